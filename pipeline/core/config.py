@@ -1,0 +1,108 @@
+"""The site: where things run and lie. One frozen record, parsed once, every problem listed at once.
+
+A site never changes the pixels; what does is the recipe (`pipeline.core.recipe`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from pipeline.core.errors import ConfigError
+
+ENV_PREFIX = "CUTOUTS_"
+
+Provider = Literal["cpu", "cuda", "tensorrt"]
+
+
+class Site(BaseModel):
+    """Each field is a key of `cutouts.toml` and, in capitals behind `CUTOUTS_`, an environment variable."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    root: str = Field("cutouts-site", description="folder or URL under which all stores lie unless named below")
+    objects: str | None = Field(None, description="folder or URL of the mattes and cutouts; by default ROOT/objects")
+    tables: str | None = Field(None, description="folder or URL of plans, receipts, ledger; by default ROOT/tables")
+    catalog: str | None = Field(None, description="SQLAlchemy URL; by default SQLite at ROOT/catalog.sqlite")
+    manifests: str | None = Field(None, description="where manifests land; by default ROOT/manifests")
+    cluster: str = Field("local", description="serial, local, cuda, tcp://HOST:PORT or tls://HOST:PORT")
+    tls_ca_file: str | None = Field(None, description="authority certificate of a tls:// scheduler")
+    tls_cert: str | None = Field(None, description="our certificate for a tls:// scheduler")
+    tls_key: str | None = Field(None, description="our key for a tls:// scheduler")
+    workers: int = Field(0, ge=0, description="worker processes of a local cluster; 0: by the cores")
+    threads: int = Field(0, ge=0, description="threads per worker of a local cluster; 0: by the cores")
+    provider: Provider = Field("cpu", description="cpu, cuda or tensorrt: the one used, or an error")
+    batch: int = Field(0, ge=0, le=256, description="images per model call; 0: 1 on a CPU, 32 on a GPU")
+    chunk: int = Field(32, ge=1, le=256, description="images that a worker takes at a time")
+    model: str = Field("default", description="a name of the model table")
+    allow_noncommercial: bool = Field(False, description="whether non-commercial weights may be used")
+    max_pixels: int = Field(100_000_000, ge=1, description="larger images are rejected (px)")
+    max_bytes: int = Field(512_000_000, ge=1, description="larger files are rejected (B)")
+    shard_images: int = Field(512, ge=1, description="images in a shard at the most, while max_shards allows")
+    shard_bytes: int = Field(2_000_000_000, ge=1, description="bytes in a shard at the most, likewise (B)")
+    max_shards: int = Field(300, ge=1, description="shards of a plan at the most")
+
+    @field_validator("cluster")
+    @classmethod
+    def _known_cluster(cls, value: str) -> str:
+        if value in ("serial", "local", "cuda") or value.startswith(("tcp://", "tls://")):
+            return value
+        raise ValueError("expected serial, local, cuda, tcp://HOST:PORT or tls://HOST:PORT")
+
+    @property
+    def objects_url(self) -> str:
+        """Where mattes and cutouts lie."""
+        return self.objects or self._below("objects")
+
+    @property
+    def tables_url(self) -> str:
+        """Where plans, receipts and the ledger lie."""
+        return self.tables or self._below("tables")
+
+    @property
+    def manifests_url(self) -> str:
+        """Where manifests land."""
+        return self.manifests or self._below("manifests")
+
+    @property
+    def catalog_url(self) -> str:
+        """The catalogue's SQLAlchemy URL; a root on a remote store needs one of its own."""
+        if self.catalog is None and "://" in self.root:
+            raise ConfigError("the site has no catalogue", [f"set `catalog`: SQLite cannot lie on {self.root}"])
+        return self.catalog or f"sqlite:///{self._below('catalog.sqlite')}"
+
+    @property
+    def batch_images(self) -> int:
+        """Images per model call."""
+        return self.batch or (1 if self.provider == "cpu" else 32)
+
+    def _below(self, name: str) -> str:
+        return f"{self.root.rstrip('/')}/{name}"
+
+
+def parse_site(settings: Mapping[str, object], environment: Mapping[str, str]) -> Site:
+    """The site that `cutouts.toml` and `CUTOUTS_*` describe; the environment wins.
+
+    Raises ConfigError with one line per unknown key or wrong value.
+    """
+    from_environment = {
+        name.removeprefix(ENV_PREFIX).lower(): value
+        for name, value in environment.items()
+        if name.startswith(ENV_PREFIX)
+    }
+    try:
+        return Site.model_validate({**settings, **from_environment})
+    except ValidationError as error:
+        raise ConfigError(
+            "the site's settings are wrong (cutouts.toml or CUTOUTS_*)",
+            [_problem(item["loc"], item["type"], item["msg"]) for item in error.errors()],
+        ) from None
+
+
+def _problem(location: tuple[int | str, ...], kind: str, message: str) -> str:
+    key = ".".join(str(part) for part in location)
+    if kind == "extra_forbidden":
+        return f"{key}: there is no such setting; known are {', '.join(Site.model_fields)}"
+    return f"{key}: {message}"

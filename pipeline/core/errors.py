@@ -1,0 +1,72 @@
+"""The error tree. What is expected of bad images is a `Rejection`, a value; what stops a step is raised.
+
+    CutoutsError
+    ├── ConfigError        the site's settings are wrong; every problem is listed
+    ├── ManifestError      the manifest's structure is wrong; every problem is listed
+    ├── ImageRejected      one image cannot be processed; becomes a `Rejection` at the stage's border
+    ├── ModelError         the model file, its row or its provider is not what was asked for
+    ├── StorageError       a store cannot be read or written
+    │   └── TransientError     trying again can help: time-outs, lost connections, workers that died
+    ├── BooksError         counts do not balance; nothing was written
+    └── GateError          the gate could not judge: no rows, a dropped or broken expectation
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pipeline.core.records import RejectionReason
+
+
+class CutoutsError(Exception):
+    """Base of everything that this project raises on purpose; its text says what to do."""
+
+
+class _ListedError(CutoutsError):
+    """Carries every problem found, one line each."""
+
+    def __init__(self, title: str, problems: Sequence[str]) -> None:
+        self.title = title
+        self.problems = tuple(problems)
+        super().__init__("\n".join([title, *(f"  - {problem}" for problem in self.problems)]))
+
+    def __reduce__(self) -> tuple[type[_ListedError], tuple[str, tuple[str, ...]]]:
+        return type(self), (self.title, self.problems)
+
+
+class ConfigError(_ListedError):
+    """The site's settings are wrong."""
+
+
+class ManifestError(_ListedError):
+    """The manifest's structure is wrong."""
+
+
+class ImageRejected(CutoutsError):
+    """One image cannot be processed; the stage turns it into a `Rejection`."""
+
+    def __init__(self, reason: RejectionReason, detail: str, *, retryable: bool = False) -> None:
+        self.reason = reason
+        self.detail = detail
+        self.retryable = retryable
+        super().__init__(f"{reason.words}: {detail}")
+
+
+class ModelError(CutoutsError):
+    """The model file, its row or its provider is not what was asked for."""
+
+
+class StorageError(CutoutsError):
+    """A store cannot be read or written."""
+
+
+class TransientError(StorageError):
+    """Trying again can help: time-outs, lost connections, workers that died."""
+
+
+class BooksError(CutoutsError):
+    """Counts do not balance; nothing was written."""
+
+
+class GateError(CutoutsError):
+    """The gate could not judge: no rows, a dropped or broken expectation."""

@@ -1,0 +1,132 @@
+"""The Arrow schema of every table on disk, versioned, with the unit of each column in its field metadata.
+
+A table written under one version is read under that version only: `VERSION` is stamped into the metadata of each
+schema. Columns are nullable exactly where `null=True` stands here.
+"""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+VERSION = 1
+
+
+def _field(name: str, kind: pa.DataType, about: str, *, unit: str = "", null: bool = False) -> pa.Field:
+    metadata = {"about": about} | ({"unit": unit} if unit else {})
+    return pa.field(name, kind, nullable=null, metadata=metadata)
+
+
+def _table(name: str, *fields: pa.Field) -> pa.Schema:
+    return pa.schema(fields, metadata={"table": name, "version": str(VERSION)})
+
+
+_TEXT, _COUNT, _SHARE = pa.string(), pa.int64(), pa.float32()
+
+_IMAGE = (
+    _field("image_id", _TEXT, "unique within its delivery; of a folder: the path relative to it"),
+    _field("product_id", _TEXT, "the article that the image shows"),
+    _field("delivery_id", _TEXT, "one supplier's or one shoot's share of a manifest"),
+    _field("uri", _TEXT, "where the bytes lie, as fsspec reads it"),
+    _field("sha256", _TEXT, "of the file's bytes, hexadecimal", null=True),
+    _field("etag", _TEXT, "the object store's version tag", null=True),
+    _field("bytes", _COUNT, "size of the file", unit="B", null=True),
+    _field("width_px", pa.int32(), "as stored, before orientation", unit="px", null=True),
+    _field("height_px", pa.int32(), "as stored, before orientation", unit="px", null=True),
+    _field("category", _TEXT, "the shop's own product category", null=True),
+    _field("taken_at", pa.timestamp("us", tz="UTC"), "when the photograph was taken", unit="UTC", null=True),
+)
+
+MANIFEST = _table("manifest", *_IMAGE)
+"""One row per product image; hive-partitioned by the day of delivery (`date=YYYY-MM-DD/`), or a single file."""
+
+SHARDS = _table("shards", *_IMAGE)
+"""What one plan has to cut out: one Parquet row group per shard, ordered by `image_id`."""
+
+_WORK = (
+    _field("image_id", _TEXT, "unique within its delivery"),
+    _field("uri", _TEXT, "where the bytes were read"),
+    _field("etag", _TEXT, "as the manifest stated it", null=True),
+    _field("bytes", _COUNT, "as the manifest stated it", unit="B", null=True),
+)
+_RECIPE = (
+    _field("matte_digest", _TEXT, "of all that changes the matte"),
+    _field("render_digest", _TEXT, "of all that changes the rendering"),
+)
+
+MASKS = _table(
+    "masks",
+    *_WORK,
+    _field("sha256", _TEXT, "of the file's bytes, hexadecimal"),
+    *_RECIPE,
+    _field("width_px", pa.int32(), "of the oriented source, the matte and the cutout", unit="px"),
+    _field("height_px", pa.int32(), "of the oriented source, the matte and the cutout", unit="px"),
+    _field("mask", _TEXT, "object name of the matte, an 8-bit grey PNG"),
+    _field("cutout", _TEXT, "object name of the cutout, an 8-bit RGBA PNG, straight alpha"),
+    _field("notes", pa.list_(_TEXT), "what a person should know about how it was read, in words"),
+)
+"""One row per image that was cut out."""
+
+METRICS = _table(
+    "metrics",
+    _field("image_id", _TEXT, "unique within its delivery"),
+    _field("sha256", _TEXT, "of the file's bytes, hexadecimal"),
+    *_RECIPE,
+    _field("saliency_peak", _SHARE, "99.9th percentile of the network's raw probability", unit="probability"),
+    _field("saliency_mean", _SHARE, "mean of the network's raw probability", unit="probability"),
+    _field("coverage", _SHARE, "mean of the matte", unit="share of the image"),
+    _field("soft_inside", _SHARE, "soft matte away from the contour", unit="share of the inside"),
+    _field("components", pa.int32(), "separate parts of the matte of notable size", unit="count"),
+    _field("frame_contact", _SHARE, "matte on the image's frame", unit="share of the frame"),
+    _field("edge_alignment", _SHARE, "contour that lies on an image edge (Canny)", unit="share of the contour"),
+    _field("fringe", _SHARE, "CIELAB distance of the rim to the inside beside it", unit="ΔE*ab"),
+)
+"""What was measured on each matte without ground truth; one row per row of `MASKS`."""
+
+REJECTIONS = _table(
+    "rejections",
+    *_WORK,
+    _field("sha256", _TEXT, "of the file's bytes, hexadecimal; null where they could not be read", null=True),
+    *_RECIPE,
+    _field("stage", _TEXT, "prepare, infer or finish"),
+    _field("reason", _TEXT, "a RejectionReason"),
+    _field("detail", _TEXT, "what was wrong with this very file, in words"),
+    _field("retryable", pa.bool_(), "whether trying again can help"),
+)
+"""One row per image that could not be processed."""
+
+DELIVERY = _table(
+    "delivery",
+    *_IMAGE[:8],
+    _field("state", _TEXT, "todo, or known where the ledger holds its result under the same content and recipe"),
+    _field("content", _TEXT, "sha256 of the known result; null where todo", null=True),
+)
+"""Every image of the delivery that one plan is about; a plan's books are kept against it."""
+
+OUTCOMES = _table(
+    "outcomes",
+    _field("image_id", _TEXT, "unique within its delivery"),
+    _field("product_id", _TEXT, "the article that the image shows"),
+    _field("delivery_id", _TEXT, "one supplier's or one shoot's share of a manifest"),
+    _field("uri", _TEXT, "where the bytes lie"),
+    _field("sha256", _TEXT, "of the file's bytes; null where they could not be read", null=True),
+    *_RECIPE,
+    _field("outcome", _TEXT, "published, quarantined, held, rejected or skipped"),
+    _field("reasons", pa.list_(_TEXT), "why it was not published, in words"),
+    _field("mask", _TEXT, "object name", null=True),
+    _field("cutout", _TEXT, "object name", null=True),
+    _field("notes", pa.list_(_TEXT), "what a person should know about how it was read, in words"),
+)
+"""What the gate decided for each image of one delivery."""
+
+IMAGES = _table(
+    "images",
+    _field("image_id", _TEXT, "unique within its delivery"),
+    _field("delivery_id", _TEXT, "one supplier's or one shoot's share of a manifest"),
+    _field("source", _TEXT, "path relative to the source folder, or the uri"),
+    _field("outcome", _TEXT, "published, quarantined, held, rejected or skipped"),
+    _field("reasons", pa.list_(_TEXT), "why, in words"),
+    _field("cutout", _TEXT, "path relative to the output folder", null=True),
+    _field("mask", _TEXT, "path relative to the output folder", null=True),
+    _field("p_bad", _SHARE, "probability that the mask is bad; null until the gate is calibrated", null=True),
+)
+"""What `cutouts run` says of every image of its source."""
