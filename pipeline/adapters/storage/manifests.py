@@ -1,0 +1,87 @@
+"""Reads manifests: a hive-partitioned Parquet dataset (`date=YYYY-MM-DD/`) or a single file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Any
+
+import fsspec
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.dataset as pads
+
+from pipeline.adapters.storage.store import store_errors
+from pipeline.core.errors import ManifestError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifest:
+    """An opened manifest. `day` is the day of delivery of a single file without a `date` column, else None."""
+
+    url: str
+    dataset: Any
+    day: date | None
+
+    @property
+    def schema(self) -> pa.Schema:
+        """The columns as they are on disk, the partition column `date` included."""
+        return self.dataset.schema
+
+    def days(self) -> tuple[date, ...]:
+        """The days of delivery that the manifest holds, oldest first."""
+        if self.day is not None:
+            return (self.day,)
+        found: set[date] = set()
+        for batch in self.dataset.to_batches(columns=["date"]):
+            found.update(value.as_py() for value in pc.unique(batch.column("date").cast(pa.date32())))
+        return tuple(sorted(day for day in found if day is not None))
+
+    def read(self, day: date, *, columns: list[str] | None = None, delivery_id: str | None = None) -> pa.Table:
+        """The rows of one day, of one delivery where named. Columns as on disk, without `date`."""
+        names = columns or [name for name in self.schema.names if name != "date"]
+        where = None if self.day is not None else pc.field("date").cast(pa.date32()) == pa.scalar(day)
+        if delivery_id is not None:
+            of_delivery = pc.field("delivery_id") == delivery_id
+            where = of_delivery if where is None else where & of_delivery
+        return self.dataset.to_table(columns=names, filter=where)
+
+
+def open_manifest(url: str) -> Manifest:
+    """Open a manifest; nothing but its schema is read. ManifestError where it is not there or no Parquet."""
+    try:
+        fs, path = fsspec.core.url_to_fs(url)
+        whole = fs.isdir(path)
+        dataset = pads.dataset(
+            sorted(_parts(fs, path)) if whole else path,
+            filesystem=fs,
+            format="parquet",
+            partitioning=_DATE if whole else None,
+            partition_base_dir=path if whole else None,
+        )
+    except (pa.ArrowInvalid, *store_errors()) as error:
+        raise ManifestError(f"the manifest {url} cannot be read", [str(error)]) from error
+    dated = "date" in dataset.schema.names
+    return Manifest(url=url, dataset=dataset, day=None if dated else _day_written(fs, path))
+
+
+_DATE = pads.partitioning(pa.schema([("date", pa.date32())]), flavor="hive")
+
+
+def _parts(fs: Any, path: str) -> Iterator[str]:
+    found = [name for name in fs.find(path) if name.endswith(".parquet")]
+    if not found:
+        raise ManifestError(f"the manifest {path} cannot be read", ["there is no Parquet file in that folder"])
+    yield from found
+
+
+def _day_written(fs: Any, path: str) -> date:
+    """The day on which the file (of a folder: its newest part) was written, in UTC."""
+    parts = list(_parts(fs, path)) if fs.isdir(path) else [path]
+    return max(_written(fs, part) for part in parts).date()
+
+
+def _written(fs: Any, path: str) -> datetime:
+    moment: datetime = fs.modified(path)
+    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)

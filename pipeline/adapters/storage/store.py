@@ -1,0 +1,130 @@
+"""A store: a folder or URL under which files are written whole. On a local disk a file is renamed into place; an object
+store shows an object only when its upload is complete."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, TypeVar
+
+import fsspec
+
+from pipeline.core.errors import StorageError
+
+T = TypeVar("T")
+
+
+def write_file(path: Path, data: bytes) -> None:
+    """Write a local file atomically: it is there whole, or not at all, whenever the process dies."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name[:100]}.{os.getpid()}-{uuid.uuid4().hex[:8]}.part")
+    try:
+        part.write_bytes(data)
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+class Store:
+    """Files by name under one URL. Picklable by its URL; raises StorageError where a store cannot be used."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url.rstrip("/")
+        self.fs, self._root = fsspec.core.url_to_fs(self.url)
+        self._local = getattr(self.fs, "protocol", "") in ("file", ("file", "local"))
+
+    def __reduce__(self) -> tuple[type[Store], tuple[str]]:
+        return type(self), (self.url,)
+
+    def path(self, name: str) -> str:
+        """The name as the file system spells it."""
+        return f"{self._root}/{name}"
+
+    def local_path(self, name: str) -> Path | None:
+        """Where the file lies on this machine's disk; None on a remote store."""
+        return Path(self.path(name)) if self._local else None
+
+    def exists(self, name: str) -> bool:
+        """Whether a file or folder of that name is there."""
+        with self._errors(name):
+            return bool(self.fs.exists(self.path(name)))
+
+    def read(self, name: str) -> bytes:
+        """The file's bytes. FileNotFoundError where it is not there."""
+        with self._errors(name):
+            return bytes(self.fs.cat_file(self.path(name)))
+
+    def write(self, name: str, data: bytes) -> None:
+        """Write the file whole."""
+        with self._errors(name):
+            if self._local:
+                write_file(Path(self.path(name)), data)
+            else:
+                self.fs.pipe_file(self.path(name), data)
+
+    def put_object(self, data: bytes, suffix: str) -> str:
+        """Store bytes under their own sha256, once; gives the name `ab/ab….suffix`."""
+        digest = hashlib.sha256(data).hexdigest()
+        name = f"{digest[:2]}/{digest}{suffix}"
+        if not self.exists(name):
+            self.write(name, data)
+        return name
+
+    def names(self, folder: str, suffix: str) -> list[str]:
+        """Names of the files below `folder` that end in `suffix`, sorted; none where the folder is missing."""
+        with self._errors(folder):
+            try:
+                found = self.fs.find(self.path(folder))
+            except FileNotFoundError:
+                return []
+        start = len(self.path("").rstrip("/")) + 1
+        return sorted(path[start:] for path in found if path.endswith(suffix) and "/." not in path)
+
+    @contextmanager
+    def writing(self, name: str) -> Iterator[Any]:
+        """A binary stream whose content appears under `name` when the block ends without an error."""
+        with self._errors(name):
+            if not self._local:
+                with self.fs.transaction, self.fs.open(self.path(name), "wb") as stream:
+                    yield stream
+                return
+            path = Path(self.path(name))
+            path.parent.mkdir(parents=True, exist_ok=True)
+            part = path.with_name(f".{path.name}.{os.getpid()}-{uuid.uuid4().hex[:8]}.part")
+            try:
+                with part.open("wb") as stream:
+                    yield stream
+                part.replace(path)
+            finally:
+                part.unlink(missing_ok=True)
+
+    @contextmanager
+    def _errors(self, name: str) -> Iterator[None]:
+        try:
+            yield
+        except FileNotFoundError:
+            raise
+        except store_errors() as error:
+            raise StorageError(f"{self.url}/{name}: {type(error).__name__}: {error}") from error
+
+
+@lru_cache(maxsize=16)
+def open_store(url: str) -> Store:
+    """The store of that URL, opened once per process."""
+    return Store(url)
+
+
+def store_errors() -> tuple[type[Exception], ...]:
+    """What a file system raises when it cannot be used: OSError, and the bases of the loaded network clients' errors."""
+    errors: list[type[Exception]] = [OSError]
+    if "aiohttp" in sys.modules:
+        errors.append(sys.modules["aiohttp"].ClientError)
+    if "botocore.exceptions" in sys.modules:
+        errors += [sys.modules["botocore.exceptions"].BotoCoreError, sys.modules["botocore.exceptions"].ClientError]
+    return tuple(errors)

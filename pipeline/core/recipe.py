@@ -1,0 +1,40 @@
+"""The recipe: everything that changes the pixels, in two parts with a digest each. Where work runs is no part of it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+
+from pipeline.core.preprocess import Preprocessing
+from pipeline.core.records import RecipeDigests
+
+MATTE_METHOD = "matte-1"
+"""Names the code that makes a matte of saliency; raised by whoever changes what it makes."""
+RENDER_METHOD = "render-1"
+"""Names the code that makes a cutout of photograph and matte, decoding and encoding included; raised likewise."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """How the matte is made (network, preprocessing, method) and how the cutout is rendered (method, crop)."""
+
+    model_sha256: str
+    preprocessing: Preprocessing
+    matte_method: str = MATTE_METHOD
+    render_method: str = RENDER_METHOD
+    crop: bool = False
+
+    @property
+    def digests(self) -> RecipeDigests:
+        """The two digests that are stamped on what this recipe makes."""
+        preprocessing = asdict(self.preprocessing)
+        return RecipeDigests(
+            matte_digest=_digest([self.model_sha256, preprocessing, self.matte_method]),
+            render_digest=_digest([self.render_method, self.crop]),
+        )
+
+
+def _digest(parts: list[object]) -> str:
+    """The first 16 hexadecimal characters of the sha256 of the parts as JSON."""
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
