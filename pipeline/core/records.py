@@ -1,7 +1,7 @@
 """The frozen records that travel between steps, processes and tables; one type per state.
 
     ImageRecord → ShardKey → Mask, MaskMetrics | Rejection → Receipt → ExpectationOutcome → GateDecision
-                → CatalogEntry, Publication
+                → CatalogEntry, Hold, Approval, Publication
 """
 
 from __future__ import annotations
@@ -252,9 +252,14 @@ class ExpectationOutcome:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GateDecision:
-    """The gate's verdict on one delivery and the counts of its outcomes; names exactly what it judged by `gate_id`."""
+    """The gate's verdict on one delivery and the counts of its outcomes.
+
+    `judged` is the digest of the content, recipe and suite that were judged: a person's approval is of that. `gate_id`
+    names this decision: what was judged, for which plan, and what was published and approved already.
+    """
 
     gate_id: str
+    judged: str
     plan_id: str
     delivery: DeliveryKey
     recipe: RecipeDigests
@@ -291,8 +296,9 @@ class CatalogEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Approval:
-    """A person's release of a held delivery."""
+    """A person's release of a held delivery: of exactly the content, recipe and suite that `judged` is the digest of."""
 
+    judged: str
     gate_id: str
     delivery: DeliveryKey
     by: str
@@ -301,13 +307,29 @@ class Approval:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Hold:
+    """A delivery that the gate held back, and why; waits for a person's approval."""
+
+    gate_id: str
+    plan_id: str
+    delivery: DeliveryKey
+    reasons: tuple[str, ...]
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Publication:
-    """One atomic change of the catalogue; `superseded` images had a newer delivery published already."""
+    """One atomic change of the catalogue; its three counts add up to the entries that it was given.
+
+    `confirmed` images were live already, exactly so; `superseded` ones had a newer delivery published already.
+    """
 
     publication_id: int
     gate_id: str
+    plan_id: str
     delivery: DeliveryKey
     at: datetime
     published: int
     superseded: int
     approval: Approval | None
+    confirmed: int = 0
