@@ -1,0 +1,83 @@
+"""What running work means, wherever it runs, and the plain loop that needs nothing else."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Protocol, TypeVar
+
+from pipeline.core.errors import TransientError
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+RETRIES = 2
+"""How often an item is tried again where trying again can help; deaths of workers are counted apart."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where work runs: worker processes, and the threads of all of them, each with one chunk at a time."""
+
+    cluster: str
+    workers: int
+    threads: int
+
+    @property
+    def window(self) -> int:
+        """Chunks in flight at the most: one at work and one waiting for each thread."""
+        return 1 if self.cluster == "serial" else 2 * max(1, self.threads)
+
+    def __str__(self) -> str:
+        return f"{self.cluster}: workers {self.workers}, threads {self.threads} in all"
+
+
+class Runner(Protocol):
+    """Maps a function over items somewhere."""
+
+    def map(self, function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
+        """Yield `function(item)` of each item once, as they complete.
+
+        `items` are drawn only as results are taken, so that no more than `describe().window` are in flight. What
+        `function` raises is raised here, once, as it was, and ends the map; TransientError is first tried again.
+        Raises TransientError where workers or the scheduler were lost.
+        """
+        ...
+
+    def describe(self) -> Place:
+        """Where the work runs now."""
+        ...
+
+
+class SerialRunner:
+    """One item after the other, here."""
+
+    def map(self, function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
+        """Yield `function(item)` of each item, in order."""
+        for item in items:
+            yield Attempt(function, item)()
+
+    def describe(self) -> Place:
+        """This process."""
+        return Place(cluster="serial", workers=1, threads=1)
+
+
+class Attempt:
+    """A function and one item, called where it lands and again after TransientError.
+
+    Dask is handed this whole, without arguments, and so never walks through the item in search of tasks.
+    """
+
+    def __init__(self, function: Callable[[T], R], item: T) -> None:
+        self.call = partial(function, item)
+
+    def __call__(self) -> Any:
+        """What the function returns; its last TransientError after `RETRIES` more attempts."""
+        for attempt in range(RETRIES):
+            try:
+                return self.call()
+            except TransientError:
+                time.sleep(0.5 * 2**attempt)
+        return self.call()
