@@ -1,0 +1,46 @@
+"""### Manifests in
+
+Runs every hour and as soon as a manifest lands in the site's `manifests` store (a dataset has landed when its `_SUCCESS`
+is there, a single file when it was renamed into place).
+
+* **landed** lists what was not taken yet.
+* **take**, one per manifest, validates it, records it and adds one partition of the asset `manifest` per accepted
+  delivery: each starts a run of `catalog_refresh`. A manifest of the wrong structure fails here, with every problem listed.
+* **report_refusals** fails the run where deliveries were refused, and names them with their rows; the others went on.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from airflow.sdk import AssetOrTimeSchedule, CronTriggerTimetable, TriggerRule, dag, task
+from cutouts_airflow import tasks
+from cutouts_airflow.assets import LANDING, MANIFEST
+from cutouts_airflow.retries import by_error_class
+
+
+@dag(
+    schedule=AssetOrTimeSchedule(timetable=CronTriggerTimetable("0 * * * *", timezone="UTC"), assets=[LANDING]),
+    max_active_runs=1,
+    default_args={"retries": 3, "retry_policy": by_error_class(), "execution_timeout": timedelta(hours=1)},
+    doc_md=__doc__,
+    tags=["cutouts"],
+)
+def manifest_intake() -> None:
+    @task
+    def landed() -> list[str]:
+        return tasks.landed()
+
+    @task(outlets=[MANIFEST], map_index_template="{{ task.op_kwargs['manifest'] }}")
+    def take(manifest: str) -> None:
+        tasks.announce(MANIFEST, tasks.take(manifest))
+
+    @task(trigger_rule=TriggerRule.ALL_DONE)
+    def report_refusals(manifests: list[str]) -> None:
+        tasks.report_refusals(manifests)
+
+    manifests = landed()
+    take.expand(manifest=manifests) >> report_refusals(manifests)
+
+
+manifest_intake()

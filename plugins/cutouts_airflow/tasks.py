@@ -1,0 +1,130 @@
+"""The bodies of the DAGs' tasks: keys in, one step of the pipeline, keys out.
+
+Everything heavy is imported when a task runs, so that parsing a DAG file stays cheap.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from datetime import date
+from typing import TYPE_CHECKING
+
+from airflow.sdk import Asset, get_current_context
+from airflow.sdk.exceptions import AirflowSkipException
+
+from cutouts_airflow.settings import site
+from pipeline.core.errors import ManifestError
+from pipeline.core.records import DeliveryKey, ShardKey, Verdict
+
+if TYPE_CHECKING:
+    from pipeline.core.records import Plan
+
+log = logging.getLogger(__name__)
+
+
+def landed() -> list[str]:
+    """The manifests that landed and were not taken yet."""
+    from pipeline import intake
+
+    return list(intake.landed(site()))
+
+
+def take(manifest: str) -> list[str]:
+    """Validate and record one manifest: the keys of the deliveries that it brings.
+
+    Raises ManifestError where its structure is wrong; skips the task where no delivery was accepted.
+    """
+    from pipeline import intake
+
+    accepted = [str(key) for key in intake.take(site(), manifest).accepted]
+    if not accepted:
+        raise AirflowSkipException(f"{manifest} brings no delivery that could be accepted")
+    log.info("%s brings %s", manifest, ", ".join(accepted))
+    return accepted
+
+
+def delivery() -> str:
+    """The delivery that this run is about: its partition key, else the param `delivery`.
+
+    Raises ValueError where neither is a delivery key.
+    """
+    return str(DeliveryKey.parse(_partition("delivery")))
+
+
+def day() -> date:
+    """The day that this run is about: its partition key, else the param `day`; ValueError where neither is one."""
+    return date.fromisoformat(_partition("day"))
+
+
+def _partition(param: str) -> str:
+    context = get_current_context()
+    return context["dag_run"].partition_key or str(context["params"][param])
+
+
+def announce(asset: Asset, keys: Iterable[str]) -> None:
+    """Add partitions to the asset, once the running task has succeeded."""
+    get_current_context()["outlet_events"][asset].add_partitions(list(keys))
+
+
+def plan(delivery_key: str) -> Plan:
+    """Plan one delivery from the manifest that it was taken from."""
+    from pipeline import intake, steps
+
+    here, key = site(), DeliveryKey.parse(delivery_key)
+    return steps.plan(here, intake.source_of(here, key), key)
+
+
+def plan_shards(delivery_key: str) -> list[str]:
+    """Plan one delivery: the keys of its shards; the plan's own key goes into the XCom `plan_id`."""
+    planned = plan(delivery_key)
+    get_current_context()["ti"].xcom_push("plan_id", planned.plan_id)
+    return [str(shard) for shard in planned.keys()]
+
+
+def segment(shard: str) -> None:
+    """Cut out one shard on the site's cluster."""
+    from pipeline import steps
+    from pipeline.runner import open_runner
+
+    here = site()
+    with open_runner(here) as runner:
+        log.info("%s", steps.segment(here, ShardKey.parse(shard), runner))
+
+
+def deliveries_on(when: date) -> list[str]:
+    """The deliveries of one day, as recorded by the intake."""
+    from pipeline import intake
+
+    return [str(key) for key in intake.deliveries_on(site(), when)]
+
+
+def segment_all(plan_id: str) -> None:
+    """Cut out all shards of one plan, one after the other; those with a receipt cost nothing."""
+    from pipeline import steps
+    from pipeline.runner import open_runner
+
+    here = site()
+    with open_runner(here) as runner:
+        for shard in steps.read_plan(here, plan_id).keys():
+            log.info("%s", steps.segment(here, shard, runner))
+
+
+def gate(plan_id: str) -> str:
+    """Judge the plan's delivery as a whole: the key of the decision."""
+    from pipeline import steps
+
+    decision = steps.gate(site(), plan_id)
+    log.info("%s", decision)
+    return decision.gate_id
+
+
+def publish(gate_id: str) -> None:
+    """Publish what the gate let through; a held delivery skips the task, so that nothing is announced."""
+    from pipeline import steps
+
+    here = site()
+    decision = steps.read_decision(here, gate_id)
+    if decision.verdict is Verdict.HOLD:
+        raise AirflowSkipException(f"{decision.delivery} is held: {'; '.join(decision.reasons)}")
+    log.info("%s", steps.publish(here, gate_id))
