@@ -296,7 +296,7 @@ class CatalogEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Approval:
-    """A person's release of a held delivery: of exactly the content, recipe and suite that `judged` is the digest of."""
+    """A person's release of a held delivery: of exactly the content, recipe and suite that `judged` digests."""
 
     judged: str
     gate_id: str
@@ -308,8 +308,9 @@ class Approval:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hold:
-    """A delivery that the gate held back, and why; waits for a person's approval."""
+    """A delivery that the gate held back, and why; waits for a person's approval of what `judged` is the digest of."""
 
+    judged: str
     gate_id: str
     plan_id: str
     delivery: DeliveryKey
