@@ -18,7 +18,10 @@ from pipeline.core.errors import ManifestError
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
-    """An opened manifest. `day` is the day of delivery of a single file without a `date` column, else None."""
+    """An opened manifest. `day` is the one day of delivery where no `date` column tells, else None.
+
+    It is the day that the folder is named after (`date=YYYY-MM-DD`), or on which the file was written.
+    """
 
     url: str
     dataset: Any
@@ -62,8 +65,8 @@ def open_manifest(url: str) -> Manifest:
         )
     except (pa.ArrowInvalid, *store_errors()) as error:
         raise ManifestError(f"the manifest {url} cannot be read", [str(error)]) from error
-    dated = "date" in dataset.schema.names
-    return Manifest(url=url, dataset=dataset, day=None if dated else _day_written(fs, path))
+    day = None if "date" in dataset.schema.names else _day_named(url) or _day_written(fs, path)
+    return Manifest(url=url, dataset=dataset, day=day)
 
 
 _DATE = pads.partitioning(pa.schema([("date", pa.date32())]), flavor="hive")
@@ -74,6 +77,14 @@ def _parts(fs: Any, path: str) -> Iterator[str]:
     if not found:
         raise ManifestError(f"the manifest {path} cannot be read", ["there is no Parquet file in that folder"])
     yield from found
+
+
+def _day_named(url: str) -> date | None:
+    name, equals, day = url.rstrip("/").rpartition("/")[2].partition("=")
+    try:
+        return date.fromisoformat(day) if (name, equals) == ("date", "=") else None
+    except ValueError as error:
+        raise ManifestError(f"the manifest {url} cannot be read", [f"its folder names no day: {error}"]) from error
 
 
 def _day_written(fs: Any, path: str) -> date:

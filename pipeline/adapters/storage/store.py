@@ -121,7 +121,7 @@ def open_store(url: str) -> Store:
 
 
 def store_errors() -> tuple[type[Exception], ...]:
-    """What a file system raises when it cannot be used: OSError, and the bases of the loaded network clients' errors."""
+    """What a file system raises when it cannot be used: OSError, and the loaded network clients' bases."""
     errors: list[type[Exception]] = [OSError]
     if "aiohttp" in sys.modules:
         errors.append(sys.modules["aiohttp"].ClientError)

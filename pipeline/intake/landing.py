@@ -1,0 +1,136 @@
+"""Intake: which manifests have landed, which of their deliveries can be worked with, and where a delivery came from.
+
+Nothing is moved: what was taken is recorded beside the tables. A dataset has landed when its `_SUCCESS` file is
+there, a single file when it is there (it has to appear by an atomic rename or upload).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline.adapters.storage.manifests import Manifest, open_manifest
+from pipeline.adapters.storage.store import Store, open_store
+from pipeline.adapters.storage.tables import read_record, write_record
+from pipeline.core.config import Site
+from pipeline.core.errors import ManifestError
+from pipeline.core.manifest import (
+    CONTENT_COLUMNS,
+    EMPTY,
+    DeliveryProblem,
+    check_content,
+    check_structure,
+    conform,
+)
+from pipeline.core.records import DeliveryKey
+from pipeline.steps.layout import intake_file, taken_file
+
+_LANDED = "_SUCCESS"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Intake:
+    """What was found in one manifest: deliveries to work on, and what is wrong with the others."""
+
+    manifest: str
+    accepted: tuple[DeliveryKey, ...]
+    refused: tuple[DeliveryProblem, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Origin:
+    """Where a delivery was taken from."""
+
+    manifest: str
+    delivery: DeliveryKey
+
+
+def inspect(source: str) -> Intake:
+    """The deliveries of a manifest, good and bad. ManifestError where its structure is wrong or it has no rows."""
+    manifest = open_manifest(source)
+    problems = check_structure(manifest.schema)
+    if problems:
+        raise ManifestError(f"the manifest {source} cannot be used", problems)
+    accepted: list[DeliveryKey] = []
+    refused: list[DeliveryProblem] = []
+    rows = 0
+    for day in manifest.days():
+        table = _content(manifest, day)
+        rows += table.num_rows
+        bad = check_content(table)
+        refused += bad
+        accepted += _keys(table, day, {problem.delivery_id for problem in bad})
+    if not rows:
+        raise ManifestError(f"the manifest {source} cannot be used", [EMPTY])
+    return Intake(manifest=source, accepted=tuple(accepted), refused=tuple(refused))
+
+
+def take(site: Site, manifest: str) -> Intake:
+    """Check a landed manifest and record what was taken from it; taken again as it stands, the same comes back."""
+    tables = open_store(site.tables_url)
+    receipt = taken_file(_fingerprint(manifest))
+    if tables.exists(receipt):
+        return read_record(tables, receipt, Intake)
+    intake = inspect(manifest)
+    for delivery in intake.accepted:
+        write_record(tables, intake_file(delivery), _Origin(manifest=manifest, delivery=delivery))
+    write_record(tables, receipt, intake)
+    return intake
+
+
+def landed(site: Site) -> tuple[str, ...]:
+    """URLs of the manifests that have landed below the site's `manifests` and were not taken as they stand now."""
+    tables = open_store(site.tables_url)
+    found = sorted(set(_landed(open_store(site.manifests_url))))
+    return tuple(url for url in found if not tables.exists(taken_file(_fingerprint(url))))
+
+
+def source_of(site: Site, delivery: DeliveryKey) -> str:
+    """The manifest that a delivery was taken from. Raises ManifestError for one that never was."""
+    tables = open_store(site.tables_url)
+    try:
+        return read_record(tables, intake_file(delivery), _Origin).manifest
+    except FileNotFoundError:
+        raise ManifestError(
+            f"delivery {delivery} is not known", [f"no manifest with it has landed in {site.manifests_url}"]
+        ) from None
+
+
+def deliveries_on(site: Site, day: date) -> tuple[DeliveryKey, ...]:
+    """The deliveries of one day that were taken."""
+    tables = open_store(site.tables_url)
+    names = tables.names(f"intake/deliveries/{day.isoformat()}", ".json")
+    return tuple(sorted(read_record(tables, name, _Origin).delivery for name in names))
+
+
+def _content(manifest: Manifest, day: date) -> pa.Table:
+    present = [name for name in CONTENT_COLUMNS if name in manifest.schema.names]
+    return conform(manifest.read(day, columns=present)).select(list(CONTENT_COLUMNS))
+
+
+def _keys(table: pa.Table, day: date, refused: set[str | None]) -> Iterator[DeliveryKey]:
+    for delivery_id in sorted(pc.unique(table.column("delivery_id")).drop_null().to_pylist()):
+        if delivery_id not in refused:
+            yield DeliveryKey(date=day, delivery_id=delivery_id)
+
+
+def _landed(store: Store) -> Iterator[str]:
+    """Folders with a `_SUCCESS`, of a whole dataset or of one of its days, and Parquet files at the top."""
+    for name in store.names("", _LANDED):
+        yield store.url + ("/" + name.rpartition("/")[0]).rstrip("/")
+    for name in store.names("", ".parquet"):
+        if "/" not in name:
+            yield f"{store.url}/{name}"
+
+
+def _fingerprint(url: str) -> str:
+    """32 hexadecimal characters that change when the manifest's files do."""
+    store = open_store(url)
+    files = [store.path(name) for name in store.names("", "")] or [store.path("").rstrip("/")]
+    versions = sorted(str(store.fs.ukey(file)) for file in files)
+    return hashlib.sha256("\n".join([url, *versions]).encode()).hexdigest()[:32]

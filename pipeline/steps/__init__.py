@@ -1,0 +1,11 @@
+"""plan → segment → gate → publish: each reads one keyed thing, writes one keyed thing, and may be run again.
+
+Whatever a step writes last is its receipt; a step that finds it there gives back what it says and does nothing.
+"""
+
+from pipeline.steps.gate import gate
+from pipeline.steps.plan import plan, read_delivery
+from pipeline.steps.publish import approve, publish
+from pipeline.steps.segment import segment
+
+__all__ = ["approve", "gate", "plan", "publish", "read_delivery", "segment"]

@@ -1,0 +1,35 @@
+"""Where each table lies under a site's table store. Names only."""
+
+from __future__ import annotations
+
+from pipeline.core.records import DeliveryKey, RecipeDigests, ShardKey
+
+
+def plan_file(plan_id: str, name: str) -> str:
+    """`delivery.parquet`, `shards.parquet` or, written last, `plan.json`."""
+    return f"plans/{plan_id}/{name}"
+
+
+def shard_file(shard: ShardKey, name: str) -> str:
+    """`masks.parquet`, `metrics.parquet`, `rejections.parquet` or, written last, `receipt.json`."""
+    return f"shards/{shard}/{name}"
+
+
+def ledger_folder(table: str, recipe: RecipeDigests) -> str:
+    """Where the results of all decided images of one recipe lie; `table` is masks, metrics or rejections."""
+    return f"ledger/{table}/recipe={recipe.matte_digest}-{recipe.render_digest}"
+
+
+def gate_file(gate_id: str, name: str) -> str:
+    """`outcomes.parquet` or, written last, `decision.json`."""
+    return f"gates/{gate_id}/{name}"
+
+
+def intake_file(delivery: DeliveryKey) -> str:
+    """Which manifest a delivery was taken from."""
+    return f"intake/deliveries/{delivery.slug}.json"
+
+
+def taken_file(fingerprint: str) -> str:
+    """What was taken from a manifest as it stood."""
+    return f"intake/taken/{fingerprint}.json"

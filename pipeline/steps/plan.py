@@ -1,0 +1,111 @@
+"""plan: which images of a delivery have to be cut, in stable shards. Columnar: no Python object per row."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline.adapters.model import choose, recipe_of
+from pipeline.adapters.storage.manifests import open_manifest
+from pipeline.adapters.storage.store import open_store
+from pipeline.adapters.storage.tables import read_record, write_record, write_row_groups
+from pipeline.core.config import Site
+from pipeline.core.errors import ManifestError
+from pipeline.core.manifest import EMPTY, check_content, check_structure, conform
+from pipeline.core.records import DeliveryKey, Plan, RecipeDigests
+from pipeline.core.sharding import Shards, cut, split_known
+from pipeline.steps.layout import plan_file
+from pipeline.steps.ledger import known_identities
+from schemas.tables import DELIVERY, SHARDS
+
+_SLICE = 500_000
+"""Rows that are copied at a time, which bounds what a plan of millions of images needs of memory."""
+
+
+def plan(site: Site, source: str, delivery: DeliveryKey) -> Plan:
+    """Plan one delivery of the manifest at `source`: skip what is decided under the same content and recipe.
+
+    Keyed by the delivery's rows, the recipe and what is known of them: planned again, the same plan comes back, with
+    the receipts of its finished shards. Raises ManifestError where the delivery cannot be worked with.
+    """
+    tables = open_store(site.tables_url)
+    recipe = site_recipe(site)
+    rows = read_delivery(source, delivery)
+    by_content_only = rows.column("sha256").null_count == 0
+    content = split_known(rows, known_identities(tables, recipe, by_content_only=by_content_only))
+    rows = rows.append_column("content", content)
+    everything = cut(rows, shard_images=_SLICE, shard_bytes=2**62, max_shards=2**31)
+    todo = rows.filter(pc.is_null(content))
+    shards = cut(todo, shard_images=site.shard_images, shard_bytes=site.shard_bytes, max_shards=site.max_shards)
+    made = Plan(
+        plan_id=_plan_id(delivery, recipe, shards, _slices(rows, everything)),
+        delivery=delivery,
+        recipe=recipe,
+        images=rows.num_rows,
+        todo=todo.num_rows,
+        known=rows.num_rows - todo.num_rows,
+        shards=shards.count,
+    )
+    if tables.exists(plan_file(made.plan_id, "plan.json")):
+        return read_record(tables, plan_file(made.plan_id, "plan.json"), Plan)
+    images = (_delivery_table(part) for part in _slices(rows, everything))
+    write_row_groups(tables, plan_file(made.plan_id, "delivery.parquet"), images, DELIVERY)
+    groups = (part.select(SHARDS.names).cast(SHARDS) for part in _slices(todo, shards))
+    write_row_groups(tables, plan_file(made.plan_id, "shards.parquet"), groups, SHARDS)
+    write_record(tables, plan_file(made.plan_id, "plan.json"), made)
+    return made
+
+
+def site_recipe(site: Site) -> RecipeDigests:
+    """The digests of the recipe that this site works by."""
+    return recipe_of(choose(site.model, site.provider, allow_noncommercial=site.allow_noncommercial).row).digests
+
+
+def read_delivery(source: str, delivery: DeliveryKey) -> pa.Table:
+    """The rows of one delivery as it stands now, checked, URIs absolute. Raises ManifestError listing every problem."""
+    manifest = open_manifest(source)
+    problems = check_structure(manifest.schema)
+    if problems:
+        raise ManifestError(f"the manifest {source} cannot be used", problems)
+    rows = conform(manifest.read(delivery.date, delivery_id=delivery.delivery_id))
+    if rows.num_rows == 0:
+        raise ManifestError(f"delivery {delivery} is not in the manifest {source}", [EMPTY])
+    content = check_content(rows)
+    if content:
+        raise ManifestError(f"delivery {delivery} cannot be used", [str(problem) for problem in content])
+    return _absolute(rows, source)
+
+
+def _absolute(rows: pa.Table, source: str) -> pa.Table:
+    """URIs relative to the manifest's folder made absolute."""
+    folder = source.rstrip("/").rpartition("/")[0] + "/"
+    uri = rows.column("uri")
+    relative = pc.invert(pc.or_(pc.starts_with(uri, "/"), pc.match_substring(uri, "://")))
+    if not pc.any(relative).as_py():
+        return rows
+    absolute = pc.if_else(relative, pc.binary_join_element_wise(folder, uri, ""), uri)
+    return rows.set_column(rows.schema.get_field_index("uri"), "uri", absolute)
+
+
+def _slices(rows: pa.Table, shards: Shards) -> Iterator[pa.Table]:
+    for part in shards.rows():
+        yield rows.take(part)
+
+
+def _delivery_table(rows: pa.Table) -> pa.Table:
+    state = pc.if_else(pc.is_valid(rows.column("content")), "known", "todo")
+    return rows.append_column("state", state).select(DELIVERY.names).cast(DELIVERY)
+
+
+def _plan_id(delivery: DeliveryKey, recipe: RecipeDigests, shards: Shards, parts: Iterator[pa.Table]) -> str:
+    """32 hexadecimal characters: of the delivery, the recipe, its rows in order and where its shards begin."""
+    digest = hashlib.sha256(json.dumps([str(delivery), recipe.matte_digest, recipe.render_digest]).encode())
+    digest.update(json.dumps(shards.offsets).encode())
+    for part in parts:
+        for batch in part.select(["image_id", "product_id", "uri", "sha256", "etag", "bytes", "content"]).to_batches():
+            digest.update(batch.serialize())
+    return digest.hexdigest()[:32]

@@ -1,0 +1,139 @@
+"""segment: one shard's images cut, chunk by chunk on a runner; its tables, then its receipt."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+
+import pyarrow as pa
+
+from pipeline.adapters.model import choose, recipe_of
+from pipeline.adapters.storage.store import Store, open_store
+from pipeline.adapters.storage.tables import (
+    read_record,
+    read_row_group,
+    records_of,
+    table_of,
+    write_record,
+    write_table,
+)
+from pipeline.core.config import Site
+from pipeline.core.errors import BooksError, ConfigError
+from pipeline.core.records import ImageRecord, Plan, Receipt, ShardKey
+from pipeline.runner import Runner
+from pipeline.stages import ChunkResult, Job, cut_chunk, identify_chunk
+from pipeline.steps.layout import plan_file, shard_file
+from pipeline.steps.ledger import SCHEMAS, Results, concat, known_identities, nothing, recall
+
+
+def _ignore(_: ChunkResult) -> None:
+    """Nobody watches."""
+
+
+def segment(site: Site, shard: ShardKey, runner: Runner, on_chunk: Callable[[ChunkResult], None] = _ignore) -> Receipt:
+    """Cut one shard; `on_chunk` hears of each finished chunk. A shard that has its receipt is not touched again."""
+    tables = open_store(site.tables_url)
+    if tables.exists(shard_file(shard, "receipt.json")):
+        return read_record(tables, shard_file(shard, "receipt.json"), Receipt)
+    began = time.perf_counter()
+    plan = read_record(tables, plan_file(shard.plan_id, "plan.json"), Plan)
+    job = _job(site, plan)
+    rows = read_row_group(tables, plan_file(shard.plan_id, "shards.parquet"), shard.index)
+    reused = _recall_unnamed(site, tables, plan, rows, runner)
+    records = _without(records_of(rows, ImageRecord), reused)
+    chunks = [*_chunked(records, _chunk_size(len(records), site, runner))]
+    done = []
+    for result in runner.map(partial(cut_chunk, job), chunks):
+        on_chunk(result)
+        done.append(result)
+    results = concat([reused, _tables(done)])
+    _balance(shard, rows, results)
+    for name in SCHEMAS:
+        write_table(tables, shard_file(shard, f"{name}.parquet"), getattr(results, name))
+    receipt = _receipt(shard, done, reused, time.perf_counter() - began)
+    write_record(tables, shard_file(shard, "receipt.json"), receipt)
+    return receipt
+
+
+def _job(site: Site, plan: Plan) -> Job:
+    choice = choose(site.model, site.provider, allow_noncommercial=site.allow_noncommercial)
+    recipe = recipe_of(choice.row)
+    if recipe.digests != plan.recipe:
+        raise ConfigError(f"plan {plan.plan_id} was made with another recipe", ["plan the delivery again"])
+    return Job(
+        choice=choice,
+        recipe=recipe,
+        objects_url=site.objects_url,
+        batch_images=site.batch_images,
+        max_pixels=site.max_pixels,
+        max_bytes=site.max_bytes,
+    )
+
+
+def _recall_unnamed(site: Site, tables: Store, plan: Plan, rows: pa.Table, runner: Runner) -> Results:
+    """Results of images whose row states no sha256 but whose bytes the ledger knows: read to learn what they are."""
+    unnamed = [record for record in records_of(rows, ImageRecord) if record.sha256 is None]
+    if not unnamed or known_identities(tables, plan.recipe, by_content_only=True).num_rows == 0:
+        return nothing()
+    identify = partial(identify_chunk, site.max_bytes)
+    found = [one for part in runner.map(identify, [*_chunked(unnamed, site.chunk)]) for one in part]
+    content = {one.image_id: one.sha256 for one in found}
+    images = pa.table(
+        {
+            "image_id": pa.array([record.image_id for record in unnamed], pa.string()),
+            "uri": pa.array([record.uri for record in unnamed], pa.string()),
+            "content": pa.array([content[record.image_id] for record in unnamed], pa.string()),
+        }
+    )
+    return recall(tables, plan.recipe, images)
+
+
+def _without(records: Sequence[ImageRecord], reused: Results) -> list[ImageRecord]:
+    ids = {*reused.masks.column("image_id").to_pylist(), *reused.rejections.column("image_id").to_pylist()}
+    return [record for record in records if record.image_id not in ids]
+
+
+def _chunk_size(images: int, site: Site, runner: Runner) -> int:
+    """As many images as the site says, or fewer, so that a small shard still keeps every thread busy."""
+    place = runner.describe()
+    return max(1, min(site.chunk, images // (4 * max(1, place.workers * place.threads))))
+
+
+def _chunked(records: Sequence[ImageRecord], size: int) -> Iterator[tuple[ImageRecord, ...]]:
+    for start in range(0, len(records), size):
+        yield tuple(records[start : start + size])
+
+
+def _tables(done: Sequence[ChunkResult]) -> Results:
+    return Results(
+        **{name: table_of((row for one in done for row in getattr(one, name)), SCHEMAS[name]) for name in SCHEMAS}
+    )
+
+
+def _balance(shard: ShardKey, rows: pa.Table, results: Results) -> None:
+    """Every image of the shard is accounted for exactly once, and every mask has its metrics."""
+    wanted = sorted(rows.column("image_id").to_pylist())
+    masks, metrics, rejections = (sorted(getattr(results, name).column("image_id").to_pylist()) for name in SCHEMAS)
+    if sorted(masks + rejections) != wanted or masks != metrics:
+        raise BooksError(
+            f"shard {shard} does not balance: {len(wanted)} images, {len(masks)} masks, "
+            f"{len(metrics)} metrics, {len(rejections)} rejections"
+        )
+
+
+def _receipt(shard: ShardKey, done: Sequence[ChunkResult], reused: Results, seconds: float) -> Receipt:
+    cut, rejected = sum(len(one.masks) for one in done), sum(len(one.rejections) for one in done)
+    return Receipt(
+        plan_id=shard.plan_id,
+        index=shard.index,
+        images=cut + rejected + reused.images,
+        cut=cut,
+        reused=reused.images,
+        rejected=rejected,
+        model_batches=sum(one.model_batches for one in done),
+        prepare_seconds=sum(one.prepare_seconds for one in done),
+        infer_seconds=sum(one.infer_seconds for one in done),
+        finish_seconds=sum(one.finish_seconds for one in done),
+        wall_seconds=seconds,
+    )
