@@ -12,9 +12,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from pipeline.adapters.images import decode, encode_png
-from pipeline.adapters.model import ModelChoice, Network, open_network
+from pipeline.adapters.model import ModelChoice, Network, choose, open_network, recipe_of
 from pipeline.adapters.storage.sources import read_image
 from pipeline.adapters.storage.store import Store, open_store
+from pipeline.core.config import Site
 from pipeline.core.cutout import cutout
 from pipeline.core.errors import ImageRejected
 from pipeline.core.matte import alpha_bytes, matte_from_saliency
@@ -71,6 +72,19 @@ class Identity:
 
     image_id: str
     sha256: str | None
+
+
+def job_of(site: Site, *, crop: bool = False) -> Job:
+    """The job that this site's settings describe. Raises ModelError for a model that it may not use."""
+    choice = choose(site.model, site.provider, allow_noncommercial=site.allow_noncommercial)
+    return Job(
+        choice=choice,
+        recipe=recipe_of(choice.row, crop=crop),
+        objects_url=site.objects_url,
+        batch_images=site.batch_images,
+        max_pixels=site.max_pixels,
+        max_bytes=site.max_bytes,
+    )
 
 
 def prepare(record: ImageRecord, job: Job) -> Prepared:

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.adapters.model import choose, recipe_of
 from pipeline.adapters.storage.manifests import open_manifest
 from pipeline.adapters.storage.store import open_store
 from pipeline.adapters.storage.tables import read_record, write_record, write_row_groups
@@ -18,6 +17,7 @@ from pipeline.core.errors import ManifestError
 from pipeline.core.manifest import EMPTY, check_content, check_structure, conform
 from pipeline.core.records import DeliveryKey, Plan, RecipeDigests
 from pipeline.core.sharding import Shards, cut, split_known
+from pipeline.stages import job_of
 from pipeline.steps.layout import plan_file
 from pipeline.steps.ledger import known_identities
 from schemas.tables import DELIVERY, SHARDS
@@ -33,7 +33,7 @@ def plan(site: Site, source: str, delivery: DeliveryKey) -> Plan:
     the receipts of its finished shards. Raises ManifestError where the delivery cannot be worked with.
     """
     tables = open_store(site.tables_url)
-    recipe = site_recipe(site)
+    recipe = job_of(site).recipe.digests
     rows = read_delivery(source, delivery)
     by_content_only = rows.column("sha256").null_count == 0
     content = split_known(rows, known_identities(tables, recipe, by_content_only=by_content_only))
@@ -58,11 +58,6 @@ def plan(site: Site, source: str, delivery: DeliveryKey) -> Plan:
     write_row_groups(tables, plan_file(made.plan_id, "shards.parquet"), groups, SHARDS)
     write_record(tables, plan_file(made.plan_id, "plan.json"), made)
     return made
-
-
-def site_recipe(site: Site) -> RecipeDigests:
-    """The digests of the recipe that this site works by."""
-    return recipe_of(choose(site.model, site.provider, allow_noncommercial=site.allow_noncommercial).row).digests
 
 
 def read_delivery(source: str, delivery: DeliveryKey) -> pa.Table:

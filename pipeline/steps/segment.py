@@ -8,7 +8,6 @@ from functools import partial
 
 import pyarrow as pa
 
-from pipeline.adapters.model import choose, recipe_of
 from pipeline.adapters.storage.store import Store, open_store
 from pipeline.adapters.storage.tables import (
     read_record,
@@ -22,7 +21,7 @@ from pipeline.core.config import Site
 from pipeline.core.errors import BooksError, ConfigError
 from pipeline.core.records import ImageRecord, Plan, Receipt, ShardKey
 from pipeline.runner import Runner
-from pipeline.stages import ChunkResult, Job, cut_chunk, identify_chunk
+from pipeline.stages import ChunkResult, Job, cut_chunk, identify_chunk, job_of
 from pipeline.steps.layout import plan_file, shard_file
 from pipeline.steps.ledger import SCHEMAS, Results, concat, known_identities, nothing, recall
 
@@ -57,18 +56,10 @@ def segment(site: Site, shard: ShardKey, runner: Runner, on_chunk: Callable[[Chu
 
 
 def _job(site: Site, plan: Plan) -> Job:
-    choice = choose(site.model, site.provider, allow_noncommercial=site.allow_noncommercial)
-    recipe = recipe_of(choice.row)
-    if recipe.digests != plan.recipe:
+    job = job_of(site)
+    if job.recipe.digests != plan.recipe:
         raise ConfigError(f"plan {plan.plan_id} was made with another recipe", ["plan the delivery again"])
-    return Job(
-        choice=choice,
-        recipe=recipe,
-        objects_url=site.objects_url,
-        batch_images=site.batch_images,
-        max_pixels=site.max_pixels,
-        max_bytes=site.max_bytes,
-    )
+    return job
 
 
 def _recall_unnamed(site: Site, tables: Store, plan: Plan, rows: pa.Table, runner: Runner) -> Results:

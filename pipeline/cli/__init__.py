@@ -1,0 +1,72 @@
+"""The command `cutouts`. Subcommands are imported when they are called, so that `--help` answers at once."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from typing import NoReturn
+
+import click
+
+from pipeline.core.errors import CutoutsError
+
+_COMMANDS = {
+    "run": ("pipeline.cli.run:run", "Cut out, judge and publish a folder or a manifest on this machine."),
+    "cut": ("pipeline.cli.cut:cut", "Only cut out: an image or a folder, no catalogue and no gate."),
+    "manifest": ("pipeline.cli.manifest:manifest", "Make a manifest of a folder of images."),
+    "plan": ("pipeline.cli.steps:plan", "Step 1: plan one delivery of a manifest."),
+    "segment": ("pipeline.cli.steps:segment", "Step 2: cut the shards of a plan."),
+    "gate": ("pipeline.cli.steps:gate", "Step 3: judge a delivery whose shards are cut."),
+    "publish": ("pipeline.cli.steps:publish", "Step 4: publish what the gate let through; release a held delivery."),
+    "doctor": ("pipeline.cli.doctor:doctor", "Say what this machine has, and what is missing."),
+    "bench": ("pipeline.bench.command:bench", "Measure images per second, by stage, worker and batch."),
+    "demo": ("pipeline.cli.demo:demo", "Run the real DAG on sample photographs, or on your own."),
+}
+
+
+class _Lazy(click.Group):
+    """A group whose commands are imported only when they run or explain themselves."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        module, _, name = _COMMANDS[cmd_name][0].partition(":")
+        command: click.Command = getattr(import_module(module), name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, about) for name, (_, about) in _COMMANDS.items()])
+
+
+@click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="cutouts")
+def cli() -> None:
+    """Take the backgrounds off product photographs.
+
+    \b
+    One photograph:            cutouts cut shoe.jpg -o shoe.png
+    A folder, judged and all:  cutouts run photos --out result
+    What this machine has:     cutouts doctor
+
+    Settings: cutouts.toml in the working folder, or CUTOUTS_* in the environment.
+    """
+
+
+def main() -> NoReturn:
+    """Run the command; an expected error becomes its message and exit status 1."""
+    try:
+        status = cli.main(standalone_mode=False)
+    except click.exceptions.Abort:
+        click.echo("Stopped.", err=True)
+        sys.exit(130)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except CutoutsError as error:
+        click.secho(str(error), fg="red", err=True)
+        sys.exit(1)
+    sys.exit(status if isinstance(status, int) else 0)

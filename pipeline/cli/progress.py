@@ -1,0 +1,72 @@
+"""Progress for people: a bar with rate, ETA and counts on a terminal, a line now and then elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections import Counter
+from types import TracebackType
+from typing import Any
+
+import click
+
+_EVERY_SECONDS = 15.0
+"""How often a line is written where there is no terminal."""
+
+
+class Tally:
+    """Counts images by what became of them while it shows how far the work is; writes to stderr."""
+
+    def __init__(self, doing: str, total: int) -> None:
+        self._doing, self._total = doing, total
+        self._counts: Counter[str] = Counter()
+        self._began = self._told = time.monotonic()
+        self._bar: Any = None
+
+    def __enter__(self) -> Tally:
+        if sys.stderr.isatty() and self._total > 1:
+            self._bar, self._task = _bar(self._doing, self._total)
+            self._bar.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+    def add(self, fate: str, images: int = 1) -> None:
+        """Count images."""
+        self._counts[str(fate)] += images
+        if self._bar is not None:
+            self._bar.update(self._task, completed=self._counts.total(), counts=self._words(), rate=self._rate())
+        elif time.monotonic() - self._told > _EVERY_SECONDS:
+            self._told = time.monotonic()
+            line = f"{self._doing}: {self._counts.total()}/{self._total}, {self._rate()}, {self._words()}"
+            click.echo(line, err=True)
+
+    def summary(self) -> str:
+        """One line: how many, by what became of them, and how fast."""
+        return (
+            f"{self._counts.total()} images in {time.monotonic() - self._began:.1f} s ({self._rate()}): {self._words()}"
+        )
+
+    def _words(self) -> str:
+        return ", ".join(f"{count} {fate}" for fate, count in sorted(self._counts.items()))
+
+    def _rate(self) -> str:
+        return f"{self._counts.total() / max(time.monotonic() - self._began, 1e-3):.1f}/s"
+
+
+def _bar(doing: str, total: int) -> tuple[Any, Any]:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    bar = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[counts]}"),
+        console=Console(stderr=True),
+    )
+    return bar, bar.add_task(doing, total=total, counts="", rate="")
