@@ -5,8 +5,8 @@ For Airflow's own backfill; nothing runs by itself, what is already published is
     airflow backfill create --dag-id historical_backfill --from-date 2026-01-01 --to-date 2026-03-31 --max-active-runs 1
 
 * **deliveries** lists what was delivered on the run's day (its partition key `YYYY-MM-DD`, or the param `day`).
-* **delivery**, one group per delivery: plan → segment → gate → publish. A delivery that fails or is held stops none of the others;
-  one delivery's shards are cut out one after the other, so that tonight's refresh keeps its place on the cluster.
+* **one_delivery**, a group per delivery: plan → segment → gate → publish. A delivery that fails or is held stops none
+  of the others; shards are cut out one after the other, so that tonight's refresh keeps its place on the cluster.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from airflow.sdk import CronPartitionTimetable, Param, dag, task, task_group
+
 from cutouts_airflow import tasks
 from cutouts_airflow.assets import CUTOUTS
 from cutouts_airflow.retries import by_error_class
@@ -32,18 +33,19 @@ DELIVERIES_AT_ONCE = 1  # over all runs
     tags=["cutouts"],
 )
 def historical_backfill() -> None:
+    """Plan, segment, judge and publish every delivery of one day."""
+
     @task
     def deliveries() -> list[str]:
         return tasks.deliveries_on(tasks.day())
 
-    @task(map_index_template="{{ task.op_kwargs['delivery'] }}")
-    def plan(delivery: str) -> str:
-        return tasks.plan(delivery).plan_id
+    @task
+    def plan(delivery: str) -> list[str]:
+        return tasks.plan(delivery)
 
     @task(max_active_tis_per_dag=DELIVERIES_AT_ONCE)
-    def segment(plan_id: str) -> str:
-        tasks.segment_all(plan_id)
-        return plan_id
+    def segment(shards: list[str]) -> None:
+        tasks.segment(shards)
 
     @task
     def gate(plan_id: str) -> str:
@@ -56,7 +58,10 @@ def historical_backfill() -> None:
 
     @task_group
     def one_delivery(delivery: str) -> None:
-        publish(delivery, gate(segment(plan(delivery))))
+        shards = plan(delivery)
+        judged = gate(shards["plan_id"])
+        segment(shards) >> judged
+        publish(delivery, judged)
 
     one_delivery.expand(delivery=deliveries())
 

@@ -1,11 +1,11 @@
 """### Manifests in
 
-Runs every hour and as soon as a manifest lands in the site's `manifests` store (a dataset has landed when its `_SUCCESS`
-is there, a single file when it was renamed into place).
+Runs every hour, and as soon as a manifest lands in the site's `manifests` store (a dataset has landed when its
+`_SUCCESS` is there, a single file when it was renamed into place).
 
 * **landed** lists what was not taken yet.
 * **take**, one per manifest, validates it, records it and adds one partition of the asset `manifest` per accepted
-  delivery: each starts a run of `catalog_refresh`. A manifest of the wrong structure fails here, with every problem listed.
+  delivery: each starts a run of `catalog_refresh`. A manifest of the wrong structure fails here, every problem listed.
 * **report_refusals** fails the run where deliveries were refused, and names them with their rows; the others went on.
 """
 
@@ -14,6 +14,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from airflow.sdk import AssetOrTimeSchedule, CronTriggerTimetable, TriggerRule, dag, task
+
 from cutouts_airflow import tasks
 from cutouts_airflow.assets import LANDING, MANIFEST
 from cutouts_airflow.retries import by_error_class
@@ -27,6 +28,8 @@ from cutouts_airflow.retries import by_error_class
     tags=["cutouts"],
 )
 def manifest_intake() -> None:
+    """Take every manifest that landed, announce its deliveries, report what was refused."""
+
     @task
     def landed() -> list[str]:
         return tasks.landed()

@@ -5,16 +5,14 @@ Read when a task runs, never while a DAG file is parsed.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import quote
 
 from airflow.sdk import BaseHook, Connection, Variable
 from airflow.sdk.exceptions import AirflowNotFoundException
 
+from pipeline.core.config import Site
 from pipeline.core.errors import ConfigError
-
-if TYPE_CHECKING:
-    from pipeline.core.config import Site
 
 VARIABLE = "cutouts"
 """A JSON object of site settings; unknown keys are refused."""
@@ -39,6 +37,10 @@ def _overrides() -> dict[str, Any]:
     settings = Variable.get(VARIABLE, default={}, deserialize_json=True)
     if not isinstance(settings, dict):
         raise ConfigError(f"the Variable `{VARIABLE}` is wrong", ["expected a JSON object of site settings"])
+    wrong = sorted(settings.keys() - Site.model_fields.keys())
+    if wrong:
+        known = f"there is no such setting; known are {', '.join(Site.model_fields)}"
+        raise ConfigError(f"the Variable `{VARIABLE}` is wrong", [f"{key}: {known}" for key in wrong])
     catalog, dask = connection(CATALOG_CONNECTION), connection(DASK_CONNECTION)
     return {
         **settings,

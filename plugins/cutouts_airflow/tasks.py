@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable
 from datetime import date
-from typing import TYPE_CHECKING
+from pathlib import PurePosixPath
 
 from airflow.sdk import Asset, get_current_context
 from airflow.sdk.exceptions import AirflowSkipException
@@ -16,9 +16,6 @@ from airflow.sdk.exceptions import AirflowSkipException
 from cutouts_airflow.settings import site
 from pipeline.core.errors import ManifestError
 from pipeline.core.records import DeliveryKey, ShardKey, Verdict
-
-if TYPE_CHECKING:
-    from pipeline.core.records import Plan
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +41,39 @@ def take(manifest: str) -> list[str]:
     return accepted
 
 
+def report_refusals(manifests: list[str] | None) -> None:
+    """Raise ManifestError that names every delivery that was refused, and every manifest that could not be taken."""
+    from pipeline import intake
+
+    if manifests is None:
+        raise ManifestError("manifests could not be looked for", ["see the task `landed`"])
+    here = site()
+    left = set(intake.landed(here))
+    problems = [f"{manifest}: could not be taken, see its task `take`" for manifest in manifests if manifest in left]
+    for manifest in manifests:
+        if manifest not in left:  # the record of what was taken is read; nothing is taken that was not announced
+            problems += [f"{manifest}: {problem}" for problem in intake.take(here, manifest).refused]
+    if problems:
+        raise ManifestError("not everything that landed could be accepted", problems)
+
+
+def deliveries_on(when: date) -> list[str]:
+    """The deliveries of one day: those taken before, and those in that day's own manifest if it was not taken yet.
+
+    Raises ManifestError where that manifest has anything wrong; it is left to the intake then.
+    """
+    from pipeline import intake
+
+    here = site()
+    for manifest in intake.landed(here):
+        if PurePosixPath(manifest).name == f"date={when.isoformat()}":
+            refused = intake.inspect(manifest).refused
+            if refused:
+                raise ManifestError(f"the manifest {manifest} is not clean", [str(problem) for problem in refused])
+            intake.take(here, manifest)
+    return [str(key) for key in intake.deliveries_on(here, when)]
+
+
 def delivery() -> str:
     """The delivery that this run is about: its partition key, else the param `delivery`.
 
@@ -67,47 +97,26 @@ def announce(asset: Asset, keys: Iterable[str]) -> None:
     get_current_context()["outlet_events"][asset].add_partitions(list(keys))
 
 
-def plan(delivery_key: str) -> Plan:
-    """Plan one delivery from the manifest that it was taken from."""
+def plan(delivery_key: str) -> list[str]:
+    """Plan a delivery from the manifest that it was taken from: its shards' keys; the plan's goes to XCom `plan_id`."""
     from pipeline import intake, steps
 
     here, key = site(), DeliveryKey.parse(delivery_key)
-    return steps.plan(here, intake.source_of(here, key), key)
-
-
-def plan_shards(delivery_key: str) -> list[str]:
-    """Plan one delivery: the keys of its shards; the plan's own key goes into the XCom `plan_id`."""
-    planned = plan(delivery_key)
+    planned = steps.plan(here, intake.source_of(here, key), key)
+    log.info("%s", planned)
     get_current_context()["ti"].xcom_push("plan_id", planned.plan_id)
-    return [str(shard) for shard in planned.keys()]
+    return [str(shard) for shard in planned.keys()]  # noqa: SIM118 a Plan is no mapping
 
 
-def segment(shard: str) -> None:
-    """Cut out one shard on the site's cluster."""
+def segment(shards: Iterable[str]) -> None:
+    """Cut out these shards on the site's cluster, one after the other; one that has its receipt costs nothing."""
     from pipeline import steps
     from pipeline.runner import open_runner
 
     here = site()
     with open_runner(here) as runner:
-        log.info("%s", steps.segment(here, ShardKey.parse(shard), runner))
-
-
-def deliveries_on(when: date) -> list[str]:
-    """The deliveries of one day, as recorded by the intake."""
-    from pipeline import intake
-
-    return [str(key) for key in intake.deliveries_on(site(), when)]
-
-
-def segment_all(plan_id: str) -> None:
-    """Cut out all shards of one plan, one after the other; those with a receipt cost nothing."""
-    from pipeline import steps
-    from pipeline.runner import open_runner
-
-    here = site()
-    with open_runner(here) as runner:
-        for shard in steps.read_plan(here, plan_id).keys():
-            log.info("%s", steps.segment(here, shard, runner))
+        for shard in shards:
+            log.info("%s", steps.segment(here, ShardKey.parse(shard), runner))
 
 
 def gate(plan_id: str) -> str:

@@ -1,0 +1,54 @@
+"""The environment of an Airflow that lives in one folder; imports nothing of Airflow, so it can be set before.
+
+`AIRFLOW__SECTION__KEY` variables that are set already win in a service (`over`), never in a throw-away home.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+PROJECT = Path(__file__).resolve().parents[2]
+"""The folder that holds dags/ and plugins/."""
+
+
+def home_environment(home: Path, *, dags: Path = PROJECT / "dags") -> dict[str, str]:
+    """What every Airflow process of that home needs: SQLite in the home, DAGs and plugins of this project."""
+    return {
+        "AIRFLOW_HOME": str(home),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(dags),
+        "AIRFLOW__CORE__PLUGINS_FOLDER": str(PROJECT / "plugins"),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
+        "AIRFLOW__CORE__PARALLELISM": "4",
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home}/airflow.db",
+        "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
+        "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]),
+        "PYTHONPATH": os.pathsep.join([str(PROJECT), *filter(None, [os.environ.get("PYTHONPATH")])]),
+    }
+
+
+def service_environment(home: Path, *, host: str, port: int, dags: Path = PROJECT / "dags") -> dict[str, str]:
+    """The same for `airflow standalone` at that address; the two ports behind it serve logs.
+
+    On the loopback interface everybody is an administrator; elsewhere Airflow asks for a password, which it prints.
+    """
+    here = f"http://{'127.0.0.1' if host == '0.0.0.0' else host}:{port}"
+    return home_environment(home, dags=dags) | {
+        "AIRFLOW__API__HOST": host,
+        "AIRFLOW__API__PORT": str(port),
+        "AIRFLOW__API__BASE_URL": here,
+        "AIRFLOW__API__WORKERS": "1",
+        "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{here}/execution/",
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": str(host in ("127.0.0.1", "localhost")),
+        "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(port + 1),
+        "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(port + 2),
+    }
+
+
+def over(environment: Mapping[str, str], settings: Mapping[str, str]) -> dict[str, str]:
+    """The environment with those settings, except where it configures Airflow otherwise already."""
+    kept = {name: value for name, value in environment.items() if name.startswith("AIRFLOW__")}
+    return {**environment, **settings, **kept}

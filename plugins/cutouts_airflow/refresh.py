@@ -1,0 +1,63 @@
+"""The real `catalog_refresh` without any service: in a throw-away Airflow home, in a process of its own.
+
+`python -m cutouts_airflow.refresh DELIVERY...` works on the site that `cutouts.toml` and `CUTOUTS_*` describe.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from cutouts_airflow.home import PROJECT, home_environment
+
+DAG_FILE = PROJECT / "dags" / "catalog_refresh.py"
+
+
+class RefreshFailed(RuntimeError):
+    """A run of the DAG did not succeed; the text is what Airflow logged."""
+
+
+def run_refresh(site_root: str | Path, deliveries: Sequence[str]) -> None:
+    """Run `catalog_refresh` for each delivery (`YYYY-MM-DD/delivery_id`) that was taken into the site at `site_root`.
+
+    Other settings come from `cutouts.toml` and `CUTOUTS_*`. Says nothing unless a run fails: RefreshFailed.
+    """
+    with tempfile.TemporaryDirectory(prefix="cutouts-airflow-") as home:
+        ours = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW")}
+        environment = ours | home_environment(Path(home)) | {"CUTOUTS_ROOT": str(site_root)} | _QUIET
+        environment["PYTHONPATH"] = os.pathsep.join([str(PROJECT / "plugins"), environment["PYTHONPATH"]])
+        done = subprocess.run(
+            [sys.executable, "-m", "cutouts_airflow.refresh", *deliveries],
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            check=False,
+        )
+    if done.returncode:
+        raise RefreshFailed(done.stdout[-20_000:])
+
+
+_QUIET = {"AIRFLOW__LOGGING__LOGGING_LEVEL": "WARNING", "PYTHONWARNINGS": "ignore"}
+
+
+def main(deliveries: Sequence[str]) -> int:
+    """Run the DAG for each delivery in this process's Airflow home; how many runs failed."""
+    from airflow.dag_processing.dagbag import DagBag
+    from airflow.utils.db import initdb
+
+    initdb()
+    dag = DagBag(dag_folder=str(DAG_FILE)).dags["catalog_refresh"]
+    runs = {delivery: dag.test(run_conf={"delivery": delivery}) for delivery in deliveries}
+    failed = [delivery for delivery, run in runs.items() if run.state != "success"]
+    sys.stderr.writelines(f"the run of {delivery} failed\n" for delivery in failed)
+    return len(failed)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))
