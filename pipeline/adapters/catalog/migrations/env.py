@@ -1,0 +1,12 @@
+"""What Alembic runs: the revisions, on the connection (and inside the transaction) that `migrate.upgrade` opened."""
+
+from __future__ import annotations
+
+from alembic import context
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    version_table=context.config.attributes["version_table"],
+)
+with context.begin_transaction():
+    context.run_migrations()

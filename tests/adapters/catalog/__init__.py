@@ -1,0 +1,1 @@
+"""How the catalogue behaves, on SQLite and on PostgreSQL."""

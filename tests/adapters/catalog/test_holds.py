@@ -1,0 +1,123 @@
+"""Holds and approvals are both recorded, once, and decide what may be published."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from pipeline.adapters.catalog import Catalog
+from pipeline.core.errors import CutoutsError
+from pipeline.core.records import Verdict
+from tests.adapters.catalog.made import MONDAY, NOON, TUESDAY, approval, entry, held, hold_of
+
+
+@pytest.mark.parametrize("name", ["acme", "2026-11-16/acme"])
+def test_a_hold_is_found_by_its_delivery(catalog: Catalog, name: str) -> None:
+    """By the delivery's id or by its whole key, with its reasons."""
+    catalog.record_hold(held("gate"), NOON)
+    assert catalog.last_hold(name) == hold_of(held("gate"))
+    assert catalog.last_hold("2026-11-17/acme") is None
+    assert catalog.last_hold("nobody") is None
+
+
+def test_the_newest_hold_is_the_last(catalog: Catalog) -> None:
+    """Of two days, the later one; of two decisions over one day, the later one."""
+    catalog.record_hold(held("tuesday", TUESDAY), NOON)
+    catalog.record_hold(held("monday"), NOON + timedelta(hours=1))
+    catalog.record_hold(held("monday again"), NOON + timedelta(hours=2))
+    by_id, by_key = catalog.last_hold("acme"), catalog.last_hold("2026-11-16/acme")
+    assert by_id is not None
+    assert by_key is not None
+    assert (by_id.gate_id, by_key.gate_id) == ("tuesday", "monday again")
+
+
+def test_a_delivery_id_may_look_like_a_key(catalog: Catalog) -> None:
+    """Suppliers name their deliveries as they like."""
+    odd = replace(MONDAY, delivery_id="2026-01-01/acme")
+    catalog.record_hold(held("gate", odd), NOON)
+    assert catalog.last_hold("2026-01-01/acme") == hold_of(held("gate", odd))
+    assert catalog.last_hold("2026-11-16/2026-01-01/acme") == hold_of(held("gate", odd))
+
+
+def test_a_hold_and_its_approval_are_both_recorded(catalog: Catalog) -> None:
+    """Who released what, why and when stays on record beside what was held, also after publishing."""
+    catalog.record_hold(held("gate"), NOON)
+    assert catalog.approval_of("gate") is None
+    catalog.approve(approval("gate"))
+    assert catalog.approval_of("gate") == catalog.approval_for("judged-1") == approval("gate")
+    done = catalog.publish([entry("a")], gate_id="gate", plan_id="plan", delivery=MONDAY, at=NOON)
+    assert done.approval == approval("gate")
+    assert catalog.last_hold("acme") is None
+    counts = catalog.counts()
+    assert (counts.holds, counts.approvals, counts.waiting, counts.publications) == (1, 1, 0, 1)
+
+
+def test_recording_again_changes_nothing(catalog: Catalog) -> None:
+    """A retry of the gate or a second click on approve leaves the first record."""
+    for _ in range(2):
+        catalog.record_hold(held("gate"), NOON)
+    catalog.approve(approval("gate"))
+    assert catalog.approve(replace(approval("gate"), by="Bob")) == approval("gate")
+    counts = catalog.counts()
+    assert (counts.holds, counts.approvals) == (1, 1)
+
+
+def test_an_approved_hold_waits_until_it_is_published(catalog: Catalog) -> None:
+    """Whoever was cut off between approving and publishing finds the hold again."""
+    catalog.record_hold(held("gate"), NOON)
+    catalog.approve(approval("gate"))
+    assert catalog.last_hold("acme") == hold_of(held("gate"))
+
+
+def test_a_hold_is_settled_by_a_later_publication_of_its_delivery(catalog: Catalog) -> None:
+    """What a corrected upload has replaced is not offered for approval any more; what went before settles nothing."""
+    catalog.publish([], gate_id="before", plan_id="plan", delivery=MONDAY, at=NOON - timedelta(hours=1))
+    catalog.record_hold(held("gate"), NOON)
+    assert catalog.counts().waiting == 1
+    catalog.publish([], gate_id="fixed", plan_id="plan", delivery=MONDAY, at=NOON + timedelta(hours=1))
+    assert catalog.last_hold("acme") is None
+
+
+def test_what_is_held_is_not_published(catalog: Catalog) -> None:
+    """Without a person's release the database refuses, whoever asks."""
+    catalog.record_hold(held("gate"), NOON)
+    with pytest.raises(CutoutsError, match="--approve"):
+        catalog.publish([entry("a")], gate_id="gate", plan_id="plan", delivery=MONDAY, at=NOON)
+    assert catalog.counts().images == 0
+
+
+def test_a_later_gate_publishes_with_the_approval_of_the_held_one(catalog: Catalog) -> None:
+    """The decision that takes the approval into account has a gate id of its own; its approval is recorded with it."""
+    catalog.record_hold(held("held"), NOON)
+    released = approval("held")
+    done = catalog.publish([], gate_id="new", plan_id="plan", delivery=MONDAY, at=NOON, approval=released)
+    assert done.approval == released
+    assert catalog.approval_of("held") == released
+
+
+def test_an_approval_of_something_else_does_not_release(catalog: Catalog) -> None:
+    """A release holds for the content, recipe and suite that were looked at, for no other."""
+    catalog.record_hold(held("old"), NOON)
+    catalog.record_hold(held("new", judged="judged-2"), NOON)
+    with pytest.raises(CutoutsError, match="is held"):
+        catalog.publish([], gate_id="new", plan_id="p", delivery=MONDAY, at=NOON, approval=approval("old"))
+    assert catalog.approval_of("old") is None
+
+
+@pytest.mark.parametrize(
+    "wrong", [approval("unknown"), approval("gate", TUESDAY), approval("gate", judged="judged-2")]
+)
+def test_an_approval_of_what_was_not_held_is_refused(catalog: Catalog, wrong: object) -> None:
+    """An unknown gate, another delivery or other content cannot be approved."""
+    catalog.record_hold(held("gate"), NOON)
+    with pytest.raises(CutoutsError, match="held"):
+        catalog.approve(wrong)  # type: ignore[arg-type] # parametrised
+    assert catalog.counts().approvals == 0
+
+
+def test_only_holds_are_recorded_as_holds(catalog: Catalog) -> None:
+    """A decision to publish is no hold."""
+    with pytest.raises(ValueError, match="did not hold"):
+        catalog.record_hold(replace(held("gate"), verdict=Verdict.PUBLISH), NOON)

@@ -1,0 +1,91 @@
+"""Readers and retries see all of a publication or nothing of it."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from threading import Barrier, Thread
+
+import pytest
+import sqlalchemy as sa
+
+from pipeline.adapters.catalog import Catalog
+from pipeline.core.records import Publication
+from tests.adapters.catalog.made import MONDAY, NOON, TUESDAY, entry
+from tests.adapters.catalog.reader import contents, view
+
+ROOT = Path(__file__).parents[3]
+IMAGES = 6_000
+
+
+def test_a_reader_sees_all_old_or_all_new(catalog: Catalog, url: str) -> None:
+    """While a publication has written its rows but is not through, others read what was there before."""
+    catalog.publish([entry("a"), entry("b")], gate_id="1", plan_id="plan", delivery=MONDAY, at=NOON)
+    seen: list[dict[str, str]] = []
+
+    def look(*event: object) -> None:
+        if str(event[2]).startswith("INSERT INTO cutouts"):
+            seen.append(contents(url))
+
+    sa.event.listen(catalog._engine, "after_cursor_execute", look)
+    new = [entry(name, TUESDAY, content="second") for name in "abc"]
+    catalog.publish(new, gate_id="2", plan_id="plan", delivery=TUESDAY, at=NOON)
+    assert seen == [{"a.jpg": "first-a", "b.jpg": "first-b"}]
+    assert contents(url) == {"a.jpg": "second-a", "b.jpg": "second-b", "c.jpg": "second-c"}
+
+
+@pytest.mark.parametrize("moment", ["reading", "written"])
+def test_a_kill_on_the_way_publishes_nothing_and_a_rerun_all(url: str, moment: str) -> None:
+    """kill -9 while entries are read, or with all rows written: no trace of it, and the next attempt is whole."""
+    program = [sys.executable, "-m", "tests.adapters.catalog.killed", url, moment, str(IMAGES)]
+    killed = subprocess.run(program, cwd=ROOT, check=False)
+    assert killed.returncode == -signal.SIGKILL
+    with Catalog.open(url) as catalog:
+        assert view(url) == []
+        assert catalog.publication_of("gate") is None
+        entries = [entry(f"{number:05d}") for number in range(IMAGES)]
+        done = catalog.publish(entries, gate_id="gate", plan_id="plan", delivery=MONDAY, at=NOON)
+        assert (done.published, catalog.counts().images) == (IMAGES, IMAGES)
+
+
+def test_two_at_once_publish_a_gate_once(url: str, catalog: Catalog) -> None:
+    """Two callers with the same gate at the same moment get the same publication, and there is only one."""
+    together = Barrier(2)
+    done: list[Publication] = []
+
+    def publish() -> None:
+        with Catalog.open(url) as mine:
+            together.wait()
+            done.append(mine.publish([entry("a")], gate_id="gate", plan_id="plan", delivery=MONDAY, at=NOON))
+
+    _at_once(publish, publish)
+    assert len(done) == 2
+    assert done[0] == done[1]
+    assert catalog.counts().publications == 1
+
+
+def test_deliveries_that_share_articles_are_published_at_once(url: str, catalog: Catalog) -> None:
+    """Two deliveries with the same articles in opposite order neither block each other for good nor lose anything."""
+    together = Barrier(2)
+    names = [f"{number:04d}" for number in range(2_000)]
+
+    def publish(delivery_id: str, order: int) -> None:
+        delivery = type(MONDAY)(date=MONDAY.date, delivery_id=delivery_id)
+        with Catalog.open(url) as mine:
+            together.wait()
+            entries = [entry(name, delivery) for name in names[::order]]
+            mine.publish(entries, gate_id=delivery_id, plan_id="plan", delivery=delivery, at=NOON)
+
+    _at_once(lambda: publish("forth", 1), lambda: publish("back", -1))
+    counts = catalog.counts()
+    assert (counts.products, counts.images, counts.publications) == (2_000, 4_000, 2)
+
+
+def _at_once(*calls: object) -> None:
+    threads = [Thread(target=call) for call in calls]  # type: ignore[arg-type] # any callable
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()

@@ -1,0 +1,127 @@
+"""Opening makes, upgrades or refuses a database, and errors say whether trying again can help."""
+
+from __future__ import annotations
+
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+
+from pipeline.adapters.catalog import Catalog, CatalogCounts
+from pipeline.adapters.catalog.migrate import _FOLDER, VERSION_TABLE
+from pipeline.adapters.catalog.tables import REVISION, metadata
+from pipeline.core.errors import ConfigError, StorageError, TransientError
+from tests.adapters.catalog.made import MONDAY, NOON, entry, held
+
+EMPTY = CatalogCounts(products=0, images=0, publications=0, holds=0, approvals=0, waiting=0)
+
+
+def test_an_empty_database_becomes_a_catalogue(url: str) -> None:
+    """The first to open it makes the tables; the next finds them and what was put there."""
+    with Catalog.open(url) as catalog:
+        assert catalog.counts() == EMPTY
+        catalog.publish([entry("a")], gate_id="gate", plan_id="plan", delivery=MONDAY, at=NOON)
+    with Catalog.open(url) as catalog:
+        assert catalog.counts().images == 1
+
+
+def test_the_migrations_make_what_the_code_expects(catalog: Catalog) -> None:
+    """The sum of the revisions is `tables.py`, to the column, key and index."""
+    with catalog._engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE})
+        assert context.get_current_revision() == ScriptDirectory(str(_FOLDER)).get_current_head() == REVISION
+        assert compare_metadata(context, metadata) == []
+
+
+def test_several_processes_may_open_an_empty_database_at_once(url: str) -> None:
+    """Workers that start together all find one catalogue."""
+    lines = ["import sys", "from pipeline.adapters.catalog import Catalog", "Catalog.open(sys.argv[1]).counts()"]
+    started = [subprocess.Popen([sys.executable, "-c", "; ".join(lines), url]) for _ in range(3)]
+    assert [process.wait() for process in started] == [0, 0, 0]
+    with Catalog.open(url) as catalog:
+        assert catalog.counts() == EMPTY
+
+
+def test_a_newer_database_is_refused(catalog: Catalog, url: str) -> None:
+    """A database that a later version upgraded is neither read nor changed."""
+    with catalog._engine.begin() as connection:
+        connection.execute(sa.text(f"UPDATE {VERSION_TABLE} SET version_num = '9999'"))
+    with pytest.raises(StorageError, match=r"revision 9999.*newer"):
+        Catalog.open(url)
+
+
+def test_a_failed_migration_leaves_nothing(url: str) -> None:
+    """A revision is made whole or not at all, on SQLite too."""
+    engine = sa.create_engine(url.replace("postgresql:", "postgresql+psycopg:"))
+    with engine.begin() as connection:
+        connection.execute(sa.text("CREATE VIEW published_cutouts AS SELECT 1 AS one"))
+    with pytest.raises(StorageError, match="published_cutouts"):
+        Catalog.open(url)
+    assert sa.inspect(engine).get_table_names() == []
+    engine.dispose()
+
+
+def test_sqlite_makes_the_folder_and_lets_readers_read(tmp_path: Path) -> None:
+    """The file's folder need not be there; the write-ahead log and foreign keys are on."""
+    with Catalog.open(f"sqlite:///{tmp_path}/a/b/catalog.sqlite") as catalog, catalog._engine.connect() as connection:
+        assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
+        assert connection.exec_driver_sql("PRAGMA foreign_keys").scalar() == 1
+
+
+@pytest.mark.parametrize("wrong", ["mysql://host/db", "sqlite://", "sqlite:///:memory:", "not a url"])
+def test_other_databases_are_refused(wrong: str) -> None:
+    """What cannot serve as a catalogue is an error of the settings."""
+    with pytest.raises(ConfigError, match="catalog: "):
+        Catalog.open(wrong)
+
+
+def test_a_locked_database_is_worth_another_try(tmp_path: Path) -> None:
+    """A writer that waited in vain says so."""
+    path = tmp_path / "catalog.sqlite"
+    with Catalog.open(f"sqlite:///{path}?timeout=0.05") as catalog:
+        other = sqlite3.connect(path, isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(TransientError, match="locked"):
+            catalog.record_hold(held("gate"), NOON)
+        other.close()
+        catalog.record_hold(held("gate"), NOON)
+
+
+def test_a_lost_connection_is_worth_another_try(postgres_schema: str) -> None:
+    """A server that cuts the connection during a publication leaves nothing behind, and the retry publishes."""
+    with Catalog.open(postgres_schema) as catalog:
+
+        def cut(*event: object) -> None:
+            if str(event[2]).startswith("INSERT INTO publications"):
+                sa.event.remove(catalog._engine, "before_cursor_execute", cut)
+                with catalog._engine.connect() as other:
+                    others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
+                    other.exec_driver_sql(f"{others} AND datname = current_database()")
+
+        sa.event.listen(catalog._engine, "before_cursor_execute", cut)
+        with pytest.raises(TransientError, match="terminat"):
+            catalog.publish([entry("a")], gate_id="gate", plan_id="plan", delivery=MONDAY, at=NOON)
+        done = catalog.publish([entry("a")], gate_id="gate", plan_id="plan", delivery=MONDAY, at=NOON)
+        assert done.published == 1
+
+
+def test_a_server_that_is_not_there_is_worth_another_try() -> None:
+    """Nobody listens on port 1; the message does not tell the password."""
+    with pytest.raises(TransientError) as error:
+        Catalog.open("postgresql://cutouts:secret@127.0.0.1:1/catalog")
+    assert "secret" not in str(error.value)
+
+
+def test_a_file_that_is_no_database_is_not_worth_another_try(tmp_path: Path) -> None:
+    """Trying again does not turn a text into a database."""
+    path = tmp_path / "catalog.sqlite"
+    path.write_text("not a database" * 100)
+    with pytest.raises(StorageError) as error:
+        Catalog.open(f"sqlite:///{path}")
+    assert not isinstance(error.value, TransientError)

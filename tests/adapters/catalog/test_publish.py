@@ -1,0 +1,165 @@
+"""What a publication changes, and what it leaves alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, replace
+from datetime import UTC, date, datetime, timedelta, timezone
+
+import pyarrow as pa
+import pytest
+
+from pipeline.adapters.catalog import ENTRIES, PUBLISHED, Catalog
+from pipeline.core.errors import StorageError
+from pipeline.core.records import CatalogEntry, DeliveryKey, Publication, RecipeDigests
+from tests.adapters.catalog.made import MONDAY, NOON, RECIPE, TUESDAY, entry, publication
+from tests.adapters.catalog.reader import contents, view
+
+
+def _publish(
+    catalog: Catalog, entries: list[CatalogEntry], delivery: DeliveryKey = MONDAY, gate_id: str = "gate"
+) -> Publication:
+    return catalog.publish(entries, gate_id=gate_id, plan_id="plan", delivery=delivery, at=NOON)
+
+
+def _batch(entries: list[CatalogEntry]) -> pa.RecordBatch:
+    rows = [asdict(one) | asdict(one.recipe) for one in entries]
+    return pa.RecordBatch.from_pylist([{name: row[name] for name in ENTRIES.names} for row in rows], ENTRIES)
+
+
+def test_the_view_has_the_columns_that_consumers_were_promised(catalog: Catalog, url: str) -> None:
+    """One row per published image: what it is, where its objects lie, how and when they were made."""
+    _publish(catalog, [entry("a")])
+    (row,) = view(url)
+    moment = row.pop("published_at")
+    assert str(moment).startswith("2026-11-17 12:00:00.123456")
+    assert row == {
+        "image_id": "a.jpg",
+        "product_id": "a",
+        "delivery_id": "acme",
+        "cutout": "cutout-first-a.png",
+        "mask": "mask-first-a.png",
+        "sha256": "first-a",
+        "matte_digest": "matte-1",
+        "render_digest": "render-1",
+        "publication_id": 1,
+    }
+
+
+def test_a_publication_is_recorded_with_its_counts(catalog: Catalog) -> None:
+    """What publish returns is what publication_of finds later, in another catalogue object too."""
+    done = _publish(catalog, [entry("a"), entry("b")])
+    assert done == publication(published=2)
+    assert catalog.publication_of("gate") == done
+    assert catalog.publication_of("another") is None
+
+
+def test_the_same_gate_again_changes_nothing(catalog: Catalog, url: str) -> None:
+    """A retry gets the recorded publication, whatever it brings along."""
+    first = _publish(catalog, [entry("a")])
+    assert _publish(catalog, [entry("a", content="second"), entry("b")]) == first
+    assert contents(url) == {"a.jpg": "first-a"}
+
+
+def test_nothing_to_publish_is_a_publication_too(catalog: Catalog, url: str) -> None:
+    """A delivery whose images were all skipped leaves its mark in the books."""
+    assert _publish(catalog, []) == publication()
+    assert view(url) == []
+
+
+def test_an_older_delivery_never_replaces_a_newer_one(catalog: Catalog, url: str) -> None:
+    """A backfill of Monday adds what Tuesday did not bring and leaves what it did."""
+    _publish(catalog, [entry("a", TUESDAY, content="second")], TUESDAY, "tonight")
+    backfill = _publish(catalog, [entry("a"), entry("b")], MONDAY, "backfill")
+    assert (backfill.published, backfill.superseded) == (1, 1)
+    assert contents(url) == {"a.jpg": "second-a", "b.jpg": "first-b"}
+
+
+def test_a_day_delivered_again_replaces_its_own_images(catalog: Catalog, url: str) -> None:
+    """A corrected upload of the same day, or a new recipe, goes live."""
+    _publish(catalog, [entry("a"), entry("b")])
+    recipe = RecipeDigests(matte_digest=RECIPE.matte_digest, render_digest="render-2")
+    again = _publish(catalog, [entry("a", content="second"), entry("b", recipe=recipe)], gate_id="again")
+    assert again.published == 2
+    assert contents(url) == {"a.jpg": "second-a", "b.jpg": "first-b"}
+    assert {row["render_digest"] for row in view(url)} == {"render-1", "render-2"}
+
+
+def test_what_is_live_already_is_confirmed_and_safe_from_older_deliveries(catalog: Catalog, url: str) -> None:
+    """Wednesday's delivery of Monday's very content keeps its publication, and Tuesday's other content stays out."""
+    wednesday = replace(MONDAY, date=date(2026, 11, 18))
+    _publish(catalog, [entry("a")])
+    same = _publish(catalog, [entry("a", wednesday), entry("b", wednesday)], wednesday, "wednesday")
+    late = _publish(catalog, [entry("a", TUESDAY, content="other")], TUESDAY, "late")
+    assert (same.published, same.confirmed, late.superseded) == (1, 1, 1)
+    assert [(row["sha256"], row["publication_id"]) for row in view(url)] == [("first-a", 1), ("first-b", 2)]
+
+
+def test_deliveries_of_another_supplier_are_left_alone(catalog: Catalog) -> None:
+    """The same image id under two delivery ids is two images."""
+    other = DeliveryKey(date=MONDAY.date, delivery_id="other")
+    _publish(catalog, [entry("a")])
+    _publish(catalog, [entry("a", other, content="second")], other, "other")
+    assert catalog.published("acme")["sha256"].to_pylist() == ["first-a"]
+    assert catalog.published("other")["sha256"].to_pylist() == ["second-a"]
+
+
+def test_what_is_live_comes_as_columns(catalog: Catalog) -> None:
+    """The gate compares content and both digests; an unknown delivery has no rows, but all columns."""
+    _publish(catalog, [entry("a")])
+    live = catalog.published("acme")
+    assert live.schema == PUBLISHED == catalog.published("nobody").schema
+    assert live.to_pylist() == [
+        {
+            "image_id": "a.jpg",
+            "sha256": "first-a",
+            "matte_digest": "matte-1",
+            "render_digest": "render-1",
+            "delivery_date": MONDAY.date,
+        }
+    ]
+    assert catalog.published("nobody").num_rows == 0
+
+
+@pytest.mark.parametrize("name", ["Käffchen/ß", "商品-一", "🫖", "it's; DROP TABLE cutouts --", "50 %"])
+def test_ids_of_any_script_are_kept(catalog: Catalog, url: str, name: str) -> None:
+    """Names are text, whatever stands in them."""
+    delivery = DeliveryKey(date=MONDAY.date, delivery_id=name)
+    _publish(catalog, [entry(name, delivery)], delivery, gate_id=name)
+    assert [(row["image_id"], row["product_id"], row["delivery_id"]) for row in view(url)] == [
+        (f"{name}.jpg", name, name)
+    ]
+    assert catalog.published(name)["image_id"].to_pylist() == [f"{name}.jpg"]
+
+
+def test_moments_keep_their_time_zone(catalog: Catalog) -> None:
+    """A moment given in another zone comes back as the same moment in UTC."""
+    at = datetime(2026, 11, 17, 1, 30, tzinfo=timezone(timedelta(hours=2)))
+    catalog.publish([], gate_id="gate", plan_id="plan", delivery=MONDAY, at=at)
+    found = catalog.publication_of("gate")
+    assert found is not None
+    assert (found.at, found.at.tzinfo) == (at, UTC)
+
+
+def test_record_batches_of_twenty_thousand_images_are_published(catalog: Catalog) -> None:
+    """Columns go in as they come from Parquet, batch by batch; four images share an article."""
+    entries = [replace(entry(f"{number:05d}"), product_id=f"{number // 4}") for number in range(20_000)]
+    batches: Iterator[pa.RecordBatch] = (_batch(entries[at : at + 3_000]) for at in range(0, 20_000, 3_000))
+    done = catalog.publish(batches, gate_id="gate", plan_id="plan", delivery=MONDAY, at=NOON)
+    counts = catalog.counts()
+    assert (done.published, counts.images, counts.products) == (20_000, 20_000, 5_000)
+    assert sorted(catalog.published("acme")["image_id"].to_pylist()) == [one.image_id for one in entries]
+
+
+def test_an_image_twice_is_refused_whole(catalog: Catalog) -> None:
+    """Two entries for one image leave the catalogue as it was."""
+    with pytest.raises(StorageError, match=r"(?i)unique"):
+        _publish(catalog, [entry("a"), entry("a", content="second")])
+    assert catalog.counts().publications == 0
+
+
+def test_an_entry_of_another_delivery_is_refused(catalog: Catalog) -> None:
+    """Entries say what they belong to, and are believed."""
+    with pytest.raises(ValueError, match="2026-11-17/acme"):
+        _publish(catalog, [entry("a", TUESDAY)], MONDAY)
+    assert catalog.counts().images == 0
