@@ -24,6 +24,8 @@ _THREADS_PER_WORKER = 4
 _MEMORY_SHARE = 0.9
 _PACKAGES = ("cutouts", "dask", "distributed")
 _SETTINGS = {
+    # Ctrl-C reaches every process of the terminal; only ours answers it, and then ends the workers.
+    "distributed.worker.preload": ["import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)"],
     # Dask's own MALLOC_TRIM_THRESHOLD_ makes glibc give every image-sized array back at once: 30-40 % slower.
     "distributed.nanny.pre-spawn-environ": {
         "MALLOC_MMAP_THRESHOLD_": str(1 << 30),
@@ -37,6 +39,9 @@ _SETTINGS = {
     "distributed.admin.tick.interval": "500ms",
     "distributed.admin.tick.limit": "30s",
 }
+
+# Without a dashboard the scheduler still opens a page, by default on one port for all that run at a time.
+_SCHEDULER = {"dashboard_address": "127.0.0.1:0"}
 
 
 def local_layout(site: Site, cores: int) -> tuple[int, int]:
@@ -66,6 +71,7 @@ def local_cluster(site: Site) -> Iterator[Client]:
             threads_per_worker=threads,
             host="127.0.0.1",
             dashboard_address=None,
+            scheduler_kwargs=_SCHEDULER,
             memory_limit=int(_MEMORY_SHARE * MEMORY_LIMIT / workers),
             silence_logs=logging.ERROR,
         )
@@ -91,6 +97,7 @@ def cuda_cluster(site: Site) -> Iterator[Client]:
             threads_per_worker=site.threads or max(1, CPU_COUNT // workers),
             host="127.0.0.1",
             dashboard_address=None,
+            scheduler_kwargs=_SCHEDULER,
             silence_logs=logging.ERROR,
         )
         with cluster, Client(cluster, set_as_default=False) as client:

@@ -34,7 +34,7 @@ class DaskRunner:
 
     def describe(self) -> Place:
         """The workers that the scheduler has at this moment."""
-        threads = self._client.nthreads()
+        threads = self._ask("ncores")
         return Place(cluster=self._cluster, workers=len(threads), threads=sum(threads.values()))
 
     def map(self, function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
@@ -58,8 +58,8 @@ class DaskRunner:
         done: queue.SimpleQueue[Future],
     ) -> bool:
         """Submit tasks up to the window of the workers there are now; whether anything is in flight."""
-        window = self.describe().window if self._client.status == "running" else 0
-        for key, attempt in itertools.islice(tasks, max(0, window - len(in_flight))):
+        room = self.describe().window - len(in_flight)
+        for key, attempt in itertools.islice(tasks, max(0, room)):
             future = in_flight[key] = self._client.submit(attempt, key=key, pure=False)
             future.add_done_callback(done.put)
         return bool(in_flight)
@@ -79,15 +79,23 @@ class DaskRunner:
 
     def _problem(self, keys: list[str]) -> str | None:
         """Why none of these tasks can finish as things are; None where they can."""
-        if self._client.status != "running":
-            return "has closed the connection; run again when the scheduler is up"
-        if not self._client.nthreads():
+        if not self._ask("ncores"):
             return "has no worker left; start workers and run again"
-        states = self._client.sync(self._client.scheduler.get_task_status, keys=keys)
+        states = self._ask("get_task_status", keys=keys)
         # A task that the scheduler dropped stays pending here for ever.
         if any(state is None for state in states.values()):
             return "has lost chunks that it was given; run again (was it restarted?)"
         return None
+
+    def _ask(self, question: str, **arguments: object) -> dict[str, Any]:
+        """What the scheduler answers. Raises TransientError once it is gone: what it had of ours is gone with it."""
+        try:
+            if self._client.status == "running":
+                answer: dict[str, Any] = self._client.sync(getattr(self._client.scheduler, question), **arguments)
+                return answer
+        except (OSError, TimeoutError) as error:
+            raise TransientError(f"{self._cluster} does not answer; run again when the scheduler is up") from error
+        raise TransientError(f"{self._cluster} has closed the connection; run again when the scheduler is up")
 
 
 def _keys(function: Callable[..., object]) -> Iterator[str]:

@@ -1,0 +1,60 @@
+"""A standing Dask scheduler with workers, started as a user would: import `standing_scheduler` to have it."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def free_port() -> int:
+    """A port of this machine that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def dask_process(*arguments: str, **environment: str) -> Iterator[subprocess.Popen[bytes]]:
+    """`dask ARGUMENTS` beside this interpreter, ended with the block; tests can be imported in it."""
+    process = subprocess.Popen(
+        [str(Path(sys.executable).with_name("dask")), *arguments],
+        env={**os.environ, "PYTHONPATH": str(ROOT), "DASK_LOGGING__DISTRIBUTED": "error", **environment},
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        yield process
+    finally:
+        process.terminate()
+        try:
+            process.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+@contextmanager
+def scheduler_process(*arguments: str) -> Iterator[str]:
+    """A scheduler without workers; gives its address."""
+    port = str(free_port())
+    with dask_process("scheduler", "--host", "127.0.0.1", "--port", port, "--no-dashboard", *arguments):
+        yield f"tcp://127.0.0.1:{port}"
+
+
+@pytest.fixture(scope="session")
+def standing_scheduler() -> Iterator[str]:
+    """The address of a scheduler that has two workers with one thread each."""
+    with (
+        scheduler_process() as address,
+        dask_process("worker", address, "--host", "127.0.0.1", "--no-dashboard", "--nthreads", "1", "--nworkers", "2"),
+    ):
+        yield address
