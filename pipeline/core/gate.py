@@ -38,7 +38,7 @@ class Judgement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """The verdict on a delivery with its reasons, and the outcome of each image with its reasons, in the order given."""
+    """The verdict on a delivery and the outcome of each image, in the order given; each with its reasons."""
 
     verdict: Verdict
     reasons: tuple[str, ...]
@@ -127,7 +127,7 @@ def _check_books(image_ids: Sequence[str], findings: Sequence[Finding], rejectio
     if strangers := set(rejections) - delivery:
         raise BooksError(f"{len(strangers)} rejections are about images that the delivery does not have")
     for finding in findings:
-        if strangers := finding.image_ids - delivery:
-            raise BooksError(f"{len(strangers)} findings are about images that the delivery does not have")
+        if unknown := finding.image_ids - delivery:
+            raise BooksError(f"{len(unknown)} findings are about images that the delivery does not have")
         if not finding.image_ids.isdisjoint(rejections):
             raise BooksError(f"rejected images cannot be judged, yet some fail: {finding.words}")
