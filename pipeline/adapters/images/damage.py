@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from isal import isal_zlib
 
+from pipeline.adapters.images.container import boxes
 from pipeline.adapters.images.formats import Format
-from pipeline.adapters.images.header import boxes
 
 _PNG_ANCILLARY = 0x20
 """Bit of a chunk type's first letter: the picture can be shown without it."""
+_ZEROS = 256
 
 
 def find_damage(data: bytes, form: Format) -> str | None:
@@ -17,16 +18,26 @@ def find_damage(data: bytes, form: Format) -> str | None:
         case Format.PNG:
             return _png(data)
         case Format.WEBP:
-            stated = int.from_bytes(data[4:8], "little") + 8
-            return _short(len(data), stated)
+            return _short(data, int.from_bytes(data[4:8], "little") + 8) or _blank(data, form)
         case Format.AVIF | Format.HEIC:
-            return next((words for _, _, stop in boxes(data) if (words := _short(len(data), stop))), None)
+            found = list(boxes(data))
+            if not found:
+                return "its container is broken"
+            name, _, stop = found[-1]
+            return _short(data, stop) or (_blank(data, form) if name == b"mdat" else None)
         case _:
             return None
 
 
-def _short(size: int, stated: int) -> str | None:
-    return f"it ends after {size} of {stated} bytes" if size < stated else None
+def _blank(data: bytes, form: Format) -> str | None:
+    """A transfer that broke off into space set aside before: compressed pixels do not end in so many zeros."""
+    if form is Format.WEBP and data[12:16] == b"VP8X":
+        return None  # may end in padded metadata
+    return "its end is filled with zeros" if not data[-_ZEROS:].strip(b"\0") else None
+
+
+def _short(data: bytes, stated: int) -> str | None:
+    return f"it ends after {len(data)} of {stated} bytes" if len(data) < stated else None
 
 
 def _png(data: bytes) -> str | None:

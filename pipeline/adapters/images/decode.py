@@ -24,16 +24,21 @@ def decode(data: bytes, *, max_pixels: int) -> Photograph:
     `max_pixels` or smaller than 8 px a side, and for what the decoder finds damaged. May be called from many threads.
     """
     form = _recognise(data)
-    size = header.read_size(data)
-    if size is None:
-        raise ImageRejected(RejectionReason.TRUNCATED, f"the header of this {form.value} cannot be read")
-    check_size(size, max_pixels=max_pixels)
+    _check_header(data, form, max_pixels)
     if found := damage.find_damage(data, form):
         raise ImageRejected(RejectionReason.TRUNCATED, f"{form.value}: {found}")
     parsed = _parse_jpeg(data) if form is Format.JPEG else None
     if parsed is not None and parsed.components in (1, 3):
         return _ordinary_jpeg(data, parsed)
     return _other(data, form, max_pixels)
+
+
+def _check_header(data: bytes, form: Format, max_pixels: int) -> None:
+    size = header.read_size(data)
+    if size is not None:
+        check_size(size, max_pixels=max_pixels)
+    elif form not in (Format.AVIF, Format.HEIC):  # sequences may say it elsewhere: judged when opened
+        raise ImageRejected(RejectionReason.TRUNCATED, f"the header of this {form.value} cannot be read")
 
 
 def orient(pixels: Bytes, orientation: int) -> Bytes:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
-from pipeline.adapters.images import jpeg, tiff
+from pipeline.adapters.images import container, jpeg, tiff
 from pipeline.adapters.images.formats import Format, sniff
-
-_CONTAINERS = frozenset({b"meta", b"iprp", b"ipco"})
 
 
 def read_size(data: bytes) -> tuple[int, int] | None:
@@ -21,24 +19,9 @@ def read_size(data: bytes) -> tuple[int, int] | None:
         return None
     try:
         size = _READERS[form](data)
-    except struct.error:
+    except (struct.error, IndexError):
         return None
     return size if size and min(size) > 0 else None
-
-
-def boxes(data: bytes, start: int = 0, end: int | None = None) -> Iterator[tuple[bytes, int, int]]:
-    """Name, start and stated end of each ISO BMFF box's body; the stated end may lie beyond the data."""
-    end = len(data) if end is None else min(end, len(data))
-    while start + 8 <= end:
-        size, name = int.from_bytes(data[start : start + 4], "big"), data[start + 4 : start + 8]
-        body = start + 8
-        if size == 1:
-            size, body = int.from_bytes(data[start + 8 : start + 16], "big"), start + 16
-        stop = end if size == 0 else start + size
-        if stop < body:
-            return
-        yield name, body, stop
-        start = stop
 
 
 def _pair(values: tuple[int, ...]) -> tuple[int, int]:
@@ -70,19 +53,6 @@ def _tiff(data: bytes) -> tuple[int, int]:
     return tags.get(tiff.WIDTH, 0), tags.get(tiff.HEIGHT, 0)
 
 
-def _container(data: bytes) -> tuple[int, int] | None:
-    return max(_extents(data, 0, len(data)), key=lambda size: size[0] * size[1], default=None)
-
-
-def _extents(data: bytes, start: int, end: int) -> Iterator[tuple[int, int]]:
-    """Every `ispe` size; the largest is the picture's, since tiles and thumbnails are smaller."""
-    for name, body, stop in boxes(data, start, end):
-        if name in _CONTAINERS:
-            yield from _extents(data, body + 4 if name == b"meta" else body, stop)
-        elif name == b"ispe" and body + 12 <= len(data):
-            yield _pair(struct.unpack_from(">II", data, body + 4))
-
-
 _READERS: dict[Format, Callable[[bytes], tuple[int, int] | None]] = {
     Format.JPEG: jpeg.read_size,
     Format.PNG: lambda data: _pair(struct.unpack_from(">II", data, 16)),
@@ -90,6 +60,6 @@ _READERS: dict[Format, Callable[[bytes], tuple[int, int] | None]] = {
     Format.BMP: _bmp,
     Format.WEBP: _webp,
     Format.TIFF: _tiff,
-    Format.AVIF: _container,
-    Format.HEIC: _container,
+    Format.AVIF: container.read_size,
+    Format.HEIC: container.read_size,
 }

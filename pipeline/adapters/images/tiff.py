@@ -34,10 +34,10 @@ def _tags(data: bytes, order: str, offset: int, *, big: bool) -> dict[int, int]:
     (count,) = struct.unpack_from(order + count_code, data, offset)
     start = offset + struct.calcsize(order + count_code)
     tags: dict[int, int] = {}
+    if start + min(count, _MAX_TAGS) * entry > len(data):
+        return {}  # cut off within the directory
     for index in range(min(count, _MAX_TAGS)):
         place = start + index * entry
-        if place + entry > len(data):
-            break
         tag, kind = struct.unpack_from(f"{order}HH", data, place)
         code = _INTEGERS.get(kind)
         tags[tag] = struct.unpack_from(order + code, data, place + value_at)[0] if code else 0

@@ -1,0 +1,252 @@
+"""Photographs of every kind come out upright, in sRGB and 8 bit, or are refused with their own reason."""
+
+from __future__ import annotations
+
+import struct
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from pipeline.adapters.images import SUFFIXES, decode, read_size
+from pipeline.core.errors import ImageRejected
+from pipeline.core.pixels import Bytes, Photograph
+from pipeline.core.records import RejectionReason
+from tests.adapters.pictures import exif, scene, written
+
+PLENTY = 1_000_000
+FORMS: dict[str, tuple[str, dict[str, Any]]] = {
+    "jpeg": ("JPEG", {"quality": 95, "subsampling": 0}),
+    "progressive jpeg": ("JPEG", {"quality": 95, "subsampling": 0, "progressive": True}),
+    "png": ("PNG", {}),
+    "webp": ("WEBP", {"lossless": True}),
+    "avif": ("AVIF", {"quality": 100, "subsampling": "4:4:4"}),
+    "heic": ("HEIF", {"quality": 100, "chroma": 444}),
+    "tiff": ("TIFF", {}),
+    "lzw tiff": ("TIFF", {"compression": "tiff_lzw"}),
+    "bmp": ("BMP", {}),
+    "gif": ("GIF", {}),
+}
+TURNABLE = [name for name in FORMS if name not in ("bmp", "gif")]
+
+
+def read(data: bytes) -> Photograph:
+    """`data` decoded with plenty of room."""
+    return decode(data, max_pixels=PLENTY)
+
+
+def refusal(data: bytes, max_pixels: int = PLENTY) -> ImageRejected:
+    """The rejection that `data` meets."""
+    with pytest.raises(ImageRejected) as caught:
+        decode(data, max_pixels=max_pixels)
+    return caught.value
+
+
+def off(one: Bytes, other: Bytes) -> float:
+    """Mean absolute difference in levels; infinite where the shapes differ."""
+    return float(np.abs(one.astype(int) - other).mean()) if one.shape == other.shape else float("inf")
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_each_format_gives_the_picture_that_was_written(name: str) -> None:
+    """All formats arrive as uint8 RGB of the same picture, without alpha and without anything to say."""
+    form, options = FORMS[name]
+    photograph = read(written(scene(), form, **options))
+    assert photograph.rgb.dtype == np.uint8
+    assert photograph.rgb.flags.writeable
+    assert photograph.rgb.flags.c_contiguous
+    assert off(photograph.rgb, scene()) < (8 if name == "gif" else 3)
+    assert (photograph.alpha, photograph.notes) == (None, ())
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("name", TURNABLE)
+def test_pictures_are_turned_upright_exactly_once(name: str, orientation: int) -> None:
+    """Whatever EXIF or the container says, the picture comes out as a person would hold it."""
+    form, options = FORMS[name]
+    methods = Image.Transpose
+    stored = {  # how a camera held that way stores the upright picture
+        1: None,
+        2: methods.FLIP_LEFT_RIGHT,
+        3: methods.ROTATE_180,
+        4: methods.FLIP_TOP_BOTTOM,
+        5: methods.TRANSPOSE,
+        6: methods.ROTATE_90,
+        7: methods.TRANSVERSE,
+        8: methods.ROTATE_270,
+    }[orientation]
+    upright = Image.fromarray(scene())
+    data = written(upright if stored is None else upright.transpose(stored), form, exif=exif(orientation), **options)
+    assert off(read(data).rgb, scene()) < 3
+
+
+def test_alpha_is_turned_with_its_picture() -> None:
+    """Orientation applies to alpha as well."""
+    alpha = np.zeros((48, 64), np.uint8)
+    alpha[:10, :20] = 200
+    stored = np.rot90(np.dstack([scene(), alpha]))
+    photograph = read(written(np.ascontiguousarray(stored), "PNG", exif=exif(6)))
+    assert np.array_equal(photograph.rgb, scene())
+    assert photograph.alpha is not None
+    assert np.array_equal(photograph.alpha, alpha)
+
+
+@pytest.mark.parametrize("name", ["jpeg", "png", "webp", "avif", "heic", "bmp", "gif", "tiff"])
+def test_the_size_is_read_from_the_header_alone(name: str) -> None:
+    """Width and height as stored are known from the first 64 KiB, whatever follows."""
+    form, options = FORMS[name]
+    data = written(scene(300, 200), form, **options)
+    assert read_size(data) == (300, 200)
+    assert read_size(data[:65536]) == (300, 200)
+
+
+@pytest.mark.parametrize("data", [b"", b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"II*\0\xff\xff\xff\xff", b"no image"])
+def test_no_size_is_read_where_none_is_said(data: bytes) -> None:
+    """What is no image, or breaks off before it says its size, has no size."""
+    assert read_size(data) is None
+
+
+def test_suffixes_are_lower_case_with_a_dot() -> None:
+    """The suffixes can be compared with a lowered path's suffix."""
+    assert {".jpg", ".jpeg", ".png", ".webp", ".avif", ".heic", ".tif", ".tiff"} <= SUFFIXES
+    assert all(suffix.startswith(".") and suffix == suffix.lower() for suffix in SUFFIXES)
+
+
+@pytest.mark.parametrize("name", ["jpeg", "progressive jpeg", "png", "webp", "avif", "heic", "tiff", "lzw tiff", "bmp"])
+@pytest.mark.parametrize("share", [0.5, 0.9, 0.999])
+def test_files_cut_off_are_refused_as_such(name: str, share: float) -> None:
+    """A file that ends too early is told from one that is no image, and never half decoded."""
+    form, options = FORMS[name]
+    data = written(scene(120, 90), form, **options)
+    assert refusal(data[: int(len(data) * share)]).reason is RejectionReason.TRUNCATED
+
+
+@pytest.mark.parametrize("name", ["jpeg", "progressive jpeg", "png", "webp", "avif", "heic"])
+def test_a_transfer_that_left_zeros_at_the_end_is_refused(name: str) -> None:
+    """A file of the right length whose second half never arrived is found."""
+    form, options = FORMS[name]
+    data = written(scene(120, 90), form, **options)
+    half = len(data) // 2
+    assert refusal(data[:half] + bytes(len(data) - half)).reason is RejectionReason.TRUNCATED
+
+
+@pytest.mark.parametrize(
+    "tail", [b"\xff\xd9", np.random.default_rng(5).bytes(9000) + b"\xff\xd9", b"x" * 4096 + b"\xff\xd9"]
+)
+def test_a_cut_off_jpeg_with_something_appended_is_refused(tail: bytes) -> None:
+    """An end marker that a program added, or other bytes behind the break, do not hide it."""
+    data = written(scene(320, 240), "JPEG", quality=95)
+    assert refusal(data[: len(data) * 2 // 3] + tail).reason is RejectionReason.TRUNCATED
+
+
+def test_a_jpeg_that_is_truly_grey_in_its_corner_is_taken() -> None:
+    """Exactly the grey that stands for missing data may also be the backdrop."""
+    grey = np.full((96, 128, 3), 128, np.uint8)
+    grey[:48] = scene(128, 48)
+    photograph = read(written(grey, "JPEG", quality=95))
+    assert (photograph.rgb[-1, -1] == 128).all()
+    assert off(photograph.rgb, grey) < 3
+
+
+def test_bytes_behind_a_whole_jpeg_do_no_harm() -> None:
+    """Cameras append previews and more behind the picture's end."""
+    data = written(scene(), "JPEG")
+    assert np.array_equal(read(data + b"\0" * 999 + data).rgb, read(data).rgb)
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b"", RejectionReason.EMPTY),
+        (b"\0" * 4096, RejectionReason.NOT_AN_IMAGE),
+        (b"these are not the pixels you are looking for", RejectionReason.NOT_AN_IMAGE),
+        (b"<!DOCTYPE html><html><body>404</body></html>", RejectionReason.NOT_AN_IMAGE),
+        (b"%PDF-1.7 ...", RejectionReason.NOT_AN_IMAGE),
+        (b"BM is how this text begins, and it goes on for a while", RejectionReason.NOT_AN_IMAGE),
+        (b"8BPS\0\1" + bytes(40), RejectionReason.UNSUPPORTED),
+        (b"\xff\x0a" + bytes(40), RejectionReason.UNSUPPORTED),
+        (b"\0\0\0\x0cJXL \r\n\x87\n", RejectionReason.UNSUPPORTED),
+        (b"\0\0\0\x18ftypcrx \0\0\0\1", RejectionReason.UNSUPPORTED),
+        (b"<?xml version='1.0'?><svg xmlns='http://www.w3.org/2000/svg'/>", RejectionReason.UNSUPPORTED),
+    ],
+)
+def test_what_is_no_picture_of_ours_has_its_own_reason(data: bytes, reason: RejectionReason) -> None:
+    """Empty, no image and an image of another format are told apart, whatever the file is called."""
+    rejection = refusal(data)
+    assert rejection.reason is reason
+    assert rejection.detail
+    assert not rejection.retryable
+
+
+def test_a_pixel_bomb_is_refused_by_its_header() -> None:
+    """A few bytes that claim 40,000 × 40,000 px are refused before memory is given to them."""
+    data = bytearray(written(scene(), "PNG"))
+    data[16:24] = struct.pack(">II", 40_000, 40_000)
+    rejection = refusal(bytes(data), max_pixels=100_000_000)
+    assert rejection.reason is RejectionReason.TOO_LARGE
+    assert "40000×40000 px" in rejection.detail
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_the_site_says_how_many_pixels_are_too_many(name: str) -> None:
+    """Exactly the allowed number passes, one less does not."""
+    form, options = FORMS[name]
+    data = written(scene(), form, **options)
+    assert decode(data, max_pixels=64 * 48).size == (64, 48)
+    assert refusal(data, max_pixels=64 * 48 - 1).reason is RejectionReason.TOO_LARGE
+
+
+def test_a_gif_frame_that_grows_its_canvas_is_measured_again() -> None:
+    """A small header does not let a large frame through."""
+    data = bytearray(written(scene(), "GIF"))
+    frame = data.index(b"\x2c", 13 + 3 * 2 ** ((data[10] & 7) + 1))
+    data[frame + 5 : frame + 9] = struct.pack("<HH", 60_000, 60_000)
+    assert refusal(bytes(data)).reason is RejectionReason.TOO_LARGE
+
+
+@pytest.mark.parametrize("size", [(7, 100), (100, 7), (1, 1)])
+def test_pictures_too_small_to_show_anything_are_refused(size: tuple[int, int]) -> None:
+    """A tracking pixel is no photograph."""
+    assert refusal(written(scene()[: size[1], : size[0]], "PNG")).reason is RejectionReason.TOO_SMALL
+
+
+@pytest.mark.parametrize(("form", "options"), [("GIF", {}), ("WEBP", {"lossless": True}), ("PNG", {}), ("AVIF", {})])
+def test_of_an_animation_the_first_frame_is_used_and_said_so(form: str, options: dict[str, Any]) -> None:
+    """The note names how many frames there are."""
+    first, second = Image.fromarray(scene()), Image.fromarray(255 - scene())
+    data = written(first, form, save_all=True, append_images=[second, first], duration=40, **options)
+    photograph = read(data)
+    assert off(photograph.rgb, scene()) < 8
+    assert photograph.notes == ("it is animated (3 frames): only the first is used",)
+
+
+def test_of_a_tiff_with_pages_the_first_is_used_and_said_so() -> None:
+    """The note names how many pages there are."""
+    data = written(scene(), "TIFF", save_all=True, append_images=[Image.fromarray(255 - scene())])
+    photograph = read(data)
+    assert np.array_equal(photograph.rgb, scene())
+    assert photograph.notes == ("it has 2 pages: only the first is used",)
+
+
+def test_a_raw_file_is_not_taken_for_its_preview() -> None:
+    """A TIFF whose first picture is a preview (DNG, NEF) is refused instead of cut out at a thumbnail's size."""
+    assert refusal(written(scene(), "TIFF", tiffinfo={254: 1})).reason is RejectionReason.UNSUPPORTED
+
+
+def test_several_threads_may_decode_at_once() -> None:
+    """Every thread gets the same pixels."""
+    files = [written(scene(), form, **options) for form, options in FORMS.values()] * 4
+    alone = [read(data).rgb for data in files]
+    with ThreadPoolExecutor(4) as pool:
+        together = list(pool.map(lambda data: read(data).rgb, files))
+    assert all(np.array_equal(one, other) for one, other in zip(alone, together, strict=True))
+
+
+def test_the_ordinary_jpeg_has_the_very_pixels_of_the_decoder() -> None:
+    """Nothing is done to the pixels of an ordinary photograph."""
+    data = written(scene(), "JPEG", quality=90)
+    expected = np.asarray(cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB))
+    assert np.array_equal(read(data).rgb, expected)

@@ -1,0 +1,256 @@
+"""Colours and pixel layouts: profiles, CMYK, 16 bit, palettes, grey and alpha."""
+
+from __future__ import annotations
+
+from io import BytesIO
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image, ImageCms
+
+from pipeline.adapters.images import decode
+from pipeline.core.errors import ImageRejected
+from pipeline.core.pixels import Bytes, Photograph
+from pipeline.core.records import RejectionReason
+from tests.adapters.pictures import cmyk, display_p3, grey_gamma, scene, srgb, written
+
+
+def read(data: bytes) -> Photograph:
+    """`data` decoded with plenty of room."""
+    return decode(data, max_pixels=1_000_000)
+
+
+def reference(image: Image.Image, profile: bytes) -> Bytes:
+    """lcms2's own answer, relative colorimetric without black point compensation."""
+    moved = ImageCms.profileToProfile(
+        image,
+        ImageCms.ImageCmsProfile(BytesIO(profile)),
+        ImageCms.createProfile("sRGB"),
+        ImageCms.Intent.RELATIVE_COLORIMETRIC,
+        outputMode="RGB",
+    )
+    return np.asarray(moved)
+
+
+def furthest(one: Bytes, other: Bytes) -> int:
+    """Largest difference in levels."""
+    assert one.shape == other.shape
+    return int(np.abs(one.astype(int) - other).max())
+
+
+@pytest.mark.parametrize(
+    ("form", "options"),
+    [
+        ("PNG", {}),
+        ("TIFF", {}),
+        ("WEBP", {"lossless": True}),
+        ("JPEG", {"quality": 95}),
+        ("AVIF", {"quality": 90}),
+        ("HEIF", {"quality": 90}),
+    ],
+)
+def test_a_wide_gamut_profile_is_taken_to_srgb(form: str, options: dict[str, Any]) -> None:
+    """In every format that carries profiles the pixels come out as lcms2 says, and differ from those stored."""
+    profile = display_p3()
+    with_profile = read(written(scene(), form, icc_profile=profile, **options)).rgb
+    stored = read(written(scene(), form, **options)).rgb
+    assert furthest(with_profile, reference(Image.fromarray(stored), profile)) <= 1
+    assert furthest(with_profile, stored) > 10
+
+
+@pytest.mark.parametrize("form", ["PNG", "JPEG"])
+def test_a_profile_that_is_srgb_in_effect_leaves_every_bit(form: str) -> None:
+    """Nothing is transformed, and nothing said, where the transform would change nothing."""
+    photograph = read(written(scene(), form, icc_profile=srgb()))
+    assert np.array_equal(photograph.rgb, read(written(scene(), form)).rgb)
+    assert photograph.notes == ()
+
+
+@pytest.mark.parametrize("form", ["PNG", "JPEG", "TIFF"])
+@pytest.mark.parametrize("profile", [b"not a profile at all", srgb()[:200], cmyk()])
+def test_a_broken_or_foreign_profile_is_taken_for_srgb_and_said_so(form: str, profile: bytes) -> None:
+    """The picture is not lost over its profile; a note says what was done."""
+    photograph = read(written(scene(), form, icc_profile=profile))
+    assert np.array_equal(photograph.rgb, read(written(scene(), form)).rgb)
+    (note,) = photograph.notes
+    assert "colour profile" in note
+    assert "taken for sRGB" in note
+
+
+@pytest.mark.parametrize("form", ["PNG", "JPEG"])
+def test_a_grey_profile_is_applied_to_a_grey_picture(form: str) -> None:
+    """Grey of gamma 1.0 is much lighter in sRGB."""
+    grey = Image.fromarray(scene()[..., 0])
+    photograph = read(written(grey, form, icc_profile=grey_gamma(1.0)))
+    stored = read(written(grey, form)).rgb
+    assert furthest(photograph.rgb, reference(Image.fromarray(stored[..., 0].copy()), grey_gamma(1.0))) <= 1
+    assert photograph.rgb.mean() > stored.mean() + 20
+
+
+def test_an_rgb_profile_serves_a_grey_picture_too() -> None:
+    """Programs that turn pictures grey often leave the profile in."""
+    grey = Image.fromarray(scene()[..., 0])
+    photograph = read(written(grey, "JPEG", icc_profile=srgb()))
+    assert photograph.notes == ()
+    assert furthest(photograph.rgb, read(written(grey, "JPEG")).rgb) == 0
+
+
+def inks() -> Image.Image:
+    """A CMYK picture with all inks in it."""
+    return Image.fromarray(np.dstack([scene(), scene()[..., 0] // 3]), "CMYK")
+
+
+@pytest.mark.parametrize(("form", "options"), [("JPEG", {"quality": 95}), ("TIFF", {})])
+def test_cmyk_goes_through_its_own_profile(form: str, options: dict[str, Any]) -> None:
+    """The inks mean what the profile says, in Adobe's inverted JPEG as well as in TIFF."""
+    data = written(inks(), form, icc_profile=cmyk(), **options)
+    stored = Image.open(BytesIO(data))
+    photograph = read(data)
+    assert furthest(photograph.rgb, reference(stored, cmyk())) <= 1
+    assert photograph.notes == ()
+
+
+@pytest.mark.parametrize(("form", "bound"), [("JPEG", 6), ("TIFF", 1)])
+def test_cmyk_without_a_profile_is_approximate_and_said_so(form: str, bound: int) -> None:
+    """White paper stays white, black ink black, and a note tells that colours are a guess."""
+    paper = np.zeros((32, 32, 4), np.uint8)
+    paper[:16, :, 3] = 255
+    photograph = read(written(Image.fromarray(paper, "CMYK"), form))
+    assert photograph.rgb[24:].min() >= 255 - bound
+    assert photograph.rgb[:8].max() <= bound
+    assert "CMYK without a usable colour profile" in photograph.notes[0]
+
+
+def test_cmyk_that_is_not_adobe_s_is_not_inverted() -> None:
+    """Without Adobe's marker a JPEG holds ink as it is, 255 being full."""
+    paper = np.zeros((32, 32, 4), np.uint8)
+    paper[:16, :, 3] = 255
+    data = written(Image.fromarray(paper, "CMYK"), "JPEG")
+    start = data.index(b"\xff\xee")
+    without = data[:start] + data[start + 16 :]
+    assert np.abs(read(without).rgb.astype(int) - (255 - read(data).rgb.astype(int))).mean() > 50
+
+
+def test_ycck_is_read_as_the_inks_it_holds() -> None:
+    """Adobe's transform flag 2 says that the inks were stored as luminance and colour."""
+    flat = np.full((32, 32, 4), (0, 0, 0, 100), np.uint8)
+    data = written(Image.fromarray(flat, "CMYK"), "JPEG", quality=100)
+    marker = data.index(b"Adobe") + 11
+    ycck = data[:marker] + b"\2" + data[marker + 1 :]
+    photograph = read(ycck)  # inverted inks 255, 255, 255 read as luminance and colour are not white any more
+    assert furthest(photograph.rgb, read(data).rgb) > 50
+    assert photograph.size == (32, 32)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tiff"])
+@pytest.mark.parametrize("channels", [1, 3, 4])
+def test_sixteen_bits_are_scaled_and_not_clipped(suffix: str, channels: int) -> None:
+    """The full range of 16 bit becomes the full range of 8."""
+    ramp = np.repeat(np.linspace(0, 65535, 256).round().astype(np.uint16)[None], 16, axis=0)
+    picture = ramp if channels == 1 else np.dstack([ramp] * channels)
+    written_file = cv2.imencode(suffix, picture)[1].tobytes()
+    photograph = read(written_file)
+    for channel in range(3):
+        assert furthest(photograph.rgb[..., channel], np.tile(np.arange(256, dtype=np.uint8), (16, 1))) <= 1
+    assert (photograph.alpha is not None) == (channels == 4)
+
+
+def test_white_may_be_zero_in_a_sixteen_bit_tiff() -> None:
+    """The photometric tag is honoured for 16-bit grey."""
+    ramp = np.repeat(np.linspace(0, 65535, 256).round().astype(np.uint16)[None], 16, axis=0)
+    photograph = read(written(Image.fromarray(ramp), "TIFF", tiffinfo={262: 0}))
+    assert photograph.rgb[0, 0, 0] > 250
+    assert photograph.rgb[0, -1, 0] < 5
+
+
+def test_floating_point_pixels_are_refused_as_unsupported() -> None:
+    """Nobody knows which number is white there."""
+    with pytest.raises(ImageRejected) as caught:
+        read(written(Image.fromarray(scene()[..., 0].astype(np.float32)), "TIFF"))
+    assert caught.value.reason is RejectionReason.UNSUPPORTED
+
+
+@pytest.mark.parametrize("form", ["PNG", "GIF"])
+def test_a_palette_s_transparent_colour_becomes_alpha(form: str) -> None:
+    """One palette entry that is transparent gives alpha 0 there and 255 elsewhere."""
+    indices = np.zeros((16, 16), np.uint8)
+    indices[4:12, 4:12] = 1
+    image = Image.fromarray(indices, "P")
+    image.putpalette([255, 0, 0, 0, 0, 255])
+    photograph = read(written(image, form, transparency=0))
+    assert photograph.alpha is not None
+    assert np.array_equal(photograph.alpha, indices * 255)
+    assert (photograph.rgb[8, 8] == (0, 0, 255)).all()
+
+
+def test_a_palette_without_transparency_has_no_alpha() -> None:
+    """Palette pictures become plain RGB."""
+    image = Image.fromarray(scene()).quantize(32)
+    photograph = read(written(image, "PNG"))
+    assert photograph.alpha is None
+    assert np.array_equal(photograph.rgb, np.asarray(image.convert("RGB")))
+
+
+@pytest.mark.parametrize(("form", "options"), [("PNG", {}), ("TIFF", {}), ("TIFF", {"compression": "group4"})])
+def test_one_bit_pictures_become_black_and_white(form: str, options: dict[str, Any]) -> None:
+    """0 and 1 become 0 and 255."""
+    image = Image.fromarray(scene()[..., 0]).convert("1")
+    assert np.array_equal(read(written(image, form, **options)).rgb, np.asarray(image.convert("RGB")))
+
+
+@pytest.mark.parametrize("form", ["PNG", "JPEG", "TIFF", "BMP"])
+def test_grey_pictures_get_three_equal_channels(form: str) -> None:
+    """Grey stays grey."""
+    rgb = read(written(Image.fromarray(scene()[..., 0]), form)).rgb
+    assert np.array_equal(rgb[..., 0], rgb[..., 1])
+    assert np.array_equal(rgb[..., 1], rgb[..., 2])
+    assert np.abs(rgb[..., 0].astype(int) - scene()[..., 0]).mean() < 3
+
+
+@pytest.mark.parametrize(
+    ("form", "mode", "options"),
+    [
+        ("PNG", "RGBA", {}),
+        ("PNG", "LA", {}),
+        ("WEBP", "RGBA", {"lossless": True, "exact": True}),
+        ("AVIF", "RGBA", {"quality": 100}),
+        ("HEIF", "RGBA", {"quality": -1}),
+        ("TIFF", "RGBA", {}),
+    ],
+)
+def test_alpha_is_kept(form: str, mode: str, options: dict[str, Any]) -> None:
+    """Existing transparency arrives beside the colours, not mixed into them."""
+    alpha = np.tile(np.linspace(0, 255, 64).astype(np.uint8), (48, 1))
+    image = Image.fromarray(scene()).convert(mode)
+    image.putalpha(Image.fromarray(alpha))
+    photograph = read(written(image, form, **options))
+    assert photograph.alpha is not None
+    assert furthest(photograph.alpha, alpha) <= 1
+    assert np.abs(photograph.rgb.astype(int) - np.asarray(image.convert("RGB"))).mean() < 3
+
+
+def test_alpha_that_is_opaque_throughout_is_none() -> None:
+    """An alpha channel that says nothing is not carried along."""
+    assert read(written(Image.fromarray(scene()).convert("RGBA"), "PNG")).alpha is None
+
+
+def test_colours_under_alpha_are_managed_and_alpha_is_not() -> None:
+    """A profile speaks of colours only."""
+    alpha = Image.fromarray(scene()[..., 1])
+    image = Image.fromarray(scene())
+    image.putalpha(alpha)
+    photograph = read(written(image, "PNG", icc_profile=display_p3()))
+    assert furthest(photograph.rgb, reference(Image.fromarray(scene()), display_p3())) <= 1
+    assert photograph.alpha is not None
+    assert np.array_equal(photograph.alpha, np.asarray(alpha))
+
+
+def test_lab_tiffs_become_srgb() -> None:
+    """Lab white is white, Lab grey is grey."""
+    lab = ImageCms.profileToProfile(
+        Image.fromarray(scene()), ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB"), outputMode="LAB"
+    )
+    assert lab is not None
+    assert furthest(read(written(lab, "TIFF")).rgb, scene()) <= 12

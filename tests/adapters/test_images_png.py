@@ -1,0 +1,54 @@
+"""The PNG encoder is exact, and every reader agrees."""
+
+from __future__ import annotations
+
+from io import BytesIO
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from pipeline.adapters.images import decode, encode_png
+from tests.adapters.pictures import scene
+
+SHAPES = [(48, 64), (48, 64, 3), (48, 64, 4), (1, 1), (1, 7, 3), (9, 1, 4)]
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_what_is_written_is_read_back_bit_by_bit(shape: tuple[int, ...]) -> None:
+    """Pillow and OpenCV read the very pixels, whatever they are."""
+    pixels = np.random.default_rng(3).integers(0, 256, shape, np.uint8)
+    data = encode_png(pixels)
+    assert np.array_equal(np.asarray(Image.open(BytesIO(data))), pixels)
+    read = np.asarray(cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED))
+    swapped = {3: cv2.COLOR_BGR2RGB, 4: cv2.COLOR_BGRA2RGBA}.get(shape[-1] if len(shape) == 3 else 1)
+    assert np.array_equal(read if swapped is None else cv2.cvtColor(read, swapped), pixels)
+
+
+def test_a_view_of_other_pixels_is_written_as_it_looks() -> None:
+    """Crops and flipped views need not be contiguous."""
+    view = scene()[5:40, 60:10:-1]
+    assert np.array_equal(np.asarray(Image.open(BytesIO(encode_png(view)))), view)
+
+
+def test_the_file_says_that_it_is_srgb() -> None:
+    """Viewers with wide-gamut screens show the colours that were meant."""
+    assert Image.open(BytesIO(encode_png(scene()))).info["srgb"] == 1
+
+
+def test_our_own_files_are_taken_as_sources_again() -> None:
+    """A cutout may be cut again: colours and alpha come back."""
+    rgba = np.dstack([scene(), scene()[..., 0]])
+    photograph = decode(encode_png(rgba), max_pixels=1_000_000)
+    assert photograph.alpha is not None
+    assert np.array_equal(np.dstack([photograph.rgb, photograph.alpha]), rgba)
+
+
+@pytest.mark.parametrize(
+    "pixels", [np.zeros((4, 4), np.float32), np.zeros((4, 4, 2), np.uint8), np.zeros((0, 4), np.uint8)]
+)
+def test_other_arrays_are_refused(pixels: np.ndarray) -> None:
+    """A matte of floats has to be made bytes by whoever knows its range."""
+    with pytest.raises(ValueError, match="PNG takes uint8"):
+        encode_png(pixels)
