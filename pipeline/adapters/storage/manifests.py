@@ -55,13 +55,14 @@ def open_manifest(url: str) -> Manifest:
     """Open a manifest; nothing but its schema is read. ManifestError where it is not there or no Parquet."""
     try:
         fs, path = fsspec.core.url_to_fs(url)
-        whole = fs.isdir(path)
+        parts = sorted(_parts(fs, path)) if fs.isdir(path) else [path]
+        by_day = any("/date=" in part[len(path.rstrip("/")) :] for part in parts)
         dataset = pads.dataset(
-            sorted(_parts(fs, path)) if whole else path,
+            parts,
             filesystem=fs,
             format="parquet",
-            partitioning=_DATE if whole else None,
-            partition_base_dir=path if whole else None,
+            partitioning=_DATE if by_day else None,
+            partition_base_dir=path if by_day else None,
         )
     except (pa.ArrowInvalid, *store_errors()) as error:
         raise ManifestError(f"the manifest {url} cannot be read", [str(error)]) from error
