@@ -14,8 +14,9 @@ from airflow.sdk import Asset, get_current_context
 from airflow.sdk.exceptions import AirflowSkipException
 
 from cutouts_airflow.settings import site
+from pipeline.core.config import Site
 from pipeline.core.errors import ManifestError
-from pipeline.core.records import DeliveryKey, ShardKey, Verdict
+from pipeline.core.records import DeliveryKey, GateDecision, ShardKey, Verdict
 
 log = logging.getLogger(__name__)
 
@@ -105,7 +106,7 @@ def plan(delivery_key: str) -> list[str]:
     planned = steps.plan(here, intake.source_of(here, key), key)
     log.info("%s", planned)
     get_current_context()["ti"].xcom_push("plan_id", planned.plan_id)
-    return [str(shard) for shard in planned.keys()]  # noqa: SIM118 a Plan is no mapping
+    return [str(shard) for shard in planned.shard_keys()]
 
 
 def segment(shards: Iterable[str]) -> None:
@@ -133,7 +134,15 @@ def publish(gate_id: str) -> None:
     from pipeline import steps
 
     here = site()
-    decision = steps.read_decision(here, gate_id)
+    decision = _decision(here, gate_id)
     if decision.verdict is Verdict.HOLD:
         raise AirflowSkipException(f"{decision.delivery} is held: {'; '.join(decision.reasons)}")
     log.info("%s", steps.publish(here, gate_id))
+
+
+def _decision(here: Site, gate_id: str) -> GateDecision:
+    from pipeline.adapters.storage.store import open_store
+    from pipeline.adapters.storage.tables import read_record
+    from pipeline.steps.layout import gate_file
+
+    return read_record(open_store(here.tables_url), gate_file(gate_id, "decision.json"), GateDecision)

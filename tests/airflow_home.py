@@ -1,0 +1,162 @@
+"""Airflow for tests: a home of its own for `dag.test()`, and a running `airflow standalone`.
+
+Import `airflow_home` or `airflow_service` into a folder's conftest to have them. Airflow reads its settings when it is
+first imported, so tests import it inside their functions.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, TypeVar
+
+import httpx
+import pytest
+
+from cutouts_airflow.home import PROJECT, home_environment, service_environment
+from cutouts_airflow.standalone import standalone
+from tests.dask_cluster import free_port
+
+T = TypeVar("T")
+
+TEST_DAGS = PROJECT / "tests" / "dags" / "bundle"
+"""DAGs of other teams and of these tests; parsed beside the project's own."""
+
+BUNDLES = json.dumps(
+    [
+        {
+            "name": name,
+            "classpath": "airflow.dag_processing.bundles.local.LocalDagBundle",
+            "kwargs": {"path": str(path)},
+        }
+        for name, path in (("dags-folder", PROJECT / "dags"), ("tests", TEST_DAGS))
+    ]
+)
+
+
+@pytest.fixture(scope="session")
+def airflow_home() -> Path:
+    """The home of this process's Airflow, with its tables made."""
+    return _home()
+
+
+@cache
+def _home() -> Path:
+    """Once per process, however many folders ask: Airflow cannot change its home after its import."""
+    folder = _KEPT.enter_context(tempfile.TemporaryDirectory(prefix="cutouts-airflow-test-"))
+    quiet = {"AIRFLOW__LOGGING__LOGGING_LEVEL": "WARNING", "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": BUNDLES}
+    os.environ.update(home_environment(Path(folder)) | quiet)
+    from airflow.utils.db import initdb
+
+    initdb()
+    return Path(folder)
+
+
+_KEPT = ExitStack()
+
+
+@cache
+def dag_bag() -> Mapping[str, Any]:
+    """All DAGs, the tests' own too, by name."""
+    from airflow.dag_processing.dagbag import DagBag
+
+    bags = [DagBag(dag_folder=str(folder)) for folder in (PROJECT / "dags", TEST_DAGS)]
+    assert not any(bag.import_errors for bag in bags), [bag.import_errors for bag in bags]
+    return {name: dag for bag in bags for name, dag in bag.dags.items()}
+
+
+def task_states(run: Any) -> dict[str, list[str]]:
+    """The states of each task's instances in a run of `dag.test()`, with the number of tries."""
+    states: dict[str, list[str]] = {}
+    for task in run.get_task_instances():
+        states.setdefault(task.task_id, []).append(str(task.state))
+    return {name: sorted(found) for name, found in states.items()}
+
+
+def announced(asset: str) -> set[str | None]:
+    """The partition keys of all events of an asset in this process's home."""
+    from airflow.models.asset import AssetEvent, AssetModel
+    from airflow.utils.session import create_session
+
+    with create_session() as session:
+        events = session.query(AssetEvent.partition_key).join(AssetModel, AssetModel.id == AssetEvent.asset_id)
+        return {key for (key,) in events.filter(AssetModel.name == asset)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """A running Airflow, and the root of the site that it works on."""
+
+    url: str
+    root: Path
+
+    def get(self, path: str, **query: str) -> Any:
+        """What the API answers."""
+        answer = httpx.get(f"{self.url}/api/v2/{path}", params=query, timeout=30)
+        answer.raise_for_status()
+        return answer.json()
+
+    def trigger(self, dag_id: str, **body: Any) -> str:
+        """Start a run as a person would through the API: its id."""
+        answer = httpx.post(f"{self.url}/api/v2/dags/{dag_id}/dagRuns", json={"logical_date": None, **body}, timeout=30)
+        assert answer.status_code == 200, answer.text
+        return str(answer.json()["dag_run_id"])
+
+    def runs(self, dag_id: str, **where: str) -> list[dict[str, Any]]:
+        """The runs of a DAG whose fields are as `where` says."""
+        found = self.get(f"dags/{dag_id}/dagRuns", limit="100")["dag_runs"]
+        return [run for run in found if all(run[name] == value for name, value in where.items())]
+
+    def ended(self, dag_id: str, **where: str) -> dict[str, Any]:
+        """The first such run, once it has ended."""
+        return until(lambda: next((r for r in self.runs(dag_id, **where) if r["state"] in _ENDED), None))
+
+    def task_states(self, dag_id: str, run_id: str) -> dict[str, str]:
+        """The state of each task of a run; of a mapped one that of its last instance."""
+        found = self.get(f"dags/{dag_id}/dagRuns/{run_id}/taskInstances")["task_instances"]
+        return {task["task_id"]: task["state"] for task in found}
+
+    def announced(self, asset: str) -> set[str | None]:
+        """The partition keys of all events of an asset."""
+        assets = {one["name"]: one["id"] for one in self.get("assets", limit="100")["assets"]}
+        events = self.get("assets/events", asset_id=str(assets[asset]), limit="100")["asset_events"]
+        return {event["partition_key"] for event in events}
+
+
+_ENDED = ("success", "failed")
+
+
+def until(question: Callable[[], T | None], *, seconds: float = 120) -> T:
+    """The first answer that is something; fails after so many seconds."""
+    end = time.monotonic() + seconds
+    while not (answer := question()):
+        assert time.monotonic() < end, "nothing happened in time"
+        time.sleep(1)
+    return answer
+
+
+def serve(folder: Path, cluster: str) -> Iterator[Service]:
+    """`airflow standalone` with this project's DAGs and the tests', for a site below `folder` that uses `cluster`."""
+    root, scheme_host, port = folder / "site", *cluster.rsplit(":", 1)
+    dask = {"conn_type": "dask", "host": scheme_host.removeprefix("tcp://"), "port": int(port)}
+    outside = {name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW", "CUTOUTS_"))}
+    environment = outside | service_environment(folder / "home", host="127.0.0.1", port=free_port())
+    environment |= {
+        "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": BUNDLES,
+        "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(free_port()),
+        "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(free_port()),
+        "AIRFLOW_VAR_CUTOUTS": json.dumps({"root": str(root), "shard_images": 1}),
+        "AIRFLOW_CONN_CUTOUTS_DASK": json.dumps(dask),
+    }
+    (root / "manifests").mkdir(parents=True)
+    with standalone(environment, log=folder / "airflow.log") as url:
+        service = Service(url=url, root=root)
+        until(lambda: len(service.get("dags")["dags"]) >= len(list(PROJECT.glob("dags/*.py"))))
+        yield service

@@ -1,0 +1,1 @@
+"""The DAGs, run by Airflow itself."""

@@ -1,0 +1,29 @@
+"""What the DAGs' tests share: Airflow without services, a site of its own for each test, Airflow with services."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pipeline.core.config import Site
+from tests.airflow_home import Service, airflow_home, serve
+from tests.dask_cluster import standing_scheduler
+
+__all__ = ["airflow_home", "standing_scheduler"]
+
+
+@pytest.fixture
+def site(airflow_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
+    """A fresh site that works in a plain loop, as `CUTOUTS_*` describe it."""
+    here = Site(root=str(tmp_path / "site"), cluster="serial")
+    monkeypatch.setenv("CUTOUTS_ROOT", here.root)
+    monkeypatch.setenv("CUTOUTS_CLUSTER", here.cluster)
+    return here
+
+
+@pytest.fixture(scope="session")
+def airflow_service(tmp_path_factory: pytest.TempPathFactory, standing_scheduler: str) -> Iterator[Service]:
+    """A running Airflow whose site works on a standing Dask scheduler."""
+    yield from serve(tmp_path_factory.mktemp("standalone"), standing_scheduler)

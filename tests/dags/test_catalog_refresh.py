@@ -1,0 +1,87 @@
+"""The real `catalog_refresh`, run by `dag.test()` on tiny deliveries."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from pipeline import intake
+from pipeline.core.config import Site
+from tests.airflow_home import announced, dag_bag, task_states
+from tests.deliveries import land, manifest_of, nothing, photograph, product
+
+DAY = date(2026, 1, 2)
+
+
+def _refresh(delivery: str) -> Any:
+    return dag_bag()["catalog_refresh"].test(run_conf={"delivery": delivery})
+
+
+def _published(site: Site) -> set[tuple[str, str]]:
+    with sa.create_engine(site.catalog_url).connect() as connection:
+        rows = connection.execute(sa.text("SELECT delivery_id, image_id FROM published_cutouts"))
+        return {(row.delivery_id, row.image_id) for row in rows}
+
+
+def _receipts(site: Site) -> set[Path]:
+    return set(Path(site.tables_url).glob("shards/**/receipt.json"))
+
+
+def _taken(site: Site, studio: Path) -> None:
+    intake.take(site, str(land(Path(site.manifests_url), "today", DAY, manifest_of(studio))))
+
+
+def test_a_good_delivery_is_published_and_announced_and_known_the_next_time(site: Site, tmp_path: Path) -> None:
+    """Its rows are in the view and its key is on the asset; a second run cuts nothing and changes nothing."""
+    photograph(tmp_path / "studio" / "good", product(0), product(1))
+    _taken(site, tmp_path / "studio")
+
+    first = _refresh("2026-01-02/good")
+    published, receipts = _published(site), _receipts(site)
+    assert task_states(first) == {name: ["success"] for name in ("plan", "segment", "gate", "publish")}
+    assert published == {("good", "good/00.png"), ("good", "good/01.png")}
+    assert "2026-01-02/good" in announced("cutouts")
+
+    again = _refresh("2026-01-02/good")
+    assert (str(again.state), task_states(again)["segment"]) == ("success", ["skipped"])
+    assert (_published(site), _receipts(site)) == (published, receipts)
+
+
+def test_a_held_delivery_ends_its_run_with_nothing_published_or_announced(
+    site: Site, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """The run succeeds, publish is skipped and says why."""
+    photograph(tmp_path / "studio" / "empty", *map(nothing, range(5)))
+    _taken(site, tmp_path / "studio")
+    run = _refresh("2026-01-02/empty")
+    assert str(run.state) == "success"
+    assert task_states(run)["publish"] == ["skipped"]
+    assert _published(site) == set()
+    assert "2026-01-02/empty" not in announced("cutouts")
+
+
+def test_a_delivery_that_never_landed_fails_its_run_at_once(site: Site) -> None:
+    """A wrong key is poison: one try, and nothing after it runs."""
+    run = _refresh("2026-01-02/nobody")
+    tries = {task.task_id: task.try_number for task in run.get_task_instances()}
+    assert str(run.state) == "failed"
+    assert tries["plan"] == 1
+    assert task_states(run)["publish"] == ["upstream_failed"]
+
+
+def test_the_variable_and_the_connections_go_over_the_environment(
+    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run works on the root of the Variable and the database of the Connection, both read when it runs."""
+    elsewhere = Site(root=str(tmp_path / "elsewhere"), cluster="serial", catalog=f"sqlite:///{tmp_path}/other.db")
+    monkeypatch.setenv("AIRFLOW_VAR_CUTOUTS", f'{{"root": "{elsewhere.root}"}}')
+    monkeypatch.setenv("AIRFLOW_CONN_CUTOUTS_CATALOG", f'{{"conn_type": "sqlite", "host": "{tmp_path}/other.db"}}')
+    photograph(tmp_path / "studio" / "good", product(0))
+    _taken(elsewhere, tmp_path / "studio")
+    assert str(_refresh("2026-01-02/good").state) == "success"
+    assert _published(elsewhere) == {("good", "good/00.png")}
+    assert not Path(site.root).exists()

@@ -1,0 +1,87 @@
+"""DAG files: cheap to parse, no logic in them."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from cutouts_airflow.home import PROJECT
+
+from tests.airflow_home import dag_bag
+
+FILES = sorted((PROJECT / "dags").glob("*.py"))
+HEAVY = (
+    "cv2",
+    "dask",
+    "distributed",
+    "great_expectations",
+    "numpy",
+    "onnxruntime",
+    "pandas",
+    "pipeline.adapters",
+    "pipeline.stages",
+    "pipeline.steps",
+    "pyarrow",
+)
+LOGIC = (ast.If, ast.For, ast.While, ast.Try, ast.With, ast.Lambda, ast.comprehension)
+
+
+def test_parsing_the_dag_files_imports_nothing_heavy(airflow_home: Path) -> None:
+    """A parse every half minute stays cheap, and needs neither the pipeline's libraries nor its stores."""
+    program = f"""
+import runpy, sys
+before = set(sys.modules)
+for file in {[str(file) for file in FILES]!r}:
+    runpy.run_path(file)
+print(*(name for name in {HEAVY!r} if name in sys.modules and name not in before))
+"""
+    path = f"{PROJECT}:{PROJECT / 'plugins'}"
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", program],
+        env={"PATH": "/usr/bin:/bin", "PYTHONPATH": path, "AIRFLOW_HOME": str(airflow_home)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.split() == []
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_task_bodies_are_sentences(file: Path) -> None:
+    """No task body is longer than three lines, and none decides anything."""
+    dag = next(node for node in ast.parse(file.read_text()).body if isinstance(node, ast.FunctionDef))
+    for body in (node for node in dag.body if isinstance(node, ast.FunctionDef)):
+        lines = (body.end_lineno or 0) - body.body[0].lineno + 1
+        assert lines <= 4 if "group" in ast.dump(body.decorator_list[0]) else lines <= 3, body.name
+        assert not [node for node in ast.walk(body) if isinstance(node, LOGIC)], body.name
+
+
+def test_every_dag_loads_and_explains_itself(airflow_home: Path) -> None:
+    """Each file brings the DAG that it is named after, with a text for people and the retry policy."""
+    for file in FILES:
+        dag = dag_bag()[file.stem]
+        assert dag.doc_md
+        assert all(task.retry_policy for task in dag.tasks)
+
+
+@pytest.mark.parametrize(
+    ("error", "state", "tries"),
+    [
+        ("pipeline.core.errors.TransientError", "success", 3),
+        ("builtins.ConnectionError", "success", 3),
+        ("builtins.TimeoutError", "success", 3),
+        ("pipeline.core.errors.GateError", "failed", 1),
+        ("pipeline.core.errors.StorageError", "failed", 1),
+        ("builtins.FileNotFoundError", "failed", 1),
+    ],
+)
+def test_transient_errors_are_tried_again_and_poison_is_not(
+    airflow_home: Path, error: str, state: str, tries: int
+) -> None:
+    """Airflow itself decides by the error's class; a transient one is cured by its third try here."""
+    run = dag_bag()["errors"].test(run_conf={"error": error})
+    (task,) = run.get_task_instances()
+    assert (str(run.state), task.try_number) == (state, tries)

@@ -1,0 +1,34 @@
+"""The real `historical_backfill`, run by `dag.test()`."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+from pipeline import intake
+from pipeline.core.config import Site
+from tests.airflow_home import announced, dag_bag, task_states
+from tests.deliveries import land, manifest_of, nothing, photograph, product
+
+
+def test_a_day_is_worked_through_delivery_by_delivery(site: Site, tmp_path: Path) -> None:
+    """The good delivery is published though the other one is held; again, nothing is cut."""
+    photograph(tmp_path / "studio" / "good", product(0))
+    photograph(tmp_path / "studio" / "empty", *map(nothing, range(5)))
+    table = manifest_of(tmp_path / "studio")
+    intake.take(site, str(land(tmp_path / "archive", "old", date(2025, 3, 4), table)))
+
+    run = dag_bag()["historical_backfill"].test(run_conf={"day": "2025-03-04"})
+    assert str(run.state) == "success"
+    assert task_states(run)["one_delivery.publish"] == ["skipped", "success"]
+    assert announced("cutouts") & {"2025-03-04/good", "2025-03-04/empty"} == {"2025-03-04/good"}
+
+    receipts = set(Path(site.tables_url).glob("shards/**/receipt.json"))
+    again = dag_bag()["historical_backfill"].test(run_conf={"day": "2025-03-04"})
+    assert str(again.state) == "success"
+    assert set(Path(site.tables_url).glob("shards/**/receipt.json")) == receipts
+
+
+def test_a_day_without_deliveries_is_no_failure(site: Site) -> None:
+    """A backfill over a year meets many such days."""
+    assert str(dag_bag()["historical_backfill"].test(run_conf={"day": "2025-03-05"}).state) == "success"
