@@ -114,6 +114,8 @@ OUTCOMES = _table(
     _field("reasons", pa.list_(_TEXT), "why it was not published, in words"),
     _field("mask", _TEXT, "object name", null=True),
     _field("cutout", _TEXT, "object name", null=True),
+    _field("width_px", pa.int32(), "of the oriented source, the matte and the cutout", unit="px", null=True),
+    _field("height_px", pa.int32(), "of the oriented source, the matte and the cutout", unit="px", null=True),
     _field("notes", pa.list_(_TEXT), "what a person should know about how it was read, in words"),
 )
 """What the gate decided for each image of one delivery."""

@@ -38,6 +38,7 @@ class Site(BaseModel):
     chunk: int = Field(32, ge=1, le=256, description="images that a worker takes at a time")
     model: str = Field("default", description="a name of the model table")
     allow_noncommercial: bool = Field(False, description="whether non-commercial weights may be used")
+    mask_quality: str | None = Field(None, description="the gate's own suite; by default the one that we ship")
     max_pixels: int = Field(100_000_000, ge=1, description="larger images are rejected (px)")
     max_bytes: int = Field(512_000_000, ge=1, description="larger files are rejected (B)")
     shard_images: int = Field(512, ge=1, description="images in a shard at the most, while max_shards allows")

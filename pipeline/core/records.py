@@ -1,13 +1,14 @@
 """The frozen records that travel between steps, processes and tables; one type per state.
 
-    ImageRecord → ShardKey → Mask, MaskMetrics | Rejection → Receipt → ExpectationOutcome → GateDecision
-                → CatalogEntry, Hold, Approval, Publication
+ImageRecord → ShardKey → Mask, MaskMetrics | Rejection → Receipt → ExpectationOutcome → GateDecision
+            → CatalogEntry, Hold, Approval, Publication
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date as Day  # noqa: N812 -- a field is called date, and its type must not be mistaken for it
+from datetime import datetime
 from enum import StrEnum
 from urllib.parse import quote
 
@@ -69,7 +70,7 @@ class Verdict(StrEnum):
 class DeliveryKey:
     """Names a delivery: the day it was delivered and its id; as text `YYYY-MM-DD/delivery_id`."""
 
-    date: date
+    date: Day
     delivery_id: str
 
     def __post_init__(self) -> None:
@@ -87,7 +88,7 @@ class DeliveryKey:
         day, slash, delivery_id = text.partition("/")
         try:
             if slash:
-                return cls(date=date.fromisoformat(day), delivery_id=delivery_id)
+                return cls(date=Day.fromisoformat(day), delivery_id=delivery_id)
         except ValueError as error:
             raise ValueError(f"{text!r} is no delivery key: {error}") from error
         raise ValueError(f"{text!r} is no delivery key: expected YYYY-MM-DD/delivery_id")
@@ -135,7 +136,7 @@ class Plan:
     known: int
     shards: int
 
-    def keys(self) -> tuple[ShardKey, ...]:
+    def shard_keys(self) -> tuple[ShardKey, ...]:
         """The key of each shard."""
         return tuple(ShardKey(plan_id=self.plan_id, index=index) for index in range(self.shards))
 

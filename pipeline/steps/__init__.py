@@ -3,9 +3,9 @@
 Whatever a step writes last is its receipt; a step that finds it there gives back what it says and does nothing.
 """
 
-from pipeline.steps.gate import gate
+from pipeline.steps.gate import gate, read_results
 from pipeline.steps.plan import plan, read_delivery
 from pipeline.steps.publish import approve, publish
 from pipeline.steps.segment import segment
 
-__all__ = ["approve", "gate", "plan", "publish", "read_delivery", "segment"]
+__all__ = ["approve", "gate", "plan", "publish", "read_delivery", "read_results", "segment"]

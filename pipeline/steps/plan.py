@@ -9,12 +9,13 @@ from collections.abc import Iterator
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipeline.adapters.quality import bundled, load_suite, refusals
 from pipeline.adapters.storage.manifests import open_manifest
 from pipeline.adapters.storage.store import open_store
 from pipeline.adapters.storage.tables import read_record, write_record, write_row_groups
 from pipeline.core.config import Site
 from pipeline.core.errors import ManifestError
-from pipeline.core.manifest import EMPTY, check_content, check_structure, conform
+from pipeline.core.manifest import EMPTY, DeliveryProblem, check_content, check_structure, conform
 from pipeline.core.records import DeliveryKey, Plan, RecipeDigests
 from pipeline.core.sharding import Shards, cut, split_known
 from pipeline.stages import job_of
@@ -42,7 +43,7 @@ def plan(site: Site, source: str, delivery: DeliveryKey) -> Plan:
     todo = rows.filter(pc.is_null(content))
     shards = cut(todo, shard_images=site.shard_images, shard_bytes=site.shard_bytes, max_shards=site.max_shards)
     made = Plan(
-        plan_id=_plan_id(delivery, recipe, shards, _slices(rows, everything)),
+        plan_id=_plan_id(delivery, recipe, shards, everything.tables(rows)),
         delivery=delivery,
         recipe=recipe,
         images=rows.num_rows,
@@ -52,9 +53,9 @@ def plan(site: Site, source: str, delivery: DeliveryKey) -> Plan:
     )
     if tables.exists(plan_file(made.plan_id, "plan.json")):
         return read_record(tables, plan_file(made.plan_id, "plan.json"), Plan)
-    images = (_delivery_table(part) for part in _slices(rows, everything))
+    images = (_delivery_table(part) for part in everything.tables(rows))
     write_row_groups(tables, plan_file(made.plan_id, "delivery.parquet"), images, DELIVERY)
-    groups = (part.select(SHARDS.names).cast(SHARDS) for part in _slices(todo, shards))
+    groups = (part.select(SHARDS.names).cast(SHARDS) for part in shards.tables(todo))
     write_row_groups(tables, plan_file(made.plan_id, "shards.parquet"), groups, SHARDS)
     write_record(tables, plan_file(made.plan_id, "plan.json"), made)
     return made
@@ -69,10 +70,17 @@ def read_delivery(source: str, delivery: DeliveryKey) -> pa.Table:
     rows = conform(manifest.read(delivery.date, delivery_id=delivery.delivery_id))
     if rows.num_rows == 0:
         raise ManifestError(f"delivery {delivery} is not in the manifest {source}", [EMPTY])
-    content = check_content(rows)
-    if content:
-        raise ManifestError(f"delivery {delivery} cannot be used", [str(problem) for problem in content])
+    problems = [str(problem) for problem in check_content(rows) or _refusals(delivery, rows)]
+    if problems:
+        raise ManifestError(f"delivery {delivery} cannot be used", problems)
     return _absolute(rows, source)
+
+
+def _refusals(delivery: DeliveryKey, rows: pa.Table) -> Iterator[DeliveryProblem]:
+    """What the suite `manifest` says against the delivery, a slice of its rows at a time."""
+    suite = load_suite(bundled("manifest"))
+    for start in range(0, rows.num_rows, _SLICE):
+        yield from refusals(suite, delivery.delivery_id, rows.slice(start, _SLICE))
 
 
 def _absolute(rows: pa.Table, source: str) -> pa.Table:
@@ -84,11 +92,6 @@ def _absolute(rows: pa.Table, source: str) -> pa.Table:
         return rows
     absolute = pc.if_else(relative, pc.binary_join_element_wise(folder, uri, ""), uri)
     return rows.set_column(rows.schema.get_field_index("uri"), "uri", absolute)
-
-
-def _slices(rows: pa.Table, shards: Shards) -> Iterator[pa.Table]:
-    for part in shards.rows():
-        yield rows.take(part)
 
 
 def _delivery_table(rows: pa.Table) -> pa.Table:

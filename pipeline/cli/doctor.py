@@ -1,0 +1,105 @@
+"""`cutouts doctor`: what this machine has, and what is missing."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from importlib.metadata import PackageNotFoundError, version
+
+import click
+
+from pipeline.adapters.settings import load_site
+from pipeline.cli.steps import cluster_options, site_options
+from pipeline.core.config import Site
+from pipeline.core.errors import CutoutsError
+
+_PACKAGES = (
+    "cutouts", "apache-airflow", "dask", "distributed", "dask-cuda", "great-expectations", "numpy",
+    "onnxruntime", "onnxruntime-gpu", "opencv-python-headless", "pillow", "pillow-heif", "pyarrow", "sqlalchemy",
+)  # fmt: skip
+_OPTIONAL = {"dask-cuda", "onnxruntime-gpu", "onnxruntime"}
+
+
+@click.command()
+@site_options
+@cluster_options
+def doctor(root: str | None, config: str | None, **where: object) -> None:
+    """Try everything that a run needs: settings, network, provider, GPU, stores, catalogue, cluster.
+
+    Exit status 1 where something that this site asks for is missing.
+    """
+    site = load_site(config, root=root, **where)
+    failed = 0
+    for name, check in _checks(site):
+        try:
+            click.echo(f"{click.style('ok', fg='green'):<4} {name}: {check()}")
+        except CutoutsError as error:
+            failed += 1
+            click.echo(f"{click.style('MISSING', fg='red')} {name}: {error}")
+    for line in _surroundings():
+        click.echo(f"     {line}")
+    if failed:
+        raise click.exceptions.Exit(1)
+
+
+def _checks(site: Site) -> Iterator[tuple[str, Callable[[], str]]]:
+    yield "network", lambda: _network(site)
+    yield "mattes and cutouts", lambda: _store(site.objects_url)
+    yield "tables", lambda: _store(site.tables_url)
+    yield "catalogue", lambda: _catalogue(site)
+    yield "cluster", lambda: _cluster(site)
+    yield "expectations", _expectations
+
+
+def _network(site: Site) -> str:
+    from pipeline.adapters.model import choose, open_network
+
+    choice = choose(site.model, site.provider, allow_noncommercial=site.allow_noncommercial)
+    open_network(choice)
+    row = choice.row
+    return f"{row.name}, {row.width_px}×{row.height_px} px, sha256 {row.sha256[:12]}…, runs on {site.provider}"
+
+
+def _store(url: str) -> str:
+    from pipeline.adapters.storage.store import open_store
+
+    store = open_store(url)
+    store.write(".doctor", b"ok")
+    store.fs.rm(store.path(".doctor"))
+    return f"{url} can be written"
+
+
+def _catalogue(site: Site) -> str:
+    from pipeline.adapters.catalog import Catalog
+
+    with Catalog.open(site.catalog_url) as catalog:
+        counts = catalog.counts()
+    return f"{counts.images} images published, {counts.waiting} deliveries wait for a person"
+
+
+def _cluster(site: Site) -> str:
+    from pipeline.runner import probe
+
+    place = probe(site)
+    return f"{site.cluster}, {place.workers} workers × {place.threads} threads"
+
+
+def _expectations() -> str:
+    from pipeline.adapters.quality import bundled, load_suite
+
+    suite = load_suite(bundled("mask_quality"))
+    return f"{suite.name}, {len(suite.rules)} rules"
+
+
+def _surroundings() -> Iterator[str]:
+    from pipeline.adapters.model import available_providers
+
+    yield f"Python {sys.version.split()[0]}, {os.cpu_count()} cores"
+    for provider, state in available_providers().items():
+        yield f"provider {provider}: {state}"
+    for package in _PACKAGES:
+        try:
+            yield f"{package} {version(package)}"
+        except PackageNotFoundError:
+            yield f"{package}: not installed{' (optional)' if package in _OPTIONAL else ''}"

@@ -1,0 +1,131 @@
+"""`cutouts run`: plan → segment → gate → publish of a whole source on this machine, and its report."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import click
+
+from pipeline.adapters.settings import load_site
+from pipeline.adapters.storage.store import open_store
+from pipeline.adapters.storage.tables import write_table
+from pipeline.cli.progress import Tally
+from pipeline.cli.steps import cluster_options
+from pipeline.core.config import Site
+from pipeline.core.errors import ManifestError
+from pipeline.core.records import GateDecision, Outcome, Plan, Verdict
+from pipeline.intake import Intake, folder_manifest, inspect
+from pipeline.report.data import Refusal, RunSummary
+from pipeline.report.folder import RunWork, Source, write_folder
+from pipeline.runner import Runner, open_runner
+from pipeline.stages import ChunkResult
+from pipeline.steps import gate, plan, publish, segment
+
+
+@click.command()
+@click.argument("source", type=click.Path(path_type=str), metavar="SOURCE")
+@click.option("--out", required=True, type=click.Path(file_okay=False, path_type=Path), help="Where everything lies.")
+@click.option("--config", metavar="FILE", help="Settings.  [default: cutouts.toml, if it is there]")
+@click.option("--fail-on-held", is_flag=True, help="Exit with status 3 where a delivery is held.")
+@cluster_options
+def run(source: str, out: Path, config: str | None, fail_on_held: bool, **where: object) -> None:
+    """Cut out, judge and publish SOURCE, a folder of images or a manifest, on this machine.
+
+    All that is made lies under --out: report.html to look at, cutouts/ with a PNG per published image, images.parquet
+    with what became of each, summary.json, and catalog.sqlite. Run again, only what is new or changed is cut; killed
+    at any moment, run it again.
+
+    \b
+    cutouts run photos --out result
+    """
+    own = {"root": str(out.resolve()), "objects": None, "tables": None, "catalog": None}
+    site = load_site(config, **where).model_copy(update=own)
+    origin = _source(source, out)
+    intake = inspect(origin.manifest)
+    work = _Work()
+    plans, refused = _plans(site, intake)
+    decisions = _refresh(site, plans, work)
+    summary = write_folder(site, out, origin, refused, decisions, work.done())
+    _say(summary, out, refused)
+    if refused:
+        raise click.exceptions.Exit(1)
+    if fail_on_held and summary.held:
+        raise click.exceptions.Exit(3)
+
+
+@dataclass(slots=True)
+class _Work:
+    """What this run really did, added up as chunks come in."""
+
+    results: list[ChunkResult] = field(default_factory=list)
+    seconds: float = 0.0
+
+    def done(self) -> RunWork:
+        return RunWork.of(self.results, self.seconds)
+
+
+def _source(source: str, out: Path) -> Source:
+    """The manifest to work on: the one given, or one made of the folder."""
+    folder = Path(source)
+    if not folder.is_dir() or any(folder.rglob("*.parquet")):
+        return Source(manifest=source, folder=None)
+    with Tally("reading", 0) as tally:
+        table, day = folder_manifest(folder, without=out, on_image=lambda: tally.add("read"))
+    shutil.rmtree(out / "manifest", ignore_errors=True)
+    write_table(open_store(str(out.resolve())), f"manifest/date={day.isoformat()}/part-0.parquet", table)
+    return Source(manifest=str(out.resolve() / "manifest"), folder=folder.resolve())
+
+
+def _plans(site: Site, intake: Intake) -> tuple[list[Plan], list[Refusal]]:
+    """A plan of each delivery that can be worked with, and why the others cannot."""
+    refused = [Refusal.of(problem) for problem in intake.refused]
+    plans = []
+    for delivery in intake.accepted:
+        try:
+            plans.append(plan(site, intake.manifest, delivery))
+        except ManifestError as error:
+            refused += [Refusal(delivery=str(delivery), problem=problem, count=0) for problem in error.problems]
+    return plans, refused
+
+
+def _refresh(site: Site, plans: Sequence[Plan], work: _Work) -> list[GateDecision]:
+    """Segment, gate and publish every plan."""
+    todo = sum(one.todo for one in plans)
+    with Tally("cutting", todo) as tally:
+        if todo:
+            with open_runner(site) as runner:
+                for one in plans:
+                    _cut(site, one, runner, tally, work)
+    return [_judge(site, one) for one in plans]
+
+
+def _cut(site: Site, planned: Plan, runner: Runner, tally: Tally, work: _Work) -> None:
+    def heard(result: ChunkResult) -> None:
+        work.results.append(result)
+        tally.add("cut", len(result.masks))
+        tally.add("rejected", len(result.rejections))
+
+    began = time.perf_counter()
+    for shard in planned.shard_keys():
+        segment(site, shard, runner, heard)
+    work.seconds += time.perf_counter() - began
+
+
+def _say(summary: RunSummary, out: Path, refused: Sequence[Refusal]) -> None:
+    click.echo(f"{summary.images} images: " + ", ".join(f"{getattr(summary, o)} {o}" for o in Outcome))
+    click.echo(f"{summary.model_batches} model batches, {summary.images_per_second:.1f} images/s")
+    for refusal in refused:
+        click.secho(f"refused: delivery {refusal.delivery}: {refusal.problem}", fg="red", err=True)
+    click.echo(f"report:  {out / 'report.html'}")
+    click.echo(f"cutouts: {out / 'cutouts'}")
+
+
+def _judge(site: Site, planned: Plan) -> GateDecision:
+    decision = gate(site, planned.plan_id)
+    if decision.verdict is not Verdict.HOLD:
+        publish(site, decision.gate_id)
+    return decision

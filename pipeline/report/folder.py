@@ -1,0 +1,200 @@
+"""What a run leaves in its folder: images.parquet, summary.json, report.html, cutouts/ with links to what is live."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path, PurePosixPath
+from urllib.parse import quote
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline.adapters.model import choose
+from pipeline.adapters.storage.sources import read_image
+from pipeline.adapters.storage.store import open_store
+from pipeline.adapters.storage.tables import read_record, read_table, write_table
+from pipeline.core.config import Site
+from pipeline.core.naming import png_names
+from pipeline.core.records import GateDecision, Outcome, Plan
+from pipeline.report.data import Refusal, Report, RunSummary, TruthRow
+from pipeline.report.page import write_report
+from pipeline.report.summary import write_summary
+from pipeline.stages import ChunkResult
+from pipeline.steps import read_results
+from pipeline.steps.layout import gate_file, plan_file
+from schemas.tables import IMAGES, METRICS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """What was worked on: a manifest, and the folder that it was made of where it was."""
+
+    manifest: str
+    folder: Path | None
+
+    def name_of(self, uri: str) -> str:
+        """An image as a person knows it: its path relative to the folder, or its URI."""
+        return Path(uri).relative_to(self.folder).as_posix() if self.folder else uri
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunWork:
+    """What a run really did; seconds by stage are summed over workers, `wall_seconds` is the clock's."""
+
+    images: int
+    model_batches: int
+    prepare_seconds: float
+    infer_seconds: float
+    finish_seconds: float
+    wall_seconds: float
+
+    @classmethod
+    def of(cls, results: Sequence[ChunkResult], wall_seconds: float) -> RunWork:
+        """The work of these chunks."""
+        return cls(
+            images=sum(one.images for one in results),
+            model_batches=sum(one.model_batches for one in results),
+            prepare_seconds=sum(one.prepare_seconds for one in results),
+            infer_seconds=sum(one.infer_seconds for one in results),
+            finish_seconds=sum(one.finish_seconds for one in results),
+            wall_seconds=wall_seconds,
+        )
+
+
+def write_folder(
+    site: Site,
+    out: Path,
+    source: Source,
+    refused: Sequence[Refusal],
+    decisions: Sequence[GateDecision],
+    work: RunWork,
+    truth: Sequence[TruthRow] = (),
+) -> RunSummary:
+    """Write all that a run shows under `out`; gives its counts. Raises BooksError where they do not balance."""
+    images, metrics = _gathered(site, source, decisions)
+    summary = _summary(images, work)
+    write_table(open_store(str(out.resolve())), "images.parquet", images)
+    _link(out, images.filter(pc.is_in(images.column("outcome"), pa.array(_PUBLISHED))))
+    write_summary(out / "summary.json", summary)
+    report = Report(
+        source=str(source.folder or source.manifest),
+        made_at=datetime.now(UTC),
+        summary=summary,
+        decisions=tuple(decisions),
+        images=images,
+        metrics=metrics,
+        wall_seconds=work.wall_seconds,
+        seconds={"prepare": work.prepare_seconds, "infer": work.infer_seconds, "finish": work.finish_seconds},
+        about=_about(site, decisions),
+        refused=tuple(refused),
+        truth=tuple(truth),
+    )
+    write_report(out / "report.html", report, read=lambda name: _read(site, out, source, name))
+    return summary
+
+
+_OBJECTS = "objects"
+"""Where mattes and cutouts lie below a run's folder."""
+_PUBLISHED = [str(Outcome.PUBLISHED), str(Outcome.SKIPPED)]
+
+
+def _gathered(site: Site, source: Source, decisions: Sequence[GateDecision]) -> tuple[pa.Table, pa.Table]:
+    """`IMAGES` of all decisions, and their metrics with a column `delivery_id` more."""
+    parts = [_of_decision(site, source, decision) for decision in decisions]
+    if not parts:
+        return IMAGES.empty_table(), METRICS.empty_table().append_column("delivery_id", pa.array([], pa.string()))
+    images, metrics = zip(*parts, strict=True)
+    return pa.concat_tables(images), pa.concat_tables(metrics)
+
+
+def _of_decision(site: Site, source: Source, decision: GateDecision) -> tuple[pa.Table, pa.Table]:
+    tables = open_store(site.tables_url)
+    outcomes = read_table(tables, gate_file(decision.gate_id, "outcomes.parquet"))
+    plan = read_record(tables, plan_file(decision.plan_id, "plan.json"), Plan)
+    known = read_table(tables, plan_file(decision.plan_id, "delivery.parquet"))
+    metrics = read_results(tables, plan, known).metrics
+    public = pc.is_in(outcomes.column("outcome"), pa.array(_PUBLISHED))
+    names = [source.name_of(uri) for uri in outcomes.column("uri").to_pylist()]
+    columns = {
+        "image_id": outcomes.column("image_id"),
+        "delivery_id": outcomes.column("delivery_id"),
+        "source": pa.array(names, pa.string()),
+        "outcome": outcomes.column("outcome"),
+        "reasons": outcomes.column("reasons"),
+        "cutout": pc.if_else(public, _below(outcomes.column("cutout")), pa.scalar(None, pa.string())),
+        "mask": _below(outcomes.column("mask")),
+        "p_bad": pa.nulls(outcomes.num_rows, pa.float32()),
+    }
+    delivery = pa.repeat(decision.delivery.delivery_id, metrics.num_rows)
+    return pa.table([columns[name] for name in IMAGES.names], schema=IMAGES), metrics.append_column(
+        "delivery_id", delivery
+    )
+
+
+def _below(names: pa.ChunkedArray) -> pa.ChunkedArray:
+    return pc.binary_join_element_wise(_OBJECTS, names, "/")
+
+
+def _summary(images: pa.Table, work: RunWork) -> RunSummary:
+    counts = Counter(images.column("outcome").to_pylist())
+    return RunSummary(
+        images=images.num_rows,
+        **{str(outcome): counts[str(outcome)] for outcome in Outcome},
+        model_batches=work.model_batches,
+        images_per_second=round(work.images / work.wall_seconds, 3) if work.images else 0.0,
+    )
+
+
+def _about(site: Site, decisions: Sequence[GateDecision]) -> tuple[tuple[str, str], ...]:
+    row = choose(site.model, site.provider, allow_noncommercial=site.allow_noncommercial).row
+    facts = [
+        ("network", f"{row.name}, {row.width_px}×{row.height_px} px, sha256 {row.sha256[:12]}…"),
+        ("provider", site.provider),
+        ("cluster", site.cluster),
+        ("catalogue", site.catalog_url.rpartition("@")[2]),
+    ]
+    recipes = {decision.recipe for decision in decisions}
+    return (*facts, *(("recipe", f"matte {one.matte_digest}, render {one.render_digest}") for one in recipes))
+
+
+def _read(site: Site, out: Path, source: Source, name: str) -> bytes:
+    """Bytes of a picture of the report: a source by its name, a mask by its path below `out`."""
+    if name.startswith(f"{_OBJECTS}/") and (out / name).is_file():
+        return (out / name).read_bytes()
+    return read_image(str(source.folder / name) if source.folder else name, max_bytes=site.max_bytes)
+
+
+def _link(out: Path, published: pa.Table) -> None:
+    """`cutouts/<source with .png>`: a relative link to each published object; links of an earlier run are renewed."""
+    rows = published.select(["source", "delivery_id", "image_id", "cutout"]).to_pylist()
+    names = {row["source"]: _safe_name(row) for row in rows}
+    paths = png_names(sorted(set(names.values())))
+    wanted = {out / "cutouts" / paths[names[row["source"]]]: out / row["cutout"] for row in rows}
+    for link, target in wanted.items():
+        _point(link, target)
+    for stale in (path for path in (out / "cutouts").rglob("*") if path.is_symlink() and path not in wanted):
+        stale.unlink()
+
+
+def _safe_name(row: dict[str, str]) -> str:
+    """A relative path for an image: its own where it was in a folder, else delivery and id with unsafe parts quoted."""
+    source = PurePosixPath(row["source"])
+    if "://" not in row["source"] and not source.is_absolute() and ".." not in source.parts:
+        return row["source"]
+    parts = [row["delivery_id"], *row["image_id"].split("/")]
+    return "/".join(quote(part, safe=" ") if part not in (".", "..", "") else "_" for part in parts)
+
+
+def _point(link: Path, target: Path) -> None:
+    wanted = os.path.relpath(target, link.parent)
+    if link.is_symlink() and str(link.readlink()) == wanted:
+        return
+    link.parent.mkdir(parents=True, exist_ok=True)
+    part = link.with_name(f".{link.name[:100]}.part")
+    part.unlink(missing_ok=True)
+    part.symlink_to(wanted)
+    part.replace(link)

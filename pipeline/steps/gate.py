@@ -1,0 +1,165 @@
+"""gate: reconcile what was cut with what was planned, judge the whole delivery, decide for each of its images."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from datetime import UTC, datetime
+from importlib.resources.abc import Traversable
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline.adapters.catalog import Catalog
+from pipeline.adapters.quality import bundled, judge, load_suite
+from pipeline.adapters.storage.store import Store, open_store
+from pipeline.adapters.storage.tables import read_record, read_table, records_of, write_record, write_table
+from pipeline.core.config import Site
+from pipeline.core.errors import BooksError
+from pipeline.core.gate import Decision, Judgement, decide
+from pipeline.core.records import GateDecision, Outcome, Plan, Receipt, Rejection, ShardKey, Verdict
+from pipeline.steps.layout import gate_file, plan_file, shard_file
+from pipeline.steps.ledger import SCHEMAS, Results, concat, recall, record
+from schemas.tables import OUTCOMES
+
+_JUDGED = ("image_id", "sha256")
+
+
+def gate(site: Site, plan_id: str) -> GateDecision:
+    """Judge one planned delivery as a whole, with the stored metrics of images that were not redone.
+
+    Keyed by what is judged, what is published and what a person approved. Raises BooksError where receipts and plan
+    disagree, GateError where the suite could not judge.
+    """
+    tables = open_store(site.tables_url)
+    plan = read_record(tables, plan_file(plan_id, "plan.json"), Plan)
+    images = read_table(tables, plan_file(plan_id, "delivery.parquet"))
+    results = _reconciled(tables, plan, images)
+    file = Path(site.mask_quality) if site.mask_quality else bundled("mask_quality")
+    judged = _digest(plan, results, file)
+    rejections = {one.image_id: one.words for one in records_of(results.rejections, Rejection)}
+    judgement = judge(load_suite(file), results.metrics, images=plan.images, rejected=rejections)
+    with Catalog.open(site.catalog_url) as catalog:
+        published = _published(catalog.published(plan.delivery.delivery_id), results, plan)
+        approved = catalog.approval_for(judged) is not None
+        decided = decide(
+            images.column("image_id").to_pylist(),
+            judgement,
+            rejections=rejections,
+            published=published,
+            approved=approved,
+        )
+        decision = _decision(plan, judged, judgement, decided, _gate_id(plan, judged, published, approved=approved))
+        write_table(tables, gate_file(decision.gate_id, "outcomes.parquet"), _outcomes(plan, images, results, decided))
+        write_record(tables, gate_file(decision.gate_id, "decision.json"), decision)
+        if decision.verdict is Verdict.HOLD:
+            catalog.record_hold(decision, datetime.now(UTC))
+    return decision
+
+
+def read_results(tables: Store, plan: Plan, images: pa.Table) -> Results:
+    """What was made of a planned delivery's images: its shards' tables, and the ledger's for those known before."""
+    parts = [_shard_results(tables, plan)] if plan.shards else []
+    known = images.filter(pc.is_valid(images.column("content")))
+    return concat([*parts, recall(tables, plan.recipe, known)])
+
+
+def _reconciled(tables: Store, plan: Plan, images: pa.Table) -> Results:
+    """The delivery's results once its books balance; the plan's own are then entered in the ledger."""
+    receipts = [_receipt(tables, plan, index) for index in range(plan.shards)]
+    done = sum(receipt.images for receipt in receipts)
+    if done != plan.todo:
+        raise BooksError(f"plan {plan.plan_id}: {plan.todo} images were to be cut, the receipts say {done}")
+    results = read_results(tables, plan, images)
+    made = [*results.masks.column("image_id").to_pylist(), *results.rejections.column("image_id").to_pylist()]
+    if sorted(made) != sorted(images.column("image_id").to_pylist()):
+        raise BooksError(f"plan {plan.plan_id}: {plan.images} images, but {len(made)} results, or of other images")
+    if plan.shards:
+        record(tables, plan.recipe, plan.plan_id, _shard_results(tables, plan))
+    return results
+
+
+def _receipt(tables: Store, plan: Plan, index: int) -> Receipt:
+    shard = plan.shard_keys()[index]
+    try:
+        return read_record(tables, shard_file(shard, "receipt.json"), Receipt)
+    except FileNotFoundError:
+        raise BooksError(f"shard {shard} has no receipt: segment it before the gate") from None
+
+
+def _shard_results(tables: Store, plan: Plan) -> Results:
+    def read(shard: ShardKey, name: str) -> pa.Table:
+        return read_table(tables, shard_file(shard, f"{name}.parquet")).cast(SCHEMAS[name])
+
+    return concat([Results(**{name: read(shard, name) for name in SCHEMAS}) for shard in plan.shard_keys()])
+
+
+def _published(live: pa.Table, results: Results, plan: Plan) -> frozenset[str]:
+    """Images that are live with the same content under the same recipe, or that a newer delivery replaced."""
+    same = pc.and_(
+        pc.equal(live.column("matte_digest"), plan.recipe.matte_digest),
+        pc.equal(live.column("render_digest"), plan.recipe.render_digest),
+    )
+    newer = pc.greater(live.column("delivery_date"), pa.scalar(plan.delivery.date))
+    content = dict(zip(*(results.masks.column(name).to_pylist() for name in _JUDGED), strict=True))
+    rows = live.append_column("same", same).append_column("newer", newer).to_pylist()
+    return frozenset(
+        row["image_id"]
+        for row in rows
+        if row["image_id"] in content and (row["newer"] or (row["same"] and row["sha256"] == content[row["image_id"]]))
+    )
+
+
+def _digest(plan: Plan, results: Results, suite: Traversable) -> str:
+    """Of the content, recipe and suite that are judged; not of where, when or how often."""
+    rows = sorted(
+        (image_id, sha256 or "")
+        for table in (results.masks, results.rejections)
+        for image_id, sha256 in zip(*(table.column(name).to_pylist() for name in _JUDGED), strict=True)
+    )
+    parts = [plan.delivery.delivery_id, plan.recipe.matte_digest, plan.recipe.render_digest, rows]
+    return hashlib.sha256(json.dumps(parts).encode() + suite.read_bytes()).hexdigest()[:32]
+
+
+def _gate_id(plan: Plan, judged: str, published: frozenset[str], *, approved: bool) -> str:
+    parts = [plan.plan_id, judged, sorted(published), approved]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
+
+
+def _decision(plan: Plan, judged: str, judgement: Judgement, decided: Decision, gate_id: str) -> GateDecision:
+    decision = GateDecision(
+        gate_id=gate_id,
+        judged=judged,
+        plan_id=plan.plan_id,
+        delivery=plan.delivery,
+        recipe=plan.recipe,
+        verdict=decided.verdict,
+        reasons=decided.reasons,
+        images=plan.images,
+        expectations=judgement.outcomes,
+        **{str(outcome): decided.count(outcome) for outcome in Outcome},
+    )
+    if not decision.balances:
+        raise BooksError(f"gate {gate_id}: {plan.images} images, but its outcomes add up to another number")
+    return decision
+
+
+def _outcomes(plan: Plan, images: pa.Table, results: Results, decided: Decision) -> pa.Table:
+    """`OUTCOMES`, one row per image of the delivery."""
+    at = pc.index_in(images.column("image_id"), value_set=results.masks.column("image_id"))
+    rejected_at = pc.index_in(images.column("image_id"), value_set=results.rejections.column("image_id"))
+    made = {name: results.masks.column(name).take(at) for name in ("mask", "cutout", "width_px", "height_px")}
+    sha256 = pc.coalesce(results.masks.column("sha256").take(at), results.rejections.column("sha256").take(rejected_at))
+    notes = [value or [] for value in results.masks.column("notes").take(at).to_pylist()]
+    columns = {
+        **{name: images.column(name) for name in ("image_id", "product_id", "delivery_id", "uri")},
+        **made,
+        "sha256": sha256,
+        "matte_digest": pa.repeat(plan.recipe.matte_digest, images.num_rows),
+        "render_digest": pa.repeat(plan.recipe.render_digest, images.num_rows),
+        "outcome": pa.array([str(outcome) for outcome in decided.outcomes], pa.string()),
+        "reasons": pa.array([list(reasons) for reasons in decided.image_reasons], pa.list_(pa.string())),
+        "notes": pa.array(notes, pa.list_(pa.string())),
+    }
+    return pa.table([columns[name] for name in OUTCOMES.names], schema=OUTCOMES)

@@ -1,0 +1,67 @@
+"""publish: one delivery's outcomes become the catalogue's, in one transaction; a held one only by a person's word."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline.adapters.catalog import Catalog
+from pipeline.adapters.storage.store import Store, open_store
+from pipeline.adapters.storage.tables import read_record, read_table
+from pipeline.core.config import Site
+from pipeline.core.errors import CutoutsError
+from pipeline.core.records import Approval, GateDecision, Outcome, Publication, Verdict
+from pipeline.steps.gate import gate
+from pipeline.steps.layout import gate_file
+
+_ROWS = 10_000
+"""Entries that are on their way to the catalogue at a time."""
+
+
+def publish(site: Site, gate_id: str) -> Publication:
+    """Publish what the gate let through, exactly once however often it is called.
+
+    Raises CutoutsError for a delivery that is held: `approve` releases it.
+    """
+    tables = open_store(site.tables_url)
+    decision = read_record(tables, gate_file(gate_id, "decision.json"), GateDecision)
+    if decision.verdict is Verdict.HOLD:
+        raise CutoutsError(
+            f"delivery {decision.delivery} is held: {'; '.join(decision.reasons)}. A person releases it with "
+            f"cutouts publish --approve {decision.delivery} --by NAME --why TEXT"
+        )
+    with Catalog.open(site.catalog_url) as catalog:
+        return catalog.publish(
+            _entries(tables, decision),
+            gate_id=gate_id,
+            plan_id=decision.plan_id,
+            delivery=decision.delivery,
+            at=datetime.now(UTC),
+            approval=catalog.approval_for(decision.judged),
+        )
+
+
+def approve(site: Site, delivery: str, *, by: str, why: str) -> Publication:
+    """Release the last hold of a delivery (its id or its key) by a person's word, judge it again, publish it.
+
+    Images that were bad each for itself stay in quarantine. Raises CutoutsError where nothing is held.
+    """
+    with Catalog.open(site.catalog_url) as catalog:
+        hold = catalog.last_hold(delivery)
+        if hold is None:
+            raise CutoutsError(f"delivery {delivery!r} has no hold to release")
+        catalog.approve(
+            Approval(
+                judged=hold.judged, gate_id=hold.gate_id, delivery=hold.delivery, by=by, why=why, at=datetime.now(UTC)
+            )
+        )
+    return publish(site, gate(site, hold.plan_id).gate_id)
+
+
+def _entries(tables: Store, decision: GateDecision) -> Iterator[pa.RecordBatch]:
+    outcomes = read_table(tables, gate_file(decision.gate_id, "outcomes.parquet"))
+    published = outcomes.filter(pc.equal(outcomes.column("outcome"), str(Outcome.PUBLISHED)))
+    yield from published.to_batches(max_chunksize=_ROWS)
