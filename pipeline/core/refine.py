@@ -1,0 +1,117 @@
+"""Edge refinement: the matte as a local linear function of the photograph's colour, as far as colour explains it.
+
+Within a small window of a photograph the matte is close to a linear function of the colour (the colour-line model of
+Levin et al. 2008, solved by least squares as in the guided filter of He et al. 2013). Where product and background
+differ this follows the photograph's edge to the pixel, at source size, although the network saw it coarsely. Where
+they do not, colour says nothing: so each window's answer counts as much as it explains of the saliency (its r²), and
+the rest stays the network's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypeAlias
+
+import cv2
+import numpy as np
+
+from pipeline.core.pixels import Bytes, Floats, shrink
+
+Planes: TypeAlias = Sequence[Floats]
+
+RADIUS = 5
+"""Half a window, in px of the saliency: as wide as the network's edges are uncertain."""
+NOISE = 1e-4
+"""Variance of a colour channel (0…1) that means nothing: 2.5 of 255 levels."""
+UNSURE = 0.03
+"""Where the saliency is this close to 0 or 1 the network is believed."""
+
+_BLOCK = 1 << 14
+"""Pixels that are refined at a time: their arrays stay in the cache."""
+
+
+def refine(saliency: Floats, rgb: Bytes) -> Floats:
+    """The saliency at the size of `rgb` (uint8 H×W×3), float32 H×W, its edges on those of the photograph.
+
+    `saliency` is float32 h×w in 0…1. Values may lie a little outside 0…1 where colours lie outside those that a
+    window has seen; the curve cuts them.
+    """
+    height, width = rgb.shape[:2]
+    unsure = _unsure(saliency)
+    enlarged = np.asarray(cv2.resize(saliency, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
+    if unsure.any():
+        small = shrink(rgb, saliency.shape[1], saliency.shape[0]).astype(np.float32) / np.float32(255)
+        _apply(_colour_lines(saliency, small, unsure), unsure, rgb, enlarged)
+    return enlarged
+
+
+def _unsure(saliency: Floats) -> Bytes:
+    """1 where the network is unsure, else 0; uint8 h×w."""
+    return ((saliency > UNSURE) & (saliency < 1 - UNSURE)).astype(np.uint8)
+
+
+def _colour_lines(saliency: Floats, small: Floats, unsure: Bytes) -> Floats:
+    """float32 h×w×4: the saliency as a·(r, g, b) + d; a is 0 where the network is sure.
+
+    `small` is the photograph at the saliency's size, 0…1. Each window's least squares are solved by Cramer's rule and
+    averaged over the windows that a pixel lies in, weighted by how much of the saliency they explain.
+    """
+    colour = [np.asarray(plane, np.float32) for plane in cv2.split(small)]
+    mean, mean_s = [_box(plane) for plane in colour], _box(saliency)
+    covariance = [_box(plane * saliency) - own * mean_s for plane, own in zip(colour, mean, strict=True)]
+    slope = _solve(_spread_of(colour, mean), covariance)
+    explained = _dot(slope, covariance)
+    trust = _box(np.clip(explained / (_box(saliency * saliency) - mean_s * mean_s + NOISE), 0, 1)) * unsure
+    offset = _box(mean_s - _dot(slope, mean))
+    planes = [_box(plane) * trust for plane in slope] + [(offset - saliency) * trust + saliency]
+    return np.asarray(cv2.merge(planes), np.float32)
+
+
+def _spread_of(colour: Planes, mean: Planes) -> Planes:
+    """Variances and covariances of the colours in each window: rr, rg, rb, gg, gb, bb."""
+    pairs = [(i, j) for i in range(3) for j in range(i, 3)]
+    noise = np.float32(NOISE)
+    return [_box(colour[i] * colour[j]) - mean[i] * mean[j] + noise * (i == j) for i, j in pairs]
+
+
+def _solve(spread: Planes, covariance: Planes) -> Planes:
+    """The slopes of each window: the inverse of its symmetric 3×3 matrix `spread` times `covariance`."""
+    rr, rg, rb, gg, gb, bb = spread
+    top = [gg * bb - gb * gb, rb * gb - rg * bb, rg * gb - rb * gg]
+    middle = [top[1], rr * bb - rb * rb, rg * rb - rr * gb]
+    bottom = [top[2], middle[2], rr * gg - rg * rg]
+    determinant = _dot([rr, rg, rb], top)
+    return [_dot(row, covariance) / determinant for row in (top, middle, bottom)]
+
+
+def _dot(first: Planes, second: Planes) -> Floats:
+    """Per pixel, the sum of the products of three planes with three others."""
+    total: Floats = first[0] * second[0] + first[1] * second[1] + first[2] * second[2]
+    return total
+
+
+def _box(plane: Floats) -> Floats:
+    """The mean over each window."""
+    return np.asarray(cv2.blur(plane, (2 * RADIUS + 1, 2 * RADIUS + 1)), np.float32)
+
+
+def _apply(lines: Floats, unsure: Bytes, rgb: Bytes, enlarged: Floats) -> None:
+    """Write into `enlarged` what `lines`, enlarged, say of `rgb`, wherever an unsure pixel has a share."""
+    height, width = enlarged.shape
+    columns, rows = _axis(width, lines.shape[1]), _axis(height, lines.shape[0])
+    near = cv2.dilate(unsure, np.ones((3, 3), np.uint8)).astype(np.bool_)
+    nearest = [np.rint(axis).astype(np.intp) for axis in (columns, rows)]
+    touched = near.take(nearest[0], 1, mode="clip").take(nearest[1], 0, mode="clip")
+    pixels, flat = np.flatnonzero(touched), rgb.reshape(-1, 3)
+    for start in range(0, pixels.size, _BLOCK):
+        block = pixels[start : start + _BLOCK]
+        y = block // width
+        at = columns.take(block - y * width)[None], rows.take(y)[None]
+        line = cv2.remap(lines, *at, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)[0]
+        colour = flat.take(block, 0).astype(np.float32)
+        enlarged.reshape(-1)[block] = np.einsum("ij,ij->i", line[:, :3], colour) / 255 + line[:, 3]
+
+
+def _axis(size: int, small: int) -> Floats:
+    """Where each pixel along one axis of the source lies in the saliency, as `cv2.resize` sees it."""
+    return ((np.arange(size) + 0.5) * (small / size) - 0.5).astype(np.float32)
