@@ -20,7 +20,6 @@ _COMMANDS = {
     "publish": ("pipeline.cli.steps:publish", "Step 4: publish what the gate let through; release a held delivery."),
     "doctor": ("pipeline.cli.doctor:doctor", "Say what this machine has, and what is missing."),
     "bench": ("pipeline.bench.command:bench", "Measure images per second, by stage, worker and batch."),
-    "demo": ("pipeline.cli.demo:demo", "Run the real DAG on sample photographs, or on your own."),
 }
 
 

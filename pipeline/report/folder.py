@@ -19,7 +19,7 @@ from pipeline.adapters.storage.store import open_store
 from pipeline.adapters.storage.tables import read_record, read_table, write_table
 from pipeline.core.config import Site
 from pipeline.core.naming import png_names
-from pipeline.core.records import GateDecision, Outcome, Plan
+from pipeline.core.records import GateDecision, Outcome, Plan, Receipt
 from pipeline.report.data import Refusal, Report, RunSummary, TruthRow
 from pipeline.report.page import write_report
 from pipeline.report.summary import write_summary
@@ -62,6 +62,19 @@ class RunWork:
             infer_seconds=sum(one.infer_seconds for one in results),
             finish_seconds=sum(one.finish_seconds for one in results),
             wall_seconds=wall_seconds,
+        )
+
+
+    @classmethod
+    def of_receipts(cls, receipts: Sequence[Receipt]) -> RunWork:
+        """The work that these shards took."""
+        return cls(
+            images=sum(one.images for one in receipts),
+            model_batches=sum(one.model_batches for one in receipts),
+            prepare_seconds=sum(one.prepare_seconds for one in receipts),
+            infer_seconds=sum(one.infer_seconds for one in receipts),
+            finish_seconds=sum(one.finish_seconds for one in receipts),
+            wall_seconds=sum(one.wall_seconds for one in receipts),
         )
 
 

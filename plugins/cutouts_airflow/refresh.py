@@ -5,12 +5,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from cutouts_airflow.home import PROJECT, home_environment
 
@@ -21,8 +23,10 @@ class RefreshFailed(RuntimeError):
     """A run of the DAG did not succeed; the text is what Airflow logged."""
 
 
-def run_refresh(site_root: str | Path, deliveries: Sequence[str]) -> None:
+def run_refresh(site_root: str | Path, deliveries: Sequence[str]) -> dict[str, str]:
     """Run `catalog_refresh` for each delivery (`YYYY-MM-DD/delivery_id`) that was taken into the site at `site_root`.
+
+    Gives the id of each delivery's gate decision.
 
     Other settings come from `cutouts.toml` and `CUTOUTS_*`. Says nothing unless a run fails: RefreshFailed.
     """
@@ -33,21 +37,25 @@ def run_refresh(site_root: str | Path, deliveries: Sequence[str]) -> None:
         done = subprocess.run(
             [sys.executable, "-m", "cutouts_airflow.refresh", *deliveries],
             env=environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
+            capture_output=True,
             text=True,
             errors="replace",
             check=False,
         )
     if done.returncode:
-        raise RefreshFailed(done.stdout[-20_000:])
+        raise RefreshFailed((done.stdout + done.stderr)[-20_000:])
+    gates: dict[str, str] = json.loads(done.stdout.splitlines()[-1])
+    return gates
 
 
 _QUIET = {"AIRFLOW__LOGGING__LOGGING_LEVEL": "WARNING", "PYTHONWARNINGS": "ignore"}
 
 
 def main(deliveries: Sequence[str]) -> int:
-    """Run the DAG for each delivery in this process's Airflow home; how many runs failed."""
+    """Run the DAG for each delivery in this process's Airflow home; how many runs failed.
+
+    The last line that it prints is a JSON object, the id of the gate decision by delivery.
+    """
     from airflow.dag_processing.dagbag import DagBag
     from airflow.utils.db import initdb
 
@@ -56,7 +64,14 @@ def main(deliveries: Sequence[str]) -> int:
     runs = {delivery: dag.test(run_conf={"delivery": delivery}) for delivery in deliveries}
     failed = [delivery for delivery, run in runs.items() if run.state != "success"]
     sys.stderr.writelines(f"the run of {delivery} failed\n" for delivery in failed)
+    gates = {delivery: _gate_of(run) for delivery, run in runs.items() if delivery not in failed}
+    sys.stdout.write(f"\n{json.dumps(gates)}\n")
     return len(failed)
+
+
+def _gate_of(run: Any) -> str:
+    (judged,) = (one for one in run.get_task_instances() if one.task_id == "gate")
+    return str(judged.xcom_pull(task_ids="gate"))
 
 
 if __name__ == "__main__":

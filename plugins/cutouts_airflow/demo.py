@@ -1,0 +1,103 @@
+"""`python -m cutouts_airflow.demo`: sample photographs, or your own, through the real `catalog_refresh` DAG.
+
+The samples are drawn by the project, so that their mattes are known and the result can be held against them.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import click
+import numpy as np
+import pyarrow.parquet as pq
+
+from cutouts_airflow.refresh import run_refresh
+from pipeline.adapters.images import decode
+from pipeline.adapters.settings import load_site
+from pipeline.adapters.storage.store import Store, open_store
+from pipeline.adapters.storage.tables import read_record, write_table
+from pipeline.core.config import Site
+from pipeline.core.pixels import Floats
+from pipeline.core.records import GateDecision, Plan, Receipt
+from pipeline.core.truth import boundary_iou, intersection_over_union, mean_absolute_error
+from pipeline.intake import folder_manifest, take
+from pipeline.report.data import TruthRow
+from pipeline.report.folder import RunWork, Source, write_folder
+from pipeline.samples import write_samples
+from pipeline.steps.layout import gate_file, plan_file, shard_file
+
+
+@click.command()
+@click.option("--out", default="demo", type=click.Path(file_okay=False, path_type=Path), show_default=True)
+@click.option("--images", type=click.Path(exists=True, file_okay=False, path_type=Path), help="Your own photographs.")
+def demo(out: Path, images: Path | None) -> None:
+    """Take photographs through plan → segment → gate → publish, as Airflow runs it, and say how good each matte is."""
+    began = time.monotonic()
+    root = out.resolve()
+    site = load_site(root=str(root))
+    truth = None if images else write_samples(root / "photographs")
+    folder = (images or root / "photographs").resolve()
+    click.echo(f"photographs: {folder}")
+    source, deliveries = _delivered(site, folder, root)
+    click.echo(f"running the DAG catalog_refresh for {', '.join(deliveries)} …")
+    gates = run_refresh(root, deliveries)
+    tables = open_store(site.tables_url)
+    decisions = [read_record(tables, gate_file(gate, "decision.json"), GateDecision) for gate in gates.values()]
+    rows = [*_against_truth(root, truth, decisions)] if truth else []
+    summary = write_folder(site, root, source, (), decisions, _work(tables, decisions), rows)
+    for row in rows:
+        click.echo(
+            f"  {row.image_id:<28} IoU {row.intersection_over_union:.3f}  boundary IoU {row.boundary_iou:.3f}  "
+            f"MAE {row.mean_absolute_error:.4f}"
+        )
+    click.echo(
+        f"{summary.images} images: {summary.published} published, {summary.quarantined} quarantined, "
+        f"{summary.held} held, {summary.rejected} rejected, {summary.skipped} skipped; "
+        f"{time.monotonic() - began:.0f} s in all"
+    )
+    click.echo(f"report:  {out / 'report.html'}\ncutouts: {out / 'cutouts'}")
+
+
+def _delivered(site: Site, folder: Path, root: Path) -> tuple[Source, list[str]]:
+    """The folder as a manifest that has landed and was taken."""
+    table, day = folder_manifest(folder, without=root if folder != root / "photographs" else None)
+    write_table(open_store(str(root)), f"manifest/date={day.isoformat()}/part-0.parquet", table)
+    source = Source(manifest=str(root / "manifest"), folder=folder)
+    return source, [str(delivery) for delivery in take(site, source.manifest).accepted]
+
+
+def _work(tables: Store, decisions: Sequence[GateDecision]) -> RunWork:
+    plans = [read_record(tables, plan_file(one.plan_id, "plan.json"), Plan) for one in decisions]
+    receipts = [
+        read_record(tables, shard_file(shard, "receipt.json"), Receipt) for plan in plans for shard in plan.shard_keys()
+    ]
+    return RunWork.of_receipts(receipts)
+
+
+def _against_truth(root: Path, truth: Path, decisions: Sequence[GateDecision]) -> Iterator[TruthRow]:
+    """Each matte that was made, held against the known one."""
+    for decision in decisions:
+        table = pq.read_table(root / "tables" / gate_file(decision.gate_id, "outcomes.parquet"))
+        for row in table.select(["image_id", "delivery_id", "mask"]).to_pylist():
+            known = (truth / row["image_id"]).with_suffix(".png")
+            if row["mask"] is None or not known.is_file():
+                continue
+            made, real = (_matte(path) for path in (root / "objects" / row["mask"], known))
+            yield TruthRow(
+                image_id=row["image_id"],
+                delivery_id=row["delivery_id"],
+                intersection_over_union=intersection_over_union(made, real),
+                boundary_iou=boundary_iou(made, real),
+                mean_absolute_error=mean_absolute_error(made, real),
+            )
+
+
+def _matte(path: Path) -> Floats:
+    """A grey PNG as float32 H×W, 0…1."""
+    return decode(path.read_bytes(), max_pixels=100_000_000).rgb[..., 0].astype(np.float32) / np.float32(255)
+
+
+if __name__ == "__main__":
+    demo()
