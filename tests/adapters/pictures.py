@@ -43,14 +43,26 @@ def srgb() -> bytes:
     return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 
 
-def display_p3() -> bytes:
-    """A matrix profile with the primaries of Display P3 (adapted to D50) and a pure power curve of 2.2."""
+CURVES = {
+    "gamma": b"curv\0\0\0\0" + struct.pack(">IH", 1, round(2.2 * 256)) + b"\0\0",
+    "linear": b"curv\0\0\0\0" + struct.pack(">I", 0),
+    "table": b"curv\0\0\0\0" + struct.pack(">I", 64) + b"".join(struct.pack(">H", n * n * 16) for n in range(64)),
+    "parametric 0": b"para\0\0\0\0" + struct.pack(">HHi", 0, 0, round(1.8 * 65536)),
+    "parametric 1": b"para\0\0\0\0" + struct.pack(">HH3i", 1, 0, 2 * 65536, 68000, -2464),
+    "parametric 2": b"para\0\0\0\0" + struct.pack(">HH4i", 2, 0, 2 * 65536, 64000, -1000, 1536),
+    "parametric 3": b"para\0\0\0\0" + struct.pack(">HH5i", 3, 0, 157286, 62119, 3417, 5072, 2651),
+    "parametric 4": b"para\0\0\0\0" + struct.pack(">HH7i", 4, 0, 157286, 62119, 3417, 5072, 2651, 0, 0),
+}
+"""Tone curves as ICC tags, one of each kind; parametric 3 and 4 are sRGB's."""
+
+
+def display_p3(curve: bytes = CURVES["gamma"]) -> bytes:
+    """A matrix profile with the primaries of Display P3 (adapted to D50), by default a pure power curve of 2.2."""
     columns = {
         b"rXYZ": (0.51512, 0.2412, -0.00105),
         b"gXYZ": (0.29198, 0.69225, 0.04189),
         b"bXYZ": (0.1571, 0.06657, 0.78407),
     }
-    curve = b"curv\0\0\0\0" + struct.pack(">IH", 1, round(2.2 * 256)) + b"\0\0"
     tags = {name: b"XYZ \0\0\0\0" + _fixed(xyz) for name, xyz in columns.items()}
     tags |= {b"wtpt": b"XYZ \0\0\0\0" + _fixed((0.9642, 1.0, 0.8249))}
     tags |= dict.fromkeys((b"rTRC", b"gTRC", b"bTRC"), curve)

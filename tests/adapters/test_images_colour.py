@@ -14,7 +14,7 @@ from pipeline.adapters.images import decode
 from pipeline.core.errors import ImageRejected
 from pipeline.core.pixels import Bytes, Photograph
 from pipeline.core.records import RejectionReason
-from tests.adapters.pictures import cmyk, display_p3, grey_gamma, scene, srgb, written
+from tests.adapters.pictures import CURVES, cmyk, display_p3, grey_gamma, scene, srgb, written
 
 
 def read(data: bytes) -> Photograph:
@@ -58,6 +58,17 @@ def test_a_wide_gamut_profile_is_taken_to_srgb(form: str, options: dict[str, Any
     stored = read(written(scene(), form, **options)).rgb
     assert furthest(with_profile, reference(Image.fromarray(stored), profile)) <= 1
     assert furthest(with_profile, stored) > 10
+
+
+@pytest.mark.parametrize("kind", CURVES)
+@pytest.mark.parametrize("form", ["PNG", "JPEG"])
+def test_every_kind_of_tone_curve_is_followed(kind: str, form: str) -> None:
+    """Power, table and parametric curves give lcms2's colours within one level, for every colour there is."""
+    profile = display_p3(CURVES[kind])
+    colours = np.random.default_rng(9).integers(0, 256, (128, 128, 3), np.uint8)
+    stored = read(written(colours, form, quality=95)).rgb
+    managed = read(written(colours, form, quality=95, icc_profile=profile)).rgb
+    assert furthest(managed, reference(Image.fromarray(stored), profile)) <= 1
 
 
 @pytest.mark.parametrize("form", ["PNG", "JPEG"])
@@ -245,6 +256,18 @@ def test_colours_under_alpha_are_managed_and_alpha_is_not() -> None:
     assert furthest(photograph.rgb, reference(Image.fromarray(scene()), display_p3())) <= 1
     assert photograph.alpha is not None
     assert np.array_equal(photograph.alpha, np.asarray(alpha))
+
+
+@pytest.mark.parametrize(("primaries", "transfer", "word"), [(12, 13, "wide gamut"), (9, 16, "high dynamic range")])
+@pytest.mark.parametrize("form", ["AVIF", "HEIF"])
+def test_colours_beyond_srgb_without_a_profile_are_said(form: str, primaries: int, transfer: int, word: str) -> None:
+    """Code points that ask for more than sRGB are not followed, and a note says so; sRGB's own need no note."""
+    data = written(scene(), form, quality=90)
+    assert read(data).notes == ()
+    place = data.index(b"colrnclx") + 8
+    changed = data[:place] + primaries.to_bytes(2, "big") + transfer.to_bytes(2, "big") + data[place + 4 :]
+    (note,) = read(changed).notes
+    assert word in note
 
 
 def test_lab_tiffs_become_srgb() -> None:

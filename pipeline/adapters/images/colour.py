@@ -5,13 +5,16 @@ Most photographs carry a profile that is sRGB in effect: their pixels stay as th
 
 from __future__ import annotations
 
+import struct
 from dataclasses import dataclass
 from functools import lru_cache
 from io import BytesIO
 
+import cv2
 import numpy as np
 from PIL import Image, ImageCms
 
+from pipeline.adapters.images.shaper import Shaper, parse
 from pipeline.core.pixels import Bytes
 
 _MODES = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK", "Lab": "LAB"}
@@ -23,23 +26,28 @@ UNMANAGED_CMYK = "CMYK without a usable colour profile: its colours are approxim
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Management:
-    """What a profile asks for: the mode its pixels must have, the transform (None: none needed), a problem."""
+    """What a profile asks for: the mode its pixels must have, the transform (None: none needed), a problem in words.
+
+    `shaper` gives what `transform` gives, faster, where the profile allows it.
+    """
 
     mode: str
     transform: ImageCms.ImageCmsTransform | None = None
+    shaper: Shaper | None = None
     problem: str = ""
 
 
-def to_srgb(image: Image.Image, profile: bytes) -> tuple[Image.Image, tuple[str, ...]]:
-    """`image` of mode L, RGB, CMYK or LAB as sRGB (mode RGB), and notes in words. A broken profile counts as none."""
+def to_srgb(image: Image.Image, profile: bytes) -> tuple[Bytes, tuple[str, ...]]:
+    """`image` of mode L, RGB, CMYK or LAB as sRGB, uint8 H×W×3, and notes in words. A broken profile counts as none."""
     managed = _management(_lab_profile() if image.mode == "LAB" else profile, image.mode)
     notes = (managed.problem,) if managed.problem else ()
-    if managed.transform is not None:
-        image = image if image.mode == managed.mode else image.convert(managed.mode)
-        return _apply(managed.transform, image), notes
-    if image.mode == "CMYK":
+    image = image if image.mode == managed.mode else image.convert(managed.mode)
+    if managed.transform is not None and managed.shaper is None:
+        return np.array(_apply(managed.transform, image)), notes
+    if managed.transform is None and image.mode == "CMYK":
         notes = (*notes, UNMANAGED_CMYK)
-    return image if image.mode == "RGB" else image.convert("RGB"), notes
+    rgb = np.array(image if image.mode == "RGB" else image.convert("RGB"))
+    return managed.shaper.apply(rgb) if managed.shaper else rgb, notes
 
 
 def pixels_to_srgb(rgb: Bytes, profile: bytes, *, grey: bool) -> tuple[Bytes, tuple[str, ...]]:
@@ -48,6 +56,8 @@ def pixels_to_srgb(rgb: Bytes, profile: bytes, *, grey: bool) -> tuple[Bytes, tu
     notes = (managed.problem,) if managed.problem else ()
     if managed.transform is None:
         return rgb, notes
+    if managed.shaper is not None:
+        return managed.shaper.apply(rgb), notes
     source = Image.fromarray(np.ascontiguousarray(rgb[..., 0]) if managed.mode == "L" else rgb)
     return np.array(_apply(managed.transform, source)), notes
 
@@ -73,7 +83,9 @@ def _management(profile: bytes, mode: str) -> _Management:
         transform = _build(source, wanted)
     except (OSError, ImageCms.PyCMSError, ValueError) as error:
         return _Management(mode=mode, problem=f"its colour profile is broken ({error}): taken for sRGB")
-    return _Management(mode=wanted, transform=None if _changes_nothing(transform, wanted) else transform)
+    if wanted in ("RGB", "L") and _furthest(transform, _probe(wanted)) <= _SAME:
+        return _Management(mode=wanted)
+    return _Management(mode=wanted, transform=transform, shaper=_agreeing(profile, transform, wanted))
 
 
 def _build(source: ImageCms.ImageCmsProfile, mode: str) -> ImageCms.ImageCmsTransform:
@@ -82,20 +94,33 @@ def _build(source: ImageCms.ImageCmsProfile, mode: str) -> ImageCms.ImageCmsTran
     return ImageCms.buildTransform(source, target, mode, "RGB", relative, ImageCms.Flags.NONE)
 
 
-def _changes_nothing(transform: ImageCms.ImageCmsTransform, mode: str) -> bool:
-    """Whether a grid of 17³ colours and all greys stay within one level."""
-    if mode not in ("RGB", "L"):
-        return False
-    probe = _probe() if mode == "RGB" else np.arange(256, dtype=np.uint8)[None]
+def _furthest(transform: ImageCms.ImageCmsTransform, probe: Bytes, expected: Bytes | None = None) -> int:
+    """Levels by which the transform of `probe` differs from `expected`, by default from the probe itself."""
     moved = np.asarray(_apply(transform, Image.fromarray(probe)), np.int16)
-    return bool(np.abs(moved - (probe if mode == "RGB" else probe[..., None])).max() <= _SAME)
+    same = probe if expected is None else expected
+    return int(np.abs(moved - (same if same.ndim == 3 else same[..., None])).max())
 
 
-def _probe() -> Bytes:
+def _agreeing(profile: bytes, transform: ImageCms.ImageCmsTransform, mode: str) -> Shaper | None:
+    """The profile's shaper where it gives lcms2's colours within one level."""
+    if mode != "RGB":
+        return None
+    try:
+        shaper = parse(profile)
+        agrees = shaper is not None and _furthest(transform, _probe(mode), shaper.apply(_probe(mode))) <= _SAME
+    except (struct.error, cv2.error):  # tags cut short; OpenCV before 5 has no tables of 65536
+        return None
+    return shaper if agrees else None
+
+
+def _probe(mode: str) -> Bytes:
+    """All greys, and for RGB a grid of 17³ colours."""
+    greys = np.arange(256, dtype=np.uint8)
+    if mode == "L":
+        return greys[None]
     steps = np.linspace(0, 255, 17).round().astype(np.uint8)
     grid = np.stack(np.meshgrid(steps, steps, steps), axis=-1).reshape(-1, 3)
-    greys = np.repeat(np.arange(256, dtype=np.uint8)[:, None], 3, axis=1)
-    return np.concatenate([grid, greys])[None]
+    return np.concatenate([grid, np.repeat(greys[:, None], 3, axis=1)])[None]
 
 
 @lru_cache(maxsize=1)

@@ -8,6 +8,10 @@ from typing import TypeAlias
 
 Box: TypeAlias = tuple[bytes, int, int]
 """Name, start and stated end of the body; the stated end may lie beyond the data."""
+_WIDE_GAMUT = frozenset({9, 11, 12})
+"""Rec. 2020, DCI-P3, Display P3."""
+_HIGH_DYNAMIC_RANGE = frozenset({16, 18})
+"""PQ and HLG."""
 
 
 def boxes(data: bytes, start: int = 0, end: int | None = None) -> Iterator[Box]:
@@ -27,19 +31,40 @@ def boxes(data: bytes, start: int = 0, end: int | None = None) -> Iterator[Box]:
 
 def read_size(data: bytes) -> tuple[int, int] | None:
     """Width and height in px of the main picture, cropped but not turned; None where it is not said."""
-    meta = _child(data, 0, len(data), b"meta")
-    properties = meta and _child(data, meta[1] + 4, meta[2], b"iprp")
-    described = properties and _child(data, properties[1], properties[2], b"ipco")
-    if not meta or not properties or not described:
-        return None
-    known = list(boxes(data, described[1], described[2]))
-    primary = _primary(data, _child(data, meta[1] + 4, meta[2], b"pitm"))
-    indices = _associated(data, _child(data, properties[1], properties[2], b"ipma"), primary)
-    own = {known[index - 1][0]: known[index - 1][1] for index in indices if 0 < index <= len(known)}
+    own = _own(data)
     if b"clap" in own:
         width, over, height, under = struct.unpack_from(">4I", data, own[b"clap"])
         return (width // over, height // under) if over and under else None
     return _pair(data, own[b"ispe"] + 4) if b"ispe" in own else None
+
+
+def colour_note(data: bytes) -> str | None:
+    """In words what the main picture's code points ask for beyond sRGB (ITU-T H.273); None where they do not."""
+    try:
+        place = _own(data).get(b"colr")
+        if place is None or data[place : place + 4] != b"nclx":
+            return None
+        primaries, transfer = struct.unpack_from(">HH", data, place + 4)
+    except (struct.error, IndexError):
+        return None
+    if transfer in _HIGH_DYNAMIC_RANGE:
+        return "it is a high dynamic range picture: taken for sRGB, so its colours are approximate"
+    if primaries in _WIDE_GAMUT:
+        return "its colours have a wide gamut and no profile: taken for sRGB, so they are approximate"
+    return None
+
+
+def _own(data: bytes) -> dict[bytes, int]:
+    """Name and start of the body of each property of the main picture."""
+    meta = _child(data, 0, len(data), b"meta")
+    properties = meta and _child(data, meta[1] + 4, meta[2], b"iprp")
+    described = properties and _child(data, properties[1], properties[2], b"ipco")
+    if not meta or not properties or not described:
+        return {}
+    known = list(boxes(data, described[1], described[2]))
+    primary = _primary(data, _child(data, meta[1] + 4, meta[2], b"pitm"))
+    indices = _associated(data, _child(data, properties[1], properties[2], b"ipma"), primary)
+    return {known[index - 1][0]: known[index - 1][1] for index in indices if 0 < index <= len(known)}
 
 
 def _child(data: bytes, start: int, end: int, name: bytes) -> Box | None:

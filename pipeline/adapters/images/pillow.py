@@ -24,6 +24,7 @@ from PIL.WebPImagePlugin import WebPImageFile
 
 from pipeline.adapters.images import tiff
 from pipeline.adapters.images.colour import to_srgb
+from pipeline.adapters.images.container import colour_note
 from pipeline.adapters.images.formats import Format
 from pipeline.adapters.images.limits import check_size
 from pipeline.core.errors import ImageRejected
@@ -89,13 +90,16 @@ def _read(data: bytes, form: Format, max_pixels: int) -> Raster:
         image.load()
         check_size(image.size, max_pixels=max_pixels)
         colour, alpha = _planes(image, form)
-        rgb, said = to_srgb(colour, image.info.get("icc_profile") or b"")
+        profile = image.info.get("icc_profile") or b""
+        rgb, said = to_srgb(colour, profile)
+        if form in (Format.AVIF, Format.HEIC) and not profile and (words := colour_note(data)):
+            said = (*said, words)
         # Pillow turns a TIFF and libheif a HEIC while loading; AVIF's own rotation arrives as EXIF
         turned = form is Format.TIFF or form is Format.HEIC
         orientation = 1 if turned else tiff.orientation(image.info.get("exif") or b"")
     opaque = alpha is None or alpha.getextrema() == (255, 255)
     return Raster(
-        rgb=np.array(rgb),
+        rgb=rgb,
         alpha=None if alpha is None or opaque else np.array(alpha),
         orientation=orientation,
         notes=notes + said,
