@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Literal
+from urllib.parse import quote
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
@@ -72,7 +73,7 @@ class Site(BaseModel):
         """The catalogue's SQLAlchemy URL; a root on a remote store needs one of its own."""
         if self.catalog is None and "://" in self.root:
             raise ConfigError("the site has no catalogue", [f"set `catalog`: SQLite cannot lie on {self.root}"])
-        return self.catalog or f"sqlite:///{self._below('catalog.sqlite')}"
+        return self.catalog or f"sqlite:///{quote(self._below('catalog.sqlite'), safe='/:')}"
 
     @property
     def batch_images(self) -> int:

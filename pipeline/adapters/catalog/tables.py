@@ -111,9 +111,7 @@ cutouts = sa.Table(
     _text("cutout"),
     _count("width_px"),
     _count("height_px"),
-    sa.Column(
-        "publication_id", sa.Integer, sa.ForeignKey("publications.publication_id"), nullable=False, index=True
-    ),
+    sa.Column("publication_id", sa.Integer, sa.ForeignKey("publications.publication_id"), nullable=False, index=True),
 )
 """What is live: one row per published image. `delivery_date` is the last day that delivered this very content."""
 

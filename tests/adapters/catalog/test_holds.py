@@ -106,9 +106,7 @@ def test_an_approval_of_something_else_does_not_release(catalog: Catalog) -> Non
     assert catalog.approval_of("old") is None
 
 
-@pytest.mark.parametrize(
-    "wrong", [approval("unknown"), approval("gate", TUESDAY), approval("gate", judged="judged-2")]
-)
+@pytest.mark.parametrize("wrong", [approval("unknown"), approval("gate", TUESDAY), approval("gate", judged="judged-2")])
 def test_an_approval_of_what_was_not_held_is_refused(catalog: Catalog, wrong: object) -> None:
     """An unknown gate, another delivery or other content cannot be approved."""
     catalog.record_hold(held("gate"), NOON)

@@ -16,6 +16,7 @@ from alembic.script import ScriptDirectory
 from pipeline.adapters.catalog import Catalog, CatalogCounts
 from pipeline.adapters.catalog.migrate import _FOLDER, VERSION_TABLE
 from pipeline.adapters.catalog.tables import REVISION, metadata
+from pipeline.core.config import Site
 from pipeline.core.errors import ConfigError, StorageError, TransientError
 from tests.adapters.catalog.made import MONDAY, NOON, entry, held
 
@@ -72,6 +73,13 @@ def test_sqlite_makes_the_folder_and_lets_readers_read(tmp_path: Path) -> None:
     with Catalog.open(f"sqlite:///{tmp_path}/a/b/catalog.sqlite") as catalog, catalog._engine.connect() as connection:
         assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
         assert connection.exec_driver_sql("PRAGMA foreign_keys").scalar() == 1
+
+
+def test_a_site_may_lie_in_a_folder_of_any_name(tmp_path: Path) -> None:
+    """What means something in a URL is only a letter in a path."""
+    root = tmp_path / "50%20 off? #1 & mehr"
+    Catalog.open(Site(root=str(root)).catalog_url).close()
+    assert (root / "catalog.sqlite").is_file()
 
 
 @pytest.mark.parametrize("wrong", ["mysql://host/db", "sqlite://", "sqlite:///:memory:", "not a url"])

@@ -97,9 +97,7 @@ def _cutouts() -> None:
         sa.Column("cutout", sa.Text, nullable=False),
         sa.Column("width_px", sa.Integer, nullable=False),
         sa.Column("height_px", sa.Integer, nullable=False),
-        sa.Column(
-            "publication_id", sa.Integer, sa.ForeignKey("publications.publication_id"), nullable=False
-        ),
+        sa.Column("publication_id", sa.Integer, sa.ForeignKey("publications.publication_id"), nullable=False),
     )
     op.create_index("ix_cutouts_product_id", "cutouts", ["product_id"])
     op.create_index("ix_cutouts_publication_id", "cutouts", ["publication_id"])
