@@ -1,0 +1,94 @@
+"""What a report is made of; assembled by the caller, which has run the steps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import pyarrow as pa
+
+from pipeline.core.errors import BooksError
+from pipeline.core.manifest import DeliveryProblem
+from pipeline.core.records import GateDecision
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunSummary:
+    """The counts of a run, each field a key of `summary.json`; `images` is the sum of the five outcomes.
+
+    `images_per_second` counts the images that were processed in this run (not the skipped) over its wall clock;
+    `model_batches` are the calls of the network. Raises BooksError where the books do not balance.
+    """
+
+    images: int
+    skipped: int
+    published: int
+    quarantined: int
+    held: int
+    rejected: int
+    model_batches: int
+    images_per_second: float
+
+    def __post_init__(self) -> None:
+        outcomes = self.skipped + self.published + self.quarantined + self.held + self.rejected
+        if self.images != outcomes:
+            raise BooksError(f"the books do not balance: {self.images} images, but {outcomes} outcomes")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """A delivery that the manifest's check refused; `count` rows have the problem, `rows` are the first of them."""
+
+    delivery: str
+    problem: str
+    count: int
+    rows: tuple[int, ...] = ()
+    image_ids: tuple[str | None, ...] = ()
+
+    @classmethod
+    def of(cls, problem: DeliveryProblem) -> Refusal:
+        """What the manifest's check said of a delivery."""
+        return cls(
+            delivery=problem.delivery_id or "(none)",
+            problem=problem.problem,
+            count=problem.count,
+            rows=problem.rows,
+            image_ids=problem.image_ids,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TruthRow:
+    """How far a matte is from the known one, as `pipeline.core.truth` measures; ratios 0..1."""
+
+    image_id: str
+    delivery_id: str
+    intersection_over_union: float
+    boundary_iou: float
+    mean_absolute_error: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """All that `report.html` tells.
+
+    `images` has the schema `schemas.tables.IMAGES`, `metrics` `METRICS` (a column `delivery_id` more where image ids
+    are not unique across deliveries). `seconds` are summed over workers, by stage; `wall_seconds` is the clock's.
+    `about` are labelled facts of the run as (label, value): model, recipe digests, provider, cluster, store, versions.
+    `thresholds` are drawn into the plots, by metric; None takes those of the suite that comes with the project.
+    """
+
+    source: str
+    made_at: datetime
+    summary: RunSummary
+    decisions: tuple[GateDecision, ...]
+    images: pa.Table
+    metrics: pa.Table
+    wall_seconds: float | None = None
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    about: tuple[tuple[str, str], ...] = ()
+    refused: tuple[Refusal, ...] = ()
+    truth: tuple[TruthRow, ...] = ()
+    thresholds: Mapping[str, tuple[float, ...]] | None = None
+    title: str = "Catalogue refresh"

@@ -1,0 +1,129 @@
+"""Small pictures for the contact sheet: the photograph and its cutout, as data URIs."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from pipeline.adapters.images import decode
+from pipeline.core.colour import spread
+from pipeline.core.errors import ImageRejected, StorageError
+from pipeline.core.pixels import Bytes
+
+THREADS = 4
+MAX_PIXELS = 400_000_000
+"""What was cut out was decoded before; this only keeps a report from decoding a bomb (px)."""
+_SIDES = ((16, 640), (48, 448))
+_SIDE = 320
+"""Longest side in px: large where there are few pictures, so that a hundred stay below a few megabytes."""
+_QUALITY = 78
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """Where the pictures of one image lie: its photograph, and its cutout or else its mask in the output folder."""
+
+    photograph: str
+    cutout: str | None
+    mask: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pictures:
+    """Data URIs, the cutout with straight alpha; None where there is no picture. Sizes in px of the source."""
+
+    photograph: str | None = None
+    cutout: str | None = None
+    width: int = 1
+    height: int = 1
+
+    @property
+    def frame(self) -> float:
+        """Width over height of the frame on the sheet: the picture's own, unless it is very long or very wide."""
+        return min(max(self.width / self.height, 0.75), 1.34)
+
+    @property
+    def fit(self) -> float:
+        """Share of the frame's width that the picture takes up; above 1 where its height is what is left over."""
+        return self.width / self.height / self.frame
+
+
+def load_pictures(sources: Sequence[Source], folder: Path, read: Callable[[str], bytes]) -> list[Pictures]:
+    """The pictures of each source in order; `read` gives a photograph's bytes, outputs are read below `folder`."""
+    side = next((size for count, size in _SIDES if len(sources) <= count), _SIDE)
+    with ThreadPoolExecutor(THREADS) as pool:
+        return list(pool.map(lambda source: _load(source, folder, read, side), sources))
+
+
+def _load(source: Source, folder: Path, read: Callable[[str], bytes], side: int) -> Pictures:
+    """A picture that is no longer there is left out: the report of a run is still worth reading."""
+    rgb = _photograph(source.photograph, read)
+    rgba = _output(folder, source.cutout)
+    if rgba is None and rgb is not None:
+        rgba = _masked(rgb, _output(folder, source.mask))
+    seen = next((picture for picture in (rgb, rgba) if picture is not None), None)
+    if seen is None:
+        return Pictures()
+    return Pictures(
+        photograph=None if rgb is None else _data_uri(_small(rgb, side)),
+        cutout=None if rgba is None else _data_uri(_small_cutout(rgba, side)),
+        width=seen.shape[1],
+        height=seen.shape[0],
+    )
+
+
+def _photograph(source: str, read: Callable[[str], bytes]) -> Bytes | None:
+    try:
+        return decode(read(source), max_pixels=MAX_PIXELS).rgb
+    except (OSError, StorageError, ImageRejected):
+        return None
+
+
+def _output(folder: Path, name: str | None) -> Bytes | None:
+    try:
+        data = (folder / name).read_bytes() if name else b""
+    except OSError:
+        return None
+    picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED) if data else None
+    if picture is not None and picture.ndim == 3:
+        return np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGRA2RGBA), np.uint8)
+    return picture
+
+
+def _masked(rgb: Bytes, mask: Bytes | None) -> Bytes | None:
+    if mask is None or mask.shape != rgb.shape[:2]:
+        return None
+    return np.dstack([rgb, mask])
+
+
+def _small(picture: Bytes, side: int) -> Bytes:
+    height, width = picture.shape[:2]
+    scale = min(1.0, side / max(height, width))
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def _small_cutout(rgba: Bytes, side: int) -> Bytes:
+    """Shrunk with premultiplied colours, which then go on under the transparent part: WebP would mix in black there."""
+    alpha = rgba[..., 3:]
+    opaque = _small(np.asarray(cv2.multiply(rgba[..., :3], cv2.merge([alpha] * 3), scale=1 / 255), np.uint8), side)
+    small_alpha = _small(np.ascontiguousarray(alpha[..., 0]), side)
+    weight = small_alpha.astype(np.float32) / 255
+    filled = spread(opaque.astype(np.float32), weight)
+    own = opaque.astype(np.float32) / np.maximum(weight, 1 / 255)[..., None]
+    colour = np.where(small_alpha[..., None] > 0, own, filled)
+    return np.dstack([np.clip(np.round(colour), 0, 255).astype(np.uint8), small_alpha])
+
+
+def _data_uri(picture: Bytes) -> str:
+    order = cv2.COLOR_RGBA2BGRA if picture.shape[2] == 4 else cv2.COLOR_RGB2BGR
+    written, data = cv2.imencode(".webp", cv2.cvtColor(picture, order), [cv2.IMWRITE_WEBP_QUALITY, _QUALITY])
+    if not written:
+        raise StorageError("a picture of the report cannot be encoded as WebP")
+    return f"data:image/webp;base64,{base64.b64encode(bytes(data)).decode()}"
