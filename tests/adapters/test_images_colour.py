@@ -168,6 +168,20 @@ def test_sixteen_bits_are_scaled_and_not_clipped(suffix: str, channels: int) -> 
     assert (photograph.alpha is not None) == (channels == 4)
 
 
+def test_sixteen_bit_grey_may_have_a_transparent_value() -> None:
+    """One of 65536 greys that stands for transparent becomes alpha 0."""
+    grey = np.full((16, 16), 40_000, np.uint16)
+    grey[4:12, 4:12] = 40_001
+    photograph = read(written(Image.fromarray(grey), "PNG", transparency=40_000))
+    assert photograph.alpha is not None
+    assert np.array_equal(photograph.alpha, np.where(grey == 40_001, 255, 0))
+
+
+def test_a_jpeg_may_hold_rgb_as_it_is() -> None:
+    """Adobe's transform flag 0 says that three channels are not luminance and colour."""
+    assert furthest(read(written(scene(), "JPEG", keep_rgb=True, quality=100)).rgb, scene()) <= 3
+
+
 def test_white_may_be_zero_in_a_sixteen_bit_tiff() -> None:
     """The photometric tag is honoured for 16-bit grey."""
     ramp = np.repeat(np.linspace(0, 65535, 256).round().astype(np.uint16)[None], 16, axis=0)

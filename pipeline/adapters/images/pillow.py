@@ -130,7 +130,7 @@ def _frames(image: ImageFile.ImageFile, form: Format) -> tuple[str, ...]:
 def _planes(image: Image.Image, form: Format) -> tuple[Image.Image, Image.Image | None]:
     """Colour as mode L, RGB, CMYK or LAB, and alpha as mode L or None."""
     if image.mode.startswith("I;16"):
-        return _eight_bit(image, form), None
+        return _eight_bit(image, form), _keyed(image)
     if form is Format.JPEG and image.mode == "CMYK" and "adobe" not in image.info:
         return ImageChops.invert(image), None  # Pillow inverts all; only Adobe's are stored inverted (libjpeg.txt)
     if image.has_transparency_data and image.mode not in ("LA", "RGBA"):
@@ -143,6 +143,14 @@ def _planes(image: Image.Image, form: Format) -> tuple[Image.Image, Image.Image 
         words = f"{form.value} with pixels of type {image.mode} (32 bit or floating point)"
         raise ImageRejected(RejectionReason.UNSUPPORTED, words)
     return image, None
+
+
+def _keyed(image: Image.Image) -> Image.Image | None:
+    """Alpha of 16-bit grey in which one value stands for transparent, which Pillow does not convert."""
+    key = image.info.get("transparency")
+    return (
+        Image.fromarray(np.where(np.asarray(image) == key, 0, 255).astype(np.uint8)) if isinstance(key, int) else None
+    )
 
 
 def _eight_bit(image: Image.Image, form: Format) -> Image.Image:
