@@ -11,21 +11,20 @@ For Airflow's own backfill; nothing runs by itself, what is already published is
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 
-from airflow.sdk import CronPartitionTimetable, Param, dag, task, task_group
+from airflow.sdk import Param, dag, task, task_group
 
 from cutouts_airflow import tasks
 from cutouts_airflow.assets import CUTOUTS
 from cutouts_airflow.retries import by_error_class
+from cutouts_airflow.timetable import BackfillDays
 
 DELIVERIES_AT_ONCE = 1  # over all runs
 
 
 @dag(
-    schedule=CronPartitionTimetable("0 0 * * *", timezone="UTC", key_format="%Y-%m-%d"),
-    start_date=datetime(2000, 1, 1),
-    end_date=datetime(2000, 1, 1),  # the scheduler starts nothing; a backfill goes by its own dates
+    schedule=BackfillDays(),
     params={"day": Param("", type="string", description="YYYY-MM-DD, where no partition key is given")},
     max_active_runs=4,
     default_args={"retries": 3, "retry_policy": by_error_class(), "execution_timeout": timedelta(hours=12)},

@@ -1,4 +1,4 @@
-"""Tells Airflow that this site's DAGs bring code of their own: the package `cutouts_airflow` beside this file.
+"""Tells Airflow what this site brings beside its DAGs: the package `cutouts_airflow` in the same folder.
 
 Every Airflow process executes this file, so it imports nothing heavy. The package is named in `.airflowignore`, because
 Airflow would otherwise import each of its files under the bare stem (`settings`, `hook`, …) and hide other modules.
@@ -6,10 +6,15 @@ Airflow would otherwise import each of its files under the bare stem (`settings`
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from airflow.plugins_manager import AirflowPlugin
+
+from cutouts_airflow.timetable import BackfillDays
 
 
 class CutoutsPlugin(AirflowPlugin):
-    """Shown by `airflow plugins`; the folder it lies in is what makes `cutouts_airflow` importable."""
+    """Registers what Airflow has to find again by name when it reads a DAG from its database."""
 
     name = "cutouts"
+    timetables: ClassVar = [BackfillDays]

@@ -73,7 +73,7 @@ def dag_bag() -> Mapping[str, Any]:
 
 
 def task_states(run: Any) -> dict[str, list[str]]:
-    """The states of each task's instances in a run of `dag.test()`, with the number of tries."""
+    """The states of each task's instances in a run of `dag.test()`."""
     states: dict[str, list[str]] = {}
     for task in run.get_task_instances():
         states.setdefault(task.task_id, []).append(str(task.state))
