@@ -73,4 +73,4 @@ def _inner_band(mask: Mask, distance: int) -> Mask:
     """The pixels of `mask` that `distance` steps of 3×3 erosion, the outside of the frame being empty, take away."""
     framed = cv2.copyMakeBorder(mask.astype(np.uint8), 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
     eroded = cv2.erode(framed, np.ones((3, 3), np.uint8), iterations=distance)[1:-1, 1:-1]
-    return mask & (eroded == 0)
+    return np.asarray(mask & (eroded == 0), np.bool_)

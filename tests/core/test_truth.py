@@ -93,9 +93,7 @@ def test_a_product_invented_in_an_empty_scene_is_worthless() -> None:
 
 @pytest.mark.parametrize("metric", METRICS)
 @pytest.mark.parametrize(("one", "other"), [((4, 4), (4, 5)), ((4, 4, 1), (4, 4, 1)), ((0, 4), (0, 4))])
-def test_planes_that_do_not_fit_are_refused(
-    metric: object, one: tuple[int, ...], other: tuple[int, ...]
-) -> None:
+def test_planes_that_do_not_fit_are_refused(metric: object, one: tuple[int, ...], other: tuple[int, ...]) -> None:
     """Different shapes, a third axis or no pixels raise instead of giving a number."""
     assert callable(metric)
     with pytest.raises(ValueError, match="shape"):

@@ -1,0 +1,45 @@
+"""The state of a training on disk: written whole or not at all, so that it may be killed at any minute."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+NAME = "checkpoint.pt"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Position:
+    """How far a training is: steps done, images seen and seconds trained, over all of its runs.
+
+    The sampler is a pure function of the step, so this is also the position in the data and the state of its chance.
+    """
+
+    steps: int = 0
+    images: int = 0
+    seconds: float = 0.0
+
+
+def save(run: Path, position: Position, states: dict[str, Any]) -> None:
+    """Write `position` and the state dictionaries of `states` under `run`; the last one stays until this is whole."""
+    part = run / (NAME + ".part")
+    body = {"steps": position.steps, "images": position.images, "seconds": position.seconds, **states}
+    with part.open("wb") as out:
+        torch.save(body, out)
+        out.flush()
+        os.fsync(out.fileno())
+    part.replace(run / NAME)
+
+
+def load(run: Path) -> tuple[Position, dict[str, Any]] | None:
+    """The last position and states under `run`, or None where no training has saved one yet."""
+    file = run / NAME
+    if not file.exists():
+        return None
+    body = torch.load(file, map_location="cpu", weights_only=True)
+    position = Position(steps=body.pop("steps"), images=body.pop("images"), seconds=body.pop("seconds"))
+    return position, body

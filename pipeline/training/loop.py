@@ -1,0 +1,154 @@
+"""The training loop: prefetch, step, average, log, validate, checkpoint, until the plan is used up."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from pipeline.training import checkpoint, loss, sampler, schedule
+from pipeline.training.average import Average
+from pipeline.training.cache import Albums
+from pipeline.training.checkpoint import Position
+from pipeline.training.feed import Feed
+from pipeline.training.log import Log
+from pipeline.training.network import Network, normalised
+from pipeline.training.pace import Pace
+from pipeline.training.validate import Validation
+
+ENCODER_RATE, DECODER_RATE = 4e-4, 2e-3
+WEIGHT_DECAY = 1e-2
+CLIP = 5.0
+LOG_EVERY = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """How one training is run.
+
+    `frozen` counts the encoder's blocks that keep their ImageNet weights, the stem included when it is not 0; `threads`
+    bounds the CPU threads of a step; `save_minutes` and `validate_minutes` are minutes of training time.
+    """
+
+    plan: schedule.Plan
+    seed: int = 0
+    frozen: int = 5
+    legs: tuple[schedule.Leg, ...] = schedule.LEGS
+    device: str = "cpu"
+    threads: int = 2
+    save_minutes: float = 3.0
+    validate_minutes: float = 12.0
+
+
+@dataclass(slots=True, kw_only=True)
+class Trainee:
+    """The network, its average and its optimiser: what one step changes and a checkpoint keeps."""
+
+    network: Network
+    average: Average
+    optimiser: torch.optim.Optimizer
+
+    def states(self) -> dict[str, Any]:
+        """The state dictionaries of all three."""
+        return {
+            "network": self.network.state_dict(),
+            "average": self.average.network.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+        }
+
+    def load(self, states: dict[str, Any]) -> None:
+        """Take over what `states` returned."""
+        self.network.load_state_dict(states["network"])
+        self.average.network.load_state_dict(states["average"])
+        self.optimiser.load_state_dict(states["optimiser"])
+        for group in self.optimiser.param_groups:
+            group["fused"] = True
+
+
+def trainee(network: Network, settings: Settings) -> Trainee:
+    """The network on its device with an optimiser; its first `settings.frozen` blocks keep their weights.
+
+    What is frozen needs no backward pass, and the planes at strides 2 to 8 are where most of one goes.
+    """
+    network = network.to(settings.device, memory_format=torch.channels_last)
+    still: list[nn.Module] = [network.encoder.stem, *network.encoder.blocks[: settings.frozen]]
+    for module in still if settings.frozen else []:
+        module.requires_grad_(False)
+    encoder = [p for p in network.encoder.parameters() if p.requires_grad]
+    groups = [
+        {"params": encoder, "lr": ENCODER_RATE, "peak": ENCODER_RATE},
+        {"params": list(network.decoder.parameters()), "lr": DECODER_RATE, "peak": DECODER_RATE},
+    ]
+    optimiser = torch.optim.AdamW(groups, weight_decay=WEIGHT_DECAY, fused=True)
+    return Trainee(network=network, average=Average(network), optimiser=optimiser)
+
+
+def train(
+    run: Path, start: Network, albums: Albums, validation: Validation, settings: Settings, stop: threading.Event
+) -> None:
+    """Train from `start`, or from the checkpoint under `run`, until the plan is used up; logs to `run`/log.jsonl.
+
+    When `stop` is set, the step under way is finished and saved, and the same call goes on from there another day.
+    """
+    student = trainee(start, settings)
+    saved = checkpoint.load(run)
+    start_at = position = saved[0] if saved is not None else Position()
+    if saved is not None:
+        student.load(saved[1])
+    log = Log(run / "log.jsonl")
+    for position in _steps(student, albums, start_at, settings, log):
+        if log.due("save", settings.save_minutes, position):
+            checkpoint.save(run, position, student.states())
+        if log.due("validate", settings.validate_minutes, position):
+            log.score(position, validation(student.average.network))
+        if stop.is_set():
+            break
+    checkpoint.save(run, position, student.states())
+    if not stop.is_set():
+        log.score(position, validation(student.average.network))
+
+
+def _steps(student: Trainee, albums: Albums, position: Position, settings: Settings, log: Log) -> Iterator[Position]:
+    """Train step by step and give the position after each, until the plan is used up."""
+    plan, pace, began = settings.plan, Pace(settings.threads), time.monotonic()
+    torch.set_num_threads(settings.threads)
+    with closing(Feed(albums, settings.seed, position.steps)) as feed:
+        while (progress := plan.progress(position.images, position.seconds)) < 1.0:
+            batch = feed.next(schedule.leg(progress, settings.legs))
+            value = step(student, batch, schedule.rate(progress, position.steps), settings.device)
+            student.average.update(student.network, position.steps)
+            torch.set_num_threads(pace.after_step())
+            now = time.monotonic()
+            position = Position(
+                steps=position.steps + 1,
+                images=position.images + len(batch.images),
+                seconds=position.seconds + now - began,
+            )
+            began = now
+            if position.steps % LOG_EVERY == 0:
+                log.step(position, value, batch.images.shape[1], plan)
+            yield position
+
+
+def step(student: Trainee, batch: sampler.Batch, factor: float, device: str) -> float:
+    """One step of the optimiser at `factor` of its peak rates; gives the loss before it."""
+    for group in student.optimiser.param_groups:
+        group["lr"] = group["peak"] * factor
+    student.network.train()
+    image = torch.from_numpy(batch.images).to(device)
+    pixels = normalised(image).contiguous(memory_format=torch.channels_last)
+    logits = student.network(pixels)
+    alpha, weight = torch.from_numpy(batch.alphas).to(device), torch.from_numpy(batch.weights).to(device)
+    value = loss.total(logits, alpha, weight)
+    student.optimiser.zero_grad(set_to_none=True)
+    value.backward()
+    nn.utils.clip_grad_norm_(student.network.parameters(), CLIP)
+    student.optimiser.step()
+    return float(value.detach())

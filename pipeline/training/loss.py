@@ -1,0 +1,40 @@
+"""What the network is told about its five logit planes: edge-weighted cross entropy and soft IoU.
+
+The weights and the form of both terms are F3Net's (Wei et al. 2020, arXiv 1911.11445); the truth is alpha, not a mask.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch.nn import functional
+
+# The finest level is what is served; the coarser ones are there to guide (deep supervision).
+LEVEL_WEIGHTS = (1.0, 0.4, 0.3, 0.2, 0.2)
+
+
+def total(logits: list[torch.Tensor], alpha: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+    """The loss, a scalar, of logits at strides 2 to 32 against `alpha` and `weight`, float32 (N, 1, S, S).
+
+    The finest plane is judged after the bilinear ×2 with which it is served, each other one at its own size.
+    """
+    raised = functional.interpolate(logits[0], scale_factor=2.0, mode="bilinear", align_corners=False)
+    loss = LEVEL_WEIGHTS[0] * structure(raised, alpha, weight)
+    for level_weight, plane in zip(LEVEL_WEIGHTS[1:], logits[1:], strict=True):
+        stride = alpha.shape[-1] // plane.shape[-1]
+        small = functional.avg_pool2d(alpha, stride)
+        loss = loss + level_weight * structure(plane, small, functional.avg_pool2d(weight, stride))
+    return loss
+
+
+def structure(logits: torch.Tensor, alpha: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+    """Weighted cross entropy plus one minus weighted soft IoU, averaged over the batch; all arguments (N, 1, H, W).
+
+    The one in both terms of the IoU lets an empty scene be right: predicting nothing there costs nothing.
+    """
+    entropy = functional.binary_cross_entropy_with_logits(logits, alpha, weight=weight, reduction="none")
+    entropy = entropy.sum((1, 2, 3)) / weight.sum((1, 2, 3))
+    said = torch.sigmoid(logits)
+    shared = (said * alpha * weight).sum((1, 2, 3))
+    either = ((said + alpha - said * alpha) * weight).sum((1, 2, 3))
+    # Alpha times alpha is less than alpha where the truth is soft, so a perfect matte has an IoU a little below one.
+    return (entropy + 1.0 - (shared + 1.0) / (either + 1.0)).mean()

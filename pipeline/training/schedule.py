@@ -1,0 +1,58 @@
+"""How far a training is, and what follows from it: learning rate, input size and batch size.
+
+Progress is the larger of two shares, images seen of images planned and time used of the time allowed, so that a
+training on a machine shared with others ends in time with its learning rate at the end of the cosine (Loshchilov and
+Hutter 2017, arXiv 1608.03983), and may be planned anew at every resume.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+WARM_UP_STEPS = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Leg:
+    """A stretch of the training, up to progress `until` (0 to 1): inputs of `size` pixels a side, `batch` a step."""
+
+    until: float
+    size: int
+    batch: int
+
+
+# Small inputs first: a step at 192² costs a quarter of one at 384², and layout is learned as well there as at 384².
+LEGS = (
+    Leg(until=0.35, size=192, batch=16),
+    Leg(until=0.65, size=256, batch=16),
+    Leg(until=0.88, size=320, batch=12),
+    Leg(until=1.00, size=384, batch=8),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What a training may use: at most `images` images and at most `seconds` of training time."""
+
+    images: int
+    seconds: float
+
+    def __post_init__(self) -> None:
+        if self.images <= 0 or self.seconds <= 0:
+            raise ValueError(f"a plan needs images and time, got {self.images} images and {self.seconds} s")
+
+    def progress(self, images: int, seconds: float) -> float:
+        """Share of the plan that is used, 0 to 1."""
+        return min(1.0, max(images / self.images, seconds / self.seconds))
+
+
+def leg(progress: float, legs: tuple[Leg, ...] = LEGS) -> Leg:
+    """The leg that a training at `progress` (0 to 1) is in."""
+    return next((stretch for stretch in legs if progress < stretch.until), legs[-1])
+
+
+def rate(progress: float, step: int) -> float:
+    """Factor on the peak learning rates, 0 to 1: a linear warm-up by steps, then a cosine by progress down to 0.5 %."""
+    cosine = 0.005 + 0.995 * 0.5 * (1.0 + math.cos(math.pi * progress))
+    return min(1.0, (step + 1) / WARM_UP_STEPS) * cosine

@@ -1,0 +1,48 @@
+"""Albums small enough to train on in a test: discs and boxes in front of gradients."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from pipeline.training.cache import Albums, Page, album, premultiplied
+
+
+def _natural() -> Iterator[Page]:
+    """Six photographs: a bright disc on a dark gradient, its mask as alpha."""
+    for index in range(6):
+        image = np.tile(np.linspace(20, 120, 96, dtype=np.uint8)[None, :, None], (80, 1, 3))
+        mask = np.zeros((80, 96), np.uint8)
+        cv2.circle(mask, (40 + 3 * index, 40), 18 + index, 255, -1)
+        image[mask > 0] = (230, 200, 40 * (index % 5))
+        yield Page(name=f"disc-{index}", rgba=np.dstack([image, mask]))
+
+
+def _products() -> Iterator[Page]:
+    """Two products: a red disc that floats, and a blue box that the lower frame cuts."""
+    disc = np.zeros((60, 60, 4), np.uint8)
+    cv2.circle(disc, (30, 30), 28, (200, 30, 30, 255), -1, cv2.LINE_AA)
+    yield Page(name="disc", rgba=premultiplied(disc))
+    box = np.full((70, 40, 4), (30, 40, 200, 255), np.uint8)
+    yield Page(name="box", rgba=box, sides=(False, True, False, False))
+
+
+def _scenes() -> Iterator[Page]:
+    """A grey room that may be called empty, and a red shop shelf that may not."""
+    for name, colour in (("hdri/room", (180, 180, 180, 0)), ("shop/shelf", (150, 0, 0, 0))):
+        yield Page(name=name, rgba=np.full((90, 120, 4), colour, np.uint8))
+
+
+@pytest.fixture(scope="session")
+def albums(tmp_path_factory: pytest.TempPathFactory) -> Albums:
+    """The three albums of a training, on disk as in earnest."""
+    folder: Path = tmp_path_factory.mktemp("albums")
+    return Albums(
+        natural=album(folder / "natural", _natural),
+        products=album(folder / "products", _products),
+        scenes=album(folder / "scenes", _scenes),
+    )

@@ -1,0 +1,105 @@
+"""Decoded images in a memory map: the same pixels, decoded once, and never half an album."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from pipeline.training.cache import Page, album, masked_pages, premultiplied, product_pages, scene_pages
+
+
+def _pages() -> Iterator[Page]:
+    """Two images of different sizes, every pixel different."""
+    yield Page(name="a", rgba=np.arange(24, dtype=np.uint8).reshape(2, 3, 4))
+    yield Page(name="b", rgba=np.arange(16, dtype=np.uint8).reshape(2, 2, 4), sides=(False, True, False, False))
+
+
+def _nobody() -> Iterator[Page]:
+    """Pages that nobody may ask for."""
+    raise AssertionError("the album was written already")
+
+
+def _encoded(kind: str, pixels: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) -> bytes:
+    """Pixels as the bytes of a lossless file."""
+    done, data = cv2.imencode(kind, pixels)
+    assert done
+    return data.tobytes()
+
+
+def test_an_album_gives_back_what_was_written(tmp_path: Path) -> None:
+    """Pixels, names and cut sides come back as they went in, by index."""
+    book = album(tmp_path / "book", _pages)
+    assert [page.name for page in _pages()] == list(book.names)
+    for index, page in enumerate(_pages()):
+        np.testing.assert_array_equal(book[index], page.rgba)
+        assert tuple(book.sides[index]) == page.sides
+
+
+def test_an_album_is_decoded_once(tmp_path: Path) -> None:
+    """A second opening reads the files and asks for no page."""
+    album(tmp_path / "book", _pages)
+    again = album(tmp_path / "book", _nobody)
+    assert len(again) == 2
+
+
+def test_an_album_that_broke_off_is_written_again(tmp_path: Path) -> None:
+    """Pixels without an index are what a killed process leaves; the next one starts over."""
+
+    def breaking() -> Iterator[Page]:
+        yield next(_pages())
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        album(tmp_path / "book", breaking)
+    assert len(album(tmp_path / "book", _pages)) == 2
+
+
+def test_colours_are_premultiplied_and_alpha_stays() -> None:
+    """Half transparent white is half as bright; what is transparent is black, whatever colour it had."""
+    rgba = np.array([[[255, 255, 255, 128], [9, 9, 9, 0], [10, 20, 30, 255]]], np.uint8)
+    expected = [[[128, 128, 128, 128], [0, 0, 0, 0], [10, 20, 30, 255]]]
+    np.testing.assert_array_equal(premultiplied(rgba), expected)
+
+
+def test_photographs_carry_their_mask_as_alpha(tmp_path: Path) -> None:
+    """RGB in the order of the file, and the mask as the fourth channel."""
+    bgr = np.full((4, 5, 3), (10, 20, 30), np.uint8)
+    mask = np.full((4, 5), 255, np.uint8)
+    rows = {"name": ["x"], "image": [_encoded(".png", bgr)], "mask": [_encoded(".png", mask)]}
+    pq.write_table(pa.table(rows), tmp_path / "masked.parquet")
+    (page,) = masked_pages([tmp_path / "masked.parquet"])
+    assert page.rgba[0, 0].tolist() == [30, 20, 10, 255]
+
+
+def test_products_are_cropped_to_what_is_visible(tmp_path: Path) -> None:
+    """Empty margins go, the cut sides are kept in the order top, bottom, left, right."""
+    bgra = np.zeros((20, 30, 4), np.uint8)
+    bgra[5:20, 10:16] = (1, 2, 3, 255)
+    sides = {"touches_top": [False], "touches_bottom": [True], "touches_left": [False], "touches_right": [False]}
+    rows = {"name": ["x"], "rgba_webp": [_encoded(".png", bgra)], **sides}
+    pq.write_table(pa.table(rows), tmp_path / "products.parquet")
+    (page,) = product_pages(tmp_path / "products.parquet")
+    assert page.rgba.shape == (15, 6, 4)
+    assert page.sides == (False, True, False, False)
+    assert page.rgba[0, 0].tolist() == [3, 2, 1, 255]
+
+
+def test_scenes_have_no_product_in_them(tmp_path: Path) -> None:
+    """The alpha of a background is zero everywhere."""
+    rows = {"name": ["hdri/x"], "image": [_encoded(".png", np.full((4, 5, 3), 7, np.uint8))]}
+    pq.write_table(pa.table(rows), tmp_path / "scenes.parquet")
+    (page,) = scene_pages(tmp_path / "scenes.parquet")
+    assert not page.rgba[..., 3].any()
+
+
+def test_an_image_that_cannot_be_decoded_is_named_as_such(tmp_path: Path) -> None:
+    """Broken bytes stop the training's start with a sentence."""
+    pq.write_table(pa.table({"name": ["x"], "image": [b"no image"]}), tmp_path / "scenes.parquet")
+    with pytest.raises(ValueError, match="cannot be decoded"):
+        list(scene_pages(tmp_path / "scenes.parquet"))

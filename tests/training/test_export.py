@@ -1,0 +1,79 @@
+"""The network as ONNX and its int8 twin; where PyTorch is installed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+torch: Any = pytest.importorskip("torch", reason="PyTorch lives in the training's own environment")
+onnx: Any = pytest.importorskip("onnx", reason="ONNX is a development dependency")
+onnxruntime: Any = pytest.importorskip("onnxruntime", reason="ONNX Runtime comes with the extra `cpu` or `gpu`")
+
+from pipeline.training import export  # noqa: E402  (it imports PyTorch)
+from pipeline.training.cache import Albums  # noqa: E402
+from pipeline.training.network import Network, normalised  # noqa: E402
+
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")  # of PyTorch's exporter
+
+SIZE = 64
+
+
+@pytest.fixture(scope="module")
+def network() -> Network:
+    """A fresh network, the same every time."""
+    torch.manual_seed(0)
+    return Network().eval()
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory: pytest.TempPathFactory, network: Network) -> Path:
+    """That network as ONNX."""
+    target = tmp_path_factory.mktemp("onnx") / "tiny.onnx"
+    export.export(network, target, SIZE)
+    return target
+
+
+def _saliency(file: Path, images: np.ndarray[Any, np.dtype[np.uint8]]) -> np.ndarray[Any, np.dtype[np.float32]]:
+    """What the network in `file` says of `images`."""
+    session = onnxruntime.InferenceSession(str(file), providers=["CPUExecutionProvider"])
+    (saliency,) = session.run(["saliency"], {"image": images})
+    return np.asarray(saliency)
+
+
+def test_the_exported_network_says_what_the_trained_one_says(network: Network, exported: Path) -> None:
+    """Same probability within 1e-5, from uint8 pixels, for any batch."""
+    images = np.random.default_rng(0).integers(0, 256, (3, SIZE, SIZE, 3), dtype=np.uint8)
+    saliency = _saliency(exported, images)
+    with torch.no_grad():
+        finest = network(normalised(torch.from_numpy(images)))[0]
+        raised = torch.nn.functional.interpolate(finest, scale_factor=2.0, mode="bilinear", align_corners=False)
+    assert saliency.shape == (3, 1, SIZE, SIZE)
+    assert saliency.dtype == np.float32
+    np.testing.assert_allclose(saliency, torch.sigmoid(raised).numpy(), atol=1e-5)
+
+
+def test_padding_is_part_of_the_convolutions(exported: Path) -> None:
+    """No Pad, no shape arithmetic: operators that every provider runs."""
+    kinds = {node.op_type for node in onnx.load(exported).graph.node}
+    assert kinds <= {"Add", "Cast", "Clip", "Conv", "ReduceMean", "Resize", "Sigmoid", "Sub", "Transpose"}
+
+
+def test_the_int8_twin_is_close_and_has_the_same_form(
+    tmp_path: Path, exported: Path, albums: Albums, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Quantised from training images, with the same input and output, within a few hundredths."""
+    monkeypatch.setattr(export, "CALIBRATION_IMAGES", 6)
+    export.quantise(exported, tmp_path / "int8.onnx", albums, SIZE)
+    images = next(export.calibration_images(albums, SIZE))[None]
+    difference = _saliency(exported, images) - _saliency(tmp_path / "int8.onnx", images)
+    assert np.abs(difference).mean() < 0.05
+    assert (tmp_path / "int8.onnx").stat().st_size < 0.5 * exported.stat().st_size
+
+
+def test_without_a_training_there_is_nothing_to_export(tmp_path: Path) -> None:
+    """The missing checkpoint is named."""
+    with pytest.raises(FileNotFoundError, match="no checkpoint"):
+        export.trained(tmp_path)

@@ -1,0 +1,122 @@
+"""The network, its loss, its average and its checkpoints; where PyTorch is installed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+torch: Any = pytest.importorskip("torch", reason="PyTorch lives in the training's own environment")
+
+from pipeline.training import checkpoint, loss  # noqa: E402  (they import PyTorch)
+from pipeline.training.average import Average  # noqa: E402
+from pipeline.training.network import Network, from_imagenet, normalised  # noqa: E402
+
+
+def _planes(alpha: Any, sharpness: float) -> list[Any]:
+    """Logits at strides 2 to 32 that say `alpha`, as surely as `sharpness`."""
+    pool = torch.nn.functional.avg_pool2d
+    return [(pool(alpha, stride) - 0.5) * sharpness for stride in (2, 4, 8, 16, 32)]
+
+
+def _box() -> Any:
+    """A box over one quarter of 64×64, float32 (1, 1, 64, 64): every level's plane can say it exactly."""
+    alpha = torch.zeros(1, 1, 64, 64)
+    alpha[..., :32, :32] = 1
+    return alpha
+
+
+def test_logits_come_at_five_strides_finest_first() -> None:
+    """Half of the input down to a thirty-second."""
+    logits = Network().eval()(torch.zeros(1, 3, 64, 96))
+    assert [tuple(plane.shape[2:]) for plane in logits] == [(32, 48), (16, 24), (8, 12), (4, 6), (2, 3)]
+
+
+def test_pixels_are_normalised_as_the_encoder_was_trained() -> None:
+    """(x/255 − 0.498) / 0.502, channels first."""
+    pixels = normalised(torch.full((1, 2, 2, 3), 255, dtype=torch.uint8))
+    assert pixels.shape == (1, 3, 2, 2)
+    assert float(pixels[0, 0, 0, 0]) == pytest.approx((1 - 0.498) / 0.502, rel=1e-5)
+
+
+def test_stride_two_pads_as_tensorflow_does() -> None:
+    """ "SAME" at an even size pads below and to the right only: the first output sees no padding."""
+    network = Network().eval()
+    image = torch.rand(1, 3, 64, 64)
+    stem = network.encoder.stem.requires_grad_(False)
+    expected = (image[0, :, :3, :3] * stem.conv.weight[5]).sum() + stem.conv.bias[5]
+    assert float(stem(image)[0, 5, 0, 0]) == pytest.approx(float(expected.clamp(0, 6)), abs=1e-5)
+
+
+def test_imagenet_weights_fill_the_encoder(tmp_path: Path) -> None:
+    """Each key of the file finds its place; the decoder is fresh."""
+    encoder = Network().encoder.state_dict()
+    arrays = {key: np.full(tuple(value.shape), 0.25, np.float16) for key, value in encoder.items()}
+    np.savez(tmp_path / "weights.npz", **arrays)
+    network = from_imagenet(tmp_path / "weights.npz")
+    assert all(bool((value == 0.25).all()) for value in network.encoder.state_dict().values())
+
+
+def test_weights_that_do_not_belong_are_refused(tmp_path: Path) -> None:
+    """A file of another network fails at once instead of training from chance."""
+    np.savez(tmp_path / "weights.npz", other=np.zeros(3, np.float16))
+    with pytest.raises(RuntimeError, match="Missing key"):
+        from_imagenet(tmp_path / "weights.npz")
+
+
+def test_the_loss_prefers_the_truth() -> None:
+    """Right and sure costs next to nothing, undecided more, wrong most."""
+    alpha = _box()
+    weight = torch.ones_like(alpha)
+    right, undecided, wrong = (float(loss.total(_planes(alpha, sharp), alpha, weight)) for sharp in (40, 0, -40))
+    assert right < 0.2 * undecided
+    assert undecided < wrong
+
+
+def test_an_empty_scene_can_be_right() -> None:
+    """No product and none found costs nothing; a product found in every corner costs a lot."""
+    alpha = torch.zeros(1, 1, 64, 64)
+    weight = torch.ones_like(alpha)
+    assert float(loss.total(_planes(alpha, 60), alpha, weight)) < 0.01
+    assert float(loss.total(_planes(alpha + 1, 60), alpha, weight)) > 2
+
+
+def test_the_average_follows_the_network() -> None:
+    """At once at the first step, slowly after thousands."""
+    network = Network()
+    average = Average(network)
+    with torch.no_grad():
+        network.decoder.whole.bias.fill_(1.0)
+        average.network.decoder.whole.bias.fill_(0.0)
+    average.update(network, 0)
+    early = float(average.network.decoder.whole.bias[0])
+    average.update(network, 100_000)
+    late = float(average.network.decoder.whole.bias[0]) - early
+    assert early == pytest.approx(0.9)
+    assert late == pytest.approx(0.001 * (1 - early), rel=1e-3)
+
+
+def test_a_checkpoint_gives_back_position_and_states(tmp_path: Path) -> None:
+    """Steps, images, seconds and every state dictionary."""
+    position = checkpoint.Position(steps=3, images=48, seconds=1.5)
+    checkpoint.save(tmp_path, position, {"network": {"w": torch.ones(2)}})
+    loaded = checkpoint.load(tmp_path)
+    assert loaded is not None
+    assert loaded[0] == position
+    assert loaded[1]["network"]["w"].tolist() == [1.0, 1.0]
+
+
+def test_a_torn_checkpoint_leaves_the_last_one(tmp_path: Path) -> None:
+    """What a killed process had begun to write is not read."""
+    checkpoint.save(tmp_path, checkpoint.Position(steps=1), {})
+    (tmp_path / (checkpoint.NAME + ".part")).write_bytes(b"half")
+    loaded = checkpoint.load(tmp_path)
+    assert loaded is not None
+    assert loaded[0].steps == 1
+
+
+def test_no_checkpoint_means_a_fresh_start(tmp_path: Path) -> None:
+    """A new run folder holds none."""
+    assert checkpoint.load(tmp_path) is None

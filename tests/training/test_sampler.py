@@ -1,0 +1,92 @@
+"""What the network is shown: the same images for the same step, alpha that is true, empty scenes that are empty."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from pipeline.training import sampler
+from pipeline.training.cache import Albums
+from pipeline.training.composite import Cutting, composite, edge_colour, merged, nothing, placed
+from pipeline.training.scenes import empty_scene
+
+SEEDS = range(12)
+
+
+def test_a_step_shows_the_same_images_again(albums: Albums) -> None:
+    """Seed and step say everything, so a resumed training sees what it would have seen."""
+    first, again = (sampler.batch(albums, 3, 7, 64, 4) for _ in range(2))
+    np.testing.assert_array_equal(first.images, again.images)
+    np.testing.assert_array_equal(first.alphas, again.alphas)
+
+
+def test_the_next_step_shows_others(albums: Albums) -> None:
+    """Neighbouring steps share no image."""
+    first, other = sampler.batch(albums, 3, 7, 64, 4), sampler.batch(albums, 3, 8, 64, 4)
+    assert not any(np.array_equal(one, two) for one in first.images for two in other.images)
+
+
+def test_a_batch_has_the_promised_forms(albums: Albums) -> None:
+    """Images uint8 NHWC, alphas and weights float32 N1HW in their ranges."""
+    batch = sampler.batch(albums, 0, 0, 64, 8)
+    assert batch.images.shape == (8, 64, 64, 3)
+    assert batch.images.dtype == np.uint8
+    assert batch.alphas.shape == batch.weights.shape == (8, 1, 64, 64)
+    assert batch.alphas.min() >= 0
+    assert batch.alphas.max() <= 1
+    assert batch.weights.min() >= 1
+    assert batch.weights.max() <= 5
+
+
+def test_weights_are_high_at_edges_only() -> None:
+    """Far from the edge a pixel weighs one; at a straight edge about three (F3Net)."""
+    alpha = np.zeros((128, 128), np.float32)
+    alpha[:, 64:] = 1
+    weights = sampler.edge_weights(alpha)
+    assert weights[64, 5] == pytest.approx(1)
+    assert weights[64, 64] == pytest.approx(3, abs=0.3)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_composites_hold_a_product(albums: Albums, seed: int) -> None:
+    """The alpha of a composite is not empty, and the picture has the canvas's size."""
+    rgba = composite(np.random.default_rng(seed), albums, 96)
+    assert rgba.shape[2] == 4
+    assert rgba[..., 3].max() > 100
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_empty_scenes_have_no_alpha(albums: Albums, seed: int) -> None:
+    """Nothing is expected where nothing is."""
+    assert not nothing(np.random.default_rng(seed), albums, 96)[..., 3].any()
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_shelves_are_never_called_empty(albums: Albums, seed: int) -> None:
+    """A shop shelf is full of products: an empty scene never shows the album's, which has no green and no blue."""
+    scene = empty_scene(np.random.default_rng(seed), albums.scenes, 40, 40)
+    assert scene[..., 1:].any()
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_what_the_frame_cut_stays_at_the_frame(seed: int) -> None:
+    """A product cut below stands at the lower frame and is not turned."""
+    box = np.full((70, 40, 4), 255, np.uint8)
+    cutting = Cutting(rgba=box, sides=(False, True, False, False))
+    layer = placed(np.random.default_rng(seed), cutting, 100, 100)
+    assert layer[-1, :, 3].any()
+    assert set(np.unique(layer[..., 3])) <= {0, 255}
+
+
+def test_a_product_over_a_scene_follows_the_over_rule() -> None:
+    """Premultiplied colour plus what the scene keeps: half of 200 over 100 is 150."""
+    layer = np.full((1, 1, 4), (100, 100, 100, 128), np.uint8)
+    scene = np.full((1, 1, 3), 100, np.float32)
+    assert merged(scene, layer)[0, 0].tolist() == [150, 150, 150, 128]
+
+
+def test_low_contrast_backdrops_come_from_the_edge_of_the_product() -> None:
+    """The colour is one of the rim's, not one of the inside."""
+    product = np.full((64, 64, 4), (240, 240, 240, 255), np.uint8)
+    product[12:52, 12:52, :3] = 10
+    assert edge_colour(np.random.default_rng(0), product).tolist() == [240, 240, 240]
