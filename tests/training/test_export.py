@@ -25,7 +25,9 @@ SIZE = 64
 def network() -> Network:
     """A fresh network, the same every time."""
     torch.manual_seed(0)
-    return Network().eval()
+    fresh = Network()
+    fresh.eval()
+    return fresh
 
 
 @pytest.fixture(scope="module")

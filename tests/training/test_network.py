@@ -53,7 +53,7 @@ def test_stride_two_pads_as_tensorflow_does() -> None:
 def test_imagenet_weights_fill_the_encoder(tmp_path: Path) -> None:
     """Each key of the file finds its place; the decoder is fresh."""
     encoder = Network().encoder.state_dict()
-    arrays = {key: np.full(tuple(value.shape), 0.25, np.float16) for key, value in encoder.items()}
+    arrays: dict[str, Any] = {key: np.full(tuple(value.shape), 0.25, np.float16) for key, value in encoder.items()}
     np.savez(tmp_path / "weights.npz", **arrays)
     network = from_imagenet(tmp_path / "weights.npz")
     assert all(bool((value == 0.25).all()) for value in network.encoder.state_dict().values())
