@@ -62,6 +62,7 @@ def approve(site: Site, delivery: str, *, by: str, why: str) -> Publication:
 
 
 def _entries(tables: Store, decision: GateDecision) -> Iterator[pa.RecordBatch]:
+    """What is to be live: published images, and skipped ones so that the catalogue knows they were delivered again."""
     outcomes = read_table(tables, gate_file(decision.gate_id, "outcomes.parquet"))
-    published = outcomes.filter(pc.equal(outcomes.column("outcome"), str(Outcome.PUBLISHED)))
-    yield from published.to_batches(max_chunksize=_ROWS)
+    live = pc.is_in(outcomes.column("outcome"), pa.array([str(Outcome.PUBLISHED), str(Outcome.SKIPPED)]))
+    yield from outcomes.filter(live).to_batches(max_chunksize=_ROWS)

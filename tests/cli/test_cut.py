@@ -1,0 +1,184 @@
+"""`cutouts cut` as a person uses it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+
+from pipeline.cli import cli
+from tests.photographs import blank, broken, product
+
+
+def cut(*arguments: object) -> Result:
+    """Run `cutouts cut` in this process."""
+    return CliRunner().invoke(cli, ["cut", *map(str, arguments)], catch_exceptions=False)
+
+
+def pixels(path: Path) -> np.ndarray:
+    """The PNG as it is."""
+    image = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    assert image is not None
+    return image
+
+
+def test_one_image_becomes_the_png_that_is_named(tmp_path: Path) -> None:
+    """OUT that ends in .png is the file; it has the source's size, a transparent outside and an opaque inside."""
+    source = product(tmp_path / "ball.jpg", size=200)
+    assert cut(source, "-o", tmp_path / "x" / "ball.png").exit_code == 0
+    image = pixels(tmp_path / "x" / "ball.png")
+    assert image.shape == (200, 200, 4)
+    assert (image[0, 0, 3], image[100, 100, 3]) == (0, 255)
+    photograph = cv2.imread(str(source))
+    assert photograph is not None
+    assert (image[100, 100, :3] == photograph[100, 100]).all()
+
+
+def test_a_folder_keeps_its_shape(tmp_path: Path) -> None:
+    """sub/a.jpg becomes OUT/sub/a.png; other files are ignored and counted."""
+    product(tmp_path / "in" / "sub" / "a.jpg")
+    (tmp_path / "in" / "notes.txt").write_text("not an image")
+    result = cut(tmp_path / "in", "-o", tmp_path / "out")
+    assert result.exit_code == 0
+    assert [path.relative_to(tmp_path / "out").as_posix() for path in (tmp_path / "out").rglob("*.png")] == [
+        "sub/a.png"
+    ]
+    assert "1 other files ignored" in result.output
+
+
+def test_names_that_would_meet_keep_their_suffix(tmp_path: Path) -> None:
+    """Only inputs that differ in nothing but the suffix keep it."""
+    first = product(tmp_path / "in" / "a.jpg", seed=1)
+    cv2.imwrite(str(tmp_path / "in" / "a.webp"), pixels(first))
+    product(tmp_path / "in" / "b.jpg", seed=2)
+    assert cut(tmp_path / "in", "-o", tmp_path / "out").exit_code == 0
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a.jpg.png", "a.webp.png", "b.png"]
+
+
+def test_the_mask_is_a_grey_png(tmp_path: Path) -> None:
+    """--mask writes the matte, from exactly 0 to exactly 255."""
+    assert cut(product(tmp_path / "a.jpg"), "-o", tmp_path / "m.png", "--mask").exit_code == 0
+    matte = pixels(tmp_path / "m.png")
+    assert matte.ndim == 2
+    assert (int(matte.min()), int(matte.max())) == (0, 255)
+
+
+def test_cropping_is_only_done_when_asked(tmp_path: Path) -> None:
+    """--crop keeps what was found and nothing around it."""
+    source = product(tmp_path / "a.jpg", size=200)
+    cut(source, "-o", tmp_path / "a.png", "--crop")
+    cropped = pixels(tmp_path / "a.png")
+    assert cropped.shape[0] < 180
+    assert cropped[..., 3].any(axis=0).all()
+
+
+def test_an_output_is_made_again_only_if_what_it_is_made_of_changed(tmp_path: Path) -> None:
+    """The same input and request leave the file alone; another request, or other bytes, make it again."""
+    source, target = product(tmp_path / "in" / "a.jpg", seed=1), tmp_path / "out" / "a.png"
+    cut(tmp_path / "in", "-o", tmp_path / "out")
+    first = target.stat().st_ino
+    assert "1 up to date" in cut(tmp_path / "in", "-o", tmp_path / "out").output
+    assert target.stat().st_ino == first
+    cut(tmp_path / "in", "-o", tmp_path / "out", "--mask")
+    assert pixels(target).ndim == 2
+    cut(tmp_path / "in", "-o", tmp_path / "out")
+    product(source, seed=2)
+    assert "1 cut" in cut(tmp_path / "in", "-o", tmp_path / "out").output
+
+
+def test_what_we_did_not_write_is_replaced(tmp_path: Path) -> None:
+    """A file of that name which is no cutout of ours is no reason to do nothing."""
+    source = product(tmp_path / "a.jpg")
+    (tmp_path / "a.png").write_bytes(b"something else")
+    assert cut(source, "-o", tmp_path / "a.png").exit_code == 0
+    assert pixels(tmp_path / "a.png").shape[2] == 4
+
+
+def test_a_bad_image_is_reported_and_the_others_are_cut(tmp_path: Path) -> None:
+    """One bad file among many costs the exit status, not the others."""
+    product(tmp_path / "in" / "good.jpg")
+    broken(tmp_path / "in" / "bad.jpg")
+    (tmp_path / "in" / "zero.jpg").write_bytes(b"")
+    result = cut(tmp_path / "in", "-o", tmp_path / "out")
+    assert result.exit_code == 1
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["good.png"]
+    assert "bad.jpg: the image is cut off" in result.output
+    assert "zero.jpg: the file is empty" in result.output
+
+
+def test_where_nothing_is_found_the_png_is_empty_and_a_warning_says_so(tmp_path: Path) -> None:
+    """An image without a product is no error, and never a confident mask."""
+    result = cut(blank(tmp_path / "a.jpg"), "-o", tmp_path / "a.png")
+    assert result.exit_code == 0
+    assert "nothing was found" in result.output
+    assert not pixels(tmp_path / "a.png").any()
+
+
+def test_an_output_folder_inside_the_folder_is_never_read(tmp_path: Path) -> None:
+    """Run twice, no cutout of a cutout appears."""
+    product(tmp_path / "a.jpg")
+    for _ in range(2):
+        assert cut(tmp_path, "-o", tmp_path / "out").exit_code == 0
+    assert [path.name for path in (tmp_path / "out").rglob("*.png")] == ["a.png"]
+
+
+def test_a_folder_without_images_is_an_error(tmp_path: Path) -> None:
+    """Doing nothing is not success."""
+    (tmp_path / "in").mkdir()
+    result = cut(tmp_path / "in", "-o", tmp_path / "out")
+    assert result.exit_code == 1
+    assert "no images" in result.output
+
+
+def test_nothing_torn_is_left_by_a_kill(tmp_path: Path) -> None:
+    """Whatever is there under its name after SIGKILL is a whole PNG."""
+    for seed in range(40):
+        product(tmp_path / "in" / f"{seed}.jpg", seed=seed, size=300)
+    command = [str(Path(sys.executable).parent / "cutouts"), "cut", str(tmp_path / "in"), "-o", str(tmp_path / "out")]
+    process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+    while not list((tmp_path / "out").glob("*.png")):
+        assert process.poll() is None
+    process.kill()
+    process.wait()
+    for path in (tmp_path / "out").glob("*.png"):
+        assert pixels(path).shape == (300, 300, 4)
+
+
+@pytest.mark.parametrize("command", [["--help"], ["cut", "IMAGE", "-o", "OUT"]])
+def test_nothing_is_imported_that_is_not_needed(tmp_path: Path, command: list[str]) -> None:
+    """Help answers at once, and cutting one image waits for no Airflow, Dask, Great Expectations or database."""
+    source = product(tmp_path / "a.jpg")
+    arguments = [{"IMAGE": str(source), "OUT": str(tmp_path / "a.png")}.get(word, word) for word in command]
+    script = f"""
+import sys
+sys.argv = ["cutouts", *{arguments!r}]
+from pipeline.cli import main
+try:
+    main()
+except SystemExit as done:
+    assert not done.code, done.code
+print(" ".join(sorted({{name.partition(".")[0] for name in sys.modules}})))
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, env=os.environ)
+    loaded = set(done.stdout.splitlines()[-1].split())
+    heavy = {"airflow", "dask", "distributed", "great_expectations", "sqlalchemy", "pandas", "matplotlib"}
+    assert not loaded & (heavy if command[0] == "cut" else heavy | {"cv2", "numpy", "onnxruntime", "pyarrow"})
+
+
+def test_threads_give_the_same_pixels(tmp_path: Path) -> None:
+    """How many images are worked on at once changes nothing."""
+    for seed in range(4):
+        product(tmp_path / "in" / f"{seed}.jpg", seed=seed)
+    for threads in (1, 4):
+        cut(tmp_path / "in", "-o", tmp_path / str(threads), "--threads", threads)
+    for seed in range(4):
+        one, four = (tmp_path / str(threads) / f"{seed}.png" for threads in (1, 4))
+        assert one.read_bytes() == four.read_bytes()
+    shutil.rmtree(tmp_path / "1")

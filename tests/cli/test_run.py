@@ -1,0 +1,132 @@
+"""`cutouts run` as a person uses it: a process of its own, killed and run again."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from schemas.tables import IMAGES
+from tests.photographs import blank, broken, product
+
+CUTOUTS = str(Path(sys.executable).parent / "cutouts")
+QUICK = {**os.environ, "CUTOUTS_SHARD_IMAGES": "4", "CUTOUTS_CLUSTER": "serial"}
+
+
+def run(source: Path, out: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    """Run `cutouts run`, in this process alone."""
+    command = [CUTOUTS, "run", str(source), "--out", str(out), *options]
+    return subprocess.run(command, capture_output=True, text=True, env=QUICK, check=False)
+
+
+def images(out: Path) -> dict[str, dict[str, object]]:
+    """Rows of images.parquet by source."""
+    return {row["source"]: row for row in pq.read_table(out / "images.parquet").to_pylist()}
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two deliveries: one good, with a broken file; one of scenes without products."""
+    folder = tmp_path_factory.mktemp("shop")
+    for seed in range(5):
+        product(folder / "studio-a" / f"{seed}.jpg", seed=seed)
+        blank(folder / "studio-b" / f"{seed}.jpg", seed=seed)
+    broken(folder / "studio-a" / "broken.jpg")
+    return folder
+
+
+def test_a_run_leaves_everything_in_its_folder(shop: Path, tmp_path: Path) -> None:
+    """Counts, a row per image, links for a person, a report; a held delivery is told by the exit status if asked."""
+    out = tmp_path / "out"
+    done = run(shop, out, "--fail-on-held")
+    assert done.returncode == 3, done.stderr
+    summary = json.loads((out / "summary.json").read_text())
+    counts = {name: summary[name] for name in ("images", "published", "held", "rejected", "quarantined", "skipped")}
+    assert counts == {"images": 11, "published": 5, "held": 5, "rejected": 1, "quarantined": 0, "skipped": 0}
+    assert summary["model_batches"] == 10
+    table = pq.read_table(out / "images.parquet")
+    assert table.schema.names == IMAGES.names
+    rows = images(out)
+    assert rows["studio-a/broken.jpg"]["cutout"] is None
+    assert (out / str(rows["studio-b/0.jpg"]["mask"])).is_file()
+    assert rows["studio-b/0.jpg"]["cutout"] is None
+    links = sorted(path.relative_to(out / "cutouts").as_posix() for path in (out / "cutouts").rglob("*.png"))
+    assert links == [f"studio-a/{seed}.png" for seed in range(5)]
+    assert (out / "cutouts" / "studio-a" / "0.png").resolve().is_file()
+    assert "<html" in (out / "report.html").read_text()
+
+
+def test_a_second_run_calls_no_model_and_lists_every_image(shop: Path, tmp_path: Path) -> None:
+    """Published images become skipped and keep their files; held and rejected ones keep outcome and reasons."""
+    out = tmp_path / "out"
+    assert run(shop, out).returncode == 0
+    before = images(out)
+    assert run(shop, out).returncode == 0
+    summary = json.loads((out / "summary.json").read_text())
+    assert (summary["model_batches"], summary["skipped"], summary["held"], summary["rejected"]) == (0, 5, 5, 1)
+    after = images(out)
+    assert after.keys() == before.keys()
+    for source, row in before.items():
+        assert after[source]["mask"] == row["mask"]
+        assert after[source]["cutout"] == row["cutout"]
+        if row["outcome"] != "published":
+            assert (after[source]["outcome"], after[source]["reasons"]) == (row["outcome"], row["reasons"])
+
+
+def test_killed_in_the_middle_it_goes_on_where_it_was(tmp_path: Path) -> None:
+    """After SIGKILL a second run redoes at most the shard that was being cut, and publishes every image once."""
+    folder, out = tmp_path / "in", tmp_path / "out"
+    for seed in range(24):
+        product(folder / f"{seed:02}.jpg", seed=seed)
+    process = subprocess.Popen(
+        [CUTOUTS, "run", str(folder), "--out", str(out)], env=QUICK, stderr=subprocess.DEVNULL, start_new_session=True
+    )
+    deadline = time.monotonic() + 120
+    while len(list(out.glob("tables/shards/*/*/receipt.json"))) < 2:
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    finished = len(list(out.glob("tables/shards/*/*/receipt.json")))
+    assert 2 <= finished < 6
+    assert run(folder, out).returncode == 0
+    summary = json.loads((out / "summary.json").read_text())
+    assert summary["published"] == 24
+    assert summary["model_batches"] == 24 - 4 * finished
+
+
+def test_a_wrong_manifest_is_refused_with_every_problem(tmp_path: Path) -> None:
+    """One error lists all that is wrong with the structure."""
+    import pyarrow as pa
+
+    pq.write_table(pa.table({"image_id": [1.5], "uri": ["a.jpg"]}), tmp_path / "m.parquet")
+    done = run(tmp_path / "m.parquet", tmp_path / "out")
+    assert done.returncode == 1
+    for column in ("image_id", "product_id", "delivery_id"):
+        assert column in done.stderr
+
+
+def test_bad_content_refuses_only_its_delivery(shop: Path, tmp_path: Path) -> None:
+    """A delivery with duplicate ids is named with its rows; the other one is published."""
+    import pyarrow as pa
+
+    from pipeline.intake import folder_manifest
+
+    table, _ = folder_manifest(shop)
+    doubled = pa.concat_tables([table, table.slice(table.num_rows - 1)])
+    pq.write_table(doubled, tmp_path / "m.parquet")
+    done = run(tmp_path / "m.parquet", tmp_path / "out")
+    assert done.returncode == 1
+    assert "studio-b" in done.stderr
+    summary = json.loads((tmp_path / "out" / "summary.json").read_text())
+    assert summary["published"] == 5
+    report = (tmp_path / "out" / "report.html").read_text()
+    assert "studio-b" in report

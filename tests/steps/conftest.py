@@ -1,0 +1,51 @@
+"""A site of one's own, and one function that takes a folder through all four steps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from pipeline.adapters.storage.store import open_store
+from pipeline.adapters.storage.tables import write_table
+from pipeline.core.config import Site
+from pipeline.core.records import GateDecision, Verdict
+from pipeline.intake import folder_manifest, inspect
+from pipeline.runner import open_runner
+from pipeline.stages import ChunkResult
+from pipeline.steps import gate, plan, publish, segment
+
+Refresh = Callable[..., tuple[GateDecision, list[ChunkResult]]]
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    """A site on local files that works in this process."""
+    return Site(root=str(tmp_path / "site"), cluster="serial", shard_images=4)
+
+
+@pytest.fixture
+def refresh(tmp_path: Path) -> Refresh:
+    """Takes the one delivery of a folder through plan, segment, gate and publish."""
+
+    def run(site: Site, folder: Path) -> tuple[GateDecision, list[ChunkResult]]:
+        table, day = folder_manifest(folder)
+        write_table(open_store(str(tmp_path)), f"manifest/date={day}/part.parquet", table)
+        return refresh_manifest(site, str(tmp_path / "manifest"))
+
+    return run
+
+
+def refresh_manifest(site: Site, manifest: str) -> tuple[GateDecision, list[ChunkResult]]:
+    """The one delivery of a manifest through all four steps: the decision, and the chunks that were cut for it."""
+    (delivery,) = inspect(manifest).accepted
+    planned = plan(site, manifest, delivery)
+    chunks: list[ChunkResult] = []
+    with open_runner(site) as runner:
+        for shard in planned.shard_keys():
+            segment(site, shard, runner, chunks.append)
+    decision = gate(site, planned.plan_id)
+    if decision.verdict is not Verdict.HOLD:
+        publish(site, decision.gate_id)
+    return decision, chunks
