@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TypeAlias
@@ -16,8 +16,8 @@ DEFAULT_BYTES = 1_000_000
 """What an image counts in B where the manifest does not state its size."""
 _GROWTH = 1.1
 """By how much both limits grow at a time until no more than `max_shards` are needed."""
-_BAND = 1_000_000
-"""Rows copied at a time: Arrow's `take` walks through the whole table whenever it is called."""
+_BAND = 250_000
+"""Rows copied at a time: bounds the memory of the copy, and the walks through the table."""
 _BETWEEN = "\x1f"
 """Stands between the parts of a compound key; a control character, which no URI and no ETag may contain."""
 
@@ -43,19 +43,30 @@ class Shards:
     def tables(self, table: pa.Table) -> Iterator[pa.Table]:
         """The rows of each shard, one shard after the other; `table` is the one that was cut, with any columns.
 
-        About a million rows (or one shard, if larger) are copied at a time.
+        `_BAND` rows (or one shard, if larger) are copied at a time.
         """
-        begin = 0
-        for last, end in enumerate(self.offsets):
+        if not self.count:
+            return
+        batches, begin = table.to_batches(), 0
+        for last, end in enumerate(self.offsets[1:], start=1):
             whole = self.offsets[begin : last + 1]
-            if end == self.offsets[-1] or self.offsets[last + 1] - whole[0] > _BAND:
-                band = table.take(self.order.slice(whole[0], end - whole[0]))
+            if last == self.count or self.offsets[last + 1] - whole[0] > _BAND:
+                band = _take(batches, table.schema, self.order.slice(whole[0], end - whole[0]).to_numpy())
                 yield from (band.slice(a - whole[0], b - a) for a, b in pairwise(whole))
                 begin = last
 
 
-def cut(table: pa.Table, *, shard_images: int, shard_bytes: int, max_shards: int) -> Shards:
+def cut(
+    table: pa.Table,
+    *,
+    shard_images: int,
+    shard_bytes: int,
+    max_shards: int,
+    where: pa.ChunkedArray | None = None,
+) -> Shards:
     """The shards of `table` (columns `image_id`, unique, and `bytes` in B): the same whatever the order of its rows.
+
+    Only rows `where` the boolean is true are cut, or all; this spares the caller a filtered copy of the table.
 
     Images stand in the order of their `image_id`. A shard holds at most `shard_images` rows and `shard_bytes` B, an
     image of unknown size counting as `DEFAULT_BYTES`; one that is larger by itself has a shard of its own. Where
@@ -64,10 +75,28 @@ def cut(table: pa.Table, *, shard_images: int, shard_bytes: int, max_shards: int
     """
     if min(shard_images, shard_bytes, max_shards) < 1:
         raise ValueError("shard_images, shard_bytes and max_shards are at least 1")
-    order = pc.sort_indices(table.column("image_id"))
-    sizes = pc.fill_null(table.column("bytes"), DEFAULT_BYTES).to_numpy()
-    until = np.cumsum(sizes[order.to_numpy()], dtype=np.int64)
+    rows = np.arange(table.num_rows) if where is None else np.flatnonzero(where)
+    keys = table.select(["image_id", "bytes"])
+    keys = keys if where is None else keys.filter(where)
+    order = pc.sort_indices(keys.column("image_id")).to_numpy()
+    sizes = pc.fill_null(keys.column("bytes"), DEFAULT_BYTES).to_numpy()
+    until = np.cumsum(sizes[order], dtype=np.int64)
+    order = pa.array(rows[order].astype(np.uint64))
     return Shards(order=order, offsets=_offsets(until, shard_images, shard_bytes, max_shards))
+
+
+def _take(batches: Sequence[pa.RecordBatch], schema: pa.Schema, rows: NDArray[np.uint64]) -> pa.Table:
+    """The `rows` of a table, in their order; Arrow's own `take` first copies each column of the whole table."""
+    ascending = np.argsort(rows, kind="stable")
+    ends = np.cumsum([batch.num_rows for batch in batches])
+    parts = np.split(rows[ascending], np.searchsorted(rows[ascending], ends[:-1]))
+    begins = (int(end) - batch.num_rows for end, batch in zip(ends, batches, strict=True))
+    taken = [
+        batch.take(pa.array(part - np.uint64(begin))) for batch, part, begin in zip(batches, parts, begins, strict=True)
+    ]
+    back = np.empty_like(ascending)
+    back[ascending] = np.arange(len(ascending))
+    return pa.Table.from_batches(taken, schema).combine_chunks().take(pa.array(back))
 
 
 def _offsets(until: Counts, images: int, size: int, max_shards: int) -> tuple[int, ...]:
