@@ -26,8 +26,6 @@ CONTENT_COLUMNS = ("image_id", "product_id", "delivery_id", "uri", "bytes")
 """What `check_content` reads."""
 
 _SHOWN = 10
-_WINDOW = 1_000_000
-"""Rows whose ids are compared at a time: bounds the memory of their copies."""
 _MAX_DELIVERY_ID = MAX_KEY - len("YYYY-MM-DD/")
 _MAX_FOLDER = 255
 """Characters that a folder may have in its name on the usual file systems, once it is quoted."""
@@ -135,11 +133,12 @@ def _cast(field: pa.Field, table: pa.Table) -> pa.ChunkedArray:
 
 def _deliveries(delivery_ids: pa.ChunkedArray) -> tuple[Codes, pa.Array]:
     """A number per row (−1 where no delivery is named) and the name that each number stands for."""
-    named = pc.if_else(_blank(delivery_ids), pa.scalar(None, pa.string()), delivery_ids)
-    encoded = named.dictionary_encode().combine_chunks()
-    if isinstance(encoded, pa.ChunkedArray):  # of no rows at all
-        return np.empty(0, np.int32), pa.array([], pa.string())
-    return pc.fill_null(encoded.indices, -1).to_numpy(), encoded.dictionary
+    encoded = delivery_ids.dictionary_encode().unify_dictionaries()
+    names = encoded.chunk(0).dictionary if encoded.num_chunks else pa.array([], pa.string())
+    numbers: Codes = np.arange(len(names) + 1, dtype=np.int32)
+    numbers[np.append(_flags(_blank(names)), True)] = -1
+    indices = [pc.fill_null(chunk.indices, len(names)).to_numpy() for chunk in encoded.chunks]
+    return numbers[np.concatenate([*indices, np.empty(0, np.int32)])], names
 
 
 def _checks(table: pa.Table, codes: Codes, names: pa.Array) -> Iterator[tuple[str, Flags]]:
@@ -152,12 +151,12 @@ def _checks(table: pa.Table, codes: Codes, names: pa.Array) -> Iterator[tuple[st
     yield f"delivery_id cannot be a key (at most {_MAX_DELIVERY_ID} plain characters)", unusable[codes]
 
 
-def _blank(text: pa.ChunkedArray) -> pa.ChunkedArray:
+def _blank(text: pa.ChunkedArray | pa.Array) -> pa.ChunkedArray | pa.Array:
     return pc.fill_null(pc.or_(pc.equal(text, ""), pc.utf8_is_space(text)), True)
 
 
-def _flags(column: pa.ChunkedArray) -> Flags:
-    return np.asarray(pc.fill_null(column, False).to_numpy(), np.bool_)
+def _flags(column: pa.ChunkedArray | pa.Array) -> Flags:
+    return np.asarray(pc.fill_null(column, False), np.bool_)
 
 
 def _names_a_key(delivery_id: str) -> bool:
@@ -167,17 +166,14 @@ def _names_a_key(delivery_id: str) -> bool:
 
 
 def _repeated(image_ids: pa.ChunkedArray, codes: Codes) -> Flags:
-    """Every row whose delivery and `image_id` another row has too: neighbours once both are sorted."""
-    order = pc.sort_indices(image_ids).to_numpy()
-    order = order[np.argsort(codes[order], kind="stable")]
-    flags: Flags = np.zeros(len(codes), np.bool_)
-    for begin in range(0, len(order) - 1, _WINDOW):
-        window = order[begin : begin + _WINDOW + 1]
-        ids = image_ids.take(pa.array(window)).combine_chunks()
-        same = pc.fill_null(pc.equal(ids[1:], ids[:-1]), False).to_numpy(zero_copy_only=False)
-        same &= (codes[window[1:]] == codes[window[:-1]]) & (codes[window[1:]] >= 0)
-        flags[window[1:][same]] = flags[window[:-1][same]] = True
-    return flags & ~_flags(_blank(image_ids))
+    """Every row whose delivery and `image_id` another row has too."""
+    ranks = pc.rank(image_ids, tiebreaker="dense").to_numpy().astype(np.int64)
+    pairs = ranks * (int(codes.max(initial=0)) + 2) + codes + 1
+    del ranks
+    sorted_pairs = np.sort(pairs)
+    repeated = np.unique(sorted_pairs[1:][sorted_pairs[1:] == sorted_pairs[:-1]])
+    del sorted_pairs
+    return np.isin(pairs, repeated) & (codes >= 0) & ~_flags(_blank(image_ids))
 
 
 def _by_delivery(

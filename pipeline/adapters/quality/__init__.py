@@ -23,6 +23,7 @@ from pipeline.core.manifest import DeliveryProblem
 __all__ = ["Rule", "Suite", "bundled", "judge", "load_suite", "refusals"]
 
 _SHOWN = 10
+_SLICE = 500_000
 
 Flags: TypeAlias = NDArray[np.int64]
 
@@ -52,13 +53,19 @@ def judge(suite: Suite, metrics: pa.Table, *, images: int, rejected: Collection[
 def refusals(suite: Suite, delivery_id: str, rows: pa.Table) -> tuple[DeliveryProblem, ...]:
     """Why one delivery of a manifest is refused by `suite`; none where it is not.
 
-    `rows` are the delivery's, conformed; the problems' row numbers are counted from 1 within them.
-    Raises GateError where there are no rows or a check crashed.
+    `rows` are the delivery's, conformed; the problems' row numbers are counted from 1 within them. They are judged
+    in slices of `_SLICE`, which bounds the memory. Raises GateError where there are no rows or a check crashed.
     """
     if not rows.num_rows:
         raise GateError(f"delivery {delivery_id!r} has no rows to check")
-    checks = _check(suite.on("rows"), rows)
-    return tuple(_refusal(delivery_id, check, rows.column("image_id")) for check in checks if not check.success)
+    rules = suite.on("rows")
+    failed: dict[int, list[tuple[int, Check]]] = {}
+    for begin in range(0, rows.num_rows, _SLICE):
+        for number, check in enumerate(_check(rules, rows.slice(begin, _SLICE))):
+            if not check.success:
+                failed.setdefault(number, []).append((begin, check))
+    ids = rows.column("image_id")
+    return tuple(_refusal(delivery_id, rules[number].words, checks, ids) for number, checks in failed.items())
 
 
 def _findings(checks: Iterable[Check], metrics: pa.Table) -> tuple[tuple[Finding, ...], Flags]:
@@ -84,14 +91,17 @@ def _holds(checks: Iterable[Check]) -> tuple[str, ...]:
     return tuple(", and ".join(check.rule.words for check in group) for group in broken)
 
 
-def _refusal(delivery_id: str, check: Check, image_ids: pa.ChunkedArray) -> DeliveryProblem:
-    first = check.fields.get("partial_unexpected_index_list", [])[:_SHOWN]
+def _refusal(
+    delivery_id: str, words: str, checks: Sequence[tuple[int, Check]], image_ids: pa.ChunkedArray
+) -> DeliveryProblem:
+    """The problem that one rule found; `checks` are those of the slices that fail and where each begins."""
+    found = [begin + row for begin, check in checks for row in check.fields.get("partial_unexpected_index_list", ())]
     return DeliveryProblem(
         delivery_id=delivery_id,
-        problem=check.rule.words,
-        count=check.fields.get("unexpected_count", len(image_ids)),
-        rows=tuple(row + 1 for row in first),
-        image_ids=tuple(image_ids[row].as_py() for row in first),
+        problem=words,
+        count=sum(check.fields.get("unexpected_count", 0) for _, check in checks),
+        rows=tuple(row + 1 for row in found[:_SHOWN]),
+        image_ids=tuple(image_ids[row].as_py() for row in found[:_SHOWN]),
     )
 
 

@@ -13,6 +13,9 @@ from pipeline.core.errors import GateError
 
 ACTIONS = {"images": ("fail", "quarantine", "hold"), "delivery": ("fail", "hold"), "rows": ("fail", "refuse")}
 """The frames that a rule may be about and what may follow there where it is not met."""
+_BETWEEN_ROWS = frozenset({"unique", "increasing", "decreasing"})
+"""How the expectations about single columns end that compare rows with each other."""
+_ROW_COUNT = "expect_table_row_count_to_be_between"
 _NOT_NULL = "expect_column_values_to_not_be_null"
 
 
@@ -108,6 +111,8 @@ def _misfits(suite: Suite) -> Iterator[str]:
         elif rule.action not in ACTIONS[rule.frame]:
             known = ", ".join(ACTIONS[rule.frame])
             yield f"{rule.type}: there is no action {rule.action!r} on the frame {rule.frame}; known are {known}"
+        if rule.frame == "rows" and rule.type.rpartition("_")[2] in _BETWEEN_ROWS:
+            yield f"{rule.type} of {rule.column}: compares rows, yet a manifest is judged in slices"
         if rule.action == "quarantine" and "mostly" in rule.kwargs:
             yield f"{rule.type} of {rule.column}: a quarantine is about single images and takes no `mostly`"
 
@@ -139,3 +144,5 @@ def _dropped(suite: Suite) -> Iterator[str]:
             yield f"{rule.type}: there is no such expectation, or no severity {rule.severity!r}"
         elif rule.action == "quarantine" and not isinstance(built[0], ColumnMapExpectation):
             yield f"{rule.type}: judges no single images, so it cannot quarantine them"
+        elif rule.frame == "rows" and not (isinstance(built[0], ColumnMapExpectation) or rule.type == _ROW_COUNT):
+            yield f"{rule.type}: judges no single rows"

@@ -1,0 +1,131 @@
+"""What becomes of a delivery and of each of its images."""
+
+from __future__ import annotations
+
+import pytest
+
+from pipeline.core.errors import BooksError
+from pipeline.core.gate import ALREADY_PUBLISHED, RELEASED, Decision, Finding, Judgement, decide
+from pipeline.core.records import Outcome, Verdict
+
+IMAGES = ("a", "b", "c", "d", "e")
+EMPTY = Finding(words="the matte is empty", image_ids=frozenset({"b", "c"}))
+SOFT = Finding(words="the product is half transparent", image_ids=frozenset({"c"}))
+HOLD = "too many images are bad"
+
+
+def decided(
+    *,
+    findings: tuple[Finding, ...] = (),
+    holds: tuple[str, ...] = (),
+    rejections: dict[str, str] | None = None,
+    published: frozenset[str] = frozenset(),
+    approved: bool = False,
+) -> Decision:
+    """The decision on five images, checked to balance."""
+    judgement = Judgement(outcomes=(), findings=findings, holds=holds)
+    decision = decide(IMAGES, judgement, rejections=rejections or {}, published=published, approved=approved)
+    assert sum(decision.count(outcome) for outcome in Outcome) == len(IMAGES) == len(decision.image_reasons)
+    return decision
+
+
+def of(decision: Decision, image_id: str) -> tuple[Outcome, tuple[str, ...]]:
+    """Outcome and reasons of one image."""
+    place = IMAGES.index(image_id)
+    return decision.outcomes[place], decision.image_reasons[place]
+
+
+def test_a_delivery_without_findings_is_published() -> None:
+    """Every image is published, for no reason."""
+    decision = decided()
+    assert decision.verdict is Verdict.PUBLISH
+    assert set(decision.outcomes) == {Outcome.PUBLISHED}
+    assert decision.reasons == ()
+    assert set(decision.image_reasons) == {()}
+
+
+def test_images_with_findings_are_quarantined_with_every_reason_and_the_rest_is_published() -> None:
+    """One image may fail several expectations; all of them are told."""
+    decision = decided(findings=(EMPTY, SOFT))
+    assert decision.verdict is Verdict.PUBLISH_ALL_BUT_QUARANTINED
+    assert of(decision, "a") == (Outcome.PUBLISHED, ())
+    assert of(decision, "b") == (Outcome.QUARANTINED, (EMPTY.words,))
+    assert of(decision, "c") == (Outcome.QUARANTINED, (EMPTY.words, SOFT.words))
+    assert decision.reasons == (f"2 images: {EMPTY.words}", f"1 image: {SOFT.words}")
+
+
+def test_rejected_images_keep_nothing_else_from_being_published() -> None:
+    """They are told with their reason; the verdict is about what could be cut out."""
+    decision = decided(rejections={"a": "the file is empty"})
+    assert decision.verdict is Verdict.PUBLISH
+    assert of(decision, "a") == (Outcome.REJECTED, ("the file is empty",))
+    assert decision.count(Outcome.PUBLISHED) == 4
+
+
+def test_a_held_delivery_publishes_nothing() -> None:
+    """Good images are held for the delivery's reason, bad ones for their own as well; rejected ones stay rejected."""
+    decision = decided(findings=(SOFT,), holds=(HOLD,), rejections={"a": "the file is empty"})
+    assert decision.verdict is Verdict.HOLD
+    assert decision.reasons == (HOLD, f"1 image: {SOFT.words}")
+    assert of(decision, "a") == (Outcome.REJECTED, ("the file is empty",))
+    assert of(decision, "b") == (Outcome.HELD, (HOLD,))
+    assert of(decision, "c") == (Outcome.HELD, (HOLD, SOFT.words))
+    assert decision.count(Outcome.PUBLISHED) == decision.count(Outcome.QUARANTINED) == 0
+
+
+def test_an_approval_releases_the_delivery_but_not_its_bad_images() -> None:
+    """A person's word lifts the hold; each image with a finding still waits by itself."""
+    decision = decided(findings=(EMPTY,), holds=(HOLD,), approved=True)
+    assert decision.verdict is Verdict.PUBLISH_ALL_BUT_QUARANTINED
+    assert decision.count(Outcome.PUBLISHED) == 3
+    assert of(decision, "b") == (Outcome.QUARANTINED, (EMPTY.words,))
+    assert decision.reasons == (HOLD, RELEASED, f"2 images: {EMPTY.words}")
+
+
+def test_an_approval_of_what_is_not_held_changes_nothing() -> None:
+    """It is not told as a release."""
+    assert decided(findings=(EMPTY,), approved=True) == decided(findings=(EMPTY,))
+
+
+@pytest.mark.parametrize("holds", [(), (HOLD,)])
+def test_what_is_published_already_is_skipped_whatever_is_said_of_it_now(holds: tuple[str, ...]) -> None:
+    """A published image keeps its place, in a held delivery too."""
+    decision = decided(findings=(EMPTY,), holds=holds, published=frozenset({"a", "b"}))
+    assert of(decision, "a") == of(decision, "b") == (Outcome.SKIPPED, (ALREADY_PUBLISHED,))
+    assert decision.count(Outcome.SKIPPED) == 2
+
+
+def test_a_delivery_that_is_published_already_is_skipped_as_a_whole() -> None:
+    """A rerun ends with nothing to do and nothing held against it."""
+    decision = decided(published=frozenset(IMAGES))
+    assert decision.verdict is Verdict.PUBLISH
+    assert decision.count(Outcome.SKIPPED) == 5
+
+
+def test_a_delivery_of_broken_files_balances() -> None:
+    """All may be rejected, and nothing is published."""
+    decision = decided(rejections=dict.fromkeys(IMAGES, "the file is not an image"))
+    assert decision.count(Outcome.REJECTED) == 5
+
+
+@pytest.mark.parametrize(
+    ("findings", "rejections", "words"),
+    [
+        ((Finding(words="soft", image_ids=frozenset({"z"})),), {}, "findings are about images"),
+        ((), {"z": "the file is empty"}, "rejections are about images"),
+        ((SOFT,), {"c": "the file is empty"}, "rejected images cannot be judged"),
+    ],
+    ids=["a finding about a stranger", "a rejected stranger", "a finding about a rejected image"],
+)
+def test_books_that_do_not_balance_are_no_decision(
+    findings: tuple[Finding, ...], rejections: dict[str, str], words: str
+) -> None:
+    """What does not fit together is an error, not an outcome."""
+    with pytest.raises(BooksError, match=words):
+        decided(findings=findings, rejections=rejections)
+
+
+def test_an_image_that_stands_twice_is_no_decision() -> None:
+    """It would be counted twice."""
+    with pytest.raises(BooksError, match="more than once"):
+        decide(("a", "a"), Judgement(outcomes=(), findings=(), holds=()), rejections={}, published=frozenset())
