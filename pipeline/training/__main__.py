@@ -35,6 +35,7 @@ def main(arguments: list[str] | None = None) -> None:
         frozen=options.frozen,
         device=options.device,
         threads=options.threads,
+        legs=options.legs,
     )
     albums = open_albums(options.data, options.cache or options.run.parent / "cache")
     scored = validation(options.data, options.validate, options.device)
@@ -55,6 +56,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--resume", action="store_true", help="go on where the last run stopped")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--frozen", type=int, default=5, help="encoder blocks that keep their ImageNet weights")
+    parser.add_argument(
+        "--legs",
+        type=schedule.parse_legs,
+        default=schedule.LEGS,
+        help="until:size:batch,… (a GPU takes larger batches)",
+    )
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
     parser.add_argument("--threads", type=int, default=2, help="CPU threads of a step at most")
     parser.add_argument("--validate", type=int, default=200, help="photographs of the validation shard to score")

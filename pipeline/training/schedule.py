@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 
 WARM_UP_STEPS = 200
 
@@ -45,6 +46,26 @@ class Plan:
     def progress(self, images: int, seconds: float) -> float:
         """Share of the plan that is used, 0 to 1."""
         return min(1.0, max(images / self.images, seconds / self.seconds))
+
+
+def parse_legs(text: str) -> tuple[Leg, ...]:
+    """Legs from `until:size:batch,…`, such as `0.6:256:16,1:384:8`.
+
+    Raises `ValueError` with all that is wrong: sizes that are no multiple of 32, shares that do not rise to 1.
+    """
+    legs = tuple(_parsed_leg(part) for part in text.split(","))
+    shares = [0.0, *(stretch.until for stretch in legs)]
+    problems = [f"{stretch.size} is no multiple of 32" for stretch in legs if stretch.size % 32]
+    if any(later <= earlier for earlier, later in pairwise(shares)) or shares[-1] != 1.0:
+        problems.append("the shares of progress must rise and end at 1")
+    if problems:
+        raise ValueError(f"legs {text!r}: " + "; ".join(problems))
+    return legs
+
+
+def _parsed_leg(part: str) -> Leg:
+    until, size, batch = part.split(":")
+    return Leg(until=float(until), size=int(size), batch=int(batch))
 
 
 def leg(progress: float, legs: tuple[Leg, ...] = LEGS) -> Leg:

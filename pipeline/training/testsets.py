@@ -38,9 +38,15 @@ class Case:
 
 
 def products(data: Path, kind: Kind, limit: int | None = None) -> Iterator[Case]:
-    """Each product of `products-test` once, over a scene of the given kind; the same images at every call."""
+    """Each product of `products-test` once, over a scene of the given kind; the same images at every call.
+
+    `limit` asks for that many at most, spread evenly over the file, which is sorted by shop.
+    """
     scenes = list(scene_pages(data / "backgrounds/backgrounds-test.parquet")) if kind == "busy" else []
-    for index, page in enumerate(islice(product_pages(data / "products/products-test.parquet"), limit)):
+    pages = list(product_pages(data / "products/products-test.parquet"))
+    count = min(limit or len(pages), len(pages))
+    for index in np.linspace(0, len(pages) - 1, count).round().astype(int).tolist():
+        page = pages[index]
         rng = np.random.default_rng([SEED, ["plain", "shaded", "busy"].index(kind), index])
         yield _case(rng, page, kind, scenes)
 

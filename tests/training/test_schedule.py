@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.training.schedule import LEGS, WARM_UP_STEPS, Leg, Plan, leg, rate
+from pipeline.training.schedule import LEGS, WARM_UP_STEPS, Leg, Plan, leg, parse_legs, rate
 
 
 @pytest.mark.parametrize(
@@ -35,6 +35,21 @@ def test_the_leg_follows_progress() -> None:
     legs = (Leg(until=0.5, size=32, batch=4), Leg(until=1.0, size=64, batch=2))
     assert leg(0.49, legs).size == 32
     assert leg(0.5, legs).size == 64
+
+
+def test_legs_are_read_from_the_command_line() -> None:
+    """Share, size and batch, separated by colons."""
+    assert parse_legs("0.5:32:4,1:64:2") == (Leg(until=0.5, size=32, batch=4), Leg(until=1.0, size=64, batch=2))
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [("0.5:32:4,0.9:64:2", "end at 1"), ("0.5:32:4,0.4:64:2,1:64:2", "must rise"), ("1:100:2", "multiple of 32")],
+)
+def test_legs_that_make_no_plan_are_refused(text: str, problem: str) -> None:
+    """Before the first image is decoded."""
+    with pytest.raises(ValueError, match=problem):
+        parse_legs(text)
 
 
 def test_the_rate_warms_up_peaks_and_ends_small() -> None:
