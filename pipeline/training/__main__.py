@@ -60,7 +60,7 @@ def _parser() -> argparse.ArgumentParser:
         "--legs",
         type=schedule.parse_legs,
         default=schedule.LEGS,
-        help="until:size:batch,… (a GPU takes larger batches)",
+        help="until:size:batch,… (larger batches on a GPU)",
     )
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
     parser.add_argument("--threads", type=int, default=2, help="CPU threads of a step at most")
