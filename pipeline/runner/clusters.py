@@ -31,7 +31,7 @@ _SETTINGS = {
         "MALLOC_MMAP_THRESHOLD_": str(1 << 30),
         "MALLOC_TRIM_THRESHOLD_": str(1 << 32),
         "OMP_NUM_THREADS": "1",
-        "DASK_LOGGING__DISTRIBUTED": "error",
+        "DASK_LOGGING__DISTRIBUTED": "critical",
     },
     # An idle cluster of two workers costs 15 % of a core with the defaults, 2 % with these.
     "distributed.worker.profile.enabled": False,

@@ -1,0 +1,121 @@
+"""The bench's numbers belong together; how large they are depends on the machine."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from pipeline.bench import BenchReport, bench
+from pipeline.bench.bench import growth
+from pipeline.bench.command import bench as command
+from pipeline.bench.plot import draw
+from pipeline.bench.records import PARTS
+from pipeline.bench.table import as_json, as_text
+from pipeline.core.config import Site
+from pipeline.core.errors import ConfigError
+
+
+@pytest.fixture(scope="module")
+def photographs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three small photographs of a disc, and a file that is none."""
+    folder = tmp_path_factory.mktemp("photographs")
+    for number in range(3):
+        picture = np.full((120, 100, 3), 230, np.uint8)
+        cv2.circle(picture, (50, 60), 20 + 5 * number, (40, 60, 180), -1)
+        cv2.imwrite(str(folder / f"{number}.jpg"), picture)
+    (folder / "broken.jpg").write_bytes(b"no photograph")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def report(photographs: Path) -> BenchReport:
+    """A bench of seven images in this process, with one other batch size."""
+    return bench(Site(cluster="serial"), photographs, images=7, workers=(2,), batches=(1, 2))
+
+
+def test_every_image_is_counted(report: BenchReport) -> None:
+    """Three images are repeated to seven; the one that cannot be decoded is left out and told."""
+    assert (report.images, report.left_out, report.run.images) == (3, 1, 7)
+    assert report.megapixels == pytest.approx(0.012)
+    assert report.run.curve[-1][0] == 7
+
+
+def test_the_parts_are_those_of_the_whole(report: BenchReport) -> None:
+    """No part is missing or free, and what cannot be avoided is less than all parts."""
+    assert [part.name for part in report.parts] == list(PARTS)
+    assert all(part.ms > 0 for part in report.parts)
+    assert 0 < report.unavoidable_ms < sum(part.ms for part in report.parts)
+    assert report.ratio == pytest.approx(report.whole_ms / report.unavoidable_ms)
+    assert report.ratio_with_runner >= report.ratio
+
+
+def test_the_stages_add_up_to_the_time_at_work(report: BenchReport) -> None:
+    """Prepare, infer and finish fill the chunks' time, and this fits into the threads' time."""
+    run = report.run
+    at_work = 1000 * run.busy * run.seconds * run.threads / run.images
+    assert 0.5 * at_work < run.prepare_ms + run.infer_ms + run.finish_ms <= at_work
+    assert 0 < run.busy <= 1
+    assert run.open_seconds + run.first_seconds > 0
+
+
+def test_only_layouts_that_differ_are_tried(report: BenchReport) -> None:
+    """Serial has no workers to vary, and its own batch of 1 was measured already."""
+    assert [(run.cluster, run.batch) for run in report.others] == [("serial", 2)]
+
+
+def test_text_and_json_say_the_same(report: BenchReport) -> None:
+    """The ratio and the rates of the text are those of the JSON."""
+    text, values = as_text(report), json.loads(as_json(report))
+    assert f"= {values['ratio']:.2f}" in text
+    assert f"whole path {values['run']['images_per_second']:.2f} images/s" in text
+    assert f"bare network {values['network_images_per_second']:.2f} images/s" in text
+    assert all(part["name"] in text for part in values["parts"])
+
+
+def test_the_plot_is_a_picture(report: BenchReport, tmp_path: Path) -> None:
+    """An SVG with text of its four plots."""
+    draw(report, tmp_path / "bench.svg")
+    assert "<svg" in (tmp_path / "bench.svg").read_text()
+
+
+@pytest.mark.parametrize(
+    ("curve", "expected"),
+    [
+        ([(0, 50.0), (400, 100.0)], None),
+        ([(done, 300.0) for done in range(0, 1001, 50)], 0.0),
+        ([(done, 100 + done / 100) for done in range(0, 1001, 50)], 10.0),
+        ([(done, min(200.0, 100 + done)) for done in range(0, 1001, 50)], 0.0),
+    ],
+)
+def test_growth_is_the_slope_after_the_warm_up(curve: list[tuple[int, float]], expected: float | None) -> None:
+    """Memory that rises at first and then stays has not grown; of few images nothing is said."""
+    found = growth(curve)
+    assert found is None if expected is None else found == pytest.approx(expected, abs=1e-6)
+
+
+def test_a_folder_without_images_is_refused(tmp_path: Path) -> None:
+    """The error names the folder."""
+    with pytest.raises(ConfigError, match=str(tmp_path)):
+        bench(Site(cluster="serial"), tmp_path, images=1)
+
+
+def test_the_command_writes_beside_what_it_prints(photographs: Path, tmp_path: Path) -> None:
+    """`cutouts bench FOLDER` prints the tables and leaves JSON and plot."""
+    options = ["--cluster", "serial", "--images", "3", "--workers", "", "--batches", "", "--out", str(tmp_path / "out")]
+    result = CliRunner().invoke(command, [str(photographs), *options], catch_exceptions=False)
+    assert result.exit_code == 0
+    assert "cannot be avoided" in result.output
+    assert json.loads((tmp_path / "out" / "bench.json").read_text())["images"] == 3
+    assert (tmp_path / "out" / "bench.svg").is_file()
+
+
+def test_counts_that_are_none_are_refused(photographs: Path) -> None:
+    """`--workers two` says what was expected."""
+    result = CliRunner().invoke(command, [str(photographs), "--workers", "two"])
+    assert result.exit_code == 2
+    assert "expected numbers" in result.output
