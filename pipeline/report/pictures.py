@@ -16,7 +16,8 @@ from pipeline.core.colour import spread
 from pipeline.core.errors import ImageRejected, StorageError
 from pipeline.core.pixels import Bytes
 
-THREADS = 4
+THREADS = 2
+"""Photographs in memory at a time, each with its cutout."""
 MAX_PIXELS = 400_000_000
 """What was cut out was decoded before; this only keeps a report from decoding a bomb (px)."""
 _SIDES = ((16, 640), (48, 448))
@@ -99,7 +100,7 @@ def _output(folder: Path, name: str | None) -> Bytes | None:
 def _masked(rgb: Bytes, mask: Bytes | None) -> Bytes | None:
     if mask is None or mask.shape != rgb.shape[:2]:
         return None
-    return np.dstack([rgb, mask])
+    return np.asarray(cv2.merge([*cv2.split(rgb), mask]), np.uint8)
 
 
 def _small(picture: Bytes, side: int) -> Bytes:
@@ -111,12 +112,11 @@ def _small(picture: Bytes, side: int) -> Bytes:
 
 def _small_cutout(rgba: Bytes, side: int) -> Bytes:
     """Shrunk with premultiplied colours, which then go on under the transparent part: WebP would mix in black there."""
-    alpha = rgba[..., 3:]
-    opaque = _small(np.asarray(cv2.multiply(rgba[..., :3], cv2.merge([alpha] * 3), scale=1 / 255), np.uint8), side)
-    small_alpha = _small(np.ascontiguousarray(alpha[..., 0]), side)
-    weight = small_alpha.astype(np.float32) / 255
-    filled = spread(opaque.astype(np.float32), weight)
-    own = opaque.astype(np.float32) / np.maximum(weight, 1 / 255)[..., None]
+    small = _small(np.asarray(cv2.cvtColor(rgba, cv2.COLOR_RGBA2mRGBA), np.uint8), side)
+    opaque, small_alpha = small[..., :3].astype(np.float32), small[..., 3]
+    weight = small_alpha.astype(np.float32) / np.float32(255)
+    filled = spread(opaque, weight)
+    own = opaque / np.maximum(weight, 1 / 255)[..., None]
     colour = np.where(small_alpha[..., None] > 0, own, filled)
     return np.dstack([np.clip(np.round(colour), 0, 255).astype(np.uint8), small_alpha])
 

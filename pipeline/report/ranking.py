@@ -37,7 +37,7 @@ class Sheet:
 
 
 def with_metrics(images: pa.Table, metrics: pa.Table) -> pa.Table:
-    """The images in their order, without reasons, with the columns `MEASURES` (null where not measured), `row`, `doubt`.
+    """The images in their order with `MEASURES` (null where not measured), `row` and `doubt`, without their reasons.
 
     `doubt` (0..1) is `p_bad` once the gate is calibrated; until then 1 minus the product of three confidences: how
     sure the network is where it is surest, how much of the inside is solid, and half of what lies on no image edge.

@@ -1,0 +1,95 @@
+"""The report in a real browser."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+
+from pipeline.core.records import Outcome
+from pipeline.report import Report, write_report
+from tests.browser import Opened
+from tests.report.conftest import NO_PRODUCT, Run, Shown
+
+Make = Callable[[Sequence[Shown]], Report]
+Open = Callable[..., Opened]
+
+IMAGES = (
+    *(Shown(source=f"image-{n}.jpg", peak=0.9) for n in range(5)),
+    Shown(source="empty.jpg", outcome=Outcome.QUARANTINED, reasons=(NO_PRODUCT,), peak=0.02),
+    Shown(source="broken.jpg", outcome=Outcome.REJECTED, reasons=("the file is empty",), peak=None),
+)
+
+
+@pytest.fixture(scope="module")
+def path(shared_run: Run, make_report: Make) -> Path:
+    """A report of seven images."""
+    written = shared_run.folder / "seven.html"
+    write_report(written, make_report(IMAGES), read=shared_run.read)
+    return written
+
+
+@pytest.mark.parametrize(("width", "dark"), [(1280, False), (1280, True), (390, False)])
+def test_it_opens_without_complaint_or_request(path: Path, open_page: Open, width: int, dark: bool) -> None:
+    """No message on the console, no request, every photograph decoded, nothing to scroll sideways."""
+    opened = open_page(path, width=width, dark=dark)
+    seen = opened.page.evaluate("[...document.images].map(i => i.complete && i.naturalWidth > 0)")
+    assert len(seen) == 6
+    assert all(seen)
+    assert opened.page.evaluate("document.documentElement.scrollWidth") <= width
+    assert len(opened.page.screenshot(full_page=True)) > 20_000
+    assert opened.complaints == []
+    assert opened.requests == []
+
+
+def test_cutouts_are_seen_on_a_checkerboard_and_on_white(path: Path, open_page: Open) -> None:
+    """Each has its picture painted in a box of the photograph's shape."""
+    page = open_page(path).page
+    boxes = (
+        page.locator(".shot")
+        .nth(1)
+        .locator(".cut")
+        .evaluate_all(
+            "cuts => cuts.map(c => [c.clientWidth / c.clientHeight, getComputedStyle(c).backgroundImage.slice(0, 20)])"
+        )
+    )
+    assert [round(ratio, 1) for ratio, _ in boxes] == [1.3, 1.3]
+    assert all(image.startswith('url("data:image/webp') for _, image in boxes)
+
+
+def test_an_image_is_shown_larger_and_left_by_the_keyboard(path: Path, open_page: Open) -> None:
+    """Enter opens, arrows move on, a number changes the background, Escape goes back to where one was."""
+    page = open_page(path).page
+    first = page.locator(".panes").first
+    small = page.locator(".shot img").first.bounding_box()
+    first.focus()
+    page.keyboard.press("Enter")
+    large = page.locator("dialog img").bounding_box()
+    assert small is not None
+    assert large is not None
+    assert large["width"] > 1.5 * small["width"]
+    assert page.locator("dialog h2").inner_text() == "empty.jpg"
+    page.keyboard.press("ArrowRight")
+    assert page.locator("dialog h2").inner_text() == "image-0.jpg"
+    page.keyboard.press("4")
+    assert page.locator("dialog .stage.on-black").count() == 1
+    page.keyboard.press("Escape")
+    assert not page.locator("dialog").is_visible()
+    assert page.evaluate("document.activeElement.closest('.shot').dataset.name") == "image-0.jpg"
+
+
+def test_ten_thousand_images_still_open_quickly(run: Run, make_report: Make, open_page: Open) -> None:
+    """The worst and a sample are shown, every image that waits is listed, and the file stays below 8 MB."""
+    held = [Shown(source=f"autumn/shelf-{n:05d}.jpg", outcome=Outcome.HELD, reasons=("bad",)) for n in range(3000)]
+    good = [Shown(source=f"autumn/shelf-{n:05d}.jpg", peak=0.9) for n in range(3000, 10_000)]
+    path = run.folder / "report.html"
+    write_report(path, make_report([*held, *good]), read=run.read)
+    assert path.stat().st_size < 8_000_000
+    started = time.monotonic()
+    opened = open_page(path)
+    assert time.monotonic() - started < 20
+    assert opened.page.locator(".shot").count() == 100
+    assert opened.page.locator("#kept-back tbody tr").count() == 3000
+    assert opened.complaints == []

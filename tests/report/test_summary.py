@@ -1,0 +1,32 @@
+"""`summary.json`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from pipeline.core.errors import BooksError
+from pipeline.report import RunSummary, write_summary
+
+KEYS = ["images", "skipped", "published", "quarantined", "held", "rejected", "model_batches", "images_per_second"]
+
+
+def test_the_summary_has_exactly_its_keys_in_order(tmp_path: Path) -> None:
+    """Other programs read these eight keys."""
+    numbers = (6, 1, 2, 1, 1, 1, 3, 4.5)
+    summary = RunSummary(
+        images=6, skipped=1, published=2, quarantined=1, held=1, rejected=1, model_batches=3, images_per_second=4.5
+    )
+    write_summary(tmp_path / "summary.json", summary)
+    assert list(json.loads((tmp_path / "summary.json").read_text()).items()) == list(zip(KEYS, numbers, strict=True))
+    assert [path.name for path in tmp_path.iterdir()] == ["summary.json"]
+
+
+def test_books_that_do_not_balance_are_no_summary() -> None:
+    """Images are the sum of the five outcomes, or nothing is told."""
+    with pytest.raises(BooksError, match="5 images, but 4 outcomes"):
+        RunSummary(
+            images=5, skipped=0, published=4, quarantined=0, held=0, rejected=0, model_batches=4, images_per_second=1
+        )
