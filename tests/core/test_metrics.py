@@ -93,6 +93,11 @@ def test_a_soft_rim_is_not_a_soft_inside() -> None:
     assert measured(hazy).soft_inside == pytest.approx(100**2 / 184**2, rel=0.05)
 
 
+def test_a_faint_product_is_soft_throughout() -> None:
+    """Haze that nowhere reaches one half is seen too."""
+    assert measured(0.3 * boxes((100, 100, 300, 300))).soft_inside == 1
+
+
 def test_parts_of_notable_size_are_counted() -> None:
     """Three boxes are three parts; a speck is none."""
     assert measured(boxes((20, 20, 120, 120), (200, 20, 300, 120), (100, 250, 200, 350))).components == 3
