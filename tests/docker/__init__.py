@@ -1,0 +1,1 @@
+"""What the image and the services say, held against the Makefile, the requirements and the code."""

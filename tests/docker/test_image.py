@@ -1,0 +1,114 @@
+"""The Dockerfile against the Makefile, the requirements and the project."""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import get_args
+
+import pytest
+
+from pipeline.core.config import Provider
+from tests.docker.files import ROOT, compose, dockerfile, environment, recipe, settings, values
+
+
+def test_it_installs_what_make_setup_installs() -> None:
+    """Each step of `make setup` but the note that it is done stands in the Dockerfile."""
+    steps = [line.replace("$*", "${ACCELERATOR}") for line in recipe(".venv/.cpu .venv/.gpu: .venv/.%")]
+    runs = " ".join(values("RUN"))
+    wanted = [re.sub(r"\s*(#.*|\|\| true.*)$", "", step) for step in steps if not step.startswith("rm ")]
+    assert len(wanted) == 3
+    assert [step for step in wanted if step not in runs] == []
+
+
+def test_both_accelerators_have_locked_and_hashed_requirements() -> None:
+    """`ACCELERATOR` chooses among requirements that pin every package by hash."""
+    for accelerator in ("cpu", "gpu"):
+        lines = (ROOT / f"requirements-{accelerator}.txt").read_text(encoding="utf-8").splitlines()
+        pinned = [line for line in lines if re.match(r"[a-z0-9]", line)]
+        assert len(pinned) > 100
+        assert all("==" in line and line.endswith("\\") for line in pinned)
+
+
+@pytest.mark.parametrize("image", [value.split()[0] for value in values("FROM")])
+def test_its_bases_are_pinned(image: str) -> None:
+    """Each base names a whole version of Python and a release of Debian, the same for both stages."""
+    version = next(value for value in values("ARG") if value.startswith("PYTHON_VERSION=")).partition("=")[2]
+    assert re.fullmatch(r"python:\$\{PYTHON_VERSION\}(-slim)?-bookworm", image)
+    assert re.fullmatch(r"3\.\d+\.\d+", version)
+
+
+def test_its_python_is_one_that_the_project_supports() -> None:
+    """The image's Python lies within `requires-python`."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    low, high = re.fullmatch(r">=3\.(\d+),<3\.(\d+)", project["requires-python"]).groups()  # type: ignore[union-attr]
+    minor = int(values("ARG")[0].split(".")[1])
+    assert int(low) <= minor < int(high)
+
+
+def test_its_final_stage_has_no_compilers() -> None:
+    """What runs is the slim image, into which nothing is installed."""
+    *_, last = [place for place, one in enumerate(dockerfile()) if one.name == "FROM"]
+    final = dockerfile()[last:]
+    assert "-slim-" in final[0].value
+    assert not [one for one in final if one.name == "RUN" and re.search(r"\b(apt-get|pip|gcc|make)\b", one.value)]
+
+
+def test_it_does_not_run_as_root() -> None:
+    """The last user is a number, which an orchestrator can check, and not 0; it owns what is written."""
+    user = values("USER")[-1]
+    (make_user,) = [run for run in values("RUN") if "useradd" in run]
+    assert re.fullmatch(r"[1-9]\d{3,}:[1-9]\d{3,}", user)
+    assert f"--uid {user.partition(':')[0]}" in make_user
+    assert {"/app/var", environment()["CUTOUTS_ROOT"]} <= set(make_user.split())
+
+
+def test_everything_that_it_copies_is_there_and_let_in() -> None:
+    """Each source of COPY exists and is named in .dockerignore, which keeps out all else."""
+    ignore = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
+    let_in = [line[1:] for line in ignore if line.startswith("!")]
+    assert "*" in ignore
+    copies = [value.split()[:-1] for value in values("COPY") if not value.startswith("--from")]
+    sources = {source.replace("${ACCELERATOR}", kind) for part in copies for source in part for kind in ("cpu", "gpu")}
+    assert sources == set(let_in)
+    assert [source for source in sources if not (ROOT / source).exists()] == []
+
+
+def test_no_compiled_file_of_this_machine_gets_in() -> None:
+    """Bytecode is made in the image, of the code that is in it."""
+    ignore = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
+    assert any(fnmatch("pipeline/core/__pycache__", pattern) for pattern in ignore if not pattern.startswith("!"))
+
+
+def test_it_starts_airflow_as_make_does() -> None:
+    """The image's own command is the one of `make airflow`, with the same plugins on the path."""
+    (line,) = recipe("airflow")
+    path, command = line.split(" ", 1)
+    assert json.loads(values("CMD")[-1]) == command.replace(".venv/bin/", "").split()
+    assert Path(environment()["PYTHONPATH"]).name == path.removeprefix("PYTHONPATH=")
+    assert environment()["PATH"].startswith("/app/.venv/bin:")
+
+
+def test_it_asks_for_a_password_where_others_can_reach_it() -> None:
+    """Airflow binds every interface in a container, so not everybody is an administrator there."""
+    assert environment()["AIRFLOW__API__HOST"] == "0.0.0.0"
+    assert environment()["AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS"] == "False"
+
+
+def test_its_health_check_is_that_of_the_service() -> None:
+    """`docker run` and compose ask the same question."""
+    (check,) = values("HEALTHCHECK")
+    assert json.loads(check.partition("CMD ")[2]) == compose()["services"]["airflow"]["healthcheck"]["test"][1:]
+
+
+def test_the_gpu_settings_mean_something() -> None:
+    """gpu.env names requirements that exist, a provider that the site knows and a profile that compose has."""
+    gpu, profiles = settings("gpu.env"), {settings(file)["COMPOSE_PROFILES"] for file in (".env", "gpu.env")}
+    assert (ROOT / f"requirements-{gpu['ACCELERATOR']}.txt").is_file()
+    assert gpu["PROVIDER"] in get_args(Provider)
+    assert profiles == {name for one in compose()["services"].values() for name in one.get("profiles", [])}
+    text = (ROOT / "docker" / "compose.yaml").read_text(encoding="utf-8")
+    assert all(f"${{{name}:-" in text for name in gpu if name != "COMPOSE_PROFILES")

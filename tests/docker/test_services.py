@@ -1,0 +1,171 @@
+"""The services of the compose file, and their commands and health checks run on this machine."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from cutouts_airflow.standalone import PARTS
+from pipeline.core.config import parse_site
+from pipeline.runner.clusters import _SETTINGS
+from tests.dask_cluster import dask_process, free_port
+from tests.docker.files import ROOT, compose, environment, recipe
+
+SERVICES = tuple(compose()["services"])
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_every_service_says_whether_it_is_well(name: str) -> None:
+    """Each has a health check in exec form, with limits, and comes up again by itself."""
+    service = compose()["services"][name]
+    check = service["healthcheck"]
+    assert check["test"][0] == "CMD"
+    assert {"interval", "timeout", "retries"} <= check.keys()
+    assert service["restart"] == "unless-stopped"
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_no_service_has_more_rights_than_it_needs(name: str) -> None:
+    """None is root again, none has a capability of the kernel or may gain one."""
+    service = compose()["services"][name]
+    assert service.get("user", "image's") not in ("root", "0")
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert not service.get("privileged")
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_a_service_waits_for_those_that_it_needs(name: str) -> None:
+    """What it depends on is a service that starts with every profile, and is waited for until it is well."""
+    for needed, how in compose()["services"][name].get("depends_on", {}).items():
+        assert "profiles" not in compose()["services"][needed]
+        assert how == {"condition": "service_healthy"}
+
+
+def test_only_this_machine_reaches_the_pages() -> None:
+    """Every published port is bound to the loopback interface, and Airflow's is the one that it listens on."""
+    ports = [port for one in compose()["services"].values() for port in one.get("ports", [])]
+    assert ports == ["127.0.0.1:8080:8080"]
+
+
+def test_images_are_ours_or_pinned() -> None:
+    """A service runs what the Dockerfile builds, or a whole version of somebody else's image."""
+    for service in compose()["services"].values():
+        ours = service.get("build") == {
+            "context": "..",
+            "dockerfile": "docker/Dockerfile",
+            "args": {"ACCELERATOR": "cpu"},
+        }
+        assert ours or re.fullmatch(r"[a-z]+:\d+\.\d+-bookworm", service["image"])
+
+
+def test_every_volume_is_declared_and_used() -> None:
+    """A name that is mounted is declared, and the site's lies where the image makes its user the owner."""
+    mounts = [mount.split(":") for one in compose()["services"].values() for mount in one.get("volumes", [])]
+    assert {mount[0] for mount in mounts} == set(compose()["volumes"])
+    assert ["site", environment()["CUTOUTS_ROOT"]] in mounts
+    assert ["airflow", "/app/var"] in mounts
+
+
+def test_airflow_runs_the_command_of_the_makefile() -> None:
+    """compose and `make airflow` start the same program."""
+    (line,) = recipe("airflow")
+    command = compose()["services"]["airflow"]["command"]
+    assert command == line.split(" ", 1)[1].replace(".venv/bin/", "").split()
+
+
+@pytest.mark.parametrize("name", [name for name in SERVICES if name.startswith(("worker", "airflow"))])
+def test_settings_are_those_of_a_site(name: str) -> None:
+    """Every CUTOUTS_* is a setting, and scheduler and database are the services of the same names."""
+    services = compose()["services"]
+    settings = {**environment(), **services[name]["environment"]}
+    site = parse_site({}, {key: value for key, value in settings.items() if key.startswith("CUTOUTS_")})
+    scheduler = services["scheduler"]["command"]
+    assert site.cluster == f"tcp://scheduler:{scheduler[scheduler.index('--port') + 1]}"
+    assert site.catalog_url.endswith("@catalog/cutouts")
+    assert services["catalog"]["environment"]["POSTGRES_DB"] == "cutouts"
+
+
+@pytest.mark.parametrize("name", ["worker", "worker-gpu"])
+def test_workers_keep_memory_as_ours_do(name: str) -> None:
+    """What the runner sets for workers that it starts, compose sets for those that stand."""
+    wanted = _SETTINGS["distributed.nanny.pre-spawn-environ"]
+    assert isinstance(wanted, dict)
+    there = compose()["services"][name]["environment"]
+    assert {key: there[key] for key in wanted if not key.startswith("DASK_")} == {
+        key: value for key, value in wanted.items() if not key.startswith("DASK_")
+    }
+
+
+def test_scheduler_and_worker_start_and_are_well() -> None:
+    """The very commands and health checks, on ports of this machine; before they run, the checks say no."""
+    places = {"8786": str(free_port()), "8787": str(free_port()), "8789": str(free_port()), "scheduler": "127.0.0.1"}
+    scheduler, worker = (_here(compose()["services"][name]["command"], places) for name in ("scheduler", "worker"))
+    checks = [_check(name, places) for name in ("scheduler", "worker")]
+    assert [_status(check) for check in checks] == [1, 1]
+    with dask_process(*scheduler[1:]), dask_process(*worker[1:]):
+        _until_well(checks)
+
+
+def test_airflow_is_well_only_if_every_part_is() -> None:
+    """The health check asks Airflow's own health, and one part without a heartbeat is enough to fail."""
+    with _health(dict.fromkeys(PARTS, "healthy")) as port:
+        assert _status(_check("airflow", {"8080": port})) == 0
+    with _health(dict.fromkeys(PARTS[:-1], "healthy")) as port:
+        assert _status(_check("airflow", {"8080": port})) == 1
+
+
+def _here(command: Sequence[str], places: dict[str, str]) -> list[str]:
+    """A command of the compose file with the ports and names of this test."""
+    pattern = re.compile("|".join(rf"(?<![\w.]){re.escape(name)}(?!\w)" for name in places))
+    return [pattern.sub(lambda found: places[found[0]], word) if word != "scheduler" else word for word in command]
+
+
+def _check(name: str, places: dict[str, str]) -> list[str]:
+    test = compose()["services"][name]["healthcheck"]["test"]
+    return [sys.executable, *_here(test[2:], places)]
+
+
+def _status(check: list[str]) -> int:
+    path = {"PYTHONPATH": str(ROOT / "plugins"), "PATH": str(Path(sys.executable).parent)}
+    return subprocess.run(check, env=path, cwd=ROOT, capture_output=True, check=False).returncode
+
+
+def _until_well(checks: list[list[str]]) -> None:
+    end = time.monotonic() + 90
+    while any(_status(check) for check in checks):
+        assert time.monotonic() < end, "not well in time"
+        time.sleep(0.5)
+
+
+@contextmanager
+def _health(states: dict[str, str]) -> Iterator[str]:
+    """A server that answers as Airflow's does on /api/v2/monitor/health; gives its port."""
+    body = json.dumps({part: {"status": state} for part, state in states.items()}).encode()
+
+    class Answer(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200 if self.path == "/api/v2/monitor/health" else 404)
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Answer)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield str(server.server_port)
+    finally:
+        server.shutdown()
+        server.server_close()
