@@ -26,6 +26,9 @@ from tests.dask_cluster import free_port
 
 T = TypeVar("T")
 
+PATIENCE = 120.0
+"""Seconds for one answer: two busy cores serve everything here."""
+
 TEST_DAGS = PROJECT / "tests" / "dags" / "bundle"
 """DAGs of other teams and of these tests; parsed beside the project's own."""
 
@@ -96,16 +99,19 @@ class Service:
 
     url: str
     root: Path
+    environment: Mapping[str, str]
 
     def get(self, path: str, **query: str) -> Any:
         """What the API answers."""
-        answer = httpx.get(f"{self.url}/api/v2/{path}", params=query, timeout=30)
+        answer = httpx.get(f"{self.url}/api/v2/{path}", params=query, timeout=PATIENCE)
         answer.raise_for_status()
         return answer.json()
 
     def trigger(self, dag_id: str, **body: Any) -> str:
         """Start a run as a person would through the API: its id."""
-        answer = httpx.post(f"{self.url}/api/v2/dags/{dag_id}/dagRuns", json={"logical_date": None, **body}, timeout=30)
+        answer = httpx.post(
+            f"{self.url}/api/v2/dags/{dag_id}/dagRuns", json={"logical_date": None, **body}, timeout=PATIENCE
+        )
         assert answer.status_code == 200, answer.text
         return str(answer.json()["dag_run_id"])
 
@@ -123,6 +129,12 @@ class Service:
         found = self.get(f"dags/{dag_id}/dagRuns/{run_id}/taskInstances")["task_instances"]
         return {task["task_id"]: task["state"] for task in found}
 
+    def log(self, dag_id: str, run_id: str, task_id: str, *, map_index: int = -1) -> str:
+        """What the first try of a task logged."""
+        task = f"dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}"
+        lines = self.get(f"{task}/logs/1", map_index=str(map_index))["content"]
+        return "\n".join(str(line.get("event", "")) + str(line.get("error_detail", "")) for line in lines)
+
     def announced(self, asset: str) -> set[str | None]:
         """The partition keys of all events of an asset."""
         assets = {one["name"]: one["id"] for one in self.get("assets", limit="100")["assets"]}
@@ -133,7 +145,7 @@ class Service:
 _ENDED = ("success", "failed")
 
 
-def until(question: Callable[[], T | None], *, seconds: float = 120) -> T:
+def until(question: Callable[[], T | None], *, seconds: float = 240) -> T:
     """The first answer that is something; fails after so many seconds."""
     end = time.monotonic() + seconds
     while not (answer := question()):
@@ -157,6 +169,6 @@ def serve(folder: Path, cluster: str) -> Iterator[Service]:
     }
     (root / "manifests").mkdir(parents=True)
     with standalone(environment, log=folder / "airflow.log") as url:
-        service = Service(url=url, root=root)
+        service = Service(url=url, root=root, environment=environment)
         until(lambda: len(service.get("dags")["dags"]) >= len(list(PROJECT.glob("dags/*.py"))))
         yield service

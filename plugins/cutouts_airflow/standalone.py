@@ -22,7 +22,7 @@ from pathlib import Path
 from cutouts_airflow.home import PROJECT, over, service_environment
 
 PARTS = ("metadatabase", "scheduler", "triggerer", "dag_processor")
-START_SECONDS = 180.0
+START_SECONDS = 300.0
 STOP_SECONDS = 30.0
 
 WELCOME = """

@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from cutouts_airflow.home import PROJECT
 
+from cutouts_airflow.home import PROJECT
 from tests.airflow_home import dag_bag
 
 FILES = sorted((PROJECT / "dags").glob("*.py"))

@@ -1,0 +1,96 @@
+"""The DAGs under `airflow standalone`, on a standing Dask scheduler: one Airflow for all of these tests."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from datetime import date
+from pathlib import Path
+
+import pyarrow as pa
+import sqlalchemy as sa
+
+from pipeline import intake
+from pipeline.core.config import Site
+from tests.airflow_home import Service, until
+from tests.deliveries import land, manifest_of, nothing, photograph, product
+
+DAY = date(2026, 5, 6)
+
+
+def _published(service: Service) -> set[str]:
+    with sa.create_engine(f"sqlite:///{service.root}/catalog.sqlite").connect() as connection:
+        return set(connection.scalars(sa.text("SELECT delivery_id || ' ' || image_id FROM published_cutouts")))
+
+
+def _studio(folder: Path, **deliveries: list[object]) -> pa.Table:
+    for name, pictures in deliveries.items():
+        photograph(folder / name, *pictures)  # type: ignore[arg-type]
+    return manifest_of(folder)
+
+
+def test_a_manifest_that_lands_is_published_and_announced_delivery_by_delivery(
+    airflow_service: Service, tmp_path: Path
+) -> None:
+    """Nobody triggers anything: intake, one refresh per delivery in shards, rows, and another team's DAG is told."""
+    table = _studio(
+        tmp_path / "studio", shoes=[product(0), product(1)], bags=[product(2)], empty=[*map(nothing, range(5))]
+    )
+    land(airflow_service.root / "manifests", "tonight", DAY, table)
+
+    keys = {f"2026-05-06/{name}" for name in ("shoes", "bags", "empty")}
+    runs = {key: airflow_service.ended("catalog_refresh", partition_key=key) for key in sorted(keys)}
+    assert {run["state"] for run in runs.values()} == {"success"}
+    assert _published(airflow_service) == {"shoes shoes/00.png", "shoes shoes/01.png", "bags bags/00.png"}
+
+    for name in ("shoes", "bags"):
+        told = airflow_service.ended("price_feed", partition_key=f"2026-05-06/{name}")
+        assert told["state"] == "success"
+    held = runs["2026-05-06/empty"]["dag_run_id"]
+    assert airflow_service.task_states("catalog_refresh", held)["publish"] == "skipped"
+    assert "is held" in airflow_service.log("catalog_refresh", held, "publish")
+    assert airflow_service.announced("cutouts") == keys - {"2026-05-06/empty"}
+    assert not airflow_service.runs("price_feed", partition_key="2026-05-06/empty")
+
+
+def test_a_delivery_is_refreshed_by_hand_through_the_api(airflow_service: Service, tmp_path: Path) -> None:
+    """By partition key and by param alike; the event carries the key both times."""
+    table = _studio(tmp_path / "studio", hats=[product(3)], caps=[product(4)])
+    site = Site(root=str(airflow_service.root))
+    intake.take(site, str(land(tmp_path, "by-hand", date(2026, 5, 7), table)))
+
+    by_key = airflow_service.trigger("catalog_refresh", partition_key="2026-05-07/hats")
+    by_param = airflow_service.trigger("catalog_refresh", conf={"delivery": "2026-05-07/caps"})
+    for run_id in (by_key, by_param):
+        assert airflow_service.ended("catalog_refresh", dag_run_id=run_id)["state"] == "success"
+    assert {"hats hats/00.png", "caps caps/00.png"} <= _published(airflow_service)
+    assert {"2026-05-07/hats", "2026-05-07/caps"} <= airflow_service.announced("cutouts")
+    assert airflow_service.ended("price_feed", partition_key="2026-05-07/caps")["state"] == "success"
+
+
+def test_a_backfill_goes_through_its_days_and_cuts_only_what_is_new(airflow_service: Service, tmp_path: Path) -> None:
+    """`airflow backfill create` for two days; the second day's delivery shows an image that the first day's has."""
+    site = Site(root=str(airflow_service.root))
+    for day, name in ((date(2025, 1, 1), "boots"), (date(2025, 1, 2), "belts")):
+        table = _studio(tmp_path / name, **{name: [product(5)]})
+        intake.take(site, str(land(tmp_path, f"archive-{name}", day, table)))
+
+    days = ["--from-date", "2025-01-01", "--to-date", "2025-01-02"]
+    subprocess.run(
+        ["airflow", "backfill", "create", "--dag-id", "historical_backfill", "--max-active-runs", "1", *days],
+        env={**os.environ, **airflow_service.environment},
+        check=True,
+    )
+    runs = [airflow_service.ended("historical_backfill", partition_key=f"2025-01-0{day}") for day in (1, 2)]
+    assert [(run["run_type"], run["state"]) for run in runs] == [("backfill", "success")] * 2
+    assert {"boots boots/00.png", "belts belts/00.png"} <= _published(airflow_service)
+    known = airflow_service.log("historical_backfill", runs[1]["dag_run_id"], "one_delivery.plan", map_index=0)
+    assert "known=1" in known
+
+
+def test_nothing_runs_by_the_clock_but_the_intake(airflow_service: Service) -> None:
+    """The backfill has no run that nobody asked for."""
+    until(lambda: airflow_service.runs("manifest_intake"))
+    assert {run["run_type"] for run in airflow_service.runs("historical_backfill")} <= {"backfill", "manual"}
+    assert not airflow_service.get("importErrors")["import_errors"]
+    assert not airflow_service.get("plugins/importErrors")["import_errors"]

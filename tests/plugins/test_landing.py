@@ -1,0 +1,58 @@
+"""The trigger that notices manifests, in a loop of its own."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from pipeline import intake
+from pipeline.core.config import Site
+from tests.deliveries import land, manifest_of, photograph, product
+
+
+def test_each_manifest_is_announced_once_and_what_was_taken_never(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One event for what lies there at first, one for what comes later; none for a dataset without `_SUCCESS`."""
+    from cutouts_airflow.landing import LandedTrigger
+
+    site = Site(root=str(tmp_path / "site"))
+    monkeypatch.setenv("CUTOUTS_ROOT", site.root)
+    photograph(tmp_path / "studio" / "shirts", product(0))
+    table, manifests = manifest_of(tmp_path / "studio"), Path(site.manifests_url)
+    intake.take(site, str(land(manifests, "taken", date(2026, 3, 3), table)))
+    first = str(land(manifests, "first", date(2026, 3, 4), table))
+    (land(manifests, "unfinished", date(2026, 3, 5), table) / "_SUCCESS").unlink()
+
+    async def announced() -> list[list[str]]:
+        events = LandedTrigger(poll_seconds=0.05).run()
+        one = await asyncio.wait_for(anext(events), 60)
+        land(manifests, "second", date(2026, 3, 6), table)
+        two = await asyncio.wait_for(anext(events), 60)
+        return [one.payload["manifests"], two.payload["manifests"]]
+
+    one, two = asyncio.run(announced())
+    assert one == [first]
+    assert [Path(url).parent.name for url in two] == ["second"]
+
+
+def test_a_store_that_cannot_be_asked_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A wrong Variable does not end the watch: it goes on once it is right."""
+    from cutouts_airflow.landing import LandedTrigger
+
+    photograph(tmp_path / "studio" / "shirts", product(0))
+    land(tmp_path / "site" / "manifests", "first", date(2026, 3, 4), manifest_of(tmp_path / "studio"))
+    monkeypatch.setenv("AIRFLOW_VAR_CUTOUTS", '{"rooot": "x"}')
+
+    async def first_event() -> list[str]:
+        events = LandedTrigger(poll_seconds=0.05).run()
+        waiting = asyncio.ensure_future(anext(events))
+        await asyncio.sleep(0.5)
+        assert not waiting.done()
+        monkeypatch.setenv("AIRFLOW_VAR_CUTOUTS", f'{{"root": "{tmp_path}/site"}}')
+        return list((await asyncio.wait_for(waiting, 60)).payload["manifests"])
+
+    assert len(asyncio.run(first_event())) == 1
