@@ -76,10 +76,24 @@ def test_every_image_that_waits_stands_there_with_its_reasons(mixed: ReadPage) -
 def test_counts_verdicts_and_expectations_are_told(mixed: ReadPage) -> None:
     """The head counts the outcomes; each delivery has its verdict and what was not met."""
     text = mixed.text
-    assert "6 images: 2 are on the shelf, 2 wait for a person, 2 could not be processed." in text
+    assert "6 images: 2 published, 2 wait for a person, 2 could not be processed." in text
     assert "2026-01-02/studio-a hold" in text
     assert f"✗ not met {NO_PRODUCT} 0.02 to 0.99 1 quarantine" in text
     assert "4.5 images/s" in text
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "told"),
+    [
+        ([Outcome.PUBLISHED], "The only image is published."),
+        ([Outcome.PUBLISHED, Outcome.SKIPPED], "All 2 images are published, 1 of them by an earlier run."),
+        ([Outcome.HELD, Outcome.HELD], "2 images: none published, 2 wait for a person."),
+    ],
+)
+def test_the_head_says_it_in_one_sentence(run: Run, make_report: Make, outcomes: list[Outcome], told: str) -> None:
+    """Counts become a sentence that fits them."""
+    images = [Shown(source=f"{n}.jpg", outcome=outcome, peak=None) for n, outcome in enumerate(outcomes)]
+    assert told in _written(run, make_report(images)).text
 
 
 def test_hostile_names_stay_text(run: Run, make_report: Make) -> None:
