@@ -33,23 +33,33 @@ def cutout(photograph: Photograph, matte: Floats) -> Bytes:
 def estimate_foreground(rgb: Bytes, matte: Floats) -> Bytes:
     """`rgb`, uint8 H×W×3, with the product's own colour in its soft pixels; `matte` is float32 H×W in 0…1.
 
-    Soft is what the matte's 8 bits neither make 0 nor 255; without any sure inside or outside nothing changes. A soft
-    pixel shows αF + (1 − α)B. Near values of F and B are spread from the sure inside and outside; of all pairs that
-    give the pixel's colour the one nearest to them is taken (least squares), so textures and lights stay.
+    Soft is what the matte's 8 bits neither make 0 nor 255. A soft pixel shows αF + (1 − α)B. Near values of F and B
+    are spread from the sure inside and outside (without either nothing changes); of all pairs that give the pixel's
+    colour the one nearest to them is taken, so textures and lights stay.
 
-    Alpha-weighted mean error of the colours in the soft band, 38 composites of real products over plain, shaded and
-    photographed grounds, of 255: left alone 15.5, spread F alone 19.8, this 6.7; on a network's own mattes, whose
-    alpha is wrong too, 17.5, 21.4 and 14.3.
+    Alpha-weighted mean error of the colours in the soft band, 183 composites of products over plain, shaded and
+    photographed grounds, of 255: left alone 15.9, spread F alone 22.1, this 7.5; on a network's own mattes, whose alpha
+    is wrong too, 14.6, 27.4 and 14.0.
     """
     return _estimate(rgb, alpha_bytes(matte))
 
 
 def _estimate(rgb: Bytes, alpha: Bytes) -> Bytes:
-    opaque, empty = alpha == 255, alpha == 0
-    soft = ~(opaque | empty)
-    if not (opaque.any() and empty.any() and soft.any()):
+    height, width = alpha.shape
+    half = max(1, width // 2), max(1, height // 2)  # what follows is four times cheaper on pairs of pixels
+    colours, share = shrink(rgb, *half), shrink(alpha, *half)
+    inside, outside = share == 255, share == 0
+    soft = (alpha != 0) & (alpha != 255)
+    if not (inside.any() and outside.any() and soft.any()):
         return rgb
-    front, back = _spread_from(opaque, rgb), _spread_from(empty, rgb)
+    size = max(1, width // _REDUCTION), max(1, height // _REDUCTION)
+    front = Enlarged.to(width, height, _spread_from(colours, inside, *size))
+    back = Enlarged.to(width, height, _spread_from(colours, outside, *size))
+    return _solve(rgb, alpha, soft, front, back)
+
+
+def _solve(rgb: Bytes, alpha: Bytes, soft: NDArray[np.bool_], front: Enlarged, back: Enlarged) -> Bytes:
+    """`rgb` with the F of each soft pixel: of all pairs that give its colour the one nearest to `front`, `back`."""
     result = rgb.copy()
     pixels, known, shares = result.reshape(-1, 3), rgb.reshape(-1, 3), alpha.reshape(-1)
     for block in blocks(soft):
@@ -61,11 +71,8 @@ def _estimate(rgb: Bytes, alpha: Bytes) -> Bytes:
     return result
 
 
-def _spread_from(sure: NDArray[np.bool_], rgb: Bytes) -> Enlarged:
-    """The colours of the `sure` pixels everywhere."""
-    height, width = sure.shape
+def _spread_from(rgb: Bytes, sure: NDArray[np.bool_], width: int, height: int) -> Floats:
+    """The colours of the `sure` pixels of `rgb` everywhere, float32 `height`×`width`×3."""
     mask = sure.astype(np.uint8) * np.uint8(255)
-    small = max(1, width // _REDUCTION), max(1, height // _REDUCTION)
-    colours = shrink(np.asarray(cv2.copyTo(rgb, mask), np.uint8), *small).astype(np.float32)
-    known = shrink(mask, *small).astype(np.float32) / np.float32(255)
-    return Enlarged.to(width, height, spread(colours, known))
+    colours = shrink(np.asarray(cv2.copyTo(rgb, mask), np.uint8), width, height).astype(np.float32)
+    return spread(colours, shrink(mask, width, height).astype(np.float32) / np.float32(255))

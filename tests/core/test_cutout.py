@@ -74,6 +74,14 @@ def test_a_matte_without_a_rim_or_an_inside_changes_nothing(value: float, shape:
     np.testing.assert_array_equal(estimate_foreground(rgb, np.full(shape, value, np.float32)), rgb)
 
 
+def test_a_hair_too_thin_to_be_sure_of_keeps_its_colours() -> None:
+    """One opaque pixel's width is nothing to spread from: the photograph's colours stay, none turns black."""
+    matte = np.zeros((40, 40), np.float32)
+    matte[:, 18:21] = (0.5, 1.0, 0.5)
+    rgb = np.full((40, 40, 3), 180, np.uint8)
+    np.testing.assert_array_equal(estimate_foreground(rgb, matte), rgb)
+
+
 def test_a_cutout_is_straight_alpha_with_no_hidden_colour() -> None:
     """Alpha is the rounded matte, colours under alpha 0 are 0, those under 255 the photograph's."""
     matte = disc()
