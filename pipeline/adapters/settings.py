@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Mapping
 from pathlib import Path
 
 from pipeline.core.config import ENV_PREFIX, Site, parse_site
@@ -15,12 +14,12 @@ CONFIG_VARIABLE = f"{ENV_PREFIX}CONFIG"
 """Names another file than `cutouts.toml`; the only `CUTOUTS_*` that is no setting."""
 
 
-def load_site(path: str | None = None, environment: Mapping[str, str] | None = None, **overrides: object) -> Site:
+def load_site(path: str | None = None, **overrides: object) -> Site:
     """The site by file, then environment, then `overrides` (those that are None count for nothing).
 
     Raises ConfigError listing every problem; a file that was named has to be there.
     """
-    surroundings = dict(os.environ if environment is None else environment)
+    surroundings = dict(os.environ)
     named = path or surroundings.pop(CONFIG_VARIABLE, None)
     surroundings.pop(CONFIG_VARIABLE, None)
     site = parse_site(_read(named), surroundings)

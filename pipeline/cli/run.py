@@ -5,12 +5,14 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import replace
 from pathlib import Path
 
 import click
 
+from pipeline.adapters.images import SUFFIXES
 from pipeline.adapters.settings import load_site
+from pipeline.adapters.storage.sources import image_files
 from pipeline.adapters.storage.store import open_store
 from pipeline.adapters.storage.tables import write_table
 from pipeline.cli.progress import Tally
@@ -18,9 +20,9 @@ from pipeline.cli.steps import cluster_options
 from pipeline.core.config import Site
 from pipeline.core.errors import ManifestError
 from pipeline.core.records import GateDecision, Outcome, Plan, Verdict
-from pipeline.intake import Intake, folder_manifest, inspect
+from pipeline.intake import Intake, folder_manifest, inspect, rows_of
 from pipeline.report.data import Refusal, RunSummary
-from pipeline.report.folder import RunWork, Source, write_folder
+from pipeline.report.folder import Refusals, RunWork, Source, write_folder
 from pipeline.runner import Runner, open_runner
 from pipeline.stages import ChunkResult
 from pipeline.steps import gate, plan, publish, segment
@@ -46,10 +48,10 @@ def run(source: str, out: Path, config: str | None, fail_on_held: bool, **where:
     site = load_site(config, **where).model_copy(update=own)
     origin = _source(source, out)
     intake = inspect(origin.manifest)
-    work = _Work()
     plans, refused = _plans(site, intake)
-    decisions = _refresh(site, plans, work)
-    summary = write_folder(site, out, origin, refused, decisions, work.done())
+    decisions, work = _refresh(site, plans)
+    refusals = Refusals(refused=tuple(refused), rows=rows_of(origin.manifest, {one.delivery for one in refused}))
+    summary = write_folder(site, out, origin, decisions, work, refusals=refusals)
     _say(summary, out, refused)
     if refused:
         raise click.exceptions.Exit(1)
@@ -57,23 +59,13 @@ def run(source: str, out: Path, config: str | None, fail_on_held: bool, **where:
         raise click.exceptions.Exit(3)
 
 
-@dataclass(slots=True)
-class _Work:
-    """What this run really did, added up as chunks come in."""
-
-    results: list[ChunkResult] = field(default_factory=list)
-    seconds: float = 0.0
-
-    def done(self) -> RunWork:
-        return RunWork.of(self.results, self.seconds)
-
-
 def _source(source: str, out: Path) -> Source:
-    """The manifest to work on: the one given, or one made of the folder."""
+    """The manifest to work on: the one given (a file, or a folder of Parquet), or one made of the folder."""
     folder = Path(source)
-    if not folder.is_dir() or any(folder.rglob("*.parquet")):
+    if not folder.is_dir() or any(one.suffix == ".parquet" or one.name[:5] == "date=" for one in folder.iterdir()):
         return Source(manifest=source, folder=None)
-    with Tally("reading", 0) as tally:
+    total = sum(1 for _ in image_files(folder, SUFFIXES, without=out.resolve()))
+    with Tally("reading", total) as tally:
         table, day = folder_manifest(folder, without=out, on_image=lambda: tally.add("read"))
     shutil.rmtree(out / "manifest", ignore_errors=True)
     write_table(open_store(str(out.resolve())), f"manifest/date={day.isoformat()}/part-0.parquet", table)
@@ -88,31 +80,34 @@ def _plans(site: Site, intake: Intake) -> tuple[list[Plan], list[Refusal]]:
         try:
             plans.append(plan(site, intake.manifest, delivery))
         except ManifestError as error:
-            refused += [Refusal(delivery=str(delivery), problem=problem, count=0) for problem in error.problems]
+            refused += [Refusal(delivery=delivery.delivery_id, problem=one, count=0) for one in error.problems]
     return plans, refused
 
 
-def _refresh(site: Site, plans: Sequence[Plan], work: _Work) -> list[GateDecision]:
-    """Segment, gate and publish every plan."""
+def _refresh(site: Site, plans: Sequence[Plan]) -> tuple[list[GateDecision], RunWork]:
+    """Segment, gate and publish every plan; what was decided, and the work that it took."""
     todo = sum(one.todo for one in plans)
+    work = RunWork()
     with Tally("cutting", todo) as tally:
         if todo:
             with open_runner(site) as runner:
                 for one in plans:
-                    _cut(site, one, runner, tally, work)
-    return [_judge(site, one) for one in plans]
+                    work += _cut(site, one, runner, tally)
+    return [_judge(site, one) for one in plans], work
 
 
-def _cut(site: Site, planned: Plan, runner: Runner, tally: Tally, work: _Work) -> None:
+def _cut(site: Site, planned: Plan, runner: Runner, tally: Tally) -> RunWork:
+    work, began = RunWork(), time.perf_counter()
+
     def heard(result: ChunkResult) -> None:
-        work.results.append(result)
+        nonlocal work
+        work += RunWork.of(result)
         tally.add("cut", len(result.masks))
         tally.add("rejected", len(result.rejections))
 
-    began = time.perf_counter()
     for shard in planned.shard_keys():
         segment(site, shard, runner, heard)
-    work.seconds += time.perf_counter() - began
+    return replace(work, wall_seconds=time.perf_counter() - began)
 
 
 def _say(summary: RunSummary, out: Path, refused: Sequence[Refusal]) -> None:

@@ -41,7 +41,7 @@ def cluster_options(command: F) -> F:
     return command
 
 
-class DeliveryParam(click.ParamType):
+class DeliveryParam(click.ParamType[DeliveryKey]):
     """`YYYY-MM-DD/delivery_id`."""
 
     name = "YYYY-MM-DD/DELIVERY"

@@ -1,6 +1,6 @@
 """Where work comes from: manifests that land, folders that become one."""
 
 from pipeline.intake.folder import folder_manifest
-from pipeline.intake.landing import Intake, deliveries_on, inspect, landed, source_of, take
+from pipeline.intake.landing import Intake, deliveries_on, inspect, landed, rows_of, source_of, take
 
-__all__ = ["Intake", "deliveries_on", "folder_manifest", "inspect", "landed", "source_of", "take"]
+__all__ = ["Intake", "deliveries_on", "folder_manifest", "inspect", "landed", "rows_of", "source_of", "take"]

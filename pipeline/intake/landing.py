@@ -7,7 +7,7 @@ there, a single file when it is there (it has to appear by an atomic rename or u
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import date
 
@@ -68,6 +68,15 @@ def inspect(source: str) -> Intake:
     if not rows:
         raise ManifestError(f"the manifest {source} cannot be used", [EMPTY])
     return Intake(manifest=source, accepted=tuple(accepted), refused=tuple(refused))
+
+
+def rows_of(source: str, deliveries: Collection[str]) -> pa.Table:
+    """`image_id`, `delivery_id`, `uri` of the rows of these delivery ids, and of those that name none."""
+    manifest = open_manifest(source)
+    names = ["image_id", "delivery_id", "uri"]
+    rows = pa.concat_tables([conform(manifest.read(day, columns=names)).select(names) for day in manifest.days()])
+    stated = rows.column("delivery_id")
+    return rows.filter(pc.or_(pc.is_null(stated), pc.is_in(stated, pa.array(sorted(deliveries), pa.string()))))
 
 
 def take(site: Site, manifest: str) -> Intake:

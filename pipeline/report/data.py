@@ -12,6 +12,9 @@ from pipeline.core.errors import BooksError
 from pipeline.core.manifest import DeliveryProblem
 from pipeline.core.records import GateDecision
 
+NO_DELIVERY = "(none)"
+"""Stands for the delivery of rows that name none."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunSummary:
@@ -50,7 +53,7 @@ class Refusal:
     def of(cls, problem: DeliveryProblem) -> Refusal:
         """What the manifest's check said of a delivery."""
         return cls(
-            delivery=problem.delivery_id or "(none)",
+            delivery=problem.delivery_id or NO_DELIVERY,
             problem=problem.problem,
             count=problem.count,
             rows=problem.rows,

@@ -20,7 +20,7 @@ from pipeline.adapters.storage.tables import read_record, read_table, write_tabl
 from pipeline.core.config import Site
 from pipeline.core.naming import png_names
 from pipeline.core.records import GateDecision, Outcome, Plan, Receipt
-from pipeline.report.data import Refusal, Report, RunSummary, TruthRow
+from pipeline.report.data import NO_DELIVERY, Refusal, Report, RunSummary, TruthRow
 from pipeline.report.page import write_report
 from pipeline.report.summary import write_summary
 from pipeline.stages import ChunkResult
@@ -45,50 +45,68 @@ class Source:
 class RunWork:
     """What a run really did; seconds by stage are summed over workers, `wall_seconds` is the clock's."""
 
-    images: int
-    model_batches: int
-    prepare_seconds: float
-    infer_seconds: float
-    finish_seconds: float
-    wall_seconds: float
+    images: int = 0
+    model_batches: int = 0
+    prepare_seconds: float = 0.0
+    infer_seconds: float = 0.0
+    finish_seconds: float = 0.0
+    wall_seconds: float = 0.0
 
     @classmethod
-    def of(cls, results: Sequence[ChunkResult], wall_seconds: float) -> RunWork:
-        """The work of these chunks."""
+    def of(cls, done: ChunkResult | Receipt) -> RunWork:
+        """The work that a chunk or a shard took; a chunk's clock time is its caller's to measure."""
         return cls(
-            images=sum(one.images for one in results),
-            model_batches=sum(one.model_batches for one in results),
-            prepare_seconds=sum(one.prepare_seconds for one in results),
-            infer_seconds=sum(one.infer_seconds for one in results),
-            finish_seconds=sum(one.finish_seconds for one in results),
-            wall_seconds=wall_seconds,
+            images=done.images,
+            model_batches=done.model_batches,
+            prepare_seconds=done.prepare_seconds,
+            infer_seconds=done.infer_seconds,
+            finish_seconds=done.finish_seconds,
+            wall_seconds=done.wall_seconds if isinstance(done, Receipt) else 0.0,
         )
 
+    def __add__(self, other: RunWork) -> RunWork:
+        return RunWork(**{name: getattr(self, name) + getattr(other, name) for name in RunWork.__slots__})
 
-    @classmethod
-    def of_receipts(cls, receipts: Sequence[Receipt]) -> RunWork:
-        """The work that these shards took."""
-        return cls(
-            images=sum(one.images for one in receipts),
-            model_batches=sum(one.model_batches for one in receipts),
-            prepare_seconds=sum(one.prepare_seconds for one in receipts),
-            infer_seconds=sum(one.infer_seconds for one in receipts),
-            finish_seconds=sum(one.finish_seconds for one in receipts),
-            wall_seconds=sum(one.wall_seconds for one in receipts),
-        )
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusals:
+    """Deliveries that the manifest's check refused, and their rows (`image_id`, `delivery_id`, `uri`)."""
+
+    refused: tuple[Refusal, ...]
+    rows: pa.Table
+
+    def images(self, source: Source) -> pa.Table:
+        """`IMAGES` of their rows: rejected, with what was wrong with their delivery."""
+        why: dict[str, list[str]] = {}
+        for one in self.refused:
+            why.setdefault(one.delivery, []).append(f"its delivery was refused: {one.problem}")
+        rows = [
+            {
+                "image_id": row["image_id"] or "",
+                "delivery_id": row["delivery_id"] or NO_DELIVERY,
+                "source": source.name_of(row["uri"]) if row["uri"] else "",
+                "outcome": str(Outcome.REJECTED),
+                "reasons": why[row["delivery_id"] or NO_DELIVERY],
+            }
+            for row in self.rows.to_pylist()
+        ]
+        return pa.Table.from_pylist(rows, schema=IMAGES)
 
 
 def write_folder(
     site: Site,
     out: Path,
     source: Source,
-    refused: Sequence[Refusal],
     decisions: Sequence[GateDecision],
     work: RunWork,
+    *,
+    refusals: Refusals | None = None,
     truth: Sequence[TruthRow] = (),
 ) -> RunSummary:
     """Write all that a run shows under `out`; gives its counts. Raises BooksError where they do not balance."""
     images, metrics = _gathered(site, source, decisions)
+    if refusals is not None:
+        images = pa.concat_tables([images, refusals.images(source)])
     summary = _summary(images, work)
     write_table(open_store(str(out.resolve())), "images.parquet", images)
     _link(out, images.filter(pc.is_in(images.column("outcome"), pa.array(_PUBLISHED))))
@@ -103,7 +121,7 @@ def write_folder(
         wall_seconds=work.wall_seconds,
         seconds={"prepare": work.prepare_seconds, "infer": work.infer_seconds, "finish": work.finish_seconds},
         about=_about(site, decisions),
-        refused=tuple(refused),
+        refused=refusals.refused if refusals else (),
         truth=tuple(truth),
     )
     write_report(out / "report.html", report, read=lambda name: _read(site, out, source, name))

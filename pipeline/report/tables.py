@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from pipeline.core.records import GateDecision, Outcome, Verdict
 
+_SHOWN = (Outcome.PUBLISHED, Outcome.SKIPPED, Outcome.QUARANTINED, Outcome.HELD, Outcome.REJECTED)
 _KEPT_BACK = (Outcome.QUARANTINED, Outcome.HELD)
 
 
@@ -45,7 +46,7 @@ def _view(decision: GateDecision) -> VerdictView:
     return VerdictView(
         decision=decision,
         held=decision.verdict is Verdict.HOLD,
-        counts=tuple((outcome.value, int(getattr(decision, outcome.value))) for outcome in Outcome),
+        counts=tuple((outcome.value, int(getattr(decision, outcome.value))) for outcome in _SHOWN),
     )
 
 

@@ -70,9 +70,9 @@ def read_delivery(source: str, delivery: DeliveryKey) -> pa.Table:
     rows = conform(manifest.read(delivery.date, delivery_id=delivery.delivery_id))
     if rows.num_rows == 0:
         raise ManifestError(f"delivery {delivery} is not in the manifest {source}", [EMPTY])
-    problems = [str(problem) for problem in check_content(rows) or _refusals(delivery, rows)]
-    if problems:
-        raise ManifestError(f"delivery {delivery} cannot be used", problems)
+    bad = [str(problem) for problem in check_content(rows) or _refusals(delivery, rows)]
+    if bad:
+        raise ManifestError(f"delivery {delivery} cannot be used", bad)
     return _absolute(rows, source)
 
 

@@ -46,7 +46,7 @@ def demo(out: Path, images: Path | None) -> None:
     tables = open_store(site.tables_url)
     decisions = [read_record(tables, gate_file(gate, "decision.json"), GateDecision) for gate in gates.values()]
     rows = [*_against_truth(root, truth, decisions)] if truth else []
-    summary = write_folder(site, root, source, (), decisions, _work(tables, decisions), rows)
+    summary = write_folder(site, root, source, decisions, _work(tables, decisions), truth=rows)
     for row in rows:
         click.echo(
             f"  {row.image_id:<28} IoU {row.intersection_over_union:.3f}  boundary IoU {row.boundary_iou:.3f}  "
@@ -70,10 +70,9 @@ def _delivered(site: Site, folder: Path, root: Path) -> tuple[Source, list[str]]
 
 def _work(tables: Store, decisions: Sequence[GateDecision]) -> RunWork:
     plans = [read_record(tables, plan_file(one.plan_id, "plan.json"), Plan) for one in decisions]
-    receipts = [
-        read_record(tables, shard_file(shard, "receipt.json"), Receipt) for plan in plans for shard in plan.shard_keys()
-    ]
-    return RunWork.of_receipts(receipts)
+    shards = [shard for plan in plans for shard in plan.shard_keys()]
+    receipts = [read_record(tables, shard_file(shard, "receipt.json"), Receipt) for shard in shards]
+    return sum(map(RunWork.of, receipts), RunWork())
 
 
 def _against_truth(root: Path, truth: Path, decisions: Sequence[GateDecision]) -> Iterator[TruthRow]:

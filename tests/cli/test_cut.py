@@ -14,6 +14,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from pipeline.cli import cli
+from pipeline.core.pixels import Bytes
 from tests.photographs import blank, broken, product
 
 
@@ -22,11 +23,11 @@ def cut(*arguments: object) -> Result:
     return CliRunner().invoke(cli, ["cut", *map(str, arguments)], catch_exceptions=False)
 
 
-def pixels(path: Path) -> np.ndarray:
+def pixels(path: Path) -> Bytes:
     """The PNG as it is."""
     image = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
     assert image is not None
-    return image
+    return np.asarray(image)
 
 
 def test_one_image_becomes_the_png_that_is_named(tmp_path: Path) -> None:

@@ -127,6 +127,8 @@ def test_bad_content_refuses_only_its_delivery(shop: Path, tmp_path: Path) -> No
     assert done.returncode == 1
     assert "studio-b" in done.stderr
     summary = json.loads((tmp_path / "out" / "summary.json").read_text())
-    assert summary["published"] == 5
+    assert (summary["images"], summary["published"], summary["rejected"]) == (12, 5, 7)
+    rows = pq.read_table(tmp_path / "out" / "images.parquet").to_pylist()
+    assert all("refused" in row["reasons"][0] for row in rows if row["delivery_id"] == "studio-b")
     report = (tmp_path / "out" / "report.html").read_text()
     assert "studio-b" in report

@@ -48,7 +48,12 @@ def image_files(folder: Path, suffixes: frozenset[str], *, without: Path | None 
 
 def _read(uri: str, max_bytes: int) -> bytes:
     fs, path = fsspec.core.url_to_fs(uri)
-    size = fs.size(path)
+    data: bytes | None = None
+    if uri.startswith(("http://", "https://")):
+        data = fs.cat_file(path)  # asked for a size, fsspec calls a web server's every failure "not found"
+    size = fs.size(path) if data is None else len(data)
     if size is not None and size > max_bytes:
-        raise ImageRejected(RejectionReason.TOO_LARGE, f"{size} B, more than {max_bytes} B are not read")
-    return bytes(fs.cat_file(path))
+        raise ImageRejected(
+            RejectionReason.TOO_LARGE, f"{size} B, more than {max_bytes} B are not read", retryable=True
+        )
+    return bytes(fs.cat_file(path) if data is None else data)

@@ -62,7 +62,7 @@ class Store:
 
     def write(self, name: str, data: bytes) -> None:
         """Write the file whole."""
-        with self._errors(name):
+        with self._errors(name, missing=True):
             if self._local:
                 write_file(Path(self.path(name)), data)
             else:
@@ -89,7 +89,7 @@ class Store:
     @contextmanager
     def writing(self, name: str) -> Iterator[Any]:
         """A binary stream whose content appears under `name` when the block ends without an error."""
-        with self._errors(name):
+        with self._errors(name, missing=True):
             if not self._local:
                 with self.fs.transaction, self.fs.open(self.path(name), "wb") as stream:
                     yield stream
@@ -105,12 +105,13 @@ class Store:
                 part.unlink(missing_ok=True)
 
     @contextmanager
-    def _errors(self, name: str) -> Iterator[None]:
+    def _errors(self, name: str, *, missing: bool = False) -> Iterator[None]:
+        """What a store raises, as StorageError; FileNotFoundError stays itself unless `missing` is an error too."""
         try:
             yield
-        except FileNotFoundError:
-            raise
         except store_errors() as error:
+            if isinstance(error, FileNotFoundError) and not missing:
+                raise
             raise StorageError(f"{self.url}/{name}: {type(error).__name__}: {error}") from error
 
 

@@ -1,0 +1,216 @@
+"""Stores, photographs and manifests, on local files, a real S3 protocol server and a real HTTP server."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Iterator
+from datetime import date
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from pipeline.adapters.storage.manifests import open_manifest
+from pipeline.adapters.storage.sources import read_image
+from pipeline.adapters.storage.store import Store
+from pipeline.adapters.storage.tables import read_folder, read_row_group, read_table, write_row_groups, write_table
+from pipeline.core.errors import ImageRejected, ManifestError, StorageError
+from pipeline.core.records import RejectionReason
+from schemas.tables import MANIFEST
+from tests.s3 import bucket, s3_server
+
+__all__ = ["bucket", "s3_server"]
+
+NUMBERS = pa.schema([("number", pa.int64())])
+
+
+@pytest.fixture(params=["local", "s3"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
+    """A store on each kind of file system."""
+    return Store(str(tmp_path / "store") if request.param == "local" else request.getfixturevalue("bucket") + "/a")
+
+
+def numbers(*values: int) -> pa.Table:
+    """A table of one column."""
+    return pa.table({"number": list(values)}, schema=NUMBERS)
+
+
+def test_what_is_written_is_read_and_listed(store: Store) -> None:
+    """Names are relative, sorted, and a folder that is not there has none."""
+    store.write("b/two.txt", b"2")
+    store.write("b/one.txt", b"1")
+    assert store.read("b/two.txt") == b"2"
+    assert store.names("b", ".txt") == ["b/one.txt", "b/two.txt"]
+    assert store.names("c", ".txt") == []
+    with pytest.raises(FileNotFoundError):
+        store.read("b/three.txt")
+
+
+def test_an_object_is_stored_once_under_its_content(store: Store) -> None:
+    """The name is the digest, so the same bytes are the same object."""
+    digest = hashlib.sha256(b"pixels").hexdigest()
+    assert store.put_object(b"pixels", ".png") == f"{digest[:2]}/{digest}.png"
+    assert store.put_object(b"pixels", ".png") == f"{digest[:2]}/{digest}.png"
+    assert len(store.names("", ".png")) == 1
+
+
+def test_a_file_whose_writing_fails_never_appears(store: Store) -> None:
+    """Neither under its name nor beside it."""
+
+    def die_half_way() -> None:
+        with store.writing("x/table.parquet") as stream:
+            stream.write(b"half of it")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        die_half_way()
+    assert store.names("", "") == []
+
+
+def test_row_groups_are_read_one_by_one(store: Store) -> None:
+    """A shard is one row group, read without the others."""
+    write_row_groups(store, "shards.parquet", iter([numbers(1, 2), numbers(3)]), NUMBERS)
+    assert read_row_group(store, "shards.parquet", 1) == numbers(3)
+    assert read_table(store, "shards.parquet") == numbers(1, 2, 3)
+
+
+def test_a_folder_of_tables_is_one_table(store: Store) -> None:
+    """The ledger is read as a whole; where nothing was written it has no rows but its columns."""
+    assert read_folder(store, "ledger", NUMBERS, ["number"]).num_rows == 0
+    write_table(store, "ledger/recipe=a-b/one.parquet", numbers(1))
+    write_table(store, "ledger/recipe=a-b/two.parquet", numbers(2))
+    assert sorted(read_folder(store, "ledger", NUMBERS, ["number"]).column("number").to_pylist()) == [1, 2]
+
+
+def test_a_store_travels_by_its_url(store: Store) -> None:
+    """A worker opens it for itself."""
+    import pickle
+
+    store.write("a", b"1")
+    assert pickle.loads(pickle.dumps(store)).read("a") == b"1"
+
+
+def test_a_store_that_cannot_be_used_says_so(bucket: str) -> None:
+    """A bucket that is not there is an error with its name, not an empty store."""
+    with pytest.raises(StorageError, match="no-such-bucket"):
+        Store("s3://no-such-bucket").write("a", b"1")
+
+
+class Shop(BaseHTTPRequestHandler):
+    """Serves one photograph, one that comes at the third try, and one that never does."""
+
+    tries = 0
+
+    def do_HEAD(self) -> None:
+        """Sizes."""
+        self._answer(body=False)
+
+    def do_GET(self) -> None:
+        """Bytes."""
+        self._answer(body=True)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+        """Say nothing."""
+
+    def _answer(self, *, body: bool) -> None:
+        if self.path == "/flaky.jpg" and body:
+            type(self).tries += 1
+        late = self.path == "/flaky.jpg" and type(self).tries < 3 and body
+        status = {"/good.jpg": 200, "/flaky.jpg": 503 if late else 200, "/gone.jpg": 404}.get(self.path, 500)
+        self.send_response(status)
+        self.send_header("Content-Length", "5" if status == 200 else "0")
+        self.end_headers()
+        if body and status == 200:
+            self.wfile.write(b"bytes")
+
+
+@pytest.fixture(scope="module")
+def shop() -> Iterator[str]:
+    """A supplier's web server."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Shop)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+
+
+def test_a_photograph_is_read_over_http(shop: str) -> None:
+    """Also where the server answers only at the third try."""
+    assert read_image(f"{shop}/good.jpg", max_bytes=100) == b"bytes"
+    assert read_image(f"{shop}/flaky.jpg", max_bytes=100) == b"bytes"
+
+
+@pytest.mark.parametrize(("name", "reason"), [("gone", RejectionReason.MISSING), ("ill", RejectionReason.UNREADABLE)])
+def test_what_a_server_does_not_give_is_rejected_for_now(shop: str, name: str, reason: RejectionReason) -> None:
+    """A later run tries it again."""
+    with pytest.raises(ImageRejected) as caught:
+        read_image(f"{shop}/{name}.jpg", max_bytes=100)
+    assert (caught.value.reason, caught.value.retryable) == (reason, True)
+
+
+def test_a_photograph_is_read_from_s3(bucket: str) -> None:
+    """By the same function, at the same name."""
+    Store(bucket).write("a.jpg", b"bytes")
+    assert read_image(f"{bucket}/a.jpg", max_bytes=100) == b"bytes"
+    with pytest.raises(ImageRejected, match="the file is not there"):
+        read_image(f"{bucket}/b.jpg", max_bytes=100)
+
+
+@pytest.mark.parametrize("uri", ["gopher://example/a.jpg", "a/b.jpg", "."])
+def test_a_uri_that_leads_nowhere_costs_one_rejection(uri: str, tmp_path: Path) -> None:
+    """An unknown protocol, a missing file and a folder are all reasons, not crashes."""
+    with pytest.raises(ImageRejected):
+        read_image(uri, max_bytes=100)
+
+
+def test_a_file_that_is_too_large_is_not_read(tmp_path: Path) -> None:
+    """Its size is looked at first."""
+    (tmp_path / "large.jpg").write_bytes(bytes(101))
+    with pytest.raises(ImageRejected) as caught:
+        read_image(str(tmp_path / "large.jpg"), max_bytes=100)
+    assert caught.value.reason is RejectionReason.TOO_LARGE
+
+
+def images(*ids: str, delivery: str = "d") -> pa.Table:
+    """A manifest of these images."""
+    rows = [{"image_id": one, "product_id": one, "delivery_id": delivery, "uri": f"/{one}"} for one in ids]
+    return pa.Table.from_pylist(rows, schema=MANIFEST)
+
+
+def test_a_partitioned_manifest_knows_its_days(tmp_path: Path) -> None:
+    """The day of delivery is the folder's name; one day can be opened by itself."""
+    for day, name in (("2026-01-02", "b"), ("2026-01-01", "a")):
+        (tmp_path / f"date={day}").mkdir()
+        pq.write_table(images(name), tmp_path / f"date={day}" / "part.parquet")
+    manifest = open_manifest(str(tmp_path))
+    assert manifest.days() == (date(2026, 1, 1), date(2026, 1, 2))
+    assert manifest.read(date(2026, 1, 2)).column("image_id").to_pylist() == ["b"]
+    one_day = open_manifest(str(tmp_path / "date=2026-01-01"))
+    assert one_day.days() == (date(2026, 1, 1),)
+    assert one_day.read(date(2026, 1, 1), delivery_id="d").num_rows == 1
+
+
+def test_a_single_file_was_delivered_when_it_was_written(tmp_path: Path) -> None:
+    """Unless it has a column `date`."""
+    import os
+
+    pq.write_table(images("a"), tmp_path / "m.parquet")
+    os.utime(tmp_path / "m.parquet", (86_400 * 365.25 * 30,) * 2)
+    assert [day.year for day in open_manifest(str(tmp_path / "m.parquet")).days()] == [2000]
+    dated = images("a", "b").append_column("date", pa.array([date(2026, 5, 1), date(2026, 5, 2)]))
+    pq.write_table(dated, tmp_path / "dated.parquet")
+    manifest = open_manifest(str(tmp_path / "dated.parquet"))
+    assert manifest.days() == (date(2026, 5, 1), date(2026, 5, 2))
+    assert manifest.read(date(2026, 5, 2)).column("image_id").to_pylist() == ["b"]
+
+
+@pytest.mark.parametrize("content", [None, b"", b"no parquet"])
+def test_what_is_no_manifest_is_refused(tmp_path: Path, content: bytes | None) -> None:
+    """A missing, empty or foreign file is one clear error."""
+    path = tmp_path / "m.parquet"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(ManifestError, match="cannot be read"):
+        open_manifest(str(path)).days()
