@@ -126,6 +126,16 @@ def test_a_rerun_says_that_there_was_nothing_to_do(run: Run, make_report: Make) 
     assert "Distributions" not in page.text
 
 
+def test_a_rerun_with_images_that_wait_says_so(run: Run, make_report: Make) -> None:
+    """What was kept back by an earlier run is told again, and that nothing was done for it."""
+    images = [Shown(source="a.jpg", outcome=Outcome.SKIPPED), Shown(source="b.jpg", outcome=Outcome.QUARANTINED)]
+    report = make_report(images)
+    idle = replace(report, summary=replace(report.summary, model_batches=0, images_per_second=0.0), wall_seconds=0.0)
+    text = _written(run, idle).text
+    assert "2 images: 1 published by an earlier run, 1 waits for a person. All of it was decided before" in text
+    assert "Throughput nothing was processed" in text
+
+
 def test_no_images_at_all_is_a_page_too(run: Run, make_report: Make) -> None:
     """An empty source gives a page that says so."""
     report = replace(make_report([]), images=IMAGES.empty_table(), metrics=METRICS.empty_table(), decisions=())
