@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import dask
 import psutil
@@ -182,6 +183,34 @@ def test_a_chunk_that_kills_every_worker_is_given_up() -> None:
         open_runner(Site(cluster="local", workers=1, threads=1)) as runner,
     ):
         list(runner.map(die, [1]))
+
+
+def test_a_cluster_that_does_not_close_in_time_is_no_failure_of_the_work() -> None:
+    """Dask gives up closing on a busy machine: its workers are killed, what the block did stays done."""
+    worker = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+
+    def close() -> None:
+        raise TimeoutError
+
+    with clusters._closing(SimpleNamespace(close=close, workers={0: worker})):
+        pass
+    assert worker.wait(timeout=10) == -signal.SIGKILL
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the allocator of glibc is told what to keep")
+def test_freed_memory_is_used_again_under_dasks_own_settings() -> None:
+    """Image-sized arrays do not fault their pages in anew, as they would with what a Dask nanny sets."""
+    script = (
+        "import resource; from functools import partial; from pipeline.runner.work import Attempt\n"
+        "def work(item): return sum(int(bytearray(8_000_000)[-1]) for _ in range(20))\n"
+        "def faults(): return resource.getrusage(resource.RUSAGE_SELF).ru_minflt\n"
+        "Attempt(work, 0)(); before = faults(); Attempt(work, 0)(); print(faults() - before)"
+    )
+    environment = {**os.environ, "MALLOC_TRIM_THRESHOLD_": "65536"}
+    run = subprocess.run(
+        [sys.executable, "-c", script], check=True, cwd=ROOT, env=environment, capture_output=True, text=True
+    )
+    assert int(run.stdout) < 2000, "20 arrays of 8 MB are 39,000 pages"
 
 
 def test_a_gpu_that_is_not_there_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any, Protocol, TypeVar
 
 from pipeline.core.errors import TransientError
+from pipeline.runner.memory import keep_freed_memory
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -75,6 +76,7 @@ class Attempt:
 
     def __call__(self) -> Any:
         """What the function returns; its last TransientError after `RETRIES` more attempts."""
+        keep_freed_memory()
         for attempt in range(RETRIES):
             try:
                 return self.call()
