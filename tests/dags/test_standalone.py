@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from pipeline import intake
 from pipeline.core.config import Site
+from pipeline.core.pixels import Bytes
 from tests.airflow_home import Service, until
 from tests.deliveries import land, manifest_of, nothing, photograph, product
 
@@ -23,9 +24,9 @@ def _published(service: Service) -> set[str]:
         return set(connection.scalars(sa.text("SELECT delivery_id || ' ' || image_id FROM published_cutouts")))
 
 
-def _studio(folder: Path, **deliveries: list[object]) -> pa.Table:
+def _studio(folder: Path, **deliveries: list[Bytes]) -> pa.Table:
     for name, pictures in deliveries.items():
-        photograph(folder / name, *pictures)  # type: ignore[arg-type]
+        photograph(folder / name, *pictures)
     return manifest_of(folder)
 
 

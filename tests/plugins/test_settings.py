@@ -45,10 +45,10 @@ def test_a_wrong_variable_is_refused(monkeypatch: pytest.MonkeyPatch, variable: 
                 "host": "db",
                 "port": 5432,
                 "login": "me",
-                "password": "p@ss/w",
+                "password": "p@s/w",
                 "schema": "shop",
             },
-            "postgresql+psycopg://me:p%40ss%2Fw@db:5432/shop",
+            "postgresql+psycopg://me:p%40s%2Fw@db:5432/shop",
         ),
         ({"conn_type": "postgresql+psycopg2", "host": "db", "schema": "shop"}, "postgresql+psycopg2://db/shop"),
     ],
@@ -88,9 +88,11 @@ def test_a_connection_names_the_cluster(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_the_hook_says_whether_the_scheduler_answers(monkeypatch: pytest.MonkeyPatch, standing_scheduler: str) -> None:
-    """A real scheduler with two workers."""
+    """A real scheduler with workers."""
     from cutouts_airflow.hook import DaskHook
 
     host, port = standing_scheduler.removeprefix("tcp://").split(":")
     monkeypatch.setenv("AIRFLOW_CONN_CUTOUTS_DASK", json.dumps({"conn_type": "dask", "host": host, "port": int(port)}))
-    assert DaskHook().test_connection() == (True, "2 workers with 1 threads each")
+    there, words = DaskHook().test_connection()
+    assert there
+    assert words.startswith(f"{standing_scheduler}: workers")
