@@ -15,11 +15,10 @@ from pathlib import Path
 
 import pytest
 
-from cutouts_airflow.standalone import PARTS
+from cutouts_airflow.standalone import PARTS, START_SECONDS
 from pipeline.core.config import parse_site
-from pipeline.runner.clusters import _SETTINGS
 from tests.dask_cluster import dask_process, free_port
-from tests.docker.files import ROOT, compose, environment, recipe
+from tests.docker.files import ROOT, compose, environment, recipe, values
 
 SERVICES = tuple(compose()["services"])
 
@@ -96,15 +95,12 @@ def test_settings_are_those_of_a_site(name: str) -> None:
     assert services["catalog"]["environment"]["POSTGRES_DB"] == "cutouts"
 
 
-@pytest.mark.parametrize("name", ["worker", "worker-gpu"])
-def test_workers_keep_memory_as_ours_do(name: str) -> None:
-    """What the runner sets for workers that it starts, compose sets for those that stand."""
-    wanted = _SETTINGS["distributed.nanny.pre-spawn-environ"]
-    assert isinstance(wanted, dict)
-    there = compose()["services"][name]["environment"]
-    assert {key: there[key] for key in wanted if not key.startswith("DASK_")} == {
-        key: value for key, value in wanted.items() if not key.startswith("DASK_")
-    }
+def test_airflow_has_as_long_to_start_as_its_starter_waits() -> None:
+    """The container is not called sick while `make airflow`'s command is still patient."""
+    for check in (compose()["services"]["airflow"]["healthcheck"]["start_period"], *values("HEALTHCHECK")):
+        found = re.search(r"(\d+)s$|--start-period=(\d+)s", check)
+        assert found
+        assert float(found[1] or found[2]) >= START_SECONDS
 
 
 def test_scheduler_and_worker_start_and_are_well() -> None:
