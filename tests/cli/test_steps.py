@@ -1,0 +1,61 @@
+"""The steps, `manifest` and `doctor` as commands."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow.parquet as pq
+from click.testing import CliRunner, Result
+
+from pipeline.adapters.catalog import Catalog
+from pipeline.cli import cli
+from tests.photographs import blank, product
+
+
+def cutouts(*arguments: object) -> Result:
+    """Run a command in this process."""
+    return CliRunner().invoke(cli, [*map(str, arguments)], catch_exceptions=False)
+
+
+def test_each_step_prints_the_key_that_the_next_one_takes(tmp_path: Path) -> None:
+    """manifest, plan, segment, gate and publish by hand, then a release by a person's word."""
+    for seed in range(5):
+        blank(tmp_path / "in" / f"empty-{seed}.jpg", seed=seed)
+        product(tmp_path / "in" / f"{seed}.jpg", seed=seed)
+    assert cutouts("manifest", tmp_path / "in", "-o", tmp_path / "m.parquet").exit_code == 0
+    assert pq.read_table(tmp_path / "m.parquet").num_rows == 10
+    site = ("--out", tmp_path / "site")
+    from pipeline.intake import inspect
+
+    (key,) = inspect(str(tmp_path / "m.parquet")).accepted
+    shards = cutouts("plan", tmp_path / "m.parquet", "--delivery", key, *site).stdout.split()
+    assert "5 cut" in cutouts("segment", *shards, *site, "--cluster", "serial").stdout or len(shards) == 1
+    judged = cutouts("gate", shards[0].partition("/")[0], *site)
+    assert judged.exit_code == 3
+    gate_id = judged.stdout.split()[-1]
+    from pipeline.core.errors import CutoutsError
+
+    held = CliRunner().invoke(cli, ["publish", gate_id, "--out", str(tmp_path / "site")])
+    assert isinstance(held.exception, CutoutsError)
+    assert cutouts("publish", "--approve", key, *site).exit_code == 2
+    released = cutouts("publish", "--approve", key, "--by", "Ada", "--why", "meant so", *site)
+    assert "5 published" in released.stdout
+    with Catalog.open(f"sqlite:///{tmp_path}/site/catalog.sqlite") as catalog:
+        assert catalog.counts().images == 5
+
+
+def test_doctor_says_what_is_there_and_what_is_missing(tmp_path: Path) -> None:
+    """All is well on a CPU; a GPU that was asked for and is not there is MISSING, with exit status 1."""
+    well = cutouts("doctor", "--out", tmp_path / "site", "--cluster", "serial")
+    assert well.exit_code == 0, well.output
+    for part in ("network: default", "catalogue", "cluster", "expectations", "onnxruntime"):
+        assert part in well.output
+    ill = cutouts("doctor", "--out", tmp_path / "site", "--cluster", "serial", "--provider", "cuda")
+    if "MISSING network" in ill.output:
+        assert ill.exit_code == 1
+
+
+def test_wrong_keys_are_explained(tmp_path: Path) -> None:
+    """A usage error says what was expected."""
+    assert "YYYY-MM-DD" in cutouts("plan", "m.parquet", "--delivery", "shoes").output
+    assert "PLAN_ID/INDEX" in cutouts("segment", "nonsense", "--out", tmp_path).output

@@ -1,0 +1,51 @@
+"""The site's settings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pipeline.adapters.settings import load_site
+from pipeline.core.config import Site, parse_site
+from pipeline.core.errors import ConfigError
+
+
+def test_the_environment_wins_over_the_file() -> None:
+    """`CUTOUTS_BATCH` is the setting `batch`."""
+    site = parse_site({"batch": 2, "cluster": "serial"}, {"CUTOUTS_BATCH": "3", "HOME": "/"})
+    assert (site.batch, site.cluster) == (3, "serial")
+
+
+def test_every_problem_is_listed_at_once() -> None:
+    """Unknown keys, in the file or the environment, are refused beside wrong values."""
+    with pytest.raises(ConfigError) as caught:
+        parse_site({"bacth": 2, "chunk": 0}, {"CUTOUTS_COLOUR": "red", "CUTOUTS_CLUSTER": "moon"})
+    assert len(caught.value.problems) == 4
+    for word in ("bacth", "chunk", "colour", "tcp://"):
+        assert word in str(caught.value)
+
+
+def test_stores_lie_below_the_root_unless_named() -> None:
+    """One setting is enough to start with."""
+    site = Site(root="s3://shop/site", catalog="postgresql://db/shop", objects="s3://public")
+    assert site.tables_url == "s3://shop/site/tables"
+    assert site.objects_url == "s3://public"
+    assert site.catalog_url == "postgresql://db/shop"
+
+
+def test_sqlite_cannot_lie_on_an_object_store() -> None:
+    """A remote root needs a catalogue of its own, and the error says which setting."""
+    with pytest.raises(ConfigError, match="catalog"):
+        _ = Site(root="s3://shop/site").catalog_url
+
+
+def test_a_file_that_was_named_has_to_be_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The default file may be missing; one that was asked for may not."""
+    monkeypatch.chdir(tmp_path)
+    assert load_site().cluster == "local"
+    (tmp_path / "cutouts.toml").write_text('cluster = "serial"')
+    assert load_site().cluster == "serial"
+    assert load_site(cluster="cuda").cluster == "cuda"
+    with pytest.raises(ConfigError, match=r"other\.toml"):
+        load_site("other.toml")

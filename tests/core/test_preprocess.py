@@ -1,0 +1,82 @@
+"""What the network sees."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from pipeline.core.pixels import Photograph, shrink
+from pipeline.core.preprocess import Preprocessing, crop_saliency, inner_box, network_input
+
+STRETCH = Preprocessing(width_px=8, height_px=8, letterbox=False)
+LETTERBOX = Preprocessing(width_px=8, height_px=8, letterbox=True)
+
+
+def grey(width: int, height: int, value: int = 100) -> Photograph:
+    """A photograph of one colour."""
+    return Photograph(rgb=np.full((height, width, 3), value, np.uint8))
+
+
+def test_alpha_is_seen_on_white() -> None:
+    """Where the source is transparent the network sees white, half way between at half alpha."""
+    alpha = np.zeros((8, 8), np.uint8)
+    alpha[:, 4:] = 128
+    seen = network_input(Photograph(rgb=np.zeros((8, 8, 3), np.uint8), alpha=alpha), STRETCH)
+    assert (seen[:, 0] == 255).all()
+    assert (seen[:, 7] == 127).all()
+
+
+def test_a_letterbox_keeps_the_shape_and_is_taken_off_again() -> None:
+    """The saliency of the bars is thrown away."""
+    seen = network_input(grey(16, 8), LETTERBOX)
+    assert inner_box(16, 8, LETTERBOX) == (0, 2, 8, 4)
+    assert (seen[:2] == 127).all()
+    assert (seen[2:6] == 100).all()
+    saliency = np.arange(64, dtype=np.float32).reshape(8, 8)
+    assert (crop_saliency(saliency, 16, 8, LETTERBOX) == saliency[2:6]).all()
+    assert crop_saliency(saliency, 16, 8, STRETCH).shape == (8, 8)
+
+
+def test_normalisation_is_the_published_one() -> None:
+    """(x / 255 − mean) / std, channels first; U²-Net divides by the image's own maximum instead."""
+    from dataclasses import replace
+
+    plain = replace(STRETCH, mean=(0.5, 0.5, 0.5), std=(0.25, 0.25, 0.25))
+    seen = network_input(grey(8, 8, 51), plain)
+    assert seen.shape == (3, 8, 8)
+    assert seen.dtype == np.float32
+    assert seen[0, 0, 0] == pytest.approx((0.2 - 0.5) / 0.25)
+    own = network_input(grey(8, 8, 51), replace(plain, divide_by_own_maximum=True))
+    assert own[0, 0, 0] == pytest.approx(2.0)
+
+
+@pytest.mark.parametrize("space", ["bgr", "hsv", "lab"])
+def test_a_colour_space_is_the_rows_choice(space: str) -> None:
+    """Red stands elsewhere in each of them."""
+    from dataclasses import replace
+
+    red = Photograph(rgb=np.full((8, 8, 3), (255, 0, 0), np.uint8))
+    seen = network_input(red, replace(STRETCH, colour_space=space))  # type: ignore[arg-type]
+    expected = {"bgr": (0, 0, 255), "hsv": (0, 255, 255), "lab": (136, 208, 195)}[space]
+    assert tuple(seen[0, 0]) == expected
+
+
+def test_denoising_touches_the_networks_copy_only() -> None:
+    """The photograph keeps its noise."""
+    from dataclasses import replace
+
+    noise = np.random.default_rng(0).integers(0, 255, (8, 8, 3)).astype(np.uint8)
+    photograph = Photograph(rgb=noise.copy())
+    seen = network_input(photograph, replace(STRETCH, denoise_sigma=1.0))
+    assert seen.std() < noise.std()
+    assert (photograph.rgb == noise).all()
+
+
+@pytest.mark.parametrize(("width", "height"), [(4096, 40), (40, 4096), (64, 48), (8, 8)])
+def test_shrinking_keeps_the_mean_whatever_the_shape(width: int, height: int) -> None:
+    """Long narrow photographs are averaged along each axis by itself, so that fine stripes do not alias."""
+    stripes = np.zeros((height, width, 3), np.uint8)
+    stripes[::2, ::2] = 200
+    small = shrink(stripes, 8, 8)
+    assert small.shape == (8, 8, 3)
+    assert abs(float(small.mean()) - float(stripes.mean())) < 12

@@ -1,0 +1,108 @@
+"""Manifests that land, and what is taken from them."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from pipeline.core.config import Site
+from pipeline.core.errors import ManifestError
+from pipeline.core.records import DeliveryKey
+from pipeline.intake import deliveries_on, folder_manifest, inspect, landed, rows_of, source_of, take
+from schemas.tables import MANIFEST
+from tests.photographs import broken, product
+
+DAY = date(2026, 3, 1)
+
+
+def manifest(path: Path, **ids: list[str | None]) -> str:
+    """A manifest with these image ids by delivery."""
+    rows = [
+        {"image_id": one, "product_id": "p", "delivery_id": delivery, "uri": f"/{one}.jpg"}
+        for delivery, ones in ids.items()
+        for one in ones
+    ]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    loose = pa.schema([field.with_nullable(True) for field in MANIFEST])
+    pq.write_table(pa.Table.from_pylist(rows, schema=loose), path)
+    return str(path)
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    """A site to which manifests are delivered."""
+    return Site(root=str(tmp_path / "site"))
+
+
+def test_a_dataset_has_landed_with_its_success_file(site: Site) -> None:
+    """Before that it is still being written; a single file is there or not."""
+    root = Path(site.manifests_url)
+    manifest(root / "date=2026-03-01" / "part.parquet", shoes=["a"])
+    assert landed(site) == ()
+    (root / "date=2026-03-01" / "_SUCCESS").touch()
+    single = manifest(root / "extra.parquet", bags=["b"])
+    assert landed(site) == (str(root / "date=2026-03-01"), single)
+
+
+def test_what_was_taken_is_not_taken_twice_until_it_changes(site: Site) -> None:
+    """Nothing is moved; the record is of the manifest as it stood."""
+    path = Path(site.manifests_url) / "m.parquet"
+    url = manifest(path, shoes=["a"])
+    first = take(site, url)
+    assert landed(site) == ()
+    assert take(site, url) == first
+    manifest(path, shoes=["a", "b"])
+    assert landed(site) == (url,)
+
+
+def test_a_delivery_knows_where_it_came_from(site: Site) -> None:
+    """Its key is all that a run gets; any characters may be in its id."""
+    folder = Path(site.manifests_url) / "date=2026-03-01"
+    manifest(folder / "part.parquet", **{"Größe 42/ä": ["a"]})
+    key = DeliveryKey(date=DAY, delivery_id="Größe 42/ä")
+    assert take(site, str(folder)).accepted == (key,)
+    assert source_of(site, key) == str(folder)
+    assert deliveries_on(site, DAY) == (key,)
+    assert deliveries_on(site, date(2026, 3, 2)) == ()
+    with pytest.raises(ManifestError, match="not known"):
+        source_of(site, DeliveryKey(date=DAY, delivery_id="never"))
+
+
+def test_bad_content_refuses_only_its_delivery(tmp_path: Path) -> None:
+    """Duplicate and null ids are named with their rows; the other delivery goes on."""
+    url = manifest(tmp_path / "m.parquet", good=["a", "b"], doubled=["c", "c"], nameless=[None])
+    intake = inspect(url)
+    assert [key.delivery_id for key in intake.accepted] == ["good"]
+    assert {problem.delivery_id for problem in intake.refused} == {"doubled", "nameless"}
+    assert rows_of(url, {"doubled"}).num_rows == 2
+
+
+def test_a_manifest_without_rows_or_columns_is_refused(tmp_path: Path) -> None:
+    """An empty table never passes."""
+    pq.write_table(MANIFEST.empty_table(), tmp_path / "empty.parquet")
+    with pytest.raises(ManifestError, match="no rows"):
+        inspect(str(tmp_path / "empty.parquet"))
+
+
+def test_a_folder_becomes_a_manifest(tmp_path: Path) -> None:
+    """Ids are paths, deliveries the first folder level, what cannot be decoded is listed all the same."""
+    product(tmp_path / "shop" / "shoes" / "red" / "a.jpg", size=64)
+    product(tmp_path / "shop" / "b.JPG")
+    broken(tmp_path / "shop" / "shoes" / "c.jpg")
+    (tmp_path / "shop" / ".hidden").mkdir()
+    product(tmp_path / "shop" / ".hidden" / "d.jpg")
+    table, _ = folder_manifest(tmp_path / "shop")
+    assert table.schema == MANIFEST
+    rows = {row["image_id"]: row for row in table.to_pylist()}
+    assert sorted(rows) == ["b.JPG", "shoes/c.jpg", "shoes/red/a.jpg"]
+    red = rows["shoes/red/a.jpg"]
+    assert (red["product_id"], red["delivery_id"], red["width_px"]) == ("shoes/red/a", "shoes", 64)
+    assert rows["b.JPG"]["delivery_id"] == "shop"
+    assert len(red["sha256"]) == 64
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ManifestError, match="no images"):
+        folder_manifest(tmp_path / "empty")
