@@ -145,7 +145,7 @@ class Service:
 _ENDED = ("success", "failed")
 
 
-def until(question: Callable[[], T | None], *, seconds: float = 240) -> T:
+def until(question: Callable[[], T | None], *, seconds: float = 600) -> T:
     """The first answer that is something; fails after so many seconds."""
     end = time.monotonic() + seconds
     while not (answer := question()):
@@ -164,7 +164,7 @@ def serve(folder: Path, cluster: str) -> Iterator[Service]:
         "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": BUNDLES,
         "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(free_port()),
         "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(free_port()),
-        "AIRFLOW_VAR_CUTOUTS": json.dumps({"root": str(root), "shard_images": 1}),
+        "AIRFLOW_VAR_CUTOUTS": json.dumps({"root": str(root), "shard_images": 2}),
         "AIRFLOW_CONN_CUTOUTS_DASK": json.dumps(dask),
     }
     (root / "manifests").mkdir(parents=True)
