@@ -87,11 +87,13 @@ def main(arguments: list[str] | None = None) -> int:
     """Run until a signal comes; 1 where Airflow did not start or a part of it died."""
     parser = argparse.ArgumentParser(prog="cutouts_airflow.standalone", description=__doc__)
     parser.add_argument("--home", type=Path, default=PROJECT / "var" / "airflow", help="where everything lies")
-    parser.add_argument("--host", default="127.0.0.1", help="interface; anything but loopback asks for a password")
-    parser.add_argument("--port", type=int, default=8080, help="of the API and the pages; the next two serve logs")
+    host, port = os.environ.get("AIRFLOW__API__HOST", "127.0.0.1"), os.environ.get("AIRFLOW__API__PORT", "8080")
+    parser.add_argument("--host", default=host, help="interface; anything but loopback asks for a password")
+    parser.add_argument("--port", type=int, default=port, help="of the API and the pages; the next two serve logs")
     asked = parser.parse_args(arguments)
     home = asked.home.resolve()
     environment = over(os.environ, service_environment(home, host=asked.host, port=asked.port))
+    environment |= {"AIRFLOW__API__HOST": asked.host, "AIRFLOW__API__PORT": str(asked.port)}  # a flag wins
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         with standalone(environment) as url:
