@@ -18,8 +18,9 @@ _GROWTH = 1.1
 """By how much both limits grow at a time until no more than `max_shards` are needed."""
 _BAND = 250_000
 """Rows copied at a time: bounds the memory of the copy, and the walks through the table."""
-_BETWEEN = "\x1f"
-"""Stands between the parts of a compound key; a control character, which no URI and no ETag may contain."""
+_SLICE = 2_000_000
+"""Digests looked for at a time: bounds the memory of their hash table, which takes several times what it holds."""
+_NO_TEXT = pa.scalar(None, pa.string())
 
 Counts: TypeAlias = NDArray[np.int64]
 
@@ -122,28 +123,59 @@ def split_known(rows: pa.Table, known: pa.Table) -> pa.ChunkedArray:
     """For each row of a manifest the `sha256` of the known result that is about the same content, or null.
 
     `rows` and `known` have the columns `uri`, `etag`, `bytes`, `sha256`. A row that states its `sha256` is known
-    where `known` has the same one, whatever else they state. A row that does not is known where `uri`, `etag` and
-    `bytes` are all the same (both may leave out `bytes`), it states an `etag`, and `known` has exactly one
-    content under the three. Any other row is not known. Rows of `known` without a `sha256` count for nothing.
+    where `known` has the same one, whatever else they state. A row that does not is known where it states an `etag`,
+    `known` has exactly one content under its `uri` and `etag`, and their `bytes` are the same too (or neither states
+    them). Any other row is not known. Rows of `known` without a `sha256` count for nothing.
     """
-    known = known.filter(pc.is_valid(known.column("sha256")))
     stated = rows.column("sha256")
-    by_content = pc.is_in(stated, value_set=known.column("sha256"))
-    by_place = _known_by_place(rows, known)
-    nothing = pa.scalar(None, pa.string())
-    return pc.if_else(pc.is_valid(stated), pc.if_else(by_content, stated, nothing), by_place)
+    found = pc.if_else(_among(stated, known.column("sha256")), stated, _NO_TEXT)
+    unsettled = pc.and_(pc.is_null(stated), pc.is_valid(rows.column("etag"))).to_numpy()
+    if not unsettled.any():
+        return found
+    places = _places_known(rows, unsettled, known)
+    return pc.coalesce(found, known.column("sha256").take(pa.array(places, mask=places < 0)))
 
 
-def _known_by_place(rows: pa.Table, known: pa.Table) -> pa.ChunkedArray:
-    places = pa.table({"place": _place(known), "sha256": known.column("sha256")}).drop_null()
-    contents = places.group_by("place").aggregate([("sha256", "min"), ("sha256", "max")])
-    contents = contents.filter(pc.equal(contents.column("sha256_min"), contents.column("sha256_max")))
-    asked = pc.if_else(pc.is_null(rows.column("sha256")), _place(rows), pa.scalar(None, pa.string()))
-    found = pc.index_in(asked, value_set=contents.column("place"))
-    return contents.column("sha256_min").take(found)
+def _among(contents: pa.ChunkedArray, known: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Which of `contents` are known; a null is not."""
+    flags = pc.and_(pc.is_valid(contents), False)
+    for begin in range(0, len(known) if contents.null_count < len(contents) else 0, _SLICE):
+        part = known.slice(begin, _SLICE)
+        flags = pc.or_(flags, pc.is_in(contents, value_set=part, skip_nulls=True))
+    return flags
 
 
-def _place(table: pa.Table) -> pa.ChunkedArray:
-    """`uri`, `etag` and `bytes` as one string; null where there is no `etag`."""
-    size = pc.fill_null(pc.cast(table.column("bytes"), pa.string()), "")
-    return pc.binary_join_element_wise(table.column("uri"), table.column("etag"), size, _BETWEEN)
+def _places_known(rows: pa.Table, unsettled: NDArray[np.bool_], known: pa.Table) -> Counts:
+    """For each row the row of `known` with the same `uri`, `etag` and `bytes`; −1 where there is not one content."""
+    asked, places = np.split(_numbers("uri", "etag", rows, known), [rows.num_rows])
+    valid = pc.and_(pc.is_valid(known.column("sha256")), pc.is_valid(known.column("etag")))
+    candidates = np.flatnonzero(valid)
+    contents = pc.rank(known.column("sha256"), tiebreaker="dense").to_numpy()
+    candidates = candidates[np.lexsort((contents[candidates], places[candidates]))]
+    distinct, first, count = np.unique(places[candidates], return_index=True, return_counts=True)
+    settled = contents[candidates[first]] == contents[candidates[first + count - 1]]
+    distinct, representative = distinct[settled], candidates[first[settled]]
+    found = np.full(rows.num_rows, -1)
+    if len(distinct):
+        at = np.searchsorted(distinct, asked).clip(max=len(distinct) - 1)
+        same = unsettled & (distinct[at] == asked) & (_sizes(known)[representative[at]] == _sizes(rows))
+        found[same] = representative[at[same]]
+    return found
+
+
+def _numbers(first: str, second: str, *tables: pa.Table) -> Counts:
+    """A number per row of the tables that is the same exactly where both columns are: pairs of ranks."""
+    ranks = [
+        pc.rank(
+            pa.chunked_array([chunk for table in tables for chunk in table.column(name).chunks], pa.string()),
+            tiebreaker="dense",
+        )
+        for name in (first, second)
+    ]
+    high, low = (rank.to_numpy().astype(np.int64) for rank in ranks)
+    numbers: Counts = high * (int(low.max(initial=0)) + 1) + low
+    return numbers
+
+
+def _sizes(table: pa.Table) -> Counts:
+    return np.asarray(pc.fill_null(table.column("bytes"), -1).to_numpy(), np.int64)

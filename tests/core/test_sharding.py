@@ -169,7 +169,15 @@ def test_known_digests_stand_beside_their_rows() -> None:
     assert sharding.split_known(asked, KNOWN).to_pylist() == [SHA["c"], None, SHA["a"]]
 
 
+def test_a_large_ledger_is_searched_in_slices(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is known is found in whichever slice it stands."""
+    monkeypatch.setattr(sharding, "_SLICE", 2)
+    asked = rows(*(("s3://x", None, None, SHA[letter]) for letter in "fdcba"))
+    assert sharding.split_known(asked, KNOWN).to_pylist() == [SHA["f"], None, SHA["c"], SHA["b"], SHA["a"]]
+
+
 def test_an_empty_ledger_knows_nothing() -> None:
     """The first run does everything."""
     assert sharding.split_known(rows(("s3://a", "v1", 10, SHA["a"])), rows()).to_pylist() == [None]
+    assert sharding.split_known(rows(("s3://a", "v1", 10, None)), rows()).to_pylist() == [None]
     assert sharding.split_known(rows(), KNOWN).to_pylist() == []
