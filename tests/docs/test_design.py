@@ -1,0 +1,147 @@
+"""pipeline/DESIGN.md against the code: the tree, the floors, the doors and the records that it names."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pipeline.core import records
+from pipeline.core.records import MAX_KEY, DeliveryKey, ShardKey
+from pipeline.steps import layout
+from tests.docs.pages import DESIGN, ROOT, blocks, rows, spans
+
+TREE, FLOORS, _FLOW = blocks(DESIGN, "")
+
+
+def _tree() -> Iterator[tuple[str, str]]:
+    """Each path of the tree and what stands behind it; its depth is its indentation by two."""
+    parents: list[str] = []
+    for line in TREE.splitlines():
+        found = re.match(r"( *)([\w.]+/?)  +(.*)$|( *)([\w.]+/)$", line)
+        if found is None or len(found[1] or found[4] or "") > 6:
+            continue
+        depth, name = len(found[1] or found[4] or "") // 2, found[2] or found[5]
+        parents = [*parents[:depth], name]
+        yield "".join(parents), found[3] or ""
+
+
+@pytest.mark.parametrize("path", [path for path, _ in _tree()])
+def test_the_tree_is_there(path: str) -> None:
+    """Every folder and file that it shows exists."""
+    assert (ROOT / path).exists()
+
+
+def test_the_tree_is_whole() -> None:
+    """Every room of the pipeline, every adapter and every folder at the top is shown."""
+    shown = {path.rstrip("/") for path, _ in _tree()}
+    rooms = {
+        str(path.relative_to(ROOT)) for place in ("pipeline", "pipeline/adapters") for path in _rooms(ROOT / place)
+    }
+    assert rooms <= shown
+    assert {"dags", "plugins", "schemas", "pipeline", "tests", "docker"} <= shown
+
+
+def test_files_named_beside_the_tree_are_there() -> None:
+    """The modules that stand behind a folder are in it."""
+    named = [(path, name) for path, about in _tree() for name in re.findall(r"\b\w+\.py\b", about)]
+    assert len(named) > 15
+    assert [name for path, name in named if not (ROOT / path / name).is_file()] == []
+
+
+def test_the_floors_are_those_that_the_tool_holds() -> None:
+    """The line of floors is import-linter's contract, with the two that it does not see on either end."""
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"][
+        "contracts"
+    ]
+    (layers,) = (one["layers"] for one in contracts if one["type"] == "layers")
+    _outside, *floors = FLOORS.strip().split(" → ")
+    assert [floor.replace("core | schemas", "core") for floor in floors] == layers
+
+
+@pytest.mark.parametrize("row", rows(DESIGN, "## Floors and doors"))
+def test_doors_are_the_only_places_that_import(row: list[str]) -> None:
+    """A library of the table is imported below its door and nowhere else, but for the workshop that no run enters."""
+    modules = [name for library in row[0].split(", ") for name in _MODULES[library]]
+    doors = [ROOT / door for door in [*re.findall(r"`([^`]+)`", row[1]), "pipeline/training"]]
+    importing = {path for path in _code() if _imports(path, modules)}
+    strangers = [path for path in importing if not any(path == door or door in path.parents for door in doors)]
+    assert importing
+    assert strangers == []
+
+
+def test_nothing_imports_the_workshop() -> None:
+    """`pipeline.training` is no part of a run."""
+    inside = ROOT / "pipeline" / "training"
+    assert [path for path in _code() if inside not in path.parents and _imports(path, ["pipeline.training"])] == []
+
+
+_MODULES = {
+    "Dask": ["dask", "distributed", "dask_cuda"],
+    "Airflow": ["airflow"],
+    "ONNX Runtime": ["onnxruntime"],
+    "Great Expectations": ["great_expectations"],
+    "SQLAlchemy": ["sqlalchemy"],
+    "Alembic": ["alembic"],
+    "fsspec": ["fsspec"],
+    "Parquet on disk": ["pyarrow.dataset"],
+    "Pillow": ["PIL", "pillow_heif"],
+    "ISA-L": ["isal"],
+    "codecs": [],
+    "matplotlib": ["matplotlib"],
+}
+
+
+def test_records_it_names_exist() -> None:
+    """The chain of records is made of records."""
+    text = DESIGN.read_text(encoding="utf-8")
+    chain = re.search(r"`(ImageRecord → [^`]+)`", text)
+    assert chain
+    assert [name for name in re.findall(r"\w+", chain[1]) if not hasattr(records, name)] == []
+
+
+def test_the_layout_is_that_of_the_steps() -> None:
+    """Plans, shards, ledger, gates and intake lie where the table says."""
+    told = " ".join(row[0] for row in rows(DESIGN, "lies in a schema of"))
+    key = DeliveryKey.parse("2026-01-01/studio")
+    shard = ShardKey(plan_id="PLAN", index=0)
+    places = [
+        layout.plan_file("<plan_id>", ""),
+        layout.shard_file(shard, "").replace("PLAN/00000", "<plan_id>/<index>"),
+        layout.gate_file("<gate_id>", ""),
+        layout.taken_file("<fingerprint>"),
+        layout.intake_file(key).replace("2026-01-01/studio", "<day>/<id>"),
+    ]
+    assert [place for place in places if f"tables/{place}" not in told] == []
+
+
+def test_a_key_is_as_long_as_it_says() -> None:
+    """The limit of a partition key is the one that is checked."""
+    assert f"at most {MAX_KEY} characters" in DESIGN.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    "path", [span for span in spans(DESIGN) if re.fullmatch(r"(core|runner|schemas)/\w+\.py", span)]
+)
+def test_modules_it_names_exist(path: str) -> None:
+    """A module in backticks is there."""
+    assert (ROOT / path).is_file() or (ROOT / "pipeline" / path).is_file()
+
+
+def _rooms(folder: Path) -> Iterator[Path]:
+    for path in folder.iterdir():
+        if (path / "__init__.py").is_file() or (path.suffix == ".py" and path.stem != "__init__"):
+            yield path
+
+
+def _code() -> list[Path]:
+    return [path for top in ("pipeline", "dags", "plugins", "schemas") for path in (ROOT / top).rglob("*.py")]
+
+
+def _imports(path: Path, modules: list[str]) -> bool:
+    text = path.read_text(encoding="utf-8")
+    names = "|".join(re.escape(name) for name in modules)
+    return bool(modules and re.search(rf"^\s*(?:from|import) (?:{names})\b", text, re.MULTILINE))
