@@ -12,14 +12,18 @@ from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
+import cv2
 import dask
+import numpy as np
 import psutil
 import pytest
 from distributed import Client, versions
 
 from pipeline.core.config import Site
 from pipeline.core.errors import ConfigError, TransientError
+from pipeline.core.records import ImageRecord, Mask, MaskMetrics, Rejection
 from pipeline.runner import Runner, clusters, open_runner, probe, scheduled
+from pipeline.stages import cut_chunk, job_of
 from tests.dask_cluster import ROOT, dask_process, free_port, scheduler_process, standing_scheduler
 
 __all__ = ["standing_scheduler"]
@@ -94,6 +98,18 @@ def test_every_runner_gives_the_same_results(runner: Runner) -> None:
     expected = sorted(scale(3, chunk) for chunk in chunks)
     assert sorted(runner.map(partial(scale, 3), chunks)) == expected
     assert sorted(runner.map(partial(scale, 3), chunks)) == expected
+
+
+def test_every_runner_cuts_the_same_records(runner: Runner, tmp_path: Path) -> None:
+    """Masks, metrics and rejections of real chunks are equal wherever they were cut, to the object's digest."""
+    job = job_of(Site(objects=str(tmp_path / "objects")))
+    chunks = [(record,) for record in _photographs(tmp_path / "photographs")]
+    here = [cut_chunk(job, chunk) for chunk in chunks]
+    there = list(runner.map(partial(cut_chunk, job), chunks))
+    for kind in ("masks", "metrics", "rejections"):
+        expected = sorted((record for result in here for record in getattr(result, kind)), key=_image_id)
+        assert sorted((record for result in there for record in getattr(result, kind)), key=_image_id) == expected
+        assert expected
 
 
 def test_no_items_give_no_results(runner: Runner) -> None:
@@ -289,6 +305,24 @@ def test_serial_needs_no_dask() -> None:
         "assert not {'dask', 'distributed'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", script], check=True, cwd=ROOT)
+
+
+def _photographs(folder: Path) -> list[ImageRecord]:
+    """Two discs before a wall, and a file that is no image."""
+    folder.mkdir()
+    for number in range(2):
+        picture = np.full((90, 110, 3), 225, np.uint8)
+        cv2.circle(picture, (55, 45), 20 + 10 * number, (30, 60, 160), -1)
+        cv2.imwrite(str(folder / f"{number}.png"), picture)
+    (folder / "broken.png").write_bytes(b"no image")
+    return [
+        ImageRecord(image_id=path.name, product_id=path.stem, delivery_id="spring", uri=str(path))
+        for path in sorted(folder.iterdir())
+    ]
+
+
+def _image_id(record: Mask | MaskMetrics | Rejection) -> str:
+    return record.image_id
 
 
 _SCRIPT = """
