@@ -1,4 +1,4 @@
-"""README.md against the code: commands, options, settings, columns and files that it names are real, and none is missing."""
+"""README.md against the code: every command, option, setting, column and file that it names is real."""
 
 from __future__ import annotations
 
