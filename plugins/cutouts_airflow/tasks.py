@@ -136,7 +136,9 @@ def publish(gate_id: str) -> None:
     here = site()
     decision = _decision(here, gate_id)
     if decision.verdict is Verdict.HOLD:
-        raise AirflowSkipException(f"{decision.delivery} is held: {'; '.join(decision.reasons)}")
+        log.warning("%s is held: %s", decision.delivery, "; ".join(decision.reasons))
+        log.warning("after a look: cutouts publish --approve %s --by NAME --why TEXT", decision.delivery)
+        raise AirflowSkipException(f"{decision.delivery} is held")
     log.info("%s", steps.publish(here, gate_id))
 
 
