@@ -39,8 +39,8 @@ _IMAGE = (
 MANIFEST = _table("manifest", *_IMAGE)
 """One row per product image; hive-partitioned by the day of delivery (`date=YYYY-MM-DD/`), or a single file."""
 
-SHARDS = _table("shards", *_IMAGE)
-"""What one plan has to cut out: one Parquet row group per shard, ordered by `image_id`."""
+SHARDS = _table("shards", *_IMAGE[:7])
+"""What one plan has to cut out: one Parquet row group per shard, ordered by `image_id`; what cutting needs to know."""
 
 _WORK = (
     _field("image_id", _TEXT, "unique within its delivery"),
@@ -96,7 +96,7 @@ REJECTIONS = _table(
 
 DELIVERY = _table(
     "delivery",
-    *_IMAGE[:8],
+    *_IMAGE[:7],
     _field("state", _TEXT, "todo, or known where the ledger holds its result under the same content and recipe"),
     _field("content", _TEXT, "sha256 of the known result; null where todo", null=True),
 )

@@ -1,4 +1,4 @@
-"""A real browser for tests of pages: `from tests.browser import browser, open_page` in a conftest.py."""
+"""A real browser for tests of pages: fixtures of `tests/conftest.py`."""
 
 from __future__ import annotations
 

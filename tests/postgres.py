@@ -1,4 +1,4 @@
-"""A PostgreSQL server of the test session's own: `from tests.postgres import postgres_url` in a conftest.py."""
+"""A PostgreSQL server of the test session's own: fixtures of `tests/conftest.py`."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from pipeline.adapters.storage.store import open_store
 from pipeline.adapters.storage.tables import read_record, write_record, write_row_groups
 from pipeline.core.config import Site
 from pipeline.core.errors import ManifestError
-from pipeline.core.manifest import EMPTY, DeliveryProblem, check_content, check_structure, conform
+from pipeline.core.manifest import EMPTY, check_content, check_structure, conform
 from pipeline.core.records import DeliveryKey, Plan, RecipeDigests
 from pipeline.core.sharding import Shards, cut, split_known
 from pipeline.stages import job_of
@@ -35,27 +35,28 @@ def plan(site: Site, source: str, delivery: DeliveryKey) -> Plan:
     """
     tables = open_store(site.tables_url)
     recipe = job_of(site).recipe.digests
-    rows = read_delivery(source, delivery)
+    rows = read_delivery(source, delivery).select(SHARDS.names)
     by_content_only = rows.column("sha256").null_count == 0
     content = split_known(rows, known_identities(tables, recipe, by_content_only=by_content_only))
     rows = rows.append_column("content", content)
     everything = cut(rows, shard_images=_SLICE, shard_bytes=2**62, max_shards=2**31)
-    todo = rows.filter(pc.is_null(content))
-    shards = cut(todo, shard_images=site.shard_images, shard_bytes=site.shard_bytes, max_shards=site.max_shards)
+    todo = pc.is_null(content)
+    limits = {"shard_images": site.shard_images, "shard_bytes": site.shard_bytes, "max_shards": site.max_shards}
+    shards = cut(rows, where=todo, **limits)
     made = Plan(
         plan_id=_plan_id(delivery, recipe, shards, everything.tables(rows)),
         delivery=delivery,
         recipe=recipe,
         images=rows.num_rows,
-        todo=todo.num_rows,
-        known=rows.num_rows - todo.num_rows,
+        todo=pc.sum(todo).as_py(),
+        known=rows.num_rows - pc.sum(todo).as_py(),
         shards=shards.count,
     )
     if tables.exists(plan_file(made.plan_id, "plan.json")):
         return read_record(tables, plan_file(made.plan_id, "plan.json"), Plan)
     images = (_delivery_table(part) for part in everything.tables(rows))
     write_row_groups(tables, plan_file(made.plan_id, "delivery.parquet"), images, DELIVERY)
-    groups = (part.select(SHARDS.names).cast(SHARDS) for part in shards.tables(todo))
+    groups = (part.select(SHARDS.names).cast(SHARDS) for part in shards.tables(rows))
     write_row_groups(tables, plan_file(made.plan_id, "shards.parquet"), groups, SHARDS)
     write_record(tables, plan_file(made.plan_id, "plan.json"), made)
     return made
@@ -70,17 +71,12 @@ def read_delivery(source: str, delivery: DeliveryKey) -> pa.Table:
     rows = conform(manifest.read(delivery.date, delivery_id=delivery.delivery_id))
     if rows.num_rows == 0:
         raise ManifestError(f"delivery {delivery} is not in the manifest {source}", [EMPTY])
-    bad = [str(problem) for problem in check_content(rows) or _refusals(delivery, rows)]
+    pa.default_memory_pool().release_unused()
+    suite = load_suite(bundled("manifest"))
+    bad = [str(problem) for problem in check_content(rows) or refusals(suite, delivery.delivery_id, rows)]
     if bad:
         raise ManifestError(f"delivery {delivery} cannot be used", bad)
     return _absolute(rows, source)
-
-
-def _refusals(delivery: DeliveryKey, rows: pa.Table) -> Iterator[DeliveryProblem]:
-    """What the suite `manifest` says against the delivery, a slice of its rows at a time."""
-    suite = load_suite(bundled("manifest"))
-    for start in range(0, rows.num_rows, _SLICE):
-        yield from refusals(suite, delivery.delivery_id, rows.slice(start, _SLICE))
 
 
 def _absolute(rows: pa.Table, source: str) -> pa.Table:

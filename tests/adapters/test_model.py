@@ -37,10 +37,10 @@ def tiny(path: Path, *, size: int = 4, fixed_batch: bool = False) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def row(path: Path, digest: str, **changes: object) -> ModelRow:
+def row(file: tuple[Path, str], **changes: object) -> ModelRow:
     """The row that belongs to `tiny`."""
     fields: dict[str, object] = {
-        "name": "tiny", "file": str(path), "sha256": digest, "width_px": 4, "height_px": 4, "resize": "stretch",
+        "name": "tiny", "file": str(file[0]), "sha256": file[1], "width_px": 4, "height_px": 4, "resize": "stretch",
         "layout": "nhwc-uint8", "licence": "none", "commercial": True, "about": "",
     }  # fmt: skip
     return ModelRow.model_validate(fields | changes)
@@ -54,7 +54,7 @@ def file(tmp_path: Path) -> tuple[Path, str]:
 
 def test_probability_is_raw(file: tuple[Path, str]) -> None:
     """No stretch: a dull image stays unsure, each in its batch by itself."""
-    network = Network(ModelChoice(row=row(*file)))
+    network = Network(ModelChoice(row=row(file)))
     dull, bright = (np.full((4, 4, 3), value, np.uint8) for value in (51, 255))
     maps = network.saliency([dull, bright])
     assert [float(one.max()) for one in maps] == [pytest.approx(0.2), 1.0]
@@ -63,7 +63,7 @@ def test_probability_is_raw(file: tuple[Path, str]) -> None:
 
 def test_a_logit_becomes_a_probability(file: tuple[Path, str]) -> None:
     """The row says which of them the graph gives."""
-    network = Network(ModelChoice(row=row(*file, activation="logit")))
+    network = Network(ModelChoice(row=row(file, activation="logit")))
     assert network.saliency([np.zeros((4, 4, 3), np.uint8)])[0].max() == pytest.approx(0.5)
 
 
@@ -81,7 +81,7 @@ def test_a_row_that_contradicts_its_graph_is_refused(
 ) -> None:
     """A wrong input size silently halves quality; here it is an error at load."""
     with pytest.raises(ModelError, match=words):
-        Network(ModelChoice(row=row(*file, **changes)))
+        Network(ModelChoice(row=row(file, **changes)))
 
 
 def test_a_file_that_is_no_network_is_an_error(tmp_path: Path) -> None:
@@ -89,13 +89,13 @@ def test_a_file_that_is_no_network_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "x.onnx").write_bytes(b"nonsense")
     digest = hashlib.sha256(b"nonsense").hexdigest()
     with pytest.raises(ModelError, match=r"x\.onnx does not load"):
-        Network(ModelChoice(row=row(tmp_path / "x.onnx", digest)))
+        Network(ModelChoice(row=row((tmp_path / "x.onnx", digest))))
 
 
 def test_a_fixed_batch_is_known(tmp_path: Path) -> None:
     """So that nobody sends it two images."""
     digest = tiny(tmp_path / "one.onnx", fixed_batch=True)
-    assert Network(ModelChoice(row=row(tmp_path / "one.onnx", digest))).largest_batch == 1
+    assert Network(ModelChoice(row=row((tmp_path / "one.onnx", digest)))).largest_batch == 1
 
 
 @pytest.mark.parametrize("provider", ["cuda", "tensorrt"])
@@ -123,10 +123,10 @@ def test_an_unknown_model_is_answered_with_the_table() -> None:
 
 def test_what_changes_pixels_changes_the_recipe(file: tuple[Path, str]) -> None:
     """Network and preprocessing are the matte's, cropping the rendering's; where it runs is neither."""
-    base = recipe_of(row(*file)).digests
-    assert recipe_of(row(*file, about="renamed", licence="other")).digests == base
-    assert recipe_of(row(*file, denoise_sigma=1.0)).digests.matte_digest != base.matte_digest
-    cropped = recipe_of(row(*file), crop=True).digests
+    base = recipe_of(row(file)).digests
+    assert recipe_of(row(file, about="renamed", licence="other")).digests == base
+    assert recipe_of(row(file, denoise_sigma=1.0)).digests.matte_digest != base.matte_digest
+    cropped = recipe_of(row(file), crop=True).digests
     assert cropped.matte_digest == base.matte_digest
     assert cropped.render_digest != base.render_digest
 

@@ -20,9 +20,6 @@ from pipeline.adapters.storage.tables import read_folder, read_row_group, read_t
 from pipeline.core.errors import ImageRejected, ManifestError, StorageError
 from pipeline.core.records import RejectionReason
 from schemas.tables import MANIFEST
-from tests.s3 import bucket, s3_server
-
-__all__ = ["bucket", "s3_server"]
 
 NUMBERS = pa.schema([("number", pa.int64())])
 

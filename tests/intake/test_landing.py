@@ -62,7 +62,8 @@ def test_what_was_taken_is_not_taken_twice_until_it_changes(site: Site) -> None:
 def test_a_delivery_knows_where_it_came_from(site: Site) -> None:
     """Its key is all that a run gets; any characters may be in its id."""
     folder = Path(site.manifests_url) / "date=2026-03-01"
-    manifest(folder / "part.parquet", **{"Größe 42/ä": ["a"]})
+    odd: dict[str, list[str | None]] = {"Größe 42/ä": ["a"]}
+    manifest(folder / "part.parquet", **odd)
     key = DeliveryKey(date=DAY, delivery_id="Größe 42/ä")
     assert take(site, str(folder)).accepted == (key,)
     assert source_of(site, key) == str(folder)

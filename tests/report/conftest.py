@@ -22,9 +22,6 @@ from pipeline.core.records import (
 )
 from pipeline.report import Report, RunSummary
 from schemas.tables import IMAGES, METRICS
-from tests.browser import browser, open_page
-
-__all__ = ["browser", "open_page"]
 
 NO_PRODUCT = "the network sees no product (it is at most 50% sure anywhere)"
 _RECIPE = RecipeDigests(matte_digest="0a1b2c3d4e5f6071", render_digest="1122334455667788")

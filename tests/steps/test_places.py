@@ -13,13 +13,8 @@ from pipeline.adapters.storage.tables import read_table
 from pipeline.core.config import Site
 from pipeline.steps.layout import ledger_folder
 from pipeline.steps.ledger import SCHEMAS
-from tests.dask_cluster import standing_scheduler
 from tests.photographs import blank, broken, product
-from tests.postgres import postgres_url
-from tests.s3 import bucket, s3_server
 from tests.steps.conftest import Refresh
-
-__all__ = ["bucket", "postgres_url", "s3_server", "standing_scheduler"]
 
 
 @pytest.fixture(scope="module")

@@ -58,7 +58,7 @@ def test_every_image_is_accounted_for_with_its_reason(site: Site, refresh: Refre
 
 
 def test_what_was_decided_makes_no_model_call(site: Site, refresh: Refresh, shoot: Path) -> None:
-    """A second run skips what is published and keeps every other outcome with its reasons, without touching an image."""
+    """A second run skips what is published, keeps every other outcome with its reasons, and touches no image."""
     before = reasons(site, refresh(site, shoot)[0])
     decision, chunks = refresh(site, shoot)
     assert chunks == []

@@ -11,9 +11,6 @@ import pytest
 from psycopg import sql
 
 from pipeline.adapters.catalog import Catalog
-from tests.postgres import postgres_url
-
-__all__ = ["postgres_url"]
 
 
 @pytest.fixture
