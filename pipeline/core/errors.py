@@ -1,14 +1,14 @@
 """The error tree. What is expected of bad images is a `Rejection`, a value; what stops a step is raised.
 
-    CutoutsError
-    ├── ConfigError        the site's settings are wrong; every problem is listed
-    ├── ManifestError      the manifest's structure is wrong; every problem is listed
-    ├── ImageRejected      one image cannot be processed; becomes a `Rejection` at the stage's border
-    ├── ModelError         the model file, its row or its provider is not what was asked for
-    ├── StorageError       a store cannot be read or written
-    │   └── TransientError     trying again can help: time-outs, lost connections, workers that died
-    ├── BooksError         counts do not balance; nothing was written
-    └── GateError          the gate could not judge: no rows, a dropped or broken expectation
+CutoutsError
+├── ConfigError        the site's settings are wrong; every problem is listed
+├── ManifestError      the manifest's structure is wrong; every problem is listed
+├── ImageRejected      one image cannot be processed; becomes a `Rejection` at the stage's border
+├── ModelError         the model file, its row or its provider is not what was asked for
+├── StorageError       a store cannot be read or written
+│   └── TransientError     trying again can help: time-outs, lost connections, workers that died
+├── BooksError         counts do not balance; nothing was written
+└── GateError          the gate could not judge: no rows, a dropped or broken expectation
 """
 
 from __future__ import annotations

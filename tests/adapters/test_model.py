@@ -37,10 +37,10 @@ def tiny(path: Path, *, size: int = 4, fixed_batch: bool = False) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def row(file: tuple[Path, str], **changes: object) -> ModelRow:
+def row(network: tuple[Path, str], **changes: object) -> ModelRow:
     """The row that belongs to `tiny`."""
     fields: dict[str, object] = {
-        "name": "tiny", "file": str(file[0]), "sha256": file[1], "width_px": 4, "height_px": 4, "resize": "stretch",
+        "name": "tiny", "file": str(network[0]), "sha256": network[1], "width_px": 4, "height_px": 4, "resize": "stretch",
         "layout": "nhwc-uint8", "licence": "none", "commercial": True, "about": "",
     }  # fmt: skip
     return ModelRow.model_validate(fields | changes)
