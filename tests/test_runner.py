@@ -92,6 +92,11 @@ def nap(seconds: float, item: int) -> int:
     return item
 
 
+def opencv_threads(item: int) -> int:
+    """How many threads OpenCV takes for one call."""
+    return int(cv2.getNumThreads())
+
+
 def test_every_runner_gives_the_same_results(runner: Runner) -> None:
     """Twenty chunks come back once each, whatever ran them, and again when asked again."""
     chunks = [(number, number + 1) for number in range(20)]
@@ -151,6 +156,11 @@ def test_no_more_than_the_window_is_in_flight(runner: Runner) -> None:
         taken += 1
     assert taken == 30
     assert window // 2 < most <= window
+
+
+def test_a_chunk_keeps_to_its_thread(local_runner: Runner) -> None:
+    """OpenCV opens no threads of its own on a worker, where each core has a chunk already."""
+    assert list(local_runner.map(opencv_threads, [0])) == [1]
 
 
 def test_a_worker_that_dies_costs_a_retry_and_not_the_run(local_runner: Runner, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pipeline.core.errors import TransientError
+from pipeline.runner.process import one_thread_per_chunk
 from pipeline.runner.work import Attempt, Place
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ class DaskRunner:
         """As `Runner.map` says. What is still in flight when the caller stops early is cancelled."""
         done: queue.SimpleQueue[Future] = queue.SimpleQueue()
         in_flight: dict[str, Future] = {}
-        tasks = zip(_keys(function), (Attempt(function, item) for item in items), strict=False)
+        tasks = zip(_keys(function), (_WorkerAttempt(function, item) for item in items), strict=False)
         try:
             while self._fill(in_flight, tasks, done):
                 future = self._next(done, in_flight)
@@ -96,6 +97,14 @@ class DaskRunner:
         except (OSError, TimeoutError) as error:
             raise TransientError(f"{self._cluster} does not answer; run again when the scheduler is up") from error
         raise TransientError(f"{self._cluster} has closed the connection; run again when the scheduler is up")
+
+
+class _WorkerAttempt(Attempt):
+    """An attempt beside others in one process."""
+
+    def __call__(self) -> Any:
+        one_thread_per_chunk()
+        return super().__call__()
 
 
 def _keys(function: Callable[..., object]) -> Iterator[str]:

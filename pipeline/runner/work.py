@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any, Protocol, TypeVar
 
 from pipeline.core.errors import TransientError
-from pipeline.runner.memory import keep_freed_memory
+from pipeline.runner.process import keep_freed_memory
 
 T = TypeVar("T")
 R = TypeVar("R")

@@ -1,8 +1,9 @@
-"""The C library's allocator, told to keep what image-sized arrays free: the next image needs the same again."""
+"""What is set once in a process that works on chunks, whoever started it."""
 
 from __future__ import annotations
 
 import ctypes
+import sys
 from contextlib import suppress
 from functools import cache
 
@@ -16,7 +17,7 @@ _LARGEST = 1 << 30
 
 @cache
 def keep_freed_memory() -> None:
-    """Have this process reuse freed memory; once, and nothing where the C library is not glibc.
+    """Have the allocator keep what image-sized arrays free: the next image needs the same. Only glibc can be told.
 
     Workers that Dask's nanny starts give every freed array back at once (it sets MALLOC_TRIM_THRESHOLD_=65536): each
     image then faults its pages in anew, which took 220 ms of CPU per image where 125 are enough (1.8 MP).
@@ -25,3 +26,10 @@ def keep_freed_memory() -> None:
         mallopt = ctypes.CDLL(None).mallopt
         mallopt(_MMAP, _LARGEST)
         mallopt(_TRIM, _KEPT)
+
+
+def one_thread_per_chunk() -> None:
+    """Keep OpenCV, where the work has loaded it, from opening a thread per core beside each of ours."""
+    cv2 = sys.modules.get("cv2")
+    if cv2 is not None and cv2.getNumThreads() != 1:
+        cv2.setNumThreads(1)
