@@ -162,6 +162,14 @@ def test_what_it_says_of_holding_is_what_the_suite_says() -> None:
     assert f"more than {share:.0%} and at least {int(str(count)) + 1}".replace("%", " %") in prose(README)
 
 
+def test_the_python_that_it_asks_for_is_the_one_that_installs() -> None:
+    """Lowest and highest version are those of `requires-python`."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    told = re.search(r"`python3` ≥ 3\.(\d+) \(up to 3\.(\d+)\)", prose(README))
+    assert told
+    assert project["requires-python"] == f">=3.{told[1]},<3.{int(told[2]) + 1}"
+
+
 def test_make_targets_exist() -> None:
     """Each `make …` is a target of the Makefile, and each target that explains itself is told."""
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
