@@ -34,7 +34,8 @@ def _draw_parts(axes: Any, report: BenchReport) -> None:
             below += part.ms
     axes.bar("whole path", report.whole_ms, color="#999999")
     axes.axhline(AIM * report.unavoidable_ms, color=_AIM, linestyle="--", label=f"aim: {AIM} × unavoidable")
-    axes.legend(loc="lower right", fontsize=8)
+    axes.legend(loc="upper left", fontsize=8)
+    axes.set_ylim(top=1.25 * report.whole_ms)
     axes.set(title=f"ms per image and thread; ratio {report.ratio:.2f}", ylabel="ms")
 
 
@@ -43,6 +44,7 @@ def _draw_stages(axes: Any, run: Run) -> None:
     bars = axes.barh(list(values), list(values.values()), color=_UNAVOIDABLE)
     axes.bar_label(bars, fmt="%.1f", padding=3)
     axes.invert_yaxis()
+    axes.margins(x=0.15)
     axes.set(title="where the time goes, by stage", xlabel="ms per image")
 
 
@@ -51,12 +53,13 @@ def _draw_layouts(axes: Any, report: BenchReport) -> None:
     names = [f"{run.workers} × {run.threads // max(1, run.workers)}\nbatch {run.batch}" for run in runs]
     bars = axes.bar(range(len(runs)), [run.images_per_second for run in runs], color=_UNAVOIDABLE)
     axes.bar_label(bars, fmt="%.1f")
+    axes.margins(y=0.15)
     axes.set_xticks(range(len(runs)), names, fontsize=8)
     axes.set(title="whole path by layout (workers × threads)", ylabel="images/s")
 
 
 def _draw_memory(axes: Any, run: Run) -> None:
     axes.plot([done for done, _ in run.curve], [resident for _, resident in run.curve], color=_OURS)
-    axes.set_ylim(bottom=0)
+    axes.set_ylim(0, 1.2 * max(resident for _, resident in run.curve))
     growth = "" if run.growth_mb is None else f"; {run.growth_mb:+.1f} MB per 1000 images"
     axes.set(title=f"memory of the workers{growth}", xlabel="images done", ylabel="MB")
