@@ -17,7 +17,7 @@ setup: .venv/.cpu ## Install the project and its locked requirements into .venv 
 setup-gpu: .venv/.gpu ## The same with the GPU set: onnxruntime-gpu, CUDA libraries, dask-cuda
 
 .venv/bin/python:
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "cutouts needs Python 3.11 or newer")'
+	$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14) and "cutouts needs Python 3.11 to 3.13")'
 	$(PYTHON) -m venv .venv
 
 .venv/.cpu .venv/.gpu: .venv/.%: requirements-%.txt pyproject.toml | .venv/bin/python
