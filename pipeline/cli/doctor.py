@@ -81,8 +81,7 @@ def _catalogue(site: Site) -> str:
 def _cluster(site: Site) -> str:
     from pipeline.runner import probe
 
-    place = probe(site)
-    return f"{site.cluster}, {place.workers} workers × {place.threads} threads"
+    return str(probe(site))
 
 
 def _expectations() -> str:

@@ -127,6 +127,8 @@ def split_known(rows: pa.Table, known: pa.Table) -> pa.ChunkedArray:
     `known` has exactly one content under its `uri` and `etag`, and their `bytes` are the same too (or neither states
     them). Any other row is not known. Rows of `known` without a `sha256` count for nothing.
     """
+    if not known.num_rows:  # the first plan of all, and the largest
+        return pa.chunked_array([pa.nulls(rows.num_rows, pa.string())])
     stated = rows.column("sha256")
     found = pc.if_else(_among(stated, known.column("sha256")), stated, _NO_TEXT)
     unsettled = pc.and_(pc.is_null(stated), pc.is_valid(rows.column("etag"))).to_numpy()
