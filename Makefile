@@ -35,7 +35,7 @@ demo: setup ## Cut out sample photographs (or IMAGES=folder) with the real DAG; 
 
 test: .venv/.dev ## Check style, types and floors, then run every test
 	$(MAKE) --no-print-directory check
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile
 
 check: .venv/.dev ## Style, types, floors
 	$(BIN)/ruff check .

@@ -87,8 +87,7 @@ def _without(records: Sequence[ImageRecord], reused: Results) -> list[ImageRecor
 
 def _chunk_size(images: int, site: Site, runner: Runner) -> int:
     """As many images as the site says, or fewer, so that a small shard still keeps every thread busy."""
-    place = runner.describe()
-    return max(1, min(site.chunk, images // (4 * max(1, place.workers * place.threads))))
+    return max(1, min(site.chunk, images // (4 * max(1, runner.describe().threads))))
 
 
 def _chunked(records: Sequence[ImageRecord], size: int) -> Iterator[tuple[ImageRecord, ...]]:
