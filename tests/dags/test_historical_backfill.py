@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from datetime import date
 from pathlib import Path
 
@@ -27,6 +28,21 @@ def test_a_day_is_worked_through_delivery_by_delivery(site: Site, tmp_path: Path
     again = dag_bag()["historical_backfill"].test(run_conf={"day": "2025-03-04"})
     assert str(again.state) == "success"
     assert set(Path(site.tables_url).glob("shards/**/receipt.json")) == receipts
+
+
+def test_a_delivery_that_fails_stops_none_of_the_others(site: Site, tmp_path: Path) -> None:
+    """The manifest of one is gone: its group fails, and with it the run, but the other one is published."""
+    for name in ("gone", "here"):
+        photograph(tmp_path / name / name, product(0))
+        table = manifest_of(tmp_path / name)
+        intake.take(site, str(land(tmp_path / "archive", name, date(2025, 4, 5), table)))
+    shutil.rmtree(tmp_path / "archive" / "gone")
+
+    run = dag_bag()["historical_backfill"].test(run_conf={"day": "2025-04-05"})
+    states = task_states(run)
+    assert (str(run.state), states["one_delivery.plan"]) == ("failed", ["failed", "success"])
+    assert states["one_delivery.publish"] == ["success", "upstream_failed"]
+    assert announced("cutouts") & {"2025-04-05/gone", "2025-04-05/here"} == {"2025-04-05/here"}
 
 
 def test_a_day_without_deliveries_is_no_failure(site: Site) -> None:
