@@ -42,6 +42,7 @@ class Site(BaseModel):
     mask_quality: str | None = Field(None, description="the gate's own suite; by default the one that we ship")
     max_pixels: int = Field(100_000_000, ge=1, description="larger images are rejected (px)")
     max_bytes: int = Field(512_000_000, ge=1, description="larger files are rejected (B)")
+    retry_rejected: bool = Field(False, description="try rejected images again although their bytes are the same")
     shard_images: int = Field(512, ge=1, description="images in a shard at the most, while max_shards allows")
     shard_bytes: int = Field(2_000_000_000, ge=1, description="bytes in a shard at the most, likewise (B)")
     max_shards: int = Field(300, ge=1, description="shards of a plan at the most")

@@ -32,14 +32,16 @@ class Results:
         return int(self.masks.num_rows + self.rejections.num_rows)
 
 
-def known_identities(tables: Store, recipe: RecipeDigests, *, by_content_only: bool) -> pa.Table:
+def known_identities(
+    tables: Store, recipe: RecipeDigests, *, by_content_only: bool, retry_rejected: bool = False
+) -> pa.Table:
     """sha256, uri, etag, bytes of every image decided under `recipe`; only sha256 is read where that suffices.
 
-    A rejection that trying again may cure is not known.
+    A rejection that trying again may cure is not known; with `retry_rejected` none is.
     """
     columns = _IDENTITY[:1] if by_content_only else _IDENTITY
     masks = read_folder(tables, ledger_folder("masks", recipe), MASKS, columns)
-    final = ~pc.field("retryable")
+    final = pc.scalar(value=False) if retry_rejected else ~pc.field("retryable")
     rejections = read_folder(tables, ledger_folder("rejections", recipe), REJECTIONS, columns, final)
     both = pa.concat_tables([masks, rejections.cast(masks.schema)]) if rejections.num_rows else masks
     for name in _IDENTITY[len(columns) :]:
@@ -47,10 +49,20 @@ def known_identities(tables: Store, recipe: RecipeDigests, *, by_content_only: b
     return both
 
 
+def times_rejected(tables: Store, recipe: RecipeDigests, images: pa.Table) -> int:
+    """How often images at the URIs of `images` were rejected before: each try of them is a plan of its own."""
+    rejected = read_folder(tables, ledger_folder("rejections", recipe), REJECTIONS, ["uri"]).column("uri")
+    if not len(rejected):
+        return 0
+    return int(pc.sum(pc.is_in(rejected, value_set=images.column("uri"))).as_py())
+
+
 def recall(tables: Store, recipe: RecipeDigests, images: pa.Table) -> Results:
     """The known results of `images` (columns `image_id`, `uri`, and `content`, their sha256), under their own ids."""
-    found = {name: _recall_one(tables, recipe, name, images) for name in SCHEMAS}
-    return Results(**found)
+    masks, metrics = (_recall_one(tables, recipe, name, images) for name in ("masks", "metrics"))
+    cut = pc.is_in(images.column("content"), value_set=masks.column("sha256"))  # rejected once, cut at a later try
+    rejections = _recall_one(tables, recipe, "rejections", images.filter(pc.invert(cut)))
+    return Results(masks=masks, metrics=metrics, rejections=rejections)
 
 
 def record(tables: Store, recipe: RecipeDigests, plan_id: str, results: Results) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
+from dataclasses import astuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -16,11 +17,11 @@ from pipeline.adapters.storage.tables import read_record, write_record, write_ro
 from pipeline.core.config import Site
 from pipeline.core.errors import ManifestError
 from pipeline.core.manifest import EMPTY, check_content, check_structure, conform
-from pipeline.core.records import DeliveryKey, Plan, RecipeDigests
-from pipeline.core.sharding import Shards, cut, split_known
+from pipeline.core.records import DeliveryKey, Plan
+from pipeline.core.sharding import cut, split_known
 from pipeline.stages import job_of
 from pipeline.steps.layout import plan_file
-from pipeline.steps.ledger import known_identities
+from pipeline.steps.ledger import known_identities, times_rejected
 from schemas.tables import DELIVERY, SHARDS
 
 _SLICE = 500_000
@@ -30,21 +31,24 @@ _SLICE = 500_000
 def plan(site: Site, source: str, delivery: DeliveryKey) -> Plan:
     """Plan one delivery of the manifest at `source`: skip what is decided under the same content and recipe.
 
-    Keyed by the delivery's rows, the recipe and what is known of them: planned again, the same plan comes back, with
-    the receipts of its finished shards. Raises ManifestError where the delivery cannot be worked with.
+    Keyed by the delivery's rows, the recipe, what is known of them and how often what is to be cut was rejected before:
+    planned again, the same plan comes back, with the receipts of its finished shards. Raises ManifestError where the
+    delivery cannot be worked with.
     """
     tables = open_store(site.tables_url)
     recipe = job_of(site).recipe.digests
     rows = read_delivery(source, delivery).select(SHARDS.names)
     by_content_only = rows.column("sha256").null_count == 0
-    content = split_known(rows, known_identities(tables, recipe, by_content_only=by_content_only))
+    known = known_identities(tables, recipe, by_content_only=by_content_only, retry_rejected=site.retry_rejected)
+    content = split_known(rows, known)
     rows = rows.append_column("content", content)
     everything = cut(rows, shard_images=_SLICE, shard_bytes=2**62, max_shards=2**31)
     todo = pc.is_null(content)
     limits = {"shard_images": site.shard_images, "shard_bytes": site.shard_bytes, "max_shards": site.max_shards}
     shards = cut(rows, where=todo, **limits)
+    tried = times_rejected(tables, recipe, rows.select(["uri"]).filter(todo))
     made = Plan(
-        plan_id=_plan_id(delivery, recipe, shards, everything.tables(rows)),
+        plan_id=_plan_id([str(delivery), astuple(recipe), tried, shards.offsets], everything.tables(rows)),
         delivery=delivery,
         recipe=recipe,
         images=rows.num_rows,
@@ -55,8 +59,8 @@ def plan(site: Site, source: str, delivery: DeliveryKey) -> Plan:
     if tables.exists(plan_file(made.plan_id, "plan.json")):
         return read_record(tables, plan_file(made.plan_id, "plan.json"), Plan)
     images = (_delivery_table(part) for part in everything.tables(rows))
-    write_row_groups(tables, plan_file(made.plan_id, "delivery.parquet"), images, DELIVERY)
     groups = (part.select(SHARDS.names).cast(SHARDS) for part in shards.tables(rows))
+    write_row_groups(tables, plan_file(made.plan_id, "delivery.parquet"), images, DELIVERY)
     write_row_groups(tables, plan_file(made.plan_id, "shards.parquet"), groups, SHARDS)
     write_record(tables, plan_file(made.plan_id, "plan.json"), made)
     return made
@@ -95,10 +99,9 @@ def _delivery_table(rows: pa.Table) -> pa.Table:
     return rows.append_column("state", state).select(DELIVERY.names).cast(DELIVERY)
 
 
-def _plan_id(delivery: DeliveryKey, recipe: RecipeDigests, shards: Shards, parts: Iterator[pa.Table]) -> str:
-    """32 hexadecimal characters: of the delivery, the recipe, its rows in order and where its shards begin."""
-    digest = hashlib.sha256(json.dumps([str(delivery), recipe.matte_digest, recipe.render_digest]).encode())
-    digest.update(json.dumps(shards.offsets).encode())
+def _plan_id(about: list[object], parts: Iterator[pa.Table]) -> str:
+    """32 hexadecimal characters: of what the plan is `about` and of the delivery's rows in their order."""
+    digest = hashlib.sha256(json.dumps(about).encode())
     for part in parts:
         for batch in part.select(["image_id", "product_id", "uri", "sha256", "etag", "bytes", "content"]).to_batches():
             digest.update(batch.serialize())

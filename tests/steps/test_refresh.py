@@ -126,13 +126,26 @@ def test_a_missing_file_is_tried_again_once_it_is_there(site: Site, tmp_path: Pa
     pq.write_table(table, tmp_path / "late.parquet")
     kept = second.read_bytes()
     second.unlink()
-    decision, _ = refresh_manifest(site, str(tmp_path / "late.parquet"))
-    assert (decision.published, decision.rejected) == (1, 1)
+    for published in (1, 0, 0):
+        decision, _ = refresh_manifest(site, str(tmp_path / "late.parquet"))
+        assert (decision.published, decision.rejected) == (published, 1)
     second.write_bytes(kept)
     decision, chunks = refresh_manifest(site, str(tmp_path / "late.parquet"))
     assert calls(chunks) == 1
     assert (decision.skipped, decision.published) == (1, 1)
     assert first.exists()
+
+
+def test_rejected_images_are_tried_again_where_the_site_says_so(site: Site, refresh: Refresh, tmp_path: Path) -> None:
+    """After a limit was raised, for example: their bytes are the same, so nothing else would."""
+    product(tmp_path / "large" / "a.jpg", size=200)
+    small = site.model_copy(update={"max_pixels": 10_000})
+    assert refresh(small, tmp_path / "large")[0].rejected == 1
+    decision, chunks = refresh(site, tmp_path / "large")
+    assert (decision.rejected, chunks) == (1, [])
+    again, _ = refresh(site.model_copy(update={"retry_rejected": True}), tmp_path / "large")
+    assert again.published == 1
+    assert refresh(site, tmp_path / "large")[0].skipped == 1
 
 
 def test_a_bad_delivery_is_held_until_a_person_releases_it(site: Site, refresh: Refresh, tmp_path: Path) -> None:

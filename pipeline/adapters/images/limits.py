@@ -13,7 +13,6 @@ def check_size(size: tuple[int, int], *, max_pixels: int) -> None:
     """Raise ImageRejected where width×height in px is more than allowed or too small to show anything."""
     width, height = size
     if width * height > max_pixels:
-        detail = f"{width}×{height} px, {max_pixels} px are allowed"
-        raise ImageRejected(RejectionReason.TOO_LARGE, detail, retryable=True)  # the site may allow more
+        raise ImageRejected(RejectionReason.TOO_LARGE, f"{width}×{height} px, {max_pixels} px are allowed")
     if min(size) < SMALLEST:
         raise ImageRejected(RejectionReason.TOO_SMALL, f"{width}×{height} px, {SMALLEST} px a side are needed")

@@ -53,7 +53,5 @@ def _read(uri: str, max_bytes: int) -> bytes:
         data = fs.cat_file(path)  # asked for a size, fsspec calls a web server's every failure "not found"
     size = fs.size(path) if data is None else len(data)
     if size is not None and size > max_bytes:
-        raise ImageRejected(
-            RejectionReason.TOO_LARGE, f"{size} B, more than {max_bytes} B are not read", retryable=True
-        )
+        raise ImageRejected(RejectionReason.TOO_LARGE, f"{size} B, {max_bytes} B are allowed")
     return bytes(fs.cat_file(path) if data is None else data)
