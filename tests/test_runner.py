@@ -24,10 +24,7 @@ from pipeline.core.errors import ConfigError, TransientError
 from pipeline.core.records import ImageRecord, Mask, MaskMetrics, Rejection
 from pipeline.runner import Runner, clusters, open_runner, probe, scheduled
 from pipeline.stages import cut_chunk, job_of
-from tests.dask_cluster import ROOT, dask_process, free_port, scheduler_process, standing_scheduler
-
-__all__ = ["standing_scheduler"]
-
+from tests.dask_cluster import ROOT, dask_process, free_port, scheduler_process
 
 pytestmark = pytest.mark.filterwarnings("ignore::distributed.versions.VersionMismatchWarning")
 

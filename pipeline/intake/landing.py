@@ -19,6 +19,7 @@ from pipeline.adapters.storage.store import Store, open_store
 from pipeline.adapters.storage.tables import read_record, write_record
 from pipeline.core.config import Site
 from pipeline.core.errors import ManifestError
+from pipeline.core.layout import intake_file, taken_file
 from pipeline.core.manifest import (
     CONTENT_COLUMNS,
     EMPTY,
@@ -28,7 +29,6 @@ from pipeline.core.manifest import (
     conform,
 )
 from pipeline.core.records import DeliveryKey
-from pipeline.steps.layout import intake_file, taken_file
 
 _LANDED = "_SUCCESS"
 

@@ -18,6 +18,7 @@ from pipeline.adapters.storage.sources import read_image
 from pipeline.adapters.storage.store import open_store
 from pipeline.adapters.storage.tables import read_record, read_table, write_table
 from pipeline.core.config import Site
+from pipeline.core.layout import gate_file, plan_file
 from pipeline.core.naming import png_names
 from pipeline.core.records import GateDecision, Outcome, Plan, Receipt
 from pipeline.report.data import NO_DELIVERY, Refusal, Report, RunSummary, TruthRow
@@ -25,7 +26,6 @@ from pipeline.report.page import write_report
 from pipeline.report.summary import write_summary
 from pipeline.stages import ChunkResult
 from pipeline.steps import read_results
-from pipeline.steps.layout import gate_file, plan_file
 from schemas.tables import IMAGES, METRICS
 
 

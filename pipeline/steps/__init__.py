@@ -5,7 +5,7 @@ Whatever a step writes last is its receipt; a step that finds it there gives bac
 
 from pipeline.steps.gate import gate, read_results
 from pipeline.steps.plan import plan, read_delivery
-from pipeline.steps.publish import approve, publish
+from pipeline.steps.publish import approve, publish, read_decision
 from pipeline.steps.segment import segment
 
-__all__ = ["approve", "gate", "plan", "publish", "read_delivery", "read_results", "segment"]
+__all__ = ["approve", "gate", "plan", "publish", "read_decision", "read_delivery", "read_results", "segment"]

@@ -18,8 +18,8 @@ from pipeline.adapters.storage.tables import read_record, read_table, records_of
 from pipeline.core.config import Site
 from pipeline.core.errors import BooksError
 from pipeline.core.gate import Decision, Judgement, decide
+from pipeline.core.layout import gate_file, plan_file, shard_file
 from pipeline.core.records import GateDecision, Outcome, Plan, Receipt, Rejection, ShardKey, Verdict
-from pipeline.steps.layout import gate_file, plan_file, shard_file
 from pipeline.steps.ledger import SCHEMAS, Results, concat, recall, record
 from schemas.tables import OUTCOMES
 

@@ -10,8 +10,8 @@ import pyarrow.compute as pc
 
 from pipeline.adapters.storage.store import Store
 from pipeline.adapters.storage.tables import read_folder, write_table
+from pipeline.core.layout import ledger_folder
 from pipeline.core.records import RecipeDigests
-from pipeline.steps.layout import ledger_folder
 from schemas.tables import MASKS, METRICS, REJECTIONS
 
 SCHEMAS = {"masks": MASKS, "metrics": METRICS, "rejections": REJECTIONS}

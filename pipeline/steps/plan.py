@@ -16,11 +16,11 @@ from pipeline.adapters.storage.store import open_store
 from pipeline.adapters.storage.tables import read_record, write_record, write_row_groups
 from pipeline.core.config import Site
 from pipeline.core.errors import ManifestError
+from pipeline.core.layout import plan_file
 from pipeline.core.manifest import EMPTY, check_content, check_structure, conform
 from pipeline.core.records import DeliveryKey, Plan
 from pipeline.core.sharding import cut, split_known
 from pipeline.stages import job_of
-from pipeline.steps.layout import plan_file
 from pipeline.steps.ledger import known_identities, times_rejected
 from schemas.tables import DELIVERY, SHARDS
 

@@ -13,12 +13,17 @@ from pipeline.adapters.storage.store import Store, open_store
 from pipeline.adapters.storage.tables import read_record, read_table
 from pipeline.core.config import Site
 from pipeline.core.errors import CutoutsError
+from pipeline.core.layout import gate_file
 from pipeline.core.records import Approval, GateDecision, Outcome, Publication, Verdict
 from pipeline.steps.gate import gate
-from pipeline.steps.layout import gate_file
 
 _ROWS = 10_000
 """Entries that are on their way to the catalogue at a time."""
+
+
+def read_decision(site: Site, gate_id: str) -> GateDecision:
+    """What the gate decided under that id."""
+    return read_record(open_store(site.tables_url), gate_file(gate_id, "decision.json"), GateDecision)
 
 
 def publish(site: Site, gate_id: str) -> Publication:
@@ -27,7 +32,7 @@ def publish(site: Site, gate_id: str) -> Publication:
     Raises CutoutsError for a delivery that is held: `approve` releases it.
     """
     tables = open_store(site.tables_url)
-    decision = read_record(tables, gate_file(gate_id, "decision.json"), GateDecision)
+    decision = read_decision(site, gate_id)
     if decision.verdict is Verdict.HOLD:
         raise CutoutsError(
             f"delivery {decision.delivery} is held: {'; '.join(decision.reasons)}. A person releases it with "

@@ -19,10 +19,10 @@ from pipeline.adapters.storage.tables import (
 )
 from pipeline.core.config import Site
 from pipeline.core.errors import BooksError, ConfigError
+from pipeline.core.layout import plan_file, shard_file
 from pipeline.core.records import ImageRecord, Plan, Receipt, ShardKey
 from pipeline.runner import Runner
 from pipeline.stages import ChunkResult, Job, cut_chunk, identify_chunk, job_of
-from pipeline.steps.layout import plan_file, shard_file
 from pipeline.steps.ledger import SCHEMAS, Results, concat, known_identities, nothing, recall
 
 

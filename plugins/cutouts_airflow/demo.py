@@ -19,6 +19,7 @@ from pipeline.adapters.settings import load_site
 from pipeline.adapters.storage.store import Store, open_store
 from pipeline.adapters.storage.tables import read_record, write_table
 from pipeline.core.config import Site
+from pipeline.core.layout import gate_file, plan_file, shard_file
 from pipeline.core.pixels import Floats
 from pipeline.core.records import GateDecision, Plan, Receipt
 from pipeline.core.truth import boundary_iou, intersection_over_union, mean_absolute_error
@@ -26,7 +27,7 @@ from pipeline.intake import folder_manifest, take
 from pipeline.report.data import TruthRow
 from pipeline.report.folder import RunWork, Source, write_folder
 from pipeline.samples import write_samples
-from pipeline.steps.layout import gate_file, plan_file, shard_file
+from pipeline.steps import read_decision
 
 
 @click.command()
@@ -44,7 +45,7 @@ def demo(out: Path, images: Path | None) -> None:
     click.echo(f"running the DAG catalog_refresh for {', '.join(deliveries)} …")
     gates = run_refresh(root, deliveries)
     tables = open_store(site.tables_url)
-    decisions = [read_record(tables, gate_file(gate, "decision.json"), GateDecision) for gate in gates.values()]
+    decisions = [read_decision(site, gate) for gate in gates.values()]
     rows = [*_against_truth(root, truth, decisions)] if truth else []
     summary = write_folder(site, root, source, decisions, _work(tables, decisions), truth=rows)
     for row in rows:

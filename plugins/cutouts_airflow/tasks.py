@@ -14,9 +14,8 @@ from airflow.sdk import Asset, get_current_context
 from airflow.sdk.exceptions import AirflowSkipException
 
 from cutouts_airflow.settings import site
-from pipeline.core.config import Site
 from pipeline.core.errors import ManifestError
-from pipeline.core.records import DeliveryKey, GateDecision, ShardKey, Verdict
+from pipeline.core.records import DeliveryKey, ShardKey, Verdict
 
 log = logging.getLogger(__name__)
 
@@ -134,17 +133,9 @@ def publish(gate_id: str) -> None:
     from pipeline import steps
 
     here = site()
-    decision = _decision(here, gate_id)
+    decision = steps.read_decision(here, gate_id)
     if decision.verdict is Verdict.HOLD:
         log.warning("%s is held: %s", decision.delivery, "; ".join(decision.reasons))
         log.warning("after a look: cutouts publish --approve %s --by NAME --why TEXT", decision.delivery)
         raise AirflowSkipException(f"{decision.delivery} is held")
     log.info("%s", steps.publish(here, gate_id))
-
-
-def _decision(here: Site, gate_id: str) -> GateDecision:
-    from pipeline.adapters.storage.store import open_store
-    from pipeline.adapters.storage.tables import read_record
-    from pipeline.steps.layout import gate_file
-
-    return read_record(open_store(here.tables_url), gate_file(gate_id, "decision.json"), GateDecision)

@@ -40,8 +40,8 @@ def tiny(path: Path, *, size: int = 4, fixed_batch: bool = False) -> str:
 def row(network: tuple[Path, str], **changes: object) -> ModelRow:
     """The row that belongs to `tiny`."""
     fields: dict[str, object] = {
-        "name": "tiny", "file": str(network[0]), "sha256": network[1], "width_px": 4, "height_px": 4, "resize": "stretch",
-        "layout": "nhwc-uint8", "licence": "none", "commercial": True, "about": "",
+        "name": "tiny", "file": str(network[0]), "sha256": network[1], "width_px": 4, "height_px": 4,
+        "resize": "stretch", "layout": "nhwc-uint8", "licence": "none", "commercial": True, "about": "",
     }  # fmt: skip
     return ModelRow.model_validate(fields | changes)
 

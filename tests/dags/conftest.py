@@ -9,9 +9,8 @@ import pytest
 
 from pipeline.core.config import Site
 from tests.airflow_home import Service, airflow_home, serve
-from tests.dask_cluster import standing_scheduler
 
-__all__ = ["airflow_home", "standing_scheduler"]
+__all__ = ["airflow_home"]
 
 
 @pytest.fixture

@@ -9,9 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.core import records
+from pipeline.core import layout, records
 from pipeline.core.records import MAX_KEY, DeliveryKey, ShardKey
-from pipeline.steps import layout
 from tests.docs.pages import DESIGN, ROOT, blocks, rows, spans
 
 TREE, FLOORS, _FLOW = blocks(DESIGN, "")

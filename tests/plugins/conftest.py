@@ -7,9 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.airflow_home import airflow_home
-from tests.dask_cluster import standing_scheduler
 
-__all__ = ["airflow_home", "standing_scheduler"]
+__all__ = ["airflow_home"]
 
 
 @pytest.fixture(autouse=True)

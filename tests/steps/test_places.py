@@ -11,7 +11,7 @@ from pipeline.adapters.catalog import Catalog
 from pipeline.adapters.storage.store import open_store
 from pipeline.adapters.storage.tables import read_table
 from pipeline.core.config import Site
-from pipeline.steps.layout import ledger_folder
+from pipeline.core.layout import ledger_folder
 from pipeline.steps.ledger import SCHEMAS
 from tests.photographs import blank, broken, product
 from tests.steps.conftest import Refresh

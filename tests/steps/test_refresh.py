@@ -14,11 +14,11 @@ from pipeline.adapters.storage.store import open_store
 from pipeline.adapters.storage.tables import read_table
 from pipeline.core.config import Site
 from pipeline.core.errors import BooksError, CutoutsError
+from pipeline.core.layout import gate_file
 from pipeline.core.records import GateDecision, Verdict
 from pipeline.intake import inspect
 from pipeline.stages import ChunkResult
 from pipeline.steps import approve, gate, plan, publish
-from pipeline.steps.layout import gate_file
 from schemas.tables import MANIFEST
 from tests.photographs import blank, broken, product
 from tests.steps.conftest import Refresh, refresh_manifest
