@@ -18,7 +18,7 @@ from pipeline.adapters.storage.store import Store, open_store
 from pipeline.core.config import Site
 from pipeline.core.cutout import cutout
 from pipeline.core.errors import ImageRejected
-from pipeline.core.matte import alpha_bytes, matte_from_saliency
+from pipeline.core.matte import matte_from_saliency
 from pipeline.core.metrics import Measurements, measure
 from pipeline.core.pixels import Bytes, Floats, Photograph
 from pipeline.core.preprocess import crop_saliency, network_input
@@ -114,7 +114,7 @@ def infer(network: Network, prepared: Sequence[Prepared], recipe: Recipe) -> lis
 def finish(prepared: Prepared, saliency: Floats, store: Store, recipe: Recipe) -> tuple[Mask, MaskMetrics]:
     """Matte at source size and cutout, both stored by their content, and what was measured on the matte."""
     photograph, record = prepared.photograph, prepared.record
-    alpha = alpha_bytes(matte_from_saliency(saliency, photograph))
+    matte = matte_from_saliency(saliency, photograph)
     digests = recipe.digests
     mask = Mask(
         image_id=record.image_id,
@@ -126,11 +126,11 @@ def finish(prepared: Prepared, saliency: Floats, store: Store, recipe: Recipe) -
         render_digest=digests.render_digest,
         width_px=photograph.size[0],
         height_px=photograph.size[1],
-        mask=store.put_object(encode_png(alpha), ".png"),
-        cutout=store.put_object(encode_png(cutout(photograph, alpha)), ".png"),
+        mask=store.put_object(encode_png(matte), ".png"),
+        cutout=store.put_object(encode_png(cutout(photograph, matte)), ".png"),
         notes=photograph.notes,
     )
-    return mask, _metrics(mask, measure(saliency, photograph, alpha))
+    return mask, _metrics(mask, measure(saliency, photograph, matte))
 
 
 def cut_chunk(job: Job, chunk: Sequence[ImageRecord]) -> ChunkResult:

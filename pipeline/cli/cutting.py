@@ -16,7 +16,7 @@ from pipeline.adapters.model import open_network
 from pipeline.adapters.storage.sources import read_image
 from pipeline.adapters.storage.store import write_file
 from pipeline.core.cutout import cutout
-from pipeline.core.matte import alpha_bytes, matte_from_saliency
+from pipeline.core.matte import matte_from_saliency
 from pipeline.core.pixels import Bytes
 from pipeline.core.records import ImageRecord
 from pipeline.stages import Job, infer, prepare
@@ -53,11 +53,11 @@ def cut_one(job: Job, request: Request) -> Fate:
         return Fate.KEPT
     prepared = prepare(record, job)
     (saliency,) = infer(open_network(job.choice), [prepared], job.recipe)
-    alpha = alpha_bytes(matte_from_saliency(saliency, prepared.photograph))
-    pixels = alpha if request.mask else cutout(prepared.photograph, alpha)
-    png = encode_png(np.ascontiguousarray(pixels[_box(alpha)]) if job.recipe.crop else pixels)
+    matte = matte_from_saliency(saliency, prepared.photograph)
+    pixels = matte if request.mask else cutout(prepared.photograph, matte)
+    png = encode_png(np.ascontiguousarray(pixels[_box(matte)]) if job.recipe.crop else pixels)
     write_file(request.target, _with_note(png, note))
-    return Fate.CUT if alpha.any() else Fate.EMPTY
+    return Fate.CUT if matte.any() else Fate.EMPTY
 
 
 def _record(source: Path) -> ImageRecord:

@@ -10,9 +10,9 @@ from functools import cache
 from pipeline.core.preprocess import Preprocessing
 from pipeline.core.records import RecipeDigests
 
-MATTE_METHOD = "matte-1"
+MATTE_METHOD = "matte-2"
 """Names the code that makes a matte of saliency; raised by whoever changes what it makes."""
-RENDER_METHOD = "render-1"
+RENDER_METHOD = "render-2"
 """Names the code that makes a cutout of photograph and matte, decoding and encoding included; raised likewise."""
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from pipeline.core.matte import curve
 from pipeline.core.pixels import Bytes, Floats
-from pipeline.core.refine import refine
+from pipeline.core.refine import refined
 
 SIZE, MODEL = 640, 128
 
@@ -29,6 +29,15 @@ def coarse(matte: Floats) -> Floats:
 def enlarged(saliency: Floats) -> Floats:
     """The saliency at source size, unrefined."""
     return np.asarray(cv2.resize(saliency, (SIZE, SIZE), interpolation=cv2.INTER_LINEAR), np.float32)
+
+
+def refine(saliency: Floats, rgb: Bytes) -> Floats:
+    """The saliency at the photograph's size, its refined pixels written in."""
+    size = rgb.shape[1], rgb.shape[0]
+    whole = np.asarray(cv2.resize(saliency, size, interpolation=cv2.INTER_LINEAR), np.float32)
+    for pixels, values in refined(saliency, rgb):
+        whole.reshape(-1)[pixels] = values
+    return whole
 
 
 def photograph(matte: Floats, product: tuple[int, int, int], ground: tuple[int, int, int]) -> Bytes:
