@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from pipeline.core.cutout import cutout, estimate_foreground
+from pipeline.core.cutout import cutout
 from pipeline.core.matte import alpha_bytes
 from pipeline.core.pixels import Bytes, Floats, Photograph
 
@@ -34,6 +34,12 @@ def composed(product: Floats, matte: Floats, ground: tuple[int, int, int]) -> By
     """The product over a plain ground."""
     mixed = matte[..., None] * product + (1 - matte[..., None]) * np.array(ground, np.float32)
     return np.asarray(np.rint(mixed), np.uint8)
+
+
+def estimate_foreground(rgb: Bytes, matte: Floats) -> Bytes:
+    """The colours of the cutout, the photograph's where nothing is kept of it."""
+    rgba = cutout(Photograph(rgb=rgb), alpha_bytes(matte))
+    return np.where(rgba[..., 3:] > 0, rgba[..., :3], rgb)
 
 
 @pytest.mark.parametrize("ground", [(255, 255, 255), (0, 0, 0), (30, 160, 60)])
