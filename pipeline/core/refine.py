@@ -26,7 +26,7 @@ from pipeline.core.sampling import Enlarged, Pixels, blocks
 
 Planes: TypeAlias = Sequence[Floats]
 
-_FROM_BYTES = np.full(3, 1 / 255, np.float32)
+_FROM_BYTES = np.full(4, 1 / 255, np.float32)
 
 STEP = 2
 """Windows are solved on every second pixel of the saliency (the fast guided filter, He and Sun 2015), at a quarter of
@@ -51,8 +51,8 @@ def refined(saliency: Floats, rgb: Bytes) -> Iterator[tuple[Pixels, Floats]]:
     height, width = rgb.shape[:2]
     line, flat = Enlarged.to(width, height, _lines(unsure, saliency, rgb)), rgb.reshape(-1, 3)
     for block in blocks(_nearest(cv2.dilate(unsure, np.ones((3, 3), np.uint8)) > 0, width, height)):
-        here = line.at(block)
-        yield block, np.asarray((here[:, :3] * flat.take(block, 0)) @ _FROM_BYTES + here[:, 3], np.float32)
+        colour = cv2.cvtColor(flat.take(block, 0)[None], cv2.COLOR_RGB2RGBA)[0]  # its 255 stands for the 1 beside d
+        yield block, np.asarray((line.at(block) * colour) @ _FROM_BYTES, np.float32)
 
 
 def _unsure(saliency: Floats) -> Bytes:
