@@ -2,9 +2,28 @@
 
 from __future__ import annotations
 
+import os
+
+import pytest
+
 from tests.browser import browser, open_page
 from tests.dask_cluster import standing_scheduler
 from tests.postgres import postgres_url
 from tests.s3 import bucket, s3_server
 
 __all__ = ["browser", "bucket", "open_page", "postgres_url", "s3_server", "standing_scheduler"]
+
+_MAY_BE_MISSING = ("PyTorch", "this machine has")
+"""Skips that CI may have: the training's environment is its own, and where there is a GPU its absence is not tested."""
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """In CI a skipped test is a failure: what it lacks is to be installed."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if os.environ.get("CI") != "true" or reporter is None:
+        return
+    skipped = [str(report.longrepr) for report in reporter.stats.get("skipped", [])]
+    unexpected = [reason for reason in skipped if not any(words in reason for words in _MAY_BE_MISSING)]
+    if unexpected:
+        reporter.write_line("skipped, and so failed, in CI: " + "; ".join(unexpected), red=True)
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
