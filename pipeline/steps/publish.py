@@ -14,7 +14,8 @@ from pipeline.adapters.storage.tables import read_record, read_table
 from pipeline.core.config import Site
 from pipeline.core.errors import CutoutsError
 from pipeline.core.layout import gate_file
-from pipeline.core.records import Approval, GateDecision, Outcome, Publication, Verdict
+from pipeline.core.publications import Approval, Publication
+from pipeline.core.records import GateDecision, Outcome, Verdict
 from pipeline.steps.gate import gate
 
 _ROWS = 10_000

@@ -15,7 +15,8 @@ import sqlalchemy as sa
 from pipeline.adapters.catalog import publishing, reading, tables
 from pipeline.adapters.catalog.engine import open_engine, telling, writing
 from pipeline.adapters.catalog.migrate import upgrade
-from pipeline.core.records import Approval, CatalogEntry, DeliveryKey, GateDecision, Hold, Publication, Verdict
+from pipeline.core.publications import Approval, CatalogEntry, Hold, Publication
+from pipeline.core.records import DeliveryKey, GateDecision, Verdict
 
 T = TypeVar("T")
 

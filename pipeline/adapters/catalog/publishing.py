@@ -14,7 +14,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 from pipeline.adapters.catalog.reading import approval_for
 from pipeline.adapters.catalog.tables import approvals, cutouts, holds, products, publications, staged
 from pipeline.core.errors import CutoutsError
-from pipeline.core.records import Approval, CatalogEntry, DeliveryKey
+from pipeline.core.publications import Approval, CatalogEntry
+from pipeline.core.records import DeliveryKey
 
 ENTRIES = pa.schema(
     [

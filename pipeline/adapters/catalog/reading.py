@@ -6,7 +6,8 @@ import pyarrow as pa
 import sqlalchemy as sa
 
 from pipeline.adapters.catalog.tables import approvals, cutouts, holds, publications
-from pipeline.core.records import Approval, DeliveryKey, Hold, Publication
+from pipeline.core.publications import Approval, Hold, Publication
+from pipeline.core.records import DeliveryKey
 
 PUBLISHED = pa.schema(
     [

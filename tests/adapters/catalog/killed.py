@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import sqlalchemy as sa
 
 from pipeline.adapters.catalog import Catalog
-from pipeline.core.records import CatalogEntry
+from pipeline.core.publications import CatalogEntry
 from tests.adapters.catalog.made import MONDAY, NOON, entry
 
 

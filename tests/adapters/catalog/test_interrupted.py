@@ -12,7 +12,7 @@ import pytest
 import sqlalchemy as sa
 
 from pipeline.adapters.catalog import Catalog
-from pipeline.core.records import Publication
+from pipeline.core.publications import Publication
 from tests.adapters.catalog.made import MONDAY, NOON, TUESDAY, entry
 from tests.adapters.catalog.reader import contents, view
 

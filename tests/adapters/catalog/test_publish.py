@@ -11,7 +11,8 @@ import pytest
 
 from pipeline.adapters.catalog import ENTRIES, PUBLISHED, Catalog
 from pipeline.core.errors import StorageError
-from pipeline.core.records import CatalogEntry, DeliveryKey, Publication, RecipeDigests
+from pipeline.core.publications import CatalogEntry, Publication
+from pipeline.core.records import DeliveryKey, RecipeDigests
 from tests.adapters.catalog.made import MONDAY, NOON, RECIPE, TUESDAY, entry, publication
 from tests.adapters.catalog.reader import contents, view
 
