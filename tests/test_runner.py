@@ -185,15 +185,17 @@ def test_a_caller_that_is_killed_leaves_nothing_on_the_scheduler(standing_schedu
 
 @pytest.mark.parametrize("how", [None, signal.SIGINT, signal.SIGKILL])
 def test_no_process_outlives_its_run(how: signal.Signals | None, tmp_path: Path) -> None:
-    """A script without a main guard maps on local workers; its end, Ctrl-C or a kill ends these, quietly."""
+    """A script without a main guard maps on local workers; its end, Ctrl-C or a kill ends these."""
     caller = _start(tmp_path, cluster="local", seconds=0.2, items=5 if how is None else 1000)
     started = psutil.Process(caller.pid).children(recursive=True)
     assert len(started) >= 2
     if how is not None:
         (os.killpg if how is signal.SIGINT else os.kill)(caller.pid, how)
     out, err = caller.communicate(timeout=60)
-    noise = err.count("Traceback") - (1 if how is signal.SIGINT else 0)
-    assert noise == 0 or "did not close in time" in err, err  # which Dask says on a machine that is too busy
+    if how is signal.SIGINT:
+        assert "KeyboardInterrupt" in err
+    else:  # what Dask says where a machine is too busy to close in time is its own
+        assert "Traceback" not in err or "did not close in time" in err, err
     assert len(out.split()) == 4 or how is not None
     _, alive = psutil.wait_procs(started, timeout=10)
     assert not [process for process in alive if process.status() != psutil.STATUS_ZOMBIE]
