@@ -23,7 +23,7 @@ class Opened:
     requests: list[str] = field(default_factory=list)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Debian's Chromium without a window. Skips where it is not installed, fails where CI=true."""
     program = next((path for name in _NAMES if (path := shutil.which(name))), None)

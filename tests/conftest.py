@@ -1,4 +1,4 @@
-"""Services that tests of several folders share, started once per session and only when asked for."""
+"""Services that tests of several folders share, started only when asked for."""
 
 from __future__ import annotations
 

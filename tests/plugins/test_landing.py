@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from pathlib import Path
+from typing import Any, TypeVar
 
 import pytest
 
 from pipeline import intake
 from pipeline.core.config import Site
 from tests.deliveries import land, manifest_of, photograph, product
+
+T = TypeVar("T")
+
+
+def _run(coroutine: Coroutine[Any, Any, T]) -> T:
+    """Run it in a thread of its own: in this one a browser's loop may be running."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, coroutine).result()
 
 
 def test_each_manifest_is_announced_once_and_what_was_taken_never(
@@ -34,7 +45,7 @@ def test_each_manifest_is_announced_once_and_what_was_taken_never(
         two = await asyncio.wait_for(anext(events), 60)
         return [one.payload["manifests"], two.payload["manifests"]]
 
-    one, two = asyncio.run(announced())
+    one, two = _run(announced())
     assert one == [first]
     assert [Path(url).parent.name for url in two] == ["second"]
 
@@ -55,4 +66,4 @@ def test_a_store_that_cannot_be_asked_is_waited_for(tmp_path: Path, monkeypatch:
         monkeypatch.setenv("AIRFLOW_VAR_CUTOUTS", f'{{"root": "{tmp_path}/site"}}')
         return list((await asyncio.wait_for(waiting, 60)).payload["manifests"])
 
-    assert len(asyncio.run(first_event())) == 1
+    assert len(_run(first_event())) == 1
