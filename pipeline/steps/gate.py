@@ -20,7 +20,7 @@ from pipeline.core.errors import BooksError
 from pipeline.core.gate import Decision, Judgement, decide
 from pipeline.core.layout import gate_file, plan_file, shard_file
 from pipeline.core.records import GateDecision, Outcome, Plan, Receipt, Rejection, ShardKey, Verdict
-from pipeline.steps.ledger import SCHEMAS, Results, concat, recall, record
+from pipeline.steps.ledger import SCHEMAS, Results, concat, nothing, recall, record
 from schemas.tables import OUTCOMES
 
 _JUDGED = ("image_id", "sha256")
@@ -60,28 +60,30 @@ def gate(site: Site, plan_id: str) -> GateDecision:
 
 def read_results(tables: Store, plan: Plan, images: pa.Table) -> Results:
     """What was made of a planned delivery's images: its shards' tables, and the ledger's for those known before."""
-    parts = [_shard_results(tables, plan)] if plan.shards else []
+    return _with_known(tables, plan, images, _shard_results(tables, plan))
+
+
+def _with_known(tables: Store, plan: Plan, images: pa.Table, cut: Results) -> Results:
     known = images.filter(pc.is_valid(images.column("content")))
-    return concat([*parts, recall(tables, plan.recipe, known)])
+    return concat([cut, recall(tables, plan.recipe, known)])
 
 
 def _reconciled(tables: Store, plan: Plan, images: pa.Table) -> Results:
     """The delivery's results once its books balance; the plan's own are then entered in the ledger."""
-    receipts = [_receipt(tables, plan, index) for index in range(plan.shards)]
-    done = sum(receipt.images for receipt in receipts)
+    done = sum(_receipt(tables, shard).images for shard in plan.shard_keys())
     if done != plan.todo:
         raise BooksError(f"plan {plan.plan_id}: {plan.todo} images were to be cut, the receipts say {done}")
-    results = read_results(tables, plan, images)
+    cut = _shard_results(tables, plan)
+    results = _with_known(tables, plan, images, cut)
     made = [*results.masks.column("image_id").to_pylist(), *results.rejections.column("image_id").to_pylist()]
     if sorted(made) != sorted(images.column("image_id").to_pylist()):
         raise BooksError(f"plan {plan.plan_id}: {plan.images} images, but {len(made)} results, or of other images")
     if plan.shards:
-        record(tables, plan.recipe, plan.plan_id, _shard_results(tables, plan))
+        record(tables, plan.recipe, plan.plan_id, cut)
     return results
 
 
-def _receipt(tables: Store, plan: Plan, index: int) -> Receipt:
-    shard = plan.shard_keys()[index]
+def _receipt(tables: Store, shard: ShardKey) -> Receipt:
     try:
         return read_record(tables, shard_file(shard, "receipt.json"), Receipt)
     except FileNotFoundError:
@@ -92,7 +94,8 @@ def _shard_results(tables: Store, plan: Plan) -> Results:
     def read(shard: ShardKey, name: str) -> pa.Table:
         return read_table(tables, shard_file(shard, f"{name}.parquet")).cast(SCHEMAS[name])
 
-    return concat([Results(**{name: read(shard, name) for name in SCHEMAS}) for shard in plan.shard_keys()])
+    parts = [Results(**{name: read(shard, name) for name in SCHEMAS}) for shard in plan.shard_keys()]
+    return concat([nothing(), *parts])
 
 
 def _published(live: pa.Table, results: Results, plan: Plan) -> frozenset[str]:
