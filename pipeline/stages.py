@@ -76,7 +76,7 @@ class Identity:
 
 def job_of(site: Site, *, crop: bool = False) -> Job:
     """The job that this site's settings describe. Raises ModelError for a model that it may not use."""
-    choice = choose(site.model, site.provider, allow_noncommercial=site.allow_noncommercial)
+    choice = choose(site.model, site.provider, models=site.models, allow_noncommercial=site.allow_noncommercial)
     return Job(
         choice=choice,
         recipe=recipe_of(choice.row, crop=crop),

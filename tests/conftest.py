@@ -9,9 +9,10 @@ import pytest
 from tests.browser import browser, open_page
 from tests.dask_cluster import standing_scheduler
 from tests.postgres import postgres_url
+from tests.real_weights import u2netp_file
 from tests.s3 import bucket, s3_server
 
-__all__ = ["browser", "bucket", "open_page", "postgres_url", "s3_server", "standing_scheduler"]
+__all__ = ["browser", "bucket", "open_page", "postgres_url", "s3_server", "standing_scheduler", "u2netp_file"]
 
 _MAY_BE_MISSING = ("PyTorch", "this machine has")
 """Skips that CI may have: the training's environment is its own, and where there is a GPU its absence is not tested."""

@@ -1,1 +1,1 @@
-"""One door per heavy library: storage, images, model, quality, catalog, settings. They do not know each other."""
+"""One door per heavy library: storage, images, model, weights, quality, catalog, settings; none knows another."""

@@ -55,10 +55,10 @@ def _checks(site: Site) -> Iterator[tuple[str, Callable[[], str]]]:
 def _network(site: Site) -> str:
     from pipeline.adapters.model import choose, open_network
 
-    choice = choose(site.model, site.provider, allow_noncommercial=site.allow_noncommercial)
+    choice = choose(site.model, site.provider, models=site.models, allow_noncommercial=site.allow_noncommercial)
     open_network(choice)
     row = choice.row
-    return f"{row.name}, {row.width_px}×{row.height_px} px, sha256 {row.sha256[:12]}…, runs on {site.provider}"
+    return f"{row.name}, {row.width_px}×{row.height_px} px, {row.digest[:12]}…, runs on {site.provider}"
 
 
 def _store(url: str) -> str:

@@ -56,6 +56,49 @@ class Tally:
         return f"{self._counts.total() / max(time.monotonic() - self._began, 1e-3):.1f}/s"
 
 
+class Transfer:
+    """Shows how far a download is; writes to stderr."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._told = time.monotonic()
+        self._bar: Any = None
+
+    def __enter__(self) -> Transfer:
+        if sys.stderr.isatty():
+            self._bar, self._task = _bytes_bar(self._name)
+            self._bar.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+    def tell(self, there: int, whole: int | None) -> None:
+        """So many bytes are there, of so many where that is known."""
+        if self._bar is not None:
+            self._bar.update(self._task, completed=there, total=whole)
+        elif time.monotonic() - self._told > _EVERY_SECONDS:
+            self._told = time.monotonic()
+            of = f" of {whole / 1e6:.0f}" if whole else ""
+            click.echo(f"{self._name}: {there / 1e6:.0f}{of} MB", err=True)
+
+
+def _bytes_bar(name: str) -> tuple[Any, Any]:
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+
+    bar = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+    )
+    return bar, bar.add_task(name, total=None)
+
+
 def _bar(doing: str, total: int) -> tuple[Any, Any]:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn

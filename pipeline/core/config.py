@@ -38,6 +38,8 @@ class Site(BaseModel):
     batch: int = Field(0, ge=0, le=256, description="images per model call; 0: 1 on a CPU, 32 on a GPU")
     chunk: int = Field(32, ge=1, le=256, description="images that a worker takes at a time")
     model: str = Field("default", description="a name of the model table")
+    models: str = Field("~/.cutouts/models", description="folder of networks that are not shipped, and of their table")
+    mirror: str | None = Field(None, description="base URL that networks are pulled from instead of their own")
     allow_noncommercial: bool = Field(False, description="whether non-commercial weights may be used")
     mask_quality: str | None = Field(None, description="the gate's own suite; by default the one that we ship")
     max_pixels: int = Field(100_000_000, ge=1, description="larger images are rejected (px)")

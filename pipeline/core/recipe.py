@@ -18,10 +18,15 @@ RENDER_METHOD = "render-2"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
-    """How the matte is made (network, preprocessing, method) and how the cutout is rendered (method, crop)."""
+    """How the matte is made (network, preprocessing, method) and how the cutout is rendered (method, crop).
 
-    model_sha256: str
+    `model_digest` is what the network's row says of its file: the sha256, or `md5:…` where that is what is published;
+    `output` says which of its outputs is served, and how it is read.
+    """
+
+    model_digest: str
     preprocessing: Preprocessing
+    output: str = "0 probability"
     matte_method: str = MATTE_METHOD
     render_method: str = RENDER_METHOD
     crop: bool = False
@@ -37,7 +42,7 @@ def _digests(recipe: Recipe) -> RecipeDigests:
     """Worked out once: every image of a job asks."""
     preprocessing = asdict(recipe.preprocessing)
     return RecipeDigests(
-        matte_digest=_digest([recipe.model_sha256, preprocessing, recipe.matte_method]),
+        matte_digest=_digest([recipe.model_digest, preprocessing, recipe.output, recipe.matte_method]),
         render_digest=_digest([recipe.render_method, recipe.crop]),
     )
 

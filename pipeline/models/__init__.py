@@ -1,5 +1,19 @@
 """The model table: data, not classes. `table.toml` has one row per network; the default network lies beside it."""
 
-from pipeline.models.table import ModelRow, find, rows
+from pipeline.models.files import contradiction, file_digest, verified
+from pipeline.models.own import with_row
+from pipeline.models.table import OWN_TABLE, ModelRow, find, folder, own_rows, permit, rows
 
-__all__ = ["ModelRow", "find", "rows"]
+__all__ = [
+    "OWN_TABLE",
+    "ModelRow",
+    "contradiction",
+    "file_digest",
+    "find",
+    "folder",
+    "own_rows",
+    "permit",
+    "rows",
+    "verified",
+    "with_row",
+]

@@ -1,4 +1,4 @@
-"""Reads `table.toml`: what has to be known of a network before its graph may be trusted."""
+"""Reads the model table: what has to be known of a network before its graph may be trusted."""
 
 from __future__ import annotations
 
@@ -8,9 +8,16 @@ from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from pipeline.core.errors import ModelError
+
+OWN_TABLE = "table.toml"
+"""The site's own rows, in its models folder beside the files that they describe."""
+
+Layout = Literal["nhwc-uint8", "nchw-float32"]
+OutputLayout = Literal["nhw", "n1hw", "nhw1"]
+Activation = Literal["probability", "logit"]
 
 
 class ModelRow(BaseModel):
@@ -18,44 +25,98 @@ class ModelRow(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    name: str
-    file: str = Field(description="file name beside the table, or an absolute path")
-    sha256: str = Field(pattern="^[0-9a-f]{64}$", description="of the file")
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    file: str = Field(description="file name beside the table or in the models folder, or an absolute path")
+    url: str | None = Field(None, pattern="^https?://", description="where `cutouts models pull` gets the file")
+    sha256: str | None = Field(None, pattern="^[0-9a-f]{64}$", description="of the file")
+    md5: str | None = Field(None, pattern="^[0-9a-f]{32}$", description="of the file, where that is what is published")
+    bytes: int | None = Field(None, gt=0, description="size of the file, where it is known (B)")
     width_px: int = Field(gt=0, description="width of the network's input")
     height_px: int = Field(gt=0, description="height of the network's input")
     resize: Literal["stretch", "letterbox"]
-    layout: Literal["nhwc-uint8", "nchw-float32"] = Field(description="what the graph takes")
+    layout: Layout = Field(description="what the graph takes")
     mean: tuple[float, float, float] | None = Field(None, description="per channel, of 0…1; none if in the graph")
     std: tuple[float, float, float] | None = Field(None, description="per channel, of 0…1; none if in the graph")
     divide_by: Literal["255", "own maximum"] = Field("255", description="what float input is divided by first")
-    colour_space: Literal["rgb", "bgr", "hsv", "lab"] = "rgb"
+    colour_space: Literal["rgb", "bgr", "hsv", "lab"] = Field("rgb", description="and with it the channels' order")
     denoise_sigma: float = Field(0.0, ge=0, description="Gaussian on the network's input (px); 0 for none")
-    activation: Literal["probability", "logit"] = Field("probability", description="what the graph's output is")
+    output: int = Field(0, ge=0, description="which of the graph's outputs is served, from 0 on")
+    outputs: int | None = Field(None, gt=0, description="how many outputs the graph has; none: not checked")
+    output_layout: OutputLayout = Field("nhw", description="the axes of that output")
+    activation: Activation = Field("probability", description="what that output is")
     licence: str
     commercial: bool = Field(description="whether the licence allows commercial use")
+    opened: bool = Field(True, description="whether the file was opened where this row was written")
     about: str
 
-    def path(self) -> Path:
-        """Where the network's file lies."""
+    @model_validator(mode="after")
+    def _whole(self) -> ModelRow:
+        if not (self.sha256 or self.md5):
+            raise ValueError(f"{self.name}: state the file's sha256 or md5, so that it can be verified")
+        if Path(self.file).name != self.file and not Path(self.file).is_absolute():
+            raise ValueError(f"{self.name}: file is a bare name or an absolute path, not {self.file!r}")
+        normalised_here = self.mean is not None and self.std is not None
+        if normalised_here != (self.layout == "nchw-float32") or (self.mean is None) != (self.std is None):
+            raise ValueError(f"{self.name}: float input needs mean and std (0 and 1 for none), uint8 input neither")
+        return self
+
+    @property
+    def digest(self) -> str:
+        """By what the file is known, in recipes too: its sha256, or `md5:…` where nothing else is published."""
+        return self.sha256 or f"md5:{self.md5}"
+
+    def path(self, models: str) -> Path:
+        """Where the network's file lies: beside the shipped table, or else in the folder `models`."""
         if Path(self.file).is_absolute():
             return Path(self.file)
-        with as_file(files("pipeline.models") / self.file) as path:
-            return path
+        with as_file(files("pipeline.models") / self.file) as shipped:
+            return shipped if shipped.is_file() else folder(models) / self.file
+
+
+def folder(models: str) -> Path:
+    """The site's models folder (its setting `models`), `~` opened: pulled files, its own rows, TensorRT's engines."""
+    return Path(models).expanduser()
 
 
 @cache
 def rows() -> tuple[ModelRow, ...]:
-    """All rows of the table, in its order. Raises ModelError with every problem of a malformed row."""
+    """The shipped rows, in their order. Raises ModelError with every problem of a malformed row."""
     text = (files("pipeline.models") / "table.toml").read_text(encoding="utf-8")
-    try:
-        return tuple(ModelRow.model_validate(row) for row in tomllib.loads(text)["models"])
-    except ValidationError as error:
-        raise ModelError(f"pipeline/models/table.toml is wrong: {error}") from error
+    return _parsed(text, "pipeline/models/table.toml")
 
 
-def find(name: str) -> ModelRow:
-    """The row of that name; ModelError lists what there is."""
-    for row in rows():
+def own_rows(models: str) -> tuple[ModelRow, ...]:
+    """The rows of the site's own table; none where there is no such file. Raises ModelError as `rows` does."""
+    path = folder(models) / OWN_TABLE
+    if not path.is_file():
+        return ()
+    own = _parsed(path.read_text(encoding="utf-8"), str(path))
+    names = [row.name for row in (*rows(), *own)]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise ModelError(f"{path} is wrong: these names are taken already: {', '.join(twice)}")
+    return own
+
+
+def find(name: str, models: str) -> ModelRow:
+    """The row of that name, shipped or the site's own; ModelError lists what there is."""
+    known = (*rows(), *own_rows(models))
+    for row in known:
         if row.name == name:
             return row
-    raise ModelError(f"there is no model {name!r}; the table has {', '.join(row.name for row in rows())}")
+    raise ModelError(f"there is no model {name!r}; the table has {', '.join(row.name for row in known)}")
+
+
+def permit(row: ModelRow, *, allow_noncommercial: bool) -> None:
+    """Nothing, or a ModelError for weights that this site may not use."""
+    if not (row.commercial or allow_noncommercial):
+        raise ModelError(
+            f"the weights of {row.name!r} are not for commercial use ({row.licence}); "
+            "set allow_noncommercial = true if what this site does is none"
+        )
+
+
+def _parsed(text: str, where: str) -> tuple[ModelRow, ...]:
+    try:
+        return tuple(ModelRow.model_validate(row) for row in tomllib.loads(text).get("models", []))
+    except (ValidationError, tomllib.TOMLDecodeError) as error:
+        raise ModelError(f"{where} is wrong: {error}") from error

@@ -181,9 +181,9 @@ def _summary(images: pa.Table, work: RunWork) -> RunSummary:
 
 
 def _about(site: Site, decisions: Sequence[GateDecision]) -> tuple[tuple[str, str], ...]:
-    row = choose(site.model, site.provider, allow_noncommercial=site.allow_noncommercial).row
+    row = choose(site.model, site.provider, models=site.models, allow_noncommercial=site.allow_noncommercial).row
     facts = [
-        ("network", f"{row.name}, {row.width_px}×{row.height_px} px, sha256 {row.sha256[:12]}…"),
+        ("network", f"{row.name}, {row.width_px}×{row.height_px} px, {row.digest[:12]}…"),
         ("provider", site.provider),
         ("cluster", site.cluster),
         ("catalogue", site.catalog_url.rpartition("@")[2]),

@@ -72,8 +72,8 @@ def _load(source: Source, folder: Path, read: Callable[[str], bytes], side: int)
     if seen is None:
         return Pictures()
     return Pictures(
-        photograph=None if rgb is None else _data_uri(_small(rgb, side)),
-        cutout=None if rgba is None else _data_uri(_small_cutout(rgba, side)),
+        photograph=None if rgb is None else data_uri(shrunk(rgb, side)),
+        cutout=None if rgba is None else data_uri(_small_cutout(rgba, side)),
         width=seen.shape[1],
         height=seen.shape[0],
     )
@@ -103,7 +103,8 @@ def _masked(rgb: Bytes, mask: Bytes | None) -> Bytes | None:
     return np.asarray(cv2.merge([*cv2.split(rgb), mask]), np.uint8)
 
 
-def _small(picture: Bytes, side: int) -> Bytes:
+def shrunk(picture: Bytes, side: int) -> Bytes:
+    """The picture with its longer side at `side` px at the most, averaged."""
     height, width = picture.shape[:2]
     scale = min(1.0, side / max(height, width))
     size = max(1, round(width * scale)), max(1, round(height * scale))
@@ -112,7 +113,7 @@ def _small(picture: Bytes, side: int) -> Bytes:
 
 def _small_cutout(rgba: Bytes, side: int) -> Bytes:
     """Shrunk with premultiplied colours, which then go on under the transparent part: WebP would mix in black there."""
-    small = _small(np.asarray(cv2.cvtColor(rgba, cv2.COLOR_RGBA2mRGBA), np.uint8), side)
+    small = shrunk(np.asarray(cv2.cvtColor(rgba, cv2.COLOR_RGBA2mRGBA), np.uint8), side)
     opaque, small_alpha = small[..., :3].astype(np.float32), small[..., 3]
     weight = small_alpha.astype(np.float32) / np.float32(255)
     filled = spread(opaque, weight)
@@ -121,7 +122,8 @@ def _small_cutout(rgba: Bytes, side: int) -> Bytes:
     return np.dstack([np.clip(np.round(colour), 0, 255).astype(np.uint8), small_alpha])
 
 
-def _data_uri(picture: Bytes) -> str:
+def data_uri(picture: Bytes) -> str:
+    """The picture, uint8 H×W×3 (sRGB) or H×W×4, as a WebP that stands in a page. Raises StorageError."""
     order = cv2.COLOR_RGBA2BGRA if picture.shape[2] == 4 else cv2.COLOR_RGB2BGR
     written, data = cv2.imencode(".webp", cv2.cvtColor(picture, order), [cv2.IMWRITE_WEBP_QUALITY, _QUALITY])
     if not written:

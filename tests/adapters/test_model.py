@@ -5,36 +5,23 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
+import cv2
 import numpy as np
-import onnx
+import onnxruntime
 import pytest
-from onnx import TensorProto, helper
 
 from pipeline.adapters.model import ModelChoice, Network, available_providers, choose, open_network, recipe_of
+from pipeline.adapters.model.providers import require_placement, session_options
+from pipeline.core.config import Provider
 from pipeline.core.errors import ModelError
-from pipeline.models import ModelRow, find, rows
+from pipeline.core.pixels import Photograph
+from pipeline.core.preprocess import Preprocessing, network_input
+from pipeline.models import ModelRow, find, folder, rows
+from tests.photographs import product
+from tests.tiny_networks import seven, surprising, tiny
 
-
-def tiny(path: Path, *, size: int = 4, fixed_batch: bool = False) -> str:
-    """A network that says how bright the first channel is, divided by 255; gives the file's sha256."""
-    batch = 1 if fixed_batch else "n"
-    nodes = [
-        helper.make_node("Cast", ["image"], ["float"], to=TensorProto.FLOAT),
-        helper.make_node("Gather", ["float", "first"], ["channel"], axis=3),
-        helper.make_node("Div", ["channel", "full"], ["saliency"]),
-    ]
-    graph = helper.make_graph(
-        nodes,
-        "tiny",
-        [helper.make_tensor_value_info("image", TensorProto.UINT8, [batch, size, size, 3])],
-        [helper.make_tensor_value_info("saliency", TensorProto.FLOAT, [batch, size, size])],
-        [
-            helper.make_tensor("first", TensorProto.INT64, [], [0]),
-            helper.make_tensor("full", TensorProto.FLOAT, [], [255.0]),
-        ],
-    )
-    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9), path)
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+GPU_STATES = available_providers()
+FLOAT: dict[str, object] = {"layout": "nchw-float32", "mean": (0.0, 0.0, 0.0), "std": (1.0, 1.0, 1.0)}
 
 
 def row(network: tuple[Path, str], **changes: object) -> ModelRow:
@@ -65,15 +52,45 @@ def test_a_logit_becomes_a_probability(file: tuple[Path, str]) -> None:
     """The row says which of them the graph gives."""
     network = Network(ModelChoice(row=row(file, activation="logit")))
     assert network.saliency([np.zeros((4, 4, 3), np.uint8)])[0].max() == pytest.approx(0.5)
+    bright = network.saliency([np.full((4, 4, 3), 255, np.uint8)])[0]
+    assert bright.dtype == np.float32
+    assert bright.max() == pytest.approx(1 / (1 + np.exp(-1)))
+
+
+@pytest.mark.parametrize(
+    ("layout", "shape"), [("nhw", ["n", 4, 4]), ("n1hw", ["n", 1, 4, 4]), ("nhw1", ["n", 4, 4, 1])]
+)
+def test_an_output_may_lie_in_any_of_three_ways(tmp_path: Path, layout: str, shape: list[str | int]) -> None:
+    """The row says which axes it has; the saliency is the same."""
+    digest = tiny(tmp_path / "x.onnx", output=shape)
+    network = Network(ModelChoice(row=row((tmp_path / "x.onnx", digest), output_layout=layout)))
+    image = np.arange(48, dtype=np.uint8).reshape(4, 4, 3)
+    assert (network.saliency([image, image])[1] * 255).round().tolist() == image[..., 0].tolist()
+
+
+def test_the_output_that_the_row_names_is_served(tmp_path: Path) -> None:
+    """Of seven maps the first by default, another if the row says so; and the recipe knows the difference."""
+    file = tmp_path / "seven.onnx", seven(tmp_path / "seven.onnx")
+    images = [np.zeros((3, 4, 4), np.float32)]
+    served = {}
+    for output in (0, 4):
+        choice = ModelChoice(row=row(file, **FLOAT, output=output, outputs=7, output_layout="n1hw"))
+        served[output] = float(Network(choice).saliency(images)[0].max())
+    assert served == {0: pytest.approx(0.5), 4: pytest.approx(1 / (1 + np.exp(-4)))}
+    recipes = {recipe_of(row(file, **FLOAT, output=output)).digests.matte_digest for output in served}
+    assert len(recipes) == 2
 
 
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
         ({"width_px": 8}, "its input is"),
-        ({"layout": "nchw-float32"}, "it takes"),
+        (FLOAT, "it takes"),
         ({"sha256": "0" * 64}, "not the file"),
         ({"file": "/nowhere/x.onnx"}, "is not at"),
+        ({"outputs": 7}, "it has 1 outputs, the row says 7"),
+        ({"output": 1}, "serves output 1"),
+        ({"output_layout": "n1hw"}, "the row says n1hw"),
     ],
 )
 def test_a_row_that_contradicts_its_graph_is_refused(
@@ -82,6 +99,25 @@ def test_a_row_that_contradicts_its_graph_is_refused(
     """A wrong input size silently halves quality; here it is an error at load."""
     with pytest.raises(ModelError, match=words):
         Network(ModelChoice(row=row(file, **changes)))
+
+
+def test_an_output_of_several_channels_is_no_saliency(tmp_path: Path) -> None:
+    """Class maps are refused when they are loaded, by the graph, or at the latest when they come."""
+    told, silent = tmp_path / "told.onnx", tmp_path / "silent.onnx"
+    digests = tiny(told, output=["n", 3, 4, 4]), surprising(silent)
+    with pytest.raises(ModelError, match="its output 0 is"):
+        Network(ModelChoice(row=row((told, digests[0]), output_layout="n1hw")))
+    network = Network(ModelChoice(row=row((silent, digests[1]), **FLOAT, output_layout="n1hw")))
+    with pytest.raises(ModelError, match=r"gives \[1, 3, 4, 4\]"):
+        network.saliency([np.zeros((3, 4, 4), np.float32)])
+
+
+def test_a_letterbox_needs_an_output_of_the_inputs_size(tmp_path: Path) -> None:
+    """Else its bars could not be taken off the saliency; stretched, a smaller output is fine."""
+    file = tmp_path / "x.onnx", tiny(tmp_path / "x.onnx", output=["n", 2, 8])
+    Network(ModelChoice(row=row(file)))
+    with pytest.raises(ModelError, match="letterbox could not be taken off"):
+        Network(ModelChoice(row=row(file, resize="letterbox")))
 
 
 def test_a_file_that_is_no_network_is_an_error(tmp_path: Path) -> None:
@@ -99,20 +135,83 @@ def test_a_fixed_batch_is_known(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("provider", ["cuda", "tensorrt"])
-def test_a_provider_that_is_not_there_is_an_error(provider: str) -> None:
+def test_a_provider_that_is_not_there_is_an_error(provider: Provider, tmp_path: Path) -> None:
     """No silent fallback to the CPU."""
-    state = available_providers()
-    if state[provider] == "ok":
+    if GPU_STATES[provider] == "ok":
         pytest.skip(f"this machine has {provider}")
     with pytest.raises(ModelError, match=provider):
-        Network(ModelChoice(row=find("default"), provider=provider))  # type: ignore[arg-type]
+        Network(ModelChoice(row=find("default", str(tmp_path)), provider=provider, models=str(tmp_path)))
+
+
+@pytest.mark.parametrize(
+    ("provider", "words"), [("cuda", "CPUExecutionProvider: .*Conv"), ("tensorrt", "run elsewhere")]
+)
+def test_work_that_ran_elsewhere_would_be_an_error(provider: Provider, words: str) -> None:
+    """Placement is read off the session, operator by operator: here one whose work the CPU does."""
+    path = find("default", "/nowhere").path("/nowhere")
+    session = onnxruntime.InferenceSession(path, session_options(1, recorded=True), providers=["CPUExecutionProvider"])
+    require_placement(session, "cpu")
+    with pytest.raises(ModelError, match=words):
+        require_placement(session, provider)
+
+
+@pytest.mark.parametrize("provider", ["cuda", "tensorrt"])
+def test_a_provider_that_did_nothing_would_be_an_error(provider: Provider, tmp_path: Path) -> None:
+    """A graph of shapes alone runs on the CPU even beside a GPU: then the GPU was not used."""
+    tiny(tmp_path / "x.onnx")
+    options = session_options(1, recorded=True)
+    session = onnxruntime.InferenceSession(tmp_path / "x.onnx", options, providers=["CPUExecutionProvider"])
+    with pytest.raises(ModelError, match="took no part"):
+        require_placement(session, provider)
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("provider", ["cuda", "tensorrt"])
+def test_a_gpu_says_what_the_cpu_says(provider: Provider, tmp_path: Path) -> None:
+    """Twins within 0.02 of probability (a GPU may round to TF32); TensorRT keeps its engine for the next session."""
+    if GPU_STATES[provider] != "ok":
+        pytest.skip(f"not run: this machine has no {provider}")
+    shipped = find("default", str(tmp_path))
+    here, there = (Network(ModelChoice(row=shipped, provider=one, models=str(tmp_path))) for one in ("cpu", provider))
+    how = recipe_of(shipped).preprocessing
+    photographs = [cv2.imread(str(product(tmp_path / f"{seed}.png", seed=seed))) for seed in range(3)]
+    images = [network_input(Photograph(rgb=np.asarray(one, np.uint8)), how) for one in photographs]
+    for one, other in zip(here.saliency(images), there.saliency(images), strict=True):
+        assert np.abs(one - other).max() < 0.02
+    engines = sorted((folder(str(tmp_path)) / "tensorrt").rglob("*.engine"))
+    assert bool(engines) == (provider == "tensorrt")
+
+
+@pytest.mark.parametrize("name", ["u2net", "u2netp", "u2net_human_seg", "silueta"])
+def test_the_u2net_family_is_prepared_as_published(name: str) -> None:
+    """320², stretched, ImageNet's normalisation of what was divided by its own maximum; core tests the formula."""
+    assert recipe_of(find(name, "/nowhere")).preprocessing == Preprocessing(
+        width_px=320,
+        height_px=320,
+        letterbox=False,
+        mean=(0.485, 0.456, 0.406),
+        std=(0.229, 0.224, 0.225),
+        divide_by_own_maximum=True,
+    )
+
+
+def test_the_real_u2netp_is_what_its_row_says(u2netp_file: Path) -> None:
+    """Its seven outputs, sizes and digests; its saliency is rembg's before the stretch."""
+    shipped = find("u2netp", str(u2netp_file.parent))
+    network = Network(ModelChoice(row=shipped, models=str(u2netp_file.parent)))
+    rgb = np.random.default_rng(0).integers(0, 256, (300, 400, 3)).astype(np.uint8)
+    image = network_input(Photograph(rgb=rgb), recipe_of(shipped).preprocessing)
+    session = onnxruntime.InferenceSession(u2netp_file, session_options(1, recorded=False))
+    outputs = session.run(None, {session.get_inputs()[0].name: image[None]})
+    assert len(outputs) == 7
+    assert (network.saliency([image])[0] == outputs[0][:, 0, :, :][0]).all()
 
 
 def test_the_default_network_is_what_the_table_says() -> None:
     """Its file is there, whole, fits its row, and is opened once per process."""
     choice = choose("default", "cpu")
     assert open_network(choice) is open_network(choose("default", "cpu"))
-    assert choice.row.path().stat().st_size < 16_000_000
+    assert choice.row.path(choice.models).stat().st_size < 16_000_000
 
 
 def test_an_unknown_model_is_answered_with_the_table() -> None:
@@ -121,11 +220,19 @@ def test_an_unknown_model_is_answered_with_the_table() -> None:
         choose("u3net", "cpu")
 
 
+def test_weights_that_are_not_for_commerce_are_refused_at_use() -> None:
+    """However they came there; the site may allow them."""
+    with pytest.raises(ModelError, match="allow_noncommercial"):
+        choose("bria-rmbg-2.0", "cpu")
+    assert choose("bria-rmbg-2.0", "cpu", allow_noncommercial=True).row.licence.startswith("CC BY-NC")
+
+
 def test_what_changes_pixels_changes_the_recipe(file: tuple[Path, str]) -> None:
     """Network and preprocessing are the matte's, cropping the rendering's; where it runs is neither."""
     base = recipe_of(row(file)).digests
     assert recipe_of(row(file, about="renamed", licence="other")).digests == base
     assert recipe_of(row(file, denoise_sigma=1.0)).digests.matte_digest != base.matte_digest
+    assert recipe_of(row(file, activation="logit")).digests.matte_digest != base.matte_digest
     cropped = recipe_of(row(file), crop=True).digests
     assert cropped.matte_digest == base.matte_digest
     assert cropped.render_digest != base.render_digest

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pipeline.core.pixels import Photograph, shrink
+from pipeline.core.pixels import Bytes, Floats, Photograph, shrink
 from pipeline.core.preprocess import Preprocessing, crop_saliency, inner_box, network_input
 
 STRETCH = Preprocessing(width_px=8, height_px=8, letterbox=False)
@@ -48,6 +48,38 @@ def test_normalisation_is_the_published_one() -> None:
     assert seen[0, 0, 0] == pytest.approx((0.2 - 0.5) / 0.25)
     own = network_input(grey(8, 8, 51), replace(plain, divide_by_own_maximum=True))
     assert own[0, 0, 0] == pytest.approx(2.0)
+
+
+def published(small: Bytes) -> Floats:
+    """U²-Net's own normalisation of a resized image, written after its paper's `ToTensorLab` and rembg's `normalize`.
+
+    Both divide by the resized image's maximum, reckon in double precision and round to single at the end.
+    """
+    image = small / max(float(np.max(small)), 1e-6)
+    tensor = np.zeros((image.shape[0], image.shape[1], 3))
+    tensor[:, :, 0] = (image[:, :, 0] - 0.485) / 0.229
+    tensor[:, :, 1] = (image[:, :, 1] - 0.456) / 0.224
+    tensor[:, :, 2] = (image[:, :, 2] - 0.406) / 0.225
+    return tensor.transpose((2, 0, 1)).astype(np.float32)
+
+
+@pytest.mark.parametrize("brightest", [0, 1, 97, 254, 255])
+def test_the_u2net_family_sees_the_published_tensor_bit_for_bit(brightest: int) -> None:
+    """Whatever the brightest value of the resized image is; only the resize is ours, and given to both."""
+    rng = np.random.default_rng(brightest)
+    photograph = Photograph(rgb=rng.integers(0, brightest + 1, (777, 513, 3)).astype(np.uint8))
+    how = Preprocessing(
+        width_px=320,
+        height_px=320,
+        letterbox=False,
+        mean=(0.485, 0.456, 0.406),
+        std=(0.229, 0.224, 0.225),
+        divide_by_own_maximum=True,
+    )
+    seen = network_input(photograph, how)
+    expected = published(shrink(photograph.rgb, 320, 320))
+    assert seen.dtype == expected.dtype == np.float32
+    assert (seen == expected).all()
 
 
 @pytest.mark.parametrize("space", ["bgr", "hsv", "lab"])

@@ -1,0 +1,276 @@
+"""Networks from the web, with the real U²-Net-p file behind servers that behave well and badly."""
+
+from __future__ import annotations
+
+import fcntl
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from pipeline.adapters import weights
+from pipeline.core.errors import ModelError, StorageError, TransientError
+from pipeline.models import ModelRow, find
+from tests.file_server import FileServer, serving
+
+HALF = 2_000_000
+
+
+@pytest.fixture
+def body(u2netp_file: Path) -> bytes:
+    """The file as it is published."""
+    return u2netp_file.read_bytes()
+
+
+@pytest.fixture
+def row(tmp_path: Path) -> ModelRow:
+    """The shipped row, with the digest that rembg publishes and no other."""
+    published = find("u2netp", str(tmp_path))
+    return published.model_copy(update={"sha256": None})
+
+
+@pytest.fixture
+def target(tmp_path: Path) -> Path:
+    """Where the network goes."""
+    return tmp_path / "models" / "u2netp.onnx"
+
+
+@pytest.fixture(autouse=True)
+def no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Try again at once."""
+    monkeypatch.setattr(weights, "_PAUSE_SECONDS", 0.0)
+
+
+def left(target: Path) -> list[str]:
+    """What lies in the folder."""
+    return sorted(path.name for path in target.parent.glob("*")) if target.parent.is_dir() else []
+
+
+def begun(target: Path, row: ModelRow, data: bytes) -> Path:
+    """The beginning of a file, as a broken connection leaves it: without an ETag."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    part = target.with_name(f".u2netp.onnx.{row.digest.removeprefix('md5:')[:12]}.part")
+    part.write_bytes(data)
+    return part
+
+
+def test_a_file_is_pulled_verified_and_alone(row: ModelRow, target: Path, body: bytes) -> None:
+    """Once; a second time nothing is asked. Progress is told up to the last byte."""
+    told: list[tuple[int, int | None]] = []
+    with serving(FileServer(body=body)) as server:
+        assert weights.pull(row, target, mirror=server.url, tell=lambda there, whole: told.append((there, whole)))
+        assert not weights.pull(row, target, mirror=server.url)
+    assert target.read_bytes() == body
+    assert left(target) == ["u2netp.onnx"]
+    assert [path for path, _ in server.asked] == ["/u2netp.onnx"]
+    assert told[-1] == (len(body), len(body))
+    assert told == sorted(told)
+
+
+def test_a_connection_that_breaks_is_taken_up_where_it_broke(row: ModelRow, target: Path, body: bytes) -> None:
+    """Only what is missing is asked for, and only of the same file."""
+    with serving(FileServer(body=body, cuts=[HALF])) as server:
+        weights.pull(row, target, mirror=server.url)
+    assert target.read_bytes() == body
+    headers = server.asked[1][1]
+    assert int(headers["Range"].removeprefix("bytes=").removesuffix("-")) <= HALF
+    assert headers["If-Range"] == '"first"'
+
+
+def test_what_came_before_everything_broke_is_kept_for_the_next_time(row: ModelRow, target: Path, body: bytes) -> None:
+    """Never under the network's name; the next pull asks for the rest alone."""
+    with serving(FileServer(body=body, cuts=[HALF, *[0] * 8])) as server:
+        with pytest.raises(TransientError, match="goes on where it was"):
+            weights.pull(row, target, mirror=server.url)
+        assert not target.exists()
+        assert all(name.startswith(".") for name in left(target))
+        (part,) = target.parent.glob(".*.part")
+        there = part.stat().st_size
+        assert 0 < there <= HALF
+        server.cuts.clear()
+        server.asked.clear()
+        weights.pull(row, target, mirror=server.url)
+    assert [headers["Range"] for _, headers in server.asked] == [f"bytes={there}-"]
+    assert left(target) == ["u2netp.onnx"]
+
+
+_PULL = """
+import sys
+from pathlib import Path
+from pipeline.adapters.weights import pull
+from pipeline.models import find
+pull(find("u2netp", "nowhere"), Path(sys.argv[1]), mirror=sys.argv[2])
+"""
+
+
+def test_a_killed_pull_goes_on(row: ModelRow, target: Path, body: bytes) -> None:
+    """SIGKILL in the middle: no file of that name, and the next pull asks for the rest alone."""
+    with serving(FileServer(body=body, hangs_after=HALF)) as server:
+        process = subprocess.Popen([sys.executable, "-c", _PULL, str(target), server.url])
+        while not any(path.stat().st_size for path in target.parent.glob(".*.part")):
+            assert process.poll() is None
+            time.sleep(0.02)
+        process.kill()
+        process.wait()
+    assert not target.exists()
+    (part,) = target.parent.glob(".*.part")
+    there = part.stat().st_size
+    with serving(FileServer(body=body)) as server:
+        weights.pull(find("u2netp", "nowhere"), target, mirror=server.url)
+    assert [headers.get("Range") for _, headers in server.asked] == [f"bytes={there}-"]
+    assert target.read_bytes() == body
+    assert left(target) == ["u2netp.onnx"]
+
+
+def test_a_server_without_ranges_sends_all_of_it_again(row: ModelRow, target: Path, body: bytes) -> None:
+    """What was there is forgotten, not put in front."""
+    begun(target, row, body[:HALF])
+    with serving(FileServer(body=body, ranges=False)) as server:
+        weights.pull(row, target, mirror=server.url)
+    assert target.read_bytes() == body
+    assert len(server.asked) == 1
+
+
+def test_a_connection_that_gets_no_further_is_given_up(row: ModelRow, target: Path, body: bytes) -> None:
+    """Where every try begins anew and breaks early, some bytes are no progress."""
+    hopeless = FileServer(body=body, ranges=False, cuts=[HALF, HALF // 2] * 20)
+    with serving(hopeless) as server, pytest.raises(TransientError):
+        weights.pull(row, target, mirror=server.url)
+    assert len(server.asked) < 10
+    assert not target.exists()
+
+
+@pytest.mark.parametrize("etag", ['"second"', None, 'W/"weak"'])
+def test_the_beginning_of_another_file_is_not_gone_on_with(
+    row: ModelRow, target: Path, body: bytes, etag: str | None
+) -> None:
+    """The server says so by its ETag; where it has none, the digest does, and all is asked for anew."""
+    part = begun(target, row, b"x" * HALF)
+    part.with_suffix(".etag").write_text('"first"')
+    with serving(FileServer(body=body, etag=etag)) as server:
+        weights.pull(row, target, mirror=server.url)
+    assert target.read_bytes() == body
+    assert left(target) == ["u2netp.onnx"]
+
+
+def test_a_part_that_is_whole_is_only_verified(row: ModelRow, target: Path, body: bytes) -> None:
+    """Killed between the last byte and the move: there is nothing left to send."""
+    begun(target, row, body)
+    with serving(FileServer(body=body, status=416)) as server:
+        weights.pull(row, target, mirror=server.url)
+    assert target.read_bytes() == body
+
+
+@pytest.mark.parametrize("length", [True, False])
+def test_a_wrong_digest_leaves_nothing(row: ModelRow, target: Path, body: bytes, length: bool) -> None:
+    """Neither another file nor half a file whose length nobody told is ever taken for the network."""
+    wrong = body[:-1] + b"x" if length else body[:HALF]
+    with (
+        serving(FileServer(body=wrong, silent_length=not length)) as server,
+        pytest.raises(ModelError, match=r"is not u2netp: md5 .*nothing was kept"),
+    ):
+        weights.pull(row, target, mirror=server.url)
+    assert left(target) == []
+
+
+def test_half_a_file_is_no_file(row: ModelRow, target: Path, body: bytes) -> None:
+    """A server that always stops short of what it announced: an error that says that trying again can help."""
+    with serving(FileServer(body=body[:1000], claims=len(body))) as server, pytest.raises(TransientError):
+        weights.pull(row, target, mirror=server.url)
+    assert not target.exists()
+
+
+def test_a_wrong_file_under_the_name_is_replaced(row: ModelRow, target: Path, body: bytes) -> None:
+    """Somebody's half copy does not count as pulled."""
+    target.parent.mkdir()
+    target.write_bytes(body[:HALF])
+    with serving(FileServer(body=body)) as server:
+        assert weights.pull(row, target, mirror=server.url)
+    assert target.read_bytes() == body
+
+
+@pytest.mark.parametrize(("status", "kind"), [(404, StorageError), (403, StorageError), (503, TransientError)])
+def test_what_a_server_refuses_is_said(
+    row: ModelRow, target: Path, body: bytes, status: int, kind: type[Exception]
+) -> None:
+    """With the URL and its answer; only what may pass is called transient."""
+    with (
+        serving(FileServer(body=body, status=status)) as server,
+        pytest.raises(kind, match=f"answers {status}") as error,
+    ):
+        weights.pull(row, target, mirror=server.url)
+    assert type(error.value) is kind
+    assert left(target) == []
+
+
+_FULL = """
+import resource, sys
+from pathlib import Path
+from pipeline.adapters.weights import pull
+from pipeline.core.errors import StorageError
+from pipeline.models import find
+resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, 1_000_000))
+try:
+    pull(find("u2netp", "nowhere"), Path(sys.argv[1]), mirror=sys.argv[2])
+except StorageError as error:
+    print(error)
+"""
+
+
+def test_a_disk_that_is_full_leaves_nothing(target: Path, body: bytes) -> None:
+    """The system refuses the write after 1 MB; what was written goes."""
+    with serving(FileServer(body=body)) as server:
+        command = [sys.executable, "-c", _FULL, str(target), server.url]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "cannot be written: File too large; nothing was kept" in done.stdout
+    assert left(target) == []
+
+
+def test_a_file_that_cannot_fit_is_not_begun(row: ModelRow, target: Path, body: bytes) -> None:
+    """Where the server tells the length, the free space is looked at first."""
+    with (
+        serving(FileServer(body=body, claims=10**16)) as server,
+        pytest.raises(StorageError, match=r"No space left on device; nothing was kept"),
+    ):
+        weights.pull(row, target, mirror=server.url)
+    assert left(target) == []
+
+
+def test_a_folder_that_cannot_be_made_is_an_error(row: ModelRow, tmp_path: Path) -> None:
+    """In words, before anything is asked."""
+    (tmp_path / "models").write_text("a file")
+    with pytest.raises(StorageError, match="cannot be written"):
+        weights.pull(row, tmp_path / "models" / "u2netp.onnx", mirror="http://127.0.0.1:9")
+
+
+def test_two_at_once_do_not_write_into_each_other(row: ModelRow, target: Path, body: bytes) -> None:
+    """The second says so and goes."""
+    part = begun(target, row, body[:HALF])
+    with part.open("ab") as other, serving(FileServer(body=body)) as server:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        with pytest.raises(TransientError, match="another process"):
+            weights.pull(row, target, mirror=server.url)
+    assert server.asked == []
+
+
+@pytest.mark.parametrize("variable", ["http_proxy", "HTTP_PROXY", "all_proxy"])
+def test_a_proxy_of_the_environment_is_used(
+    row: ModelRow, target: Path, body: bytes, variable: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The name of the host is only known to the proxy, which is asked for the whole URL."""
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY", "no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    elsewhere = row.model_copy(update={"url": "http://networks.invalid/v1/u2netp.onnx"})
+    with serving(FileServer(body=body)) as proxy:
+        monkeypatch.setenv(variable, proxy.url)
+        weights.pull(elsewhere, target)
+    assert [path for path, _ in proxy.asked] == ["http://networks.invalid/v1/u2netp.onnx"]
+    assert target.read_bytes() == body
+
+
+def test_a_network_that_nobody_publishes_cannot_be_pulled(row: ModelRow, target: Path) -> None:
+    """The error says where its file belongs."""
+    with pytest.raises(ModelError, match=r"published nowhere.*u2netp\.onnx"):
+        weights.pull(row.model_copy(update={"url": None}), target)

@@ -1,0 +1,87 @@
+"""A web server of one file that can be made to behave badly, and that serves as a forward proxy as well."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+
+@dataclass(slots=True, kw_only=True)
+class FileServer:
+    """What is served, and how; `asked` fills with the path and the headers of each request."""
+
+    body: bytes
+    etag: str | None = '"first"'
+    ranges: bool = True
+    cuts: list[int] = field(default_factory=list)
+    """For each further answer, after how many bytes the connection breaks; 0: before any."""
+    status: int | None = None
+    claims: int | None = None
+    """The Content-Length that is told instead of the true one."""
+    hangs_after: int | None = None
+    """After how many bytes nothing more comes, until the server ends."""
+    over: threading.Event = field(default_factory=threading.Event)
+    silent_length: bool = False
+    """Whether the length is not told at all."""
+    asked: list[tuple[str, dict[str, str]]] = field(default_factory=list)
+    url: str = ""
+
+
+@contextmanager
+def serving(server: FileServer) -> Iterator[FileServer]:
+    """The server at its `url`, on loopback, until the block ends."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            _answer(self, server)
+
+        def log_message(self, *_: object) -> None:
+            """Tell nobody."""
+
+    web = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.url = f"http://127.0.0.1:{web.server_port}"
+    thread = threading.Thread(target=web.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+    thread.start()
+    try:
+        yield server
+    finally:
+        server.over.set()
+        web.shutdown()
+        web.server_close()
+        thread.join()
+
+
+def _answer(request: BaseHTTPRequestHandler, server: FileServer) -> None:
+    server.asked.append((request.path, dict(request.headers.items())))
+    cut = server.cuts.pop(0) if server.cuts else None
+    request.close_connection = True
+    if cut == 0:
+        return
+    if server.status is not None:
+        request.send_error(server.status)
+        return
+    start = _start(request, server)
+    data = server.body[start:]
+    request.send_response(206 if start else 200)
+    if start:
+        request.send_header("Content-Range", f"bytes {start}-{len(server.body) - 1}/{len(server.body)}")
+    if not server.silent_length:
+        request.send_header("Content-Length", str(server.claims or len(data)))
+    if server.etag:
+        request.send_header("ETag", server.etag)
+    request.end_headers()
+    request.wfile.write(data[: server.hangs_after if cut is None else cut])
+    if server.hangs_after is not None:
+        request.wfile.flush()
+        server.over.wait(60)
+
+
+def _start(request: BaseHTTPRequestHandler, server: FileServer) -> int:
+    """From which byte on is answered: a range counts where there are ranges and the ETag is the one that is known."""
+    asked = request.headers.get("Range")
+    if not asked or not server.ranges or request.headers.get("If-Range", server.etag) != server.etag:
+        return 0
+    return int(asked.removeprefix("bytes=").removesuffix("-"))

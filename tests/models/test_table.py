@@ -1,0 +1,133 @@
+"""The model table: what its rows promise, the site's own rows, and where files lie."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from pipeline.core.errors import ModelError
+from pipeline.models import OWN_TABLE, ModelRow, find, own_rows, permit, rows, verified, with_row
+
+PUBLIC = [row for row in rows() if row.url]
+FIELDS: dict[str, object] = {
+    "name": "studio", "file": "studio.onnx", "sha256": "0" * 64, "width_px": 512, "height_px": 384,
+    "resize": "letterbox", "layout": "nchw-float32", "mean": (0.5, 0.5, 0.5), "std": (1.0, 1.0, 1.0), "output": 2,
+    "licence": 'ours, "as is"', "commercial": True, "about": "Schuhe – 靴",
+}  # fmt: skip
+
+
+def own(folder: Path, *own_rows: ModelRow) -> str:
+    """A models folder with these rows."""
+    text = ""
+    for row in own_rows:
+        text = with_row(text, row)
+    (folder / OWN_TABLE).write_text(text, encoding="utf-8")
+    return str(folder)
+
+
+def test_the_networks_that_people_ask_for_are_there() -> None:
+    """Each under the name that people know."""
+    asked = {"u2net", "u2netp", "silueta", "isnet-general-use", "birefnet-general", "birefnet-general-lite"}
+    assert asked | {"bria-rmbg-2.0"} <= {row.name for row in PUBLIC}
+
+
+@pytest.mark.parametrize("row", PUBLIC, ids=lambda row: row.name)
+def test_a_public_row_says_where_from_and_by_what_digest(row: ModelRow) -> None:
+    """Nothing is fetched that cannot be verified, and each file has a name of its own in the folder."""
+    assert row.md5 or row.sha256
+    assert row.file == f"{row.name}.onnx"
+    assert row.licence
+    assert row.about
+
+
+def test_only_what_was_opened_here_is_said_to_be() -> None:
+    """Of the public ones that is U²-Net-p; its row has both digests, the others those that are published."""
+    assert [row.name for row in PUBLIC if row.opened] == ["u2netp"]
+    assert [row.name for row in PUBLIC if row.md5 and row.sha256] == ["u2netp"]
+
+
+def test_the_shipped_rows_need_no_web() -> None:
+    """Their files lie beside the table and are what it says."""
+    for row in rows():
+        if row.url is None:
+            assert verified(row, "/nowhere") == Path(row.path("/nowhere"))
+
+
+def test_a_row_of_ones_own_comes_back_as_it_was_written(tmp_path: Path) -> None:
+    """Quotes, umlauts and numbers included; what a person wrote beside it stays."""
+    row = ModelRow.model_validate(FIELDS)
+    (tmp_path / OWN_TABLE).write_text(with_row("# Ada's networks\n", row), encoding="utf-8")
+    assert own_rows(str(tmp_path)) == (row,)
+    assert find("studio", str(tmp_path)) == row
+    assert (tmp_path / OWN_TABLE).read_text(encoding="utf-8").startswith("# Ada's networks\n")
+
+
+def test_without_a_table_there_are_no_rows_of_ones_own(tmp_path: Path) -> None:
+    """A site that added nothing has no file."""
+    assert own_rows(str(tmp_path / "nothing")) == ()
+
+
+def test_a_name_means_one_network(tmp_path: Path) -> None:
+    """A row of one's own cannot stand for the shipped network, nor two for each other."""
+    twice = ModelRow.model_validate(FIELDS)
+    mine = ModelRow.model_validate(FIELDS | {"name": "default"})
+    with pytest.raises(ModelError, match="taken already: default, studio"):
+        own_rows(own(tmp_path, twice, twice, mine))
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"sha256": None}, "sha256 or md5"),
+        ({"file": "../studio.onnx"}, "bare name or an absolute path"),
+        ({"mean": None}, "float input needs mean and std"),
+        ({"mean": None, "std": None}, "float input needs mean and std"),
+        ({"layout": "nhwc-uint8"}, "uint8 input neither"),
+        ({"url": "ftp://example.com/x"}, "url"),
+        ({"name": "../studio"}, "name"),
+    ],
+)
+def test_a_row_that_cannot_be_meant_is_refused(tmp_path: Path, changes: dict[str, object], words: str) -> None:
+    """With the file that it stands in."""
+    row = ModelRow.model_construct(**(ModelRow.model_validate(FIELDS).model_dump() | changes))
+    fields = {key: value for key, value in row.model_dump().items() if value is not None}
+    (tmp_path / OWN_TABLE).write_text(with_row("", ModelRow.model_construct(**fields)), encoding="utf-8")
+    with pytest.raises(ModelError, match=words) as error:
+        own_rows(str(tmp_path))
+    assert str(tmp_path / OWN_TABLE) in str(error.value)
+
+
+def test_a_table_that_is_no_toml_is_an_error(tmp_path: Path) -> None:
+    """With its name."""
+    (tmp_path / OWN_TABLE).write_text("[[models]\n", encoding="utf-8")
+    with pytest.raises(ModelError, match=OWN_TABLE):
+        find("default", str(tmp_path))
+
+
+def test_weights_that_are_not_for_commerce_need_the_sites_leave() -> None:
+    """The licence is said, and the setting."""
+    row = ModelRow.model_validate(FIELDS | {"commercial": False})
+    with pytest.raises(ModelError, match=r"as is.*allow_noncommercial"):
+        permit(row, allow_noncommercial=False)
+    permit(row, allow_noncommercial=True)
+
+
+@pytest.mark.parametrize("algorithm", ["sha256", "md5"])
+def test_a_file_is_its_digest(tmp_path: Path, algorithm: str) -> None:
+    """By whichever algorithm is stated; both, where both are."""
+    (tmp_path / "studio.onnx").write_bytes(b"weights")
+    both = {name: hashlib.new(name, b"weights").hexdigest() for name in ("sha256", "md5")}
+    alone = ModelRow.model_validate(FIELDS | {"sha256": None} | {algorithm: both[algorithm]})
+    assert verified(alone, str(tmp_path)) == tmp_path / "studio.onnx"
+    with pytest.raises(ModelError, match=f"not the file of the table: {algorithm}"):
+        verified(ModelRow.model_validate(FIELDS | both | {algorithm: "0" * len(both[algorithm])}), str(tmp_path))
+
+
+def test_a_file_that_is_not_here_comes_with_advice(tmp_path: Path) -> None:
+    """A public one can be pulled."""
+    with pytest.raises(ModelError, match=r"cutouts models pull u2net$"):
+        verified(find("u2net", str(tmp_path)), str(tmp_path))
+    with pytest.raises(ModelError, match=r"is not at .*studio\.onnx$"):
+        verified(ModelRow.model_validate(FIELDS), str(tmp_path))

@@ -1,0 +1,89 @@
+"""Real ONNX files of a few hundred bytes: what they say can be worked out by hand."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+
+def tiny(
+    path: Path,
+    *,
+    size: int = 4,
+    fixed_batch: bool = False,
+    output: Sequence[str | int] | None = None,
+) -> str:
+    """A network that says how bright the first channel is, divided by 255; gives the file's sha256.
+
+    `output` is the shape that its output is declared with and brought to; with three channels it has all of them.
+    """
+    batch = 1 if fixed_batch else "n"
+    shape = output or [batch, size, size]
+    target = [0, *shape[1:]]
+    first = [0, 1, 2] if 3 in target else [0]
+    nodes = [
+        helper.make_node("Cast", ["image"], ["float"], to=TensorProto.FLOAT),
+        helper.make_node("Gather", ["float", "first"], ["channel"], axis=3),
+        helper.make_node("Div", ["channel", "full"], ["scaled"]),
+        helper.make_node("Reshape", ["scaled", "shape"], ["saliency"]),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "tiny",
+        [helper.make_tensor_value_info("image", TensorProto.UINT8, [batch, size, size, 3])],
+        [helper.make_tensor_value_info("saliency", TensorProto.FLOAT, shape)],
+        [
+            numpy_helper.from_array(np.array(first), "first"),
+            numpy_helper.from_array(np.float32(255), "full"),
+            numpy_helper.from_array(np.array(target, np.int64), "shape"),
+        ],
+    )
+    return _saved(graph, path)
+
+
+def seven(path: Path, *, size: int | str = 4, sigmoid: bool = True, outputs: int = 7) -> str:
+    """A float network with several maps as U²-Net has: map k is the (sigmoid of the) red channel plus k."""
+    nodes, shifts = [], []
+    for index in range(outputs):
+        shifts.append(numpy_helper.from_array(np.float32(index), f"shift{index}"))
+        nodes.append(helper.make_node("Add", ["red", f"shift{index}"], [f"logit{index}" if sigmoid else f"map{index}"]))
+        if sigmoid:
+            nodes.append(helper.make_node("Sigmoid", [f"logit{index}"], [f"map{index}"]))
+    graph = helper.make_graph(
+        [helper.make_node("Gather", ["image", "first"], ["red"], axis=1), *nodes],
+        "seven",
+        [helper.make_tensor_value_info("image", TensorProto.FLOAT, ["n", 3, size, size])],
+        [
+            helper.make_tensor_value_info(f"map{index}", TensorProto.FLOAT, ["n", 1, size, size])
+            for index in range(outputs)
+        ],
+        [numpy_helper.from_array(np.array([0]), "first"), *shifts],
+    )
+    return _saved(graph, path)
+
+
+def surprising(path: Path) -> str:
+    """A float network that gives its three channels, which its graph does not tell before it runs."""
+    nodes = [
+        helper.make_node("ReduceMax", ["image"], ["brightest"], axes=[0, 2, 3], keepdims=0),
+        helper.make_node("GreaterOrEqual", ["brightest", "black"], ["kept"]),
+        helper.make_node("Compress", ["image", "kept"], ["saliency"], axis=1),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "surprising",
+        [helper.make_tensor_value_info("image", TensorProto.FLOAT, ["n", 3, 4, 4])],
+        [helper.make_tensor_value_info("saliency", TensorProto.FLOAT, ["n", "c", 4, 4])],
+        [numpy_helper.from_array(np.float32(0), "black")],
+    )
+    return _saved(graph, path)
+
+
+def _saved(graph: onnx.GraphProto, path: Path) -> str:
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9), path)
+    return hashlib.sha256(path.read_bytes()).hexdigest()
