@@ -20,7 +20,7 @@ def _table(name: str, *fields: pa.Field) -> pa.Schema:
     return pa.schema(fields, metadata={"table": name, "version": str(VERSION)})
 
 
-_TEXT, _COUNT, _SHARE = pa.string(), pa.int64(), pa.float32()
+_TEXT, _COUNT, _SHARE, _REAL = pa.string(), pa.int64(), pa.float32(), pa.float64()
 
 _IMAGE = (
     _field("image_id", _TEXT, "unique within its delivery; of a folder: the path relative to it"),
@@ -132,3 +132,35 @@ IMAGES = _table(
     _field("p_bad", _SHARE, "probability that the mask is bad; null until the gate is calibrated", null=True),
 )
 """What `cutouts run` says of every image of its source."""
+
+_SUM = "thousand pixels"
+
+EVALUATION = _table(
+    "evaluation",
+    _field("images", _TEXT, "the set that the image is of"),
+    _field("network", _TEXT, "what was measured; null where the image itself could not be used", null=True),
+    _field("name", _TEXT, "the image, unique within its set"),
+    _field("mae", _REAL, "mean absolute error", unit="0..1", null=True),
+    _field("precision", _REAL, "of the masks at one half", unit="0..1", null=True),
+    _field("recall", _REAL, "of the masks at one half", unit="0..1", null=True),
+    _field("f1", _REAL, "harmonic mean of precision and recall at one half", unit="0..1", null=True),
+    _field("max_f", _REAL, "best F-measure (β² = 0.3) of 256 thresholds", unit="0..1", null=True),
+    _field("mean_f", _REAL, "mean F-measure of 256 thresholds", unit="0..1", null=True),
+    _field("adaptive_f", _REAL, "F-measure at twice the mean", unit="0..1", null=True),
+    _field("s_measure", _REAL, "S-measure (Fan 2017)", unit="0..1", null=True),
+    _field("max_e", _REAL, "best E-measure (Fan 2018) of 256 thresholds", unit="0..1", null=True),
+    _field("mean_e", _REAL, "mean E-measure of 256 thresholds", unit="0..1", null=True),
+    _field("adaptive_e", _REAL, "E-measure at twice the mean", unit="0..1", null=True),
+    _field("weighted_f", _REAL, "weighted F-measure (Margolin 2014)", unit="0..1", null=True),
+    _field("iou", _REAL, "intersection over union at one half", unit="0..1", null=True),
+    _field("boundary_iou", _REAL, "boundary IoU (Cheng 2021), 2 % of the diagonal", unit="0..1", null=True),
+    _field("sad", _REAL, "sum of absolute differences", unit=_SUM, null=True),
+    _field("mse", _REAL, "mean squared error", unit="0..1", null=True),
+    _field("gradient", _REAL, "gradient error (Rhemann 2009)", unit=_SUM, null=True),
+    _field("connectivity", _REAL, "connectivity error (Rhemann 2009)", unit=_SUM, null=True),
+    _field("mean", _REAL, "mean of the matte", unit="0..1", null=True),
+    _field("area", _REAL, "matte at one half or more", unit="share of the image", null=True),
+    _field("seconds", _REAL, "CPU time of the network's run; null where none ran", unit="s", null=True),
+    _field("problem", _TEXT, "why there are no figures, in words", null=True),
+)
+"""What `cutouts evaluate` measured on every image, a row per network."""

@@ -12,6 +12,14 @@ METRICS = [
     truth.intersection_over_union,
     truth.boundary_iou,
     truth.precision_recall_f1,
+    truth.curves,
+    truth.structure_measure,
+    truth.weighted_f_measure,
+    truth.sum_of_absolute_differences,
+    truth.mean_squared_error,
+    truth.gradient_error,
+    truth.connectivity_error,
+    truth.judge,
 ]
 
 

@@ -1,33 +1,28 @@
-"""How far a matte is from its ground truth: pure metrics on two float arrays of the same size.
+"""How far a matte is from its truth, pixel by pixel and as two masks: error, overlap, boundary, precision and recall.
 
-Every function takes `matte` and `truth`, float32 of shape (H, W) in 0..1, and raises `ValueError` when they are empty,
-of different shapes or not two-dimensional. Where a metric needs a decision per pixel, it is taken at one half. An empty
-prediction of an empty truth is a perfect answer, so every ratio of nothing to nothing is 1.
+An empty prediction of an empty truth is a perfect answer, so every ratio of nothing to nothing is 1.
 """
 
 from __future__ import annotations
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
-Plane = npt.NDArray[np.float32]
-Mask = npt.NDArray[np.bool_]
+from pipeline.core.truth.planes import Mask, Plane, at_half, check
 
-THRESHOLD = 0.5
 BOUNDARY_SHARE = 0.02
 
 
 def mean_absolute_error(matte: Plane, truth: Plane) -> float:
     """Mean of |matte − truth| over all pixels, 0 (equal) to 1 (inverted)."""
-    _check(matte, truth)
+    check(matte, truth)
     return float(np.mean(np.abs(matte - truth), dtype=np.float64))
 
 
 def intersection_over_union(matte: Plane, truth: Plane) -> float:
     """Intersection over union of the two masks at one half, 0 to 1."""
-    _check(matte, truth)
-    return _overlap(matte >= THRESHOLD, truth >= THRESHOLD)
+    check(matte, truth)
+    return _overlap(at_half(matte), at_half(truth))
 
 
 def boundary_iou(matte: Plane, truth: Plane) -> float:
@@ -36,28 +31,21 @@ def boundary_iou(matte: Plane, truth: Plane) -> float:
     Boundary IoU of Cheng et al. 2021 (arXiv 2103.16562): of each mask only the pixels within d of its own contour
     count, d being 2 % of the image's diagonal. The image's frame is a contour too, as in the authors' code.
     """
-    _check(matte, truth)
+    check(matte, truth)
     distance = max(1, round(BOUNDARY_SHARE * float(np.hypot(*truth.shape))))
-    return _overlap(_inner_band(matte >= THRESHOLD, distance), _inner_band(truth >= THRESHOLD, distance))
+    return _overlap(_inner_band(at_half(matte), distance), _inner_band(at_half(truth), distance))
 
 
 def precision_recall_f1(matte: Plane, truth: Plane) -> tuple[float, float, float]:
     """Precision, recall and their harmonic mean of the two masks at one half, each 0 to 1."""
-    _check(matte, truth)
-    said, true = matte >= THRESHOLD, truth >= THRESHOLD
+    check(matte, truth)
+    said, true = at_half(matte), at_half(truth)
     hits = int(np.count_nonzero(said & true))
     precision = _ratio(hits, int(np.count_nonzero(said)))
     recall = _ratio(hits, int(np.count_nonzero(true)))
     if hits == 0:
         return precision, recall, 1.0 if not (said.any() or true.any()) else 0.0
     return precision, recall, 2 * precision * recall / (precision + recall)
-
-
-def _check(matte: Plane, truth: Plane) -> None:
-    if matte.shape != truth.shape:
-        raise ValueError(f"matte {matte.shape} and truth {truth.shape} differ in shape")
-    if matte.ndim != 2 or matte.size == 0:
-        raise ValueError(f"expected a plane (H, W) with pixels, got shape {matte.shape}")
 
 
 def _overlap(said: Mask, true: Mask) -> float:

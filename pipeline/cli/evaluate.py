@@ -1,0 +1,147 @@
+"""`cutouts evaluate`: mattes against known ones; `cutouts composites`: images whose mattes are known exactly."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import click
+
+from pipeline.adapters.settings import load_site
+from pipeline.adapters.storage.store import write_file
+from pipeline.cli.progress import Tally
+from pipeline.core.truth import METRICS
+from pipeline.evaluation.cases import ImageSet, open_sets
+from pipeline.evaluation.composites import KINDS, Kind, Sources, write_composites
+from pipeline.evaluation.composites import composites as draw
+from pipeline.evaluation.contenders import Contender, open_contender
+from pipeline.evaluation.measure import Evaluation
+from pipeline.evaluation.measure import evaluate as measure
+from pipeline.evaluation.rows import SUFFIXES, write_rows
+from pipeline.evaluation.sheet import Sheet
+from pipeline.evaluation.specs import contenders
+from pipeline.evaluation.summary import as_text, comparisons
+
+_PATH = click.Path(exists=True, path_type=Path)
+_PATH_OUT = click.Path(path_type=Path)
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+_FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
+_ROWS = "Figures of every image: .csv or .parquet.  [default: OUT/rows.csv]"
+
+
+def _suffix(_: click.Context, parameter: click.Parameter, value: Path | None) -> Path | None:
+    if value is not None and value.suffix not in SUFFIXES:
+        raise click.BadParameter(f"{value}: expected a name that ends in {' or '.join(SUFFIXES)}", param=parameter)
+    return value
+
+
+@click.command()
+@click.option("--images", multiple=True, required=True, type=_PATH, metavar="FOLDER|FILE", help="A set; repeatable.")
+@click.option("--truth", multiple=True, type=_FOLDER, metavar="FOLDER", help="The truths of a folder of images.")
+@click.option("--network", "networks", multiple=True, metavar="WHAT", help="To measure.  [default: the site's model]")
+@click.option("--compare", nargs=2, metavar="A B", help="Test two against each other, image by image.")
+@click.option("-o", "--out", type=_PATH_OUT, default=Path("evaluation"), show_default=True, metavar="FOLDER")
+@click.option("--rows", type=_PATH_OUT, callback=_suffix, metavar="FILE", help=_ROWS)
+@click.option("--worst", type=click.IntRange(0), default=30, show_default=True, help="Images on the contact sheet.")
+@click.option("--by", type=click.Choice(METRICS), default="mae", show_default=True, help="What is worst there.")
+@click.option("--limit", type=click.IntRange(1), help="Images of each set at the most, spread evenly.")
+@click.option("--config", metavar="FILE", help="Settings.  [default: cutouts.toml, if it is there]")
+def evaluate(
+    images: tuple[Path, ...],
+    truth: tuple[Path, ...],
+    networks: tuple[str, ...],
+    compare: tuple[str, str] | None,
+    out: Path,
+    limit: int | None,
+    **how: Any,
+) -> None:
+    """Measure mattes against known ones: error, precision, recall, F1, IoU, boundary, structure, and more.
+
+    A set of --images is a folder, whose truths lie in --truth under the same names (grey pictures, or cutouts with
+    alpha); a folder that has images/ and truth/; or a Parquet file with the columns name, image and mask (without
+    mask: scenes without a product). Each is answered by every --network, spelled as
+
+    \b
+      NAME           of the model table, with the whole recipe: the matte that is published
+      NAME=FILE      a network of ours that is in no table: uint8 [n, h, w, 3] in, probability out
+      NAME=FOLDER    mattes that some other tool made already, under the names of the images
+      …:bare         the network alone: its raw probability, enlarged
+      …:rembg        U²-Net and its family as rembg runs them, stretch of the output and all
+
+    Networks run on one CPU thread; their own CPU time is told too. Prints a summary; OUT gets it as summary.md, the
+    figures of every image as rows.csv, and worst.html, a contact sheet of image, truth, matte and error. An image
+    without a usable truth is listed, and the status is then 1.
+
+    \b
+    cutouts evaluate --images photos --truth mattes
+    cutouts evaluate --images photos --truth mattes --compare default default:bare
+    cutouts evaluate --images sets/plain --images sets/busy --network default:bare --network u2netp=u2netp.onnx:rembg
+    """
+    site = load_site(how["config"])
+    specs, pair = contenders(networks or (() if compare else (site.model,)), compare or ())
+    sets = open_sets(images, truth, limit=limit)
+    opened = {spec.label: open_contender(spec, site) for spec in specs}
+    sheet = Sheet(next(iter(opened)), how["by"], how["worst"])
+    evaluation = _measured(sets, opened, sheet)
+    text = as_text(evaluation, comparisons(evaluation, pair), pair)
+    _write(out, how["rows"] or out / "rows.csv", text, evaluation, sheet if how["worst"] else None)
+    _report(sets, evaluation)
+
+
+def _measured(sets: list[ImageSet], opened: dict[str, Contender], sheet: Sheet) -> Evaluation:
+    with Tally("evaluate", sum(one.count for one in sets)) as tally:
+        evaluation = measure(sets, opened, on_seen=sheet.offer, on_image=tally.add)
+    click.echo(tally.summary(), err=True)
+    return evaluation
+
+
+def _write(out: Path, rows: Path, text: str, evaluation: Evaluation, sheet: Sheet | None) -> None:
+    """Print the text and leave it in `out`, with the rows and the contact sheet, if there is to be one."""
+    click.echo(text)
+    write_file(out / "summary.md", text.encode())
+    write_rows(rows, evaluation)
+    if sheet is not None:
+        sheet.write(out / "worst.html", f"{', '.join(evaluation.networks)} on {', '.join(evaluation.sets)}")
+    click.echo(f"written: {out}, {rows}", err=True)
+
+
+def _report(sets: list[ImageSet], evaluation: Evaluation) -> None:
+    """Everything that could not be measured; status 1 where there is such."""
+    for one in sets:
+        if one.unused:
+            click.secho(f"warning: {one.name}: truths that belong to no image: {one.unused}", fg="yellow", err=True)
+    for lost in evaluation.failed:
+        by = f" by {lost.network}" if lost.network else ""
+        click.secho(f"not measured{by}: {lost.images}: {lost.name}: {lost.problem}", fg="red", err=True)
+    if evaluation.failed:
+        raise click.exceptions.Exit(1)
+
+
+@click.command()
+@click.option("--products", type=_FILE, metavar="FILE", help="Cutouts: name, rgba_webp, touches_top, …")
+@click.option("--backgrounds", type=_FILE, metavar="FILE", help="Scenes without a product: name, image.")
+@click.option(
+    "-o", "--out", required=True, type=click.Path(path_type=Path), metavar="FOLDER", help="Gets a folder per kind."
+)
+@click.option("--kind", "kinds", multiple=True, type=click.Choice(KINDS), help="May be repeated.  [default: all]")
+@click.option("--limit", type=click.IntRange(1), help="Images of each kind at the most, spread evenly.")
+def composites(
+    products: Path | None, backgrounds: Path | None, out: Path, kinds: tuple[Kind, ...], limit: int | None
+) -> None:
+    """Make test images whose mattes are known exactly, by laying cutouts over scenes with a fixed seed.
+
+    plain: one colour; shaded: light that falls off, and the product's shadow; busy: real BACKGROUNDS; empty: the
+    BACKGROUNDS by themselves. Each kind becomes OUT/KIND/images and OUT/KIND/truth, lossless PNGs, the same pixels at
+    every call, which `cutouts evaluate --images OUT/KIND` takes.
+
+    \b
+    cutouts composites --products products-test.parquet --backgrounds backgrounds-test.parquet -o sets
+    cutouts evaluate --images sets/plain --images sets/shaded --images sets/busy --images sets/empty
+    """
+    sources = Sources(products=products, backgrounds=backgrounds)
+    for kind in kinds or KINDS:
+        drawing = draw(sources, kind, limit)
+        with Tally(kind, drawing.count) as tally:
+            write_composites(drawing, out / kind, on_image=partial(tally.add, "made"))
+        click.echo(f"{out / kind}: {tally.summary()}", err=True)

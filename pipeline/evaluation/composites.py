@@ -1,0 +1,164 @@
+"""Products with exact truth for measuring: cutouts over plain, shaded and busy scenes, by a fixed seed; empty scenes.
+
+The scenes are drawn here and not by the training's own generator, so that a network is not measured on the very
+distribution it was trained on. Given `products-test` and `backgrounds-test`, products and backgrounds are those that
+the training never sees. The same files give the same pixels at every call, so that every figure can be made again.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, get_args
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipeline.adapters.images import encode_png
+from pipeline.adapters.storage.store import write_file
+from pipeline.core.errors import ConfigError
+from pipeline.core.pixels import Bytes
+from pipeline.evaluation.cases import IMAGES, TRUTH, spread
+from pipeline.training.cache import SIDES, Page, product_pages, scene_pages
+from pipeline.training.composite import Cutting, merged, placed
+
+Plane = npt.NDArray[np.float32]
+Kind = Literal["plain", "shaded", "busy", "empty"]
+
+KINDS: tuple[Kind, ...] = get_args(Kind)
+SEED = 20_240_517
+LONG_SIDE = 1000
+SHAPES = ((1000, 1000), (1000, 750), (1000, 800), (750, 1000))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Composite:
+    """A test image, uint8 RGB (H, W, 3), and its true alpha, uint8 (H, W)."""
+
+    name: str
+    image: Bytes
+    alpha: Bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sources:
+    """Parquet files that sets are made of: cutouts (`name, rgba_webp, touches_…`) and scenes (`name, image`)."""
+
+    products: Path | None
+    backgrounds: Path | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drawing:
+    """`count` composites, drawn one after the other as they are asked for."""
+
+    count: int
+    images: Iterator[Composite]
+
+
+def composites(sources: Sources, kind: Kind, limit: int | None = None) -> Drawing:
+    """Each product once over a scene of that kind, or each scene by itself; the same images at every call.
+
+    `limit` asks for that many at most, spread evenly over the file, which is sorted by shop. Raises ConfigError where a
+    file is not given that the kind needs, or does not hold it.
+    """
+    scenes = [] if kind in ("plain", "shaded") else list(scene_pages(_backgrounds(sources, kind)))
+    if kind == "empty":
+        chosen = spread(len(scenes), limit)
+        return Drawing(count=len(chosen), images=(_parted(scenes[at].name, scenes[at].rgba) for at in chosen))
+    pages = list(product_pages(_products(sources, kind)))
+    chosen = spread(len(pages), limit)
+    return Drawing(count=len(chosen), images=(_over_scene(kind, at, pages[at], scenes) for at in chosen))
+
+
+def write_composites(drawing: Drawing, folder: Path, *, on_image: Callable[[], None] = lambda: None) -> None:
+    """Write a set as `folder/images/NAME.png` and `folder/truth/NAME.png`, lossless.
+
+    The folder appears once it is whole. Raises ConfigError where it is there already.
+    """
+    if folder.exists():
+        raise ConfigError("the set is there already", [f"remove {folder}, or name another place"])
+    part = folder.with_name(f".{folder.name}.part")
+    shutil.rmtree(part, ignore_errors=True)
+    part.mkdir(parents=True)
+    for one in drawing.images:
+        write_file(part / IMAGES / f"{one.name}.png", encode_png(one.image))
+        write_file(part / TRUTH / f"{one.name}.png", encode_png(one.alpha))
+        on_image()
+    part.rename(folder)
+
+
+def _products(sources: Sources, kind: Kind) -> Path:
+    return _holding(sources.products, "products", kind, {"name", "rgba_webp", *SIDES})
+
+
+def _backgrounds(sources: Sources, kind: Kind) -> Path:
+    return _holding(sources.backgrounds, "backgrounds", kind, {"name", "image"})
+
+
+def _holding(file: Path | None, name: str, kind: Kind, columns: set[str]) -> Path:
+    """The file, once it is sure that it is there and holds those columns."""
+    title = f"the set {kind!r} cannot be made"
+    if file is None:
+        raise ConfigError(title, [f"name the file of {name} with --{name}"])
+    try:
+        missing = columns - set(pq.read_schema(file).names)
+    except pa.ArrowInvalid as error:
+        raise ConfigError(title, [f"{file}: {error}"]) from error
+    if missing:
+        raise ConfigError(title, [f"{file} has no column {column}" for column in sorted(missing)])
+    return file
+
+
+def _parted(name: str, rgba: Bytes) -> Composite:
+    image, alpha = np.ascontiguousarray(rgba[..., :3]), np.ascontiguousarray(rgba[..., 3])
+    return Composite(name=name, image=image, alpha=alpha)
+
+
+def _over_scene(kind: Kind, index: int, page: Page, scenes: list[Page]) -> Composite:
+    rng = np.random.default_rng([SEED, KINDS.index(kind), index])
+    height, width = SHAPES[int(rng.integers(len(SHAPES)))]
+    layer = placed(rng, Cutting(rgba=page.rgba, sides=page.sides), height, width, share=rng.uniform(0.7, 0.95))
+    if kind == "busy":
+        scene = _covering(scenes[int(rng.integers(len(scenes)))].rgba[..., :3], height, width)
+    else:
+        scene = np.broadcast_to(_backdrop_colour(rng), (height, width, 3)).astype(np.float32)
+    if kind == "shaded":
+        scene = _lit(rng, scene, layer[..., 3].astype(np.float32) / np.float32(255))
+    return _parted(page.name, merged(scene, layer))
+
+
+def _backdrop_colour(rng: np.random.Generator) -> Plane:
+    """White, near white, or any colour, a third each; float32 (3,)."""
+    kind = rng.integers(3)
+    if kind == 0:
+        return np.full(3, 255, np.float32)
+    if kind == 1:
+        return np.asarray(rng.integers(236, 253) + rng.integers(-2, 3, 3), np.float32)
+    return np.asarray(rng.integers(0, 256, 3), np.float32)
+
+
+def _lit(rng: np.random.Generator, scene: Plane, alpha: Plane) -> Plane:
+    """Light that falls off across the scene, and the product's soft shadow on it; float32 (H, W, 3)."""
+    height, width = alpha.shape
+    y, x = np.mgrid[0:height, 0:width].astype(np.float32) / np.array([[[height]], [[width]]], np.float32)
+    angle, fall = rng.uniform(0, 2 * np.pi), rng.uniform(0.08, 0.35)
+    light = 1.0 - np.float32(fall) * np.clip(0.5 + (x - 0.5) * np.cos(angle) + (y - 0.5) * np.sin(angle), 0, 1)
+    shift = np.array([[1, 0, rng.normal(0, 0.02) * width], [0, 1, rng.uniform(0.005, 0.04) * height]], np.float32)
+    shade = cv2.GaussianBlur(cv2.warpAffine(alpha, shift, (width, height)), (0, 0), rng.uniform(0.008, 0.03) * width)
+    lit = scene * (light * (1.0 - np.float32(rng.uniform(0.15, 0.5)) * shade))[..., None]
+    return np.asarray(lit, np.float32)
+
+
+def _covering(image: Bytes, height: int, width: int) -> Plane:
+    """`image` enlarged and cropped about its middle to cover (height, width), float32 (H, W, 3)."""
+    scale = max(height / image.shape[0], width / image.shape[1])
+    rows, columns = max(height, round(image.shape[0] * scale)), max(width, round(image.shape[1] * scale))
+    large = cv2.resize(np.ascontiguousarray(image), (columns, rows), interpolation=cv2.INTER_CUBIC)
+    top, left = (rows - height) // 2, (columns - width) // 2
+    return np.asarray(large[top : top + height, left : left + width], np.float32)

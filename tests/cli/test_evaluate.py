@@ -1,0 +1,91 @@
+"""`cutouts evaluate` and `cutouts composites` as a person uses them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from click.testing import CliRunner, Result
+
+from pipeline.cli import cli
+from pipeline.core.errors import ConfigError
+from pipeline.training.cache import SIDES
+from tests.evaluation.networks import a_set, red_is_product
+
+
+def call(command: str, *arguments: object) -> Result:
+    """Run a command in this process."""
+    return CliRunner().invoke(cli, [command, *map(str, arguments)], catch_exceptions=False)
+
+
+@pytest.fixture
+def halves(tmp_path: Path) -> tuple[object, ...]:
+    """Two red halves with their truths, as options."""
+    images, truth = a_set(tmp_path, ["a", "b"])
+    return "--images", images, "--truth", truth, "-o", tmp_path / "out"
+
+
+def test_a_folder_is_measured_with_the_model_of_the_site(halves: tuple[object, ...], tmp_path: Path) -> None:
+    """Nothing has to be said but where images and truths lie; summary, figures and contact sheet are left."""
+    result = call("evaluate", *halves)
+    assert result.exit_code == 0
+    assert "| F1, at ½ |" in result.output
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["rows.csv", "summary.md", "worst.html"]
+    assert (tmp_path / "out" / "summary.md").read_text(encoding="utf-8").strip() in result.output
+
+
+def test_two_recipes_are_compared(halves: tuple[object, ...], tmp_path: Path) -> None:
+    """Named once, in the comparison, they are measured too."""
+    network = red_is_product(tmp_path / "red.onnx")
+    result = call("evaluate", *halves, "--compare", f"red={network}", "red:bare", "--rows", tmp_path / "x.parquet")
+    assert result.exit_code == 0
+    assert "## pictures: red against red:bare" in result.output
+    assert pq.read_table(tmp_path / "x.parquet")["network"].to_pylist() == ["red", "red:bare"] * 2
+    assert not (tmp_path / "out" / "rows.csv").exists()
+
+
+def test_an_image_without_a_truth_is_listed_and_the_others_are_measured(tmp_path: Path) -> None:
+    """One line says which and why, and the status is 1; a truth too many is only a warning."""
+    images, truth = a_set(tmp_path, ["a", "b"])
+    (truth / "b.png").rename(truth / "c.png")
+    network = f"red={red_is_product(tmp_path / 'red.onnx')}"
+    result = call(
+        "evaluate", "--images", images, "--truth", truth, "-o", tmp_path / "out", "--network", network, "--worst", 0
+    )
+    assert result.exit_code == 1
+    assert "not measured: pictures: b: it has no truth" in result.output
+    assert "warning: pictures: truths that belong to no image: 1" in result.output
+    assert "| images | 1 |" in result.output
+    assert not (tmp_path / "out" / "worst.html").exists()
+
+
+def test_figures_go_where_their_suffix_says(halves: tuple[object, ...], tmp_path: Path) -> None:
+    """Another suffix is refused before any work is done."""
+    result = call("evaluate", *halves, "--rows", tmp_path / "rows.xlsx")
+    assert result.exit_code == 2
+    assert "expected a name that ends in .csv or .parquet" in result.output
+
+
+def test_composites_are_made_and_measured(tmp_path: Path) -> None:
+    """From cutouts and backgrounds to the table of a model card, by two commands."""
+    bgra = np.zeros((64, 64, 4), np.uint8)
+    cv2.circle(bgra, (32, 32), 25, (40, 60, 200, 255), -1, cv2.LINE_AA)
+    scene = np.full((48, 48, 3), 90, np.uint8)
+    cutout, room = (cv2.imencode(".png", pixels)[1].tobytes() for pixels in (bgra, scene))
+    rows = {"name": ["disc"], "rgba_webp": [cutout], **{side: [False] for side in SIDES}}
+    pq.write_table(pa.table(rows), tmp_path / "p.parquet")
+    pq.write_table(pa.table({"name": ["room"], "image": [room]}), tmp_path / "b.parquet")
+    files = ("--products", tmp_path / "p.parquet", "--backgrounds", tmp_path / "b.parquet")
+    assert call("composites", *files, "-o", tmp_path / "sets").exit_code == 0
+    assert sorted(path.name for path in (tmp_path / "sets").iterdir()) == ["busy", "empty", "plain", "shaded"]
+    network = f"red={red_is_product(tmp_path / 'red.onnx')}:bare"
+    sets = [word for kind in ("plain", "empty") for word in ("--images", tmp_path / "sets" / kind)]
+    result = call("evaluate", *sets, "--network", network, "-o", tmp_path / "out", "--worst", 1)
+    assert result.exit_code == 0
+    assert "| network | plain | empty | ms | ms / first |" in result.output
+    with pytest.raises(ConfigError, match="is there already"):
+        call("composites", *files, "-o", tmp_path / "sets")

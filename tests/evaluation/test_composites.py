@@ -1,0 +1,130 @@
+"""The sets that networks are measured on: the same images every time, truth that belongs to them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from pipeline.core.errors import ConfigError
+from pipeline.evaluation.cases import Case, folder_set
+from pipeline.evaluation.composites import KINDS, LONG_SIDE, Kind, Sources, composites, write_composites
+from pipeline.training.cache import SIDES
+
+PRODUCTS = ("plain", "shaded", "busy")
+
+
+@pytest.fixture
+def sources(tmp_path: Path) -> Sources:
+    """A file with two products and one with a scene."""
+    products = []
+    for colour in ((40, 60, 200, 255), (200, 60, 40, 255)):
+        bgra = np.zeros((64, 64, 4), np.uint8)
+        cv2.circle(bgra, (32, 32), 25, colour, -1, cv2.LINE_AA)
+        products.append(cv2.imencode(".png", bgra)[1].tobytes())
+    scene = cv2.imencode(".png", np.full((48, 48, 3), 90, np.uint8))[1].tobytes()
+    rows = {"name": ["shop/red.1", "shop/blue.1"], "rgba_webp": products, **{side: [False] * 2 for side in SIDES}}
+    pq.write_table(pa.table(rows), tmp_path / "products.parquet")
+    pq.write_table(pa.table({"name": ["hdri/room.hdr/0"], "image": [scene]}), tmp_path / "backgrounds.parquet")
+    return Sources(products=tmp_path / "products.parquet", backgrounds=tmp_path / "backgrounds.parquet")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_set_is_the_same_every_time(sources: Sources, kind: Kind) -> None:
+    """The seed is fixed, so every figure can be made again."""
+    for first, again in zip(composites(sources, kind).images, composites(sources, kind).images, strict=True):
+        np.testing.assert_array_equal(first.image, again.image)
+        np.testing.assert_array_equal(first.alpha, again.alpha)
+
+
+@pytest.mark.parametrize(
+    ("kind", "shape", "box", "corner"),
+    [
+        ("plain", (1000, 1000), (188, 235, 566, 569), 255),
+        ("shaded", (750, 1000), (256, 71, 529, 529), 191),
+        ("busy", (1000, 1000), (69, 67, 863, 863), 90),
+    ],
+)
+def test_a_set_is_drawn_as_ever(
+    sources: Sources, kind: Kind, shape: tuple[int, int], box: tuple[int, int, int, int], corner: int
+) -> None:
+    """Figures of different days are comparable only as long as the first product lies where it always lay."""
+    first = next(composites(sources, kind).images)
+    found = cv2.boundingRect((first.alpha >= 128).astype(np.uint8))
+    assert first.alpha.shape == shape
+    np.testing.assert_allclose(found, box, atol=1)
+    assert abs(int(first.image[0, 0, 0]) - corner) <= 1
+
+
+@pytest.mark.parametrize("kind", PRODUCTS)
+def test_truth_says_where_the_product_is(sources: Sources, kind: Kind) -> None:
+    """Inside the alpha the picture shows the product's red, at about the size of a shop's photograph."""
+    first = next(composites(sources, kind).images)
+    assert first.image.shape[:2] == first.alpha.shape
+    assert max(first.alpha.shape) == LONG_SIDE
+    inside = first.image[first.alpha == 255]
+    assert np.abs(inside.astype(int) - (200, 60, 40)).max() <= 2
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_is_written_is_what_was_drawn(sources: Sources, kind: Kind, tmp_path: Path) -> None:
+    """Lossless, with names as they were, and an evaluation reads it back pixel by pixel."""
+    write_composites(composites(sources, kind), tmp_path / "sets" / kind)
+    folder = tmp_path / "sets" / kind
+    read = {item.name: item for item in folder_set(folder / "images", folder / "truth", name=kind).cases()}
+    drawn = list(composites(sources, kind).images)
+    assert sorted(read) == sorted(one.name for one in drawn)
+    for one in drawn:
+        case = read[one.name]
+        assert isinstance(case, Case)
+        np.testing.assert_array_equal(case.photograph.rgb, one.image)
+        np.testing.assert_array_equal(np.rint(case.truth * 255), one.alpha)
+
+
+def test_empty_scenes_have_an_empty_truth(sources: Sources) -> None:
+    """The backgrounds by themselves hold no product."""
+    (scene,) = composites(sources, "empty").images
+    assert not scene.alpha.any()
+
+
+def test_a_limit_is_spread_over_the_file(sources: Sources) -> None:
+    """One of two is the first, and it is the same picture as without a limit."""
+    few = composites(sources, "plain", 1)
+    (one,) = few.images
+    assert (few.count, one.name) == (1, "shop/red.1")
+    np.testing.assert_array_equal(one.image, next(composites(sources, "plain").images).image)
+
+
+def test_a_set_that_is_there_is_not_overwritten(sources: Sources, tmp_path: Path) -> None:
+    """Two sets in one folder would be measured as one."""
+    write_composites(composites(sources, "empty"), tmp_path / "empty")
+    with pytest.raises(ConfigError, match="is there already"):
+        write_composites(composites(sources, "empty"), tmp_path / "empty")
+
+
+def test_a_set_that_was_not_finished_is_not_there(sources: Sources, tmp_path: Path) -> None:
+    """Killed half-way, nothing that could be measured is left; the next call makes it whole."""
+
+    def killed() -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_composites(composites(sources, "plain"), tmp_path / "plain", on_image=killed)
+    assert not (tmp_path / "plain").exists()
+    write_composites(composites(sources, "plain"), tmp_path / "plain")
+    assert len(list((tmp_path / "plain").rglob("*.png"))) == 4
+
+
+def test_the_file_that_a_kind_needs_has_to_be_named(sources: Sources, tmp_path: Path) -> None:
+    """Missing, of the wrong kind, or no table: the message says which."""
+    with pytest.raises(ConfigError, match="name the file of backgrounds with --backgrounds"):
+        composites(Sources(products=sources.products, backgrounds=None), "busy")
+    with pytest.raises(ConfigError, match="has no column rgba_webp"):
+        composites(Sources(products=sources.backgrounds, backgrounds=None), "plain")
+    (tmp_path / "x.parquet").write_bytes(b"no Parquet")
+    with pytest.raises(ConfigError, match="the set 'empty' cannot be made"):
+        composites(Sources(products=None, backgrounds=tmp_path / "x.parquet"), "empty")

@@ -1,0 +1,100 @@
+"""What is measured: networks of the table and of files, the recipe and the bare network, U²-Net as rembg runs it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from pipeline.core.config import Site
+from pipeline.core.errors import ModelError
+from pipeline.core.pixels import Photograph
+from pipeline.core.truth import Plane, mean_absolute_error
+from pipeline.evaluation.cases import Case, Lost
+from pipeline.evaluation.contenders import Answer, open_contender
+from pipeline.evaluation.specs import parse
+from tests.evaluation.networks import faint_like_u2net, half_red, picture, red_is_product
+from tests.photographs import product
+
+SITE = Site()
+
+
+def answer(text: str, case: Case) -> Answer:
+    """What the contender spelled so says."""
+    said = open_contender(parse(text), SITE)(case)
+    assert isinstance(said, Answer)
+    return said
+
+
+def test_a_bare_network_is_run_at_its_own_size_and_enlarged(tmp_path: Path) -> None:
+    """The answer has the image's size, and away from the edge it is what the network said, however unsure."""
+    case = half_red()
+    said = answer(f"red={red_is_product(tmp_path / 'red.onnx', share=0.4)}:bare", case)
+    assert said.matte.shape == case.truth.shape
+    assert said.matte[:, 50:].min() == pytest.approx(0.4)
+    assert said.matte[:, :10].max() == 0.0
+    assert said.seconds is not None
+
+
+def test_the_recipe_is_what_is_published(tmp_path: Path) -> None:
+    """The refined edge under the fixed curve, in 8 bits: closer than the bare network, whose edge is smeared."""
+    case = half_red(height=80, width=120)
+    file = red_is_product(tmp_path / "red.onnx")
+    whole, bare = answer(f"red={file}", case).matte, answer(f"red={file}:bare", case).matte
+    assert mean_absolute_error(whole, case.truth) < mean_absolute_error(bare, case.truth)
+    assert (whole * 255 == np.rint(whole * 255)).all()
+
+
+def test_a_network_of_the_table_is_the_one_that_a_run_uses(tmp_path: Path) -> None:
+    """`default` makes the same matte as `cutouts cut --mask`."""
+    from click.testing import CliRunner
+
+    from pipeline.cli import cli
+
+    source = product(tmp_path / "ball.png")
+    assert CliRunner().invoke(cli, ["cut", str(source), "-o", str(tmp_path / "m.png"), "--mask"]).exit_code == 0
+    image = cv2.imread(str(source), cv2.IMREAD_COLOR_RGB)
+    cut = cv2.imread(str(tmp_path / "m.png"), cv2.IMREAD_UNCHANGED)
+    assert image is not None
+    assert cut is not None
+    case = Case(name="ball", photograph=Photograph(rgb=np.asarray(image, np.uint8)), truth=_zeros(image.shape[:2]))
+    np.testing.assert_array_equal(np.rint(answer("default", case).matte * 255), cut)
+
+
+def test_rembg_stretches_whatever_the_network_says(tmp_path: Path) -> None:
+    """Even a faint difference becomes 0 and 1: that is what rembg's users get, and what we never do."""
+    said = answer(f"faint={faint_like_u2net(tmp_path / 'faint.onnx')}:rembg", half_red())
+    assert (said.matte.min(), said.matte.max()) == (0.0, 1.0)
+
+
+def test_mattes_that_were_made_already_are_only_read(tmp_path: Path) -> None:
+    """From a folder, by the image's name; what is missing or does not fit is no answer, with the reason."""
+    levels = np.tile(np.arange(60, dtype=np.uint8), (40, 1))
+    picture(tmp_path / "shop" / "a.png", levels)
+    picture(tmp_path / "small.png", levels[:30])
+    made = open_contender(parse(f"theirs={tmp_path}"), SITE)
+    said = made(half_red("shop/a"))
+    assert isinstance(said, Answer)
+    assert said.seconds is None
+    np.testing.assert_allclose(said.matte * 255, levels, atol=1e-4)
+    assert made(half_red("b")) == Lost(name="b", problem=f"it has no matte in {tmp_path}")
+    small = made(half_red("small"))
+    assert isinstance(small, Lost)
+    assert small.problem == "its matte does not fit: it has 60×30 px, the image 60×40"
+
+
+def test_networks_that_cannot_be_run_so_are_refused(tmp_path: Path) -> None:
+    """A float network by its file alone, ours as rembg, an unknown name."""
+    ours, theirs = red_is_product(tmp_path / "red.onnx"), faint_like_u2net(tmp_path / "faint.onnx")
+    with pytest.raises(ModelError, match=r"only a network that takes uint8 \[n, h, w, 3\]"):
+        open_contender(parse(f"x={theirs}"), SITE)
+    with pytest.raises(ModelError, match="rembg has no way"):
+        open_contender(parse(f"x={ours}:rembg"), SITE)
+    with pytest.raises(ModelError, match="there is no model 'nobody'"):
+        open_contender(parse("nobody"), SITE)
+
+
+def _zeros(shape: tuple[int, ...]) -> Plane:
+    return np.zeros(shape, np.float32)

@@ -1,0 +1,187 @@
+"""Every contender on every image, and what a person reads of it."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from pipeline.core.pixels import Photograph
+from pipeline.core.truth import METRICS
+from pipeline.evaluation.cases import Case, ImageSet, Lost
+from pipeline.evaluation.contenders import Answer, Contender
+from pipeline.evaluation.measure import Evaluation, evaluate
+from pipeline.evaluation.rows import write_rows
+from pipeline.evaluation.sheet import Sheet
+from pipeline.evaluation.summary import as_text, comparisons, full, overview
+from schemas.tables import EVALUATION
+from tests.evaluation.networks import half_red
+
+
+@dataclass(frozen=True, slots=True)
+class Always:
+    """Says the same everywhere; has no answer to images of one name."""
+
+    value: float
+    seconds: float | None = 0.01
+    refuses: str = ""
+
+    def __call__(self, case: Case) -> Answer | Lost:
+        """`value` at every pixel."""
+        if case.name == self.refuses:
+            return Lost(name=case.name, problem="no matte")
+        return Answer(matte=np.full(case.truth.shape, self.value, np.float32), seconds=self.seconds)
+
+
+def room(name: str) -> Case:
+    """A scene without a product."""
+    return Case(name=name, photograph=Photograph(rgb=np.zeros((9, 9, 3), np.uint8)), truth=np.zeros((9, 9), np.float32))
+
+
+def image_set(name: str, *items: Case | Lost) -> ImageSet:
+    """A set of what is at hand."""
+
+    def cases() -> Iterator[Case | Lost]:
+        yield from items
+
+    return ImageSet(name=name, count=len(items), cases=cases)
+
+
+NETWORKS: dict[str, Contender] = {"none": Always(0.0), "all": Always(1.0, seconds=0.03)}
+
+
+def measured(networks: dict[str, Contender] = NETWORKS) -> Evaluation:
+    """Two networks on products and on empty rooms; one image could not be read."""
+    products = image_set("plain", half_red("a"), Lost(name="b", problem="its image cannot be read"), half_red("c"))
+    return evaluate([products, image_set("rooms", room("x"), room("y"))], networks)
+
+
+def test_every_network_answers_every_image() -> None:
+    """Rows come images outside, networks inside, with their figures."""
+    found = measured()
+    assert [(one.name, one.network) for one in found.of("plain", "none") + found.of("plain", "all")] == [
+        ("a", "none"), ("c", "none"), ("a", "all"), ("c", "all"),
+    ]  # fmt: skip
+    assert [one.network for one in found.measured[:4]] == ["none", "all", "none", "all"]
+    assert [one.scores.iou for one in found.measured[:2]] == pytest.approx([0.0, 0.5])
+    assert (found.measured[1].area, found.measured[1].mean) == (1.0, 1.0)
+
+
+def test_a_bad_image_costs_one_row() -> None:
+    """It is told once with its reason, and the others are measured."""
+    (lost,) = measured().failed
+    assert (lost.images, lost.network, lost.name, lost.problem) == ("plain", None, "b", "its image cannot be read")
+    assert len(measured().measured) == 8
+
+
+def test_an_answer_that_is_missing_costs_that_network_one_row() -> None:
+    """The other network is measured on the image, and only what both answered is compared."""
+    found = measured({"none": Always(0.0), "part": Always(1.0, refuses="a")})
+    assert [(one.network, one.name) for one in found.failed] == [("part", "a"), (None, "b")]
+    ((images, rows), _) = comparisons(found, ["none", "part"])
+    assert images == "plain"
+    assert all(row.first_better + row.second_better + row.same == 1 for row in rows)
+
+
+def test_the_overview_has_a_line_for_each_network() -> None:
+    """Products and empty scenes side by side, then the median time and its ratio to the first."""
+    lines = overview(measured()).splitlines()
+    assert lines[-4] == "| network | plain | rooms | ms | ms / first |"
+    assert lines[-2].startswith("| none | 0.5000 / 0.000 / 0.000 / 0.565 / ")
+    assert lines[-2].endswith("| 0.0000 / 0 of 2 | 10.0 | 1.00 |")
+    assert lines[-1].startswith("| all | 0.5000 / 0.500 / ")
+    assert lines[-1].endswith("| 1.0000 / 2 of 2 | 30.0 | 3.00 |")
+
+
+def test_precision_recall_and_f1_stand_in_the_summary() -> None:
+    """Every metric of every network, under a name that people know."""
+    text = full(measured(), "plain")
+    assert "| precision, at ½ | 1.0000 | 0.5000 |" in text
+    assert "| recall, at ½ | 0.0000 | 1.0000 |" in text
+    assert "| F1, at ½ | 0.0000 | 0.6667 |" in text
+    for name in (
+        "MAE",
+        "max F",
+        "adaptive F",
+        "S-measure",
+        "mean E",
+        "weighted F",
+        "IoU",
+        "boundary IoU",
+        "SAD",
+        "MSE",
+    ):
+        assert f"| {name}" in text
+    assert "| gradient error" in text
+    assert "| connectivity error" in text
+
+
+def test_scenes_without_a_product_have_figures_of_their_own() -> None:
+    """How much is invented, not how much overlaps."""
+    text = full(measured(), "rooms")
+    assert "| taken for a product (≥ 1% at ½) | 0 of 2 | 2 of 2 |" in text
+    assert "IoU" not in text
+
+
+def test_two_networks_are_compared_on_each_set() -> None:
+    """Which is better on how many images, metric by metric; of empty scenes only what means something."""
+    found = measured()
+    text = as_text(found, comparisons(found, ["none", "all"]), ["none", "all"])
+    assert "## plain: none against all" in text
+    assert "| IoU | 0.0000 | 0.5000 | +0.5000 | +0.5000 … +0.5000 | 0 | 2 | 0 | 0.5000 |" in text
+    assert "| MAE | 0.0000 | 1.0000 | +1.0000 | +1.0000 … +1.0000 | 2 | 0 | 0 | 0.5000 |" in text
+    assert comparisons(found, []) == []
+
+
+def test_mattes_without_a_network_have_no_time() -> None:
+    """A dash stands where there is nothing to say."""
+    assert overview(measured({"made": Always(0.5, seconds=None)})).splitlines()[-1].endswith("| – | – |")
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_the_figures_of_every_image_are_written(tmp_path: Path, suffix: str) -> None:
+    """A row per image and network, and one per failure with its reason; the suffix says the format."""
+    path = tmp_path / f"rows{suffix}"
+    write_rows(path, measured())
+    if suffix == ".csv":
+        with path.open(newline="", encoding="utf-8") as stream:
+            rows: list[dict[str, object]] = [{**row} for row in csv.DictReader(stream)]
+    else:
+        assert pq.read_schema(path).equals(EVALUATION, check_metadata=True)
+        rows = pq.read_table(path).to_pylist()
+    assert [row["name"] for row in rows] == ["a", "a", "c", "c", "x", "x", "y", "y", "b"]
+    assert float(str(rows[1]["iou"])) == 0.5
+    assert (rows[-1]["problem"], rows[-1]["iou"] or None) == ("its image cannot be read", None)
+
+
+def test_the_table_has_a_column_for_every_metric() -> None:
+    """What is measured is written."""
+    assert [name for name in EVALUATION.names if name in METRICS] == list(METRICS)
+
+
+def test_the_sheet_shows_the_worst_first(tmp_path: Path) -> None:
+    """By the metric that is asked for, of the first network; image, truth, matte and error of each."""
+    sheet = Sheet("all", "iou", keep=2)
+    cases = [half_red(name) for name in ("good", "worst", "bad")]
+    for case, columns in zip(cases, (50, 10, 20), strict=True):
+        case.truth[:] = np.arange(60) < columns
+    evaluate([image_set("plain", *cases)], {"all": Always(1.0)}, on_seen=sheet.offer)
+    assert [card.name for card in sheet.cards()] == ["worst", "bad"]
+    assert [picture.about for picture in sheet.cards()[0].pictures] == ["image", "truth", "all", "error of all"]
+    sheet.write(tmp_path / "worst.html", "all on plain")
+    page = (tmp_path / "worst.html").read_text(encoding="utf-8")
+    assert page.count("data:image/webp;base64,") == 8
+    assert "http" not in page.replace("http-equiv", "")
+
+
+def test_a_network_without_an_answer_puts_nothing_on_the_sheet() -> None:
+    """What was not measured is not the worst."""
+    sheet = Sheet("part", "mae", keep=5)
+    networks: dict[str, Contender] = {"none": Always(0.0), "part": Always(1.0, refuses="a")}
+    evaluate([image_set("plain", half_red("a"), half_red("c"))], networks, on_seen=sheet.offer)
+    assert [card.name for card in sheet.cards()] == ["c"]
