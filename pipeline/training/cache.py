@@ -20,6 +20,8 @@ Pixels = npt.NDArray[np.uint8]
 
 VALIDATION_SHARD = "duts/duts-tr-07.parquet"
 TRAINING_SHARDS = tuple(f"duts/duts-tr-{index:02d}.parquet" for index in range(7))
+# The shortest side of a clearing (px): what is smaller shows too little to be a scene.
+CLEARING_SIDE = 100
 SIDES = ("touches_top", "touches_bottom", "touches_left", "touches_right")
 
 
@@ -57,21 +59,29 @@ class Albums:
     """Everything the sampler draws from.
 
     `natural`: photographs with their mask as alpha. `products`: cutouts, colours premultiplied by alpha (so that they
-    may be resized), cropped to what is visible. `scenes`: backgrounds, alpha 0.
+    may be resized), cropped to what is visible. `scenes`: backgrounds, alpha 0. `clearings`: what lies beside the
+    subjects of photographs, alpha 0.
     """
 
     natural: Album
     products: Album
     scenes: Album
+    clearings: Album
 
 
-def open_albums(data: Path, cache: Path) -> Albums:
-    """The albums of the training data in `data`, decoded into `cache` where they are not there yet."""
-    natural = [data / shard for shard in TRAINING_SHARDS] + [data / "fashion/ccp-fashion.parquet"]
+def open_albums(data: Path, cache: Path, *, licensed: bool = False) -> Albums:
+    """The albums of the training data in `data`, decoded into `cache` where they are not there yet.
+
+    `licensed` leaves DUTS-TR out, whose authors state no licence: of the photographs only street fashion remains.
+    """
+    fashion = [data / "fashion/ccp-fashion.parquet"]
+    natural = fashion if licensed else [*(data / shard for shard in TRAINING_SHARDS), *fashion]
+    kind = "fashion" if licensed else "natural"
     return Albums(
-        natural=album(cache / "natural", lambda: masked_pages(natural)),
+        natural=album(cache / kind, lambda: masked_pages(natural)),
         products=album(cache / "products", lambda: product_pages(data / "products/products-train.parquet")),
         scenes=album(cache / "scenes", lambda: scene_pages(data / "backgrounds/backgrounds-train.parquet")),
+        clearings=album(cache / f"{kind}-clearings", lambda: clearing_pages(natural)),
     )
 
 
@@ -100,6 +110,26 @@ def scene_pages(file: Path) -> Iterator[Page]:
     for row in _rows(file, ["name", "image"]):
         image = _decoded(row["image"], cv2.IMREAD_COLOR_RGB)
         yield Page(name=row["name"], rgba=np.dstack([image, np.zeros(image.shape[:2], np.uint8)]))
+
+
+def clearing_pages(files: Sequence[Path]) -> Iterator[Page]:
+    """What photographs show beside their subject, with an alpha of zero: a few hundred rooms are too few to know all.
+
+    Of the four strips beside the subject's box the largest, where its shorter side has `CLEARING_SIDE` pixels.
+    """
+    for page in masked_pages(files):
+        strip = max(_strips(page.rgba), key=lambda rgba: min(rgba.shape[:2]) * rgba.size)
+        if min(strip.shape[:2]) >= CLEARING_SIDE:
+            yield Page(name=page.name, rgba=np.dstack([strip[..., :3], np.zeros(strip.shape[:2], np.uint8)]))
+
+
+def _strips(rgba: Pixels) -> tuple[Pixels, ...]:
+    """What lies above, below, to the left and to the right of the visible box and a small margin, uint8 (·, ·, 4)."""
+    left, top, width, height = cv2.boundingRect((rgba[..., 3] > 0).astype(np.uint8))
+    margin = max(rgba.shape[:2]) // 40
+    above, below = max(0, top - margin), top + height + margin
+    before, behind = max(0, left - margin), left + width + margin
+    return rgba[:above], rgba[below:], rgba[:, :before], rgba[:, behind:]
 
 
 def premultiplied(rgba: Pixels) -> Pixels:

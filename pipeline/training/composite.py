@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from pipeline.training.cache import Albums, Pixels
 from pipeline.training.camera import lens
+from pipeline.training.garments import garment
 from pipeline.training.scenes import backdrop, empty_scene
 
 Plane = npt.NDArray[np.float32]
@@ -21,6 +22,7 @@ Plane = npt.NDArray[np.float32]
 ASPECTS = (1.0, 1.0, 0.75, 0.75, 0.8, 0.667, 1.333, 1.5)
 LOW_CONTRAST_SHARE = 0.38
 COMPANY_SHARE = 0.12
+GARMENT_SHARE = 0.25
 TOP, BOTTOM, LEFT, RIGHT = range(4)
 
 
@@ -35,9 +37,10 @@ class Cutting:
 def composite(rng: np.random.Generator, albums: Albums, size: int) -> Pixels:
     """One composite of about `size` pixels a side, uint8 (H, W, 4): a picture and the true alpha in it."""
     height, width = _canvas(rng, size)
-    cutting = _cutting(rng, albums, size)
+    drawn = rng.random() < GARMENT_SHARE
+    cutting = _garment(rng, albums, size) if drawn else _cutting(rng, albums, size)
     near = edge_colour(rng, cutting.rgba) if rng.random() < LOW_CONTRAST_SHARE else None
-    scene = backdrop(rng, albums.scenes, height, width, near)
+    scene = backdrop(rng, albums, height, width, near)
     layer = placed(rng, cutting, height, width)
     if not any(cutting.sides) and rng.random() < COMPANY_SHARE:
         for _ in range(int(rng.integers(1, 3))):
@@ -49,7 +52,7 @@ def composite(rng: np.random.Generator, albums: Albums, size: int) -> Pixels:
 def nothing(rng: np.random.Generator, albums: Albums, size: int) -> Pixels:
     """A scene without a product, uint8 (H, W, 4), alpha 0."""
     height, width = _canvas(rng, size)
-    scene = empty_scene(rng, albums.scenes, height, width)
+    scene = empty_scene(rng, albums, height, width)
     return lens(rng, np.dstack([scene, np.zeros((height, width), np.uint8)]))
 
 
@@ -90,6 +93,12 @@ def _canvas(rng: np.random.Generator, size: int) -> tuple[int, int]:
     short = size * rng.uniform(0.95, 1.25)
     aspect = float(rng.choice(ASPECTS))
     return round(short * max(1.0, 1.0 / aspect)), round(short * max(1.0, aspect))
+
+
+def _garment(rng: np.random.Generator, albums: Albums, size: int) -> Cutting:
+    """A garment lying flat, drawn."""
+    rgba = garment(rng, albums.natural, round(size * rng.uniform(0.8, 1.2)))
+    return Cutting(rgba=rgba, sides=(False, False, False, False))
 
 
 def _cutting(rng: np.random.Generator, albums: Albums, size: int) -> Cutting:

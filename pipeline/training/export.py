@@ -1,4 +1,4 @@
-"""`python -m pipeline.training.export`: the trained average as ONNX, and its int8 twin.
+"""The trained average as ONNX, and its int8 twin.
 
 The graph takes uint8 RGB as a photograph is shrunk, `image` (N, S, S, 3), and gives raw probability, `saliency` float32
 (N, 1, S, S). The mean is subtracted before the first convolution, so that its zero padding stays what it was in
@@ -8,7 +8,6 @@ weights per channel, ranges (min and max) from images of the training data only.
 
 from __future__ import annotations
 
-import argparse
 import copy
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,14 +19,13 @@ import onnxruntime
 import torch
 from onnx import helper, numpy_helper
 from torch import nn
-from torch.nn import functional
 
 from pipeline.training import checkpoint, sampler
-from pipeline.training.cache import Albums, open_albums
-from pipeline.training.network import MEAN, SCALE, Network
+from pipeline.training.cache import Albums
+from pipeline.training.network import MEAN, SCALE, Logits, Network
+from pipeline.training.schedule import Leg
 
 OPSET = 17
-SIZE = 384
 CALIBRATION_IMAGES = 120
 # No training step has this number, so the calibration images are fresh draws of the training's own distribution.
 CALIBRATION_STEP = 1 << 40
@@ -44,8 +42,8 @@ class Served(nn.Module):  # type: ignore[misc]
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         """Map uint8 RGB (N, S, S, 3) to probability float32 (N, 1, S, S), never stretched."""
-        finest = self.network(image.permute(0, 3, 1, 2).float() - MEAN)[0]
-        return torch.sigmoid(functional.interpolate(finest, scale_factor=2.0, mode="bilinear", align_corners=False))
+        logits: Logits = self.network(image.permute(0, 3, 1, 2).float() - MEAN)
+        return logits.probability()
 
 
 def trained(run: Path) -> Network:
@@ -59,7 +57,7 @@ def trained(run: Path) -> Network:
     return network
 
 
-def export(network: Network, target: Path, size: int = SIZE) -> None:
+def export(network: Network, target: Path, size: int) -> None:
     """Write `network` to `target` for square inputs of `size` pixels and any batch."""
     torch.onnx.export(
         Served(network).eval(),
@@ -129,10 +127,10 @@ class Calibration:
 
 def calibration_images(albums: Albums, size: int) -> Iterator[np.ndarray[Any, Any]]:
     """Uint8 (size, size, 3) images as the training sees them."""
-    yield from sampler.batch(albums, 0, CALIBRATION_STEP, size, CALIBRATION_IMAGES).images
+    yield from sampler.batch(albums, 0, CALIBRATION_STEP, Leg(until=1.0, size=size, batch=CALIBRATION_IMAGES)).images
 
 
-def quantise(source: Path, target: Path, albums: Albums, size: int = SIZE) -> None:
+def quantise(source: Path, target: Path, albums: Albums, size: int) -> None:
     """Write the int8 twin of the network in `source` to `target`."""
     # Imported here because it is slow and nothing else of the training needs it.
     from onnxruntime.quantization import CalibrationMethod, QuantFormat, QuantType, quantize_static, shape_inference
@@ -152,22 +150,3 @@ def quantise(source: Path, target: Path, albums: Albums, size: int = SIZE) -> No
         op_types_to_quantize=["Conv", "Add", "Clip"],
     )
     prepared.unlink()
-
-
-def main(arguments: list[str] | None = None) -> None:
-    """Parse the command line and write both files."""
-    parser = argparse.ArgumentParser(prog="python -m pipeline.training.export", description=__doc__)
-    parser.add_argument("--run", type=Path, required=True, help="folder of the training")
-    parser.add_argument("--data", type=Path, help="training data for the int8 twin; without it none is written")
-    parser.add_argument("--cache", type=Path, help="folder of the decoded images (default: beside the run)")
-    parser.add_argument("--target", type=Path, required=True, help="the ONNX file; its twin is named …-int8.onnx")
-    parser.add_argument("--size", type=int, default=SIZE)
-    options = parser.parse_args(arguments)
-    export(trained(options.run), options.target, options.size)
-    if options.data is not None:
-        albums = open_albums(options.data, options.cache or options.run.parent / "cache")
-        quantise(options.target, options.target.with_name(options.target.stem + "-int8.onnx"), albums, options.size)
-
-
-if __name__ == "__main__":
-    main()

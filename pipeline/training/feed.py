@@ -26,7 +26,7 @@ class Feed:
     def next(self, leg: Leg) -> sampler.Batch:
         """The next step's batch; later ones are begun for `leg`. Raises what making it raised."""
         while len(self._ahead) < AHEAD:
-            making = self._maker.submit(sampler.batch, self._albums, self._seed, self._step, leg.size, leg.batch)
+            making = self._maker.submit(sampler.batch, self._albums, self._seed, self._step, leg)
             self._ahead.append(making)
             self._step += 1
         return self._ahead.popleft().result()

@@ -21,30 +21,13 @@ from pipeline.training.feed import Feed
 from pipeline.training.log import Log
 from pipeline.training.network import Network, normalised
 from pipeline.training.pace import Pace
+from pipeline.training.settings import Settings
 from pipeline.training.validate import Validation
 
 ENCODER_RATE, DECODER_RATE = 4e-4, 2e-3
 WEIGHT_DECAY = 1e-2
 CLIP = 5.0
 LOG_EVERY = 20
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
-    """How one training is run.
-
-    `frozen` counts the encoder's blocks that keep their ImageNet weights, the stem included when it is not 0; `threads`
-    bounds the CPU threads of a step; `save_minutes` and `validate_minutes` are minutes of training time.
-    """
-
-    plan: schedule.Plan
-    seed: int = 0
-    frozen: int = 5
-    legs: tuple[schedule.Leg, ...] = schedule.LEGS
-    device: str = "cpu"
-    threads: int = 2
-    save_minutes: float = 3.0
-    validate_minutes: float = 12.0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -122,7 +105,7 @@ def _steps(student: Trainee, albums: Albums, position: Position, settings: Setti
     with closing(Feed(albums, settings.seed, position.steps)) as feed:
         while (progress := plan.progress(position.images, position.seconds)) < 1.0:
             batch = feed.next(schedule.leg(progress, settings.legs))
-            value = step(student, batch, schedule.rate(progress, position.steps), settings.device)
+            value = step(student, batch, settings.rate * schedule.rate(progress), settings.device)
             student.average.update(student.network, position.steps)
             torch.set_num_threads(pace.after_step())
             now = time.monotonic()
@@ -144,9 +127,8 @@ def step(student: Trainee, batch: sampler.Batch, factor: float, device: str) -> 
     student.network.train()
     image = torch.from_numpy(batch.images).to(device)
     pixels = normalised(image).contiguous(memory_format=torch.channels_last)
-    logits = student.network(pixels)
     alpha, weight = torch.from_numpy(batch.alphas).to(device), torch.from_numpy(batch.weights).to(device)
-    value = loss.total(logits, alpha, weight)
+    value = loss.total(student.network(pixels), alpha, weight)
     student.optimiser.zero_grad(set_to_none=True)
     value.backward()
     nn.utils.clip_grad_norm_(student.network.parameters(), CLIP)

@@ -1,4 +1,4 @@
-"""What the network is told about its five logit planes: edge-weighted cross entropy and soft IoU.
+"""What the network is told: edge-weighted cross entropy and soft IoU of its five logit planes, and presence.
 
 The weights and the form of both terms are F3Net's (Wei et al. 2020, arXiv 1911.11445); the truth is alpha, not a mask.
 """
@@ -8,22 +8,27 @@ from __future__ import annotations
 import torch
 from torch.nn import functional
 
+from pipeline.training.network import Logits
+
 # The finest level is what is served; the coarser ones are there to guide (deep supervision).
 LEVEL_WEIGHTS = (1.0, 0.4, 0.3, 0.2, 0.2)
+PRESENCE_WEIGHT = 0.5
 
 
-def total(logits: list[torch.Tensor], alpha: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
-    """The loss, a scalar, of logits at strides 2 to 32 against `alpha` and `weight`, float32 (N, 1, S, S).
+def total(logits: Logits, alpha: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+    """The loss, a scalar, of logits at strides 2 to 32 and of presence; `alpha` and `weight` are float32 (N, 1, S, S).
 
     The finest plane is judged after the bilinear ×2 with which it is served, each other one at its own size.
     """
-    raised = functional.interpolate(logits[0], scale_factor=2.0, mode="bilinear", align_corners=False)
+    planes = logits.planes
+    raised = functional.interpolate(planes[0], scale_factor=2.0, mode="bilinear", align_corners=False)
     loss = LEVEL_WEIGHTS[0] * structure(raised, alpha, weight)
-    for level_weight, plane in zip(LEVEL_WEIGHTS[1:], logits[1:], strict=True):
+    for level_weight, plane in zip(LEVEL_WEIGHTS[1:], planes[1:], strict=True):
         stride = alpha.shape[-1] // plane.shape[-1]
         small = functional.avg_pool2d(alpha, stride)
         loss = loss + level_weight * structure(plane, small, functional.avg_pool2d(weight, stride))
-    return loss
+    present = (alpha.amax((1, 2, 3), keepdim=True) > 0.5).float()
+    return loss + PRESENCE_WEIGHT * functional.binary_cross_entropy_with_logits(logits.presence, present)
 
 
 def structure(logits: torch.Tensor, alpha: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:

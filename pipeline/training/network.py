@@ -1,10 +1,11 @@
 """The embedded default network: an EfficientNet-Lite0 encoder under a light top-down decoder.
 
-The encoder is EfficientNet-Lite0 (Tan and Le 2019, arXiv 1905.11946, the "Lite" variant: ReLU6, no squeeze-excite) with
-ImageNet weights whose batch norm is folded into the convolutions. The decoder walks from stride 32 up to stride 2 as
-feature pyramids do (Lin et al. 2017, arXiv 1612.03144): a 1×1 lateral per level, nearest ×2, addition, and a little
-mixing. Every level predicts a logit plane, so that every level is supervised (Xie and Tu 2015, arXiv 1504.06375); only
-the finest is served.
+The decoder walks from stride 32 up to stride 2 as feature pyramids do (Lin et al. 2017, arXiv 1612.03144): a 1×1
+lateral per level, nearest ×2, addition, and a little mixing. Every level predicts a logit plane, so that every level is
+supervised (Xie and Tu 2015, arXiv 1504.06375); only the finest is served. Beside it stands one number, whether there is
+a product at all, judged where the whole image is seen: what is served is the product of both probabilities. Where
+exactly the edge runs is left to `core/refine.py`, which measures better at it than the convolutions at full resolution
+that were tried here.
 
 PyTorch ships no types that mypy could follow here, hence the ignores on the classes.
 """
@@ -12,90 +13,18 @@ PyTorch ships no types that mypy could follow here, hence the ignores on the cla
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional
 
-# (expansion, channels out, repeats, stride, kernel) of each stage of EfficientNet-Lite0.
-STAGES = (
-    (1, 16, 1, 1, 3),
-    (6, 24, 2, 2, 3),
-    (6, 40, 2, 2, 5),
-    (6, 80, 3, 2, 3),
-    (6, 112, 3, 1, 5),
-    (6, 192, 4, 2, 5),
-    (6, 320, 1, 1, 3),
-)
-TAPS = (0, 2, 4, 10, 15)
-TAP_CHANNELS = (16, 24, 40, 112, 320)
+from pipeline.training.encoder import TAP_CHANNELS, Encoder
+
 LEVEL_CHANNELS = (16, 32, 64, 96, 96)
 MEAN = 0.498 * 255.0
 SCALE = 0.502 * 255.0
-
-
-class Conv(nn.Module):  # type: ignore[misc]
-    """A convolution with bias, TensorFlow's "SAME" padding and ReLU6 (or no activation)."""
-
-    def __init__(self, inner: int, outer: int, kernel: int, stride: int = 1, groups: int = 1, act: bool = True) -> None:
-        super().__init__()
-        self.act = act
-        # With even inputs "SAME" at stride 2 pads one more below and to the right than above and to the left.
-        self.before = (kernel - 2) // 2 if stride == 2 else 0
-        self.after = kernel - 2 - self.before if stride == 2 else 0
-        self.conv = nn.Conv2d(inner, outer, kernel, stride, kernel // 2 if stride == 1 else 0, groups=groups)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Map (N, inner, H, W) to (N, outer, H / stride, W / stride)."""
-        if self.after:
-            x = functional.pad(x, (self.before, self.after, self.before, self.after))
-        x = self.conv(x)
-        return functional.relu6(x) if self.act else x
-
-
-class Inverted(nn.Module):  # type: ignore[misc]
-    """The inverted residual of MobileNetV2 (Sandler et al. 2018): expand, depthwise, project."""
-
-    def __init__(self, inner: int, outer: int, expansion: int, stride: int, kernel: int) -> None:
-        super().__init__()
-        hidden = inner * expansion
-        layers: list[nn.Module] = [Conv(inner, hidden, 1)] if expansion != 1 else []
-        layers.append(Conv(hidden, hidden, kernel, stride, groups=hidden))
-        layers.append(Conv(hidden, outer, 1, act=False))
-        self.b = nn.Sequential(*layers)
-        self.residual = stride == 1 and inner == outer
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Map (N, inner, H, W) to (N, outer, H / stride, W / stride)."""
-        y: torch.Tensor = self.b(x)
-        return x + y if self.residual else y
-
-
-class Encoder(nn.Module):  # type: ignore[misc]
-    """EfficientNet-Lite0 without its head: five planes of features at strides 2 to 32."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.stem = Conv(3, 32, 3, 2)
-        blocks: list[nn.Module] = []
-        inner = 32
-        for expansion, outer, repeats, stride, kernel in STAGES:
-            for index in range(repeats):
-                blocks.append(Inverted(inner, outer, expansion, stride if index == 0 else 1, kernel))
-                inner = outer
-        self.blocks = nn.ModuleList(blocks)
-
-    def forward(self, x: torch.Tensor) -> list[torch.Tensor]:
-        """Map (N, 3, S, S), normalised, to planes of 16, 24, 40, 112 and 320 channels at strides 2, 4, 8, 16 and 32."""
-        planes = []
-        x = self.stem(x)
-        for index, block in enumerate(self.blocks):
-            x = block(x)
-            if index in TAPS:
-                planes.append(x)
-        return planes
 
 
 def _unit(inner: int, outer: int, kernel: int, groups: int = 1, act: bool = True) -> nn.Sequential:
@@ -125,8 +54,21 @@ def _mixer(channels: int, stride: int) -> nn.Sequential:
     )
 
 
+class Logits(NamedTuple):
+    """What the network says: five `planes`, (N, 1, S/2, S/2) first, and `presence` of a product, (N, 1, 1, 1)."""
+
+    planes: list[torch.Tensor]
+    presence: torch.Tensor
+
+    def probability(self, size: tuple[int, int] | None = None) -> torch.Tensor:
+        """Probability of "product", float32 (N, 1, *`size`) or at the input's size: that there is one, times where."""
+        scale = 2.0 if size is None else None
+        raised = functional.interpolate(self.planes[0], size, scale, mode="bilinear", align_corners=False)
+        return torch.sigmoid(raised) * torch.sigmoid(self.presence)
+
+
 class Decoder(nn.Module):  # type: ignore[misc]
-    """From five feature planes to five logit planes, finest first."""
+    """From five feature planes to five logit planes, finest first, and the logit of presence."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -138,32 +80,34 @@ class Decoder(nn.Module):  # type: ignore[misc]
             _unit(here, finer, 1, act=False) if here != finer else nn.Identity() for here, finer in descents
         )
         self.whole = nn.Conv2d(TAP_CHANNELS[-1], LEVEL_CHANNELS[-1], 1)
+        self.presence = nn.Conv2d(2 * LEVEL_CHANNELS[-1], 1, 1)
         self.heads = nn.ModuleList(nn.Conv2d(c, 1, 3, padding=1) for c in LEVEL_CHANNELS)
 
-    def forward(self, planes: list[torch.Tensor]) -> list[torch.Tensor]:
-        """Map planes at strides 2 to 32 to logits (N, 1, S/2, S/2) … (N, 1, S/32, S/32)."""
+    def forward(self, planes: list[torch.Tensor]) -> Logits:
+        """Map planes at strides 2 to 32 to logits."""
         deepest = planes[-1]
         x = self.laterals[-1](deepest) + self.whole(deepest.mean((2, 3), keepdim=True))
         x = self.mixers[-1](x)
+        presence = self.presence(torch.cat([x.mean((2, 3), keepdim=True), x.amax((2, 3), keepdim=True)], dim=1))
         logits = [self.heads[-1](x)]
         for level in range(len(planes) - 2, -1, -1):
             raised = functional.interpolate(self.steps[level](x), scale_factor=2.0, mode="nearest")
             x = self.mixers[level](functional.relu6(self.laterals[level](planes[level]) + raised))
             logits.append(self.heads[level](x))
-        return logits[::-1]
+        return Logits(logits[::-1], presence)
 
 
 class Network(nn.Module):  # type: ignore[misc]
-    """Encoder and decoder: normalised RGB in, five logit planes out."""
+    """Encoder and decoder: normalised RGB in, logits out."""
 
     def __init__(self) -> None:
         super().__init__()
         self.encoder = Encoder()
         self.decoder = Decoder()
 
-    def forward(self, x: torch.Tensor) -> list[torch.Tensor]:
-        """Map (N, 3, S, S), S a multiple of 32, to logits at strides 2 (index 0) to 32 (index 4)."""
-        logits: list[torch.Tensor] = self.decoder(self.encoder(x))
+    def forward(self, x: torch.Tensor) -> Logits:
+        """Map (N, 3, S, S), S a multiple of 32, to logits at strides 2 (index 0) to 32 (index 4) and of presence."""
+        logits: Logits = self.decoder(self.encoder(x))
         return logits
 
 

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.training.cache import Album, Pixels
+from pipeline.training.cache import Album, Albums, Pixels
 
 Colour = npt.NDArray[np.float32]
 
 
-def backdrop(rng: np.random.Generator, scenes: Album, height: int, width: int, near: Colour | None) -> Pixels:
+CLEARING_SHARE = 0.4
+"""Of photographed scenes those that lie beside the subject of a photograph; the others are whole scenes."""
+
+
+def backdrop(rng: np.random.Generator, albums: Albums, height: int, width: int, near: Colour | None) -> Pixels:
     """A backdrop, uint8 (H, W, 3). `near`, an RGB colour in 0..255, asks for a low-contrast plain or shaded one."""
     kind = rng.random()
     if near is not None:
@@ -23,14 +29,19 @@ def backdrop(rng: np.random.Generator, scenes: Album, height: int, width: int, n
         return shaded(rng, studio_colour(rng), height, width)
     if kind < 0.60:
         return textured(rng, height, width)
-    return photographed(rng, scenes, height, width)
+    return photographed(rng, _scenes(rng, albums), height, width)
 
 
-def empty_scene(rng: np.random.Generator, scenes: Album, height: int, width: int) -> Pixels:
+def empty_scene(rng: np.random.Generator, albums: Albums, height: int, width: int) -> Pixels:
     """A scene that holds no product, uint8 (H, W, 3): never a shop shelf, whose goods are products."""
+    rooms = replace(albums, scenes=_rooms(albums.scenes))
     if rng.random() < 0.35:
-        return backdrop(rng, _rooms(scenes), height, width, None)
-    return photographed(rng, _rooms(scenes), height, width, sharp=True)
+        return backdrop(rng, rooms, height, width, None)
+    return photographed(rng, _scenes(rng, rooms), height, width, sharp=True)
+
+
+def _scenes(rng: np.random.Generator, albums: Albums) -> Album:
+    return albums.clearings if rng.random() < CLEARING_SHARE else albums.scenes
 
 
 def studio_colour(rng: np.random.Generator) -> Colour:

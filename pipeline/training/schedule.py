@@ -11,7 +11,8 @@ import math
 from dataclasses import dataclass
 from itertools import pairwise
 
-WARM_UP_STEPS = 200
+# Share of the training in which the learning rate rises.
+WARM_UP = 0.02
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,12 +24,12 @@ class Leg:
     batch: int
 
 
-# Small inputs first: a step at 192² costs a quarter of one at 384², and layout is learned as well there as at 384².
+# Small inputs first: a step at 192² costs less than a quarter of one at 416², and layout is learned as well there. The
+# size of the last leg is the one that is served.
 LEGS = (
-    Leg(until=0.35, size=192, batch=16),
-    Leg(until=0.65, size=256, batch=16),
-    Leg(until=0.88, size=320, batch=12),
-    Leg(until=1.00, size=384, batch=8),
+    Leg(until=0.40, size=192, batch=16),
+    Leg(until=0.70, size=256, batch=16),
+    Leg(until=1.00, size=416, batch=10),
 )
 
 
@@ -63,8 +64,8 @@ def parse_legs(text: str) -> tuple[Leg, ...]:
     return legs
 
 
-def _parsed_leg(part: str) -> Leg:
-    until, size, batch = part.split(":")
+def _parsed_leg(text: str) -> Leg:
+    until, size, batch = text.split(":")
     return Leg(until=float(until), size=int(size), batch=int(batch))
 
 
@@ -73,7 +74,6 @@ def leg(progress: float, legs: tuple[Leg, ...] = LEGS) -> Leg:
     return next((stretch for stretch in legs if progress < stretch.until), legs[-1])
 
 
-def rate(progress: float, step: int) -> float:
-    """Factor on the peak learning rates, 0 to 1: a linear warm-up by steps, then a cosine by progress down to 0.5 %."""
-    cosine = 0.005 + 0.995 * 0.5 * (1.0 + math.cos(math.pi * progress))
-    return min(1.0, (step + 1) / WARM_UP_STEPS) * cosine
+def rate(progress: float) -> float:
+    """Factor on the peak learning rates, 0 to 1: a linear warm-up, then a cosine down to 0.5 %, all by progress."""
+    return min(1.0, 0.005 + progress / WARM_UP) * (0.005 + 0.995 * 0.5 * (1.0 + math.cos(math.pi * progress)))

@@ -10,16 +10,13 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch.nn import functional
 
 from pipeline.core.pixels import shrink
+from pipeline.core.truth import f_measure, mean_absolute_error
 from pipeline.training.cache import VALIDATION_SHARD, Page, masked_pages
 from pipeline.training.network import Network, normalised
 
-SIZE = 320
 THRESHOLDS = np.array([0.2, 0.35, 0.5, 0.65, 0.8, 0.9], np.float32)
-# β² of the salient-object literature (Achanta et al. 2009): precision counts more than recall.
-BETA_SQUARED = 0.3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,12 +30,12 @@ class Score:
 Validation = Callable[[Network], Score]
 
 
-def validation(data: Path, count: int, device: str = "cpu") -> Validation:
-    """A function that scores a network on the first `count` photographs of the validation shard, at 320²."""
+def validation(data: Path, count: int, size: int, device: str = "cpu") -> Validation:
+    """A function that scores a network on the first `count` validation photographs, as it is served at `size` (px)."""
     pages = list(islice(masked_pages([data / VALIDATION_SHARD]), count))
 
     def score(network: Network) -> Score:
-        results = [_judged(network, page, device) for page in pages]
+        results = [_judged(network, page, size, device) for page in pages]
         mean = np.mean([row for _, row in results], axis=0)
         return Score(mae=float(np.mean([mae for mae, _ in results])), f=float(mean.max()))
 
@@ -51,18 +48,14 @@ def f_measures(matte: npt.NDArray[np.float32], truth: npt.NDArray[np.float32]) -
     true = truth >= 0.5
     hits = (said & true).sum((1, 2)).astype(np.float64)
     precision, recall = hits / np.maximum(said.sum((1, 2)), 1), hits / max(1, int(true.sum()))
-    below = BETA_SQUARED * precision + recall
-    return np.asarray((1 + BETA_SQUARED) * precision * recall / np.maximum(below, 1e-9))
+    return f_measure(precision, recall)
 
 
-def _judged(network: Network, page: Page, device: str) -> tuple[float, npt.NDArray[np.float64]]:
+def _judged(network: Network, page: Page, size: int, device: str) -> tuple[float, npt.NDArray[np.float64]]:
     """MAE and F-measures of one photograph, at the mask's own size."""
-    image = np.ascontiguousarray(shrink(np.ascontiguousarray(page.rgba[..., :3]), SIZE, SIZE))
+    image = np.ascontiguousarray(shrink(np.ascontiguousarray(page.rgba[..., :3]), size, size))
     pixels = normalised(torch.from_numpy(image[None]).to(device)).contiguous(memory_format=torch.channels_last)
     with torch.no_grad():
-        finest = network(pixels)[0]
-    size = page.rgba.shape[:2]
-    raised = functional.interpolate(finest, size=size, mode="bilinear", align_corners=False)
-    matte = torch.sigmoid(raised)[0, 0].cpu().numpy()
+        matte = network(pixels).probability(page.rgba.shape[:2])[0, 0].cpu().numpy()
     truth = page.rgba[..., 3].astype(np.float32) / np.float32(255)
-    return float(np.abs(matte - truth).mean()), f_measures(matte, truth)
+    return mean_absolute_error(matte, truth), f_measures(matte, truth)

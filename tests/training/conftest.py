@@ -37,12 +37,18 @@ def _scenes() -> Iterator[Page]:
         yield Page(name=name, rgba=np.full((90, 120, 4), colour, np.uint8))
 
 
+def _clearings() -> Iterator[Page]:
+    """What lies beside a subject: a green meadow."""
+    yield Page(name="meadow", rgba=np.full((80, 160, 4), (40, 150, 60, 0), np.uint8))
+
+
 @pytest.fixture(scope="session")
 def albums(tmp_path_factory: pytest.TempPathFactory) -> Albums:
-    """The three albums of a training, on disk as in earnest."""
+    """The albums of a training, on disk as in earnest."""
     folder: Path = tmp_path_factory.mktemp("albums")
     return Albums(
         natural=album(folder / "natural", _natural),
         products=album(folder / "products", _products),
         scenes=album(folder / "scenes", _scenes),
+        clearings=album(folder / "clearings", _clearings),
     )

@@ -11,7 +11,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline.training.cache import Page, album, masked_pages, premultiplied, product_pages, scene_pages
+from pipeline.training.cache import (
+    CLEARING_SIDE,
+    Page,
+    album,
+    clearing_pages,
+    masked_pages,
+    premultiplied,
+    product_pages,
+    scene_pages,
+)
 
 
 def _pages() -> Iterator[Page]:
@@ -96,6 +105,23 @@ def test_scenes_have_no_product_in_them(tmp_path: Path) -> None:
     pq.write_table(pa.table(rows), tmp_path / "scenes.parquet")
     (page,) = scene_pages(tmp_path / "scenes.parquet")
     assert not page.rgba[..., 3].any()
+
+
+def test_clearings_show_the_widest_place_beside_the_subject(tmp_path: Path) -> None:
+    """Of a photograph whose subject stands at the right, the left; of one that it fills, nothing."""
+    rows: dict[str, list[object]] = {"name": ["left", "full"], "image": [], "mask": []}
+    for left in (CLEARING_SIDE + 60, 20):
+        bgr, mask = np.full((200, 300, 3), 90, np.uint8), np.zeros((200, 300), np.uint8)
+        mask[20:180, left:280] = 255
+        bgr[mask > 0] = 255
+        rows["image"].append(_encoded(".png", bgr))
+        rows["mask"].append(_encoded(".png", mask))
+    pq.write_table(pa.table(rows), tmp_path / "masked.parquet")
+    (page,) = clearing_pages([tmp_path / "masked.parquet"])
+    assert page.name == "left"
+    assert page.rgba.shape[0] == 200
+    assert CLEARING_SIDE <= page.rgba.shape[1] <= CLEARING_SIDE + 60
+    assert (page.rgba == (90, 90, 90, 0)).all()
 
 
 def test_an_image_that_cannot_be_decoded_is_named_as_such(tmp_path: Path) -> None:

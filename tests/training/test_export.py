@@ -12,9 +12,11 @@ torch: Any = pytest.importorskip("torch", reason="PyTorch lives in the training'
 onnx: Any = pytest.importorskip("onnx", reason="ONNX is a development dependency")
 onnxruntime: Any = pytest.importorskip("onnxruntime", reason="ONNX Runtime comes with the extra `cpu` or `gpu`")
 
-from pipeline.training import export  # noqa: E402  (it imports PyTorch)
+from pipeline.core.errors import ModelError  # noqa: E402
+from pipeline.training import export, half, restart, sampler  # noqa: E402  (they import PyTorch)
 from pipeline.training.cache import Albums  # noqa: E402
 from pipeline.training.network import Network, normalised  # noqa: E402
+from pipeline.training.schedule import Leg  # noqa: E402
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")  # of PyTorch's exporter
 
@@ -50,17 +52,46 @@ def test_the_exported_network_says_what_the_trained_one_says(network: Network, e
     images = np.random.default_rng(0).integers(0, 256, (3, SIZE, SIZE, 3), dtype=np.uint8)
     saliency = _saliency(exported, images)
     with torch.no_grad():
-        finest = network(normalised(torch.from_numpy(images)))[0]
-        raised = torch.nn.functional.interpolate(finest, scale_factor=2.0, mode="bilinear", align_corners=False)
+        said = network(normalised(torch.from_numpy(images))).probability()
     assert saliency.shape == (3, 1, SIZE, SIZE)
     assert saliency.dtype == np.float32
-    np.testing.assert_allclose(saliency, torch.sigmoid(raised).numpy(), atol=1e-5)
+    np.testing.assert_allclose(saliency, said.numpy(), atol=1e-5)
+
+
+@pytest.mark.parametrize("stored", ["single", "half"])
+def test_an_exported_network_can_be_trained_further(
+    tmp_path: Path, network: Network, exported: Path, albums: Albums, stored: str
+) -> None:
+    """It says the same as a network in training again, also where batch norm takes its statistics from the batch."""
+    file = tmp_path / "network.onnx"
+    file.write_bytes(exported.read_bytes())
+    if stored == "half":
+        half.halve(file)
+    again = restart.from_export(file, albums)
+    images = sampler.batch(albums, 0, 0, Leg(until=1.0, size=SIZE, batch=4)).images
+    with torch.no_grad():
+        said = again.eval()(normalised(torch.from_numpy(images))).probability()
+    np.testing.assert_allclose(said.numpy(), _saliency(exported, images), atol=1e-3)
+    norm = again.get_submodule("decoder.mixers.0.0.1")
+    assert not torch.allclose(norm.running_mean, torch.zeros(1))
+    assert again.encoder.blocks[0].b[0].conv.weight.requires_grad
+
+
+def test_another_network_is_not_trained_further(tmp_path: Path, albums: Albums, exported: Path) -> None:
+    """What is missing or has another shape is named."""
+    model = onnx.load(exported)
+    model.graph.node.remove(next(node for node in model.graph.node if "heads.0" in node.output[0]))
+    onnx.save(model, tmp_path / "other.onnx")
+    with pytest.raises(ModelError, match="no network that `cutouts train` exported") as error:
+        restart.from_export(tmp_path / "other.onnx", albums)
+    assert "decoder.heads.0" in str(error.value)
 
 
 def test_padding_is_part_of_the_convolutions(exported: Path) -> None:
     """No Pad, no shape arithmetic: operators that every provider runs."""
     kinds = {node.op_type for node in onnx.load(exported).graph.node}
-    assert kinds <= {"Add", "Cast", "Clip", "Conv", "ReduceMean", "Resize", "Sigmoid", "Sub", "Transpose"}
+    pooling = {"Concat", "Mul", "ReduceMax", "ReduceMean"}
+    assert kinds <= {"Add", "Cast", "Clip", "Conv", "Resize", "Sigmoid", "Sub", "Transpose"} | pooling
 
 
 def test_the_int8_twin_is_close_and_has_the_same_form(
@@ -73,6 +104,16 @@ def test_the_int8_twin_is_close_and_has_the_same_form(
     difference = _saliency(exported, images) - _saliency(tmp_path / "int8.onnx", images)
     assert np.abs(difference).mean() < 0.05
     assert (tmp_path / "int8.onnx").stat().st_size < 0.5 * exported.stat().st_size
+
+
+def test_weights_stored_in_half_precision_say_the_same(tmp_path: Path, exported: Path) -> None:
+    """Half of the bytes; the probability moves by less than a thousandth."""
+    file = tmp_path / "half.onnx"
+    file.write_bytes(exported.read_bytes())
+    half.halve(file)
+    images = np.random.default_rng(0).integers(0, 256, (2, SIZE, SIZE, 3), dtype=np.uint8)
+    np.testing.assert_allclose(_saliency(file, images), _saliency(exported, images), atol=1e-3)
+    assert file.stat().st_size < 0.55 * exported.stat().st_size
 
 
 def test_without_a_training_there_is_nothing_to_export(tmp_path: Path) -> None:

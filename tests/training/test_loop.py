@@ -15,16 +15,17 @@ from pipeline.training import checkpoint, curve, loop  # noqa: E402  (they impor
 from pipeline.training.cache import Albums  # noqa: E402
 from pipeline.training.network import Network  # noqa: E402
 from pipeline.training.schedule import Leg, Plan  # noqa: E402
+from pipeline.training.settings import Settings  # noqa: E402
 from pipeline.training.validate import Score  # noqa: E402
 
 SIZE = 64
 STEPS = 3
+LEG = Leg(until=1.0, size=SIZE, batch=2)
 
 
-def _settings() -> loop.Settings:
+def _settings() -> Settings:
     """Three steps of two images at 64², as time does not count."""
-    legs = (Leg(until=1.0, size=SIZE, batch=2),)
-    return loop.Settings(plan=Plan(images=2 * STEPS, seconds=1e9), legs=legs)
+    return Settings(plan=Plan(images=2 * STEPS, seconds=1e9), legs=(LEG,))
 
 
 def _unscored(network: Network) -> Score:

@@ -12,13 +12,14 @@ torch: Any = pytest.importorskip("torch", reason="PyTorch lives in the training'
 
 from pipeline.training import checkpoint, loss  # noqa: E402  (they import PyTorch)
 from pipeline.training.average import Average  # noqa: E402
-from pipeline.training.network import Network, from_imagenet, normalised  # noqa: E402
+from pipeline.training.network import Logits, Network, from_imagenet, normalised  # noqa: E402
 
 
-def _planes(alpha: Any, sharpness: float) -> list[Any]:
-    """Logits at strides 2 to 32 that say `alpha`, as surely as `sharpness`."""
+def _says(alpha: Any, sharpness: float) -> Logits:
+    """Logits at strides 2 to 32 and of presence that say `alpha`, as surely as `sharpness`."""
     pool = torch.nn.functional.avg_pool2d
-    return [(pool(alpha, stride) - 0.5) * sharpness for stride in (2, 4, 8, 16, 32)]
+    planes = [(pool(alpha, stride) - 0.5) * sharpness for stride in (2, 4, 8, 16, 32)]
+    return Logits(planes, (alpha.amax((1, 2, 3), keepdim=True) - 0.5) * sharpness)
 
 
 def _box() -> Any:
@@ -30,8 +31,26 @@ def _box() -> Any:
 
 def test_logits_come_at_five_strides_finest_first() -> None:
     """Half of the input down to a thirty-second."""
-    logits = Network().eval()(torch.zeros(1, 3, 64, 96))
-    assert [tuple(plane.shape[2:]) for plane in logits] == [(32, 48), (16, 24), (8, 12), (4, 6), (2, 3)]
+    logits = Network().eval()(torch.zeros(2, 3, 64, 96))
+    assert [tuple(plane.shape[2:]) for plane in logits.planes] == [(32, 48), (16, 24), (8, 12), (4, 6), (2, 3)]
+
+
+def test_where_no_product_is_present_no_pixel_is_one() -> None:
+    """What is served is the probability that there is a product, times that it is here."""
+    planes = [torch.full((2, 1, 4, 4), 9.0)]
+    presence = torch.tensor([9.0, -9.0]).reshape(2, 1, 1, 1)
+    said = Logits(planes, presence).probability()
+    assert said.shape == (2, 1, 8, 8)
+    assert float(said[0].min()) > 0.999
+    assert float(said[1].max()) < 0.001
+
+
+def test_a_missed_product_costs_although_its_planes_are_right() -> None:
+    """Presence has a term of its own."""
+    alpha = _box()
+    right = _says(alpha, 40)
+    missed = right._replace(presence=-right.presence)
+    assert float(loss.total(missed, alpha, torch.ones_like(alpha))) > 5
 
 
 def test_pixels_are_normalised_as_the_encoder_was_trained() -> None:
@@ -70,7 +89,7 @@ def test_the_loss_prefers_the_truth() -> None:
     """Right and sure costs next to nothing, undecided more, wrong most."""
     alpha = _box()
     weight = torch.ones_like(alpha)
-    right, undecided, wrong = (float(loss.total(_planes(alpha, sharp), alpha, weight)) for sharp in (40, 0, -40))
+    right, undecided, wrong = (float(loss.total(_says(alpha, sharp), alpha, weight)) for sharp in (40, 0, -40))
     assert right < 0.2 * undecided
     assert undecided < wrong
 
@@ -79,8 +98,8 @@ def test_an_empty_scene_can_be_right() -> None:
     """No product and none found costs nothing; a product found in every corner costs a lot."""
     alpha = torch.zeros(1, 1, 64, 64)
     weight = torch.ones_like(alpha)
-    assert float(loss.total(_planes(alpha, 60), alpha, weight)) < 0.01
-    assert float(loss.total(_planes(alpha + 1, 60), alpha, weight)) > 2
+    assert float(loss.total(_says(alpha, 60), alpha, weight)) < 0.01
+    assert float(loss.total(_says(alpha + 1, 60), alpha, weight)) > 2
 
 
 def test_the_average_follows_the_network() -> None:

@@ -9,29 +9,31 @@ from pipeline.training import sampler
 from pipeline.training.cache import Albums
 from pipeline.training.composite import Cutting, composite, edge_colour, merged, nothing, placed
 from pipeline.training.scenes import empty_scene
+from pipeline.training.schedule import Leg
 
 SEEDS = range(12)
+LEG = Leg(until=1.0, size=64, batch=4)
 
 
 def test_a_step_shows_the_same_images_again(albums: Albums) -> None:
     """Seed and step say everything, so a resumed training sees what it would have seen."""
-    first, again = (sampler.batch(albums, 3, 7, 64, 4) for _ in range(2))
+    first, again = (sampler.batch(albums, 3, 7, LEG) for _ in range(2))
     np.testing.assert_array_equal(first.images, again.images)
     np.testing.assert_array_equal(first.alphas, again.alphas)
 
 
 def test_the_next_step_shows_others(albums: Albums) -> None:
     """Neighbouring steps share no image."""
-    first, other = sampler.batch(albums, 3, 7, 64, 4), sampler.batch(albums, 3, 8, 64, 4)
+    first, other = sampler.batch(albums, 3, 7, LEG), sampler.batch(albums, 3, 8, LEG)
     assert not any(np.array_equal(one, two) for one in first.images for two in other.images)
 
 
 def test_a_batch_has_the_promised_forms(albums: Albums) -> None:
     """Images uint8 NHWC, alphas and weights float32 N1HW in their ranges."""
-    batch = sampler.batch(albums, 0, 0, 64, 8)
-    assert batch.images.shape == (8, 64, 64, 3)
+    batch = sampler.batch(albums, 0, 0, LEG)
+    assert batch.images.shape == (4, 64, 64, 3)
     assert batch.images.dtype == np.uint8
-    assert batch.alphas.shape == batch.weights.shape == (8, 1, 64, 64)
+    assert batch.alphas.shape == batch.weights.shape == (4, 1, 64, 64)
     assert batch.alphas.min() >= 0
     assert batch.alphas.max() <= 1
     assert batch.weights.min() >= 1
@@ -64,8 +66,15 @@ def test_empty_scenes_have_no_alpha(albums: Albums, seed: int) -> None:
 @pytest.mark.parametrize("seed", SEEDS)
 def test_shelves_are_never_called_empty(albums: Albums, seed: int) -> None:
     """A shop shelf is full of products: an empty scene never shows the album's, which has no green and no blue."""
-    scene = empty_scene(np.random.default_rng(seed), albums.scenes, 40, 40)
+    scene = empty_scene(np.random.default_rng(seed), albums, 40, 40)
     assert scene[..., 1:].any()
+
+
+def test_empty_scenes_also_come_from_beside_the_subjects_of_photographs(albums: Albums) -> None:
+    """A few hundred rooms are too few: some of the scenes are the meadow."""
+    scenes = [empty_scene(np.random.default_rng(seed), albums, 40, 40) for seed in range(40)]
+    meadows = [scene for scene in scenes if scene[..., 1].min() > 1.5 * scene[..., 0].max() > 0]
+    assert 2 <= len(meadows) <= 30
 
 
 @pytest.mark.parametrize("seed", SEEDS)

@@ -1,0 +1,130 @@
+"""`cutouts train`: make the embedded network from ImageNet weights on; it goes on where it stopped."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import click
+import cv2
+
+from pipeline.core.errors import ConfigError
+from pipeline.training import cache, schedule
+from pipeline.training.settings import Settings
+
+WEIGHTS = "weights/efficientnet-lite0-imagenet-fp16.npz"
+
+
+def _legs(_: click.Context, parameter: click.Parameter, value: str | None) -> tuple[schedule.Leg, ...]:
+    try:
+        return schedule.LEGS if value is None else schedule.parse_legs(value)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param=parameter) from error
+
+
+@click.command()
+@click.option("--data", required=True, type=click.Path(exists=True, file_okay=False, path_type=Path), metavar="FOLDER")
+@click.option("--run", type=click.Path(path_type=Path), default=Path("training"), show_default=True, metavar="FOLDER")
+@click.option("--cache", "decoded", type=click.Path(path_type=Path), help="Decoded images.  [default: beside RUN]")
+@click.option(
+    "--minutes",
+    type=click.FloatRange(0, min_open=True),
+    default=600.0,
+    show_default=True,
+    help="Over all calls together.",
+)
+@click.option("--images", type=click.IntRange(1), default=1_000_000, show_default=True, help="To see, if time allows.")
+@click.option(
+    "--start",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Go on from a network that was exported.",
+)
+@click.option(
+    "--rate",
+    type=click.FloatRange(0, min_open=True),
+    default=1.0,
+    show_default=True,
+    help="Factor on the learning rates.",
+)
+@click.option("--licensed", is_flag=True, help="Only data whose authors state a licence: leaves DUTS-TR out.")
+@click.option(
+    "--legs",
+    callback=_legs,
+    metavar="UNTIL:SIZE:BATCH,…",
+    help="Input sizes and batches over time; the last is served.",
+)
+@click.option("--frozen", type=click.IntRange(0, 16), default=5, show_default=True, help="Encoder blocks that stay.")
+@click.option("--device", default="cpu", show_default=True, help="cpu or cuda.")
+@click.option("--threads", type=click.IntRange(1), default=2, show_default=True, help="CPU threads of a step at most.")
+@click.option("--validate", type=click.IntRange(1), default=200, show_default=True, help="Photographs to score.")
+@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--export-only", is_flag=True, help="Write the ONNX files of the last checkpoint and stop.")
+def train(
+    data: Path,
+    run: Path,
+    decoded: Path | None,
+    start: Path | None,
+    licensed: bool,
+    minutes: float,
+    images: int,
+    export_only: bool,
+    **how: Any,
+) -> None:
+    """Train the embedded network on FOLDER/{duts,fashion,products,backgrounds,weights}.
+
+    Call it again to go on where it stopped: Ctrl-C saves, and so does every third minute. At the end RUN holds
+    network.onnx, its twin network-int8.onnx, the curves and the log. --minutes may differ at each call: the learning
+    rates are planned anew, and always reach their end.
+
+    \b
+    make setup-train && . .venv-train/bin/activate
+    cutouts train --data DATA --minutes 10
+    cutouts train --data DATA --run mine --start default.onnx --rate 0.5 --minutes 60
+    """
+    if find_spec("torch") is None:
+        raise ConfigError(
+            "training needs PyTorch", ["`make setup-train` makes .venv-train, an environment that has it"]
+        )
+    # One thread prepares images; more of OpenCV's own would only take the cores from the steps.
+    cv2.setNumThreads(1)
+    run.mkdir(parents=True, exist_ok=True)
+    albums = cache.open_albums(data, decoded or run.parent / "cache", licensed=licensed)
+    validate = how.pop("validate")
+    settings = Settings(plan=schedule.Plan(images=images, seconds=60.0 * minutes), **how)
+    if export_only or _trained(data, run, start, albums, settings, validate):
+        _export(run, albums, settings.legs[-1].size)
+    else:
+        click.echo("stopped and saved: the same command goes on from here, --export-only writes what there is")
+
+
+def _trained(
+    data: Path, run: Path, start: Path | None, albums: cache.Albums, settings: Settings, validate: int
+) -> bool:
+    """Train; whether to the end."""
+    import torch
+
+    from pipeline.training import loop, restart
+    from pipeline.training.network import from_imagenet
+    from pipeline.training.validate import validation
+
+    torch.manual_seed(settings.seed)
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    scored = validation(data, validate, settings.legs[-1].size, settings.device)
+    network = from_imagenet(data / WEIGHTS) if start is None else restart.from_export(start, albums)
+    loop.train(run, network, albums, scored, settings, stop)
+    return not stop.is_set()
+
+
+def _export(run: Path, albums: cache.Albums, size: int) -> None:
+    from pipeline.training import curve, export, half
+
+    target, twin = run / "network.onnx", run / "network-int8.onnx"
+    export.export(export.trained(run), target, size)
+    export.quantise(target, twin, albums, size)
+    half.halve(target)
+    click.echo(f"written: {target}, {twin}, {curve.draw(run)}")
