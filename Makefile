@@ -7,7 +7,7 @@ IMAGES ?=
 OUT ?= demo
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-gpu demo test check airflow lock clean
+.PHONY: help setup setup-gpu setup-train demo test check airflow lock clean
 
 help: ## Say what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | column -t -s '|'
@@ -16,18 +16,24 @@ setup: .venv/.cpu ## Install the project and its locked requirements into .venv 
 
 setup-gpu: .venv/.gpu ## The same with the GPU set: onnxruntime-gpu, CUDA libraries, dask-cuda
 
+setup-train: ## An environment with PyTorch in .venv-train, for `cutouts train`
+	$(PYTHON) -m venv .venv-train
+	.venv-train/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements-dev.txt
+	.venv-train/bin/python -m pip install --quiet --disable-pip-version-check torch==2.13.0
+	.venv-train/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+
 .venv/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14) and "cutouts needs Python 3.11 to 3.13")'
 	$(PYTHON) -m venv .venv
 
 .venv/.cpu .venv/.gpu: .venv/.%: requirements-%.txt pyproject.toml | .venv/bin/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-$*.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements-$*.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
 	$(BIN)/python -m compileall -q -j 0 .venv/lib || true # imports are five times slower without
 	rm -f .venv/.cpu .venv/.gpu && touch $@
 
 .venv/.dev: requirements-dev.txt .venv/.cpu
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements-dev.txt
 	touch $@
 
 demo: setup ## Cut out sample photographs (or IMAGES=folder) with the real DAG; the report lies in demo/

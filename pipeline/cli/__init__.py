@@ -18,7 +18,11 @@ _COMMANDS = {
     "segment": ("pipeline.cli.steps:segment", "Step 2: cut the shards of a plan."),
     "gate": ("pipeline.cli.steps:gate", "Step 3: judge a delivery whose shards are cut."),
     "publish": ("pipeline.cli.steps:publish", "Step 4: publish what the gate let through; release a held delivery."),
+    "models": ("pipeline.cli.models:models", "See, get, add, check and convert networks."),
     "doctor": ("pipeline.cli.doctor:doctor", "Say what this machine has, and what is missing."),
+    "train": ("pipeline.training.command:train", "Train the embedded network, or go on with a training."),
+    "evaluate": ("pipeline.cli.evaluate:evaluate", "Measure mattes against known ones; compare two networks."),
+    "composites": ("pipeline.cli.evaluate:composites", "Make test images whose mattes are known exactly."),
     "bench": ("pipeline.bench.command:bench", "Measure images per second, by stage, worker and batch."),
 }
 
