@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -168,19 +169,39 @@ def test_a_worker_that_dies_costs_a_retry_and_not_the_run(local_runner: Runner, 
 
 def test_stopping_early_leaves_nothing_at_work(standing_scheduler: str) -> None:
     """What was in flight when the caller stopped is taken off the scheduler."""
-    with open_runner(Site(cluster=standing_scheduler)) as runner:
+    with open_runner(Site(cluster=standing_scheduler)) as runner, _tasks(standing_scheduler) as tasks:
         results = runner.map(partial(nap, 0.05), iter(range(1000)))
         next(results)
+        assert tasks() > 0
         results.close()  # type: ignore[attr-defined]  # it is a generator: this is what a `break` ends in
-        _await_tasks(standing_scheduler, 0)
+        _until(lambda: tasks() == 0)
 
 
 def test_a_caller_that_is_killed_leaves_nothing_on_the_scheduler(standing_scheduler: str, tmp_path: Path) -> None:
     """The scheduler drops the chunks of a process that died."""
-    caller = _start(tmp_path, cluster=standing_scheduler, seconds=0.2)
-    os.kill(caller.pid, signal.SIGKILL)
-    caller.communicate()
-    _await_tasks(standing_scheduler, 0)
+    with _tasks(standing_scheduler) as tasks:
+        caller = _start(tmp_path, cluster=standing_scheduler, seconds=0.2)
+        assert tasks() > 0
+        os.kill(caller.pid, signal.SIGKILL)
+        caller.communicate()
+        _until(lambda: tasks() == 0)
+
+
+def test_a_welcome_that_comes_with_other_news_is_asked_for_again(
+    standing_scheduler: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Dask's handshake fails where another client cancels at that moment; if it always fails, Airflow tries again."""
+    failures = iter([True, False])
+    connect = Client._ensure_connected
+
+    async def welcomed(client: Client, timeout: float | None = None) -> None:
+        assert not next(failures, True)
+        await connect(client, timeout=timeout)
+
+    monkeypatch.setattr(Client, "_ensure_connected", welcomed)
+    assert probe(Site(cluster=standing_scheduler)).workers == 2
+    with pytest.raises(TransientError, match="too busy to welcome us"):
+        probe(Site(cluster=standing_scheduler))
 
 
 @pytest.mark.parametrize("how", [None, signal.SIGINT, signal.SIGKILL])
@@ -365,14 +386,15 @@ def _start(folder: Path, **values: object) -> subprocess.Popen[str]:
     return process
 
 
-def _await_tasks(address: str, expected: int) -> None:
-    """Wait until the scheduler at `address` has this many tasks."""
+@contextmanager
+def _tasks(address: str) -> Iterator[Callable[[], int]]:
+    """Asks how many tasks the scheduler at `address` has."""
 
     def count(dask_scheduler: object) -> int:
         return len(dask_scheduler.tasks)  # type: ignore[attr-defined]  # Dask's Scheduler, untyped here
 
     with Client(address, set_as_default=False) as client:
-        _until(lambda: client.run_on_scheduler(count) == expected)
+        yield lambda: int(client.run_on_scheduler(count))
 
 
 def _until(condition: Callable[[], bool], seconds: float = 10.0) -> None:

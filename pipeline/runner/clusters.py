@@ -124,21 +124,32 @@ def standing_cluster(site: Site) -> Iterator[Client]:
 
     Raises ConfigError for missing certificates or other versions, TransientError where nobody answers.
     """
+    address = site.cluster
+    with _closing(_connected(address, _security(site))) as client:
+        _await_workers(client, address)
+        _check_versions(client, address)
+        yield client
+
+
+def _connected(address: str, security: Security | None, tries: int = 3) -> Client:
+    """A client of the scheduler at `address`. Raises TransientError where nobody answers.
+
+    Dask asserts that the scheduler's welcome comes alone. Where another client cancels its work at that very moment,
+    all are told, and the news may come in the same message: then we knock again.
+    """
     from distributed import Client
 
-    address = site.cluster
-    security = _security(site)
     try:
-        client = Client(address, security=security, set_as_default=False, timeout=CONNECT_SECONDS)
+        return Client(address, security=security, set_as_default=False, timeout=CONNECT_SECONDS)
     except (OSError, TimeoutError) as error:
         raise TransientError(
             f"no Dask scheduler answers at {address} within {CONNECT_SECONDS:.0f} s; start one with `dask scheduler`,"
             " or set cluster to local"
         ) from error
-    with _closing(client):
-        _await_workers(client, address)
-        _check_versions(client, address)
-        yield client
+    except AssertionError as error:
+        if tries == 1:
+            raise TransientError(f"the Dask scheduler at {address} is too busy to welcome us") from error
+        return _connected(address, security, tries - 1)
 
 
 def _security(site: Site) -> Security | None:
