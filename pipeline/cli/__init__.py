@@ -23,6 +23,7 @@ _COMMANDS = {
     "train": ("pipeline.training.command:train", "Train the embedded network, or go on with a training."),
     "evaluate": ("pipeline.cli.evaluate:evaluate", "Measure mattes against known ones; compare two networks."),
     "composites": ("pipeline.cli.evaluate:composites", "Make test images whose mattes are known exactly."),
+    "look": ("pipeline.cli.evaluate:look", "Lay cutouts of several networks side by side."),
     "bench": ("pipeline.bench.command:bench", "Measure images per second, by stage, worker and batch."),
 }
 

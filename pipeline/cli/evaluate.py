@@ -1,4 +1,4 @@
-"""`cutouts evaluate`: mattes against known ones; `cutouts composites`: images whose mattes are known exactly."""
+"""`cutouts evaluate`: mattes against known ones; `composites`: images that have one; `look`: where there is none."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from pipeline.adapters.settings import load_site
 from pipeline.adapters.storage.store import write_file
 from pipeline.cli.progress import Tally
 from pipeline.core.truth import METRICS
-from pipeline.evaluation.cases import ImageSet, open_sets
+from pipeline.evaluation.cases import ImageSet, Lost, open_sets, questions
 from pipeline.evaluation.composites import KINDS, Kind, Sources, write_composites
 from pipeline.evaluation.composites import composites as draw
 from pipeline.evaluation.contenders import Contender, open_contender
+from pipeline.evaluation.looks import Look, looks, write_looks
 from pipeline.evaluation.measure import Evaluation
 from pipeline.evaluation.measure import evaluate as measure
 from pipeline.evaluation.rows import SUFFIXES, write_rows
@@ -115,6 +116,39 @@ def _report(sets: list[ImageSet], evaluation: Evaluation) -> None:
         by = f" by {lost.network}" if lost.network else ""
         click.secho(f"not measured{by}: {lost.images}: {lost.name}: {lost.problem}", fg="red", err=True)
     if evaluation.failed:
+        raise click.exceptions.Exit(1)
+
+
+@click.command()
+@click.argument("images", type=_FOLDER, metavar="FOLDER")
+@click.option("--network", "networks", multiple=True, metavar="WHAT", help="To ask.  [default: the site's model]")
+@click.option("-o", "--out", type=_PATH_OUT, default=Path("looks.html"), show_default=True, metavar="FILE")
+@click.option("--limit", type=click.IntRange(1), help="Images at the most, spread evenly.")
+@click.option("--config", metavar="FILE", help="Settings.  [default: cutouts.toml, if it is there]")
+def look(images: Path, networks: tuple[str, ...], out: Path, limit: int | None, config: str | None) -> None:
+    """Lay cutouts of several networks side by side, where nobody knows the truth.
+
+    Writes a page that opens offline: each image of FOLDER and what every --network cuts out of it, those first about
+    which they differ most. Networks are spelled as for `cutouts evaluate`.
+
+    \b
+    cutouts look photos --network default --network u2netp=u2netp.onnx:rembg -o looks.html
+    """
+    site = load_site(config)
+    specs, _ = contenders(networks or (site.model,), ())
+    count, asked = questions(images, limit=limit)
+    opened = {spec.label: open_contender(spec, site) for spec in specs}
+    found: list[Look] = []
+    with Tally("look", count) as tally:
+        for one in looks(asked, opened):
+            tally.add("failed" if isinstance(one, Lost) else "asked")
+            if isinstance(one, Look):
+                found.append(one)
+            else:
+                click.secho(f"not asked: {one.name}: {one.problem}", fg="red", err=True)
+    write_looks(out, found, f"{', '.join(opened)} on {images.name}")
+    click.echo(f"{out}: {tally.summary()}", err=True)
+    if len(found) < count:
         raise click.exceptions.Exit(1)
 
 

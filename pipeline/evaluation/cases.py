@@ -28,11 +28,17 @@ IMAGES, TRUTH = "images", "truth"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Case:
-    """One image to measure on, and its true alpha, float32 (H, W) in 0..1 at the photograph's size."""
+class Question:
+    """One image that contenders are asked about."""
 
     name: str
     photograph: Photograph
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case(Question):
+    """One image to measure on: its true alpha, float32 (H, W) in 0..1 at the photograph's size, is known."""
+
     truth: Plane
 
 
@@ -100,6 +106,18 @@ def folder_set(images: Path, truth: Path, *, name: str, limit: int | None = None
     return ImageSet(name=name, count=len(chosen), cases=cases, unused=unused)
 
 
+def questions(folder: Path, *, limit: int | None = None) -> tuple[int, Iterator[Question | Lost]]:
+    """How many images below a folder are asked about, and they themselves, whose truth nobody knows.
+
+    `limit` takes that many at most, spread evenly over the names. Raises ConfigError for a folder without images.
+    """
+    files = list(image_files(folder, SUFFIXES))
+    if not files:
+        raise ConfigError("there is nothing to look at", [f"no image lies in {folder}"])
+    chosen = [files[index] for index in spread(len(files), limit)]
+    return len(chosen), (_question(_stem(folder, path), path) for path in chosen)
+
+
 def parquet_set(file: Path, *, limit: int | None = None) -> ImageSet:
     """The rows of a Parquet file: `name`, `image` and `mask` hold a name and two encoded pictures.
 
@@ -162,6 +180,14 @@ def _unmatched(name: str, found: list[Path], truth: Path) -> Lost:
     if not found:
         return Lost(name=name, problem=f"it has no truth: {truth / name}.* is not there")
     return Lost(name=name, problem=f"it has several truths: {', '.join(path.name for path in found)}")
+
+
+def _question(name: str, image: Path) -> Question | Lost:
+    try:
+        data = read_image(str(image), max_bytes=MAX_BYTES)
+        return Question(name=name, photograph=decode(data, max_pixels=MAX_PIXELS))
+    except ImageRejected as error:
+        return Lost(name=name, problem=str(error))
 
 
 def _read(name: str, image: Path, truth: Path) -> Case | Lost:

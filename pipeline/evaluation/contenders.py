@@ -24,7 +24,7 @@ from pipeline.core.matte import matte_from_saliency
 from pipeline.core.pixels import Bytes, Floats, Photograph
 from pipeline.core.preprocess import Preprocessing, crop_saliency, network_input
 from pipeline.core.truth import Plane
-from pipeline.evaluation.cases import MAX_BYTES, Case, Lost, by_stem, misfit, read_plane
+from pipeline.evaluation.cases import MAX_BYTES, Lost, Question, by_stem, misfit, read_plane
 from pipeline.evaluation.specs import How, Spec
 from pipeline.models import verified
 from pipeline.stages import Job, job_of
@@ -46,8 +46,8 @@ class Answer:
 class Contender(Protocol):
     """Anything that has an answer to an image, or says why it has none."""
 
-    def __call__(self, case: Case) -> Answer | Lost:
-        """The answer; it never looks at the truth."""
+    def __call__(self, asked: Question) -> Answer | Lost:
+        """The answer."""
         ...
 
 
@@ -65,14 +65,14 @@ class Ours:
     def __init__(self, network: Saliency, how: Preprocessing, *, bare: bool) -> None:
         self._network, self._how, self._bare = network, how, bare
 
-    def __call__(self, case: Case) -> Answer:
+    def __call__(self, asked: Question) -> Answer:
         """The matte of the photograph, or the raw probability at its size."""
-        pixels = network_input(case.photograph, self._how)
+        pixels = network_input(asked.photograph, self._how)
         began = time.thread_time()
         (said,) = self._network.saliency([pixels])
         seconds = time.thread_time() - began
-        saliency = crop_saliency(said, *case.photograph.size, self._how)
-        return Answer(matte=self._matte(saliency, case.photograph), seconds=seconds)
+        saliency = crop_saliency(said, *asked.photograph.size, self._how)
+        return Answer(matte=self._matte(saliency, asked.photograph), seconds=seconds)
 
     def _matte(self, saliency: Floats, photograph: Photograph) -> Plane:
         if self._bare:
@@ -111,11 +111,11 @@ class AsRembg:
             raise ModelError(f"{path} takes {feed.type} {feed.shape}: rembg has no way to run that as a U²-Net")
         self._name, self._first = feed.name, self._session.get_outputs()[0].name
 
-    def __call__(self, case: Case) -> Answer:
+    def __call__(self, asked: Question) -> Answer:
         """The stretched mask at the photograph's size, rounded to 8 bit as rembg does."""
         from PIL import Image
 
-        image, lanczos = case.photograph.rgb, Image.Resampling.LANCZOS
+        image, lanczos = asked.photograph.rgb, Image.Resampling.LANCZOS
         small = np.asarray(Image.fromarray(image).resize((U2NET_SIZE, U2NET_SIZE), lanczos))
         scaled = small / max(float(small.max()), 1e-6)
         pixels = ((scaled - IMAGENET_MEAN) / IMAGENET_STD).transpose(2, 0, 1)[None].astype(np.float32)
@@ -136,18 +136,18 @@ class Made:
     def __init__(self, folder: Path) -> None:
         self._folder, self._files = folder, by_stem(folder)
 
-    def __call__(self, case: Case) -> Answer | Lost:
-        """The matte of the case's name: a grey picture, or the alpha of a cutout."""
-        found = self._files.get(case.name, [])
+    def __call__(self, asked: Question) -> Answer | Lost:
+        """The matte of the image's name: a grey picture, or the alpha of a cutout."""
+        found = self._files.get(asked.name, [])
         if len(found) != 1:
             several = f"it has several mattes in {self._folder}: {', '.join(path.name for path in found)}"
-            return Lost(name=case.name, problem=several if found else f"it has no matte in {self._folder}")
+            return Lost(name=asked.name, problem=several if found else f"it has no matte in {self._folder}")
         try:
             matte = read_plane(read_image(str(found[0]), max_bytes=MAX_BYTES))
         except (ImageRejected, ValueError) as error:
-            return Lost(name=case.name, problem=f"its matte cannot be used: {error}")
-        if problem := misfit(matte, case.photograph):
-            return Lost(name=case.name, problem=f"its matte does not fit: it has {problem}")
+            return Lost(name=asked.name, problem=f"its matte cannot be used: {error}")
+        if problem := misfit(matte, asked.photograph):
+            return Lost(name=asked.name, problem=f"its matte does not fit: it has {problem}")
         return Answer(matte=matte, seconds=None)
 
 

@@ -68,7 +68,7 @@ class Sheet:
 
     def write(self, path: Path, about: str) -> None:
         """Write the page, whole or not at all; `about` says in words what was measured."""
-        template = _environment().get_template("sheet.html")
+        template = environment().get_template("sheet.html")
         cards = self.cards()
         page = template.render(
             cards=cards, about=about, network=self.network, metric=SHOWN[self.metric][0], seen=self._seen
@@ -83,9 +83,12 @@ def _badness(measured: Measured, metric: str) -> float:
 
 def _card(seen: Seen) -> Card:
     photograph, truth = seen.case.photograph.rgb, seen.case.truth
-    pictures = [Picture(about="image", uri=_uri(photograph)), Picture(about="truth", uri=_uri(_grey(truth)))]
+    pictures = [
+        Picture(about="image", uri=picture_uri(photograph)),
+        Picture(about="truth", uri=picture_uri(_grey(truth))),
+    ]
     for measured, matte in seen.answers:
-        pictures.append(Picture(about=measured.network, uri=_uri(_grey(matte))))
+        pictures.append(Picture(about=measured.network, uri=picture_uri(_grey(matte))))
         pictures.append(Picture(about=f"error of {measured.network}", uri=data_uri(_error(photograph, matte, truth))))
     return Card(
         images=seen.images,
@@ -101,15 +104,17 @@ def _told(measured: Measured) -> str:
     return f"MAE {scores.mae:.4f}, IoU {scores.iou:.3f}, boundary IoU {scores.boundary_iou:.3f}, F1 {scores.f1:.3f}"
 
 
-def _uri(picture: Bytes) -> str:
+def picture_uri(picture: Bytes) -> str:
+    """The picture, RGB, as small as the page shows it, as a data URI."""
     return data_uri(shrunk(picture, SIDE))
 
 
 def _grey(plane: Plane) -> Bytes:
-    return np.asarray(cv2.cvtColor(_bytes(plane), cv2.COLOR_GRAY2RGB), np.uint8)
+    return np.asarray(cv2.cvtColor(levels(plane), cv2.COLOR_GRAY2RGB), np.uint8)
 
 
-def _bytes(plane: Plane) -> Bytes:
+def levels(plane: Plane) -> Bytes:
+    """A matte of 0..1 in 8 bit."""
     return np.asarray(np.rint(np.clip(plane, 0, 1) * 255), np.uint8)
 
 
@@ -118,13 +123,13 @@ def _error(photograph: Bytes, matte: Plane, truth: Plane) -> Bytes:
     ground = _DIM * cv2.cvtColor(shrunk(photograph, SIDE), cv2.COLOR_RGB2GRAY).astype(np.float32)
     shown = np.repeat(ground[..., None], 3, axis=2)
     for over, colour in ((matte - truth, _TOO_MUCH), (truth - matte, _TOO_LITTLE)):
-        share = np.sqrt(shrunk(_bytes(over), SIDE).astype(np.float32) / 255)[..., None]
+        share = np.sqrt(shrunk(levels(over), SIDE).astype(np.float32) / 255)[..., None]
         shown = shown * (1 - share) + share * np.array(colour, np.float32)
     return np.asarray(np.rint(shown), np.uint8)
 
 
-def _environment() -> Environment:
-    """Our page in the report's style."""
+def environment() -> Environment:
+    """Our pages in the report's style."""
     return Environment(
         loader=ChoiceLoader([PackageLoader("pipeline.evaluation"), PackageLoader("pipeline.report")]),
         autoescape=True,

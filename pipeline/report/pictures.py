@@ -73,7 +73,7 @@ def _load(source: Source, folder: Path, read: Callable[[str], bytes], side: int)
         return Pictures()
     return Pictures(
         photograph=None if rgb is None else data_uri(shrunk(rgb, side)),
-        cutout=None if rgba is None else data_uri(_small_cutout(rgba, side)),
+        cutout=None if rgba is None else data_uri(shrunk_cutout(rgba, side)),
         width=seen.shape[1],
         height=seen.shape[0],
     )
@@ -111,8 +111,11 @@ def shrunk(picture: Bytes, side: int) -> Bytes:
     return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
-def _small_cutout(rgba: Bytes, side: int) -> Bytes:
-    """Shrunk with premultiplied colours, which then go on under the transparent part: WebP would mix in black there."""
+def shrunk_cutout(rgba: Bytes, side: int) -> Bytes:
+    """The cutout, RGBA, as `shrunk` does it with premultiplied colours.
+
+    They then go on under the transparent part: WebP would mix in black there.
+    """
     small = shrunk(np.asarray(cv2.cvtColor(rgba, cv2.COLOR_RGBA2mRGBA), np.uint8), side)
     opaque, small_alpha = small[..., :3].astype(np.float32), small[..., 3]
     weight = small_alpha.astype(np.float32) / np.float32(255)

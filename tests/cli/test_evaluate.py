@@ -63,6 +63,39 @@ def test_an_image_without_a_truth_is_listed_and_the_others_are_measured(tmp_path
     assert not (tmp_path / "out" / "worst.html").exists()
 
 
+def test_cutouts_are_laid_side_by_side_where_nobody_knows_the_truth(tmp_path: Path) -> None:
+    """One page with the photograph and a cutout per network, those first about which they differ."""
+    images, _ = a_set(tmp_path, ["same", "other"])
+    cv2.imwrite(str(images / "same.png"), np.zeros((40, 60, 3), np.uint8))
+    whole, half = red_is_product(tmp_path / "a.onnx"), red_is_product(tmp_path / "b.onnx", share=0.5)
+    page = tmp_path / "looks.html"
+    result = call("look", images, "--network", f"whole={whole}:bare", "--network", f"half={half}:bare", "-o", page)
+    assert result.exit_code == 0
+    text = page.read_text(encoding="utf-8")
+    assert text.index("1. other") < text.index("2. same")
+    assert text.count("data:image/webp") == 6
+    assert "whole:bare keeps 50.0 %, half:bare keeps 25.0 %; they differ by 25.0 % at the most" in text
+    assert "http:" not in text
+    assert "https:" not in text
+
+
+def test_an_image_that_cannot_be_looked_at_is_told_and_the_others_are_shown(tmp_path: Path) -> None:
+    """One line says which and why, and the status is 1."""
+    images, _ = a_set(tmp_path, ["good"])
+    (images / "broken.jpg").write_bytes(b"no picture")
+    network = f"red={red_is_product(tmp_path / 'red.onnx')}"
+    result = call("look", images, "--network", network, "-o", tmp_path / "looks.html")
+    assert result.exit_code == 1
+    assert "not asked: broken: " in result.output
+    assert "1. good" in (tmp_path / "looks.html").read_text(encoding="utf-8")
+
+
+def test_there_has_to_be_something_to_look_at(tmp_path: Path) -> None:
+    """A folder without images is named."""
+    with pytest.raises(ConfigError, match="nothing to look at"):
+        call("look", tmp_path)
+
+
 def test_figures_go_where_their_suffix_says(halves: tuple[object, ...], tmp_path: Path) -> None:
     """Another suffix is refused before any work is done."""
     result = call("evaluate", *halves, "--rows", tmp_path / "rows.xlsx")

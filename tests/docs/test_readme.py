@@ -59,7 +59,16 @@ def test_every_command_it_names_can_be_called_so(
     """Command, options and arguments are taken by the parser; placeholders and files stand for real ones."""
     monkeypatch.chdir(tmp_path)
     sets = [f"sets/{kind}" for kind in ("plain", "shaded", "busy", "empty")]
-    for folder in ("photos", "mattes", "data/products", "data/backgrounds", "data/duts", "pipeline/models", *sets):
+    for folder in (
+        "photos",
+        "mattes",
+        "data/products",
+        "data/backgrounds",
+        "data/duts",
+        "data/weights",
+        "pipeline/models",
+        *sets,
+    ):
         (tmp_path / folder).mkdir(parents=True)
     tables = ("products/products-test", "backgrounds/backgrounds-test", "duts/duts-tr-07")
     for file in (

@@ -1,0 +1,69 @@
+"""Cutouts of several networks side by side, where nobody knows the truth: what the eye has to judge, on one page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import combinations
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from pipeline.adapters.storage.store import write_file
+from pipeline.core.pixels import Bytes
+from pipeline.core.truth import Plane, mean_absolute_error
+from pipeline.evaluation.cases import Lost, Question
+from pipeline.evaluation.contenders import Contender
+from pipeline.evaluation.sheet import SIDE, Picture, environment, levels, picture_uri
+from pipeline.report.pictures import data_uri, shrunk_cutout
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """One image: the photograph and a cutout per network. `ratio` is width over height.
+
+    `difference` is the largest mean absolute difference of any two mattes, 0..1; `areas` what each network keeps, as a
+    share of the image.
+    """
+
+    name: str
+    ratio: float
+    pictures: tuple[Picture, ...]
+    areas: tuple[tuple[str, float], ...]
+    difference: float
+
+
+def looks(asked: Iterable[Question | Lost], networks: Mapping[str, Contender]) -> Iterator[Look | Lost]:
+    """Ask every network about every image. An image that cannot be read, or has no answer, is lost, and why."""
+    for one in asked:
+        yield one if isinstance(one, Lost) else _look(one, networks)
+
+
+def write_looks(path: Path, found: list[Look], about: str) -> None:
+    """Write the page, whole or not at all: those first about which the networks differ most."""
+    ordered = sorted(found, key=lambda look: (-look.difference, look.name))
+    page = environment().get_template("looks.html").render(looks=ordered, about=about)
+    write_file(path, page.encode("utf-8", "replace"))
+
+
+def _look(asked: Question, networks: Mapping[str, Contender]) -> Look | Lost:
+    mattes: dict[str, Plane] = {}
+    for network, contender in networks.items():
+        answer = contender(asked)
+        if isinstance(answer, Lost):
+            return answer
+        mattes[network] = answer.matte
+    photograph = asked.photograph.rgb
+    cutouts = [Picture(about=network, uri=_cutout(photograph, matte)) for network, matte in mattes.items()]
+    return Look(
+        name=asked.name,
+        ratio=photograph.shape[1] / photograph.shape[0],
+        pictures=(Picture(about="image", uri=picture_uri(photograph)), *cutouts),
+        areas=tuple((network, float(matte.mean(dtype=np.float64))) for network, matte in mattes.items()),
+        difference=max((mean_absolute_error(a, b) for a, b in combinations(mattes.values(), 2)), default=0.0),
+    )
+
+
+def _cutout(photograph: Bytes, matte: Plane) -> str:
+    return data_uri(shrunk_cutout(np.asarray(cv2.merge([*cv2.split(photograph), levels(matte)]), np.uint8), SIDE))
