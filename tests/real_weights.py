@@ -1,4 +1,4 @@
-"""Public weights that are at hand beside the repository; a test that needs them skips where they are not."""
+"""Public weights and images that lie beside the repository; a test that needs them skips where they do not."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-_FOLDER = Path(__file__).resolve().parents[2] / "shared" / "data" / "weights"
+DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 
 @pytest.fixture(scope="session")
 def u2netp_file() -> Path:
     """The U²-Net-p file that rembg downloads, byte for byte."""
-    path = _FOLDER / "u2netp.onnx"
+    path = DATA / "weights/u2netp.onnx"
     if not path.is_file():
         pytest.skip("../shared/data/weights/u2netp.onnx is not there")
     return path

@@ -10,27 +10,19 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from pipeline.adapters.storage.store import write_file
 from pipeline.core.pixels import Bytes
 from pipeline.core.truth import Plane, mean_absolute_error
 from pipeline.evaluation.cases import Lost, Question
 from pipeline.evaluation.contenders import Contender
-from pipeline.evaluation.sheet import SIDE, Picture, environment, levels, picture_uri
+from pipeline.evaluation.sheet import SIDE, Card, Picture, levels, picture_uri, write_page
 from pipeline.report.pictures import data_uri, shrunk_cutout
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Look:
-    """One image: the photograph and a cutout per network. `ratio` is width over height.
+    """One image as a card of the page; `difference` is the largest mean absolute one of any two mattes, 0..1."""
 
-    `difference` is the largest mean absolute difference of any two mattes, 0..1; `areas` what each network keeps, as a
-    share of the image.
-    """
-
-    name: str
-    ratio: float
-    pictures: tuple[Picture, ...]
-    areas: tuple[tuple[str, float], ...]
+    card: Card
     difference: float
 
 
@@ -42,9 +34,9 @@ def looks(asked: Iterable[Question | Lost], networks: Mapping[str, Contender]) -
 
 def write_looks(path: Path, found: list[Look], about: str) -> None:
     """Write the page, whole or not at all: those first about which the networks differ most."""
-    ordered = sorted(found, key=lambda look: (-look.difference, look.name))
-    page = environment().get_template("looks.html").render(looks=ordered, about=about)
-    write_file(path, page.encode("utf-8", "replace"))
+    cards = [look.card for look in sorted(found, key=lambda look: (-look.difference, look.card.name))]
+    columns = min(4, len(cards[0].pictures)) if cards else 2
+    write_page(path, "looks.html", cards=cards, about=about, columns=columns)
 
 
 def _look(asked: Question, networks: Mapping[str, Contender]) -> Look | Lost:
@@ -55,14 +47,16 @@ def _look(asked: Question, networks: Mapping[str, Contender]) -> Look | Lost:
             return answer
         mattes[network] = answer.matte
     photograph = asked.photograph.rgb
-    cutouts = [Picture(about=network, uri=_cutout(photograph, matte)) for network, matte in mattes.items()]
-    return Look(
+    cutouts = [Picture(about=network, uri=_cutout(photograph, mattes[network]), cutout=True) for network in mattes]
+    card = Card(
+        images="",
         name=asked.name,
         ratio=photograph.shape[1] / photograph.shape[0],
         pictures=(Picture(about="image", uri=picture_uri(photograph)), *cutouts),
-        areas=tuple((network, float(matte.mean(dtype=np.float64))) for network, matte in mattes.items()),
-        difference=max((mean_absolute_error(a, b) for a, b in combinations(mattes.values(), 2)), default=0.0),
+        lines=tuple((network, f"keeps {matte.mean(dtype=np.float64):.1%}") for network, matte in mattes.items()),
     )
+    difference = max((mean_absolute_error(a, b) for a, b in combinations(mattes.values(), 2)), default=0.0)
+    return Look(card=card, difference=difference)
 
 
 def _cutout(photograph: Bytes, matte: Plane) -> str:

@@ -24,10 +24,11 @@ _TOO_MUCH, _TOO_LITTLE, _DIM = (235, 64, 42), (40, 120, 255), 0.4
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Picture:
-    """One picture of a card, as a data URI, and what it shows."""
+    """One picture of a card, as a data URI, and what it shows; a cutout is laid on a checkerboard."""
 
     about: str
     uri: str
+    cutout: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,12 +69,10 @@ class Sheet:
 
     def write(self, path: Path, about: str) -> None:
         """Write the page, whole or not at all; `about` says in words what was measured."""
-        template = environment().get_template("sheet.html")
         cards = self.cards()
-        page = template.render(
-            cards=cards, about=about, network=self.network, metric=SHOWN[self.metric][0], seen=self._seen
-        )
-        write_file(path, page.encode("utf-8", "replace"))
+        columns = 6 if cards and len(cards[0].pictures) == 6 else 4
+        facts = {"network": self.network, "metric": SHOWN[self.metric][0], "seen": self._seen}
+        write_page(path, "sheet.html", cards=cards, about=about, columns=columns, **facts)
 
 
 def _badness(measured: Measured, metric: str) -> float:
@@ -128,12 +127,14 @@ def _error(photograph: Bytes, matte: Plane, truth: Plane) -> Bytes:
     return np.asarray(np.rint(shown), np.uint8)
 
 
-def environment() -> Environment:
-    """Our pages in the report's style."""
-    return Environment(
+def write_page(path: Path, template: str, **facts: object) -> None:
+    """Write a page of ours, in the report's style, whole or not at all."""
+    environment = Environment(
         loader=ChoiceLoader([PackageLoader("pipeline.evaluation"), PackageLoader("pipeline.report")]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    page = environment.get_template(template).render(facts)
+    write_file(path, page.encode("utf-8", "replace"))

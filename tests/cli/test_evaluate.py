@@ -74,7 +74,8 @@ def test_cutouts_are_laid_side_by_side_where_nobody_knows_the_truth(tmp_path: Pa
     text = page.read_text(encoding="utf-8")
     assert text.index("1. other") < text.index("2. same")
     assert text.count("data:image/webp") == 6
-    assert "whole:bare keeps 50.0 %, half:bare keeps 25.0 %; they differ by 25.0 % at the most" in text
+    assert "<b>whole:bare</b> keeps 50.0%" in text
+    assert "<b>half:bare</b> keeps 25.0%" in text
     assert "http:" not in text
     assert "https:" not in text
 

@@ -1,0 +1,70 @@
+"""The networks that we ship, on real products: better than what people download today, and silent where nothing is.
+
+A share of the sets of the model card, drawn by `cutouts composites` from products and scenes that no training of ours
+has seen; they lie beside the repository, and the tests skip where they do not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipeline.core.config import Site
+from pipeline.evaluation.cases import open_sets
+from pipeline.evaluation.composites import KINDS, Kind, Sources, composites, write_composites
+from pipeline.evaluation.contenders import open_contender
+from pipeline.evaluation.measure import Evaluation, Measured, evaluate
+from pipeline.evaluation.specs import parse
+from pipeline.evaluation.summary import TAKEN_SHARE
+from tests.real_weights import DATA
+
+PRODUCTS, BACKGROUNDS = DATA / "products/products-test.parquet", DATA / "backgrounds/backgrounds-test.parquet"
+WITH_PRODUCT = KINDS[:3]
+OURS = ("default", "default:bare", "default-int8", "default-licensed")
+IMAGES = 8
+
+
+@pytest.fixture(scope="module")
+def evaluation(tmp_path_factory: pytest.TempPathFactory, u2netp_file: Path) -> Evaluation:
+    """Every network on a few products of each kind, and on every scene without one."""
+    folder = tmp_path_factory.mktemp("sets")
+    sources = Sources(products=PRODUCTS, backgrounds=BACKGROUNDS)
+    for kind in KINDS:
+        write_composites(composites(sources, kind, None if kind == "empty" else IMAGES), folder / kind)
+    specs = [*map(parse, OURS), parse(f"u2netp={u2netp_file}:rembg")]
+    networks = {spec.label: open_contender(spec, Site()) for spec in specs}
+    return evaluate(open_sets([folder / kind for kind in KINDS], []), networks)
+
+
+def _mean(rows: list[Measured], value: Callable[[Measured], float]) -> float:
+    assert rows
+    return float(np.mean([value(row) for row in rows]))
+
+
+@pytest.mark.parametrize("kind", WITH_PRODUCT)
+@pytest.mark.parametrize("network", ["default", "default:bare"])
+def test_the_default_network_beats_what_rembg_downloads(evaluation: Evaluation, network: str, kind: Kind) -> None:
+    """U²-Net-p as rembg runs it, by error, overlap and boundary: bare, and all the more with our matte."""
+    ours, theirs = evaluation.of(kind, network), evaluation.of(kind, "u2netp:rembg")
+    assert _mean(ours, lambda row: row.scores.mae) < _mean(theirs, lambda row: row.scores.mae)
+    assert _mean(ours, lambda row: row.scores.iou) > _mean(theirs, lambda row: row.scores.iou)
+    assert _mean(ours, lambda row: row.scores.boundary_iou) > _mean(theirs, lambda row: row.scores.boundary_iou)
+
+
+@pytest.mark.parametrize("kind", WITH_PRODUCT)
+@pytest.mark.parametrize("network", ["default-int8", "default-licensed"])
+def test_the_other_shipped_networks_are_close(evaluation: Evaluation, network: str, kind: Kind) -> None:
+    """Within 0.02 IoU of the default one."""
+    ious = [_mean(evaluation.of(kind, one), lambda row: row.scores.iou) for one in ("default", network)]
+    assert ious[1] > ious[0] - 0.02
+
+
+@pytest.mark.parametrize("network", ["default", "default:bare"])
+def test_a_scene_without_a_product_is_taken_for_none(evaluation: Evaluation, network: str) -> None:
+    """Mean probability 0.02 at the most, and in no scene is a hundredth of the pixels a product."""
+    rows = evaluation.of("empty", network)
+    assert _mean(rows, lambda row: row.mean) <= 0.02
+    assert [row.name for row in rows if row.area >= TAKEN_SHARE] == []
