@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from pipeline.training.cache import Albums, Pixels
 from pipeline.training.camera import lens
+from pipeline.training.erase import emptied
 from pipeline.training.garments import garment
 from pipeline.training.scenes import backdrop, empty_scene
 
@@ -23,6 +24,7 @@ ASPECTS = (1.0, 1.0, 0.75, 0.75, 0.8, 0.667, 1.333, 1.5)
 LOW_CONTRAST_SHARE = 0.38
 COMPANY_SHARE = 0.12
 GARMENT_SHARE = 0.25
+EMPTIED_SHARE = 0.65
 TOP, BOTTOM, LEFT, RIGHT = range(4)
 
 
@@ -51,9 +53,23 @@ def composite(rng: np.random.Generator, albums: Albums, size: int) -> Pixels:
 
 def nothing(rng: np.random.Generator, albums: Albums, size: int) -> Pixels:
     """A scene without a product, uint8 (H, W, 4), alpha 0."""
+    if rng.random() < EMPTIED_SHARE:
+        photograph = albums.natural[int(rng.integers(len(albums.natural)))]
+        scene = emptied(rng, photograph)
+        if scene is not None:
+            return lens(rng, cropped(rng, scene))
     height, width = _canvas(rng, size)
     scene = empty_scene(rng, albums, height, width)
     return lens(rng, np.dstack([scene, np.zeros((height, width), np.uint8)]))
+
+
+def cropped(rng: np.random.Generator, rgba: Pixels) -> Pixels:
+    """A crop of 75 to 100 % a side, mirrored half of the time, uint8 (H, W, 4)."""
+    height, width = rgba.shape[:2]
+    rows, columns = int(height * rng.uniform(0.75, 1.0)), int(width * rng.uniform(0.75, 1.0))
+    top, left = rng.integers(height - rows + 1), rng.integers(width - columns + 1)
+    crop = rgba[top : top + rows, left : left + columns]
+    return np.ascontiguousarray(crop[:, ::-1] if rng.random() < 0.5 else crop)
 
 
 def merged(ground: Plane, layer: Pixels) -> Pixels:

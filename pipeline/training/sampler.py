@@ -12,14 +12,16 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.core.pixels import shrink
-from pipeline.training.cache import Albums, Pixels
+from pipeline.training.cache import Album, Albums, Pixels
 from pipeline.training.camera import sensor
-from pipeline.training.composite import composite, nothing
+from pipeline.training.composite import composite, cropped, nothing
+from pipeline.training.erase import patched
 from pipeline.training.schedule import Leg
 
-NATURAL_SHARE = 0.40
-# At half of this the network took one empty room in seven for a product.
-EMPTY_SHARE = 0.12
+NATURAL_SHARE = 0.38
+PATCHED_SHARE = 0.2
+# At a third of this the network took one empty room in seven for a product.
+EMPTY_SHARE = 0.18
 EDGE_BOX = 0.088
 EDGE_WEIGHT = 4.0
 
@@ -52,7 +54,7 @@ def sample(rng: np.random.Generator, albums: Albums, leg: Leg) -> Pixels:
     """One training image, uint8 (S, S, 4): a photograph, a composite or an empty scene, as a camera gives it."""
     kind, size = rng.random(), leg.size
     if kind < NATURAL_SHARE:
-        rgba = photograph(rng, albums.natural[int(rng.integers(len(albums.natural)))])
+        rgba = photograph(rng, albums.natural)
     elif kind < NATURAL_SHARE + EMPTY_SHARE:
         rgba = nothing(rng, albums, size)
     else:
@@ -61,15 +63,12 @@ def sample(rng: np.random.Generator, albums: Albums, leg: Leg) -> Pixels:
     return np.dstack([sensor(rng, np.ascontiguousarray(small[..., :3])), small[..., 3]])
 
 
-def photograph(rng: np.random.Generator, rgba: Pixels) -> Pixels:
-    """A crop of 75 to 100 % a side of a photograph with its mask, mirrored half of the time, uint8 (H, W, 4)."""
-    height, width = rgba.shape[:2]
-    rows, columns = int(height * rng.uniform(0.75, 1.0)), int(width * rng.uniform(0.75, 1.0))
-    top, left = rng.integers(height - rows + 1), rng.integers(width - columns + 1)
-    crop = rgba[top : top + rows, left : left + columns]
-    if rng.random() < 0.5:
-        crop = crop[:, ::-1]
-    return np.ascontiguousarray(crop)
+def photograph(rng: np.random.Generator, album: Album) -> Pixels:
+    """A crop of a photograph with its mask, uint8 (H, W, 4); in some a place beside the subject is filled."""
+    rgba = album[int(rng.integers(len(album)))]
+    if rng.random() < PATCHED_SHARE:
+        rgba = patched(rng, rgba, album[int(rng.integers(len(album)))][..., 3])
+    return cropped(rng, rgba)
 
 
 def edge_weights(alpha: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:

@@ -107,7 +107,7 @@ def photographed(rng: np.random.Generator, scenes: Album, height: int, width: in
     """A crop of a photographed scene, uint8 (H, W, 3), often out of focus; a shop shelf always is."""
     index = int(rng.integers(len(scenes)))
     image = scenes[index][..., :3]
-    share = rng.uniform(0.35, 1.0)
+    share = rng.uniform(0.25, 1.0)
     rows = int(min(image.shape[0], max(16, image.shape[0] * share)))
     columns = int(min(image.shape[1], max(16, rows * width / height)))
     top, left = rng.integers(image.shape[0] - rows + 1), rng.integers(image.shape[1] - columns + 1)
