@@ -13,7 +13,7 @@ import pytest
 
 from pipeline.core.pixels import Photograph
 from pipeline.core.truth import METRICS
-from pipeline.evaluation.cases import Case, ImageSet, Lost
+from pipeline.evaluation.cases import Case, ImageSet, Lost, Question
 from pipeline.evaluation.contenders import Answer, Contender
 from pipeline.evaluation.measure import Evaluation, evaluate
 from pipeline.evaluation.rows import write_rows
@@ -31,11 +31,12 @@ class Always:
     seconds: float | None = 0.01
     refuses: str = ""
 
-    def __call__(self, case: Case) -> Answer | Lost:
+    def __call__(self, asked: Question) -> Answer | Lost:
         """`value` at every pixel."""
-        if case.name == self.refuses:
-            return Lost(name=case.name, problem="no matte")
-        return Answer(matte=np.full(case.truth.shape, self.value, np.float32), seconds=self.seconds)
+        if asked.name == self.refuses:
+            return Lost(name=asked.name, problem="no matte")
+        size = asked.photograph.rgb.shape[:2]
+        return Answer(matte=np.full(size, self.value, np.float32), seconds=self.seconds)
 
 
 def room(name: str) -> Case:
