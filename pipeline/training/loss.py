@@ -13,6 +13,8 @@ from pipeline.training.network import Logits
 # The finest level is what is served; the coarser ones are there to guide (deep supervision).
 LEVEL_WEIGHTS = (1.0, 0.4, 0.3, 0.2, 0.2)
 PRESENCE_WEIGHT = 0.5
+# A product that is found where there is none is published; one that is missed is quarantined, and a person sees it.
+ABSENCE_WEIGHT = 3.0
 
 
 def total(logits: Logits, alpha: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
@@ -27,8 +29,14 @@ def total(logits: Logits, alpha: torch.Tensor, weight: torch.Tensor) -> torch.Te
         stride = alpha.shape[-1] // plane.shape[-1]
         small = functional.avg_pool2d(alpha, stride)
         loss = loss + level_weight * structure(plane, small, functional.avg_pool2d(weight, stride))
+    return loss + PRESENCE_WEIGHT * presence(logits.presence, alpha)
+
+
+def presence(logits: torch.Tensor, alpha: torch.Tensor) -> torch.Tensor:
+    """Cross entropy of `logits` (N, 1, 1, 1) against whether `alpha` has a product, absence weighing more; a scalar."""
     present = (alpha.amax((1, 2, 3), keepdim=True) > 0.5).float()
-    return loss + PRESENCE_WEIGHT * functional.binary_cross_entropy_with_logits(logits.presence, present)
+    weight = present + ABSENCE_WEIGHT * (1.0 - present)
+    return functional.binary_cross_entropy_with_logits(logits, present, weight=weight)
 
 
 def structure(logits: torch.Tensor, alpha: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:

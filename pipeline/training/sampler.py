@@ -18,10 +18,10 @@ from pipeline.training.composite import composite, cropped, nothing
 from pipeline.training.erase import patched
 from pipeline.training.schedule import Leg
 
-NATURAL_SHARE = 0.38
+NATURAL_SHARE = 0.36
 PATCHED_SHARE = 0.2
-# At a third of this the network took one empty room in seven for a product.
-EMPTY_SHARE = 0.18
+# At a quarter of this the network took one empty room in seven for a product.
+EMPTY_SHARE = 0.24
 EDGE_BOX = 0.088
 EDGE_WEIGHT = 4.0
 

@@ -53,6 +53,13 @@ def test_a_missed_product_costs_although_its_planes_are_right() -> None:
     assert float(loss.total(missed, alpha, torch.ones_like(alpha))) > 5
 
 
+def test_a_product_found_where_there_is_none_costs_more_than_one_that_is_missed() -> None:
+    """It would be published; what is missed a person sees."""
+    said = torch.full((1, 1, 1, 1), 4.0)
+    invented, missed = loss.presence(said, torch.zeros_like(_box())), loss.presence(-said, _box())
+    assert float(invented) == pytest.approx(loss.ABSENCE_WEIGHT * float(missed))
+
+
 def test_pixels_are_normalised_as_the_encoder_was_trained() -> None:
     """(x/255 − 0.498) / 0.502, channels first."""
     pixels = normalised(torch.full((1, 2, 2, 3), 255, dtype=torch.uint8))
