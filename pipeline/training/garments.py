@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.training.cache import Album, Pixels
+from pipeline.training.scenes import wave
 
 Plane = npt.NDArray[np.float32]
 Outline = list[tuple[float, float]]
@@ -117,10 +118,10 @@ def _cloth(rng: np.random.Generator, height: int, width: int) -> Plane:
 
 
 def _wave(rng: np.random.Generator, height: int, width: int, angle: float) -> Plane:
+    """Stripes of any width that follow the cloth, float32 (H, W), −1 to 1."""
     period = height * rng.uniform(0.02, 0.2)
-    y, x = np.mgrid[0:height, 0:width].astype(np.float32)
     bend = _smooth_noise(rng, height, width, 3) * np.float32(height * 0.01)
-    return np.asarray(np.sin((x * np.cos(angle) + y * np.sin(angle) + bend) * (2 * np.pi / period)), np.float32)
+    return wave(height, width, angle=angle, period=period, bend=bend).astype(np.float32)
 
 
 def _striped(rng: np.random.Generator, height: int, width: int) -> Plane:

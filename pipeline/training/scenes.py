@@ -96,11 +96,17 @@ def textured(rng: np.random.Generator, height: int, width: int) -> Pixels:
 
 def _stripes(rng: np.random.Generator, height: int, width: int) -> npt.NDArray[np.float32]:
     """Planks, tiles or ribs: a periodic plane (H, W) at any angle, float32."""
-    angle, period = rng.uniform(0, np.pi), rng.uniform(6, 80)
-    y, x = np.mgrid[0:height, 0:width].astype(np.float32)
-    wave = np.sin((x * np.cos(angle) + y * np.sin(angle)) * (2 * np.pi / period))
-    stripes: npt.NDArray[np.float32] = (np.sign(wave) if rng.random() < 0.5 else wave).astype(np.float32)
+    plane = wave(height, width, angle=rng.uniform(0, np.pi), period=rng.uniform(6, 80))
+    stripes: npt.NDArray[np.float32] = (np.sign(plane) if rng.random() < 0.5 else plane).astype(np.float32)
     return np.asarray(stripes * np.float32(rng.uniform(0.5, 2)), np.float32)
+
+
+def wave(
+    height: int, width: int, *, angle: float, period: float, bend: npt.NDArray[np.float32] | float = 0.0
+) -> npt.NDArray[np.float64]:
+    """A sine (H, W), −1 to 1, across `angle` (radians); `period` and how far it bends at each pixel in pixels."""
+    y, x = np.mgrid[0:height, 0:width].astype(np.float32)
+    return np.asarray(np.sin((x * np.cos(angle) + y * np.sin(angle) + bend) * (2 * np.pi / period)), np.float64)
 
 
 def photographed(rng: np.random.Generator, scenes: Album, height: int, width: int, sharp: bool = False) -> Pixels:

@@ -60,18 +60,26 @@ def test_the_exported_network_says_what_the_trained_one_says(network: Network, e
 
 @pytest.mark.parametrize("stored", ["single", "half"])
 def test_an_exported_network_can_be_trained_further(
-    tmp_path: Path, network: Network, exported: Path, albums: Albums, stored: str
+    tmp_path: Path,
+    network: Network,
+    exported: Path,
+    albums: Albums,
+    stored: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """It says the same as a network in training again, also where batch norm takes its statistics from the batch."""
     file = tmp_path / "network.onnx"
     file.write_bytes(exported.read_bytes())
     if stored == "half":
         half.halve(file)
+    measured = Leg(until=1.0, size=SIZE, batch=4)
+    monkeypatch.setattr(restart, "MEASURED", measured)
     again = restart.from_export(file, albums)
-    images = sampler.batch(albums, 0, 0, Leg(until=1.0, size=SIZE, batch=4)).images
-    with torch.no_grad():
-        said = again.eval()(normalised(torch.from_numpy(images))).probability()
-    np.testing.assert_allclose(said.numpy(), _saliency(exported, images), atol=1e-3)
+    images = sampler.batch(albums, 0, 0, measured).images
+    for from_the_batch in (False, True):
+        with torch.no_grad():
+            said = again.train(from_the_batch)(normalised(torch.from_numpy(images))).probability()
+        np.testing.assert_allclose(said.numpy(), _saliency(exported, images), atol=1e-3)
     norm = again.get_submodule("decoder.mixers.0.0.1")
     assert not torch.allclose(norm.running_mean, torch.zeros(1))
     assert again.encoder.blocks[0].b[0].conv.weight.requires_grad
