@@ -13,7 +13,7 @@ from pipeline.adapters.settings import load_site
 from pipeline.cli.adding import add, append_row, require_new
 from pipeline.cli.progress import Transfer
 from pipeline.core.config import Site
-from pipeline.core.errors import CutoutsError
+from pipeline.core.errors import CutoutsError, ModelError
 from pipeline.models import ModelRow, file_digest, find, folder, own_rows, permit, rows, verified
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -110,8 +110,10 @@ def card(name: str, config: str | None) -> None:
     """Say everything that is known of NAME: its model card where there is one, and its row."""
     site = load_site(config)
     row = find(name, site.models)
-    written = row.path(site.models).with_suffix(".md")
-    if written.is_file():
+    written = row.card_path(site.models)
+    if written is not None and not written.is_file():
+        raise ModelError(f"the model card of {name!r} is not at {written}; put it there, or take `card` out of its row")
+    if written is not None:
         click.echo(written.read_text(encoding="utf-8"))
     click.echo("\n".join(_card(row, site)))
 

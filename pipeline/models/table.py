@@ -47,6 +47,7 @@ class ModelRow(BaseModel):
     licence: str
     commercial: bool = Field(description="whether the licence allows commercial use")
     opened: bool = Field(True, description="whether the file was opened where this row was written")
+    card: str | None = Field(None, description="its model card: file name beside the table or in the models folder")
     about: str
 
     @model_validator(mode="after")
@@ -67,10 +68,19 @@ class ModelRow(BaseModel):
 
     def path(self, models: str) -> Path:
         """Where the network's file lies: beside the shipped table, or else in the folder `models`."""
-        if Path(self.file).is_absolute():
-            return Path(self.file)
-        with as_file(files("pipeline.models") / self.file) as shipped:
-            return shipped if shipped.is_file() else folder(models) / self.file
+        return _located(self.file, models)
+
+    def card_path(self, models: str) -> Path | None:
+        """Where its model card lies, beside the shipped table or in the folder `models`; None for a row without one."""
+        return _located(self.card, models) if self.card else None
+
+
+def _located(file: str, models: str) -> Path:
+    """`file` where it is absolute, else beside the shipped table if it is there, else in the folder `models`."""
+    if Path(file).is_absolute():
+        return Path(file)
+    with as_file(files("pipeline.models") / file) as shipped:
+        return shipped if shipped.is_file() else folder(models) / file
 
 
 def folder(models: str) -> Path:

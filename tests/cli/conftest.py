@@ -1,0 +1,15 @@
+"""What the tests of the commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture
+def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The models folder of a site of our own, which is where we are."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("CUTOUTS_MODELS", str(tmp_path / "models"))
+    return tmp_path / "models"
