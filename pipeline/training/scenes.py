@@ -1,4 +1,4 @@
-"""Backdrops for composites: plain, shaded, textured and photographed, uint8 RGB of any size."""
+"""Backdrops for composites: plain, shaded, textured, tiled and photographed, uint8 RGB of any size."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.training.cache import Album, Albums, Pixels
+from pipeline.training.floors import floor
 
 Colour = npt.NDArray[np.float32]
 
@@ -18,18 +19,27 @@ CLEARING_SHARE = 0.4
 
 
 def backdrop(rng: np.random.Generator, albums: Albums, height: int, width: int, near: Colour | None) -> Pixels:
-    """A backdrop, uint8 (H, W, 3). `near`, an RGB colour in 0..255, asks for a low-contrast plain or shaded one."""
-    kind = rng.random()
+    """A backdrop, uint8 (H, W, 3). `near`, an RGB colour in 0..255, asks for one of low contrast."""
     if near is not None:
-        colour = np.clip(near + rng.normal(0.0, rng.uniform(2.0, 14.0), 3), 0, 255).astype(np.float32)
-        return plain(colour, height, width) if kind < 0.5 else shaded(rng, colour, height, width)
-    if kind < 0.22:
+        return _low_contrast(rng, near, height, width)
+    kind = rng.random()
+    if kind < 0.20:
         return plain(studio_colour(rng), height, width)
-    if kind < 0.48:
+    if kind < 0.42:
         return shaded(rng, studio_colour(rng), height, width)
-    if kind < 0.60:
+    if kind < 0.52:
         return textured(rng, height, width)
+    if kind < 0.66:
+        return floor(rng, studio_colour(rng), height, width)
     return photographed(rng, _scenes(rng, albums), height, width)
+
+
+def _low_contrast(rng: np.random.Generator, near: Colour, height: int, width: int) -> Pixels:
+    kind = rng.random()
+    colour = np.clip(near + rng.normal(0.0, rng.uniform(2.0, 14.0), 3), 0, 255).astype(np.float32)
+    if kind < 0.15:
+        return floor(rng, colour, height, width)
+    return plain(colour, height, width) if kind < 0.55 else shaded(rng, colour, height, width)
 
 
 def empty_scene(rng: np.random.Generator, albums: Albums, height: int, width: int) -> Pixels:
@@ -95,7 +105,7 @@ def textured(rng: np.random.Generator, height: int, width: int) -> Pixels:
 
 
 def _stripes(rng: np.random.Generator, height: int, width: int) -> npt.NDArray[np.float32]:
-    """Planks, tiles or ribs: a periodic plane (H, W) at any angle, float32."""
+    """Stripes or ribs: a periodic plane (H, W) at any angle, float32."""
     plane = wave(height, width, angle=rng.uniform(0, np.pi), period=rng.uniform(6, 80))
     stripes: npt.NDArray[np.float32] = (np.sign(plane) if rng.random() < 0.5 else plane).astype(np.float32)
     return np.asarray(stripes * np.float32(rng.uniform(0.5, 2)), np.float32)
