@@ -25,6 +25,7 @@ ASPECTS = (1.0, 1.0, 0.75, 0.75, 0.8, 0.667, 1.333, 1.5)
 LOW_CONTRAST_SHARE = 0.38
 COMPANY_SHARE = 0.12
 GARMENT_SHARE = 0.25
+FRAMED_SHARE = 0.2
 EMPTIED_SHARE = 0.75
 TOP, BOTTOM, LEFT, RIGHT = range(4)
 
@@ -113,9 +114,12 @@ def _canvas(rng: np.random.Generator, size: int) -> tuple[int, int]:
 
 
 def _garment(rng: np.random.Generator, albums: Albums, size: int) -> Cutting:
-    """A garment lying flat, drawn."""
+    """A garment lying flat, drawn; of some the frame shows a part."""
     rgba = garment(rng, albums.natural, round(size * rng.uniform(0.8, 1.2)))
-    return Cutting(rgba=rgba, sides=(False, False, False, False))
+    if rng.random() >= FRAMED_SHARE:
+        return Cutting(rgba=rgba, sides=(False, False, False, False))
+    rows, upper = round(rgba.shape[0] * rng.uniform(0.45, 0.9)), bool(rng.random() < 0.5)
+    return Cutting(rgba=rgba[:rows] if upper else rgba[-rows:], sides=(not upper, upper, False, False))
 
 
 def _cutting(rng: np.random.Generator, albums: Albums, size: int) -> Cutting:

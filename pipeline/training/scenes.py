@@ -1,4 +1,4 @@
-"""Backdrops for composites: plain, shaded, textured, tiled and photographed, uint8 RGB of any size."""
+"""Backdrops for composites: plain, shaded, textured, floors, sheets and photographed, uint8 RGB of any size."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.training.cache import Album, Albums, Pixels
+from pipeline.training.cloth import sheet, wave
 from pipeline.training.floors import floor
 
 Colour = npt.NDArray[np.float32]
@@ -23,15 +24,22 @@ def backdrop(rng: np.random.Generator, albums: Albums, height: int, width: int, 
     if near is not None:
         return _low_contrast(rng, near, height, width)
     kind = rng.random()
-    if kind < 0.20:
-        return plain(studio_colour(rng), height, width)
-    if kind < 0.42:
-        return shaded(rng, studio_colour(rng), height, width)
-    if kind < 0.52:
-        return textured(rng, height, width)
-    if kind < 0.66:
-        return floor(rng, studio_colour(rng), height, width)
-    return photographed(rng, _scenes(rng, albums), height, width)
+    if kind < 0.35:
+        return photographed(rng, _scenes(rng, albums), height, width)
+    if kind < 0.45:
+        return sheet(rng, height, width)
+    return _drawn(rng, studio_colour(rng), height, width)
+
+
+def _drawn(rng: np.random.Generator, colour: Colour, height: int, width: int) -> Pixels:
+    kind = rng.random()
+    if kind < 0.30:
+        return plain(colour, height, width)
+    if kind < 0.62:
+        return shaded(rng, colour, height, width)
+    if kind < 0.78:
+        return textured(rng, colour, height, width)
+    return floor(rng, colour, height, width)
 
 
 def _low_contrast(rng: np.random.Generator, near: Colour, height: int, width: int) -> Pixels:
@@ -91,8 +99,8 @@ def _horizon(rng: np.random.Generator, height: int) -> npt.NDArray[np.float32]:
     return factors
 
 
-def textured(rng: np.random.Generator, height: int, width: int) -> Pixels:
-    """Cloth, paper, stone or stripes: noise of several grain sizes over a colour, uint8 (H, W, 3)."""
+def textured(rng: np.random.Generator, colour: Colour, height: int, width: int) -> Pixels:
+    """Carpet, paper, stone or stripes: noise of several grain sizes over `colour`, uint8 (H, W, 3)."""
     plane = np.zeros((height, width), np.float32)
     for grain in rng.choice([2, 4, 8, 16, 48, 96], size=3, replace=False):
         rows, columns = max(2, int(height / (grain * rng.uniform(0.3, 3)))), max(2, int(width / grain))
@@ -101,7 +109,7 @@ def textured(rng: np.random.Generator, height: int, width: int) -> Pixels:
     if rng.random() < 0.35:
         plane += _stripes(rng, height, width)
     swing = rng.normal(0, 1, 3) * 6 + rng.uniform(4, 36)
-    return np.clip(studio_colour(rng) * rng.uniform(0.4, 1) + plane[..., None] * swing, 0, 255).astype(np.uint8)
+    return np.clip(colour * rng.uniform(0.4, 1) + plane[..., None] * swing, 0, 255).astype(np.uint8)
 
 
 def _stripes(rng: np.random.Generator, height: int, width: int) -> npt.NDArray[np.float32]:
@@ -109,14 +117,6 @@ def _stripes(rng: np.random.Generator, height: int, width: int) -> npt.NDArray[n
     plane = wave(height, width, angle=rng.uniform(0, np.pi), period=rng.uniform(6, 80))
     stripes: npt.NDArray[np.float32] = (np.sign(plane) if rng.random() < 0.5 else plane).astype(np.float32)
     return np.asarray(stripes * np.float32(rng.uniform(0.5, 2)), np.float32)
-
-
-def wave(
-    height: int, width: int, *, angle: float, period: float, bend: npt.NDArray[np.float32] | float = 0.0
-) -> npt.NDArray[np.float64]:
-    """A sine (H, W), −1 to 1, across `angle` (radians); `period` and how far it bends at each pixel in pixels."""
-    y, x = np.mgrid[0:height, 0:width].astype(np.float32)
-    return np.asarray(np.sin((x * np.cos(angle) + y * np.sin(angle) + bend) * (2 * np.pi / period)), np.float64)
 
 
 def photographed(rng: np.random.Generator, scenes: Album, height: int, width: int, sharp: bool = False) -> Pixels:
