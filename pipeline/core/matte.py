@@ -1,4 +1,4 @@
-"""The matte: the network's saliency at source size, under one fixed curve."""
+"""The matte: the network's saliency without its specks, at source size, under one fixed curve."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import numpy as np
 
 from pipeline.core.pixels import Bytes, Floats, Photograph
 from pipeline.core.refine import refined
+from pipeline.core.specks import without_specks
 
 SURE_OUTSIDE = 0.1
 """Probability up to which a pixel is sure to lie outside: matte exactly 0."""
@@ -20,6 +21,7 @@ def matte_from_saliency(saliency: Floats, photograph: Photograph) -> Bytes:
     `saliency` is float32 h×w, the network's raw probability at model size, of the whole photograph. Alpha that the
     photograph came with multiplies the matte. The curve is `curve`, the same for every image.
     """
+    saliency = without_specks(saliency, SURE_OUTSIDE)
     enlarged = cv2.resize(alpha_bytes(curve(saliency)), photograph.size, interpolation=cv2.INTER_LINEAR)
     matte = np.asarray(enlarged, np.uint8)
     for pixels, values in refined(saliency, photograph.rgb):

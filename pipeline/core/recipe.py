@@ -10,7 +10,7 @@ from functools import cache
 from pipeline.core.preprocess import Preprocessing
 from pipeline.core.records import RecipeDigests
 
-MATTE_METHOD = "matte-2"
+MATTE_METHOD = "matte-3"
 """Names the code that makes a matte of saliency; raised by whoever changes what it makes."""
 RENDER_METHOD = "render-2"
 """Names the code that makes a cutout of photograph and matte, decoding and encoding included; raised likewise."""
