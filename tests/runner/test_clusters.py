@@ -1,0 +1,80 @@
+"""Where work may run: what is not there is refused in words, and what a site leaves open follows the machine."""
+
+from __future__ import annotations
+
+import pytest
+from distributed import Client, versions
+
+from pipeline.core.config import Site
+from pipeline.core.errors import ConfigError, TransientError
+from pipeline.runner import clusters, probe
+from tests.dask_cluster import scheduler_process
+
+pytestmark = pytest.mark.filterwarnings("ignore::distributed.versions.VersionMismatchWarning")
+
+
+def test_a_welcome_that_comes_with_other_news_is_asked_for_again(
+    standing_scheduler: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Dask's handshake fails where another client cancels at that moment; if it always fails, Airflow tries again."""
+    failures = iter([True, False])
+    connect = Client._ensure_connected
+
+    async def welcomed(client: Client, timeout: float | None = None) -> None:
+        assert not next(failures, True)
+        await connect(client, timeout=timeout)
+
+    monkeypatch.setattr(Client, "_ensure_connected", welcomed)
+    assert probe(Site(cluster=standing_scheduler)).workers >= 1
+    with pytest.raises(TransientError, match="too busy to welcome us"):
+        probe(Site(cluster=standing_scheduler))
+
+
+def test_a_gpu_that_is_not_there_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a driver `cuda` is an error in words, before any cluster is opened."""
+    monkeypatch.setattr(clusters, "_gpus", lambda: 0)
+    with pytest.raises(ConfigError, match="no NVIDIA GPU"):
+        probe(Site(cluster="cuda"))
+
+
+def test_a_scheduler_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody listens: the address is in the error, and trying again later can help."""
+    monkeypatch.setattr(clusters, "CONNECT_SECONDS", 0.5)
+    with pytest.raises(TransientError, match=r"tcp://127\.0\.0\.1:9 "):
+        probe(Site(cluster="tcp://127.0.0.1:9"))
+
+
+def test_a_scheduler_without_workers_is_waited_for_and_then_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The wait is bounded and the error says how to start a worker."""
+    monkeypatch.setattr(clusters, "WORKERS_SECONDS", 0.5)
+    with scheduler_process() as address, pytest.raises(TransientError, match=f"dask worker {address}"):
+        probe(Site(cluster=address))
+
+
+def test_tls_without_certificates_lists_what_is_missing() -> None:
+    """All three missing files are named at once."""
+    with pytest.raises(ConfigError, match=r"(?s)tls_ca_file.*tls_cert.*tls_key"):
+        probe(Site(cluster="tls://127.0.0.1:9"))
+
+
+def test_other_versions_on_the_workers_are_refused(standing_scheduler: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A scheduler that runs something else than we do is an error that names package, place and both versions."""
+    ours = versions.get_package_info(clusters._PACKAGES) | {"cutouts": "0.0.1"}
+    monkeypatch.setattr(versions, "get_package_info", lambda *_: ours)
+    with pytest.raises(ConfigError, match=r"(?s)cutouts: the scheduler has .* we have 0\.0\.1.*cutouts: tcp://"):
+        probe(Site(cluster=standing_scheduler))
+
+
+@pytest.mark.parametrize(
+    ("site", "cores", "layout"),
+    [
+        ({}, 2, (1, 2)),
+        ({}, 16, (4, 4)),
+        ({"workers": 3}, 16, (3, 5)),
+        ({"threads": 1}, 6, (6, 1)),
+        ({"workers": 2, "threads": 3}, 4, (2, 3)),
+    ],
+)
+def test_workers_and_threads_follow_the_cores(site: dict[str, int], cores: int, layout: tuple[int, int]) -> None:
+    """What the site leaves open is taken from the cores."""
+    assert clusters.local_layout(Site.model_validate(site), cores) == layout

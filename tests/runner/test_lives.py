@@ -1,0 +1,153 @@
+"""Whatever stops, dies or goes away: nothing stays at work, and the run says what happened."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from types import SimpleNamespace
+
+import dask
+import psutil
+import pytest
+from distributed import Client
+
+from pipeline.core.config import Site
+from pipeline.core.errors import TransientError
+from pipeline.runner import clusters, open_runner, scheduled
+from tests.dask_cluster import ROOT, dask_process, free_port
+from tests.runner.items import die, nap
+
+pytestmark = pytest.mark.filterwarnings("ignore::distributed.versions.VersionMismatchWarning")
+
+
+def test_stopping_early_leaves_nothing_at_work(standing_scheduler: str) -> None:
+    """What was in flight when the caller stopped is taken off the scheduler."""
+    with open_runner(Site(cluster=standing_scheduler)) as runner, _tasks(standing_scheduler) as tasks:
+        results = runner.map(partial(nap, 0.05), iter(range(1000)))
+        next(results)
+        assert tasks() > 0
+        results.close()  # type: ignore[attr-defined]  # it is a generator: this is what a `break` ends in
+        _until(lambda: tasks() == 0)
+
+
+def test_a_caller_that_is_killed_leaves_nothing_on_the_scheduler(standing_scheduler: str, tmp_path: Path) -> None:
+    """The scheduler drops the chunks of a process that died."""
+    with _tasks(standing_scheduler) as tasks:
+        caller = _start(tmp_path, cluster=standing_scheduler, seconds=0.2)
+        assert tasks() > 0
+        os.kill(caller.pid, signal.SIGKILL)
+        caller.communicate()
+        _until(lambda: tasks() == 0)
+
+
+@pytest.mark.parametrize("how", [None, signal.SIGINT, signal.SIGKILL])
+def test_no_process_outlives_its_run(how: signal.Signals | None, tmp_path: Path) -> None:
+    """A script without a main guard maps on local workers; its end, Ctrl-C or a kill ends these."""
+    caller = _start(tmp_path, cluster="local", seconds=0.2, items=5 if how is None else 1000)
+    started = psutil.Process(caller.pid).children(recursive=True)
+    assert len(started) >= 2
+    if how is not None:
+        (os.killpg if how is signal.SIGINT else os.kill)(caller.pid, how)
+    out, err = caller.communicate(timeout=60)
+    if how is signal.SIGINT:
+        assert "KeyboardInterrupt" in err
+    else:  # what Dask says where a machine is too busy to close in time is its own
+        assert "Traceback" not in err or "did not close in time" in err, err
+    assert len(out.split()) == 4 or how is not None
+    _, alive = psutil.wait_procs(started, timeout=10)
+    assert not [process for process in alive if process.status() != psutil.STATUS_ZOMBIE]
+
+
+def test_a_chunk_that_kills_every_worker_is_given_up() -> None:
+    """The error says what to do, in place of trying for ever."""
+    with (
+        dask.config.set({"distributed.scheduler.allowed-failures": 0}),
+        pytest.raises(TransientError, match="every worker that took it died"),
+        open_runner(Site(cluster="local", workers=1, threads=1)) as runner,
+    ):
+        list(runner.map(die, [1]))
+
+
+def test_a_cluster_that_does_not_close_in_time_is_no_failure_of_the_work() -> None:
+    """Dask gives up closing on a busy machine: its workers are killed, what the block did stays done."""
+    worker = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+
+    def close() -> None:
+        raise TimeoutError
+
+    with clusters._closing(SimpleNamespace(close=close, workers={0: worker})):
+        pass
+    assert worker.wait(timeout=10) == -signal.SIGKILL
+
+
+def test_a_scheduler_that_goes_away_ends_the_run_with_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run whose scheduler is killed does not wait for ever, and may be tried again."""
+    monkeypatch.setattr(scheduled, "PATIENCE_SECONDS", 0.5)
+    monkeypatch.setattr(scheduled, "_POLL_SECONDS", 0.2)
+    port = str(free_port())
+    address = f"tcp://127.0.0.1:{port}"
+    with (
+        dask_process("scheduler", "--host", "127.0.0.1", "--port", port, "--no-dashboard") as scheduler,
+        dask_process("worker", address, "--host", "127.0.0.1", "--no-dashboard", "--nthreads", "1"),
+        open_runner(Site(cluster=address)) as runner,
+    ):
+        results = runner.map(partial(nap, 0.2), range(1000))
+        next(results)
+        scheduler.kill()
+        with pytest.raises(TransientError, match="run again"):
+            list(results)
+
+
+_SCRIPT = """
+import time
+from pipeline.core.config import Site
+from pipeline.runner import open_runner
+def nap(item):
+    time.sleep({seconds})
+    return item
+with open_runner(Site(cluster={cluster!r}, workers=1, threads=1)) as runner:
+    for result in runner.map(nap, range({items})):
+        print(result, flush=True)
+"""
+
+
+def _start(folder: Path, **values: object) -> subprocess.Popen[str]:
+    """A script without a main guard that maps; returned once its first result is there."""
+    script = folder / "script.py"
+    script.write_text(_SCRIPT.format(**{"items": 1000, **values}))
+    process = subprocess.Popen(
+        [sys.executable, str(script)],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline().strip().isdecimal()  # results come as they complete
+    return process
+
+
+@contextmanager
+def _tasks(address: str) -> Iterator[Callable[[], int]]:
+    """Asks how many tasks the scheduler at `address` has."""
+
+    def count(dask_scheduler: object) -> int:
+        return len(dask_scheduler.tasks)  # type: ignore[attr-defined]  # Dask's Scheduler, untyped here
+
+    with Client(address, set_as_default=False) as client:
+        yield lambda: int(client.run_on_scheduler(count))
+
+
+def _until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come true in time"
+        time.sleep(0.05)
