@@ -12,10 +12,9 @@ Plane = npt.NDArray[np.float32]
 
 
 def relit(rng: np.random.Generator, rgba: Pixels) -> Pixels:
-    """Gain and tint of the light (whitening a few), prints on cloth, glass; uint8 (H, W, 4), premultiplied."""
+    """Gain and tint of the light (some black, some white), prints on cloth, glass; uint8 (H, W, 4), premultiplied."""
     kind = rng.random()
-    gain = rng.uniform(0.75, 1.2) if kind < 0.7 else rng.uniform(0.25, 0.7) if kind < 0.82 else 1.0
-    out = _gained(rgba, np.append(gain * np.exp(rng.normal(0, 0.04, 3)), 1.0))
+    out = _gained(rgba, np.append(_gain(rng, kind) * np.exp(rng.normal(0, 0.04, 3)), 1.0))
     if kind > 0.93:
         out = _bleached(out, rng.uniform(0.1, 0.4))
     if rng.random() < 0.10:
@@ -23,6 +22,15 @@ def relit(rng: np.random.Generator, rgba: Pixels) -> Pixels:
     if rng.random() < 0.03:
         out = _gained(out, np.full(4, rng.uniform(0.55, 0.9)))
     return np.minimum(out, out[..., 3:])
+
+
+def _gain(rng: np.random.Generator, kind: float) -> float:
+    """Of the light: usual below a `kind` (0..1) of 0.7, else dim, or so dark that a shape is all that is left."""
+    if kind < 0.7:
+        return float(rng.uniform(0.75, 1.2))
+    if kind < 0.80:
+        return float(rng.uniform(0.25, 0.7))
+    return float(rng.uniform(0.02, 0.2)) if kind < 0.89 else 1.0
 
 
 def _gained(rgba: Pixels, factors: npt.NDArray[np.float64]) -> Pixels:
