@@ -4,8 +4,8 @@ They are too small for the gate to see, and a shop's customer sees each. Only wh
 is a speck where it lies apart, holds next to nothing of the whole, and all specks together hold little. So a handful of
 screws stays, every one, and so does what the network half saw of a second product, for the gate to judge.
 
-On every second of 183 products over real scenes 17 % of the mattes had specks, 1 % on plain ground; of what was taken
-out 28 px (of 17,300, on 416²) were part of a product.
+On every second of 183 products over real scenes 13 % of the mattes had specks, none on plain or shaded ground; of the
+416 px that were taken out (on 512²) none was part of a product.
 """
 
 from __future__ import annotations

@@ -28,7 +28,7 @@ pytestmark = pytest.mark.usefixtures("models")
 def test_the_list_says_what_there_is_and_where() -> None:
     """One line a network; nothing but the shipped one is here, and the size is told all the same."""
     lines = {line.split()[0]: line for line in run("list").output.splitlines()[1:]}
-    assert "416×416" in lines["default"]
+    assert "512×512" in lines["default"]
     assert "shipped" in lines["default"]
     assert "176 MB" in lines["u2net"]
     assert "not pulled" in lines["u2net"]

@@ -25,7 +25,7 @@ PRODUCTS, BACKGROUNDS = DATA / "products/products-test.parquet", DATA / "backgro
 WITH_PRODUCT = KINDS[:3]
 OURS = ("default", "default:bare", "default-int8")
 IMAGES = 8
-TAKEN = 3
+TAKEN = 1
 """Scenes of 48 that the model card owns up to. The aim is none."""
 
 
