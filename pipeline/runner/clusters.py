@@ -137,10 +137,10 @@ def _connected(address: str, security: Security | None, tries: int = 3) -> Clien
     Dask asserts that the scheduler's welcome comes alone. Where another client cancels its work at that very moment,
     all are told, and the news may come in the same message: then we knock again.
     """
-    from distributed import Client
+    from pipeline.runner.client import ConnectingClient
 
     try:
-        return Client(address, security=security, set_as_default=False, timeout=CONNECT_SECONDS)
+        return ConnectingClient(address, security=security, set_as_default=False, timeout=CONNECT_SECONDS)
     except (OSError, TimeoutError) as error:
         raise TransientError(
             f"no Dask scheduler answers at {address} within {CONNECT_SECONDS:.0f} s; start one with `dask scheduler`,"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+
 import pytest
 from distributed import Client, versions
 
@@ -42,6 +44,24 @@ def test_a_scheduler_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(clusters, "CONNECT_SECONDS", 0.5)
     with pytest.raises(TransientError, match=r"tcp://127\.0\.0\.1:9 "):
         probe(Site(cluster="tcp://127.0.0.1:9"))
+
+
+def test_a_client_that_was_not_welcomed_is_closed_at_once(
+    standing_scheduler: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Left to the garbage collector, it may be closed while the next one starts, and then both wait for ever."""
+
+    async def never(client: Client, timeout: float | None = None) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr(Client, "_ensure_connected", never)
+    with pytest.raises(TransientError) as caught:
+        probe(Site(cluster=standing_scheduler))
+    clients = [thing for thing in gc.get_objects() if issubclass(type(thing), Client)]
+    left = [client.status for client in clients if client._start_arg == standing_scheduler]
+    assert left, "the traceback holds the last one"
+    assert set(left) == {"closed"}
+    assert caught.value.__cause__
 
 
 def test_a_scheduler_without_workers_is_waited_for_and_then_refused(monkeypatch: pytest.MonkeyPatch) -> None:
