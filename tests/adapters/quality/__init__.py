@@ -1,0 +1,1 @@
+"""Suites of expectations: what they judge, and what they refuse."""

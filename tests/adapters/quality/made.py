@@ -1,0 +1,47 @@
+"""Measured masks, made to be judged."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+import pyarrow as pa
+
+from pipeline.adapters import quality
+from pipeline.core.gate import Judgement
+from schemas.tables import METRICS
+
+SOUND = {
+    "sha256": "0" * 64,
+    "matte_digest": "m",
+    "render_digest": "r",
+    "saliency_peak": 0.99,
+    "saliency_mean": 0.2,
+    "coverage": 0.3,
+    "soft_inside": 0.01,
+    "components": 1,
+    "frame_contact": 0.0,
+    "edge_alignment": 0.9,
+    "fringe": 2.0,
+}
+Raw: TypeAlias = dict[str, Any]
+Load: TypeAlias = Callable[[Callable[[Raw], object]], quality.Suite]
+
+
+def metrics(*images: dict[str, object]) -> pa.Table:
+    """One sound mask per entry, changed as it says; named a, b, c and so on."""
+    rows = [SOUND | {"image_id": chr(ord("a") + place)} | image for place, image in enumerate(images)]
+    return pa.Table.from_pylist(rows, schema=METRICS)
+
+
+def judged(suite: quality.Suite, *images: dict[str, object], rejected: tuple[str, ...] = ()) -> Judgement:
+    """What the suite says of these masks and rejections."""
+    return quality.judge(suite, metrics(*images), images=len(images) + len(rejected), rejected=rejected)
+
+
+def entry(raw: Raw, action: str, column: str | None) -> Raw:
+    """The first expectation of a suite with this action and column."""
+    found: Raw = next(
+        one for one in raw["expectations"] if one["meta"]["action"] == action and one["kwargs"].get("column") == column
+    )
+    return found

@@ -1,0 +1,128 @@
+"""What a suite says of a delivery's masks is told image by image, and nothing passes that was not judged."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+import pytest
+
+from pipeline.adapters import quality
+from pipeline.core.errors import GateError
+from tests.adapters.quality.made import Load, Raw, entry, judged, metrics
+
+
+def test_sound_masks_give_no_reason_to_keep_anything_back(suite: quality.Suite) -> None:
+    """Every expectation of the file is told, and all are met."""
+    judgement = judged(suite, {}, {}, {})
+    assert (judgement.findings, judgement.holds) == ((), ())
+    assert len(judgement.outcomes) == len(suite.rules)
+    assert all(outcome.success for outcome in judgement.outcomes)
+
+
+@pytest.mark.parametrize(
+    ("image", "words"),
+    [
+        ({"saliency_peak": 0.4}, "sees no product"),
+        ({"coverage": 0.004}, "nearly empty"),
+        ({"coverage": 0.99}, "nearly the whole image"),
+        ({"soft_inside": 0.9}, "half transparent"),
+    ],
+)
+def test_a_bad_mask_is_found_with_its_reason(suite: quality.Suite, image: dict[str, object], words: str) -> None:
+    """The image is named, and the words are for a person."""
+    (finding,) = judged(suite, {}, image, {}).findings
+    assert finding.image_ids == {"b"}
+    assert words in finding.words
+
+
+def test_a_mask_may_be_bad_in_more_than_one_way(suite: quality.Suite) -> None:
+    """Each expectation names its own images, and the outcome counts them."""
+    judgement = judged(suite, {"saliency_peak": 0.1, "coverage": 0.0}, {"coverage": 0.001}, {}, {})
+    assert [set(finding.image_ids) for finding in judgement.findings] == [{"a"}, {"a", "b"}]
+    failed = {outcome.words: outcome for outcome in judgement.outcomes if not outcome.success}
+    assert failed[judgement.findings[1].words].failing == 2
+    assert failed[judgement.findings[1].words].observed == "2 of 4 rows fail"
+
+
+@pytest.mark.parametrize(
+    ("sound", "bad", "rejected", "held"),
+    [(6, 4, 0, False), (20, 5, 0, False), (10, 5, 0, True), (10, 3, 2, True), (0, 0, 5, True), (0, 0, 4, False)],
+    ids=[
+        "four of ten are too few",
+        "five of 25 are too small a share",
+        "five of fifteen hold it",
+        "rejected images are bad images",
+        "five broken files hold it",
+        "four broken files do not",
+    ],
+)
+def test_a_delivery_is_held_where_many_and_a_large_share_are_bad(
+    suite: quality.Suite, sound: int, bad: int, rejected: int, held: bool
+) -> None:
+    """Both have to be so; the reason says how many of how many."""
+    masks: list[dict[str, object]] = [{}] * sound + [{"saliency_peak": 0.2} for _ in range(bad)]
+    judgement = judged(suite, *masks, rejected=tuple(f"broken {number}" for number in range(rejected)))
+    assert bool(judgement.holds) is held
+    assert all(f"({bad + rejected} of {sound + bad + rejected})" in words for words in judgement.holds)
+
+
+def test_thresholds_are_read_from_the_file(load: Load) -> None:
+    """Another number in the JSON is another decision, and the words follow it."""
+
+    def stricter(raw: Raw) -> None:
+        entry(raw, "quarantine", "soft_inside")["kwargs"]["max_value"] = 0.005
+        for one in raw["expectations"]:
+            if one["meta"]["action"] == "hold":
+                one["kwargs"]["max_value"] = 0
+
+    judgement = judged(load(stricter), {}, {"soft_inside": 0.001})
+    assert [set(finding.image_ids) for finding in judgement.findings] == [{"a"}]
+    assert judgement.holds == (
+        "more than 0% of the delivery's images are bad, and more than 0 images are bad (1 of 2)",
+    )
+
+
+def test_nothing_to_judge_is_no_pass(suite: quality.Suite) -> None:
+    """An empty delivery, and one whose masks are not all there, are errors."""
+    with pytest.raises(GateError, match="0 images"):
+        judged(suite)
+    with pytest.raises(GateError, match="3 images cannot be judged by 2 measured and 0 rejected"):
+        quality.judge(suite, metrics({}, {}), images=3, rejected=())
+
+
+@pytest.mark.parametrize("column", ["saliency_peak", "coverage", "components", "fringe"])
+@pytest.mark.parametrize("masks", [1, 3])
+def test_what_was_not_measured_is_no_pass(suite: quality.Suite, column: str, masks: int) -> None:
+    """A column of nulls, or a single one, cannot be judged."""
+    with pytest.raises(GateError, match=f"{column} was not measured"):
+        judged(suite, *[{}] * (masks - 1), {column: None})
+
+
+def test_a_measure_that_is_no_number_is_no_pass(suite: quality.Suite) -> None:
+    """Not a number counts as not measured, infinity as outside every range."""
+    with pytest.raises(GateError, match="coverage was not measured"):
+        judged(suite, {"coverage": float("nan")})
+    assert len(judged(suite, {"coverage": float("inf")}).findings) == 1
+
+
+def test_an_image_that_was_measured_twice_is_no_pass(suite: quality.Suite) -> None:
+    """Its masks would count twice."""
+    with pytest.raises(GateError, match="more than once"):
+        judged(suite, {"image_id": "a"}, {"image_id": "a"})
+
+
+def test_a_check_that_crashed_is_an_error_and_no_verdict(suite: quality.Suite) -> None:
+    """A missing column is not a bad mask."""
+    with pytest.raises(GateError, match=r'checks crashed(.|\n)*"fringe" in BatchData does not exist'):
+        quality.judge(suite, metrics({}).drop_columns("fringe"), images=1, rejected=())
+
+
+def test_booleans_are_judged_as_numbers(load: Load) -> None:
+    """A flag of the metrics can be asked for its share."""
+
+    def ask(raw: Raw) -> None:
+        meta = {"frame": "images", "action": "hold", "words": "more than {max_value:.0%} were guessed"}
+        kwargs = {"column": "guessed", "max_value": 0.5}
+        raw["expectations"].append({"type": "expect_column_mean_to_be_between", "kwargs": kwargs, "meta": meta})
+
+    table = metrics({}, {}, {}).append_column("guessed", pa.array([True, True, False]))
+    assert quality.judge(load(ask), table, images=3, rejected=()).holds == ("more than 50% were guessed (0 of 3)",)
