@@ -2,8 +2,9 @@
 
 The decoder walks from stride 32 up to stride 2 as feature pyramids do (Lin et al. 2017, arXiv 1612.03144): a 1×1
 lateral per level, nearest ×2, addition, and a little mixing. Every level predicts a logit plane, so that every level is
-supervised (Xie and Tu 2015, arXiv 1504.06375); only the finest is served. Beside it stands one number, whether there is
-a product at all, judged where the whole image is seen: what is served is the product of both probabilities. Where
+supervised (Xie and Tu 2015, arXiv 1504.06375); only the finest is served. A large flat thing shows its shape to no
+one window of a stride-32 plane, so what is said there is also said from far, over nearly the whole image. Beside the
+planes stands one number, whether there is a product at all: what is served is the product of both probabilities. Where
 exactly the edge runs is left to `core/refine.py`, which measures better at it than the convolutions at full resolution
 that were tried here.
 
@@ -27,10 +28,10 @@ MEAN = 0.498 * 255.0
 SCALE = 0.502 * 255.0
 
 
-def _unit(inner: int, outer: int, kernel: int, groups: int = 1, act: bool = True) -> nn.Sequential:
+def _unit(inner: int, outer: int, kernel: int, groups: int = 1, act: bool = True, dilation: int = 1) -> nn.Sequential:
     """Convolution and batch norm (folded at export), with ReLU6 unless `act` is false."""
     layers: list[nn.Module] = [
-        nn.Conv2d(inner, outer, kernel, padding=kernel // 2, groups=groups, bias=False),
+        nn.Conv2d(inner, outer, kernel, padding=kernel // 2 * dilation, dilation=dilation, groups=groups, bias=False),
         nn.BatchNorm2d(outer),
     ]
     return nn.Sequential(*layers, nn.ReLU6(inplace=True)) if act else nn.Sequential(*layers)
@@ -52,6 +53,25 @@ def _mixer(channels: int, stride: int) -> nn.Sequential:
         _unit(channels, channels, 5, channels, act=False),
         _unit(channels, channels, 1),
     )
+
+
+class Outlook(nn.Module):  # type: ignore[misc]
+    """What is seen from far: the coarsest plane plus what three widening 3×3 convolutions say of it.
+
+    Dilated as DeepLab's are (Chen et al. 2018, arXiv 1606.00915), so the last one sees 15 places of that plane a side.
+    It begins as the identity: a network that was trained without one goes on from where it was.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.views = nn.Sequential(*(_unit(channels, channels, 3, dilation=dilation) for dilation in (1, 2, 4)))
+        self.say = nn.Conv2d(channels, channels, 1)
+        nn.init.zeros_(self.say.weight)
+        nn.init.zeros_(self.say.bias)
+
+    def forward(self, plane: torch.Tensor) -> torch.Tensor:
+        """Map (N, C, H, W) to the same shape."""
+        return plane + self.say(self.views(plane))
 
 
 class Logits(NamedTuple):
@@ -80,6 +100,7 @@ class Decoder(nn.Module):  # type: ignore[misc]
             _unit(here, finer, 1, act=False) if here != finer else nn.Identity() for here, finer in descents
         )
         self.whole = nn.Conv2d(TAP_CHANNELS[-1], LEVEL_CHANNELS[-1], 1)
+        self.outlook = Outlook(LEVEL_CHANNELS[-1])
         self.presence = nn.Conv2d(2 * LEVEL_CHANNELS[-1], 1, 1)
         self.heads = nn.ModuleList(nn.Conv2d(c, 1, 3, padding=1) for c in LEVEL_CHANNELS)
 
@@ -87,7 +108,7 @@ class Decoder(nn.Module):  # type: ignore[misc]
         """Map planes at strides 2 to 32 to logits."""
         deepest = planes[-1]
         x = self.laterals[-1](deepest) + self.whole(deepest.mean((2, 3), keepdim=True))
-        x = self.mixers[-1](x)
+        x = self.mixers[-1](self.outlook(x))
         presence = self.presence(torch.cat([x.mean((2, 3), keepdim=True), x.amax((2, 3), keepdim=True)], dim=1))
         logits = [self.heads[-1](x)]
         for level in range(len(planes) - 2, -1, -1):

@@ -25,9 +25,11 @@ SIZE = 64
 
 @pytest.fixture(scope="module")
 def network() -> Network:
-    """A fresh network, the same every time."""
+    """A fresh network, the same every time, that has something to say from far."""
     torch.manual_seed(0)
     fresh = Network()
+    torch.nn.init.normal_(fresh.decoder.outlook.say.weight, std=0.1)
+    torch.nn.init.ones_(fresh.decoder.outlook.say.bias)
     fresh.eval()
     return fresh
 
@@ -83,6 +85,31 @@ def test_an_exported_network_can_be_trained_further(
     norm = again.get_submodule("decoder.mixers.0.0.1")
     assert not torch.allclose(norm.running_mean, torch.zeros(1))
     assert again.encoder.blocks[0].b[0].conv.weight.requires_grad
+
+
+def test_an_export_from_before_networks_looked_from_far_can_be_trained_further(
+    tmp_path: Path, albums: Albums, exported: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without those convolutions it is the same network: they begin by saying nothing."""
+    model = onnx.load(exported)
+    say = next(node for node in model.graph.node if "outlook/say" in node.output[0])
+    added = next(node for node in model.graph.node if say.output[0] in node.input)
+    plane = next(name for name in added.input if name != say.output[0])
+    for node in model.graph.node:
+        node.input[:] = [plane if name == added.output[0] else name for name in node.input]
+    for node in [node for node in model.graph.node if "outlook" in node.output[0]]:
+        model.graph.node.remove(node)
+    used = {name for node in model.graph.node for name in node.input}
+    for item in [item for item in model.graph.initializer if item.name not in used]:
+        model.graph.initializer.remove(item)
+    file = tmp_path / "narrow.onnx"
+    onnx.save(model, file)
+    monkeypatch.setattr(restart, "MEASURED", Leg(until=1.0, size=SIZE, batch=4))
+    again = restart.from_export(file, albums).eval()
+    images = np.random.default_rng(0).integers(0, 256, (2, SIZE, SIZE, 3), dtype=np.uint8)
+    with torch.no_grad():
+        said = again(normalised(torch.from_numpy(images))).probability()
+    np.testing.assert_allclose(said.numpy(), _saliency(file, images), atol=1e-3)
 
 
 def test_another_network_is_not_trained_further(tmp_path: Path, albums: Albums, exported: Path) -> None:
