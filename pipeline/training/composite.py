@@ -18,6 +18,7 @@ from pipeline.training.erase import emptied
 from pipeline.training.garments import garment
 from pipeline.training.relight import relit
 from pipeline.training.scenes import backdrop, empty_scene
+from pipeline.training.shapes import shape
 
 Plane = npt.NDArray[np.float32]
 
@@ -25,25 +26,30 @@ ASPECTS = (1.0, 1.0, 0.75, 0.75, 0.8, 0.667, 1.333, 1.5)
 LOW_CONTRAST_SHARE = 0.38
 COMPANY_SHARE = 0.12
 GARMENT_SHARE = 0.25
+SHAPE_SHARE = 0.2
 FRAMED_SHARE = 0.2
-EMPTIED_SHARE = 0.75
+EMPTIED_SHARE = 0.6
 TOP, BOTTOM, LEFT, RIGHT = range(4)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cutting:
-    """A product ready to be placed: uint8 (H, W, 4), premultiplied, and the frame sides that cut it."""
+    """A product ready to be placed: uint8 (H, W, 4), premultiplied, and the frame sides that cut it.
+
+    `featureless`: only its outline tells it from what is behind, so it is not hidden on a backdrop of its own colour.
+    """
 
     rgba: Pixels
     sides: tuple[bool, bool, bool, bool]
+    featureless: bool = False
 
 
 def composite(rng: np.random.Generator, albums: Albums, size: int) -> Pixels:
     """One composite of about `size` pixels a side, uint8 (H, W, 4): a picture and the true alpha in it."""
     height, width = _canvas(rng, size)
-    drawn = rng.random() < GARMENT_SHARE
-    cutting = _garment(rng, albums, size) if drawn else _cutting(rng, albums, size)
-    near = edge_colour(rng, cutting.rgba) if rng.random() < LOW_CONTRAST_SHARE else None
+    cutting = _product(rng, albums, size)
+    hidden = not cutting.featureless and rng.random() < LOW_CONTRAST_SHARE
+    near = edge_colour(rng, cutting.rgba) if hidden else None
     scene = backdrop(rng, albums, height, width, near)
     layer = placed(rng, cutting, height, width)
     if not any(cutting.sides) and rng.random() < COMPANY_SHARE:
@@ -111,6 +117,17 @@ def _canvas(rng: np.random.Generator, size: int) -> tuple[int, int]:
     short = size * rng.uniform(0.95, 1.25)
     aspect = float(rng.choice(ASPECTS))
     return round(short * max(1.0, 1.0 / aspect)), round(short * max(1.0, aspect))
+
+
+def _product(rng: np.random.Generator, albums: Albums, size: int) -> Cutting:
+    """A garment or a shape, drawn, or a photographed product."""
+    kind = rng.random()
+    if kind < GARMENT_SHARE:
+        return _garment(rng, albums, size)
+    if kind < GARMENT_SHARE + SHAPE_SHARE:
+        rgba, sides = shape(rng, albums.natural, round(size * rng.uniform(0.8, 1.2)))
+        return Cutting(rgba=rgba, sides=sides, featureless=True)
+    return _cutting(rng, albums, size)
 
 
 def _garment(rng: np.random.Generator, albums: Albums, size: int) -> Cutting:

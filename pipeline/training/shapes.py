@@ -1,0 +1,75 @@
+"""Products of which the shape is all that is to be seen: one smooth material in an outline.
+
+Moulded plastic, rubber and lacquer show neither texture nor print, and the darker ones no light either. A network that
+knows such products by their few outlines in the training's sources says of a new one, large and black on white, that
+nothing is there. Photographs with masks have outlines by the thousand; slabs, which they lack, are drawn.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.training.cache import Album, Pixels
+from pipeline.training.scenes import shaded
+
+Sides = tuple[bool, bool, bool, bool]
+
+SLAB_SHARE = 0.25
+# A subject smaller than this (px a side) has no outline to speak of; after so many draws any will do.
+SMALLEST = 32
+DRAWS = 8
+
+
+def shape(rng: np.random.Generator, subjects: Album, size: int) -> tuple[Pixels, Sides]:
+    """A product, uint8 (H, W, 4), premultiplied, its longer side `size` pixels, and the frame sides that cut it."""
+    mask, sides = _slab(rng) if rng.random() < SLAB_SHARE else _outline(rng, subjects)
+    scale = size / max(mask.shape)
+    height, width = (max(8, round(side * scale)) for side in mask.shape)
+    alpha = _smooth(rng, cv2.resize(mask, (width, height), interpolation=cv2.INTER_LINEAR))
+    light = shaded(rng, _material(rng), height, width)
+    colours = light * (alpha[..., None].astype(np.float32) / 255)
+    return np.dstack([colours.astype(np.uint8), alpha]), sides
+
+
+def _outline(rng: np.random.Generator, subjects: Album) -> tuple[Pixels, Sides]:
+    """The mask of a photograph's subject, cut to it, uint8 (H, W), and the sides at which the frame cuts it."""
+    for _ in range(DRAWS):
+        mask = subjects[int(rng.integers(len(subjects)))][..., 3]
+        left, top, width, height = cv2.boundingRect((mask > 127).astype(np.uint8))
+        if min(width, height) >= SMALLEST:
+            break
+    part = mask[top : top + height, left : left + width] if width else mask
+    cut = (top == 0, top + height == mask.shape[0], left == 0, left + width == mask.shape[1])
+    if rng.random() < 0.5:
+        return np.ascontiguousarray(part[:, ::-1]), (cut[0], cut[1], cut[3], cut[2])
+    return np.ascontiguousarray(part), cut
+
+
+def _slab(rng: np.random.Generator) -> tuple[Pixels, Sides]:
+    """A box, book, board or screen as it is seen from anywhere in front of it, uint8 (H, W); no side cuts it."""
+    corners = np.array([(-1, -1), (1, -1), (1, 1), (-1, 1)], np.float32) * (1.0, rng.uniform(0.3, 1.0))
+    corners += rng.normal(0, rng.choice((0.0, 0.04, 0.12)), corners.shape)
+    turn = rng.choice((0.0, np.pi / 2, rng.uniform(0, np.pi)))
+    corners = corners @ np.array([(np.cos(turn), -np.sin(turn)), (np.sin(turn), np.cos(turn))])
+    points = np.rint((corners - corners.min(axis=0)) * 160).astype(np.int32)
+    width, height = points.max(axis=0) + 1
+    return cv2.fillPoly(np.zeros((height, width), np.uint8), [points], 255), (False, False, False, False)
+
+
+def _smooth(rng: np.random.Generator, mask: Pixels) -> Pixels:
+    """`mask` with a smooth outline and an edge of about two pixels, uint8 (H, W)."""
+    side = max(mask.shape)
+    soft = cv2.GaussianBlur(mask, (0, 0), side * rng.uniform(0.003, 0.01), borderType=cv2.BORDER_REPLICATE)
+    return np.asarray(np.clip((soft.astype(np.float32) - 127.5) * (side * 0.015) + 127.5, 0, 255), np.uint8)
+
+
+def _material(rng: np.random.Generator) -> npt.NDArray[np.float32]:
+    """A colour, float32 RGB: black and nearly black more often than not, grey, or any."""
+    kind = rng.random()
+    if kind < 0.6:
+        return np.asarray(np.clip(rng.uniform(0, 55) + rng.normal(0, 3, 3), 0, 255), np.float32)
+    if kind < 0.8:
+        return np.full(3, rng.uniform(55, 230), np.float32)
+    return rng.uniform(0, 255, 3).astype(np.float32)
