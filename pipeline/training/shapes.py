@@ -1,4 +1,4 @@
-"""Products of which the shape is all that is to be seen: one smooth material in an outline.
+"""Products of which the shape is all that is to be seen: one smooth material in an outline, at most with a logo on it.
 
 Moulded plastic, rubber and lacquer show neither texture nor print, and the darker ones no light either. A network that
 knows such products by their few outlines in the training's sources says of a new one, large and black on white, that
@@ -12,11 +12,13 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.training.cache import Album, Pixels
-from pipeline.training.scenes import shaded
+from pipeline.training.scenes import shaded, studio_colour
 
 Sides = tuple[bool, bool, bool, bool]
 
 SLAB_SHARE = 0.25
+# A logo is no hole: without prints the network saw the backdrop through them.
+PRINTED_SHARE = 0.6
 # A subject smaller than this (px a side) has no outline to speak of; after so many draws any will do.
 SMALLEST = 32
 DRAWS = 8
@@ -28,8 +30,10 @@ def shape(rng: np.random.Generator, subjects: Album, size: int) -> tuple[Pixels,
     scale = size / max(mask.shape)
     height, width = (max(8, round(side * scale)) for side in mask.shape)
     alpha = _smooth(rng, cv2.resize(mask, (width, height), interpolation=cv2.INTER_LINEAR))
-    light = shaded(rng, _material(rng), height, width)
-    colours = light * (alpha[..., None].astype(np.float32) / 255)
+    front = shaded(rng, _material(rng), height, width)
+    if rng.random() < PRINTED_SHARE:
+        _print(rng, front, subjects)
+    colours = front * (alpha[..., None].astype(np.float32) / 255)
     return np.dstack([colours.astype(np.uint8), alpha]), sides
 
 
@@ -45,6 +49,19 @@ def _outline(rng: np.random.Generator, subjects: Album) -> tuple[Pixels, Sides]:
     if rng.random() < 0.5:
         return np.ascontiguousarray(part[:, ::-1]), (cut[0], cut[1], cut[3], cut[2])
     return np.ascontiguousarray(part), cut
+
+
+def _print(rng: np.random.Generator, front: Pixels, subjects: Album) -> None:
+    """Set another outline on `front` (H, W, 3), in one colour, more often than not that of a studio's backdrop."""
+    height, width = front.shape[:2]
+    logo = _slab(rng)[0] if rng.random() < SLAB_SHARE else _outline(rng, subjects)[0]
+    scale = min(height, width) * rng.uniform(0.15, 0.6) / max(logo.shape)
+    rows, columns = (max(4, round(side * scale)) for side in logo.shape)
+    share = cv2.resize(logo, (columns, rows), interpolation=cv2.INTER_AREA)[..., None].astype(np.float32) / 255
+    top, left = int((height - rows) * rng.uniform(0.2, 0.8)), int((width - columns) * rng.uniform(0.2, 0.8))
+    spot = front[top : top + rows, left : left + columns]
+    colour = studio_colour(rng) if rng.random() < 0.7 else _material(rng)
+    spot[:] = np.rint(spot + share * (colour - spot)).astype(np.uint8)
 
 
 def _slab(rng: np.random.Generator) -> tuple[Pixels, Sides]:

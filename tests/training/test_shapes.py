@@ -32,8 +32,9 @@ def standing(tmp_path: Path) -> Album:
 
 @pytest.fixture
 def traced(monkeypatch: pytest.MonkeyPatch) -> None:
-    """All outlines are those of photographed subjects."""
+    """All outlines are those of photographed subjects, and nothing is printed on them."""
     monkeypatch.setattr(shapes, "SLAB_SHARE", 0.0)
+    monkeypatch.setattr(shapes, "PRINTED_SHARE", 0.0)
 
 
 @pytest.mark.usefixtures("traced")
@@ -47,6 +48,19 @@ def test_only_its_outline_tells_a_shape_from_what_is_behind(albums: Albums, seed
     inside = cv2.erode(solid, np.ones((5, 5), np.uint8)) > 0
     edges = np.abs(cv2.Laplacian(rgba[..., :3].astype(np.float32), cv2.CV_32F))
     assert np.percentile(edges[inside], 99) <= 3
+
+
+@pytest.mark.usefixtures("traced")
+def test_a_print_is_seen_on_a_shape_and_no_hole_in_it(albums: Albums, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its pixels have another colour, the alpha is what it was."""
+    for seed in SEEDS:
+        bare, _ = shape(np.random.default_rng(seed), albums.natural, 200)
+        monkeypatch.setattr(shapes, "PRINTED_SHARE", 1.0)
+        printed, _ = shape(np.random.default_rng(seed), albums.natural, 200)
+        monkeypatch.setattr(shapes, "PRINTED_SHARE", 0.0)
+        np.testing.assert_array_equal(printed[..., 3], bare[..., 3])
+        seen = np.abs(printed[..., :3].astype(int) - bare[..., :3]).max(axis=2) > 0
+        assert 0.005 < seen.mean() < 0.5
 
 
 @pytest.mark.parametrize("seed", SEEDS)
