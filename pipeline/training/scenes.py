@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from pipeline.training.cache import Album, Albums, Pixels
 from pipeline.training.cloth import sheet, wave
+from pipeline.training.equipment import equipped
 from pipeline.training.floors import floor
 
 Colour = npt.NDArray[np.float32]
@@ -17,6 +18,10 @@ Colour = npt.NDArray[np.float32]
 
 CLEARING_SHARE = 0.4
 """Of photographed scenes those that lie beside the subject of a photograph; the others are whole scenes."""
+EQUIPPED_SHARE = 0.12
+"""Of rooms and sheets behind a product those with a studio's equipment; on plain ground a lamp is for sale."""
+EMPTY_EQUIPPED_SHARE = 0.35
+"""The same of scenes that hold no product."""
 
 
 def backdrop(rng: np.random.Generator, albums: Albums, height: int, width: int, near: Colour | None) -> Pixels:
@@ -25,9 +30,9 @@ def backdrop(rng: np.random.Generator, albums: Albums, height: int, width: int, 
         return _low_contrast(rng, near, height, width)
     kind = rng.random()
     if kind < 0.35:
-        return photographed(rng, _scenes(rng, albums), height, width)
+        return _equipped(rng, photographed(rng, _scenes(rng, albums), height, width), EQUIPPED_SHARE)
     if kind < 0.45:
-        return sheet(rng, height, width)
+        return _equipped(rng, sheet(rng, height, width), EQUIPPED_SHARE)
     return _drawn(rng, studio_colour(rng), height, width)
 
 
@@ -53,9 +58,17 @@ def _low_contrast(rng: np.random.Generator, near: Colour, height: int, width: in
 def empty_scene(rng: np.random.Generator, albums: Albums, height: int, width: int) -> Pixels:
     """A scene that holds no product, uint8 (H, W, 3): never a shop shelf, whose goods are products."""
     rooms = replace(albums, scenes=_rooms(albums.scenes))
-    if rng.random() < 0.35:
+    kind = rng.random()
+    if kind < 0.3:
         return backdrop(rng, rooms, height, width, None)
-    return photographed(rng, _scenes(rng, rooms), height, width, sharp=True)
+    if kind < 0.4:
+        return _equipped(rng, sheet(rng, height, width), EMPTY_EQUIPPED_SHARE)
+    room = photographed(rng, _scenes(rng, rooms), height, width, sharp=True)
+    return _equipped(rng, room, EMPTY_EQUIPPED_SHARE)
+
+
+def _equipped(rng: np.random.Generator, scene: Pixels, share: float) -> Pixels:
+    return equipped(rng, scene) if rng.random() < share else scene
 
 
 def _scenes(rng: np.random.Generator, albums: Albums) -> Album:
