@@ -39,8 +39,10 @@ def _legs(_: click.Context, parameter: click.Parameter, value: str | None) -> tu
 @click.option("--images", type=click.IntRange(1), default=1_000_000, show_default=True, help="To see, if time allows.")
 @click.option(
     "--start",
+    "starts",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Go on from a network that was exported.",
+    multiple=True,
+    help="Go on from a network that was exported; of several, from their mean.",
 )
 @click.option(
     "--rate",
@@ -66,7 +68,7 @@ def train(
     data: Path,
     run: Path,
     decoded: Path | None,
-    start: Path | None,
+    starts: tuple[Path, ...],
     licensed: bool,
     minutes: float,
     images: int,
@@ -94,14 +96,14 @@ def train(
     albums = cache.open_albums(data, decoded or run.parent / "cache", licensed=licensed)
     validate = how.pop("validate")
     settings = Settings(plan=schedule.Plan(images=images, seconds=60.0 * minutes), **how)
-    if export_only or _trained(data, run, start, albums, settings, validate):
+    if export_only or _trained(data, run, starts, albums, settings, validate):
         _export(run, albums, settings.legs[-1].size)
     else:
         click.echo("stopped and saved: the same command goes on from here, --export-only writes what there is")
 
 
 def _trained(
-    data: Path, run: Path, start: Path | None, albums: cache.Albums, settings: Settings, validate: int
+    data: Path, run: Path, starts: tuple[Path, ...], albums: cache.Albums, settings: Settings, validate: int
 ) -> bool:
     """Train; whether to the end."""
     import torch
@@ -115,7 +117,7 @@ def _trained(
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     scored = validation(data, validate, settings.legs[-1].size, settings.device)
-    network = from_imagenet(data / WEIGHTS) if start is None else restart.from_export(start, albums)
+    network = restart.from_exports(starts, albums) if starts else from_imagenet(data / WEIGHTS)
     loop.train(run, network, albums, scored, settings, stop)
     return not stop.is_set()
 

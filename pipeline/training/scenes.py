@@ -20,7 +20,7 @@ CLEARING_SHARE = 0.4
 """Of photographed scenes those that lie beside the subject of a photograph; the others are whole scenes."""
 EQUIPPED_SHARE = 0.12
 """Of rooms and sheets behind a product those with a studio's equipment; on plain ground a lamp is for sale."""
-EMPTY_EQUIPPED_SHARE = 0.35
+EMPTY_EQUIPPED_SHARE = 0.5
 """The same of scenes that hold no product."""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 from typing import Any
 
@@ -76,7 +77,7 @@ def test_an_exported_network_can_be_trained_further(
         half.halve(file)
     measured = Leg(until=1.0, size=SIZE, batch=4)
     monkeypatch.setattr(restart, "MEASURED", measured)
-    again = restart.from_export(file, albums)
+    again = restart.from_exports([file], albums)
     images = sampler.batch(albums, 0, 0, measured).images
     for from_the_batch in (False, True):
         with torch.no_grad():
@@ -85,6 +86,23 @@ def test_an_exported_network_can_be_trained_further(
     norm = again.get_submodule("decoder.mixers.0.0.1")
     assert not torch.allclose(norm.running_mean, torch.zeros(1))
     assert again.encoder.blocks[0].b[0].conv.weight.requires_grad
+
+
+def test_of_several_exports_the_mean_is_trained_further(
+    tmp_path: Path, network: Network, exported: Path, albums: Albums, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where one says a product is likelier by two, what goes on says by one; all else is as in both."""
+    other = copy.deepcopy(network)
+    with torch.no_grad():
+        other.decoder.heads[0].bias += 2.0
+    export.export(other, tmp_path / "other.onnx", SIZE)
+    monkeypatch.setattr(restart, "MEASURED", Leg(until=1.0, size=SIZE, batch=4))
+    again = restart.from_exports([exported, tmp_path / "other.onnx"], albums).eval()
+    images = normalised(torch.zeros(1, SIZE, SIZE, 3, dtype=torch.uint8))
+    with torch.no_grad():
+        said, before = again(images), network(images)
+    torch.testing.assert_close(said.planes[0], before.planes[0] + 1.0, atol=1e-3, rtol=1e-3)
+    torch.testing.assert_close(said.presence, before.presence, atol=1e-3, rtol=1e-3)
 
 
 def test_an_export_from_before_networks_looked_from_far_can_be_trained_further(
@@ -105,7 +123,7 @@ def test_an_export_from_before_networks_looked_from_far_can_be_trained_further(
     file = tmp_path / "narrow.onnx"
     onnx.save(model, file)
     monkeypatch.setattr(restart, "MEASURED", Leg(until=1.0, size=SIZE, batch=4))
-    again = restart.from_export(file, albums).eval()
+    again = restart.from_exports([file], albums).eval()
     images = np.random.default_rng(0).integers(0, 256, (2, SIZE, SIZE, 3), dtype=np.uint8)
     with torch.no_grad():
         said = again(normalised(torch.from_numpy(images))).probability()
@@ -118,7 +136,7 @@ def test_another_network_is_not_trained_further(tmp_path: Path, albums: Albums, 
     model.graph.node.remove(next(node for node in model.graph.node if "heads.0" in node.output[0]))
     onnx.save(model, tmp_path / "other.onnx")
     with pytest.raises(ModelError, match="no network that `cutouts train` exported") as error:
-        restart.from_export(tmp_path / "other.onnx", albums)
+        restart.from_exports([exported, tmp_path / "other.onnx"], albums)
     assert "decoder.heads.0" in str(error.value)
 
 
