@@ -19,18 +19,25 @@ Sides = tuple[bool, bool, bool, bool]
 SLAB_SHARE = 0.25
 # A logo is no hole: without prints the network saw the backdrop through them.
 PRINTED_SHARE = 0.6
+# Thin things are the first that a network gives up.
+STRAPPED_SHARE = 0.3
 # A subject smaller than this (px a side) has no outline to speak of; after so many draws any will do.
 SMALLEST = 32
 DRAWS = 8
 
 
 def shape(rng: np.random.Generator, subjects: Album, size: int) -> tuple[Pixels, Sides]:
-    """A product, uint8 (H, W, 4), premultiplied, its longer side `size` pixels, and the frame sides that cut it."""
+    """A product, uint8 (H, W, 4), premultiplied, and the frame sides that cut it.
+
+    Its longer side has `size` pixels; straps rise above that.
+    """
     mask, sides = _slab(rng) if rng.random() < SLAB_SHARE else _outline(rng, subjects)
     scale = size / max(mask.shape)
     height, width = (max(8, round(side * scale)) for side in mask.shape)
     alpha = _smooth(rng, cv2.resize(mask, (width, height), interpolation=cv2.INTER_LINEAR))
-    front = shaded(rng, _material(rng), height, width)
+    if not sides[0] and rng.random() < STRAPPED_SHARE:
+        alpha = _strapped(rng, alpha)
+    front = shaded(rng, _material(rng), *alpha.shape)
     if rng.random() < PRINTED_SHARE:
         _print(rng, front, subjects)
     colours = front * (alpha[..., None].astype(np.float32) / 255)
@@ -49,6 +56,24 @@ def _outline(rng: np.random.Generator, subjects: Album) -> tuple[Pixels, Sides]:
     if rng.random() < 0.5:
         return np.ascontiguousarray(part[:, ::-1]), (cut[0], cut[1], cut[3], cut[2])
     return np.ascontiguousarray(part), cut
+
+
+def _strapped(rng: np.random.Generator, alpha: Pixels) -> Pixels:
+    """`alpha` with one or two thin straps that rise from its upper edge and come back to it, uint8 (H + rise, W)."""
+    height, width = alpha.shape
+    rise = round(height * rng.uniform(0.2, 0.9))
+    out = np.vstack([np.zeros((rise, width), np.uint8), alpha])
+    feet = [round(width * rng.uniform(*where)) for where in ((0.1, 0.4), (0.6, 0.9))]
+    along = np.linspace(0, 1, 32)
+    foot = rise + np.interp(along, (0, 1), [int((alpha[:, column] > 127).argmax()) for column in feet])
+    wide = max(2, round(max(out.shape) * rng.uniform(0.005, 0.02)))
+    for _ in range(int(rng.integers(1, 3))):
+        arch = (4 * along * (1 - along)) ** rng.uniform(0.5, 1.0) * (rise - wide) * rng.uniform(0.8, 1.0)
+        curve = np.stack([np.interp(along, (0, 1), feet), foot - arch + wide], axis=1)
+        cv2.polylines(
+            out, [np.rint(curve).astype(np.int32)], isClosed=False, color=255, thickness=wide, lineType=cv2.LINE_AA
+        )
+    return out
 
 
 def _print(rng: np.random.Generator, front: Pixels, subjects: Album) -> None:

@@ -32,9 +32,9 @@ def standing(tmp_path: Path) -> Album:
 
 @pytest.fixture
 def traced(monkeypatch: pytest.MonkeyPatch) -> None:
-    """All outlines are those of photographed subjects, and nothing is printed on them."""
-    monkeypatch.setattr(shapes, "SLAB_SHARE", 0.0)
-    monkeypatch.setattr(shapes, "PRINTED_SHARE", 0.0)
+    """All outlines are those of photographed subjects, without straps, and nothing is printed on them."""
+    for share in ("SLAB_SHARE", "PRINTED_SHARE", "STRAPPED_SHARE"):
+        monkeypatch.setattr(shapes, share, 0.0)
 
 
 @pytest.mark.usefixtures("traced")
@@ -70,8 +70,9 @@ def test_colours_are_premultiplied(albums: Albums, seed: int) -> None:
     assert (rgba[..., :3] <= rgba[..., 3:]).all()
 
 
-def test_a_shape_is_as_large_as_asked(albums: Albums) -> None:
-    """Its longer side is."""
+def test_a_shape_is_as_large_as_asked(albums: Albums, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its longer side is, straps apart."""
+    monkeypatch.setattr(shapes, "STRAPPED_SHARE", 0.0)
     for size in (60, 200):
         rgba, _ = shape(np.random.default_rng(size), albums.natural, size)
         assert max(rgba.shape[:2]) == size
@@ -81,6 +82,7 @@ def test_a_shape_is_as_large_as_asked(albums: Albums) -> None:
 def test_some_are_slabs_with_four_corners(albums: Albums, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whole, convex, cut by no side."""
     monkeypatch.setattr(shapes, "SLAB_SHARE", 1.0)
+    monkeypatch.setattr(shapes, "STRAPPED_SHARE", 0.0)
     rgba, sides = shape(np.random.default_rng(seed), albums.natural, 200)
     solid = (rgba[..., 3] > 127).astype(np.uint8)
     (outline, *others), _ = cv2.findContours(solid, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
@@ -89,6 +91,22 @@ def test_some_are_slabs_with_four_corners(albums: Albums, seed: int, monkeypatch
     assert cv2.contourArea(outline) > 0.98 * cv2.contourArea(hull)
     assert len(cv2.approxPolyDP(hull, 0.04 * cv2.arcLength(hull, closed=True), closed=True)) == 4
     assert not any(sides)
+
+
+@pytest.mark.usefixtures("traced")
+@pytest.mark.parametrize("seed", SEEDS)
+def test_thin_straps_are_a_part_of_the_shape(albums: Albums, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They rise above it, hold to it, and are as opaque; with the straps taken off it is what it was."""
+    bare, _ = shape(np.random.default_rng(seed), albums.natural, 200)
+    monkeypatch.setattr(shapes, "STRAPPED_SHARE", 1.0)
+    rgba, _ = shape(np.random.default_rng(seed), albums.natural, 200)
+    solid = (rgba[..., 3] > 127).astype(np.uint8)
+    rise = rgba.shape[0] - bare.shape[0]
+    above = solid[: rise // 2]
+    assert cv2.connectedComponents(solid)[0] == 2
+    assert 0.002 < above.mean() < 0.3
+    assert not cv2.erode(above, np.ones((17, 17), np.uint8)).any()  # two lie side by side
+    assert (rgba[rise:, :, 3] >= bare[..., 3]).all()
 
 
 @pytest.mark.usefixtures("traced")
