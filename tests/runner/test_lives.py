@@ -105,8 +105,10 @@ def test_a_scheduler_that_goes_away_ends_the_run_with_an_error(monkeypatch: pyte
             list(results)
 
 
+# A shell's background job ignores Ctrl-C, and so do the processes that it starts.
 _SCRIPT = """
-import time
+import signal, time
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from pipeline.core.config import Site
 from pipeline.runner import open_runner
 def nap(item):
