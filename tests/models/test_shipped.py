@@ -72,12 +72,18 @@ def test_a_scene_without_a_product_is_hardly_ever_taken_for_one(evaluation: Eval
     assert len([row.name for row in rows if row.area >= TAKEN_SHARE]) <= TAKEN
 
 
+@pytest.fixture(scope="module")
+def bag(tmp_path_factory: pytest.TempPathFactory) -> Case:
+    """The demo's bag on fine straps and its true matte."""
+    folder = tmp_path_factory.mktemp("demo") / "samples"
+    truth = write_samples(folder)
+    cases = open_sets([folder], [truth])[0].cases()
+    return next(case for case in cases if isinstance(case, Case) and case.name.endswith("bag-on-fine-straps"))
+
+
 @pytest.mark.parametrize("network", OURS)
-def test_thin_straps_are_kept(tmp_path: Path, network: str) -> None:
+def test_thin_straps_are_kept(bag: Case, network: str) -> None:
     """The straps of the demo's bag, four pixels wide to the network, are not the scene's: nine tenths are there."""
-    truth = write_samples(tmp_path / "samples")
-    cases = open_sets([tmp_path / "samples"], [truth])[0].cases()
-    bag = next(case for case in cases if isinstance(case, Case) and case.name.endswith("bag-on-fine-straps"))
     answer = open_contender(parse(network), Site())(bag)
     assert isinstance(answer, Answer)
     above = slice(0, bag.truth.shape[0] // 2)
