@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 import pytest
 
-from pipeline.training import scenes
+from pipeline.training import equipment, scenes
 from pipeline.training.cache import Albums
 from pipeline.training.composite import composite, nothing
 from pipeline.training.equipment import equipped
@@ -39,6 +40,16 @@ def test_equipment_is_held_from_a_side_of_the_frame_or_stands(seed: int) -> None
     rows = np.flatnonzero(covered.any(axis=1))
     meets = covered[0].any() or covered[-1].any() or covered[:, 0].any() or covered[:, -1].any()
     assert meets or rows[-1] - rows[0] > 60
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_no_rod_is_as_thin_as_a_strap(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What holds a head survives an opening by five pixels of 300: thin lines are what straps look like."""
+    monkeypatch.setattr(equipment, "_head", lambda *_: None)
+    green = np.full((300, 240, 3), (0, 200, 0), np.uint8)
+    rods = (equipped(np.random.default_rng(seed), green) != green).any(axis=2).astype(np.uint8)
+    thick = cv2.morphologyEx(rods, cv2.MORPH_OPEN, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (5, 5)))
+    assert thick.sum() > 0.9 * rods.sum() > 0
 
 
 def test_the_same_chance_leaves_the_same_equipment() -> None:
