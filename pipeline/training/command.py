@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import signal
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -31,10 +33,10 @@ def _legs(_: click.Context, parameter: click.Parameter, value: str | None) -> tu
 @click.option("--cache", "decoded", type=click.Path(path_type=Path), help="Decoded images.  [default: beside RUN]")
 @click.option(
     "--minutes",
-    type=click.FloatRange(0, min_open=True),
+    type=click.FloatRange(0),
     default=600.0,
     show_default=True,
-    help="Over all calls together.",
+    help="Over all calls together; 0 takes --start as it is.",
 )
 @click.option("--images", type=click.IntRange(1), default=1_000_000, show_default=True, help="To see, if time allows.")
 @click.option(
@@ -62,6 +64,13 @@ def _legs(_: click.Context, parameter: click.Parameter, value: str | None) -> tu
 @click.option("--device", default="cpu", show_default=True, help="cpu or cuda.")
 @click.option("--threads", type=click.IntRange(1), default=2, show_default=True, help="CPU threads of a step at most.")
 @click.option("--validate", type=click.IntRange(1), default=200, show_default=True, help="Photographs to score.")
+@click.option(
+    "--presence",
+    type=click.IntRange(0),
+    default=2000,
+    show_default=True,
+    help="Images that presence is fitted on before the export; 0 leaves it as trained.",
+)
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--export-only", is_flag=True, help="Write the ONNX files of the last checkpoint and stop.")
 def train(
@@ -85,7 +94,10 @@ def train(
     make setup-train && . .venv-train/bin/activate
     cutouts train --data DATA --minutes 10
     cutouts train --data DATA --run mine --start default.onnx --rate 0.5 --minutes 60
+    cutouts train --data DATA --run mean --start a.onnx --start b.onnx --minutes 0
     """
+    if minutes == 0 and not starts:
+        raise click.UsageError("--minutes 0 trains nothing: it needs the networks of --start")
     if find_spec("torch") is None:
         raise ConfigError(
             "training needs PyTorch", ["`make setup-train` makes .venv-train, an environment that has it"]
@@ -94,10 +106,13 @@ def train(
     cv2.setNumThreads(1)
     run.mkdir(parents=True, exist_ok=True)
     albums = cache.open_albums(data, decoded or run.parent / "cache", licensed=licensed)
-    validate = how.pop("validate")
+    validate, presence = how.pop("validate"), how.pop("presence")
+    if minutes == 0:
+        _export(run, starts, albums, how["legs"][-1].size, how["seed"], presence)
+        return
     settings = Settings(plan=schedule.Plan(images=images, seconds=60.0 * minutes), **how)
     if export_only or _trained(data, run, starts, albums, settings, validate):
-        _export(run, albums, settings.legs[-1].size)
+        _export(run, (), albums, settings.legs[-1].size, settings.seed, presence)
     else:
         click.echo("stopped and saved: the same command goes on from here, --export-only writes what there is")
 
@@ -114,19 +129,37 @@ def _trained(
 
     torch.manual_seed(settings.seed)
     stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
-    scored = validation(data, validate, settings.legs[-1].size, settings.device)
-    network = restart.from_exports(starts, albums) if starts else from_imagenet(data / WEIGHTS)
-    loop.train(run, network, albums, scored, settings, stop)
+    with _signals_set(stop):
+        scored = validation(data, validate, settings.legs[-1].size, settings.device)
+        network = restart.from_exports(starts, albums) if starts else from_imagenet(data / WEIGHTS)
+        loop.train(run, network, albums, scored, settings, stop)
     return not stop.is_set()
 
 
-def _export(run: Path, albums: cache.Albums, size: int) -> None:
-    from pipeline.training import curve, export, half
+@contextmanager
+def _signals_set(stop: threading.Event) -> Iterator[None]:
+    """Within, Ctrl-C and SIGTERM set `stop`; after it they do what they did before."""
+    numbers = (signal.SIGTERM, signal.SIGINT)
+    before = [signal.signal(number, lambda *_: stop.set()) for number in numbers]
+    try:
+        yield
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
 
+
+def _export(run: Path, starts: tuple[Path, ...], albums: cache.Albums, size: int, seed: int, images: int) -> None:
+    """Settle presence and write the ONNX files, of the last checkpoint or, where there are `starts`, of their mean."""
+    from pipeline.training import curve, export, half, presence, restart
+
+    network = restart.from_exports(starts, albums).eval() if starts else export.trained(run)
     target, twin = run / "network.onnx", run / "network-int8.onnx"
-    export.export(export.trained(run), target, size)
+    if images:
+        click.echo(f"presence is settled on {images} fresh images; --export-only begins here again")
+        with click.progressbar(length=images) as bar:
+            presence.settle(network, albums, seed, images, size, bar.update)
+    export.export(network, target, size)
     export.quantise(target, twin, albums, size)
     half.halve(target)
-    click.echo(f"written: {target}, {twin}, {curve.draw(run)}")
+    drawn = () if starts else (curve.draw(run),)
+    click.echo(f"written: {', '.join(map(str, (target, twin, *drawn)))}")

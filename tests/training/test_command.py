@@ -33,3 +33,10 @@ def test_legs_that_make_no_plan_are_refused_before_anything_is_decoded(tmp_path:
     result = CliRunner().invoke(train, ["--data", str(tmp_path), "--legs", legs])
     assert result.exit_code == 2
     assert "--legs" in result.output
+
+
+def test_no_minutes_and_nothing_to_start_from_is_refused(tmp_path: Path) -> None:
+    """There would be no network to write."""
+    result = CliRunner().invoke(train, ["--data", str(tmp_path), "--minutes", "0"])
+    assert result.exit_code == 2
+    assert "--start" in result.output

@@ -159,6 +159,19 @@ def test_the_int8_twin_is_close_and_has_the_same_form(
     assert (tmp_path / "int8.onnx").stat().st_size < 0.5 * exported.stat().st_size
 
 
+def test_presence_is_not_quantised(
+    tmp_path: Path, exported: Path, albums: Albums, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The twin says whether there is a product by the very numbers of the network."""
+    monkeypatch.setattr(export, "CALIBRATION_IMAGES", 2)
+    export.quantise(exported, tmp_path / "int8.onnx", albums, SIZE)
+    nodes = onnx.load(tmp_path / "int8.onnx").graph.node
+    makers = {name: node.op_type for node in nodes for name in node.output}
+    (says,) = (node for node in nodes if "/presence/" in node.name and node.op_type == "Conv")
+    assert makers[says.input[0]] == "Concat"
+    assert not {makers.get(name) for name in says.input[1:]} & {"DequantizeLinear"}
+
+
 def test_weights_stored_in_half_precision_say_the_same(tmp_path: Path, exported: Path) -> None:
     """Half of the bytes; the probability moves by less than a thousandth."""
     file = tmp_path / "half.onnx"
