@@ -64,13 +64,6 @@ def _legs(_: click.Context, parameter: click.Parameter, value: str | None) -> tu
 @click.option("--device", default="cpu", show_default=True, help="cpu or cuda.")
 @click.option("--threads", type=click.IntRange(1), default=2, show_default=True, help="CPU threads of a step at most.")
 @click.option("--validate", type=click.IntRange(1), default=200, show_default=True, help="Photographs to score.")
-@click.option(
-    "--presence",
-    type=click.IntRange(0),
-    default=2000,
-    show_default=True,
-    help="Images that presence is fitted on before the export; 0 leaves it as trained.",
-)
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--export-only", is_flag=True, help="Write the ONNX files of the last checkpoint and stop.")
 def train(
@@ -106,13 +99,13 @@ def train(
     cv2.setNumThreads(1)
     run.mkdir(parents=True, exist_ok=True)
     albums = cache.open_albums(data, decoded or run.parent / "cache", licensed=licensed)
-    validate, presence = how.pop("validate"), how.pop("presence")
+    validate = how.pop("validate")
     if minutes == 0:
-        _export(run, starts, albums, how["legs"][-1].size, how["seed"], presence)
+        write(run, starts, albums, how["legs"][-1].size)
         return
     settings = Settings(plan=schedule.Plan(images=images, seconds=60.0 * minutes), **how)
     if export_only or _trained(data, run, starts, albums, settings, validate):
-        _export(run, (), albums, settings.legs[-1].size, settings.seed, presence)
+        write(run, (), albums, settings.legs[-1].size)
     else:
         click.echo("stopped and saved: the same command goes on from here, --export-only writes what there is")
 
@@ -148,16 +141,12 @@ def _signals_set(stop: threading.Event) -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _export(run: Path, starts: tuple[Path, ...], albums: cache.Albums, size: int, seed: int, images: int) -> None:
-    """Settle presence and write the ONNX files, of the last checkpoint or, where there are `starts`, of their mean."""
-    from pipeline.training import curve, export, half, presence, restart
+def write(run: Path, starts: tuple[Path, ...], albums: cache.Albums, size: int) -> None:
+    """Write the ONNX files to `run`: of its last checkpoint or, where there are `starts`, of their mean."""
+    from pipeline.training import curve, export, half, restart
 
     network = restart.from_exports(starts, albums).eval() if starts else export.trained(run)
     target, twin = run / "network.onnx", run / "network-int8.onnx"
-    if images:
-        click.echo(f"presence is settled on {images} fresh images; --export-only begins here again")
-        with click.progressbar(length=images) as bar:
-            presence.settle(network, albums, seed, images, size, bar.update)
     export.export(network, target, size)
     export.quantise(target, twin, albums, size)
     half.halve(target)

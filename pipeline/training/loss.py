@@ -29,12 +29,12 @@ def total(logits: Logits, alpha: torch.Tensor, weight: torch.Tensor) -> torch.Te
         stride = alpha.shape[-1] // plane.shape[-1]
         small = functional.avg_pool2d(alpha, stride)
         loss = loss + level_weight * structure(plane, small, functional.avg_pool2d(weight, stride))
-    return loss + PRESENCE_WEIGHT * presence(logits.presence.flatten(), alpha.amax((1, 2, 3)))
+    return loss + PRESENCE_WEIGHT * presence(logits.presence, alpha)
 
 
-def presence(logits: torch.Tensor, largest: torch.Tensor) -> torch.Tensor:
-    """Cross entropy of `logits` (N,) against whether the `largest` alpha (N,) is a product's; absence weighs more."""
-    present = (largest > 0.5).to(logits.dtype)
+def presence(logits: torch.Tensor, alpha: torch.Tensor) -> torch.Tensor:
+    """Cross entropy of `logits` (N, 1, 1, 1) against whether `alpha` has a product, absence weighing more; a scalar."""
+    present = (alpha.amax((1, 2, 3), keepdim=True) > 0.5).float()
     weight = present + ABSENCE_WEIGHT * (1.0 - present)
     return functional.binary_cross_entropy_with_logits(logits, present, weight=weight)
 

@@ -106,24 +106,16 @@ class Decoder(nn.Module):  # type: ignore[misc]
 
     def forward(self, planes: list[torch.Tensor]) -> Logits:
         """Map planes at strides 2 to 32 to logits."""
-        x = self.coarsest(planes[-1])
-        presence = self.presence(pooled(x))
+        deepest = planes[-1]
+        x = self.laterals[-1](deepest) + self.whole(deepest.mean((2, 3), keepdim=True))
+        x = self.mixers[-1](self.outlook(x))
+        presence = self.presence(torch.cat([x.mean((2, 3), keepdim=True), x.amax((2, 3), keepdim=True)], dim=1))
         logits = [self.heads[-1](x)]
         for level in range(len(planes) - 2, -1, -1):
             raised = functional.interpolate(self.steps[level](x), scale_factor=2.0, mode="nearest")
             x = self.mixers[level](functional.relu6(self.laterals[level](planes[level]) + raised))
             logits.append(self.heads[level](x))
         return Logits(logits[::-1], presence)
-
-    def coarsest(self, deepest: torch.Tensor) -> torch.Tensor:
-        """The decoder's plane at stride 32, of the encoder's."""
-        x = self.laterals[-1](deepest) + self.whole(deepest.mean((2, 3), keepdim=True))
-        return self.mixers[-1](self.outlook(x))
-
-
-def pooled(plane: torch.Tensor) -> torch.Tensor:
-    """What presence is told of a plane (N, C, H, W): mean and maximum of each channel, (N, 2C, 1, 1)."""
-    return torch.cat([plane.mean((2, 3), keepdim=True), plane.amax((2, 3), keepdim=True)], dim=1)
 
 
 class Network(nn.Module):  # type: ignore[misc]

@@ -14,7 +14,7 @@ onnx: Any = pytest.importorskip("onnx", reason="ONNX is a development dependency
 onnxruntime: Any = pytest.importorskip("onnxruntime", reason="ONNX Runtime comes with the extra `cpu` or `gpu`")
 
 from pipeline.core.errors import ModelError  # noqa: E402
-from pipeline.training import export, half, restart, sampler  # noqa: E402  (they import PyTorch)
+from pipeline.training import command, export, half, restart, sampler  # noqa: E402  (they import PyTorch)
 from pipeline.training.cache import Albums  # noqa: E402
 from pipeline.training.network import Network, normalised  # noqa: E402
 from pipeline.training.schedule import Leg  # noqa: E402
@@ -103,6 +103,18 @@ def test_of_several_exports_the_mean_is_trained_further(
         said, before = again(images), network(images)
     torch.testing.assert_close(said.planes[0], before.planes[0] + 1.0, atol=1e-3, rtol=1e-3)
     torch.testing.assert_close(said.presence, before.presence, atol=1e-3, rtol=1e-3)
+
+
+def test_no_minutes_write_the_mean_of_several_as_it_is(
+    tmp_path: Path, network: Network, exported: Path, albums: Albums, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a network and itself that is the network; its twin lies beside it, and no curve of a training that was not."""
+    monkeypatch.setattr(restart, "MEASURED", Leg(until=1.0, size=SIZE, batch=4))
+    monkeypatch.setattr(export, "CALIBRATION_IMAGES", 2)
+    command.write(tmp_path, (exported, exported), albums, SIZE)
+    assert {file.name for file in tmp_path.iterdir()} == {"network.onnx", "network-int8.onnx"}
+    images = np.random.default_rng(0).integers(0, 256, (2, SIZE, SIZE, 3), dtype=np.uint8)
+    np.testing.assert_allclose(_saliency(tmp_path / "network.onnx", images), _saliency(exported, images), atol=2e-3)
 
 
 def test_an_export_from_before_networks_looked_from_far_can_be_trained_further(

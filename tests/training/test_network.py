@@ -73,8 +73,8 @@ def test_a_missed_product_costs_although_its_planes_are_right() -> None:
 
 def test_a_product_found_where_there_is_none_costs_more_than_one_that_is_missed() -> None:
     """It would be published; what is missed a person sees."""
-    said = torch.full((1,), 4.0)
-    invented, missed = loss.presence(said, torch.zeros(1)), loss.presence(-said, torch.ones(1))
+    said = torch.full((1, 1, 1, 1), 4.0)
+    invented, missed = loss.presence(said, torch.zeros_like(_box())), loss.presence(-said, _box())
     assert float(invented) == pytest.approx(loss.ABSENCE_WEIGHT * float(missed))
 
 
