@@ -89,12 +89,7 @@ def train(
     cutouts train --data DATA --run mine --start default.onnx --rate 0.5 --minutes 60
     cutouts train --data DATA --run mean --start a.onnx --start b.onnx --minutes 0
     """
-    if minutes == 0 and not starts:
-        raise click.UsageError("--minutes 0 trains nothing: it needs the networks of --start")
-    if find_spec("torch") is None:
-        raise ConfigError(
-            "training needs PyTorch", ["`make setup-train` makes .venv-train, an environment that has it"]
-        )
+    _refuse_what_cannot_be(minutes, starts, export_only)
     # One thread prepares images; more of OpenCV's own would only take the cores from the steps.
     cv2.setNumThreads(1)
     run.mkdir(parents=True, exist_ok=True)
@@ -110,6 +105,18 @@ def train(
         click.echo("stopped and saved: the same command goes on from here, --export-only writes what there is")
 
 
+def _refuse_what_cannot_be(minutes: float, starts: tuple[Path, ...], export_only: bool) -> None:
+    """Before anything is decoded. Raises UsageError where options contradict, ConfigError where PyTorch is missing."""
+    if minutes == 0 and not starts:
+        raise click.UsageError("--minutes 0 trains nothing: it needs the networks of --start")
+    if minutes == 0 and export_only:
+        raise click.UsageError("--minutes 0 writes the networks of --start, --export-only those of RUN: give one")
+    if find_spec("torch") is None:
+        raise ConfigError(
+            "training needs PyTorch", ["`make setup-train` makes .venv-train, an environment that has it"]
+        )
+
+
 def _trained(
     data: Path, run: Path, starts: tuple[Path, ...], albums: cache.Albums, settings: Settings, validate: int
 ) -> bool:
@@ -122,7 +129,7 @@ def _trained(
 
     torch.manual_seed(settings.seed)
     stop = threading.Event()
-    with _signals_set(stop):
+    with stopped_by_signals(stop):
         scored = validation(data, validate, settings.legs[-1].size, settings.device)
         network = restart.from_exports(starts, albums) if starts else from_imagenet(data / WEIGHTS)
         loop.train(run, network, albums, scored, settings, stop)
@@ -130,8 +137,8 @@ def _trained(
 
 
 @contextmanager
-def _signals_set(stop: threading.Event) -> Iterator[None]:
-    """Within, Ctrl-C and SIGTERM set `stop`; after it they do what they did before."""
+def stopped_by_signals(stop: threading.Event) -> Iterator[None]:
+    """Within, Ctrl-C and SIGTERM set `stop`; afterwards they do what they did before."""
     numbers = (signal.SIGTERM, signal.SIGINT)
     before = [signal.signal(number, lambda *_: stop.set()) for number in numbers]
     try:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import signal
+import threading
+from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -9,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from pipeline.core.errors import ConfigError
-from pipeline.training.command import train
+from pipeline.training.command import stopped_by_signals, train
 
 
 def test_the_help_is_there_without_pytorch() -> None:
@@ -40,3 +43,32 @@ def test_no_minutes_and_nothing_to_start_from_is_refused(tmp_path: Path) -> None
     result = CliRunner().invoke(train, ["--data", str(tmp_path), "--minutes", "0"])
     assert result.exit_code == 2
     assert "--start" in result.output
+
+
+def test_no_minutes_and_the_last_checkpoint_are_not_asked_for_at_once(tmp_path: Path) -> None:
+    """Each would write network.onnx, of another network."""
+    start = tmp_path / "a.onnx"
+    start.touch()
+    asked = ["--data", str(tmp_path), "--minutes", "0", "--start", str(start), "--export-only"]
+    result = CliRunner().invoke(train, asked)
+    assert result.exit_code == 2
+    assert "--export-only" in result.output
+
+
+@pytest.fixture
+def usual_ctrl_c() -> Iterator[None]:
+    """Ctrl-C as Python has it; what a shell starts in the background ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("usual_ctrl_c")
+def test_ctrl_c_stops_the_training_and_after_it_the_program() -> None:
+    """While it trains, the step under way is finished; while it exports, there is nothing to finish."""
+    stop = threading.Event()
+    with stopped_by_signals(stop):
+        signal.raise_signal(signal.SIGINT)
+        assert stop.is_set()
+    with pytest.raises(KeyboardInterrupt):
+        signal.raise_signal(signal.SIGINT)
