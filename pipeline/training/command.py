@@ -61,6 +61,7 @@ def _legs(_: click.Context, parameter: click.Parameter, value: str | None) -> tu
     help="Input sizes and batches over time; the last is served.",
 )
 @click.option("--frozen", type=click.IntRange(0, 16), default=5, show_default=True, help="Encoder blocks that stay.")
+@click.option("--only-presence", is_flag=True, help="Learn whether there is a product; masks stay as in --start.")
 @click.option("--device", default="cpu", show_default=True, help="cpu or cuda.")
 @click.option("--threads", type=click.IntRange(1), default=2, show_default=True, help="CPU threads of a step at most.")
 @click.option("--validate", type=click.IntRange(1), default=200, show_default=True, help="Photographs to score.")
@@ -87,9 +88,10 @@ def train(
     make setup-train && . .venv-train/bin/activate
     cutouts train --data DATA --minutes 10
     cutouts train --data DATA --run mine --start default.onnx --rate 0.5 --minutes 60
+    cutouts train --data DATA --run sure --start mine.onnx --only-presence --legs 1:512:16 --minutes 40
     cutouts train --data DATA --run mean --start a.onnx --start b.onnx --minutes 0
     """
-    _refuse_what_cannot_be(minutes, starts, export_only)
+    _refuse_what_cannot_be(minutes, starts, export_only, how["only_presence"])
     # One thread prepares images; more of OpenCV's own would only take the cores from the steps.
     cv2.setNumThreads(1)
     run.mkdir(parents=True, exist_ok=True)
@@ -105,12 +107,14 @@ def train(
         click.echo("stopped and saved: the same command goes on from here, --export-only writes what there is")
 
 
-def _refuse_what_cannot_be(minutes: float, starts: tuple[Path, ...], export_only: bool) -> None:
+def _refuse_what_cannot_be(minutes: float, starts: tuple[Path, ...], export_only: bool, only_presence: bool) -> None:
     """Before anything is decoded. Raises UsageError where options contradict, ConfigError where PyTorch is missing."""
     if minutes == 0 and not starts:
         raise click.UsageError("--minutes 0 trains nothing: it needs the networks of --start")
     if minutes == 0 and export_only:
         raise click.UsageError("--minutes 0 writes the networks of --start, --export-only those of RUN: give one")
+    if only_presence and not starts:
+        raise click.UsageError("--only-presence keeps the masks of a network that is trained: name it by --start")
     if find_spec("torch") is None:
         raise ConfigError(
             "training needs PyTorch", ["`make setup-train` makes .venv-train, an environment that has it"]

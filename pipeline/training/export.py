@@ -131,11 +131,11 @@ def calibration_images(albums: Albums, size: int) -> Iterator[np.ndarray[Any, An
 
 
 def _presence_nodes(model: Any) -> list[str]:
-    """The convolution that says presence, by name: a mean and a maximum share its input, so 8 bits blur the mean.
+    """The convolutions that say presence, by name: a mean and a maximum share their input, so 8 bits blur the mean.
 
-    It is one multiplication of 192 numbers; nothing is saved by quantising it.
+    They multiply one vector; nothing is saved by quantising them.
     """
-    return [node.name for node in model.graph.node if node.op_type == "Conv" and "/presence/" in node.name]
+    return [node.name for node in model.graph.node if node.op_type == "Conv" and "/presence/say/" in node.name]
 
 
 def quantise(source: Path, target: Path, albums: Albums, size: int) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +22,7 @@ from pipeline.training.log import Log
 from pipeline.training.network import Network, normalised
 from pipeline.training.pace import Pace
 from pipeline.training.settings import Settings
+from pipeline.training.still import Still
 from pipeline.training.validate import Validation
 
 ENCODER_RATE, DECODER_RATE = 4e-4, 2e-3
@@ -61,16 +62,22 @@ def trainee(network: Network, settings: Settings) -> Trainee:
     What is frozen needs no backward pass, and the planes at strides 2 to 8 are where most of one goes.
     """
     network = network.to(settings.device, memory_format=torch.channels_last)
-    still: list[nn.Module] = [network.encoder.stem, *network.encoder.blocks[: settings.frozen]]
-    for module in still if settings.frozen else []:
+    for module in _frozen(network, settings):
         module.requires_grad_(False)
-    encoder = [p for p in network.encoder.parameters() if p.requires_grad]
+    network.decoder.presence.requires_grad_(True)
     groups = [
-        {"params": encoder, "lr": ENCODER_RATE, "peak": ENCODER_RATE},
-        {"params": list(network.decoder.parameters()), "lr": DECODER_RATE, "peak": DECODER_RATE},
+        {"params": [p for p in part.parameters() if p.requires_grad], "lr": peak, "peak": peak}
+        for part, peak in ((network.encoder, ENCODER_RATE), (network.decoder, DECODER_RATE))
     ]
     optimiser = torch.optim.AdamW(groups, weight_decay=WEIGHT_DECAY, fused=True)
     return Trainee(network=network, average=Average(network), optimiser=optimiser)
+
+
+def _frozen(network: Network, settings: Settings) -> list[nn.Module]:
+    """The modules that keep their weights; of them the encoder's have batch norm folded in."""
+    if settings.only_presence:
+        return [network]
+    return [network.encoder.stem, *network.encoder.blocks[: settings.frozen]] if settings.frozen else []
 
 
 def train(
@@ -102,10 +109,11 @@ def _steps(student: Trainee, albums: Albums, position: Position, settings: Setti
     """Train step by step and give the position after each, until the plan is used up."""
     plan, pace, began = settings.plan, Pace(settings.threads), time.monotonic()
     torch.set_num_threads(settings.threads)
+    judged = _judge(student.network, settings)
     with closing(Feed(albums, settings.seed, position.steps)) as feed:
         while (progress := plan.progress(position.images, position.seconds)) < 1.0:
             batch = feed.next(schedule.leg(progress, settings.legs))
-            value = step(student, batch, settings.rate * schedule.rate(progress), settings.device)
+            value = step(student, judged(batch), settings.rate * schedule.rate(progress))
             student.average.update(student.network, position.steps)
             torch.set_num_threads(pace.after_step())
             now = time.monotonic()
@@ -120,17 +128,32 @@ def _steps(student: Trainee, albums: Albums, position: Position, settings: Setti
             yield position
 
 
-def step(student: Trainee, batch: sampler.Batch, factor: float, device: str) -> float:
-    """One step of the optimiser at `factor` of its peak rates; gives the loss before it."""
+def step(student: Trainee, value: torch.Tensor, factor: float) -> float:
+    """One step of the optimiser down the loss `value` at `factor` of its peak rates; gives the loss before it."""
     for group in student.optimiser.param_groups:
         group["lr"] = group["peak"] * factor
-    student.network.train()
-    image = torch.from_numpy(batch.images).to(device)
-    pixels = normalised(image).contiguous(memory_format=torch.channels_last)
-    alpha, weight = torch.from_numpy(batch.alphas).to(device), torch.from_numpy(batch.weights).to(device)
-    value = loss.total(student.network(pixels), alpha, weight)
     student.optimiser.zero_grad(set_to_none=True)
     value.backward()
     nn.utils.clip_grad_norm_(student.network.parameters(), CLIP)
     student.optimiser.step()
     return float(value.detach())
+
+
+def _judge(network: Network, settings: Settings) -> Callable[[sampler.Batch], torch.Tensor]:
+    """The loss of what `network`, in training, says of a batch: of all of it, or of presence alone."""
+    device = settings.device
+    if not settings.only_presence:
+        network.train()
+        return lambda batch: loss.total(network(_pixels(batch, device)), *_truth(batch, device))
+    still, presence = Still(network.eval(), settings.threads), network.decoder.presence.train()
+    return lambda batch: loss.presence(presence(*still(batch.images, device)), _truth(batch, device)[0])
+
+
+def _pixels(batch: sampler.Batch, device: str) -> torch.Tensor:
+    pixels = normalised(torch.from_numpy(batch.images).to(device))
+    return pixels.contiguous(memory_format=torch.channels_last)
+
+
+def _truth(batch: sampler.Batch, device: str) -> tuple[torch.Tensor, torch.Tensor]:
+    """Alpha and the weight of each pixel."""
+    return torch.from_numpy(batch.alphas).to(device), torch.from_numpy(batch.weights).to(device)

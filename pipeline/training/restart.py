@@ -27,8 +27,8 @@ Weights = dict[str, torch.Tensor]
 
 # The images that batch norm is measured on.
 MEASURED = Leg(until=1.0, size=352, batch=32)
-# An export has no coarse heads; those of earlier versions say nothing of presence, or do not look from far.
-MAY_BE_MISSING = (*(f"decoder.heads.{level}" for level in range(1, 5)), "decoder.presence", "decoder.outlook")
+# An export has no coarse heads; those of earlier versions say nothing of presence, or by one convolution.
+MAY_BE_MISSING = (*(f"decoder.heads.{level}" for level in range(1, 5)), "decoder.presence.")
 
 
 def from_exports(files: Sequence[Path], albums: Albums) -> Network:

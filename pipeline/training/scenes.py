@@ -18,6 +18,8 @@ Colour = npt.NDArray[np.float32]
 
 CLEARING_SHARE = 0.4
 """Of photographed scenes those that lie beside the subject of a photograph; the others are whole scenes."""
+REPAINTED_SHARE = 0.5
+"""Of photographed scenes: a few hundred rooms are known by heart, in other colours they are less so."""
 EQUIPPED_SHARE = 0.12
 """Of rooms and sheets behind a product those with a studio's equipment; on plain ground a lamp is for sale."""
 EMPTY_EQUIPPED_SHARE = 0.5
@@ -144,10 +146,19 @@ def photographed(rng: np.random.Generator, scenes: Album, height: int, width: in
     if rng.random() < 0.5:
         crop = crop[:, ::-1]
     out = cv2.resize(np.ascontiguousarray(crop), (width, height), interpolation=cv2.INTER_LINEAR)
+    if rng.random() < REPAINTED_SHARE:
+        out = repainted(rng, out)
     shelf = scenes.names[index].startswith("shop/")
     if shelf or (not sharp and rng.random() < 0.3):
         out = cv2.GaussianBlur(out, (0, 0), rng.uniform(0.012 if shelf else 0.002, 0.03) * width)
     return np.asarray(np.clip(out * np.float32(rng.uniform(0.7, 1.2)), 0, 255), np.uint8)
+
+
+def repainted(rng: np.random.Generator, scene: Pixels) -> Pixels:
+    """Other paint and another light, uint8 (H, W, 3): channels mixed such that grey stays grey, then a strong gamma."""
+    mix = np.eye(3) + rng.uniform(0.0, 0.9) * (rng.dirichlet(np.ones(3), 3) - np.eye(3))
+    curve = 255.0 * (np.arange(256) / 255.0) ** np.exp(rng.normal(0.0, 0.5))
+    return np.asarray(cv2.LUT(cv2.transform(scene, mix), np.rint(curve).astype(np.uint8)), np.uint8)
 
 
 def _rooms(scenes: Album) -> Album:

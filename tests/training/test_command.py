@@ -55,6 +55,13 @@ def test_no_minutes_and_the_last_checkpoint_are_not_asked_for_at_once(tmp_path: 
     assert "--export-only" in result.output
 
 
+def test_presence_alone_is_not_trained_on_masks_that_nobody_trained(tmp_path: Path) -> None:
+    """From ImageNet weights on there is no mask to keep."""
+    result = CliRunner().invoke(train, ["--data", str(tmp_path), "--only-presence"])
+    assert result.exit_code == 2
+    assert "--start" in result.output
+
+
 @pytest.fixture
 def usual_ctrl_c() -> Iterator[None]:
     """Ctrl-C as Python has it; what a shell starts in the background ignores it."""

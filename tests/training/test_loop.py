@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import json
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 torch: Any = pytest.importorskip("torch", reason="PyTorch lives in the training's own environment")
 
 from pipeline.training import checkpoint, curve, loop  # noqa: E402  (they import PyTorch)
 from pipeline.training.cache import Albums  # noqa: E402
-from pipeline.training.network import Network  # noqa: E402
+from pipeline.training.network import Network, normalised  # noqa: E402
 from pipeline.training.schedule import Leg, Plan  # noqa: E402
 from pipeline.training.settings import Settings  # noqa: E402
+from pipeline.training.still import Still  # noqa: E402
 from pipeline.training.validate import Score  # noqa: E402
 
 SIZE = 64
@@ -39,20 +42,20 @@ def _start() -> Network:
     return Network()
 
 
-def _trained(run: Path, albums: Albums, stop: bool = False) -> None:
+def _trained(run: Path, albums: Albums, settings: Settings, stop: bool = False) -> None:
     """Train under `run`; with `stop`, only one step further."""
     flag = threading.Event()
     if stop:
         flag.set()
     run.mkdir(exist_ok=True)
-    loop.train(run, _start(), albums, _unscored, _settings(), flag)
+    loop.train(run, _start(), albums, _unscored, settings, flag)
 
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory, albums: Albums) -> Path:
     """The folder of a training that went through."""
     folder = tmp_path_factory.mktemp("run")
-    _trained(folder, albums)
+    _trained(folder, albums, _settings())
     return folder
 
 
@@ -68,7 +71,7 @@ def test_a_training_ends_when_its_plan_is_used_up(run: Path) -> None:
 def test_a_training_that_was_stopped_ends_where_it_would_have(tmp_path: Path, albums: Albums, run: Path) -> None:
     """Stopped after every step and called again, it comes to the same weights, to rounding."""
     for _ in range(STEPS):
-        _trained(tmp_path / "pieces", albums, stop=True)
+        _trained(tmp_path / "pieces", albums, _settings(), stop=True)
     whole, pieces = checkpoint.load(run), checkpoint.load(tmp_path / "pieces")
     assert whole is not None
     assert pieces is not None
@@ -84,6 +87,28 @@ def test_frozen_blocks_keep_their_weights(run: Path) -> None:
     before, after = _start().state_dict(), saved[1]["network"]
     assert torch.equal(before["encoder.stem.conv.weight"], after["encoder.stem.conv.weight"])
     assert not torch.equal(before["encoder.blocks.15.b.2.conv.weight"], after["encoder.blocks.15.b.2.conv.weight"])
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")  # of PyTorch's exporter
+def test_where_only_presence_is_trained_every_mask_stays(tmp_path: Path, albums: Albums) -> None:
+    """To the last bit, running statistics of batch norm included; of presence every weight has moved."""
+    _trained(tmp_path / "run", albums, replace(_settings(), only_presence=True))
+    saved = checkpoint.load(tmp_path / "run")
+    assert saved is not None
+    before, after = _start().state_dict(), saved[1]["network"]
+    moved = {key for key, value in before.items() if not torch.equal(value, after[key])}
+    assert moved == {key for key in before if key.startswith("decoder.presence.")}
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")
+def test_presence_is_trained_on_what_the_network_sees() -> None:
+    """ONNX Runtime gives the planes that PyTorch would, of any size."""
+    network = _start().eval()
+    images = np.random.default_rng(0).integers(0, 256, (2, 96, 128, 3), dtype=np.uint8)
+    with torch.no_grad():
+        expected = network.views(normalised(torch.from_numpy(images)))
+    for plane, other in zip(Still(network, 1)(images, "cpu"), expected, strict=True):
+        torch.testing.assert_close(plane, other, atol=1e-3, rtol=1e-3)
 
 
 def test_the_curve_is_drawn_from_the_log(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ torch: Any = pytest.importorskip("torch", reason="PyTorch lives in the training'
 
 from pipeline.training import checkpoint, loss  # noqa: E402  (they import PyTorch)
 from pipeline.training.average import Average  # noqa: E402
-from pipeline.training.network import Logits, Network, Outlook, from_imagenet, normalised  # noqa: E402
+from pipeline.training.network import Logits, Network, Presence, from_imagenet, normalised  # noqa: E402
 
 
 def _says(alpha: Any, sharpness: float) -> Logits:
@@ -35,22 +35,18 @@ def test_logits_come_at_five_strides_finest_first() -> None:
     assert [tuple(plane.shape[2:]) for plane in logits.planes] == [(32, 48), (16, 24), (8, 12), (4, 6), (2, 3)]
 
 
-def test_what_is_seen_from_far_is_nearly_the_whole_image() -> None:
-    """At 512² the coarsest plane has 16 places a side; what is said of one may hang on the seventh beside it."""
-    outlook = Outlook(4).eval()
-    for view in outlook.views:
-        torch.nn.init.constant_(view[0].weight, 1 / 36)  # a mean: no unit is dead, none saturated
-    torch.nn.init.ones_(outlook.say.weight)
-    plane = torch.zeros(1, 4, 16, 16, requires_grad=True)
-    outlook(plane + 1.0)[0, :, 8, 8].sum().backward()
+def test_whether_there_is_a_product_is_seen_in_nearly_the_whole_image() -> None:
+    """At 512² the coarsest plane has 16 places a side; what the views say of one may hang on the seventh beside it."""
+    views = Presence().eval().views
+    for view in views:
+        torch.nn.init.constant_(view[0].weight, 1e-3)  # a mean: no unit is dead, none saturated
+    plane = torch.ones(1, 96, 16, 16, requires_grad=True)
+    seen = plane
+    for view in views:
+        seen = seen + view(seen)
+    seen[0, :, 8, 8].sum().backward()
     rows = np.flatnonzero(plane.grad.abs().sum((0, 1, 3)).numpy())
     assert (rows[0], rows[-1]) == (1, 15)
-
-
-def test_what_was_trained_without_an_outlook_goes_on_unchanged() -> None:
-    """A fresh one says nothing."""
-    plane = torch.rand(2, 4, 8, 8)
-    assert torch.equal(Outlook(4).eval()(plane), plane)
 
 
 def test_where_no_product_is_present_no_pixel_is_one() -> None:

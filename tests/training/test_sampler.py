@@ -8,7 +8,7 @@ import pytest
 from pipeline.training import sampler
 from pipeline.training.cache import Albums
 from pipeline.training.composite import Cutting, composite, edge_colour, merged, nothing, placed
-from pipeline.training.scenes import empty_scene
+from pipeline.training.scenes import empty_scene, repainted
 from pipeline.training.schedule import Leg
 
 SEEDS = range(12)
@@ -75,6 +75,17 @@ def test_empty_scenes_also_come_from_beside_the_subjects_of_photographs(albums: 
     scenes = [empty_scene(np.random.default_rng(seed), albums, 40, 40) for seed in range(40)]
     meadows = [scene for scene in scenes if scene[..., 1].min() > 1.5 * scene[..., 0].max() > 0]
     assert 2 <= len(meadows) <= 30
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_repainted_room_has_other_colours_and_is_as_grey_as_it_was(seed: int) -> None:
+    """Channels are mixed, never added to: what is grey gets another light and no tint, what is red fades."""
+    scene = np.zeros((2, 1, 3), np.uint8)
+    scene[0], scene[1] = 120, (200, 20, 20)
+    grey, red = repainted(np.random.default_rng(seed), scene)[:, 0].astype(int)
+    assert np.ptp(grey) <= 1
+    assert 0 < grey[0] < 255
+    assert red.tolist() != [200, 20, 20]
 
 
 @pytest.mark.parametrize("seed", SEEDS)
