@@ -22,7 +22,7 @@ REPAINTED_SHARE = 0.5
 """Of photographed scenes: a few hundred rooms are known by heart, in other colours they are less so."""
 EQUIPPED_SHARE = 0.12
 """Of rooms and sheets behind a product those with a studio's equipment; on plain ground a lamp is for sale."""
-EMPTY_EQUIPPED_SHARE = 0.5
+EMPTY_EQUIPPED_SHARE = 0.3
 """The same of scenes that hold no product."""
 
 

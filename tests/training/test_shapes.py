@@ -33,7 +33,7 @@ def standing(tmp_path: Path) -> Album:
 @pytest.fixture
 def traced(monkeypatch: pytest.MonkeyPatch) -> None:
     """All outlines are those of photographed subjects, without straps, and nothing is printed on them."""
-    for share in ("SLAB_SHARE", "PRINTED_SHARE", "STRAPPED_SHARE"):
+    for share in ("SLAB_SHARE", "TOOL_SHARE", "PRINTED_SHARE", "STRAPPED_SHARE"):
         monkeypatch.setattr(shapes, share, 0.0)
 
 
@@ -90,6 +90,19 @@ def test_some_are_slabs_with_four_corners(albums: Albums, seed: int, monkeypatch
     hull = cv2.convexHull(outline)
     assert cv2.contourArea(outline) > 0.98 * cv2.contourArea(hull)
     assert len(cv2.approxPolyDP(hull, 0.04 * cv2.arcLength(hull, closed=True), closed=True)) == 4
+    assert not any(sides)
+
+
+@pytest.mark.usefixtures("traced")
+@pytest.mark.parametrize("seed", SEEDS)
+def test_some_are_tools_with_a_long_handle(albums: Albums, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In one piece, cut by no side, much longer than wide."""
+    monkeypatch.setattr(shapes, "TOOL_SHARE", 1.0)
+    rgba, sides = shape(np.random.default_rng(seed), albums.natural, 200)
+    solid = (rgba[..., 3] > 127).astype(np.uint8)
+    assert cv2.connectedComponents(solid)[0] == 2
+    (_, sizes, _) = cv2.minAreaRect(cv2.findNonZero(solid))
+    assert max(sizes) > 2.4 * min(sizes)
     assert not any(sides)
 
 
