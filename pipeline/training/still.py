@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -11,9 +12,8 @@ import onnxruntime
 import torch
 from torch import nn
 
+from pipeline.training.export import OPSET
 from pipeline.training.network import Network, normalised
-
-OPSET = 17
 
 
 class Still:
@@ -27,7 +27,7 @@ class Still:
         with TemporaryDirectory() as folder:
             file = Path(folder) / "still.onnx"
             torch.onnx.export(
-                _Views(network).eval(),
+                _Views(copy.deepcopy(network).cpu()).eval(),
                 (torch.zeros(1, 64, 64, 3, dtype=torch.uint8),),
                 str(file),
                 input_names=["image"],
