@@ -25,9 +25,7 @@ from tests.real_weights import DATA
 PRODUCTS, BACKGROUNDS = DATA / "products/products-test.parquet", DATA / "backgrounds/backgrounds-test.parquet"
 WITH_PRODUCT = KINDS[:3]
 OURS = ("default", "default:bare", "default-int8")
-IMAGES = 8
-TAKEN = 1
-"""Scenes of 48 that the model card owns up to. The aim is none."""
+IMAGES = 24
 
 
 @pytest.fixture(scope="module")
@@ -50,11 +48,17 @@ def _mean(rows: list[Measured], value: Callable[[Measured], float]) -> float:
 @pytest.mark.parametrize("kind", WITH_PRODUCT)
 @pytest.mark.parametrize("network", ["default", "default:bare"])
 def test_the_default_network_beats_what_rembg_downloads(evaluation: Evaluation, network: str, kind: Kind) -> None:
-    """U²-Net-p as rembg runs it, by error, overlap and boundary: bare, and all the more with our matte."""
+    """U²-Net-p as rembg runs it, by overlap and boundary: bare, and all the more with our matte."""
     ours, theirs = evaluation.of(kind, network), evaluation.of(kind, "u2netp:rembg")
-    assert _mean(ours, lambda row: row.scores.mae) < _mean(theirs, lambda row: row.scores.mae)
     assert _mean(ours, lambda row: row.scores.iou) > _mean(theirs, lambda row: row.scores.iou)
     assert _mean(ours, lambda row: row.scores.boundary_iou) > _mean(theirs, lambda row: row.scores.boundary_iou)
+
+
+@pytest.mark.parametrize("kind", WITH_PRODUCT)
+def test_what_is_published_has_the_smaller_error(evaluation: Evaluation, kind: Kind) -> None:
+    """By MAE; that the bare network's is a tenth smaller on busy scenes takes all 183 products to be seen."""
+    ours, theirs = evaluation.of(kind, "default"), evaluation.of(kind, "u2netp:rembg")
+    assert _mean(ours, lambda row: row.scores.mae) < _mean(theirs, lambda row: row.scores.mae)
 
 
 @pytest.mark.parametrize("kind", WITH_PRODUCT)
@@ -64,12 +68,12 @@ def test_the_int8_twin_is_as_good(evaluation: Evaluation, kind: Kind) -> None:
     assert twin > whole - 0.01
 
 
-@pytest.mark.parametrize("network", ["default", "default:bare"])
-def test_a_scene_without_a_product_is_hardly_ever_taken_for_one(evaluation: Evaluation, network: str) -> None:
-    """Mean probability 0.02 at the most; no more scenes have a product (1 % of the pixels) than the card says."""
+@pytest.mark.parametrize("network", OURS)
+def test_a_scene_without_a_product_is_never_taken_for_one(evaluation: Evaluation, network: str) -> None:
+    """Mean probability 0.02 at the most; none of 48 scenes has a product (1 % of the pixels)."""
     rows = evaluation.of("empty", network)
     assert _mean(rows, lambda row: row.mean) <= 0.02
-    assert len([row.name for row in rows if row.area >= TAKEN_SHARE]) <= TAKEN
+    assert [row.name for row in rows if row.area >= TAKEN_SHARE] == []
 
 
 @pytest.fixture(scope="module")

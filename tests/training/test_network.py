@@ -64,7 +64,8 @@ def test_a_missed_product_costs_although_its_planes_are_right() -> None:
     alpha = _box()
     right = _says(alpha, 40)
     missed = right._replace(presence=-right.presence)
-    assert float(loss.total(missed, alpha, torch.ones_like(alpha))) > 5
+    gap = loss.total(missed, alpha, torch.ones_like(alpha)) - loss.total(right, alpha, torch.ones_like(alpha))
+    assert float(gap) == pytest.approx(loss.PRESENCE_WEIGHT / loss.PRESENCE_Q, rel=1e-3)
 
 
 def test_a_product_found_where_there_is_none_costs_more_than_one_that_is_missed() -> None:
@@ -72,6 +73,14 @@ def test_a_product_found_where_there_is_none_costs_more_than_one_that_is_missed(
     said = torch.full((1, 1, 1, 1), 4.0)
     invented, missed = loss.presence(said, torch.zeros_like(_box())), loss.presence(-said, _box())
     assert float(invented) == pytest.approx(loss.ABSENCE_WEIGHT * float(missed))
+
+
+def test_a_few_wrong_labels_do_not_make_a_product_doubtful() -> None:
+    """Of 50 alike scenes one is labelled empty by mistake, which weighs like three: a doubt of .004, not of .06."""
+    alphas = torch.cat([_box()] * 49 + [torch.zeros_like(_box())])
+    said = torch.linspace(-8, 8, 1601)
+    losses = [float(loss.presence(one.expand(50, 1, 1, 1), alphas)) for one in said]
+    assert float(torch.sigmoid(said[int(np.argmin(losses))])) > 0.99
 
 
 def test_pixels_are_normalised_as_the_encoder_was_trained() -> None:
