@@ -38,7 +38,7 @@ def total(logits: Logits, alpha: torch.Tensor, weight: torch.Tensor) -> torch.Te
 def presence(logits: torch.Tensor, alpha: torch.Tensor) -> torch.Tensor:
     """How wrong `logits` (N, 1, 1, 1) are about whether `alpha` has a product, absence weighing more; a scalar.
 
-    Generalised cross entropy (Zhang and Sabuncu 2018, arXiv 1805.07836), (1 − pᵠ) / q of the probability p of the truth.
+    Generalised cross entropy (Zhang and Sabuncu 2018, arXiv 1805.07836): (1 − pᵠ) / q, p the probability of the truth.
     """
     present = (alpha.amax((1, 2, 3), keepdim=True) > 0.5).float()
     weight = present + ABSENCE_WEIGHT * (1.0 - present)
