@@ -56,7 +56,7 @@ def test_the_default_network_beats_what_rembg_downloads(evaluation: Evaluation, 
 
 @pytest.mark.parametrize("kind", WITH_PRODUCT)
 def test_what_is_published_has_the_smaller_error(evaluation: Evaluation, kind: Kind) -> None:
-    """By MAE. The bare network's is not asked for: on busy scenes it is as large as theirs, within chance (the card says so)."""
+    """By MAE; that of the bare network is as large as theirs on busy scenes, within chance (see the card)."""
     ours, theirs = evaluation.of(kind, "default"), evaluation.of(kind, "u2netp:rembg")
     assert _mean(ours, lambda row: row.scores.mae) < _mean(theirs, lambda row: row.scores.mae)
 
