@@ -166,12 +166,14 @@ def composites(
     """Make test images whose mattes are known exactly, by laying cutouts over scenes with a fixed seed.
 
     plain: one colour; shaded: light that falls off, and the product's shadow; busy: real BACKGROUNDS; empty: the
-    BACKGROUNDS by themselves. Each kind becomes OUT/KIND/images and OUT/KIND/truth, lossless PNGs, the same pixels at
-    every call, which `cutouts evaluate --images OUT/KIND` takes.
+    BACKGROUNDS by themselves; boxes: rectangles of one colour on white, which need no file. Each kind becomes
+    OUT/KIND/images and OUT/KIND/truth, lossless PNGs, the same pixels at every call, which `cutouts evaluate --images
+    OUT/KIND` takes.
 
     \b
     cutouts composites --products products-test.parquet --backgrounds backgrounds-test.parquet -o sets
     cutouts evaluate --images sets/plain --images sets/shaded --images sets/busy --images sets/empty
+    cutouts composites --kind boxes -o sets
     """
     sources = Sources(products=products, backgrounds=backgrounds)
     for kind in kinds or KINDS:

@@ -1,4 +1,4 @@
-"""Products with exact truth for measuring: cutouts over plain, shaded and busy scenes, by a fixed seed; empty scenes.
+"""Products with exact truth for measuring, by a fixed seed: cutouts over scenes of three kinds; empty scenes; boxes.
 
 The scenes are drawn here and not by the training's own generator, so that a network is not measured on the very
 distribution it was trained on. Given `products-test` and `backgrounds-test`, products and backgrounds are those that
@@ -28,12 +28,16 @@ from pipeline.training.cache import SIDES, Page, product_pages, scene_pages
 from pipeline.training.composite import Cutting, merged, placed
 
 Plane = npt.NDArray[np.float32]
-Kind = Literal["plain", "shaded", "busy", "empty"]
+Kind = Literal["plain", "shaded", "busy", "empty", "boxes"]
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
 SEED = 20_240_517
 LONG_SIDE = 1000
 SHAPES = ((1000, 1000), (1000, 750), (1000, 800), (750, 1000))
+BOXES = ("grey", "turned", "coloured")
+"""What each of so many boxes is like: grey and along the frame, grey and turned, of any colour and along the frame."""
+BOXES_OF_EACH = 60
+STUDIO_WHITE = 250
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,11 +66,14 @@ class Drawing:
 
 
 def composites(sources: Sources, kind: Kind, limit: int | None = None) -> Drawing:
-    """Each product once over a scene of that kind, or each scene by itself; the same images at every call.
+    """Each product once over a scene of that kind, each scene by itself, or boxes; the same images at every call.
 
     `limit` asks for that many at most, spread evenly over the file, which is sorted by shop. Raises ConfigError where a
     file is not given that the kind needs, or does not hold it.
     """
+    if kind == "boxes":
+        chosen = spread(len(BOXES) * BOXES_OF_EACH, limit)
+        return Drawing(count=len(chosen), images=map(_box, chosen))
     scenes = [] if kind in ("plain", "shaded") else list(scene_pages(_backgrounds(sources, kind)))
     if kind == "empty":
         chosen = spread(len(scenes), limit)
@@ -131,6 +138,21 @@ def _over_scene(kind: Kind, index: int, page: Page, scenes: list[Page]) -> Compo
     if kind == "shaded":
         scene = _lit(rng, scene, layer[..., 3].astype(np.float32) / np.float32(255))
     return _parted(page.name, merged(scene, layer))
+
+
+def _box(index: int) -> Composite:
+    """A rectangle of one colour on white: the least that a product can show."""
+    like, number = BOXES[index // BOXES_OF_EACH], index % BOXES_OF_EACH
+    rng = np.random.default_rng([SEED, KINDS.index("boxes"), index])
+    middle, sides = rng.uniform(420, 580, 2), rng.uniform(200, 700, 2)
+    turn = float(rng.uniform(5, 40)) if like == "turned" else 0.0
+    colour = rng.integers(0, 256, 3) if like == "coloured" else np.full(3, rng.integers(10, 200))
+    corners = cv2.boxPoints((middle.tolist(), sides.tolist(), turn))
+    alpha = np.zeros((LONG_SIDE, LONG_SIDE), np.uint8)
+    cv2.fillPoly(alpha, [np.rint(corners).astype(np.int32)], 255, cv2.LINE_AA)
+    share = alpha[..., None].astype(np.float32) / 255
+    image = np.rint(STUDIO_WHITE + share * (colour - np.float32(STUDIO_WHITE))).astype(np.uint8)
+    return Composite(name=f"{like}/{number:02}", image=image, alpha=alpha)
 
 
 def _backdrop_colour(rng: np.random.Generator) -> Plane:

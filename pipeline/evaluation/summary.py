@@ -12,6 +12,8 @@ from pipeline.evaluation.paired import Paired, paired
 
 TAKEN_SHARE = 0.01
 """A scene without a product counts as taken for one when this share of it is."""
+MISSED_IOU = 0.5
+"""A product counts as missed when its mask overlaps the true one by less."""
 NONE = "–"
 """Stands where there is nothing to say."""
 
@@ -198,6 +200,7 @@ SHOWN = {
 
 def _figures() -> Iterator[tuple[str, _Of]]:
     yield "images", lambda rows, _: str(len(rows))
+    yield "missed (IoU < ½)", lambda rows, _: f"{sum(row.scores.iou < MISSED_IOU for row in rows)} of {len(rows)}"
     for metric in METRICS:
         if metric == "max_f":
             yield "max F, of mean precision and recall", lambda _, curves: f"{_max_f(curves):.4f}"

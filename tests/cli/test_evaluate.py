@@ -115,7 +115,7 @@ def test_composites_are_made_and_measured(tmp_path: Path) -> None:
     pq.write_table(pa.table({"name": ["room"], "image": [room]}), tmp_path / "b.parquet")
     files = ("--products", tmp_path / "p.parquet", "--backgrounds", tmp_path / "b.parquet")
     assert call("composites", *files, "-o", tmp_path / "sets").exit_code == 0
-    assert sorted(path.name for path in (tmp_path / "sets").iterdir()) == ["busy", "empty", "plain", "shaded"]
+    assert sorted(path.name for path in (tmp_path / "sets").iterdir()) == ["boxes", "busy", "empty", "plain", "shaded"]
     network = f"red={red_is_product(tmp_path / 'red.onnx')}:bare"
     sets = [word for kind in ("plain", "empty") for word in ("--images", tmp_path / "sets" / kind)]
     result = call("evaluate", *sets, "--network", network, "-o", tmp_path / "out", "--worst", 1)

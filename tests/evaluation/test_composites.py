@@ -12,7 +12,7 @@ import pytest
 
 from pipeline.core.errors import ConfigError
 from pipeline.evaluation.cases import Case, folder_set
-from pipeline.evaluation.composites import KINDS, LONG_SIDE, Kind, Sources, composites, write_composites
+from pipeline.evaluation.composites import BOXES, KINDS, LONG_SIDE, Kind, Sources, composites, write_composites
 from pipeline.training.cache import SIDES
 
 PRODUCTS = ("plain", "shaded", "busy")
@@ -47,6 +47,7 @@ def test_a_set_is_the_same_every_time(sources: Sources, kind: Kind) -> None:
         ("plain", (1000, 1000), (188, 235, 566, 569), 255),
         ("shaded", (750, 1000), (256, 71, 529, 529), 191),
         ("busy", (1000, 1000), (69, 67, 863, 863), 90),
+        ("boxes", (1000, 1000), (128, 273, 638, 385), 250),
     ],
 )
 def test_a_set_is_drawn_as_ever(
@@ -89,6 +90,19 @@ def test_empty_scenes_have_an_empty_truth(sources: Sources) -> None:
     """The backgrounds by themselves hold no product."""
     (scene,) = composites(sources, "empty").images
     assert not scene.alpha.any()
+
+
+def test_boxes_need_no_file() -> None:
+    """One colour on white, as many of each sort; the turned ones fill no upright rectangle, the grey have no hue."""
+    drawing = composites(Sources(products=None, backgrounds=None), "boxes", 12)
+    drawn = list(drawing.images)
+    assert [one.name.split("/")[0] for one in drawn] == [sort for sort in BOXES for _ in range(4)]
+    for one in drawn:
+        inside, outside = one.image[one.alpha == 255], one.image[one.alpha == 0]
+        assert len(np.unique(inside, axis=0)) == len(np.unique(outside, axis=0)) == 1
+        _, _, width, height = cv2.boundingRect(one.alpha)
+        assert ((one.alpha > 0).sum() > 0.95 * width * height) == (not one.name.startswith("turned"))
+        assert one.name.startswith("coloured") or np.ptp(inside[0]) == 0
 
 
 def test_a_limit_is_spread_over_the_file(sources: Sources) -> None:

@@ -122,6 +122,11 @@ def test_precision_recall_and_f1_stand_in_the_summary() -> None:
     assert "| connectivity error" in text
 
 
+def test_products_that_are_not_found_are_counted() -> None:
+    """A mean hides them: of two products one network sees neither, and half an overlap is no miss."""
+    assert "| missed (IoU < ½) | 2 of 2 | 0 of 2 |" in full(measured(), "plain")
+
+
 def test_scenes_without_a_product_have_figures_of_their_own() -> None:
     """How much is invented, not how much overlaps."""
     text = full(measured(), "rooms")
