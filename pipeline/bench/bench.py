@@ -8,7 +8,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -29,6 +29,8 @@ Chunks = list[tuple[ImageRecord, ...]]
 
 COMPARED_IMAGES = 96
 """Images that are cut part by part at the most: the parts of more would say the same."""
+OTHER_IMAGES = 256
+"""Images that each other layout is run on at the most."""
 GROWTH_IMAGES = 500
 """From so many images on a run says how memory grows."""
 
@@ -60,10 +62,8 @@ def bench(
         threads, compared = _compare(place("alone"), place("compared"), _cycle(records, min(images, COMPARED_IMAGES)))
         on_stage(f"the whole path, {images} images")
         run = _run(place("run"), _cycle(records, images))
-        others = []
-        for number, other in enumerate(_layouts(site, workers, batches)):
-            on_stage(f"workers {other.workers or 'as above'}, batch {other.batch_images}")
-            others.append(_run(_placed(other, Path(folder), f"other-{number}"), _cycle(records, min(images, 256))))
+        chunks = _cycle(records, min(images, OTHER_IMAGES))
+        others = tuple(_run_others(_layouts(site, workers, batches), Path(folder), chunks, on_stage))
     return BenchReport(
         source=str(source),
         images=len(records),
@@ -73,9 +73,18 @@ def bench(
         parts=_parts(compared),
         whole_ms=1000 * sum(one.whole for one in compared) / sum(one.images for one in compared),
         run=run,
-        others=tuple(others),
+        others=others,
         cut_seconds=cut_seconds,
     )
+
+
+def _run_others(
+    layouts: Iterable[Site], folder: Path, chunks: Chunks, on_stage: Callable[[str], None]
+) -> Iterator[Run]:
+    """The whole path in each layout, one after the other."""
+    for number, site in enumerate(layouts):
+        on_stage(f"workers {site.workers or 'as above'}, batch {site.batch_images}")
+        yield _run(_placed(site, folder, f"other-{number}"), chunks)
 
 
 def growth(curve: Sequence[tuple[int, float]]) -> float | None:
