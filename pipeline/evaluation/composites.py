@@ -24,7 +24,7 @@ from pipeline.adapters.storage.store import write_file
 from pipeline.core.errors import ConfigError
 from pipeline.core.pixels import Bytes
 from pipeline.evaluation.cases import IMAGES, TRUTH, spread
-from pipeline.training.cache import SIDES, Page, product_pages, scene_pages
+from pipeline.training.cache import SIDES, Page, premultiplied, product_pages, scene_pages
 from pipeline.training.composite import Cutting, merged, placed
 
 Plane = npt.NDArray[np.float32]
@@ -150,9 +150,9 @@ def _box(index: int) -> Composite:
     corners = cv2.boxPoints((middle.tolist(), sides.tolist(), turn))
     alpha = np.zeros((LONG_SIDE, LONG_SIDE), np.uint8)
     cv2.fillPoly(alpha, [np.rint(corners).astype(np.int32)], 255, cv2.LINE_AA)
-    share = alpha[..., None].astype(np.float32) / 255
-    image = np.rint(STUDIO_WHITE + share * (colour - np.float32(STUDIO_WHITE))).astype(np.uint8)
-    return Composite(name=f"{like}/{number:02}", image=image, alpha=alpha)
+    box = np.dstack([np.broadcast_to(colour.astype(np.uint8), (*alpha.shape, 3)), alpha])
+    white = np.full((*alpha.shape, 3), STUDIO_WHITE, np.float32)
+    return _parted(f"{like}/{number:02}", merged(white, premultiplied(box)))
 
 
 def _backdrop_colour(rng: np.random.Generator) -> Plane:

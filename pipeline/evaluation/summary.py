@@ -159,6 +159,10 @@ def _taken(rows: Sequence[Measured]) -> str:
     return f"{sum(row.area >= TAKEN_SHARE for row in rows)} of {len(rows)}"
 
 
+def _missed(rows: Sequence[Measured]) -> str:
+    return f"{sum(row.scores.iou < MISSED_IOU for row in rows)} of {len(rows)}"
+
+
 def _max_f(curves: MeanCurves) -> float:
     """The best F of mean precision and recall (Achanta et al. 2009, and the tables of U²-Net)."""
     return float(f_measure(curves.precision, curves.recall).max())
@@ -200,7 +204,7 @@ SHOWN = {
 
 def _figures() -> Iterator[tuple[str, _Of]]:
     yield "images", lambda rows, _: str(len(rows))
-    yield "missed (IoU < ½)", lambda rows, _: f"{sum(row.scores.iou < MISSED_IOU for row in rows)} of {len(rows)}"
+    yield "missed (IoU < ½)", lambda rows, _: _missed(rows)
     for metric in METRICS:
         if metric == "max_f":
             yield "max F, of mean precision and recall", lambda _, curves: f"{_max_f(curves):.4f}"

@@ -15,7 +15,7 @@ import pytest
 
 from pipeline.core.config import Site
 from pipeline.evaluation.cases import Case, open_sets
-from pipeline.evaluation.composites import KINDS, Kind, Sources, composites, write_composites
+from pipeline.evaluation.composites import Kind, Sources, composites, write_composites
 from pipeline.evaluation.contenders import Answer, open_contender
 from pipeline.evaluation.measure import Evaluation, Measured, evaluate
 from pipeline.evaluation.specs import parse
@@ -24,7 +24,8 @@ from pipeline.samples import write_samples
 from tests.real_weights import DATA
 
 PRODUCTS, BACKGROUNDS = DATA / "products/products-test.parquet", DATA / "backgrounds/backgrounds-test.parquet"
-WITH_PRODUCT = KINDS[:3]
+WITH_PRODUCT: tuple[Kind, ...] = ("plain", "shaded", "busy")
+MEASURED: tuple[Kind, ...] = (*WITH_PRODUCT, "empty")
 OURS = ("default", "default:bare", "default-int8")
 IMAGES = 24
 
@@ -34,11 +35,11 @@ def evaluation(tmp_path_factory: pytest.TempPathFactory, u2netp_file: Path) -> E
     """Every network on a few products of each kind, and on every scene without one."""
     folder = tmp_path_factory.mktemp("sets")
     sources = Sources(products=PRODUCTS, backgrounds=BACKGROUNDS)
-    for kind in KINDS:
+    for kind in MEASURED:
         write_composites(composites(sources, kind, None if kind == "empty" else IMAGES), folder / kind)
     specs = [*map(parse, OURS), parse(f"u2netp={u2netp_file}:rembg")]
     networks = {spec.label: open_contender(spec, Site()) for spec in specs}
-    return evaluate(open_sets([folder / kind for kind in KINDS], []), networks)
+    return evaluate(open_sets([folder / kind for kind in MEASURED], []), networks)
 
 
 def _mean(rows: list[Measured], value: Callable[[Measured], float]) -> float:
