@@ -7,6 +7,7 @@ of pixels, four channels interleaved (RGB and alpha, so that one resize moves bo
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ import numpy.typing as npt
 import pyarrow.parquet as pq
 
 Pixels = npt.NDArray[np.uint8]
+Row = dict[str, Any]
 
 VALIDATION_SHARD = "duts/duts-tr-07.parquet"
 TRAINING_SHARDS = tuple(f"duts/duts-tr-{index:02d}.parquet" for index in range(7))
@@ -36,8 +38,9 @@ class Page:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Album:
-    """Many uint8 (H, W, 4) images in one memory map; `sides[i]` are top, bottom, left, right."""
+    """Many uint8 (H, W, 4) images in the memory map of `file`; `sides[i]` are top, bottom, left, right."""
 
+    file: Path
     pixels: Pixels
     offsets: npt.NDArray[np.int64]
     sizes: npt.NDArray[np.int64]
@@ -46,6 +49,10 @@ class Album:
 
     def __len__(self) -> int:
         return len(self.names)
+
+    def __reduce__(self) -> tuple[Callable[..., Album], tuple[object, ...]]:
+        """Another process maps the file too; its pixels do not travel."""
+        return _mapped, (self.file, self.offsets, self.sizes, self.sides, self.names)
 
     def __getitem__(self, index: int) -> Pixels:
         """The image at `index`, uint8 (H, W, 4), a read-only view."""
@@ -87,29 +94,37 @@ def open_albums(data: Path, cache: Path, *, licensed: bool = False) -> Albums:
 
 def masked_pages(files: Sequence[Path]) -> Iterator[Page]:
     """Photographs with a mask (`name, image, mask`), the mask as alpha."""
+
+    def masked(row: Row) -> Page:
+        image, mask = _decoded(row["image"], cv2.IMREAD_COLOR_RGB), _decoded(row["mask"], cv2.IMREAD_GRAYSCALE)
+        return Page(name=row["name"], rgba=np.dstack([image, mask]))
+
     for file in files:
-        for row in _rows(file, ["name", "image", "mask"]):
-            image = _decoded(row["image"], cv2.IMREAD_COLOR_RGB)
-            mask = _decoded(row["mask"], cv2.IMREAD_GRAYSCALE)
-            yield Page(name=row["name"], rgba=np.dstack([image, mask]))
+        yield from _pages(file, ["name", "image", "mask"], masked)
 
 
 def product_pages(file: Path) -> Iterator[Page]:
     """Cutouts, premultiplied and cropped to their visible box; a side that the frame cut keeps its contact."""
-    for row in _rows(file, ["name", "rgba_webp", *SIDES]):
+
+    def cropped(row: Row) -> Page:
         bgra = _decoded(row["rgba_webp"], cv2.IMREAD_UNCHANGED)
         rgba = cv2.cvtColor(bgra, cv2.COLOR_BGRA2RGBA)
         left, top, width, height = cv2.boundingRect((rgba[..., 3] > 8).astype(np.uint8))
         visible = rgba[top : top + height, left : left + width]
         top_, bottom, left_, right = (bool(row[side]) for side in SIDES)
-        yield Page(name=row["name"], rgba=premultiplied(visible), sides=(top_, bottom, left_, right))
+        return Page(name=row["name"], rgba=premultiplied(visible), sides=(top_, bottom, left_, right))
+
+    return _pages(file, ["name", "rgba_webp", *SIDES], cropped)
 
 
 def scene_pages(file: Path) -> Iterator[Page]:
     """Backgrounds, with an alpha of zero."""
-    for row in _rows(file, ["name", "image"]):
+
+    def bare(row: Row) -> Page:
         image = _decoded(row["image"], cv2.IMREAD_COLOR_RGB)
-        yield Page(name=row["name"], rgba=np.dstack([image, np.zeros(image.shape[:2], np.uint8)]))
+        return Page(name=row["name"], rgba=np.dstack([image, np.zeros(image.shape[:2], np.uint8)]))
+
+    return _pages(file, ["name", "image"], bare)
 
 
 def clearing_pages(files: Sequence[Path]) -> Iterator[Page]:
@@ -139,9 +154,11 @@ def premultiplied(rgba: Pixels) -> Pixels:
     return np.concatenate([colours.astype(np.uint8), rgba[..., 3:]], axis=2)
 
 
-def _rows(file: Path, columns: list[str]) -> Iterator[dict[str, Any]]:
-    for batch in pq.ParquetFile(file).iter_batches(batch_size=64, columns=columns):
-        yield from batch.to_pylist()
+def _pages(file: Path, columns: list[str], page: Callable[[Row], Page]) -> Iterator[Page]:
+    """What `page` makes of each row, on all cores: decoding holds no lock."""
+    with ThreadPoolExecutor() as pool:
+        for batch in pq.ParquetFile(file).iter_batches(batch_size=64, columns=columns):
+            yield from pool.map(page, batch.to_pylist())
 
 
 def _decoded(data: bytes, flags: int) -> Pixels:
@@ -158,13 +175,18 @@ def album(stem: Path, pages: Callable[[], Iterable[Page]]) -> Album:
         stem.parent.mkdir(parents=True, exist_ok=True)
         _write(index, pixels, pages())
     with np.load(index) as arrays:
-        return Album(
-            pixels=np.memmap(pixels, np.uint8, mode="r"),
-            offsets=arrays["offsets"],
-            sizes=arrays["sizes"],
-            sides=arrays["sides"],
-            names=tuple(arrays["names"].tolist()),
-        )
+        return _mapped(pixels, arrays["offsets"], arrays["sizes"], arrays["sides"], tuple(arrays["names"].tolist()))
+
+
+def _mapped(
+    file: Path,
+    offsets: npt.NDArray[np.int64],
+    sizes: npt.NDArray[np.int64],
+    sides: npt.NDArray[np.bool_],
+    names: tuple[str, ...],
+) -> Album:
+    pixels = np.memmap(file, np.uint8, mode="r")
+    return Album(file=file, pixels=pixels, offsets=offsets, sizes=sizes, sides=sides, names=names)
 
 
 def _write(index: Path, pixels: Path, pages: Iterable[Page]) -> None:

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-import cv2
 
 from pipeline.core.errors import ConfigError
 from pipeline.training import cache, schedule
@@ -64,6 +63,9 @@ def _legs(_: click.Context, parameter: click.Parameter, value: str | None) -> tu
 @click.option("--only-presence", is_flag=True, help="Learn whether there is a product; masks stay as in --start.")
 @click.option("--device", default="cpu", show_default=True, help="cpu or cuda.")
 @click.option("--threads", type=click.IntRange(1), default=2, show_default=True, help="CPU threads of a step at most.")
+@click.option(
+    "--drawers", type=click.IntRange(1), default=1, show_default=True, help="Processes that draw images: a core each."
+)
 @click.option("--validate", type=click.IntRange(1), default=200, show_default=True, help="Photographs to score.")
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--export-only", is_flag=True, help="Write the ONNX files of the last checkpoint and stop.")
@@ -92,8 +94,6 @@ def train(
     cutouts train --data DATA --run mean --start a.onnx --start b.onnx --minutes 0
     """
     _refuse_what_cannot_be(minutes, starts, export_only, how["only_presence"])
-    # One thread prepares images; more of OpenCV's own would only take the cores from the steps.
-    cv2.setNumThreads(1)
     run.mkdir(parents=True, exist_ok=True)
     albums = cache.open_albums(data, decoded or run.parent / "cache", licensed=licensed)
     validate = how.pop("validate")

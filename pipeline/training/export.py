@@ -127,7 +127,7 @@ class Calibration:
 
 def calibration_images(albums: Albums, size: int) -> Iterator[np.ndarray[Any, Any]]:
     """Uint8 (size, size, 3) images as the training sees them."""
-    yield from sampler.batch(albums, 0, CALIBRATION_STEP, Leg(until=1.0, size=size, batch=CALIBRATION_IMAGES)).images
+    yield from sampler.batch(albums, 0, CALIBRATION_STEP, Leg(until=1.0, size=size, batch=CALIBRATION_IMAGES))[..., :3]
 
 
 def _presence_nodes(model: Any) -> list[str]:

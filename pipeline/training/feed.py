@@ -1,36 +1,79 @@
-"""Batches made ahead of the steps, in a thread of their own: OpenCV and NumPy work without the interpreter's lock."""
+"""Batches drawn ahead of the steps, by processes of their own: one keeps two cores' steps fed, a GPU needs a dozen."""
 
 from __future__ import annotations
 
-from collections import deque
-from concurrent.futures import Future, ThreadPoolExecutor
+import multiprocessing
+import signal
+from collections.abc import Iterator
+from typing import Any
+
+import cv2
+import torch
+from torch.utils.data import DataLoader, Dataset
 
 from pipeline.training import sampler
 from pipeline.training.cache import Albums
 from pipeline.training.schedule import Leg
 
-AHEAD = 3
+AHEAD = 2
+"""Batches that each process is ahead."""
 
 
 class Feed:
-    """The batches of steps `step`, `step` + 1 …, a few made ahead.
+    """The batches of steps `step`, `step` + 1 …, uint8 RGBA (N, S, S, 4), drawn ahead by `drawers` processes.
 
-    One that was made ahead for the previous leg's size is used all the same, so that no step is skipped.
+    One that was drawn ahead for the previous leg's size is used all the same, so that no step is skipped.
     """
 
-    def __init__(self, albums: Albums, seed: int, step: int) -> None:
-        self._albums, self._seed, self._step = albums, seed, step
-        self._maker = ThreadPoolExecutor(max_workers=1)
-        self._ahead: deque[Future[sampler.Batch]] = deque()
+    def __init__(self, albums: Albums, seed: int, step: int, drawers: int) -> None:
+        self._step, self._leg = step, Leg(until=1.0, size=0, batch=0)
+        self._loader = DataLoader(
+            _Drawn(albums, seed),
+            batch_size=None,
+            sampler=self._orders(),
+            num_workers=drawers,
+            prefetch_factor=AHEAD,
+            pin_memory=torch.cuda.is_available(),
+            multiprocessing_context=_clean_processes(),
+            worker_init_fn=_alone,
+        )
+        self._drawn: Iterator[torch.Tensor] | None = None
 
-    def next(self, leg: Leg) -> sampler.Batch:
-        """The next step's batch; later ones are begun for `leg`. Raises what making it raised."""
-        while len(self._ahead) < AHEAD:
-            making = self._maker.submit(sampler.batch, self._albums, self._seed, self._step, leg)
-            self._ahead.append(making)
-            self._step += 1
-        return self._ahead.popleft().result()
+    def next(self, leg: Leg) -> torch.Tensor:
+        """The next step's batch; later ones are ordered for `leg`. Raises what drawing it raised."""
+        self._leg = leg
+        if self._drawn is None:
+            self._drawn = iter(self._loader)
+        return next(self._drawn)
 
     def close(self) -> None:
-        """Forget the batches that nobody will ask for."""
-        self._maker.shutdown(wait=True, cancel_futures=True)
+        """Stop the processes, and forget the batches that nobody will ask for."""
+        self._drawn = None
+
+    def _orders(self) -> Iterator[tuple[int, Leg]]:
+        """Which step to draw next, and for which leg: asked each time that a process is free."""
+        while True:
+            yield self._step, self._leg
+            self._step += 1
+
+
+class _Drawn(Dataset):  # type: ignore[misc]
+    def __init__(self, albums: Albums, seed: int) -> None:
+        self._albums, self._seed = albums, seed
+
+    def __getitem__(self, order: tuple[int, Leg]) -> torch.Tensor:
+        step, leg = order
+        return torch.from_numpy(sampler.batch(self._albums, self._seed, step, leg))
+
+
+def _clean_processes() -> Any:
+    """Children of a process that has no threads: a copy of one in the middle of a step may wait for ever."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([__name__])
+    return context
+
+
+def _alone(_: int) -> None:
+    """A drawer takes one core, and leaves Ctrl-C to the training, which still wants its last step."""
+    cv2.setNumThreads(1)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from pipeline.training import checkpoint, loss, sampler, schedule
+from pipeline.training import checkpoint, loss, schedule
 from pipeline.training.average import Average
 from pipeline.training.cache import Albums
 from pipeline.training.checkpoint import Position
@@ -110,21 +110,21 @@ def _steps(student: Trainee, albums: Albums, position: Position, settings: Setti
     plan, pace, began = settings.plan, Pace(settings.threads), time.monotonic()
     torch.set_num_threads(settings.threads)
     judged = _judge(student.network, settings)
-    with closing(Feed(albums, settings.seed, position.steps)) as feed:
+    with closing(Feed(albums, settings.seed, position.steps, settings.drawers)) as feed:
         while (progress := plan.progress(position.images, position.seconds)) < 1.0:
-            batch = feed.next(schedule.leg(progress, settings.legs))
+            batch = feed.next(schedule.leg(progress, settings.legs)).to(settings.device, non_blocking=True)
             value = step(student, judged(batch), settings.rate * schedule.rate(progress))
             student.average.update(student.network, position.steps)
             torch.set_num_threads(pace.after_step())
             now = time.monotonic()
             position = Position(
                 steps=position.steps + 1,
-                images=position.images + len(batch.images),
+                images=position.images + len(batch),
                 seconds=position.seconds + now - began,
             )
             began = now
             if position.steps % LOG_EVERY == 0:
-                log.step(position, value, batch.images.shape[1], plan)
+                log.step(position, value, batch.shape[1], plan)
             yield position
 
 
@@ -139,21 +139,35 @@ def step(student: Trainee, value: torch.Tensor, factor: float) -> float:
     return float(value.detach())
 
 
-def _judge(network: Network, settings: Settings) -> Callable[[sampler.Batch], torch.Tensor]:
-    """The loss of what `network`, in training, says of a batch: of all of it, or of presence alone."""
-    device = settings.device
-    if not settings.only_presence:
-        network.train()
-        return lambda batch: loss.total(network(_pixels(batch, device)), *_truth(batch, device))
-    still, presence = Still(network.eval(), settings.threads), network.decoder.presence.train()
-    return lambda batch: loss.presence(presence(*still(batch.images, device)), _truth(batch, device)[0])
+def _judge(network: Network, settings: Settings) -> Callable[[torch.Tensor], torch.Tensor]:
+    """The loss of what `network`, in training, says of a batch, uint8 RGBA: of all of it, or of presence alone."""
+    if settings.only_presence:
+        views, presence = _views(network.eval(), settings), network.decoder.presence.train()
+        return lambda rgba: loss.presence(presence(*views(rgba)), _alpha(rgba))
+    network.train()
+    return lambda rgba: loss.total(_mixed(network, rgba).float(), _alpha(rgba))
 
 
-def _pixels(batch: sampler.Batch, device: str) -> torch.Tensor:
-    pixels = normalised(torch.from_numpy(batch.images).to(device))
-    return pixels.contiguous(memory_format=torch.channels_last)
+def _views(network: Network, settings: Settings) -> Callable[[torch.Tensor], list[torch.Tensor]]:
+    """What presence is said by, of a network that stands still."""
+    if settings.device == "cpu":
+        still = Still(network, settings.threads)
+        return lambda rgba: still(rgba[..., :3].numpy())
+
+    def seen(rgba: torch.Tensor) -> list[torch.Tensor]:
+        with torch.no_grad():
+            return [plane.float() for plane in _mixed(network.views, rgba)]
+
+    return seen
 
 
-def _truth(batch: sampler.Batch, device: str) -> tuple[torch.Tensor, torch.Tensor]:
-    """Alpha and the weight of each pixel."""
-    return torch.from_numpy(batch.alphas).to(device), torch.from_numpy(batch.weights).to(device)
+def _mixed(part: Callable[[torch.Tensor], Any], rgba: torch.Tensor) -> Any:
+    """What `part` makes of the pixels; on a GPU in bfloat16 wherever that is enough."""
+    pixels = normalised(rgba[..., :3]).contiguous(memory_format=torch.channels_last)
+    with torch.autocast(rgba.device.type, torch.bfloat16, enabled=rgba.is_cuda):
+        return part(pixels)
+
+
+def _alpha(rgba: torch.Tensor) -> torch.Tensor:
+    """Float32 (N, 1, S, S) in 0..1."""
+    return rgba[..., 3].unsqueeze(1).float() / 255.0

@@ -83,6 +83,10 @@ class Logits(NamedTuple):
     planes: list[torch.Tensor]
     presence: torch.Tensor
 
+    def float(self) -> Logits:
+        """The same in single precision."""
+        return Logits([plane.float() for plane in self.planes], self.presence.float())
+
     def probability(self, size: tuple[int, int] | None = None) -> torch.Tensor:
         """Probability of "product", float32 (N, 1, *`size`) or at the input's size: that there is one, times where."""
         scale = 2.0 if size is None else None

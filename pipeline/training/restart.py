@@ -46,7 +46,7 @@ def from_exports(files: Sequence[Path], albums: Albums) -> Network:
     _take_over(network, _mean(found))
     with torch.no_grad():
         network.encoder.stem.conv.weight.mul_(SCALE)
-        _measure_norms(network.eval(), normalised(torch.from_numpy(sampler.batch(albums, 0, 0, MEASURED).images)))
+        _measure_norms(network.eval(), normalised(torch.from_numpy(sampler.batch(albums, 0, 0, MEASURED)[..., :3])))
     return network
 
 

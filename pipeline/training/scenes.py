@@ -164,8 +164,8 @@ def repainted(rng: np.random.Generator, scene: Pixels) -> Pixels:
 def _rooms(scenes: Album) -> Album:
     """The scenes without the shop shelves."""
     keep = [index for index, name in enumerate(scenes.names) if not name.startswith("shop/")]
-    return Album(
-        pixels=scenes.pixels,
+    return replace(
+        scenes,
         offsets=scenes.offsets[keep],
         sizes=scenes.sizes[keep],
         sides=scenes.sides[keep],

@@ -37,10 +37,10 @@ class Still:
             )
             self._session = onnxruntime.InferenceSession(str(file), settings, providers=["CPUExecutionProvider"])
 
-    def __call__(self, images: npt.NDArray[np.uint8], device: str) -> list[torch.Tensor]:
+    def __call__(self, images: npt.NDArray[np.uint8]) -> list[torch.Tensor]:
         """Map uint8 RGB (N, S, S, 3) to what `Network.views` gives, one image at a time: that suits a CPU's cache."""
         said = [self._session.run(None, {"image": image[None]}) for image in images]
-        return [torch.from_numpy(np.concatenate(planes)).to(device) for planes in zip(*said, strict=True)]
+        return [torch.from_numpy(np.concatenate(planes)) for planes in zip(*said, strict=True)]
 
 
 class _Views(nn.Module):  # type: ignore[misc]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import pytest
 
 from pipeline.training.cache import (
     CLEARING_SIDE,
+    Albums,
     Page,
     album,
     clearing_pages,
@@ -129,3 +131,10 @@ def test_an_image_that_cannot_be_decoded_is_named_as_such(tmp_path: Path) -> Non
     pq.write_table(pa.table({"name": ["x"], "image": [b"no image"]}), tmp_path / "scenes.parquet")
     with pytest.raises(ValueError, match="cannot be decoded"):
         list(scene_pages(tmp_path / "scenes.parquet"))
+
+
+def test_an_album_travels_to_another_process_without_its_pixels(albums: Albums) -> None:
+    """Which maps the same file."""
+    packed = pickle.dumps(albums)
+    assert len(packed) < albums.natural.pixels.size / 10
+    np.testing.assert_array_equal(pickle.loads(packed).products[0], albums.products[0])

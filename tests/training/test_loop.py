@@ -107,7 +107,7 @@ def test_presence_is_trained_on_what_the_network_sees() -> None:
     images = np.random.default_rng(0).integers(0, 256, (2, 96, 128, 3), dtype=np.uint8)
     with torch.no_grad():
         expected = network.views(normalised(torch.from_numpy(images)))
-    for plane, other in zip(Still(network, 1)(images, "cpu"), expected, strict=True):
+    for plane, other in zip(Still(network, 1)(images), expected, strict=True):
         torch.testing.assert_close(plane, other, atol=1e-3, rtol=1e-3)
 
 

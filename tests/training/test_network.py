@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 
@@ -64,7 +65,7 @@ def test_a_missed_product_costs_although_its_planes_are_right() -> None:
     alpha = _box()
     right = _says(alpha, 40)
     missed = right._replace(presence=-right.presence)
-    gap = loss.total(missed, alpha, torch.ones_like(alpha)) - loss.total(right, alpha, torch.ones_like(alpha))
+    gap = loss.total(missed, alpha) - loss.total(right, alpha)
     assert float(gap) == pytest.approx(loss.PRESENCE_WEIGHT / loss.PRESENCE_Q, rel=1e-3)
 
 
@@ -118,18 +119,33 @@ def test_weights_that_do_not_belong_are_refused(tmp_path: Path) -> None:
 def test_the_loss_prefers_the_truth() -> None:
     """Right and sure costs next to nothing, undecided more, wrong most."""
     alpha = _box()
-    weight = torch.ones_like(alpha)
-    right, undecided, wrong = (float(loss.total(_says(alpha, sharp), alpha, weight)) for sharp in (40, 0, -40))
+    right, undecided, wrong = (float(loss.total(_says(alpha, sharp), alpha)) for sharp in (40, 0, -40))
     assert right < 0.2 * undecided
     assert undecided < wrong
+
+
+def test_weights_are_high_at_edges_only() -> None:
+    """Far from the edge a pixel weighs one; at a straight edge about three (F3Net)."""
+    alpha = torch.zeros(1, 1, 128, 128)
+    alpha[..., 64:] = 1
+    weights = loss.edge_weights(alpha)[0, 0]
+    assert float(weights[64, 5]) == pytest.approx(1, abs=1e-4)
+    assert float(weights[64, 64]) == pytest.approx(3, abs=0.3)
+
+
+def test_weights_are_those_of_a_box_filter() -> None:
+    """One plus four times the distance from the mean around, mirrored at the frame."""
+    alpha = torch.rand(2, 1, 96, 96, generator=torch.Generator().manual_seed(0))
+    around = [cv2.blur(one[0].numpy(), (9, 9), borderType=cv2.BORDER_REFLECT_101) for one in alpha]
+    expected = 1 + 4 * np.abs(np.stack(around)[:, None] - alpha.numpy())
+    np.testing.assert_allclose(loss.edge_weights(alpha).numpy(), expected, atol=1e-4)
 
 
 def test_an_empty_scene_can_be_right() -> None:
     """No product and none found costs nothing; a product found in every corner costs a lot."""
     alpha = torch.zeros(1, 1, 64, 64)
-    weight = torch.ones_like(alpha)
-    assert float(loss.total(_says(alpha, 60), alpha, weight)) < 0.01
-    assert float(loss.total(_says(alpha + 1, 60), alpha, weight)) > 2
+    assert float(loss.total(_says(alpha, 60), alpha)) < 0.01
+    assert float(loss.total(_says(alpha + 1, 60), alpha)) > 2
 
 
 def test_the_average_follows_the_network() -> None:
