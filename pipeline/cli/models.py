@@ -93,10 +93,13 @@ def verify(names: Sequence[str], provider: str | None, config: str | None) -> No
     site = load_site(config, provider=provider)
     table = [find(name, site.models) for name in names] or _table(site)
     away = [row.name for row in table if not names and _state(row, site) == "not pulled"]
+    elsewhere = [row.name for row in table if not names and row.cpu_only and site.provider != "cpu"]
     failed = 0
     for row in table:
-        if row.name not in away:
+        if row.name not in away + elsewhere:
             failed += not _verify(row, site)
+    if elsewhere:
+        click.echo(f"     for CPUs: {', '.join(elsewhere)}")
     if away:
         click.echo(f"     not pulled: {', '.join(away)}")
     if failed:

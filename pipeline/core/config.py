@@ -35,7 +35,7 @@ class Site(BaseModel):
     workers: int = Field(0, ge=0, description="worker processes of a local cluster; 0: by the cores")
     threads: int = Field(0, ge=0, description="threads per worker of a local cluster; 0: by the cores")
     provider: Provider = Field("cpu", description="cpu, cuda or tensorrt: the one used, or an error")
-    batch: int = Field(0, ge=0, le=256, description="images per model call; 0: 1 on a CPU, 32 on a GPU")
+    batch: int = Field(0, ge=0, le=256, description="images per model call; 0: 1 on a CPU, 8 on a GPU")
     chunk: int = Field(32, ge=1, le=256, description="images that a worker takes at a time")
     model: str = Field("default", description="a name of the model table")
     models: str = Field("~/.cutouts/models", description="folder of networks that are not shipped, and of their table")
@@ -81,7 +81,7 @@ class Site(BaseModel):
     @property
     def batch_images(self) -> int:
         """Images per model call."""
-        return self.batch or (1 if self.provider == "cpu" else 32)
+        return self.batch or (1 if self.provider == "cpu" else 8)
 
     def _below(self, name: str) -> str:
         return f"{self.root.rstrip('/')}/{name}"

@@ -46,6 +46,7 @@ class ModelRow(BaseModel):
     activation: Activation = Field("probability", description="what that output is")
     licence: str
     commercial: bool = Field(description="whether the licence allows commercial use")
+    cpu_only: bool = Field(False, description="whether it is made for CPUs, as int8 networks are: no GPU opens it")
     opened: bool = Field(True, description="whether the file was opened where this row was written")
     card: str | None = Field(None, description="its model card: file name beside the table or in the models folder")
     about: str

@@ -12,6 +12,7 @@ import pytest
 
 from pipeline.adapters.model import ModelChoice, Network, available_providers, choose, open_network, recipe_of
 from pipeline.adapters.model.providers import require_placement, session_options
+from pipeline.adapters.model.session import rounded_up
 from pipeline.core.config import Provider
 from pipeline.core.errors import ModelError
 from pipeline.core.pixels import Photograph
@@ -165,6 +166,15 @@ def test_a_provider_that_did_nothing_would_be_an_error(provider: Provider, tmp_p
         require_placement(session, provider)
 
 
+def test_a_gpu_sees_few_sizes_of_batches() -> None:
+    """Each new one costs it a second: short ones are filled up, and what they begin with stays what it was."""
+    inputs = [np.full(3, value, np.uint8) for value in range(9)]
+    filled = {count: rounded_up(inputs[:count]) for count in range(1, 10)}
+    assert [len(batch) for batch in filled.values()] == [1, 2, 4, 4, 8, 8, 8, 8, 16]
+    for count, batch in filled.items():
+        np.testing.assert_array_equal(batch[:count], inputs[:count])
+
+
 @pytest.mark.gpu
 @pytest.mark.parametrize("provider", ["cuda", "tensorrt"])
 def test_a_gpu_says_what_the_cpu_says(provider: Provider, tmp_path: Path) -> None:
@@ -218,6 +228,13 @@ def test_an_unknown_model_is_answered_with_the_table() -> None:
     """The error lists what there is."""
     with pytest.raises(ModelError, match="default"):
         choose("u3net", "cpu")
+
+
+@pytest.mark.parametrize("provider", ["cuda", "tensorrt"])
+def test_a_network_for_cpus_is_refused_on_a_gpu(provider: Provider) -> None:
+    """Before anything is planned, and saying why."""
+    with pytest.raises(ModelError, match="made for CPUs"):
+        choose("default-int8", provider)
 
 
 def test_weights_that_are_not_for_commerce_are_refused_at_use() -> None:

@@ -116,6 +116,13 @@ def test_verify_opens_what_is_here_and_only_names_the_rest(tmp_path: Path) -> No
     ]
 
 
+def test_verify_leaves_what_is_made_for_cpus_out_on_a_gpu() -> None:
+    """It could only fail; it is named instead, whether or not the machine has a GPU."""
+    output = run("verify", "--provider", "cuda").output
+    assert "for CPUs: default-int8" in output
+    assert " default-int8: " not in output
+
+
 def test_verify_finds_what_was_changed_or_lost(tmp_path: Path, models: Path) -> None:
     """A byte more, a file that is gone, a row that lies: each is told, and the status is 1."""
     for name in ("changed", "lost", "wrong"):

@@ -91,8 +91,8 @@ def require_placement(session: Any, provider: Provider) -> None:
 def _asked(provider: Provider, engines: Path) -> Sequence[str | tuple[str, dict[str, str]]]:
     """The providers in their order, the CPU left to ONNX Runtime, which adds it for shapes.
 
-    CUDA looks for the fastest convolution once per shape and grows its memory by what is asked for: batches are of one
-    size. TensorRT builds an engine in minutes and then finds it again; it stays in single precision, because where a
+    CUDA looks for the fastest convolution once per shape and grows its memory by what is asked for: batches come in few
+    sizes. TensorRT builds an engine in minutes and then finds it again; it stays in single precision, because where a
     network runs may not change what it says: who wants fp16 converts the network.
     """
     if provider == "cpu":

@@ -19,6 +19,8 @@ from pipeline.core.preprocess import Preprocessing, network_input
 from pipeline.core.recipe import Recipe
 from pipeline.models import ModelRow, find, folder, permit, verified
 
+Input = Bytes | Floats
+
 _MODELS: str = Site.model_fields["models"].default
 
 
@@ -36,8 +38,13 @@ class ModelChoice:
 
 
 def choose(name: str, provider: Provider, *, models: str = _MODELS, allow_noncommercial: bool = False) -> ModelChoice:
-    """The named network on that provider. ModelError for an unknown name or a licence that the site does not allow."""
+    """The named network on that provider.
+
+    ModelError for an unknown name, a licence that the site does not allow, or a network for CPUs asked for on a GPU.
+    """
     row = find(name, models)
+    if row.cpu_only and provider != "cpu":
+        raise ModelError(f"{name!r} is made for CPUs, and {provider!r} was asked for: choose another model or provider")
     permit(row, allow_noncommercial=allow_noncommercial)
     return ModelChoice(row=row, provider=provider, models=models)
 
@@ -69,16 +76,17 @@ class Network:
         require_contract(self._session, choice.row)
         self._input: str = self._session.get_inputs()[0].name
         self._output: str = self._session.get_outputs()[choice.row.output].name
-        self._turn = nullcontext() if choice.provider == "cpu" else threading.Lock()
+        self._on_gpu = choice.provider != "cpu"
+        self._turn = threading.Lock() if self._on_gpu else nullcontext()
         fixed = self._session.get_inputs()[0].shape[0]
         self.largest_batch: int | None = fixed if isinstance(fixed, int) else None
 
-    def saliency(self, inputs: Sequence[Bytes | Floats]) -> list[Floats]:
+    def saliency(self, inputs: Sequence[Input]) -> list[Floats]:
         """Raw probability, float32 height×width in 0…1 per input, never stretched; one model call."""
-        batch = np.stack(inputs)
+        batch = np.stack(rounded_up(inputs) if self._on_gpu else inputs)
         with self._turn:
             raw = self._session.run([self._output], {self._input: batch})[0]
-        maps = self._planes(raw, len(inputs))
+        maps = self._planes(raw[: len(inputs)], len(inputs))
         if self.row.activation == "logit":
             maps = np.float32(0.5) + np.float32(0.5) * np.tanh(maps * np.float32(0.5))  # never overflows, as exp does
         return [np.clip(one, 0, 1, dtype=np.float32) for one in maps]
@@ -102,6 +110,16 @@ class Network:
         if raw.size != images * height * width:
             raise ModelError(f"the network {self.row.name!r} gives {list(raw.shape)}, no {self.row.output_layout}")
         return raw.reshape(images, height, width).astype(np.float32, copy=False)
+
+
+def rounded_up(inputs: Sequence[Input]) -> Sequence[Input]:
+    """The inputs, the last of them repeated up to a power of two.
+
+    A GPU prepares itself anew for each number of inputs, which took an H100 about a second (TensorRT takes minutes),
+    and the last batch of a chunk may have any.
+    """
+    missing = (1 << (len(inputs) - 1).bit_length()) - len(inputs)
+    return [*inputs, *[inputs[-1]] * missing]
 
 
 @lru_cache(maxsize=4)
