@@ -111,6 +111,7 @@ def test_verify_opens_what_is_here_and_only_names_the_rest(tmp_path: Path) -> No
     assert [line.split(":")[0] for line in result.output.splitlines()] == [
         "ok   default",
         "ok   default-int8",
+        "ok   default-licensed",
         "ok   mine",
         "     not pulled",
     ]

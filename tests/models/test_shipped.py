@@ -26,8 +26,8 @@ from tests.real_weights import DATA
 PRODUCTS, BACKGROUNDS = DATA / "products/products-test.parquet", DATA / "backgrounds/backgrounds-test.parquet"
 WITH_PRODUCT: tuple[Kind, ...] = ("plain", "shaded", "busy")
 MEASURED: tuple[Kind, ...] = (*WITH_PRODUCT, "empty")
-OURS = ("default", "default:bare", "default-int8")
-IMAGES = 24
+OURS = ("default", "default:bare", "default-int8", "default-licensed")
+IMAGES = 36
 
 
 @pytest.fixture(scope="module")
@@ -71,6 +71,13 @@ def test_the_int8_twin_is_as_good(evaluation: Evaluation, kind: Kind) -> None:
     """Within 0.01 IoU of the one that it was made of."""
     whole, twin = (_mean(evaluation.of(kind, one), lambda row: row.scores.iou) for one in ("default", "default-int8"))
     assert twin > whole - 0.01
+
+
+@pytest.mark.parametrize("kind", WITH_PRODUCT)
+def test_the_licensed_network_is_nearly_as_good(evaluation: Evaluation, kind: Kind) -> None:
+    """Within 0.02 IoU of the one that also learned from photographs whose authors state no licence."""
+    ours, theirs = (evaluation.of(kind, network) for network in ("default", "default-licensed"))
+    assert _mean(theirs, lambda row: row.scores.iou) > _mean(ours, lambda row: row.scores.iou) - 0.02
 
 
 @pytest.mark.parametrize("network", OURS)
