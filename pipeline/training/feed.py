@@ -22,18 +22,20 @@ AHEAD = 2
 class Feed:
     """The batches of steps `step`, `step` + 1 …, uint8 RGBA (N, S, S, 4), drawn ahead by `drawers` processes.
 
-    One that was drawn ahead for the previous leg's size is used all the same, so that no step is skipped.
+    One that was drawn ahead for the previous leg's size is used all the same, so that no step is skipped. `pinned`:
+    into memory that a GPU reads by itself.
     """
 
-    def __init__(self, albums: Albums, seed: int, step: int, drawers: int) -> None:
-        self._step, self._leg = step, Leg(until=1.0, size=0, batch=0)
+    def __init__(self, albums: Albums, seed: int, step: int, drawers: int, *, pinned: bool) -> None:
+        self._step = step
+        self._leg: Leg
         self._loader = DataLoader(
             _Drawn(albums, seed),
             batch_size=None,
             sampler=self._orders(),
             num_workers=drawers,
             prefetch_factor=AHEAD,
-            pin_memory=torch.cuda.is_available(),
+            pin_memory=pinned,
             multiprocessing_context=_clean_processes(),
             worker_init_fn=_alone,
         )

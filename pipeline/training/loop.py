@@ -110,7 +110,8 @@ def _steps(student: Trainee, albums: Albums, position: Position, settings: Setti
     plan, pace, began = settings.plan, Pace(settings.threads), time.monotonic()
     torch.set_num_threads(settings.threads)
     judged = _judge(student.network, settings)
-    with closing(Feed(albums, settings.seed, position.steps, settings.drawers)) as feed:
+    pinned = settings.device != "cpu"
+    with closing(Feed(albums, settings.seed, position.steps, settings.drawers, pinned=pinned)) as feed:
         while (progress := plan.progress(position.images, position.seconds)) < 1.0:
             batch = feed.next(schedule.leg(progress, settings.legs)).to(settings.device, non_blocking=True)
             value = step(student, judged(batch), settings.rate * schedule.rate(progress))

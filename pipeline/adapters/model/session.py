@@ -76,14 +76,14 @@ class Network:
         require_contract(self._session, choice.row)
         self._input: str = self._session.get_inputs()[0].name
         self._output: str = self._session.get_outputs()[choice.row.output].name
-        self._on_gpu = choice.provider != "cpu"
-        self._turn = threading.Lock() if self._on_gpu else nullcontext()
+        self._turn = nullcontext() if choice.provider == "cpu" else threading.Lock()
         fixed = self._session.get_inputs()[0].shape[0]
         self.largest_batch: int | None = fixed if isinstance(fixed, int) else None
+        self._rounded = choice.provider != "cpu" and self.largest_batch is None
 
     def saliency(self, inputs: Sequence[Input]) -> list[Floats]:
         """Raw probability, float32 height×width in 0…1 per input, never stretched; one model call."""
-        batch = np.stack(rounded_up(inputs) if self._on_gpu else inputs)
+        batch = np.stack(rounded_up(inputs) if self._rounded else inputs)
         with self._turn:
             raw = self._session.run([self._output], {self._input: batch})[0]
         maps = self._planes(raw[: len(inputs)], len(inputs))
