@@ -21,7 +21,7 @@ from pipeline.adapters.storage.sources import read_image
 from pipeline.adapters.storage.store import Store, open_store
 from pipeline.core.cutout import cutout
 from pipeline.core.errors import ImageRejected
-from pipeline.core.matte import alpha_bytes, matte_from_saliency
+from pipeline.core.matte import matte_from_saliency
 from pipeline.core.metrics import measure
 from pipeline.core.pixels import Floats, Photograph
 from pipeline.core.preprocess import Preprocessing, crop_saliency, network_input
@@ -125,9 +125,8 @@ def _time_batch(clock: _Clock, job: Job, network: Network, store: Store, batch: 
     (maps,) = clock.each("network", network.saliency, [inputs])
     maps = clock.each("matte", partial(_crop, how), maps, photographs)
     mattes = clock.each("matte", matte_from_saliency, maps, photographs)
-    masks = clock.each("matte", alpha_bytes, mattes)
     cutouts = clock.each("cutout", cutout, photographs, mattes)
-    pngs = clock.each("encode", encode_png, [*masks, *cutouts])
+    pngs = clock.each("encode", encode_png, [*mattes, *cutouts])
     clock.each("measure", measure, maps, photographs, mattes)
     clock.each("store", lambda png: store.put_object(png, ".png"), pngs)
 

@@ -13,11 +13,14 @@ from click.testing import CliRunner
 from pipeline.bench import BenchReport, bench
 from pipeline.bench.bench import growth
 from pipeline.bench.command import bench as command
+from pipeline.bench.measure import time_parts
 from pipeline.bench.plot import draw
 from pipeline.bench.records import PARTS
 from pipeline.bench.table import as_json, as_text
 from pipeline.core.config import Site
 from pipeline.core.errors import ConfigError
+from pipeline.core.records import ImageRecord
+from pipeline.stages import cut_chunk, job_of
 
 
 @pytest.fixture(scope="module")
@@ -52,6 +55,22 @@ def test_the_parts_are_those_of_the_whole(report: BenchReport) -> None:
     assert 0 < report.unavoidable_ms < sum(part.ms for part in report.parts)
     assert report.ratio == pytest.approx(report.whole_ms / report.unavoidable_ms)
     assert report.ratio_with_runner >= report.ratio
+
+
+def test_the_parts_make_the_files_that_the_whole_makes(photographs: Path, tmp_path: Path) -> None:
+    """The objects stored part by part are those of a run, byte for byte, soft edges included."""
+    images = [
+        ImageRecord(image_id=path.name, product_id=path.stem, delivery_id="bench", uri=str(path))
+        for path in sorted(photographs.glob("[0-9].jpg"))
+    ]
+    parts, whole = (job_of(Site(objects=str(tmp_path / name))) for name in ("parts", "whole"))
+    time_parts(parts, images)
+    masks = cut_chunk(whole, images).masks
+    stored = {path.name: path.read_bytes() for path in (tmp_path / "parts").rglob("*.png")}
+    assert stored == {path.name: path.read_bytes() for path in (tmp_path / "whole").rglob("*.png")}
+    assert len(stored) == 2 * len(images)
+    levels = np.unique(cv2.imdecode(np.frombuffer(stored[Path(masks[0].mask).name], np.uint8), cv2.IMREAD_UNCHANGED))
+    assert len(levels) > 2
 
 
 def test_the_stages_add_up_to_the_time_at_work(report: BenchReport) -> None:
