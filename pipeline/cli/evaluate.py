@@ -13,7 +13,7 @@ from pipeline.adapters.storage.store import write_file
 from pipeline.cli.progress import Tally
 from pipeline.core.truth import METRICS
 from pipeline.evaluation.cases import ImageSet, Lost, open_sets, questions
-from pipeline.evaluation.composites import KINDS, Kind, Sources, write_composites
+from pipeline.evaluation.composites import KINDS, Kind, Sources, open_sources, write_composites
 from pipeline.evaluation.composites import composites as draw
 from pipeline.evaluation.contenders import Contender, open_contender
 from pipeline.evaluation.looks import Look, looks, write_looks
@@ -158,26 +158,49 @@ def look(images: Path, networks: tuple[str, ...], out: Path, limit: int | None, 
 @click.option(
     "-o", "--out", required=True, type=click.Path(path_type=Path), metavar="FOLDER", help="Gets a folder per kind."
 )
-@click.option("--kind", "kinds", multiple=True, type=click.Choice(KINDS), help="May be repeated.  [default: all]")
+@click.option(
+    "--renders", type=_FOLDER, metavar="FOLDER", help="Tables of renders: name, model, image, alpha, coverage."
+)
+@click.option("--models", type=_FILE, metavar="FILE", help="What the rendered models are, CSV: name, category, source.")
+@click.option(
+    "--only",
+    multiple=True,
+    metavar="FOLD",
+    help="source:NAME or kind:NAME: products and renders of these folds alone.",
+)
+@click.option(
+    "--kind",
+    "kinds",
+    multiple=True,
+    type=click.Choice(KINDS),
+    help="May be repeated.  [default: all that the files allow]",
+)
 @click.option("--limit", type=click.IntRange(1), help="Images of each kind at the most, spread evenly.")
-def composites(
-    products: Path | None, backgrounds: Path | None, out: Path, kinds: tuple[Kind, ...], limit: int | None
-) -> None:
+def composites(out: Path, kinds: tuple[Kind, ...], limit: int | None, **files: Any) -> None:
     """Make test images whose mattes are known exactly, by laying cutouts over scenes with a fixed seed.
 
     plain: one colour; shaded: light that falls off, and the product's shadow; busy: real BACKGROUNDS; empty: the
-    BACKGROUNDS by themselves; boxes: rectangles of one colour on white, which need no file. Each kind becomes
-    OUT/KIND/images and OUT/KIND/truth, lossless PNGs, the same pixels at every call, which `cutouts evaluate --images
-    OUT/KIND` takes.
+    BACKGROUNDS by themselves; boxes: rectangles of one colour on white, which need no file; rendered: RENDERS of 3D
+    models on their own ground. Each kind becomes OUT/KIND/images and OUT/KIND/truth, lossless PNGs, the same pixels at
+    every call, which `cutouts evaluate --images OUT/KIND` takes.
+
+    --only makes sets of what a training left out by --leave-out.
 
     \b
     cutouts composites --products products-test.parquet --backgrounds backgrounds-test.parquet -o sets
     cutouts evaluate --images sets/plain --images sets/shaded --images sets/busy --images sets/empty
     cutouts composites --kind boxes -o sets
+    cutouts composites --products products-train.parquet --only kind:bags --kind plain --kind shaded -o sets/bags
     """
-    sources = Sources(products=products, backgrounds=backgrounds)
-    for kind in kinds or KINDS:
+    sources = open_sources(**files)
+    for kind in kinds or _possible(sources):
         drawing = draw(sources, kind, limit)
         with Tally(kind, drawing.count) as tally:
             write_composites(drawing, out / kind, on_image=partial(tally.add, "made"))
         click.echo(f"{out / kind}: {tally.summary()}", err=True)
+
+
+def _possible(sources: Sources) -> list[Kind]:
+    """All kinds; without renders none of them, with folds none that holds no product."""
+    without = {*(() if sources.renders else ("rendered",)), *(("empty", "boxes") if sources.only else ())}
+    return [kind for kind in KINDS if kind not in without]

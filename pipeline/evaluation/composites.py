@@ -8,7 +8,7 @@ the training never sees. The same files give the same pixels at every call, so t
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
@@ -24,11 +24,12 @@ from pipeline.adapters.storage.store import write_file
 from pipeline.core.errors import ConfigError
 from pipeline.core.pixels import Bytes
 from pipeline.evaluation.cases import IMAGES, TRUTH, spread
-from pipeline.training.cache import SIDES, Page, premultiplied, product_pages, scene_pages
 from pipeline.training.composite import Cutting, merged, placed
+from pipeline.training.folds import Fold, Label, check_known, held, parse_fold, product_labels, render_labels
+from pipeline.training.pages import SIDES, Page, premultiplied, product_pages, render_pages, scene_pages
 
 Plane = npt.NDArray[np.float32]
-Kind = Literal["plain", "shaded", "busy", "empty", "boxes"]
+Kind = Literal["plain", "shaded", "busy", "empty", "boxes", "rendered"]
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
 SEED = 20_240_517
@@ -51,10 +52,17 @@ class Composite:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sources:
-    """Parquet files that sets are made of: cutouts (`name, rgba_webp, touches_…`) and scenes (`name, image`)."""
+    """Files that sets are made of: cutouts (`name, rgba_webp, touches_…`), scenes (`name, image`) and renders of 3D
+    models (`name, model, image, alpha, coverage`), all Parquet; `models` is the table of 3D models.
 
-    products: Path | None
-    backgrounds: Path | None
+    Of cutouts and renders only those of the folds `only` are used, unless there are none.
+    """
+
+    products: Path | None = None
+    backgrounds: Path | None = None
+    renders: tuple[Path, ...] = ()
+    models: Path | None = None
+    only: tuple[Fold, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,22 +73,58 @@ class Drawing:
     images: Iterator[Composite]
 
 
-def composites(sources: Sources, kind: Kind, limit: int | None = None) -> Drawing:
-    """Each product once over a scene of that kind, each scene by itself, or boxes; the same images at every call.
+def open_sources(
+    *, products: Path | None, backgrounds: Path | None, renders: Path | None, models: Path | None, only: Sequence[str]
+) -> Sources:
+    """Sources of these files, `renders` being a folder. Raises ConfigError for a text in `only` that is no fold."""
+    return Sources(
+        products=products,
+        backgrounds=backgrounds,
+        renders=tuple(sorted(renders.glob("*.parquet"))) if renders else (),
+        models=models,
+        only=tuple(map(parse_fold, only)),
+    )
 
-    `limit` asks for that many at most, spread evenly over the file, which is sorted by shop. Raises ConfigError where a
+
+def composites(sources: Sources, kind: Kind, limit: int | None = None) -> Drawing:
+    """Each product once over a scene of that kind, each scene by itself, boxes, or renders; the same at every call.
+
+    `limit` asks for that many at most, spread evenly over the file, which is sorted by shop. Raises ConfigError if a
     file is not given that the kind needs, or does not hold it.
     """
     if kind == "boxes":
         chosen = spread(len(BOXES) * BOXES_OF_EACH, limit)
         return Drawing(count=len(chosen), images=map(_box, chosen))
+    if kind == "rendered":
+        return _renders(sources, limit)
     scenes = [] if kind in ("plain", "shaded") else list(scene_pages(_backgrounds(sources, kind)))
     if kind == "empty":
         chosen = spread(len(scenes), limit)
         return Drawing(count=len(chosen), images=(_parted(scenes[at].name, scenes[at].rgba) for at in chosen))
-    pages = list(product_pages(_products(sources, kind)))
-    chosen = spread(len(pages), limit)
+    file = _products(sources, kind)
+    pages = list(product_pages(file))
+    used = _of_folds(sources.only, [page.name for page in pages], lambda: product_labels(file))
+    chosen = [used[at] for at in spread(len(used), limit)]
     return Drawing(count=len(chosen), images=(_over_scene(kind, at, pages[at], scenes) for at in chosen))
+
+
+def _renders(sources: Sources, limit: int | None) -> Drawing:
+    columns = {"name", "model", "image", "alpha", "coverage"}
+    files = [_holding(file, "renders", "rendered", columns) for file in sources.renders or (None,)]
+    names = [name for file in files for name in pq.read_table(file, columns=["name"])["name"].to_pylist()]
+    used = _of_folds(sources.only, names, lambda: render_labels(files, sources.models))
+    chosen = {used[at] for at in spread(len(used), limit)}
+    pages = (page for at, page in enumerate(render_pages(files)) if at in chosen)
+    return Drawing(count=len(chosen), images=(_parted(page.name, page.rgba) for page in pages))
+
+
+def _of_folds(only: tuple[Fold, ...], names: list[str], labels: Callable[[], dict[str, Label]]) -> list[int]:
+    """The indices of those names that belong to the folds. Raises ConfigError if a fold holds none of them."""
+    if not only:
+        return list(range(len(names)))
+    known = labels()
+    check_known(only, known.values(), drawn=False)
+    return [at for at, name in enumerate(names) if held(only, known[name])]
 
 
 def write_composites(drawing: Drawing, folder: Path, *, on_image: Callable[[], None] = lambda: None) -> None:

@@ -6,34 +6,35 @@ of pixels, four channels interleaved (RGB and alpha, so that one resize moves bo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+import hashlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
-import cv2
 import numpy as np
 import numpy.typing as npt
-import pyarrow.parquet as pq
 
-Pixels = npt.NDArray[np.uint8]
-Row = dict[str, Any]
+from pipeline.core.errors import ConfigError
+from pipeline.training import folds
+from pipeline.training.folds import Fold, Label
+from pipeline.training.pages import (
+    Page,
+    Pixels,
+    clearing_pages,
+    masked_pages,
+    model_pages,
+    product_pages,
+    render_pages,
+    scene_pages,
+)
 
 VALIDATION_SHARD = "duts/duts-tr-07.parquet"
 TRAINING_SHARDS = tuple(f"duts/duts-tr-{index:02d}.parquet" for index in range(7))
-# The shortest side of a clearing (px): what is smaller shows too little to be a scene.
-CLEARING_SIDE = 100
-SIDES = ("touches_top", "touches_bottom", "touches_left", "touches_right")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Page:
-    """One decoded image on its way into an album: uint8 (H, W, 4), a name, and the frame sides that cut its subject."""
-
-    name: str
-    rgba: Pixels
-    sides: tuple[bool, bool, bool, bool] = (False, False, False, False)
+FASHION = "fashion/ccp-fashion.parquet"
+PRODUCTS = "products/products-train.parquet"
+SCENES = "backgrounds/backgrounds-train.parquet"
+RENDERS = "renders/train-*.parquet"
+MODELS = "models3d/models.csv"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +55,17 @@ class Album:
         """Another process maps the file too; its pixels do not travel."""
         return _mapped, (self.file, self.offsets, self.sizes, self.sides, self.names)
 
+    def only(self, indices: Sequence[int]) -> Album:
+        """The images at `indices`, in the same file."""
+        chosen = np.array(indices, np.int64)
+        return replace(
+            self,
+            offsets=self.offsets[chosen],
+            sizes=self.sizes[chosen],
+            sides=self.sides[chosen],
+            names=tuple(self.names[index] for index in indices),
+        )
+
     def __getitem__(self, index: int) -> Pixels:
         """The image at `index`, uint8 (H, W, 4), a read-only view."""
         height, width = self.sizes[index]
@@ -67,105 +79,76 @@ class Albums:
 
     `natural`: photographs with their mask as alpha. `products`: cutouts, colours premultiplied by alpha (so that they
     may be resized), cropped to what is visible. `scenes`: backgrounds, alpha 0. `clearings`: what lies beside the
-    subjects of photographs, alpha 0.
+    subjects of photographs, alpha 0. `rendered`: 3D models on their own ground, the matte as alpha; `models`: those
+    that are not of glass, like `products`; None without renders. `garments` and `shapes`: whether such are drawn.
     """
 
     natural: Album
     products: Album
     scenes: Album
     clearings: Album
+    rendered: Album | None = None
+    models: Album | None = None
+    garments: bool = True
+    shapes: bool = True
 
 
-def open_albums(data: Path, cache: Path, *, licensed: bool = False) -> Albums:
-    """The albums of the training data in `data`, decoded into `cache` where they are not there yet.
+def open_albums(data: Path, cache: Path, *, licensed: bool = False, left_out: Sequence[Fold] = ()) -> Albums:
+    """The albums of the training data in `data`, decoded into `cache` if they are not there yet.
 
     `licensed` leaves DUTS-TR out, whose authors state no licence: of the photographs only street fashion remains.
+    Nothing of the `left_out` folds is in an album; photographs of DUTS-TR have no label and stay. Raises ConfigError if
+    a fold holds nothing, or if no photograph or no product is left.
     """
-    fashion = [data / "fashion/ccp-fashion.parquet"]
-    natural = fashion if licensed else [*(data / shard for shard in TRAINING_SHARDS), *fashion]
-    kind = "fashion" if licensed else "natural"
+    products, renders = data / PRODUCTS, sorted(data.glob(RENDERS))
+    labels = _labels(products, renders, data / MODELS) if left_out else {}
+    folds.check_known(left_out, labels.values(), drawn=True)
+    natural, kind = _photographs(data, licensed=licensed, fashion=not folds.held(left_out, folds.FASHION))
+    drawn = cache / f"renders-{_state(renders)}"
+
+    def kept(stem: Path, pages: Callable[[], Iterable[Page]]) -> Album | None:
+        return _without(left_out, labels, album(stem, pages))
+
+    shown = kept(cache / "products", lambda: product_pages(products))
+    if shown is None:
+        raise ConfigError("no product is left to train on", [f"left out: {', '.join(map(str, left_out))}"])
     return Albums(
         natural=album(cache / kind, lambda: masked_pages(natural)),
-        products=album(cache / "products", lambda: product_pages(data / "products/products-train.parquet")),
-        scenes=album(cache / "scenes", lambda: scene_pages(data / "backgrounds/backgrounds-train.parquet")),
+        products=shown,
+        scenes=album(cache / "scenes", lambda: scene_pages(data / SCENES)),
         clearings=album(cache / f"{kind}-clearings", lambda: clearing_pages(natural)),
+        rendered=kept(drawn, lambda: render_pages(renders)) if renders else None,
+        models=kept(drawn.with_name(f"{drawn.name}-cutouts"), lambda: model_pages(renders)) if renders else None,
+        garments=not folds.held(left_out, folds.DRAWN_GARMENT),
+        shapes=not folds.held(left_out, folds.DRAWN_SHAPE),
     )
 
 
-def masked_pages(files: Sequence[Path]) -> Iterator[Page]:
-    """Photographs with a mask (`name, image, mask`), the mask as alpha."""
-
-    def masked(row: Row) -> Page:
-        image, mask = _decoded(row["image"], cv2.IMREAD_COLOR_RGB), _decoded(row["mask"], cv2.IMREAD_GRAYSCALE)
-        return Page(name=row["name"], rgba=np.dstack([image, mask]))
-
-    for file in files:
-        yield from _pages(file, ["name", "image", "mask"], masked)
+def _labels(products: Path, renders: Sequence[Path], models: Path) -> dict[str, Label]:
+    return {**folds.product_labels(products), **folds.render_labels(renders, models)}
 
 
-def product_pages(file: Path) -> Iterator[Page]:
-    """Cutouts, premultiplied and cropped to their visible box; a side that the frame cut keeps its contact."""
-
-    def cropped(row: Row) -> Page:
-        bgra = _decoded(row["rgba_webp"], cv2.IMREAD_UNCHANGED)
-        rgba = cv2.cvtColor(bgra, cv2.COLOR_BGRA2RGBA)
-        left, top, width, height = cv2.boundingRect((rgba[..., 3] > 8).astype(np.uint8))
-        visible = rgba[top : top + height, left : left + width]
-        top_, bottom, left_, right = (bool(row[side]) for side in SIDES)
-        return Page(name=row["name"], rgba=premultiplied(visible), sides=(top_, bottom, left_, right))
-
-    return _pages(file, ["name", "rgba_webp", *SIDES], cropped)
+def _photographs(data: Path, *, licensed: bool, fashion: bool) -> tuple[list[Path], str]:
+    """The tables of photographs, and what their albums are called. Raises ConfigError if none is left."""
+    dressed = [data / FASHION] if fashion else []
+    if licensed:
+        if not dressed:
+            raise ConfigError("no photograph is left to train on", ["give --licensed or leave garments out, not both"])
+        return dressed, "fashion"
+    return [*(data / shard for shard in TRAINING_SHARDS), *dressed], "natural" if fashion else "duts"
 
 
-def scene_pages(file: Path) -> Iterator[Page]:
-    """Backgrounds, with an alpha of zero."""
-
-    def bare(row: Row) -> Page:
-        image = _decoded(row["image"], cv2.IMREAD_COLOR_RGB)
-        return Page(name=row["name"], rgba=np.dstack([image, np.zeros(image.shape[:2], np.uint8)]))
-
-    return _pages(file, ["name", "image"], bare)
+def _state(files: Sequence[Path]) -> str:
+    """Names the content of files as far as their names and sizes tell: another set of renders is decoded anew."""
+    told = "\n".join(f"{file.name} {file.stat().st_size}" for file in files)
+    return hashlib.sha256(told.encode()).hexdigest()[:12]
 
 
-def clearing_pages(files: Sequence[Path]) -> Iterator[Page]:
-    """What photographs show beside their subject, with an alpha of zero: a few hundred rooms are too few to know all.
-
-    Of the four strips beside the subject's box the largest, where its shorter side has `CLEARING_SIDE` pixels.
-    """
-    for page in masked_pages(files):
-        strip = max(_strips(page.rgba), key=lambda rgba: min(rgba.shape[:2]) * rgba.size)
-        if min(strip.shape[:2]) >= CLEARING_SIDE:
-            yield Page(name=page.name, rgba=np.dstack([strip[..., :3], np.zeros(strip.shape[:2], np.uint8)]))
-
-
-def _strips(rgba: Pixels) -> tuple[Pixels, ...]:
-    """What lies above, below, to the left and to the right of the visible box and a small margin, uint8 (·, ·, 4)."""
-    left, top, width, height = cv2.boundingRect((rgba[..., 3] > 0).astype(np.uint8))
-    margin = max(rgba.shape[:2]) // 40
-    above, below = max(0, top - margin), top + height + margin
-    before, behind = max(0, left - margin), left + width + margin
-    return rgba[:above], rgba[below:], rgba[:, :before], rgba[:, behind:]
-
-
-def premultiplied(rgba: Pixels) -> Pixels:
-    """Colours times alpha, uint8 (H, W, 4); the alpha stays."""
-    alpha = rgba[..., 3:].astype(np.uint16)
-    colours = (rgba[..., :3] * alpha + 127) // 255
-    return np.concatenate([colours.astype(np.uint8), rgba[..., 3:]], axis=2)
-
-
-def _pages(file: Path, columns: list[str], page: Callable[[Row], Page]) -> Iterator[Page]:
-    """What `page` makes of each row, on all cores: decoding holds no lock."""
-    with ThreadPoolExecutor() as pool:
-        for batch in pq.ParquetFile(file).iter_batches(batch_size=64, columns=columns):
-            yield from pool.map(page, batch.to_pylist())
-
-
-def _decoded(data: bytes, flags: int) -> Pixels:
-    image = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
-    if image is None:
-        raise ValueError("an image of the training data cannot be decoded")
-    return np.asarray(image, np.uint8)
+def _without(left_out: Sequence[Fold], labels: Mapping[str, Label], whole: Album) -> Album | None:
+    """The album without the pictures of these folds; None if nothing is left."""
+    gone = {name for name, label in labels.items() if folds.held(left_out, label)}
+    stay = [index for index, name in enumerate(whole.names) if name not in gone]
+    return whole.only(stay) if stay else None
 
 
 def album(stem: Path, pages: Callable[[], Iterable[Page]]) -> Album:

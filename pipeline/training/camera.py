@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from pipeline.training.cache import Pixels
+from pipeline.training.pages import Pixels
 
 
 def lens(rng: np.random.Generator, rgba: Pixels) -> Pixels:

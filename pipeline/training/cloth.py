@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.training.cache import Pixels
+from pipeline.training.pages import Pixels
 
 Plane = npt.NDArray[np.float32]
 

@@ -14,6 +14,7 @@ import click
 
 from pipeline.core.errors import ConfigError
 from pipeline.training import cache, schedule
+from pipeline.training.folds import Fold, parse_fold
 from pipeline.training.settings import Settings
 
 WEIGHTS = "weights/efficientnet-lite0-imagenet-fp16.npz"
@@ -54,6 +55,13 @@ def _legs(_: click.Context, parameter: click.Parameter, value: str | None) -> tu
 )
 @click.option("--licensed", is_flag=True, help="Only data whose authors state a licence: leaves DUTS-TR out.")
 @click.option(
+    "--leave-out",
+    "left_out",
+    multiple=True,
+    metavar="FOLD",
+    help="source:NAME or kind:NAME, such as kind:shoes: train without it, to be measured on it.",
+)
+@click.option(
     "--legs",
     callback=_legs,
     metavar="UNTIL:SIZE:BATCH,…",
@@ -91,11 +99,14 @@ def train(
     cutouts train --data DATA --minutes 10
     cutouts train --data DATA --run mine --start default.onnx --rate 0.5 --minutes 60
     cutouts train --data DATA --run sure --start mine.onnx --only-presence --legs 1:512:16 --minutes 40
+    cutouts train --data DATA --run unshod --leave-out kind:shoes --leave-out source:rendered
     cutouts train --data DATA --run mean --start a.onnx --start b.onnx --minutes 0
     """
     _refuse_what_cannot_be(minutes, starts, export_only, how["only_presence"])
     run.mkdir(parents=True, exist_ok=True)
-    albums = cache.open_albums(data, decoded or run.parent / "cache", licensed=licensed)
+    left_out = tuple(map(parse_fold, how.pop("left_out")))
+    _refuse_other_folds(run, left_out)
+    albums = cache.open_albums(data, decoded or run.parent / "cache", licensed=licensed, left_out=left_out)
     validate = how.pop("validate")
     if minutes == 0:
         write(run, starts, albums, how["legs"][-1].size)
@@ -119,6 +130,18 @@ def _refuse_what_cannot_be(minutes: float, starts: tuple[Path, ...], export_only
         raise ConfigError(
             "training needs PyTorch", ["`make setup-train` makes .venv-train, an environment that has it"]
         )
+
+
+def _refuse_other_folds(run: Path, left_out: tuple[Fold, ...]) -> None:
+    """Note under `run` what is left out. Raises ConfigError if it was trained with another choice before."""
+    note, told = run / "left-out.txt", "".join(f"{fold}\n" for fold in sorted(map(str, left_out)))
+    before = note.read_text(encoding="utf-8") if note.exists() else ""
+    if before != told and any(run.glob("checkpoint.*")):
+        raise ConfigError(
+            f"{run} was trained with other data left out",
+            [f"then: {', '.join(before.split()) or 'nothing'}", f"now: {', '.join(told.split()) or 'nothing'}"],
+        )
+    note.write_text(told, encoding="utf-8")
 
 
 def _trained(

@@ -12,10 +12,11 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.training.cache import Albums, Pixels
+from pipeline.training.cache import Albums
 from pipeline.training.camera import lens
 from pipeline.training.erase import emptied
 from pipeline.training.garments import garment
+from pipeline.training.pages import Pixels
 from pipeline.training.relight import relit
 from pipeline.training.scenes import backdrop, empty_scene
 from pipeline.training.shapes import shape
@@ -27,6 +28,8 @@ LOW_CONTRAST_SHARE = 0.38
 COMPANY_SHARE = 0.12
 GARMENT_SHARE = 0.25
 SHAPE_SHARE = 0.18
+MODEL_SHARE = 0.35
+"""Of photographed products those that are rendered 3D models instead, if there are any."""
 FRAMED_SHARE = 0.2
 EMPTIED_SHARE = 0.5
 TOP, BOTTOM, LEFT, RIGHT = range(4)
@@ -120,11 +123,11 @@ def _canvas(rng: np.random.Generator, size: int) -> tuple[int, int]:
 
 
 def _product(rng: np.random.Generator, albums: Albums, size: int) -> Cutting:
-    """A garment or a shape, drawn, or a photographed product."""
+    """A garment or a shape, drawn, or a photographed product, also instead of what is not to be drawn."""
     kind = rng.random()
-    if kind < GARMENT_SHARE:
+    if kind < GARMENT_SHARE and albums.garments:
         return _garment(rng, albums, size)
-    if kind < GARMENT_SHARE + SHAPE_SHARE:
+    if GARMENT_SHARE <= kind < GARMENT_SHARE + SHAPE_SHARE and albums.shapes:
         rgba, sides = shape(rng, albums.natural, round(size * rng.uniform(0.8, 1.2)))
         return Cutting(rgba=rgba, sides=sides, featureless=True)
     return _cutting(rng, albums, size)
@@ -141,9 +144,12 @@ def _garment(rng: np.random.Generator, albums: Albums, size: int) -> Cutting:
 
 def _cutting(rng: np.random.Generator, albums: Albums, size: int) -> Cutting:
     """A random product, its longer side below 2.4 times `size`, perhaps mirrored, relit, printed on or glass."""
-    index = int(rng.integers(len(albums.products)))
-    rgba = _halved(albums.products[index], 2.4 * size)
-    top, bottom, left, right = (bool(side) for side in albums.products.sides[index])
+    album = albums.products
+    if albums.models is not None and rng.random() < MODEL_SHARE:
+        album = albums.models
+    index = int(rng.integers(len(album)))
+    rgba = _halved(album[index], 2.4 * size)
+    top, bottom, left, right = (bool(side) for side in album.sides[index])
     if rng.random() < 0.5:
         rgba, left, right = rgba[:, ::-1], right, left
     rgba = relit(rng, np.ascontiguousarray(rgba))

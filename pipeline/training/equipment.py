@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.training.cache import Pixels
+from pipeline.training.pages import Pixels
 
 Point = npt.NDArray[np.float64]
 Outline = npt.NDArray[np.int32]

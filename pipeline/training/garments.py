@@ -11,8 +11,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.training.cache import Album, Pixels
+from pipeline.training.cache import Album
 from pipeline.training.cloth import cloth, cloth_colour, folded, smooth_noise
+from pipeline.training.pages import Pixels
 
 Plane = npt.NDArray[np.float32]
 Outline = list[tuple[float, float]]

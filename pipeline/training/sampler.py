@@ -8,14 +8,17 @@ from __future__ import annotations
 import numpy as np
 
 from pipeline.core.pixels import shrink
-from pipeline.training.cache import Album, Albums, Pixels
+from pipeline.training.cache import Album, Albums
 from pipeline.training.camera import sensor
 from pipeline.training.composite import composite, cropped, nothing
 from pipeline.training.erase import patched
+from pipeline.training.pages import Pixels
 from pipeline.training.schedule import Leg
 
 NATURAL_SHARE = 0.36
 PATCHED_SHARE = 0.2
+RENDERED_SHARE = 0.3
+"""Of composites those that are a 3D model on its own rendered ground instead, if there are any."""
 # At a quarter of this the network took one empty room in seven for a product.
 EMPTY_SHARE = 0.24
 
@@ -27,12 +30,14 @@ def batch(albums: Albums, seed: int, step: int, leg: Leg) -> Pixels:
 
 
 def sample(rng: np.random.Generator, albums: Albums, leg: Leg) -> Pixels:
-    """One training image, uint8 (S, S, 4): a photograph, a composite or an empty scene, as a camera gives it."""
+    """One training image, uint8 (S, S, 4): photograph, render, composite or empty scene, as a camera gives it."""
     kind, size = rng.random(), leg.size
     if kind < NATURAL_SHARE:
         rgba = photograph(rng, albums.natural)
     elif kind < NATURAL_SHARE + EMPTY_SHARE:
         rgba = nothing(rng, albums, size)
+    elif albums.rendered is not None and rng.random() < RENDERED_SHARE:
+        rgba = cropped(rng, albums.rendered[int(rng.integers(len(albums.rendered)))])
     else:
         rgba = composite(rng, albums, size)
     small = shrink(rgba, size, size)

@@ -8,10 +8,11 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.training.cache import Album, Albums, Pixels
+from pipeline.training.cache import Album, Albums
 from pipeline.training.cloth import sheet, wave
 from pipeline.training.equipment import equipped
 from pipeline.training.floors import floor
+from pipeline.training.pages import Pixels
 
 Colour = npt.NDArray[np.float32]
 
@@ -163,11 +164,4 @@ def repainted(rng: np.random.Generator, scene: Pixels) -> Pixels:
 
 def _rooms(scenes: Album) -> Album:
     """The scenes without the shop shelves."""
-    keep = [index for index, name in enumerate(scenes.names) if not name.startswith("shop/")]
-    return replace(
-        scenes,
-        offsets=scenes.offsets[keep],
-        sizes=scenes.sizes[keep],
-        sides=scenes.sides[keep],
-        names=tuple(scenes.names[index] for index in keep),
-    )
+    return scenes.only([index for index, name in enumerate(scenes.names) if not name.startswith("shop/")])

@@ -11,7 +11,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.training.cache import Album, Pixels
+from pipeline.training.cache import Album
+from pipeline.training.pages import Pixels
 from pipeline.training.scenes import shaded, studio_colour
 
 Sides = tuple[bool, bool, bool, bool]

@@ -13,8 +13,9 @@ import torch
 
 from pipeline.core.pixels import shrink
 from pipeline.core.truth import f_measure, mean_absolute_error
-from pipeline.training.cache import VALIDATION_SHARD, Page, masked_pages
+from pipeline.training.cache import VALIDATION_SHARD
 from pipeline.training.network import Network, normalised
+from pipeline.training.pages import Page, masked_pages
 
 THRESHOLDS = np.array([0.2, 0.35, 0.5, 0.65, 0.8, 0.9], np.float32)
 

@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 
 from pipeline.cli import cli
 from pipeline.core.errors import ConfigError
-from pipeline.training.cache import SIDES
+from pipeline.training.pages import SIDES
 from tests.evaluation.networks import a_set, red_is_product
 
 
@@ -102,6 +102,32 @@ def test_figures_go_where_their_suffix_says(halves: tuple[object, ...], tmp_path
     result = call("evaluate", *halves, "--rows", tmp_path / "rows.xlsx")
     assert result.exit_code == 2
     assert "expected a name that ends in .csv or .parquet" in result.output
+
+
+def test_a_set_is_made_of_one_kind_of_product(tmp_path: Path) -> None:
+    """By folds: of all kinds of sets only those that hold products, and renders if a folder of them is named."""
+    bgra = cv2.imencode(".png", np.full((64, 64, 4), 255, np.uint8))[1].tobytes()
+    bgr, alpha = (cv2.imencode(".png", np.full(shape, 90, np.uint8))[1].tobytes() for shape in ((48, 48, 3), (48, 48)))
+    sides = {side: [False, False] for side in SIDES}
+    pq.write_table(pa.table({"name": ["boot", "mug"], "rgba_webp": [bgra] * 2, **sides}), tmp_path / "p.parquet")
+    pq.write_table(pa.table({"name": ["room"], "image": [bgr]}), tmp_path / "b.parquet")
+    renders = {"name": ["w"], "model": ["m"], "image": [bgr], "alpha": [alpha], "coverage": pa.nulls(1, pa.binary())}
+    (tmp_path / "renders").mkdir()
+    pq.write_table(pa.table(renders), tmp_path / "renders/a.parquet")
+    (tmp_path / "models.csv").write_text("name,category,source\nm,shoes,us\n", encoding="utf-8")
+    files = ("--products", tmp_path / "p.parquet", "--backgrounds", tmp_path / "b.parquet")
+    rendered = ("--renders", tmp_path / "renders", "--models", tmp_path / "models.csv")
+    result = call("composites", *files, *rendered, "--only", "kind:shoes", "-o", tmp_path / "sets")
+    assert result.exit_code == 0
+    made = sorted(path.relative_to(tmp_path / "sets").as_posix() for path in (tmp_path / "sets").glob("*/images/*"))
+    products = [f"{kind}/images/boot.png" for kind in ("busy", "plain", "shaded")]
+    assert made == [products[0], products[1], "rendered/images/w.png", products[2]]
+
+
+def test_a_fold_is_spelled_with_what_it_goes_by(tmp_path: Path) -> None:
+    """A kind or a source alone could be either."""
+    with pytest.raises(ConfigError, match="expected source:NAME or kind:NAME"):
+        call("composites", "--only", "shoes", "-o", tmp_path / "sets")
 
 
 def test_composites_are_made_and_measured(tmp_path: Path) -> None:

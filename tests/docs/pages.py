@@ -11,6 +11,7 @@ ROOT = Path(__file__).resolve().parents[2]
 README = ROOT / "README.md"
 DESIGN = ROOT / "pipeline" / "DESIGN.md"
 CHANGELOG = ROOT / "CHANGELOG.md"
+TRAINING = ROOT / "docs" / "training.md"
 
 _BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _SPLIT = re.compile(r"(?<!\\)\|")

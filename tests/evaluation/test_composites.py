@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -13,24 +14,34 @@ import pytest
 from pipeline.core.errors import ConfigError
 from pipeline.evaluation.cases import Case, folder_set
 from pipeline.evaluation.composites import BOXES, KINDS, LONG_SIDE, Kind, Sources, composites, write_composites
-from pipeline.training.cache import SIDES
+from pipeline.training.folds import parse_fold
+from pipeline.training.pages import SIDES
 
 PRODUCTS = ("plain", "shaded", "busy")
 
 
 @pytest.fixture
 def sources(tmp_path: Path) -> Sources:
-    """A file with two products and one with a scene."""
+    """A file with two products, one with a scene, and one with a render of each of two models."""
     products = []
     for colour in ((40, 60, 200, 255), (200, 60, 40, 255)):
         bgra = np.zeros((64, 64, 4), np.uint8)
         cv2.circle(bgra, (32, 32), 25, colour, -1, cv2.LINE_AA)
         products.append(cv2.imencode(".png", bgra)[1].tobytes())
     scene = cv2.imencode(".png", np.full((48, 48, 3), 90, np.uint8))[1].tobytes()
-    rows = {"name": ["shop/red.1", "shop/blue.1"], "rgba_webp": products, **{side: [False] * 2 for side in SIDES}}
+    sides = {side: [False] * 2 for side in SIDES}
+    rows = {"name": ["shop/red.1", "shop/blue.1"], "source": ["one", "other"], "rgba_webp": products, **sides}
     pq.write_table(pa.table(rows), tmp_path / "products.parquet")
     pq.write_table(pa.table({"name": ["hdri/room.hdr/0"], "image": [scene]}), tmp_path / "backgrounds.parquet")
-    return Sources(products=tmp_path / "products.parquet", backgrounds=tmp_path / "backgrounds.parquet")
+    alpha = cv2.imencode(".png", np.full((48, 48), 255, np.uint8))[1].tobytes()
+    pictures = {"image": [scene] * 2, "alpha": [alpha] * 2, "coverage": pa.nulls(2, pa.binary())}
+    models = {"name": ["white-1", "busy-2"], "model": ["red_sneaker", "mug+x"], **pictures}
+    pq.write_table(pa.table(models), tmp_path / "renders.parquet")
+    return Sources(
+        products=tmp_path / "products.parquet",
+        backgrounds=tmp_path / "backgrounds.parquet",
+        renders=(tmp_path / "renders.parquet",),
+    )
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -142,3 +153,35 @@ def test_the_file_that_a_kind_needs_has_to_be_named(sources: Sources, tmp_path: 
     (tmp_path / "x.parquet").write_bytes(b"no Parquet")
     with pytest.raises(ConfigError, match="the set 'empty' cannot be made"):
         composites(Sources(products=None, backgrounds=tmp_path / "x.parquet"), "empty")
+
+
+@pytest.mark.parametrize(
+    ("only", "kind", "names"),
+    [
+        ("source:other", "plain", ["shop/blue.1"]),
+        ("kind:shoes", "rendered", ["white-1"]),
+        ("kind:kitchen", "rendered", ["busy-2"]),
+        ("source:rendered", "rendered", ["white-1", "busy-2"]),
+    ],
+)
+def test_a_set_of_one_fold_holds_that_fold_alone(sources: Sources, only: str, kind: Kind, names: list[str]) -> None:
+    """Its pictures are those of the whole set."""
+    whole = {one.name: one for one in composites(sources, kind).images}
+    drawing = composites(replace(sources, only=(parse_fold(only),)), kind)
+    drawn = list(drawing.images)
+    assert [one.name for one in drawn] == names
+    assert drawing.count == len(names)
+    for one in drawn:
+        np.testing.assert_array_equal(one.image, whole[one.name].image)
+
+
+def test_a_fold_of_which_there_is_nothing_makes_no_set(sources: Sources) -> None:
+    """An empty set would be measured as if it were one."""
+    with pytest.raises(ConfigError, match="no picture belongs to kind:hats"):
+        composites(replace(sources, only=(parse_fold("kind:hats"),)), "busy")
+
+
+def test_renders_have_to_be_named(sources: Sources) -> None:
+    """Like the files of the other kinds."""
+    with pytest.raises(ConfigError, match="name the file of renders with --renders"):
+        composites(replace(sources, renders=()), "rendered")

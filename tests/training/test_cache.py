@@ -12,15 +12,28 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from pipeline.core.errors import ConfigError
 from pipeline.training.cache import (
-    CLEARING_SIDE,
+    FASHION,
+    PRODUCTS,
+    SCENES,
+    TRAINING_SHARDS,
+    Album,
     Albums,
-    Page,
     album,
+    open_albums,
+)
+from pipeline.training.folds import parse_fold
+from pipeline.training.pages import (
+    CLEARING_SIDE,
+    SIDES,
+    Page,
     clearing_pages,
     masked_pages,
+    model_pages,
     premultiplied,
     product_pages,
+    render_pages,
     scene_pages,
 )
 
@@ -99,6 +112,122 @@ def test_products_are_cropped_to_what_is_visible(tmp_path: Path) -> None:
     assert page.rgba.shape == (15, 6, 4)
     assert page.sides == (False, True, False, False)
     assert page.rgba[0, 0].tolist() == [3, 2, 1, 255]
+
+
+def _render(name: str, model: str, coverage: bytes | None) -> dict[str, object]:
+    """A red box on white; glass if there is a coverage."""
+    image = np.full((40, 50, 3), 255, np.uint8)
+    image[10:30, 10:40] = (0, 0, 200)
+    alpha = np.zeros((40, 50), np.uint8)
+    alpha[10:30, 10:40] = 255 if coverage is None else 20
+    pictures = {"image": _encoded(".png", image), "alpha": _encoded(".png", alpha), "coverage": coverage}
+    return {"name": name, "model": model, **pictures}
+
+
+def _renders(file: Path) -> Path:
+    """A table of two renders, the second of glass."""
+    covered = np.zeros((40, 50), np.uint8)
+    covered[10:30, 10:40] = 255
+    file.parent.mkdir(parents=True, exist_ok=True)
+    rows = [_render("plain-1", "prop_boxes_kraft", None), _render("glass-1", "vase", _encoded(".png", covered))]
+    pq.write_table(pa.Table.from_pylist(rows), file)
+    return file
+
+
+def test_renders_carry_their_matte_and_glass_stays_visible(tmp_path: Path) -> None:
+    """What lets nearly all light through is half of a product, not nothing."""
+    opaque, glass = render_pages([_renders(tmp_path / "train-0.parquet")])
+    assert opaque.rgba[20, 20].tolist() == [200, 0, 0, 255]
+    assert glass.rgba[20, 20, 3] == 128
+    assert not glass.rgba[0, 0, 3]
+
+
+def test_products_of_renders_are_cut_out_of_their_ground_unless_they_are_glass(tmp_path: Path) -> None:
+    """In the image's colours, cropped to what is visible; what is behind glass is the ground's."""
+    (page,) = model_pages([_renders(tmp_path / "train-0.parquet")])
+    assert page.name == "plain-1"
+    assert page.rgba.shape == (20, 30, 4)
+    assert (page.rgba == (200, 0, 0, 255)).all()
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """Training data of one or two images each, but for DUTS-TR, whose files hold one photograph each."""
+    folder = tmp_path / "data"
+    photograph = np.full((200, 300, 3), 90, np.uint8)
+    mask = np.zeros((200, 300), np.uint8)
+    mask[20:180, 200:280] = 255
+    masked = {"name": ["x"], "image": [_encoded(".png", photograph)], "mask": [_encoded(".png", mask)]}
+    box = _encoded(".png", np.full((20, 30, 4), 255, np.uint8))
+    sides = {side: [False, False] for side in SIDES}
+    products = {"name": ["a/boot", "b/mug"], "source": ["shop a", "shop b"], "rgba_webp": [box, box], **sides}
+    scenes = {"name": ["room"], "image": [_encoded(".png", photograph)]}
+    tables = {**dict.fromkeys((*TRAINING_SHARDS, FASHION), masked), PRODUCTS: products, SCENES: scenes}
+    for name, table in tables.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        pq.write_table(pa.table(table), folder / name)
+    _renders(folder / "renders/train-0.parquet")
+    return folder
+
+
+def _names(book: Album | None) -> tuple[str, ...]:
+    return () if book is None else book.names
+
+
+@pytest.mark.parametrize(
+    ("left_out", "products", "rendered", "garments", "photographs"),
+    [
+        ([], ("a/boot", "b/mug"), ("plain-1", "glass-1"), True, 8),
+        (["kind:shoes"], ("b/mug",), ("plain-1", "glass-1"), True, 8),
+        (["source:shop b", "kind:cartons"], ("a/boot",), ("glass-1",), True, 8),
+        (["source:rendered"], ("a/boot", "b/mug"), (), True, 8),
+        (["kind:garments"], ("a/boot", "b/mug"), ("plain-1", "glass-1"), False, 7),
+    ],
+)
+def test_nothing_of_a_fold_that_is_left_out_is_in_an_album(
+    data: Path,
+    tmp_path: Path,
+    left_out: list[str],
+    products: tuple[str, ...],
+    rendered: tuple[str, ...],
+    garments: bool,
+    photographs: int,
+) -> None:
+    """Neither the product nor a render of its kind; with garments go those that are drawn, and street fashion."""
+    found = open_albums(data, tmp_path / "cache", left_out=[*map(parse_fold, left_out)])
+    assert _names(found.products) == products
+    assert _names(found.rendered) == rendered
+    assert _names(found.models) == tuple(name for name in rendered if name != "glass-1")
+    assert (found.garments, len(found.natural)) == (garments, photographs)
+
+
+def test_what_is_drawn_can_be_left_out(data: Path, tmp_path: Path) -> None:
+    """Garments and shapes alike."""
+    found = open_albums(data, tmp_path / "cache", left_out=[parse_fold("source:drawn")])
+    assert (found.garments, found.shapes) == (False, False)
+
+
+def test_a_training_without_any_product_is_refused(data: Path, tmp_path: Path) -> None:
+    """With what was left out."""
+    with pytest.raises(ConfigError, match="no product is left") as caught:
+        open_albums(data, tmp_path / "cache", left_out=[parse_fold("source:shop")])
+    assert "source:shop" in str(caught.value)
+    with pytest.raises(ConfigError, match="no photograph is left"):
+        open_albums(data, tmp_path / "cache", licensed=True, left_out=[parse_fold("kind:garments")])
+
+
+def test_more_renders_are_decoded_anew(data: Path, tmp_path: Path) -> None:
+    """The album of the earlier ones does not stand for all of them."""
+    assert len(_names(open_albums(data, tmp_path / "cache").rendered)) == 2
+    _renders(data / "renders/train-1.parquet")
+    assert len(_names(open_albums(data, tmp_path / "cache").rendered)) == 4
+
+
+def test_without_renders_there_are_none(data: Path, tmp_path: Path) -> None:
+    """The training does without."""
+    (data / "renders/train-0.parquet").unlink()
+    found = open_albums(data, tmp_path / "cache")
+    assert (found.rendered, found.models) == (None, None)
 
 
 def test_scenes_have_no_product_in_them(tmp_path: Path) -> None:

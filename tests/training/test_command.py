@@ -38,6 +38,25 @@ def test_legs_that_make_no_plan_are_refused_before_anything_is_decoded(tmp_path:
     assert "--legs" in result.output
 
 
+@pytest.mark.skipif(find_spec("torch") is None, reason="PyTorch lives in the training's own environment")
+def test_a_fold_that_is_misspelt_is_refused_before_anything_is_decoded(tmp_path: Path) -> None:
+    """With how a fold is spelled."""
+    result = CliRunner().invoke(train, ["--data", str(tmp_path), "--leave-out", "shoes"])
+    assert isinstance(result.exception, ConfigError)
+    assert "expected source:NAME or kind:NAME" in str(result.exception)
+
+
+@pytest.mark.skipif(find_spec("torch") is None, reason="PyTorch lives in the training's own environment")
+def test_a_training_does_not_go_on_with_what_it_left_out(tmp_path: Path) -> None:
+    """It could no longer be measured on it."""
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run/checkpoint.pt").touch()
+    (tmp_path / "run/left-out.txt").write_text("kind:shoes\n", encoding="utf-8")
+    result = CliRunner().invoke(train, ["--data", str(tmp_path), "--run", str(tmp_path / "run")])
+    assert isinstance(result.exception, ConfigError)
+    assert "then: kind:shoes" in str(result.exception)
+
+
 def test_no_minutes_and_nothing_to_start_from_is_refused(tmp_path: Path) -> None:
     """There would be no network to write."""
     result = CliRunner().invoke(train, ["--data", str(tmp_path), "--minutes", "0"])

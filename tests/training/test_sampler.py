@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from pipeline.training import sampler
-from pipeline.training.cache import Albums
+from pipeline.training.cache import Album, Albums, album
 from pipeline.training.composite import Cutting, composite, edge_colour, merged, nothing, placed
+from pipeline.training.pages import Page, Pixels
 from pipeline.training.scenes import empty_scene, repainted
 from pipeline.training.schedule import Leg
 
@@ -32,6 +36,48 @@ def test_a_batch_has_the_promised_form(albums: Albums) -> None:
     batch = sampler.batch(albums, 0, 0, LEG)
     assert batch.shape == (4, 64, 64, 4)
     assert batch.dtype == np.uint8
+
+
+def _green(tmp_path: Path) -> Album:
+    """One render that is green all over, ground and product."""
+    rgba = np.full((80, 80, 4), (0, 220, 0, 0), np.uint8)
+    rgba[20:60, 20:60, 3] = 255
+    return album(tmp_path / "green", lambda: iter([Page(name="green", rgba=rgba)]))
+
+
+def test_renders_are_shown_on_their_own_ground(albums: Albums, tmp_path: Path) -> None:
+    """In about an eighth of all images; without renders nothing is green on green."""
+
+    def count(of: Albums) -> int:
+        shown = (sampler.sample(np.random.default_rng(seed), of, LEG).astype(int) for seed in range(120))
+        return sum(rgba[..., 3].max() == 255 and (rgba[..., 1] > rgba[..., 0] + 60).mean() > 0.9 for rgba in shown)
+
+    assert 6 <= count(replace(albums, rendered=_green(tmp_path))) <= 28
+    assert count(albums) == 0
+
+
+def test_models_are_set_into_scenes_like_products(albums: Albums, tmp_path: Path) -> None:
+    """Some of the products are the model's green, and without models none is."""
+    model = replace(albums, models=_green(tmp_path), garments=False, shapes=False)
+
+    def green(rgba: Pixels) -> bool:
+        inside = rgba[rgba[..., 3] == 255].astype(int)
+        return bool(len(inside)) and bool((inside[:, 1] > 3 * inside[:, 0].clip(4)).mean() > 0.5)
+
+    def count(of: Albums) -> int:
+        return sum(green(composite(np.random.default_rng(seed), of, 64)) for seed in range(40))
+
+    assert count(model) > 5
+    assert count(replace(model, models=None)) == 0
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_nothing_is_drawn_that_is_left_out(albums: Albums, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A training without garments and shapes asks for none."""
+    monkeypatch.setattr("pipeline.training.composite.garment", None)
+    monkeypatch.setattr("pipeline.training.composite.shape", None)
+    rgba = composite(np.random.default_rng(seed), replace(albums, garments=False, shapes=False), 64)
+    assert rgba[..., 3].max() > 100
 
 
 @pytest.mark.parametrize("seed", SEEDS)

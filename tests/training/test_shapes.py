@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from pipeline.training import composite, shapes
-from pipeline.training.cache import Album, Albums, Page, album
+from pipeline.training.cache import Album, Albums, album
+from pipeline.training.pages import Page
 from pipeline.training.scenes import backdrop
 from pipeline.training.shapes import shape
 

@@ -1,0 +1,55 @@
+"""docs/training.md against the code: commands, files, columns and kinds that it names are real."""
+
+from __future__ import annotations
+
+import re
+
+import click
+import pytest
+
+from pipeline.cli import cli
+from pipeline.training.cache import FASHION, MODELS, PRODUCTS, RENDERS, SCENES
+from pipeline.training.composite import MODEL_SHARE
+from pipeline.training.folds import CATEGORIES, KINDS
+from pipeline.training.pages import SIDES
+from pipeline.training.sampler import RENDERED_SHARE
+from tests.docs.pages import ROOT, TRAINING, called, links, prose, rows
+
+FILES = {row[0].split("`")[1]: row[1] for row in rows(TRAINING, "## The data")}
+
+
+@pytest.mark.parametrize("call", called(TRAINING, "cutouts"), ids=" ".join)
+def test_every_command_it_shows_has_these_options(call: list[str]) -> None:
+    """Each option of a call is one of that command."""
+    command = cli.get_command(click.Context(cli), call[0])
+    assert command is not None
+    known = {name for option in command.params for name in option.opts}
+    assert {word for word in call if word.startswith("-")} <= known
+
+
+def test_the_files_that_it_lists_are_those_that_are_read() -> None:
+    """Fashion, products, scenes, renders and the table of models, under these names."""
+    assert {FASHION, PRODUCTS, SCENES, RENDERS, MODELS} <= set(FILES)
+    assert set(SIDES) <= set(re.findall(r"`(\w+)`", FILES[PRODUCTS]))
+
+
+def test_every_kind_that_a_name_can_tell_is_listed() -> None:
+    """Somebody who leaves one out has to know its name."""
+    told = re.search(r"The kinds of our data are ([^.]*)\.", prose(TRAINING))
+    assert told
+    named = set(re.split(r",\s+|\s+and\s+", told[1]))
+    assert {kind for kind, _ in KINDS} | set(CATEGORIES.values()) <= named
+
+
+def test_the_shares_of_renders_are_those_that_are_drawn() -> None:
+    """As percentages of composites and of photographed products."""
+    text = prose(TRAINING)
+    assert f"{RENDERED_SHARE:.0%} of the composites".replace("%", " %") in text
+    assert f"{MODEL_SHARE:.0%} of the photographed products".replace("%", " %") in text
+
+
+@pytest.mark.parametrize("link", links(TRAINING))
+def test_links_lead_somewhere(link: str) -> None:
+    """Every link within the project is there."""
+    assert (TRAINING.parent / link).resolve().is_relative_to(ROOT)
+    assert (TRAINING.parent / link).is_file()
