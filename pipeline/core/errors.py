@@ -8,6 +8,7 @@ CutoutsError
 ├── StorageError       a store cannot be read or written
 │   └── TransientError     trying again can help: time-outs, lost connections, workers that died
 ├── BooksError         counts do not balance; nothing was written
+├── OvertakenError     something else was published after the gate had decided; nothing was written
 └── GateError          the gate could not judge: no rows, a dropped or broken expectation
 """
 
@@ -66,6 +67,10 @@ class TransientError(StorageError):
 
 class BooksError(CutoutsError):
     """Counts do not balance; nothing was written."""
+
+
+class OvertakenError(CutoutsError):
+    """Something else was published after the gate had decided; nothing was written."""
 
 
 class GateError(CutoutsError):

@@ -256,8 +256,10 @@ class ExpectationOutcome:
 class GateDecision:
     """The gate's verdict on one delivery and the counts of its outcomes.
 
-    `judged` is the digest of the content, recipe and suite that were judged: a person's approval is of that. `gate_id`
-    names this decision: what was judged, for which plan, and what was published and approved already.
+    `judged` is the digest of the content, recipe and suite that were judged: a person's approval is of that. `against`
+    is the version of what was live of the delivery then (`Catalog.version`); publishing compares it first, and -1, of
+    a decision that an earlier release recorded, is never the same. `gate_id`
+    names this decision: what was judged, for which plan, against which version, and whether a person approved it.
     """
 
     gate_id: str
@@ -274,6 +276,7 @@ class GateDecision:
     rejected: int
     skipped: int
     expectations: tuple[ExpectationOutcome, ...]
+    against: int = -1
 
     @property
     def balances(self) -> bool:

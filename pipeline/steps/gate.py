@@ -29,8 +29,8 @@ _JUDGED = ("image_id", "sha256")
 def gate(site: Site, plan_id: str) -> GateDecision:
     """Judge one planned delivery as a whole, with the stored metrics of images that were not redone.
 
-    Keyed by what is judged, what is published and what a person approved. Raises BooksError where receipts and plan
-    disagree, GateError where the suite could not judge.
+    Keyed by what is judged, the version of what is live and whether a person approved. Raises BooksError if receipts
+    and plan disagree, GateError if the suite could not judge.
     """
     tables = open_store(site.tables_url)
     plan = read_record(tables, plan_file(plan_id, "plan.json"), Plan)
@@ -41,6 +41,7 @@ def gate(site: Site, plan_id: str) -> GateDecision:
     rejections = {one.image_id: one.words for one in records_of(results.rejections, Rejection)}
     judgement = judge(load_suite(file), results.metrics, images=plan.images, rejected=rejections)
     with Catalog.open(site.catalog_url) as catalog:
+        against = catalog.version(plan.delivery.delivery_id)
         published = _published(catalog.published(plan.delivery.delivery_id), results, plan)
         approved = catalog.approval_for(judged) is not None
         decided = decide(
@@ -50,7 +51,8 @@ def gate(site: Site, plan_id: str) -> GateDecision:
             published=published,
             approved=approved,
         )
-        decision = _decision(plan, judged, judgement, decided, _gate_id(plan, judged, published, approved=approved))
+        gate_id = _gate_id(plan, judged, against, approved=approved)
+        decision = _decision(plan, judgement, decided, judged=judged, against=against, gate_id=gate_id)
         write_table(tables, gate_file(decision.gate_id, "outcomes.parquet"), _outcomes(plan, images, results, decided))
         write_record(tables, gate_file(decision.gate_id, "decision.json"), decision)
         if decision.verdict is Verdict.HOLD:
@@ -125,17 +127,20 @@ def _digest(plan: Plan, results: Results, suite: Traversable) -> str:
     return hashlib.sha256(json.dumps(parts).encode() + suite.read_bytes()).hexdigest()[:32]
 
 
-def _gate_id(plan: Plan, judged: str, published: frozenset[str], *, approved: bool) -> str:
-    parts = [plan.plan_id, judged, sorted(published), approved]
+def _gate_id(plan: Plan, judged: str, against: int, *, approved: bool) -> str:
+    parts = [plan.plan_id, judged, against, approved]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
 
 
-def _decision(plan: Plan, judged: str, judgement: Judgement, decided: Decision, gate_id: str) -> GateDecision:
+def _decision(
+    plan: Plan, judgement: Judgement, decided: Decision, *, judged: str, against: int, gate_id: str
+) -> GateDecision:
     decision = GateDecision(
         gate_id=gate_id,
         judged=judged,
         plan_id=plan.plan_id,
         delivery=plan.delivery,
+        against=against,
         recipe=plan.recipe,
         verdict=decided.verdict,
         reasons=decided.reasons,

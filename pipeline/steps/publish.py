@@ -12,7 +12,7 @@ from pipeline.adapters.catalog import Catalog
 from pipeline.adapters.storage.store import Store, open_store
 from pipeline.adapters.storage.tables import read_record, read_table
 from pipeline.core.config import Site
-from pipeline.core.errors import CutoutsError
+from pipeline.core.errors import CutoutsError, OvertakenError
 from pipeline.core.layout import gate_file
 from pipeline.core.publications import Approval, Publication
 from pipeline.core.records import GateDecision, Outcome, Verdict
@@ -30,24 +30,50 @@ def read_decision(site: Site, gate_id: str) -> GateDecision:
 def publish(site: Site, gate_id: str) -> Publication:
     """Publish what the gate let through, exactly once however often it is called.
 
-    Raises CutoutsError for a delivery that is held: `approve` releases it.
+    A decision is published only over what was live when it was made. If something else was published since, the
+    delivery is judged again. Raises CutoutsError for a delivery that is held (`approve` releases it), OvertakenError
+    if another version of the delivery was published meanwhile.
     """
-    tables = open_store(site.tables_url)
     decision = read_decision(site, gate_id)
+    with Catalog.open(site.catalog_url) as catalog:
+        while True:
+            _require_released(decision)
+            try:
+                return _publish(site, catalog, decision)
+            except OvertakenError:
+                decision = _judged_again(site, catalog, decision)
+
+
+def _require_released(decision: GateDecision) -> None:
     if decision.verdict is Verdict.HOLD:
         raise CutoutsError(
             f"delivery {decision.delivery} is held: {'; '.join(decision.reasons)}. A person releases it with "
             f"cutouts publish --approve {decision.delivery} --by NAME --why TEXT"
         )
-    with Catalog.open(site.catalog_url) as catalog:
-        return catalog.publish(
-            _entries(tables, decision),
-            gate_id=gate_id,
-            plan_id=decision.plan_id,
-            delivery=decision.delivery,
-            at=datetime.now(UTC),
-            approval=catalog.approval_for(decision.judged),
+
+
+def _publish(site: Site, catalog: Catalog, decision: GateDecision) -> Publication:
+    return catalog.publish(
+        _entries(open_store(site.tables_url), decision),
+        gate_id=decision.gate_id,
+        plan_id=decision.plan_id,
+        delivery=decision.delivery,
+        at=datetime.now(UTC),
+        against=decision.against,
+        approval=catalog.approval_for(decision.judged),
+    )
+
+
+def _judged_again(site: Site, catalog: Catalog, decision: GateDecision) -> GateDecision:
+    """The decision over what is live now. OvertakenError if it would undo another version of the same delivery."""
+    again = gate(site, decision.plan_id)
+    changes = again.published or again.held
+    if changes and catalog.overtaken(decision.delivery, against=decision.against, plan_id=decision.plan_id):
+        raise OvertakenError(
+            f"another version of delivery {decision.delivery} was published after plan {decision.plan_id} was judged. "
+            "Nothing was published. Plan the delivery again if its manifest is to replace that version"
         )
+    return again
 
 
 def approve(site: Site, delivery: str, *, by: str, why: str) -> Publication:

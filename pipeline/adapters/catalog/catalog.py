@@ -70,6 +70,19 @@ class Catalog:
         with self._reading() as connection:
             return reading.published(connection, delivery_id)
 
+    def version(self, delivery_id: str) -> int:
+        """The version of what is live of a delivery id: its newest publication that changed it, 0 before the first.
+
+        Read it before `published`: what is published in between is then found when the decision is published.
+        """
+        with self._reading() as connection:
+            return reading.version(connection, delivery_id)
+
+    def overtaken(self, delivery: DeliveryKey, *, against: int, plan_id: str) -> bool:
+        """Whether another plan of the same delivery was published after version `against`."""
+        with self._reading() as connection:
+            return reading.overtaken(connection, delivery, against, plan_id)
+
     def publish(
         self,
         entries: Iterable[CatalogEntry] | Iterable[pa.RecordBatch],
@@ -78,13 +91,15 @@ class Catalog:
         plan_id: str,
         delivery: DeliveryKey,
         at: datetime,
+        against: int | None = None,
         approval: Approval | None = None,
     ) -> Publication:
         """Make the entries (or record batches with the columns of `ENTRIES`) live, all at once, exactly once per gate.
 
         The same gate again changes nothing, reads no entry and returns what is recorded. An entry that is live already,
         exactly so, is confirmed; one whose live row was delivered on a later day is superseded and left alone. `at` is
-        aware. An approval that is given (of this or an earlier gate over the same delivery) is recorded too.
+        aware. With `against`, OvertakenError is raised and nothing changes if `version` is another one by now. An
+        approval that is given (of this or an earlier gate over the same delivery) is recorded too.
         CutoutsError where the gate held the delivery and nobody approved it; ValueError for an entry of another one.
         """
         known = self.publication_of(gate_id)
@@ -96,6 +111,7 @@ class Catalog:
                 known = reading.publication(connection, gate_id)
                 if known is not None:
                     return known
+                publishing.require_version(connection, delivery, against)
                 approving = publishing.approving_gate(connection, gate_id, approval)
                 draft = {"gate_id": gate_id, "plan_id": plan_id, "at": at, "approval_gate_id": approving}
                 publishing.take_over(connection, draft, delivery)

@@ -11,9 +11,9 @@ import pyarrow as pa
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from pipeline.adapters.catalog.reading import approval_for
+from pipeline.adapters.catalog.reading import approval_for, version
 from pipeline.adapters.catalog.tables import approvals, cutouts, holds, products, publications, staged
-from pipeline.core.errors import CutoutsError
+from pipeline.core.errors import CutoutsError, OvertakenError
 from pipeline.core.publications import Approval, CatalogEntry
 from pipeline.core.records import DeliveryKey
 
@@ -50,12 +50,19 @@ def take_over(connection: sa.Connection, draft: Mapping[str, Any], delivery: Del
     """
     _see_products(connection, delivery.date)
     superseded = _drop_superseded(connection, delivery)
-    confirmed = _confirm_unchanged(connection, delivery)
+    moved, confirmed = _move_day(connection, delivery), _drop_unchanged(connection, delivery)
     published = connection.scalar(sa.select(sa.func.count()).select_from(staged))
-    counts = {"published": published, "confirmed": confirmed, "superseded": superseded}
+    counts = {"published": published, "confirmed": confirmed, "superseded": superseded, "moved": moved}
     row = {**draft, "delivery_id": delivery.delivery_id, "delivery_date": delivery.date, **counts}
     inserted = connection.execute(sa.insert(publications).values(row).returning(publications.c.publication_id))
     _replace(connection, delivery, inserted.scalar_one())
+
+
+def require_version(connection: sa.Connection, delivery: DeliveryKey, against: int | None) -> None:
+    """OvertakenError if what is live of the delivery id is not version `against` any more; None asks for nothing."""
+    now = version(connection, delivery.delivery_id)
+    if against is not None and now != against:
+        raise OvertakenError(f"{delivery}: publication {now} came after this decision, which was made at {against}")
 
 
 def approving_gate(connection: sa.Connection, gate_id: str, approval: Approval | None) -> str | None:
@@ -145,17 +152,21 @@ def _drop_superseded(connection: sa.Connection, delivery: DeliveryKey) -> int:
     return connection.execute(sa.delete(staged).where(newer)).rowcount
 
 
-def _confirm_unchanged(connection: sa.Connection, delivery: DeliveryKey) -> int:
-    """Move the day of what is live and delivered again forward, lest an older delivery replaces it later."""
+def _unchanged(delivery: DeliveryKey) -> sa.Exists:
+    """Whether a staged row is live already, exactly so."""
     same = sa.and_(*(cutouts.c[column.name] == column for column in staged.columns if column.name != "image_id"))
-    unchanged = sa.exists().where(_live(delivery), same)
-    moved = cutouts.c.image_id.in_(sa.select(staged.c.image_id).where(unchanged.correlate(staged)))
-    connection.execute(
-        sa.update(cutouts)
-        .where(cutouts.c.delivery_id == delivery.delivery_id, moved, cutouts.c.delivery_date < delivery.date)
-        .values(delivery_date=delivery.date)
-    )
-    return connection.execute(sa.delete(staged).where(unchanged)).rowcount
+    return sa.exists().where(_live(delivery), same)
+
+
+def _move_day(connection: sa.Connection, delivery: DeliveryKey) -> int:
+    """Move the day of what is live and delivered again forward, lest an older delivery replaces it later."""
+    again = cutouts.c.image_id.in_(sa.select(staged.c.image_id).where(_unchanged(delivery).correlate(staged)))
+    earlier = sa.and_(cutouts.c.delivery_id == delivery.delivery_id, cutouts.c.delivery_date < delivery.date)
+    return connection.execute(sa.update(cutouts).where(earlier, again).values(delivery_date=delivery.date)).rowcount
+
+
+def _drop_unchanged(connection: sa.Connection, delivery: DeliveryKey) -> int:
+    return connection.execute(sa.delete(staged).where(_unchanged(delivery))).rowcount
 
 
 def _replace(connection: sa.Connection, delivery: DeliveryKey, publication_id: int) -> None:

@@ -37,6 +37,25 @@ def published(connection: sa.Connection, delivery_id: str) -> pa.Table:
     return pa.Table.from_batches(batches, PUBLISHED)
 
 
+def version(connection: sa.Connection, delivery_id: str) -> int:
+    """The newest publication that changed what is live of the delivery id; 0 before the first."""
+    changed = sa.or_(publications.c.published > 0, publications.c.moved > 0)
+    newest = sa.select(sa.func.max(publications.c.publication_id))
+    return connection.scalar(newest.where(publications.c.delivery_id == delivery_id, changed)) or 0
+
+
+def overtaken(connection: sa.Connection, delivery: DeliveryKey, against: int, plan_id: str) -> bool:
+    """Whether the delivery was published, from another plan than `plan_id`, after version `against`."""
+    other = sa.and_(
+        publications.c.delivery_id == delivery.delivery_id,
+        publications.c.delivery_date == delivery.date,
+        publications.c.publication_id > against,
+        publications.c.published > 0,
+        publications.c.plan_id != plan_id,
+    )
+    return bool(connection.scalar(sa.select(sa.exists().where(other))))
+
+
 def publication(connection: sa.Connection, gate_id: str) -> Publication | None:
     """What was published by that gate decision, None where nothing was yet."""
     row = connection.execute(sa.select(publications).where(publications.c.gate_id == gate_id)).one_or_none()

@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-REVISION = "0001"
+REVISION = "0002"
 """The newest revision of the schema, which is the one below."""
 
 metadata = sa.MetaData()
@@ -91,11 +91,12 @@ publications = sa.Table(
     _count("published"),
     _count("confirmed"),
     _count("superseded"),
+    sa.Column("moved", sa.Integer, nullable=False, server_default="0"),
     sa.Column("approval_gate_id", sa.Text, sa.ForeignKey("approvals.gate_id"), nullable=True),
     sa.Index("publications_delivery", "delivery_id", "delivery_date"),
     sqlite_autoincrement=True,
 )
-"""Each atomic change of the catalogue, one per gate decision."""
+"""Each atomic change of the catalogue, one per gate decision; `moved` of the confirmed images got a later day."""
 
 cutouts = sa.Table(
     "cutouts",

@@ -37,6 +37,7 @@ def held(gate_id: str, delivery: DeliveryKey = MONDAY, *, judged: str = "judged-
         judged=judged,
         plan_id="plan",
         delivery=delivery,
+        against=0,
         recipe=RECIPE,
         verdict=Verdict.HOLD,
         reasons=("30 % show no product", "zu dunkel — «Studio 3»"),

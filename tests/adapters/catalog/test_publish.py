@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from pipeline.adapters.catalog import ENTRIES, PUBLISHED, Catalog
-from pipeline.core.errors import StorageError
+from pipeline.core.errors import OvertakenError, StorageError
 from pipeline.core.publications import CatalogEntry, Publication
 from pipeline.core.records import DeliveryKey, RecipeDigests
 from tests.adapters.catalog.made import MONDAY, NOON, RECIPE, TUESDAY, entry, publication
@@ -164,3 +164,24 @@ def test_an_entry_of_another_delivery_is_refused(catalog: Catalog) -> None:
     with pytest.raises(ValueError, match="2026-11-17/acme"):
         _publish(catalog, [entry("a", TUESDAY)], MONDAY)
     assert catalog.counts().images == 0
+
+
+def test_a_decision_is_published_only_over_what_it_was_made_against(catalog: Catalog, url: str) -> None:
+    """Two decisions over the same state: the second one is refused under the lock and changes nothing."""
+    before = catalog.version("acme")
+    _publish(catalog, [entry("a")])
+    with pytest.raises(OvertakenError, match="publication 1"):
+        catalog.publish(
+            [entry("a", content="late")], gate_id="late", plan_id="p", delivery=MONDAY, at=NOON, against=before
+        )
+    assert (contents(url), catalog.counts().publications) == ({"a.jpg": "first-a"}, 1)
+
+
+def test_the_version_counts_what_changed(catalog: Catalog) -> None:
+    """New content and a later day are changes; a delivery that was live already and other deliveries are none."""
+    other = DeliveryKey(date=MONDAY.date, delivery_id="other")
+    versions = [catalog.version("acme")]
+    for delivery, gate_id in ((MONDAY, "1"), (MONDAY, "2"), (TUESDAY, "3"), (MONDAY, "4"), (other, "5")):
+        _publish(catalog, [entry("a", delivery)], delivery, gate_id)
+        versions.append(catalog.version("acme"))
+    assert versions == [0, 1, 1, 3, 3, 3]
