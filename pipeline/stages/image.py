@@ -1,0 +1,84 @@
+"""The three stages of one image: prepare, infer, finish."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+
+from pipeline.adapters.images import decode, encode_png
+from pipeline.adapters.model import Network
+from pipeline.adapters.storage.sources import read_image
+from pipeline.adapters.storage.store import Store
+from pipeline.core.cutout import cutout
+from pipeline.core.errors import ImageRejected
+from pipeline.core.matte import matte_from_saliency
+from pipeline.core.metrics import Measurements, measure
+from pipeline.core.pixels import Floats
+from pipeline.core.preprocess import crop_saliency, network_input
+from pipeline.core.recipe import Recipe
+from pipeline.core.records import ImageRecord, Mask, MaskMetrics, RejectionReason
+from pipeline.stages.records import Job, Prepared
+
+
+class IdentifiedRejection(ImageRejected):
+    """A rejection of bytes that were read: it holds until they change."""
+
+    def __init__(self, error: ImageRejected, sha256: str) -> None:
+        super().__init__(error.reason, error.detail, retryable=error.retryable)
+        self.sha256 = sha256
+
+
+def prepare(record: ImageRecord, job: Job) -> Prepared:
+    """Read, decode, orient, colour-manage and fit one image. Raises ImageRejected."""
+    data = read_image(record.uri, max_bytes=job.max_bytes)
+    sha256 = hashlib.sha256(data).hexdigest()
+    if record.sha256 is not None and record.sha256 != sha256:
+        detail = f"its sha256 is {sha256[:12]}…, the manifest says {record.sha256[:12]}…"
+        raise ImageRejected(RejectionReason.CHANGED, detail, retryable=True)
+    try:
+        photograph = decode(data, max_pixels=job.max_pixels)
+    except ImageRejected as error:
+        raise IdentifiedRejection(error, sha256) from error
+    pixels = network_input(photograph, job.recipe.preprocessing)
+    return Prepared(record=record, sha256=sha256, photograph=photograph, pixels=pixels)
+
+
+def infer(network: Network, prepared: Sequence[Prepared], recipe: Recipe) -> list[Floats]:
+    """One model call: the raw probability of each photograph, float32 h×w of the part that it fills."""
+    maps = network.saliency([one.pixels for one in prepared])
+    return [
+        crop_saliency(saliency, *one.photograph.size, recipe.preprocessing)
+        for saliency, one in zip(maps, prepared, strict=True)
+    ]
+
+
+def finish(prepared: Prepared, saliency: Floats, store: Store, recipe: Recipe) -> tuple[Mask, MaskMetrics]:
+    """Matte at source size and cutout, both stored by their content, and what was measured on the matte."""
+    photograph, record = prepared.photograph, prepared.record
+    matte = matte_from_saliency(saliency, photograph)
+    digests = recipe.digests
+    mask = Mask(
+        image_id=record.image_id,
+        uri=record.uri,
+        etag=record.etag,
+        bytes=record.bytes,
+        sha256=prepared.sha256,
+        matte_digest=digests.matte_digest,
+        render_digest=digests.render_digest,
+        width_px=photograph.size[0],
+        height_px=photograph.size[1],
+        mask=store.put_object(encode_png(matte), ".png"),
+        cutout=store.put_object(encode_png(cutout(photograph, matte)), ".png"),
+        notes=photograph.notes,
+    )
+    return mask, _metrics(mask, measure(saliency, photograph, matte))
+
+
+def _metrics(mask: Mask, measured: Measurements) -> MaskMetrics:
+    return MaskMetrics(
+        image_id=mask.image_id,
+        sha256=mask.sha256,
+        matte_digest=mask.matte_digest,
+        render_digest=mask.render_digest,
+        **{name: getattr(measured, name) for name in type(measured).__slots__},
+    )

@@ -1,0 +1,72 @@
+"""What goes into a chunk's work and what comes out of it, as frozen records."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pipeline.adapters.model import ModelChoice, choose, recipe_of
+from pipeline.core.config import Site
+from pipeline.core.pixels import Bytes, Floats, Photograph
+from pipeline.core.recipe import Recipe
+from pipeline.core.records import ImageRecord, Mask, MaskMetrics, Rejection
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """All that a worker needs to cut a chunk. `max_pixels` in px, `max_bytes` in B."""
+
+    choice: ModelChoice
+    recipe: Recipe
+    objects_url: str
+    batch_images: int
+    max_pixels: int
+    max_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChunkResult:
+    """What became of a chunk; seconds are summed over its images."""
+
+    masks: tuple[Mask, ...]
+    metrics: tuple[MaskMetrics, ...]
+    rejections: tuple[Rejection, ...]
+    model_batches: int
+    prepare_seconds: float
+    infer_seconds: float
+    finish_seconds: float
+
+    @property
+    def images(self) -> int:
+        """Images that this result accounts for."""
+        return len(self.masks) + len(self.rejections)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """A photograph ready for the network: `sha256` of its file, `pixels` as `network_input` gives them."""
+
+    record: ImageRecord
+    sha256: str
+    photograph: Photograph
+    pixels: Bytes | Floats
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """The content of an image whose manifest row states no sha256; None where it could not be read."""
+
+    image_id: str
+    sha256: str | None
+
+
+def job_of(site: Site, *, crop: bool = False) -> Job:
+    """The job that this site's settings describe. Raises ModelError for a model that it may not use."""
+    choice = choose(site.model, site.provider, models=site.models, allow_noncommercial=site.allow_noncommercial)
+    return Job(
+        choice=choice,
+        recipe=recipe_of(choice.row, crop=crop),
+        objects_url=site.objects_url,
+        batch_images=site.batch_images,
+        max_pixels=site.max_pixels,
+        max_bytes=site.max_bytes,
+    )
