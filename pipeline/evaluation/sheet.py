@@ -100,7 +100,8 @@ def _card(seen: Seen) -> Card:
 
 def _told(measured: Measured) -> str:
     scores = measured.scores
-    return f"MAE {scores.mae:.4f}, IoU {scores.iou:.3f}, boundary IoU {scores.boundary_iou:.3f}, F1 {scores.f1:.3f}"
+    shown = f"MAE {scores.mae:.4f}, IoU {scores.iou:.3f}, boundary IoU {scores.boundary_iou:.3f}, F1 {scores.f1:.3f}"
+    return f"{shown}, missing {scores.lost:.1%}, taken along {scores.taken_along:.1%}"
 
 
 def picture_uri(picture: Bytes) -> str:

@@ -14,6 +14,8 @@ TAKEN_SHARE = 0.01
 """A scene without a product counts as taken for one when this share of it is."""
 MISSED_IOU = 0.5
 """A product counts as missed when its mask overlaps the true one by less."""
+LOST_SHARE = 0.05
+"""A product counts as one that loses a part when more of its area than this is missing."""
 NONE = "–"
 """Stands where there is nothing to say."""
 
@@ -33,8 +35,9 @@ def overview(evaluation: Evaluation) -> str:
     """A line per network: all sets side by side, and the time; as a model card shows it."""
     head = [
         "",
-        "MAE / IoU / boundary IoU / max-F / S-measure, of scenes without a product: mean matte / how many are taken for"
-        " one. Time: median CPU ms per image of the network's run, one thread.",
+        "MAE / IoU / boundary IoU / max-F / S-measure / how many products lose more than"
+        f" {LOST_SHARE:.0%} of their area; of scenes without a product: mean matte / how many are taken for one. Time:"
+        " median CPU ms per image of the network's run, one thread.",
         "",
     ]
     lines = [_line(["network", *evaluation.sets, "ms", "ms / first"]), "|" + "---|" * (len(evaluation.sets) + 3)]
@@ -134,7 +137,7 @@ def _cell(evaluation: Evaluation, images: str, network: str) -> str:
     if _has_no_product(rows):
         return f"{_mean(rows, lambda row: row.mean):.4f} / {_taken(rows)}"
     shown = (f"{_score(rows, name):.{digits}f}" for name, digits in (("mae", 4), ("iou", 3), ("boundary_iou", 3)))
-    return " / ".join([*shown, f"{_max_f(curves):.3f}", f"{_score(rows, 's_measure'):.3f}"])
+    return " / ".join([*shown, f"{_max_f(curves):.3f}", f"{_score(rows, 's_measure'):.3f}", _losing(rows)])
 
 
 def _has_no_product(rows: Sequence[Measured]) -> bool:
@@ -161,6 +164,11 @@ def _taken(rows: Sequence[Measured]) -> str:
 
 def _missed(rows: Sequence[Measured]) -> str:
     return f"{sum(row.scores.iou < MISSED_IOU for row in rows)} of {len(rows)}"
+
+
+def _losing(rows: Sequence[Measured]) -> str:
+    count = sum(row.scores.lost > LOST_SHARE for row in rows)
+    return f"{count} of {len(rows)} ({count / len(rows):.1%})"
 
 
 def _max_f(curves: MeanCurves) -> float:
@@ -198,6 +206,9 @@ SHOWN = {
     "mse": ("MSE, 10⁻³", 1000, 3),
     "gradient": ("gradient error, 10³", 1, 3),
     "connectivity": ("connectivity error, 10³", 1, 3),
+    "lost": ("missing of the product, %", 100, 2),
+    "taken_along": ("matte that is no product, %", 100, 2),
+    "largest_lost": ("largest missing part, % of the product", 100, 2),
 }
 """Each metric's name for people, what it is multiplied by, and its decimals."""
 
@@ -205,6 +216,7 @@ SHOWN = {
 def _figures() -> Iterator[tuple[str, _Of]]:
     yield "images", lambda rows, _: str(len(rows))
     yield "missed (IoU < ½)", lambda rows, _: _missed(rows)
+    yield f"losing more than {LOST_SHARE:.0%} of their area", lambda rows, _: _losing(rows)
     for metric in METRICS:
         if metric == "max_f":
             yield "max F, of mean precision and recall", lambda _, curves: f"{_max_f(curves):.4f}"

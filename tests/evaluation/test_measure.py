@@ -127,6 +127,16 @@ def test_products_that_are_not_found_are_counted() -> None:
     assert "| missed (IoU < ½) | 2 of 2 | 0 of 2 |" in full(measured(), "plain")
 
 
+def test_products_that_lose_a_part_are_counted() -> None:
+    """By area and with their share of the set, in the overview too; all of each is lost to one network."""
+    text = full(measured(), "plain")
+    assert "| losing more than 5% of their area | 2 of 2 (100.0%) | 0 of 2 (0.0%) |" in text
+    assert "| missing of the product, % | 100.00 | 0.00 |" in text
+    assert "| matte that is no product, % | 0.00 | 50.00 |" in text
+    assert "| largest missing part, % of the product | 100.00 | 0.00 |" in text
+    assert " / 2 of 2 (100.0%) |" in overview(measured())
+
+
 def test_scenes_without_a_product_have_figures_of_their_own() -> None:
     """How much is invented, not how much overlaps."""
     text = full(measured(), "rooms")

@@ -18,6 +18,7 @@ from pipeline.core.truth.overlap import (
     mean_absolute_error,
     precision_recall_f1,
 )
+from pipeline.core.truth.parts import largest_missing_part, lost_area, taken_along_area
 from pipeline.core.truth.planes import THRESHOLD, Mask, Plane
 from pipeline.core.truth.structure import structure_measure
 from pipeline.core.truth.weighted import weighted_f_measure
@@ -37,10 +38,13 @@ __all__ = [
     "gradient_error",
     "intersection_over_union",
     "judge",
+    "largest_missing_part",
+    "lost_area",
     "mean_absolute_error",
     "mean_squared_error",
     "precision_recall_f1",
     "structure_measure",
     "sum_of_absolute_differences",
+    "taken_along_area",
     "weighted_f_measure",
 ]

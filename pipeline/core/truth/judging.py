@@ -12,11 +12,12 @@ from pipeline.core.truth.mattes import (
     sum_of_absolute_differences,
 )
 from pipeline.core.truth.overlap import boundary_iou, intersection_over_union, mean_absolute_error, precision_recall_f1
+from pipeline.core.truth.parts import largest_missing_part, lost_area, taken_along_area
 from pipeline.core.truth.planes import Plane
 from pipeline.core.truth.structure import structure_measure
 from pipeline.core.truth.weighted import weighted_f_measure
 
-ERRORS = frozenset({"mae", "sad", "mse", "gradient", "connectivity"})
+ERRORS = frozenset({"mae", "sad", "mse", "gradient", "connectivity", "lost", "taken_along", "largest_lost"})
 """Metrics that are the better the smaller they are; all others the larger."""
 
 
@@ -45,6 +46,9 @@ class Scores:
     mse: float
     gradient: float
     connectivity: float
+    lost: float
+    taken_along: float
+    largest_lost: float
 
 
 METRICS = tuple(field.name for field in fields(Scores))
@@ -74,5 +78,8 @@ def judge(matte: Plane, truth: Plane) -> tuple[Scores, Curves]:
         mse=mean_squared_error(matte, truth),
         gradient=gradient_error(matte, truth),
         connectivity=connectivity_error(matte, truth),
+        lost=lost_area(matte, truth),
+        taken_along=taken_along_area(matte, truth),
+        largest_lost=largest_missing_part(matte, truth),
     )
     return scores, line
