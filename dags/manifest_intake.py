@@ -11,19 +11,17 @@ Runs every hour, and as soon as a manifest lands in the site's `manifests` store
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 from airflow.sdk import AssetOrTimeSchedule, CronTriggerTimetable, TriggerRule, dag, task
 
-from cutouts_airflow import tasks
+from cutouts_airflow import tasks, weights
 from cutouts_airflow.assets import LANDING, MANIFEST
-from cutouts_airflow.retries import by_error_class
+from cutouts_airflow.retries import retrying
 
 
 @dag(
     schedule=AssetOrTimeSchedule(timetable=CronTriggerTimetable("0 * * * *", timezone="UTC"), assets=[LANDING]),
     max_active_runs=1,
-    default_args={"retries": 3, "retry_policy": by_error_class(), "execution_timeout": timedelta(hours=1)},
+    default_args=retrying(hours=1) | {"priority_weight": weights.INTAKE},
     doc_md=__doc__,
     tags=["cutouts"],
 )

@@ -75,21 +75,26 @@ def deliveries_on(when: date) -> list[str]:
 
 
 def delivery() -> str:
-    """The delivery that this run is about: its partition key, else the param `delivery`.
+    """The delivery that this run is about: its partition key, or the param `delivery`.
 
-    Raises ValueError where neither is a delivery key.
+    Raises ValueError if neither is a delivery key, or if they name two deliveries.
     """
-    return str(DeliveryKey.parse(_partition("delivery")))
+    return str(DeliveryKey.parse(_partition("delivery", "YYYY-MM-DD/delivery_id")))
 
 
 def day() -> date:
-    """The day that this run is about: its partition key, else the param `day`; ValueError where neither is one."""
-    return date.fromisoformat(_partition("day"))
+    """The day that this run is about: its partition key, or the param `day`; ValueError as for `delivery`."""
+    return date.fromisoformat(_partition("day", "YYYY-MM-DD"))
 
 
-def _partition(param: str) -> str:
+def _partition(param: str, form: str) -> str:
     context = get_current_context()
-    return context["dag_run"].partition_key or str(context["params"][param])
+    given = {key for key in (context["dag_run"].partition_key, context["params"][param]) if key}
+    if not given:
+        raise ValueError(f"this run names no {param}: trigger it with the param `{param}` ({form})")
+    if len(given) > 1:
+        raise ValueError(f"this run names two of them, as partition key and as param: {', '.join(sorted(given))}")
+    return str(given.pop())
 
 
 def announce(asset: Asset, keys: Iterable[str]) -> None:

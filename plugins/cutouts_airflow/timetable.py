@@ -1,4 +1,4 @@
-"""Days to go back to, for `airflow backfill create`."""
+"""Days to go back to, for Airflow's backfill."""
 
 from __future__ import annotations
 
@@ -16,6 +16,12 @@ class BackfillDays(CronPartitionTimetable):
 
     def __init__(self) -> None:
         super().__init__("0 0 * * *", timezone="UTC", key_format="%Y-%m-%d")
+        self.description = "Never by itself: one run per day that a person backfills or triggers"
+
+    @property
+    def summary(self) -> str:
+        """What the pages show as the schedule; a cron expression would look like one."""
+        return "Backfill only"
 
     def next_dagrun_info_v2(
         self,

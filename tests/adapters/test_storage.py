@@ -17,9 +17,10 @@ from pipeline.adapters.storage.manifests import open_manifest
 from pipeline.adapters.storage.sources import read_image
 from pipeline.adapters.storage.store import Store
 from pipeline.adapters.storage.tables import read_folder, read_row_group, read_table, write_row_groups, write_table
-from pipeline.core.errors import ImageRejected, ManifestError, StorageError
+from pipeline.core.errors import ImageRejected, ManifestError, StorageError, TransientError
 from pipeline.core.records import RejectionReason
 from schemas.tables import MANIFEST
+from tests.dask_cluster import free_port
 
 NUMBERS = pa.schema([("number", pa.int64())])
 
@@ -92,8 +93,39 @@ def test_a_store_travels_by_its_url(store: Store) -> None:
 
 def test_a_store_that_cannot_be_used_says_so(bucket: str) -> None:
     """A bucket that is not there is an error with its name, not an empty store."""
-    with pytest.raises(StorageError, match="no-such-bucket"):
+    with pytest.raises(StorageError, match="no-such-bucket") as raised:
         Store("s3://no-such-bucket").write("a", b"1")
+    assert not isinstance(raised.value, TransientError)
+
+
+def test_a_store_that_is_away_may_be_asked_again(monkeypatch: pytest.MonkeyPatch, s3_server: str) -> None:
+    """Nobody listens at the endpoint: trying again can help. A folder where a file should be is no such case."""
+    import s3fs
+
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{free_port()}")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    s3fs.S3FileSystem.clear_instance_cache()
+    with pytest.raises(TransientError, match="s3://away"):
+        Store("s3://away").read("a")
+    s3fs.S3FileSystem.clear_instance_cache()
+
+
+def test_a_full_disk_may_be_emptied_and_a_wrong_name_stays_wrong(tmp_path: Path) -> None:
+    """`/dev/full` refuses every byte as a full disk does; a name that is too long never fits."""
+    (tmp_path / "full").symlink_to("/dev/full")
+    (tmp_path / "file").write_bytes(b"1")
+
+    def fill() -> None:
+        with Store(str(tmp_path))._errors("full"), (tmp_path / "full").open("wb") as stream:
+            stream.write(b"1" * 100_000)
+
+    with pytest.raises(TransientError, match="No space left"):
+        fill()
+    for name in ("x" * 300, "file/below"):
+        with pytest.raises(StorageError) as raised:
+            Store(str(tmp_path)).write(name, b"1")
+        assert not isinstance(raised.value, TransientError)
 
 
 class Shop(BaseHTTPRequestHandler):

@@ -71,6 +71,13 @@ def test_a_delivery_that_never_landed_fails_its_run_at_once(site: Site) -> None:
     assert task_states(run)["publish"] == ["upstream_failed"]
 
 
+def test_a_run_that_names_no_delivery_says_so(site: Site) -> None:
+    """Both ways to name one may be left empty in the form, but not both at a time; the task fails at once."""
+    run = dag_bag()["catalog_refresh"].test()
+    (plan,) = (task for task in run.get_task_instances() if task.task_id == "plan")
+    assert (str(run.state), str(plan.state), plan.try_number) == ("failed", "failed", 1)
+
+
 def test_the_variable_and_the_connections_go_over_the_environment(
     site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

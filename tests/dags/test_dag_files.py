@@ -73,9 +73,11 @@ def test_every_dag_loads_and_explains_itself(airflow_home: Path) -> None:
         ("pipeline.core.errors.TransientError", "success", 3),
         ("builtins.ConnectionError", "success", 3),
         ("builtins.TimeoutError", "success", 3),
+        ("builtins.MemoryError", "success", 3),
         ("pipeline.core.errors.GateError", "failed", 1),
         ("pipeline.core.errors.StorageError", "failed", 1),
         ("builtins.FileNotFoundError", "failed", 1),
+        ("builtins.RuntimeError", "failed", 1),
     ],
 )
 def test_transient_errors_are_tried_again_and_poison_is_not(

@@ -30,6 +30,23 @@ def test_a_day_is_worked_through_delivery_by_delivery(site: Site, tmp_path: Path
     assert set(Path(site.tables_url).glob("shards/**/receipt.json")) == receipts
 
 
+def test_the_tasks_of_a_delivery_are_named_after_it(site: Site, tmp_path: Path) -> None:
+    """The pages show the delivery's key where they would number the group's instances."""
+    for name in ("caps", "hats"):
+        photograph(tmp_path / "studio" / name, product(0))
+    intake.take(site, str(land(tmp_path, "named", date(2025, 5, 6), manifest_of(tmp_path / "studio"))))
+    run = dag_bag()["historical_backfill"].test(run_conf={"day": "2025-05-06"})
+    names = {(task.task_id, task.rendered_map_index) for task in run.get_task_instances() if task.map_index >= 0}
+    steps = ("plan", "segment", "gate", "publish")
+    assert names == {(f"one_delivery.{step}", f"2025-05-06/{name}") for step in steps for name in ("caps", "hats")}
+
+
+def test_it_shows_no_schedule(site: Site) -> None:
+    """Its timetable looks like no cron expression, and offers no next run."""
+    timetable = dag_bag()["historical_backfill"].timetable
+    assert (timetable.summary, "Never by itself" in timetable.description) == ("Backfill only", True)
+
+
 def test_a_delivery_that_fails_stops_none_of_the_others(site: Site, tmp_path: Path) -> None:
     """The manifest of one is gone: its group fails, and with it the run, but the other one is published."""
     for name in ("gone", "here"):

@@ -3,6 +3,7 @@ store shows an object only when its upload is complete."""
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import sys
@@ -15,9 +16,16 @@ from typing import Any, TypeVar
 
 import fsspec
 
-from pipeline.core.errors import StorageError
+from pipeline.core.errors import StorageError, TransientError
 
 T = TypeVar("T")
+
+_PERMANENT = (FileNotFoundError, PermissionError, NotADirectoryError, IsADirectoryError, FileExistsError)
+_PERMANENT_NUMBERS = frozenset(
+    getattr(errno, name)
+    for name in ("EINVAL", "EISDIR", "ELOOP", "EMSGSIZE", "ENAMETOOLONG", "ENOSYS", "EPERM", "EREMCHG", "EROFS")
+    if hasattr(errno, name)
+)
 
 
 def write_file(path: Path, data: bytes) -> None:
@@ -32,7 +40,10 @@ def write_file(path: Path, data: bytes) -> None:
 
 
 class Store:
-    """Files by name under one URL. Picklable by its URL; raises StorageError where a store cannot be used."""
+    """Files by name under one URL. Picklable by its URL.
+
+    Raises TransientError if a store cannot be used at the moment, StorageError if trying again cannot help.
+    """
 
     def __init__(self, url: str) -> None:
         self.url = url.rstrip("/")
@@ -112,7 +123,8 @@ class Store:
         except store_errors() as error:
             if isinstance(error, FileNotFoundError) and not missing:
                 raise
-            raise StorageError(f"{self.url}/{name}: {type(error).__name__}: {error}") from error
+            kind = TransientError if _may_pass(error) else StorageError
+            raise kind(f"{self.url}/{name}: {type(error).__name__}: {error}") from error
 
 
 @lru_cache(maxsize=16)
@@ -128,4 +140,26 @@ def store_errors() -> tuple[type[Exception], ...]:
         errors.append(sys.modules["aiohttp"].ClientError)
     if "botocore.exceptions" in sys.modules:
         errors += [sys.modules["botocore.exceptions"].BotoCoreError, sys.modules["botocore.exceptions"].ClientError]
+    return tuple(errors)
+
+
+def _may_pass(error: Exception) -> bool:
+    """Whether the cause may be gone in a while: a lost connection, a busy server, a full disk; not a wrong name."""
+    if isinstance(error, OSError):
+        return not isinstance(error, _PERMANENT) and error.errno not in _PERMANENT_NUMBERS
+    response = getattr(error, "response", None)  # of botocore's ClientError
+    status = response["ResponseMetadata"]["HTTPStatusCode"] if response else getattr(error, "status", None)
+    if isinstance(status, int):
+        return status in (408, 429) or status >= 500
+    return isinstance(error, _lost_connections())
+
+
+def _lost_connections() -> tuple[type[Exception], ...]:
+    """What the loaded network clients raise for a connection that failed, apart from OSError."""
+    errors: list[type[Exception]] = []
+    if "aiohttp" in sys.modules:
+        errors += [sys.modules["aiohttp"].ClientConnectionError, sys.modules["aiohttp"].ClientPayloadError]
+    if "botocore.exceptions" in sys.modules:
+        botocore = sys.modules["botocore.exceptions"]
+        errors += [botocore.ConnectionError, botocore.HTTPClientError]
     return tuple(errors)

@@ -13,7 +13,7 @@ from cutouts_airflow.retries import by_error_class
 def errors() -> None:
     """One task that raises the named error on its first two tries."""
 
-    @task(retries=3, retry_delay=timedelta(0), retry_policy=by_error_class(delay=timedelta(0)))
+    @task(retries=3, retry_delay=timedelta(0), retry_policy=by_error_class())
     def fail_twice() -> int:
         from airflow.sdk import get_current_context
         from airflow.sdk.module_loading import import_string
