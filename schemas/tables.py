@@ -1,7 +1,7 @@
 """The Arrow schema of every table on disk, versioned, with the unit of each column in its field metadata.
 
-A table written under one version is read under that version only: `VERSION` is stamped into the metadata of each
-schema. Columns are nullable exactly where `null=True` stands here.
+A table written under one version is read under that version only: it is stamped into the metadata of each schema,
+`VERSION` unless the table has changed since. Columns are nullable exactly where `null=True` stands here.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ def _field(name: str, kind: pa.DataType, about: str, *, unit: str = "", null: bo
     return pa.field(name, kind, nullable=null, metadata=metadata)
 
 
-def _table(name: str, *fields: pa.Field) -> pa.Schema:
-    return pa.schema(fields, metadata={"table": name, "version": str(VERSION)})
+def _table(name: str, *fields: pa.Field, version: int = VERSION) -> pa.Schema:
+    return pa.schema(fields, metadata={"table": name, "version": str(version)})
 
 
 _TEXT, _COUNT, _SHARE, _REAL = pa.string(), pa.int64(), pa.float32(), pa.float64()
@@ -124,14 +124,16 @@ IMAGES = _table(
     "images",
     _field("image_id", _TEXT, "unique within its delivery"),
     _field("delivery_id", _TEXT, "one supplier's or one shoot's share of a manifest"),
+    _field("date", pa.date32(), "day of delivery; null if the manifest states none for this row", null=True),
     _field("source", _TEXT, "path relative to the source folder, or the uri"),
     _field("outcome", _TEXT, "published, quarantined, held, rejected or skipped"),
     _field("reasons", pa.list_(_TEXT), "why, in words"),
     _field("cutout", _TEXT, "path relative to the output folder", null=True),
     _field("mask", _TEXT, "path relative to the output folder", null=True),
     _field("p_bad", _SHARE, "probability that the mask is bad; null until the gate is calibrated", null=True),
+    version=2,
 )
-"""What `cutouts run` says of every image of its source."""
+"""What `cutouts run` says of every image of its source; `date`, `delivery_id` and `image_id` together are unique."""
 
 _SUM = "thousand pixels"
 

@@ -50,7 +50,7 @@ def run(source: str, out: Path, config: str | None, fail_on_held: bool, **where:
     intake = inspect(origin.manifest)
     plans, refused = _plans(site, intake)
     decisions, work = _refresh(site, plans)
-    refusals = Refusals(refused=tuple(refused), rows=rows_of(origin.manifest, {one.delivery for one in refused}))
+    refusals = Refusals(refused=tuple(refused), rows=rows_of(origin.manifest, {one.group for one in refused}))
     summary = write_folder(site, out, origin, decisions, work, refusals=refusals)
     _say(summary, out, refused)
     if refused:
@@ -80,7 +80,10 @@ def _plans(site: Site, intake: Intake) -> tuple[list[Plan], list[Refusal]]:
         try:
             plans.append(plan(site, intake.manifest, delivery))
         except ManifestError as error:
-            refused += [Refusal(delivery=delivery.delivery_id, problem=one, count=0) for one in error.problems]
+            refused += [
+                Refusal(day=delivery.date, delivery_id=delivery.delivery_id, problem=one, count=0)
+                for one in error.problems
+            ]
     return plans, refused
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import date
 from typing import TypeAlias
 from urllib.parse import quote
 
@@ -30,6 +31,8 @@ _MAX_DELIVERY_ID = MAX_KEY - len("YYYY-MM-DD/")
 _MAX_FOLDER = 255
 """Characters that a folder may have in its name on the usual file systems, once it is quoted."""
 
+Group: TypeAlias = tuple[date | None, str | None]
+"""Rows that are accepted or refused together: their day and their delivery id, None for what they do not state."""
 Rows: TypeAlias = NDArray[np.int64]
 Codes: TypeAlias = NDArray[np.int32]
 Flags: TypeAlias = NDArray[np.bool_]
@@ -39,8 +42,9 @@ Flags: TypeAlias = NDArray[np.bool_]
 class DeliveryProblem:
     """One kind of bad content in one delivery, which is refused for it while the others go on.
 
-    `delivery_id` is None for the rows that name no delivery. `count` rows have the problem; the first ten of them are
-    `rows` (counted from 1 in the order of the manifest) and `image_ids` (None where there is none).
+    `delivery_id` is None for the rows that name no delivery, `day` for those that state no day. `count` rows have the
+    problem; the first ten of them are `rows` (counted from 1 in the order of the manifest) and `image_ids` (None where
+    there is none).
     """
 
     delivery_id: str | None
@@ -48,13 +52,15 @@ class DeliveryProblem:
     count: int
     rows: tuple[int, ...]
     image_ids: tuple[str | None, ...]
+    day: date | None = None
 
     def __str__(self) -> str:
+        day = f" of {self.day.isoformat()}" if self.day else ""
         name = "rows without delivery" if self.delivery_id is None else f"delivery {self.delivery_id!r}"
         pairs = zip(self.rows, self.image_ids, strict=True)
         shown = ", ".join(f"{row} ({image_id})" if image_id else str(row) for row, image_id in pairs)
         rows = "1 row" if self.count == 1 else f"{self.count} rows"
-        return f"{name}: {self.problem}: {rows}: {shown}{', …' if self.count > len(self.rows) else ''}"
+        return f"{name}{day}: {self.problem}: {rows}: {shown}{', …' if self.count > len(self.rows) else ''}"
 
 
 def check_structure(schema: pa.Schema) -> tuple[str, ...]:
@@ -98,6 +104,11 @@ def check_content(table: pa.Table) -> tuple[DeliveryProblem, ...]:
         for problem in _by_delivery(words, flags, codes, names, table.column("image_id"))
     ]
     return tuple(sorted(found, key=lambda problem: (problem.delivery_id is not None, problem.delivery_id or "")))
+
+
+def without_blanks(text: pa.ChunkedArray) -> pa.ChunkedArray:
+    """The text, null where it is empty or only white space."""
+    return pc.if_else(_blank(text), pa.scalar(None, pa.string()), text)
 
 
 def _problem(field: pa.Field, schema: pa.Schema) -> str | None:

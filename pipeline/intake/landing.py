@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 import pyarrow as pa
@@ -24,9 +24,11 @@ from pipeline.core.manifest import (
     CONTENT_COLUMNS,
     EMPTY,
     DeliveryProblem,
+    Group,
     check_content,
     check_structure,
     conform,
+    without_blanks,
 )
 from pipeline.core.records import DeliveryKey
 
@@ -62,7 +64,7 @@ def inspect(source: str) -> Intake:
     for day in manifest.days():
         table = _content(manifest, day)
         rows += table.num_rows
-        bad = check_content(table)
+        bad = tuple(replace(problem, day=day) for problem in check_content(table))
         refused += bad
         accepted += _keys(table, day, {problem.delivery_id for problem in bad})
     if not rows:
@@ -70,13 +72,10 @@ def inspect(source: str) -> Intake:
     return Intake(manifest=source, accepted=tuple(accepted), refused=tuple(refused))
 
 
-def rows_of(source: str, deliveries: Collection[str]) -> pa.Table:
-    """`image_id`, `delivery_id`, `uri` of the rows of these delivery ids, and of those that name none."""
+def rows_of(source: str, groups: Collection[Group]) -> pa.Table:
+    """`date`, `image_id`, `delivery_id`, `uri` of the rows of these groups, and of all that name no delivery."""
     manifest = open_manifest(source)
-    names = ["image_id", "delivery_id", "uri"]
-    rows = pa.concat_tables([conform(manifest.read(day, columns=names)).select(names) for day in manifest.days()])
-    stated = rows.column("delivery_id")
-    return rows.filter(pc.or_(pc.is_null(stated), pc.is_in(stated, pa.array(sorted(deliveries), pa.string()))))
+    return pa.concat_tables([_rows_on(manifest, day, groups) for day in manifest.days()])
 
 
 def take(site: Site, manifest: str) -> Intake:
@@ -120,6 +119,16 @@ def deliveries_on(site: Site, day: date) -> tuple[DeliveryKey, ...]:
 def _content(manifest: Manifest, day: date) -> pa.Table:
     present = [name for name in CONTENT_COLUMNS if name in manifest.schema.names]
     return conform(manifest.read(day, columns=present)).select(list(CONTENT_COLUMNS))
+
+
+def _rows_on(manifest: Manifest, day: date, groups: Collection[Group]) -> pa.Table:
+    names = ["image_id", "delivery_id", "uri"]
+    rows = conform(manifest.read(day, columns=names)).select(names)
+    wanted = pa.array([delivery_id for of_day, delivery_id in groups if of_day == day], pa.string())
+    named = without_blanks(rows.column("delivery_id"))
+    rows = rows.set_column(names.index("delivery_id"), "delivery_id", named)
+    rows = rows.filter(pc.or_(pc.is_null(named), pc.is_in(named, wanted)))
+    return rows.add_column(0, "date", pa.repeat(pa.scalar(day, pa.date32()), rows.num_rows))
 
 
 def _keys(table: pa.Table, day: date, refused: set[str | None]) -> Iterator[DeliveryKey]:

@@ -9,8 +9,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from pipeline.report.data import Report, TruthRow
+from pipeline.report.data import Report, TruthRow, key_in_words
 from pipeline.report.pictures import Pictures, Source, load_pictures
+from pipeline.report.ranking import IDENTITY
 
 _SHOWN = (
     ("saliency_peak", "network at its surest"),
@@ -24,7 +25,7 @@ class Card:
     """One image of the contact sheet; `facts` are (value, what it is) in words."""
 
     source: str
-    delivery_id: str
+    delivery: str
     outcome: str
     reasons: tuple[str, ...]
     pictures: Pictures
@@ -41,16 +42,16 @@ def make_cards(
     numbers = measured.take(at).to_pylist()
     sources = [Source(photograph=image["source"], cutout=image["cutout"], mask=image["mask"]) for image in images]
     pictures = load_pictures(sources, folder, read)
-    truth = {(row.delivery_id, row.image_id): row for row in report.truth}
+    truth = {(row.date, row.delivery_id, row.image_id): row for row in report.truth}
     return [
         Card(
             source=image["source"],
-            delivery_id=image["delivery_id"],
+            delivery=key_in_words(image["date"], image["delivery_id"]),
             outcome=image["outcome"],
             reasons=tuple(image["reasons"] or ()),
             pictures=shown,
             facts=_facts(measures),
-            truth=truth.get((image["delivery_id"], image["image_id"])),
+            truth=truth.get(tuple(image[name] for name in IDENTITY)),
         )
         for image, measures, shown in zip(images, numbers, pictures, strict=True)
     ]

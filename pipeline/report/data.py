@@ -4,16 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date as Day  # noqa: N812 -- a field is called date, and its type must not be mistaken for it
 from datetime import datetime
 
 import pyarrow as pa
 
 from pipeline.core.errors import BooksError
-from pipeline.core.manifest import DeliveryProblem
+from pipeline.core.manifest import DeliveryProblem, Group
 from pipeline.core.records import GateDecision
 
 NO_DELIVERY = "(none)"
 """Stands for the delivery of rows that name none."""
+NO_DAY = "(no day)"
+"""Stands for the day of rows that state none."""
+
+
+def key_in_words(day: Day | None, delivery_id: str | None) -> str:
+    """`YYYY-MM-DD/delivery_id`, with words in place of what a row does not state."""
+    return f"{day.isoformat() if day else NO_DAY}/{delivery_id or NO_DELIVERY}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,9 +49,13 @@ class RunSummary:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refusal:
-    """A delivery that the manifest's check refused; `count` rows have the problem, `rows` are the first of them."""
+    """A delivery that the manifest's check refused; `count` rows have the problem, `rows` are the first of them.
 
-    delivery: str
+    `day` and `delivery_id` are None for rows that state none.
+    """
+
+    day: Day | None
+    delivery_id: str | None
     problem: str
     count: int
     rows: tuple[int, ...] = ()
@@ -53,12 +65,23 @@ class Refusal:
     def of(cls, problem: DeliveryProblem) -> Refusal:
         """What the manifest's check said of a delivery."""
         return cls(
-            delivery=problem.delivery_id or NO_DELIVERY,
+            day=problem.day,
+            delivery_id=problem.delivery_id,
             problem=problem.problem,
             count=problem.count,
             rows=problem.rows,
             image_ids=problem.image_ids,
         )
+
+    @property
+    def group(self) -> Group:
+        """The rows that were refused together."""
+        return self.day, self.delivery_id
+
+    @property
+    def delivery(self) -> str:
+        """The delivery's key as a person reads it."""
+        return key_in_words(self.day, self.delivery_id)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +90,7 @@ class TruthRow:
 
     image_id: str
     delivery_id: str
+    date: Day
     intersection_over_union: float
     boundary_iou: float
     mean_absolute_error: float
@@ -76,10 +100,10 @@ class TruthRow:
 class Report:
     """All that `report.html` tells.
 
-    `images` has the schema `schemas.tables.IMAGES`, `metrics` `METRICS` (a column `delivery_id` more where image ids
-    are not unique across deliveries). `seconds` are summed over workers, by stage; `wall_seconds` is the clock's.
-    `about` are labelled facts of the run as (label, value): model, recipe digests, provider, cluster, store, versions.
-    `thresholds` are drawn into the plots, by metric; None takes those of the suite that comes with the project.
+    `images` has the schema `schemas.tables.IMAGES`, `metrics` `METRICS` and the columns `date` and `delivery_id` more.
+    `seconds` are summed over workers, by stage; `wall_seconds` is the clock's. `about` are labelled facts of the run as
+    (label, value): model, recipe digests, provider, cluster, store, versions. `thresholds` are drawn into the plots, by
+    metric; None takes those of the suite that comes with the project.
     """
 
     source: str

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
+from typing import Any
 from urllib.parse import quote
 
 import pyarrow as pa
@@ -19,10 +20,12 @@ from pipeline.adapters.storage.store import open_store
 from pipeline.adapters.storage.tables import read_record, read_table, write_table
 from pipeline.core.config import Site
 from pipeline.core.layout import gate_file, plan_file
+from pipeline.core.manifest import Group
 from pipeline.core.naming import png_names
-from pipeline.core.records import GateDecision, Outcome, Plan, Receipt
+from pipeline.core.records import DeliveryKey, GateDecision, Outcome, Plan, Receipt
 from pipeline.report.data import NO_DELIVERY, Refusal, Report, RunSummary, TruthRow
 from pipeline.report.page import write_report
+from pipeline.report.ranking import IDENTITY
 from pipeline.report.summary import write_summary
 from pipeline.stages import ChunkResult
 from pipeline.steps import read_results
@@ -70,23 +73,24 @@ class RunWork:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refusals:
-    """Deliveries that the manifest's check refused, and their rows (`image_id`, `delivery_id`, `uri`)."""
+    """Deliveries that the manifest's check refused, and their rows (`date`, `image_id`, `delivery_id`, `uri`)."""
 
     refused: tuple[Refusal, ...]
     rows: pa.Table
 
     def images(self, source: Source) -> pa.Table:
         """`IMAGES` of their rows: rejected, with what was wrong with their delivery."""
-        why: dict[str, list[str]] = {}
+        why: dict[Group, list[str]] = {}
         for one in self.refused:
-            why.setdefault(one.delivery, []).append(f"its delivery was refused: {one.problem}")
+            why.setdefault(one.group, []).append(f"its delivery was refused: {one.problem}")
         rows = [
             {
                 "image_id": row["image_id"] or "",
                 "delivery_id": row["delivery_id"] or NO_DELIVERY,
+                "date": row["date"],
                 "source": source.name_of(row["uri"]) if row["uri"] else "",
                 "outcome": str(Outcome.REJECTED),
-                "reasons": why[row["delivery_id"] or NO_DELIVERY],
+                "reasons": why[row["date"], row["delivery_id"]],
             }
             for row in self.rows.to_pylist()
         ]
@@ -134,10 +138,10 @@ _PUBLISHED = [str(Outcome.PUBLISHED), str(Outcome.SKIPPED)]
 
 
 def _gathered(site: Site, source: Source, decisions: Sequence[GateDecision]) -> tuple[pa.Table, pa.Table]:
-    """`IMAGES` of all decisions, and their metrics with a column `delivery_id` more."""
+    """`IMAGES` of all decisions, and their metrics with the columns `date` and `delivery_id` more."""
     parts = [_of_decision(site, source, decision) for decision in decisions]
     if not parts:
-        return IMAGES.empty_table(), METRICS.empty_table().append_column("delivery_id", pa.array([], pa.string()))
+        return IMAGES.empty_table(), _of_delivery(METRICS.empty_table(), None)
     images, metrics = zip(*parts, strict=True)
     return pa.concat_tables(images), pa.concat_tables(metrics)
 
@@ -153,6 +157,7 @@ def _of_decision(site: Site, source: Source, decision: GateDecision) -> tuple[pa
     columns = {
         "image_id": outcomes.column("image_id"),
         "delivery_id": outcomes.column("delivery_id"),
+        "date": pa.repeat(pa.scalar(decision.delivery.date, pa.date32()), outcomes.num_rows),
         "source": pa.array(names, pa.string()),
         "outcome": outcomes.column("outcome"),
         "reasons": outcomes.column("reasons"),
@@ -160,10 +165,16 @@ def _of_decision(site: Site, source: Source, decision: GateDecision) -> tuple[pa
         "mask": _below(outcomes.column("mask")),
         "p_bad": pa.nulls(outcomes.num_rows, pa.float32()),
     }
-    delivery = pa.repeat(decision.delivery.delivery_id, metrics.num_rows)
-    return pa.table([columns[name] for name in IMAGES.names], schema=IMAGES), metrics.append_column(
-        "delivery_id", delivery
-    )
+    images = pa.table([columns[name] for name in IMAGES.names], schema=IMAGES)
+    return images, _of_delivery(metrics, decision.delivery)
+
+
+def _of_delivery(metrics: pa.Table, delivery: DeliveryKey | None) -> pa.Table:
+    day, delivery_id = (delivery.date, delivery.delivery_id) if delivery else (None, None)
+    columns = {"date": pa.scalar(day, pa.date32()), "delivery_id": pa.scalar(delivery_id, pa.string())}
+    for name, value in columns.items():
+        metrics = metrics.append_column(name, pa.repeat(value, metrics.num_rows))
+    return metrics
 
 
 def _below(names: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -201,22 +212,21 @@ def _read(site: Site, out: Path, source: Source, name: str) -> bytes:
 
 def _link(out: Path, published: pa.Table) -> None:
     """`cutouts/<source with .png>`: a relative link to each published object; links of an earlier run are renewed."""
-    rows = published.select(["source", "delivery_id", "image_id", "cutout"]).to_pylist()
-    names = {row["source"]: _safe_name(row) for row in rows}
-    paths = png_names(sorted(set(names.values())))
-    wanted = {out / "cutouts" / paths[names[row["source"]]]: out / row["cutout"] for row in rows}
+    rows = published.select(["source", *IDENTITY, "cutout"]).to_pylist()
+    paths = png_names(sorted({_safe_name(row) for row in rows}))
+    wanted = {out / "cutouts" / paths[_safe_name(row)]: out / row["cutout"] for row in rows}
     for link, target in wanted.items():
         _point(link, target)
     for stale in (path for path in (out / "cutouts").rglob("*") if path.is_symlink() and path not in wanted):
         stale.unlink()
 
 
-def _safe_name(row: dict[str, str]) -> str:
-    """A relative path for an image: its own where it was in a folder, else delivery and id with unsafe parts quoted."""
+def _safe_name(row: dict[str, Any]) -> str:
+    """A relative path for an image: its own if it was in a folder, else day, delivery and id, unsafe parts quoted."""
     source = PurePosixPath(row["source"])
     if "://" not in row["source"] and not source.is_absolute() and ".." not in source.parts:
-        return row["source"]
-    parts = [row["delivery_id"], *row["image_id"].split("/")]
+        return str(source)
+    parts = [row["date"].isoformat(), row["delivery_id"], *row["image_id"].split("/")]
     return "/".join(quote(part, safe=" ") if part not in (".", "..", "") else "_" for part in parts)
 
 

@@ -18,6 +18,9 @@ WORST, SAMPLED = 60, 40
 MEASURES = tuple(name for name in METRICS.names if METRICS.field(name).type != pa.string())
 """The columns of the metrics table that are numbers."""
 
+IDENTITY = ("date", "delivery_id", "image_id")
+"""What tells an image from every other one, also if the same ids are delivered on several days."""
+
 _SEVERITY = {
     Outcome.QUARANTINED.value: 0,
     Outcome.HELD.value: 1,
@@ -42,7 +45,7 @@ def with_metrics(images: pa.Table, metrics: pa.Table) -> pa.Table:
     `doubt` (0..1) is `p_bad` once the gate is calibrated; until then 1 minus the product of three confidences: how
     sure the network is where it is surest, how much of the inside is solid, and half of what lies on no image edge.
     """
-    keys = [name for name in ("image_id", "delivery_id") if name in metrics.schema.names]
+    keys = [name for name in IDENTITY if name in metrics.schema.names]
     rows = pa.array(np.arange(images.num_rows), pa.int64())
     left = images.drop_columns(["reasons"]).append_column("row", rows)
     measured = metrics.select([*keys, *MEASURES])
@@ -71,18 +74,18 @@ def worst_first(images: pa.Table, measured: pa.Table) -> NDArray[np.int64]:
 
 
 def choose(order: NDArray[np.int64], images: pa.Table, *, worst: int = WORST, sampled: int = SAMPLED) -> Sheet:
-    """The contact sheet: the first of `order`, and a sample of the others, the same for the same image ids.
+    """The contact sheet: the first of `order`, and a sample of the others, the same for the same images.
 
     Rejected images have no picture and no place on it.
     """
     rejected = pc.equal(images["outcome"], Outcome.REJECTED).to_numpy(zero_copy_only=False)
     shown = order[~rejected[order]]
     head, rest = shown[:worst], shown[worst:]
-    ids = images["image_id"].take(pa.array(rest)).to_pylist()
-    drawn = sorted(range(len(rest)), key=lambda place: _lot(str(ids[place])))[:sampled]
+    keys = images.select(IDENTITY).take(pa.array(rest)).to_pylist()
+    drawn = sorted(range(len(rest)), key=lambda place: _lot(*keys[place].values()))[:sampled]
     sample = tuple(int(rest[place]) for place in sorted(drawn))
     return Sheet(worst=tuple(map(int, head)), sample=sample, left_out=len(shown) - len(head) - len(sample))
 
 
-def _lot(image_id: str) -> bytes:
-    return hashlib.blake2b(image_id.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+def _lot(*identity: object) -> bytes:
+    return hashlib.blake2b(repr(identity).encode("utf-8", "surrogatepass"), digest_size=8).digest()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from pipeline.core.records import GateDecision, Outcome, Verdict
+from pipeline.report.data import key_in_words
 
 _SHOWN = (Outcome.PUBLISHED, Outcome.SKIPPED, Outcome.QUARANTINED, Outcome.HELD, Outcome.REJECTED)
 _KEPT_BACK = (Outcome.QUARANTINED, Outcome.HELD)
@@ -22,7 +23,7 @@ class Row:
     """One image in a list."""
 
     source: str
-    delivery_id: str
+    delivery: str
     outcome: str
     reasons: tuple[str, ...]
 
@@ -75,8 +76,8 @@ def rejected_rows(images: pa.Table) -> list[Row]:
 
 
 def _rows(table: pa.Table) -> list[Row]:
-    columns: Sequence[list[object]] = [table[name].to_pylist() for name in ("source", "delivery_id", "outcome")]
+    columns = [table[name].to_pylist() for name in ("source", "date", "delivery_id", "outcome", "reasons")]
     return [
-        Row(source=str(source), delivery_id=str(delivery), outcome=str(outcome), reasons=tuple(reasons or ()))
-        for source, delivery, outcome, reasons in zip(*columns, table["reasons"].to_pylist(), strict=True)
+        Row(source=source, delivery=key_in_words(day, delivery), outcome=outcome, reasons=tuple(reasons or ()))
+        for source, day, delivery, outcome, reasons in zip(*columns, strict=True)
     ]

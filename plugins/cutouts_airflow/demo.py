@@ -88,6 +88,7 @@ def _against_truth(root: Path, truth: Path, decisions: Sequence[GateDecision]) -
             yield TruthRow(
                 image_id=row["image_id"],
                 delivery_id=row["delivery_id"],
+                date=decision.delivery.date,
                 intersection_over_union=intersection_over_union(made, real),
                 boundary_iou=boundary_iou(made, real),
                 mean_absolute_error=mean_absolute_error(made, real),

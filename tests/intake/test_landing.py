@@ -79,7 +79,7 @@ def test_bad_content_refuses_only_its_delivery(tmp_path: Path) -> None:
     intake = inspect(url)
     assert [key.delivery_id for key in intake.accepted] == ["good"]
     assert {problem.delivery_id for problem in intake.refused} == {"doubled", "nameless"}
-    assert rows_of(url, {"doubled"}).num_rows == 2
+    assert rows_of(url, {(problem.day, "doubled") for problem in intake.refused}).num_rows == 2
 
 
 def test_a_manifest_without_rows_or_columns_is_refused(tmp_path: Path) -> None:

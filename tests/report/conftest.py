@@ -24,6 +24,7 @@ from pipeline.report import Report, RunSummary
 from schemas.tables import IMAGES, METRICS
 
 NO_PRODUCT = "the network sees no product (it is at most 50% sure anywhere)"
+_MEASURED = METRICS.append(IMAGES.field("date")).append(IMAGES.field("delivery_id"))
 _RECIPE = RecipeDigests(matte_digest="0a1b2c3d4e5f6071", render_digest="1122334455667788")
 
 
@@ -36,6 +37,7 @@ class Shown:
     reasons: tuple[str, ...] = ()
     peak: float | None = 0.99
     delivery_id: str = "studio-a"
+    day: date = date(2026, 1, 2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +89,7 @@ def _report(images: Sequence[Shown]) -> Report:
         summary=RunSummary(images=len(images), model_batches=3, images_per_second=4.5, **_counts(images)),
         decisions=tuple(_decision(name, [i for i in images if i.delivery_id == name]) for name in deliveries),
         images=pa.Table.from_pylist([_image(image) for image in images], IMAGES),
-        metrics=pa.Table.from_pylist([_metrics(image) for image in images if image.peak is not None], METRICS),
+        metrics=pa.Table.from_pylist([_metrics(image) for image in images if image.peak is not None], _MEASURED),
         wall_seconds=12.5,
         seconds={"prepare": 1.0, "infer": 2.0, "finish": 0.5},
         about=(("network", "disc finder"), ("provider", "cpu")),
@@ -104,6 +106,7 @@ def _image(shown: Shown) -> dict[str, object]:
     return {
         "image_id": shown.source,
         "delivery_id": shown.delivery_id,
+        "date": shown.day,
         "source": shown.source,
         "outcome": shown.outcome.value,
         "reasons": list(shown.reasons),
@@ -116,7 +119,14 @@ def _image(shown: Shown) -> dict[str, object]:
 def _metrics(shown: Shown) -> dict[str, object]:
     measures = {"saliency_peak": shown.peak, "saliency_mean": 0.2, "coverage": 0.25, "soft_inside": 0.01}
     rest = {"components": 1, "frame_contact": 0.0, "edge_alignment": 0.9, "fringe": 2.5}
-    keys = {"image_id": shown.source, "sha256": "0" * 64, "matte_digest": "m", "render_digest": "r"}
+    keys = {
+        "image_id": shown.source,
+        "date": shown.day,
+        "delivery_id": shown.delivery_id,
+        "sha256": "0" * 64,
+        "matte_digest": "m",
+        "render_digest": "r",
+    }
     return {**keys, **measures, **rest}
 
 

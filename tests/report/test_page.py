@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from datetime import date
 
 import pytest
 
@@ -144,9 +145,16 @@ def test_no_images_at_all_is_a_page_too(run: Run, make_report: Make) -> None:
 
 def test_a_refused_delivery_is_listed_with_its_problem_and_rows(run: Run, make_report: Make) -> None:
     """What the manifest's check refused is told first."""
-    refusal = Refusal(delivery="studio-b", problem="image_id is null", count=12, rows=(4, 9), image_ids=(None, "x.jpg"))
+    refusal = Refusal(
+        day=date(2026, 1, 2),
+        delivery_id="studio-b",
+        problem="image_id is null",
+        count=12,
+        rows=(4, 9),
+        image_ids=(None, "x.jpg"),
+    )
     text = _written(run, replace(make_report(MIXED), refused=(refusal,))).text
-    assert "studio-b refused image_id is null (12 rows) Rows 4, 9 and 10 more: x.jpg" in text
+    assert "2026-01-02/studio-b refused image_id is null (12 rows) Rows 4, 9 and 10 more: x.jpg" in text
     assert "1 delivery was refused." in text
 
 
@@ -156,6 +164,7 @@ def test_how_good_each_matte_is_against_the_known_one(run: Run, make_report: Mak
         TruthRow(
             image_id=name,
             delivery_id="studio-a",
+            date=date(2026, 1, 2),
             intersection_over_union=iou,
             boundary_iou=0.9,
             mean_absolute_error=0.01,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from datetime import date
 
 import pyarrow as pa
 import pytest
@@ -48,13 +49,16 @@ def test_a_calibrated_probability_decides_over_the_rule_of_thumb(make_report: Ma
     assert _sheet(report).worst == (1, 0)
 
 
-def test_metrics_find_their_image_across_deliveries(make_report: Make) -> None:
-    """Equal ids in two deliveries are told apart where the metrics name the delivery."""
-    twins = [Shown(source="a.jpg", delivery_id=name, peak=peak) for name, peak in (("one", 0.9), ("two", 0.7))]
+def test_metrics_find_their_image_across_deliveries_and_days(make_report: Make) -> None:
+    """Equal ids in two deliveries, or in one that came again on another day, are told apart."""
+    twins = [
+        Shown(source="a.jpg", delivery_id="one", peak=0.9),
+        Shown(source="a.jpg", delivery_id="two", peak=0.7),
+        Shown(source="a.jpg", delivery_id="two", peak=0.8, day=date(2026, 1, 3)),
+    ]
     report = make_report(twins)
-    metrics = report.metrics.append_column("delivery_id", pa.array(["one", "two"]))
-    measured = with_metrics(report.images, metrics)
-    assert measured["saliency_peak"].to_pylist() == pytest.approx([0.9, 0.7])
+    measured = with_metrics(report.images, report.metrics.take([2, 0, 1]))
+    assert measured["saliency_peak"].to_pylist() == pytest.approx([0.9, 0.7, 0.8])
 
 
 def test_rejected_images_have_no_place_on_the_sheet(make_report: Make) -> None:
