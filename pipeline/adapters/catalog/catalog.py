@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -121,6 +121,21 @@ class Catalog:
         """What was published by a gate decision, None where nothing was."""
         with self._reading() as connection:
             return reading.publication(connection, gate_id)
+
+    def unannounced(
+        self, *, before: datetime | None = None, delivery: DeliveryKey | None = None
+    ) -> tuple[Publication, ...]:
+        """Publications that changed something and that nobody was told of yet, the oldest first.
+
+        Only those made `before` a moment (aware), and those of one `delivery`, if these are given.
+        """
+        with self._reading() as connection:
+            return reading.unannounced(connection, before=before, delivery=delivery)
+
+    def mark_announced(self, publication_ids: Collection[int], at: datetime) -> None:
+        """Record that these publications were announced; `at` is aware."""
+        with telling(self._engine), self._engine.connect() as connection, writing(connection, "announcements"):
+            publishing.mark_announced(connection, publication_ids, at)
 
     def record_hold(self, decision: GateDecision, at: datetime) -> None:
         """Record that the gate held a delivery; the same gate again changes nothing. ValueError for another verdict."""

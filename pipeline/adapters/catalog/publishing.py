@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from datetime import date
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from datetime import date, datetime
 from itertools import islice
 from typing import Any
 
@@ -93,6 +93,12 @@ def record_approval(connection: sa.Connection, approval: Approval) -> None:
     if connection.scalar(approved) is None:
         row = {"gate_id": approval.gate_id, "approved_by": approval.by, "why": approval.why, "at": approval.at}
         connection.execute(sa.insert(approvals), row)
+
+
+def mark_announced(connection: sa.Connection, publication_ids: Collection[int], at: datetime) -> None:
+    """Record when publications were announced; of one that was announced before, the first moment counts."""
+    told = publications.c.publication_id.in_(list(publication_ids)), publications.c.announced_at.is_(None)
+    connection.execute(sa.update(publications).where(*told).values(announced_at=at))
 
 
 def _rows(

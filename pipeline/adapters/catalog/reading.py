@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from typing import Any
+
 import pyarrow as pa
 import sqlalchemy as sa
 
@@ -59,19 +62,23 @@ def overtaken(connection: sa.Connection, delivery: DeliveryKey, against: int, pl
 def publication(connection: sa.Connection, gate_id: str) -> Publication | None:
     """What was published by that gate decision, None where nothing was yet."""
     row = connection.execute(sa.select(publications).where(publications.c.gate_id == gate_id)).one_or_none()
-    if row is None:
-        return None
-    return Publication(
-        publication_id=row.publication_id,
-        gate_id=gate_id,
-        plan_id=row.plan_id,
-        delivery=DeliveryKey(date=row.delivery_date, delivery_id=row.delivery_id),
-        at=row.at,
-        published=row.published,
-        confirmed=row.confirmed,
-        superseded=row.superseded,
-        approval=_approval(connection, approvals.c.gate_id == row.approval_gate_id),
-    )
+    return None if row is None else _publication(connection, row)
+
+
+def unannounced(
+    connection: sa.Connection, *, before: datetime | None, delivery: DeliveryKey | None
+) -> tuple[Publication, ...]:
+    """Publications that changed something and that nobody was told of, the oldest first."""
+    pending = [publications.c.announced_at.is_(None), publications.c.published > 0]
+    if before is not None:
+        pending.append(publications.c.at < before)
+    if delivery is not None:
+        pending += [
+            publications.c.delivery_id == delivery.delivery_id,
+            publications.c.delivery_date == delivery.date,
+        ]
+    rows = connection.execute(sa.select(publications).where(*pending).order_by(publications.c.publication_id)).all()
+    return tuple(_publication(connection, row) for row in rows)
 
 
 def approval(connection: sa.Connection, gate_id: str) -> Approval | None:
@@ -116,6 +123,20 @@ def waiting() -> sa.ColumnElement[bool]:
         publications.c.at >= holds.c.at,
     )
     return ~sa.exists().where(sa.or_(publications.c.gate_id == holds.c.gate_id, same)).correlate(holds)
+
+
+def _publication(connection: sa.Connection, row: sa.Row[Any]) -> Publication:
+    return Publication(
+        publication_id=row.publication_id,
+        gate_id=row.gate_id,
+        plan_id=row.plan_id,
+        delivery=DeliveryKey(date=row.delivery_date, delivery_id=row.delivery_id),
+        at=row.at,
+        published=row.published,
+        confirmed=row.confirmed,
+        superseded=row.superseded,
+        approval=_approval(connection, approvals.c.gate_id == row.approval_gate_id),
+    )
 
 
 def _approval(connection: sa.Connection, where: sa.ColumnElement[bool]) -> Approval | None:

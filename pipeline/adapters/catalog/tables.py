@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-REVISION = "0002"
+REVISION = "0003"
 """The newest revision of the schema, which is the one below."""
 
 metadata = sa.MetaData()
@@ -79,6 +79,8 @@ approvals = sa.Table(
 )
 """Each release of a held delivery by a person; of which delivery and of what in it, its hold says."""
 
+_UNANNOUNCED = sa.text("announced_at IS NULL AND published > 0")
+
 publications = sa.Table(
     "publications",
     metadata,
@@ -93,10 +95,20 @@ publications = sa.Table(
     _count("superseded"),
     sa.Column("moved", sa.Integer, nullable=False, server_default="0"),
     sa.Column("approval_gate_id", sa.Text, sa.ForeignKey("approvals.gate_id"), nullable=True),
+    sa.Column("announced_at", UtcDateTime, nullable=True),
     sa.Index("publications_delivery", "delivery_id", "delivery_date"),
+    sa.Index(
+        "publications_unannounced",
+        "publication_id",
+        sqlite_where=_UNANNOUNCED,
+        postgresql_where=_UNANNOUNCED,
+    ),
     sqlite_autoincrement=True,
 )
-"""Each atomic change of the catalogue, one per gate decision; `moved` of the confirmed images got a later day."""
+"""Each atomic change of the catalogue, one per gate decision; `moved` of the confirmed images got a later day.
+
+`announced_at` is null until whoever runs after a publication was told of it; where nothing was published it stays so.
+"""
 
 cutouts = sa.Table(
     "cutouts",

@@ -1,0 +1,59 @@
+"""Which publications others still have to be told of."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
+
+from pipeline.adapters.catalog import Catalog
+from pipeline.adapters.catalog.engine import open_engine, writing
+from pipeline.adapters.catalog.migrate import _FOLDER, VERSION_TABLE
+from tests.adapters.catalog.made import MONDAY, NOON, TUESDAY, entry
+
+
+def test_what_changed_nothing_is_nothing_to_tell(catalog: Catalog) -> None:
+    """The first publication makes an image live; the second finds it so."""
+    first = catalog.publish([entry("a")], gate_id="first", plan_id="plan", delivery=MONDAY, at=NOON)
+    catalog.publish([entry("a")], gate_id="second", plan_id="plan", delivery=MONDAY, at=NOON)
+    assert catalog.unannounced() == (first,)
+
+
+def test_what_was_announced_is_not_told_again(catalog: Catalog) -> None:
+    """The first moment counts, however often it is recorded."""
+    first = catalog.publish([entry("a")], gate_id="first", plan_id="plan", delivery=MONDAY, at=NOON)
+    second = catalog.publish([entry("b")], gate_id="second", plan_id="plan", delivery=MONDAY, at=NOON)
+    catalog.mark_announced([first.publication_id], NOON)
+    catalog.mark_announced([first.publication_id], NOON + timedelta(days=1))
+    assert catalog.unannounced() == (second,)
+    with catalog._engine.connect() as connection:
+        moments = connection.scalars(sa.text("SELECT announced_at FROM publications ORDER BY publication_id")).all()
+    assert [str(moment)[:10] for moment in moments] == ["2026-11-17", "None"]
+
+
+def test_they_are_found_by_delivery_and_age(catalog: Catalog) -> None:
+    """Who has just published gets the time to tell of it."""
+    old = catalog.publish([entry("a")], gate_id="old", plan_id="plan", delivery=MONDAY, at=NOON)
+    late = NOON + timedelta(minutes=1)
+    new = catalog.publish([entry("a", TUESDAY, content="new")], gate_id="new", plan_id="p", delivery=TUESDAY, at=late)
+    assert catalog.unannounced(before=late) == (old,)
+    assert catalog.unannounced(delivery=TUESDAY) == (new,)
+    assert catalog.unannounced() == (old, new)
+
+
+def test_publications_of_an_earlier_release_count_as_announced(url: str) -> None:
+    """An upgrade does not start everybody's work again."""
+    engine = open_engine(url)
+    with engine.connect() as connection, writing(connection, "test"):
+        config = Config(attributes={"connection": connection, "version_table": VERSION_TABLE})
+        config.set_main_option("script_location", str(_FOLDER))
+        command.upgrade(config, "0002")
+        values = "'g', 'p', 'acme', '2026-11-16', '2026-11-16 12:00:00+00:00', 3, 0, 0"
+        names = "gate_id, plan_id, delivery_id, delivery_date, at, published, confirmed, superseded"
+        connection.execute(sa.text(f"INSERT INTO publications ({names}) VALUES ({values})"))
+    engine.dispose()
+    with Catalog.open(url) as catalog:
+        assert catalog.counts().publications == 1
+        assert catalog.unannounced() == ()
