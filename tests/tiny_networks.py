@@ -84,6 +84,38 @@ def surprising(path: Path) -> str:
     return _saved(graph, path)
 
 
+def picky(path: Path, *, limit: int) -> str:
+    """`tiny` for a whole number of images, which fails on every image with a red value of `limit` or more.
+
+    The brightest red of each image is looked up in a table of `limit` zeros, and ONNX Runtime checks the bounds.
+    """
+    nodes = [
+        helper.make_node("Cast", ["image"], ["float"], to=TensorProto.FLOAT),
+        helper.make_node("Gather", ["float", "first"], ["channel"], axis=3),
+        helper.make_node("ReduceMax", ["channel"], ["brightest"], axes=[1, 2, 3], keepdims=0),
+        helper.make_node("Cast", ["brightest"], ["place"], to=TensorProto.INT64),
+        helper.make_node("Gather", ["zeros", "place"], ["zero"]),
+        helper.make_node("Unsqueeze", ["zero", "axes"], ["shift"]),
+        helper.make_node("Div", ["channel", "full"], ["scaled"]),
+        helper.make_node("Reshape", ["scaled", "shape"], ["flat"]),
+        helper.make_node("Add", ["flat", "shift"], ["saliency"]),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "picky",
+        [helper.make_tensor_value_info("image", TensorProto.UINT8, ["n", 4, 4, 3])],
+        [helper.make_tensor_value_info("saliency", TensorProto.FLOAT, ["n", 4, 4])],
+        [
+            numpy_helper.from_array(np.array([0]), "first"),
+            numpy_helper.from_array(np.zeros(limit, np.float32), "zeros"),
+            numpy_helper.from_array(np.array([1, 2]), "axes"),
+            numpy_helper.from_array(np.float32(255), "full"),
+            numpy_helper.from_array(np.array([0, 4, 4], np.int64), "shape"),
+        ],
+    )
+    return _saved(graph, path)
+
+
 def _saved(graph: onnx.GraphProto, path: Path) -> str:
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9), path)
     return hashlib.sha256(path.read_bytes()).hexdigest()

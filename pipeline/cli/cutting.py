@@ -20,6 +20,7 @@ from pipeline.core.matte import matte_from_saliency
 from pipeline.core.pixels import Bytes
 from pipeline.core.records import ImageRecord
 from pipeline.stages import Job, infer, prepare
+from pipeline.stages.border import one_image
 
 _KEYWORD = b"cutouts"
 """Keyword of the PNG's text chunk that says what the file was made of."""
@@ -53,9 +54,10 @@ def cut_one(job: Job, request: Request) -> Fate:
         return Fate.KEPT
     prepared = prepare(record, job)
     (saliency,) = infer(open_network(job.choice), [prepared], job.recipe)
-    matte = matte_from_saliency(saliency, prepared.photograph)
-    pixels = matte if request.mask else cutout(prepared.photograph, matte)
-    png = encode_png(np.ascontiguousarray(pixels[_box(matte)]) if job.recipe.crop else pixels)
+    with one_image():
+        matte = matte_from_saliency(saliency, prepared.photograph)
+        pixels = matte if request.mask else cutout(prepared.photograph, matte)
+        png = encode_png(np.ascontiguousarray(pixels[_box(matte)]) if job.recipe.crop else pixels)
     write_file(request.target, _with_note(png, note))
     return Fate.CUT if matte.any() else Fate.EMPTY
 

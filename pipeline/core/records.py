@@ -29,6 +29,7 @@ class RejectionReason(StrEnum):
     TOO_LARGE = "too_large"
     TOO_SMALL = "too_small"
     CHANGED = "changed"
+    FAILED = "failed"
 
     @property
     def words(self) -> str:
@@ -46,6 +47,7 @@ _REJECTION_WORDS = {
     RejectionReason.TOO_LARGE: "the image has too many pixels",
     RejectionReason.TOO_SMALL: "the image has too few pixels",
     RejectionReason.CHANGED: "the file is not the one that the manifest names",
+    RejectionReason.FAILED: "the image could not be processed",
 }
 
 

@@ -8,36 +8,22 @@ from collections.abc import Iterator, Sequence
 
 from pipeline.adapters.model import Network, open_network
 from pipeline.adapters.storage.sources import read_image
-from pipeline.adapters.storage.store import open_store
+from pipeline.adapters.storage.store import Store, open_store
 from pipeline.core.errors import ImageRejected
+from pipeline.core.pixels import Floats
 from pipeline.core.recipe import Recipe
 from pipeline.core.records import ImageRecord, Mask, MaskMetrics, Rejection
-from pipeline.stages.image import IdentifiedRejection, finish, infer, prepare
+from pipeline.stages.image import IdentifiedRejection, finish, infer, prepare, require_sound
 from pipeline.stages.records import ChunkResult, Identity, Job, Prepared
 
 
 def cut_chunk(job: Job, chunk: Sequence[ImageRecord]) -> ChunkResult:
     """Cut every image of a chunk: prepare → infer → finish, batch by batch; images = masks + rejections."""
-    network, store = open_network(job.choice), open_store(job.objects_url)
-    clock = _Clock()
-    rejections: list[Rejection] = []
-    finished: list[tuple[Mask, MaskMetrics]] = []
-    batches = 0
-    for batch in _batches(_prepared(job, chunk, rejections, clock), network, job.batch_images):
-        with clock.infer:
-            maps = infer(network, batch, job.recipe)
-        batches += 1
-        with clock.finish:
-            finished += [finish(one, saliency, store, job.recipe) for one, saliency in zip(batch, maps, strict=True)]
-    return ChunkResult(
-        masks=tuple(mask for mask, _ in finished),
-        metrics=tuple(metrics for _, metrics in finished),
-        rejections=tuple(rejections),
-        model_batches=batches,
-        prepare_seconds=clock.prepare.seconds,
-        infer_seconds=clock.infer.seconds,
-        finish_seconds=clock.finish.seconds,
-    )
+    work = _Work(job, open_network(job.choice), open_store(job.objects_url))
+    for batch in _batches(work.prepared(chunk), work.network, job.batch_images):
+        for one, saliency in work.inferred(batch):
+            work.finish(one, saliency)
+    return work.result()
 
 
 def identify_chunk(max_bytes: int, chunk: Sequence[ImageRecord]) -> tuple[Identity, ...]:
@@ -58,20 +44,65 @@ class _Stopwatch:
         self.seconds += time.perf_counter() - self._began
 
 
-class _Clock:
-    def __init__(self) -> None:
-        self.prepare, self.infer, self.finish = _Stopwatch(), _Stopwatch(), _Stopwatch()
+class _Work:
+    """The stages of one chunk, and what became of its images so far. An image that a stage rejects goes no further."""
 
+    def __init__(self, job: Job, network: Network, store: Store) -> None:
+        self.network = network
+        self._job, self._store = job, store
+        self._finished: list[tuple[Mask, MaskMetrics]] = []
+        self._rejections: list[Rejection] = []
+        self._batches = 0
+        self._prepare, self._infer, self._finish = _Stopwatch(), _Stopwatch(), _Stopwatch()
 
-def _prepared(job: Job, chunk: Sequence[ImageRecord], rejections: list[Rejection], clock: _Clock) -> Iterator[Prepared]:
-    for record in chunk:
-        with clock.prepare:
-            try:
-                one = prepare(record, job)
-            except ImageRejected as error:
-                rejections.append(_rejection(record, error, job.recipe))
-                continue
-        yield one
+    def prepared(self, chunk: Sequence[ImageRecord]) -> Iterator[Prepared]:
+        """The images that can be decoded, one at a time."""
+        for record in chunk:
+            with self._prepare:
+                try:
+                    one = prepare(record, self._job)
+                except ImageRejected as error:
+                    self._reject(record, error, "prepare", record.sha256)
+                    continue
+            yield one
+
+    def inferred(self, batch: Sequence[Prepared]) -> list[tuple[Prepared, Floats]]:
+        """The saliency of each image by one model call; if it fails, by one call each, so that only one is rejected."""
+        try:
+            with self._infer:
+                maps = infer(self.network, batch, self._job.recipe)
+        except ImageRejected as error:
+            if len(batch) > 1:
+                return [pair for one in batch for pair in self.inferred([one])]
+            require_sound(self._job.choice, self.network, batch[0].pixels)
+            self._reject(batch[0].record, error, "infer", batch[0].sha256)
+            return []
+        self._batches += 1
+        return list(zip(batch, maps, strict=True))
+
+    def finish(self, one: Prepared, saliency: Floats) -> None:
+        """Store what was made of one image."""
+        try:
+            with self._finish:
+                self._finished.append(finish(one, saliency, self._store, self._job.recipe))
+        except ImageRejected as error:
+            self._reject(one.record, error, "finish", one.sha256)
+
+    def result(self) -> ChunkResult:
+        """What became of the chunk."""
+        return ChunkResult(
+            masks=tuple(mask for mask, _ in self._finished),
+            metrics=tuple(metrics for _, metrics in self._finished),
+            rejections=tuple(self._rejections),
+            model_batches=self._batches,
+            prepare_seconds=self._prepare.seconds,
+            infer_seconds=self._infer.seconds,
+            finish_seconds=self._finish.seconds,
+        )
+
+    def _reject(self, record: ImageRecord, error: ImageRejected, stage: str, sha256: str | None) -> None:
+        known = error.sha256 if isinstance(error, IdentifiedRejection) else sha256
+        self._rejections.append(_rejection(record, error, self._job.recipe, stage, known))
 
 
 def _batches(prepared: Iterator[Prepared], network: Network, images: int) -> Iterator[list[Prepared]]:
@@ -86,16 +117,16 @@ def _batches(prepared: Iterator[Prepared], network: Network, images: int) -> Ite
         yield batch
 
 
-def _rejection(record: ImageRecord, error: ImageRejected, recipe: Recipe) -> Rejection:
+def _rejection(record: ImageRecord, error: ImageRejected, recipe: Recipe, stage: str, sha256: str | None) -> Rejection:
     return Rejection(
         image_id=record.image_id,
         uri=record.uri,
         etag=record.etag,
         bytes=record.bytes,
-        sha256=error.sha256 if isinstance(error, IdentifiedRejection) else record.sha256,
+        sha256=sha256,
         matte_digest=recipe.digests.matte_digest,
         render_digest=recipe.digests.render_digest,
-        stage="prepare",
+        stage=stage,
         reason=error.reason,
         detail=error.detail,
         retryable=error.retryable,

@@ -5,18 +5,21 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 
+import numpy as np
+
 from pipeline.adapters.images import decode, encode_png
-from pipeline.adapters.model import Network
+from pipeline.adapters.model import ModelChoice, Network
 from pipeline.adapters.storage.sources import read_image
 from pipeline.adapters.storage.store import Store
 from pipeline.core.cutout import cutout
-from pipeline.core.errors import ImageRejected
+from pipeline.core.errors import ImageRejected, ModelError, TransientError
 from pipeline.core.matte import matte_from_saliency
 from pipeline.core.metrics import Measurements, measure
-from pipeline.core.pixels import Floats
+from pipeline.core.pixels import Bytes, Floats
 from pipeline.core.preprocess import crop_saliency, network_input
 from pipeline.core.recipe import Recipe
 from pipeline.core.records import ImageRecord, Mask, MaskMetrics, RejectionReason
+from pipeline.stages.border import one_image
 from pipeline.stages.records import Job, Prepared
 
 
@@ -30,32 +33,57 @@ class IdentifiedRejection(ImageRejected):
 
 def prepare(record: ImageRecord, job: Job) -> Prepared:
     """Read, decode, orient, colour-manage and fit one image. Raises ImageRejected."""
-    data = read_image(record.uri, max_bytes=job.max_bytes)
+    with one_image(RejectionReason.UNREADABLE, retryable=True):
+        data = read_image(record.uri, max_bytes=job.max_bytes)
     sha256 = hashlib.sha256(data).hexdigest()
     if record.sha256 is not None and record.sha256 != sha256:
         detail = f"its sha256 is {sha256[:12]}…, the manifest says {record.sha256[:12]}…"
         raise ImageRejected(RejectionReason.CHANGED, detail, retryable=True)
     try:
-        photograph = decode(data, max_pixels=job.max_pixels)
+        with one_image():
+            photograph = decode(data, max_pixels=job.max_pixels)
+            pixels = network_input(photograph, job.recipe.preprocessing)
     except ImageRejected as error:
         raise IdentifiedRejection(error, sha256) from error
-    pixels = network_input(photograph, job.recipe.preprocessing)
     return Prepared(record=record, sha256=sha256, photograph=photograph, pixels=pixels)
 
 
 def infer(network: Network, prepared: Sequence[Prepared], recipe: Recipe) -> list[Floats]:
-    """One model call: the raw probability of each photograph, float32 h×w of the part that it fills."""
-    maps = network.saliency([one.pixels for one in prepared])
-    return [
-        crop_saliency(saliency, *one.photograph.size, recipe.preprocessing)
-        for saliency, one in zip(maps, prepared, strict=True)
-    ]
+    """One model call: the raw probability of each photograph, float32 h×w of the part that it fills.
+
+    Raises ImageRejected if the call fails: for a batch that says nothing of any single image.
+    """
+    with one_image():
+        maps = network.saliency([one.pixels for one in prepared])
+        return [
+            crop_saliency(saliency, *one.photograph.size, recipe.preprocessing)
+            for saliency, one in zip(maps, prepared, strict=True)
+        ]
+
+
+def require_sound(choice: ModelChoice, network: Network, pixels: Bytes | Floats) -> None:
+    """Run the network on an empty image with the size of `pixels`. Raises an error of the network if that fails too.
+
+    A GPU that is gone is a TransientError: the next process may get it back.
+    """
+    try:
+        with one_image():
+            network.saliency([np.zeros_like(pixels)])
+    except ImageRejected as error:
+        kind = ModelError if choice.provider == "cpu" else TransientError
+        raise kind(f"the network {choice.row.name!r} fails on every image: {error.detail}") from error
 
 
 def finish(prepared: Prepared, saliency: Floats, store: Store, recipe: Recipe) -> tuple[Mask, MaskMetrics]:
-    """Matte at source size and cutout, both stored by their content, and what was measured on the matte."""
+    """Matte at source size and cutout, both stored by their content, and what was measured on the matte.
+
+    Raises ImageRejected if the image cannot be cut out, StorageError if its files cannot be stored.
+    """
     photograph, record = prepared.photograph, prepared.record
-    matte = matte_from_saliency(saliency, photograph)
+    with one_image():
+        matte = matte_from_saliency(saliency, photograph)
+        mask_png, cutout_png = encode_png(matte), encode_png(cutout(photograph, matte))
+        measured = measure(saliency, photograph, matte)
     digests = recipe.digests
     mask = Mask(
         image_id=record.image_id,
@@ -67,11 +95,11 @@ def finish(prepared: Prepared, saliency: Floats, store: Store, recipe: Recipe) -
         render_digest=digests.render_digest,
         width_px=photograph.size[0],
         height_px=photograph.size[1],
-        mask=store.put_object(encode_png(matte), ".png"),
-        cutout=store.put_object(encode_png(cutout(photograph, matte)), ".png"),
+        mask=store.put_object(mask_png, ".png"),
+        cutout=store.put_object(cutout_png, ".png"),
         notes=photograph.notes,
     )
-    return mask, _metrics(mask, measure(saliency, photograph, matte))
+    return mask, _metrics(mask, measured)
 
 
 def _metrics(mask: Mask, measured: Measurements) -> MaskMetrics:

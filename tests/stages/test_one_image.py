@@ -1,0 +1,148 @@
+"""One bad image is its own rejection, whatever its fault; what concerns all images still stops the work."""
+
+from __future__ import annotations
+
+import errno
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from pipeline.adapters.model import ModelChoice, recipe_of
+from pipeline.core.config import Site
+from pipeline.core.errors import ImageRejected, ModelError, StorageError, TransientError
+from pipeline.core.records import ImageRecord, RejectionReason
+from pipeline.models import ModelRow
+from pipeline.stages import Job, cut_chunk, job_of
+from pipeline.stages.border import one_image
+from tests.photographs import product
+from tests.tiny_networks import picky
+
+
+def too_deep() -> None:
+    """Calls itself without end."""
+    too_deep()
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        (lambda: cv2.cvtColor(np.zeros((2, 2)), cv2.COLOR_BGR2RGB), "error: OpenCV"),
+        (lambda: bytearray(1 << 62), "MemoryError"),
+        (lambda: np.zeros(3).reshape(2, 2), "ValueError: cannot reshape"),
+        (lambda: "\0".encode("ascii").decode("utf-16"), "UnicodeDecodeError"),
+        (lambda: Path("/dev/null/no").read_bytes(), "NotADirectoryError"),
+        (too_deep, "RecursionError: maximum recursion depth"),
+    ],
+)
+def test_an_unexpected_exception_is_the_rejection_of_its_image(fault: Callable[[], object], words: str) -> None:
+    """The class of the exception and the first line of its text are in the detail."""
+    with pytest.raises(ImageRejected) as caught, one_image():
+        fault()
+    assert caught.value.reason is RejectionReason.FAILED
+    assert caught.value.detail.startswith(words)
+    assert not caught.value.retryable
+
+
+@pytest.mark.parametrize(
+    "error", [StorageError("gone"), TransientError("away"), ModelError("wrong"), ImportError("no such library")]
+)
+def test_what_is_wrong_for_every_image_is_no_rejection(error: Exception) -> None:
+    """A store, a network or an installation that fails would reject ten thousand images one after the other."""
+    with pytest.raises(type(error)) as caught, one_image():
+        raise error
+    assert caught.value is error
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EMFILE, errno.EROFS])
+def test_a_machine_that_has_run_out_of_something_is_an_error_of_the_store(number: int) -> None:
+    """A full disk says nothing of the image that met it."""
+    with pytest.raises(StorageError, match="cannot continue"), one_image():
+        raise OSError(number, "exhausted")
+
+
+def test_a_batch_that_fails_is_tried_image_by_image(tmp_path: Path) -> None:
+    """Of four images in one model call only the one that the network fails on is rejected, with its content."""
+    job = replace(_job(tmp_path, limit=200), batch_images=4)
+    records = [_grey(tmp_path / f"{value}.png", value) for value in (10, 60, 220, 110)]
+    result = cut_chunk(job, records)
+    assert [mask.image_id for mask in result.masks] == ["10.png", "60.png", "110.png"]
+    assert [one.image_id for one in result.metrics] == ["10.png", "60.png", "110.png"]
+    (rejection,) = result.rejections
+    assert (rejection.image_id, rejection.stage, rejection.reason) == ("220.png", "infer", "failed")
+    assert "out of" in rejection.detail
+    assert rejection.sha256
+    assert not rejection.retryable
+
+
+def test_a_network_that_fails_on_every_image_rejects_none(tmp_path: Path) -> None:
+    """It is the network's error: a broken installation must not use up a delivery."""
+    job = _job(tmp_path, limit=0)
+    with pytest.raises(ModelError, match="fails on every image"):
+        cut_chunk(job, [_grey(tmp_path / "10.png", 10)])
+
+
+def test_a_store_that_cannot_be_written_is_no_rejection(tmp_path: Path) -> None:
+    """Objects below a file: the work stops, with the store's error."""
+    (tmp_path / "file").touch()
+    job = job_of(Site(root=str(tmp_path), objects=str(tmp_path / "file" / "objects")))
+    with pytest.raises(StorageError):
+        cut_chunk(job, [_record(product(tmp_path / "a.jpg"))])
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="RLIMIT_AS is enforced there")
+def test_memory_that_is_not_there_costs_one_image(tmp_path: Path) -> None:
+    """A process that may not grow far rejects the one image that is too large for it, and cuts those beside it."""
+    for name, size in (("a.png", 200), ("b.png", 9000), ("c.png", 200)):
+        cv2.imwrite(str(tmp_path / name), np.full((size, size, 3), 200, np.uint8))
+    script = """
+import resource, sys
+from pathlib import Path
+from pipeline.core.config import Site
+from pipeline.core.records import ImageRecord
+from pipeline.stages import cut_chunk, job_of
+folder = Path(sys.argv[1])
+job = job_of(Site(root=str(folder)))
+names = ("a.png", "b.png", "c.png")
+images = [ImageRecord(image_id=name, product_id=name, delivery_id="x", uri=str(folder / name)) for name in names]
+cut_chunk(job, images[:1])
+used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (used + 300_000_000, -1))
+result = cut_chunk(job, images)
+print(*(mask.image_id for mask in result.masks), *(f"{one.image_id}={one.reason}" for one in result.rejections))
+"""
+    done = subprocess.run([sys.executable, "-c", script, str(tmp_path)], capture_output=True, text=True, check=False)
+    assert done.stdout.split() == ["a.png", "c.png", "b.png=failed"], done.stderr
+
+
+def _job(folder: Path, limit: int) -> Job:
+    """A job with a network that fails on images brighter than `limit`."""
+    digest = picky(folder / "picky.onnx", limit=limit)
+    row = ModelRow(
+        name="picky",
+        file=str(folder / "picky.onnx"),
+        sha256=digest,
+        width_px=4,
+        height_px=4,
+        resize="stretch",
+        layout="nhwc-uint8",
+        licence="none",
+        commercial=True,
+        about="",
+    )
+    job = job_of(Site(root=str(folder)))
+    return replace(job, choice=ModelChoice(row=row), recipe=recipe_of(row))
+
+
+def _grey(path: Path, value: int) -> ImageRecord:
+    cv2.imwrite(str(path), np.full((40, 40, 3), value, np.uint8))
+    return _record(path)
+
+
+def _record(path: Path) -> ImageRecord:
+    return ImageRecord(image_id=path.name, product_id=path.stem, delivery_id="spring", uri=str(path))
