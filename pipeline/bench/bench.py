@@ -145,8 +145,8 @@ def _run(site: Site, chunks: Chunks) -> Run:
     forget_peak()
     began = time.perf_counter()
     with open_runner(site) as runner:
-        opened = time.perf_counter()
         place = runner.describe()
+        opened = time.perf_counter()
         work = partial(watch_chunk, job_of(site))
         warm = runner.map(work, [chunks[0][:1]] * place.threads)
         next(warm)

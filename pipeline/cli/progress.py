@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 import time
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Any
 
@@ -12,6 +15,20 @@ import click
 
 _EVERY_SECONDS = 15.0
 """How often a line is written where there is no terminal."""
+
+
+@contextmanager
+def told_on_stderr() -> Iterator[None]:
+    """What the steps log inside this block is written to stderr, a line each."""
+    log, handler = logging.getLogger("pipeline"), logging.StreamHandler()
+    level = log.level
+    log.addHandler(handler)
+    log.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        log.setLevel(level)
+        log.removeHandler(handler)
 
 
 class Tally:

@@ -76,12 +76,16 @@ def plan(manifest: str, delivery: DeliveryKey, root: str | None, config: str | N
 @site_options
 @cluster_options
 def segment(shards: tuple[str, ...], root: str | None, config: str | None, **where: object) -> None:
-    """Cut the images of each SHARD (a key that `cutouts plan` printed). One that is done is not done again."""
+    """Cut the images of each SHARD (a key that `cutouts plan` printed). One that is done is not done again.
+
+    Says on stderr every ten seconds how far it is, and when a worker is lost.
+    """
+    from pipeline.cli.progress import told_on_stderr
     from pipeline.runner import open_runner
     from pipeline.steps import segment as segment_step
 
     site = _site(root, config, **where)
-    with open_runner(site) as runner:
+    with told_on_stderr(), open_runner(site) as runner:
         for shard in shards:
             receipt = segment_step(site, _shard(shard), runner)
             click.echo(f"{shard}: {receipt.cut} cut, {receipt.reused} reused, {receipt.rejected} rejected")

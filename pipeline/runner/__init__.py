@@ -6,10 +6,10 @@ Work is a function and its items; results come back as they complete. Dask enter
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 from pipeline.core.config import Site
-from pipeline.runner.work import Place, Runner, SerialRunner
+from pipeline.runner.work import LazyRunner, Place, Runner, SerialRunner
 
 __all__ = ["Place", "Runner", "open_runner", "probe"]
 
@@ -18,21 +18,25 @@ __all__ = ["Place", "Runner", "open_runner", "probe"]
 def open_runner(site: Site) -> Iterator[Runner]:
     """The runner that `site.cluster` names, until the block ends; nothing that it started outlives the block.
 
-    Raises ConfigError where the site asks for what is not there (a GPU, certificates, matching versions) and
-    TransientError where a scheduler or its workers do not answer.
+    The cluster is opened when it is first used: a block without work starts no process and connects to nobody. The
+    first use raises ConfigError if the site asks for what is not there (a GPU, certificates, matching versions) and
+    TransientError if a scheduler or its workers do not answer.
     """
-    if site.cluster == "serial":
-        yield SerialRunner()
-        return
+    with ExitStack() as stack:
+        yield SerialRunner() if site.cluster == "serial" else LazyRunner(lambda: stack.enter_context(_cluster(site)))
+
+
+def probe(site: Site) -> Place:
+    """Open the site's cluster, see what it has, close it; raises what the first use of a runner raises."""
+    with open_runner(site) as runner:
+        return runner.describe()
+
+
+@contextmanager
+def _cluster(site: Site) -> Iterator[Runner]:
     from pipeline.runner.clusters import cuda_cluster, local_cluster, standing_cluster
     from pipeline.runner.scheduled import DaskRunner
 
     connect = {"local": local_cluster, "cuda": cuda_cluster}.get(site.cluster, standing_cluster)
     with connect(site) as client:
         yield DaskRunner(client, site.cluster)
-
-
-def probe(site: Site) -> Place:
-    """Open the site's cluster, see what it has, close it; raises as `open_runner` does."""
-    with open_runner(site) as runner:
-        return runner.describe()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -63,6 +64,29 @@ class SerialRunner:
     def describe(self) -> Place:
         """This process."""
         return Place(cluster="serial", workers=1, threads=1)
+
+
+class LazyRunner:
+    """A runner that is opened by its first item or question."""
+
+    def __init__(self, opening: Callable[[], Runner]) -> None:
+        self._opening = opening
+        self._opened: Runner | None = None
+
+    def map(self, function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
+        """As `Runner.map` says; no items open nothing."""
+        rest = iter(items)
+        for first in rest:
+            yield from self._runner().map(function, itertools.chain([first], rest))
+
+    def describe(self) -> Place:
+        """As the opened runner says."""
+        return self._runner().describe()
+
+    def _runner(self) -> Runner:
+        if self._opened is None:
+            self._opened = self._opening()
+        return self._opened
 
 
 class Attempt:

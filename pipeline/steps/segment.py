@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
@@ -24,6 +25,9 @@ from pipeline.core.records import ImageRecord, Plan, Receipt, ShardKey
 from pipeline.runner import Runner
 from pipeline.stages import ChunkResult, Job, cut_chunk, identify_chunk, job_of
 from pipeline.steps.ledger import SCHEMAS, Results, concat, known_identities, nothing, recall
+from pipeline.steps.progress import Progress, tell_done, tell_done_before
+
+_log = logging.getLogger(__name__)
 
 
 def _ignore(_: ChunkResult) -> None:
@@ -31,28 +35,42 @@ def _ignore(_: ChunkResult) -> None:
 
 
 def segment(site: Site, shard: ShardKey, runner: Runner, on_chunk: Callable[[ChunkResult], None] = _ignore) -> Receipt:
-    """Cut one shard; `on_chunk` hears of each finished chunk. A shard that has its receipt is not touched again."""
+    """Cut one shard; `on_chunk` hears of each finished chunk, and the log every ten seconds.
+
+    A shard that has its receipt is not touched again, and `runner` is not used.
+    """
     tables = open_store(site.tables_url)
     if tables.exists(shard_file(shard, "receipt.json")):
-        return read_record(tables, shard_file(shard, "receipt.json"), Receipt)
+        receipt = read_record(tables, shard_file(shard, "receipt.json"), Receipt)
+        tell_done_before(receipt)
+        return receipt
     began = time.perf_counter()
     plan = read_record(tables, plan_file(shard.plan_id, "plan.json"), Plan)
     job = _job(site, plan)
     rows = read_row_group(tables, plan_file(shard.plan_id, "shards.parquet"), shard.index)
     reused = _recall_unnamed(site, tables, plan, rows, runner)
     records = _without(records_of(rows, ImageRecord), reused)
-    chunks = [*_chunked(records, _chunk_size(len(records), site, runner))]
     done = []
-    for result in runner.map(partial(cut_chunk, job), chunks):
-        on_chunk(result)
-        done.append(result)
+    with Progress(shard, len(records)) as progress:
+        for result in _cut(site, job, records, runner):
+            progress.add(result)
+            on_chunk(result)
+            done.append(result)
     results = concat([reused, _tables(done)])
     _balance(shard, rows, results)
     for name in SCHEMAS:
         write_table(tables, shard_file(shard, f"{name}.parquet"), getattr(results, name))
     receipt = _receipt(shard, done, reused, time.perf_counter() - began)
     write_record(tables, shard_file(shard, "receipt.json"), receipt)
+    tell_done(receipt)
     return receipt
+
+
+def _cut(site: Site, job: Job, records: Sequence[ImageRecord], runner: Runner) -> Iterator[ChunkResult]:
+    """What becomes of all records, as their chunks are finished."""
+    if records:
+        chunks = _chunked(records, _chunk_size(len(records), site, runner))
+        yield from runner.map(partial(cut_chunk, job), chunks)
 
 
 def _job(site: Site, plan: Plan) -> Job:
@@ -67,6 +85,7 @@ def _recall_unnamed(site: Site, tables: Store, plan: Plan, rows: pa.Table, runne
     unnamed = [record for record in records_of(rows, ImageRecord) if record.sha256 is None]
     if not unnamed or known_identities(tables, plan.recipe, by_content_only=True).num_rows == 0:
         return nothing()
+    _log.info("%d images have no sha256 in the manifest: they are read to find out which are known", len(unnamed))
     identify = partial(identify_chunk, site.max_bytes)
     found = [one for part in runner.map(identify, [*_chunked(unnamed, site.chunk)]) for one in part]
     content = {one.image_id: one.sha256 for one in found}

@@ -9,7 +9,7 @@ from distributed import Client, versions
 
 from pipeline.core.config import Site
 from pipeline.core.errors import ConfigError, TransientError
-from pipeline.runner import clusters, probe
+from pipeline.runner import clusters, open_runner, probe
 from tests.dask_cluster import scheduler_process
 
 pytestmark = pytest.mark.filterwarnings("ignore::distributed.versions.VersionMismatchWarning")
@@ -30,6 +30,14 @@ def test_a_welcome_that_comes_with_other_news_is_asked_for_again(
     assert probe(Site(cluster=standing_scheduler)).workers >= 1
     with pytest.raises(TransientError, match="too busy to welcome us"):
         probe(Site(cluster=standing_scheduler))
+
+
+def test_a_cluster_is_opened_by_its_first_use() -> None:
+    """A block without work connects to nobody, and neither does a map over nothing; a question does."""
+    with open_runner(Site(cluster="tls://127.0.0.1:9")) as runner:
+        assert list(runner.map(abs, [])) == []
+        with pytest.raises(ConfigError, match="certificates"):
+            runner.describe()
 
 
 def test_a_gpu_that_is_not_there_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

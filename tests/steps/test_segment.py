@@ -1,0 +1,58 @@
+"""What segment says while it works, and what it leaves alone when there is nothing to do."""
+
+from __future__ import annotations
+
+import logging
+import re
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from pipeline.core.config import Site
+from pipeline.core.records import Plan
+from pipeline.intake import folder_manifest, inspect
+from pipeline.runner import open_runner
+from pipeline.steps import plan, progress, segment
+from tests.photographs import broken, product
+
+NOWHERE = "tcp://127.0.0.1:9"
+
+
+def planned(site: Site, folder: Path) -> Plan:
+    """The plan of the one delivery that lies in `folder`."""
+    manifest = folder.parent / "manifest.parquet"
+    pq.write_table(folder_manifest(folder)[0], manifest)
+    (delivery,) = inspect(str(manifest)).accepted
+    return plan(site, str(manifest), delivery)
+
+
+def test_a_shard_that_is_done_needs_no_cluster(site: Site, tmp_path: Path) -> None:
+    """Its receipt is read; a scheduler that is away is not even asked for."""
+    product(tmp_path / "shoot" / "a.jpg")
+    (shard,) = planned(site, tmp_path / "shoot").shard_keys()
+    with open_runner(site) as runner:
+        receipt = segment(site, shard, runner)
+    with open_runner(site.model_copy(update={"cluster": NOWHERE})) as runner:
+        assert segment(site, shard, runner) == receipt
+
+
+def test_it_says_how_far_it_is(
+    site: Site, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Sentences with counts while it works, and one at the end; a shard that was done says so."""
+    monkeypatch.setattr(progress, "EVERY_SECONDS", 0.02)
+    for seed in range(3):
+        product(tmp_path / "shoot" / f"{seed}.jpg", seed=seed)
+    broken(tmp_path / "shoot" / "broken.jpg")
+    (shard,) = planned(site, tmp_path / "shoot").shard_keys()
+    with caplog.at_level(logging.INFO, logger="pipeline"), open_runner(site) as runner:
+        segment(site, shard, runner)
+        segment(site, shard, runner)
+    said = [record.getMessage() for record in caplog.records if record.name == "pipeline.steps.progress"]
+    assert said[0] == "shard 0: 4 images to cut"
+    assert said[-2].startswith("shard 0: done, 3 cut, 0 reused, 1 rejected in ")
+    assert said[-1] == "shard 0: was done before, 4 images"
+    pattern = re.compile(r"shard 0: [0-4] of 4 images, \d+\.\d images/s, [01] rejected")
+    assert said[1:-2]
+    assert all(pattern.fullmatch(line) for line in said[1:-2])
