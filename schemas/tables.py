@@ -131,6 +131,7 @@ IMAGES = _table(
     _field("cutout", _TEXT, "path relative to the output folder", null=True),
     _field("mask", _TEXT, "path relative to the output folder", null=True),
     _field("p_bad", _SHARE, "probability that the mask is bad; null until the gate is calibrated", null=True),
+    _field("notes", pa.list_(_TEXT), "what a person should know about how it was read, in words"),
     version=2,
 )
 """What `cutouts run` says of every image of its source; `date`, `delivery_id` and `image_id` together are unique."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pipeline.core.naming import fitting
 from pipeline.core.records import DeliveryKey, RecipeDigests, ShardKey
 
 
@@ -27,7 +28,8 @@ def gate_file(gate_id: str, name: str) -> str:
 
 def intake_file(delivery: DeliveryKey) -> str:
     """Which manifest a delivery was taken from."""
-    return f"intake/deliveries/{delivery.slug}.json"
+    day, _, name = delivery.slug.partition("/")
+    return f"intake/deliveries/{day}/{fitting(name, '.json')}"
 
 
 def taken_file(fingerprint: str) -> str:

@@ -1,21 +1,143 @@
-"""What a cutout's file is called after its source."""
+"""What the files that we write are called: names that fit every file system, and never the same name twice."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
+import hashlib
+import unicodedata
+from collections import Counter, defaultdict
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from pathlib import PurePosixPath
+from typing import TypeVar
+from urllib.parse import quote
+
+K = TypeVar("K", bound=Hashable)
+
+MAX_NAME = 255
+"""Bytes that the name of a file or folder may have on the file systems in use; a limit in bytes, not in characters."""
+MAX_PATH = 1024
+"""Bytes of a relative path that we derive from ids; most systems allow 4,096 for the whole path."""
+_DIGITS = 12
+"""Hexadecimal digits of the digest that tells shortened names apart."""
+_UNSAFE = frozenset('/\\:*?"<>|%')
+"""Characters, besides control characters, that some file system does not take in a name, and the escape itself."""
+
+
+def fitting(name: str, ending: str = "") -> str:
+    """`name + ending`, or if that has too many bytes the beginning of `name`, a digest of all of it, and `ending`."""
+    if len(_encoded(name + ending)) <= MAX_NAME:
+        return name + ending
+    return _shortened(name, ending)
+
+
+def is_text(name: str) -> bool:
+    """Whether a name can be stored as UTF-8; a byte that is none travels as half a character (PEP 383)."""
+    return not any("\ud800" <= one <= "\udfff" for one in name)
+
+
+def text_names(paths: Sequence[str]) -> dict[str, str]:
+    r"""Text for each relative path that can be stored as UTF-8; another one for each.
+
+    A path that is UTF-8 already stays as it is. Other bytes become `%E9`, with a number behind if that is taken.
+    """
+    names = {path: path for path in paths if is_text(path)}
+    taken = set(names.values())
+    for path in paths:
+        if path not in names:
+            escaped = "".join(one if is_text(one) else quote(_encoded(one)) for one in path)
+            names[path] = _first_free(escaped, taken)
+            taken.add(names[path])
+    return names
+
+
+def safe_path(parts: Iterable[str]) -> str:
+    """A relative path of `parts`, whatever they hold: a name that no system refuses for each of them."""
+    path = "/".join(fitting(_safe(part)) for part in parts)
+    return path if len(_encoded(path)) <= MAX_PATH else _shortened(path.replace("/", "_"), "")
 
 
 def png_names(sources: Sequence[str]) -> dict[str, str]:
     """The PNG's relative path for each relative source path: `sub/a.jpg` becomes `sub/a.png`.
 
-    Only sources that would meet under one name keep their suffix (`a.jpg.png`, `a.webp.png`). No two get the same.
+    Only sources that would meet under one name keep their suffix (`a.jpg.png`, `a.webp.png`), as one does whose name a
+    folder has (`a.jpg` beside `a.png/x.jpg`). Names that only differ in case or in how accents are composed meet too,
+    because many file systems do not tell them apart: a digest follows them. No two get the same.
     """
-    names = {source: PurePosixPath(source).with_suffix(".png").as_posix() for source in sources}
+    forms = {source: _forms(PurePosixPath(source)) for source in sources}
+    level = dict.fromkeys(sources, 0)
     while True:
-        counts = Counter(names.values())
-        meeting = [source for source, name in names.items() if counts[name] > 1 and name != f"{source}.png"]
+        names = {source: forms[source][level[source]] for source in sources}
+        meeting = [source for source in _meeting(names, level) if level[source] < len(forms[source]) - 1]
         if not meeting:
             return names
-        names.update({source: f"{source}.png" for source in meeting})
+        for source in meeting:
+            level[source] += 1
+
+
+def one_name_each(wanted: Mapping[K, str]) -> dict[K, str]:
+    """The PNG's path for each key, from the source path that it would like; keys that like the same get a digest."""
+    counts = Counter(wanted.values())
+    apart = {key: path if counts[path] == 1 else _told_apart(path, repr(key)) for key, path in wanted.items()}
+    names = png_names(sorted(set(apart.values())))
+    return {key: names[path] for key, path in apart.items()}
+
+
+def _told_apart(path: str, key: str) -> str:
+    whole = PurePosixPath(path)
+    return str(whole.with_name(_shortened(whole.stem, whole.suffix, of=key)))
+
+
+def _forms(source: PurePosixPath) -> tuple[str, str, str]:
+    """Names for one source, the one that it should have first, the one that nobody else has last."""
+    apart = _shortened(source.name, ".png", of=str(source))
+    names = fitting(source.stem, ".png"), fitting(source.name, ".png"), apart
+    first, second, last = ((source.parent / name).as_posix() for name in names)
+    return first, second, last
+
+
+def _meeting(names: Mapping[str, str], level: Mapping[str, int]) -> list[str]:
+    """The sources that have to give way: of those that meet in one name, those that did least often so far."""
+    folded = {source: _folded(name) for source, name in names.items()}
+    folders = {str(parent) for name in set(folded.values()) for parent in PurePosixPath(name).parents}
+    by_name: dict[str, list[str]] = defaultdict(list)
+    for source, name in folded.items():
+        by_name[name].append(source)
+    meeting: list[str] = []
+    for name, sources in by_name.items():
+        least = min(level[source] for source in sources)
+        if len(sources) > 1 or name in folders:
+            meeting += [source for source in sources if level[source] == least]
+    return meeting
+
+
+def _folded(name: str) -> str:
+    """The same for names that a file system may take for one: without regard to case and composition of accents."""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
+
+
+def _shortened(name: str, ending: str, *, of: str | None = None) -> str:
+    """The beginning of `name`, a digest (of `of`, else of `name`), and `ending`: at most `MAX_NAME` bytes."""
+    digest = hashlib.sha256((name if of is None else of).encode("utf-8", "surrogatepass")).hexdigest()[:_DIGITS]
+    behind = f"~{digest}{ending}"
+    start = _encoded(name)[: MAX_NAME - len(_encoded(behind))]
+    return start.decode("utf-8", "ignore") + behind
+
+
+def _safe(part: str) -> str:
+    escaped = "".join(quote(one, safe="") if _is_unsafe(one) else one for one in part)
+    return escaped if escaped.strip(". ") else escaped.replace(".", "%2E").replace(" ", "%20") or "_"
+
+
+def _is_unsafe(letter: str) -> bool:
+    return letter in _UNSAFE or unicodedata.category(letter) in ("Cc", "Cf", "Zl", "Zp")
+
+
+def _encoded(name: str) -> bytes:
+    """The bytes of a name on disk; those that are no UTF-8 travel as surrogates (PEP 383)."""
+    return name.encode("utf-8", "surrogateescape")
+
+
+def _first_free(name: str, taken: set[str]) -> str:
+    path, number = PurePosixPath(name), 2
+    while name in taken:
+        name, number = str(path.with_name(f"{path.stem}~{number}{path.suffix}")), number + 1
+    return name

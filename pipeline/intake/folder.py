@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from urllib.parse import quote
 
 import pyarrow as pa
 
@@ -14,6 +16,7 @@ from pipeline.adapters.images import SUFFIXES, read_size
 from pipeline.adapters.storage.sources import image_files
 from pipeline.adapters.storage.tables import table_of
 from pipeline.core.errors import ManifestError
+from pipeline.core.naming import is_text, text_names
 from pipeline.core.records import ImageRecord
 from schemas.tables import MANIFEST
 
@@ -27,15 +30,19 @@ def folder_manifest(
     """A manifest of every image below `folder` (not below `without`), and its day: when the newest file was written.
 
     `image_id` is the relative path, `product_id` the same without its suffix, `delivery_id` the first folder level,
-    else the folder's name. Each file is read once for its sha256; what cannot be read is listed all the same, so that
-    its rejection is recorded. Raises ManifestError where there is no image.
+    else the folder's name; bytes of a name that are no UTF-8 are written `%E9`. Each file is read once for its sha256;
+    what cannot be read is listed all the same, so that its rejection is recorded. Raises ManifestError if there is no
+    image.
     """
     root = folder.resolve()
     files = list(image_files(root, SUFFIXES, without=without and without.resolve()))
     if not files:
         raise ManifestError(f"there are no images in {folder}", [f"looked for {', '.join(sorted(SUFFIXES))}"])
+    names = text_names([file.relative_to(root).as_posix() for file in files])
+    (delivery,) = text_names([root.name or "folder"]).values()
     with ThreadPoolExecutor(_THREADS) as pool:
-        records = [_told(record, on_image) for record in pool.map(lambda file: _record(file, root), files)]
+        made = pool.map(lambda file: _record(file, names[file.relative_to(root).as_posix()], delivery), files)
+        records = [_told(record, on_image) for record in made]
     return table_of(records, MANIFEST), _newest(files)
 
 
@@ -44,15 +51,15 @@ def _told(record: ImageRecord, on_image: Callable[[], None]) -> ImageRecord:
     return record
 
 
-def _record(file: Path, root: Path) -> ImageRecord:
-    relative = file.relative_to(root)
+def _record(file: Path, name: str, delivery: str) -> ImageRecord:
+    relative = PurePosixPath(name)
     data = _bytes(file)
     size = read_size(data) if data else None
     return ImageRecord(
-        image_id=relative.as_posix(),
+        image_id=name,
         product_id=relative.with_suffix("").as_posix(),
-        delivery_id=relative.parts[0] if len(relative.parts) > 1 else root.name,
-        uri=str(file),
+        delivery_id=relative.parts[0] if len(relative.parts) > 1 else delivery,
+        uri=_uri(file),
         sha256=None if data is None else hashlib.sha256(data).hexdigest(),
         bytes=None if data is None else len(data),
         width_px=size and size[0],
@@ -60,11 +67,18 @@ def _record(file: Path, root: Path) -> ImageRecord:
     )
 
 
+def _uri(file: Path) -> str:
+    """The absolute path; as a `file://` URI with its bytes quoted if it is no UTF-8, so that a table can hold it."""
+    path = str(file)
+    return path if is_text(path) else f"file://{quote(os.fsencode(path))}"
+
+
 def _bytes(file: Path) -> bytes | None:
+    """The bytes of a regular file; None for what cannot be read, which `prepare` rejects with its reason."""
     try:
-        return file.read_bytes()
+        return file.read_bytes() if file.is_file() else None
     except OSError:
-        return None  # prepare will reject it, with its reason
+        return None
 
 
 def _newest(files: Sequence[Path]) -> date:

@@ -28,6 +28,7 @@ class Card:
     delivery: str
     outcome: str
     reasons: tuple[str, ...]
+    notes: tuple[str, ...]
     pictures: Pictures
     facts: tuple[tuple[str, str], ...]
     truth: TruthRow | None
@@ -49,6 +50,7 @@ def make_cards(
             delivery=key_in_words(image["date"], image["delivery_id"]),
             outcome=image["outcome"],
             reasons=tuple(image["reasons"] or ()),
+            notes=tuple(image["notes"] or ()),
             pictures=shown,
             facts=_facts(measures),
             truth=truth.get(tuple(image[name] for name in IDENTITY)),

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -21,9 +19,10 @@ from pipeline.adapters.storage.tables import read_record, read_table, write_tabl
 from pipeline.core.config import Site
 from pipeline.core.layout import gate_file, plan_file
 from pipeline.core.manifest import Group
-from pipeline.core.naming import png_names
+from pipeline.core.naming import one_name_each, safe_path
 from pipeline.core.records import DeliveryKey, GateDecision, Outcome, Plan, Receipt
 from pipeline.report.data import NO_DELIVERY, Refusal, Report, RunSummary, TruthRow
+from pipeline.report.links import write_links
 from pipeline.report.page import write_report
 from pipeline.report.ranking import IDENTITY
 from pipeline.report.summary import write_summary
@@ -39,9 +38,9 @@ class Source:
     manifest: str
     folder: Path | None
 
-    def name_of(self, uri: str) -> str:
-        """An image as a person knows it: its path relative to the folder, or its URI."""
-        return Path(uri).relative_to(self.folder).as_posix() if self.folder else uri
+    def names_of(self, images: pa.Table) -> pa.ChunkedArray:
+        """Images (`image_id`, `uri`) as a person knows them: by their path relative to the folder, or by their URI."""
+        return images.column("image_id" if self.folder else "uri")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,9 +87,10 @@ class Refusals:
                 "image_id": row["image_id"] or "",
                 "delivery_id": row["delivery_id"] or NO_DELIVERY,
                 "date": row["date"],
-                "source": source.name_of(row["uri"]) if row["uri"] else "",
+                "source": (row["image_id"] if source.folder else row["uri"]) or "",
                 "outcome": str(Outcome.REJECTED),
                 "reasons": why[row["date"], row["delivery_id"]],
+                "notes": [],
             }
             for row in self.rows.to_pylist()
         ]
@@ -108,12 +108,11 @@ def write_folder(
     truth: Sequence[TruthRow] = (),
 ) -> RunSummary:
     """Write all that a run shows under `out`; gives its counts. Raises BooksError where they do not balance."""
-    images, metrics = _gathered(site, source, decisions)
+    images, metrics, uris = _gathered(site, source, decisions)
     if refusals is not None:
         images = pa.concat_tables([images, refusals.images(source)])
     summary = _summary(images, work)
     write_table(open_store(str(out.resolve())), "images.parquet", images)
-    _link(out, images.filter(pc.is_in(images.column("outcome"), pa.array(_PUBLISHED))))
     write_summary(out / "summary.json", summary)
     report = Report(
         source=str(source.folder or source.manifest),
@@ -128,7 +127,10 @@ def write_folder(
         refused=refusals.refused if refusals else (),
         truth=tuple(truth),
     )
-    write_report(out / "report.html", report, read=lambda name: _read(site, out, source, name))
+    write_report(out / "report.html", report, read=lambda name: _read(site, out, uris.get(name, name)))
+    _link(
+        out, images.filter(pc.is_in(images.column("outcome"), pa.array(_PUBLISHED))), folder=source.folder is not None
+    )
     return summary
 
 
@@ -137,36 +139,42 @@ _OBJECTS = "objects"
 _PUBLISHED = [str(Outcome.PUBLISHED), str(Outcome.SKIPPED)]
 
 
-def _gathered(site: Site, source: Source, decisions: Sequence[GateDecision]) -> tuple[pa.Table, pa.Table]:
-    """`IMAGES` of all decisions, and their metrics with the columns `date` and `delivery_id` more."""
+def _gathered(
+    site: Site, source: Source, decisions: Sequence[GateDecision]
+) -> tuple[pa.Table, pa.Table, dict[str, str]]:
+    """`IMAGES` of all decisions, their metrics with the columns `date` and `delivery_id` more, `source` to URI."""
     parts = [_of_decision(site, source, decision) for decision in decisions]
     if not parts:
-        return IMAGES.empty_table(), _of_delivery(METRICS.empty_table(), None)
-    images, metrics = zip(*parts, strict=True)
-    return pa.concat_tables(images), pa.concat_tables(metrics)
+        return IMAGES.empty_table(), _of_delivery(METRICS.empty_table(), None), {}
+    images, metrics, uris = zip(*parts, strict=True)
+    return pa.concat_tables(images), pa.concat_tables(metrics), {name: uri for part in uris for name, uri in part}
 
 
-def _of_decision(site: Site, source: Source, decision: GateDecision) -> tuple[pa.Table, pa.Table]:
+def _of_decision(
+    site: Site, source: Source, decision: GateDecision
+) -> tuple[pa.Table, pa.Table, list[tuple[str, str]]]:
     tables = open_store(site.tables_url)
     outcomes = read_table(tables, gate_file(decision.gate_id, "outcomes.parquet"))
     plan = read_record(tables, plan_file(decision.plan_id, "plan.json"), Plan)
     known = read_table(tables, plan_file(decision.plan_id, "delivery.parquet"))
     metrics = read_results(tables, plan, known).metrics
     public = pc.is_in(outcomes.column("outcome"), pa.array(_PUBLISHED))
-    names = [source.name_of(uri) for uri in outcomes.column("uri").to_pylist()]
+    names = source.names_of(outcomes)
     columns = {
         "image_id": outcomes.column("image_id"),
         "delivery_id": outcomes.column("delivery_id"),
         "date": pa.repeat(pa.scalar(decision.delivery.date, pa.date32()), outcomes.num_rows),
-        "source": pa.array(names, pa.string()),
+        "source": names,
         "outcome": outcomes.column("outcome"),
         "reasons": outcomes.column("reasons"),
         "cutout": pc.if_else(public, _below(outcomes.column("cutout")), pa.scalar(None, pa.string())),
         "mask": _below(outcomes.column("mask")),
         "p_bad": pa.nulls(outcomes.num_rows, pa.float32()),
+        "notes": outcomes.column("notes"),
     }
     images = pa.table([columns[name] for name in IMAGES.names], schema=IMAGES)
-    return images, _of_delivery(metrics, decision.delivery)
+    uris = list(zip(names.to_pylist(), outcomes.column("uri").to_pylist(), strict=True))
+    return images, _of_delivery(metrics, decision.delivery), uris
 
 
 def _of_delivery(metrics: pa.Table, delivery: DeliveryKey | None) -> pa.Table:
@@ -203,39 +211,21 @@ def _about(site: Site, decisions: Sequence[GateDecision]) -> tuple[tuple[str, st
     return (*facts, *(("recipe", f"matte {one.matte_digest}, render {one.render_digest}") for one in recipes))
 
 
-def _read(site: Site, out: Path, source: Source, name: str) -> bytes:
-    """Bytes of a picture of the report: a source by its name, a mask by its path below `out`."""
+def _read(site: Site, out: Path, name: str) -> bytes:
+    """Bytes of a picture of the report: a mask by its path below `out`, a photograph by its URI."""
     if name.startswith(f"{_OBJECTS}/") and (out / name).is_file():
         return (out / name).read_bytes()
-    return read_image(str(source.folder / name) if source.folder else name, max_bytes=site.max_bytes)
+    return read_image(name, max_bytes=site.max_bytes)
 
 
-def _link(out: Path, published: pa.Table) -> None:
-    """`cutouts/<source with .png>`: a relative link to each published object; links of an earlier run are renewed."""
+def _link(out: Path, published: pa.Table, *, folder: bool) -> None:
+    """`cutouts/<source with .png>`, or by day, delivery and id if the sources have no names in a folder."""
     rows = published.select(["source", *IDENTITY, "cutout"]).to_pylist()
-    paths = png_names(sorted({_safe_name(row) for row in rows}))
-    wanted = {out / "cutouts" / paths[_safe_name(row)]: out / row["cutout"] for row in rows}
-    for link, target in wanted.items():
-        _point(link, target)
-    for stale in (path for path in (out / "cutouts").rglob("*") if path.is_symlink() and path not in wanted):
-        stale.unlink()
+    keys = [tuple(str(row[name]) for name in IDENTITY) for row in rows]
+    wanted = {key: row["source"] if folder else _path_of_ids(row) for key, row in zip(keys, rows, strict=True)}
+    names = one_name_each(wanted)
+    write_links(out, {names[key]: row["cutout"] for key, row in zip(keys, rows, strict=True)})
 
 
-def _safe_name(row: dict[str, Any]) -> str:
-    """A relative path for an image: its own if it was in a folder, else day, delivery and id, unsafe parts quoted."""
-    source = PurePosixPath(row["source"])
-    if "://" not in row["source"] and not source.is_absolute() and ".." not in source.parts:
-        return str(source)
-    parts = [row["date"].isoformat(), row["delivery_id"], *row["image_id"].split("/")]
-    return "/".join(quote(part, safe=" ") if part not in (".", "..", "") else "_" for part in parts)
-
-
-def _point(link: Path, target: Path) -> None:
-    wanted = os.path.relpath(target, link.parent)
-    if link.is_symlink() and str(link.readlink()) == wanted:
-        return
-    link.parent.mkdir(parents=True, exist_ok=True)
-    part = link.with_name(f".{link.name[:100]}.part")
-    part.unlink(missing_ok=True)
-    part.symlink_to(wanted)
-    part.replace(link)
+def _path_of_ids(row: dict[str, Any]) -> str:
+    return safe_path([row["date"].isoformat(), row["delivery_id"], *row["image_id"].split("/")])

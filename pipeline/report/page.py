@@ -13,7 +13,7 @@ from pipeline.report.cards import make_cards
 from pipeline.report.data import Report
 from pipeline.report.plots import draw, suite_thresholds
 from pipeline.report.ranking import choose, with_metrics, worst_first
-from pipeline.report.tables import rejected_rows, returned_rows, verdicts, why
+from pipeline.report.tables import noted_rows, rejected_rows, returned_rows, verdicts, why
 from pipeline.report.words import clock, number, share
 
 LISTED = 20_000
@@ -53,6 +53,7 @@ def render(report: Report, *, folder: Path, read: Callable[[str], bytes]) -> str
             truth=sorted(report.truth, key=lambda row: row.intersection_over_union),
             **_listed("kept_back", kept_back),
             **_listed("rejected", rejected),
+            **_listed("noted", noted_rows(images)),
         )
     )
 

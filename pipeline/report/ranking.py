@@ -40,14 +40,14 @@ class Sheet:
 
 
 def with_metrics(images: pa.Table, metrics: pa.Table) -> pa.Table:
-    """The images in their order with `MEASURES` (null where not measured), `row` and `doubt`, without their reasons.
+    """The images in their order with `MEASURES` (null where not measured), `row` and `doubt`; no reasons, no notes.
 
     `doubt` (0..1) is `p_bad` once the gate is calibrated; until then 1 minus the product of three confidences: how
     sure the network is where it is surest, how much of the inside is solid, and half of what lies on no image edge.
     """
     keys = [name for name in IDENTITY if name in metrics.schema.names]
     rows = pa.array(np.arange(images.num_rows), pa.int64())
-    left = images.drop_columns(["reasons"]).append_column("row", rows)
+    left = images.drop_columns(["reasons", "notes"]).append_column("row", rows)
     measured = metrics.select([*keys, *MEASURES])
     joined = left.join(measured, keys=keys, join_type="left outer").sort_by("row")
     return joined.append_column("doubt", _doubt(joined))

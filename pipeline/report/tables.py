@@ -75,8 +75,14 @@ def rejected_rows(images: pa.Table) -> list[Row]:
     return _rows(images.filter(pc.equal(images["outcome"], Outcome.REJECTED)))
 
 
-def _rows(table: pa.Table) -> list[Row]:
-    columns = [table[name].to_pylist() for name in ("source", "date", "delivery_id", "outcome", "reasons")]
+def noted_rows(images: pa.Table) -> list[Row]:
+    """Every image that was read with a note, in the order of the source; its notes as reasons."""
+    noted = images.filter(pc.greater(pc.list_value_length(images["notes"]), 0))
+    return _rows(noted, "notes")
+
+
+def _rows(table: pa.Table, why: str = "reasons") -> list[Row]:
+    columns = [table[name].to_pylist() for name in ("source", "date", "delivery_id", "outcome", why)]
     return [
         Row(source=source, delivery=key_in_words(day, delivery), outcome=outcome, reasons=tuple(reasons or ()))
         for source, day, delivery, outcome, reasons in zip(*columns, strict=True)

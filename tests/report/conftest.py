@@ -35,6 +35,7 @@ class Shown:
     source: str
     outcome: Outcome = Outcome.PUBLISHED
     reasons: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     peak: float | None = 0.99
     delivery_id: str = "studio-a"
     day: date = date(2026, 1, 2)
@@ -113,6 +114,7 @@ def _image(shown: Shown) -> dict[str, object]:
         "cutout": "cutout.png" if public else None,
         "mask": "mask.png" if pictured else None,
         "p_bad": None,
+        "notes": list(shown.notes),
     }
 
 

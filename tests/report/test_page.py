@@ -74,6 +74,15 @@ def test_every_image_that_waits_stands_there_with_its_reasons(mixed: ReadPage) -
     assert "held.jpg held too many bad images" in text
 
 
+def test_every_note_stands_there_beside_its_image(run: Run, make_report: Make) -> None:
+    """On the card of the image, and in a list that also has images without a card; without notes there is none."""
+    note = "its colours are approximate"
+    page = _written(run, make_report([Shown(source="a.jpg"), Shown(source="b.jpg", notes=(note, "it has 2 frames"))]))
+    assert f"Note: {note}; it has 2 frames" in page.text
+    assert f"b.jpg published {note}; it has 2 frames" in page.text
+    assert "Read with a note" not in _written(run, make_report([Shown(source="a.jpg")])).text
+
+
 def test_counts_verdicts_and_expectations_are_told(mixed: ReadPage) -> None:
     """The head counts the outcomes; each delivery has its verdict and what was not met."""
     text = mixed.text

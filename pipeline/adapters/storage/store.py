@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 import fsspec
 
 from pipeline.core.errors import StorageError, TransientError
+from pipeline.core.naming import fitting
 
 T = TypeVar("T")
 
@@ -31,12 +32,17 @@ _PERMANENT_NUMBERS = frozenset(
 def write_file(path: Path, data: bytes) -> None:
     """Write a local file atomically: it is there whole, or not at all, whenever the process dies."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name[:100]}.{os.getpid()}-{uuid.uuid4().hex[:8]}.part")
+    part = _part(path)
     try:
         part.write_bytes(data)
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
+
+
+def _part(path: Path) -> Path:
+    """A hidden name beside `path`, for its content while it is not whole."""
+    return path.with_name(fitting(f".{path.name}", f".{os.getpid()}-{uuid.uuid4().hex[:8]}.part"))
 
 
 class Store:
@@ -107,7 +113,7 @@ class Store:
                 return
             path = Path(self.path(name))
             path.parent.mkdir(parents=True, exist_ok=True)
-            part = path.with_name(f".{path.name}.{os.getpid()}-{uuid.uuid4().hex[:8]}.part")
+            part = _part(path)
             try:
                 with part.open("wb") as stream:
                     yield stream
