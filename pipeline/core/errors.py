@@ -6,6 +6,7 @@ CutoutsError
 ├── ImageRejected      one image cannot be processed; becomes a `Rejection` at the stage's border
 ├── ModelError         the model file, its row or its provider is not what was asked for
 ├── StorageError       a store cannot be read or written
+│   ├── DamagedError       a file of the site is there, but its content is not what was written
 │   └── TransientError     trying again can help: time-outs, lost connections, workers that died
 ├── BooksError         counts do not balance; nothing was written
 ├── OvertakenError     something else was published after the gate had decided; nothing was written
@@ -59,6 +60,10 @@ class ModelError(CutoutsError):
 
 class StorageError(CutoutsError):
     """A store cannot be read or written."""
+
+
+class DamagedError(StorageError):
+    """A file of the site is there, but its content is not what was written."""
 
 
 class TransientError(StorageError):

@@ -15,7 +15,7 @@ from pipeline.adapters.images import SUFFIXES, decode
 from pipeline.adapters.storage.sources import image_files, read_image
 from pipeline.adapters.storage.store import open_store
 from pipeline.adapters.storage.tables import read_table
-from pipeline.core.errors import ConfigError, ImageRejected
+from pipeline.core.errors import ConfigError, ImageRejected, StorageError
 from pipeline.core.pixels import Photograph
 from pipeline.core.truth import Plane
 
@@ -219,7 +219,7 @@ def _table(file: Path) -> pa.Table:
     """Name, image and, if there is one, mask. Raises ConfigError."""
     try:
         table = read_table(open_store(str(file.resolve().parent)), file.name)
-    except (OSError, pa.ArrowInvalid) as error:
+    except StorageError as error:
         raise ConfigError(f"{file} cannot be read", [str(error)]) from error
     if "rgba_webp" in table.column_names:
         advice = "they lie on no background; make composites of them first: cutouts composites --help"

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 
 from pipeline.adapters.storage.manifests import Manifest, open_manifest
 from pipeline.adapters.storage.store import Store, open_store
-from pipeline.adapters.storage.tables import read_record, write_record
+from pipeline.adapters.storage.tables import find_record, read_record, write_record
 from pipeline.core.config import Site
 from pipeline.core.errors import ManifestError
 from pipeline.core.layout import intake_file, taken_file
@@ -82,8 +82,8 @@ def take(site: Site, manifest: str) -> Intake:
     """Check a landed manifest and record what was taken from it; taken again as it stands, the same comes back."""
     tables = open_store(site.tables_url)
     receipt = taken_file(_fingerprint(manifest))
-    if tables.exists(receipt):
-        return read_record(tables, receipt, Intake)
+    if found := find_record(tables, receipt, Intake):
+        return found
     intake = inspect(manifest)
     for delivery in intake.accepted:
         write_record(tables, intake_file(delivery), _Origin(manifest=manifest, delivery=delivery))

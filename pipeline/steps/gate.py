@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from pipeline.adapters.catalog import Catalog
 from pipeline.adapters.quality import bundled, judge, load_suite
 from pipeline.adapters.storage.store import Store, open_store
-from pipeline.adapters.storage.tables import read_record, read_table, records_of, write_record, write_table
+from pipeline.adapters.storage.tables import find_record, read_record, read_table, records_of, write_record, write_table
 from pipeline.core.config import Site
 from pipeline.core.errors import BooksError
 from pipeline.core.gate import Decision, Judgement, decide
@@ -86,10 +86,10 @@ def _reconciled(tables: Store, plan: Plan, images: pa.Table) -> Results:
 
 
 def _receipt(tables: Store, shard: ShardKey) -> Receipt:
-    try:
-        return read_record(tables, shard_file(shard, "receipt.json"), Receipt)
-    except FileNotFoundError:
-        raise BooksError(f"shard {shard} has no receipt: segment it before the gate") from None
+    receipt = find_record(tables, shard_file(shard, "receipt.json"), Receipt)
+    if receipt is None:
+        raise BooksError(f"shard {shard} has no receipt: segment it before the gate")
+    return receipt
 
 
 def _shard_results(tables: Store, plan: Plan) -> Results:

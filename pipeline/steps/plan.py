@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from pipeline.adapters.quality import bundled, load_suite, refusals
 from pipeline.adapters.storage.manifests import open_manifest
 from pipeline.adapters.storage.store import open_store
-from pipeline.adapters.storage.tables import read_record, write_record, write_row_groups
+from pipeline.adapters.storage.tables import find_record, write_record, write_row_groups
 from pipeline.core.config import Site
 from pipeline.core.errors import ManifestError
 from pipeline.core.layout import plan_file
@@ -56,8 +56,8 @@ def plan(site: Site, source: str, delivery: DeliveryKey) -> Plan:
         known=rows.num_rows - pc.sum(todo).as_py(),
         shards=shards.count,
     )
-    if tables.exists(plan_file(made.plan_id, "plan.json")):
-        return read_record(tables, plan_file(made.plan_id, "plan.json"), Plan)
+    if found := find_record(tables, plan_file(made.plan_id, "plan.json"), Plan):
+        return found
     images = (_delivery_table(part) for part in everything.tables(rows))
     groups = (part.select(SHARDS.names).cast(SHARDS) for part in shards.tables(rows))
     write_row_groups(tables, plan_file(made.plan_id, "delivery.parquet"), images, DELIVERY)

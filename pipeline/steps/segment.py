@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from pipeline.adapters.storage.store import Store, open_store
 from pipeline.adapters.storage.tables import (
+    find_record,
     read_record,
     read_row_group,
     records_of,
@@ -40,8 +41,7 @@ def segment(site: Site, shard: ShardKey, runner: Runner, on_chunk: Callable[[Chu
     A shard that has its receipt is not touched again, and `runner` is not used.
     """
     tables = open_store(site.tables_url)
-    if tables.exists(shard_file(shard, "receipt.json")):
-        receipt = read_record(tables, shard_file(shard, "receipt.json"), Receipt)
+    if receipt := find_record(tables, shard_file(shard, "receipt.json"), Receipt):
         tell_done_before(receipt)
         return receipt
     began = time.perf_counter()

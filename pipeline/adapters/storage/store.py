@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, BinaryIO, TypeVar
 
 import fsspec
 
@@ -21,21 +21,30 @@ from pipeline.core.naming import fitting
 
 T = TypeVar("T")
 
-_PERMANENT = (FileNotFoundError, PermissionError, NotADirectoryError, IsADirectoryError, FileExistsError)
-_PERMANENT_NUMBERS = frozenset(
-    getattr(errno, name)
-    for name in ("EINVAL", "EISDIR", "ELOOP", "EMSGSIZE", "ENAMETOOLONG", "ENOSYS", "EPERM", "EREMCHG", "EROFS")
-    if hasattr(errno, name)
-)
-
 
 def write_file(path: Path, data: bytes) -> None:
     """Write a local file atomically: it is there whole, or not at all, whenever the process dies."""
+    with _replacing(path, durable=False) as stream:
+        stream.write(data)
+
+
+@contextmanager
+def _replacing(path: Path, *, durable: bool) -> Iterator[BinaryIO]:
+    """A stream whose content replaces the file if the block ends without an error.
+
+    If `durable`, file and folder are on the disk before the block's end, so that a power cut loses neither.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     part = _part(path)
     try:
-        part.write_bytes(data)
+        with part.open("wb") as stream:
+            yield stream
+            if durable:
+                stream.flush()
+                os.fsync(stream.fileno())
         part.replace(path)
+        if durable:
+            _sync_folder(path.parent)
     finally:
         part.unlink(missing_ok=True)
 
@@ -43,6 +52,14 @@ def write_file(path: Path, data: bytes) -> None:
 def _part(path: Path) -> Path:
     """A hidden name beside `path`, for its content while it is not whole."""
     return path.with_name(fitting(f".{path.name}", f".{os.getpid()}-{uuid.uuid4().hex[:8]}.part"))
+
+
+def _sync_folder(folder: Path) -> None:
+    place = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(place)
+    finally:
+        os.close(place)
 
 
 class Store:
@@ -53,7 +70,8 @@ class Store:
 
     def __init__(self, url: str) -> None:
         self.url = url.rstrip("/")
-        self.fs, self._root = fsspec.core.url_to_fs(self.url)
+        # Another process may write at any moment: a listing is never remembered.
+        self.fs, self._root = fsspec.core.url_to_fs(self.url, use_listings_cache=False)
         self._local = getattr(self.fs, "protocol", "") in ("file", ("file", "local"))
 
     def __reduce__(self) -> tuple[type[Store], tuple[str]]:
@@ -62,10 +80,6 @@ class Store:
     def path(self, name: str) -> str:
         """The name as the file system spells it."""
         return f"{self._root}/{name}"
-
-    def local_path(self, name: str) -> Path | None:
-        """Where the file lies on this machine's disk; None on a remote store."""
-        return Path(self.path(name)) if self._local else None
 
     def exists(self, name: str) -> bool:
         """Whether a file or folder of that name is there."""
@@ -78,18 +92,30 @@ class Store:
             return bytes(self.fs.cat_file(self.path(name)))
 
     def write(self, name: str, data: bytes) -> None:
-        """Write the file whole."""
+        """Write the file whole; on a local disk it outlasts a power cut."""
         with self._errors(name, missing=True):
             if self._local:
-                write_file(Path(self.path(name)), data)
+                with _replacing(Path(self.path(name)), durable=True) as stream:
+                    stream.write(data)
             else:
                 self.fs.pipe_file(self.path(name), data)
 
+    def size(self, name: str) -> int | None:
+        """The file's size in bytes; None if it is not there."""
+        with self._errors(name):
+            try:
+                return int(self.fs.info(self.path(name))["size"])
+            except FileNotFoundError:
+                return None
+
     def put_object(self, data: bytes, suffix: str) -> str:
-        """Store bytes under their own sha256, once; gives the name `ab/ab….suffix`."""
+        """Store bytes under their own sha256; gives the name `ab/ab….suffix`.
+
+        An object of that name and size is left alone; one of another size is damaged and is written again.
+        """
         digest = hashlib.sha256(data).hexdigest()
         name = f"{digest[:2]}/{digest}{suffix}"
-        if not self.exists(name):
+        if self.size(name) != len(data):
             self.write(name, data)
         return name
 
@@ -102,6 +128,12 @@ class Store:
                 return []
         start = len(self.path("").rstrip("/")) + 1
         return sorted(path[start:] for path in found if path.endswith(suffix) and "/." not in path)
+
+    @contextmanager
+    def reading(self, name: str) -> Iterator[Any]:
+        """A binary stream of the file's bytes. FileNotFoundError if it is not there."""
+        with self._errors(name), self.fs.open(self.path(name), "rb") as stream:
+            yield stream
 
     @contextmanager
     def writing(self, name: str) -> Iterator[Any]:
@@ -121,6 +153,9 @@ class Store:
             finally:
                 part.unlink(missing_ok=True)
 
+            with _replacing(Path(self.path(name)), durable=True) as stream:
+                yield stream
+
     @contextmanager
     def _errors(self, name: str, *, missing: bool = False) -> Iterator[None]:
         """What a store raises, as StorageError; FileNotFoundError stays itself unless `missing` is an error too."""
@@ -129,7 +164,7 @@ class Store:
         except store_errors() as error:
             if isinstance(error, FileNotFoundError) and not missing:
                 raise
-            kind = TransientError if _may_pass(error) else StorageError
+            kind = TransientError if _helped_by_retry(error) else StorageError
             raise kind(f"{self.url}/{name}: {type(error).__name__}: {error}") from error
 
 
@@ -149,23 +184,36 @@ def store_errors() -> tuple[type[Exception], ...]:
     return tuple(errors)
 
 
-def _may_pass(error: Exception) -> bool:
-    """Whether the cause may be gone in a while: a lost connection, a busy server, a full disk; not a wrong name."""
-    if isinstance(error, OSError):
-        return not isinstance(error, _PERMANENT) and error.errno not in _PERMANENT_NUMBERS
-    response = getattr(error, "response", None)  # of botocore's ClientError
-    status = response["ResponseMetadata"]["HTTPStatusCode"] if response else getattr(error, "status", None)
-    if isinstance(status, int):
-        return status in (408, 429) or status >= 500
-    return isinstance(error, _lost_connections())
+_BUSY = frozenset(
+    {errno.EAGAIN, errno.EBUSY, errno.EHOSTUNREACH, errno.EINTR, errno.ENETUNREACH, errno.EREMOTEIO, errno.ESTALE}
+)
+"""What a file system says that another try may not meet; s3fs gives 500 as EREMOTEIO and 503 as EBUSY."""
+_OUTAGES = frozenset({429, 500, 502, 503, 504})
+
+
+def _helped_by_retry(error: BaseException | None) -> bool:
+    """Whether a store's error, or one that it was raised from, is an outage: time-outs, lost connections, 429, 5xx."""
+    if error is None:
+        return False
+    if isinstance(error, (TimeoutError, ConnectionError, *_lost_connections())):
+        return True
+    if getattr(error, "errno", None) in _BUSY or _status(error) in _OUTAGES:
+        return True
+    return _helped_by_retry(error.__cause__)
+
+
+def _status(error: BaseException) -> int:
+    """The HTTP status that botocore's error came with; 0 if it has none."""
+    response = getattr(error, "response", None)
+    return int(response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)) if isinstance(response, dict) else 0
 
 
 def _lost_connections() -> tuple[type[Exception], ...]:
-    """What the loaded network clients raise for a connection that failed, apart from OSError."""
-    errors: list[type[Exception]] = []
+    """What the loaded network clients raise when a server is not reached or does not end its answer."""
+    lost: list[type[Exception]] = []
     if "aiohttp" in sys.modules:
-        errors += [sys.modules["aiohttp"].ClientConnectionError, sys.modules["aiohttp"].ClientPayloadError]
+        lost += [sys.modules["aiohttp"].ClientConnectionError, sys.modules["aiohttp"].ClientPayloadError]
     if "botocore.exceptions" in sys.modules:
-        botocore = sys.modules["botocore.exceptions"]
-        errors += [botocore.ConnectionError, botocore.HTTPClientError]
-    return tuple(errors)
+        client = sys.modules["botocore.exceptions"]
+        lost += [client.ConnectionError, client.HTTPClientError, client.IncompleteReadError]
+    return tuple(lost)

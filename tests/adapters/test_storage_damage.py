@@ -1,0 +1,134 @@
+"""What is damaged on a store is noticed and named; what an outage says is worth another try."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from pipeline.adapters.storage.store import Store
+from pipeline.adapters.storage.tables import find_record, read_record, read_table, write_record, write_table
+from pipeline.core.errors import DamagedError, StorageError, TransientError
+from pipeline.core.records import RecipeDigests
+
+RECORD = RecipeDigests(matte_digest="matte", render_digest="render")
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    """A store on this disk."""
+    return Store(str(tmp_path))
+
+
+def test_every_flipped_bit_of_a_record_is_noticed(store: Store, tmp_path: Path) -> None:
+    """None of them is read as another record."""
+    write_record(store, "a/record.json", RECORD)
+    whole = (tmp_path / "a" / "record.json").read_bytes()
+    for bit in range(8 * len(whole)):
+        damaged = bytearray(whole)
+        damaged[bit // 8] ^= 1 << bit % 8
+        (tmp_path / "a" / "record.json").write_bytes(damaged)
+        assert find_record(store, "a/record.json", RecipeDigests) is None
+
+
+def test_a_record_without_a_digest_is_one_of_an_earlier_release(store: Store) -> None:
+    """It is read as it stands."""
+    store.write("a/record.json", b'{"matte_digest": "matte", "render_digest": "render"}')
+    assert read_record(store, "a/record.json", RecipeDigests) == RECORD
+
+
+def test_flipped_bits_in_the_pages_of_a_table_are_noticed(store: Store, tmp_path: Path) -> None:
+    """Its values are never read as others; the error names the file and what to delete."""
+    rng = np.random.default_rng(1)
+    table = pa.table({"value": rng.integers(0, 2**60, 2_000)})
+    write_table(store, "plans/p/delivery.parquet", table)
+    file = tmp_path / "plans" / "p" / "delivery.parquet"
+    whole = file.read_bytes()
+    for place in rng.integers(64, len(whole) - 1_000, 40):
+        damaged = bytearray(whole)
+        damaged[place] ^= 1
+        file.write_bytes(damaged)
+        with pytest.raises(DamagedError, match=r"plans/p/delivery\.parquet is damaged.*delete .*plans/p and run again"):
+            read_table(store, "plans/p/delivery.parquet")
+
+
+def test_a_table_that_a_receipt_promises_and_that_is_gone_is_named(store: Store) -> None:
+    """A missing file is damage, told in one line."""
+    with pytest.raises(DamagedError, match="it is not there"):
+        read_table(store, "gates/g/outcomes.parquet")
+
+
+def test_an_object_of_another_size_is_written_again(store: Store, tmp_path: Path) -> None:
+    """A cut-off object under its digest heals as soon as its bytes are made again."""
+    name = store.put_object(b"all of it", ".png")
+    (tmp_path / name).write_bytes(b"all")
+    assert store.put_object(b"all of it", ".png") == name
+    assert (tmp_path / name).read_bytes() == b"all of it"
+
+
+class _Outage(BaseHTTPRequestHandler):
+    """Answers every request with one status; 0 breaks the connection."""
+
+    status: ClassVar[int] = 0
+
+    def _answer(self) -> None:
+        if self.status:
+            self.send_response(self.status)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+        self.close_connection = True
+
+    do_GET = do_PUT = do_HEAD = do_POST = _answer  # noqa: N815 - the names that the server calls
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def outage(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[_Outage]]:
+    """An S3 server that fails as it is told to."""
+    import s3fs
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Outage)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.server_port}")
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "test")
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    monkeypatch.setattr(s3fs.S3FileSystem, "retries", 1)
+    s3fs.S3FileSystem.clear_instance_cache()
+    yield _Outage
+    server.shutdown()
+    s3fs.S3FileSystem.clear_instance_cache()
+
+
+@pytest.mark.parametrize(("status", "again"), [(500, True), (503, True), (502, True), (0, True), (403, False)])
+def test_outages_of_a_store_are_worth_another_try(outage: type[_Outage], status: int, *, again: bool) -> None:
+    """5xx and broken connections are transient, a refusal is not."""
+    outage.status = status
+    with pytest.raises(StorageError) as caught:
+        Store("s3://shop/site").write("a.txt", b"a")
+    assert isinstance(caught.value, TransientError) is again
+
+
+def test_a_disk_that_refuses_is_not_worth_another_try(tmp_path: Path) -> None:
+    """A folder that is a file stays one."""
+    (tmp_path / "folder").write_bytes(b"")
+    with pytest.raises(StorageError) as caught:
+        Store(str(tmp_path)).write("folder/a.txt", b"a")
+    assert not isinstance(caught.value, TransientError)
+
+
+def test_a_listing_is_never_remembered(bucket: str) -> None:
+    """What another process writes to S3 is seen by the next look."""
+    watching, writing = Store(f"{bucket}/a"), Store(f"{bucket}/a")
+    assert watching.names("", ".txt") == []
+    writing.fs.clear_instance_cache()
+    Store(f"{bucket}/a").write("b.txt", b"b")
+    assert watching.names("", ".txt") == ["b.txt"]
