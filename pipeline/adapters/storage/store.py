@@ -143,16 +143,6 @@ class Store:
                 with self.fs.transaction, self.fs.open(self.path(name), "wb") as stream:
                     yield stream
                 return
-            path = Path(self.path(name))
-            path.parent.mkdir(parents=True, exist_ok=True)
-            part = _part(path)
-            try:
-                with part.open("wb") as stream:
-                    yield stream
-                part.replace(path)
-            finally:
-                part.unlink(missing_ok=True)
-
             with _replacing(Path(self.path(name)), durable=True) as stream:
                 yield stream
 
