@@ -40,11 +40,14 @@ MANIFEST = _table("manifest", *_IMAGE)
 """One row per product image; hive-partitioned by the day of delivery (`date=YYYY-MM-DD/`), or a single file."""
 
 SHARDS = _table("shards", *_IMAGE[:7])
-"""What one plan has to cut out: one Parquet row group per shard, ordered by `image_id`; what cutting needs to know."""
+"""What one plan has to cut out: one Parquet row group per shard, ordered by `image_id`; what cutting needs to know.
+
+The one table in which a URI stands with its log-in and signature: without them a worker could not read the image.
+"""
 
 _WORK = (
     _field("image_id", _TEXT, "unique within its delivery"),
-    _field("uri", _TEXT, "where the bytes were read"),
+    _field("uri", _TEXT, "where the bytes were read, without secrets"),
     _field("etag", _TEXT, "as the manifest stated it", null=True),
     _field("bytes", _COUNT, "as the manifest stated it", unit="B", null=True),
 )
@@ -85,7 +88,7 @@ METRICS = _table(
 REJECTIONS = _table(
     "rejections",
     *_WORK,
-    _field("sha256", _TEXT, "of the file's bytes, hexadecimal; null where they could not be read", null=True),
+    _field("sha256", _TEXT, "of the file's bytes; null if unread; if no image, as stated, or of its place", null=True),
     *_RECIPE,
     _field("stage", _TEXT, "prepare, infer or finish"),
     _field("reason", _TEXT, "a RejectionReason"),
@@ -96,7 +99,9 @@ REJECTIONS = _table(
 
 DELIVERY = _table(
     "delivery",
-    *_IMAGE[:7],
+    *_IMAGE[:3],
+    _field("uri", _TEXT, "where the bytes lie, without secrets"),
+    *_IMAGE[4:7],
     _field("state", _TEXT, "todo, or known where the ledger holds its result under the same content and recipe"),
     _field("content", _TEXT, "sha256 of the known result; null where todo", null=True),
 )
@@ -107,8 +112,8 @@ OUTCOMES = _table(
     _field("image_id", _TEXT, "unique within its delivery"),
     _field("product_id", _TEXT, "the article that the image shows"),
     _field("delivery_id", _TEXT, "one supplier's or one shoot's share of a manifest"),
-    _field("uri", _TEXT, "where the bytes lie"),
-    _field("sha256", _TEXT, "of the file's bytes; null where they could not be read", null=True),
+    _field("uri", _TEXT, "where the bytes lie, without secrets"),
+    _field("sha256", _TEXT, "of the file's bytes; null if unread; if no image, as stated, or of its place", null=True),
     *_RECIPE,
     _field("outcome", _TEXT, "published, quarantined, held, rejected or skipped"),
     _field("reasons", pa.list_(_TEXT), "why it was not published, in words"),
@@ -125,7 +130,7 @@ IMAGES = _table(
     _field("image_id", _TEXT, "unique within its delivery"),
     _field("delivery_id", _TEXT, "one supplier's or one shoot's share of a manifest"),
     _field("date", pa.date32(), "day of delivery; null if the manifest states none for this row", null=True),
-    _field("source", _TEXT, "path relative to the source folder, or the uri"),
+    _field("source", _TEXT, "path relative to the source folder, or the uri without secrets"),
     _field("outcome", _TEXT, "published, quarantined, held, rejected or skipped"),
     _field("reasons", pa.list_(_TEXT), "why, in words"),
     _field("cutout", _TEXT, "path relative to the output folder", null=True),

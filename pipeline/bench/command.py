@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from pipeline.adapters.settings import load_site
+from pipeline.adapters.terminal import say
 from pipeline.bench.bench import bench as run_bench
 from pipeline.bench.plot import draw
 from pipeline.bench.table import as_json, as_text
@@ -61,9 +62,9 @@ def bench(
         images=images,
         workers=workers,
         batches=batches,
-        on_stage=lambda stage: click.echo(f"… {stage}", err=True),
+        on_stage=lambda stage: say(f"… {stage}", err=True),
     )
     (out / "bench.json").write_text(as_json(report), encoding="utf-8")
     draw(report, out / "bench.svg")
-    click.echo(as_text(report))
-    click.echo(f"\nwritten: {out / 'bench.json'}, {out / 'bench.svg'}")
+    say(f"{as_text(report)}\n", lines=True)
+    say(f"written: {out / 'bench.json'}, {out / 'bench.svg'}")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from importlib import import_module
 from typing import NoReturn
 
 import click
 
+from pipeline.adapters.terminal import quiet_logs, say
 from pipeline.core.errors import CutoutsError
 
 _COMMANDS = {
@@ -62,15 +64,18 @@ def cli() -> None:
 
 def main() -> NoReturn:
     """Run the command; an expected error becomes its message and exit status 1."""
+    quiet_logs()
     try:
         status = cli.main(standalone_mode=False)
     except click.exceptions.Abort:
-        click.echo("Stopped.", err=True)
+        say("Stopped.", err=True)
         sys.exit(130)
     except click.ClickException as error:
-        error.show()
+        words = io.StringIO()
+        error.show(words)  # it repeats names of files
+        say(words.getvalue().rstrip(), err=True, lines=True)
         sys.exit(error.exit_code)
     except CutoutsError as error:
-        click.secho(str(error), fg="red", err=True)
+        say(error, colour="red", err=True, lines=True)
         sys.exit(1)
     sys.exit(status if isinstance(status, int) else 0)

@@ -10,6 +10,7 @@ import click
 from pydantic import ValidationError
 
 from pipeline.adapters.settings import load_site
+from pipeline.adapters.terminal import say
 from pipeline.core.config import Site
 from pipeline.models import OWN_TABLE, ModelRow, file_digest, folder, own_rows, permit, rows, with_row
 
@@ -104,7 +105,7 @@ def add(file: Path, name: str | None, output: int, config: str | None, **given: 
     _try(row, file, site)
     write_file(row.path(site.models), file.read_bytes())
     append_row(site, row)
-    click.echo(f"{row.name}: {row.path(site.models)}, its row is in {folder(site.models) / OWN_TABLE}")
+    say(f"{row.name}: {row.path(site.models)}, its row is in {folder(site.models) / OWN_TABLE}")
 
 
 def append_row(site: Site, row: ModelRow) -> None:
@@ -135,9 +136,7 @@ def _said(graph: Graph) -> dict[str, Any]:
         said["activation"] = graph.activation
     if family := graph.normalisation:
         said |= {"mean": family.mean, "std": family.std, "divide_by": family.divide_by}
-        click.echo(
-            f"taken for a {family.family}: mean {family.mean}, std {family.std}, by {family.divide_by}", err=True
-        )
+        say(f"taken for a {family.family}: mean {family.mean}, std {family.std}, by {family.divide_by}", err=True)
     return said
 
 

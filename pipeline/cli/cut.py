@@ -12,6 +12,7 @@ import click
 from pipeline.adapters.images import SUFFIXES
 from pipeline.adapters.settings import load_site
 from pipeline.adapters.storage.sources import image_files
+from pipeline.adapters.terminal import say
 from pipeline.cli.cutting import Fate, Request, cut_one
 from pipeline.cli.progress import Tally
 from pipeline.core.errors import ImageRejected
@@ -63,9 +64,9 @@ def _cut_all(job: Job, requests: Sequence[Request], pool: ThreadPoolExecutor, ta
 
 
 def _report(tally: Tally, ignored: int, problems: Sequence[str]) -> None:
-    click.echo(f"{tally.summary()}{f'; {ignored} other files ignored' if ignored else ''}", err=True)
+    say(f"{tally.summary()}{f'; {ignored} other files ignored' if ignored else ''}", err=True)
     for problem in problems:
-        click.secho(problem, fg="yellow" if problem.startswith("warning") else "red", err=True)
+        say(problem, colour="yellow" if problem.startswith("warning") else "red", err=True)
     if any(problem.startswith("rejected") for problem in problems):
         raise click.exceptions.Exit(1)
 

@@ -10,6 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 import click
 
 from pipeline.adapters.settings import load_site
+from pipeline.adapters.terminal import say
 from pipeline.cli.steps import cluster_options, site_options
 from pipeline.core.config import Site
 from pipeline.core.errors import CutoutsError
@@ -33,12 +34,12 @@ def doctor(root: str | None, config: str | None, **where: object) -> None:
     failed = 0
     for name, check in _checks(site):
         try:
-            click.echo(f"{click.style('ok', fg='green'):<4} {name}: {check()}")
+            say(f"{name}: {check()}", label="ok", colour="green")
         except CutoutsError as error:
             failed += 1
-            click.echo(f"{click.style('MISSING', fg='red')} {name}: {error}")
+            say(f"{name}: {error}", label="MISSING", colour="red", lines=True)
     for line in _surroundings():
-        click.echo(f"     {line}")
+        say(f"     {line}")
     if failed:
         raise click.exceptions.Exit(1)
 

@@ -10,6 +10,7 @@ import click
 
 from pipeline.adapters.settings import load_site
 from pipeline.adapters.storage.store import write_file
+from pipeline.adapters.terminal import say
 from pipeline.cli.progress import Tally
 from pipeline.core.truth import METRICS
 from pipeline.evaluation.cases import ImageSet, Lost, open_sets, questions
@@ -93,28 +94,28 @@ def evaluate(
 def _measured(sets: list[ImageSet], opened: dict[str, Contender], sheet: Sheet) -> Evaluation:
     with Tally("evaluate", sum(one.count for one in sets)) as tally:
         evaluation = measure(sets, opened, on_seen=sheet.offer, on_image=tally.add)
-    click.echo(tally.summary(), err=True)
+    say(tally.summary(), err=True)
     return evaluation
 
 
 def _write(out: Path, rows: Path, text: str, evaluation: Evaluation, sheet: Sheet | None) -> None:
     """Print the text and leave it in `out`, with the rows and the contact sheet, if there is to be one."""
-    click.echo(text)
+    say(text, lines=True)
     write_file(out / "summary.md", text.encode())
     write_rows(rows, evaluation)
     if sheet is not None:
         sheet.write(out / "worst.html", f"{', '.join(evaluation.networks)} on {', '.join(evaluation.sets)}")
-    click.echo(f"written: {out}, {rows}", err=True)
+    say(f"written: {out}, {rows}", err=True)
 
 
 def _report(sets: list[ImageSet], evaluation: Evaluation) -> None:
     """Everything that could not be measured; status 1 where there is such."""
     for one in sets:
         if one.unused:
-            click.secho(f"warning: {one.name}: truths that belong to no image: {one.unused}", fg="yellow", err=True)
+            say(f"warning: {one.name}: truths that belong to no image: {one.unused}", colour="yellow", err=True)
     for lost in evaluation.failed:
         by = f" by {lost.network}" if lost.network else ""
-        click.secho(f"not measured{by}: {lost.images}: {lost.name}: {lost.problem}", fg="red", err=True)
+        say(f"not measured{by}: {lost.images}: {lost.name}: {lost.problem}", colour="red", err=True)
     if evaluation.failed:
         raise click.exceptions.Exit(1)
 
@@ -145,9 +146,9 @@ def look(images: Path, networks: tuple[str, ...], out: Path, limit: int | None, 
             if isinstance(one, Look):
                 found.append(one)
             else:
-                click.secho(f"not asked: {one.name}: {one.problem}", fg="red", err=True)
+                say(f"not asked: {one.name}: {one.problem}", colour="red", err=True)
     write_looks(out, found, f"{', '.join(opened)} on {images.name}")
-    click.echo(f"{out}: {tally.summary()}", err=True)
+    say(f"{out}: {tally.summary()}", err=True)
     if len(found) < count:
         raise click.exceptions.Exit(1)
 
@@ -197,7 +198,7 @@ def composites(out: Path, kinds: tuple[Kind, ...], limit: int | None, **files: A
         drawing = draw(sources, kind, limit)
         with Tally(kind, drawing.count) as tally:
             write_composites(drawing, out / kind, on_image=partial(tally.add, "made"))
-        click.echo(f"{out / kind}: {tally.summary()}", err=True)
+        say(f"{out / kind}: {tally.summary()}", err=True)
 
 
 def _possible(sources: Sources) -> list[Kind]:

@@ -10,6 +10,7 @@ from pipeline.adapters.images import SUFFIXES
 from pipeline.adapters.storage.sources import image_files
 from pipeline.adapters.storage.store import open_store
 from pipeline.adapters.storage.tables import write_table
+from pipeline.adapters.terminal import say
 from pipeline.cli.progress import Tally
 from pipeline.intake import folder_manifest
 
@@ -30,4 +31,4 @@ def manifest(folder: Path, out: Path) -> None:
     with Tally("manifest", total) as tally:
         table, _ = folder_manifest(folder, on_image=lambda: tally.add("read"))
     write_table(open_store(str(out.resolve().parent)), out.name, table)
-    click.echo(f"{out}: {table.num_rows} images in {len(table.column('delivery_id').unique())} deliveries", err=True)
+    say(f"{out}: {table.num_rows} images in {len(table.column('delivery_id').unique())} deliveries", err=True)

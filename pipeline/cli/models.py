@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import click
 
 from pipeline.adapters.settings import load_site
+from pipeline.adapters.terminal import say
 from pipeline.cli.adding import add, append_row, require_new
 from pipeline.cli.progress import Transfer
 from pipeline.core.config import Site
@@ -51,11 +52,11 @@ def list_(as_json: bool, config: str | None) -> None:
     site = load_site(config)
     table = _table(site)
     if as_json:
-        click.echo(json.dumps([_described(row, site) for row in table], indent=2, ensure_ascii=False))
+        say(json.dumps([_described(row, site) for row in table], indent=2), lines=True)
         return
     head = ("NAME", "INPUT", "SIZE", "STATE", "COMMERCIAL", "OPENED", "LICENCE")
     for line in _columns([head, *(_line(row, site) for row in table)]):
-        click.echo(line)
+        say(line)
 
 
 @models.command()
@@ -78,7 +79,7 @@ def pull(names: Sequence[str], mirror: str | None, config: str | None) -> None:
         target = row.path(site.models)
         with Transfer(row.name) as transfer:
             new = pull_file(row, target, mirror=site.mirror, tell=transfer.tell)
-        click.echo(f"{row.name}: {'pulled and verified' if new else 'was here, verified'}: {target}")
+        say(f"{row.name}: {'pulled and verified' if new else 'was here, verified'}: {target}")
 
 
 @models.command()
@@ -99,9 +100,9 @@ def verify(names: Sequence[str], provider: str | None, config: str | None) -> No
         if row.name not in away + elsewhere:
             failed += not _verify(row, site)
     if elsewhere:
-        click.echo(f"     for CPUs: {', '.join(elsewhere)}")
+        say(f"     for CPUs: {', '.join(elsewhere)}")
     if away:
-        click.echo(f"     not pulled: {', '.join(away)}")
+        say(f"     not pulled: {', '.join(away)}")
     if failed:
         raise click.exceptions.Exit(1)
 
@@ -117,8 +118,8 @@ def card(name: str, config: str | None) -> None:
     if written is not None and not written.is_file():
         raise ModelError(f"the model card of {name!r} is not at {written}; put it there, or take `card` out of its row")
     if written is not None:
-        click.echo(written.read_text(encoding="utf-8"))
-    click.echo("\n".join(_card(row, site)))
+        say(written.read_text(encoding="utf-8"), lines=True)
+    say("\n".join(_card(row, site)), lines=True)
 
 
 @models.command()
@@ -149,7 +150,7 @@ def convert(name: str, fp16: bool, out: Path | None, new_name: str | None, confi
     bare = target.parent == folder(site.models).resolve()
     append_row(site, _variant(base, new, target, file=target.name if bare else str(target)))
     before, after = (_size(path.stat().st_size) for path in (base.path(site.models), target))
-    click.echo(f"{new}: {target} ({after}; {name} has {before})")
+    say(f"{new}: {target} ({after}; {name} has {before})")
 
 
 models.add_command(add)
@@ -176,10 +177,10 @@ def _verify(row: ModelRow, site: Site) -> bool:
     try:
         Network(ModelChoice(row=row, provider=site.provider, models=site.models))
     except CutoutsError as error:
-        click.echo(f"{click.style('FAILED', fg='red')} {row.name}: {error}")
+        say(f"{row.name}: {error}", label="FAILED", colour="red", lines=True)
         return False
     size = _size(row.path(site.models).stat().st_size)
-    click.echo(f"{click.style('ok', fg='green')}   {row.name}: {size}, {row.digest[:12]}…, opens on {site.provider}")
+    say(f"{row.name}: {size}, {row.digest[:12]}…, opens on {site.provider}", label="ok", colour="green")
     return True
 
 

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import Any
 
-import click
+from pipeline.adapters.terminal import say
 
 _EVERY_SECONDS = 15.0
 """How often a line is written where there is no terminal."""
@@ -58,7 +58,7 @@ class Tally:
         elif time.monotonic() - self._told > _EVERY_SECONDS:
             self._told = time.monotonic()
             line = f"{self._doing}: {self._counts.total()}/{self._total}, {self._rate()}, {self._words()}"
-            click.echo(line, err=True)
+            say(line, err=True)
 
     def summary(self) -> str:
         """One line: how many, by what became of them, and how fast."""
@@ -98,7 +98,7 @@ class Transfer:
         elif time.monotonic() - self._told > _EVERY_SECONDS:
             self._told = time.monotonic()
             of = f" of {whole / 1e6:.0f}" if whole else ""
-            click.echo(f"{self._name}: {there / 1e6:.0f}{of} MB", err=True)
+            say(f"{self._name}: {there / 1e6:.0f}{of} MB", err=True)
 
 
 def _bytes_bar(name: str) -> tuple[Any, Any]:

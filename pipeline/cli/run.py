@@ -15,6 +15,7 @@ from pipeline.adapters.settings import load_site
 from pipeline.adapters.storage.sources import image_files
 from pipeline.adapters.storage.store import open_store
 from pipeline.adapters.storage.tables import write_table
+from pipeline.adapters.terminal import say
 from pipeline.cli.progress import Tally
 from pipeline.cli.steps import cluster_options
 from pipeline.core.config import Site
@@ -114,12 +115,12 @@ def _cut(site: Site, planned: Plan, runner: Runner, tally: Tally) -> RunWork:
 
 
 def _say(summary: RunSummary, out: Path, refused: Sequence[Refusal]) -> None:
-    click.echo(f"{summary.images} images: " + ", ".join(f"{getattr(summary, o)} {o}" for o in Outcome))
-    click.echo(f"{summary.model_batches} model batches, {summary.images_per_second:.1f} images/s")
+    say(f"{summary.images} images: " + ", ".join(f"{getattr(summary, o)} {o}" for o in Outcome))
+    say(f"{summary.model_batches} model batches, {summary.images_per_second:.1f} images/s")
     for refusal in refused:
-        click.secho(f"refused: delivery {refusal.delivery}: {refusal.problem}", fg="red", err=True)
-    click.echo(f"report:  {out / 'report.html'}")
-    click.echo(f"cutouts: {out / 'cutouts'}")
+        say(f"refused: delivery {refusal.delivery}: {refusal.problem}", colour="red", err=True)
+    say(f"report:  {out / 'report.html'}")
+    say(f"cutouts: {out / 'cutouts'}")
 
 
 def _judge(site: Site, planned: Plan) -> GateDecision:

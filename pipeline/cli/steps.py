@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import click
 
 from pipeline.adapters.settings import load_site
+from pipeline.adapters.terminal import say
 from pipeline.core.config import Site
 from pipeline.core.records import DeliveryKey, ShardKey, Verdict
 
@@ -66,9 +67,9 @@ def plan(manifest: str, delivery: DeliveryKey, root: str | None, config: str | N
     from pipeline.steps import plan as plan_step
 
     made = plan_step(_site(root, config), manifest, delivery)
-    click.echo(f"plan {made.plan_id}: {made.images} images, {made.known} known, {made.shards} shards", err=True)
+    say(f"plan {made.plan_id}: {made.images} images, {made.known} known, {made.shards} shards", err=True)
     for key in made.shard_keys():
-        click.echo(str(key))
+        say(str(key))
 
 
 @click.command()
@@ -88,7 +89,7 @@ def segment(shards: tuple[str, ...], root: str | None, config: str | None, **whe
     with told_on_stderr(), open_runner(site) as runner:
         for shard in shards:
             receipt = segment_step(site, _shard(shard), runner)
-            click.echo(f"{shard}: {receipt.cut} cut, {receipt.reused} reused, {receipt.rejected} rejected")
+            say(f"{shard}: {receipt.cut} cut, {receipt.reused} reused, {receipt.rejected} rejected")
 
 
 @click.command()
@@ -100,10 +101,10 @@ def gate(plan_id: str, root: str | None, config: str | None) -> None:
 
     decision = gate_step(_site(root, config), plan_id)
     counts = {name: getattr(decision, name) for name in ("published", "quarantined", "held", "rejected", "skipped")}
-    click.echo(f"{decision.delivery}: {decision.verdict}; {json.dumps(counts)}", err=True)
+    say(f"{decision.delivery}: {decision.verdict}; {json.dumps(counts)}", err=True)
     for reason in decision.reasons:
-        click.echo(f"  {reason}", err=True)
-    click.echo(decision.gate_id)
+        say(f"  {reason}", err=True)
+    say(decision.gate_id)
     if decision.verdict is Verdict.HOLD:
         raise click.exceptions.Exit(3)
 
@@ -133,7 +134,7 @@ def publish(
         done = approve_step(site, approve, by=by, why=why)
     else:
         raise click.UsageError("--approve needs --by NAME and --why TEXT: both are recorded")
-    click.echo(f"{done.delivery}: {done.published} published, {done.superseded} superseded by a newer delivery")
+    say(f"{done.delivery}: {done.published} published, {done.superseded} superseded by a newer delivery")
 
 
 def _site(root: str | None, config: str | None, **overrides: object) -> Site:

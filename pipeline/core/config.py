@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from pipeline.core.display import redacted
 from pipeline.core.errors import ConfigError
 
 ENV_PREFIX = "CUTOUTS_"
@@ -26,7 +27,7 @@ class Site(BaseModel):
     root: str = Field("cutouts-site", description="folder or URL under which all stores lie unless named below")
     objects: str | None = Field(None, description="folder or URL of the mattes and cutouts; by default ROOT/objects")
     tables: str | None = Field(None, description="folder or URL of plans, receipts, ledger; by default ROOT/tables")
-    catalog: str | None = Field(None, description="SQLAlchemy URL; by default SQLite at ROOT/catalog.sqlite")
+    catalog: str | None = Field(None, repr=False, description="SQLAlchemy URL; by default ROOT/catalog.sqlite")
     manifests: str | None = Field(None, description="where manifests land; by default ROOT/manifests")
     cluster: str = Field("local", description="serial, local, cuda, tcp://HOST:PORT or tls://HOST:PORT")
     tls_ca_file: str | None = Field(None, description="authority certificate of a tls:// scheduler")
@@ -39,7 +40,7 @@ class Site(BaseModel):
     chunk: int = Field(32, ge=1, le=256, description="images that a worker takes at a time")
     model: str = Field("default", description="a name of the model table")
     models: str = Field("~/.cutouts/models", description="folder of networks that are not shipped, and of their table")
-    mirror: str | None = Field(None, description="base URL that networks are pulled from instead of their own")
+    mirror: str | None = Field(None, repr=False, description="base URL that networks are pulled from instead")
     allow_noncommercial: bool = Field(False, description="whether non-commercial weights may be used")
     mask_quality: str | None = Field(None, description="the gate's own suite; by default the one that we ship")
     max_pixels: int = Field(100_000_000, ge=1, description="larger images are rejected (px)")
@@ -48,6 +49,14 @@ class Site(BaseModel):
     shard_images: int = Field(512, ge=1, description="images in a shard at the most, while max_shards allows")
     shard_bytes: int = Field(2_000_000_000, ge=1, description="bytes in a shard at the most, likewise (B)")
     max_shards: int = Field(300, ge=1, description="shards of a plan at the most")
+
+    @field_validator("root", "objects", "tables", "manifests", "cluster")
+    @classmethod
+    def _without_credentials(cls, value: str | None) -> str | None:
+        """These are written into records and shown in logs."""
+        if value is not None and "://" in value and redacted(value) != value:
+            raise ValueError("a URL with a password or a signature; give credentials as its client looks for them")
+        return value
 
     @field_validator("cluster")
     @classmethod

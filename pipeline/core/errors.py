@@ -17,20 +17,33 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from pipeline.core.display import printable, redacted, shown
 from pipeline.core.records import RejectionReason
 
 
 class CutoutsError(Exception):
-    """Base of everything that this project raises on purpose; its text says what to do."""
+    """Base of everything that this project raises on purpose; its text says what to do.
+
+    Libraries put URLs into what they raise, and ids come from strangers: no error of ours shows a secret or a control
+    character. Only errors that list several problems have more than one line.
+    """
+
+    _lines = False
+
+    def __init__(self, *words: object) -> None:
+        shown = (printable(redacted(one), lines=self._lines) if isinstance(one, str) else one for one in words)
+        super().__init__(*shown)
 
 
 class _ListedError(CutoutsError):
     """Carries every problem found, one line each."""
 
+    _lines = True
+
     def __init__(self, title: str, problems: Sequence[str]) -> None:
-        self.title = title
-        self.problems = tuple(problems)
-        super().__init__("\n".join([title, *(f"  - {problem}" for problem in self.problems)]))
+        self.title = shown(title)
+        self.problems = tuple(shown(problem) for problem in problems)
+        super().__init__("\n".join([self.title, *(f"  - {problem}" for problem in self.problems)]))
 
     def __reduce__(self) -> tuple[type[_ListedError], tuple[str, tuple[str, ...]]]:
         return type(self), (self.title, self.problems)
@@ -49,9 +62,9 @@ class ImageRejected(CutoutsError):
 
     def __init__(self, reason: RejectionReason, detail: str, *, retryable: bool = False) -> None:
         self.reason = reason
-        self.detail = detail
+        self.detail = shown(detail)
         self.retryable = retryable
-        super().__init__(f"{reason.words}: {detail}")
+        super().__init__(f"{reason.words}: {self.detail}")
 
 
 class ModelError(CutoutsError):
@@ -80,3 +93,5 @@ class OvertakenError(CutoutsError):
 
 class GateError(CutoutsError):
     """The gate could not judge: no rows, a dropped or broken expectation."""
+
+    _lines = True

@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 import pyarrow.types as kinds
 from numpy.typing import NDArray
 
+from pipeline.core.display import printable
 from pipeline.core.errors import ManifestError
 from pipeline.core.records import MAX_KEY
 from schemas.tables import MANIFEST
@@ -58,7 +59,7 @@ class DeliveryProblem:
         day = f" of {self.day.isoformat()}" if self.day else ""
         name = "rows without delivery" if self.delivery_id is None else f"delivery {self.delivery_id!r}"
         pairs = zip(self.rows, self.image_ids, strict=True)
-        shown = ", ".join(f"{row} ({image_id})" if image_id else str(row) for row, image_id in pairs)
+        shown = ", ".join(f"{row} ({printable(image_id)})" if image_id else str(row) for row, image_id in pairs)
         rows = "1 row" if self.count == 1 else f"{self.count} rows"
         return f"{name}{day}: {self.problem}: {rows}: {shown}{', …' if self.count > len(self.rows) else ''}"
 

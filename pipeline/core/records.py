@@ -7,7 +7,7 @@ What the catalogue keeps of a decision is in `pipeline.core.publications`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date as Day  # noqa: N812 -- a field is called date, and its type must not be mistaken for it
 from datetime import datetime
 from enum import StrEnum
@@ -104,12 +104,15 @@ class DeliveryKey:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageRecord:
-    """One row of a manifest. `bytes` in B, sizes in px as stored, `taken_at` in UTC; None where not stated."""
+    """One row of a manifest. `bytes` in B, sizes in px as stored, `taken_at` in UTC; None where not stated.
+
+    `uri` may hold a signature or a password, so that it is not shown with the record.
+    """
 
     image_id: str
     product_id: str
     delivery_id: str
-    uri: str
+    uri: str = field(repr=False)
     sha256: str | None = None
     etag: str | None = None
     bytes: int | None = None

@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 import pyarrow as pa
 
-from pipeline.adapters.images import SUFFIXES, read_size
+from pipeline.adapters.images import SUFFIXES, is_image, read_size
 from pipeline.adapters.storage.sources import image_files
 from pipeline.adapters.storage.tables import table_of
 from pipeline.core.errors import ManifestError
@@ -30,9 +30,9 @@ def folder_manifest(
     """A manifest of every image below `folder` (not below `without`), and its day: when the newest file was written.
 
     `image_id` is the relative path, `product_id` the same without its suffix, `delivery_id` the first folder level,
-    else the folder's name; bytes of a name that are no UTF-8 are written `%E9`. Each file is read once for its sha256;
-    what cannot be read is listed all the same, so that its rejection is recorded. Raises ManifestError if there is no
-    image.
+    else the folder's name; bytes of a name that are no UTF-8 are written `%E9`. Each file is read once for its sha256,
+    which is stated of images only; what cannot be read is listed all the same, so that its rejection is recorded.
+    Raises ManifestError if there is no image.
     """
     root = folder.resolve()
     files = list(image_files(root, SUFFIXES, without=without and without.resolve()))
@@ -55,12 +55,14 @@ def _record(file: Path, name: str, delivery: str) -> ImageRecord:
     relative = PurePosixPath(name)
     data = _bytes(file)
     size = read_size(data) if data else None
+    named = data is not None and (is_image(data) or not data)
     return ImageRecord(
         image_id=name,
         product_id=relative.with_suffix("").as_posix(),
         delivery_id=relative.parts[0] if len(relative.parts) > 1 else delivery,
         uri=_uri(file),
-        sha256=None if data is None else hashlib.sha256(data).hexdigest(),
+        sha256=hashlib.sha256(data).hexdigest() if data is not None and named else None,
+        etag=None if named else _version(file),
         bytes=None if data is None else len(data),
         width_px=size and size[0],
         height_px=size and size[1],
@@ -79,6 +81,15 @@ def _bytes(file: Path) -> bytes | None:
         return file.read_bytes() if file.is_file() else None
     except OSError:
         return None
+
+
+def _version(file: Path) -> str | None:
+    """Stands for a file whose digest is not told: when it was written and how large it is."""
+    try:
+        status = file.stat()
+    except OSError:
+        return None
+    return f"{status.st_mtime_ns:x}-{status.st_size:x}"
 
 
 def _newest(files: Sequence[Path]) -> date:

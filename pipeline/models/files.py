@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
+from pipeline.core.display import command
 from pipeline.core.errors import ModelError
 from pipeline.models.table import ModelRow
 
@@ -13,7 +14,7 @@ def verified(row: ModelRow, models: str) -> Path:
     """Where the row's file lies, once every digest that the row states was found in it. Raises ModelError."""
     path = row.path(models)
     if not path.is_file():
-        advice = f"; get it with: cutouts models pull {row.name}" if row.url else ""
+        advice = f"; get it with: {command('cutouts', 'models', 'pull', row.name)}" if row.url else ""
         raise ModelError(f"the network {row.name!r} is not at {path}{advice}")
     if problem := contradiction(path, row):
         raise ModelError(f"{path.name} is not the file of the table: {problem}")

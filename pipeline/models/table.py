@@ -129,5 +129,8 @@ def permit(row: ModelRow, *, allow_noncommercial: bool) -> None:
 def _parsed(text: str, where: str) -> tuple[ModelRow, ...]:
     try:
         return tuple(ModelRow.model_validate(row) for row in tomllib.loads(text).get("models", []))
-    except (ValidationError, tomllib.TOMLDecodeError) as error:
+    except ValidationError as error:
+        problems = (f"{'.'.join(map(str, one['loc']))}: {one['msg']}".lstrip(": ") for one in error.errors())
+        raise ModelError(f"{where} is wrong: {'; '.join(problems)}") from error
+    except tomllib.TOMLDecodeError as error:
         raise ModelError(f"{where} is wrong: {error}") from error

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,10 +17,12 @@ from pipeline.adapters.storage.sources import read_image
 from pipeline.adapters.storage.store import open_store
 from pipeline.adapters.storage.tables import read_record, read_table, write_table
 from pipeline.core.config import Site
+from pipeline.core.display import HIDDEN, redacted, stored_uri, stored_uris
 from pipeline.core.layout import gate_file, plan_file
 from pipeline.core.manifest import Group
 from pipeline.core.naming import one_name_each, safe_path
 from pipeline.core.records import DeliveryKey, GateDecision, Outcome, Plan, Receipt
+from pipeline.intake import rows_of
 from pipeline.report.data import NO_DELIVERY, Refusal, Report, RunSummary, TruthRow
 from pipeline.report.links import write_links
 from pipeline.report.page import write_report
@@ -39,7 +41,7 @@ class Source:
     folder: Path | None
 
     def names_of(self, images: pa.Table) -> pa.ChunkedArray:
-        """Images (`image_id`, `uri`) as a person knows them: by their path relative to the folder, or by their URI."""
+        """Images (`image_id`, stored `uri`) as a person knows them: by their path in the folder, or by that URI."""
         return images.column("image_id" if self.folder else "uri")
 
 
@@ -87,7 +89,7 @@ class Refusals:
                 "image_id": row["image_id"] or "",
                 "delivery_id": row["delivery_id"] or NO_DELIVERY,
                 "date": row["date"],
-                "source": (row["image_id"] if source.folder else row["uri"]) or "",
+                "source": (row["image_id"] if source.folder else stored_uri(row["uri"] or "")) or "",
                 "outcome": str(Outcome.REJECTED),
                 "reasons": why[row["date"], row["delivery_id"]],
                 "notes": [],
@@ -115,7 +117,7 @@ def write_folder(
     write_table(open_store(str(out.resolve())), "images.parquet", images)
     write_summary(out / "summary.json", summary)
     report = Report(
-        source=str(source.folder or source.manifest),
+        source=redacted(str(source.folder or source.manifest)),
         made_at=datetime.now(UTC),
         summary=summary,
         decisions=tuple(decisions),
@@ -127,7 +129,8 @@ def write_folder(
         refused=refusals.refused if refusals else (),
         truth=tuple(truth),
     )
-    write_report(out / "report.html", report, read=lambda name: _read(site, out, uris.get(name, name)))
+    place = _places(source, images, decisions)
+    write_report(out / "report.html", report, read=lambda name: _read(site, out, place(uris.get(name, name))))
     _link(
         out, images.filter(pc.is_in(images.column("outcome"), pa.array(_PUBLISHED))), folder=source.folder is not None
     )
@@ -204,11 +207,26 @@ def _about(site: Site, decisions: Sequence[GateDecision]) -> tuple[tuple[str, st
     facts = [
         ("network", f"{row.name}, {row.width_px}×{row.height_px} px, {row.digest[:12]}…"),
         ("provider", site.provider),
-        ("cluster", site.cluster),
-        ("catalogue", site.catalog_url.rpartition("@")[2]),
+        ("cluster", redacted(site.cluster)),
+        ("catalogue", redacted(site.catalog_url)),
     ]
     recipes = {decision.recipe for decision in decisions}
     return (*facts, *(("recipe", f"matte {one.matte_digest}, render {one.render_digest}") for one in recipes))
+
+
+def _places(source: Source, images: pa.Table, decisions: Sequence[GateDecision]) -> Callable[[str], str]:
+    """Gives the whole URI of one that a table keeps: if it had a secret, the manifest is asked again."""
+    if not pc.any(pc.match_substring(images.column("source"), HIDDEN)).as_py():
+        return lambda name: name
+    groups = {(one.delivery.date, one.delivery.delivery_id) for one in decisions}
+    full = rows_of(source.manifest, groups).column("uri")
+    names = stored_uris(full)
+
+    def place(name: str) -> str:
+        at = pc.index(names, name).as_py()
+        return name if at < 0 else str(full[at])
+
+    return place
 
 
 def _read(site: Site, out: Path, name: str) -> bytes:

@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from pipeline.core.config import Site
+from pipeline.core.display import command
 from pipeline.core.errors import ConfigError, TransientError
 
 if TYPE_CHECKING:
@@ -175,7 +176,7 @@ def _await_workers(client: Client, address: str) -> None:
     except TimeoutError as error:
         raise TransientError(
             f"the scheduler at {address} has had no worker for {WORKERS_SECONDS:.0f} s; start one with"
-            f" `dask worker {address} --no-dashboard`"
+            f" `{command('dask', 'worker', address, '--no-dashboard')}`"
         ) from error
 
 

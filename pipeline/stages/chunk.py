@@ -9,11 +9,12 @@ from collections.abc import Iterator, Sequence
 from pipeline.adapters.model import Network, open_network
 from pipeline.adapters.storage.sources import read_image
 from pipeline.adapters.storage.store import Store, open_store
+from pipeline.core.display import stored_uri
 from pipeline.core.errors import ImageRejected
 from pipeline.core.pixels import Floats
 from pipeline.core.recipe import Recipe
 from pipeline.core.records import ImageRecord, Mask, MaskMetrics, Rejection
-from pipeline.stages.image import IdentifiedRejection, finish, infer, prepare, require_sound
+from pipeline.stages.image import finish, infer, prepare, rejected_content, require_sound
 from pipeline.stages.records import ChunkResult, Identity, Job, Prepared
 
 
@@ -62,7 +63,7 @@ class _Work:
                 try:
                     one = prepare(record, self._job)
                 except ImageRejected as error:
-                    self._reject(record, error, "prepare", record.sha256)
+                    self._reject(record, error, "prepare", rejected_content(record, error))
                     continue
             yield one
 
@@ -101,8 +102,7 @@ class _Work:
         )
 
     def _reject(self, record: ImageRecord, error: ImageRejected, stage: str, sha256: str | None) -> None:
-        known = error.sha256 if isinstance(error, IdentifiedRejection) else sha256
-        self._rejections.append(_rejection(record, error, self._job.recipe, stage, known))
+        self._rejections.append(_rejection(record, error, self._job.recipe, stage, sha256))
 
 
 def _batches(prepared: Iterator[Prepared], network: Network, images: int) -> Iterator[list[Prepared]]:
@@ -120,7 +120,7 @@ def _batches(prepared: Iterator[Prepared], network: Network, images: int) -> Ite
 def _rejection(record: ImageRecord, error: ImageRejected, recipe: Recipe, stage: str, sha256: str | None) -> Rejection:
     return Rejection(
         image_id=record.image_id,
-        uri=record.uri,
+        uri=stored_uri(record.uri),
         etag=record.etag,
         bytes=record.bytes,
         sha256=sha256,

@@ -12,6 +12,7 @@ from pipeline.adapters.model import ModelChoice, Network
 from pipeline.adapters.storage.sources import read_image
 from pipeline.adapters.storage.store import Store
 from pipeline.core.cutout import cutout
+from pipeline.core.display import stored_uri
 from pipeline.core.errors import ImageRejected, ModelError, TransientError
 from pipeline.core.matte import matte_from_saliency
 from pipeline.core.metrics import Measurements, measure
@@ -31,19 +32,34 @@ class IdentifiedRejection(ImageRejected):
         self.sha256 = sha256
 
 
+def rejected_content(record: ImageRecord, error: ImageRejected) -> str | None:
+    """By what the ledger finds a rejection again: the sha256 of the bytes, unless they are no image.
+
+    Of such it is the digest that the manifest states, or else a name made of where the file lies and of its version.
+    """
+    if isinstance(error, IdentifiedRejection):
+        return error.sha256
+    if error.reason is RejectionReason.NOT_AN_IMAGE and record.sha256 is None and record.etag is not None:
+        place = f"{stored_uri(record.uri)}\n{record.etag}\n{record.bytes}"
+        return f"place-{hashlib.sha256(place.encode('utf-8', 'surrogatepass')).hexdigest()[:32]}"
+    return record.sha256
+
+
 def prepare(record: ImageRecord, job: Job) -> Prepared:
     """Read, decode, orient, colour-manage and fit one image. Raises ImageRejected."""
     with one_image(RejectionReason.UNREADABLE, retryable=True):
         data = read_image(record.uri, max_bytes=job.max_bytes)
     sha256 = hashlib.sha256(data).hexdigest()
     if record.sha256 is not None and record.sha256 != sha256:
-        detail = f"its sha256 is {sha256[:12]}…, the manifest says {record.sha256[:12]}…"
+        detail = f"its sha256 is not the {record.sha256[:12]}… of the manifest"
         raise ImageRejected(RejectionReason.CHANGED, detail, retryable=True)
     try:
         with one_image():
             photograph = decode(data, max_pixels=job.max_pixels)
             pixels = network_input(photograph, job.recipe.preprocessing)
     except ImageRejected as error:
+        if error.reason is RejectionReason.NOT_AN_IMAGE:  # whatever it is, its digest is nobody's business
+            raise
         raise IdentifiedRejection(error, sha256) from error
     return Prepared(record=record, sha256=sha256, photograph=photograph, pixels=pixels)
 
@@ -87,7 +103,7 @@ def finish(prepared: Prepared, saliency: Floats, store: Store, recipe: Recipe) -
     digests = recipe.digests
     mask = Mask(
         image_id=record.image_id,
-        uri=record.uri,
+        uri=stored_uri(record.uri),
         etag=record.etag,
         bytes=record.bytes,
         sha256=prepared.sha256,

@@ -37,11 +37,11 @@ def known_identities(
 ) -> pa.Table:
     """sha256, uri, etag, bytes of every image decided under `recipe`; only sha256 is read where that suffices.
 
-    A rejection that trying again may cure is not known; with `retry_rejected` none is.
+    A rejection that trying again may cure is not known, nor is one without content; with `retry_rejected` none is.
     """
     columns = _IDENTITY[:1] if by_content_only else _IDENTITY
     masks = read_folder(tables, ledger_folder("masks", recipe), MASKS, columns)
-    final = pc.scalar(value=False) if retry_rejected else ~pc.field("retryable")
+    final = pc.scalar(value=False) if retry_rejected else ~pc.field("retryable") & pc.field("sha256").is_valid()
     rejections = read_folder(tables, ledger_folder("rejections", recipe), REJECTIONS, columns, final)
     both = pa.concat_tables([masks, rejections.cast(masks.schema)]) if rejections.num_rows else masks
     for name in _IDENTITY[len(columns) :]:

@@ -15,6 +15,7 @@ from pipeline.adapters.storage.manifests import open_manifest
 from pipeline.adapters.storage.store import open_store
 from pipeline.adapters.storage.tables import find_record, write_record, write_row_groups
 from pipeline.core.config import Site
+from pipeline.core.display import stored_uris
 from pipeline.core.errors import ManifestError
 from pipeline.core.layout import plan_file
 from pipeline.core.manifest import EMPTY, check_content, check_structure, conform
@@ -40,13 +41,14 @@ def plan(site: Site, source: str, delivery: DeliveryKey) -> Plan:
     rows = read_delivery(source, delivery).select(SHARDS.names)
     by_content_only = rows.column("sha256").null_count == 0
     known = known_identities(tables, recipe, by_content_only=by_content_only, retry_rejected=site.retry_rejected)
-    content = split_known(rows, known)
+    told = rows.select(["sha256", "etag", "bytes"]).append_column("uri", stored_uris(rows.column("uri")))
+    content = split_known(told, known)
     rows = rows.append_column("content", content)
     everything = cut(rows, shard_images=_SLICE, shard_bytes=2**62, max_shards=2**31)
     todo = pc.is_null(content)
     limits = {"shard_images": site.shard_images, "shard_bytes": site.shard_bytes, "max_shards": site.max_shards}
     shards = cut(rows, where=todo, **limits)
-    tried = times_rejected(tables, recipe, rows.select(["uri"]).filter(todo))
+    tried = times_rejected(tables, recipe, told.select(["uri"]).filter(todo))
     made = Plan(
         plan_id=_plan_id([str(delivery), astuple(recipe), tried, shards.offsets], everything.tables(rows)),
         delivery=delivery,
@@ -58,7 +60,8 @@ def plan(site: Site, source: str, delivery: DeliveryKey) -> Plan:
     )
     if found := find_record(tables, plan_file(made.plan_id, "plan.json"), Plan):
         return found
-    images = (_delivery_table(part) for part in everything.tables(rows))
+    told = rows.set_column(rows.schema.get_field_index("uri"), "uri", told.column("uri"))
+    images = (_delivery_table(part) for part in everything.tables(told))
     groups = (part.select(SHARDS.names).cast(SHARDS) for part in shards.tables(rows))
     write_row_groups(tables, plan_file(made.plan_id, "delivery.parquet"), images, DELIVERY)
     write_row_groups(tables, plan_file(made.plan_id, "shards.parquet"), groups, SHARDS)

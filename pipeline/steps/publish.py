@@ -12,6 +12,7 @@ from pipeline.adapters.catalog import Catalog
 from pipeline.adapters.storage.store import Store, open_store
 from pipeline.adapters.storage.tables import read_record, read_table
 from pipeline.core.config import Site
+from pipeline.core.display import command, shown
 from pipeline.core.errors import CutoutsError, OvertakenError
 from pipeline.core.layout import gate_file
 from pipeline.core.publications import Approval, Publication
@@ -47,8 +48,8 @@ def publish(site: Site, gate_id: str) -> Publication:
 def _require_released(decision: GateDecision) -> None:
     if decision.verdict is Verdict.HOLD:
         raise CutoutsError(
-            f"delivery {decision.delivery} is held: {'; '.join(decision.reasons)}. A person releases it with "
-            f"cutouts publish --approve {decision.delivery} --by NAME --why TEXT"
+            f"delivery {shown(decision.delivery)} is held: {'; '.join(decision.reasons)}. A person releases it with "
+            f"{command('cutouts', 'publish', '--approve', decision.delivery)} --by NAME --why TEXT"
         )
 
 

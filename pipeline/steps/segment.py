@@ -20,6 +20,7 @@ from pipeline.adapters.storage.tables import (
     write_table,
 )
 from pipeline.core.config import Site
+from pipeline.core.display import stored_uri
 from pipeline.core.errors import BooksError, ConfigError
 from pipeline.core.layout import plan_file, shard_file
 from pipeline.core.records import ImageRecord, Plan, Receipt, ShardKey
@@ -92,7 +93,7 @@ def _recall_unnamed(site: Site, tables: Store, plan: Plan, rows: pa.Table, runne
     images = pa.table(
         {
             "image_id": pa.array([record.image_id for record in unnamed], pa.string()),
-            "uri": pa.array([record.uri for record in unnamed], pa.string()),
+            "uri": pa.array([stored_uri(record.uri) for record in unnamed], pa.string()),
             "content": pa.array([content[record.image_id] for record in unnamed], pa.string()),
         }
     )

@@ -12,6 +12,7 @@ from typing import Any
 
 import click
 
+from pipeline.adapters.terminal import say
 from pipeline.core.errors import ConfigError
 from pipeline.training import cache, schedule
 from pipeline.training.folds import Fold, parse_fold
@@ -115,7 +116,7 @@ def train(
     if export_only or _trained(data, run, starts, albums, settings, validate):
         write(run, (), albums, settings.legs[-1].size)
     else:
-        click.echo("stopped and saved: the same command goes on from here, --export-only writes what there is")
+        say("stopped and saved: the same command goes on from here, --export-only writes what there is")
 
 
 def _refuse_what_cannot_be(minutes: float, starts: tuple[Path, ...], export_only: bool, only_presence: bool) -> None:
@@ -185,4 +186,4 @@ def write(run: Path, starts: tuple[Path, ...], albums: cache.Albums, size: int) 
     export.quantise(target, twin, albums, size)
     half.halve(target)
     drawn = () if starts else (curve.draw(run),)
-    click.echo(f"written: {', '.join(map(str, (target, twin, *drawn)))}")
+    say(f"written: {', '.join(map(str, (target, twin, *drawn)))}")

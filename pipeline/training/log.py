@@ -7,8 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import click
-
+from pipeline.adapters.terminal import say
 from pipeline.training.checkpoint import Position
 from pipeline.training.schedule import Plan
 from pipeline.training.validate import Score
@@ -37,7 +36,7 @@ class Log:
         self._write({**asdict(position), "loss": value, "size": size, "images_per_second": speed})
         left = (plan.images - position.images) / speed if speed else plan.seconds
         left = max(0.0, min(plan.seconds - position.seconds, left))
-        click.echo(
+        say(
             f"{progress:6.1%}  step {position.steps}  {position.images} images  {size}²  loss {value:.3f}  "
             f"{speed:.1f} images/s  {left / 60:.0f} min left"
         )
@@ -45,7 +44,7 @@ class Log:
     def score(self, position: Position, score: Score) -> None:
         """Note what the average reaches on the validation images."""
         self._write({**asdict(position), **asdict(score)})
-        click.echo(f"validation: MAE {score.mae:.4f}, F {score.f:.4f}")
+        say(f"validation: MAE {score.mae:.4f}, F {score.f:.4f}")
 
     def _speed(self, position: Position) -> float:
         mark, self._mark = self._mark, position

@@ -18,6 +18,7 @@ from pipeline.adapters.images import decode
 from pipeline.adapters.settings import load_site
 from pipeline.adapters.storage.store import Store, open_store
 from pipeline.adapters.storage.tables import read_record, write_table
+from pipeline.adapters.terminal import say
 from pipeline.core.config import Site
 from pipeline.core.layout import gate_file, plan_file, shard_file
 from pipeline.core.pixels import Floats
@@ -40,25 +41,26 @@ def demo(out: Path, images: Path | None) -> None:
     site = load_site(root=str(root))
     truth = None if images else write_samples(root / "photographs")
     folder = (images or root / "photographs").resolve()
-    click.echo(f"photographs: {folder}")
+    say(f"photographs: {folder}")
     source, deliveries = _delivered(site, folder, root)
-    click.echo(f"running the DAG catalog_refresh for {', '.join(deliveries)} …")
+    say(f"running the DAG catalog_refresh for {', '.join(deliveries)} …")
     gates = run_refresh(root, deliveries)
     tables = open_store(site.tables_url)
     decisions = [read_decision(site, gate) for gate in gates.values()]
     rows = [*_against_truth(root, truth, decisions)] if truth else []
     summary = write_folder(site, root, source, decisions, _work(tables, decisions), truth=rows)
     for row in rows:
-        click.echo(
+        say(
             f"  {row.image_id:<28} IoU {row.intersection_over_union:.3f}  boundary IoU {row.boundary_iou:.3f}  "
             f"MAE {row.mean_absolute_error:.4f}"
         )
-    click.echo(
+    say(
         f"{summary.images} images: {summary.published} published, {summary.quarantined} quarantined, "
         f"{summary.held} held, {summary.rejected} rejected, {summary.skipped} skipped; "
         f"{time.monotonic() - began:.0f} s in all"
     )
-    click.echo(f"report:  {out / 'report.html'}\ncutouts: {out / 'cutouts'}")
+    say(f"report:  {out / 'report.html'}")
+    say(f"cutouts: {out / 'cutouts'}")
 
 
 def _delivered(site: Site, folder: Path, root: Path) -> tuple[Source, list[str]]:

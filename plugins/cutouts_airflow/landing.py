@@ -37,11 +37,12 @@ class LandedTrigger(BaseEventTrigger):
     async def _landed(self, *, otherwise: frozenset[str]) -> frozenset[str]:
         """What lies there now; `otherwise` where the store cannot be asked."""
         from cutouts_airflow import tasks
+        from pipeline.core.display import shown
         from pipeline.core.errors import CutoutsError
 
         try:
             # Only a thread of asgiref's own may ask Airflow for Variables from inside the triggerer's loop.
             return frozenset(await sync_to_async(tasks.landed, thread_sensitive=False)())
         except (OSError, CutoutsError) as error:
-            self.log.warning("cannot look for manifests: %s", error)
+            self.log.warning("cannot look for manifests: %s", shown(error))
             return otherwise

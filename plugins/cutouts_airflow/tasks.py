@@ -14,6 +14,7 @@ from airflow.sdk import Asset, get_current_context
 from airflow.sdk.exceptions import AirflowSkipException
 
 from cutouts_airflow.settings import site
+from pipeline.core.display import command, shown
 from pipeline.core.errors import ManifestError
 from pipeline.core.records import DeliveryKey, ShardKey, Verdict
 
@@ -37,7 +38,7 @@ def take(manifest: str) -> list[str]:
     accepted = [str(key) for key in intake.take(site(), manifest).accepted]
     if not accepted:
         raise AirflowSkipException(f"{manifest} brings no delivery that could be accepted")
-    log.info("%s brings %s", manifest, ", ".join(accepted))
+    log.info("%s brings %s", shown(manifest), shown(", ".join(accepted)))
     return accepted
 
 
@@ -140,7 +141,8 @@ def publish(gate_id: str) -> None:
     here = site()
     decision = steps.read_decision(here, gate_id)
     if decision.verdict is Verdict.HOLD:
-        log.warning("%s is held: %s", decision.delivery, "; ".join(decision.reasons))
-        log.warning("after a look: cutouts publish --approve %s --by NAME --why TEXT", decision.delivery)
+        log.warning("%s is held: %s", shown(decision.delivery), "; ".join(decision.reasons))
+        approve = command("cutouts", "publish", "--approve", decision.delivery)
+        log.warning("after a look: %s --by NAME --why TEXT", approve)
         raise AirflowSkipException(f"{decision.delivery} is held")
     log.info("%s", steps.publish(here, gate_id))

@@ -63,7 +63,7 @@ def telling(engine: sa.Engine) -> Iterator[None]:
 def _parse(url: str) -> sa.URL:
     try:
         place = sa.make_url(url)
-    except exc.ArgumentError:
+    except (exc.ArgumentError, ValueError):  # ValueError: a port that is no number, which may be part of a password
         raise ConfigError("the catalogue's URL is wrong", ["catalog: it cannot be read as a URL"]) from None
     backend = place.get_backend_name()
     if backend not in ("sqlite", "postgresql"):

@@ -77,7 +77,7 @@ def approving_gate(connection: sa.Connection, gate_id: str, approval: Approval |
         return approval.gate_id if approval else None
     released = approval_for(connection, held.judged)
     if released is None:
-        raise CutoutsError(f"{held.delivery_date}/{held.delivery_id} is held: cutouts publish --approve releases it")
+        raise CutoutsError(f"{held.delivery_date}/{held.delivery_id} is held: `cutouts publish --approve` releases it")
     return released.gate_id
 
 

@@ -81,7 +81,7 @@ def sniff(data: bytes) -> Format | None:
 def unsupported(data: bytes) -> str | None:
     """The name of the image format that `data` has where it is one that we do not decode; None where it is no image."""
     if data[4:8] == b"ftyp":
-        return "camera raw" if data[8:11] == b"crx" else f"{data[8:12].decode('latin-1').strip()} media file"
+        return "camera raw" if data[8:11] == b"crx" else None
     if data[:2] in (b"II", b"MM") and data[8:10] == b"CR":
         return "camera raw"
     start = data.lstrip()[:1024]
@@ -91,17 +91,24 @@ def unsupported(data: bytes) -> str | None:
     return None
 
 
+def is_image(data: bytes) -> bool:
+    """Whether `data` begins as an image of a known format, also of one that cannot be decoded. 1,024 B suffice."""
+    return sniff(data) is not None or unsupported(data) is not None
+
+
 def describe(data: bytes) -> str:
-    """In words what `data`, which is no image, looks like."""
+    """In words what kind of thing `data`, which is no image, is; never what it says, which may be private."""
     start = data[:64].lstrip().lower()
     for magic, words in _OTHERS:
         if start.startswith(magic.lower()):
             return words
+    if data[4:8] == b"ftyp":
+        return "it is a video or another media file"
     if not data.strip(b"\0"):
         return "it holds only zero bytes"
     if data[:512].isascii() and b"\0" not in data[:512]:
         return "it is text"
-    return f"it begins with {data[:8].hex(' ')}"
+    return "it begins as no image does"
 
 
 def _of_brands(data: bytes) -> Format | None:

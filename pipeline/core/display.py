@@ -1,0 +1,188 @@
+"""Text as it may be shown and stored: secrets hidden, control characters escaped, commands quoted for the shell.
+
+Every error of ours, every line of the command and every URI in a table that does not have to be read again goes
+through here. What is hidden reads `***`; hiding twice changes nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import shlex
+import unicodedata
+from functools import lru_cache
+from itertools import pairwise
+from typing import TYPE_CHECKING
+from urllib.parse import unquote, unquote_plus
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+HIDDEN = "***"
+"""What stands in the place of a secret."""
+
+_MARKS = ("@", "=", ":", "%40")
+"""Text without any of these has no secret that can be told."""
+
+_LOGIN = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*:)?//(?P<login>[^/?#\s<>\\]*)@")
+"""What stands before the host of a URL (RFC 3986, section 3.2.1), up to the last @ of the authority."""
+_ODD_LOGIN = re.compile(
+    r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*:)//(?P<login>[^/?#\s:@\[]*:(?!\d*(?:[/?#\s\"'),\]]|$))[^\s@]*)@"
+)
+"""A password with an unquoted /, ? or #: no port begins like that."""
+_DATABASE_LOGIN = re.compile(
+    r"(?P<scheme>(?:postgres|mysql|maria|oracle|mssql|cockroach|redshift|snowflake|mongo|redis|amqp)[\w+.-]*:)"
+    r"//(?P<login>[^:/@\n]*:[^@\n]*)@",
+    re.IGNORECASE,
+)
+"""SQLAlchemy takes everything up to the @ for the password, blanks and slashes included."""
+_USERS_ARE_NO_SECRET = frozenset({"abfs:", "abfss:", "wasb:", "wasbs:", "sftp:", "ssh:"})
+"""Here the name before the @ is a container or a user, without which nobody knows what is meant."""
+_DATABASES = ("postgres", "mysql", "maria", "oracle", "mssql", "cockroach", "redshift")
+
+_FIELD = re.compile(
+    r"(?P<lead>[?&;#]|%3F|%26)(?P<name>[\w.%\[\]-]{1,80})(?P<is>=|%3D)"
+    r"(?P<value>(?:[^&\s\"'<>`\\]|[\"'](?![\s,)\]}>;:]|$))*)",
+    re.IGNORECASE,
+)
+"""One field of a query. A quotation mark ends its value only if what follows looks like the end of a quotation."""
+_PATH_FIELD = re.compile(r"(?P<lead>[/~,])(?P<name>[\w.-]{1,80})(?P<is>=)(?P<value>[^/~,&?#\s\"'<>`]*)")
+"""Signed paths as content delivery networks have them: /exp=…~acl=…~hmac=…/."""
+_ASSIGNED = re.compile(
+    r"(?P<name>(?:password|passwd|passphrase|pwd|secret|token|api_?key|access_?key|signature))"
+    r"(?P<is>\s*=\s*|(?P<quote>[\"'])\s*:\s*)"
+    r"(?P<value>'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|[^\s,;&\"')}\]]+)",
+    re.IGNORECASE,
+)
+"""`password=…` of a connection string, `'token': '…'` of a dictionary that a library shows."""
+_HEADER = re.compile(r"(?P<name>\bauthorization[\"']?\s*[:=]\s*[\"']?)(?P<value>(?:\w+\s+)?[^\s\"',}]+)", re.IGNORECASE)
+
+_SECRET_NAMES = re.compile(
+    r"password|passwd|passphrase|^pass$|^pwd?$|secret|token|signature|^q?sign?$|[a-z]sig$|credential|hmac|^hdn|"
+    r"apikey|access(?:key)?id|accesskey|keypairid|privatekey|signkey|authkey|subscriptionkey|^auth$|authori[sz]ation|"
+    r"jwt|session|^sid$|^otp$|cookie"
+)
+"""Names of fields, in lower case and without marks, whose value is a secret or part of a signature."""
+_RANDOM = re.compile(r"[A-Za-z0-9+/=_-]{16,}")
+_DIGEST = re.compile(r"(?=.*[0-9])(?=.*[a-f])[0-9a-f]{24,}", re.IGNORECASE)
+_TURNS = 6
+"""How often a random text changes between small letters, capitals and digits at the least."""
+
+_LEFT_AS_THEY_ARE = frozenset("\u200c\u200d")
+"""Joiners, without which words of some scripts and many emoji fall apart."""
+_ESCAPED = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+"""Unicode categories that steer a terminal or turn a line around, and halves of characters."""
+
+
+def redacted(text: str) -> str:
+    """`text`, a URL or a message with URLs in it, without passwords, log-ins, tokens and signatures.
+
+    Hidden are the log-in of a URL, values of fields with a telling name (`password`, `token`, `sig`,
+    `X-Amz-Signature`, …), of connection strings and of an Authorization header. A value that looks random under any
+    other name is replaced by a short digest, so that two addresses which differ in it alone still differ.
+    """
+    if not any(mark in text for mark in _MARKS):
+        return text
+    return _HEADER.sub(rf"\g<name>{HIDDEN}", _ASSIGNED.sub(_without_assigned, _urls_redacted(text)))
+
+
+def stored_uri(uri: str) -> str:
+    """The form of an image's URI that tables keep: a URL is redacted; a path of this machine is left as it is."""
+    return _urls_redacted(uri) if "://" in uri and not uri.lower().startswith("file:") else uri
+
+
+def stored_uris(uris: pa.ChunkedArray) -> pa.ChunkedArray:
+    """`stored_uri` of each; only those that can have anything to hide become Python objects."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    def stored(part: pa.Array) -> pa.Array:
+        suspects = pc.fill_null(pc.match_substring_regex(part, "://.*[@=]"), False)
+        if not pc.any(suspects).as_py():
+            return part
+        return pc.replace_with_mask(part, suspects, pa.array(map(stored_uri, part.filter(suspects).to_pylist())))
+
+    return pa.chunked_array(map(stored, uris.chunks), uris.type)
+
+
+def printable(text: str, *, lines: bool = False) -> str:
+    r"""`text` for a terminal or a log: control characters, also those that turn text around, as `\x1b` or `\u202e`.
+
+    With `lines`, line feeds and tabs stay as they are.
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    kept = _LEFT_AS_THEY_ARE | ({"\n", "\t"} if lines else frozenset())
+    return "".join(one if one in kept or unicodedata.category(one) not in _ESCAPED else _escaped(one) for one in text)
+
+
+def shown(text: object) -> str:
+    """One line for people: `redacted` and `printable`."""
+    return printable(redacted(str(text)))
+
+
+def command(*words: object) -> str:
+    """A command that can be pasted into a shell, whatever its words are."""
+    return " ".join(_quoted(str(word)) for word in words)
+
+
+def _urls_redacted(text: str) -> str:
+    if "@" in text:
+        for pattern in (_DATABASE_LOGIN, _ODD_LOGIN, _LOGIN):
+            text = pattern.sub(_without_login, text)
+    return _PATH_FIELD.sub(_without_value, _FIELD.sub(_without_value, text))
+
+
+def _without_login(found: re.Match[str]) -> str:
+    scheme = (found["scheme"] or "").lower()
+    named_only = scheme in _USERS_ARE_NO_SECRET or scheme.startswith(_DATABASES)
+    user, colon, _ = found["login"].partition(":")
+    kept = f"{user}{colon and ':' + HIDDEN}" if named_only else HIDDEN
+    return f"{found['scheme'] or ''}//{kept}@"
+
+
+def _without_value(found: re.Match[str]) -> str:
+    start, value = f"{found['lead']}{found['name']}{found['is']}", unquote_plus(found["value"])
+    if value and _is_secret(found["name"]):
+        return start + HIDDEN
+    if _looks_random(value) or ("://" in value and redacted(value) != value):
+        return f"{start}{HIDDEN}{hashlib.sha256(value.encode('utf-8', 'replace')).hexdigest()[:12]}"
+    return found[0]
+
+
+@lru_cache(maxsize=4096)
+def _is_secret(name: str) -> bool:
+    return bool(_SECRET_NAMES.search(re.sub(r"[^a-z0-9]", "", unquote(name).lower())))
+
+
+def _without_assigned(found: re.Match[str]) -> str:
+    mark = found["value"][0] if found["value"][0] in "\"'" else ""
+    return f"{found['name']}{found['is']}{mark}{HIDDEN}{mark}"
+
+
+def _looks_random(value: str) -> bool:
+    return any(_turns(run) >= _TURNS or _DIGEST.fullmatch(run) for run in _RANDOM.findall(value))
+
+
+def _turns(text: str) -> int:
+    kinds = [kind for kind in map(_kind, text) if kind]
+    return sum(one != other for one, other in pairwise(kinds))
+
+
+def _kind(letter: str) -> str:
+    if letter.isdigit():
+        return "digit"
+    return ("capital" if letter.isupper() else "small") if letter.isalpha() else ""
+
+
+def _escaped(letter: str) -> str:
+    if "\udc80" <= letter <= "\udcff":  # a byte of a name that is no UTF-8
+        return f"\\x{ord(letter) - 0xDC00:02x}"
+    return letter.encode("unicode_escape", "surrogatepass").decode()
+
+
+def _quoted(word: str) -> str:
+    if printable(word) == word:
+        return shlex.quote(word)
+    escaped = printable(word.replace("\\", "\\\\").replace("'", "\\'"))
+    return f"$'{escaped}'"

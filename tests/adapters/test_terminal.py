@@ -1,0 +1,57 @@
+"""What reaches a terminal, through the real command and the real logging."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+CUTOUTS = str(Path(sys.executable).parent / "cutouts")
+NAME = "evil\x1b]0;owned\x07\nrefused: all.jpg"
+
+
+def run(*words: str, folder: Path) -> str:
+    """All that a call of `cutouts` writes."""
+    environment = {**os.environ, "CUTOUTS_CLUSTER": "serial"}
+    done = subprocess.run(
+        [CUTOUTS, *words], capture_output=True, text=True, cwd=folder, env=environment, check=False, errors="replace"
+    )
+    return done.stdout + done.stderr
+
+
+def test_names_of_files_steer_no_terminal(tmp_path: Path) -> None:
+    """A stranger's file name is shown escaped, on its one line, by the commands that tell of it."""
+    (tmp_path / "photographs").mkdir()
+    (tmp_path / "photographs" / NAME).write_bytes(b"no image")
+    for words in (
+        ["cut", "photographs", "-o", "out"],
+        ["cut", f"photographs/{NAME}", "-o", "out"],
+        ["cut", f"elsewhere/{NAME}", "-o", "out"],
+        ["evaluate", "--images", "photographs", "--truth", "photographs"],
+        ["plan", NAME, "--delivery", f"2026-01-01/{NAME}"],
+        ["publish", "--approve", NAME, "--by", "Ada", "--why", "so"],
+    ):
+        told = run(*words, folder=tmp_path)
+        assert "\\x1b]0;owned\\x07" in told, told
+        assert "\x1b" not in told
+        assert "\nrefused: all" not in told
+
+
+def test_logs_of_libraries_steer_no_terminal_and_tell_no_secret() -> None:
+    """What is logged without a handler goes to stderr as before, but escaped and without secrets."""
+    code = (
+        "import logging; from pipeline.adapters.terminal import quiet_logs; quiet_logs(); "
+        "logging.getLogger('library').warning('%s', '\\x1b[2J https://u:s3cr3t@h/a'); "
+        "logging.getLogger('library').info('unheard')"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stderr == "\\x1b[2J https://***@h/a\n"
+
+
+def test_everything_leaves_through_one_door() -> None:
+    """No command writes to the terminal past `say`."""
+    root = Path(__file__).resolve().parents[2]
+    door = root / "pipeline" / "adapters" / "terminal.py"
+    code = [path for top in ("pipeline", "plugins", "dags") for path in (root / top).rglob("*.py") if path != door]
+    assert [path for path in code if "click.echo" in path.read_text() or "click.secho" in path.read_text()] == []

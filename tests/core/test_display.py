@@ -1,0 +1,174 @@
+"""What is hidden, escaped and quoted before anybody sees it."""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+
+import pyarrow as pa
+import pytest
+
+from pipeline.core.display import command, printable, redacted, shown, stored_uri, stored_uris
+from pipeline.core.errors import ConfigError, ImageRejected, StorageError
+from pipeline.core.records import ImageRecord, RejectionReason
+
+SECRET = "s3cr3t"
+HEX = "0f3a91c27be4d5860f3a91c27be4d586"
+BASE64 = "eyJTdGF0ZW1lbnQiOlt7IlJlc291cmNlIjoi"
+
+WITH_SECRETS = [
+    f"https://user:{SECRET}@shop.example.com/a.jpg",
+    f"https://{SECRET}@shop.example.com/a.jpg",
+    f"https://user:{SECRET}@127.0.0.1:8080/a.jpg",
+    f"//user:{SECRET}@shop.example.com/a.jpg",
+    f"s3://key:{SECRET}@bucket/a.jpg",
+    f"abfs://container:{SECRET}@account.dfs.core.windows.net/a.jpg",
+    f"postgresql://shop:{SECRET}@db/shop",
+    f"postgresql+psycopg://shop:a/{SECRET} b@db:5432/shop",
+    f"postgresql://shop:1/{SECRET}@db/shop",
+    f"postgresql://shop:a@{SECRET}@db/shop",
+    f"postgresql://db/shop?user=shop&password={SECRET}",
+    f"postgresql://db/shop?password=it's{SECRET}#;x&sslmode=require",
+    f"postgresql://db/shop?sslmode=require&sslpassword={SECRET}",
+    f"https://h/a.jpg?X-Amz-Date=1&X-Amz-Signature={SECRET}&X-Amz-Expires=60",
+    f"https://h/a.jpg?X-Amz-Security-Token={SECRET}",
+    f"https://h/a.jpg?X-Amz-Credential={SECRET}%2F20260101",
+    f"https://h/a.jpg?AWSAccessKeyId={SECRET}&Expires=1",
+    f"https://h/a.jpg?x-goog-signature={SECRET}",
+    f"https://h/a.jpg?sv=2024-05-04&sp=r&sig={SECRET}",
+    f"https://h/a.jpg?Expires=1&Signature={SECRET}&Key-Pair-Id=K",
+    f"https://h/a.jpg?OSSAccessKeyId=x&Signature={SECRET}",
+    f"https://h/a.jpg?hdnts=exp=1~acl=/*~hmac={SECRET}",
+    f"https://h/exp=1~acl=/*~hmac={SECRET}/a.jpg",
+    f"https://h/a.jpg?access_token={SECRET}",
+    f"https://h/a.jpg?api-key={SECRET}",
+    f"https://h/a.jpg#token={SECRET}",
+    f"https://h/a.jpg?%74oken={SECRET}",
+    f"https://h/resize?url=https%3A%2F%2Fu%3A{SECRET}%40h%2Fa.jpg",
+    f"https://h/a.jpg?s={HEX}",
+    f"https://h/a.jpg?verify=1700000000-{BASE64}",
+    f"host=db user=shop password={SECRET}",
+    f"host=db password='a {SECRET}' user=shop",
+    f"{{'user': 'shop', 'password': 'a {SECRET}'}}",
+    f'{{"aws_secret_access_key": "{SECRET}"}}',
+    f"PGPASSWORD={SECRET}",
+    f"Authorization: Bearer {SECRET}",
+    f"{{'Authorization': 'Basic {SECRET}'}}",
+]
+
+HARMLESS = [
+    "https://h:8443/p/shoe@2x.jpg",
+    "https://h/a.jpg?file=summer-2024-collection-shoe-left.jpg&w=800&q=75",
+    "https://h/%2Fa%20b.jpg?id=1234567",
+    "abfs://container@account.dfs.core.windows.net/a.jpg",
+    "postgresql://shop@db.example.com/shop",
+    "sqlite:////srv/site/catalog.sqlite",
+    "tcp://10.0.0.5:8786",
+    "https://[::1]:8443/a@b",
+    "the token: it is missing",
+    "/photographs/a b/shoe, left.jpg",
+]
+
+
+@pytest.mark.parametrize("text", WITH_SECRETS)
+def test_no_secret_is_left(text: str) -> None:
+    """In whatever place of a URL, connection string, dictionary or header it stands; hidden twice it is the same."""
+    hidden = redacted(text)
+    for secret in (SECRET, HEX, BASE64):
+        assert secret not in hidden
+    assert "***" in hidden
+    assert redacted(hidden) == hidden
+
+
+@pytest.mark.parametrize("text", WITH_SECRETS)
+def test_no_secret_is_left_in_what_a_library_says_of_it(text: str) -> None:
+    """Within the sentences, quotation marks and brackets of other people's errors."""
+    for said in (f"Cannot connect ({text}): refused", f"url='{text}', status=403", f'<Request "{text}">', f"{text}\nx"):
+        assert not [secret for secret in (SECRET, HEX, BASE64) if secret in redacted(said)]
+
+
+@pytest.mark.parametrize("text", HARMLESS)
+def test_what_is_no_secret_stays(text: str) -> None:
+    """Ports, retina names, sizes, containers and users without a password are needed to know what is meant."""
+    assert redacted(text) == text
+
+
+def test_the_rest_of_a_url_stays_readable() -> None:
+    """A person still sees whose address it is and how it was asked."""
+    url = f"https://u:{SECRET}@h/a%2Fb.jpg?w=800&X-Amz-Expires=60&X-Amz-Signature={SECRET}&v=2"
+    assert redacted(url) == "https://***@h/a%2Fb.jpg?w=800&X-Amz-Expires=60&X-Amz-Signature=***&v=2"
+
+
+def test_addresses_that_differ_in_a_random_value_alone_still_differ() -> None:
+    """An id that looks random is not told, but two images are not taken for one; a new signature is no new image."""
+    one, other = (stored_uri(f"https://h/image?id={name}") for name in (HEX, HEX[::-1]))
+    assert one != other
+    signed = {stored_uri(f"https://h/a.jpg?sig={signature}") for signature in (HEX, BASE64, "x")}
+    assert signed == {"https://h/a.jpg?sig=***"}
+
+
+def test_a_path_of_this_machine_is_kept_as_it_is() -> None:
+    """A file may be called anything."""
+    for path in ("/photographs/a#sig=1/b.jpg", "file:///photographs/a?token=1.jpg"):
+        assert stored_uri(path) == path
+
+
+def test_columns_are_stored_as_single_uris_are() -> None:
+    """Row by row, across chunks, nulls included."""
+    uris = [f"https://h/a.jpg?sig={SECRET}", None, "/a#sig=1.jpg", "https://h/b.jpg", "https://u:p@h/c.jpg"]
+    column = pa.chunked_array([pa.array(uris[:2]), pa.array([], pa.string()), pa.array(uris[2:])])
+    assert stored_uris(column).to_pylist() == [uri and stored_uri(uri) for uri in uris]
+    plain = pa.chunked_array([pa.array(["/a.jpg", "https://h/b.jpg"])])
+    assert stored_uris(plain).equals(plain)
+
+
+def test_errors_of_ours_show_no_secret_and_steer_no_terminal() -> None:
+    """Whoever raises them, and whatever a library put into their text."""
+    url = f"https://h/a.jpg?sig={SECRET}"
+    for error in (
+        StorageError(f"{url}: \x1b[2J"),
+        ImageRejected(RejectionReason.UNREADABLE, f"{url}\n\x1b[2J"),
+        ConfigError(f"{url} \x1b[2J", [f"{url}\nrefused: all\x1b[2J"]),
+    ):
+        assert SECRET not in str(error) + repr(error)
+        assert "\x1b" not in str(error)
+    assert "\n" not in ImageRejected(RejectionReason.UNREADABLE, "a\nb").detail
+
+
+def test_a_record_does_not_show_its_uri() -> None:
+    """Dask writes what a failed task was given into its log."""
+    record = ImageRecord(image_id="a", product_id="a", delivery_id="d", uri=f"https://h/a.jpg?sig={SECRET}")
+    assert SECRET not in repr(record)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("\x1b[31mred\x07", r"\x1b[31mred\x07"),
+        ("\x9b2J", r"\x9b2J"),
+        ("a\rb\nc\td", r"a\rb\nc\td"),
+        ("gpj.\u202etxt", r"gpj.\u202etxt"),
+        ("\ufeffa\u2028b", r"\ufeffa\u2028b"),
+        ("caf\udce9.jpg", r"caf\xe9.jpg"),
+        ("靴 Größe 42 – 👩\u200d👧", "靴 Größe 42 – 👩\u200d👧"),
+    ],
+)
+def test_what_steers_a_terminal_is_escaped(text: str, told: str) -> None:
+    """Escapes, characters that turn text around, new lines and bytes that are no text; letters of all scripts stay."""
+    assert shown(text) == told
+    assert told.encode()
+
+
+def test_lines_stay_where_they_are_our_own() -> None:
+    """A list of problems has one line for each."""
+    assert printable("a\n  - b\x1b\tc", lines=True) == "a\n  - b\\x1b\tc"
+
+
+@pytest.mark.parametrize("word", ["2026-11-22/studio a", "it's", "$(reboot)", "a\x1b[2J'\\b", "靴", "-x", ""])
+def test_a_printed_command_means_what_it_says(word: str) -> None:
+    """Pasted into a shell, each word arrives as it was, and none is run."""
+    line = command("printf", "%s", word)
+    assert "\x1b" not in line
+    told = subprocess.run(["bash", "-c", line], capture_output=True, text=True, check=True).stdout
+    assert told == word
+    assert shlex.split(command("cutouts", "publish", "--approve", "2026-11-22/a"))[-1] == "2026-11-22/a"

@@ -1,0 +1,168 @@
+"""Signed addresses and private files through a whole run: what is written down, and what is not."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from pipeline.adapters.storage.tables import table_of
+from pipeline.core.config import Site
+from pipeline.core.records import GateDecision, ImageRecord
+from pipeline.stages import ChunkResult
+from schemas.tables import MANIFEST
+from tests.photographs import blank, broken, product
+from tests.steps.conftest import Refresh, refresh_manifest
+
+CUTOUTS = str(Path(sys.executable).parent / "cutouts")
+SIGNATURE = "4f1c0ffee5ecre7d51gnature"
+PASSWORD = "pa55w0rd"
+PRIVATE = b"root:x:0:0:root:/root:/bin/bash\nPRIVATE=yes\n"
+
+
+class _Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        """Tell nobody."""
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Iterator[str]:
+    """A web server with two products, a scene without one, a broken file and a text; gives its address with log-in."""
+    folder = tmp_path / "web"
+    product(folder / "0.jpg")
+    product(folder / "1.jpg", seed=1)
+    blank(folder / "empty.jpg")
+    broken(folder / "broken.jpg")
+    (folder / "private.jpg").write_bytes(PRIVATE)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=str(folder)))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://shop:{PASSWORD}@127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+def delivered(path: Path, shop: str, *names: str) -> Path:
+    """A manifest of those files, each by a signed address."""
+    records = [
+        ImageRecord(
+            image_id=name,
+            product_id=name,
+            delivery_id="studio",
+            uri=f"{shop}/{name}?w=800&X-Amz-Signature={SIGNATURE}",
+        )
+        for name in names
+    ]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pq.write_table(table_of(records, MANIFEST), path)
+    return path
+
+
+def written(out: Path) -> dict[str, str]:
+    """All that lies below a folder as text, tables unpacked."""
+    texts = {}
+    for path in (path for path in out.rglob("*") if path.is_file() and path.suffix != ".png"):
+        table = path.suffix == ".parquet"
+        text = str(pq.read_table(path).to_pylist()) if table else path.read_bytes().decode("latin-1")
+        texts[path.relative_to(out).as_posix()] = text
+    return texts
+
+
+def test_nothing_but_the_shards_holds_a_signature(shop: str, tmp_path: Path) -> None:
+    """Not the report, tables, catalogue or messages of a run and of its repetition; yet pictures are shown."""
+    names = ("0.jpg", "1.jpg", "empty.jpg", "broken.jpg", "private.jpg", "missing.jpg")
+    manifest = delivered(tmp_path / "today.parquet", shop, *names)
+    out = tmp_path / "out"
+    for _ in range(2):
+        done = subprocess.run(
+            [CUTOUTS, "run", str(manifest), "--out", str(out)],
+            env={**os.environ, "CUTOUTS_CLUSTER": "serial"},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert SIGNATURE not in done.stdout + done.stderr
+    texts = written(out)
+    holders = {name for name, text in texts.items() if SIGNATURE in text or PASSWORD in text}
+    assert holders
+    assert all(name.startswith("tables/plans/") and name.endswith("/shards.parquet") for name in holders)
+    sources = pq.read_table(out / "images.parquet").column("source").to_pylist()
+    assert sorted(sources) == sorted(f"http://***@{shop.split('@')[1]}/{n}?w=800&X-Amz-Signature=***" for n in names)
+    assert texts["report.html"].count('alt="http://***@') == 3
+
+
+def test_of_a_file_that_is_no_image_nothing_is_told(shop: str, tmp_path: Path) -> None:
+    """Neither a part of it nor a digest is in any file or message, whatever the manifest claims its digest to be."""
+    out = tmp_path / "out"
+    folder = tmp_path / "folder"
+    product(folder / "a.jpg")
+    (folder / "private.jpg").write_bytes(PRIVATE)
+    (folder / "binary.jpg").write_bytes(bytes(range(7, 200)))
+    digests = [hashlib.sha256(data).hexdigest()[:12] for data in (PRIVATE, bytes(range(7, 200)))]
+    wrong = delivered(tmp_path / "wrong.parquet", shop, "private.jpg")
+    table = pq.read_table(wrong)
+    claimed = pa.array(["0" * 64], pa.string())
+    pq.write_table(table.set_column(table.column_names.index("sha256"), "sha256", claimed), wrong)
+    for source in (folder, wrong):
+        done = subprocess.run(
+            [CUTOUTS, "run", str(source), "--out", str(out)],
+            env={**os.environ, "CUTOUTS_CLUSTER": "serial"},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        told = " ".join([done.stdout, done.stderr, *written(out).values()])
+        for secret in ("PRIVATE", "root:x", "07 08 09", *digests):
+            assert secret not in told, secret
+
+
+def test_what_is_no_image_is_known_again(site: Site, refresh: Refresh, tmp_path: Path) -> None:
+    """Not read again while it stays as it is, tried when it changes, and in the books each time."""
+    folder = tmp_path / "shoot"
+    product(folder / "a.jpg")
+    (folder / "b.jpg").write_bytes(PRIVATE)
+
+    def outcome() -> tuple[GateDecision, list[ChunkResult]]:
+        decision, chunks = refresh(site, folder)
+        assert decision.images == 2
+        return decision, chunks
+
+    decision, chunks = outcome()
+    assert (decision.published, decision.rejected, len(chunks)) == (1, 1, 2)
+    decision, chunks = outcome()
+    assert (decision.skipped, decision.rejected, len(chunks)) == (1, 1, 0)
+    (folder / "b.jpg").write_bytes(PRIVATE + b"more")
+    decision, chunks = outcome()
+    assert (decision.skipped, decision.rejected, len(chunks)) == (1, 1, 1)
+    product(folder / "b.jpg", seed=2)
+    decision, chunks = outcome()
+    assert (decision.skipped, decision.published, decision.rejected) == (1, 1, 0)
+
+
+def test_a_new_signature_is_no_new_image(site: Site, shop: str, tmp_path: Path) -> None:
+    """An address that is signed anew each day is known by its ETag; one with another version is cut again."""
+    manifest = delivered(tmp_path / "manifest" / "date=2026-01-01" / "part.parquet", shop, "0.jpg")
+
+    def deliver(signature: str, etag: str) -> GateDecision:
+        table = pq.read_table(manifest, partitioning=None)
+        record = ImageRecord(**{**table.to_pylist()[0], "etag": etag, "uri": f"{shop}/0.jpg?sig={signature}"})
+        pq.write_table(table_of([record], MANIFEST), manifest)
+        decision, chunks = refresh_manifest(site, str(tmp_path / "manifest"))
+        assert decision.images == 1
+        asked.append(len(chunks))
+        return decision
+
+    asked: list[int] = []
+    assert deliver("monday", "1").published == 1
+    assert deliver("tuesday", "1").skipped == 1
+    assert deliver("wednesday", "2").skipped == 1
+    assert asked[:2] == [1, 0]
