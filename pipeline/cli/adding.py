@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +14,8 @@ from pydantic import ValidationError
 from pipeline.adapters.settings import load_site
 from pipeline.adapters.terminal import say
 from pipeline.core.config import Site
-from pipeline.models import OWN_TABLE, ModelRow, file_digest, folder, own_rows, permit, rows, with_row
+from pipeline.core.errors import ModelError
+from pipeline.models import OWN_TABLE, ModelRow, contradiction, file_digest, folder, own_rows, permit, rows, with_row
 
 if TYPE_CHECKING:
     from pipeline.adapters.model.graph import Graph
@@ -94,7 +97,6 @@ def add(file: Path, name: str | None, output: int, config: str | None, **given: 
     cutouts cut photos -o pngs --model studio
     """
     from pipeline.adapters.model.graph import read_graph
-    from pipeline.adapters.storage.store import write_file
 
     site = load_site(config)
     require_new(site, name or file.stem)
@@ -103,9 +105,30 @@ def add(file: Path, name: str | None, output: int, config: str | None, **given: 
     row = _row(file, name or file.stem, output, graph, _complete(known, graph))
     permit(row, allow_noncommercial=site.allow_noncommercial)
     _try(row, file, site)
-    write_file(row.path(site.models), file.read_bytes())
-    append_row(site, row)
+    with placed(row.path(site.models), row, file.read_bytes):
+        append_row(site, row)
     say(f"{row.name}: {row.path(site.models)}, its row is in {folder(site.models) / OWN_TABLE}")
+
+
+@contextmanager
+def placed(target: Path, row: ModelRow, data: Callable[[], bytes]) -> Iterator[None]:
+    """Write the row's file to `target`, where nothing else may be; gone again if the block raises.
+
+    A file that is there and has the row's digest stays. Raises ModelError for any other.
+    """
+    from pipeline.adapters.storage.store import write_file
+
+    if target.is_symlink() or target.exists():
+        if not target.is_file() or contradiction(target, row):
+            raise ModelError(f"{target} is there and is another file: give another --name, or move it away")
+        yield
+        return
+    write_file(target, data())
+    try:
+        yield
+    except BaseException:
+        target.unlink(missing_ok=True)
+        raise
 
 
 def append_row(site: Site, row: ModelRow) -> None:
@@ -115,9 +138,17 @@ def append_row(site: Site, row: ModelRow) -> None:
 
     require_new(site, row.name)
     Network(ModelChoice(row=row, models=site.models))
-    table = folder(site.models) / OWN_TABLE
+    table = (folder(site.models) / OWN_TABLE).resolve()
     text = table.read_text(encoding="utf-8") if table.is_file() else ""
     write_file(table, with_row(text, row).encode())
+
+
+def require_nothing(target: Path) -> None:
+    """Nothing, or an error if something has that name, or if it is no name for a network."""
+    if target.suffix != ".onnx":
+        raise click.UsageError(f"{target}: a network is written as a file that ends in .onnx")
+    if target.is_symlink() or target.exists():
+        raise ModelError(f"{target} is there already: name another file, or move it away")
 
 
 def require_new(site: Site, name: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -11,11 +12,11 @@ import click
 
 from pipeline.adapters.settings import load_site
 from pipeline.adapters.terminal import say
-from pipeline.cli.adding import add, append_row, require_new
+from pipeline.cli.adding import add, append_row, placed, require_new, require_nothing
 from pipeline.cli.progress import Transfer
 from pipeline.core.config import Site
 from pipeline.core.errors import CutoutsError, ModelError
-from pipeline.models import ModelRow, file_digest, find, folder, own_rows, permit, rows, verified
+from pipeline.models import ModelRow, find, folder, own_rows, permit, rows, verified
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -138,7 +139,6 @@ def convert(name: str, fp16: bool, out: Path | None, new_name: str | None, confi
     if not fp16:
         raise click.UsageError("say what to convert to: --fp16")
     from pipeline.adapters.model.half import half_precision
-    from pipeline.adapters.storage.store import write_file
 
     site = load_site(config)
     base = find(name, site.models)
@@ -146,9 +146,12 @@ def convert(name: str, fp16: bool, out: Path | None, new_name: str | None, confi
     new = new_name or f"{name}-fp16"
     require_new(site, new)
     target = (out or folder(site.models) / f"{new}.onnx").resolve()
-    write_file(target, half_precision(verified(base, site.models)))
+    require_nothing(target)
+    data = half_precision(verified(base, site.models))
     bare = target.parent == folder(site.models).resolve()
-    append_row(site, _variant(base, new, target, file=target.name if bare else str(target)))
+    row = _variant(base, new, data, file=target.name if bare else str(target))
+    with placed(target, row, lambda: data):
+        append_row(site, row)
     before, after = (_size(path.stat().st_size) for path in (base.path(site.models), target))
     say(f"{new}: {target} ({after}; {name} has {before})")
 
@@ -156,15 +159,15 @@ def convert(name: str, fp16: bool, out: Path | None, new_name: str | None, confi
 models.add_command(add)
 
 
-def _variant(base: ModelRow, name: str, target: Path, *, file: str) -> ModelRow:
-    """The row of `base` converted to half precision, whose file is `target`, in the row `file`."""
+def _variant(base: ModelRow, name: str, data: bytes, *, file: str) -> ModelRow:
+    """The row of `base` converted to half precision, as `data`, whose file is called `file`."""
     changes = {
         "name": name,
         "file": file,
         "url": None,
-        "sha256": file_digest(target),
+        "sha256": hashlib.sha256(data).hexdigest(),
         "md5": None,
-        "bytes": target.stat().st_size,
+        "bytes": len(data),
         "opened": True,
         "about": f"{base.name} in half precision, for GPUs. {base.about}",
     }

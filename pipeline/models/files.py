@@ -17,12 +17,14 @@ def verified(row: ModelRow, models: str) -> Path:
         advice = f"; get it with: {command('cutouts', 'models', 'pull', row.name)}" if row.url else ""
         raise ModelError(f"the network {row.name!r} is not at {path}{advice}")
     if problem := contradiction(path, row):
-        raise ModelError(f"{path.name} is not the file of the table: {problem}")
+        raise ModelError(f"{path} is not the file of the table: {problem}")
     return path
 
 
 def contradiction(path: Path, row: ModelRow) -> str | None:
-    """In what the file differs from the digests of its row; None where it is the one."""
+    """In what the file differs from the size and the digests of its row; None if it is the one."""
+    if row.bytes and (size := path.stat().st_size) != row.bytes:
+        return f"it has {size} B, its row says {row.bytes}"
     for algorithm, stated in (("sha256", row.sha256), ("md5", row.md5)):
         if stated and (found := file_digest(path, algorithm)) != stated:
             return f"{algorithm} {found[:12]}…, not {stated[:12]}…"

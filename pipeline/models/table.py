@@ -55,12 +55,21 @@ class ModelRow(BaseModel):
     def _whole(self) -> ModelRow:
         if not (self.sha256 or self.md5):
             raise ValueError(f"{self.name}: state the file's sha256 or md5, so that it can be verified")
-        if Path(self.file).name != self.file and not Path(self.file).is_absolute():
+        if not self.file_is_bare and not Path(self.file).is_absolute():
             raise ValueError(f"{self.name}: file is a bare name or an absolute path, not {self.file!r}")
+        if not (self.file.endswith(".onnx") and self.file.isprintable()) or Path(self.file).name.startswith("."):
+            raise ValueError(f"{self.name}: file is called NAME.onnx, not {self.file!r}")
+        if self.card is not None and Path(self.card).name != self.card:
+            raise ValueError(f"{self.name}: card is a bare name, not {self.card!r}")
         normalised_here = self.mean is not None and self.std is not None
         if normalised_here != (self.layout == "nchw-float32") or (self.mean is None) != (self.std is None):
             raise ValueError(f"{self.name}: float input needs mean and std (0 and 1 for none), uint8 input neither")
         return self
+
+    @property
+    def file_is_bare(self) -> bool:
+        """Whether `file` is a name and no path, so that the file lies in the models folder or beside the table."""
+        return Path(self.file).name == self.file and "\\" not in self.file
 
     @property
     def digest(self) -> str:
@@ -105,6 +114,11 @@ def own_rows(models: str) -> tuple[ModelRow, ...]:
     names = [row.name for row in (*rows(), *own)]
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise ModelError(f"{path} is wrong: these names are taken already: {', '.join(twice)}")
+    shipped = {row.file.casefold() for row in rows() if row.url is None}
+    if stolen := sorted({row.file for row in own if row.file.casefold() in shipped}):
+        raise ModelError(
+            f"{path} is wrong: these files are shipped, a row of your own needs another: {', '.join(stolen)}"
+        )
     return own
 
 

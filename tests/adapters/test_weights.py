@@ -166,6 +166,7 @@ def test_a_part_that_is_whole_is_only_verified(row: ModelRow, target: Path, body
 @pytest.mark.parametrize("length", [True, False])
 def test_a_wrong_digest_leaves_nothing(row: ModelRow, target: Path, body: bytes, length: bool) -> None:
     """Neither another file nor half a file whose length nobody told is ever taken for the network."""
+    row = row.model_copy(update={"bytes": None})
     wrong = body[:-1] + b"x" if length else body[:HALF]
     with (
         serving(FileServer(body=wrong, silent_length=not length)) as server,
@@ -182,13 +183,93 @@ def test_half_a_file_is_no_file(row: ModelRow, target: Path, body: bytes) -> Non
     assert not target.exists()
 
 
-def test_a_wrong_file_under_the_name_is_replaced(row: ModelRow, target: Path, body: bytes) -> None:
-    """Somebody's half copy does not count as pulled."""
+@pytest.mark.parametrize("kind", ["file", "link", "dangling link", "folder"])
+def test_what_has_the_name_and_is_not_the_rows_file_stays(
+    row: ModelRow, target: Path, body: bytes, tmp_path: Path, kind: str
+) -> None:
+    """It may be somebody's own: the error says to move it away, and nothing is asked of the web."""
+    mine = tmp_path / "mine.onnx"
     target.parent.mkdir()
-    target.write_bytes(body[:HALF])
-    with serving(FileServer(body=body)) as server:
-        assert weights.pull(row, target, mirror=server.url)
-    assert target.read_bytes() == body
+    if kind == "folder":
+        target.mkdir()
+    elif kind == "file":
+        target.write_bytes(b"mine")
+    else:
+        target.symlink_to(mine)
+    if kind == "link":
+        mine.write_bytes(b"mine")
+    with serving(FileServer(body=body)) as server, pytest.raises(ModelError, match="move it away, then pull again"):
+        weights.pull(row, target, mirror=server.url)
+    assert server.asked == []
+    assert left(target) == ["u2netp.onnx"]
+    assert mine.exists() == (kind == "link")
+    assert target.is_symlink() == ("link" in kind)
+    if kind in ("file", "link"):
+        assert target.read_bytes() == b"mine"
+
+
+def test_a_link_to_the_rows_file_counts_as_pulled(row: ModelRow, target: Path, body: bytes, tmp_path: Path) -> None:
+    """A shared folder of networks may be linked to."""
+    (tmp_path / "shared.onnx").write_bytes(body)
+    target.parent.mkdir()
+    target.symlink_to(tmp_path / "shared.onnx")
+    assert not weights.pull(row, target, mirror="http://127.0.0.1:9")
+
+
+@pytest.mark.parametrize("ending", ["part", "etag"])
+def test_nothing_is_written_through_a_link(
+    row: ModelRow, target: Path, body: bytes, tmp_path: Path, ending: str
+) -> None:
+    """Not by the hidden names either."""
+    mine = tmp_path / "mine"
+    mine.write_bytes(b"mine")
+    begun(target, row, b"").with_suffix(f".{ending}").unlink(missing_ok=True)
+    begun_as = target.with_name(f".u2netp.onnx.{row.digest.removeprefix('md5:')[:12]}.{ending}")
+    begun_as.symlink_to(mine)
+    with serving(FileServer(body=body)) as server, pytest.raises(StorageError, match="is a link"):
+        weights.pull(row, target, mirror=server.url)
+    assert mine.read_bytes() == b"mine"
+
+
+@pytest.mark.parametrize("file", ["/etc/studio.onnx", "../studio.onnx", "a/studio.onnx", "a\\studio.onnx"])
+def test_only_bare_names_are_pulled(row: ModelRow, target: Path, body: bytes, file: str) -> None:
+    """A row may come from a stranger."""
+    elsewhere = row.model_copy(update={"file": file})
+    with serving(FileServer(body=body)) as server, pytest.raises(ModelError, match="only a file in the models folder"):
+        weights.pull(elsewhere, target, mirror=server.url)
+    assert server.asked == []
+
+
+@pytest.mark.parametrize("announced", [True, False])
+@pytest.mark.parametrize("difference", [-1, 1])
+def test_a_file_of_another_size_is_refused(
+    row: ModelRow, target: Path, body: bytes, announced: bool, difference: int
+) -> None:
+    """By its announced length before any byte is read; else at the first byte too many, or by its digest."""
+    other = row.model_copy(update={"bytes": len(body) + difference})
+    with (
+        serving(FileServer(body=body, silent_length=not announced)) as server,
+        pytest.raises(ModelError, match=r"is not u2netp") as error,
+    ):
+        weights.pull(other, target, mirror=server.url)
+    if announced:
+        assert f"it has {len(body)} B, its row says {other.bytes}" in str(error.value)
+    elif difference < 0:
+        assert f"it has more than {other.bytes} B" in str(error.value)
+    assert left(target) == []
+
+
+def test_an_endless_file_is_stopped_at_the_rows_size(row: ModelRow, target: Path) -> None:
+    """A server that never ends costs no more than that."""
+    told: list[int] = []
+    small = row.model_copy(update={"bytes": 100_000})
+    with (
+        serving(FileServer(body=b"x" * 50_000_000, silent_length=True)) as server,
+        pytest.raises(ModelError, match="more than 100000 B"),
+    ):
+        weights.pull(small, target, mirror=server.url, tell=lambda there, _: told.append(there))
+    assert max(told, default=0) <= 100_000
+    assert left(target) == []
 
 
 @pytest.mark.parametrize(("status", "kind"), [(404, StorageError), (403, StorageError), (503, TransientError)])
@@ -229,7 +310,8 @@ def test_a_disk_that_is_full_leaves_nothing(target: Path, body: bytes) -> None:
 
 
 def test_a_file_that_cannot_fit_is_not_begun(row: ModelRow, target: Path, body: bytes) -> None:
-    """Where the server tells the length, the free space is looked at first."""
+    """If the server tells the length, the free space is looked at first."""
+    row = row.model_copy(update={"bytes": None})
     with (
         serving(FileServer(body=body, claims=10**16)) as server,
         pytest.raises(StorageError, match=r"No space left on device; nothing was kept"),

@@ -56,6 +56,21 @@ def test_what_was_added_cuts_and_is_listed(tmp_path: Path, models: Path) -> None
     assert (models / OWN_TABLE).read_text() == table
 
 
+def test_a_file_of_the_models_folder_is_never_replaced(tmp_path: Path, models: Path) -> None:
+    """Unless it is this very network, which then only gets its row."""
+    tiny(tmp_path / "mine.onnx")
+    models.mkdir()
+    (models / "mine.onnx").write_bytes(b"somebody's")
+    options = ("--activation", "probability", *LICENCE)
+    refused = run("add", tmp_path / "mine.onnx", *options)
+    assert refused.exit_code == 1
+    assert "give another --name, or move it away" in refused.output
+    assert (models / "mine.onnx").read_bytes() == b"somebody's"
+    assert not (models / OWN_TABLE).exists()
+    (models / "mine.onnx").write_bytes((tmp_path / "mine.onnx").read_bytes())
+    assert run("add", models / "mine.onnx", *options).exit_code == 0
+
+
 def test_everything_that_is_missing_is_named_at_once(tmp_path: Path, models: Path) -> None:
     """Where there is no terminal to ask on."""
     seven(tmp_path / "mine.onnx", size="side", sigmoid=False, outputs=2)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import subprocess
 import sys
@@ -78,6 +79,41 @@ def test_a_row_of_ones_own_may_have_a_url(models: Path, tmp_path: Path) -> None:
     assert run("verify", "house").exit_code == 0
 
 
+@pytest.mark.parametrize("file", ["table.toml", "default.onnx", "../foreign.onnx", "{tmp}/foreign.onnx"])
+def test_a_row_of_a_stranger_overwrites_nothing(models: Path, tmp_path: Path, file: str) -> None:
+    """Neither the table, nor a shipped network, nor a file elsewhere: the row is refused, in words."""
+    models.mkdir()
+    (tmp_path / "foreign.onnx").write_bytes(b"mine")
+    file = file.replace("{tmp}", str(tmp_path))
+    body = b"evil"
+    with serving(FileServer(body=body)) as server:
+        (models / OWN_TABLE).write_text(
+            f"""[[models]]
+name = "evil"
+file = "{file}"
+url = "{server.url}/evil"
+sha256 = "{hashlib.sha256(body).hexdigest()}"
+width_px = 4
+height_px = 4
+resize = "stretch"
+layout = "nhwc-uint8"
+licence = "MIT"
+commercial = true
+about = ""
+"""
+        )
+        table, shipped = (models / OWN_TABLE).read_bytes(), find("u2netp", "nowhere").path("nowhere")
+        result = run("pull", "evil")
+    assert result.exit_code == 1
+    assert file in result.output
+    assert server.asked == []
+    assert (models / OWN_TABLE).read_bytes() == table
+    assert (tmp_path / "foreign.onnx").read_bytes() == b"mine"
+    assert not shipped.exists()
+    (models / OWN_TABLE).unlink()
+    assert run("verify", "default").exit_code == 0
+
+
 def test_what_is_not_for_commerce_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """When pulled, before anything is asked of the web, and when used; where the site allows it, it is only missing."""
     with serving(FileServer(body=b"weights")) as server:
@@ -98,7 +134,7 @@ def test_a_wrong_file_is_refused_in_words(models: Path) -> None:
     with serving(FileServer(body=b"not the network")) as server:
         result = run("pull", "u2netp", "--mirror", server.url)
     assert result.exit_code == 1
-    assert "is not u2netp: sha256" in result.output
+    assert "is not u2netp: it has 15 B" in result.output
     assert list(models.iterdir()) == []
 
 
@@ -181,6 +217,20 @@ def test_half_precision_says_nearly_the_same(tmp_path: Path, models: Path) -> No
     assert 0 < np.abs(one - other).max() < 0.01
     assert find("default-fp16", str(models)).file == "default-fp16.onnx"
     assert "already" in run("convert", "default", "--fp16").output
+
+
+def test_a_conversion_replaces_nothing(tmp_path: Path, models: Path) -> None:
+    """A file that is there stays, also one of the models folder that no row names; another suffix is no network."""
+    models.mkdir()
+    (models / "default-fp16.onnx").write_bytes(b"mine")
+    (tmp_path / "half.onnx").symlink_to(models / "default-fp16.onnx")
+    for options in ([], ["-o", tmp_path / "half.onnx"]):
+        result = run("convert", "default", "--fp16", *options)
+        assert result.exit_code == 1
+        assert "is there already" in result.output
+    assert run("convert", "default", "--fp16", "-o", models / "table.toml").exit_code == 2
+    assert [path.name for path in models.iterdir()] == ["default-fp16.onnx"]
+    assert (models / "default-fp16.onnx").read_bytes() == b"mine"
 
 
 def test_half_precision_of_the_real_u2netp(tmp_path: Path, models: Path, u2netp_file: Path) -> None:
