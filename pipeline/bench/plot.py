@@ -12,8 +12,10 @@ _UNAVOIDABLE, _OURS, _AIM = "#4c78a8", "#f58518", "#c0392b"
 
 def draw(report: BenchReport, path: Path) -> None:
     """Write the plots to `path`; its suffix says the format (SVG, PNG, PDF)."""
+    from matplotlib import rcdefaults
     from matplotlib.figure import Figure
 
+    rcdefaults()  # a matplotlibrc in the working folder may have come with the photographs
     figure = Figure(figsize=(11, 8), layout="constrained")
     (parts, stages), (layouts, memory) = figure.subplots(2, 2)
     _draw_parts(parts, report)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import sys
 from importlib import import_module
 from typing import NoReturn
@@ -22,6 +23,7 @@ _COMMANDS = {
     "publish": ("pipeline.cli.steps:publish", "Step 4: publish what the gate let through; release a held delivery."),
     "models": ("pipeline.cli.models:models", "See, get, add, check and convert networks."),
     "doctor": ("pipeline.cli.doctor:doctor", "Say what this machine has, and what is missing."),
+    "certificates": ("pipeline.cli.certificates:certificates", "Make certificates for a Dask cluster of your own."),
     "train": ("pipeline.training.command:train", "Train the embedded network, or go on with a training."),
     "evaluate": ("pipeline.cli.evaluate:evaluate", "Measure mattes against known ones; compare two networks."),
     "composites": ("pipeline.cli.evaluate:composites", "Make test images whose mattes are known exactly."),
@@ -58,12 +60,14 @@ def cli() -> None:
     A folder, judged and all:  cutouts run photos --out result
     What this machine has:     cutouts doctor
 
-    Settings: cutouts.toml in the working folder, or CUTOUTS_* in the environment.
+    Settings: ~/.cutouts/cutouts.toml, --config FILE or else cutouts.toml in the working folder, CUTOUTS_* in the
+    environment. What lies in the working folder may not choose where code comes from or where anything goes to.
     """
 
 
 def main() -> NoReturn:
     """Run the command; an expected error becomes its message and exit status 1."""
+    os.environ["PYTHONSAFEPATH"] = "1"  # else processes that we start import what lies in the working folder
     quiet_logs()
     try:
         status = cli.main(standalone_mode=False)

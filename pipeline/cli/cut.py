@@ -28,8 +28,9 @@ from pipeline.stages import Job, job_of
 @click.option("--model", help="A name of the model table.  [default: the site's]")
 @click.option("--provider", type=click.Choice(["cpu", "cuda", "tensorrt"]), help="What to run on; that, or an error.")
 @click.option("--threads", type=click.IntRange(1), help="Images at once.  [default: the cores]")
+@click.option("--config", metavar="FILE", help="Settings.  [default: cutouts.toml, if it is there]")
 def cut(
-    source: Path, out: Path, mask: bool, crop: bool, model: str | None, provider: str | None, threads: int | None
+    source: Path, out: Path, mask: bool, crop: bool, threads: int | None, config: str | None, **which: str | None
 ) -> None:
     """Cut out an IMAGE, or every image of a FOLDER and the folders below it.
 
@@ -44,7 +45,7 @@ def cut(
     requests, ignored = _requests(source, out, mask=mask)
     if not requests:
         raise click.ClickException(f"there are no images in {source}: looked for {', '.join(sorted(SUFFIXES))}")
-    job = job_of(load_site(model=model, provider=provider), crop=crop)
+    job = job_of(load_site(config, **which), crop=crop)
     with Tally("cut", len(requests)) as tally, ThreadPoolExecutor(threads or os.cpu_count() or 1) as pool:
         problems = [*_cut_all(job, requests, pool, tally)]
     _report(tally, ignored, problems)

@@ -6,15 +6,19 @@ A site never changes the pixels; what does is the recipe (`pipeline.core.recipe`
 from __future__ import annotations
 
 from collections.abc import Mapping
+from ipaddress import ip_address
 from typing import Literal
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from pipeline.core.display import redacted
 from pipeline.core.errors import ConfigError
 
 ENV_PREFIX = "CUTOUTS_"
+
+LOCAL_CLUSTERS = ("serial", "local", "cuda")
+"""Values of `cluster` for which work stays on this machine."""
 
 Provider = Literal["cpu", "cuda", "tensorrt"]
 
@@ -30,6 +34,7 @@ class Site(BaseModel):
     catalog: str | None = Field(None, repr=False, description="SQLAlchemy URL; by default ROOT/catalog.sqlite")
     manifests: str | None = Field(None, description="where manifests land; by default ROOT/manifests")
     cluster: str = Field("local", description="serial, local, cuda, tcp://HOST:PORT or tls://HOST:PORT")
+    insecure_cluster: bool = Field(False, description="whether tcp:// may leave this machine, without TLS")
     tls_ca_file: str | None = Field(None, description="authority certificate of a tls:// scheduler")
     tls_cert: str | None = Field(None, description="our certificate for a tls:// scheduler")
     tls_key: str | None = Field(None, description="our key for a tls:// scheduler")
@@ -61,9 +66,19 @@ class Site(BaseModel):
     @field_validator("cluster")
     @classmethod
     def _known_cluster(cls, value: str) -> str:
-        if value in ("serial", "local", "cuda") or value.startswith(("tcp://", "tls://")):
+        if value in LOCAL_CLUSTERS or value.startswith(("tcp://", "tls://")):
             return value
         raise ValueError("expected serial, local, cuda, tcp://HOST:PORT or tls://HOST:PORT")
+
+    @model_validator(mode="after")
+    def _encrypted_cluster(self) -> Site:
+        """Whoever reaches a scheduler without TLS runs code on every worker, and on us by what comes back."""
+        if self.cluster.startswith("tcp://") and not (self.insecure_cluster or _is_loopback(self.cluster)):
+            raise ValueError(
+                f"cluster: {self.cluster} is neither encrypted nor on this machine: use tls://HOST:PORT with "
+                "tls_ca_file, tls_cert and tls_key, or set insecure_cluster = true if nobody else reaches that network"
+            )
+        return self
 
     @property
     def objects_url(self) -> str:
@@ -115,7 +130,17 @@ def parse_site(settings: Mapping[str, object], environment: Mapping[str, str]) -
         ) from None
 
 
+def _is_loopback(address: str) -> bool:
+    try:
+        host = urlsplit(address).hostname or ""
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
 def _problem(location: tuple[int | str, ...], kind: str, message: str) -> str:
+    if not location:
+        return message.removeprefix("Value error, ")
     key = ".".join(str(part) for part in location)
     if kind == "extra_forbidden":
         return f"{key}: there is no such setting; known are {', '.join(Site.model_fields)}"

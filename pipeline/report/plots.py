@@ -92,12 +92,14 @@ def _svg(
     groups: tuple[NDArray[np.float64], NDArray[np.float64]],
     limits: Sequence[float],
 ) -> str:
-    from matplotlib import rc_context
+    from matplotlib import rc_context, rcdefaults, rcParams
     from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure
 
     settings = {"svg.fonttype": "none", "svg.hashsalt": name, "font.family": "sans-serif", "font.size": 8}
-    with rc_context(settings):
+    with rc_context():
+        rcdefaults()  # a matplotlibrc in the working folder may have come with the photographs
+        rcParams.update(settings)
         figure = Figure(figsize=(3.1, 1.55))
         FigureCanvasSVG(figure)
         _bars(figure.add_axes((0.11, 0.15, 0.86, 0.8)), edges, groups, limits)

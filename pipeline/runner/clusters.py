@@ -214,10 +214,12 @@ def _closing(opened: Any) -> Iterator[Any]:
 
 @contextmanager
 def _plain_main() -> Iterator[None]:
-    """Keep spawned workers, also restarted ones, from running our main program again.
+    """Keep spawned workers, also restarted ones, from running our main program again, or files of the working folder.
 
-    A script without a main guard would open clusters without end; Airflow's program has no database in a task.
+    A script without a main guard would open clusters without end; Airflow's program has no database in a task. Python
+    looks for the modules of a process that it spawns in the working folder first, which may have come from a stranger.
     """
+    os.environ["PYTHONSAFEPATH"] = "1"
     main = sys.modules["__main__"]
     file = main.__dict__.pop("__file__", None)
     spec = main.__dict__.get("__spec__")

@@ -14,6 +14,7 @@ from matplotlib import pyplot as plt
 
 def draw(run: Path) -> Path:
     """Draw `run`/log.jsonl to `run`/curve.png and give its path."""
+    matplotlib.rcdefaults()  # a matplotlibrc in the working folder decides nothing
     rows: list[dict[str, Any]] = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
     steps = [row for row in rows if "loss" in row]
     scores = [row for row in rows if "mae" in row]

@@ -13,6 +13,7 @@ import click
 import numpy as np
 import pyarrow.parquet as pq
 
+from cutouts_airflow.home import settings_file
 from cutouts_airflow.refresh import run_refresh
 from pipeline.adapters.images import decode
 from pipeline.adapters.settings import load_site
@@ -38,7 +39,7 @@ def demo(out: Path, images: Path | None) -> None:
     """Take photographs through plan → segment → gate → publish, as Airflow runs it, and say how good each matte is."""
     began = time.monotonic()
     root = out.resolve()
-    site = load_site(root=str(root))
+    site = load_site(settings_file(), root=str(root))
     truth = None if images else write_samples(root / "photographs")
     folder = (images or root / "photographs").resolve()
     say(f"photographs: {folder}")

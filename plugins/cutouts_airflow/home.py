@@ -14,6 +14,14 @@ PROJECT = Path(__file__).resolve().parents[2]
 """The folder that holds dags/ and plugins/."""
 
 
+def settings_file() -> str | None:
+    """The site's settings: the file that `CUTOUTS_CONFIG` names, or the one beside our code, as trusted as the code."""
+    named, beside = os.environ.get("CUTOUTS_CONFIG"), PROJECT / "cutouts.toml"
+    if named:
+        return str(Path(named).resolve())
+    return str(beside) if beside.is_file() else None
+
+
 def home_environment(home: Path, *, dags: Path = PROJECT / "dags") -> dict[str, str]:
     """What every Airflow process of that home needs: SQLite in the home, DAGs and plugins of this project."""
     return {
@@ -28,6 +36,8 @@ def home_environment(home: Path, *, dags: Path = PROJECT / "dags") -> dict[str, 
         # Tasks that import their libraries keep two cores busy; the defaults (5 s, 30 s) then fail what only waits.
         "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "60",
         "AIRFLOW__TRIGGERER__RUNNER_HEALTH_CHECK_THRESHOLD": "120",
+        **({"CUTOUTS_CONFIG": named} if (named := settings_file()) else {}),
+        "PYTHONSAFEPATH": "1",  # no module comes from whatever folder it is started in
         "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]),
         "PYTHONPATH": os.pathsep.join([str(PROJECT), *filter(None, [os.environ.get("PYTHONPATH")])]),
     }

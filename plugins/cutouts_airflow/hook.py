@@ -29,9 +29,11 @@ class DaskHook(BaseHook):
 
     def get_conn(self) -> Any:
         """An open runner's context manager (`pipeline.runner.open_runner`) on that scheduler."""
+        from pipeline.core.config import parse_site
         from pipeline.runner import open_runner
 
-        return open_runner(site().model_copy(update=cluster_settings(self.get_connection(self.dask_conn_id))))
+        there = cluster_settings(self.get_connection(self.dask_conn_id))
+        return open_runner(parse_site({**site().model_dump(), **there}, {}))
 
     def test_connection(self) -> tuple[bool, str]:
         """Whether the scheduler answers and has workers that run what we run; why not, else."""

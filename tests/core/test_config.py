@@ -26,6 +26,39 @@ def test_every_problem_is_listed_at_once() -> None:
         assert word in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "host", ["10.0.0.5", "scheduler", "127.0.0.1.example.com", "localhost.example.com", "[::2]", "0.0.0.0"]
+)
+def test_a_cluster_beyond_this_machine_is_encrypted_or_said_to_be_insecure(host: str) -> None:
+    """Whoever reaches a scheduler without TLS runs code on it; names that only look like this machine do not count."""
+    with pytest.raises(ConfigError, match=r"(?s)tls://HOST:PORT.*insecure_cluster = true"):
+        parse_site({"cluster": f"tcp://{host}:8786"}, {})
+    assert parse_site({"cluster": f"tcp://{host}:8786", "insecure_cluster": True}, {}).insecure_cluster
+    assert parse_site({"cluster": f"tls://{host}:8786"}, {}).cluster
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.2", "localhost", "[::1]"])
+def test_a_cluster_on_this_machine_needs_no_encryption(host: str) -> None:
+    """Only the loopback interface leads there."""
+    assert parse_site({"cluster": f"tcp://{host}:8786"}, {}).cluster == f"tcp://{host}:8786"
+
+
+@pytest.mark.parametrize("name", ["root", "objects", "tables", "manifests"])
+def test_a_store_has_no_password_in_its_url(name: str) -> None:
+    """Records and logs name it; containers before an @ are no passwords."""
+    for url in ("https://u:s3cr3t@h/x", "s3://k:s3cr3t@bucket", "s3://bucket/x?token=s3cr3t"):
+        with pytest.raises(ConfigError) as caught:
+            parse_site({name: url}, {})
+        assert "s3cr3t" not in str(caught.value)
+    assert parse_site({name: "abfs://container@account.dfs.core.windows.net/x"}, {})
+
+
+def test_a_site_does_not_show_its_password() -> None:
+    """Not in a traceback, nor in a log that prints it."""
+    site = Site(catalog="postgresql://u:s3cr3t@db/shop", mirror="https://u:s3cr3t@h")
+    assert "s3cr3t" not in repr(site) + str(site)
+
+
 def test_stores_lie_below_the_root_unless_named() -> None:
     """One setting is enough to start with."""
     site = Site(root="s3://shop/site", catalog="postgresql://db/shop", objects="s3://public")

@@ -64,6 +64,8 @@ def test_it_does_not_run_as_root() -> None:
     assert re.fullmatch(r"[1-9]\d{3,}:[1-9]\d{3,}", user)
     assert f"--uid {user.partition(':')[0]}" in make_user
     assert {"/app/var", environment()["CUTOUTS_ROOT"]} <= set(make_user.split())
+    mounts = [mount.split(":") for one in compose()["services"].values() for mount in one.get("volumes", [])]
+    assert {mount[1] for mount in mounts if mount[0] in ("certificates", "passwords")} <= set(make_user.split())
 
 
 def test_everything_that_it_copies_is_there_and_let_in() -> None:

@@ -17,13 +17,20 @@ import pytest
 
 from cutouts_airflow.standalone import PARTS, START_SECONDS
 from pipeline.core.config import parse_site
+from pipeline.core.display import redacted
+from pipeline.runner.certificates import CA, CERTIFICATE, KEY, make_certificates
 from tests.dask_cluster import dask_process, free_port
 from tests.docker.files import ROOT, compose, environment, recipe, values
 
 SERVICES = tuple(compose()["services"])
 
 
-@pytest.mark.parametrize("name", SERVICES)
+ONCE = "first-start"
+"""What runs once, before the others."""
+STANDING = tuple(name for name in SERVICES if name != ONCE)
+
+
+@pytest.mark.parametrize("name", STANDING)
 def test_every_service_says_whether_it_is_well(name: str) -> None:
     """Each has a health check in exec form, with limits, and comes up again by itself."""
     service = compose()["services"][name]
@@ -44,11 +51,55 @@ def test_no_service_has_more_rights_than_it_needs(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", SERVICES)
+def test_no_service_takes_the_machine_or_changes_its_image(name: str) -> None:
+    """Memory and processes are limited, and what is written lies in a volume, or in memory where that is private."""
+    service = compose()["services"][name]
+    assert re.fullmatch(r"\d+[mg]", service["mem_limit"])
+    assert 0 < service["pids_limit"] <= 1024
+    assert service["read_only"] is True
+    assert any(mount.startswith("/tmp:") for mount in service["tmpfs"])
+
+
+def test_there_is_no_default_password() -> None:
+    """Neither a password nor a default for one is in the file; the database reads it from a file that is made."""
+    told = [item for one in compose()["services"].values() for item in one.get("environment", {}).items()]
+    assert {name for name, _ in told if "PASS" in name} == {"POSTGRES_PASSWORD_FILE", "PGPASSFILE"}
+    assert [value for name, value in told if "PASS" in name and not value.startswith("/passwords/")] == []
+    assert [value for _, value in told if redacted(value) != value] == []
+
+
+def test_workers_cannot_reach_the_database() -> None:
+    """They decode what strangers send: they have neither its password nor a network in common with it."""
+    services = compose()["services"]
+    for name in (name for name in services if name.startswith(("worker", "scheduler"))):
+        assert not set(services[name]["networks"]) & set(services["catalog"]["networks"])
+        assert not any(mount.startswith("passwords:") for mount in services[name].get("volumes", []))
+        assert "PGPASSFILE" not in services[name].get("environment", {})
+    assert compose()["networks"]["catalog"]["internal"] is True
+
+
+def test_the_first_start_makes_secrets_once(tmp_path: Path) -> None:
+    """Certificates, and a password as the database and its client read it, private; another start changes nothing."""
+    script, *_ = compose()["services"][ONCE]["command"]
+    command = [str(ROOT / "docker" / script), str(tmp_path / "certificates"), str(tmp_path)]
+    path = {"PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin"}
+    subprocess.run(command, env=path, check=True, capture_output=True)
+    password = (tmp_path / "catalog").read_text()
+    assert len(password) >= 32
+    assert (tmp_path / "pgpass").read_text() == f"*:*:*:cutouts:{password}\n"
+    assert (tmp_path / "pgpass").stat().st_mode & 0o777 == 0o600
+    made = {file.name: file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()}
+    assert len(made) == 5
+    subprocess.run(command, env=path, check=True, capture_output=True)
+    assert {file.name: file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()} == made
+
+
+@pytest.mark.parametrize("name", SERVICES)
 def test_a_service_waits_for_those_that_it_needs(name: str) -> None:
     """What it depends on is a service that starts with every profile, and is waited for until it is well."""
     for needed, how in compose()["services"][name].get("depends_on", {}).items():
         assert "profiles" not in compose()["services"][needed]
-        assert how == {"condition": "service_healthy"}
+        assert how == {"condition": "service_completed_successfully" if needed == ONCE else "service_healthy"}
 
 
 def test_only_this_machine_reaches_the_pages() -> None:
@@ -90,7 +141,8 @@ def test_settings_are_those_of_a_site(name: str) -> None:
     settings = {**environment(), **services[name]["environment"]}
     site = parse_site({}, {key: value for key, value in settings.items() if key.startswith("CUTOUTS_")})
     scheduler = services["scheduler"]["command"]
-    assert site.cluster == f"tcp://scheduler:{scheduler[scheduler.index('--port') + 1]}"
+    assert site.cluster == f"tls://scheduler:{scheduler[scheduler.index('--port') + 1]}"
+    assert [site.tls_ca_file, site.tls_cert, site.tls_key] == _certificates(scheduler)
     assert site.catalog_url.endswith("@catalog/cutouts")
     assert services["catalog"]["environment"]["POSTGRES_DB"] == "cutouts"
 
@@ -103,9 +155,11 @@ def test_airflow_has_as_long_to_start_as_its_starter_waits() -> None:
         assert float(found[1] or found[2]) >= START_SECONDS
 
 
-def test_scheduler_and_worker_start_and_are_well() -> None:
+def test_scheduler_and_worker_start_and_are_well(tmp_path: Path) -> None:
     """The very commands and health checks, on ports of this machine; before they run, the checks say no."""
+    make_certificates(tmp_path)
     places = {"8786": str(free_port()), "8787": str(free_port()), "8789": str(free_port()), "scheduler": "127.0.0.1"}
+    places |= {f"/certificates/{file}": str(tmp_path / file) for file in (CA, CERTIFICATE, KEY)}
     scheduler, worker = (_here(compose()["services"][name]["command"], places) for name in ("scheduler", "worker"))
     checks = [_check(name, places) for name in ("scheduler", "worker")]
     assert [_status(check) for check in checks] == [1, 1]
@@ -119,6 +173,10 @@ def test_airflow_is_well_only_if_every_part_is() -> None:
         assert _status(_check("airflow", {"8080": port})) == 0
     with _health(dict.fromkeys(PARTS[:-1], "healthy")) as port:
         assert _status(_check("airflow", {"8080": port})) == 1
+
+
+def _certificates(command: Sequence[str]) -> list[str]:
+    return [command[command.index(option) + 1] for option in ("--tls-ca-file", "--tls-cert", "--tls-key")]
 
 
 def _here(command: Sequence[str], places: dict[str, str]) -> list[str]:

@@ -94,6 +94,7 @@ _MODULES = {
     "ISA-L": ["isal"],
     "codecs": [],
     "matplotlib": ["matplotlib"],
+    "cryptography": ["cryptography"],
 }
 
 

@@ -73,11 +73,15 @@ def test_a_connection_that_names_no_database_is_refused(monkeypatch: pytest.Monk
 
 
 def test_a_connection_names_the_cluster(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Plain by host and port; with TLS by the extra; anything else in the extra is refused."""
+    """By host and port, with TLS by the extra, without only if the site says so; else the extra is refused."""
     from cutouts_airflow.settings import site
 
     monkeypatch.setenv("AIRFLOW_CONN_CUTOUTS_DASK", '{"conn_type": "dask", "host": "gpu1", "port": 8786}')
+    with pytest.raises(ConfigError, match="insecure_cluster"):
+        site()
+    monkeypatch.setenv("CUTOUTS_INSECURE_CLUSTER", "true")
     assert site().cluster == "tcp://gpu1:8786"
+    monkeypatch.delenv("CUTOUTS_INSECURE_CLUSTER")
     tls = {"tls_ca_file": "ca.pem", "tls_cert": "me.pem", "tls_key": "me.key"}
     secure = {"conn_type": "dask", "host": "gpu1", "extra": {"protocol": "tls", **tls}}
     monkeypatch.setenv("AIRFLOW_CONN_CUTOUTS_DASK", json.dumps(secure))

@@ -1,0 +1,57 @@
+"""Certificates for a cluster: made once, demanded by both sides."""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+
+import pytest
+
+from pipeline.core.config import Site
+from pipeline.core.errors import ConfigError, TransientError
+from pipeline.runner import clusters, probe
+from pipeline.runner.certificates import CA, CERTIFICATE, KEY, make_certificates
+from tests.dask_cluster import dask_process, free_port
+
+
+def tls(folder: Path) -> list[str]:
+    """Dask's options for the certificates of a folder."""
+    return ["--tls-ca-file", str(folder / CA), "--tls-cert", str(folder / CERTIFICATE), "--tls-key", str(folder / KEY)]
+
+
+def site(address: str, folder: Path) -> Site:
+    """A site on that cluster."""
+    files = {"tls_ca_file": CA, "tls_cert": CERTIFICATE, "tls_key": KEY}
+    return Site(cluster=address, **{name: str(folder / file) for name, file in files.items()})
+
+
+def test_only_those_with_the_certificate_work_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A real scheduler and worker take a client with their certificate, and none with one that it made itself."""
+    ours, theirs = tmp_path / "ours", tmp_path / "theirs"
+    assert make_certificates(ours)
+    assert make_certificates(theirs)
+    port = str(free_port())
+    address = f"tls://127.0.0.1:{port}"
+    scheduler = ["scheduler", "--host", "127.0.0.1", "--port", port, "--protocol", "tls", "--no-dashboard", *tls(ours)]
+    worker = ["worker", address, "--host", "127.0.0.1", "--no-dashboard", "--nthreads", "1", *tls(ours)]
+    with dask_process(*scheduler), dask_process(*worker):
+        assert probe(site(address, ours)).workers == 1
+        monkeypatch.setattr(clusters, "CONNECT_SECONDS", 3.0)
+        with pytest.raises(TransientError):
+            probe(site(address, theirs))
+        with pytest.raises(TransientError):
+            probe(Site(cluster=address.replace("tls://", "tcp://")))
+
+
+def test_certificates_are_made_once_and_their_key_is_private(tmp_path: Path) -> None:
+    """Asked again, they stay; a part of them is never filled up with what does not belong to it."""
+    folder = tmp_path / "certificates"
+    assert make_certificates(folder)
+    made = {path.name: path.read_bytes() for path in folder.iterdir()}
+    assert made.keys() == {CA, CERTIFICATE, KEY}
+    assert stat.S_IMODE((folder / KEY).stat().st_mode) == 0o600
+    assert not make_certificates(folder)
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == made
+    (folder / CA).unlink()
+    with pytest.raises(ConfigError, match=r"(?s)only some.*node\.key"):
+        make_certificates(folder)
