@@ -12,7 +12,7 @@ from pipeline.core.records import RecipeDigests
 
 MATTE_METHOD = "matte-3"
 """Names the code that makes a matte of saliency; raised by whoever changes what it makes."""
-RENDER_METHOD = "render-2"
+RENDER_METHOD = "render-3"
 """Names the code that makes a cutout of photograph and matte, decoding and encoding included; raised likewise."""
 
 

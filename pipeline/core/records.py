@@ -26,6 +26,7 @@ class RejectionReason(StrEnum):
     NOT_AN_IMAGE = "not_an_image"
     UNSUPPORTED = "unsupported"
     TRUNCATED = "truncated"
+    DAMAGED = "damaged"
     TOO_LARGE = "too_large"
     TOO_SMALL = "too_small"
     CHANGED = "changed"
@@ -43,9 +44,10 @@ _REJECTION_WORDS = {
     RejectionReason.EMPTY: "the file is empty",
     RejectionReason.NOT_AN_IMAGE: "the file is not an image",
     RejectionReason.UNSUPPORTED: "the image format is not supported",
-    RejectionReason.TRUNCATED: "the image is cut off or damaged",
-    RejectionReason.TOO_LARGE: "the image has too many pixels",
-    RejectionReason.TOO_SMALL: "the image has too few pixels",
+    RejectionReason.TRUNCATED: "the image is cut off",
+    RejectionReason.DAMAGED: "the image is damaged",
+    RejectionReason.TOO_LARGE: "the image is too large",
+    RejectionReason.TOO_SMALL: "the image is too small",
     RejectionReason.CHANGED: "the file is not the one that the manifest names",
     RejectionReason.FAILED: "the image could not be processed",
 }

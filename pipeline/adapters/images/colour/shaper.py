@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
+from functools import lru_cache
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.adapters.images.raster import Samples
 from pipeline.core.pixels import Bytes
 
 _PARAMETERS = {0: 1, 1: 3, 2: 4, 3: 5, 4: 7}
@@ -24,17 +26,18 @@ _BAND = 1 << 18
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shaper:
-    """`linear` is uint16 1×256×3, light by stored value; `matrix` float64 3×3 from its primaries to sRGB's."""
+    """`profile` is the ICC profile; `matrix` float64 3×3 from its primaries to sRGB's."""
 
-    linear: NDArray[np.uint16]
+    profile: bytes
     matrix: NDArray[np.float64]
 
-    def apply(self, rgb: Bytes) -> Bytes:
-        """`rgb`, uint8 H×W×3, in sRGB."""
-        out = np.empty_like(rgb)
+    def apply(self, rgb: Samples) -> Bytes:
+        """`rgb`, uint8 or uint16 H×W×3, in sRGB, 8 bit."""
+        out = np.empty(rgb.shape, np.uint8)
+        linear = _linear(self.profile, 256 if rgb.dtype == np.uint8 else 65536)
         rows = max(1, _BAND // rgb.shape[1])
         for start in range(0, rgb.shape[0], rows):
-            light = cv2.transform(cv2.LUT(rgb[start : start + rows], self.linear), self.matrix)
+            light = cv2.transform(cv2.LUT(rgb[start : start + rows], linear), self.matrix)
             out[start : start + rows] = cv2.LUT(light, _ENCODED)
         return out
 
@@ -45,12 +48,20 @@ def parse(profile: bytes) -> Shaper | None:
     if not {b"rXYZ", b"gXYZ", b"bXYZ", b"rTRC", b"gTRC", b"bTRC"} <= tags.keys():
         return None
     columns = [np.array(struct.unpack_from(">3i", tags[name], 8)) / 65536 for name in (b"rXYZ", b"gXYZ", b"bXYZ")]
-    curves = [_curve(tags[name]) for name in (b"rTRC", b"gTRC", b"bTRC")]
+    if _linear(profile, 256) is None:
+        return None
+    return Shaper(profile=profile, matrix=np.linalg.inv(_SRGB) @ np.stack(columns, axis=-1))
+
+
+@lru_cache(maxsize=16)
+def _linear(profile: bytes, levels: int) -> NDArray[np.uint16] | None:
+    """Light by stored value, uint16 1×levels×3; None for curves of an unknown kind."""
+    tags = _tags(profile)
+    curves = [_curve(tags[name], levels) for name in (b"rTRC", b"gTRC", b"bTRC")]
     light = [np.clip(curve, 0, 1) for curve in curves if curve is not None]
     if len(light) < 3:
         return None
-    linear = (np.stack(light, axis=-1)[None] * 65535).round().astype(np.uint16)
-    return Shaper(linear=linear, matrix=np.linalg.inv(_SRGB) @ np.stack(columns, axis=-1))
+    return (np.stack(light, axis=-1)[None] * 65535).round().astype(np.uint16)
 
 
 def _tags(profile: bytes) -> dict[bytes, bytes]:
@@ -59,9 +70,9 @@ def _tags(profile: bytes) -> dict[bytes, bytes]:
     return {name: profile[offset : offset + size] for name, offset, size in entries}
 
 
-def _curve(tag: bytes) -> NDArray[np.float64] | None:
-    """Light, 0…1, of the 256 stored values (ICC.1:2022, 10.6 and 10.18)."""
-    stored = np.linspace(0, 1, 256)
+def _curve(tag: bytes, levels: int) -> NDArray[np.float64] | None:
+    """Light, 0…1, of the stored values (ICC.1:2022, 10.6 and 10.18)."""
+    stored = np.linspace(0, 1, levels)
     if tag[:4] == b"para":
         (kind,) = struct.unpack_from(">H", tag, 8)
         count = _PARAMETERS.get(kind)

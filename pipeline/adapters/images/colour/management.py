@@ -14,13 +14,17 @@ import cv2
 import numpy as np
 from PIL import Image, ImageCms
 
-from pipeline.adapters.images.shaper import Shaper, parse
+from pipeline.adapters.images.colour import hdr, lab
+from pipeline.adapters.images.colour.shaper import Shaper, parse
+from pipeline.adapters.images.raster import Colours, Samples, Space, eight_bit
 from pipeline.core.pixels import Bytes
 
-_MODES = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK", "Lab": "LAB"}
+_MODES = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK"}
 """Pillow's mode for each colour space that a profile may be for."""
+_MODE_OF = {Space.GREY: "L", Space.RGB: "RGB", Space.CMYK: "CMYK"}
 _SAME = 1
 """Levels by which a transform may move any colour of the probe and still count as none."""
+_SPACES = {"RGB": "RGB", "GRAY": "grey", "CMYK": "CMYK", "Lab": "Lab"}
 UNMANAGED_CMYK = "CMYK without a usable colour profile: its colours are approximate"
 
 
@@ -37,29 +41,38 @@ class _Management:
     problem: str = ""
 
 
-def to_srgb(image: Image.Image, profile: bytes) -> tuple[Bytes, tuple[str, ...]]:
-    """`image` of mode L, RGB, CMYK or LAB as sRGB, uint8 H×W×3, and notes in words. A broken profile counts as none."""
-    managed = _management(_lab_profile() if image.mode == "LAB" else profile, image.mode)
-    notes = (managed.problem,) if managed.problem else ()
-    image = image if image.mode == managed.mode else image.convert(managed.mode)
-    if managed.transform is not None and managed.shaper is None:
-        return np.array(_apply(managed.transform, image)), notes
-    if managed.transform is None and image.mode == "CMYK":
-        notes = (*notes, UNMANAGED_CMYK)
-    rgb = np.array(image if image.mode == "RGB" else image.convert("RGB"))
-    return managed.shaper.apply(rgb) if managed.shaper else rgb, notes
+def to_srgb(samples: Samples, space: Space, colours: Colours) -> tuple[Bytes, tuple[str, ...]]:
+    """`samples` as sRGB, uint8 H×W×3, and notes in words. A broken profile counts as none.
 
-
-def pixels_to_srgb(rgb: Bytes, profile: bytes, *, grey: bool) -> tuple[Bytes, tuple[str, ...]]:
-    """Like `to_srgb` for uint8 H×W×3, returned as it is where nothing changes; `grey`: three equal channels."""
-    managed = _management(profile, "L" if grey else "RGB")
-    notes = (managed.problem,) if managed.problem else ()
+    Where nothing has to be changed the samples are returned as they are; 16 bit are reduced after the change, if the
+    profile allows it.
+    """
+    if colours.hdr is not None and space in (Space.GREY, Space.RGB):
+        return hdr.to_srgb(samples, *colours.hdr), (*colours.notes, hdr.NOTE)
+    if space is Space.LAB:
+        return lab.to_srgb(samples), colours.notes
+    managed = _management(colours.profile, _MODE_OF[space])
+    notes = colours.notes + ((managed.problem,) if managed.problem else ())
     if managed.transform is None:
-        return rgb, notes
+        return _unmanaged(eight_bit(samples), space, notes)
     if managed.shaper is not None:
-        return managed.shaper.apply(rgb), notes
-    source = Image.fromarray(np.ascontiguousarray(rgb[..., 0]) if managed.mode == "L" else rgb)
+        return managed.shaper.apply(_three(samples)), notes
+    pixels = eight_bit(samples)
+    source = Image.fromarray(_three(pixels) if managed.mode == "RGB" else np.ascontiguousarray(pixels), managed.mode)
     return np.array(_apply(managed.transform, source)), notes
+
+
+def _unmanaged(pixels: Bytes, space: Space, notes: tuple[str, ...]) -> tuple[Bytes, tuple[str, ...]]:
+    if space is not Space.CMYK:
+        return _three(pixels), notes
+    paper = 255 - pixels.astype(np.uint16)
+    rgb = (paper[..., :3] * paper[..., 3:] + 127) // 255
+    return rgb.astype(np.uint8), (*notes, UNMANAGED_CMYK)
+
+
+def _three(samples: Samples) -> Samples:
+    """Grey as three equal channels; RGB as it is."""
+    return np.repeat(samples[..., None], 3, axis=2) if samples.ndim == 2 else np.ascontiguousarray(samples)
 
 
 def _apply(transform: ImageCms.ImageCmsTransform, image: Image.Image) -> Image.Image:
@@ -78,11 +91,11 @@ def _management(profile: bytes, mode: str) -> _Management:
         space = source.profile.xcolor_space.strip()
         wanted = _MODES.get(space, "")
         if wanted != mode and (wanted, mode) != ("RGB", "L"):
-            words = f"its colour profile is for {space} and its pixels are not: taken for sRGB"
-            return _Management(mode=mode, problem=words)
+            words = f"its colour profile is for {_SPACES.get(space, 'other colours')} and its pixels are not"
+            return _Management(mode=mode, problem=f"{words}: taken for sRGB")
         transform = _build(source, wanted)
-    except (OSError, ImageCms.PyCMSError, ValueError) as error:
-        return _Management(mode=mode, problem=f"its colour profile is broken ({error}): taken for sRGB")
+    except (OSError, ImageCms.PyCMSError, ValueError):
+        return _Management(mode=mode, problem="its colour profile is broken: taken for sRGB")
     if wanted in ("RGB", "L") and _furthest(transform, _probe(wanted)) <= _SAME:
         return _Management(mode=wanted)
     return _Management(mode=wanted, transform=transform, shaper=_agreeing(profile, transform, wanted))
@@ -121,8 +134,3 @@ def _probe(mode: str) -> Bytes:
     steps = np.linspace(0, 255, 17).round().astype(np.uint8)
     grid = np.stack(np.meshgrid(steps, steps, steps), axis=-1).reshape(-1, 3)
     return np.concatenate([grid, np.repeat(greys[:, None], 3, axis=1)])[None]
-
-
-@lru_cache(maxsize=1)
-def _lab_profile() -> bytes:
-    return ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes()

@@ -1,0 +1,226 @@
+"""Damage is heard of: what decoders only warn about becomes a rejection or a note, and nothing reaches stderr."""
+
+from __future__ import annotations
+
+import struct
+from io import BytesIO
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from pipeline.adapters.images import decode
+from pipeline.core.errors import ImageRejected
+from pipeline.core.pixels import Bytes, Photograph
+from pipeline.core.records import RejectionReason
+from tests.adapters.pictures import exif, scene, written
+
+BROKEN = (RejectionReason.DAMAGED, RejectionReason.TRUNCATED)
+
+
+def read(data: bytes, max_pixels: int = 1_000_000) -> Photograph:
+    """`data` decoded with plenty of room."""
+    return decode(data, max_pixels=max_pixels)
+
+
+def refusal(data: bytes, max_pixels: int = 1_000_000) -> ImageRejected:
+    """The rejection that `data` meets."""
+    with pytest.raises(ImageRejected) as caught:
+        read(data, max_pixels)
+    return caught.value
+
+
+def markers(data: bytes, code: int) -> list[int]:
+    """Where that marker is."""
+    return [place for place in range(len(data) - 1) if data[place] == 0xFF and data[place + 1] == code]
+
+
+def detailed(width: int = 200, height: int = 160) -> Bytes:
+    """A picture with something in every corner of it."""
+    noise = np.random.default_rng(3).integers(0, 256, (height // 4, width // 4, 3), np.uint8)
+    return np.asarray(Image.fromarray(noise).resize((width, height), Image.Resampling.BICUBIC))
+
+
+def flipped(data: bytes, count: int = 40) -> list[bytes]:
+    """`data` with one bit changed, in the second half of the file, at many places."""
+    random = np.random.default_rng(8)
+    places = random.integers(len(data) // 2, len(data) - 16, count)
+    return [data[:at] + bytes((data[at] ^ 1 << int(random.integers(8)),)) + data[at + 1 :] for at in places]
+
+
+def verdict(data: bytes) -> RejectionReason | None:
+    """Why `data` is refused; None if it is taken."""
+    try:
+        read(data)
+    except ImageRejected as error:
+        return error.reason
+    return None
+
+
+@pytest.mark.parametrize("scans", [1, 3, 6, 9])
+def test_a_progressive_jpeg_without_its_last_scans_is_refused(scans: int) -> None:
+    """It would be published blurred: an end marker behind the scans that came does not hide it."""
+    data = written(detailed(), "JPEG", progressive=True)
+    starts = markers(data, 0xDA)
+    assert len(starts) == 10
+    rejection = refusal(data[: starts[scans]] + b"\xff\xd9")
+    assert rejection.reason is RejectionReason.TRUNCATED
+    assert "blurred" in rejection.detail
+    within = (starts[scans - 1] + starts[scans]) // 2
+    assert refusal(data[:within] + b"\xff\xd9").reason in BROKEN
+
+
+@pytest.mark.parametrize(("form", "options", "share"), [
+    ("JPEG", {"quality": 90}, 0.15),
+    ("JPEG", {"quality": 90, "restart_marker_blocks": 4}, 0.1),
+    ("WEBP", {"quality": 85}, 0.9),
+    ("AVIF", {"quality": 80}, 0.9),
+    ("HEIF", {"quality": 80}, 0.75),
+    ("GIF", {}, 0.25),
+    ("PNG", {}, 1.0),
+])  # fmt: skip
+def test_changed_bits_are_found_as_far_as_the_format_allows(
+    form: str, options: dict[str, Any], share: float, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Each format at its rate; a JPEG's changed bit is often another valid code. Nothing is written to stderr."""
+    data = written(detailed(), form, **options)
+    read(data)
+    verdicts = [verdict(damaged) for damaged in flipped(data)]
+    assert set(verdicts) <= {None, *BROKEN}
+    assert sum(reason is not None for reason in verdicts) >= 40 * share
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("progressive", [False, True])
+def test_a_hole_in_a_jpeg_is_found(progressive: bool) -> None:
+    """A run of other bytes in the middle, as a broken transfer leaves."""
+    data = written(detailed(), "JPEG", quality=90, progressive=progressive)
+    half = len(data) // 2
+    for hole in (b"\xff\x00" * 32, bytes(range(64)), b"\xa5" * 64):
+        assert refusal(data[:half] + hole + data[half + 64 :]).reason in BROKEN
+
+
+def test_a_jpeg_whose_restart_markers_are_out_of_order_is_refused() -> None:
+    """A piece of the file is missing, or twice there."""
+    data = written(detailed(), "JPEG", restart_marker_blocks=4)
+    first, third = markers(data, 0xD0)[0], markers(data, 0xD2)[0]
+    assert refusal(data[:first] + data[third:]).reason in BROKEN
+
+
+def test_filling_behind_the_last_pixel_of_a_jpeg_does_no_harm() -> None:
+    """Some cameras fill up their files before the end marker."""
+    data = written(detailed(), "JPEG")
+    for filling in (bytes(500), b"\xff" * 333):
+        assert np.array_equal(read(data[:-2] + filling + b"\xff\xd9").rgb, read(data).rgb)
+
+
+def test_scans_are_counted_before_a_jpeg_is_decoded() -> None:
+    """Each scan goes over all pixels: hundreds of them keep a worker for half a minute."""
+    data = written(detailed(), "JPEG", progressive=True)
+    last = markers(data, 0xDA)[-1]
+    rejection = refusal(data[:last] + data[last:-2] * 400 + b"\xff\xd9")
+    assert rejection.reason in (RejectionReason.TOO_LARGE, RejectionReason.DAMAGED)
+    plain = written(detailed(), "JPEG", quality=90)
+    again = plain[markers(plain, 0xDA)[0] : -2]
+    assert refusal(plain[:-2] + again * 400 + b"\xff\xd9").reason is RejectionReason.DAMAGED
+
+
+def test_many_scans_of_many_pixels_are_refused_by_their_work() -> None:
+    """A site's limit of pixels limits the passes over them too."""
+    from pipeline.adapters.images.jpeg.scans import MOST_PASSES
+
+    rows = b"".join(
+        struct.pack(">BHBBBBBB", 0xDA, 8, 1, 1, 0, band, band, 0).join((b"\xff", b"\0")) for band in range(1, 64)
+    )
+    assert len(rows) > MOST_PASSES
+    data = written(detailed(), "JPEG", progressive=True)
+    first = markers(data, 0xDA)[0]
+    end = markers(data, 0xDA)[1]
+    many = data[:end] + rows + b"\xff\xd9"
+    assert refusal(many, max_pixels=200 * 160).detail.endswith("take too long to decode")
+    assert first < end
+
+
+@pytest.mark.parametrize(("marker", "words"), [(0xC3, "lossless"), (0xC9, "arithmetic"), (0xC5, "hierarchical")])
+def test_rare_kinds_of_jpeg_are_refused_by_name(marker: int, words: str) -> None:
+    """Not as damaged, which they are not."""
+    data = written(scene(), "JPEG")
+    place = markers(data, 0xC0)[0]
+    rejection = refusal(data[: place + 1] + bytes((marker,)) + data[place + 2 :])
+    assert rejection.reason is RejectionReason.UNSUPPORTED
+    assert words in rejection.detail
+
+
+def test_a_jpeg_of_twelve_bits_is_refused_by_name() -> None:
+    """As medical scanners write them."""
+    data = written(scene(), "JPEG")
+    place = markers(data, 0xC0)[0]
+    rejection = refusal(data[: place + 4] + b"\x0c" + data[place + 5 :])
+    assert (rejection.reason, rejection.detail) == (RejectionReason.UNSUPPORTED, "JPEG of 12 bit")
+
+
+def gif(codes: bytes, *, size: tuple[int, int] = (16, 16), behind: bytes = b";") -> bytes:
+    """A GIF of two colours and these codes."""
+    blocks = b"".join(bytes((len(codes[i : i + 255]),)) + codes[i : i + 255] for i in range(0, len(codes), 255))
+    screen = struct.pack("<6sHHBBB", b"GIF89a", *size, 0x80, 0, 0) + b"\0\0\0\xff\xff\xff"
+    return screen + struct.pack("<BHHHHBB", 0x2C, 0, 0, *size, 0, 2) + blocks + b"\0" + behind
+
+
+def single_codes(count: int, end: bool) -> bytes:
+    """Pixels one by one, index 1, with a clear code before each two, so that all codes have three bits."""
+    codes = [code for _ in range(count // 2) for code in (4, 1, 1)] + ([5] if end else [])
+    bits = sum(code << 3 * place for place, code in enumerate(codes))
+    return bits.to_bytes(-(-3 * len(codes) // 8), "little")
+
+
+def test_gifs_are_whole_if_all_their_pixels_are_there() -> None:
+    """No end code, no trailer, or something behind it: other programs take them, and nothing is missing."""
+    for data in (gif(single_codes(256, True)), gif(single_codes(256, False)), gif(single_codes(256, True), behind=b"")):
+        assert (read(data).rgb == 255).all()
+    assert read(gif(single_codes(256, True), behind=b"\x21\xfe\x03abc")).notes == ()
+
+
+def test_a_gif_with_too_few_or_too_many_pixels_is_refused() -> None:
+    """An end code does not hide that pixels are missing."""
+    assert refusal(gif(single_codes(200, True))).reason is RejectionReason.DAMAGED
+    assert refusal(gif(single_codes(200, False))).reason is RejectionReason.TRUNCATED
+    assert refusal(gif(single_codes(300, True))).reason is RejectionReason.DAMAGED
+
+
+@pytest.mark.parametrize("interlace", [False, True])
+@pytest.mark.parametrize("colours", [2, 16, 200, 256])
+def test_gif_codes_are_unpacked_as_pillow_does(interlace: bool, colours: int) -> None:
+    """An independent decoder gives the same pixels, interlaced or not."""
+    data = written(Image.fromarray(detailed()).quantize(colours), "GIF", interlace=interlace)
+    assert np.array_equal(read(data).rgb, np.asarray(Image.open(BytesIO(data)).convert("RGB")))
+
+
+def test_the_metadata_of_a_whole_picture_may_be_damaged() -> None:
+    """EXIF that points nowhere leaves the picture as it is stored."""
+    block = exif(6)
+    for damaged in (block[:12], block[:8] + b"\xff" * (len(block) - 8), b"\xff" * 60000):
+        assert read(written(scene(), "JPEG", exif=damaged, quality=95)).size == (64, 48)
+        assert read(written(scene(), "WEBP", exif=damaged)).size == (64, 48)
+
+
+def test_a_webp_frame_lies_where_it_belongs() -> None:
+    """The first frame of an animation may be smaller than its canvas, which is transparent around it."""
+    still = written(detailed(40, 30), "WEBP", lossless=True)
+    body = still[12:]
+    frame = b"".join((value).to_bytes(3, "little") for value in (3, 5, 39, 29, 0)) + b"\0" + body
+    chunks = b"VP8X" + struct.pack("<II", 10, 0x12) + (63).to_bytes(3, "little") + (47).to_bytes(3, "little")
+    chunks += b"ANIM" + struct.pack("<IIH", 6, 0, 0) + b"ANMF" + struct.pack("<I", len(frame)) + frame
+    photograph = read(b"RIFF" + struct.pack("<I", 4 + len(chunks)) + b"WEBP" + chunks)
+    assert photograph.size == (64, 48)
+    assert np.array_equal(photograph.rgb[10:40, 6:46], detailed(40, 30))
+    assert photograph.alpha is not None
+    assert photograph.alpha.sum() == 255 * 40 * 30
+
+
+def test_what_is_no_image_is_described_without_its_bytes() -> None:
+    """A file that somebody points us to may be secret: nothing of it is repeated."""
+    for secret in (b"\x01\x02password=hunter2\xff\xfe" * 9, b"hunter2" * 20, b"\0\0\0\x18ftyphunt\0\0\0\1er2 "):
+        rejection = refusal(secret)
+        assert "hunt" not in rejection.detail
+        assert secret[:4].hex() not in rejection.detail.replace(" ", "")
