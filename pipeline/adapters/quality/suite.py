@@ -9,6 +9,7 @@ from importlib.resources import files
 from importlib.resources.abc import Traversable
 from typing import Any
 
+from pipeline.adapters.quality.safety import TYPES, unsafe
 from pipeline.core.errors import GateError
 
 ACTIONS = {"images": ("fail", "quarantine", "hold"), "delivery": ("fail", "hold"), "rows": ("fail", "refuse")}
@@ -70,14 +71,17 @@ def bundled(name: str) -> Traversable:
 def load_suite(file: Traversable) -> Suite:
     """The suite in a JSON file (a `pathlib.Path` or what `bundled` gives).
 
-    Raises GateError with every entry that is not as its `meta` must be, that Great Expectations would drop or
-    refuse, or that could pass without judging (a quarantine over a column that no rule demands to be complete).
+    Raises GateError with every entry that holds what would be evaluated, is not as its `meta` must be, that Great
+    Expectations would drop or refuse, or that could pass without judging (a quarantine over a column that no rule
+    demands to be complete).
     """
     try:
         raw = json.loads(file.read_text(encoding="utf-8"))
+        if problems := [f"{one['type']}: {problem}" for one in raw["expectations"] for problem in unsafe(one)]:
+            raise GateError("\n  - ".join([f"{file.name} asks for what is not data", *problems]))
         rules = tuple(_rule(entry, place) for place, entry in enumerate(raw["expectations"], start=1))
         suite = Suite(name=raw["name"], rules=rules)
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise GateError(f"{file.name} is no suite of expectations: {error}") from error
     if problems := [*_misfits(suite), *_unguarded(suite), *_dropped(suite)]:
         raise GateError("\n  - ".join([f"{file.name} cannot be relied on", *problems]))
@@ -106,6 +110,8 @@ def _misfits(suite: Suite) -> Iterator[str]:
     if not suite.rules:
         yield "it has no expectations"
     for rule in suite.rules:
+        if rule.type not in TYPES:
+            yield f"{rule.type}: there is no such expectation that a suite may use"
         if rule.frame not in ACTIONS:
             yield f"{rule.type}: there is no frame {rule.frame!r}; known are {', '.join(ACTIONS)}"
         elif rule.action not in ACTIONS[rule.frame]:
@@ -134,14 +140,14 @@ def _dropped(suite: Suite) -> Iterator[str]:
     import great_expectations as gx
     from great_expectations.expectations.expectation import ColumnMapExpectation
 
-    for rule in suite.rules:
+    for rule in (rule for rule in suite.rules if rule.type in TYPES):
         try:
             built = gx.ExpectationSuite(name=suite.name, expectations=[rule.entry()]).expectations
         except ValueError as error:
             yield f"{rule.type} of {rule.column}: {' '.join(str(error).split())}"
             continue
         if not built:
-            yield f"{rule.type}: there is no such expectation, or no severity {rule.severity!r}"
+            yield f"{rule.type}: there is no severity {rule.severity!r}"
         elif rule.action == "quarantine" and not isinstance(built[0], ColumnMapExpectation):
             yield f"{rule.type}: judges no single images, so it cannot quarantine them"
         elif rule.frame == "rows" and not (isinstance(built[0], ColumnMapExpectation) or rule.type == _ROW_COUNT):

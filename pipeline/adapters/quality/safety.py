@@ -1,0 +1,163 @@
+"""What a file of expectations may contain: values to compare with, never anything that is evaluated.
+
+Great Expectations hands conditions to `DataFrame.query`, which runs Python, fetches what a JSON schema refers to, and
+works out `$PARAMETER`s. A suite is data; whoever writes one may not run code by it, nor keep the gate busy for ever.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import string
+from collections.abc import Iterable, Iterator, Mapping
+from re import _constants, _parser  # type: ignore[attr-defined] # the standard library's own reading of a pattern
+from typing import Any
+
+TYPES = frozenset({
+    "expect_column_distinct_values_to_be_in_set", "expect_column_distinct_values_to_contain_set",
+    "expect_column_distinct_values_to_equal_set", "expect_column_kl_divergence_to_be_less_than",
+    "expect_column_max_to_be_between", "expect_column_mean_to_be_between", "expect_column_median_to_be_between",
+    "expect_column_min_to_be_between", "expect_column_most_common_value_to_be_in_set",
+    "expect_column_pair_values_a_to_be_greater_than_b", "expect_column_pair_values_to_be_equal",
+    "expect_column_pair_values_to_be_in_set", "expect_column_proportion_of_non_null_values_to_be_between",
+    "expect_column_proportion_of_unique_values_to_be_between", "expect_column_quantile_values_to_be_between",
+    "expect_column_stdev_to_be_between", "expect_column_sum_to_be_between", "expect_column_to_exist",
+    "expect_column_unique_value_count_to_be_between", "expect_column_value_lengths_to_be_between",
+    "expect_column_value_lengths_to_equal", "expect_column_value_z_scores_to_be_less_than",
+    "expect_column_values_to_be_between", "expect_column_values_to_be_decreasing",
+    "expect_column_values_to_be_in_set", "expect_column_values_to_be_increasing", "expect_column_values_to_be_null",
+    "expect_column_values_to_be_unique", "expect_column_values_to_match_regex",
+    "expect_column_values_to_match_regex_list", "expect_column_values_to_match_strftime_format",
+    "expect_column_values_to_not_be_in_set", "expect_column_values_to_not_be_null",
+    "expect_column_values_to_not_match_regex", "expect_column_values_to_not_match_regex_list",
+    "expect_compound_columns_to_be_unique", "expect_multicolumn_sum_to_equal",
+    "expect_multicolumn_values_to_be_equal", "expect_select_column_values_to_be_unique_within_record",
+    "expect_table_column_count_to_be_between", "expect_table_column_count_to_equal",
+    "expect_table_columns_to_match_ordered_list", "expect_table_columns_to_match_set",
+    "expect_table_row_count_to_be_between", "expect_table_row_count_to_equal",
+})  # fmt: skip
+"""Expectations that compare what is there with what is written down; none that runs SQL or fetches a schema."""
+
+_OPERATORS = frozenset({"==", "!=", "<", "<=", ">", ">="})
+_CONDITION = "row_condition"
+_FORM = '{"type": "comparison", "column": {"name": "…"}, "operator": "==", "parameter": …}'
+_NUMBER_FORMAT = re.compile(r",?(\.\d{1,2})?[%defg]?")
+_DEEP = 4
+"""Lists in lists, as quantiles have them."""
+
+
+def unsafe(entry: Mapping[str, Any]) -> Iterator[str]:
+    """What one entry of a suite's file asks to be evaluated, in words; nothing if it is only data."""
+    kwargs, words = entry["kwargs"], str(entry["meta"].get("words", ""))
+    for name, value in kwargs.items():
+        if name == "condition_parser":
+            yield f"condition_parser: a condition is never parsed; write row_condition as {_FORM}"
+        elif name == _CONDITION:
+            yield from _condition(value)
+        elif not _is_data(value, _DEEP):
+            yield f"{name}: only numbers, texts and lists of them are allowed, no $PARAMETER"
+        elif name in ("regex", "regex_list"):
+            yield from _regexes([value] if isinstance(value, str) else value)
+    yield from _fields(words)
+
+
+def _condition(value: Any) -> Iterator[str]:
+    """The problems of a condition: comparisons and null checks, joined by `and` and `or`, are what there may be."""
+    kind = value.get("type") if isinstance(value, dict) else None
+    if kind in ("and", "or") and isinstance(value.get("conditions"), list) and value.keys() == {"type", "conditions"}:
+        for one in value["conditions"]:
+            yield from _condition(one)
+    elif not ((kind == "nullity" and _is_nullity(value)) or (kind == "comparison" and _is_comparison(value))):
+        yield f"{_CONDITION}: what is written there would be run as code; write it as {_FORM}"
+
+
+def _is_nullity(value: Mapping[str, Any]) -> bool:
+    return (
+        value.keys() == {"type", "column", "is_null"}
+        and _is_column(value["column"])
+        and value["is_null"] in (True, False)
+    )
+
+
+def _is_comparison(value: Mapping[str, Any]) -> bool:
+    if value.keys() != {"type", "column", "operator", "parameter"} or not _is_column(value["column"]):
+        return False
+    parameter = value["parameter"]
+    if value["operator"] in ("IN", "NOT_IN"):
+        return isinstance(parameter, list) and all(map(_is_literal, parameter))
+    return value["operator"] in _OPERATORS and _is_literal(parameter)
+
+
+def _is_column(value: Any) -> bool:
+    """A plain name: marks in it would end the quotation in which Great Expectations puts it."""
+    name = value.get("name") if isinstance(value, dict) and len(value) == 1 else None
+    return isinstance(name, str) and name.isidentifier()
+
+
+def _is_literal(value: Any) -> bool:
+    """A number, or a text without the marks that mean something to `DataFrame.query`."""
+    if isinstance(value, str):
+        return value.isprintable() and not set("`@\\") & set(value)
+    return isinstance(value, bool | int) or (isinstance(value, float) and math.isfinite(value))
+
+
+def _is_data(value: Any, depth: int) -> bool:
+    if isinstance(value, dict):
+        return depth > 0 and not any(str(name).startswith("$") for name in value) and _all_data(value.values(), depth)
+    if isinstance(value, list):
+        return depth > 0 and _all_data(value, depth)
+    return value is None or isinstance(value, str | bool | int | float)
+
+
+def _all_data(values: Iterable[Any], depth: int) -> bool:
+    return all(_is_data(value, depth - 1) for value in values)
+
+
+def _regexes(patterns: Iterable[Any]) -> Iterator[str]:
+    for pattern in patterns:
+        try:
+            if _explodes(_parser.parse(str(pattern)), repeated=False):
+                yield f"regex {pattern!r}: a repetition within a repetition can take for ever on a short text"
+        except re.error as error:
+            yield f"regex {pattern!r}: {error}"
+
+
+def _explodes(items: Any, *, repeated: bool) -> bool:
+    """Whether a part that is repeated without limit leaves a choice of how much or which, or refers to another part."""
+    for operation, argument in items:
+        if operation in (_constants.MAX_REPEAT, _constants.MIN_REPEAT):
+            low, high, body = argument
+            if (repeated and low != high) or _explodes(body, repeated=repeated or high > _MANY):
+                return True
+        elif (
+            operation is _constants.GROUPREF
+            or (operation is _constants.BRANCH and repeated)
+            or any(_explodes(part, repeated=repeated) for part in _parts(argument))
+        ):
+            return True
+    return False
+
+
+_MANY = 20
+"""From so many repetitions on choices within them count as without limit."""
+
+
+def _parts(argument: Any) -> Iterator[Any]:
+    """Patterns within a part of a pattern."""
+    if isinstance(argument, _parser.SubPattern):
+        yield argument
+    elif isinstance(argument, tuple | list):
+        for part in argument:
+            yield from _parts(part)
+
+
+def _fields(words: str) -> Iterator[str]:
+    """Fields of a text that do more than name a keyword argument: attributes, indices, widths."""
+    try:
+        fields = [(name, form or "") for _, name, form, _ in string.Formatter().parse(words) if name is not None]
+    except ValueError as error:
+        yield f"words: {error}"
+        return
+    for name, form in fields:
+        if not name.isidentifier() or not _NUMBER_FORMAT.fullmatch(form):
+            yield f"words: {{{name}{form and ':' + form}}} is neither a keyword argument nor one with a number's format"
