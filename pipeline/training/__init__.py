@@ -9,5 +9,7 @@ unmapped each time; on a shared machine OMP_WAIT_POLICY=PASSIVE keeps waiting th
 `pages` reads the tables, `cache` decodes them once, `folds` says what may be left out; `sampler` says which images make
 up step number n, and `feed` has them drawn ahead (`composite` lays products and drawn `garments` over `scenes`, `erase`
 takes subjects out of photographs). `network` and `loss` are what is trained, `loop` trains, `export` writes ONNX and
-its int8 twin, `half` stores weights in half precision, `restart` takes what was exported in training again.
+its int8 twin, `half` stores weights in half precision, `restart` takes what was exported in training again. `second` is
+a small network behind a trained one, which sees the `ground` of an image: `mending` trains it on drawn `mistakes` and
+`shadows`, `graft` makes one graph of both.
 """

@@ -70,6 +70,7 @@ def _legs(_: click.Context, parameter: click.Parameter, value: str | None) -> tu
 )
 @click.option("--frozen", type=click.IntRange(0, 16), default=5, show_default=True, help="Encoder blocks that stay.")
 @click.option("--only-presence", is_flag=True, help="Learn whether there is a product; masks stay as in --start.")
+@click.option("--second-look", is_flag=True, help="Learn what mends whole parts by the ground; --start stays as it is.")
 @click.option("--device", default="cpu", show_default=True, help="cpu or cuda.")
 @click.option("--threads", type=click.IntRange(1), default=2, show_default=True, help="CPU threads of a step at most.")
 @click.option(
@@ -100,10 +101,14 @@ def train(
     cutouts train --data DATA --minutes 10
     cutouts train --data DATA --run mine --start default.onnx --rate 0.5 --minutes 60
     cutouts train --data DATA --run sure --start mine.onnx --only-presence --legs 1:512:16 --minutes 40
+    cutouts train --data DATA --run mend --start default.onnx --second-look --minutes 60
     cutouts train --data DATA --run unshod --leave-out kind:shoes --leave-out source:rendered
     cutouts train --data DATA --run mean --start a.onnx --start b.onnx --minutes 0
     """
+    second = how.pop("second_look")
     _refuse_what_cannot_be(minutes, starts, export_only, how["only_presence"])
+    if second:
+        _refuse_second_look(starts, minutes, only_presence=how["only_presence"], device=how["device"])
     run.mkdir(parents=True, exist_ok=True)
     left_out = tuple(map(parse_fold, how.pop("left_out")))
     _refuse_other_folds(run, left_out)
@@ -113,6 +118,9 @@ def train(
         write(run, starts, albums, how["legs"][-1].size)
         return
     settings = Settings(plan=schedule.Plan(images=images, seconds=60.0 * minutes), **how)
+    if second:
+        _mend(run, starts[0], albums, settings, export_only=export_only)
+        return
     if export_only or _trained(data, run, starts, albums, settings, validate):
         write(run, (), albums, settings.legs[-1].size)
     else:
@@ -131,6 +139,16 @@ def _refuse_what_cannot_be(minutes: float, starts: tuple[Path, ...], export_only
         raise ConfigError(
             "training needs PyTorch", ["`make setup-train` makes .venv-train, an environment that has it"]
         )
+
+
+def _refuse_second_look(starts: tuple[Path, ...], minutes: float, *, only_presence: bool, device: str) -> None:
+    """Raises UsageError for options that contradict a second look."""
+    if len(starts) != 1 or only_presence or minutes == 0:
+        raise click.UsageError(
+            "--second-look is learned behind one network: give one --start, no --only-presence, and --minutes above 0"
+        )
+    if device != "cpu":
+        raise click.UsageError(f"--second-look is trained on a CPU, not on --device {device}")
 
 
 def _refuse_other_folds(run: Path, left_out: tuple[Fold, ...]) -> None:
@@ -162,6 +180,24 @@ def _trained(
         network = restart.from_exports(starts, albums) if starts else from_imagenet(data / WEIGHTS)
         loop.train(run, network, albums, scored, settings, stop)
     return not stop.is_set()
+
+
+def _mend(run: Path, start: Path, albums: cache.Albums, settings: Settings, *, export_only: bool) -> None:
+    """Train the second look behind the network of `start`, and write both as one network."""
+    import torch
+
+    from pipeline.training import graft, mending
+
+    torch.manual_seed(settings.seed)
+    stop = threading.Event()
+    if not export_only:
+        with stopped_by_signals(stop):
+            mending.train(run, start, albums, settings, stop)
+    if stop.is_set():
+        click.echo("stopped and saved: the same command goes on from here, --export-only writes what there is")
+        return
+    graft.graft(start, mending.trained(run), run / "network.onnx")
+    click.echo(f"written: {run / 'network.onnx'}")
 
 
 @contextmanager

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import cv2
@@ -13,8 +13,11 @@ from torch.utils.data import DataLoader, Dataset
 
 from pipeline.training import sampler
 from pipeline.training.cache import Albums
+from pipeline.training.pages import Pixels
 from pipeline.training.schedule import Leg
 
+Draw = Callable[[Albums, int, int, Leg], Pixels]
+"""Draws the images of a step, uint8 RGBA (N, S, S, 4), from the albums by seed and step, such as `sampler.batch`."""
 AHEAD = 2
 """Batches that each process is ahead."""
 
@@ -23,14 +26,16 @@ class Feed:
     """The batches of steps `step`, `step` + 1 …, uint8 RGBA (N, S, S, 4), drawn ahead by `drawers` processes.
 
     One that was drawn ahead for the previous leg's size is used all the same, so that no step is skipped. `pinned`:
-    into memory that a GPU reads by itself.
+    into memory that a GPU reads by itself. `draw`: what draws them.
     """
 
-    def __init__(self, albums: Albums, seed: int, step: int, drawers: int, *, pinned: bool) -> None:
+    def __init__(
+        self, albums: Albums, seed: int, step: int, drawers: int, *, pinned: bool, draw: Draw = sampler.batch
+    ) -> None:
         self._step = step
         self._leg: Leg
         self._loader = DataLoader(
-            _Drawn(albums, seed),
+            _Drawn(albums, seed, draw),
             batch_size=None,
             sampler=self._orders(),
             num_workers=drawers,
@@ -60,12 +65,12 @@ class Feed:
 
 
 class _Drawn(Dataset):  # type: ignore[misc]
-    def __init__(self, albums: Albums, seed: int) -> None:
-        self._albums, self._seed = albums, seed
+    def __init__(self, albums: Albums, seed: int, draw: Draw) -> None:
+        self._albums, self._seed, self._draw = albums, seed, draw
 
     def __getitem__(self, order: tuple[int, Leg]) -> torch.Tensor:
         step, leg = order
-        return torch.from_numpy(sampler.batch(self._albums, self._seed, step, leg))
+        return torch.from_numpy(self._draw(self._albums, self._seed, step, leg))
 
 
 def _clean_processes() -> Any:

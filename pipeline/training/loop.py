@@ -33,9 +33,9 @@ LOG_EVERY = 20
 
 @dataclass(slots=True, kw_only=True)
 class Trainee:
-    """The network, its average and its optimiser: what one step changes and a checkpoint keeps."""
+    """A network, its average and its optimiser: what one step changes and a checkpoint keeps."""
 
-    network: Network
+    network: nn.Module
     average: Average
     optimiser: torch.optim.Optimizer
 

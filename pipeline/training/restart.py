@@ -18,7 +18,7 @@ from onnx import numpy_helper
 from torch import nn
 
 from pipeline.core.errors import ModelError
-from pipeline.training import sampler
+from pipeline.training import graft, sampler
 from pipeline.training.cache import Albums
 from pipeline.training.network import SCALE, Network, normalised
 from pipeline.training.schedule import Leg
@@ -35,10 +35,14 @@ def from_exports(files: Sequence[Path], albums: Albums) -> Network:
     """The network of `files`, ready for training on `albums`: of several the mean of their weights.
 
     Networks that went on from one another lie in one valley, and their mean is better on what none of them has seen
-    (Wortsman et al. 2022, arXiv 2203.05482). Raises `ModelError` where a file is no export of this network.
+    (Wortsman et al. 2022, arXiv 2203.05482). Raises `ModelError` if a file is no export of this network, or has a
+    second look.
     """
     network = Network()
-    found = [_weights(onnx.load(file)) for file in files]
+    models = [onnx.load(file) for file in files]
+    if mended := [str(file) for file, model in zip(files, models, strict=True) if graft.is_mended(model)]:
+        raise ModelError(f"{', '.join(mended)}: start from the network without its second look")
+    found = [_weights(model) for model in models]
     for file, weights in zip(files, found, strict=True):
         problems = _take_over(network, weights)
         if problems:

@@ -81,6 +81,29 @@ def test_presence_alone_is_not_trained_on_masks_that_nobody_trained(tmp_path: Pa
     assert "--start" in result.output
 
 
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ([], "give one --start"),
+        (["--start", "a.onnx", "--start", "b.onnx"], "give one --start"),
+        (["--start", "a.onnx", "--only-presence"], "no --only-presence"),
+        (["--start", "a.onnx", "--minutes", "0"], "--minutes above 0"),
+        (["--start", "a.onnx", "--device", "cuda"], "on a CPU"),
+    ],
+)
+@pytest.mark.skipif(find_spec("torch") is None, reason="PyTorch lives in the training's own environment")
+def test_a_second_look_needs_one_network_to_look_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, more: list[str], said: str
+) -> None:
+    """As a usage error that says what to give."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("a.onnx", "b.onnx"):
+        (tmp_path / name).touch()
+    result = CliRunner().invoke(train, ["--data", ".", "--second-look", *more])
+    assert result.exit_code == 2
+    assert said in result.output
+
+
 @pytest.fixture
 def usual_ctrl_c() -> Iterator[None]:
     """Ctrl-C as Python has it; what a shell starts in the background ignores it."""

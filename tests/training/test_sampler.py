@@ -80,6 +80,18 @@ def test_nothing_is_drawn_that_is_left_out(albums: Albums, seed: int, monkeypatc
     assert rgba[..., 3].max() > 100
 
 
+def test_who_learns_from_the_ground_is_shown_no_photographs(albums: Albums, tmp_path: Path) -> None:
+    """Composites, a few empty scenes and, if there are any, renders; the same images for the same step."""
+    leg = Leg(until=1.0, size=64, batch=60)
+    shown = sampler.grounded(replace(albums, rendered=_green(tmp_path)), 0, 0, leg)
+    assert shown.shape == (60, 64, 64, 4)
+    empty = (shown[..., 3].reshape(60, -1).max(1) == 0).sum()
+    on_green = ((shown[..., 1].astype(int) > shown[..., 0] + 60).mean((1, 2)) > 0.9).sum()
+    assert 1 <= empty <= 12
+    assert 9 <= on_green <= 30
+    np.testing.assert_array_equal(sampler.grounded(albums, 0, 1, LEG), sampler.grounded(albums, 0, 1, LEG))
+
+
 @pytest.mark.parametrize("seed", SEEDS)
 def test_composites_hold_a_product(albums: Albums, seed: int) -> None:
     """The alpha of a composite is not empty, and the picture has the canvas's size."""
