@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from pipeline.adapters.images import gif, isobmff, jpeg
 from pipeline.adapters.images.formats import Format, sniff
+from pipeline.adapters.images.isobmff import coded
 from pipeline.adapters.images.tiff.directory import HEIGHT, WIDTH
 from pipeline.adapters.images.tiff.layout import BITS, PHOTOMETRIC, SAMPLES, TILE_HEIGHT, TILE_WIDTH, shown_page
 
@@ -124,9 +125,7 @@ def _tiff_takes(data: bytes, pixels: int) -> tuple[int, int]:
 def _isobmff_takes(data: bytes, pixels: int) -> tuple[int, int]:
     """What is coded, which may be far more than what is shown: planes, their copy, and the picture in RGB twice."""
     container = isobmff.parse(data)
-    sizes = [container.size_of(number) or (0, 0) for number in container.coded()]
-    coded = sum(width * height for width, height in sizes)
-    return 16, 14 * max(coded, pixels)
+    return 0, 30 * max(pixels, *(width * height for width, height in coded.sizes(container)))
 
 
 _TAKES: dict[Format, Callable[[bytes, int], tuple[int, int]]] = {

@@ -6,16 +6,15 @@ The decoder is asked for its warnings by the copy of libde265 that pillow-heif b
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
+from pipeline.adapters.images.isobmff.coded import parameter_sets
 from pipeline.adapters.images.isobmff.items import Container, Item
 from pipeline.core.errors import ImageRejected
 from pipeline.core.records import RejectionReason
 
 UNCHECKED = "its pixels could not be checked for damage (libde265 was not found)"
-_MOST_PARAMETERS = 1000
 
 
 def damage(container: Container) -> tuple[str, ...]:
@@ -34,7 +33,7 @@ def _units(data: bytes, item: Item) -> list[bytes]:
     """The parameter sets and the coded slices of one item (ISO/IEC 14496-15, 8.3.3)."""
     body = b"".join(data[start:end] for start, end in item.extents)
     place = item.properties.get(b"hvcC")
-    units = [] if place is None else list(_parameters(data, place))
+    units = [] if place is None else list(parameter_sets(data, place))
     size = 4 if place is None else (data[place + 21] & 3) + 1
     offset = 0
     while offset + size <= len(body):
@@ -42,17 +41,6 @@ def _units(data: bytes, item: Item) -> list[bytes]:
         units.append(body[offset + size : offset + size + length])
         offset += size + length
     return units
-
-
-def _parameters(data: bytes, place: int) -> Iterator[bytes]:
-    offset = place + 23
-    for _ in range(data[place + 22]):
-        count = int.from_bytes(data[offset + 1 : offset + 3], "big")
-        offset += 3
-        for _ in range(min(count, _MOST_PARAMETERS)):
-            length = int.from_bytes(data[offset : offset + 2], "big")
-            yield data[offset + 2 : offset + 2 + length]
-            offset += 2 + length
 
 
 def _warning(library: ctypes.CDLL, units: list[bytes]) -> str:

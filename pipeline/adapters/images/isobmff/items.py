@@ -70,6 +70,18 @@ class Container:
             return (width // over, height // under) if over and under else None
         return self.size_of(self.primary)
 
+    def crop(self) -> tuple[int, int, int, int] | None:
+        """Left, top, width and height in px of the crop of the picture, of its size before; None if it has none."""
+        place, size = self.picture.properties.get(b"clap"), self.size_of(self.primary)
+        if place is None or size is None:
+            return None
+        values = struct.unpack_from(">IIIIiIiI", self.data, place)
+        if not all(values[1::2]):
+            return None
+        width, height, across, down = (top / bottom for top, bottom in zip(values[::2], values[1::2], strict=True))
+        left, top = (size[0] - width) / 2 + across, (size[1] - height) / 2 + down
+        return round(left), round(top), int(width), int(height)
+
     def code_points(self) -> tuple[int, int] | None:
         """Primaries and transfer (ITU-T H.273) that the picture states, or else its first part."""
         for item in (self.picture, *(self.items.get(leaf, Item()) for leaf in self.leaves(self.primary)[:1])):

@@ -11,7 +11,7 @@ from PIL.AvifImagePlugin import AvifImageFile
 from pipeline.adapters.images import exif
 from pipeline.adapters.images.colour import colours_of_code_points
 from pipeline.adapters.images.formats import Format
-from pipeline.adapters.images.isobmff import av1, hevc
+from pipeline.adapters.images.isobmff import av1, coded, hevc
 from pipeline.adapters.images.isobmff.boxes import boxes
 from pipeline.adapters.images.isobmff.items import Container
 from pipeline.adapters.images.limits import check_size
@@ -27,6 +27,7 @@ def read(container: Container, form: Format, *, max_pixels: int) -> Raster:
     """The main picture of `container`. Raises ImageRejected for what is too large, cut off or damaged."""
     data = container.data
     _check_whole(data, form)
+    coded.check(container, max_pixels=max_pixels)
     damage = hevc.damage(container) if form is Format.HEIC else av1.damage(data)
     with _open(data, form) as image:
         check_size(image.size, max_pixels=max_pixels)
@@ -38,6 +39,8 @@ def read(container: Container, form: Format, *, max_pixels: int) -> Raster:
         orientation = 1 if form is Format.HEIC else exif.orientation(image.info.get("exif") or b"")
     if alpha is not None and premultiplied:
         samples = _straight(samples, alpha)
+    if form is Format.AVIF:  # libheif crops, libavif does not
+        samples, alpha = _cropped(samples, container), None if alpha is None else _cropped(alpha, container)
     points = None if profile else container.code_points()
     return Raster(
         samples=samples,
@@ -89,6 +92,16 @@ def _planes(image: Image.Image) -> tuple[Samples, Bytes | None, bool]:
     pixels = np.asarray(image if image.mode in ("RGB", "RGBA", "RGBa") else image.convert("RGBA"))
     alpha = np.ascontiguousarray(pixels[..., 3]) if pixels.shape[2] == 4 else None
     return np.ascontiguousarray(pixels[..., :3]), alpha, premultiplied
+
+
+def _cropped(samples: Samples, container: Container) -> Samples:
+    crop = container.crop()
+    if crop is None:
+        return samples
+    left, top, width, height = crop
+    if left < 0 or top < 0 or left + width > samples.shape[1] or top + height > samples.shape[0]:
+        raise ImageRejected(RejectionReason.DAMAGED, "AVIF: its crop leaves the picture")
+    return np.ascontiguousarray(samples[top : top + height, left : left + width])
 
 
 def _straight(samples: Samples, alpha: Bytes) -> Samples:
