@@ -97,10 +97,13 @@ _READERS: dict[Format, Callable[[bytes], tuple[int, int] | None]] = {
 
 
 def _jpeg_takes(data: bytes, _: int) -> tuple[int, int]:
-    """Pixels twice (turned, or other colours); a progressive one keeps all coefficients."""
+    """Pixels twice, thrice if colours are changed; CMYK takes more; a progressive one keeps its coefficients."""
     header = jpeg.parse(data)
-    count = len(header.components) if header else 3
-    return 3 + max(3, count) + (2 * count if header and header.progressive else 0), 0
+    if header is None:
+        return 9, 0
+    count = len(header.components)
+    kept = 2 * count if header.progressive else 0
+    return (34 if count == 4 else 10 if header.profile else 7) + kept, 0
 
 
 def _png_takes(data: bytes, _: int) -> tuple[int, int]:
@@ -125,13 +128,13 @@ def _tiff_takes(data: bytes, pixels: int) -> tuple[int, int]:
 def _isobmff_takes(data: bytes, pixels: int) -> tuple[int, int]:
     """What is coded, which may be far more than what is shown: planes, their copy, and the picture in RGB twice."""
     container = isobmff.parse(data)
-    return 0, 30 * max(pixels, *(width * height for width, height in coded.sizes(container)))
+    return 0, 40 * max(pixels, *(width * height for width, height in coded.sizes(container)))
 
 
 _TAKES: dict[Format, Callable[[bytes, int], tuple[int, int]]] = {
     Format.JPEG: _jpeg_takes,
     Format.PNG: _png_takes,
-    Format.GIF: lambda _, __: (16, 0),
+    Format.GIF: lambda _, __: (24, 0),
     Format.BMP: lambda data, _: (40 if data[28] in (16, 32) else 12, 0),
     Format.WEBP: lambda _, __: (26, 0),
     Format.TIFF: _tiff_takes,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, TypeAlias
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -55,7 +56,7 @@ def eight_bit(samples: Samples) -> Bytes:
     """`samples` scaled to 8 bit, rounded to the nearest level; uint8 ones are returned as they are."""
     if samples.dtype == np.uint8:
         return np.asarray(samples, np.uint8)
-    return ((samples.astype(np.uint32) * 255 + 32767) // 65535).astype(np.uint8)
+    return np.asarray(cv2.convertScaleAbs(samples, alpha=255 / 65535), np.uint8).reshape(samples.shape)
 
 
 def spread_bits(samples: Samples, bits: int) -> Samples:

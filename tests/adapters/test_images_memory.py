@@ -1,0 +1,45 @@
+"""What decoding takes is estimated from above, before it is done."""
+
+from __future__ import annotations
+
+import struct
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pipeline.adapters.images import decode, decode_bytes
+from pipeline.core.errors import ImageRejected
+from pipeline.core.records import RejectionReason
+from tests.adapters.pictures import scene, written
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_no_kind_takes_more_memory_than_was_estimated() -> None:
+    """Measured on files of 2 MP in a process of its own; the estimate is at most some times too large."""
+    run = subprocess.run(
+        [sys.executable, "-m", "tests.adapters.memory"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    rows = [line.split("\t") for line in run.stdout.splitlines()]
+    assert len(rows) == 18
+    for name, estimate, measured in rows:
+        assert 0 < int(measured) <= int(estimate) <= 8 * int(measured) + (16 << 20), name
+
+
+def test_nothing_is_estimated_of_what_is_no_image() -> None:
+    """Nor of a header that is cut off."""
+    assert decode_bytes(b"no image") == 0
+    assert decode_bytes(written(scene(), "PNG")[:20]) == 0
+
+
+def test_an_image_that_takes_too_much_memory_is_refused_by_its_header() -> None:
+    """Few pixels of many deep samples are as bad as many pixels."""
+    data = bytearray(written(scene(), "TIFF"))
+    place = data.index(struct.pack("<HH", 277, 3)) + 8
+    data[place : place + 2] = struct.pack("<H", 60_000)
+    with pytest.raises(ImageRejected) as caught:
+        decode(bytes(data), max_pixels=100_000)
+    assert caught.value.reason is RejectionReason.TOO_LARGE
+    assert "MiB to decode" in caught.value.detail
