@@ -15,7 +15,18 @@ from pipeline.adapters.settings import load_site
 from pipeline.adapters.terminal import say
 from pipeline.core.config import Site
 from pipeline.core.errors import ModelError
-from pipeline.models import OWN_TABLE, ModelRow, contradiction, file_digest, folder, own_rows, permit, rows, with_row
+from pipeline.models import (
+    OWN_TABLE,
+    ModelFile,
+    ModelRow,
+    contradiction,
+    folder,
+    own_rows,
+    permit,
+    read_file,
+    rows,
+    with_row,
+)
 
 if TYPE_CHECKING:
     from pipeline.adapters.model.graph import Graph
@@ -100,12 +111,13 @@ def add(file: Path, name: str | None, output: int, config: str | None, **given: 
 
     site = load_site(config)
     require_new(site, name or file.stem)
-    graph = read_graph(file, output=output)
+    read = read_file(file)
+    graph = read_graph(read, output=output)
     known = {**_said(graph), **{key: value for key, value in given.items() if value is not None}}
-    row = _row(file, name or file.stem, output, graph, _complete(known, graph))
+    row = _row(read, name or file.stem, output, graph, _complete(known, graph))
     permit(row, allow_noncommercial=site.allow_noncommercial)
     _try(row, file, site)
-    with placed(row.path(site.models), row, file.read_bytes):
+    with placed(row.path(site.models), row, lambda: read.data):
         append_row(site, row)
     say(f"{row.name}: {row.path(site.models)}, its row is in {folder(site.models) / OWN_TABLE}")
 
@@ -184,13 +196,13 @@ def _complete(known: dict[str, Any], graph: Graph) -> dict[str, Any]:
     return {**known, **{key: _USUAL[key] for key in open_}}
 
 
-def _row(file: Path, name: str, output: int, graph: Graph, answers: dict[str, Any]) -> ModelRow:
+def _row(file: ModelFile, name: str, output: int, graph: Graph, answers: dict[str, Any]) -> ModelRow:
     width, height = answers.pop("size")
     facts = {
         "name": name,
         "file": f"{name}.onnx",
-        "sha256": file_digest(file),
-        "bytes": file.stat().st_size,
+        "sha256": file.digest(),
+        "bytes": len(file.data),
         "width_px": width,
         "height_px": height,
         "layout": graph.layout,

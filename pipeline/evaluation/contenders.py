@@ -26,7 +26,7 @@ from pipeline.core.preprocess import Preprocessing, crop_saliency, network_input
 from pipeline.core.truth import Plane
 from pipeline.evaluation.cases import MAX_BYTES, Lost, Question, by_stem, misfit, read_plane
 from pipeline.evaluation.specs import How, Spec
-from pipeline.models import verified
+from pipeline.models import ModelFile, read_file, verified
 from pipeline.stages import Job, job_of
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
@@ -83,13 +83,14 @@ class Ours:
 class File:
     """A network of ours that is in no table yet: uint8 NHWC in, raw probability out."""
 
-    def __init__(self, path: Path) -> None:
-        self._session = _session(path)
+    def __init__(self, file: ModelFile) -> None:
+        self._session = _session(file)
         (feed, *others) = self._session.get_inputs()
         if others or feed.type != "tensor(uint8)" or not _is_fixed_nhwc(feed.shape):
             raise ModelError(
-                f"{path} takes {feed.type} {feed.shape}; by its file alone only a network that takes uint8 [n, h, w, 3]"
-                " can be measured, and one of the U²-Net family behind :rembg. Others need a row in the model table"
+                f"{file.path} takes {feed.type} {feed.shape}; by its file alone only a network that takes uint8 "
+                "[n, h, w, 3] can be measured, and one of the U²-Net family behind :rembg. Others need a row in the "
+                "model table"
             )
         self._name: str = feed.name
         self.how = Preprocessing(width_px=feed.shape[2], height_px=feed.shape[1], letterbox=False)
@@ -104,11 +105,11 @@ class File:
 class AsRembg:
     """A network of the U²-Net family as rembg 2 runs it: LANCZOS both ways, own maximum, stretch of the output."""
 
-    def __init__(self, path: Path) -> None:
-        self._session = _session(path)
+    def __init__(self, file: ModelFile) -> None:
+        self._session = _session(file)
         feed = self._session.get_inputs()[0]
         if feed.type != "tensor(float)" or [axis for axis in feed.shape[1:] if isinstance(axis, int)] != U2NET_AXES:
-            raise ModelError(f"{path} takes {feed.type} {feed.shape}: rembg has no way to run that as a U²-Net")
+            raise ModelError(f"{file.path} takes {feed.type} {feed.shape}: rembg has no way to run that as a U²-Net")
         self._name, self._first = feed.name, self._session.get_outputs()[0].name
 
     def __call__(self, asked: Question) -> Answer:
@@ -157,9 +158,9 @@ def open_contender(spec: Spec, site: Site) -> Contender:
     if spec.path is not None and spec.path.is_dir():
         return Made(spec.path)
     if spec.how is How.REMBG:
-        return AsRembg(spec.path or _file(_job(spec.name, site)))
+        return AsRembg(read_file(spec.path) if spec.path else _file(_job(spec.name, site)))
     if spec.path is not None:
-        network = File(spec.path)
+        network = File(read_file(spec.path))
         return Ours(network, network.how, bare=bare)
     job = _job(spec.name, site)
     return Ours(open_network(job.choice), job.recipe.preprocessing, bare=bare)
@@ -170,12 +171,12 @@ def _job(name: str, site: Site) -> Job:
     return job_of(site.model_copy(update={"model": name, "provider": "cpu"}))
 
 
-def _file(job: Job) -> Path:
+def _file(job: Job) -> ModelFile:
     return verified(job.choice.row, job.choice.models)
 
 
-def _session(path: Path) -> Any:
-    return open_session(path, "cpu", threads=1, engines=path.parent)
+def _session(file: ModelFile) -> Any:
+    return open_session(file, "cpu", threads=1, engines=file.path.parent)
 
 
 def _is_fixed_nhwc(shape: Sequence[object]) -> bool:

@@ -1,11 +1,12 @@
 """The model table: data, not classes. `table.toml` has one row per network; the default network lies beside it."""
 
-from pipeline.models.files import contradiction, file_digest, verified
+from pipeline.models.files import ModelFile, contradiction, file_digest, read_file, verified
 from pipeline.models.own import with_row
 from pipeline.models.table import OWN_TABLE, ModelRow, find, folder, own_rows, permit, rows
 
 __all__ = [
     "OWN_TABLE",
+    "ModelFile",
     "ModelRow",
     "contradiction",
     "file_digest",
@@ -13,6 +14,7 @@ __all__ = [
     "folder",
     "own_rows",
     "permit",
+    "read_file",
     "rows",
     "verified",
     "with_row",

@@ -13,7 +13,9 @@ from onnx import compose
 from torch import nn
 from torch.nn import functional
 
+from pipeline.adapters.model.contained import parse
 from pipeline.core.errors import ModelError
+from pipeline.models import read_file
 from pipeline.training.export import OPSET, folded, padded_convolutions
 from pipeline.training.second import SIZE, Mending
 
@@ -38,7 +40,7 @@ class Served(nn.Module):  # type: ignore[misc]
 
 def graft(base: Path, look: Mending, target: Path) -> None:
     """Write the network of `base` with the second look behind it. Raises ModelError for a network that does not fit."""
-    network = onnx.load(base)
+    network = parse(read_file(base))
     size = _size(base, network)
     with TemporaryDirectory() as folder:
         part = Path(folder) / "second.onnx"

@@ -12,12 +12,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import onnx
 import torch
 from onnx import numpy_helper
 from torch import nn
 
+from pipeline.adapters.model.contained import parse
 from pipeline.core.errors import ModelError
+from pipeline.models import read_file
 from pipeline.training import graft, sampler
 from pipeline.training.cache import Albums
 from pipeline.training.network import SCALE, Network, normalised
@@ -39,7 +40,7 @@ def from_exports(files: Sequence[Path], albums: Albums) -> Network:
     second look.
     """
     network = Network()
-    models = [onnx.load(file) for file in files]
+    models = [parse(read_file(file)) for file in files]
     if mended := [str(file) for file, model in zip(files, models, strict=True) if graft.is_mended(model)]:
         raise ModelError(f"{', '.join(mended)}: start from the network without its second look")
     found = [_weights(model) for model in models]

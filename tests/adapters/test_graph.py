@@ -13,13 +13,14 @@ from onnx import TensorProto, helper, numpy_helper
 from pipeline.adapters.model.graph import read_graph
 from pipeline.adapters.model.half import half_precision
 from pipeline.core.errors import ModelError
+from pipeline.models import read_file
 from tests.tiny_networks import seven, tiny
 
 
 def test_bytes_are_taken_in_their_order(tmp_path: Path) -> None:
     """uint8 NHWC: normalisation is in the graph, so there is no family to guess; what a division gives is open."""
     tiny(tmp_path / "x.onnx", size=6)
-    graph = read_graph(tmp_path / "x.onnx")
+    graph = read_graph(read_file(tmp_path / "x.onnx"))
     assert (graph.layout, graph.width_px, graph.height_px) == ("nhwc-uint8", 6, 6)
     assert (graph.outputs, graph.output_layout, graph.activation, graph.normalisation) == (1, "nhw", None, None)
 
@@ -41,7 +42,7 @@ def test_known_families_give_themselves_away(
 ) -> None:
     """By how many outputs they have, and what those are; in doubt nothing is said."""
     seven(tmp_path / "x.onnx", size=size, sigmoid=sigmoid, outputs=outputs)
-    graph = read_graph(tmp_path / "x.onnx")
+    graph = read_graph(read_file(tmp_path / "x.onnx"))
     assert (graph.normalisation.family if graph.normalisation else None) == family
     assert graph.activation == ("probability" if sigmoid else "logit")
     assert graph.outputs == outputs
@@ -50,7 +51,7 @@ def test_known_families_give_themselves_away(
 def test_a_size_that_is_open_stays_so(tmp_path: Path) -> None:
     """It will be asked for."""
     seven(tmp_path / "x.onnx", size="side")
-    graph = read_graph(tmp_path / "x.onnx")
+    graph = read_graph(read_file(tmp_path / "x.onnx"))
     assert (graph.width_px, graph.height_px) == (None, None)
 
 
@@ -69,7 +70,7 @@ def test_a_sigmoid_is_found_behind_what_keeps_it_one(tmp_path: Path) -> None:
         [numpy_helper.from_array(np.array(0), "first")],
     )
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9), tmp_path / "x.onnx")
-    read = read_graph(tmp_path / "x.onnx")
+    read = read_graph(read_file(tmp_path / "x.onnx"))
     assert (read.activation, read.output_layout) == ("probability", "nhw")
 
 
@@ -107,13 +108,13 @@ def test_what_no_row_can_describe_is_refused(
     change(model.graph)
     onnx.save(model, tmp_path / "x.onnx")
     with pytest.raises(ModelError, match=words):
-        read_graph(tmp_path / "x.onnx")
+        read_graph(read_file(tmp_path / "x.onnx"))
 
 
 def test_what_is_converted_is_a_valid_graph_of_the_same_shape(tmp_path: Path) -> None:
     """float32 goes in and comes out; every number inside that may be has half as many bytes."""
     seven(tmp_path / "x.onnx")
-    half = onnx.load_from_string(half_precision(tmp_path / "x.onnx"))
+    half = onnx.load_from_string(half_precision(read_file(tmp_path / "x.onnx")))
     whole = onnx.load(tmp_path / "x.onnx")
     onnx.checker.check_model(half, full_check=True)
     assert [one.type for one in (*half.graph.input, *half.graph.output)] == [

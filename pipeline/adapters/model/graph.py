@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pipeline.adapters.model.contained import parse
 from pipeline.core.errors import ModelError
+from pipeline.models import ModelFile
 from pipeline.models.table import Activation, Layout, OutputLayout
 
 _PASSES = frozenset({
@@ -41,12 +43,14 @@ class Graph:
     normalisation: Normalisation | None
 
 
-def read_graph(path: Path, *, output: int = 0) -> Graph:
-    """The facts of the graph in `path`, as far as output `output` is concerned.
+def read_graph(file: ModelFile, *, output: int = 0) -> Graph:
+    """The facts of the graph in `file`, as far as output `output` is concerned.
 
-    Raises ModelError for a file that is no ONNX graph, or one that no row can describe.
+    Raises ModelError for a file that is no ONNX graph, one that refers to other files, or one that no row can describe.
     """
-    graph = _loaded(path).graph
+    graph, path = parse(file).graph, file.path
+    if not graph.output:
+        raise ModelError(f"{path} is no ONNX graph: it has no output")
     weights = {one.name for one in graph.initializer}
     inputs = [one for one in graph.input if one.name not in weights]
     if len(inputs) != 1:
@@ -64,21 +68,6 @@ def read_graph(path: Path, *, output: int = 0) -> Graph:
         activation=activations[output],
         normalisation=_family(layout, width, activations),
     )
-
-
-def _loaded(path: Path) -> Any:
-    import onnx
-    from google.protobuf.message import DecodeError
-
-    try:
-        model = onnx.load(path, load_external_data=False)
-    except (DecodeError, OSError) as error:
-        raise ModelError(f"{path} is no ONNX graph that can be read: {error}") from error
-    if not model.graph.output:
-        raise ModelError(f"{path} is no ONNX graph: it has no output")
-    if any(onnx.external_data_helper.uses_external_data(one) for one in model.graph.initializer):
-        raise ModelError(f"{path.name} keeps weights in other files, which could not be verified; save it as one file")
-    return model
 
 
 def _taken(value: Any, path: Path) -> tuple[Layout, int | None, int | None]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
-from pathlib import Path
 from typing import Any
 
+from pipeline.adapters.model.contained import parse
 from pipeline.core.errors import ModelError
+from pipeline.models import ModelFile
 
 
-def half_precision(source: Path) -> bytes:
+def half_precision(source: ModelFile) -> bytes:
     """The graph of `source` with float16 inside; what goes in and what comes out keep their types.
 
     Values that half precision cannot hold are clipped to its range, and operators that it does not suit stay in single
@@ -20,11 +21,11 @@ def half_precision(source: Path) -> bytes:
 
     logging.getLogger("onnxruntime.transformers.float16").setLevel(logging.ERROR)
     try:
-        model = convert_float_to_float16(onnx.load(source), keep_io_types=True)
+        model = convert_float_to_float16(parse(source), keep_io_types=True)
         _sort(model.graph)
         onnx.checker.check_model(model)
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError, ValueError, RuntimeError) as error:
-        raise ModelError(f"{source.name} cannot be converted to half precision: {error}") from error
+        raise ModelError(f"{source.path.name} cannot be converted to half precision: {error}") from error
     return bytes(model.SerializeToString())
 
 

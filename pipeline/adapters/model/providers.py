@@ -8,8 +8,10 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from pipeline.adapters.model.contained import require_contained
 from pipeline.core.config import Provider
 from pipeline.core.errors import ModelError
+from pipeline.models import ModelFile
 
 PROVIDERS: dict[Provider, str] = {
     "cpu": "CPUExecutionProvider",
@@ -27,13 +29,15 @@ _RECKONING = frozenset({
 purpose, and a dynamic batch needs some of them in every graph. Any other touches pixels."""
 
 
-def open_session(path: Path, provider: Provider, *, threads: int, engines: Path) -> Any:
+def open_session(file: ModelFile, provider: Provider, *, threads: int, engines: Path) -> Any:
     """A session whose work is done by `provider`; TensorRT keeps the engines that it builds in `engines`.
 
-    Raises ModelError where the file does not load, or where anything that touches pixels would run elsewhere.
+    What is opened are the bytes of `file`, alone. Raises ModelError where they refer to other files or do not load, or
+    where anything that touches pixels would run elsewhere.
     """
     import onnxruntime as ort
 
+    require_contained(file)
     wanted = PROVIDERS[provider]
     if wanted not in ort.get_available_providers():
         raise ModelError(
@@ -43,9 +47,9 @@ def open_session(path: Path, provider: Provider, *, threads: int, engines: Path)
     _preload(ort, provider)
     options = session_options(threads, recorded=provider != "cpu")
     try:
-        session = ort.InferenceSession(path, options, providers=_asked(provider, engines))
+        session = ort.InferenceSession(file.data, options, providers=_asked(provider, engines))
     except _load_errors() as error:
-        raise ModelError(f"{path.name} does not load on {provider}: {_first_line(error)}") from error
+        raise ModelError(f"{file.path.name} does not load on {provider}: {_first_line(error)}") from error
     if session.get_providers()[0] != wanted:
         raise ModelError(
             f"provider {provider!r} was asked for, but the session runs on "
@@ -68,6 +72,7 @@ def session_options(threads: int, *, recorded: bool) -> Any:
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.add_session_config_entry("session.load_model_format", "ONNX")  # the one that was looked through
     if recorded:
         options.add_session_config_entry("session.record_ep_graph_assignment_info", "1")
     return options

@@ -70,9 +70,9 @@ class Network:
 
     def __init__(self, choice: ModelChoice) -> None:
         self.row = choice.row
-        path = verified(choice.row, choice.models)
+        file = verified(choice.row, choice.models)
         engines = folder(choice.models) / "tensorrt" / choice.row.digest.removeprefix("md5:")[:16]
-        self._session = open_session(path, choice.provider, threads=choice.threads, engines=engines)
+        self._session = open_session(file, choice.provider, threads=choice.threads, engines=engines)
         require_contract(self._session, choice.row)
         self._input: str = self._session.get_inputs()[0].name
         self._output: str = self._session.get_outputs()[choice.row.output].name
