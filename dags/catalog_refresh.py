@@ -6,8 +6,9 @@ By hand: trigger it with that key, as the param `delivery` or as the partition k
 * **plan** skips what is already decided under the same content and recipe, and splits the rest into shards.
 * **segment**, one per shard, cuts out on the site's Dask cluster.
 * **gate** judges the whole delivery: publish, publish all but the quarantined, or hold.
-* **publish** changes the catalogue in one transaction, then adds the key to the asset `cutouts`. A held delivery skips
-  it, the log says why: nothing is published or announced until `cutouts publish --approve DELIVERY` releases it.
+* **publish** changes the catalogue in one transaction, then adds the key to the asset `cutouts`, with the counts as the
+  event's extra; if nothing changed since the last event, there is none. A held delivery skips it: its log has the
+  command that releases the delivery. After that, clear the task, or wait: `announcements` notices.
 
 To run after it, schedule a DAG on `PartitionedAssetTimetable(assets=Asset("cutouts"))`; its partition key is the
 delivery's key.
@@ -17,12 +18,9 @@ from __future__ import annotations
 
 from airflow.sdk import Param, PartitionedAssetTimetable, TriggerRule, dag, task
 
-from cutouts_airflow import tasks, weights
+from cutouts_airflow import announcing, order, tasks
 from cutouts_airflow.assets import CUTOUTS, MANIFEST
 from cutouts_airflow.retries import retrying
-
-DELIVERIES_AT_ONCE = 4  # enough to keep two shards in work; with more, all of them would end late
-SHARDS_AT_ONCE = 2  # over all runs: each opens a local cluster, or fills its share of the standing one
 
 
 @dag(
@@ -36,7 +34,7 @@ SHARDS_AT_ONCE = 2  # over all runs: each opens a local cluster, or fills its sh
             description="YYYY-MM-DD/delivery_id. Leave it empty with a partition key.",
         )
     },
-    max_active_runs=DELIVERIES_AT_ONCE,
+    max_active_runs=order.DELIVERIES_AT_ONCE,
     default_args=retrying(hours=6),
     doc_md=__doc__,
     tags=["cutouts"],
@@ -44,26 +42,25 @@ SHARDS_AT_ONCE = 2  # over all runs: each opens a local cluster, or fills its sh
 def catalog_refresh() -> None:
     """Plan, segment shard by shard, judge and publish one delivery."""
 
-    @task(priority_weight=weights.PLAN)
+    @task(priority_weight=order.PLAN)
     def plan() -> list[str]:
         return tasks.plan(tasks.delivery())
 
     @task(
-        priority_weight=weights.SEGMENT,
-        max_active_tis_per_dag=SHARDS_AT_ONCE,
+        priority_weight=order.SEGMENT,
+        max_active_tis_per_dag=order.SHARDS_AT_ONCE,
         map_index_template="{{ task.op_kwargs['shard'] }}",
     )
     def segment(shard: str) -> None:
         tasks.segment([shard])
 
-    @task(priority_weight=weights.GATE, trigger_rule=TriggerRule.NONE_FAILED)  # no shard is no reason not to judge
+    @task(priority_weight=order.GATE, trigger_rule=TriggerRule.NONE_FAILED)  # no shard is no reason not to judge
     def gate(plan_id: str) -> str:
         return tasks.gate(plan_id)
 
-    @task(priority_weight=weights.PUBLISH, outlets=[CUTOUTS])
+    @task(priority_weight=order.PUBLISH, outlets=[CUTOUTS], on_success_callback=announcing.announced)
     def publish(gate_id: str) -> None:
-        tasks.publish(gate_id)
-        tasks.announce(CUTOUTS, [tasks.delivery()])
+        announcing.announce(CUTOUTS, tasks.publish(gate_id))
 
     shards = plan()
     judged = gate(shards["plan_id"])

@@ -15,12 +15,11 @@ from __future__ import annotations
 
 from airflow.sdk import Param, dag, task, task_group
 
-from cutouts_airflow import tasks, weights
+from cutouts_airflow import announcing, order, tasks
 from cutouts_airflow.assets import CUTOUTS
 from cutouts_airflow.retries import retrying
 from cutouts_airflow.timetable import BackfillDays
 
-DELIVERIES_AT_ONCE = 1  # over all runs
 NAME = "{{ task.op_kwargs['delivery'] }}"
 
 
@@ -43,30 +42,34 @@ NAME = "{{ task.op_kwargs['delivery'] }}"
 def historical_backfill() -> None:
     """Plan, segment, judge and publish every delivery of one day."""
 
-    @task(priority_weight=weights.BACKFILL + weights.PLAN)
+    @task(priority_weight=order.BACKFILL + order.PLAN)
     def deliveries() -> list[str]:
         return tasks.deliveries_on(tasks.day())
 
-    @task(priority_weight=weights.BACKFILL + weights.PLAN, map_index_template=NAME)
+    @task(priority_weight=order.BACKFILL + order.PLAN, map_index_template=NAME)
     def plan(delivery: str) -> list[str]:
         return tasks.plan(delivery)
 
     @task(
-        priority_weight=weights.BACKFILL + weights.SEGMENT,
-        max_active_tis_per_dag=DELIVERIES_AT_ONCE,
+        priority_weight=order.BACKFILL + order.SEGMENT,
+        max_active_tis_per_dag=order.OLDER_AT_ONCE,
         map_index_template=NAME,
     )
     def segment(delivery: str, shards: list[str]) -> None:  # noqa: ARG001 names the group in the pages
         tasks.segment(shards)
 
-    @task(priority_weight=weights.BACKFILL + weights.GATE, map_index_template=NAME)
+    @task(priority_weight=order.BACKFILL + order.GATE, map_index_template=NAME)
     def gate(delivery: str, plan_id: str) -> str:  # noqa: ARG001 likewise
         return tasks.gate(plan_id)
 
-    @task(priority_weight=weights.BACKFILL + weights.PUBLISH, outlets=[CUTOUTS], map_index_template=NAME)
-    def publish(delivery: str, gate_id: str) -> None:
-        tasks.publish(gate_id)
-        tasks.announce(CUTOUTS, [delivery])
+    @task(
+        priority_weight=order.BACKFILL + order.PUBLISH,
+        outlets=[CUTOUTS],
+        on_success_callback=announcing.announced,
+        map_index_template=NAME,
+    )
+    def publish(delivery: str, gate_id: str) -> None:  # noqa: ARG001 likewise
+        announcing.announce(CUTOUTS, tasks.publish(gate_id))
 
     @task_group
     def one_delivery(delivery: str) -> None:

@@ -4,37 +4,37 @@ Runs every hour, and as soon as a manifest lands in the site's `manifests` store
 `_SUCCESS` is there, a single file when it was renamed into place).
 
 * **landed** lists what was not taken yet.
-* **take**, one per manifest, validates it, records it and adds one partition of the asset `manifest` per accepted
-  delivery: each starts a run of `catalog_refresh`. A manifest of the wrong structure fails here, every problem listed.
-* **report_refusals** fails the run where deliveries were refused, and names them with their rows; the others went on.
+* **take**, one per manifest, validates and records it. Each accepted delivery waits in a queue from then on, and
+  `announcements` hands it over to `catalog_refresh`. A manifest of the wrong structure fails here, with every problem.
+* **report_refusals** fails the run if deliveries were refused, and names them with their rows; the others went on.
 """
 
 from __future__ import annotations
 
 from airflow.sdk import AssetOrTimeSchedule, CronTriggerTimetable, TriggerRule, dag, task
 
-from cutouts_airflow import tasks, weights
-from cutouts_airflow.assets import LANDING, MANIFEST
+from cutouts_airflow import order, tasks
+from cutouts_airflow.assets import LANDING
 from cutouts_airflow.retries import retrying
 
 
 @dag(
     schedule=AssetOrTimeSchedule(timetable=CronTriggerTimetable("0 * * * *", timezone="UTC"), assets=[LANDING]),
-    max_active_runs=1,
-    default_args=retrying(hours=1) | {"priority_weight": weights.INTAKE},
+    max_active_runs=4,  # a manifest whose store is away is tried for an hour; what lands meanwhile goes on
+    default_args=retrying(hours=1) | {"priority_weight": order.INTAKE},
     doc_md=__doc__,
     tags=["cutouts"],
 )
 def manifest_intake() -> None:
-    """Take every manifest that landed, announce its deliveries, report what was refused."""
+    """Take every manifest that landed, report what was refused."""
 
     @task
     def landed() -> list[str]:
         return tasks.landed()
 
-    @task(outlets=[MANIFEST], map_index_template="{{ task.op_kwargs['manifest'] }}")
+    @task(map_index_template="{{ task.op_kwargs['manifest'] }}")
     def take(manifest: str) -> None:
-        tasks.announce(MANIFEST, tasks.take(manifest))
+        tasks.take(manifest)
 
     @task(trigger_rule=TriggerRule.ALL_DONE)
     def report_refusals(manifests: list[str]) -> None:

@@ -85,12 +85,20 @@ def task_states(run: Any) -> dict[str, list[str]]:
 
 def announced(asset: str) -> set[str | None]:
     """The partition keys of all events of an asset in this process's home."""
+    return {key for key, _ in events(asset)}
+
+
+def events(asset: str, key: str | None = None) -> list[tuple[str | None, dict[str, Any]]]:
+    """Partition key and extra of an asset's events in this process's home, the oldest first; of one key if given."""
     from airflow.models.asset import AssetEvent, AssetModel
     from airflow.utils.session import create_session
 
     with create_session() as session:
-        events = session.query(AssetEvent.partition_key).join(AssetModel, AssetModel.id == AssetEvent.asset_id)
-        return {key for (key,) in events.filter(AssetModel.name == asset)}
+        found = session.query(AssetEvent.partition_key, AssetEvent.extra).join(
+            AssetModel, AssetModel.id == AssetEvent.asset_id
+        )
+        rows = found.filter(AssetModel.name == asset).order_by(AssetEvent.id)
+        return [(one, extra) for one, extra in rows if key in (None, one)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,7 @@ CutoutsError
 │   ├── DamagedError       a file of the site is there, but its content is not what was written
 │   └── TransientError     trying again can help: time-outs, lost connections, workers that died
 ├── BooksError         counts do not balance; nothing was written
+├── HeldError          the gate holds the delivery back; a person releases it
 ├── OvertakenError     something else was published after the gate had decided; nothing was written
 └── GateError          the gate could not judge: no rows, a dropped or broken expectation
 """
@@ -85,6 +86,10 @@ class TransientError(StorageError):
 
 class BooksError(CutoutsError):
     """Counts do not balance; nothing was written."""
+
+
+class HeldError(CutoutsError):
+    """The gate holds the delivery back; a person releases it."""
 
 
 class OvertakenError(CutoutsError):

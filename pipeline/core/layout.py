@@ -5,6 +5,9 @@ from __future__ import annotations
 from pipeline.core.naming import fitting
 from pipeline.core.records import DeliveryKey, RecipeDigests, ShardKey
 
+WAITING = "intake/waiting"
+"""The folder of deliveries that nobody works on yet."""
+
 
 def plan_file(plan_id: str, name: str) -> str:
     """`delivery.parquet`, `shards.parquet` or, written last, `plan.json`."""
@@ -30,6 +33,11 @@ def intake_file(delivery: DeliveryKey) -> str:
     """Which manifest a delivery was taken from."""
     day, _, name = delivery.slug.partition("/")
     return f"intake/deliveries/{day}/{fitting(name, '.json')}"
+
+
+def waiting_file(delivery: DeliveryKey) -> str:
+    """A delivery that was taken and that nobody was told of yet; gone when somebody was."""
+    return f"{WAITING}/{delivery.slug}.json"
 
 
 def taken_file(fingerprint: str) -> str:

@@ -1,4 +1,7 @@
-"""The frozen records of the catalogue: GateDecision → CatalogEntry, Publication, or Hold → Approval → Publication."""
+"""The frozen records of the catalogue.
+
+GateDecision → CatalogEntry, Publication, or Hold → Approval → Publication; Publication → Announcement.
+"""
 
 from __future__ import annotations
 
@@ -63,3 +66,22 @@ class Publication:
     superseded: int
     approval: Approval | None
     confirmed: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Announcement:
+    """What is to be told of one delivery: its publications that changed something and that nobody was told of."""
+
+    delivery: DeliveryKey
+    publications: tuple[Publication, ...]
+
+    @property
+    def publication_ids(self) -> list[int]:
+        """The publications, the oldest first."""
+        return [one.publication_id for one in self.publications]
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many images they published, confirmed and superseded, added up."""
+        names = ("published", "confirmed", "superseded")
+        return {name: sum(getattr(one, name) for one in self.publications) for name in names}

@@ -2,5 +2,18 @@
 
 from pipeline.intake.folder import folder_manifest
 from pipeline.intake.landing import Intake, deliveries_on, inspect, landed, rows_of, source_of, take
+from pipeline.intake.queue import Queue, leave, waiting
 
-__all__ = ["Intake", "deliveries_on", "folder_manifest", "inspect", "landed", "rows_of", "source_of", "take"]
+__all__ = [
+    "Intake",
+    "Queue",
+    "deliveries_on",
+    "folder_manifest",
+    "inspect",
+    "landed",
+    "leave",
+    "rows_of",
+    "source_of",
+    "take",
+    "waiting",
+]

@@ -31,6 +31,7 @@ from pipeline.core.manifest import (
     without_blanks,
 )
 from pipeline.core.records import DeliveryKey
+from pipeline.intake.queue import enter
 
 _LANDED = "_SUCCESS"
 
@@ -78,8 +79,11 @@ def rows_of(source: str, groups: Collection[Group]) -> pa.Table:
     return pa.concat_tables([_rows_on(manifest, day, groups) for day in manifest.days()])
 
 
-def take(site: Site, manifest: str) -> Intake:
-    """Check a landed manifest and record what was taken from it; taken again as it stands, the same comes back."""
+def take(site: Site, manifest: str, *, waiting: bool = False) -> Intake:
+    """Check a landed manifest and record what was taken from it; taken again as it stands, the same comes back.
+
+    With `waiting`, each delivery is also entered in the queue of `pipeline.intake.queue`.
+    """
     tables = open_store(site.tables_url)
     receipt = taken_file(_fingerprint(manifest))
     if found := find_record(tables, receipt, Intake):
@@ -87,6 +91,8 @@ def take(site: Site, manifest: str) -> Intake:
     intake = inspect(manifest)
     for delivery in intake.accepted:
         write_record(tables, intake_file(delivery), _Origin(manifest=manifest, delivery=delivery))
+        if waiting:
+            enter(site, delivery)
     write_record(tables, receipt, intake)
     return intake
 

@@ -3,9 +3,22 @@
 Whatever a step writes last is its receipt; a step that finds it there gives back what it says and does nothing.
 """
 
+from pipeline.steps.announce import facts_of, mark_announced, unannounced
 from pipeline.steps.gate import gate, read_results
 from pipeline.steps.plan import plan, read_delivery
 from pipeline.steps.publish import approve, publish, read_decision
 from pipeline.steps.segment import segment
 
-__all__ = ["approve", "gate", "plan", "publish", "read_decision", "read_delivery", "read_results", "segment"]
+__all__ = [
+    "approve",
+    "facts_of",
+    "gate",
+    "mark_announced",
+    "plan",
+    "publish",
+    "read_decision",
+    "read_delivery",
+    "read_results",
+    "segment",
+    "unannounced",
+]

@@ -12,11 +12,12 @@ from pipeline.adapters.catalog import Catalog
 from pipeline.adapters.storage.store import Store, open_store
 from pipeline.adapters.storage.tables import read_record, read_table
 from pipeline.core.config import Site
-from pipeline.core.display import command, shown
-from pipeline.core.errors import CutoutsError, OvertakenError
+from pipeline.core.display import shown
+from pipeline.core.errors import CutoutsError, HeldError, OvertakenError
 from pipeline.core.layout import gate_file
 from pipeline.core.publications import Approval, Publication
 from pipeline.core.records import GateDecision, Outcome, Verdict
+from pipeline.steps.commands import approve_command
 from pipeline.steps.gate import gate
 
 _ROWS = 10_000
@@ -31,26 +32,30 @@ def read_decision(site: Site, gate_id: str) -> GateDecision:
 def publish(site: Site, gate_id: str) -> Publication:
     """Publish what the gate let through, exactly once however often it is called.
 
-    A decision is published only over what was live when it was made. If something else was published since, the
-    delivery is judged again. Raises CutoutsError for a delivery that is held (`approve` releases it), OvertakenError
-    if another version of the delivery was published meanwhile.
+    A decision is published only over what was live when it was made. If something else was published since, or a
+    person released the delivery since, it is judged again. Raises HeldError for a delivery that is held (`approve`
+    releases it), OvertakenError if another version of the delivery was published meanwhile.
     """
     decision = read_decision(site, gate_id)
     with Catalog.open(site.catalog_url) as catalog:
         while True:
-            _require_released(decision)
+            decision = _released(site, catalog, decision)
             try:
                 return _publish(site, catalog, decision)
             except OvertakenError:
                 decision = _judged_again(site, catalog, decision)
 
 
-def _require_released(decision: GateDecision) -> None:
+def _released(site: Site, catalog: Catalog, decision: GateDecision) -> GateDecision:
+    """The decision, or the one that a person's release since makes of a hold. HeldError if nobody released it."""
+    if decision.verdict is Verdict.HOLD and catalog.approval_for(decision.judged) is not None:
+        decision = _judged_again(site, catalog, decision)
     if decision.verdict is Verdict.HOLD:
-        raise CutoutsError(
-            f"delivery {shown(decision.delivery)} is held: {'; '.join(decision.reasons)}. A person releases it with "
-            f"{command('cutouts', 'publish', '--approve', decision.delivery)} --by NAME --why TEXT"
+        raise HeldError(
+            f"delivery {shown(decision.delivery)} is held: {'; '.join(decision.reasons)}. "
+            f"After a look, release it with\n  {approve_command(site, str(decision.delivery))}"
         )
+    return decision
 
 
 def _publish(site: Site, catalog: Catalog, decision: GateDecision) -> Publication:

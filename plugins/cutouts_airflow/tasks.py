@@ -10,13 +10,14 @@ from collections.abc import Iterable
 from datetime import date
 from pathlib import PurePosixPath
 
-from airflow.sdk import Asset, get_current_context
+from airflow.sdk import get_current_context
 from airflow.sdk.exceptions import AirflowSkipException
 
 from cutouts_airflow.settings import site
-from pipeline.core.display import command, shown
-from pipeline.core.errors import ManifestError
-from pipeline.core.records import DeliveryKey, ShardKey, Verdict
+from pipeline.core.display import shown
+from pipeline.core.errors import HeldError, ManifestError
+from pipeline.core.records import DeliveryKey, ShardKey
+from pipeline.core.sentences import decision_sentence, plan_sentence, publication_sentence, receipt_sentence
 
 log = logging.getLogger(__name__)
 
@@ -28,18 +29,17 @@ def landed() -> list[str]:
     return list(intake.landed(site()))
 
 
-def take(manifest: str) -> list[str]:
-    """Validate and record one manifest: the keys of the deliveries that it brings.
+def take(manifest: str) -> None:
+    """Validate and record one manifest; each delivery that it brings waits in the queue from then on.
 
-    Raises ManifestError where its structure is wrong; skips the task where no delivery was accepted.
+    Raises ManifestError if its structure is wrong; skips the task if no delivery was accepted.
     """
     from pipeline import intake
 
-    accepted = [str(key) for key in intake.take(site(), manifest).accepted]
+    accepted = [str(key) for key in intake.take(site(), manifest, waiting=True).accepted]
     if not accepted:
         raise AirflowSkipException(f"{manifest} brings no delivery that could be accepted")
-    log.info("%s brings %s", shown(manifest), shown(", ".join(accepted)))
-    return accepted
+    log.info("Manifest %s: %d deliveries accepted: %s.", shown(manifest), len(accepted), shown(", ".join(accepted)))
 
 
 def report_refusals(manifests: list[str] | None) -> None:
@@ -98,18 +98,13 @@ def _partition(param: str, form: str) -> str:
     return str(given.pop())
 
 
-def announce(asset: Asset, keys: Iterable[str]) -> None:
-    """Add partitions to the asset, once the running task has succeeded."""
-    get_current_context()["outlet_events"][asset].add_partitions(list(keys))
-
-
 def plan(delivery_key: str) -> list[str]:
     """Plan a delivery from the manifest that it was taken from: its shards' keys; the plan's goes to XCom `plan_id`."""
     from pipeline import intake, steps
 
     here, key = site(), DeliveryKey.parse(delivery_key)
     planned = steps.plan(here, intake.source_of(here, key), key)
-    log.info("%s", planned)
+    log.info("%s", plan_sentence(planned))
     get_current_context()["ti"].xcom_push("plan_id", planned.plan_id)
     return [str(shard) for shard in planned.shard_keys()]
 
@@ -122,27 +117,30 @@ def segment(shards: Iterable[str]) -> None:
     here = site()
     with open_runner(here) as runner:
         for shard in shards:
-            log.info("%s", steps.segment(here, ShardKey.parse(shard), runner))
+            log.info("%s", receipt_sentence(steps.segment(here, ShardKey.parse(shard), runner)))
 
 
 def gate(plan_id: str) -> str:
-    """Judge the plan's delivery as a whole: the key of the decision."""
+    """Judge the plan's delivery as a whole: the key of the decision; the verdict goes to XCom `verdict`."""
     from pipeline import steps
 
     decision = steps.gate(site(), plan_id)
-    log.info("%s", decision)
+    log.info("%s", decision_sentence(decision))
+    for reason in decision.reasons:
+        log.info("  %s", reason)
+    get_current_context()["ti"].xcom_push("verdict", decision_sentence(decision))
     return decision.gate_id
 
 
-def publish(gate_id: str) -> None:
-    """Publish what the gate let through; a held delivery skips the task, so that nothing is announced."""
+def publish(gate_id: str) -> str:
+    """Publish what the gate or a person let through: the delivery's key. A held delivery skips the task."""
     from pipeline import steps
 
-    here = site()
-    decision = steps.read_decision(here, gate_id)
-    if decision.verdict is Verdict.HOLD:
-        log.warning("%s is held: %s", shown(decision.delivery), "; ".join(decision.reasons))
-        approve = command("cutouts", "publish", "--approve", decision.delivery)
-        log.warning("after a look: %s --by NAME --why TEXT", approve)
-        raise AirflowSkipException(f"{decision.delivery} is held")
-    log.info("%s", steps.publish(here, gate_id))
+    try:
+        publication = steps.publish(site(), gate_id)
+    except HeldError as error:
+        for line in str(error).splitlines():
+            log.warning("%s", line)
+        raise AirflowSkipException("the delivery is held: see above how to release it") from error
+    log.info("%s", publication_sentence(publication))
+    return str(publication.delivery)

@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from pipeline import intake
+from pipeline import intake, steps
 from pipeline.core.config import Site
-from tests.airflow_home import announced, dag_bag, task_states
+from pipeline.core.records import DeliveryKey
+from pipeline.runner import open_runner
+from tests.airflow_home import announced, dag_bag, events, task_states
 from tests.deliveries import land, manifest_of, nothing, photograph, product
 
 DAY = date(2026, 1, 2)
@@ -36,7 +38,7 @@ def _taken(site: Site, studio: Path) -> None:
 
 
 def test_a_good_delivery_is_published_and_announced_and_known_the_next_time(site: Site, tmp_path: Path) -> None:
-    """Its rows are in the view and its key is on the asset; a second run cuts nothing and changes nothing."""
+    """Its rows are in the view and its key is on the asset; a second run cuts, changes and announces nothing."""
     photograph(tmp_path / "studio" / "good", product(0), product(1))
     _taken(site, tmp_path / "studio")
 
@@ -44,11 +46,15 @@ def test_a_good_delivery_is_published_and_announced_and_known_the_next_time(site
     published, receipts = _published(site), _receipts(site)
     assert task_states(first) == {name: ["success"] for name in ("plan", "segment", "gate", "publish")}
     assert published == {("good", "good/00.png"), ("good", "good/01.png")}
-    assert "2026-01-02/good" in announced("cutouts")
+    ((_, facts),) = events("cutouts", "2026-01-02/good")
+    counts = {name: facts[name] for name in ("images", "published", "confirmed", "superseded", "quarantined")}
+    assert counts == {"images": 2, "published": 2, "confirmed": 0, "superseded": 0, "quarantined": 0}
 
     again = _refresh("2026-01-02/good")
     assert (str(again.state), task_states(again)["segment"]) == ("success", ["skipped"])
     assert (_published(site), _receipts(site)) == (published, receipts)
+    assert task_states(again)["publish"] == ["success"]
+    assert len(events("cutouts", "2026-01-02/good")) == 1
 
 
 def test_a_held_delivery_ends_its_run_with_nothing_published_or_announced(site: Site, tmp_path: Path) -> None:
@@ -60,6 +66,24 @@ def test_a_held_delivery_ends_its_run_with_nothing_published_or_announced(site: 
     assert task_states(run)["publish"] == ["skipped"]
     assert _published(site) == set()
     assert "2026-01-02/empty" not in announced("cutouts")
+
+
+def test_what_was_published_before_a_kill_is_announced_by_the_next_run(site: Site, tmp_path: Path) -> None:
+    """The first run was killed between the catalogue and the event: the next one publishes nothing, but tells of it."""
+    photograph(tmp_path / "studio" / "cut-off", product(0), product(1))
+    _taken(site, tmp_path / "studio")
+    key = DeliveryKey.parse("2026-01-02/cut-off")
+    planned = steps.plan(site, intake.source_of(site, key), key)
+    with open_runner(site) as runner:
+        for shard in planned.shard_keys():
+            steps.segment(site, shard, runner)
+    steps.publish(site, steps.gate(site, planned.plan_id).gate_id)
+
+    assert task_states(_refresh(str(key)))["publish"] == ["success"]
+    ((_, facts),) = events("cutouts", str(key))
+    assert facts["published"] == 2
+    assert task_states(_refresh(str(key)))["publish"] == ["success"]
+    assert len(events("cutouts", str(key))) == 1
 
 
 def test_a_delivery_that_never_landed_fails_its_run_at_once(site: Site) -> None:

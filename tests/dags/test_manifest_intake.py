@@ -11,7 +11,7 @@ import pytest
 from pipeline import intake
 from pipeline.core.config import Site
 from pipeline.core.records import DeliveryKey
-from tests.airflow_home import announced, dag_bag, task_states
+from tests.airflow_home import dag_bag, task_states
 from tests.deliveries import land, manifest_of, photograph, product
 
 DAY = date(2026, 2, 3)
@@ -32,45 +32,50 @@ def _doubled(table: pa.Table, delivery_id: str) -> pa.Table:
     return pa.Table.from_pylist([*rows, *twice], schema=table.schema)
 
 
-def test_each_delivery_of_a_landed_manifest_is_announced_once(site: Site, table: pa.Table) -> None:
-    """A second run finds nothing that has landed since, and announces nothing."""
+def _waiting(site: Site) -> set[str]:
+    return {str(key) for key in intake.waiting(site, at_most=100).first}
+
+
+def test_each_delivery_of_a_landed_manifest_waits_once(site: Site, table: pa.Table) -> None:
+    """A second run finds nothing that has landed since, and queues nothing."""
     land(Path(site.manifests_url), "clean", DAY, table)
     run = dag_bag()["manifest_intake"].test()
     assert str(run.state) == "success"
-    assert announced("manifest") >= {"2026-02-03/first", "2026-02-03/second"}
+    assert _waiting(site) == {"2026-02-03/first", "2026-02-03/second"}
+    intake.leave(site, intake.waiting(site, at_most=2).first)
     again = dag_bag()["manifest_intake"].test()
     assert (str(again.state), task_states(again)["take"]) == ("success", ["skipped"])
-    assert None not in announced("manifest")
+    assert _waiting(site) == set()
 
 
 def test_what_is_wrong_fails_the_run_and_the_others_go_on(site: Site, table: pa.Table) -> None:
-    """A delivery with doubled ids and a manifest without a column are reported; the good delivery is announced."""
+    """A delivery with doubled ids and a manifest without a column are reported; the good delivery waits."""
     land(Path(site.manifests_url), "doubled", date(2026, 2, 4), _doubled(table, "second"))
     land(Path(site.manifests_url), "wrong", date(2026, 2, 5), table.drop_columns(["uri"]))
     run = dag_bag()["manifest_intake"].test()
     states = task_states(run)
     assert (str(run.state), states["take"], states["report_refusals"]) == ("failed", ["failed", "success"], ["failed"])
-    assert {key for key in announced("manifest") if key and "2026-02-0" in key} >= {"2026-02-04/first"}
-    assert not announced("manifest") & {"2026-02-04/second", "2026-02-05/first"}
+    assert _waiting(site) == {"2026-02-04/first"}
     assert [Path(url).parent.name for url in intake.landed(site)] == ["wrong"]
 
 
-def test_a_manifest_whose_deliveries_are_all_refused_announces_nothing(site: Site, table: pa.Table) -> None:
-    """Not even an event without a key."""
+def test_a_manifest_whose_deliveries_are_all_refused_queues_nothing(site: Site, table: pa.Table) -> None:
+    """Its task is skipped, and the report fails the run."""
     bad = _doubled(_doubled(table, "first"), "second")
     land(Path(site.manifests_url), "refused", date(2026, 2, 6), bad)
     run = dag_bag()["manifest_intake"].test()
     assert (str(run.state), task_states(run)["take"]) == ("failed", ["skipped"])
-    assert None not in announced("manifest")
+    assert _waiting(site) == set()
     assert intake.deliveries_on(site, date(2026, 2, 6)) == ()
 
 
 def test_a_backfill_takes_its_own_day_only(site: Site, table: pa.Table) -> None:
-    """The manifest of another day is left to the intake."""
+    """The manifest of another day is left to the intake, and what the backfill took waits for nobody."""
     from cutouts_airflow import tasks
 
     land(Path(site.manifests_url), "history", DAY, table)
     land(Path(site.manifests_url), "later", date(2026, 2, 9), table)
     assert tasks.deliveries_on(DAY) == ["2026-02-03/first", "2026-02-03/second"]
     assert intake.deliveries_on(site, date(2026, 2, 9)) == ()
+    assert _waiting(site) == set()
     assert intake.source_of(site, DeliveryKey(date=DAY, delivery_id="first")).endswith("history/date=2026-02-03")

@@ -167,6 +167,8 @@ def test_a_bad_delivery_is_held_until_a_person_releases_it(site: Site, refresh: 
     assert released.published == 4
     assert released.approval is not None
     assert (released.approval.by, released.approval.why) == ("Ada", "the light was meant")
+    anew = publish(site, decision.gate_id)
+    assert (anew.published, anew.confirmed) == (0, 4), "the decision that held it publishes, now that it is released"
     again, chunks = refresh(site, folder)
     assert calls(chunks) == 0
     assert (again.skipped, again.quarantined, again.held) == (4, 6, 0)

@@ -9,7 +9,7 @@ import os
 import sys
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
@@ -99,6 +99,11 @@ class Store:
                     stream.write(data)
             else:
                 self.fs.pipe_file(self.path(name), data)
+
+    def remove(self, name: str) -> None:
+        """Delete the file, if it is there."""
+        with suppress(FileNotFoundError), self._errors(name):
+            self.fs.rm_file(self.path(name))
 
     def size(self, name: str) -> int | None:
         """The file's size in bytes; None if it is not there."""

@@ -28,7 +28,7 @@ def test_each_manifest_is_announced_once_and_what_was_taken_never(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One event for what lies there at first, one for what comes later; none for a dataset without `_SUCCESS`."""
-    from cutouts_airflow.landing import LandedTrigger
+    from cutouts_airflow.watching import LandedTrigger
 
     site = Site(root=str(tmp_path / "site"))
     monkeypatch.setenv("CUTOUTS_ROOT", site.root)
@@ -52,7 +52,7 @@ def test_each_manifest_is_announced_once_and_what_was_taken_never(
 
 def test_a_store_that_cannot_be_asked_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A wrong Variable does not end the watch: it goes on once it is right."""
-    from cutouts_airflow.landing import LandedTrigger
+    from cutouts_airflow.watching import LandedTrigger
 
     photograph(tmp_path / "studio" / "shirts", product(0))
     land(tmp_path / "site" / "manifests", "first", date(2026, 3, 4), manifest_of(tmp_path / "studio"))

@@ -1,0 +1,52 @@
+"""### Events that are due
+
+Runs when something is on record that others should have been told of. Most deliveries that are published never come
+here, because `catalog_refresh` and `historical_backfill` announce what they publish themselves.
+
+* **deliveries** adds waiting deliveries to the asset `manifest`, as many as may be in work at a time: each starts a run
+  of `catalog_refresh`. The others wait in the site's queue, not as runs, and follow as soon as a delivery has ended.
+* **unannounced** lists deliveries with publications that nobody was told of: a person released them with
+  `cutouts publish --approve`, or a task was killed between publishing and announcing.
+* **publication**, one per delivery, adds its key to the asset `cutouts`, with the counts as the event's extra.
+"""
+
+from __future__ import annotations
+
+from airflow.sdk import dag, task
+
+from cutouts_airflow import announcing, order
+from cutouts_airflow.assets import CUTOUTS, MANIFEST, UNTOLD
+from cutouts_airflow.retries import retrying
+
+
+@dag(
+    schedule=[UNTOLD],
+    max_active_runs=1,
+    default_args=retrying(hours=1) | {"priority_weight": order.INTAKE, "retries": 2},  # the watcher asks again anyway
+    doc_md=__doc__,
+    tags=["cutouts"],
+)
+def announcements() -> None:
+    """Hand over waiting deliveries, announce publications that nobody was told of."""
+
+    @task(outlets=[MANIFEST], on_success_callback=announcing.handed_over)
+    def deliveries() -> None:
+        announcing.hand_over(MANIFEST)
+
+    @task
+    def unannounced() -> list[str]:
+        return list(announcing.unannounced())
+
+    @task(
+        outlets=[CUTOUTS],
+        on_success_callback=announcing.announced,
+        map_index_template="{{ task.op_kwargs['delivery'] }}",
+    )
+    def publication(delivery: str) -> None:
+        announcing.announce(CUTOUTS, delivery)
+
+    deliveries()
+    publication.expand(delivery=unannounced())
+
+
+announcements()
