@@ -145,15 +145,24 @@ class Service:
 
     def announced(self, asset: str) -> set[str | None]:
         """The partition keys of all events of an asset."""
-        assets = {one["name"]: one["id"] for one in self.get("assets", limit="100")["assets"]}
-        events = until(lambda: self._events(assets[asset]))
-        return {event["partition_key"] for event in events}
+        return {event["partition_key"] for event in self.events(asset)}
 
-    def _events(self, asset_id: int) -> list[dict[str, Any]] | None:
-        """None as long as Airflow cannot answer: 3.3.2 gives 500 while a run that an event caused is still queued."""
-        query = {"asset_id": asset_id, "limit": 100}
-        answer = httpx.get(f"{self.url}/api/v2/assets/events", params=query, timeout=PATIENCE)
-        return None if answer.status_code == 500 else list(answer.json()["asset_events"])
+    def events(self, asset: str) -> list[dict[str, Any]]:
+        """The events of an asset. 3.3.2 answers 500 for the moment in which a run that one caused is still queued."""
+        assets = {one["name"]: one["id"] for one in self.get("assets", limit="100")["assets"]}
+        query = {"asset_id": assets[asset], "limit": 100}
+
+        def answer() -> list[list[dict[str, Any]]]:
+            got = httpx.get(f"{self.url}/api/v2/assets/events", params=query, timeout=PATIENCE)
+            return [] if got.status_code == 500 else [got.json()["asset_events"]]
+
+        return until(answer, seconds=60)[0]
+
+    def clear(self, dag_id: str, run_id: str, task_id: str) -> None:
+        """Have one task of a run done again, and nothing else, as a person would."""
+        body = {"dry_run": False, "dag_run_id": run_id, "task_ids": [task_id], "only_failed": False}
+        answer = httpx.post(f"{self.url}/api/v2/dags/{dag_id}/clearTaskInstances", json=body, timeout=PATIENCE)
+        assert answer.status_code == 200, answer.text
 
 
 _ENDED = ("success", "failed")

@@ -26,7 +26,7 @@ class CutoutsError(Exception):
     """Base of everything that this project raises on purpose; its text says what to do.
 
     Libraries put URLs into what they raise, and ids come from strangers: no error of ours shows a secret or a control
-    character. Only errors that list several problems have more than one line.
+    character. Only errors that list several problems, or a command, have more than one line.
     """
 
     _lines = False
@@ -89,7 +89,9 @@ class BooksError(CutoutsError):
 
 
 class HeldError(CutoutsError):
-    """The gate holds the delivery back; a person releases it."""
+    """The gate holds the delivery back; a person releases it, with the command on the last line of the text."""
+
+    _lines = True
 
 
 class OvertakenError(CutoutsError):

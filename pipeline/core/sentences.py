@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from pipeline.core.display import shown
 from pipeline.core.publications import Publication
-from pipeline.core.records import GateDecision, Outcome, Plan, Receipt
+from pipeline.core.records import GateDecision, Outcome, Plan
 
 
 def plan_sentence(plan: Plan) -> str:
@@ -17,16 +17,6 @@ def plan_sentence(plan: Plan) -> str:
     return (
         f"Delivery {shown(plan.delivery)}: {_images(plan.images)}, {plan.known} known already, "
         f"{plan.todo} to cut in {_counted(plan.shards, 'shard')}; plan {plan.plan_id}."
-    )
-
-
-def receipt_sentence(receipt: Receipt) -> str:
-    """What became of a shard, and how long it took."""
-    rate = receipt.images / receipt.wall_seconds if receipt.wall_seconds else 0.0
-    counts = _list({"cut": receipt.cut, "reused": receipt.reused, "rejected": receipt.rejected})
-    return (
-        f"Shard {receipt.plan_id}/{receipt.index:05d}: {_images(receipt.images)}, {counts}, "
-        f"in {receipt.wall_seconds:.1f} s ({rate:.1f} images/s)."
     )
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import UTC, date, datetime
 
 from pipeline.core.publications import Approval, Publication
-from pipeline.core.records import DeliveryKey, GateDecision, Plan, Receipt, RecipeDigests, Verdict
-from pipeline.core.sentences import decision_sentence, plan_sentence, publication_sentence, receipt_sentence
+from pipeline.core.records import DeliveryKey, GateDecision, Plan, RecipeDigests, Verdict
+from pipeline.core.sentences import decision_sentence, plan_sentence, publication_sentence
 
 KEY = DeliveryKey(date=date(2026, 11, 22), delivery_id="studio-a")
 RECIPE = RecipeDigests(matte_digest="m", render_digest="r")
@@ -25,24 +25,6 @@ def test_a_plan_says_what_there_is_to_do() -> None:
     assert plan_sentence(_plan(48, 40, 1)) == some
     one = "Delivery 2026-11-22/studio-a: its 1 image is known already, nothing to cut."
     assert plan_sentence(_plan(1, 1, 0)) == one
-
-
-def test_a_receipt_says_what_became_of_a_shard() -> None:
-    """With its speed; an empty count is left out."""
-    receipt = Receipt(
-        plan_id="p1",
-        index=3,
-        images=8,
-        cut=7,
-        reused=0,
-        rejected=1,
-        model_batches=7,
-        prepare_seconds=1,
-        infer_seconds=1,
-        finish_seconds=1,
-        wall_seconds=4,
-    )
-    assert receipt_sentence(receipt) == "Shard p1/00003: 8 images, 7 cut, 1 rejected, in 4.0 s (2.0 images/s)."
 
 
 def test_a_verdict_comes_with_its_counts() -> None:

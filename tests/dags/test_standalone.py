@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 from datetime import date
 from pathlib import Path
 
@@ -54,6 +55,26 @@ def test_a_manifest_that_lands_is_published_and_announced_delivery_by_delivery(
     assert not airflow_service.runs("price_feed", partition_key="2026-05-06/empty")
 
 
+def test_a_release_by_the_command_in_the_log_is_announced(airflow_service: Service, tmp_path: Path) -> None:
+    """By itself, once; the skipped task, cleared, succeeds and tells nobody twice."""
+    table = _studio(tmp_path / "studio", **{"it's dim": [*map(nothing, range(5)), product(6)]})
+    land(airflow_service.root / "manifests", "dim", date(2026, 5, 8), table)
+    key = "2026-05-08/it's dim"
+    run_id = airflow_service.ended("catalog_refresh", partition_key=key)["dag_run_id"]
+    assert airflow_service.task_states("catalog_refresh", run_id)["publish"] == "skipped"
+    lines = airflow_service.log("catalog_refresh", run_id, "publish").splitlines()
+    (command,) = (line.strip() for line in lines if "--approve" in line)
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    subprocess.run(command, shell=True, check=True, cwd=tmp_path, env={**os.environ, "PATH": path})
+
+    (event,) = until(lambda: [one for one in airflow_service.events("cutouts") if one["partition_key"] == key])
+    counts = {name: event["extra"][name] for name in ("images", "published", "quarantined")}
+    assert counts == {"images": 6, "published": 1, "quarantined": 5}
+    airflow_service.clear("catalog_refresh", run_id, "publish")
+    until(lambda: airflow_service.task_states("catalog_refresh", run_id)["publish"] == "success")
+    assert [one["partition_key"] for one in airflow_service.events("cutouts")].count(key) == 1
+
+
 def test_a_delivery_is_refreshed_by_hand_through_the_api(airflow_service: Service, tmp_path: Path) -> None:
     """By partition key and by param alike; the event carries the key both times."""
     table = _studio(tmp_path / "studio", hats=[product(3)], caps=[product(4)])
@@ -86,7 +107,7 @@ def test_a_backfill_goes_through_its_days_and_cuts_only_what_is_new(airflow_serv
     assert [(run["run_type"], run["state"]) for run in runs] == [("backfill", "success")] * 2
     assert {"boots boots/00.png", "belts belts/00.png"} <= _published(airflow_service)
     known = airflow_service.log("historical_backfill", runs[1]["dag_run_id"], "one_delivery.plan", map_index=0)
-    assert "known=1" in known
+    assert "known already, nothing to cut" in known
 
 
 def test_nothing_runs_by_the_clock_but_the_intake(airflow_service: Service) -> None:
