@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 
 from pipeline.adapters.images import decode
@@ -224,3 +225,43 @@ def test_what_is_no_image_is_described_without_its_bytes() -> None:
         rejection = refusal(secret)
         assert "hunt" not in rejection.detail
         assert secret[:4].hex() not in rejection.detail.replace(" ", "")
+
+
+def test_a_webp_larger_than_its_canvas_is_refused_before_it_is_decoded() -> None:
+    """A canvas of 64×48 px does not let a frame of 16,000 px a side through."""
+    small = written(scene(), "WEBP", lossless=True, exif=exif(1))
+    place = small.index(b"VP8L") + 9
+    bits = (15_999) | (15_999 << 14)
+    large = small[:place] + struct.pack("<I", bits) + small[place + 4 :]
+    assert refusal(large).detail == "WebP: its picture has another size than it states"
+
+
+@pytest.mark.parametrize("code", ["jpeg", "webp"])
+def test_a_strip_larger_than_it_should_be_is_refused_before_it_is_decoded(code: str) -> None:
+    """A TIFF of 64×48 px whose strip claims to be 60,000 px wide."""
+    target = BytesIO()
+    how = {"level": 80, "lossless": False} if code == "webp" else {"level": 80}
+    tifffile.imwrite(target, scene(), photometric="rgb", compression=code, compressionargs=how)
+    data = target.getvalue()
+    if code == "jpeg":
+        place = data.index(b"\xff\xc0") + 5
+        large = data[:place] + struct.pack(">HH", 60_000, 60_000) + data[place + 4 :]
+    else:
+        place = data.index(b"\x9d\x01\x2a") + 3
+        large = data[:place] + struct.pack("<HH", 16_000, 16_000) + data[place + 4 :]
+    assert "larger than the part" in refusal(large).detail
+
+
+def test_a_tiff_of_countless_tiles_is_refused() -> None:
+    """Tiles of 1×1 px would each be unpacked by itself."""
+    target = BytesIO()
+    tifffile.imwrite(target, np.zeros((512, 512), np.uint8), tile=(16, 16), compression="lzw")
+    data = bytearray(target.getvalue())
+    for tag in (322, 323):
+        place = bytes(data).index(struct.pack("<HH", tag, 4)) + 8
+        data[place : place + 4] = struct.pack("<I", 1)
+    rejection = refusal(bytes(data))
+    assert (rejection.reason, rejection.detail) == (
+        RejectionReason.TOO_LARGE,
+        "TIFF: 262144 strips or tiles, 100000 are allowed",
+    )

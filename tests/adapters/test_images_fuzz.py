@@ -105,8 +105,7 @@ def survives(data: bytes) -> bool:
     decode_bytes(data)
     try:
         photograph = decode(data, max_pixels=1_000_000)
-    except ImageRejected as error:
-        assert error.detail
+    except ImageRejected:
         return False
     alpha = photograph.alpha
     return photograph.rgb.ndim == 3 and (alpha is None or alpha.shape == photograph.rgb.shape[:2])

@@ -128,7 +128,7 @@ def _tiff_takes(data: bytes, pixels: int) -> tuple[int, int]:
 def _isobmff_takes(data: bytes, pixels: int) -> tuple[int, int]:
     """What is coded, which may be far more than what is shown: planes, their copy, and the picture in RGB twice."""
     container = isobmff.parse(data)
-    return 0, 40 * max(pixels, *(width * height for width, height in coded.sizes(container)))
+    return 0, 40 * max((pixels, *(width * height for width, height in coded.sizes(container))))
 
 
 _TAKES: dict[Format, Callable[[bytes, int], tuple[int, int]]] = {

@@ -47,8 +47,11 @@ class _File:
     exif: bytes = b""
 
 
-def read(data: bytes) -> Raster:
-    """The picture of `data`, the first of an animation. Raises ImageRejected for what is cut off or damaged."""
+def read(data: bytes, *, largest: int | None = None) -> Raster:
+    """The picture of `data`, the first of an animation. Raises ImageRejected for what is cut off or damaged.
+
+    `largest`: pixels that a part of another file may have.
+    """
     stated = int.from_bytes(data[4:8], "little") + 8
     if len(data) < stated:
         raise ImageRejected(RejectionReason.TRUNCATED, f"WebP: it ends after {len(data)} of {stated} bytes")
@@ -56,8 +59,12 @@ def read(data: bytes) -> Raster:
     if not whole.pictures:
         raise ImageRejected(RejectionReason.DAMAGED, "WebP: it holds no picture")
     first = whole.pictures[0]
+    width, height = size_of(first)
+    if largest is not None and width * height > largest:
+        raise ImageRejected(RejectionReason.DAMAGED, "WebP: it is larger than the part of a picture that it is")
     if not first.body[-_ZEROS:].strip(b"\0"):  # a transfer that broke off into space set aside before
         raise ImageRejected(RejectionReason.TRUNCATED, "WebP: its end is filled with zeros")
+    _check_size(first, whole)
     rgba = _pixels(first)
     if _left_over(first):
         raise ImageRejected(RejectionReason.DAMAGED, "WebP: its compressed pixels are damaged")
@@ -153,13 +160,20 @@ def _left_over(picture: Picture) -> bool:
     return True
 
 
+def _check_size(picture: Picture, whole: _File) -> None:
+    """Raise ImageRejected if the picture does not fit its canvas, which was measured before."""
+    width, height = size_of(picture)
+    if whole.canvas is None or (width, height) == whole.canvas:
+        return
+    if picture.left + width > whole.canvas[0] or picture.top + height > whole.canvas[1] or not whole.frames:
+        raise ImageRejected(RejectionReason.DAMAGED, "WebP: its picture has another size than it states")
+
+
 def _on_canvas(rgba: Bytes, picture: Picture, whole: _File) -> Bytes:
     """The picture where it lies on its canvas, which is transparent around it."""
     height, width = rgba.shape[:2]
     if whole.canvas is None or (width, height) == whole.canvas:
         return rgba
-    if picture.left + width > whole.canvas[0] or picture.top + height > whole.canvas[1] or not whole.frames:
-        raise ImageRejected(RejectionReason.DAMAGED, "WebP: its picture has another size than it states")
     canvas = np.zeros((whole.canvas[1], whole.canvas[0], 4), np.uint8)
     part = canvas[picture.top : picture.top + height, picture.left : picture.left + width]
     part[..., : rgba.shape[2]] = rgba

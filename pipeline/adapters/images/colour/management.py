@@ -81,7 +81,7 @@ def _apply(transform: ImageCms.ImageCmsTransform, image: Image.Image) -> Image.I
     return target
 
 
-@lru_cache(maxsize=32)
+@lru_cache(maxsize=8)
 def _management(profile: bytes, mode: str) -> _Management:
     """Kept by the profile's bytes; several threads may use one transform (lcms2 copies its cache per call)."""
     if not profile:

@@ -53,7 +53,7 @@ def parse(profile: bytes) -> Shaper | None:
     return Shaper(profile=profile, matrix=np.linalg.inv(_SRGB) @ np.stack(columns, axis=-1))
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=8)
 def _linear(profile: bytes, levels: int) -> NDArray[np.uint16] | None:
     """Light by stored value, uint16 1×levels×3; None for curves of an unknown kind."""
     tags = _tags(profile)

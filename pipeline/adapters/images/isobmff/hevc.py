@@ -31,6 +31,8 @@ def damage(container: Container) -> tuple[str, ...]:
 
 def _units(data: bytes, item: Item) -> list[bytes]:
     """The parameter sets and the coded slices of one item (ISO/IEC 14496-15, 8.3.3)."""
+    if sum(end - start for start, end in item.extents) > len(data):
+        raise ImageRejected(RejectionReason.DAMAGED, "HEIC: the pieces of its pixels overlap")
     body = b"".join(data[start:end] for start, end in item.extents)
     place = item.properties.get(b"hvcC")
     units = [] if place is None else list(parameter_sets(data, place))

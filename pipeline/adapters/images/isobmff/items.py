@@ -11,6 +11,7 @@ from pipeline.adapters.images.isobmff.boxes import Box, boxes, child
 Extents: TypeAlias = tuple[tuple[int, int], ...]
 """Start and end in the file of each piece of an item."""
 _MOST_ITEMS = 20_000
+_MOST_EXTENTS = 100_000
 _DEEPEST = 8
 """Pictures made of pictures made of pictures …"""
 
@@ -174,12 +175,15 @@ def _places(data: bytes, box: Box | None, own: Box | None) -> dict[int, Extents]
     wide = version == 2
     place = box[1] + 6
     count, place = _number(data, place, 4 if wide else 2)
-    found = dict[int, Extents]()
+    found, left = dict[int, Extents](), _MOST_EXTENTS
     for _ in range(min(count, _MOST_ITEMS)):
         number, place = _number(data, place, 4 if wide else 2)
         method, place = _number(data, place, 2) if version else (0, place)
         base, place = _number(data, place + 2, base_size)
         extents, place = _number(data, place, 2)
+        left -= extents
+        if left < 0:
+            break
         pieces = []
         for _ in range(extents):
             place += index_size if version else 0

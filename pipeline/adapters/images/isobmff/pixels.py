@@ -28,10 +28,10 @@ def read(container: Container, form: Format, *, max_pixels: int) -> Raster:
     data = container.data
     _check_whole(data, form)
     coded.check(container, max_pixels=max_pixels)
-    damage = hevc.damage(container) if form is Format.HEIC else av1.damage(data)
     with _open(data, form) as image:
         check_size(image.size, max_pixels=max_pixels)
         notes = _frames(image, form)
+        notes += hevc.damage(container) if form is Format.HEIC else av1.damage(data)
         image.load()
         samples, alpha, premultiplied = _planes(image)
         profile = image.info.get("icc_profile") or b""
@@ -48,7 +48,7 @@ def read(container: Container, form: Format, *, max_pixels: int) -> Raster:
         alpha=alpha,
         colours=colours_of_code_points(*points) if points else Colours(profile=profile),
         orientation=orientation,
-        notes=(*notes, *damage),
+        notes=notes,
     )
 
 

@@ -81,12 +81,17 @@ def _harmless(data: bytes, count: int, header: JpegHeader) -> bool:
     return count <= _FEW or not data[max(start, end - count) : end].strip(data[end - 1 : end])
 
 
-def read_part(data: bytes) -> Bytes:
-    """The samples of a JPEG that is a part of another file, as they are stored: H×W, H×W×3 or H×W×4."""
+def read_part(data: bytes, *, largest: int) -> Bytes:
+    """The samples of a JPEG that is a part of another file, as they are stored: H×W, H×W×3 or H×W×4.
+
+    Raises ImageRejected also if it has more than `largest` pixels.
+    """
     header = parse(data)
     if header is None:
         raise ImageRejected(RejectionReason.DAMAGED, "JPEG: it ends within its header")
     if header.problem:
         raise ImageRejected(RejectionReason.UNSUPPORTED, f"JPEG {header.problem}")
-    scans.check(data, header, max_pixels=header.width * header.height)
+    if header.width * header.height > largest:
+        raise ImageRejected(RejectionReason.DAMAGED, "JPEG: it is larger than the part of a picture that it is")
+    scans.check(data, header, max_pixels=largest)
     return _samples(data, header, _NAMES[_SPACES[len(header.components)]])[0]

@@ -18,6 +18,8 @@ _BY_LIBTIFF = frozenset({LZW, PACKBITS, LZMA, ZSTD})
 _READ = FAX | _BY_LIBTIFF | {NONE, JPEG, DEFLATE, OLD_DEFLATE, WEBP}
 _NAMES = {6: "old JPEG", 32809: "ThunderScan", 33003: "JPEG 2000", 33005: "JPEG 2000", 34661: "JBIG", 34676: "SGI Log"}
 _NAMES |= {32908: "Pixar", 32909: "PixarLog", 34677: "SGI Log", 34712: "JPEG 2000", 34887: "LERC", 50002: "JPEG XL"}
+_MOST_BLOCKS = 100_000
+"""Each is unpacked by itself; more of them would keep a worker for many seconds."""
 _REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 
 Place: TypeAlias = tuple[int, int, int, int]
@@ -41,6 +43,8 @@ def check(tiff: TiffFile) -> None:
         raise ImageRejected(RejectionReason.UNSUPPORTED, f"TIFF with a compression that is not supported ({name})")
     across, down = _grid(tiff)
     needed = across * down * (tiff.samples if tiff.separate else 1)
+    if needed > _MOST_BLOCKS:
+        raise ImageRejected(RejectionReason.TOO_LARGE, f"TIFF: {needed} strips or tiles, {_MOST_BLOCKS} are allowed")
     if len(tiff.offsets) < needed:
         raise ImageRejected(RejectionReason.DAMAGED, f"TIFF: it has {len(tiff.offsets)} of {needed} strips or tiles")
     if tiff.compression != NONE and len(tiff.counts) < needed:

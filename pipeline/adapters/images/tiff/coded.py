@@ -15,6 +15,7 @@ from pipeline.core.records import RejectionReason
 CODED = FAX | {JPEG, WEBP}
 _TABLES, _T4_OPTIONS, _T6_OPTIONS = 347, 292, 293
 _YCC = 6
+_FILLING = 63
 
 
 def samples_of(tiff: TiffFile, block: Block) -> Samples:
@@ -32,19 +33,25 @@ def samples_of(tiff: TiffFile, block: Block) -> Samples:
     return part
 
 
+def _largest(tiff: TiffFile) -> int:
+    """Pixels of a strip or tile, filled up to whole blocks."""
+    return (tiff.block[0] + _FILLING) * (tiff.block[1] + _FILLING)
+
+
 def _jpeg(tiff: TiffFile, block: Block) -> Samples:
     """One JPEG with the tables of the whole file; TIFF says what its components are, so an Adobe marker does too."""
     tables = tiff.page.text(_TABLES)
     transform = 1 if tiff.photometric == _YCC else 0
     adobe = b"\xff\xee\x00\x0eAdobe\x00\x64\x00\x00\x00\x00" + bytes([transform])
     start = b"\xff\xd8" + (adobe if tiff.block_samples > 1 else b"")
-    return jpeg.read_part(start + tables[2:].removesuffix(b"\xff\xd9") + block.stored[2:])
+    data = start + tables[2:].removesuffix(b"\xff\xd9") + block.stored[2:]
+    return jpeg.read_part(data, largest=_largest(tiff))
 
 
 def _webp(tiff: TiffFile, block: Block) -> Samples:
     from pipeline.adapters.images import webp
 
-    raster = webp.read(block.stored)
+    raster = webp.read(block.stored, largest=_largest(tiff))
     if raster.alpha is not None:
         return np.dstack([raster.samples, raster.alpha])
     if tiff.block_samples == 4:
