@@ -16,6 +16,7 @@ from pipeline.core.truth import ERRORS, Plane
 from pipeline.evaluation.measure import Measured, Seen
 from pipeline.evaluation.summary import SHOWN
 from pipeline.report.pictures import data_uri, shrunk
+from pipeline.report.policy import sealed
 
 SIDE = 360
 """Longest side of a picture (px)."""
@@ -138,4 +139,4 @@ def write_page(path: Path, template: str, **facts: object) -> None:
         lstrip_blocks=True,
     )
     page = environment.get_template(template).render(facts)
-    write_file(path, page.encode("utf-8", "replace"))
+    write_file(path, sealed(page).encode("utf-8", "replace"))

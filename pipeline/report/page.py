@@ -12,6 +12,7 @@ from pipeline.adapters.storage.store import write_file
 from pipeline.report.cards import make_cards
 from pipeline.report.data import Report
 from pipeline.report.plots import draw, suite_thresholds
+from pipeline.report.policy import sealed
 from pipeline.report.ranking import choose, with_metrics, worst_first
 from pipeline.report.tables import noted_rows, rejected_rows, returned_rows, verdicts, why
 from pipeline.report.words import clock, number, share
@@ -38,7 +39,7 @@ def render(report: Report, *, folder: Path, read: Callable[[str], bytes]) -> str
     cards = make_cards(report, measured, (*sheet.worst, *sheet.sample), folder=folder, read=read)
     thresholds = suite_thresholds() if report.thresholds is None else report.thresholds
     kept_back, rejected = returned_rows(images, order), rejected_rows(images)
-    return (
+    return sealed(
         _environment()
         .get_template("report.html")
         .render(

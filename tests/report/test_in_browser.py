@@ -6,12 +6,16 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import numpy as np
 import pytest
 from playwright.sync_api import expect
 
 from pipeline.core.records import Outcome
+from pipeline.evaluation.sheet import Card, Picture, write_page
 from pipeline.report import Report, write_report
+from pipeline.report.pictures import data_uri
 from tests.browser import Opened
+from tests.file_server import FileServer, serving
 from tests.report.conftest import NO_PRODUCT, Run, Shown
 
 Make = Callable[[Sequence[Shown]], Report]
@@ -95,3 +99,63 @@ def test_ten_thousand_images_still_open_quickly(run: Run, make_report: Make, ope
     assert opened.page.locator(".shot").count() == 100
     assert opened.page.locator("#kept-back tbody tr").count() == 3000
     assert opened.complaints == []
+
+
+INJECTED = (
+    "<script>document.title = 'owned'</script>",
+    "<img src='data:,' onerror=\"document.title = 'owned'\">",
+    "<a href=\"javascript:document.title = 'owned'\" id='link'>x</a>",
+    "<style>body { display: none }</style>",
+    "<p style='position: fixed; inset: 0; z-index: 99' id='cover'>x</p>",
+    "<iframe srcdoc=\"<script>parent.document.title = 'owned'</script>\"></iframe>",
+    "<object data=\"data:text/html,<script>document.title = 'owned'</script>\"></object>",
+    "<link rel='stylesheet' href='SERVER/x.css'>",
+    "<img src='SERVER/pixel.png'>",
+    "<base href='SERVER/'>",
+)
+
+
+@pytest.mark.parametrize("markup", INJECTED)
+def test_markup_that_got_in_does_nothing(path: Path, tmp_path: Path, open_page: Open, markup: str) -> None:
+    """Even if a name were not escaped: no script runs, no style counts, nothing is asked for; our own page works."""
+    page = path.read_text(encoding="utf-8")
+    changed = tmp_path / "injected.html"
+    with serving(FileServer(body=b"")) as server:
+        markup = markup.replace("SERVER", server.url)
+        changed.write_text(page.replace("<main", f"{markup}<main", 1), encoding="utf-8")
+        opened = open_page(changed)
+        opened.page.wait_for_timeout(200)
+        assert server.asked == []
+    if opened.page.locator("#link").count():
+        opened.page.locator("#link").click()
+    opened.page.locator(".panes").first.click()
+    assert opened.page.locator("dialog h2").inner_text() == "empty.jpg"
+    assert opened.page.title() != "owned"
+    assert opened.page.evaluate("getComputedStyle(document.body).display") != "none"
+    cover = opened.page.locator("#cover")
+    assert not cover.count() or cover.evaluate("e => getComputedStyle(e).position") == "static"
+    assert opened.page.evaluate("document.baseURI").startswith("file:")
+    assert any("Content Security Policy" in line for line in opened.complaints)
+
+
+@pytest.mark.parametrize("template", ["sheet.html", "looks.html"])
+def test_the_pages_of_an_evaluation_are_closed_as_well(tmp_path: Path, open_page: Open, template: str) -> None:
+    """They open without complaint or request, painted as they should be, and run no script at all."""
+    picture = Picture(about="<b>x</b>", uri=data_uri(np.full((9, 12, 3), 90, np.uint8)), cutout=True)
+    card = Card(
+        images="set", name="</style><script>alert(1)</script>", ratio=1.5, pictures=(picture,), lines=(("n", "1"),)
+    )
+    facts = {"network": "default", "metric": "MAE", "seen": 1}
+    write_page(tmp_path / "page.html", template, cards=[card], about="x", columns=3, **facts)
+    opened = open_page(tmp_path / "page.html")
+    assert opened.complaints == []
+    assert opened.requests == []
+    columns = opened.page.locator(".grid").evaluate("e => getComputedStyle(e).gridTemplateColumns.split(' ').length")
+    assert columns == 3
+    assert opened.page.locator("figure img").evaluate("e => getComputedStyle(e).aspectRatio") == "1.5 / 1"
+    page = (
+        (tmp_path / "page.html").read_text(encoding="utf-8").replace("<main", "<script>document.title=1</script><main")
+    )
+    (tmp_path / "page.html").write_text(page, encoding="utf-8")
+    opened = open_page(tmp_path / "page.html")
+    assert opened.page.title() != "1"
