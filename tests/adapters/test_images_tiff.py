@@ -11,12 +11,14 @@ from typing import Any
 import numpy as np
 import pytest
 import tifffile
+from PIL import Image
 
 from pipeline.adapters.images import decode, read_size
 from pipeline.core.errors import ImageRejected
 from pipeline.core.pixels import Bytes, Photograph
 from pipeline.core.records import RejectionReason
 from tests.adapters.pictures import scene
+from tests.adapters.pictures import written as saved
 
 CODES = ["none", "lzw", "zlib", "packbits", "lzma", "zstd"]
 CMYK_NOTE = "CMYK without a usable colour profile: its colours are approximate"
@@ -304,3 +306,24 @@ def test_strips_cut_off_or_damaged_are_refused(code: str, capfd: pytest.CaptureF
             read(data[: start + size // 3] + b"\xa5" * (size // 3) + data[start + size // 3 * 2 :])
         assert caught.value.reason in (RejectionReason.DAMAGED, RejectionReason.TRUNCATED)
     assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("code", [None, "tiff_lzw"])
+def test_luminance_and_colour_become_rgb(code: str | None) -> None:
+    """Without a JPEG around them too; if colour is coarser than luminance, the file is refused by name."""
+    options = {"compression": code} if code else {}
+    stored = Image.fromarray(scene()).convert("YCbCr")
+    data = saved(stored, "TIFF", **options)
+    assert np.abs(read(data).rgb.astype(int) - np.asarray(stored.convert("RGB"))).max() <= 1
+    place = data.index(struct.pack("<HH", 530, 3)) + 8
+    with pytest.raises(ImageRejected) as caught:
+        read(data[:place] + struct.pack("<HH", 2, 2) + data[place + 4 :])
+    assert caught.value.reason is RejectionReason.UNSUPPORTED
+
+
+def test_a_palette_of_eight_bits_is_not_stretched() -> None:
+    """Programs that know of 8 bit only leave the lower ones empty, or the upper ones."""
+    palette = np.random.default_rng(1).integers(0, 256, (3, 256)).astype(np.uint16)
+    samples = picture("uint8", 1)
+    for stored in (palette << 8, palette, palette * 257):
+        assert np.array_equal(read(written(samples, photometric="palette", colormap=stored)).rgb, palette.T[samples])

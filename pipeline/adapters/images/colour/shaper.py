@@ -57,8 +57,9 @@ def parse(profile: bytes) -> Shaper | None:
 def _linear(profile: bytes, levels: int) -> NDArray[np.uint16] | None:
     """Light by stored value, uint16 1×levels×3; None for curves of an unknown kind."""
     tags = _tags(profile)
-    curves = [_curve(tags[name], levels) for name in (b"rTRC", b"gTRC", b"bTRC")]
-    light = [np.clip(curve, 0, 1) for curve in curves if curve is not None]
+    with np.errstate(all="ignore"):  # a damaged curve gives what lcms2 does not agree with
+        curves = [_curve(tags[name], levels) for name in (b"rTRC", b"gTRC", b"bTRC")]
+    light = [np.clip(np.nan_to_num(curve), 0, 1) for curve in curves if curve is not None]
     if len(light) < 3:
         return None
     return (np.stack(light, axis=-1)[None] * 65535).round().astype(np.uint16)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+
 import numpy as np
 
 from pipeline.adapters.images.raster import Colours, Raster, Samples, Space, eight_bit, spread_bits
@@ -26,7 +28,8 @@ _SPACES = {
 _CHANNELS = {Space.GREY: 1, Space.RGB: 3, Space.CMYK: 4, Space.LAB: 3}
 _NAMES = {4: "a transparency mask", 10: "ITU Lab", 32844: "LogL", 32845: "LogLuv"}
 _PREMULTIPLIED, _STRAIGHT = 1, 2
-_COLOUR_MAP, _PRIMARIES, _PROFILE = 320, 319, 34675
+_COLOUR_MAP, _PRIMARIES, _PROFILE, _SUBSAMPLING, _RANGE = 320, 319, 34675, 530, 532
+_JPEG_RANGE = [0, 255, 128, 255, 128, 255]
 _LARGEST_PROFILE = 16 << 20
 
 
@@ -61,14 +64,28 @@ def _check(tiff: TiffFile) -> tuple[Space, int]:
         raise ImageRejected(RejectionReason.UNSUPPORTED, f"TIFF with colours of another kind ({name})")
     if space is Space.CMYK and tiff.page.number(INK_SET, 1) != 1:
         raise ImageRejected(RejectionReason.UNSUPPORTED, "TIFF with inks other than CMYK")
-    if tiff.photometric == YCC and tiff.compression not in (blocks.JPEG, blocks.WEBP):
-        raise ImageRejected(RejectionReason.UNSUPPORTED, "TIFF with YCbCr that is not a JPEG")
+    if _is_ycc(tiff) and (tiff.bits != 8 or tiff.page.numbers(_SUBSAMPLING) != (1, 1) or not _full_range(tiff)):
+        raise ImageRejected(RejectionReason.UNSUPPORTED, "TIFF with YCbCr whose colour is coarser, or of narrow range")
     if space is Space.LAB and tiff.bits not in (8, 16):
         raise ImageRejected(RejectionReason.UNSUPPORTED, f"TIFF with Lab of {tiff.bits} bit")
     channels = 1 if tiff.photometric == PALETTE else _CHANNELS[space]
     if tiff.samples < channels:
         raise ImageRejected(RejectionReason.DAMAGED, f"TIFF: {tiff.samples} samples a pixel are too few for {space}")
     return space, channels
+
+
+def _is_ycc(tiff: TiffFile) -> bool:
+    """Whether samples are luminance and colour; JPEG and WebP bring their own to RGB."""
+    return tiff.photometric == YCC and tiff.compression not in (blocks.JPEG, blocks.WEBP)
+
+
+def _full_range(tiff: TiffFile) -> bool:
+    """Whether black and white of luminance and colour are where they are in a JPEG."""
+    stored = tiff.page.text(_RANGE)
+    if not stored:
+        return True
+    values = struct.unpack(f"{tiff.page.order}12I", stored)
+    return [top / max(bottom, 1) for top, bottom in zip(values[::2], values[1::2], strict=True)] == _JPEG_RANGE
 
 
 def _extra(tiff: TiffFile, channels: int) -> tuple[int | None, bool, tuple[str, ...]]:
@@ -122,10 +139,19 @@ def _meant(colour: Samples, tiff: TiffFile) -> Samples:
         return _looked_up(colour[..., 0], tiff)
     if tiff.photometric in (CIE_LAB, ICC_LAB):
         return _lab(colour, tiff)
+    if _is_ycc(tiff):
+        return _rgb_of(colour)
     if tiff.photometric in (WHITE_IS_ZERO, BLACK_IS_ZERO):
         grey = colour[..., 0]
         return np.asarray(np.invert(grey) if tiff.photometric == WHITE_IS_ZERO else grey)
     return colour
+
+
+def _rgb_of(ycc: Samples) -> Bytes:
+    """Luminance and colour of full range (ITU-R BT.601) as RGB."""
+    light, blue, red = (ycc[..., place].astype(np.float32) - np.float32(128 * (place > 0)) for place in range(3))
+    rgb = np.stack([light + 1.402 * red, light - 0.344136 * blue - 0.714136 * red, light + 1.772 * blue], axis=-1)
+    return np.asarray(rgb.round().clip(0, 255), np.uint8)
 
 
 def _lab(colour: Samples, tiff: TiffFile) -> Samples:
@@ -142,9 +168,11 @@ def _looked_up(indices: Samples, tiff: TiffFile) -> Bytes:
     stored = tiff.page.numbers(_COLOUR_MAP)
     if len(stored) < 3 << tiff.bits or tiff.bits > 16:
         raise ImageRejected(RejectionReason.DAMAGED, "TIFF: its palette is missing or too short")
-    table = np.array(stored[: 3 << tiff.bits], np.uint16).reshape(3, -1).T
+    table: Samples = np.array(stored[: 3 << tiff.bits], np.uint16).reshape(3, -1).T
+    if not (table & 255).any():
+        table = table >> np.uint16(8)  # programs that know of 8 bit only, and leave the lower ones empty
     if table.max() < 256:
-        table = table * 257  # programs that know of 8 bit only
+        table = table * np.uint16(257)  # likewise
     return eight_bit(table)[indices]
 
 
