@@ -90,7 +90,7 @@ REJECTIONS = _table(
     *_WORK,
     _field("sha256", _TEXT, "of the file's bytes; null if unread; if no image, as stated, or of its place", null=True),
     *_RECIPE,
-    _field("stage", _TEXT, "prepare, infer or finish"),
+    _field("stage", _TEXT, "prepare, infer or finish; process if its process ended"),
     _field("reason", _TEXT, "a RejectionReason"),
     _field("detail", _TEXT, "what was wrong with this very file, in words"),
     _field("retryable", pa.bool_(), "whether trying again can help"),

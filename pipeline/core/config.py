@@ -50,6 +50,8 @@ class Site(BaseModel):
     mask_quality: str | None = Field(None, description="the gate's own suite; by default the one that we ship")
     max_pixels: int = Field(100_000_000, ge=1, description="larger images are rejected (px)")
     max_bytes: int = Field(512_000_000, ge=1, description="larger files are rejected (B)")
+    max_memory: int = Field(0, ge=0, description="memory for images in one process; 0: by what it has (B)")
+    image_seconds: int = Field(120, ge=1, description="images that take longer are rejected, on workers (s)")
     retry_rejected: bool = Field(False, description="try rejected images again although their bytes are the same")
     shard_images: int = Field(512, ge=1, description="images in a shard at the most, while max_shards allows")
     shard_bytes: int = Field(2_000_000_000, ge=1, description="bytes in a shard at the most, likewise (B)")

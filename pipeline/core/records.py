@@ -30,6 +30,9 @@ class RejectionReason(StrEnum):
     TOO_LARGE = "too_large"
     TOO_SMALL = "too_small"
     CHANGED = "changed"
+    NEEDS_MEMORY = "needs_memory"
+    TOO_SLOW = "too_slow"
+    CRASHED = "crashed"
     FAILED = "failed"
 
     @property
@@ -49,6 +52,9 @@ _REJECTION_WORDS = {
     RejectionReason.TOO_LARGE: "the image is too large",
     RejectionReason.TOO_SMALL: "the image is too small",
     RejectionReason.CHANGED: "the file is not the one that the manifest names",
+    RejectionReason.NEEDS_MEMORY: "the image needs too much memory",
+    RejectionReason.TOO_SLOW: "the image took too long",
+    RejectionReason.CRASHED: "the image crashed the worker",
     RejectionReason.FAILED: "the image could not be processed",
 }
 

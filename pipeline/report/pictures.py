@@ -15,11 +15,14 @@ from pipeline.adapters.images import decode
 from pipeline.core.colour import spread
 from pipeline.core.errors import ImageRejected, StorageError
 from pipeline.core.pixels import Bytes
+from pipeline.stages.border import one_image
+from pipeline.stages.image import needed_memory
+from pipeline.stages.memory import process_memory
 
 THREADS = 2
 """Photographs in memory at a time, each with its cutout."""
 MAX_PIXELS = 400_000_000
-"""What was cut out was decoded before; this only keeps a report from decoding a bomb (px)."""
+"""What was cut out was decoded before, under the site's own limit; a photograph waits until there is memory for it."""
 _SIDES = ((16, 640), (48, 448))
 _SIDE = 320
 """Longest side in px: large where there are few pictures, so that a hundred stay below a few megabytes."""
@@ -63,8 +66,20 @@ def load_pictures(sources: Sequence[Source], folder: Path, read: Callable[[str],
 
 
 def _load(source: Source, folder: Path, read: Callable[[str], bytes], side: int) -> Pictures:
-    """A picture that is no longer there is left out: the report of a run is still worth reading."""
-    rgb = _photograph(source.photograph, read)
+    """A picture that is not there, or for which there is no memory, is left out: the report is still worth reading."""
+    try:
+        data = read(source.photograph)
+    except (OSError, StorageError, ImageRejected):
+        data = b""
+    try:
+        with one_image(), process_memory.sized().taken(needed_memory(data, max_pixels=MAX_PIXELS)):
+            return _made(source, data, folder, side)
+    except ImageRejected:
+        return Pictures()
+
+
+def _made(source: Source, data: bytes, folder: Path, side: int) -> Pictures:
+    rgb = _photograph(data)
     rgba = _output(folder, source.cutout)
     if rgba is None and rgb is not None:
         rgba = _masked(rgb, _output(folder, source.mask))
@@ -79,10 +94,11 @@ def _load(source: Source, folder: Path, read: Callable[[str], bytes], side: int)
     )
 
 
-def _photograph(source: str, read: Callable[[str], bytes]) -> Bytes | None:
+def _photograph(data: bytes) -> Bytes | None:
     try:
-        return decode(read(source), max_pixels=MAX_PIXELS).rgb
-    except (OSError, StorageError, ImageRejected):
+        with one_image():
+            return decode(data, max_pixels=MAX_PIXELS).rgb
+    except ImageRejected:
         return None
 
 

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
 from pipeline.core.config import Site
-from pipeline.runner.work import LazyRunner, Place, Runner, SerialRunner
+from pipeline.runner.work import LazyRunner, Place, Runner, SerialRunner, Work
 
-__all__ = ["Place", "Runner", "open_runner", "probe"]
+__all__ = ["Place", "Runner", "Work", "open_runner", "probe"]
 
 
 @contextmanager

@@ -7,6 +7,9 @@ import sys
 from contextlib import suppress
 from functools import cache
 
+from pipeline.stages.deadline import deadlines
+from pipeline.stages.memory import process_memory
+
 _TRIM, _MMAP = -1, -3
 """glibc's names for its parameters: M_TRIM_THRESHOLD and M_MMAP_THRESHOLD of <malloc.h>."""
 _KEPT = 1 << 28
@@ -26,6 +29,13 @@ def keep_freed_memory() -> None:
         mallopt = ctypes.CDLL(None).mallopt
         mallopt(_MMAP, _LARGEST)
         mallopt(_TRIM, _KEPT)
+
+
+@cache
+def become_worker(memory_limit: int) -> None:
+    """Let deadlines end this process, which is there for the work alone, and its images share `memory_limit` (B)."""
+    deadlines.arm()
+    process_memory.limit_to(memory_limit)
 
 
 def one_thread_per_chunk() -> None:

@@ -1,18 +1,28 @@
-"""Work on a Dask scheduler: a bounded window of chunks in flight, each result handed over once."""
+"""Work on a Dask scheduler: a bounded window of chunks in flight, each result handed over once.
+
+Each chunk is bound to one worker. If that dies, Dask has nowhere to move it, so it cannot take a second worker with it:
+it comes back to us, and its parts are worked on in processes of their own (`isolated`).
+"""
 
 from __future__ import annotations
 
 import itertools
+import logging
 import queue
 import time
 import uuid
-from collections.abc import Callable, Iterable, Iterator
+from collections import Counter, deque
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from pipeline.core.errors import TransientError
-from pipeline.runner.process import one_thread_per_chunk
-from pipeline.runner.work import Attempt, Place
+from pipeline.runner.isolated import Isolated
+from pipeline.runner.process import become_worker, one_thread_per_chunk
+from pipeline.runner.scheduler import LostError, NotYetError, Scheduler
+from pipeline.runner.work import Attempt, Place, Work
+from pipeline.stages.memory import machine_memory, process_memory
 
 if TYPE_CHECKING:
     from distributed import Client, Future
@@ -22,111 +32,216 @@ R = TypeVar("R")
 
 PATIENCE_SECONDS = 60.0
 """How long a state in which nothing can finish may last before the map gives up (s)."""
+LOSSES = 4
+"""How many workers an item may lose, by its own fault or another's, before the map gives up."""
 
-_POLL_SECONDS = 5.0
+_POLL_SECONDS = 1.0
+_log = logging.getLogger(__name__)
 
 
 class DaskRunner:
     """Maps over the workers of the scheduler that `client` is connected to; `cluster` is how people call it."""
 
     def __init__(self, client: Client, cluster: str) -> None:
-        self._client = client
-        self._cluster = cluster
+        self._scheduler = Scheduler(client, cluster)
 
     def describe(self) -> Place:
         """The workers that the scheduler has at this moment."""
-        threads = self._ask("ncores")
-        return Place(cluster=self._cluster, workers=len(threads), threads=sum(threads.values()))
+        threads = self._scheduler.threads()
+        return Place(cluster=self._scheduler.cluster, workers=len(threads), threads=sum(threads.values()))
 
     def map(self, function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
         """As `Runner.map` says. What is still in flight when the caller stops early is cancelled."""
-        done: queue.SimpleQueue[Future] = queue.SimpleQueue()
-        in_flight: dict[str, Future] = {}
-        tasks = zip(_keys(function), (_WorkerAttempt(function, item) for item in items), strict=False)
+        flights = _Flights(self._scheduler, function, items)
         try:
-            while self._fill(in_flight, tasks, done):
-                future = self._next(done, in_flight)
-                del in_flight[future.key]
-                yield _result(future)
+            yield from flights.results()
         finally:
-            if in_flight and self._client.status == "running":
-                self._client.cancel(list(in_flight.values()), force=True)
+            flights.cancel()
 
-    def _fill(
-        self,
-        in_flight: dict[str, Future],
-        tasks: Iterator[tuple[str, Attempt]],
-        done: queue.SimpleQueue[Future],
-    ) -> bool:
-        """Submit tasks up to the window of the workers there are now; whether anything is in flight."""
-        room = self.describe().window - len(in_flight)
-        for key, attempt in itertools.islice(tasks, max(0, room)):
-            future = in_flight[key] = self._client.submit(attempt, key=key, pure=False)
-            future.add_done_callback(done.put)
-        return bool(in_flight)
 
-    def _next(self, done: queue.SimpleQueue[Future], in_flight: dict[str, Future]) -> Future:
-        """The next finished future; while none finishes, sees to it that one still can."""
-        hopeless_since: float | None = None
-        while True:
-            try:
-                return done.get(timeout=_POLL_SECONDS)
-            except queue.Empty:
-                problem = self._problem(list(in_flight))
-            now = time.monotonic()
-            hopeless_since = None if problem is None else hopeless_since or now
-            if problem and hopeless_since is not None and now - hopeless_since > PATIENCE_SECONDS:
-                raise TransientError(f"{self._cluster} {problem}")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Order(Generic[T]):
+    """An item to work on, and how many workers it has lost."""
 
-    def _problem(self, keys: list[str]) -> str | None:
-        """Why none of these tasks can finish as things are; None where they can."""
-        if not self._ask("ncores"):
+    item: T
+    losses: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Flight(Generic[T]):
+    """An order at work on a worker."""
+
+    order: _Order[T]
+    worker: str
+    future: Future
+
+
+class _Flights(Generic[T, R]):
+    """One map: what is in flight, what has to be done again, and what was not drawn yet."""
+
+    def __init__(self, scheduler: Scheduler, function: Callable[[T], R], items: Iterable[T]) -> None:
+        self._scheduler, self._function = scheduler, function
+        self._items: Iterator[T] = iter(items)
+        self._all_drawn = False
+        self._again: deque[_Order[T]] = deque()
+        self._in_flight: dict[str, _Flight[T]] = {}
+        self._done: queue.SimpleQueue[Future] = queue.SimpleQueue()
+        self._keys = _keys(function)
+        self._hopeless_since: float | None = None
+
+    def results(self) -> Iterator[R]:
+        """The results of all items, as they complete."""
+        while self._fill():
+            flight = self._next()
+            if flight is not None:
+                yield from self._landed(flight)
+
+    def cancel(self) -> None:
+        """Take what is in flight off the scheduler."""
+        self._scheduler.forget([flight.future for flight in self._in_flight.values()])
+        self._in_flight.clear()
+
+    def _fill(self) -> bool:
+        """Give each worker an item for each thread and one more; whether anything is left to wait for."""
+        threads = self._scheduler.threads()
+        self._take_back(threads)
+        busy = Counter(flight.worker for flight in self._in_flight.values())
+        free = {worker: count + 1 - busy[worker] for worker, count in threads.items()}
+        while free:
+            worker = max(free, key=free.__getitem__)
+            order = self._draw(worker) if free[worker] > 0 else None
+            if order is None:
+                del free[worker]
+            else:
+                self._start(order, worker)
+                free[worker] -= 1
+        return bool(self._in_flight or self._again) or not self._all_drawn
+
+    def _draw(self, worker: str) -> _Order[T] | None:
+        """What the worker does next; of items that have to be isolated it does one at a time."""
+        isolating = any(one.worker == worker and self._isolates(one.order) for one in self._in_flight.values())
+        if self._again and not isolating:
+            return self._again.popleft()
+        for item in self._items:
+            return _Order(item=item)
+        self._all_drawn = True
+        return None
+
+    def _isolates(self, order: _Order[T]) -> bool:
+        return order.losses > 0 and isinstance(self._function, Work)
+
+    def _attempt(self, order: _Order[T]) -> Callable[[], Any]:
+        if order.losses > 0 and isinstance(self._function, Work):
+            return _IsolatedAttempt(self._function, order.item)
+        return _WorkerAttempt(self._function, order.item)
+
+    def _start(self, order: _Order[T], worker: str) -> None:
+        key = next(self._keys)
+        future = self._scheduler.submit(self._attempt(order), key, worker)
+        self._in_flight[key] = _Flight(order=order, worker=worker, future=future)
+        future.add_done_callback(self._done.put)
+
+    def _next(self) -> _Flight[T] | None:
+        """The next flight that ended, None if there is none for a moment; sees to it that one still can end."""
+        try:
+            future = self._done.get(timeout=_POLL_SECONDS)
+        except queue.Empty:
+            self._give_up_if_hopeless()
+            return None
+        self._hopeless_since = None
+        return self._in_flight.get(future.key)
+
+    def _landed(self, flight: _Flight[T]) -> Iterator[R]:
+        """The results of a flight; none if they were lost."""
+        try:
+            value = self._scheduler.result(flight.future)
+        except NotYetError:
+            self._done.put(flight.future)
+            return
+        except LostError:
+            self._lost([flight])
+            return
+        del self._in_flight[flight.future.key]
+        flight.future.release()
+        if self._isolates(flight.order):
+            yield from value
+        else:
+            yield value
+
+    def _take_back(self, workers: Collection[str]) -> None:
+        """What was in flight on workers that are gone is to be done again."""
+        gone = sorted({flight.worker for flight in self._in_flight.values()} - set(workers))
+        for worker in gone:
+            self._lost([flight for flight in self._in_flight.values() if flight.worker == worker])
+
+    def _lost(self, flights: Sequence[_Flight[T]]) -> None:
+        """Have the items of one worker done again. Raises TransientError for one that lost too many."""
+        worker = flights[0].worker
+        self._scheduler.forget([flight.future for flight in flights])
+        for flight in flights:
+            del self._in_flight[flight.future.key]
+            self._again.append(replace(flight.order, losses=flight.order.losses + 1))
+        _log.warning("a worker died or left (%s): %s", worker, self._what_next([one.order.item for one in flights]))
+        if max(order.losses for order in self._again) >= LOSSES:
+            raise TransientError(
+                f"a chunk was given up because every worker that took it died (the last was {worker}), most often of"
+                " too little memory: give a worker fewer threads, or lower the site's chunk, max_pixels or max_memory"
+            )
+
+    def _what_next(self, items: Sequence[T]) -> str:
+        chunks = f"its {len(items)} chunks" if len(items) > 1 else "its chunk"
+        if not isinstance(self._function, Work):
+            return f"{chunks} will be tried again"
+        images = sum(len(self._function.parts(item)) for item in items)
+        return f"{chunks} of {images} images in all will be tried again, each image in a process of its own"
+
+    def _give_up_if_hopeless(self) -> None:
+        problem = self._problem()
+        now = time.monotonic()
+        self._hopeless_since = None if problem is None else self._hopeless_since or now
+        if self._hopeless_since is not None and now - self._hopeless_since > PATIENCE_SECONDS:
+            raise TransientError(f"{self._scheduler.cluster} {problem}")
+
+    def _problem(self) -> str | None:
+        """Why nothing can be finished as things are; None if something can."""
+        if not self._scheduler.threads():
             return "has no worker left; start workers and run again"
-        states = self._ask("get_task_status", keys=keys)
         # A task that the scheduler dropped stays pending here for ever.
-        if any(state is None for state in states.values()):
+        if None in self._scheduler.states(list(self._in_flight)).values():
             return "has lost chunks that it was given; run again (was it restarted?)"
         return None
 
-    def _ask(self, question: str, **arguments: object) -> dict[str, Any]:
-        """What the scheduler answers. Raises TransientError once it is gone: what it had of ours is gone with it."""
-        try:
-            if self._client.status == "running":
-                answer: dict[str, Any] = self._client.sync(getattr(self._client.scheduler, question), **arguments)
-                return answer
-        except (OSError, TimeoutError) as error:
-            raise TransientError(f"{self._cluster} does not answer; run again when the scheduler is up") from error
-        raise TransientError(f"{self._cluster} has closed the connection; run again when the scheduler is up")
-
 
 class _WorkerAttempt(Attempt):
-    """An attempt beside others in one process."""
+    """An attempt beside others in a process that is there for them."""
 
     def __call__(self) -> Any:
+        become_worker(_memory_limit())
         one_thread_per_chunk()
         return super().__call__()
 
 
+class _IsolatedAttempt:
+    """The parts of an item, in processes of their own beside the worker."""
+
+    def __init__(self, work: Work[T, R], item: T) -> None:
+        self._isolated = Isolated(work, item)
+
+    def __call__(self) -> list[Any]:
+        become_worker(_memory_limit())
+        return self._isolated(process_memory, _memory_limit())
+
+
+def _memory_limit() -> int:
+    """What the worker that we are in may use (B)."""
+    from distributed import get_worker
+
+    return int(get_worker().memory_manager.memory_limit or machine_memory())
+
+
 def _keys(function: Callable[..., object]) -> Iterator[str]:
     """Keys that no other map has, for a reused one brings back its old result; the dashboard shows the name."""
-    inner = function.func if isinstance(function, partial) else function
+    inner: object = function.function if isinstance(function, Work) else function
+    inner = inner.func if isinstance(inner, partial) else inner
     prefix = f"{getattr(inner, '__name__', 'work')}-{uuid.uuid4().hex}"
     return (f"{prefix}-{number}" for number in itertools.count())
-
-
-def _result(future: Future) -> Any:
-    from distributed import KilledWorker
-    from distributed.client import FutureCancelledError
-    from distributed.comm import CommClosedError
-
-    try:
-        return future.result()
-    except KilledWorker as error:
-        raise TransientError(
-            f"a chunk was given up because every worker that took it died (the last was {error.last_worker.address}),"
-            " most often of too little memory: give a worker fewer threads, or lower the site's chunk or max_pixels"
-        ) from error
-    except (FutureCancelledError, CommClosedError) as error:
-        raise TransientError(f"the cluster lost a chunk ({error}); run again when it is up") from error
-    finally:
-        future.release()

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
-from pipeline.core.errors import TransientError
+from pipeline.core.errors import ImageRejected, TransientError
 from pipeline.runner.process import keep_freed_memory
 
 T = TypeVar("T")
@@ -29,18 +29,36 @@ class Place:
 
     @property
     def window(self) -> int:
-        """Chunks in flight at the most: one at work and one waiting for each thread."""
-        return 1 if self.cluster == "serial" else 2 * max(1, self.threads)
+        """Chunks in flight at the most: one at work for each thread, and one waiting at each worker."""
+        return 1 if self.cluster == "serial" else max(1, self.workers + self.threads)
 
     def __str__(self) -> str:
         return f"{self.cluster}: workers {self.workers}, threads {self.threads} in all"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work(Generic[T, R]):
+    """A function of an item, and how to carry on with an item that ended its process.
+
+    The item is then worked on by `parts`, each an item too, in a process of its own; a part that ends even that one has
+    the result that `blamed` gives. `trial` is what a fresh process does first: what fails there is no part's fault.
+    """
+
+    function: Callable[[T], R]
+    parts: Callable[[T], Sequence[T]]
+    trial: Callable[[], object]
+    blamed: Callable[[T, ImageRejected], R]
+
+    def __call__(self, item: T) -> R:
+        """What the function makes of an item."""
+        return self.function(item)
 
 
 class Runner(Protocol):
     """Maps a function over items somewhere."""
 
     def map(self, function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
-        """Yield `function(item)` of each item once, as they complete.
+        """Yield `function(item)` of each item once, as they complete; for `Work`, of each part if a process ended.
 
         `items` are drawn only as results are taken, so that no more than `describe().window` are in flight. What
         `function` raises is raised here, once, as it was, and ends the map; TransientError is first tried again.

@@ -6,6 +6,8 @@ import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import cv2
+
 from pipeline.core.errors import CutoutsError, ImageRejected, StorageError
 from pipeline.core.records import RejectionReason
 
@@ -20,7 +22,8 @@ def one_image(reason: RejectionReason = RejectionReason.FAILED, *, retryable: bo
     """Whatever goes wrong with an image in this block is raised as ImageRejected.
 
     Errors that are not about the image pass through as they are: those of the store, the network and the settings, a
-    library that is missing. An exhausted machine (no space, too many open files) is a StorageError.
+    library that is missing. An exhausted machine (no space, too many open files) is a StorageError. Memory that could
+    not be had is the reason NEEDS_MEMORY, retryable: beside fewer images there may be enough.
     """
     try:
         yield
@@ -29,7 +32,16 @@ def one_image(reason: RejectionReason = RejectionReason.FAILED, *, retryable: bo
     except Exception as error:  # the one border: no file may stop the work on the others
         if isinstance(error, OSError) and error.errno in _EXHAUSTED:
             raise StorageError(f"the work on the images cannot continue: {error}") from error
+        if _is_memory(error):
+            raise ImageRejected(RejectionReason.NEEDS_MEMORY, _words(error), retryable=True) from error
         raise ImageRejected(reason, _words(error), retryable=retryable) from error
+
+
+def _is_memory(error: Exception) -> bool:
+    """Whether memory was asked for that is not there: said by Python, OpenCV, or in words by ONNX Runtime and CUDA."""
+    if isinstance(error, cv2.error):
+        return bool(error.code == cv2.Error.StsNoMem)
+    return isinstance(error, MemoryError) or "allocate memory" in str(error) or "out of memory" in str(error)
 
 
 def _words(error: Exception) -> str:

@@ -4,27 +4,34 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import TypeVar
 
-from pipeline.adapters.model import Network, open_network
+from pipeline.adapters.model import open_network
 from pipeline.adapters.storage.sources import read_image
-from pipeline.adapters.storage.store import Store, open_store
-from pipeline.core.display import stored_uri
+from pipeline.adapters.storage.store import open_store
 from pipeline.core.errors import ImageRejected
 from pipeline.core.pixels import Floats
-from pipeline.core.recipe import Recipe
-from pipeline.core.records import ImageRecord, Mask, MaskMetrics, Rejection
-from pipeline.stages.image import finish, infer, prepare, rejected_content, require_sound
-from pipeline.stages.records import ChunkResult, Identity, Job, Prepared
+from pipeline.core.records import ImageRecord, Mask, MaskMetrics, Rejection, RejectionReason
+from pipeline.stages.image import decoded, finish, infer, read, rejected_content, require_sound, room_for
+from pipeline.stages.memory import process_memory
+from pipeline.stages.records import ChunkResult, File, Identity, Job, Prepared, rejection
+
+T = TypeVar("T")
 
 
 def cut_chunk(job: Job, chunk: Sequence[ImageRecord]) -> ChunkResult:
-    """Cut every image of a chunk: prepare → infer → finish, batch by batch; images = masks + rejections."""
-    work = _Work(job, open_network(job.choice), open_store(job.objects_url))
-    for batch in _batches(work.prepared(chunk), work.network, job.batch_images):
-        for one, saliency in work.inferred(batch):
-            work.finish(one, saliency)
-    return work.result()
+    """Cut every image of a chunk: prepare → infer → finish, batch by batch; images = masks + rejections.
+
+    Waits while the images in work in this process take all the memory that they may.
+    """
+    with _Work(job) as work:
+        for record in chunk:
+            work.take(record)
+        work.flush()
+        work.take_again()
+        return work.result()
 
 
 def identify_chunk(max_bytes: int, chunk: Sequence[ImageRecord]) -> tuple[Identity, ...]:
@@ -48,46 +55,55 @@ class _Stopwatch:
 class _Work:
     """The stages of one chunk, and what became of its images so far. An image that a stage rejects goes no further."""
 
-    def __init__(self, job: Job, network: Network, store: Store) -> None:
-        self.network = network
-        self._job, self._store = job, store
+    def __init__(self, job: Job) -> None:
+        self._job = job
+        self._network, self._store = open_network(job.choice), open_store(job.objects_url)
+        self._memory = process_memory.sized(job.max_memory)
+        self._size = min(job.batch_images, self._network.largest_batch or job.batch_images)
+        self._batch: list[Prepared] = []
+        self._held = 0
+        self._short: list[ImageRecord] = []
+        self._alone = False
         self._finished: list[tuple[Mask, MaskMetrics]] = []
         self._rejections: list[Rejection] = []
         self._batches = 0
-        self._prepare, self._infer, self._finish = _Stopwatch(), _Stopwatch(), _Stopwatch()
+        self._watches = {stage: _Stopwatch() for stage in ("prepare", "infer", "finish")}
 
-    def prepared(self, chunk: Sequence[ImageRecord]) -> Iterator[Prepared]:
-        """The images that can be decoded, one at a time."""
-        for record in chunk:
-            with self._prepare:
-                try:
-                    one = prepare(record, self._job)
-                except ImageRejected as error:
-                    self._reject(record, error, "prepare", rejected_content(record, error))
-                    continue
-            yield one
+    def __enter__(self) -> _Work:
+        return self
 
-    def inferred(self, batch: Sequence[Prepared]) -> list[tuple[Prepared, Floats]]:
-        """The saliency of each image by one model call; if it fails, by one call each, so that only one is rejected."""
-        try:
-            with self._infer:
-                maps = infer(self.network, batch, self._job.recipe)
-        except ImageRejected as error:
-            if len(batch) > 1:
-                return [pair for one in batch for pair in self.inferred([one])]
-            require_sound(self._job.choice, self.network, batch[0].pixels)
-            self._reject(batch[0].record, error, "infer", batch[0].sha256)
-            return []
-        self._batches += 1
-        return list(zip(batch, maps, strict=True))
+    def __exit__(self, *_: object) -> None:
+        self._memory.give_back(self._held)
 
-    def finish(self, one: Prepared, saliency: Floats) -> None:
-        """Store what was made of one image."""
-        try:
-            with self._finish:
-                self._finished.append(finish(one, saliency, self._store, self._job.recipe))
-        except ImageRejected as error:
-            self._reject(one.record, error, "finish", one.sha256)
+    def take(self, record: ImageRecord) -> None:
+        """Prepare one image; a batch that is full, or that leaves it no room in memory, is finished."""
+        file = self._tried("prepare", record, None, lambda: read(record, self._job))
+        if file is None or not self._hold(file):
+            return
+        one = self._tried("prepare", record, None, lambda: decoded(file, self._job))
+        if one is not None:
+            self._batch.append(one)
+        if len(self._batch) == self._size:
+            self.flush()
+
+    def flush(self) -> None:
+        """Infer and finish what is prepared, and give back its memory."""
+        batch, self._batch = self._batch, []
+        for one, saliency in self._inferred(batch):
+            self._finish(one, saliency)
+        batch.clear()
+        self._memory.give_back(self._held)
+        self._held = 0
+
+    def take_again(self) -> None:
+        """Those for which memory was short, each with all the memory that the images in this process may take."""
+        short, self._short = self._short, []
+        for record in short:
+            with self._memory.all_of_it():
+                self._alone = True
+                self.take(record)
+                self.flush()
+                self._alone = False
 
     def result(self) -> ChunkResult:
         """What became of the chunk."""
@@ -96,41 +112,65 @@ class _Work:
             metrics=tuple(metrics for _, metrics in self._finished),
             rejections=tuple(self._rejections),
             model_batches=self._batches,
-            prepare_seconds=self._prepare.seconds,
-            infer_seconds=self._infer.seconds,
-            finish_seconds=self._finish.seconds,
+            prepare_seconds=self._watches["prepare"].seconds,
+            infer_seconds=self._watches["infer"].seconds,
+            finish_seconds=self._watches["finish"].seconds,
         )
 
+    def _hold(self, file: File) -> bool:
+        """Have the memory that a file needs; False for one that needs more than there is."""
+        size = self._tried("prepare", file.record, None, lambda: room_for(file, self._job, self._memory))
+        if size is None:
+            return False
+        if self._alone:
+            return True
+        if not self._memory.try_take(size):
+            self.flush()
+            self._memory.take(size)
+        self._held += self._memory.counted(size)
+        return True
+
+    def _inferred(self, batch: Sequence[Prepared]) -> list[tuple[Prepared, Floats]]:
+        """The saliency of each image by one model call; if it fails, by one call each, so that only one is rejected."""
+        if not batch:
+            return []
+        try:
+            with self._watches["infer"]:
+                maps = infer(self._network, batch, self._job.recipe)
+        except ImageRejected as error:
+            if len(batch) > 1:
+                return [pair for one in batch for pair in self._inferred([one])]
+            if self._alone or error.reason is not RejectionReason.NEEDS_MEMORY:
+                require_sound(self._job.choice, self._network, batch[0].pixels)
+            self._reject(batch[0].record, error, "infer", batch[0].sha256)
+            return []
+        self._batches += 1
+        return list(zip(batch, maps, strict=True))
+
+    def _finish(self, one: Prepared, saliency: Floats) -> None:
+        """Store what was made of one image."""
+        made = self._tried("finish", one.record, one.sha256, lambda: finish(one, saliency, self._store, self._job))
+        if made is not None:
+            self._finished.append(made)
+
+    def _tried(self, stage: str, record: ImageRecord, sha256: str | None, call: Callable[[], T]) -> T | None:
+        """What the call gives; None if it rejects the image."""
+        try:
+            with self._watches[stage]:
+                return call()
+        except ImageRejected as error:
+            self._reject(record, error, stage, sha256)
+            return None
+
     def _reject(self, record: ImageRecord, error: ImageRejected, stage: str, sha256: str | None) -> None:
-        self._rejections.append(_rejection(record, error, self._job.recipe, stage, sha256))
-
-
-def _batches(prepared: Iterator[Prepared], network: Network, images: int) -> Iterator[list[Prepared]]:
-    size = min(images, network.largest_batch or images)
-    batch: list[Prepared] = []
-    for one in prepared:
-        batch.append(one)
-        if len(batch) == size:
-            yield batch
-            batch = []
-    if batch:
-        yield batch
-
-
-def _rejection(record: ImageRecord, error: ImageRejected, recipe: Recipe, stage: str, sha256: str | None) -> Rejection:
-    return Rejection(
-        image_id=record.image_id,
-        uri=stored_uri(record.uri),
-        etag=record.etag,
-        bytes=record.bytes,
-        sha256=sha256,
-        matte_digest=recipe.digests.matte_digest,
-        render_digest=recipe.digests.render_digest,
-        stage=stage,
-        reason=error.reason,
-        detail=error.detail,
-        retryable=error.retryable,
-    )
+        """Enter a rejection, or if memory was short put the image off until it can have all there is."""
+        short = error.reason is RejectionReason.NEEDS_MEMORY
+        if short and error.retryable and not self._alone:
+            self._short.append(record)
+            return
+        content = sha256 or rejected_content(record, error)
+        made = rejection(record, error, self._job.recipe, stage=stage, sha256=content)
+        self._rejections.append(replace(made, retryable=error.retryable and not short))
 
 
 def _sha256(record: ImageRecord, max_bytes: int) -> str | None:

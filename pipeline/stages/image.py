@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from pipeline.adapters.images import decode, encode_png
+from pipeline.adapters.images import decode, decode_bytes, encode_png, is_image, read_size
 from pipeline.adapters.model import ModelChoice, Network
 from pipeline.adapters.storage.sources import read_image
 from pipeline.adapters.storage.store import Store
@@ -21,7 +21,14 @@ from pipeline.core.preprocess import crop_saliency, network_input
 from pipeline.core.recipe import Recipe
 from pipeline.core.records import ImageRecord, Mask, MaskMetrics, RejectionReason
 from pipeline.stages.border import one_image
-from pipeline.stages.records import Job, Prepared
+from pipeline.stages.deadline import deadlines
+from pipeline.stages.memory import Memory
+from pipeline.stages.records import File, Job, Prepared
+
+_BASE_BYTES = 64_000_000
+"""What one image takes whatever its size (B): the network's planes, blocks of pixels in work."""
+_BYTES_PER_PIXEL = 14
+"""The photograph, its matte and cutout and their PNGs: 10 to 13 B were measured at 16 to 100 MP."""
 
 
 class IdentifiedRejection(ImageRejected):
@@ -47,21 +54,53 @@ def rejected_content(record: ImageRecord, error: ImageRejected) -> str | None:
 
 def prepare(record: ImageRecord, job: Job) -> Prepared:
     """Read, decode, orient, colour-manage and fit one image. Raises ImageRejected."""
+    return decoded(read(record, job), job)
+
+
+def read(record: ImageRecord, job: Job) -> File:
+    """The image's file, if it is the one that the manifest names. Raises ImageRejected."""
     with one_image(RejectionReason.UNREADABLE, retryable=True):
         data = read_image(record.uri, max_bytes=job.max_bytes)
     sha256 = hashlib.sha256(data).hexdigest()
     if record.sha256 is not None and record.sha256 != sha256:
         detail = f"its sha256 is not the {record.sha256[:12]}… of the manifest"
         raise ImageRejected(RejectionReason.CHANGED, detail, retryable=True)
+    return File(record=record, data=data, sha256=sha256)
+
+
+def needed_memory(data: bytes, *, max_pixels: int) -> int:
+    """About how much memory the work on a file takes at its worst (B), as far as its header says.
+
+    What has more than `max_pixels` is not decoded and needs nothing. Raises ImageRejected.
+    """
+    with one_image():
+        width, height = read_size(data) or (0, 0)
+        decoding = decode_bytes(data) if width * height <= max_pixels else 0
+    finishing = _BYTES_PER_PIXEL * width * height if decoding else 0
+    return _BASE_BYTES + max(decoding, len(data) + finishing)
+
+
+def room_for(file: File, job: Job, memory: Memory) -> int:
+    """How much of `memory` a file needs (B). Raises ImageRejected for more than there is."""
     try:
-        with one_image():
-            photograph = decode(data, max_pixels=job.max_pixels)
+        return memory.fitting(needed_memory(file.data, max_pixels=job.max_pixels))
+    except ImageRejected as error:
+        if not is_image(file.data):
+            raise
+        raise IdentifiedRejection(error, file.sha256) from error
+
+
+def decoded(file: File, job: Job) -> Prepared:
+    """The photograph in a file, fitted for the network. Raises IdentifiedRejection."""
+    try:
+        with one_image(), deadlines.within(job.image_seconds):
+            photograph = decode(file.data, max_pixels=job.max_pixels)
             pixels = network_input(photograph, job.recipe.preprocessing)
     except ImageRejected as error:
         if error.reason is RejectionReason.NOT_AN_IMAGE:  # whatever it is, its digest is nobody's business
             raise
-        raise IdentifiedRejection(error, sha256) from error
-    return Prepared(record=record, sha256=sha256, photograph=photograph, pixels=pixels)
+        raise IdentifiedRejection(error, file.sha256) from error
+    return Prepared(record=file.record, sha256=file.sha256, photograph=photograph, pixels=pixels)
 
 
 def infer(network: Network, prepared: Sequence[Prepared], recipe: Recipe) -> list[Floats]:
@@ -90,17 +129,17 @@ def require_sound(choice: ModelChoice, network: Network, pixels: Bytes | Floats)
         raise kind(f"the network {choice.row.name!r} fails on every image: {error.detail}") from error
 
 
-def finish(prepared: Prepared, saliency: Floats, store: Store, recipe: Recipe) -> tuple[Mask, MaskMetrics]:
+def finish(prepared: Prepared, saliency: Floats, store: Store, job: Job) -> tuple[Mask, MaskMetrics]:
     """Matte at source size and cutout, both stored by their content, and what was measured on the matte.
 
     Raises ImageRejected if the image cannot be cut out, StorageError if its files cannot be stored.
     """
     photograph, record = prepared.photograph, prepared.record
-    with one_image():
+    with one_image(), deadlines.within(job.image_seconds):
         matte = matte_from_saliency(saliency, photograph)
         mask_png, cutout_png = encode_png(matte), encode_png(cutout(photograph, matte))
         measured = measure(saliency, photograph, matte)
-    digests = recipe.digests
+    digests = job.recipe.digests
     mask = Mask(
         image_id=record.image_id,
         uri=stored_uri(record.uri),

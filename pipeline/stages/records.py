@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from pipeline.adapters.model import ModelChoice, choose, recipe_of
 from pipeline.core.config import Site
+from pipeline.core.display import stored_uri
+from pipeline.core.errors import ImageRejected
 from pipeline.core.pixels import Bytes, Floats, Photograph
 from pipeline.core.recipe import Recipe
 from pipeline.core.records import ImageRecord, Mask, MaskMetrics, Rejection
@@ -13,7 +15,7 @@ from pipeline.core.records import ImageRecord, Mask, MaskMetrics, Rejection
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """All that a worker needs to cut a chunk. `max_pixels` in px, `max_bytes` in B."""
+    """All that a worker needs to cut a chunk. `max_pixels` in px, `max_bytes` and `max_memory` in B."""
 
     choice: ModelChoice
     recipe: Recipe
@@ -21,6 +23,8 @@ class Job:
     batch_images: int
     max_pixels: int
     max_bytes: int
+    max_memory: int
+    image_seconds: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +43,15 @@ class ChunkResult:
     def images(self) -> int:
         """Images that this result accounts for."""
         return len(self.masks) + len(self.rejections)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class File:
+    """The bytes of one image and their `sha256`."""
+
+    record: ImageRecord
+    data: bytes
+    sha256: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,4 +82,25 @@ def job_of(site: Site, *, crop: bool = False) -> Job:
         batch_images=site.batch_images,
         max_pixels=site.max_pixels,
         max_bytes=site.max_bytes,
+        max_memory=site.max_memory,
+        image_seconds=site.image_seconds,
+    )
+
+
+def rejection(
+    record: ImageRecord, error: ImageRejected, recipe: Recipe, *, stage: str, sha256: str | None
+) -> Rejection:
+    """The record of an image that was rejected at a stage; `sha256` of its bytes, None if they are not known."""
+    return Rejection(
+        image_id=record.image_id,
+        uri=stored_uri(record.uri),
+        etag=record.etag,
+        bytes=record.bytes,
+        sha256=sha256,
+        matte_digest=recipe.digests.matte_digest,
+        render_digest=recipe.digests.render_digest,
+        stage=stage,
+        reason=error.reason,
+        detail=error.detail,
+        retryable=error.retryable,
     )

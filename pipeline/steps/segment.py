@@ -24,8 +24,9 @@ from pipeline.core.display import stored_uri
 from pipeline.core.errors import BooksError, ConfigError
 from pipeline.core.layout import plan_file, shard_file
 from pipeline.core.records import ImageRecord, Plan, Receipt, ShardKey
-from pipeline.runner import Runner
+from pipeline.runner import Runner, Work
 from pipeline.stages import ChunkResult, Job, cut_chunk, identify_chunk, job_of
+from pipeline.stages.isolation import images_of, nothing_to_try, rejected, try_out, unidentified
 from pipeline.steps.ledger import SCHEMAS, Results, concat, known_identities, nothing, recall
 from pipeline.steps.progress import Progress, tell_done, tell_done_before
 
@@ -71,7 +72,13 @@ def _cut(site: Site, job: Job, records: Sequence[ImageRecord], runner: Runner) -
     """What becomes of all records, as their chunks are finished."""
     if records:
         chunks = _chunked(records, _chunk_size(len(records), site, runner))
-        yield from runner.map(partial(cut_chunk, job), chunks)
+        yield from runner.map(_cutting(job), chunks)
+
+
+def _cutting(job: Job) -> Work[tuple[ImageRecord, ...], ChunkResult]:
+    return Work(
+        function=partial(cut_chunk, job), parts=images_of, trial=partial(try_out, job), blamed=partial(rejected, job)
+    )
 
 
 def _job(site: Site, plan: Plan) -> Job:
@@ -87,7 +94,9 @@ def _recall_unnamed(site: Site, tables: Store, plan: Plan, rows: pa.Table, runne
     if not unnamed or known_identities(tables, plan.recipe, by_content_only=True).num_rows == 0:
         return nothing()
     _log.info("%d images have no sha256 in the manifest: they are read to find out which are known", len(unnamed))
-    identify = partial(identify_chunk, site.max_bytes)
+    identify = Work(
+        function=partial(identify_chunk, site.max_bytes), parts=images_of, trial=nothing_to_try, blamed=unidentified
+    )
     found = [one for part in runner.map(identify, [*_chunked(unnamed, site.chunk)]) for one in part]
     content = {one.image_id: one.sha256 for one in found}
     images = pa.table(

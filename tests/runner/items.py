@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
+import signal
 import time
 from pathlib import Path
 
 import cv2
 
-from pipeline.core.errors import TransientError
+from pipeline.core.errors import ImageRejected, TransientError
+from pipeline.stages.deadline import deadlines
 
 
 def scale(factor: int, item: tuple[int, ...]) -> tuple[int, ...]:
@@ -45,6 +48,70 @@ def fail_twice(folder: str, item: int) -> int:
     if len(list(Path(folder).glob(f"{item}-*"))) <= 2:
         raise TransientError("not yet")
     return item
+
+
+def work(bad: dict[int, str], chunk: tuple[int, ...]) -> tuple[int, ...]:
+    """Each number of a chunk; those in `bad` end the process in the way that is said there."""
+    for number in chunk:
+        time.sleep(0.01)
+        match bad.get(number):
+            case "kill":
+                os.kill(os.getpid(), signal.SIGKILL)
+            case "segfault":
+                ctypes.string_at(0)
+            case "exit":
+                os._exit(3)
+            case "grow":
+                _grow()
+            case "hang":
+                with deadlines.within(0.5):
+                    time.sleep(600)
+            case "hang with the lock":
+                with deadlines.within(0.5):
+                    ctypes.PyDLL(None).sleep(600)  # a call that keeps the interpreter's lock
+            case "error":
+                raise KeyError(number)
+    return chunk
+
+
+def crowd(folder: str, chunk: tuple[int, ...]) -> tuple[int, ...]:
+    """A chunk that takes its worker down if another one is at work in it; by itself it is fine."""
+    here = Path(folder) / str(os.getpid())
+    here.mkdir(exist_ok=True)
+    (here / str(chunk[0])).touch()
+    time.sleep(0.5)
+    if len(list(here.iterdir())) > 1:
+        os._exit(4)
+    (here / str(chunk[0])).unlink()
+    return chunk
+
+
+def _grow() -> None:
+    """Take memory until somebody ends this process, a few GB at the most."""
+    taken = []
+    for _ in range(60):
+        taken.append(b"x" * 100_000_000)
+        time.sleep(0.05)
+    raise AssertionError("nobody minded")
+
+
+def singly(chunk: tuple[int, ...]) -> list[tuple[int, ...]]:
+    """A chunk's parts."""
+    return [(number,) for number in chunk]
+
+
+def nothing() -> None:
+    """A trial that every process passes."""
+
+
+def hopeless() -> None:
+    """A trial that no process passes."""
+    os._exit(5)
+
+
+def blame(chunk: tuple[int, ...], error: ImageRejected) -> tuple[int, str, str]:
+    """A part that was found guilty: its number, why, and in words."""
+    return (chunk[0], error.reason.value, error.detail)
 
 
 def nap(seconds: float, item: int) -> int:

@@ -33,7 +33,6 @@ def too_deep() -> None:
     ("fault", "words"),
     [
         (lambda: cv2.cvtColor(np.zeros((2, 2)), cv2.COLOR_BGR2RGB), "error: OpenCV"),
-        (lambda: bytearray(1 << 62), "MemoryError"),
         (lambda: np.zeros(3).reshape(2, 2), "ValueError: cannot reshape"),
         (lambda: "\0".encode("ascii").decode("utf-16"), "UnicodeDecodeError"),
         (lambda: Path("/dev/null/no").read_bytes(), "NotADirectoryError"),
@@ -47,6 +46,20 @@ def test_an_unexpected_exception_is_the_rejection_of_its_image(fault: Callable[[
     assert caught.value.reason is RejectionReason.FAILED
     assert caught.value.detail.startswith(words)
     assert not caught.value.retryable
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        lambda: bytearray(1 << 62),
+        lambda: cv2.copyMakeBorder(np.zeros((4, 4), np.uint8), 0, 1 << 30, 0, 1 << 30, cv2.BORDER_CONSTANT),
+    ],
+)
+def test_memory_that_cannot_be_had_is_a_reason_of_its_own(fault: Callable[[], object]) -> None:
+    """Whoever says so: beside fewer images there may be enough, so it is tried again in the same chunk."""
+    with pytest.raises(ImageRejected) as caught, one_image():
+        fault()
+    assert (caught.value.reason, caught.value.retryable) == (RejectionReason.NEEDS_MEMORY, True)
 
 
 @pytest.mark.parametrize(
@@ -117,7 +130,7 @@ result = cut_chunk(job, images)
 print(*(mask.image_id for mask in result.masks), *(f"{one.image_id}={one.reason}" for one in result.rejections))
 """
     done = subprocess.run([sys.executable, "-c", script, str(tmp_path)], capture_output=True, text=True, check=False)
-    assert done.stdout.split() == ["a.png", "c.png", "b.png=failed"], done.stderr
+    assert done.stdout.split() == ["a.png", "c.png", "b.png=needs_memory"], done.stderr
 
 
 def _job(folder: Path, limit: int) -> Job:

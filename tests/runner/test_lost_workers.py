@@ -1,0 +1,208 @@
+"""A worker that dies takes one image with it: all others come back once, whatever killed it and wherever it ran."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from pipeline.core.config import Site
+from pipeline.core.errors import TransientError
+from pipeline.runner import Runner, Work, open_runner, scheduled
+from tests.dask_cluster import dask_process, scheduler_process
+from tests.runner.items import blame, crowd, hopeless, nothing, singly, work
+
+pytestmark = pytest.mark.filterwarnings("ignore::distributed.versions.VersionMismatchWarning")
+
+CHUNKS = [tuple(range(start, start + 8)) for start in range(0, 160, 8)]
+
+
+def deadly(bad: dict[int, str]) -> Work[tuple[int, ...], Any]:
+    """Work in which some numbers end the process that they are worked on."""
+    return Work(function=partial(work, bad), parts=singly, trial=nothing, blamed=blame)
+
+
+def books(results: Iterator[Any]) -> tuple[list[int], dict[int, tuple[str, str]]]:
+    """The numbers that came back, in order, and those that were blamed with reason and words."""
+    good: list[int] = []
+    blamed: dict[int, tuple[str, str]] = {}
+    for result in results:
+        if len(result) == 3 and isinstance(result[1], str):
+            assert result[0] not in blamed
+            blamed[result[0]] = result[1:]
+        else:
+            good += result
+    return sorted(good), blamed
+
+
+@pytest.fixture(scope="module", params=["local", "threads", "standing", "no nanny"])
+def cluster(request: pytest.FixtureRequest) -> Iterator[Runner]:
+    """Two processes of one thread, one process of four, and a standing scheduler with and without nannies."""
+    local = {"local": (2, 1), "threads": (1, 4)}
+    if request.param in local:
+        workers, threads = local[request.param]
+        with open_runner(Site(cluster="local", workers=workers, threads=threads)) as runner:
+            yield runner
+        return
+    nanny = ("--nanny", "--nworkers", "2") if request.param == "standing" else ("--no-nanny",)
+    arguments = ("--host", "127.0.0.1", "--no-dashboard", "--nthreads", "2", *nanny)
+    with scheduler_process() as address, dask_process("worker", address, *arguments):
+        if request.param == "standing":
+            with open_runner(Site(cluster=address)) as runner:
+                yield runner
+            return
+        with (
+            dask_process("worker", address, *arguments),
+            dask_process("worker", address, *arguments),
+            open_runner(Site(cluster=address)) as runner,
+        ):
+            yield runner
+
+
+def test_only_the_guilty_is_blamed(cluster: Runner) -> None:
+    """Three of 160 end their process, each in another way; two of them may be at work at once."""
+    good, blamed = books(cluster.map(deadly({3: "kill", 60: "segfault"}), CHUNKS))
+    assert sorted({*range(160)} - {*good}) == sorted(blamed) == [3, 60]
+    assert len(good) == 158
+    assert {reason for reason, _ in blamed.values()} == {"crashed"}
+    assert "signal 9" in blamed[3][1]
+    assert "signal 11" in blamed[60][1]
+
+
+def test_it_is_said_in_one_sentence_per_worker(local_runner: Runner, caplog: pytest.LogCaptureFixture) -> None:
+    """A guilty image costs one worker, not one for each try, and its loss is told with what follows."""
+    with caplog.at_level(logging.WARNING, logger="pipeline"):
+        good, blamed = books(local_runner.map(deadly({77: "exit"}), CHUNKS))
+    assert blamed == {77: ("crashed", "its process ended with status 3")}
+    assert len(good) == 159
+    (said,) = [record.getMessage() for record in caplog.records if record.name.startswith("pipeline")]
+    assert "a worker died or left (tcp://127.0.0.1:" in said
+    assert "images in all will be tried again, each image in a process of its own" in said
+
+
+@pytest.mark.parametrize("how", ["hang", "hang with the lock"])
+def test_what_takes_too_long_is_ended(local_runner: Runner, how: str) -> None:
+    """Also a call into a library that never gives back the interpreter's lock, in which no thread of Python runs."""
+    good, blamed = books(local_runner.map(deadly({9: how}), CHUNKS[:4]))
+    assert blamed == {9: ("too_slow", "longer than image_seconds allows")}
+    assert good == [number for number in range(32) if number != 9]
+
+
+def test_what_grows_too_large_is_ended_before_the_machine_suffers() -> None:
+    """A worker may use 1 GiB: the image that takes more is named, with what it had taken."""
+    limited = ("--host", "127.0.0.1", "--no-dashboard", "--nthreads", "1", "--memory-limit", "1GiB")
+    with (
+        scheduler_process() as address,
+        dask_process("worker", address, *limited),
+        open_runner(Site(cluster=address)) as runner,
+    ):
+        good, blamed = books(runner.map(deadly({9: "grow"}), CHUNKS[:4]))
+    assert blamed.keys() == {9}
+    assert blamed[9][0] == "needs_memory"
+    assert "more than this worker has left" in blamed[9][1]
+    assert good == [number for number in range(32) if number != 9]
+
+
+def test_what_only_fails_beside_others_is_not_blamed(tmp_path: Path) -> None:
+    """Four chunks that take their worker down together are all fine one by one."""
+    together = Work(function=partial(crowd, str(tmp_path)), parts=singly, trial=nothing, blamed=blame)
+    with open_runner(Site(cluster="local", workers=1, threads=4)) as runner:
+        good, blamed = books(runner.map(together, [(number,) for number in range(4)]))
+    assert (good, blamed) == ([0, 1, 2, 3], {})
+
+
+def test_an_error_in_a_process_of_its_own_is_raised_as_it_was(local_runner: Runner) -> None:
+    """The chunk's other fault stops the run, as it does without a lost worker."""
+    with pytest.raises(KeyError, match="6"):
+        books(local_runner.map(deadly({4: "exit", 6: "error"}), CHUNKS[:1]))
+
+
+def test_a_process_that_ends_before_its_first_image_blames_none(local_runner: Runner) -> None:
+    """A network or a library that crashes by itself would otherwise reject a whole delivery."""
+    broken = Work(function=partial(work, {0: "exit"}), parts=singly, trial=hopeless, blamed=blame)
+    with pytest.raises(TransientError, match="ends before it is given one: its process ended with status 5"):
+        books(local_runner.map(broken, CHUNKS[:1]))
+
+
+def test_results_that_died_with_their_worker_are_made_again(local_runner: Runner) -> None:
+    """What was finished but not fetched comes back once, as does what was at work."""
+    results = local_runner.map(deadly({}), CHUNKS)
+    first = next(results)
+    time.sleep(2)
+    for process in _workers():
+        process.kill()
+    good, blamed = books(results)
+    assert sorted([*first, *good]) == list(range(160))
+    assert blamed == {}
+
+
+def test_workers_that_are_killed_at_any_moment_cost_nothing(local_runner: Runner) -> None:
+    """Somebody kills a worker every few seconds: no image is blamed, lost or counted twice."""
+    over = threading.Event()
+
+    def kill() -> None:
+        for _ in range(3):
+            if over.wait(3):
+                return
+            for process in _workers()[:1]:
+                process.kill()
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    try:
+        assert books(local_runner.map(deadly({}), CHUNKS * 4)) == (sorted([*range(160)] * 4), {})
+    finally:
+        over.set()
+        killer.join()
+
+
+def test_a_cluster_that_is_gone_blames_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without nannies every worker that dies stays dead: the run ends with an error that may be tried again."""
+    monkeypatch.setattr(scheduled, "PATIENCE_SECONDS", 1.0)
+    plain = ("--host", "127.0.0.1", "--no-dashboard", "--nthreads", "1", "--no-nanny")
+    with (
+        scheduler_process() as address,
+        dask_process("worker", address, *plain),
+        open_runner(Site(cluster=address)) as runner,
+        pytest.raises(TransientError, match="has no worker left"),
+    ):
+        books(runner.map(deadly({3: "kill"}), CHUNKS))
+
+
+def test_no_process_of_a_single_image_outlives_the_run() -> None:
+    """Those that were started for parts are ended with them."""
+    with open_runner(Site(cluster="local", workers=1, threads=2)) as runner:
+        assert books(runner.map(deadly({3: "exit"}), CHUNKS[:4]))[1].keys() == {3}
+        _until(lambda: not _children())
+    assert _children() == []
+
+
+def _workers() -> list[psutil.Process]:
+    """The worker processes of clusters of ours."""
+    return [process for process in psutil.Process().children(recursive=True) if _runs(process, "spawn_main")]
+
+
+def _children() -> list[psutil.Process]:
+    """The processes of single images."""
+    return [process for process in psutil.Process().children(recursive=True) if _runs(process, "pipeline.runner.child")]
+
+
+def _runs(process: psutil.Process, what: str) -> bool:
+    try:
+        return what in " ".join(process.cmdline())
+    except psutil.Error:
+        return False
+
+
+def _until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come true in time"
+        time.sleep(0.05)
