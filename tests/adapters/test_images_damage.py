@@ -265,3 +265,27 @@ def test_a_tiff_of_countless_tiles_is_refused() -> None:
         RejectionReason.TOO_LARGE,
         "TIFF: 262144 strips or tiles, 100000 are allowed",
     )
+
+
+@pytest.mark.parametrize(("mark", "offset", "value"), [(b"JFIF\0", 5, 9), (b"Adobe", 11, 7)])
+def test_an_unusual_header_does_not_hide_damage(mark: bytes, offset: int, value: int) -> None:
+    """Of several warnings a decoder tells the first: those about the header are dealt with before."""
+    data = written(detailed(), "JPEG", quality=90)
+    if mark == b"Adobe":
+        data = data[:2] + b"\xff\xee\x00\x0eAdobe\x00\x64\x00\x00\x00\x00\x01" + data[20:]
+    place = data.index(mark) + offset
+    unusual = data[:place] + bytes((value,)) + data[place + 1 :]
+    photograph = read(unusual)
+    assert np.array_equal(photograph.rgb, read(data).rgb)
+    assert "unusual program" in photograph.notes[0]
+    half = len(data) // 2
+    assert refusal(unusual[:half] + b"\xa5" * 64 + unusual[half + 64 :]).reason in BROKEN
+
+
+def test_bytes_between_the_segments_of_a_header_do_no_harm() -> None:
+    """Some programs leave them; the picture is whole."""
+    data = written(detailed(), "JPEG", quality=90)
+    place = markers(data, 0xDB)[0]
+    photograph = read(data[:place] + bytes(37) + data[place:])
+    assert np.array_equal(photograph.rgb, read(data).rgb)
+    assert len(photograph.notes) == 1

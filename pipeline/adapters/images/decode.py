@@ -38,6 +38,7 @@ _ZEROS = 256
 _DENSE = frozenset({Format.JPEG, Format.PNG, Format.WEBP, Format.AVIF, Format.HEIC})
 """Whole files of these formats do not end in so many zeros."""
 _UNSUPPORTED = re.compile(r"unsupported|not supported|cannot handle|unknown|not available|not implemented", re.I)
+_NO_MEMORY = re.compile(r"insufficient memory|out of memory|memory allocation|cannot allocate", re.I)
 _ENDED = re.compile(r"truncated|premature|end of (file|data)|not enough data", re.I)
 
 
@@ -55,6 +56,8 @@ def decode(data: bytes, *, max_pixels: int) -> Photograph:
         return _photograph(_raster(data, form, max_pixels))
     except _BAD_DATA as error:
         words = str(error) or type(error).__name__
+        if _NO_MEMORY.search(words) and "limit" not in words:  # libheif's own limits are no lack of memory
+            raise MemoryError(words) from error
         raise ImageRejected(_reason(words), f"{form.value}: {words}") from error
     except ImageRejected as error:
         if error.reason is RejectionReason.DAMAGED and form in _DENSE and not data[-_ZEROS:].strip(b"\0"):

@@ -72,6 +72,24 @@ def parse(data: bytes) -> JpegHeader | None:
     return None
 
 
+def tidied(data: bytes, header: JpegHeader) -> bytes:
+    """`data` without bytes between the segments of its header, and with versions that decoders know.
+
+    They only warn about either, and of several warnings the first alone is heard.
+    """
+    parts = [data[:2]]
+    for marker, start, end in segments(data):
+        if marker == START_OF_SCAN:
+            break
+        part = bytearray(data[start - 4 : end])
+        if marker == _APP0 and part[4:9] == b"JFIF\0":
+            part[9] = 1
+        elif marker == _APP14 and part[4:9] == b"Adobe" and len(part) > 15 and part[15] > 2:
+            part[15] = 1 if len(header.components) == 3 else 2  # as decoders take it
+        parts.append(bytes(part))
+    return b"".join((*parts, data[header.scan :]))
+
+
 def segments(data: bytes, offset: int = 2) -> Iterator[Segment]:
     """Each segment, up to the end of the image; stops where the file does."""
     for _ in range(_MOST_SEGMENTS):

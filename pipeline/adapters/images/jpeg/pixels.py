@@ -13,7 +13,7 @@ import simplejpeg
 
 from pipeline.adapters.images import exif
 from pipeline.adapters.images.jpeg import scans
-from pipeline.adapters.images.jpeg.markers import END_OF_IMAGE, JpegHeader, entropy_end, parse
+from pipeline.adapters.images.jpeg.markers import END_OF_IMAGE, JpegHeader, entropy_end, parse, tidied
 from pipeline.adapters.images.raster import Colours, Raster, Space
 from pipeline.core.errors import ImageRejected
 from pipeline.core.pixels import Bytes
@@ -26,7 +26,7 @@ _FEW = 2
 """Some programs leave so many bytes behind the last pixel; a picture that went wrong mostly leaves more."""
 _ENDED = re.compile(r"premature end", re.I)
 _UNSUPPORTED = re.compile(r"unsupported|not supported|not implemented", re.I)
-_OLD_MARKS = re.compile(r"unknown JFIF revision|Unknown Adobe color transform", re.I)
+_NO_MEMORY = re.compile(r"memory|allocat", re.I)
 
 
 def read(data: bytes, header: JpegHeader, *, max_pixels: int) -> Raster:
@@ -48,7 +48,11 @@ def _samples(data: bytes, header: JpegHeader, colours: str) -> tuple[Bytes, tupl
     try:
         return _pixels(data, colours, strict=True), ()
     except ValueError as error:
-        notes = _judged(str(error), data, header)
+        words = str(error)
+    if (tidy := tidied(data, header)) != data and (parsed := parse(tidy)):
+        pixels, notes = _samples(tidy, parsed, colours)
+        return pixels, (*notes, "its header was written by an unusual program, or is damaged: its colours may be off")
+    notes = _judged(words, data, header)
     return _pixels(data, colours, strict=False), notes
 
 
@@ -64,8 +68,8 @@ def _judged(words: str, data: bytes, header: JpegHeader) -> tuple[str, ...]:
         if marker == END_OF_IMAGE and not header.progressive and _harmless(data, count, header):
             return ("it holds some bytes behind its last pixel: ignored",) if count > 1 else ()
         raise ImageRejected(RejectionReason.DAMAGED, f"JPEG: {count} bytes of its pixels do not belong to any")
-    if _OLD_MARKS.search(words):
-        return ("it was written by an unusual program: its colours may be off",)
+    if _NO_MEMORY.search(words):
+        raise MemoryError(words)
     if _ENDED.search(words):
         raise ImageRejected(RejectionReason.TRUNCATED, "JPEG: its pixels end too early")
     reason = (
