@@ -29,6 +29,11 @@ def gate_file(gate_id: str, name: str) -> str:
     return f"gates/{gate_id}/{name}"
 
 
+def verdict_file(digest: str) -> str:
+    """What expectations said of rows with that digest."""
+    return f"verdicts/{digest}.json"
+
+
 def intake_file(delivery: DeliveryKey) -> str:
     """Which manifest a delivery was taken from."""
     day, _, name = delivery.slug.partition("/")

@@ -5,6 +5,7 @@ Work is a function and its items; results come back as they complete. Dask enter
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
@@ -34,9 +35,19 @@ def probe(site: Site) -> Place:
 
 @contextmanager
 def _cluster(site: Site) -> Iterator[Runner]:
+    _quiet()
     from pipeline.runner.clusters import cuda_cluster, local_cluster, standing_cluster
     from pipeline.runner.scheduled import DaskRunner
 
     connect = {"local": local_cluster, "cuda": cuda_cluster}.get(site.cluster, standing_cluster)
     with connect(site) as client:
         yield DaskRunner(client, site.cluster)
+
+
+def _quiet() -> None:
+    """Keep Dask from telling of each connection; what goes wrong is a warning, and a level set by hand stays."""
+    import distributed  # noqa: F401 sets its level while it is imported
+
+    log = logging.getLogger("distributed")
+    if log.level in (logging.NOTSET, logging.INFO):
+        log.setLevel(logging.WARNING)

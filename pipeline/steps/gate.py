@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.adapters.catalog import Catalog
-from pipeline.adapters.quality import bundled, judge, load_suite
+from pipeline.adapters.quality import bundled
 from pipeline.adapters.storage.store import Store, open_store
 from pipeline.adapters.storage.tables import find_record, read_record, read_table, records_of, write_record, write_table
 from pipeline.core.config import Site
@@ -21,6 +21,7 @@ from pipeline.core.gate import Decision, Judgement, decide
 from pipeline.core.layout import gate_file, plan_file, shard_file
 from pipeline.core.records import GateDecision, Outcome, Plan, Receipt, Rejection, ShardKey, Verdict
 from pipeline.steps.ledger import SCHEMAS, Results, concat, nothing, recall, record
+from pipeline.steps.verdicts import judgement_of
 from schemas.tables import OUTCOMES
 
 _JUDGED = ("image_id", "sha256")
@@ -39,7 +40,7 @@ def gate(site: Site, plan_id: str) -> GateDecision:
     file = Path(site.mask_quality) if site.mask_quality else bundled("mask_quality")
     judged = _digest(plan, results, file)
     rejections = {one.image_id: one.words for one in records_of(results.rejections, Rejection)}
-    judgement = judge(load_suite(file), results.metrics, images=plan.images, rejected=rejections)
+    judgement = judgement_of(tables, file, results.metrics, images=plan.images, rejected=rejections)
     with Catalog.open(site.catalog_url) as catalog:
         against = catalog.version(plan.delivery.delivery_id)
         published = _published(catalog.published(plan.delivery.delivery_id), results, plan)

@@ -10,9 +10,8 @@ from dataclasses import astuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.adapters.quality import bundled, load_suite, refusals
 from pipeline.adapters.storage.manifests import open_manifest
-from pipeline.adapters.storage.store import open_store
+from pipeline.adapters.storage.store import Store, open_store
 from pipeline.adapters.storage.tables import find_record, write_record, write_row_groups
 from pipeline.core.config import Site
 from pipeline.core.display import stored_uris
@@ -23,6 +22,7 @@ from pipeline.core.records import DeliveryKey, Plan
 from pipeline.core.sharding import cut, split_known
 from pipeline.stages import job_of
 from pipeline.steps.ledger import known_identities, times_rejected
+from pipeline.steps.verdicts import refusals_of
 from schemas.tables import DELIVERY, SHARDS
 
 _SLICE = 500_000
@@ -38,7 +38,7 @@ def plan(site: Site, source: str, delivery: DeliveryKey) -> Plan:
     """
     tables = open_store(site.tables_url)
     recipe = job_of(site).recipe.digests
-    rows = read_delivery(source, delivery).select(SHARDS.names)
+    rows = read_delivery(tables, source, delivery).select(SHARDS.names)
     by_content_only = rows.column("sha256").null_count == 0
     known = known_identities(tables, recipe, by_content_only=by_content_only, retry_rejected=site.retry_rejected)
     told = rows.select(["sha256", "etag", "bytes"]).append_column("uri", stored_uris(rows.column("uri")))
@@ -69,7 +69,7 @@ def plan(site: Site, source: str, delivery: DeliveryKey) -> Plan:
     return made
 
 
-def read_delivery(source: str, delivery: DeliveryKey) -> pa.Table:
+def read_delivery(tables: Store, source: str, delivery: DeliveryKey) -> pa.Table:
     """The rows of one delivery as it stands now, checked, URIs absolute. Raises ManifestError listing every problem."""
     manifest = open_manifest(source)
     problems = check_structure(manifest.schema)
@@ -79,8 +79,7 @@ def read_delivery(source: str, delivery: DeliveryKey) -> pa.Table:
     if rows.num_rows == 0:
         raise ManifestError(f"delivery {delivery} is not in the manifest {source}", [EMPTY])
     pa.default_memory_pool().release_unused()
-    suite = load_suite(bundled("manifest"))
-    bad = [str(problem) for problem in check_content(rows) or refusals(suite, delivery.delivery_id, rows)]
+    bad = [str(problem) for problem in check_content(rows) or refusals_of(tables, delivery.delivery_id, rows)]
     if bad:
         raise ManifestError(f"delivery {delivery} cannot be used", bad)
     return _absolute(rows, source)

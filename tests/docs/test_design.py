@@ -119,6 +119,8 @@ def test_the_layout_is_that_of_the_steps() -> None:
         layout.shard_file(shard, "").replace("PLAN/00000", "<plan_id>/<index>"),
         layout.gate_file("<gate_id>", ""),
         layout.taken_file("<fingerprint>"),
+        layout.verdict_file("<digest>"),
+        layout.waiting_file(key).replace("2026-01-01/studio", "<day>/<id>"),
         layout.intake_file(key).replace("2026-01-01/studio", "<day>/<id>"),
     ]
     assert [place for place in places if f"tables/{place}" not in told] == []

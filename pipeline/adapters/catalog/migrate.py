@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from threading import Lock
 
@@ -30,6 +31,7 @@ def upgrade(engine: sa.Engine) -> None:
 
 def _migrate(connection: sa.Connection) -> None:
     # Only here: Alembic takes as long to import as SQLAlchemy, and a catalogue is nearly always up to date.
+    logging.getLogger("alembic").setLevel(logging.WARNING)
     from alembic import command
     from alembic.config import Config
     from alembic.script import ScriptDirectory

@@ -14,13 +14,14 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from pipeline.adapters.quality.library import method
 from pipeline.adapters.quality.suite import Rule, Suite, bundled, load_suite
 from pipeline.adapters.quality.validation import Check, validate
 from pipeline.core.errors import GateError
 from pipeline.core.gate import Finding, Judgement
 from pipeline.core.manifest import DeliveryProblem
 
-__all__ = ["Rule", "Suite", "bundled", "judge", "load_suite", "refusals"]
+__all__ = ["Rule", "Suite", "bundled", "judge", "load_suite", "method", "refusals"]
 
 _SHOWN = 10
 _SLICE = 500_000

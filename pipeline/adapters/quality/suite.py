@@ -9,6 +9,7 @@ from importlib.resources import files
 from importlib.resources.abc import Traversable
 from typing import Any
 
+from pipeline.adapters.quality.library import library
 from pipeline.adapters.quality.safety import TYPES, unsafe
 from pipeline.core.errors import GateError
 
@@ -137,9 +138,8 @@ def _is_strict(rule: Rule) -> bool:
 
 def _dropped(suite: Suite) -> Iterator[str]:
     """What Great Expectations says against single entries; of an unknown type or severity it only logs."""
-    import great_expectations as gx
-    from great_expectations.expectations.expectation import ColumnMapExpectation
-
+    gx = library()
+    single = gx.expectations.expectation.ColumnMapExpectation
     for rule in (rule for rule in suite.rules if rule.type in TYPES):
         try:
             built = gx.ExpectationSuite(name=suite.name, expectations=[rule.entry()]).expectations
@@ -148,7 +148,7 @@ def _dropped(suite: Suite) -> Iterator[str]:
             continue
         if not built:
             yield f"{rule.type}: there is no severity {rule.severity!r}"
-        elif rule.action == "quarantine" and not isinstance(built[0], ColumnMapExpectation):
+        elif rule.action == "quarantine" and not isinstance(built[0], single):
             yield f"{rule.type}: judges no single images, so it cannot quarantine them"
-        elif rule.frame == "rows" and not (isinstance(built[0], ColumnMapExpectation) or rule.type == _ROW_COUNT):
+        elif rule.frame == "rows" and not (isinstance(built[0], single) or rule.type == _ROW_COUNT):
             yield f"{rule.type}: judges no single rows"

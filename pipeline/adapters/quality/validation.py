@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.types as kinds
 
+from pipeline.adapters.quality.library import library
 from pipeline.adapters.quality.suite import Rule
 from pipeline.core.errors import GateError
 from pipeline.core.records import ExpectationOutcome
@@ -52,10 +53,9 @@ def validate(rules: Sequence[Rule], table: pa.Table, result_format: str) -> tupl
     `result_format` is `SUMMARY`, or `COMPLETE` for the numbers of all failing rows (`unexpected_index_list`).
     Raises GateError where a check crashed or was dropped.
     """
-    import great_expectations as gx
-
     if not rules:
         return ()
+    gx = library()
     suite = gx.ExpectationSuite(name="rules", expectations=[rule.entry(number) for number, rule in enumerate(rules)])
     validated = _batch(_frame(rules, table)).validate(suite, result_format={"result_format": result_format})
     results = {result.expectation_config.meta["number"]: result for result in validated.results}
@@ -80,8 +80,7 @@ def _crashes(results: Mapping[int, Any]) -> Iterator[tuple[int, str]]:
 
 
 def _batch(frame: pd.DataFrame) -> Any:
-    import great_expectations as gx
-
+    gx = library()
     context = gx.get_context(mode="ephemeral")
     context.enable_analytics(enable=False)
     context.variables.progress_bars = {"globally": False, "metric_calculations": False}
