@@ -178,7 +178,10 @@ def until(question: Callable[[], T | None], *, seconds: float = 600) -> T:
 
 
 def serve(folder: Path, cluster: str) -> Iterator[Service]:
-    """`airflow standalone` with this project's DAGs and the tests', for a site below `folder` that uses `cluster`."""
+    """`airflow standalone` with this project's DAGs and the tests', for a site below `folder` that uses `cluster`.
+
+    Photographs may lie in the folders of all tests, which are beside `folder`.
+    """
     root, scheme_host, port = folder / "site", *cluster.rsplit(":", 1)
     dask = {"conn_type": "dask", "host": scheme_host.removeprefix("tcp://"), "port": int(port)}
     outside = {name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW", "CUTOUTS_"))}
@@ -187,7 +190,9 @@ def serve(folder: Path, cluster: str) -> Iterator[Service]:
         "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": BUNDLES,
         "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(free_port()),
         "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(free_port()),
-        "AIRFLOW_VAR_CUTOUTS": json.dumps({"root": str(root), "shard_images": 2}),
+        "AIRFLOW_VAR_CUTOUTS": json.dumps(
+            {"root": str(root), "shard_images": 2, "allowed_sources": [str(folder.parent)]}
+        ),
         "AIRFLOW_CONN_CUTOUTS_DASK": json.dumps(dask),
     }
     (root / "manifests").mkdir(parents=True)

@@ -30,7 +30,7 @@ HARMLESS = frozenset({
 that only this user can give. A setting that is neither here nor below has to be named."""
 PLACES = frozenset({"root", "objects", "tables", "manifests"})
 """These may be set to folders below the working folder."""
-LIMITS = frozenset({"max_pixels", "max_bytes"})
+LIMITS = frozenset({"max_pixels", "max_bytes", "read_seconds"})
 """These may be lowered."""
 
 
@@ -85,7 +85,7 @@ def _overreach(settings: Mapping[str, object]) -> Iterator[str]:
             if not _is_below_here(str(value)):
                 yield f"{told}: it lies outside of the working folder"
         elif name in LIMITS:
-            if isinstance(value, int) and value > Site.model_fields[name].default:
+            if isinstance(value, int | float) and value > Site.model_fields[name].default:
                 yield f"{told}: it raises the limit, which is {Site.model_fields[name].default}"
         elif name not in HARMLESS and not (name == "cluster" and value in LOCAL_CLUSTERS):
             yield told

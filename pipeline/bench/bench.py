@@ -51,6 +51,7 @@ def bench(
     Besides the site's own layout `workers` of one thread each are tried, and `batches` in the site's layout.
     Raises ConfigError where no image can be decoded.
     """
+    site = site.allowing(str(source.resolve()))
     on_stage("looking at the images")
     with open_runner(site) as runner:
         records, pixels, left_out = _records(site, source, runner)
@@ -101,7 +102,7 @@ def _records(site: Site, source: Path, runner: Runner) -> tuple[list[ImageRecord
         ImageRecord(image_id=path.name, product_id=path.stem, delivery_id="bench", uri=str(path.resolve()))
         for path in image_files(source, SUFFIXES)
     ]
-    seen = sorted(runner.map(partial(decodable, site.max_bytes, site.max_pixels), found), key=lambda one: one[0].uri)
+    seen = sorted(runner.map(partial(decodable, site.reading(), site.max_pixels), found), key=lambda one: one[0].uri)
     good = [record for record, pixels in seen if pixels]
     if not good:
         raise ConfigError("there is nothing to measure with", [f"no image below {source} can be decoded"])

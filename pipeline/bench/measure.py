@@ -21,6 +21,7 @@ from pipeline.adapters.storage.sources import read_image
 from pipeline.adapters.storage.store import Store, open_store
 from pipeline.core.cutout import cutout
 from pipeline.core.errors import ImageRejected
+from pipeline.core.locations import Reading
 from pipeline.core.matte import matte_from_saliency
 from pipeline.core.metrics import measure
 from pipeline.core.pixels import Floats, Photograph
@@ -88,10 +89,10 @@ def time_parts(job: Job, chunk: Sequence[ImageRecord]) -> dict[str, float]:
     return dict(clock.seconds)
 
 
-def decodable(max_bytes: int, max_pixels: int, record: ImageRecord) -> tuple[ImageRecord, int]:
+def decodable(reading: Reading, max_pixels: int, record: ImageRecord) -> tuple[ImageRecord, int]:
     """The record with the pixels of its image; 0 where it cannot be decoded."""
     try:
-        width, height = decode(read_image(record.uri, max_bytes=max_bytes), max_pixels=max_pixels).size
+        width, height = decode(read_image(record.uri, reading), max_pixels=max_pixels).size
     except ImageRejected:
         return record, 0
     return record, width * height
@@ -119,7 +120,7 @@ class _Clock:
 
 def _time_batch(clock: _Clock, job: Job, network: Network, store: Store, batch: Sequence[ImageRecord]) -> None:
     how = job.recipe.preprocessing
-    files = clock.each("read", lambda record: _read(record, job.max_bytes), batch)
+    files = clock.each("read", lambda record: _read(record, job.reading), batch)
     photographs = clock.each("decode", lambda data: decode(data, max_pixels=job.max_pixels), files)
     inputs = clock.each("fit", lambda photograph: network_input(photograph, how), photographs)
     (maps,) = clock.each("network", network.saliency, [inputs])
@@ -135,8 +136,8 @@ def _crop(how: Preprocessing, saliency: Floats, photograph: Photograph) -> Float
     return crop_saliency(saliency, *photograph.size, how)
 
 
-def _read(record: ImageRecord, max_bytes: int) -> bytes:
-    data = read_image(record.uri, max_bytes=max_bytes)
+def _read(record: ImageRecord, reading: Reading) -> bytes:
+    data = read_image(record.uri, reading)
     hashlib.sha256(data).hexdigest()
     return data
 

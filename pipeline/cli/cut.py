@@ -45,7 +45,7 @@ def cut(
     requests, ignored = _requests(source, out, mask=mask)
     if not requests:
         raise click.ClickException(f"there are no images in {source}: looked for {', '.join(sorted(SUFFIXES))}")
-    job = job_of(load_site(config, **which), crop=crop)
+    job = job_of(load_site(config, **which), crop=crop, sources=[str(source.resolve())])
     with Tally("cut", len(requests)) as tally, ThreadPoolExecutor(threads or os.cpu_count() or 1) as pool:
         problems = [*_cut_all(job, requests, pool, tally)]
     _report(tally, ignored, problems)

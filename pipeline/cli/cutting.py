@@ -49,7 +49,7 @@ class Request:
 def cut_one(job: Job, request: Request) -> Fate:
     """Cut one image to `request.target`, unless what lies there was made of the same. Raises ImageRejected."""
     record = _record(request.source)
-    note = _note(read_image(record.uri, max_bytes=job.max_bytes), job, request)
+    note = _note(read_image(record.uri, job.reading), job, request)
     if _note_of(request.target) == note:
         return Fate.KEPT
     prepared = prepare(record, job)

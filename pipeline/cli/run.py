@@ -47,7 +47,9 @@ def run(source: str, out: Path, config: str | None, fail_on_held: bool, **where:
     """
     own = {"root": str(out.resolve()), "objects": None, "tables": None, "catalog": None}
     site = load_site(config, **where).model_copy(update=own)
-    origin = _source(source, out)
+    origin = _source(site, source, out)
+    if origin.folder is not None:
+        site = site.allowing(str(origin.folder))
     intake = inspect(origin.manifest)
     plans, refused = _plans(site, intake)
     decisions, work = _refresh(site, plans)
@@ -60,14 +62,14 @@ def run(source: str, out: Path, config: str | None, fail_on_held: bool, **where:
         raise click.exceptions.Exit(3)
 
 
-def _source(source: str, out: Path) -> Source:
+def _source(site: Site, source: str, out: Path) -> Source:
     """The manifest to work on: the one given (a file, or a folder of Parquet), or one made of the folder."""
     folder = Path(source)
     if not folder.is_dir() or any(one.suffix == ".parquet" or one.name[:5] == "date=" for one in folder.iterdir()):
         return Source(manifest=source, folder=None)
     total = sum(1 for _ in image_files(folder, SUFFIXES, without=out.resolve()))
     with Tally("reading", total) as tally:
-        table, day = folder_manifest(folder, without=out, on_image=lambda: tally.add("read"))
+        table, day = folder_manifest(folder, site, without=out, on_image=lambda: tally.add("read"))
     shutil.rmtree(out / "manifest", ignore_errors=True)
     write_table(open_store(str(out.resolve())), f"manifest/date={day.isoformat()}/part-0.parquet", table)
     return Source(manifest=str(out.resolve() / "manifest"), folder=folder.resolve())

@@ -5,7 +5,8 @@ A site never changes the pixels; what does is the recipe (`pipeline.core.recipe`
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterator, Mapping
 from ipaddress import ip_address
 from typing import Literal
 from urllib.parse import quote, urlsplit
@@ -14,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from pipeline.core.display import redacted
 from pipeline.core.errors import ConfigError
+from pipeline.core.locations import OBJECT_SCHEMES, Location, Reading, parse_prefixes
 
 ENV_PREFIX = "CUTOUTS_"
 
@@ -48,6 +50,12 @@ class Site(BaseModel):
     mirror: str | None = Field(None, repr=False, description="base URL that networks are pulled from instead")
     allow_noncommercial: bool = Field(False, description="whether non-commercial weights may be used")
     mask_quality: str | None = Field(None, description="the gate's own suite; by default the one that we ship")
+    allowed_sources: tuple[str, ...] = Field(
+        ("https://",),
+        description="prefixes of where photographs may be read; https:// alone: every public host. Always allowed are "
+        "the manifest's own folder, a folder named on the command line, and the buckets of the site's stores",
+    )
+    read_seconds: float = Field(120, gt=0, description="time to read one photograph from the network (s)")
     max_pixels: int = Field(100_000_000, ge=1, description="larger images are rejected (px)")
     max_bytes: int = Field(512_000_000, ge=1, description="larger files are rejected (B)")
     max_memory: int = Field(0, ge=0, description="memory for images in one process; 0: by what it has (B)")
@@ -82,6 +90,22 @@ class Site(BaseModel):
             )
         return self
 
+    @field_validator("allowed_sources", mode="before")
+    @classmethod
+    def _listed(cls, value: object) -> object:
+        """A list, as it is in `cutouts.toml`; in the environment as JSON or with commas between."""
+        if not isinstance(value, str):
+            return value
+        return (
+            json.loads(value) if value.startswith("[") else [one for part in value.split(",") if (one := part.strip())]
+        )
+
+    @field_validator("allowed_sources")
+    @classmethod
+    def _prefixes(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        parse_prefixes(value)
+        return value
+
     @property
     def objects_url(self) -> str:
         """Where mattes and cutouts lie."""
@@ -108,6 +132,20 @@ class Site(BaseModel):
     def batch_images(self) -> int:
         """Images per model call."""
         return self.batch or (1 if self.provider == "cpu" else 8)
+
+    def allowing(self, *sources: str) -> Site:
+        """This site, with further `allowed_sources`: what a person named on the command line."""
+        return self.model_copy(update={"allowed_sources": (*self.allowed_sources, *sources)})
+
+    def reading(self, *also: str) -> Reading:
+        """What may be read of a photograph: from `allowed_sources`, this site's own buckets, and `also`."""
+        allowed = parse_prefixes([*self.allowed_sources, *self._buckets(), *also])
+        return Reading(allowed=allowed, max_bytes=self.max_bytes, seconds=self.read_seconds)
+
+    def _buckets(self) -> Iterator[str]:
+        for url in (self.objects_url, self.tables_url, self.manifests_url):
+            if url.startswith(tuple(f"{scheme}://" for scheme in OBJECT_SCHEMES)):
+                yield Location.parse(url).folder
 
     def _below(self, name: str) -> str:
         return f"{self.root.rstrip('/')}/{name}"

@@ -34,6 +34,7 @@ class RejectionReason(StrEnum):
     TOO_SLOW = "too_slow"
     CRASHED = "crashed"
     FAILED = "failed"
+    NOT_ALLOWED = "not_allowed"
 
     @property
     def words(self) -> str:
@@ -56,6 +57,7 @@ _REJECTION_WORDS = {
     RejectionReason.TOO_SLOW: "the image took too long",
     RejectionReason.CRASHED: "the image crashed the worker",
     RejectionReason.FAILED: "the image could not be processed",
+    RejectionReason.NOT_ALLOWED: "the site does not allow this source",
 }
 
 
@@ -140,7 +142,10 @@ class RecipeDigests:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What has to be done for one delivery; `images = todo + known`, `todo` lies in `shards` row groups."""
+    """What has to be done for one delivery; `images = todo + known`, `todo` lies in `shards` row groups.
+
+    `sources` is where its photographs may be read from besides what the site allows: the manifest's own folder.
+    """
 
     plan_id: str
     delivery: DeliveryKey
@@ -149,6 +154,7 @@ class Plan:
     todo: int
     known: int
     shards: int
+    sources: tuple[str, ...] = ()
 
     def shard_keys(self) -> tuple[ShardKey, ...]:
         """The key of each shard."""

@@ -16,11 +16,14 @@ from pipeline.adapters.storage.sources import image_files, read_image
 from pipeline.adapters.storage.store import open_store
 from pipeline.adapters.storage.tables import read_table
 from pipeline.core.errors import ConfigError, ImageRejected, StorageError
+from pipeline.core.locations import Reading, parse_prefixes
 from pipeline.core.pixels import Photograph
 from pipeline.core.truth import Plane
 
-MAX_BYTES, MAX_PIXELS = 512_000_000, 400_000_000
-"""Larger images are no test images (B, px)."""
+MAX_PIXELS = 400_000_000
+"""Larger images are no test images (px)."""
+TEST_IMAGES = Reading(allowed=parse_prefixes(["/"]), max_bytes=512_000_000, seconds=60)
+"""Test sets are the user's own and nothing is published of them: their links may lead anywhere on this machine."""
 COLOURED = 16
 """Channels of a grey mask may differ by so many levels, as JPEG makes them."""
 IMAGES, TRUTH = "images", "truth"
@@ -184,7 +187,7 @@ def _unmatched(name: str, found: list[Path], truth: Path) -> Lost:
 
 def _question(name: str, image: Path) -> Question | Lost:
     try:
-        data = read_image(str(image), max_bytes=MAX_BYTES)
+        data = read_image(str(image), TEST_IMAGES)
         return Question(name=name, photograph=decode(data, max_pixels=MAX_PIXELS))
     except ImageRejected as error:
         return Lost(name=name, problem=str(error))
@@ -192,7 +195,7 @@ def _question(name: str, image: Path) -> Question | Lost:
 
 def _read(name: str, image: Path, truth: Path) -> Case | Lost:
     try:
-        data = [read_image(str(path), max_bytes=MAX_BYTES) for path in (image, truth)]
+        data = [read_image(str(path), TEST_IMAGES) for path in (image, truth)]
     except ImageRejected as error:
         return Lost(name=name, problem=str(error))
     return _case(name, data[0], data[1], empty=False)

@@ -24,7 +24,7 @@ from pipeline.core.matte import matte_from_saliency
 from pipeline.core.pixels import Bytes, Floats, Photograph
 from pipeline.core.preprocess import Preprocessing, crop_saliency, network_input
 from pipeline.core.truth import Plane
-from pipeline.evaluation.cases import MAX_BYTES, Lost, Question, by_stem, misfit, read_plane
+from pipeline.evaluation.cases import TEST_IMAGES, Lost, Question, by_stem, misfit, read_plane
 from pipeline.evaluation.specs import How, Spec
 from pipeline.models import ModelFile, read_file, verified
 from pipeline.stages import Job, job_of
@@ -144,7 +144,7 @@ class Made:
             several = f"it has several mattes in {self._folder}: {', '.join(path.name for path in found)}"
             return Lost(name=asked.name, problem=several if found else f"it has no matte in {self._folder}")
         try:
-            matte = read_plane(read_image(str(found[0]), max_bytes=MAX_BYTES))
+            matte = read_plane(read_image(str(found[0]), TEST_IMAGES))
         except (ImageRejected, ValueError) as error:
             return Lost(name=asked.name, problem=f"its matte cannot be used: {error}")
         if problem := misfit(matte, asked.photograph):

@@ -13,9 +13,11 @@ from urllib.parse import quote
 import pyarrow as pa
 
 from pipeline.adapters.images import SUFFIXES, is_image, read_size
-from pipeline.adapters.storage.sources import image_files
+from pipeline.adapters.storage.sources import image_files, read_image
 from pipeline.adapters.storage.tables import table_of
-from pipeline.core.errors import ManifestError
+from pipeline.core.config import Site
+from pipeline.core.errors import ImageRejected, ManifestError
+from pipeline.core.locations import Reading
 from pipeline.core.naming import is_text, text_names
 from pipeline.core.records import ImageRecord
 from schemas.tables import MANIFEST
@@ -25,14 +27,18 @@ _THREADS = 4
 
 
 def folder_manifest(
-    folder: Path, *, without: Path | None = None, on_image: Callable[[], None] = lambda: None
+    folder: Path,
+    site: Site | None = None,
+    *,
+    without: Path | None = None,
+    on_image: Callable[[], None] = lambda: None,
 ) -> tuple[pa.Table, date]:
     """A manifest of every image below `folder` (not below `without`), and its day: when the newest file was written.
 
     `image_id` is the relative path, `product_id` the same without its suffix, `delivery_id` the first folder level,
     else the folder's name; bytes of a name that are no UTF-8 are written `%E9`. Each file is read once for its sha256,
-    which is stated of images only; what cannot be read is listed all the same, so that its rejection is recorded.
-    Raises ManifestError if there is no image.
+    as a run of `site` would read it, which is stated of images only; what cannot be read is listed all the same, so
+    that its rejection is recorded. Raises ManifestError if there is no image.
     """
     root = folder.resolve()
     files = list(image_files(root, SUFFIXES, without=without and without.resolve()))
@@ -40,8 +46,9 @@ def folder_manifest(
         raise ManifestError(f"there are no images in {folder}", [f"looked for {', '.join(sorted(SUFFIXES))}"])
     names = text_names([file.relative_to(root).as_posix() for file in files])
     (delivery,) = text_names([root.name or "folder"]).values()
+    reading = (site or Site()).reading(str(root))
     with ThreadPoolExecutor(_THREADS) as pool:
-        made = pool.map(lambda file: _record(file, names[file.relative_to(root).as_posix()], delivery), files)
+        made = pool.map(lambda file: _record(file, names[file.relative_to(root).as_posix()], delivery, reading), files)
         records = [_told(record, on_image) for record in made]
     return table_of(records, MANIFEST), _newest(files)
 
@@ -51,9 +58,9 @@ def _told(record: ImageRecord, on_image: Callable[[], None]) -> ImageRecord:
     return record
 
 
-def _record(file: Path, name: str, delivery: str) -> ImageRecord:
+def _record(file: Path, name: str, delivery: str, reading: Reading) -> ImageRecord:
     relative = PurePosixPath(name)
-    data = _bytes(file)
+    data = _bytes(file, reading)
     size = read_size(data) if data else None
     named = data is not None and (is_image(data) or not data)
     return ImageRecord(
@@ -62,7 +69,7 @@ def _record(file: Path, name: str, delivery: str) -> ImageRecord:
         delivery_id=relative.parts[0] if len(relative.parts) > 1 else delivery,
         uri=_uri(file),
         sha256=hashlib.sha256(data).hexdigest() if data is not None and named else None,
-        etag=None if named else _version(file),
+        etag=None if data is None or named else _version(file),
         bytes=None if data is None else len(data),
         width_px=size and size[0],
         height_px=size and size[1],
@@ -75,11 +82,11 @@ def _uri(file: Path) -> str:
     return path if is_text(path) else f"file://{quote(os.fsencode(path))}"
 
 
-def _bytes(file: Path) -> bytes | None:
-    """The bytes of a regular file; None for what cannot be read, which `prepare` rejects with its reason."""
+def _bytes(file: Path, reading: Reading) -> bytes | None:
+    """The file's bytes; None for what cannot be read, which `prepare` rejects with its reason."""
     try:
-        return file.read_bytes() if file.is_file() else None
-    except OSError:
+        return read_image(str(file), reading)
+    except ImageRejected:
         return None
 
 

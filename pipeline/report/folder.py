@@ -13,12 +13,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.adapters.model import choose
+from pipeline.adapters.storage.manifests import allowed_by
 from pipeline.adapters.storage.sources import read_image
 from pipeline.adapters.storage.store import open_store
 from pipeline.adapters.storage.tables import read_record, read_table, write_table
 from pipeline.core.config import Site
 from pipeline.core.display import HIDDEN, redacted, stored_uri, stored_uris
 from pipeline.core.layout import gate_file, plan_file
+from pipeline.core.locations import Reading
 from pipeline.core.manifest import Group
 from pipeline.core.naming import one_name_each, safe_path
 from pipeline.core.records import DeliveryKey, GateDecision, Outcome, Plan, Receipt
@@ -43,6 +45,11 @@ class Source:
     def names_of(self, images: pa.Table) -> pa.ChunkedArray:
         """Images (`image_id`, stored `uri`) as a person knows them: by their path in the folder, or by that URI."""
         return images.column("image_id" if self.folder else "uri")
+
+    @property
+    def allowed(self) -> tuple[str, ...]:
+        """Where its photographs may be read from, besides what the site allows."""
+        return (str(self.folder),) if self.folder else allowed_by(self.manifest)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,8 +136,9 @@ def write_folder(
         refused=refusals.refused if refusals else (),
         truth=tuple(truth),
     )
+    reading = site.reading(*source.allowed)
     place = _places(source, images, decisions)
-    write_report(out / "report.html", report, read=lambda name: _read(site, out, place(uris.get(name, name))))
+    write_report(out / "report.html", report, read=lambda name: _read(out, place(uris.get(name, name)), reading))
     _link(
         out, images.filter(pc.is_in(images.column("outcome"), pa.array(_PUBLISHED))), folder=source.folder is not None
     )
@@ -229,11 +237,11 @@ def _places(source: Source, images: pa.Table, decisions: Sequence[GateDecision])
     return place
 
 
-def _read(site: Site, out: Path, name: str) -> bytes:
+def _read(out: Path, name: str, reading: Reading) -> bytes:
     """Bytes of a picture of the report: a mask by its path below `out`, a photograph by its URI."""
     if name.startswith(f"{_OBJECTS}/") and (out / name).is_file():
         return (out / name).read_bytes()
-    return read_image(name, max_bytes=site.max_bytes)
+    return read_image(name, reading)
 
 
 def _link(out: Path, published: pa.Table, *, folder: bool) -> None:

@@ -12,6 +12,7 @@ from pipeline.adapters.model import open_network
 from pipeline.adapters.storage.sources import read_image
 from pipeline.adapters.storage.store import open_store
 from pipeline.core.errors import ImageRejected
+from pipeline.core.locations import Reading
 from pipeline.core.pixels import Floats
 from pipeline.core.records import ImageRecord, Mask, MaskMetrics, Rejection, RejectionReason
 from pipeline.stages.image import decoded, finish, infer, read, rejected_content, require_sound, room_for
@@ -34,9 +35,9 @@ def cut_chunk(job: Job, chunk: Sequence[ImageRecord]) -> ChunkResult:
         return work.result()
 
 
-def identify_chunk(max_bytes: int, chunk: Sequence[ImageRecord]) -> tuple[Identity, ...]:
+def identify_chunk(reading: Reading, chunk: Sequence[ImageRecord]) -> tuple[Identity, ...]:
     """Read each image only to learn its sha256."""
-    return tuple(Identity(image_id=record.image_id, sha256=_sha256(record, max_bytes)) for record in chunk)
+    return tuple(Identity(image_id=record.image_id, sha256=_sha256(record, reading)) for record in chunk)
 
 
 class _Stopwatch:
@@ -173,8 +174,8 @@ class _Work:
         self._rejections.append(replace(made, retryable=error.retryable and not short))
 
 
-def _sha256(record: ImageRecord, max_bytes: int) -> str | None:
+def _sha256(record: ImageRecord, reading: Reading) -> str | None:
     try:
-        return hashlib.sha256(read_image(record.uri, max_bytes=max_bytes)).hexdigest()
+        return hashlib.sha256(read_image(record.uri, reading)).hexdigest()
     except ImageRejected:
         return None

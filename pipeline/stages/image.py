@@ -60,7 +60,7 @@ def prepare(record: ImageRecord, job: Job) -> Prepared:
 def read(record: ImageRecord, job: Job) -> File:
     """The image's file, if it is the one that the manifest names. Raises ImageRejected."""
     with one_image(RejectionReason.UNREADABLE, retryable=True):
-        data = read_image(record.uri, max_bytes=job.max_bytes)
+        data = read_image(record.uri, job.reading)
     sha256 = hashlib.sha256(data).hexdigest()
     if record.sha256 is not None and record.sha256 != sha256:
         detail = f"its sha256 is not the {record.sha256[:12]}… of the manifest"

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pipeline.adapters.model import ModelChoice, choose, recipe_of
 from pipeline.core.config import Site
 from pipeline.core.display import stored_uri
 from pipeline.core.errors import ImageRejected
+from pipeline.core.locations import Reading
 from pipeline.core.pixels import Bytes, Floats, Photograph
 from pipeline.core.recipe import Recipe
 from pipeline.core.records import ImageRecord, Mask, MaskMetrics, Rejection
@@ -15,14 +17,14 @@ from pipeline.core.records import ImageRecord, Mask, MaskMetrics, Rejection
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """All that a worker needs to cut a chunk. `max_pixels` in px, `max_bytes` and `max_memory` in B."""
+    """All that a worker needs to cut a chunk. `max_pixels` in px, `max_memory` in B."""
 
     choice: ModelChoice
     recipe: Recipe
     objects_url: str
     batch_images: int
     max_pixels: int
-    max_bytes: int
+    reading: Reading
     max_memory: int
     image_seconds: int
 
@@ -72,8 +74,11 @@ class Identity:
     sha256: str | None
 
 
-def job_of(site: Site, *, crop: bool = False) -> Job:
-    """The job that this site's settings describe. Raises ModelError for a model that it may not use."""
+def job_of(site: Site, *, crop: bool = False, sources: Sequence[str] = ()) -> Job:
+    """The job that this site's settings describe; photographs may also be read below `sources`.
+
+    Raises ModelError for a model that the site may not use.
+    """
     choice = choose(site.model, site.provider, models=site.models, allow_noncommercial=site.allow_noncommercial)
     return Job(
         choice=choice,
@@ -81,7 +86,7 @@ def job_of(site: Site, *, crop: bool = False) -> Job:
         objects_url=site.objects_url,
         batch_images=site.batch_images,
         max_pixels=site.max_pixels,
-        max_bytes=site.max_bytes,
+        reading=site.reading(*sources),
         max_memory=site.max_memory,
         image_seconds=site.image_seconds,
     )

@@ -10,7 +10,7 @@ from dataclasses import astuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.adapters.storage.manifests import open_manifest
+from pipeline.adapters.storage.manifests import allowed_by, manifest_folder, open_manifest
 from pipeline.adapters.storage.store import Store, open_store
 from pipeline.adapters.storage.tables import find_record, write_record, write_row_groups
 from pipeline.core.config import Site
@@ -49,14 +49,16 @@ def plan(site: Site, source: str, delivery: DeliveryKey) -> Plan:
     limits = {"shard_images": site.shard_images, "shard_bytes": site.shard_bytes, "max_shards": site.max_shards}
     shards = cut(rows, where=todo, **limits)
     tried = times_rejected(tables, recipe, told.select(["uri"]).filter(todo))
+    sources = allowed_by(source)
     made = Plan(
-        plan_id=_plan_id([str(delivery), astuple(recipe), tried, shards.offsets], everything.tables(rows)),
+        plan_id=_plan_id([str(delivery), astuple(recipe), sources, tried, shards.offsets], everything.tables(rows)),
         delivery=delivery,
         recipe=recipe,
         images=rows.num_rows,
         todo=pc.sum(todo).as_py(),
         known=rows.num_rows - pc.sum(todo).as_py(),
         shards=shards.count,
+        sources=sources,
     )
     if found := find_record(tables, plan_file(made.plan_id, "plan.json"), Plan):
         return found
@@ -87,7 +89,7 @@ def read_delivery(tables: Store, source: str, delivery: DeliveryKey) -> pa.Table
 
 def _absolute(rows: pa.Table, source: str) -> pa.Table:
     """URIs relative to the manifest's folder made absolute."""
-    folder = source.rstrip("/").rpartition("/")[0] + "/"
+    folder = manifest_folder(source)
     uri = rows.column("uri")
     relative = pc.invert(pc.or_(pc.starts_with(uri, "/"), pc.match_substring(uri, "://")))
     if not pc.any(relative).as_py():

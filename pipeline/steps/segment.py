@@ -82,7 +82,7 @@ def _cutting(job: Job) -> Work[tuple[ImageRecord, ...], ChunkResult]:
 
 
 def _job(site: Site, plan: Plan) -> Job:
-    job = job_of(site)
+    job = job_of(site, sources=plan.sources)
     if job.recipe.digests != plan.recipe:
         raise ConfigError(f"plan {plan.plan_id} was made with another recipe", ["plan the delivery again"])
     return job
@@ -94,8 +94,9 @@ def _recall_unnamed(site: Site, tables: Store, plan: Plan, rows: pa.Table, runne
     if not unnamed or known_identities(tables, plan.recipe, by_content_only=True).num_rows == 0:
         return nothing()
     _log.info("%d images have no sha256 in the manifest: they are read to find out which are known", len(unnamed))
+    reading = site.reading(*plan.sources)
     identify = Work(
-        function=partial(identify_chunk, site.max_bytes), parts=images_of, trial=nothing_to_try, blamed=unidentified
+        function=partial(identify_chunk, reading), parts=images_of, trial=nothing_to_try, blamed=unidentified
     )
     found = [one for part in runner.map(identify, [*_chunked(unnamed, site.chunk)]) for one in part]
     content = {one.image_id: one.sha256 for one in found}

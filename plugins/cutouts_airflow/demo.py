@@ -39,13 +39,13 @@ def demo(out: Path, images: Path | None) -> None:
     """Take photographs through plan → segment → gate → publish, as Airflow runs it, and say how good each matte is."""
     began = time.monotonic()
     root = out.resolve()
-    site = load_site(settings_file(), root=str(root))
-    truth = None if images else write_samples(root / "photographs")
     folder = (images or root / "photographs").resolve()
+    site = load_site(settings_file(), root=str(root)).allowing(str(folder))
+    truth = None if images else write_samples(folder)
     say(f"photographs: {folder}")
     source, deliveries = _delivered(site, folder, root)
     say(f"running the DAG catalog_refresh for {', '.join(deliveries)} …")
-    gates = run_refresh(root, deliveries)
+    gates = run_refresh(site, deliveries)
     tables = open_store(site.tables_url)
     decisions = [read_decision(site, gate) for gate in gates.values()]
     rows = [*_against_truth(root, truth, decisions)] if truth else []
@@ -66,7 +66,7 @@ def demo(out: Path, images: Path | None) -> None:
 
 def _delivered(site: Site, folder: Path, root: Path) -> tuple[Source, list[str]]:
     """The folder as a manifest that has landed and was taken."""
-    table, day = folder_manifest(folder, without=root if folder != root / "photographs" else None)
+    table, day = folder_manifest(folder, site, without=root if folder != root / "photographs" else None)
     write_table(open_store(str(root)), f"manifest/date={day.isoformat()}/part-0.parquet", table)
     source = Source(manifest=str(root / "manifest"), folder=folder)
     return source, [str(delivery) for delivery in take(site, source.manifest).accepted]

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from cutouts_airflow.home import PROJECT, home_environment
+from pipeline.core.config import Site
 
 DAG_FILE = PROJECT / "dags" / "catalog_refresh.py"
 
@@ -23,16 +24,17 @@ class RefreshFailed(RuntimeError):
     """A run of the DAG did not succeed; the text is what Airflow logged."""
 
 
-def run_refresh(site_root: str | Path, deliveries: Sequence[str]) -> dict[str, str]:
-    """Run `catalog_refresh` for each delivery (`YYYY-MM-DD/delivery_id`) that was taken into the site at `site_root`.
+def run_refresh(site: Site, deliveries: Sequence[str]) -> dict[str, str]:
+    """Run `catalog_refresh` for each delivery (`YYYY-MM-DD/delivery_id`) that was taken into the site.
 
     Gives the id of each delivery's gate decision.
 
-    Other settings come from `cutouts.toml` and `CUTOUTS_*`. Says nothing unless a run fails: RefreshFailed.
+    Of the site's settings, `root` and `allowed_sources` count; others come from `cutouts.toml` and `CUTOUTS_*`. Says
+    nothing unless a run fails: RefreshFailed.
     """
     with tempfile.TemporaryDirectory(prefix="cutouts-airflow-") as home:
         ours = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW")}
-        environment = ours | home_environment(Path(home)) | {"CUTOUTS_ROOT": str(site_root)} | _QUIET
+        environment = ours | home_environment(Path(home)) | _settings(site) | _QUIET
         environment["PYTHONPATH"] = os.pathsep.join([str(PROJECT / "plugins"), environment["PYTHONPATH"]])
         done = subprocess.run(
             [sys.executable, "-m", "cutouts_airflow.refresh", *deliveries],
@@ -46,6 +48,10 @@ def run_refresh(site_root: str | Path, deliveries: Sequence[str]) -> dict[str, s
         raise RefreshFailed((done.stdout + done.stderr)[-20_000:])
     gates: dict[str, str] = json.loads(done.stdout.splitlines()[-1])
     return gates
+
+
+def _settings(site: Site) -> dict[str, str]:
+    return {"CUTOUTS_ROOT": site.root, "CUTOUTS_ALLOWED_SOURCES": json.dumps(site.allowed_sources)}
 
 
 _QUIET = {"AIRFLOW__LOGGING__LOGGING_LEVEL": "WARNING", "PYTHONWARNINGS": "ignore"}

@@ -45,6 +45,8 @@ REFUSED = {
     "manifests": '"~/manifests"',
     "max_pixels": "100000001",
     "max_bytes": "600000000",
+    "allowed_sources": '["https://", "/"]',
+    "read_seconds": "121",
 }
 ALLOWED = {"root": '"site"', "objects": '"./a/../objects"', "max_pixels": "1000", "cluster": '"serial"', "batch": "2"}
 

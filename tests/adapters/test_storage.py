@@ -1,24 +1,19 @@
-"""Stores, photographs and manifests, on local files, a real S3 protocol server and a real HTTP server."""
+"""Stores and manifests, on local files and a real S3 protocol server."""
 
 from __future__ import annotations
 
 import hashlib
-import threading
-from collections.abc import Iterator
 from datetime import date
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline.adapters.storage.manifests import open_manifest
-from pipeline.adapters.storage.sources import read_image
+from pipeline.adapters.storage.manifests import allowed_by, manifest_folder, open_manifest
 from pipeline.adapters.storage.store import Store
 from pipeline.adapters.storage.tables import read_folder, read_row_group, read_table, write_row_groups, write_table
-from pipeline.core.errors import ImageRejected, ManifestError, StorageError, TransientError
-from pipeline.core.records import RejectionReason
+from pipeline.core.errors import ManifestError, StorageError, TransientError
 from schemas.tables import MANIFEST
 from tests.dask_cluster import free_port
 
@@ -129,80 +124,6 @@ def test_a_full_disk_and_a_wrong_name_need_a_person(tmp_path: Path) -> None:
         assert not isinstance(raised.value, TransientError)
 
 
-class Shop(BaseHTTPRequestHandler):
-    """Serves one photograph, one that comes at the third try, and one that never does."""
-
-    tries = 0
-
-    def do_HEAD(self) -> None:
-        """Sizes."""
-        self._answer(body=False)
-
-    def do_GET(self) -> None:
-        """Bytes."""
-        self._answer(body=True)
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-        """Say nothing."""
-
-    def _answer(self, *, body: bool) -> None:
-        if self.path == "/flaky.jpg" and body:
-            type(self).tries += 1
-        late = self.path == "/flaky.jpg" and type(self).tries < 3 and body
-        status = {"/good.jpg": 200, "/flaky.jpg": 503 if late else 200, "/gone.jpg": 404}.get(self.path, 500)
-        self.send_response(status)
-        self.send_header("Content-Length", "5" if status == 200 else "0")
-        self.end_headers()
-        if body and status == 200:
-            self.wfile.write(b"bytes")
-
-
-@pytest.fixture(scope="module")
-def shop() -> Iterator[str]:
-    """A supplier's web server."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Shop)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-
-
-def test_a_photograph_is_read_over_http(shop: str) -> None:
-    """Also where the server answers only at the third try."""
-    assert read_image(f"{shop}/good.jpg", max_bytes=100) == b"bytes"
-    assert read_image(f"{shop}/flaky.jpg", max_bytes=100) == b"bytes"
-
-
-@pytest.mark.parametrize(("name", "reason"), [("gone", RejectionReason.MISSING), ("ill", RejectionReason.UNREADABLE)])
-def test_what_a_server_does_not_give_is_rejected_for_now(shop: str, name: str, reason: RejectionReason) -> None:
-    """A later run tries it again."""
-    with pytest.raises(ImageRejected) as caught:
-        read_image(f"{shop}/{name}.jpg", max_bytes=100)
-    assert (caught.value.reason, caught.value.retryable) == (reason, True)
-
-
-def test_a_photograph_is_read_from_s3(bucket: str) -> None:
-    """By the same function, at the same name."""
-    Store(bucket).write("a.jpg", b"bytes")
-    assert read_image(f"{bucket}/a.jpg", max_bytes=100) == b"bytes"
-    with pytest.raises(ImageRejected, match="the file is not there"):
-        read_image(f"{bucket}/b.jpg", max_bytes=100)
-
-
-@pytest.mark.parametrize("uri", ["gopher://example/a.jpg", "a/b.jpg", "."])
-def test_a_uri_that_leads_nowhere_costs_one_rejection(uri: str, tmp_path: Path) -> None:
-    """An unknown protocol, a missing file and a folder are all reasons, not crashes."""
-    with pytest.raises(ImageRejected):
-        read_image(uri, max_bytes=100)
-
-
-def test_a_file_that_is_too_large_is_not_read(tmp_path: Path) -> None:
-    """Its size is looked at first."""
-    (tmp_path / "large.jpg").write_bytes(bytes(101))
-    with pytest.raises(ImageRejected) as caught:
-        read_image(str(tmp_path / "large.jpg"), max_bytes=100)
-    assert caught.value.reason is RejectionReason.TOO_LARGE
-
-
 def images(*ids: str, delivery: str = "d") -> pa.Table:
     """A manifest of these images."""
     rows = [{"image_id": one, "product_id": one, "delivery_id": delivery, "uri": f"/{one}"} for one in ids]
@@ -244,3 +165,32 @@ def test_what_is_no_manifest_is_refused(tmp_path: Path, content: bytes | None) -
         path.write_bytes(content)
     with pytest.raises(ManifestError, match="cannot be read"):
         open_manifest(str(path)).days()
+
+
+def test_a_manifest_lies_in_one_folder_however_it_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """That of a file; of a dataset its own, also if one day or one part of it is named."""
+    part = tmp_path / "my set" / "date=2026-01-02" / "part-0.parquet"
+    part.parent.mkdir(parents=True)
+    pq.write_table(images("a"), part)
+    pq.write_table(images("a"), tmp_path / "today.pq")
+    monkeypatch.chdir(tmp_path)
+    for name in ("my set", "my set/", "my set/date=2026-01-02", str(part), f"file://{part}", "./my set"):
+        assert manifest_folder(name) == f"{tmp_path}/my set/"
+        assert allowed_by(name) == (f"{(tmp_path / 'my set').as_uri()}/",)
+    assert manifest_folder("today.pq") == f"{tmp_path}/"
+
+
+def test_a_manifest_at_the_top_of_the_disk_allows_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else it would allow every file."""
+    assert (manifest_folder("/today.parquet"), allowed_by("/today.parquet")) == ("/", ())
+    assert allowed_by("/date=2026-01-02/part-0.parquet") == ()
+
+
+def test_a_manifest_on_a_remote_store_allows_its_folder_there(bucket: str) -> None:
+    """By a prefix without log-in and query."""
+    Store(bucket).write("in/date=2026-01-02/part-0.parquet", b"")
+    for name in ("in", "in/date=2026-01-02/", "in/date=2026-01-02/part-0.parquet"):
+        assert allowed_by(f"{bucket}/{name}") == (f"{bucket}/in/",)
+    assert allowed_by(f"{bucket}/today.parquet") == (f"{bucket}/",)
+    assert allowed_by("https://me:pw@h/in/today.parquet?sig=a/b") == ("https://h/in/",)
+    assert allowed_by("memory://in/today.parquet") == ()

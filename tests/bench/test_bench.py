@@ -63,7 +63,9 @@ def test_the_parts_make_the_files_that_the_whole_makes(photographs: Path, tmp_pa
         ImageRecord(image_id=path.name, product_id=path.stem, delivery_id="bench", uri=str(path))
         for path in sorted(photographs.glob("[0-9].jpg"))
     ]
-    parts, whole = (job_of(Site(objects=str(tmp_path / name))) for name in ("parts", "whole"))
+    parts, whole = (
+        job_of(Site(objects=str(tmp_path / name)), sources=[str(photographs)]) for name in ("parts", "whole")
+    )
     time_parts(parts, images)
     masks = cut_chunk(whole, images).masks
     stored = {path.name: path.read_bytes() for path in (tmp_path / "parts").rglob("*.png")}

@@ -20,10 +20,11 @@ CUTOUTS = str(Path(sys.executable).parent / "cutouts")
 QUICK = {**os.environ, "CUTOUTS_SHARD_IMAGES": "4", "CUTOUTS_CLUSTER": "serial"}
 
 
-def run(source: Path, out: Path, *options: str) -> subprocess.CompletedProcess[str]:
-    """Run `cutouts run`, in this process alone."""
+def run(source: Path, out: Path, *options: str, allowed: Path | None = None) -> subprocess.CompletedProcess[str]:
+    """Run `cutouts run`, in this process alone; a manifest's images may be below `allowed`."""
     command = [CUTOUTS, "run", str(source), "--out", str(out), *options]
-    return subprocess.run(command, capture_output=True, text=True, env=QUICK, check=False)
+    environment = QUICK | ({"CUTOUTS_ALLOWED_SOURCES": str(allowed)} if allowed else {})
+    return subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
 
 
 def images(out: Path) -> dict[str, dict[str, object]]:
@@ -123,7 +124,7 @@ def test_bad_content_refuses_only_its_delivery(shop: Path, tmp_path: Path) -> No
     table, _ = folder_manifest(shop)
     doubled = pa.concat_tables([table, table.slice(table.num_rows - 1)])
     pq.write_table(doubled, tmp_path / "m.parquet")
-    done = run(tmp_path / "m.parquet", tmp_path / "out")
+    done = run(tmp_path / "m.parquet", tmp_path / "out", allowed=shop)
     assert done.returncode == 1
     assert "studio-b" in done.stderr
     summary = json.loads((tmp_path / "out" / "summary.json").read_text())

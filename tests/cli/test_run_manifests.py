@@ -21,9 +21,10 @@ QUICK = {**os.environ, "CUTOUTS_CLUSTER": "serial"}
 
 
 def run(source: str, out: Path, *, folder: Path) -> subprocess.CompletedProcess[str]:
-    """Run `cutouts run` in `folder`, in a process of its own."""
+    """Run `cutouts run` in `folder`, below which images may be, in a process of its own."""
     command = [CUTOUTS, "run", source, "--out", str(out)]
-    return subprocess.run(command, capture_output=True, text=True, env=QUICK, cwd=folder, check=False)
+    environment = QUICK | {"CUTOUTS_ALLOWED_SOURCES": str(folder)}
+    return subprocess.run(command, capture_output=True, text=True, env=environment, cwd=folder, check=False)
 
 
 def images(out: Path) -> list[dict[str, Any]]:

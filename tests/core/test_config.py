@@ -9,6 +9,7 @@ import pytest
 from pipeline.adapters.settings import load_site
 from pipeline.core.config import Site, parse_site
 from pipeline.core.errors import ConfigError
+from pipeline.core.locations import Location
 
 
 def test_the_environment_wins_over_the_file() -> None:
@@ -82,3 +83,28 @@ def test_a_file_that_was_named_has_to_be_there(tmp_path: Path, monkeypatch: pyte
     assert load_site(cluster="cuda").cluster == "cuda"
     with pytest.raises(ConfigError, match=r"other\.toml"):
         load_site("other.toml")
+
+
+def test_sources_are_listed_in_the_file_and_in_the_environment() -> None:
+    """As an array there; here with commas between, or as a JSON array for a folder with a comma in its name."""
+    expected = ("https://", "/photos", "s3://shop/in")
+    assert parse_site({"allowed_sources": list(expected)}, {}).allowed_sources == expected
+    for text in ("https://, /photos,s3://shop/in", '["https://", "/photos", "s3://shop/in"]'):
+        assert parse_site({}, {"CUTOUTS_ALLOWED_SOURCES": text}).allowed_sources == expected
+    assert parse_site({}, {"CUTOUTS_ALLOWED_SOURCES": ""}).allowed_sources == ()
+
+
+@pytest.mark.parametrize("text", ["photos", "~/photos", "ftp://h", "https://,b", "[1]", '["a"', "https://user:pw@h/"])
+def test_a_source_that_is_no_prefix_is_refused(text: str) -> None:
+    """With what was expected."""
+    with pytest.raises(ConfigError, match="allowed_sources"):
+        parse_site({}, {"CUTOUTS_ALLOWED_SOURCES": text})
+
+
+def test_a_site_may_always_read_from_its_own_buckets() -> None:
+    """Of each of its stores, as a whole; its folders on this machine are no sources."""
+    site = Site(root="s3://shop/site", objects="gs://public/cut", manifests="/srv/manifests", allowed_sources=())
+    uris = {"s3://shop/a.jpg": True, "gs://public/a": True, "s3://public/a": False, "https://h/a": False}
+    assert {uri: site.reading().covering(Location.parse(uri)) is not None for uri in uris} == uris
+    assert all(prefix.scheme != "file" for prefix in site.reading().allowed)
+    assert site.reading("/photos").allowed[-1].path == "/photos"

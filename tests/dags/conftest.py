@@ -16,9 +16,10 @@ __all__ = ["airflow_home"]
 @pytest.fixture
 def site(airflow_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
     """A fresh site that works in a plain loop, as `CUTOUTS_*` describe it."""
-    here = Site(root=str(tmp_path / "site"), cluster="serial")
+    here = Site(root=str(tmp_path / "site"), cluster="serial", allowed_sources=(str(tmp_path),))
     monkeypatch.setenv("CUTOUTS_ROOT", here.root)
     monkeypatch.setenv("CUTOUTS_CLUSTER", here.cluster)
+    monkeypatch.setenv("CUTOUTS_ALLOWED_SOURCES", str(tmp_path))
     return here
 
 

@@ -12,6 +12,7 @@ README = ROOT / "README.md"
 DESIGN = ROOT / "pipeline" / "DESIGN.md"
 CHANGELOG = ROOT / "CHANGELOG.md"
 TRAINING = ROOT / "docs" / "training.md"
+SECURITY = ROOT / "docs" / "security.md"
 
 _BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _SPLIT = re.compile(r"(?<!\\)\|")

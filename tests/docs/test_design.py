@@ -89,6 +89,7 @@ _MODULES = {
     "SQLAlchemy": ["sqlalchemy"],
     "Alembic": ["alembic"],
     "fsspec": ["fsspec"],
+    "aiohttp": ["aiohttp"],
     "Parquet on disk": ["pyarrow.dataset"],
     "Pillow": ["PIL"],
     "pillow-heif": ["pillow_heif"],

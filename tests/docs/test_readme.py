@@ -120,7 +120,7 @@ def test_it_tells_no_setting_that_does_not_exist() -> None:
 
 
 def _shown(default: object) -> str:
-    return "none" if default is None else f"`{json.dumps(default) if isinstance(default, bool) else default}`"
+    return "none" if default is None else f"`{json.dumps(default) if isinstance(default, bool | tuple) else default}`"
 
 
 def _derived(name: str) -> str:

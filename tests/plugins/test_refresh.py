@@ -19,14 +19,14 @@ def test_the_dag_publishes_what_the_site_has_taken(
 ) -> None:
     """Quietly, in a home that is gone afterwards; a delivery that was never taken raises with Airflow's own words."""
     monkeypatch.setenv("CUTOUTS_CLUSTER", "serial")
-    site = Site(root=str(tmp_path / "site"))
+    site = Site(root=str(tmp_path / "site")).allowing(str(tmp_path / "studio"))
     photograph(tmp_path / "studio" / "shirts", product(0))
     intake.take(site, str(land(tmp_path, "any", date(2026, 3, 4), manifest_of(tmp_path / "studio"))))
 
-    run_refresh(site.root, ["2026-03-04/shirts"])
+    run_refresh(site, ["2026-03-04/shirts"])
     assert capfd.readouterr() == ("", "")
     with sa.create_engine(site.catalog_url).connect() as connection:
         assert list(connection.scalars(sa.text("SELECT image_id FROM published_cutouts"))) == ["shirts/00.png"]
 
     with pytest.raises(RefreshFailed, match="delivery 2026-03-04/nobody is not known"):
-        run_refresh(site.root, ["2026-03-04/nobody"])
+        run_refresh(site, ["2026-03-04/nobody"])

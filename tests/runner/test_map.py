@@ -34,7 +34,7 @@ def test_every_runner_gives_the_same_results(runner: Runner) -> None:
 
 def test_every_runner_cuts_the_same_records(runner: Runner, tmp_path: Path) -> None:
     """Masks, metrics and rejections of real chunks are equal wherever they were cut, to the object's digest."""
-    job = job_of(Site(objects=str(tmp_path / "objects")))
+    job = job_of(Site(objects=str(tmp_path / "objects")), sources=[str(tmp_path)])
     chunks = [(record,) for record in _photographs(tmp_path / "photographs")]
     here = [cut_chunk(job, chunk) for chunk in chunks]
     there = list(runner.map(partial(cut_chunk, job), chunks))

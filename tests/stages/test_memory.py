@@ -126,7 +126,7 @@ from pipeline.stages import cut_chunk, job_of
 def memory(name):
     return next(int(line.split()[1]) for line in Path("/proc/self/status").read_text().splitlines() if name in line)
 folder = Path(sys.argv[1])
-job = job_of(Site(root=str(folder), max_memory=int(sys.argv[2])))
+job = job_of(Site(root=str(folder), max_memory=int(sys.argv[2])), sources=[str(folder)])
 image = ImageRecord(image_id="a", product_id="a", delivery_id="x", uri=str(folder / "large.png"))
 from pipeline.runner.process import keep_freed_memory
 keep_freed_memory()
@@ -145,7 +145,7 @@ print(memory("VmHWM") - base)
 
 
 def _job(folder: Path, max_memory: int) -> Job:
-    return job_of(Site(root=str(folder), max_memory=max_memory))
+    return job_of(Site(root=str(folder), max_memory=max_memory), sources=[str(folder)])
 
 
 def _record(path: Path) -> ImageRecord:

@@ -103,7 +103,7 @@ def test_a_network_that_fails_on_every_image_rejects_none(tmp_path: Path) -> Non
 def test_a_store_that_cannot_be_written_is_no_rejection(tmp_path: Path) -> None:
     """Objects below a file: the work stops, with the store's error."""
     (tmp_path / "file").touch()
-    job = job_of(Site(root=str(tmp_path), objects=str(tmp_path / "file" / "objects")))
+    job = job_of(Site(objects=str(tmp_path / "file" / "objects")), sources=[str(tmp_path)])
     with pytest.raises(StorageError):
         cut_chunk(job, [_record(product(tmp_path / "a.jpg"))])
 
@@ -120,7 +120,7 @@ from pipeline.core.config import Site
 from pipeline.core.records import ImageRecord
 from pipeline.stages import cut_chunk, job_of
 folder = Path(sys.argv[1])
-job = job_of(Site(root=str(folder)))
+job = job_of(Site(root=str(folder)), sources=[str(folder)])
 names = ("a.png", "b.png", "c.png")
 images = [ImageRecord(image_id=name, product_id=name, delivery_id="x", uri=str(folder / name)) for name in names]
 cut_chunk(job, images[:1])
@@ -148,7 +148,7 @@ def _job(folder: Path, limit: int) -> Job:
         commercial=True,
         about="",
     )
-    job = job_of(Site(root=str(folder)))
+    job = job_of(Site(root=str(folder)), sources=[str(folder)])
     return replace(job, choice=ModelChoice(row=row), recipe=recipe_of(row))
 
 

@@ -21,8 +21,8 @@ Refresh = Callable[..., tuple[GateDecision, list[ChunkResult]]]
 
 @pytest.fixture
 def site(tmp_path: Path) -> Site:
-    """A site on local files that works in this process."""
-    return Site(root=str(tmp_path / "site"), cluster="serial", shard_images=4)
+    """A site on local files that works in this process, with the test's photographs allowed."""
+    return Site(root=str(tmp_path / "site"), cluster="serial", shard_images=4, allowed_sources=(str(tmp_path),))
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def refresh(tmp_path: Path) -> Refresh:
     def run(site: Site, folder: Path) -> tuple[GateDecision, list[ChunkResult]]:
         table, day = folder_manifest(folder)
         write_table(open_store(str(tmp_path)), f"manifest/date={day}/part.parquet", table)
-        return refresh_manifest(site, str(tmp_path / "manifest"))
+        return refresh_manifest(site.allowing(str(folder)), str(tmp_path / "manifest"))
 
     return run
 

@@ -36,8 +36,11 @@ class _Quiet(SimpleHTTPRequestHandler):
 
 
 @pytest.fixture
-def shop(tmp_path: Path) -> Iterator[str]:
-    """A web server with two products, a scene without one, a broken file and a text; gives its address with log-in."""
+def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A web server with two products, a scene without one, a broken file and a text; gives its address with log-in.
+
+    Commands may read from it.
+    """
     folder = tmp_path / "web"
     product(folder / "0.jpg")
     product(folder / "1.jpg", seed=1)
@@ -46,6 +49,7 @@ def shop(tmp_path: Path) -> Iterator[str]:
     (folder / "private.jpg").write_bytes(PRIVATE)
     server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=str(folder)))
     threading.Thread(target=server.serve_forever, daemon=True).start()
+    monkeypatch.setenv("CUTOUTS_ALLOWED_SOURCES", f"http://127.0.0.1:{server.server_port}")
     yield f"http://shop:{PASSWORD}@127.0.0.1:{server.server_port}"
     server.shutdown()
     server.server_close()
@@ -152,11 +156,13 @@ def test_a_new_signature_is_no_new_image(site: Site, shop: str, tmp_path: Path) 
     """An address that is signed anew each day is known by its ETag; one with another version is cut again."""
     manifest = delivered(tmp_path / "manifest" / "date=2026-01-01" / "part.parquet", shop, "0.jpg")
 
+    allowed = site.allowing(shop.replace(f"shop:{PASSWORD}@", ""))
+
     def deliver(signature: str, etag: str) -> GateDecision:
         table = pq.read_table(manifest, partitioning=None)
         record = ImageRecord(**{**table.to_pylist()[0], "etag": etag, "uri": f"{shop}/0.jpg?sig={signature}"})
         pq.write_table(table_of([record], MANIFEST), manifest)
-        decision, chunks = refresh_manifest(site, str(tmp_path / "manifest"))
+        decision, chunks = refresh_manifest(allowed, str(tmp_path / "manifest"))
         assert decision.images == 1
         asked.append(len(chunks))
         return decision

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import Any
 
 import fsspec
@@ -14,6 +15,7 @@ import pyarrow.dataset as pads
 
 from pipeline.adapters.storage.store import store_errors
 from pipeline.core.errors import ManifestError
+from pipeline.core.locations import WEB_SCHEMES, Location
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +71,39 @@ def open_manifest(url: str) -> Manifest:
         raise ManifestError(f"the manifest {url} cannot be read", [str(error)]) from error
     day = None if "date" in dataset.schema.names else _day_named(url) or _day_written(fs, path)
     return Manifest(url=url, dataset=dataset, day=day)
+
+
+def manifest_folder(url: str) -> str:
+    """Where a manifest lies, as an absolute path or a URL that ends in a slash; its relative URIs start there.
+
+    It is the folder of a file, or a dataset's own folder. A folder `date=YYYY-MM-DD` is part of its dataset: its rows
+    mean the same images whether the dataset is named, a day or a part of it.
+    """
+    fs, path = fsspec.core.url_to_fs(url)
+    scheme, separator, place = url.partition("://")
+    if not separator or scheme.lower() == "file":
+        scheme, separator, place = "", "", path
+    on_the_web = scheme.lower() in WEB_SCHEMES
+    parts = (place.partition("?")[0] if on_the_web else place).rstrip("/").split("/")
+    if on_the_web or not fs.isdir(path):
+        parts.pop()
+    if parts and parts[-1].startswith("date="):
+        parts.pop()
+    return f"{scheme}{separator}{'/'.join(parts)}/"
+
+
+def allowed_by(url: str) -> tuple[str, ...]:
+    """The allowed source that a manifest is by itself: its own folder.
+
+    Nothing is allowed by one that lies at the top of the disk, or in a store that photographs are not read from.
+    """
+    folder = manifest_folder(url)
+    if folder.startswith("/"):
+        return (f"{Path(folder).as_uri()}/",) if folder != "/" else ()
+    try:
+        return (str(Location.parse(folder)),)
+    except ValueError:
+        return ()
 
 
 _DATE = pads.partitioning(pa.schema([("date", pa.date32())]), flavor="hive")

@@ -7,33 +7,28 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import fsspec
-
+from pipeline.adapters.storage.local_files import read_local
+from pipeline.adapters.storage.refused import not_allowed, unreadable
 from pipeline.adapters.storage.store import store_errors
-from pipeline.core.errors import ImageRejected
-from pipeline.core.records import RejectionReason
+from pipeline.core.locations import WEB_SCHEMES, Location, Reading
 
 TRIES = 3
 """How often a read is tried before the image is rejected as unreadable (which the next run tries again)."""
 
 
-def read_image(uri: str, *, max_bytes: int) -> bytes:
-    """The bytes at `uri` (path, file://, s3://, https://). ImageRejected, retryable where a later try can help."""
-    for attempt in range(TRIES):
-        try:
-            return _read(uri, max_bytes)
-        except FileNotFoundError:
-            raise ImageRejected(RejectionReason.MISSING, uri, retryable=True) from None
-        except (PermissionError, IsADirectoryError) as error:
-            raise ImageRejected(RejectionReason.UNREADABLE, f"{uri}: {error}", retryable=True) from error
-        except store_errors() as error:
-            if attempt == TRIES - 1:
-                detail = f"{uri}: {type(error).__name__}: {error}"
-                raise ImageRejected(RejectionReason.UNREADABLE, detail, retryable=True) from error
-            time.sleep(0.2 * 4**attempt)
-        except (ValueError, ImportError) as error:  # fsspec on a protocol that it does not know or cannot load
-            raise ImageRejected(RejectionReason.UNREADABLE, f"{uri}: {error}", retryable=True) from error
-    raise AssertionError
+def read_image(uri: str, reading: Reading) -> bytes:
+    """The bytes at `uri`: a path, file://, s3://, gs://, abfs://, https:// or http://, as far as `reading` allows it.
+
+    At most `reading.max_bytes + 1` are read. Raises ImageRejected for whatever goes wrong, always to be tried again by
+    a later run.
+    """
+    try:
+        place = Location.parse(uri)
+    except ValueError as error:
+        raise not_allowed(str(error)) from error
+    if place.scheme == "file":
+        return read_local(place.path, reading)
+    return _read_remote(place, reading)
 
 
 def image_files(folder: Path, suffixes: frozenset[str], *, without: Path | None = None) -> Iterator[Path]:
@@ -46,12 +41,18 @@ def image_files(folder: Path, suffixes: frozenset[str], *, without: Path | None 
         yield from (here / name for name in sorted(names) if Path(name).suffix.lower() in suffixes and name[0] != ".")
 
 
-def _read(uri: str, max_bytes: int) -> bytes:
-    fs, path = fsspec.core.url_to_fs(uri)
-    data: bytes | None = None
-    if uri.startswith(("http://", "https://")):
-        data = fs.cat_file(path)  # asked for a size, fsspec calls a web server's every failure "not found"
-    size = fs.size(path) if data is None else len(data)
-    if size is not None and size > max_bytes:
-        raise ImageRejected(RejectionReason.TOO_LARGE, f"{size} B, {max_bytes} B are allowed")
-    return bytes(fs.cat_file(path) if data is None else data)
+def _read_remote(place: Location, reading: Reading) -> bytes:
+    from pipeline.adapters.storage.buckets import read_object
+    from pipeline.adapters.storage.waiting import Deadline
+    from pipeline.adapters.storage.web import read_web
+
+    deadline = Deadline(reading.seconds)
+    read = read_web if place.scheme in WEB_SCHEMES else read_object
+    for pause in (*(0.2 * 4**attempt for attempt in range(TRIES - 1)), None):
+        try:
+            return read(place, reading, deadline)
+        except store_errors() as error:
+            if pause is None or pause > deadline.left:
+                raise unreadable(place, f"{type(error).__name__}: {error}") from error
+            time.sleep(pause)
+    raise AssertionError

@@ -1,0 +1,205 @@
+"""A stranger's manifest or folder, through the real commands: private files stay private, and what to allow is told."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import subprocess
+import sys
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from tests.file_server import FileServer, serving
+from tests.photographs import product
+from tests.raw_server import answering
+
+CUTOUTS = str(Path(sys.executable).parent / "cutouts")
+
+
+def cutouts(where: Path, *arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run a command in a folder, in one process."""
+    surroundings = {**os.environ, "CUTOUTS_CLUSTER": "serial", **environment}
+    return subprocess.run(
+        [CUTOUTS, *map(str, arguments)], cwd=where, env=surroundings, capture_output=True, text=True, check=False
+    )
+
+
+def outcomes(out: Path) -> dict[str, tuple[str, str]]:
+    """What became of each image, and why, by its id."""
+    rows = pq.read_table(out / "images.parquet").to_pylist()
+    return {row["image_id"]: (row["outcome"], "; ".join(row["reasons"])) for row in rows}
+
+
+def manifest(file: Path, uris: Mapping[str, str], sha256: str | None = None) -> Path:
+    """A stranger's manifest: one row per URI, all with the same stated content."""
+    rows = [
+        {"image_id": name, "product_id": name, "delivery_id": "d", "uri": uri, "sha256": sha256}
+        for name, uri in uris.items()
+    ]
+    file.parent.mkdir(parents=True, exist_ok=True)
+    pq.write_table(pa.Table.from_pylist(rows), file)
+    return file
+
+
+@pytest.fixture
+def private(tmp_path: Path) -> Path:
+    """A photograph that is nobody's business."""
+    return product(tmp_path / "private" / "secret.jpg", seed=7)
+
+
+def test_a_strangers_manifest_reads_only_what_lies_beside_it(tmp_path: Path, private: Path) -> None:
+    """Each other row is one rejection that says what would allow it; nothing of it is in the result."""
+    inbox = tmp_path / "inbox"
+    product(inbox / "photos" / "a b%20#1.jpg", seed=1)
+    (inbox / "link.jpg").symlink_to(private)
+    os.mkfifo(inbox / "pipe.jpg")
+    with answering(private.read_bytes()) as inside, answering(b"HTTP/1.1 200 OK\r\n\r\n") as stranger:
+        rows = {
+            "fine": str(inbox / "photos" / "a b%20#1.jpg"),
+            "fine_uri": (inbox / "photos" / "a b%20#1.jpg").as_uri(),
+            "absolute": str(private),
+            "file": private.as_uri(),
+            "climbing": f"{inbox}/../private/secret.jpg",
+            "encoded": f"file://{inbox}/%2e%2e/private/secret.jpg",
+            "link": str(inbox / "link.jpg"),
+            "reference": f"reference://k::{stranger.url}/refs.json",
+            "zip": f"zip://a.jpg::file://{private}",
+            "cache": f"simplecache::file://{private}",
+            "http": f"{inside.url}/a.jpg",
+            "https": f"https://127.0.0.1:{inside.port}/a.jpg",
+            "number": f"https://2130706433:{inside.port}/a.jpg",
+            "metadata": "https://169.254.169.254/latest/meta-data/",
+            "bucket": "s3://private/a.jpg",
+            "device": "/dev/zero",
+        }
+        source = manifest(inbox / "today.parquet", {**rows, "pipe": str(inbox / "pipe.jpg")})
+        done = cutouts(tmp_path, "run", source, "--out", tmp_path / "out")
+        assert (inside.asked, stranger.asked) == ([], [])
+    assert done.returncode == 0, done.stderr
+    found = outcomes(tmp_path / "out")
+    assert {name for name, (outcome, _) in found.items() if outcome == "held"} == {"fine", "fine_uri"}
+    assert found.pop("pipe")[1].endswith("it is a named pipe")
+    for name in rows.keys() - {"fine", "fine_uri"}:
+        assert found[name][0] == "rejected"
+        assert "the site does not allow this source" in found[name][1]
+    assert f'add "{private.parent}" to allowed_sources' in found["link"][1]
+    assert len(list((tmp_path / "out" / "objects").rglob("*.png"))) == 2
+
+
+def test_once_a_source_is_allowed_the_next_run_takes_its_image(tmp_path: Path) -> None:
+    """A rejection for its source is remembered by nobody, even if the manifest states the content."""
+    photo = product(tmp_path / "photos" / "a.jpg", seed=1)
+    with serving(FileServer(body=photo.read_bytes())) as server:
+        source = manifest(
+            tmp_path / "in" / "m.parquet",
+            {"file": str(photo), "web": f"{server.url}/a.jpg"},
+            sha256=hashlib.sha256(photo.read_bytes()).hexdigest(),
+        )
+        assert cutouts(tmp_path, "run", source, "--out", "out").returncode == 0
+        assert {outcome for outcome, _ in outcomes(tmp_path / "out").values()} == {"rejected"}
+        allowed = f"{photo.parent},{server.url}"
+        assert cutouts(tmp_path, "run", source, "--out", "out", CUTOUTS_ALLOWED_SOURCES=allowed).returncode == 0
+    assert {outcome for outcome, _ in outcomes(tmp_path / "out").values()} == {"published"}
+
+
+def test_a_link_in_a_folder_does_not_lead_out_of_it(tmp_path: Path, private: Path) -> None:
+    """Neither in `run` nor in `cut`; a link within the folder does no harm."""
+    folder = tmp_path / "photos"
+    product(folder / "a.jpg", seed=1)
+    (folder / "inside.jpg").symlink_to("a.jpg")
+    (folder / "outside.jpg").symlink_to(private)
+    assert cutouts(tmp_path, "run", folder, "--out", "out").returncode == 0
+    found = outcomes(tmp_path / "out")
+    assert [found[f"{name}.jpg"][0] for name in ("a", "inside", "outside")] == ["published", "published", "rejected"]
+    assert "leads to" in found["outside.jpg"][1]
+    done = cutouts(tmp_path, "cut", folder, "-o", "pngs")
+    assert done.returncode == 1
+    assert "outside.jpg" in done.stderr
+    assert sorted(path.name for path in (tmp_path / "pngs").iterdir()) == ["a.png", "inside.png"]
+
+
+def test_an_image_that_is_named_may_be_a_link(tmp_path: Path, private: Path) -> None:
+    """Who names it means what it leads to."""
+    (tmp_path / "link.jpg").symlink_to(private)
+    assert cutouts(tmp_path, "cut", "link.jpg", "-o", "link.png").returncode == 0
+
+
+def test_a_manifest_of_a_folder_elsewhere_says_what_to_allow(tmp_path: Path) -> None:
+    """The line that it prints, put into the settings, is what the steps need; as a variable too."""
+    product(tmp_path / "photos" / "a.jpg", seed=1)
+    made = cutouts(tmp_path, "manifest", "photos", "-o", "site/manifests/today.parquet")
+    line = next(line for line in made.stderr.splitlines() if line.startswith("allowed_sources"))
+    variable = re.search(r"CUTOUTS_ALLOWED_SOURCES=(\S+)", made.stderr)
+    assert tomllib.loads(line)["allowed_sources"] == ["https://", str(tmp_path / "photos")]
+    assert variable
+    assert variable[1] == f"https://,{tmp_path / 'photos'}"
+    assert _cut_by_steps(tmp_path, "refused") == (0, 1)
+    (tmp_path / "settings.toml").write_text(line)
+    assert _cut_by_steps(tmp_path, "allowed", "--config", "settings.toml") == (1, 0)
+    again = cutouts(tmp_path, "manifest", "photos", "-o", "site/manifests/today.parquet", "--config", "settings.toml")
+    assert "allowed_sources" not in again.stderr
+
+
+def _cut_by_steps(where: Path, root: str, *options: str) -> tuple[int, int]:
+    """How many images `plan` and `segment` cut, and how many they reject."""
+    from pipeline.intake import inspect
+
+    (key,) = inspect(str(where / "site/manifests/today.parquet")).accepted
+    planned = cutouts(where, "plan", "site/manifests/today.parquet", "--delivery", key, "--out", root, *options)
+    done = cutouts(where, "segment", *planned.stdout.split(), "--out", root, *options)
+    counts = re.search(r"(\d+) cut, \d+ reused, (\d+) rejected", done.stdout)
+    assert counts, done.stderr
+    return int(counts[1]), int(counts[2])
+
+
+def test_a_manifest_beside_its_folder_needs_no_setting(tmp_path: Path) -> None:
+    """Its own folder may be read, from any working folder; nothing is printed."""
+    product(tmp_path / "in" / "photos" / "a.jpg", seed=1)
+    made = cutouts(tmp_path, "manifest", "in/photos", "-o", "in/today.parquet")
+    assert "allowed_sources" not in made.stderr
+    (tmp_path / "elsewhere").mkdir()
+    done = cutouts(tmp_path / "elsewhere", "run", tmp_path / "in" / "today.parquet", "--out", tmp_path / "out")
+    assert done.returncode == 0, done.stderr
+    assert outcomes(tmp_path / "out")["a.jpg"][0] == "published"
+
+
+def test_the_days_of_a_dataset_share_its_folder(tmp_path: Path) -> None:
+    """Whether the dataset, one day of it or one part of it is named; what lies beside the dataset is outside."""
+    dataset = tmp_path / "dataset"
+    inside = product(dataset / "photos" / "a.jpg", seed=1)
+    outside = product(tmp_path / "beside" / "b.jpg", seed=2)
+    part = manifest(dataset / "date=2026-01-02" / "part-0.parquet", {"a": str(inside), "b": str(outside)})
+    for number, source in enumerate((dataset, part.parent, part)):
+        assert cutouts(tmp_path, "run", source, "--out", f"out-{number}").returncode == 0
+        found = outcomes(tmp_path / f"out-{number}")
+        assert (found["a"][0], found["b"][0]) == ("published", "rejected")
+
+
+def test_a_wrong_source_in_the_settings_is_one_message(tmp_path: Path) -> None:
+    """With the value and what was expected."""
+    product(tmp_path / "a.jpg", seed=1)
+    done = cutouts(tmp_path, "cut", "a.jpg", "-o", "a.png", CUTOUTS_ALLOWED_SOURCES="photos")
+    assert done.returncode != 0
+    assert "allowed_sources" in done.stderr
+    assert "expected an absolute path" in done.stderr
+
+
+def test_files_without_end_stop_no_command(tmp_path: Path) -> None:
+    """A pipe and a device with the names of images: one rejection each, in `cut`, `manifest` and `run`."""
+    folder = tmp_path / "photos"
+    product(folder / "a.jpg", seed=1)
+    os.mkfifo(folder / "pipe.jpg")
+    (folder / "zero.jpg").symlink_to("/dev/zero")
+    (folder / "environ.png").symlink_to("/proc/self/environ")
+    assert "3 rejected" in cutouts(tmp_path, "cut", folder, "-o", "pngs").stderr
+    assert cutouts(tmp_path, "manifest", folder, "-o", "m.parquet").returncode == 0
+    digests = {row["image_id"]: row["sha256"] for row in pq.read_table(tmp_path / "m.parquet").to_pylist()}
+    assert [name for name, digest in digests.items() if digest] == ["a.jpg"]
+    assert cutouts(tmp_path, "run", folder, "--out", "out").returncode == 0
+    assert [name for name, (outcome, _) in outcomes(tmp_path / "out").items() if outcome == "published"] == ["a.jpg"]
