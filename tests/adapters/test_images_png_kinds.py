@@ -200,6 +200,7 @@ def test_high_dynamic_range_keeps_what_srgb_can_show(transfer: str, bits: int) -
         ("gAMA", bytes(4), "makes no sense"),
         ("cHRM", bytes(32), "makes no sense"),
     ],
+    ids=["bomb", "cut off", "not zlib", "cICP", "gAMA", "cHRM"],  # a profile states the time at which it was made
 )
 def test_metadata_that_cannot_be_used_leave_a_note(name: str, body: bytes, words: str) -> None:
     """The picture is not lost over them, and its owner hears of it."""
