@@ -10,7 +10,7 @@ import click
 from pipeline.adapters.images import SUFFIXES
 from pipeline.adapters.settings import CONFIG_VARIABLE, HOME_FILE, load_site
 from pipeline.adapters.storage.local_files import folder_allowed
-from pipeline.adapters.storage.manifests import allowed_by
+from pipeline.adapters.storage.parts import allowed_by
 from pipeline.adapters.storage.sources import image_files
 from pipeline.adapters.storage.store import open_store
 from pipeline.adapters.storage.tables import write_table

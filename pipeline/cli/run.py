@@ -53,7 +53,8 @@ def run(source: str, out: Path, config: str | None, fail_on_held: bool, **where:
     intake = inspect(origin.manifest)
     plans, refused = _plans(site, intake)
     decisions, work = _refresh(site, plans)
-    refusals = Refusals(refused=tuple(refused), rows=rows_of(origin.manifest, {one.group for one in refused}))
+    rows = rows_of(origin.manifest, {one.group for one in refused})
+    refusals = Refusals(refused=tuple(refused), rows=rows, of=intake.rows)
     summary = write_folder(site, out, origin, decisions, work, refusals=refusals)
     _say(summary, out, refused)
     if refused:
@@ -120,7 +121,7 @@ def _say(summary: RunSummary, out: Path, refused: Sequence[Refusal]) -> None:
     say(f"{summary.images} images: " + ", ".join(f"{getattr(summary, o)} {o}" for o in Outcome))
     say(f"{summary.model_batches} model batches, {summary.images_per_second:.1f} images/s")
     for refusal in refused:
-        say(f"refused: delivery {refusal.delivery}: {refusal.problem}", colour="red", err=True)
+        say(f"refused: delivery {refusal.delivery}: {refusal.words}", colour="red", err=True)
     say(f"report:  {out / 'report.html'}")
     say(f"cutouts: {out / 'cutouts'}")
 

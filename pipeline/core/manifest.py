@@ -1,4 +1,4 @@
-"""Whether a manifest can be worked with: its structure as a whole, its content delivery by delivery.
+"""Whether the rows of a manifest can be worked with, delivery by delivery.
 
 Columnar throughout: 10 million rows are checked without a Python object per row.
 """
@@ -6,31 +6,29 @@ Columnar throughout: 10 million rows are checked without a Python object per row
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import TypeAlias
-from urllib.parse import quote
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.types as kinds
 from numpy.typing import NDArray
 
+from pipeline.core.conform import FAULTS
 from pipeline.core.display import printable
-from pipeline.core.errors import ManifestError
 from pipeline.core.records import MAX_KEY
-from schemas.tables import MANIFEST
 
 EMPTY = "the manifest has no rows"
 """The problem of a manifest with zero rows, which refuses it as a whole."""
 CONTENT_COLUMNS = ("image_id", "product_id", "delivery_id", "uri", "bytes")
-"""What `check_content` reads."""
+"""What `check_content` reads, besides what a reader tells."""
+FAULT, ROW, PART = "fault", "row", "part"
+"""What a reader tells of each row: faults of its values (bits of `conform.FAULTS`), and where it was read."""
 
 _SHOWN = 10
-_MAX_DELIVERY_ID = MAX_KEY - len("YYYY-MM-DD/")
-_MAX_FOLDER = 255
-"""Characters that a folder may have in its name on the usual file systems, once it is quoted."""
+MAX_DELIVERY_ID = MAX_KEY - len("YYYY-MM-DD/")
+"""Characters of a delivery id that still fit into a partition key."""
 
 Group: TypeAlias = tuple[date | None, str | None]
 """Rows that are accepted or refused together: their day and their delivery id, None for what they do not state."""
@@ -44,8 +42,8 @@ class DeliveryProblem:
     """One kind of bad content in one delivery, which is refused for it while the others go on.
 
     `delivery_id` is None for the rows that name no delivery, `day` for those that state no day. `count` rows have the
-    problem; the first ten of them are `rows` (counted from 1 in the order of the manifest) and `image_ids` (None where
-    there is none).
+    problem; the first ten of them are `rows` (counted from 1 in their file), `image_ids` (None if there is none) and,
+    if the manifest has several files, `parts`.
     """
 
     delivery_id: str | None
@@ -54,93 +52,63 @@ class DeliveryProblem:
     rows: tuple[int, ...]
     image_ids: tuple[str | None, ...]
     day: date | None = None
+    parts: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         day = f" of {self.day.isoformat()}" if self.day else ""
         name = "rows without delivery" if self.delivery_id is None else f"delivery {self.delivery_id!r}"
-        pairs = zip(self.rows, self.image_ids, strict=True)
-        shown = ", ".join(f"{row} ({printable(image_id)})" if image_id else str(row) for row, image_id in pairs)
+        return f"{name}{day}: {self.words}"
+
+    @property
+    def places(self) -> tuple[str, ...]:
+        """The first rows as a person finds them: by number, and by file if there are several."""
+        if not self.parts:
+            return tuple(str(row) for row in self.rows)
+        return tuple(f"{part} row {row}" for part, row in zip(self.parts, self.rows, strict=True))
+
+    @property
+    def words(self) -> str:
+        """The problem with its rows, without the name of the delivery."""
+        pairs = zip(self.places, self.image_ids, strict=True)
+        shown = ", ".join(f"{place} ({printable(image_id)})" if image_id else place for place, image_id in pairs)
         rows = "1 row" if self.count == 1 else f"{self.count} rows"
-        return f"{name}{day}: {self.problem}: {rows}: {shown}{', …' if self.count > len(self.rows) else ''}"
-
-
-def check_structure(schema: pa.Schema) -> tuple[str, ...]:
-    """Every problem of a manifest's columns, in words; none where `conform` can make it a manifest.
-
-    A column that may be null may also be missing, and further columns are ignored. Types may differ where no
-    value is lost by it: any kind of text (also as a dictionary), any width of integer, any unit of time and any
-    time zone as long as one is stated, and no type at all where every value may be null.
-    """
-    return tuple(problem for field in MANIFEST if (problem := _problem(field, schema)))
-
-
-def conform(table: pa.Table) -> pa.Table:
-    """`table` with exactly the columns and types of `schemas.tables.MANIFEST`; what it lacks is null.
-
-    Expects a structure without problems. A null in a column that may have none stays, for `check_content` to find.
-    Raises ManifestError with one line per column whose values do not fit.
-    """
-    columns, problems = [], []
-    for field in MANIFEST:
-        try:
-            columns.append(_cast(field, table))
-        except pa.ArrowInvalid as error:
-            problems.append(f"{field.name}: {error}")
-    if problems:
-        raise ManifestError("the manifest has values that do not fit", problems)
-    return pa.Table.from_arrays(columns, schema=MANIFEST)
+        return f"{self.problem}: {rows}: {shown}{', …' if self.count > len(self.rows) else ''}"
 
 
 def check_content(table: pa.Table) -> tuple[DeliveryProblem, ...]:
-    """What is wrong with the rows of a conformed manifest, in the order of the deliveries; none where all is well.
+    """What is wrong with the rows of one day of a conformed manifest, in the order of the deliveries; else nothing.
 
-    `table` needs no more than `CONTENT_COLUMNS`. Found are: rows without a delivery; ids and URIs that are missing
-    or blank; an `image_id` that stands more than once in its delivery; negative sizes; deliveries whose id cannot
-    be a key.
+    `table` needs `CONTENT_COLUMNS`, and has `FAULT`, `ROW` and `PART` if a reader made it. Found are: rows without
+    a delivery; ids and URIs that are missing or blank; a repeated `image_id`; negative sizes; deliveries whose id
+    cannot be a key; and what a reader could not keep of a value.
     """
     codes, names = _deliveries(table.column("delivery_id"))
     found = [
         problem
         for words, flags in _checks(table, codes, names)
-        for problem in _by_delivery(words, flags, codes, names, table.column("image_id"))
+        for problem in _by_delivery(words, flags, codes, names, table)
     ]
     return tuple(sorted(found, key=lambda problem: (problem.delivery_id is not None, problem.delivery_id or "")))
+
+
+def check_undated(table: pa.Table) -> tuple[DeliveryProblem, ...]:
+    """What is wrong with rows that state no day of delivery: that, whatever else is."""
+    codes, names = _deliveries(table.column("delivery_id"))
+    return tuple(_by_delivery("date is missing", np.ones(table.num_rows, np.bool_), codes, names, table))
+
+
+def placed(problem: DeliveryProblem, table: pa.Table) -> DeliveryProblem:
+    """The problem with its rows, which count within `table`, named as a reader found them (`ROW`, `PART`)."""
+    if ROW not in table.column_names:
+        return problem
+    found = table.select([ROW, PART]).take(pa.array([row - 1 for row in problem.rows], pa.int64()))
+    parts = tuple(found.column(PART).cast(pa.string()).to_pylist())
+    return replace(problem, rows=tuple(found.column(ROW).to_pylist()), parts=parts if any(parts) else ())
 
 
 def without_blanks(text: pa.ChunkedArray) -> pa.ChunkedArray:
     """The text, null where it is empty or only white space."""
     return pc.if_else(_blank(text), pa.scalar(None, pa.string()), text)
-
-
-def _problem(field: pa.Field, schema: pa.Schema) -> str | None:
-    places = schema.get_all_field_indices(field.name)
-    if not places:
-        return None if field.nullable else f"{field.name}: missing; expected {field.type}"
-    if len(places) > 1:
-        return f"{field.name}: {len(places)} columns have this name"
-    found = schema.field(places[0]).type
-    if kinds.is_timestamp(field.type) and kinds.is_timestamp(found) and found.tz is None:
-        return f"{field.name}: states no time zone; expected times in UTC ({field.type}), found {found}"
-    if (kinds.is_null(found) and field.nullable) or _fits(found, field.type):
-        return None
-    return f"{field.name}: expected {field.type}, found {found}"
-
-
-def _fits(found: pa.DataType, expected: pa.DataType) -> bool:
-    if kinds.is_string(expected):
-        text = found.value_type if kinds.is_dictionary(found) else found
-        return bool(kinds.is_string(text) or kinds.is_large_string(text) or kinds.is_string_view(text))
-    if kinds.is_integer(expected):
-        return bool(kinds.is_integer(found))
-    return bool(kinds.is_timestamp(found))
-
-
-def _cast(field: pa.Field, table: pa.Table) -> pa.ChunkedArray:
-    if field.name not in table.column_names:
-        return pa.chunked_array([pa.nulls(table.num_rows, field.type)], field.type)
-    # Nanoseconds of a camera's clock say nothing; every other loss is an error.
-    options = pc.CastOptions(target_type=field.type, allow_time_truncate=True)
-    return pc.cast(table.column(field.name), options=options)
 
 
 def _deliveries(delivery_ids: pa.ChunkedArray) -> tuple[Codes, pa.Array]:
@@ -157,10 +125,14 @@ def _checks(table: pa.Table, codes: Codes, names: pa.Array) -> Iterator[tuple[st
     yield "delivery_id is missing", codes < 0
     for column in ("image_id", "product_id", "uri"):
         yield f"{column} is missing", _flags(_blank(table.column(column)))
-    yield "image_id stands more than once in its delivery", _repeated(table.column("image_id"), codes)
+    yield "duplicate image_id in the delivery", _repeated(table.column("image_id"), codes)
     yield "bytes is negative", _flags(pc.less(table.column("bytes"), 0))
     unusable = np.array([*(not _names_a_key(name) for name in names.to_pylist()), False])
-    yield f"delivery_id cannot be a key (at most {_MAX_DELIVERY_ID} plain characters)", unusable[codes]
+    yield f"delivery_id cannot be a key (at most {MAX_DELIVERY_ID} characters, not . or ..)", unusable[codes]
+    if FAULT in table.column_names:
+        bits = table.column(FAULT).to_numpy()
+        any_bit = int(np.bitwise_or.reduce(bits, initial=0))
+        yield from ((words, bits & (1 << n) != 0) for n, words in enumerate(FAULTS) if any_bit & (1 << n))
 
 
 def _blank(text: pa.ChunkedArray | pa.Array) -> pa.ChunkedArray | pa.Array:
@@ -172,9 +144,8 @@ def _flags(column: pa.ChunkedArray | pa.Array) -> Flags:
 
 
 def _names_a_key(delivery_id: str) -> bool:
-    """Whether it fits into a partition key and, quoted, names one folder."""
-    folder = quote(delivery_id, safe="")
-    return len(delivery_id) <= _MAX_DELIVERY_ID and len(folder) <= _MAX_FOLDER and folder not in (".", "..")
+    """Whether it fits into a partition key and could name a folder."""
+    return len(delivery_id) <= MAX_DELIVERY_ID and delivery_id not in (".", "..")
 
 
 def _repeated(image_ids: pa.ChunkedArray, codes: Codes) -> Flags:
@@ -188,18 +159,19 @@ def _repeated(image_ids: pa.ChunkedArray, codes: Codes) -> Flags:
     return np.isin(pairs, repeated) & (codes >= 0) & ~_flags(_blank(image_ids))
 
 
-def _by_delivery(
-    words: str, flags: Flags, codes: Codes, names: pa.Array, image_ids: pa.ChunkedArray
-) -> Iterator[DeliveryProblem]:
+def _by_delivery(words: str, flags: Flags, codes: Codes, names: pa.Array, table: pa.Table) -> Iterator[DeliveryProblem]:
     rows = np.flatnonzero(flags)
     rows = rows[np.argsort(codes[rows], kind="stable")]
     present, begins, counts = np.unique(codes[rows], return_index=True, return_counts=True)
     for code, begin, count in zip(present.tolist(), begins.tolist(), counts.tolist(), strict=True):
         first: Rows = rows[begin : begin + min(count, _SHOWN)]
-        yield DeliveryProblem(
-            delivery_id=None if code < 0 else names[code].as_py(),
-            problem=words,
-            count=count,
-            rows=tuple((first + 1).tolist()),
-            image_ids=tuple(image_ids.take(pa.array(first)).to_pylist()),
+        yield placed(
+            DeliveryProblem(
+                delivery_id=None if code < 0 else names[code].as_py(),
+                problem=words,
+                count=count,
+                rows=tuple((first + 1).tolist()),
+                image_ids=tuple(table.column("image_id").take(pa.array(first)).to_pylist()),
+            ),
+            table,
         )

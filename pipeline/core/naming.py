@@ -22,22 +22,23 @@ _UNSAFE = frozenset('/\\:*?"<>|%')
 """Characters, besides control characters, that some file system does not take in a name, and the escape itself."""
 
 
-def fitting(name: str, ending: str = "") -> str:
+def fitting(name: str, ending: str = "", *, limit: int = MAX_NAME) -> str:
     """`name + ending`, or if that has too many bytes the beginning of `name`, a digest of all of it, and `ending`."""
-    if len(_encoded(name + ending)) <= MAX_NAME:
+    if len(_encoded(name + ending)) <= limit:
         return name + ending
-    return _shortened(name, ending)
+    return _shortened(name, ending, limit=limit)
 
 
 def is_text(name: str) -> bool:
-    """Whether a name can be stored as UTF-8; a byte that is none travels as half a character (PEP 383)."""
-    return not any("\ud800" <= one <= "\udfff" for one in name)
+    """Whether a name can be stored as UTF-8 and shown; a byte that is none travels as half a character (PEP 383)."""
+    return not any("\ud800" <= one <= "\udfff" or unicodedata.category(one) == "Cc" for one in name)
 
 
 def text_names(paths: Sequence[str]) -> dict[str, str]:
-    r"""Text for each relative path that can be stored as UTF-8; another one for each.
+    r"""Text for each relative path that can be stored as UTF-8 and shown; another one for each.
 
-    A path that is UTF-8 already stays as it is. Other bytes become `%E9`, with a number behind if that is taken.
+    A path that is such text already stays as it is. Other bytes and control characters become `%E9` or `%0A`, with a
+    number behind if that is taken.
     """
     names = {path: path for path in paths if is_text(path)}
     taken = set(names.values())
@@ -114,11 +115,11 @@ def _folded(name: str) -> str:
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
 
 
-def _shortened(name: str, ending: str, *, of: str | None = None) -> str:
-    """The beginning of `name`, a digest (of `of`, else of `name`), and `ending`: at most `MAX_NAME` bytes."""
+def _shortened(name: str, ending: str, *, of: str | None = None, limit: int = MAX_NAME) -> str:
+    """The beginning of `name`, a digest (of `of`, else of `name`), and `ending`: at most `limit` bytes."""
     digest = hashlib.sha256((name if of is None else of).encode("utf-8", "surrogatepass")).hexdigest()[:_DIGITS]
     behind = f"~{digest}{ending}"
-    start = _encoded(name)[: MAX_NAME - len(_encoded(behind))]
+    start = _encoded(name)[: limit - len(_encoded(behind))]
     return start.decode("utf-8", "ignore") + behind
 
 

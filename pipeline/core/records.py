@@ -100,7 +100,7 @@ class DeliveryKey:
         """Read `YYYY-MM-DD/delivery_id`; ValueError says what was expected."""
         day, slash, delivery_id = text.partition("/")
         try:
-            if slash:
+            if slash and len(day) == len("YYYY-MM-DD"):  # ISO 8601 has shorter forms, and by week
                 return cls(date=Day.fromisoformat(day), delivery_id=delivery_id)
         except ValueError as error:
             raise ValueError(f"{text!r} is no delivery key: {error}") from error
@@ -108,8 +108,9 @@ class DeliveryKey:
 
     @property
     def slug(self) -> str:
-        """The key as two folder names, safe on every store."""
-        return f"{self.date.isoformat()}/{quote(self.delivery_id, safe='')}"
+        """The key as two folder names, safe on every store and never hidden."""
+        name = quote(self.delivery_id, safe="")
+        return f"{self.date.isoformat()}/{'%2E' + name[1:] if name.startswith('.') else name}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,14 +16,18 @@ from pipeline.adapters.images import SUFFIXES, is_image, read_size
 from pipeline.adapters.storage.sources import image_files, read_image
 from pipeline.adapters.storage.tables import table_of
 from pipeline.core.config import Site
+from pipeline.core.conform import MAX_TEXT
 from pipeline.core.errors import ImageRejected, ManifestError
 from pipeline.core.locations import Reading
-from pipeline.core.naming import is_text, text_names
+from pipeline.core.manifest import MAX_DELIVERY_ID
+from pipeline.core.naming import fitting, is_text, text_names
 from pipeline.core.records import ImageRecord
 from schemas.tables import MANIFEST
 
 _THREADS = 4
 """Files that are read at once; reading and hashing release the GIL."""
+_LAST_SECOND = datetime.max.replace(tzinfo=UTC).timestamp() - 1
+"""The last time that a date can be had of; file systems hold others."""
 
 
 def folder_manifest(
@@ -36,9 +40,10 @@ def folder_manifest(
     """A manifest of every image below `folder` (not below `without`), and its day: when the newest file was written.
 
     `image_id` is the relative path, `product_id` the same without its suffix, `delivery_id` the first folder level,
-    else the folder's name; bytes of a name that are no UTF-8 are written `%E9`. Each file is read once for its sha256,
-    as a run of `site` would read it, which is stated of images only; what cannot be read is listed all the same, so
-    that its rejection is recorded. Raises ManifestError if there is no image.
+    else the folder's name; what cannot be shown of a name (control characters, bytes that are no UTF-8) is written
+    `%0A`, and names that are too long for an id get a digest. Each file is read once for its sha256, as a run of `site`
+    would read it, which is stated of images only; what cannot be read is listed all the same, so that its rejection is
+    recorded. Raises ManifestError if there is no image.
     """
     root = folder.resolve()
     files = list(image_files(root, SUFFIXES, without=without and without.resolve()))
@@ -60,13 +65,17 @@ def _told(record: ImageRecord, on_image: Callable[[], None]) -> ImageRecord:
 
 def _record(file: Path, name: str, delivery: str, reading: Reading) -> ImageRecord:
     relative = PurePosixPath(name)
+    product = relative.with_suffix("").as_posix()
+    group = relative.parts[0] if len(relative.parts) > 1 else delivery
     data = _bytes(file, reading)
     size = read_size(data) if data else None
     named = data is not None and (is_image(data) or not data)
     return ImageRecord(
-        image_id=name,
-        product_id=relative.with_suffix("").as_posix(),
-        delivery_id=relative.parts[0] if len(relative.parts) > 1 else delivery,
+        image_id=_id(name, MAX_TEXT["image_id"]),
+        product_id=_id(product, MAX_TEXT["product_id"]),
+        delivery_id=_id(group, MAX_DELIVERY_ID)
+        if len(group) > MAX_DELIVERY_ID
+        else _id(group, MAX_TEXT["delivery_id"]),
         uri=_uri(file),
         sha256=hashlib.sha256(data).hexdigest() if data is not None and named else None,
         etag=None if data is None or named else _version(file),
@@ -76,8 +85,13 @@ def _record(file: Path, name: str, delivery: str, reading: Reading) -> ImageReco
     )
 
 
+def _id(name: str, limit: int) -> str:
+    """An id of at most `limit` bytes that is not blank, as the name of a folder may be."""
+    return fitting(name if name.strip() else quote(name), limit=limit)
+
+
 def _uri(file: Path) -> str:
-    """The absolute path; as a `file://` URI with its bytes quoted if it is no UTF-8, so that a table can hold it."""
+    """The absolute path; as a `file://` URI with its bytes quoted if it is no text, so that a table can hold it."""
     path = str(file)
     return path if is_text(path) else f"file://{quote(os.fsencode(path))}"
 
@@ -101,4 +115,4 @@ def _version(file: Path) -> str | None:
 
 def _newest(files: Sequence[Path]) -> date:
     written = max((file.stat().st_mtime for file in files if file.exists()), default=0.0)
-    return datetime.fromtimestamp(written, UTC).date()
+    return datetime.fromtimestamp(min(max(written, 0.0), _LAST_SECOND), UTC).date()

@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.adapters.storage.manifests import Manifest, open_manifest
+from pipeline.adapters.storage.parts import is_part
 from pipeline.adapters.storage.store import Store, open_store
 from pipeline.adapters.storage.tables import find_record, read_record, write_record
 from pipeline.core.config import Site
@@ -26,14 +27,16 @@ from pipeline.core.manifest import (
     DeliveryProblem,
     Group,
     check_content,
-    check_structure,
-    conform,
+    check_undated,
     without_blanks,
 )
 from pipeline.core.records import DeliveryKey
 from pipeline.intake.queue import enter
 
 _LANDED = "_SUCCESS"
+_REFUSED = pa.schema(
+    [("date", pa.date32()), ("image_id", pa.string()), ("delivery_id", pa.string()), ("uri", pa.string())]
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +46,7 @@ class Intake:
     manifest: str
     accepted: tuple[DeliveryKey, ...]
     refused: tuple[DeliveryProblem, ...]
+    rows: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,27 +60,24 @@ class _Origin:
 def inspect(source: str) -> Intake:
     """The deliveries of a manifest, good and bad. ManifestError where its structure is wrong or it has no rows."""
     manifest = open_manifest(source)
-    problems = check_structure(manifest.schema)
-    if problems:
-        raise ManifestError(f"the manifest {source} cannot be used", problems)
     accepted: list[DeliveryKey] = []
     refused: list[DeliveryProblem] = []
-    rows = 0
     for day in manifest.days():
-        table = _content(manifest, day)
-        rows += table.num_rows
-        bad = tuple(replace(problem, day=day) for problem in check_content(table))
+        table = manifest.read(day, columns=CONTENT_COLUMNS)
+        bad = tuple(replace(problem, day=day) for problem in (check_content(table) if day else check_undated(table)))
         refused += bad
-        accepted += _keys(table, day, {problem.delivery_id for problem in bad})
-    if not rows:
+        if day:
+            accepted += _keys(table, day, {problem.delivery_id for problem in bad})
+    if not manifest.rows:
         raise ManifestError(f"the manifest {source} cannot be used", [EMPTY])
-    return Intake(manifest=source, accepted=tuple(accepted), refused=tuple(refused))
+    return Intake(manifest=source, accepted=tuple(accepted), refused=tuple(refused), rows=manifest.rows)
 
 
 def rows_of(source: str, groups: Collection[Group]) -> pa.Table:
     """`date`, `image_id`, `delivery_id`, `uri` of the rows of these groups, and of all that name no delivery."""
     manifest = open_manifest(source)
-    return pa.concat_tables([_rows_on(manifest, day, groups) for day in manifest.days()])
+    days = manifest.days() if groups else ()
+    return pa.concat_tables([_REFUSED.empty_table(), *(_rows_on(manifest, day, groups) for day in days)])
 
 
 def take(site: Site, manifest: str, *, waiting: bool = False) -> Intake:
@@ -122,33 +123,29 @@ def deliveries_on(site: Site, day: date) -> tuple[DeliveryKey, ...]:
     return tuple(sorted(read_record(tables, name, _Origin).delivery for name in names))
 
 
-def _content(manifest: Manifest, day: date) -> pa.Table:
-    present = [name for name in CONTENT_COLUMNS if name in manifest.schema.names]
-    return conform(manifest.read(day, columns=present)).select(list(CONTENT_COLUMNS))
-
-
-def _rows_on(manifest: Manifest, day: date, groups: Collection[Group]) -> pa.Table:
-    names = ["image_id", "delivery_id", "uri"]
-    rows = conform(manifest.read(day, columns=names)).select(names)
+def _rows_on(manifest: Manifest, day: date | None, groups: Collection[Group]) -> pa.Table:
+    rows = manifest.read(day, columns=_REFUSED.names[1:])
     wanted = pa.array([delivery_id for of_day, delivery_id in groups if of_day == day], pa.string())
     named = without_blanks(rows.column("delivery_id"))
-    rows = rows.set_column(names.index("delivery_id"), "delivery_id", named)
-    rows = rows.filter(pc.or_(pc.is_null(named), pc.is_in(named, wanted)))
-    return rows.add_column(0, "date", pa.repeat(pa.scalar(day, pa.date32()), rows.num_rows))
+    columns = {**{name: rows.column(name) for name in ("image_id", "uri")}, "delivery_id": named}
+    columns["date"] = pa.repeat(pa.scalar(day, pa.date32()), rows.num_rows)
+    rows = pa.table([columns[name] for name in _REFUSED.names], schema=_REFUSED)
+    return rows.filter(pc.or_(pc.is_null(named), pc.is_in(named, wanted)))
 
 
 def _keys(table: pa.Table, day: date, refused: set[str | None]) -> Iterator[DeliveryKey]:
-    for delivery_id in sorted(pc.unique(table.column("delivery_id")).drop_null().to_pylist()):
+    for delivery_id in sorted(pc.unique(without_blanks(table.column("delivery_id"))).drop_null().to_pylist()):
         if delivery_id not in refused:
             yield DeliveryKey(date=day, delivery_id=delivery_id)
 
 
 def _landed(store: Store) -> Iterator[str]:
     """Folders with a `_SUCCESS`, of a whole dataset or of one of its days, and Parquet files at the top."""
-    for name in store.names("", _LANDED):
-        yield store.url + ("/" + name.rpartition("/")[0]).rstrip("/")
-    for name in store.names("", ".parquet"):
-        if "/" not in name:
+    for name in store.names("", ""):
+        folder, _, last = name.rpartition("/")
+        if last == _LANDED:
+            yield f"{store.url}/{folder}".rstrip("/")
+        elif not folder and is_part(name):
             yield f"{store.url}/{name}"
 
 

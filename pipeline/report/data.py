@@ -49,7 +49,7 @@ class RunSummary:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refusal:
-    """A delivery that the manifest's check refused; `count` rows have the problem, `rows` are the first of them.
+    """A delivery that the manifest's check refused; `count` rows have the problem, `places` are the first of them.
 
     `day` and `delivery_id` are None for rows that state none.
     """
@@ -58,7 +58,7 @@ class Refusal:
     delivery_id: str | None
     problem: str
     count: int
-    rows: tuple[int, ...] = ()
+    places: tuple[str, ...] = ()
     image_ids: tuple[str | None, ...] = ()
 
     @classmethod
@@ -69,9 +69,16 @@ class Refusal:
             delivery_id=problem.delivery_id,
             problem=problem.problem,
             count=problem.count,
-            rows=problem.rows,
+            places=problem.places,
             image_ids=problem.image_ids,
         )
+
+    @property
+    def words(self) -> str:
+        """The problem and where it was found."""
+        if not self.places:
+            return self.problem
+        return f"{self.problem}: row {', '.join(self.places)}{', …' if self.count > len(self.places) else ''}"
 
     @property
     def group(self) -> Group:

@@ -13,12 +13,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.adapters.model import choose
-from pipeline.adapters.storage.manifests import allowed_by
+from pipeline.adapters.storage.parts import allowed_by
 from pipeline.adapters.storage.sources import read_image
 from pipeline.adapters.storage.store import open_store
 from pipeline.adapters.storage.tables import read_record, read_table, write_table
 from pipeline.core.config import Site
 from pipeline.core.display import HIDDEN, redacted, stored_uri, stored_uris
+from pipeline.core.errors import BooksError
 from pipeline.core.layout import gate_file, plan_file
 from pipeline.core.locations import Reading
 from pipeline.core.manifest import Group
@@ -81,10 +82,14 @@ class RunWork:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refusals:
-    """Deliveries that the manifest's check refused, and their rows (`date`, `image_id`, `delivery_id`, `uri`)."""
+    """Deliveries that the manifest's check refused, and their rows (`date`, `image_id`, `delivery_id`, `uri`).
+
+    `of` is how many rows the manifest has, good and bad.
+    """
 
     refused: tuple[Refusal, ...]
     rows: pa.Table
+    of: int
 
     def images(self, source: Source) -> pa.Table:
         """`IMAGES` of their rows: rejected, with what was wrong with their delivery."""
@@ -120,6 +125,7 @@ def write_folder(
     images, metrics, uris = _gathered(site, source, decisions)
     if refusals is not None:
         images = pa.concat_tables([images, refusals.images(source)])
+        _check_rows(images, refusals)
     summary = _summary(images, work)
     write_table(open_store(str(out.resolve())), "images.parquet", images)
     write_summary(out / "summary.json", summary)
@@ -143,6 +149,14 @@ def write_folder(
         out, images.filter(pc.is_in(images.column("outcome"), pa.array(_PUBLISHED))), folder=source.folder is not None
     )
     return summary
+
+
+def _check_rows(images: pa.Table, refusals: Refusals) -> None:
+    if images.num_rows != refusals.of:
+        raise BooksError(
+            f"the books do not balance: the manifest has {refusals.of} rows, {images.num_rows} images are accounted "
+            "for. Run again if the manifest was changed meanwhile"
+        )
 
 
 _OBJECTS = "objects"

@@ -10,20 +10,21 @@ from dataclasses import astuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.adapters.storage.manifests import allowed_by, manifest_folder, open_manifest
+from pipeline.adapters.storage.manifests import open_manifest
+from pipeline.adapters.storage.parts import allowed_by
 from pipeline.adapters.storage.store import Store, open_store
 from pipeline.adapters.storage.tables import find_record, write_record, write_row_groups
 from pipeline.core.config import Site
 from pipeline.core.display import stored_uris
 from pipeline.core.errors import ManifestError
 from pipeline.core.layout import plan_file
-from pipeline.core.manifest import EMPTY, check_content, check_structure, conform
+from pipeline.core.manifest import EMPTY, check_content, placed
 from pipeline.core.records import DeliveryKey, Plan
 from pipeline.core.sharding import cut, split_known
 from pipeline.stages import job_of
 from pipeline.steps.ledger import known_identities, times_rejected
 from pipeline.steps.verdicts import refusals_of
-from schemas.tables import DELIVERY, SHARDS
+from schemas.tables import DELIVERY, MANIFEST, SHARDS
 
 _SLICE = 500_000
 """Rows that are copied at a time, which bounds what a plan of millions of images needs of memory."""
@@ -73,28 +74,26 @@ def plan(site: Site, source: str, delivery: DeliveryKey) -> Plan:
 
 def read_delivery(tables: Store, source: str, delivery: DeliveryKey) -> pa.Table:
     """The rows of one delivery as it stands now, checked, URIs absolute. Raises ManifestError listing every problem."""
-    manifest = open_manifest(source)
-    problems = check_structure(manifest.schema)
-    if problems:
-        raise ManifestError(f"the manifest {source} cannot be used", problems)
-    rows = conform(manifest.read(delivery.date, delivery_id=delivery.delivery_id))
+    manifest = open_manifest(source, day=delivery.date)
+    rows = manifest.read(delivery.date, delivery_id=delivery.delivery_id)
     if rows.num_rows == 0:
         raise ManifestError(f"delivery {delivery} is not in the manifest {source}", [EMPTY])
     pa.default_memory_pool().release_unused()
-    bad = [str(problem) for problem in check_content(rows) or refusals_of(tables, delivery.delivery_id, rows)]
+    table = rows.select(MANIFEST.names)
+    bad = check_content(rows) or [placed(one, rows) for one in refusals_of(tables, delivery.delivery_id, table)]
     if bad:
-        raise ManifestError(f"delivery {delivery} cannot be used", bad)
-    return _absolute(rows, source)
+        raise ManifestError(f"delivery {delivery} cannot be used", [problem.words for problem in bad])
+    return _absolute(table, manifest.base)
 
 
-def _absolute(rows: pa.Table, source: str) -> pa.Table:
-    """URIs relative to the manifest's folder made absolute."""
-    folder = manifest_folder(source)
+def _absolute(rows: pa.Table, base: str) -> pa.Table:
+    """URIs that are relative made absolute: they start at `base`. What has no scheme is a path, whatever its name."""
     uri = rows.column("uri")
-    relative = pc.invert(pc.or_(pc.starts_with(uri, "/"), pc.match_substring(uri, "://")))
+    relative = pc.invert(pc.match_substring_regex(uri, r"^(/|(?i:[a-z][a-z0-9+.-]*)://)"))
     if not pc.any(relative).as_py():
         return rows
-    absolute = pc.if_else(relative, pc.binary_join_element_wise(folder, uri, ""), uri)
+    name = pc.replace_substring_regex(uri, r"^(\./+)+", "")
+    absolute = pc.if_else(relative, pc.binary_join_element_wise(base, name, ""), uri)
     return rows.set_column(rows.schema.get_field_index("uri"), "uri", absolute)
 
 

@@ -13,6 +13,7 @@ DESIGN = ROOT / "pipeline" / "DESIGN.md"
 CHANGELOG = ROOT / "CHANGELOG.md"
 TRAINING = ROOT / "docs" / "training.md"
 SECURITY = ROOT / "docs" / "security.md"
+MANIFESTS = ROOT / "docs" / "manifests.md"
 
 _BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _SPLIT = re.compile(r"(?<!\\)\|")

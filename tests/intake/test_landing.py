@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from datetime import date
 from pathlib import Path
+from urllib.parse import unquote_to_bytes
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -59,6 +61,16 @@ def test_what_was_taken_is_not_taken_twice_until_it_changes(site: Site) -> None:
     assert landed(site) == (url,)
 
 
+def test_what_is_hidden_or_has_another_name_has_not_landed(site: Site) -> None:
+    """A file is renamed into place; a mark of another name is none."""
+    root = Path(site.manifests_url)
+    for name in (".new.parquet", "_new.parquet", "notes.txt"):
+        manifest(root / name, shoes=["a"])
+    manifest(root / "date=2026-03-01" / "part.parquet", shoes=["a"])
+    (root / "date=2026-03-01" / "NO_SUCCESS").touch()
+    assert landed(site) == ()
+
+
 def test_a_delivery_knows_where_it_came_from(site: Site) -> None:
     """Its key is all that a run gets; any characters may be in its id."""
     folder = Path(site.manifests_url) / "date=2026-03-01"
@@ -80,6 +92,51 @@ def test_bad_content_refuses_only_its_delivery(tmp_path: Path) -> None:
     assert [key.delivery_id for key in intake.accepted] == ["good"]
     assert {problem.delivery_id for problem in intake.refused} == {"doubled", "nameless"}
     assert rows_of(url, {(problem.day, "doubled") for problem in intake.refused}).num_rows == 2
+
+
+def test_rows_that_state_no_day_or_no_delivery_are_refused_and_counted(tmp_path: Path) -> None:
+    """Neither a run nor the books lose them; the other rows go on."""
+    names = ["good", "good", " ", None, "good"]
+    rows = {"image_id": list("abcde"), "product_id": ["p"] * 5, "uri": ["/x"] * 5, "delivery_id": names}
+    days = pa.array([DAY, None, DAY, DAY, None], pa.date32())
+    pq.write_table(pa.table({**rows, "date": days}), tmp_path / "m.parquet")
+    intake = inspect(str(tmp_path / "m.parquet"))
+    assert (intake.accepted, intake.rows) == ((DeliveryKey(date=DAY, delivery_id="good"),), 5)
+    assert [(one.day, one.delivery_id, one.problem, one.rows) for one in intake.refused] == [
+        (DAY, None, "delivery_id is missing", (3, 4)),
+        (None, "good", "date is missing", (2, 5)),
+    ]
+    refused = rows_of(str(tmp_path / "m.parquet"), {(one.day, one.delivery_id) for one in intake.refused})
+    assert sorted(refused.column("image_id").to_pylist()) == ["b", "c", "d", "e"]
+
+
+def test_the_rows_of_a_problem_are_named_by_file(tmp_path: Path) -> None:
+    """Who wrote the manifest finds them."""
+    manifest(tmp_path / "m" / "date=2026-03-01" / "part-0.parquet", shoes=["a", "b"])
+    manifest(tmp_path / "m" / "date=2026-03-01" / "part-1.parquet", shoes=["c", "b"])
+    (problem,) = inspect(str(tmp_path / "m")).refused
+    assert problem.words == (
+        "duplicate image_id in the delivery: 2 rows: date=2026-03-01/part-0.parquet row 2 (b), "
+        "date=2026-03-01/part-1.parquet row 2 (b)"
+    )
+
+
+@pytest.mark.parametrize("name", ["caf\udce9.jpg", "a\nb.jpg", "\x1b[31m.jpg", " .jpg", "中" * 80 + ".jpg"])
+def test_whatever_a_file_is_called_it_is_one_image(tmp_path: Path, name: str) -> None:
+    """Its id can be stored and shown, its URI leads to it, and the others of its folder go on."""
+    folder = tmp_path / ("x" * 250)
+    product(folder / "good.jpg")
+    try:
+        (folder / "good.jpg").with_name(name).write_bytes((folder / "good.jpg").read_bytes())
+    except OSError:
+        pytest.skip("this file system does not take the name")
+    table, _ = folder_manifest(tmp_path)
+    pq.write_table(table, tmp_path / "m.parquet")
+    intake = inspect(str(tmp_path / "m.parquet"))
+    assert (len(intake.accepted), intake.refused, intake.rows) == (1, (), 2)
+    for row in table.to_pylist():
+        quoted = row["uri"].removeprefix("file://")
+        assert Path(row["uri"] if quoted == row["uri"] else os.fsdecode(unquote_to_bytes(quoted))).is_file()
 
 
 def test_a_manifest_without_rows_or_columns_is_refused(tmp_path: Path) -> None:

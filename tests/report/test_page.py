@@ -159,7 +159,7 @@ def test_a_refused_delivery_is_listed_with_its_problem_and_rows(run: Run, make_r
         delivery_id="studio-b",
         problem="image_id is null",
         count=12,
-        rows=(4, 9),
+        places=("4", "9"),
         image_ids=(None, "x.jpg"),
     )
     text = _written(run, replace(make_report(MIXED), refused=(refusal,))).text

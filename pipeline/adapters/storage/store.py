@@ -6,6 +6,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import re
 import sys
 import uuid
 from collections.abc import Iterator
@@ -13,13 +14,18 @@ from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
+from urllib.parse import unquote
 
 import fsspec
+from fsspec.implementations.local import LocalFileSystem
 
 from pipeline.core.errors import StorageError, TransientError
 from pipeline.core.naming import fitting
 
 T = TypeVar("T")
+
+SCHEME = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]*)://", re.IGNORECASE)
+"""What a URL begins with; everything else is a plain path."""
 
 
 def write_file(path: Path, data: bytes) -> None:
@@ -70,9 +76,8 @@ class Store:
 
     def __init__(self, url: str) -> None:
         self.url = url.rstrip("/")
-        # Another process may write at any moment: a listing is never remembered.
-        self.fs, self._root = fsspec.core.url_to_fs(self.url, use_listings_cache=False)
-        self._local = getattr(self.fs, "protocol", "") in ("file", ("file", "local"))
+        self.fs, self._root = file_system(self.url)
+        self._local = isinstance(self.fs, LocalFileSystem)
 
     def __reduce__(self) -> tuple[type[Store], tuple[str]]:
         return type(self), (self.url,)
@@ -159,7 +164,7 @@ class Store:
         except store_errors() as error:
             if isinstance(error, FileNotFoundError) and not missing:
                 raise
-            kind = TransientError if _helped_by_retry(error) else StorageError
+            kind = TransientError if helped_by_retry(error) else StorageError
             raise kind(f"{self.url}/{name}: {type(error).__name__}: {error}") from error
 
 
@@ -167,6 +172,21 @@ class Store:
 def open_store(url: str) -> Store:
     """The store of that URL, opened once per process."""
     return Store(url)
+
+
+def file_system(url: str) -> tuple[Any, str]:
+    """What reads a path or URL, and the path as it spells it. Raises ValueError or ImportError for unknown schemes.
+
+    What has no scheme is a plain path, and nothing is a chain of URLs, whatever characters it has: names of files come
+    from strangers.
+    """
+    found = SCHEME.match(url)
+    if found is None or found["scheme"].lower() == "file":
+        return LocalFileSystem(), os.path.abspath(unquote(url[found.end() :]) if found else url)  # noqa: PTH100
+    kind = fsspec.get_filesystem_class(found["scheme"].lower())
+    options = kind._get_kwargs_from_urls(url)  # noqa: SLF001 -- fsspec's hook: Azure's account is part of the URL
+    # Another process may write at any moment: a listing is never remembered.
+    return kind(**options, use_listings_cache=False), str(kind._strip_protocol(url)).rstrip("/")  # noqa: SLF001
 
 
 def store_errors() -> tuple[type[Exception], ...]:
@@ -186,7 +206,7 @@ _BUSY = frozenset(
 _OUTAGES = frozenset({429, 500, 502, 503, 504})
 
 
-def _helped_by_retry(error: BaseException | None) -> bool:
+def helped_by_retry(error: BaseException | None) -> bool:
     """Whether a store's error, or one that it was raised from, is an outage: time-outs, lost connections, 429, 5xx."""
     if error is None:
         return False
@@ -194,7 +214,7 @@ def _helped_by_retry(error: BaseException | None) -> bool:
         return True
     if getattr(error, "errno", None) in _BUSY or _status(error) in _OUTAGES:
         return True
-    return _helped_by_retry(error.__cause__)
+    return helped_by_retry(error.__cause__)
 
 
 def _status(error: BaseException) -> int:

@@ -1,0 +1,99 @@
+"""Reads structures of Thrift's compact protocol, in which Parquet writes its footer and the head of each page.
+
+PyArrow does not show the pages, and shows the columns of a footer only if nothing in it contradicts: it ends the
+process if something does, which a file from a stranger must not be able to do.
+"""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+Fields: TypeAlias = "dict[int, Value]"
+"""A structure: its values by the numbers of its fields."""
+Value: TypeAlias = "int | bytes | list[Value] | Fields | None"
+
+_STOP, _TRUE, _FALSE, _BYTE, _DOUBLE, _BINARY, _LIST, _SET, _STRUCT = 0, 1, 2, 3, 7, 8, 9, 10, 12
+_INTEGERS = (4, 5, 6)
+_DEEPEST = 8
+"""Structures in structures; a footer has five."""
+_MOST = 2_000_000
+"""Elements of all lists."""
+
+
+class Incomplete(ValueError):
+    """The structure goes on behind the bytes that are there."""
+
+    def __init__(self) -> None:
+        super().__init__("damaged: it ends in the middle of a structure")
+
+
+def read_struct(data: bytes) -> tuple[Fields, int]:
+    """The structure at the beginning of `data`, and how many bytes it takes.
+
+    Raises Incomplete if more bytes are needed, ValueError for what is no structure or an unreasonably large one.
+    """
+    reader = _Reader(data)
+    return reader.struct(0), reader.at
+
+
+class _Reader:
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self._elements = 0
+        self.at = 0
+
+    def struct(self, depth: int) -> Fields:
+        if depth > _DEEPEST:
+            raise ValueError("damaged: structures are nested too deeply")
+        fields: Fields = {}
+        number = 0
+        while (head := self._byte()) != _STOP:
+            number = number + (head >> 4) if head >> 4 else self._integer()
+            kind = head & 15
+            fields[number] = int(kind == _TRUE) if kind in (_TRUE, _FALSE) else self._value(kind, depth)
+        return fields
+
+    def _value(self, kind: int, depth: int) -> Value:
+        if kind in _INTEGERS:
+            return self._integer()
+        if kind == _BINARY:
+            return self._bytes(self._varint())
+        if kind == _STRUCT:
+            return self.struct(depth + 1)
+        if kind in (_LIST, _SET):
+            return self._list(depth)
+        if kind in (_TRUE, _FALSE, _BYTE):
+            return self._byte()
+        if kind == _DOUBLE:
+            return self._bytes(8)
+        raise ValueError(f"damaged: there is no type {kind}")
+
+    def _list(self, depth: int) -> list[Value]:
+        head = self._byte()
+        size = head >> 4 if head >> 4 < 15 else self._varint()
+        self._elements += size
+        if self._elements > _MOST:
+            raise ValueError(f"damaged: more than {_MOST:,} elements in its lists")
+        return [self._value(head & 15, depth) for _ in range(size)]
+
+    def _integer(self) -> int:
+        number = self._varint()
+        return (number >> 1) ^ -(number & 1)
+
+    def _varint(self) -> int:
+        number = 0
+        for shift in range(0, 70, 7):
+            byte = self._byte()
+            number |= (byte & 0x7F) << shift
+            if byte < 0x80:
+                return number
+        raise ValueError("damaged: a number has too many bytes")
+
+    def _byte(self) -> int:
+        return self._bytes(1)[0]
+
+    def _bytes(self, size: int) -> bytes:
+        begin, self.at = self.at, self.at + size
+        if self.at > len(self._data):
+            raise Incomplete
+        return self._data[begin : self.at]

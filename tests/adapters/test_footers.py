@@ -1,0 +1,222 @@
+"""Parquet files that are damaged, that lie, or that unpack to more than a machine has: refused in words."""
+
+from __future__ import annotations
+
+import io
+import random
+import struct
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from pipeline.adapters.storage import footers
+from pipeline.adapters.storage.footers import MAX_COLUMNS, FooterError, batches, check_unpacked, read_footer
+
+COLUMNS = ["image_id", "uri", "bytes"]
+LONG = "u" * 100_000
+
+
+@pytest.fixture(autouse=True)
+def _small_limits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Limits a hundredth as large, so that a bomb for them is none for the machine of the tests."""
+    for name in ("FREE_BYTES", "MAX_PAGES", "TEXT_AT_ONCE"):
+        monkeypatch.setattr(footers, name, getattr(footers, name) // 100)
+
+
+def table(rows: int = 300) -> pa.Table:
+    """Some columns of a manifest."""
+    ids = [f"image-{number}" for number in range(rows)]
+    return pa.table({"image_id": ids, "uri": [f"s3://b/{one}.jpg" for one in ids], "bytes": np.arange(rows)})
+
+
+def packed(content: pa.Table, **options: Any) -> bytes:
+    """A table as a Parquet file."""
+    file = io.BytesIO()
+    pq.write_table(content, file, **{"compression": "zstd", "row_group_size": 10**9} | options)
+    return file.getvalue()
+
+
+def repeated(value: str, rows: int) -> pa.DictionaryArray:
+    """A text that stands in many rows, once in memory."""
+    return pa.DictionaryArray.from_arrays(pa.array(np.zeros(rows, np.int32)), pa.array([value]))
+
+
+def unpacked(data: bytes) -> Iterator[pa.RecordBatch]:
+    """What a reader gets of a file, if it gets anything."""
+    stream, size = io.BytesIO(data), 0
+    footer = read_footer(stream, len(data))
+    check_unpacked(footer, footer.unpacked(COLUMNS))
+    for group in range(len(footer.groups)):
+        for batch in batches(stream, footer, group, COLUMNS):
+            size += batch.nbytes
+            check_unpacked(footer, size)
+            yield batch
+
+
+def varint(number: int) -> bytes:
+    """A number as Thrift's compact protocol writes it."""
+    number, found = number << 1, bytearray()
+    while number >= 0x80:
+        found.append(number & 0x7F | 0x80)
+        number >>= 7
+    return bytes([*found, number])
+
+
+def lying(data: bytes, true: int, false: int, *, begin: int = 0) -> bytes:
+    """The file with one number exchanged for another one that takes as many bytes."""
+    assert len(varint(true)) == len(varint(false))
+    at = data.index(varint(true), begin)
+    return data[:at] + varint(false) + data[at + len(varint(true)) :]
+
+
+def footer_begins(data: bytes) -> int:
+    """Where the footer begins."""
+    return len(data) - 8 - int(struct.unpack("<I", data[-8:-4])[0])
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"compression": "none", "use_dictionary": False},
+        {"compression": "snappy", "data_page_version": "2.0"},
+        {"compression": "gzip", "row_group_size": 7},
+        {"compression": "lz4", "data_page_size": 64, "write_page_index": True},
+        {
+            "use_dictionary": False,
+            "column_encoding": {"image_id": "DELTA_BYTE_ARRAY", "uri": "DELTA_LENGTH_BYTE_ARRAY", "bytes": "PLAIN"},
+        },
+    ],
+)
+def test_whatever_a_writer_chooses_is_read(options: dict[str, Any]) -> None:
+    """Encodings, compressions, sizes of pages and row groups: the rows are the same."""
+    assert pa.Table.from_batches(unpacked(packed(table(), **options))) == table()
+
+
+def test_nested_columns_beside_ours_are_left_alone() -> None:
+    """Also if one in them has the name of ours."""
+    nested = pa.array([[{"uri": "x", "deeper": [1, 2]}]] * 300)
+    assert pa.Table.from_batches(unpacked(packed(table().add_column(1, "more", nested)))) == table()
+
+
+@pytest.mark.parametrize(
+    ("content", "encoding"),
+    [
+        ("dictionary", "RLE_DICTIONARY"),
+        ("beginnings", "DELTA_BYTE_ARRAY"),
+    ],
+)
+def test_a_small_file_that_unpacks_to_too_much_is_refused(content: str, encoding: str) -> None:
+    """A text of 100 kB stands once in the file and in 10 GB of rows; or each row repeats the one before."""
+    rows = 100_000 if content == "dictionary" else 400
+    uri: Any = repeated(LONG, rows)
+    options: dict[str, Any] = {}
+    if content == "beginnings":
+        uri = pa.array([LONG + str(number) for number in range(rows)])
+        plain = dict.fromkeys(["image_id", "bytes"], "PLAIN")
+        options = {"use_dictionary": False, "column_encoding": {"uri": encoding, **plain}}
+    data = packed(table(rows).set_column(1, "uri", uri), **options)
+    assert len(data) < 1_000_000
+    with pytest.raises(FooterError, match=r"bytes unpacked from a file of [\d,]+ bytes; at most [\d,]+ are allowed"):
+        sum(batch.num_rows for batch in unpacked(data))
+
+
+def test_what_is_unpacked_at_a_time_is_bounded() -> None:
+    """A batch of large values has few of them; small values come thousands at a time."""
+    assert next(unpacked(packed(table().set_column(1, "uri", repeated(LONG, 300))))).num_rows < 30
+    assert next(unpacked(packed(table(50_000)))).num_rows > 5_000
+
+
+def test_a_footer_that_promises_too_much_is_refused_before_anything_is_read() -> None:
+    """Compressed 10,000 times, it says so itself."""
+    data = packed(table().set_column(1, "uri", pa.array([LONG] * 300)), use_dictionary=False)
+    stream = io.BytesIO(data)
+    footer = read_footer(stream, len(data))
+    with pytest.raises(FooterError, match=r"30,\d+,\d+ bytes unpacked"):
+        check_unpacked(footer, footer.unpacked(COLUMNS))
+    check_unpacked(footer, footers.FREE_BYTES)
+
+
+def test_pages_that_are_larger_than_their_footer_says_are_found() -> None:
+    """The footer is the writer's word; the pages are what is unpacked."""
+    text = pa.array([LONG] * 300)
+    data = packed(table().set_column(1, "uri", text), use_dictionary=False, data_page_size=2**31 - 1)
+    (group,) = read_footer(io.BytesIO(data), len(data)).groups
+    honest = group.chunks["uri"].unpacked
+    lie = lying(data, honest, honest - 28_000_000, begin=footer_begins(data))
+    footer = read_footer(io.BytesIO(lie), len(lie))
+    assert footer.unpacked(COLUMNS) < footers.FREE_BYTES
+    with pytest.raises(FooterError, match="bytes in the largest pages of a row group"):
+        next(batches(io.BytesIO(lie), footer, 0, COLUMNS))
+
+
+def test_a_dictionary_that_promises_more_entries_than_it_has_bytes_is_refused() -> None:
+    """A reader would make room for all of them first."""
+    data = packed(table().set_column(1, "uri", pa.array([f"{number % 100:02}" for number in range(300)])))
+    (group,) = read_footer(io.BytesIO(data), len(data)).groups
+    lie = lying(data, 100, 8_000, begin=group.chunks["uri"].begin)
+    with pytest.raises(FooterError, match="8,000 values of uri in a dictionary of 600 bytes"):
+        next(unpacked(lie))
+
+
+@pytest.mark.parametrize("false", [299, 301, 8_000])
+def test_a_footer_that_contradicts_itself_is_refused(false: int) -> None:
+    """The file's rows are those of its row groups, and each column has as many values."""
+    data = packed(table())
+    begin = footer_begins(data)
+    with pytest.raises(FooterError, match="damaged"):
+        pa.Table.from_batches(unpacked(lying(data, 300, false, begin=begin)))
+
+
+def test_more_columns_than_anybody_has_are_refused() -> None:
+    """Nested ones count, too."""
+    wide = pa.table({f"c{number}": [1] for number in range(MAX_COLUMNS + 1)})
+    data = packed(wide)
+    with pytest.raises(FooterError, match="1,001 columns; at most 1,000"):
+        read_footer(io.BytesIO(data), len(data))
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (b"", "the file is empty"),
+        (b"PAR1", "it has 4 bytes"),
+        (b"PAR1" + bytes(20), "not a Parquet file"),
+        (b"PAR1" + bytes(20) + b"PARE", "encrypted"),
+        (b"PAR1" + bytes(20) + struct.pack("<I", 2**31) + b"PAR1", "the footer is longer than the file"),
+        (b"PAR1" + bytes(20) + struct.pack("<I", 8) + b"PAR1", "damaged"),
+        (b"PAR1" + b"\x15" * 20 + struct.pack("<I", 20) + b"PAR1", "damaged"),
+        (b"PAR1" + b"\x1c" * 200 + struct.pack("<I", 200) + b"PAR1", "nested too deeply"),
+        (b"PAR1" + b"\x19\xf8\xff\xff\xff\x7f" + bytes(20) + struct.pack("<I", 26) + b"PAR1", "elements in its lists"),
+    ],
+)
+def test_what_is_no_parquet_is_refused_in_words(data: bytes, words: str) -> None:
+    """Each kind of nonsense has its words."""
+    with pytest.raises(ValueError, match=words):
+        read_footer(io.BytesIO(data), len(data))
+
+
+def test_a_file_that_is_damaged_anywhere_never_ends_the_process() -> None:
+    """Bits are turned in footers and pages of many kinds: rows, or an error that has words."""
+    chance = random.Random(7)
+    kinds: list[dict[str, Any]] = [
+        {},
+        {"compression": "snappy", "data_page_version": "2.0"},
+        {"use_dictionary": False, "compression": "none"},
+        {"row_group_size": 40, "write_page_index": True},
+    ]
+    files = [packed(table(100), **options) for options in kinds]
+    refused = 0
+    for _ in range(400):
+        data = bytearray(chance.choice(files))
+        for _ in range(chance.choice([1, 2, 8])):
+            at = chance.randrange(footer_begins(bytes(data)) if chance.random() < 0.7 else 4, len(data) - 8)
+            data[at] ^= 1 << chance.randrange(8)
+        try:
+            sum(batch.num_rows for batch in unpacked(bytes(data)))
+        except (ValueError, OSError, pa.ArrowException):
+            refused += 1
+    assert refused > 200

@@ -1,0 +1,57 @@
+"""docs/manifests.md against the code: its limits and words are those that are checked."""
+
+from __future__ import annotations
+
+import pytest
+
+from pipeline.adapters.storage import footers, manifests
+from pipeline.core.conform import MAX_TEXT
+from pipeline.core.manifest import MAX_DELIVERY_ID
+from tests.docs.pages import MANIFESTS, README, ROOT, links, prose, rows
+
+LIMITS = dict(rows(MANIFESTS, "## Limits"))
+MIB, GIB = 2**20, 2**30
+
+
+@pytest.mark.parametrize(
+    ("limit", "value"),
+    [
+        ("files of a manifest", f"{manifests.MAX_FILES:,}"),
+        ("rows of a manifest", f"{footers.MAX_ROWS:,}"),
+        ("columns of a file, nested ones included", f"{footers.MAX_COLUMNS:,}"),
+        ("footer of a file", f"{footers.MAX_FOOTER // MIB} MiB"),
+        (
+            "unpacked, a file's columns that are read",
+            f"{footers.MAX_BYTES // GIB} GiB, and not more than {footers.MAX_RATIO:,} times the file's size "
+            f"({footers.FREE_BYTES // MIB} MiB are always allowed)",
+        ),
+        (
+            "largest pages of a row group, all columns that are read together",
+            f"{footers.MAX_PAGES // GIB} GiB",
+        ),
+        ("text of one row, before it is known to be too long", f"{footers.TEXT_AT_ONCE // MIB} MiB"),
+        ("rows of one day in memory", f"{manifests.MAX_BYTES_OF_DAY // GIB} GiB"),
+    ],
+)
+def test_every_limit_is_the_one_that_is_checked(limit: str, value: str) -> None:
+    """Whoever writes manifests can rely on the table."""
+    assert LIMITS[limit] == value
+
+
+def test_it_tells_no_limit_that_does_not_exist() -> None:
+    """Each row of the table is checked above."""
+    assert len(LIMITS) == 8
+
+
+def test_lengths_are_those_that_are_checked() -> None:
+    """Of texts and of delivery ids."""
+    text = " ".join(prose(MANIFESTS).split())
+    assert set(MAX_TEXT.values()) == {1_024, 16_384}
+    assert f"longer than {MAX_TEXT['image_id']:,} bytes (`uri`: {MAX_TEXT['uri']:,} bytes)" in text
+    assert f"`delivery_id` of more than {MAX_DELIVERY_ID} characters" in text
+
+
+def test_its_links_lead_somewhere_and_the_readme_leads_to_it() -> None:
+    """Nobody has to find the page by chance."""
+    assert all((MANIFESTS.parent / link).is_file() for link in links(MANIFESTS))
+    assert str(MANIFESTS.relative_to(ROOT)) in links(README)
