@@ -8,6 +8,8 @@ from typing import Any
 import click
 
 from pipeline.adapters.settings import load_site
+from pipeline.adapters.storage.ours import claim
+from pipeline.adapters.storage.store import write_file
 from pipeline.adapters.terminal import say
 from pipeline.bench.bench import bench as run_bench
 from pipeline.bench.plot import draw
@@ -53,7 +55,7 @@ def bench(
     cutouts bench photos --images 10000 --workers "" --batches ""     (does memory stay flat?)
     """
     site = load_site(where.pop("config"), **where)
-    out.mkdir(parents=True, exist_ok=True)
+    claim(out, ("bench.json", "bench.svg", *(() if source else ("samples", "samples-truth"))))
     if source is None:
         write_samples(out / "samples")
     report = run_bench(
@@ -64,7 +66,7 @@ def bench(
         batches=batches,
         on_stage=lambda stage: say(f"… {stage}", err=True),
     )
-    (out / "bench.json").write_text(as_json(report), encoding="utf-8")
+    write_file(out / "bench.json", as_json(report).encode())
     draw(report, out / "bench.svg")
     say(f"{as_text(report)}\n", lines=True)
     say(f"written: {out / 'bench.json'}, {out / 'bench.svg'}")

@@ -15,7 +15,7 @@ from typing import TypeVar
 
 import psutil
 
-from pipeline.adapters.images import decode, encode_png
+from pipeline.adapters.images import decode
 from pipeline.adapters.model import Network, open_network
 from pipeline.adapters.storage.sources import read_image
 from pipeline.adapters.storage.store import Store, open_store
@@ -27,7 +27,7 @@ from pipeline.core.metrics import measure
 from pipeline.core.pixels import Floats, Photograph
 from pipeline.core.preprocess import Preprocessing, crop_saliency, network_input
 from pipeline.core.records import ImageRecord
-from pipeline.stages import Job, cut_chunk
+from pipeline.stages import Job, cut_chunk, stored_png
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -127,7 +127,7 @@ def _time_batch(clock: _Clock, job: Job, network: Network, store: Store, batch: 
     maps = clock.each("matte", partial(_crop, how), maps, photographs)
     mattes = clock.each("matte", matte_from_saliency, maps, photographs)
     cutouts = clock.each("cutout", cutout, photographs, mattes)
-    pngs = clock.each("encode", encode_png, [*mattes, *cutouts])
+    pngs = clock.each("encode", stored_png, [*mattes, *cutouts])
     clock.each("measure", measure, maps, photographs, mattes)
     clock.each("store", lambda png: store.put_object(png, ".png"), pngs)
 

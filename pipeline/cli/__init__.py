@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import io
 import os
 import sys
 from importlib import import_module
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import click
 
-from pipeline.adapters.terminal import quiet_logs, say
-from pipeline.core.errors import CutoutsError
+from pipeline.cli.ending import Status, ended, nobody_reads
+from pipeline.core.errors import StorageError
 
 _COMMANDS = {
     "run": ("pipeline.cli.run:run", "Cut out, judge and publish a folder or a manifest on this machine."),
@@ -45,6 +44,15 @@ class _Lazy(click.Group):
         command: click.Command = getattr(import_module(module), name)
         return command
 
+    def invoke(self, ctx: click.Context) -> Any:
+        """Call the command; a reader that is gone, as after `| head`, ends it without a word."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError as error:
+            if not nobody_reads(sys.stdout, sys.stderr):
+                raise StorageError(f"a connection was lost: {error}") from error
+            raise SystemExit(Status.NOBODY_READS) from error
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl([(name, about) for name, (_, about) in _COMMANDS.items()])
@@ -52,7 +60,8 @@ class _Lazy(click.Group):
 
 @click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(package_name="cutouts")
-def cli() -> None:
+@click.option("--debug", is_flag=True, help="Show the traceback of an error, for a report of a bug.")
+def cli(debug: bool) -> None:
     """Take the backgrounds off product photographs.
 
     \b
@@ -66,20 +75,6 @@ def cli() -> None:
 
 
 def main() -> NoReturn:
-    """Run the command; an expected error becomes its message and exit status 1."""
+    """Run the command; see `cli.ending`."""
     os.environ["PYTHONSAFEPATH"] = "1"  # else processes that we start import what lies in the working folder
-    quiet_logs()
-    try:
-        status = cli.main(standalone_mode=False)
-    except click.exceptions.Abort:
-        say("Stopped.", err=True)
-        sys.exit(130)
-    except click.ClickException as error:
-        words = io.StringIO()
-        error.show(words)  # it repeats names of files
-        say(words.getvalue().rstrip(), err=True, lines=True)
-        sys.exit(error.exit_code)
-    except CutoutsError as error:
-        say(error, colour="red", err=True, lines=True)
-        sys.exit(1)
-    sys.exit(status if isinstance(status, int) else 0)
+    ended(lambda: cli.main(standalone_mode=False))

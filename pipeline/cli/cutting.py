@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
-import struct
-import zlib
+import os
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -13,19 +13,21 @@ import numpy as np
 
 from pipeline.adapters.images import encode_png
 from pipeline.adapters.model import open_network
+from pipeline.adapters.storage.ours import mark
 from pipeline.adapters.storage.sources import read_image
 from pipeline.adapters.storage.store import write_file
+from pipeline.cli.ending import advice
 from pipeline.core.cutout import cutout
+from pipeline.core.errors import CutoutsError, StorageError
+from pipeline.core.marks import marked
 from pipeline.core.matte import matte_from_saliency
 from pipeline.core.pixels import Bytes
 from pipeline.core.records import ImageRecord
 from pipeline.stages import Job, infer, prepare
 from pipeline.stages.border import one_image
 
-_KEYWORD = b"cutouts"
-"""Keyword of the PNG's text chunk that says what the file was made of."""
-_AFTER_HEADER = 33
-"""Bytes of a PNG's signature and header chunk, which our note follows."""
+_OF_ONE_FILE = frozenset({errno.ENAMETOOLONG, errno.EISDIR, errno.ENOTDIR, errno.EEXIST, errno.ELOOP, errno.EILSEQ})
+"""What the system says when it does not take one name; anything else would meet every image."""
 
 
 class Fate(StrEnum):
@@ -35,6 +37,7 @@ class Fate(StrEnum):
     EMPTY = "empty"
     KEPT = "up to date"
     REJECTED = "rejected"
+    NOT_WRITTEN = "not written"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,49 +49,58 @@ class Request:
     mask: bool
 
 
-def cut_one(job: Job, request: Request) -> Fate:
-    """Cut one image to `request.target`, unless what lies there was made of the same. Raises ImageRejected."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Done:
+    """What became of one image, and what a person should know about how it was read."""
+
+    fate: Fate
+    notes: str = ""
+
+
+class NotWritten(CutoutsError):
+    """The output of one image cannot be written, which says nothing of the others."""
+
+
+def cut_one(job: Job, request: Request) -> Done:
+    """Cut one image to `request.target`, unless what lies there was made of the same.
+
+    Raises ImageRejected or NotWritten for what is about this image, StorageError if nothing can be written any more.
+    """
     record = _record(request.source)
     note = _note(read_image(record.uri, job.reading), job, request)
-    if _note_of(request.target) == note:
-        return Fate.KEPT
+    made_of, _, known = (mark(request.target) or "").partition("\n")
+    if made_of == note:
+        return Done(fate=Fate.KEPT, notes=known)
     prepared = prepare(record, job)
     (saliency,) = infer(open_network(job.choice), [prepared], job.recipe)
     with one_image():
         matte = matte_from_saliency(saliency, prepared.photograph)
         pixels = matte if request.mask else cutout(prepared.photograph, matte)
         png = encode_png(np.ascontiguousarray(pixels[_box(matte)]) if job.recipe.crop else pixels)
-    write_file(request.target, _with_note(png, note))
-    return Fate.CUT if matte.any() else Fate.EMPTY
+    notes = "; ".join(prepared.photograph.notes)
+    _write(request.target, marked(png, f"{note}\n{notes}" if notes else note))
+    return Done(fate=Fate.CUT if matte.any() else Fate.EMPTY, notes=notes)
+
+
+def _write(target: Path, data: bytes) -> None:
+    try:
+        write_file(target, data)
+    except OSError as error:
+        words = os.strerror(error.errno) if error.errno else str(error)
+        if error.errno in _OF_ONE_FILE:
+            raise NotWritten(f"{target}: {words}") from error
+        raise StorageError(f"{target} cannot be written: {words}; {advice(error)}") from error
 
 
 def _record(source: Path) -> ImageRecord:
     return ImageRecord(image_id=source.name, product_id=source.stem, delivery_id=source.parent.name, uri=str(source))
 
 
-def _note(data: bytes, job: Job, request: Request) -> bytes:
+def _note(data: bytes, job: Job, request: Request) -> str:
     """What the PNG is made of: the file's sha256, the recipe and what was asked for."""
     kind = "mask" if request.mask else "cutout"
     digests = job.recipe.digests
-    return f"{hashlib.sha256(data).hexdigest()} {digests.matte_digest} {digests.render_digest} {kind}".encode()
-
-
-def _with_note(png: bytes, note: bytes) -> bytes:
-    """The PNG with a tEXt chunk behind its header (PNG 3rd edition, section 11.3.3.2)."""
-    body = b"tEXt" + _KEYWORD + b"\0" + note
-    chunk = struct.pack(">I", len(body) - 4) + body + struct.pack(">I", zlib.crc32(body))
-    return png[:_AFTER_HEADER] + chunk + png[_AFTER_HEADER:]
-
-
-def _note_of(target: Path) -> bytes | None:
-    """The note of a PNG that we wrote; None where there is none."""
-    if not target.is_file():
-        return None
-    with target.open("rb") as stream:
-        head = stream.read(_AFTER_HEADER + 512)[_AFTER_HEADER:]
-    if head[4:8] != b"tEXt" or not head[8:].startswith(_KEYWORD + b"\0"):
-        return None
-    return head[8 + len(_KEYWORD) + 1 : 8 + struct.unpack(">I", head[:4])[0]]
+    return f"{hashlib.sha256(data).hexdigest()} {digests.matte_digest} {digests.render_digest} {kind}"
 
 
 def _box(alpha: Bytes) -> tuple[slice, slice]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import uuid
 from collections.abc import Callable, Iterator
 from importlib.metadata import PackageNotFoundError, version
 
@@ -66,8 +67,9 @@ def _store(url: str) -> str:
     from pipeline.adapters.storage.store import open_store
 
     store = open_store(url)
-    store.write(".doctor", b"ok")
-    store.fs.rm(store.path(".doctor"))
+    name = f".doctor-{uuid.uuid4().hex}"
+    store.write(name, b"ok")
+    store.fs.rm(store.path(name))
     return f"{url} can be written"
 
 

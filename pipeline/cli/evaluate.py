@@ -9,12 +9,13 @@ from typing import Any
 import click
 
 from pipeline.adapters.settings import load_site
+from pipeline.adapters.storage.ours import require_free
 from pipeline.adapters.storage.store import write_file
 from pipeline.adapters.terminal import say
 from pipeline.cli.progress import Tally
 from pipeline.core.truth import METRICS
 from pipeline.evaluation.cases import ImageSet, Lost, open_sets, questions
-from pipeline.evaluation.composites import KINDS, Kind, Sources, open_sources, write_composites
+from pipeline.evaluation.composites import KINDS, Kind, Sources, open_sources, require_no_set, write_composites
 from pipeline.evaluation.composites import composites as draw
 from pipeline.evaluation.contenders import Contender, open_contender
 from pipeline.evaluation.looks import Look, looks, write_looks
@@ -35,6 +36,12 @@ _ROWS = "Figures of every image: .csv or .parquet.  [default: OUT/rows.csv]"
 def _suffix(_: click.Context, parameter: click.Parameter, value: Path | None) -> Path | None:
     if value is not None and value.suffix not in SUFFIXES:
         raise click.BadParameter(f"{value}: expected a name that ends in {' or '.join(SUFFIXES)}", param=parameter)
+    return value
+
+
+def _page(_: click.Context, parameter: click.Parameter, value: Path) -> Path:
+    if value.suffix != ".html":
+        raise click.BadParameter(f"{value}: expected a name that ends in .html", param=parameter)
     return value
 
 
@@ -82,12 +89,15 @@ def evaluate(
     """
     site = load_site(how["config"])
     specs, pair = contenders(networks or (() if compare else (site.model,)), compare or ())
+    rows = how["rows"] or out / "rows.csv"
+    outputs = [rows, out / "summary.md", *([out / "worst.html"] if how["worst"] else [])]
+    require_free(outputs, [*images, *(spec.path for spec in specs if spec.path)], table="evaluation")
     sets = open_sets(images, truth, limit=limit)
     opened = {spec.label: open_contender(spec, site) for spec in specs}
     sheet = Sheet(next(iter(opened)), how["by"], how["worst"])
     evaluation = _measured(sets, opened, sheet)
     text = as_text(evaluation, comparisons(evaluation, pair), pair)
-    _write(out, how["rows"] or out / "rows.csv", text, evaluation, sheet if how["worst"] else None)
+    _write(out, rows, text, evaluation, sheet if how["worst"] else None)
     _report(sets, evaluation)
 
 
@@ -123,7 +133,9 @@ def _report(sets: list[ImageSet], evaluation: Evaluation) -> None:
 @click.command()
 @click.argument("images", type=_FOLDER, metavar="FOLDER")
 @click.option("--network", "networks", multiple=True, metavar="WHAT", help="To ask.  [default: the site's model]")
-@click.option("-o", "--out", type=_PATH_OUT, default=Path("looks.html"), show_default=True, metavar="FILE")
+@click.option(
+    "-o", "--out", type=_PATH_OUT, callback=_page, default=Path("looks.html"), show_default=True, metavar="FILE"
+)
 @click.option("--limit", type=click.IntRange(1), help="Images at the most, spread evenly.")
 @click.option("--config", metavar="FILE", help="Settings.  [default: cutouts.toml, if it is there]")
 def look(images: Path, networks: tuple[str, ...], out: Path, limit: int | None, config: str | None) -> None:
@@ -137,6 +149,7 @@ def look(images: Path, networks: tuple[str, ...], out: Path, limit: int | None, 
     """
     site = load_site(config)
     specs, _ = contenders(networks or (site.model,), ())
+    require_free([out], [spec.path for spec in specs if spec.path])
     count, asked = questions(images, limit=limit)
     opened = {spec.label: open_contender(spec, site) for spec in specs}
     found: list[Look] = []
@@ -194,7 +207,10 @@ def composites(out: Path, kinds: tuple[Kind, ...], limit: int | None, **files: A
     cutouts composites --products products-train.parquet --only kind:bags --kind plain --kind shaded -o sets/bags
     """
     sources = open_sources(**files)
-    for kind in kinds or _possible(sources):
+    asked = kinds or _possible(sources)
+    for kind in asked:
+        require_no_set(out / kind)
+    for kind in asked:
         drawing = draw(sources, kind, limit)
         with Tally(kind, drawing.count) as tally:
             write_composites(drawing, out / kind, on_image=partial(tally.add, "made"))

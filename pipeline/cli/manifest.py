@@ -10,20 +10,30 @@ import click
 from pipeline.adapters.images import SUFFIXES
 from pipeline.adapters.settings import CONFIG_VARIABLE, HOME_FILE, load_site
 from pipeline.adapters.storage.local_files import folder_allowed
+from pipeline.adapters.storage.ours import require_free
 from pipeline.adapters.storage.parts import allowed_by
-from pipeline.adapters.storage.sources import image_files
+from pipeline.adapters.storage.photographs import photographs
 from pipeline.adapters.storage.store import open_store
 from pipeline.adapters.storage.tables import write_table
 from pipeline.adapters.terminal import say
+from pipeline.cli.ending import Status
 from pipeline.cli.progress import Tally
 from pipeline.core.config import ENV_PREFIX, Site
 from pipeline.core.display import command
 from pipeline.intake import folder_manifest
 
 
+def _parquet(_: click.Context, parameter: click.Parameter, value: Path) -> Path:
+    if value.suffix != ".parquet":
+        raise click.BadParameter(f"{value}: expected a name that ends in .parquet", param=parameter)
+    return value
+
+
 @click.command()
 @click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
-@click.option("-o", "--out", required=True, type=click.Path(path_type=Path), help="The Parquet file to write.")
+@click.option(
+    "-o", "--out", required=True, type=click.Path(path_type=Path), callback=_parquet, help="The Parquet file to write."
+)
 @click.option("--config", metavar="FILE", help="Settings.  [default: cutouts.toml, if it is there]")
 def manifest(folder: Path, out: Path, config: str | None) -> None:
     """Make a manifest of every image in FOLDER and below.
@@ -38,12 +48,19 @@ def manifest(folder: Path, out: Path, config: str | None) -> None:
     cutouts manifest photos -o manifests/today.parquet
     """
     site = load_site(config)
-    total = sum(1 for _ in image_files(folder, SUFFIXES))
-    with Tally("manifest", total) as tally:
+    found = photographs(folder, SUFFIXES)
+    require_free([out], found.files, table="manifest")
+    with Tally("manifest", len(found.files)) as tally:
         table, _ = folder_manifest(folder, site, on_image=lambda: tally.add("read"))
     write_table(open_store(str(out.resolve().parent)), out.name, table)
+    if found.ignored:
+        say(found.ignored, err=True)
     say(f"{out}: {table.num_rows} images in {len(table.column('delivery_id').unique())} deliveries", err=True)
     _say_what_to_allow(site, folder.resolve(), out)
+    for place in found.closed:
+        say(f"not listed: {place}", colour="red", err=True)
+    if found.closed:
+        raise click.exceptions.Exit(Status.FAILED)
 
 
 def _say_what_to_allow(site: Site, folder: Path, out: Path) -> None:

@@ -32,10 +32,14 @@ def told_on_stderr() -> Iterator[None]:
 
 
 class Tally:
-    """Counts images by what became of them while it shows how far the work is; writes to stderr."""
+    """Counts images by what became of them while it shows how far the work is; writes to stderr.
 
-    def __init__(self, doing: str, total: int) -> None:
+    After Ctrl-C it says how many were done, and what to do `again`.
+    """
+
+    def __init__(self, doing: str, total: int, *, again: str = "") -> None:
         self._doing, self._total = doing, total
+        self._again = f"; {again}" if again else ""
         self._counts: Counter[str] = Counter()
         self._began = self._told = time.monotonic()
         self._bar: Any = None
@@ -49,6 +53,8 @@ class Tally:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         if self._bar is not None:
             self._bar.stop()
+        if kind is not None and issubclass(kind, KeyboardInterrupt):
+            say(f"{self._doing}: stopped after {self.count} of {self._total} images{self._again}", err=True)
 
     def add(self, fate: str, images: int = 1) -> None:
         """Count images."""
@@ -59,6 +65,11 @@ class Tally:
             self._told = time.monotonic()
             line = f"{self._doing}: {self._counts.total()}/{self._total}, {self._rate()}, {self._words()}"
             say(line, err=True)
+
+    @property
+    def count(self) -> int:
+        """Images that were counted so far."""
+        return self._counts.total()
 
     def summary(self) -> str:
         """One line: how many, by what became of them, and how fast."""

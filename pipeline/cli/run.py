@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -12,16 +11,16 @@ import click
 
 from pipeline.adapters.images import SUFFIXES
 from pipeline.adapters.settings import load_site
-from pipeline.adapters.storage.sources import image_files
-from pipeline.adapters.storage.store import open_store
-from pipeline.adapters.storage.tables import write_table
+from pipeline.adapters.storage.photographs import photographs
 from pipeline.adapters.terminal import say
+from pipeline.cli.ending import Status
 from pipeline.cli.progress import Tally
 from pipeline.cli.steps import cluster_options
 from pipeline.core.config import Site
 from pipeline.core.errors import ManifestError
 from pipeline.core.records import GateDecision, Outcome, Plan, Verdict
 from pipeline.intake import Intake, folder_manifest, inspect, rows_of
+from pipeline.report.claim import claim_folder, holds_manifest, write_manifest
 from pipeline.report.data import Refusal, RunSummary
 from pipeline.report.folder import Refusals, RunWork, Source, write_folder
 from pipeline.runner import Runner, open_runner
@@ -47,7 +46,8 @@ def run(source: str, out: Path, config: str | None, fail_on_held: bool, **where:
     """
     own = {"root": str(out.resolve()), "objects": None, "tables": None, "catalog": None}
     site = load_site(config, **where).model_copy(update=own)
-    origin = _source(site, source, out)
+    claim_folder(out, source)
+    origin, closed = _source(site, source, out)
     if origin.folder is not None:
         site = site.allowing(str(origin.folder))
     intake = inspect(origin.manifest)
@@ -57,23 +57,28 @@ def run(source: str, out: Path, config: str | None, fail_on_held: bool, **where:
     refusals = Refusals(refused=tuple(refused), rows=rows, of=intake.rows)
     summary = write_folder(site, out, origin, decisions, work, refusals=refusals)
     _say(summary, out, refused)
-    if refused:
-        raise click.exceptions.Exit(1)
+    if refused or closed:
+        raise click.exceptions.Exit(Status.FAILED)
     if fail_on_held and summary.held:
-        raise click.exceptions.Exit(3)
+        raise click.exceptions.Exit(Status.HELD)
 
 
-def _source(site: Site, source: str, out: Path) -> Source:
-    """The manifest to work on: the one given (a file, or a folder of Parquet), or one made of the folder."""
+def _source(site: Site, source: str, out: Path) -> tuple[Source, tuple[str, ...]]:
+    """The manifest to work on: the one given (a file, or a folder of Parquet), or one made of the folder.
+
+    Also the folders of photographs that cannot be listed, whose images are in no books.
+    """
     folder = Path(source)
-    if not folder.is_dir() or any(one.suffix == ".parquet" or one.name[:5] == "date=" for one in folder.iterdir()):
-        return Source(manifest=source, folder=None)
-    total = sum(1 for _ in image_files(folder, SUFFIXES, without=out.resolve()))
-    with Tally("reading", total) as tally:
+    if not folder.is_dir() or holds_manifest(folder):
+        return Source(manifest=source, folder=None), ()
+    found = photographs(folder, SUFFIXES, without=out)
+    with Tally("reading", len(found.files)) as tally:
         table, day = folder_manifest(folder, site, without=out, on_image=lambda: tally.add("read"))
-    shutil.rmtree(out / "manifest", ignore_errors=True)
-    write_table(open_store(str(out.resolve())), f"manifest/date={day.isoformat()}/part-0.parquet", table)
-    return Source(manifest=str(out.resolve() / "manifest"), folder=folder.resolve())
+    if found.ignored:
+        say(found.ignored, err=True)
+    for place in found.closed:
+        say(f"not listed: {place}", colour="red", err=True)
+    return Source(manifest=str(write_manifest(out, table, day)), folder=folder.resolve()), found.closed
 
 
 def _plans(site: Site, intake: Intake) -> tuple[list[Plan], list[Refusal]]:
@@ -95,7 +100,7 @@ def _refresh(site: Site, plans: Sequence[Plan]) -> tuple[list[GateDecision], Run
     """Segment, gate and publish every plan; what was decided, and the work that it took."""
     todo = sum(one.todo for one in plans)
     work = RunWork()
-    with Tally("cutting", todo) as tally:
+    with Tally("cutting", todo, again="finished shards are kept, run it again") as tally:
         if todo:
             with open_runner(site) as runner:
                 for one in plans:

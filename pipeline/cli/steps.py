@@ -10,6 +10,7 @@ import click
 
 from pipeline.adapters.settings import load_site
 from pipeline.adapters.terminal import say
+from pipeline.cli.ending import Status
 from pipeline.core.config import Site
 from pipeline.core.records import DeliveryKey, ShardKey, Verdict
 
@@ -87,8 +88,12 @@ def segment(shards: tuple[str, ...], root: str | None, config: str | None, **whe
 
     site = _site(root, config, **where)
     with told_on_stderr(), open_runner(site) as runner:
-        for shard in shards:
-            receipt = segment_step(site, _shard(shard), runner)
+        for done, shard in enumerate(shards):
+            try:
+                receipt = segment_step(site, _shard(shard), runner)
+            except KeyboardInterrupt:
+                say(f"stopped after {done} of {len(shards)} shards; finished ones are kept, run it again", err=True)
+                raise
             say(f"{shard}: {receipt.cut} cut, {receipt.reused} reused, {receipt.rejected} rejected")
 
 
@@ -106,7 +111,7 @@ def gate(plan_id: str, root: str | None, config: str | None) -> None:
         say(f"  {reason}", err=True)
     say(decision.gate_id)
     if decision.verdict is Verdict.HOLD:
-        raise click.exceptions.Exit(3)
+        raise click.exceptions.Exit(Status.HELD)
 
 
 @click.command()

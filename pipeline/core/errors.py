@@ -5,6 +5,7 @@ CutoutsError
 ├── ManifestError      the manifest's structure is wrong; every problem is listed
 ├── ImageRejected      one image cannot be processed; becomes a `Rejection` at the stage's border
 ├── ModelError         the model file, its row or its provider is not what was asked for
+├── OutputError        what would be written would replace an input, or something that is not ours
 ├── StorageError       a store cannot be read or written
 │   ├── DamagedError       a file of the site is there, but its content is not what was written
 │   └── TransientError     trying again can help: time-outs, lost connections, workers that died
@@ -70,6 +71,10 @@ class ImageRejected(CutoutsError):
 
 class ModelError(CutoutsError):
     """The model file, its row or its provider is not what was asked for."""
+
+
+class OutputError(CutoutsError):
+    """What would be written would replace an input, or something that is not ours; nothing was written."""
 
 
 class StorageError(CutoutsError):

@@ -7,7 +7,8 @@ the training never sees. The same files give the same pixels at every call, so t
 
 from __future__ import annotations
 
-import shutil
+import os
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,7 @@ import pyarrow.parquet as pq
 from pipeline.adapters.images import encode_png
 from pipeline.adapters.storage.store import write_file
 from pipeline.core.errors import ConfigError
+from pipeline.core.naming import safe_path
 from pipeline.core.pixels import Bytes
 from pipeline.evaluation.cases import IMAGES, TRUTH, spread
 from pipeline.training.composite import Cutting, merged, placed
@@ -130,18 +132,24 @@ def _of_folds(only: tuple[Fold, ...], names: list[str], labels: Callable[[], dic
 def write_composites(drawing: Drawing, folder: Path, *, on_image: Callable[[], None] = lambda: None) -> None:
     """Write a set as `folder/images/NAME.png` and `folder/truth/NAME.png`, lossless.
 
-    The folder appears once it is whole. Raises ConfigError where it is there already.
+    The folder appears once it is whole. Raises ConfigError if it is there already.
     """
-    if folder.exists():
+    require_no_set(folder)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.", suffix=".part") as place:
+        part = Path(place) / folder.name
+        for one in drawing.images:
+            name = safe_path(f"{one.name}.png".split("/"))  # it comes from a file, and may be anything
+            write_file(part / IMAGES / name, encode_png(one.image))
+            write_file(part / TRUTH / name, encode_png(one.alpha))
+            on_image()
+        part.rename(folder)
+
+
+def require_no_set(folder: Path) -> None:
+    """Nothing, or a ConfigError if the set is there already."""
+    if os.path.lexists(folder):
         raise ConfigError("the set is there already", [f"remove {folder}, or name another place"])
-    part = folder.with_name(f".{folder.name}.part")
-    shutil.rmtree(part, ignore_errors=True)
-    part.mkdir(parents=True)
-    for one in drawing.images:
-        write_file(part / IMAGES / f"{one.name}.png", encode_png(one.image))
-        write_file(part / TRUTH / f"{one.name}.png", encode_png(one.alpha))
-        on_image()
-    part.rename(folder)
 
 
 def _products(sources: Sources, kind: Kind) -> Path:

@@ -13,7 +13,8 @@ from urllib.parse import quote
 import pyarrow as pa
 
 from pipeline.adapters.images import SUFFIXES, is_image, read_size
-from pipeline.adapters.storage.sources import image_files, read_image
+from pipeline.adapters.storage.photographs import photographs
+from pipeline.adapters.storage.sources import read_image
 from pipeline.adapters.storage.tables import table_of
 from pipeline.core.config import Site
 from pipeline.core.conform import MAX_TEXT
@@ -46,7 +47,7 @@ def folder_manifest(
     recorded. Raises ManifestError if there is no image.
     """
     root = folder.resolve()
-    files = list(image_files(root, SUFFIXES, without=without and without.resolve()))
+    files = photographs(root, SUFFIXES, without=without).files
     if not files:
         raise ManifestError(f"there are no images in {folder}", [f"looked for {', '.join(sorted(SUFFIXES))}"])
     names = text_names([file.relative_to(root).as_posix() for file in files])

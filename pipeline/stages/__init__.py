@@ -4,7 +4,7 @@ What is wrong with one image is a `Rejection` in the result; anything else raise
 """
 
 from pipeline.stages.chunk import cut_chunk, identify_chunk
-from pipeline.stages.image import finish, infer, prepare
+from pipeline.stages.image import finish, infer, prepare, stored_png
 from pipeline.stages.records import ChunkResult, Identity, Job, Prepared, job_of
 
 __all__ = [
@@ -18,4 +18,5 @@ __all__ = [
     "infer",
     "job_of",
     "prepare",
+    "stored_png",
 ]

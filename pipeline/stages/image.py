@@ -14,6 +14,7 @@ from pipeline.adapters.storage.store import Store
 from pipeline.core.cutout import cutout
 from pipeline.core.display import stored_uri
 from pipeline.core.errors import ImageRejected, ModelError, TransientError
+from pipeline.core.marks import marked
 from pipeline.core.matte import matte_from_saliency
 from pipeline.core.metrics import Measurements, measure
 from pipeline.core.pixels import Bytes, Floats
@@ -129,6 +130,11 @@ def require_sound(choice: ModelChoice, network: Network, pixels: Bytes | Floats)
         raise kind(f"the network {choice.row.name!r} fails on every image: {error.detail}") from error
 
 
+def stored_png(pixels: Bytes) -> bytes:
+    """A matte or a cutout as the PNG that is stored: with our mark, so that it is never taken for a photograph."""
+    return marked(encode_png(pixels), "mask" if pixels.ndim == 2 else "cutout")
+
+
 def finish(prepared: Prepared, saliency: Floats, store: Store, job: Job) -> tuple[Mask, MaskMetrics]:
     """Matte at source size and cutout, both stored by their content, and what was measured on the matte.
 
@@ -137,7 +143,7 @@ def finish(prepared: Prepared, saliency: Floats, store: Store, job: Job) -> tupl
     photograph, record = prepared.photograph, prepared.record
     with one_image(), deadlines.within(job.image_seconds):
         matte = matte_from_saliency(saliency, photograph)
-        mask_png, cutout_png = encode_png(matte), encode_png(cutout(photograph, matte))
+        mask_png, cutout_png = stored_png(matte), stored_png(cutout(photograph, matte))
         measured = measure(saliency, photograph, matte)
     digests = job.recipe.digests
     mask = Mask(

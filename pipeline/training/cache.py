@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.adapters.storage.ours import claim
 from pipeline.core.errors import ConfigError
 from pipeline.training import folds
 from pipeline.training.folds import Fold, Label
@@ -155,7 +156,7 @@ def album(stem: Path, pages: Callable[[], Iterable[Page]]) -> Album:
     """The album at `stem`, made of `pages` where it is missing; its index, written last, vouches for the pixels."""
     index, pixels = stem.with_suffix(".npz"), stem.with_suffix(".u8")
     if not index.exists():
-        stem.parent.mkdir(parents=True, exist_ok=True)
+        claim(stem.parent, (pixels.name, index.name))
         _write(index, pixels, pages())
     with np.load(index) as arrays:
         return _mapped(pixels, arrays["offsets"], arrays["sizes"], arrays["sides"], tuple(arrays["names"].tolist()))

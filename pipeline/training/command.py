@@ -12,13 +12,16 @@ from typing import Any
 
 import click
 
+from pipeline.adapters.storage.ours import Places, claim
 from pipeline.adapters.terminal import say
-from pipeline.core.errors import ConfigError
+from pipeline.core.errors import ConfigError, OutputError
 from pipeline.training import cache, schedule
 from pipeline.training.folds import Fold, parse_fold
 from pipeline.training.settings import Settings
 
 WEIGHTS = "weights/efficientnet-lite0-imagenet-fp16.npz"
+_WRITTEN = ("checkpoint.pt", "left-out.txt", "log.jsonl", "network.onnx", "network-int8.onnx", "curve.png")
+"""What a training writes into its folder."""
 
 
 def _legs(_: click.Context, parameter: click.Parameter, value: str | None) -> tuple[schedule.Leg, ...]:
@@ -109,7 +112,7 @@ def train(
     _refuse_what_cannot_be(minutes, starts, export_only, how["only_presence"])
     if second:
         _refuse_second_look(starts, minutes, only_presence=how["only_presence"], device=how["device"])
-    run.mkdir(parents=True, exist_ok=True)
+    _claim(run, starts)
     left_out = tuple(map(parse_fold, how.pop("left_out")))
     _refuse_other_folds(run, left_out)
     albums = cache.open_albums(data, decoded or run.parent / "cache", licensed=licensed, left_out=left_out)
@@ -149,6 +152,23 @@ def _refuse_second_look(starts: tuple[Path, ...], minutes: float, *, only_presen
         )
     if device != "cpu":
         raise click.UsageError(f"--second-look is trained on a CPU, not on --device {device}")
+
+
+def _claim(run: Path, starts: tuple[Path, ...]) -> None:
+    """Mark what a training writes in `run` as ours. Raises OutputError if it is not, or if it is one of `starts`."""
+    places = Places.of(starts)
+    if read := [name for name in _WRITTEN if places.same(run / name) is not None]:
+        raise OutputError(f"{run / read[0]} is a --start, and would be replaced: name another --run")
+    claim(run, () if _begun(run) else _WRITTEN)
+
+
+def _begun(run: Path) -> bool:
+    """Whether a training began there before such folders had markers."""
+    try:
+        with (run / "log.jsonl").open("rb") as log:
+            return log.read(10) == b'{"steps": '
+    except OSError:
+        return False
 
 
 def _refuse_other_folds(run: Path, left_out: tuple[Fold, ...]) -> None:

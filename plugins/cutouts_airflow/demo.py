@@ -18,18 +18,22 @@ from cutouts_airflow.refresh import run_refresh
 from pipeline.adapters.images import decode
 from pipeline.adapters.settings import load_site
 from pipeline.adapters.storage.store import Store, open_store
-from pipeline.adapters.storage.tables import read_record, write_table
+from pipeline.adapters.storage.tables import read_record
 from pipeline.adapters.terminal import say
+from pipeline.cli.ending import ended
 from pipeline.core.config import Site
 from pipeline.core.layout import gate_file, plan_file, shard_file
 from pipeline.core.pixels import Floats
 from pipeline.core.records import GateDecision, Plan, Receipt
 from pipeline.core.truth import boundary_iou, intersection_over_union, mean_absolute_error
 from pipeline.intake import folder_manifest, take
+from pipeline.report.claim import claim_folder, write_manifest
 from pipeline.report.data import TruthRow
 from pipeline.report.folder import RunWork, Source, write_folder
 from pipeline.samples import write_samples
 from pipeline.steps import read_decision
+
+_PHOTOGRAPHS = "photographs"
 
 
 @click.command()
@@ -39,7 +43,8 @@ def demo(out: Path, images: Path | None) -> None:
     """Take photographs through plan → segment → gate → publish, as Airflow runs it, and say how good each matte is."""
     began = time.monotonic()
     root = out.resolve()
-    folder = (images or root / "photographs").resolve()
+    folder = (images or root / _PHOTOGRAPHS).resolve()
+    claim_folder(out, str(folder), more=() if images else (_PHOTOGRAPHS, f"{_PHOTOGRAPHS}-truth"))
     site = load_site(settings_file(), root=str(root)).allowing(str(folder))
     truth = None if images else write_samples(folder)
     say(f"photographs: {folder}")
@@ -66,9 +71,8 @@ def demo(out: Path, images: Path | None) -> None:
 
 def _delivered(site: Site, folder: Path, root: Path) -> tuple[Source, list[str]]:
     """The folder as a manifest that has landed and was taken."""
-    table, day = folder_manifest(folder, site, without=root if folder != root / "photographs" else None)
-    write_table(open_store(str(root)), f"manifest/date={day.isoformat()}/part-0.parquet", table)
-    source = Source(manifest=str(root / "manifest"), folder=folder)
+    table, day = folder_manifest(folder, site, without=root if folder != root / _PHOTOGRAPHS else None)
+    source = Source(manifest=str(write_manifest(root, table, day)), folder=folder)
     return source, [str(delivery) for delivery in take(site, source.manifest).accepted]
 
 
@@ -104,4 +108,4 @@ def _matte(path: Path) -> Floats:
 
 
 if __name__ == "__main__":
-    demo()
+    ended(lambda: demo.main(standalone_mode=False))

@@ -16,11 +16,12 @@ from typing import Any
 
 from cutouts_airflow.home import PROJECT, home_environment
 from pipeline.core.config import Site
+from pipeline.core.errors import CutoutsError
 
 DAG_FILE = PROJECT / "dags" / "catalog_refresh.py"
 
 
-class RefreshFailed(RuntimeError):
+class RefreshFailed(CutoutsError):
     """A run of the DAG did not succeed; the text is what Airflow logged."""
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -12,8 +13,10 @@ import cv2
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
+from PIL import Image
 
 from pipeline.cli import cli
+from pipeline.core.errors import OutputError
 from pipeline.core.pixels import Bytes
 from tests.photographs import blank, broken, product
 
@@ -28,6 +31,14 @@ def pixels(path: Path) -> Bytes:
     image = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
     assert image is not None
     return np.asarray(image)
+
+
+def snapshot(folder: Path) -> dict[str, object]:
+    """Everything below a folder: what a file holds, where a link leads."""
+    return {
+        str(path.relative_to(folder)): path.readlink() if path.is_symlink() else path.is_file() and path.read_bytes()
+        for path in folder.rglob("*")
+    }
 
 
 def test_one_image_becomes_the_png_that_is_named(tmp_path: Path) -> None:
@@ -94,12 +105,26 @@ def test_an_output_is_made_again_only_if_what_it_is_made_of_changed(tmp_path: Pa
     assert "1 cut" in cut(tmp_path / "in", "-o", tmp_path / "out").output
 
 
-def test_what_we_did_not_write_is_replaced(tmp_path: Path) -> None:
-    """A file of that name which is no cutout of ours is no reason to do nothing."""
-    source = product(tmp_path / "a.jpg")
-    (tmp_path / "a.png").write_bytes(b"something else")
-    assert cut(source, "-o", tmp_path / "a.png").exit_code == 0
-    assert pixels(tmp_path / "a.png").shape[2] == 4
+@pytest.mark.parametrize("kind", ["text", "picture", "link", "dangling link", "folder"])
+def test_what_we_did_not_write_is_never_replaced(tmp_path: Path, kind: str) -> None:
+    """Neither by one image nor by any image of a folder: nothing is written then, and the error says what to do."""
+    product(tmp_path / "in" / "a.jpg")
+    product(tmp_path / "in" / "b.jpg")
+    target, elsewhere = tmp_path / "out" / "b.png", product(tmp_path / "elsewhere.png")
+    target.parent.mkdir()
+    if kind == "text":
+        target.write_bytes(b"something else")
+    elif kind == "picture":
+        shutil.copy(elsewhere, target)
+    elif kind == "folder":
+        target.mkdir()
+    else:
+        target.symlink_to(elsewhere if kind == "link" else tmp_path / "nowhere.png")
+    before = snapshot(tmp_path)
+    for source, out in ((tmp_path / "in", target.parent), (tmp_path / "in" / "b.jpg", target)):
+        with pytest.raises(OutputError, match=r"nothing was written.*b\.png.* name another output"):
+            cut(source, "-o", out if kind != "folder" else target.parent)
+    assert snapshot(tmp_path) == before
 
 
 def test_a_bad_image_is_reported_and_the_others_are_cut(tmp_path: Path) -> None:
@@ -128,6 +153,108 @@ def test_an_output_folder_inside_the_folder_is_never_read(tmp_path: Path) -> Non
     for _ in range(2):
         assert cut(tmp_path, "-o", tmp_path / "out").exit_code == 0
     assert [path.name for path in (tmp_path / "out").rglob("*.png")] == ["a.png"]
+
+
+@pytest.mark.parametrize("spelling", ["same", "dots", "symlink", "hard link", "linked folder"])
+@pytest.mark.parametrize("many", [True, False])
+@pytest.mark.parametrize("mask", [[], ["--mask"]])
+def test_no_input_is_ever_an_output(tmp_path: Path, spelling: str, many: bool, mask: list[str]) -> None:
+    """By whatever name it is reached; nothing is written, and the error names it."""
+    folder, out = tmp_path / "p", tmp_path / "q"
+    photograph = product(folder / "b.png")
+    product(folder / "sub" / "c.png")
+    if spelling == "linked folder":
+        out.symlink_to(folder)
+    elif spelling in ("symlink", "hard link"):
+        out.mkdir()
+        (out / "b.png").symlink_to(photograph) if spelling == "symlink" else (out / "b.png").hardlink_to(photograph)
+    else:
+        out = folder if spelling == "same" else folder / "sub" / ".." / "../p"
+    before = snapshot(tmp_path)
+    with pytest.raises(OutputError, match=r"nothing was written: .*b\.png is .*read"):
+        cut(folder if many else photograph, "-o", out if many else out / "b.png", *mask)
+    assert snapshot(tmp_path) == before
+
+
+def test_what_we_made_is_no_source(tmp_path: Path) -> None:
+    """In the folder itself, in one below it, renamed or named by hand, with or without alpha."""
+    folder = tmp_path / "p"
+    product(folder / "a.jpg")
+    for options in ([], ["--mask"]):
+        for out in (folder, folder / "pngs", folder / "of" / "another run"):
+            assert cut(folder, "-o", out, *options).exit_code == 0
+    (folder / "pngs" / "a.png").rename(folder / "renamed.jpg")
+    result = cut(folder, "-o", tmp_path / "out")
+    assert result.exit_code == 0
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["a.png"]
+    assert "1 images" in result.output
+    assert "3 PNGs that cutouts made ignored" in result.output
+    with pytest.raises(OutputError, match="is a PNG that cutouts made"):
+        cut(folder / "a.png", "-o", tmp_path / "x.png")
+
+
+def test_an_output_folder_that_holds_photographs_is_refused(tmp_path: Path) -> None:
+    """It would not be read, and its photographs would be missing without a word."""
+    product(tmp_path / "p" / "a.jpg")
+    product(tmp_path / "p" / "studio" / "b.jpg")
+    with pytest.raises(OutputError, match=r"holds photographs itself \(b\.jpg"):
+        cut(tmp_path / "p", "-o", tmp_path / "p" / "studio")
+
+
+@pytest.mark.parametrize("name", ["cut.webp", "cut.jpg", "cut.TIFF", "cut.psd", "cut.zip"])
+@pytest.mark.parametrize("many", [True, False])
+def test_only_png_is_written(tmp_path: Path, name: str, many: bool) -> None:
+    """A name with another suffix is no folder; one that no file has is."""
+    source = product(tmp_path / "p" / "a.jpg")
+    result = cut(source.parent if many else source, "-o", tmp_path / name)
+    assert result.exit_code == 2
+    assert "only PNG is written: name cut.png, or a folder" in result.output
+    assert not (tmp_path / name).exists()
+    assert cut(source, "-o", tmp_path / "results.v2").exit_code == 0
+    assert (tmp_path / "results.v2" / "a.png").is_file()
+
+
+def test_notes_are_told_each_time(tmp_path: Path) -> None:
+    """Also when the output is up to date and nothing is read anew; they do not cost the exit status."""
+    Image.new("CMYK", (64, 64), (0, 40, 90, 10)).save(tmp_path / "a.tif")
+    for fate in ("empty", "up to date"):
+        result = cut(tmp_path / "a.tif", "-o", tmp_path / "a.png")
+        assert result.exit_code == 0
+        assert f"1 {fate}" in result.output
+        assert f"note: {tmp_path / 'a.tif'}: " in result.output
+
+
+def test_odd_names_each_get_an_output(tmp_path: Path) -> None:
+    """Bytes that are no UTF-8, names of 255 bytes, a folder with the name of an output, case, line feeds."""
+    names = [b"caf\xe9.jpg", b"caf\xe8.jpg", "字".encode() * 83 + b"a.jpg", b"a.jpg", b"A.JPG", b"x\ny.jpg", b"b.jpg"]
+    data = product(tmp_path / "one.jpg").read_bytes()
+    folder = os.fsencode(tmp_path / "p")
+    os.makedirs(folder + b"/b.png")  # noqa: PTH103 -- names as bytes
+    for name in (*names, b"b.png/c.jpg"):
+        Path(os.fsdecode(folder + b"/" + name)).write_bytes(data)
+    result = cut(tmp_path / "p", "-o", tmp_path / "out")
+    assert result.exit_code == 0, result.output
+    found = [path for path in (tmp_path / "out").rglob("*") if path.is_file()]
+    assert len(found) == len(names) + 1
+    assert tmp_path / "out" / "b.png" / "c.png" in found
+    assert f"{len(names) + 1} up to date" in cut(tmp_path / "p", "-o", tmp_path / "out").output
+
+
+def test_what_is_no_file_is_rejected(tmp_path: Path) -> None:
+    """A pipe, a socket, a device, a dangling link and a folder with the suffix of an image stop nothing."""
+    folder = tmp_path / "p"
+    product(folder / "a.jpg")
+    os.mkfifo(folder / "pipe.png")
+    (folder / "zero.jpg").symlink_to("/dev/zero")
+    (folder / "gone.jpg").symlink_to("nowhere")
+    (folder / "folder.jpg").mkdir()
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(folder / "socket.jpg"))
+        result = cut(folder, "-o", tmp_path / "out")
+    assert result.exit_code == 1
+    told = {line.split(": ")[1].rpartition("/")[2] for line in result.output.splitlines() if "rejected: " in line}
+    assert told == {"pipe.png", "zero.jpg", "gone.jpg", "socket.jpg"}
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["a.png"]
 
 
 def test_a_folder_without_images_is_an_error(tmp_path: Path) -> None:
