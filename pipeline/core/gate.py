@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from pipeline.core.errors import BooksError
@@ -12,6 +11,8 @@ from pipeline.core.records import ExpectationOutcome, Outcome, Verdict
 
 ALREADY_PUBLISHED = "published already with this content and recipe"
 """The reason of a skipped image."""
+REPLACED = "a later delivery of this image is published"
+"""The reason of a skipped image whose own content is not the one that is live."""
 RELEASED = "released by a person"
 """Stands behind the reasons of a hold that was approved."""
 
@@ -55,12 +56,12 @@ def decide(
     judgement: Judgement,
     *,
     rejections: Mapping[str, str],
-    published: AbstractSet[str],
+    published: Mapping[str, str],
     approved: bool = False,
 ) -> Decision:
     """The outcome of every image of a delivery, `image_ids`, each of which has exactly one.
 
-    - One that is `published` already under the same content and recipe is skipped, whatever is said of it now.
+    - One that is `published` already (image_id: why that is so) is skipped, whatever is said of it now.
     - One of the `rejections` (image_id: reason in words) is rejected.
     - Where the judgement holds the delivery, each other image is held, for that reason and its own if it has one.
     - Else each other image with a finding is quarantined and the rest is published.
@@ -87,11 +88,11 @@ def _outcome(
     image_id: str,
     findings: Mapping[str, tuple[str, ...]],
     rejections: Mapping[str, str],
-    published: AbstractSet[str],
+    published: Mapping[str, str],
     holds: tuple[str, ...],
 ) -> tuple[Outcome, tuple[str, ...]]:
     if image_id in published:
-        return Outcome.SKIPPED, (ALREADY_PUBLISHED,)
+        return Outcome.SKIPPED, (published[image_id],)
     if image_id in rejections:
         return Outcome.REJECTED, (rejections[image_id],)
     own = findings.get(image_id, ())

@@ -17,7 +17,7 @@ from pipeline.adapters.storage.store import Store, open_store
 from pipeline.adapters.storage.tables import find_record, read_record, read_table, records_of, write_record, write_table
 from pipeline.core.config import Site
 from pipeline.core.errors import BooksError
-from pipeline.core.gate import Decision, Judgement, decide
+from pipeline.core.gate import ALREADY_PUBLISHED, REPLACED, Decision, Judgement, decide
 from pipeline.core.layout import gate_file, plan_file, shard_file
 from pipeline.core.records import GateDecision, Outcome, Plan, Receipt, Rejection, ShardKey, Verdict
 from pipeline.steps.ledger import SCHEMAS, Results, concat, nothing, recall, record
@@ -101,8 +101,8 @@ def _shard_results(tables: Store, plan: Plan) -> Results:
     return concat([nothing(), *parts])
 
 
-def _published(live: pa.Table, results: Results, plan: Plan) -> frozenset[str]:
-    """Images that are live with the same content under the same recipe, or that a newer delivery replaced."""
+def _published(live: pa.Table, results: Results, plan: Plan) -> dict[str, str]:
+    """Why images are not to be published: they are live with this content and recipe, or replaced by a later day."""
     same = pc.and_(
         pc.equal(live.column("matte_digest"), plan.recipe.matte_digest),
         pc.equal(live.column("render_digest"), plan.recipe.render_digest),
@@ -110,11 +110,12 @@ def _published(live: pa.Table, results: Results, plan: Plan) -> frozenset[str]:
     newer = pc.greater(live.column("delivery_date"), pa.scalar(plan.delivery.date))
     content = dict(zip(*(results.masks.column(name).to_pylist() for name in _JUDGED), strict=True))
     rows = live.append_column("same", same).append_column("newer", newer).to_pylist()
-    return frozenset(
-        row["image_id"]
+    live_so = {row["image_id"]: row["same"] and row["sha256"] == content.get(row["image_id"]) for row in rows}
+    return {
+        row["image_id"]: ALREADY_PUBLISHED if live_so[row["image_id"]] else REPLACED
         for row in rows
-        if row["image_id"] in content and (row["newer"] or (row["same"] and row["sha256"] == content[row["image_id"]]))
-    )
+        if row["image_id"] in content and (row["newer"] or live_so[row["image_id"]])
+    }
 
 
 def _digest(plan: Plan, results: Results, suite: Traversable) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pipeline.core.errors import BooksError
-from pipeline.core.gate import ALREADY_PUBLISHED, RELEASED, Decision, Finding, Judgement, decide
+from pipeline.core.gate import ALREADY_PUBLISHED, RELEASED, REPLACED, Decision, Finding, Judgement, decide
 from pipeline.core.records import Outcome, Verdict
 
 IMAGES = ("a", "b", "c", "d", "e")
@@ -19,12 +19,12 @@ def decided(
     findings: tuple[Finding, ...] = (),
     holds: tuple[str, ...] = (),
     rejections: dict[str, str] | None = None,
-    published: frozenset[str] = frozenset(),
+    published: dict[str, str] | None = None,
     approved: bool = False,
 ) -> Decision:
     """The decision on five images, checked to balance."""
     judgement = Judgement(outcomes=(), findings=findings, holds=holds)
-    decision = decide(IMAGES, judgement, rejections=rejections or {}, published=published, approved=approved)
+    decision = decide(IMAGES, judgement, rejections=rejections or {}, published=published or {}, approved=approved)
     assert sum(decision.count(outcome) for outcome in Outcome) == len(IMAGES) == len(decision.image_reasons)
     return decision
 
@@ -90,14 +90,15 @@ def test_an_approval_of_what_is_not_held_changes_nothing() -> None:
 @pytest.mark.parametrize("holds", [(), (HOLD,)])
 def test_what_is_published_already_is_skipped_whatever_is_said_of_it_now(holds: tuple[str, ...]) -> None:
     """A published image keeps its place, in a held delivery too."""
-    decision = decided(findings=(EMPTY,), holds=holds, published=frozenset({"a", "b"}))
-    assert of(decision, "a") == of(decision, "b") == (Outcome.SKIPPED, (ALREADY_PUBLISHED,))
+    decision = decided(findings=(EMPTY,), holds=holds, published={"a": ALREADY_PUBLISHED, "b": REPLACED})
+    assert of(decision, "a") == (Outcome.SKIPPED, (ALREADY_PUBLISHED,))
+    assert of(decision, "b") == (Outcome.SKIPPED, (REPLACED,))
     assert decision.count(Outcome.SKIPPED) == 2
 
 
 def test_a_delivery_that_is_published_already_is_skipped_as_a_whole() -> None:
     """A rerun ends with nothing to do and nothing held against it."""
-    decision = decided(published=frozenset(IMAGES))
+    decision = decided(published=dict.fromkeys(IMAGES, ALREADY_PUBLISHED))
     assert decision.verdict is Verdict.PUBLISH
     assert decision.count(Outcome.SKIPPED) == 5
 
@@ -128,4 +129,4 @@ def test_books_that_do_not_balance_are_no_decision(
 def test_an_image_that_stands_twice_is_no_decision() -> None:
     """It would be counted twice."""
     with pytest.raises(BooksError, match="more than once"):
-        decide(("a", "a"), Judgement(outcomes=(), findings=(), holds=()), rejections={}, published=frozenset())
+        decide(("a", "a"), Judgement(outcomes=(), findings=(), holds=()), rejections={}, published={})

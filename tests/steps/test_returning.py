@@ -14,6 +14,7 @@ from pipeline.adapters.storage.store import open_store
 from pipeline.adapters.storage.tables import read_table, write_table
 from pipeline.core.config import Site
 from pipeline.core.errors import OvertakenError
+from pipeline.core.gate import ALREADY_PUBLISHED, REPLACED
 from pipeline.core.layout import gate_file
 from pipeline.core.records import DeliveryKey, GateDecision
 from pipeline.intake import folder_manifest, inspect
@@ -110,6 +111,21 @@ def test_a_decision_that_another_day_overtook_is_made_again(site: Site, shoot: P
     done = publish(site, monday.gate_id)
     assert (done.published, done.gate_id != monday.gate_id) == (0, True)
     assert live(site, "shoot") == decided(site, tuesday)
+
+
+def test_an_older_day_that_comes_again_says_what_replaced_it(site: Site, shoot: Path, judge: Judge) -> None:
+    """Its images are skipped: one because it is live as it is, one because a later day delivered another one."""
+    monday = judge(None)
+    publish(site, monday.gate_id)
+    product(shoot / "0.jpg", seed=7)
+    tuesday = judge(DeliveryKey(date=monday.delivery.date + timedelta(days=1), delivery_id="shoot"))
+    publish(site, tuesday.gate_id)
+    product(shoot / "0.jpg", seed=0)
+    again = judge(monday.delivery)
+    table = read_table(open_store(site.tables_url), gate_file(again.gate_id, "outcomes.parquet"))
+    reasons = dict(zip(table.column("image_id").to_pylist(), table.column("reasons").to_pylist(), strict=True))
+    assert again.skipped == 2
+    assert reasons == {"0.jpg": [REPLACED], "1.jpg": [ALREADY_PUBLISHED]}
 
 
 def test_a_publication_that_is_asked_for_twice_is_there_once(site: Site, judge: Judge) -> None:

@@ -1,0 +1,135 @@
+"""What a plan makes of a manifest's rows: where their URIs lead, whatever the manifest is called."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from pipeline.adapters.storage.store import Store, open_store
+from pipeline.adapters.storage.tables import read_table
+from pipeline.core.config import Site
+from pipeline.core.errors import ManifestError
+from pipeline.core.layout import plan_file
+from pipeline.core.records import DeliveryKey
+from pipeline.intake import inspect
+from pipeline.steps import plan, read_delivery
+from schemas.tables import MANIFEST
+
+DAY = date(2026, 1, 5)
+RELATIVE = {
+    "a.jpg": "a.jpg",
+    "./a.jpg": "a.jpg",
+    ".//./b/a.jpg": "b/a.jpg",
+    "b/../a.jpg": "b/../a.jpg",
+    "~/a.jpg": "~/a.jpg",
+    "a:b.jpg": "a:b.jpg",
+    "http:x.jpg": "http:x.jpg",
+    "data:x.jpg": "data:x.jpg",
+    "C:\\photos\\a.jpg": "C:\\photos\\a.jpg",
+    "50%25 a::b#c?d.jpg": "50%25 a::b#c?d.jpg",
+    "größe/中.jpg": "größe/中.jpg",
+}
+ABSOLUTE = (
+    "/photos/a%20b.jpg",
+    "s3://shop/a%2Fb c.jpg",
+    "file:///photos/a%20b.jpg",
+    "HTTPS://shop.example/a.jpg",
+    "https://shop.example/a%2Fb.jpg?X-Amz-Signature=%2B%2f&Expires=1#x",
+)
+
+
+def table(*uris: str) -> pa.Table:
+    """A manifest of images at these URIs."""
+    rows = [{"image_id": uri, "product_id": "p", "delivery_id": "d", "uri": uri} for uri in uris]
+    return pa.Table.from_pylist(rows, schema=MANIFEST)
+
+
+def uris(source: str, site: Site) -> dict[str, str]:
+    """Where the images of a manifest's only delivery are read, by what the manifest says."""
+    (delivery,) = inspect(source).accepted
+    rows = read_delivery(open_store(site.tables_url), source, delivery)
+    return dict(zip(rows.column("image_id").to_pylist(), rows.column("uri").to_pylist(), strict=True))
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    """A site of its own."""
+    return Site(root=str(tmp_path / "site"))
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "today.parquet",
+        "./today.parquet",
+        "{here}/today.parquet",
+        "../{folder}/today.parquet",
+        "file://{here}/today.parquet",
+        "set",
+        "set/",
+        "./set/date=2026-01-05",
+        "{here}/set/date=2026-01-05/",
+        "set/date=2026-01-05/part-0.parquet",
+    ],
+)
+def test_relative_uris_start_in_the_folder_of_the_manifest(
+    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """However it is named; a dataset's folder is its own, above its days. Everything with a scheme stays as it is."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "set" / "date=2026-01-05").mkdir(parents=True)
+    for path in ("today.parquet", "set/date=2026-01-05/part-0.parquet"):
+        pq.write_table(table(*RELATIVE, *ABSOLUTE), tmp_path / path)
+    folder = f"{tmp_path}/set" if "set" in name else str(tmp_path)
+    found = uris(name.format(here=tmp_path, folder=tmp_path.name), site)
+    assert found == {uri: f"{folder}/{path}" for uri, path in RELATIVE.items()} | {uri: uri for uri in ABSOLUTE}
+
+
+def test_relative_uris_of_a_manifest_in_a_bucket_start_there(site: Site, bucket: str, tmp_path: Path) -> None:
+    """By day and as a whole."""
+    pq.write_table(table("b/a 50%.jpg"), tmp_path / "m.parquet")
+    Store(bucket).write("set/date=2026-01-05/part-0.parquet", (tmp_path / "m.parquet").read_bytes())
+    for name in ("set", "set/date=2026-01-05", "set/date=2026-01-05/part-0.parquet"):
+        assert uris(f"{bucket}/{name}", site) == {"b/a 50%.jpg": f"{bucket}/set/b/a 50%.jpg"}
+
+
+def test_a_signed_address_comes_to_the_worker_as_it_is(site: Site, tmp_path: Path) -> None:
+    """Through the plan's tables; the one that people see has no signature."""
+    pq.write_table(table(ABSOLUTE[-1]), tmp_path / "m.parquet")
+    (delivery,) = inspect(str(tmp_path / "m.parquet")).accepted
+    planned = plan(site, str(tmp_path / "m.parquet"), delivery)
+    tables = open_store(site.tables_url)
+    shards, known = (
+        read_table(tables, plan_file(planned.plan_id, f"{name}.parquet")) for name in ("shards", "delivery")
+    )
+    assert shards.column("uri").to_pylist() == [ABSOLUTE[-1]]
+    assert "%2B" not in known.column("uri")[0].as_py()
+
+
+def test_a_delivery_is_refused_with_the_rows_of_each_problem(site: Site, tmp_path: Path) -> None:
+    """As they are counted in their files, also by expectations."""
+    for number, digest in enumerate(("a" * 64, "A" * 64)):
+        rows = table("x", f"y{number}").slice(1 - number, 1 + number).to_pylist()
+        folder = tmp_path / "set" / "date=2026-01-05"
+        folder.mkdir(parents=True, exist_ok=True)
+        part = pa.Table.from_pylist([row | {"sha256": digest} for row in rows], schema=MANIFEST)
+        pq.write_table(part, folder / f"part-{number}.parquet")
+    with pytest.raises(ManifestError) as caught:
+        read_delivery(open_store(site.tables_url), str(tmp_path / "set"), DeliveryKey(date=DAY, delivery_id="d"))
+    assert caught.value.problems == (
+        "sha256 is not 64 lower-case hexadecimal digits: 2 rows: "
+        "date=2026-01-05/part-1.parquet row 1 (x), date=2026-01-05/part-1.parquet row 2 (y1)",
+    )
+
+
+def test_a_delivery_that_is_not_there_is_told(site: Site, tmp_path: Path) -> None:
+    """Of another day, or of another name."""
+    (tmp_path / "set" / "date=2026-01-05").mkdir(parents=True)
+    pq.write_table(table("x"), tmp_path / "set" / "date=2026-01-05" / "part-0.parquet")
+    for key in ("2026-01-06/d", "2026-01-05/e"):
+        with pytest.raises(ManifestError, match=f"delivery {key} is not in the manifest"):
+            read_delivery(open_store(site.tables_url), str(tmp_path / "set"), DeliveryKey.parse(key))
