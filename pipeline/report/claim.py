@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date
 from pathlib import Path
 
@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from pipeline.adapters.images import SUFFIXES
 from pipeline.adapters.storage.ours import claim, is_ours, is_within, owned
+from pipeline.adapters.storage.parts import is_part
 from pipeline.adapters.storage.store import open_store
 from pipeline.adapters.storage.tables import write_table
 from pipeline.core.errors import OutputError
@@ -81,8 +82,18 @@ def _require_apart(out: Path, source: Path) -> None:
 
 
 def holds_manifest(folder: Path) -> bool:
-    """Whether a folder is a manifest, of Parquet files or of days, and not a folder of photographs."""
-    return any(one.suffix == ".parquet" or one.name.startswith("date=") for one in folder.iterdir())
+    """Whether a folder is a manifest, of Parquet files or of folders by day, and not a folder of photographs.
+
+    Above its days a manifest may have other folders `KEY=VALUE`.
+    """
+    return any(
+        is_part(one.name) or one.name.lower().startswith("date=") or ("=" in one.name and any(_parts_below(one)))
+        for one in folder.iterdir()
+    )
+
+
+def _parts_below(folder: Path) -> Iterator[Path]:
+    return (path for path in folder.rglob("*") if is_part(path.relative_to(folder).as_posix()))
 
 
 def _require_no_source(out: Path) -> None:

@@ -117,7 +117,8 @@ class Chance:
         for number in range(self.dice.randrange(1, 4)):
             day = self.dice.choice(DAYS).isoformat()
             usual = f"date={day}" if by_folder else ""
-            place = folder / self.maybe(usual, "date=2026-1-5", "date=__HIVE_DEFAULT_PARTITION__", "", "_temporary")
+            odd = ("date=2026-1-5", "date=__HIVE_DEFAULT_PARTITION__", "", *(["_temporary"] if number else []))
+            place = folder / self.maybe(usual, *odd)
             table = self.table(number, dated=self.maybe(not by_folder, by_folder, True))
             place.mkdir(parents=True, exist_ok=True)
             pq.write_table(table, place / f"part {number}.parquet")

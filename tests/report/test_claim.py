@@ -11,7 +11,7 @@ import pytest
 
 from pipeline.adapters.storage.ours import MARKER
 from pipeline.core.errors import OutputError
-from pipeline.report.claim import REPLACED, claim_folder, write_manifest
+from pipeline.report.claim import REPLACED, claim_folder, holds_manifest, write_manifest
 from schemas.tables import MANIFEST
 from tests.photographs import product
 
@@ -134,3 +134,23 @@ def test_what_else_is_in_its_folder_is_refused(tmp_path: Path, name: str) -> Non
     with pytest.raises(OutputError, match="not made by cutouts"):
         write_manifest(tmp_path, MANIFEST.empty_table(), TOMORROW)
     assert there(folder) == before
+
+
+@pytest.mark.parametrize(
+    ("file", "manifest"),
+    [
+        ("part-0.parquet", True),
+        ("PART.PARQUET", True),
+        ("date=2026-11-26/part-0.parquet", True),
+        ("Date=2026-11-26/part-0.parquet", True),
+        ("region=eu/date=2026-11-26/part-0.parquet", True),
+        ("region=eu/a.jpg", False),
+        (".hidden.parquet", False),
+        ("result/tables/masks.parquet", False),
+    ],
+)
+def test_a_folder_of_photographs_is_told_from_a_manifest(tmp_path: Path, file: str, *, manifest: bool) -> None:
+    """By Parquet files at its top, or below folders that are named after a key."""
+    (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / file).touch()
+    assert holds_manifest(tmp_path) is manifest
