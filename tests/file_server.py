@@ -63,11 +63,11 @@ def _answer(request: BaseHTTPRequestHandler, server: FileServer) -> None:
     if server.status is not None:
         request.send_error(server.status)
         return
-    start = _start(request, server)
-    data = server.body[start:]
-    request.send_response(206 if start else 200)
-    if start:
-        request.send_header("Content-Range", f"bytes {start}-{len(server.body) - 1}/{len(server.body)}")
+    start, end = _part(request, server)
+    data = server.body[start:end]
+    request.send_response(206 if len(data) < len(server.body) else 200)
+    if len(data) < len(server.body):
+        request.send_header("Content-Range", f"bytes {start}-{end - 1}/{len(server.body)}")
     if not server.silent_length:
         request.send_header("Content-Length", str(server.claims or len(data)))
     if server.etag:
@@ -79,9 +79,10 @@ def _answer(request: BaseHTTPRequestHandler, server: FileServer) -> None:
         server.over.wait(60)
 
 
-def _start(request: BaseHTTPRequestHandler, server: FileServer) -> int:
-    """From which byte on is answered: a range counts where there are ranges and the ETag is the one that is known."""
+def _part(request: BaseHTTPRequestHandler, server: FileServer) -> tuple[int, int]:
+    """Which bytes are answered: a range counts if there are ranges and the ETag is the one that is known."""
     asked = request.headers.get("Range")
     if not asked or not server.ranges or request.headers.get("If-Range", server.etag) != server.etag:
-        return 0
-    return int(asked.removeprefix("bytes=").removesuffix("-"))
+        return 0, len(server.body)
+    start, _, last = asked.removeprefix("bytes=").partition("-")
+    return int(start), min(int(last) + 1, len(server.body)) if last else len(server.body)

@@ -19,6 +19,7 @@ from pipeline.adapters.storage.store import Store
 from pipeline.core.errors import ManifestError
 from pipeline.core.manifest import FAULT
 from schemas.tables import MANIFEST
+from tests.file_server import FileServer, serving
 
 FIFTH, SIXTH = date(2026, 1, 5), date(2026, 1, 6)
 
@@ -298,6 +299,23 @@ def test_a_manifest_is_read_from_a_bucket(bucket: str, tmp_path: Path) -> None:
     assert manifest.base == f"{bucket}/shop::x/m/"
     assert open_manifest(f"{bucket}/shop::x/m/date=2026-01-05").base == manifest.base
     assert problems(f"{bucket}/nothing.parquet") == ("it is not there",)
+
+
+@pytest.mark.parametrize("ranges", [True, False])
+def test_a_manifest_on_a_web_server_states_its_days(tmp_path: Path, *, ranges: bool) -> None:
+    """When it was written a server need not know; one that cannot give a part of a file is refused in words."""
+    dated = write(tmp_path / "m.parquet", with_column(images("a"), "date", pa.array([FIFTH]))).read_bytes()
+    with serving(FileServer(body=dated, ranges=ranges)) as server:
+        url = f"{server.url}/in/m.parquet?sig=a/b"
+        if ranges:
+            assert ids(open_manifest(url), FIFTH) == ["a"]
+            assert open_manifest(url).base == f"{server.url}/in/"
+        else:
+            assert problems(url)
+    undated = write(tmp_path / "m.parquet", images("a")).read_bytes()
+    with serving(FileServer(body=undated)) as server:
+        (problem,) = problems(f"{server.url}/m.parquet")
+        assert problem.startswith("states no day")
 
 
 @pytest.mark.parametrize("url", ["gopher://example/m.parquet", "reference://x::y", "no-such-scheme://x"])

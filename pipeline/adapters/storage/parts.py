@@ -107,8 +107,12 @@ def find_parts(place: Place) -> list[Found]:
 
 
 def written(fs: Any, path: str) -> date:
-    """The day, in UTC, on which a file was written."""
-    moment: datetime = fs.modified(path)
+    """The day, in UTC, on which a file was written. Raises ValueError if its store does not say."""
+    try:
+        moment: datetime = fs.modified(path)
+    except NotImplementedError:
+        words = f"states no day, and its store does not say when it was written: add a column {DATE}"
+        raise ValueError(words) from None
     return (moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)).date()
 
 
