@@ -30,7 +30,7 @@ HARMLESS = frozenset({
 that only this user can give. A setting that is neither here nor below has to be named."""
 PLACES = frozenset({"root", "objects", "tables", "manifests"})
 """These may be set to folders below the working folder."""
-LIMITS = frozenset({"max_pixels", "max_bytes", "read_seconds"})
+LIMITS = frozenset({"image_seconds", "max_pixels", "max_bytes", "read_seconds"})
 """These may be lowered."""
 
 

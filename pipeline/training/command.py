@@ -214,10 +214,10 @@ def _mend(run: Path, start: Path, albums: cache.Albums, settings: Settings, *, e
         with stopped_by_signals(stop):
             mending.train(run, start, albums, settings, stop)
     if stop.is_set():
-        click.echo("stopped and saved: the same command goes on from here, --export-only writes what there is")
+        say("stopped and saved: the same command goes on from here, --export-only writes what there is")
         return
     graft.graft(start, mending.trained(run), run / "network.onnx")
-    click.echo(f"written: {run / 'network.onnx'}")
+    say(f"written: {run / 'network.onnx'}")
 
 
 @contextmanager

@@ -20,6 +20,7 @@ from pipeline.core.records import RejectionReason
 from tests.adapters.pictures import scene
 from tests.adapters.pictures import written as saved
 
+_UNPREDICTED = ("none", "packbits")
 CODES = ["none", "lzw", "zlib", "packbits", "lzma", "zstd"]
 CMYK_NOTE = "CMYK without a usable colour profile: its colours are approximate"
 
@@ -65,13 +66,12 @@ def layouts() -> Iterator[dict[str, Any]]:
         yield {"byteorder": order, "planarconfig": planar, **block}
 
 
-@pytest.mark.parametrize("predictor", [False, True])
 @pytest.mark.parametrize("dtype", ["uint8", "uint16"])
-@pytest.mark.parametrize("code", CODES)
+@pytest.mark.parametrize(
+    ("code", "predictor"), [(code, after) for code in CODES for after in (False, True)[: 2 - (code in _UNPREDICTED)]]
+)
 def test_every_layout_of_every_code_gives_the_samples(code: str, dtype: str, predictor: bool) -> None:
     """Grey, RGB, straight alpha and CMYK × order of bytes × planes × stripes and tiles × predictor."""
-    if predictor and code in ("none", "packbits"):
-        pytest.skip("no such files")
     how = {"compression": None if code == "none" else code, "predictor": predictor or None}
     for layout in layouts():
         for channels, photometric in ((1, "minisblack"), (3, "rgb"), (4, "rgb"), (4, "separated")):
@@ -95,8 +95,9 @@ def test_every_layout_of_every_code_gives_the_samples(code: str, dtype: str, pre
             assert photograph.notes == ((CMYK_NOTE,) if photometric == "separated" else ()), options
 
 
-@pytest.mark.parametrize("bits", [1, 2, 4, 6, 10, 12, 14])
-@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize(
+    ("bits", "channels"), [(1, 1), *((bits, channels) for bits in (2, 4, 6, 10, 12, 14) for channels in (1, 3))]
+)
 def test_odd_numbers_of_bits_are_stretched_to_the_full_range(bits: int, channels: int) -> None:
     """The largest value is white, whatever its bits, and each row begins with a byte of its own."""
     whole = picture("uint16", channels) >> (16 - bits)
@@ -105,8 +106,6 @@ def test_odd_numbers_of_bits_are_stretched_to_the_full_range(bits: int, channels
         samples = samples.astype(bool)
     target = BytesIO()
     photometric = "minisblack" if channels == 1 else "rgb"
-    if bits == 1 and channels == 3:
-        pytest.skip("tifffile writes no such files")
     options = {} if bits == 1 else {"bitspersample": bits}
     tifffile.imwrite(target, samples, photometric=photometric, rowsperstrip=8, **options)
     expected = (whole.astype(np.float64) * 255 / ((1 << bits) - 1)).round().astype(np.uint8)

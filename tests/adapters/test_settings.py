@@ -47,6 +47,8 @@ REFUSED = {
     "max_bytes": "600000000",
     "allowed_sources": '["https://", "/"]',
     "read_seconds": "121",
+    "image_seconds": "121",
+    "max_memory": "1000000000",
 }
 ALLOWED = {"root": '"site"', "objects": '"./a/../objects"', "max_pixels": "1000", "cluster": '"serial"', "batch": "2"}
 
