@@ -176,7 +176,7 @@ def _await_workers(client: Client, address: str) -> None:
     except TimeoutError as error:
         raise TransientError(
             f"the scheduler at {address} has had no worker for {WORKERS_SECONDS:.0f} s; start one with"
-            f" `{command('dask', 'worker', address, '--no-dashboard')}`"
+            f" `{command('dask', 'worker', address, '--dashboard-address', '127.0.0.1:0')}`"
         ) from error
 
 

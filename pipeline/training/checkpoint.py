@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
+
+M = TypeVar("M", bound=torch.nn.Module)
 
 NAME = "checkpoint.pt"
 
@@ -43,3 +45,13 @@ def load(run: Path) -> tuple[Position, dict[str, Any]] | None:
     body = torch.load(file, map_location="cpu", weights_only=True)
     position = Position(steps=body.pop("steps"), images=body.pop("images"), seconds=body.pop("seconds"))
     return position, body
+
+
+def averaged(run: Path, network: M) -> M:
+    """`network` with the averaged weights of the last checkpoint under `run`. Raises FileNotFoundError without one."""
+    saved = load(run)
+    if saved is None:
+        raise FileNotFoundError(f"no checkpoint under {run}")
+    network.load_state_dict(saved[1]["average"])
+    network.eval()
+    return network

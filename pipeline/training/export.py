@@ -48,13 +48,7 @@ class Served(nn.Module):  # type: ignore[misc]
 
 def trained(run: Path) -> Network:
     """The average of the last checkpoint under `run`. Raises `FileNotFoundError` where there is none."""
-    saved = checkpoint.load(run)
-    if saved is None:
-        raise FileNotFoundError(f"no checkpoint under {run}")
-    network = Network()
-    network.load_state_dict(saved[1]["average"])
-    network.eval()
-    return network
+    return checkpoint.averaged(run, Network())
 
 
 def export(network: Network, target: Path, size: int) -> None:

@@ -70,13 +70,7 @@ def train(run: Path, base: Path, albums: Albums, settings: Settings, stop: threa
 
 def trained(run: Path) -> Mending:
     """The average of the last checkpoint under `run`. Raises FileNotFoundError if there is none."""
-    saved = checkpoint.load(run)
-    if saved is None:
-        raise FileNotFoundError(f"no checkpoint under {run}")
-    look = Mending()
-    look.load_state_dict(saved[1]["average"])
-    look.eval()
-    return look
+    return checkpoint.averaged(run, Mending())
 
 
 def _student() -> Trainee:

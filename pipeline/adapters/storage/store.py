@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, BinaryIO, TypeVar
+from typing import Any, BinaryIO
 from urllib.parse import unquote
 
 import fsspec
@@ -21,8 +21,6 @@ from fsspec.implementations.local import LocalFileSystem
 
 from pipeline.core.errors import StorageError, TransientError
 from pipeline.core.naming import fitting
-
-T = TypeVar("T")
 
 SCHEME = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]*)://", re.IGNORECASE)
 """What a URL begins with; everything else is a plain path."""
@@ -98,11 +96,11 @@ class Store:
 
     def write(self, name: str, data: bytes) -> None:
         """Write the file whole; on a local disk it outlasts a power cut."""
-        with self._errors(name, missing=True):
-            if self._local:
-                with _replacing(Path(self.path(name)), durable=True) as stream:
-                    stream.write(data)
-            else:
+        if self._local:
+            with self.writing(name) as stream:
+                stream.write(data)
+        else:
+            with self._errors(name, missing=True):
                 self.fs.pipe_file(self.path(name), data)
 
     def remove(self, name: str) -> None:
