@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import errno
 import io
 import os
@@ -80,6 +81,14 @@ def ended(call: Callable[[], object]) -> NoReturn:
     sys.stdout, sys.stderr = (stream or _nowhere() for stream in (sys.stdout, sys.stderr))
     quiet_logs()
     signal.signal(signal.SIGTERM, _terminated)
+    atexit.register(signal.signal, signal.SIGINT, signal.SIG_IGN)  # from there on the interpreter would die of Ctrl-C
+    try:
+        _called(call)
+    except KeyboardInterrupt:  # once more, before the last words of the first time
+        _leave(Status.STOPPED)
+
+
+def _called(call: Callable[[], object]) -> NoReturn:
     try:
         status = call()
         sys.stdout.flush()
@@ -107,7 +116,11 @@ def nobody_reads(*streams: IO[str]) -> bool:
 
 
 def _leave(status: int | str | None, words: str = "", colour: str | None = None) -> NoReturn:
-    """End with these last words and this status; what nobody reads, or no disk takes, is dropped."""
+    """End with these last words and this status; what nobody reads, or no disk takes, is dropped.
+
+    Ctrl-C during this ends at once, with the same status.
+    """
+    signal.signal(signal.SIGINT, lambda *_: os._exit(status if isinstance(status, int) else Status.FAILED))
     if words and not nobody_reads(sys.stderr):
         say(words, colour=colour, err=True, lines=True)
     try:

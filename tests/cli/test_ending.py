@@ -147,6 +147,35 @@ def test_ctrl_c_stops_cut_after_the_images_in_progress(photos: Path, tmp_path: P
     assert pngs(out) == 40
 
 
+_LEAVES_SLOWLY = """
+import atexit, click, time
+from pipeline.cli.ending import ended
+
+def slowly():
+    print("leaving", flush=True)
+    time.sleep(2)
+
+def stopped():
+    {within}
+    raise click.exceptions.Abort
+
+{before}
+ended(stopped)
+"""
+
+
+@pytest.mark.parametrize("when", ["before", "within"])
+def test_ctrl_c_while_a_command_ends_does_not_change_its_status(when: str) -> None:
+    """Its last words are said; libraries that close what they have open take their time."""
+    code = _LEAVES_SLOWLY.format(**{"before": "", "within": "", when: "atexit.register(slowly)"})
+    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "leaving\n"
+    process.send_signal(signal.SIGINT)
+    assert process.communicate(timeout=60) == ("", "Stopped.\n")
+    assert process.returncode == Status.STOPPED
+
+
 def test_sigterm_stops_cut_as_ctrl_c_does(photos: Path, tmp_path: Path) -> None:
     """A service that is shut down says what it did."""
     out = tmp_path / "out"
