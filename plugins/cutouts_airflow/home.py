@@ -36,8 +36,12 @@ def home_environment(home: Path, *, dags: Path = PROJECT / "dags") -> dict[str, 
         # Tasks that import their libraries keep two cores busy; the defaults (5 s, 30 s) then fail what only waits.
         "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "60",
         "AIRFLOW__TRIGGERER__RUNNER_HEALTH_CHECK_THRESHOLD": "120",
+        # A task whose supervisor was killed too is missed after this long (s), then tried again; the default is 300.
+        "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "120",
         **({"CUTOUTS_CONFIG": named} if (named := settings_file()) else {}),
         "PYTHONSAFEPATH": "1",  # no module comes from whatever folder it is started in
+        # Airflow itself warns, in each task's log, of how it reads plugins/.airflowignore.
+        "PYTHONWARNINGS": os.environ.get("PYTHONWARNINGS") or "ignore:GitWildMatchPattern:DeprecationWarning",
         "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]),
         "PYTHONPATH": os.pathsep.join([str(PROJECT), *filter(None, [os.environ.get("PYTHONPATH")])]),
     }

@@ -14,6 +14,7 @@ CHANGELOG = ROOT / "CHANGELOG.md"
 TRAINING = ROOT / "docs" / "training.md"
 SECURITY = ROOT / "docs" / "security.md"
 MANIFESTS = ROOT / "docs" / "manifests.md"
+AIRFLOW = ROOT / "docs" / "airflow.md"
 
 _BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _SPLIT = re.compile(r"(?<!\\)\|")

@@ -16,6 +16,8 @@ def library() -> Any:
         log.setLevel(logging.WARNING)
     import great_expectations
 
+    # This one of its loggers has a level of its own.
+    logging.getLogger("great_expectations.data_context.types.base").setLevel(logging.NOTSET)
     return great_expectations
 
 

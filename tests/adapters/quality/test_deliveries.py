@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pyarrow as pa
@@ -65,3 +67,16 @@ def test_a_rule_that_compares_rows_is_refused_for_manifests(tmp_path: Path) -> N
     file.write_text(json.dumps(raw), encoding="utf-8")
     with pytest.raises(GateError, match="compares rows"):
         quality.load_suite(file)
+
+
+def test_it_says_nothing_about_itself() -> None:
+    """Not a line below a warning, imported or at work: a task's log is what the task did."""
+    program = """
+import logging, pyarrow as pa
+logging.basicConfig(level=logging.INFO, format="%(name)s %(message)s")
+from pipeline.adapters import quality
+quality.refusals(quality.load_suite(quality.bundled("manifest")), "a", pa.table({"image_id": ["a"], "bytes": [1],
+    "sha256": pa.array([None], pa.string()), "width_px": [1], "height_px": [1]}))
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("", "")

@@ -1,0 +1,116 @@
+"""docs/airflow.md against the code: DAGs, commands, numbers, keys and words that it names are real."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import fields
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import click
+import pytest
+
+from cutouts_airflow import order
+from cutouts_airflow.home import home_environment
+from pipeline.cli import cli
+from pipeline.core.publications import Announcement, Publication
+from pipeline.core.records import DeliveryKey, GateDecision, Verdict
+from pipeline.core.sentences import plan_sentence, publication_sentence
+from tests.airflow_home import airflow_home
+from tests.docs.pages import AIRFLOW, README, ROOT, blocks, called, links, prose, rows, shell_lines
+
+__all__ = ["airflow_home"]
+
+TEXT = prose(AIRFLOW)
+
+
+def test_the_readme_leads_here() -> None:
+    """And here is every DAG."""
+    assert "docs/airflow.md" in links(README)
+    told = {row[0].strip("`") for row in rows(AIRFLOW, "## What runs")}
+    assert told == {path.stem for path in (ROOT / "dags").glob("*.py")}
+
+
+@pytest.mark.parametrize("call", called(AIRFLOW, "cutouts"), ids=" ".join)
+def test_commands_of_ours_are_taken(call: list[str]) -> None:
+    """By the parser, as they stand here."""
+    context = click.Context(cli)
+    command = cli.get_command(context, call[0])
+    assert command is not None
+    command.make_context(call[0], call[1:], parent=context)
+
+
+def test_what_is_sent_names_dags_and_params_that_exist(airflow_home: Path) -> None:
+    """Each body is JSON, each DAG is ours, and each conf has the DAG's own params, which take its values."""
+    from tests.airflow_home import dag_bag
+
+    dags = dag_bag()
+    confs = []
+    for words in shell_lines(AIRFLOW):
+        if words[0] == "airflow":
+            assert words[words.index("--dag-id") + 1 if "--dag-id" in words else 3] in dags
+            confs += [("catalog_refresh", json.loads(words[-1]))] if "--conf" in words else []
+        elif words[0] == "curl":
+            body = json.loads(words[-1])
+            name = body.get("dag_id") or words[3].split("/dags/")[1].split("/")[0]
+            confs.append((name, body.get("conf", {})))
+    assert len(confs) == 4
+    for name, conf in confs:
+        params = dags[name].params
+        assert {param: params.get_param(param).resolve(value) for param, value in conf.items()} == conf
+
+
+def test_every_key_of_an_event_is_told() -> None:
+    """The table of the extra has what `steps.facts_of` gives, and nothing else."""
+    told = {name for row in rows(AIRFLOW, "says what changed") for name in re.findall(r"`(\w+)`", row[0])}
+    key = DeliveryKey(date=date(2026, 1, 1), delivery_id="a")
+    one = Publication(
+        publication_id=1,
+        gate_id="g",
+        plan_id="p",
+        delivery=key,
+        at=datetime.now(UTC),
+        published=1,
+        superseded=0,
+        approval=None,
+    )
+    counts = Announcement(delivery=key, publications=(one,)).counts
+    of_decision = told & {field.name for field in fields(GateDecision)} - set(counts) - {"gate_id"}
+    assert of_decision == {"images", "quarantined", "rejected"}
+    assert told == {*counts, "publication_ids", "gate_id", *of_decision}
+    assert "(publication 1)" in publication_sentence(one)
+    assert plan_sentence.__doc__
+
+
+def test_the_numbers_are_those_of_the_code(tmp_path: Path) -> None:
+    """How much is in work, and how long is tried."""
+    from cutouts_airflow.retries import FIRST_DELAY, LONGEST_DELAY, RETRIES
+
+    assert f"At most {order.DELIVERIES_AT_ONCE} deliveries" in TEXT
+    assert f"{order.SHARDS_AT_ONCE} shards are cut at a time" in TEXT
+    assert order.OLDER_AT_ONCE == 1
+    assert timedelta(seconds=5) == FIRST_DELAY
+    assert timedelta(minutes=5) == LONGEST_DELAY
+    assert f"{RETRIES} retries" in TEXT
+    seconds = home_environment(tmp_path)["AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT"]
+    assert f"once {seconds} s without a heartbeat" in TEXT
+
+
+def test_the_sentences_are_those_of_the_code() -> None:
+    """Every line of the sample log has the words that some module logs."""
+    (sample,) = blocks(AIRFLOW, "text")
+    folders = (ROOT / "pipeline" / "core", ROOT / "pipeline" / "steps", ROOT / "plugins" / "cutouts_airflow")
+    code = " ".join(path.read_text(encoding="utf-8") for folder in folders for path in folder.glob("*.py"))
+    for words in ("known already", "to cut in", "images to cut", "done, %d cut", "verdict: ", "live already"):
+        assert words in code
+    for words in (
+        "known already",
+        "to cut in",
+        "images to cut",
+        "verdict: ",
+        "live already",
+        "is announced on the asset",
+    ):
+        assert words in sample
+    assert str(Verdict.PUBLISH_ALL_BUT_QUARANTINED) in sample
