@@ -10,6 +10,7 @@ from typing import ClassVar
 
 from airflow.plugins_manager import AirflowPlugin
 
+from cutouts_airflow.hosts import middlewares
 from cutouts_airflow.timetable import BackfillDays
 
 
@@ -18,3 +19,4 @@ class CutoutsPlugin(AirflowPlugin):
 
     name = "cutouts"
     timetables: ClassVar = [BackfillDays]
+    fastapi_root_middlewares: ClassVar = middlewares()

@@ -177,6 +177,10 @@ def until(question: Callable[[], T | None], *, seconds: float = 600) -> T:
     return answer
 
 
+LOG_PORTS = ("AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT", "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT")
+"""One server of logs has both."""
+
+
 def serve(folder: Path, cluster: str) -> Iterator[Service]:
     """`airflow standalone` with this project's DAGs and the tests', for a site below `folder` that uses `cluster`.
 
@@ -188,8 +192,7 @@ def serve(folder: Path, cluster: str) -> Iterator[Service]:
     environment = outside | service_environment(folder / "home", host="127.0.0.1", port=free_port())
     environment |= {
         "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": BUNDLES,
-        "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(free_port()),
-        "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(free_port()),
+        **dict.fromkeys(LOG_PORTS, str(free_port())),
         "AIRFLOW_VAR_CUTOUTS": json.dumps(
             {"root": str(root), "shard_images": 2, "allowed_sources": [str(folder.parent)]}
         ),

@@ -14,6 +14,14 @@ PROJECT = Path(__file__).resolve().parents[2]
 """The folder that holds dags/ and plugins/."""
 
 
+LOOPBACK = ("127.0.0.1", "localhost")
+"""Only this machine reaches these."""
+DATABASE = "airflow.db"
+"""The database of a home."""
+HOSTS = "AIRFLOW__CUTOUTS__HOSTS"
+"""The names under which a browser may speak to an Airflow that asks for no password, with blanks between them."""
+
+
 def settings_file() -> str | None:
     """The site's settings: the file that `CUTOUTS_CONFIG` names, or the one beside our code, as trusted as the code."""
     named, beside = os.environ.get("CUTOUTS_CONFIG"), PROJECT / "cutouts.toml"
@@ -31,7 +39,8 @@ def home_environment(home: Path, *, dags: Path = PROJECT / "dags") -> dict[str, 
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
         "AIRFLOW__CORE__PARALLELISM": "4",
-        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home}/airflow.db",
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home}/{DATABASE}",
+        "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",  # nobody is told that it runs
         "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
         # Tasks that import their libraries keep two cores busy; the defaults (5 s, 30 s) then fail what only waits.
         "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "60",
@@ -48,10 +57,12 @@ def home_environment(home: Path, *, dags: Path = PROJECT / "dags") -> dict[str, 
 
 
 def service_environment(home: Path, *, host: str, port: int, dags: Path = PROJECT / "dags") -> dict[str, str]:
-    """The same for `airflow standalone` at that address; the two ports behind it serve logs.
+    """The same for a running Airflow at that address; logs are served on the next port of the loopback interface.
 
-    On the loopback interface everybody is an administrator; elsewhere Airflow asks for a password, which it prints.
+    On the loopback interface everybody is an administrator, and only its own pages may speak to it
+    (`cutouts_airflow.hosts`); elsewhere Airflow asks for a password, which it prints.
     """
+    alone = host in LOOPBACK
     here = f"http://{'127.0.0.1' if host == '0.0.0.0' else host}:{port}"
     return home_environment(home, dags=dags) | {
         "AIRFLOW__API__HOST": host,
@@ -59,10 +70,17 @@ def service_environment(home: Path, *, host: str, port: int, dags: Path = PROJEC
         "AIRFLOW__API__BASE_URL": here,
         "AIRFLOW__API__WORKERS": "1",
         "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{here}/execution/",
-        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": str(host in ("127.0.0.1", "localhost")),
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": str(alone),
+        "AIRFLOW__CORE__HOSTNAME_CALLABLE": "cutouts_airflow.home.hostname",
         "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(port + 1),
-        "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(port + 2),
+        "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(port + 1),
+        HOSTS: " ".join(f"{name}:{port}" for name in LOOPBACK) if alone else "",
     }
+
+
+def hostname() -> str:
+    """Where tasks run and their logs are asked for: here."""
+    return "127.0.0.1"
 
 
 def over(environment: Mapping[str, str], settings: Mapping[str, str]) -> dict[str, str]:

@@ -1,13 +1,17 @@
 """`python -m cutouts_airflow.standalone`: Airflow on this machine, until ctrl-C.
 
-Everything lies in one home (SQLite, logs). It says where to look once all parts are healthy, and takes all of them down
-with it. `AIRFLOW__SECTION__KEY` variables that are set win over what is set here.
+Everything lies in one home (SQLite, logs), which is this user's alone. It says where to look once all parts are
+healthy, and takes all of them down with it. `AIRFLOW__SECTION__KEY` variables that are set win over what is set here.
+
+The parts are started one by one, because the servers of logs that `airflow standalone` starts listen on every
+interface: one of our own does their work on the loopback interface.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
+import http
 import json
 import os
 import signal
@@ -16,10 +20,11 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-from cutouts_airflow.home import PROJECT, over, service_environment
+from cutouts_airflow.home import DATABASE, HOSTS, PROJECT, hostname, over, service_environment
 
 PARTS = ("metadatabase", "scheduler", "triggerer", "dag_processor")
 START_SECONDS = 300.0
@@ -40,20 +45,55 @@ class AirflowDidNotStart(RuntimeError):
 
 @contextlib.contextmanager
 def standalone(environment: Mapping[str, str], *, log: Path | None = None) -> Iterator[str]:
-    """A healthy `airflow standalone`: its URL. All of its processes are gone afterwards.
+    """A healthy Airflow in that home: its URL. All of its processes are gone afterwards.
 
     Its output goes to the file `log`, else to ours. Raises AirflowDidNotStart.
     """
-    Path(environment["AIRFLOW_HOME"]).mkdir(parents=True, exist_ok=True)
+    _make_private(Path(environment["AIRFLOW_HOME"]))
     url = environment["AIRFLOW__API__BASE_URL"].rstrip("/")
     with contextlib.ExitStack() as stack:
         output = stack.enter_context(log.open("ab")) if log else None
-        process = subprocess.Popen(
-            ["airflow", "standalone"], env=dict(environment), stdout=output, stderr=output, start_new_session=True
-        )
-        stack.callback(_stop, process)
-        _wait_healthy(process, url, log)
+        how: dict[str, Any] = {"env": dict(environment), "stdout": output, "stderr": output}
+        if subprocess.run(["airflow", "db", "migrate"], check=False, **how).returncode:
+            raise AirflowDidNotStart(f"its database cannot be made; see {log or 'the output above'}")
+        processes: list[subprocess.Popen[bytes]] = []
+        stack.callback(_stop, processes)
+        processes += (subprocess.Popen(one, start_new_session=True, **how) for one in _commands(environment))
+        _wait_healthy(processes, url, log)
+        if environment.get(HOSTS):
+            _require_closed(url)
         yield url
+
+
+def _require_closed(url: str) -> None:
+    """Raise AirflowDidNotStart if it answers under another name: without our plugin nothing would check that."""
+    request = urllib.request.Request(f"{url}/api/v2/version", headers={"Host": "rebound.example"})
+    try:
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            status = answer.status
+    except urllib.error.HTTPError as error:
+        status = error.code
+    if status != http.HTTPStatus.FORBIDDEN:
+        raise AirflowDidNotStart("it answers under any name, although it asks for no password: is our plugin loaded?")
+
+
+def _commands(environment: Mapping[str, str]) -> Iterator[Sequence[str]]:
+    """What is started. The last shows the log of a task while it runs, to the API server alone: it demands a token."""
+    yield "airflow", "api-server"
+    yield "airflow", "scheduler", "--skip-serve-logs"
+    yield "airflow", "dag-processor"
+    yield "airflow", "triggerer", "--skip-serve-logs"
+    logs = ("uvicorn", "--factory", "airflow.utils.serve_logs.log_server:get_app", "--log-level", "error")
+    yield *logs, "--host", hostname(), "--port", environment["AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT"]
+
+
+def _make_private(home: Path) -> None:
+    """A home that only this user can look into: in it lie the database, Airflow's keys, passwords and logs."""
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    home.chmod(0o700)
+    database = home / DATABASE
+    database.touch(mode=0o600)
+    database.chmod(0o600)
 
 
 def unhealthy(url: str) -> tuple[str, ...]:
@@ -66,21 +106,37 @@ def unhealthy(url: str) -> tuple[str, ...]:
     return tuple(part for part in PARTS if (health.get(part) or {}).get("status") != "healthy")
 
 
-def _wait_healthy(process: subprocess.Popen[bytes], url: str, log: Path | None) -> None:
+def _wait_healthy(processes: Sequence[subprocess.Popen[bytes]], url: str, log: Path | None) -> None:
     end = time.monotonic() + START_SECONDS
     while missing := unhealthy(url):
-        if process.poll() is not None or time.monotonic() > end:
+        if any(map(_has_ended, processes)) or time.monotonic() > end:
             raise AirflowDidNotStart(f"not healthy: {', '.join(missing)}; see {log or 'the output above'}")
         time.sleep(1)
 
 
-def _stop(process: subprocess.Popen[bytes]) -> None:
-    """End the whole process group: a task that still runs must not outlive Airflow."""
-    for sign in (signal.SIGTERM, signal.SIGKILL):
+def _stop(processes: Sequence[subprocess.Popen[bytes]]) -> None:
+    """End each part with its whole process group: a task that still runs must not outlive Airflow.
+
+    A part is collected last, because its number names its group only until then.
+    """
+    _signal(processes, signal.SIGTERM)
+    end = time.monotonic() + STOP_SECONDS
+    while time.monotonic() < end and not all(map(_has_ended, processes)):
+        time.sleep(0.1)
+    _signal(processes, signal.SIGKILL)
+    for process in processes:
+        process.wait()
+
+
+def _signal(processes: Sequence[subprocess.Popen[bytes]], sign: signal.Signals) -> None:
+    for process in processes:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, sign)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(STOP_SECONDS)
+
+
+def _has_ended(process: subprocess.Popen[bytes]) -> bool:
+    """Whether it has ended; it is not collected."""
+    return os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -89,7 +145,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--home", type=Path, default=PROJECT / "var" / "airflow", help="where everything lies")
     host, port = os.environ.get("AIRFLOW__API__HOST", "127.0.0.1"), os.environ.get("AIRFLOW__API__PORT", "8080")
     parser.add_argument("--host", default=host, help="interface; anything but loopback asks for a password")
-    parser.add_argument("--port", type=int, default=port, help="of the API and the pages; the next two serve logs")
+    parser.add_argument("--port", type=int, default=port, help="of the API and the pages")
     asked = parser.parse_args(arguments)
     home = asked.home.resolve()
     environment = over(os.environ, service_environment(home, host=asked.host, port=asked.port))
@@ -108,7 +164,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _watch(url: str) -> int:
-    """`airflow standalone` does not notice when one of its parts dies; this does."""
+    """Wait until one of its parts has been away for a minute."""
     misses = 0
     while misses < 6:
         time.sleep(10)

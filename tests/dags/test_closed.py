@@ -1,0 +1,152 @@
+"""An Airflow that we start is this user's alone: what it listens on, whom it answers, who can read its home."""
+
+from __future__ import annotations
+
+import asyncio
+import stat
+import threading
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+import pytest
+
+from cutouts_airflow import standalone
+from cutouts_airflow.home import HOSTS, service_environment
+from cutouts_airflow.hosts import OwnPagesOnly, middlewares
+from tests.airflow_home import Service
+
+HOST = "127.0.0.1:8080"
+
+
+def test_it_listens_on_the_loopback_interface_alone(airflow_service: Service) -> None:
+    """Every process of it, the servers of logs included."""
+    listening = [
+        one.laddr
+        for process in psutil.Process().children(recursive=True)
+        if "airflow" in " ".join(process.cmdline())
+        for one in process.net_connections("inet")
+        if one.status == psutil.CONN_LISTEN
+    ]
+    environment = airflow_service.environment
+    ports = {"AIRFLOW__API__PORT", "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT"}
+    assert {int(environment[name]) for name in ports} <= {one.port for one in listening}
+    assert [one for one in listening if one.ip not in ("127.0.0.1", "::1")] == []
+
+
+def test_it_answers_only_its_own_pages(airflow_service: Service) -> None:
+    """Not under a name that somebody points at this machine, and no page of another site; its own pages work."""
+    port = airflow_service.url.rpartition(":")[2]
+
+    def status(path: str = "api/v2/version", method: str = "GET", **headers: str) -> int:
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        return httpx.request(method, f"{airflow_service.url}/{path}", headers=named, timeout=60).status_code
+
+    assert status() == status(host=f"localhost:{port}") == 200
+    assert status(origin=airflow_service.url, sec_fetch_site="same-origin") == 200
+    for path in ("", "api/v2/version", "execution/docs", "auth/token"):
+        assert status(path, host="rebound.example") == 403
+        assert status(path, host=f"rebound.example:{port}") == 403
+        assert status(path, origin="https://elsewhere.example") == 403
+    runs = "api/v2/dags/catalog_refresh/dagRuns"
+    assert status(runs, "POST", sec_fetch_site="cross-site", sec_fetch_mode="no-cors") == 403
+
+
+def test_its_home_is_private(airflow_service: Service) -> None:
+    """Database, keys and logs lie in a folder into which nobody else can look."""
+    home = Path(airflow_service.environment["AIRFLOW_HOME"])
+    assert stat.S_IMODE(home.stat().st_mode) == 0o700
+    for file in home.glob("airflow.*"):
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
+def test_a_home_that_was_open_is_closed(tmp_path: Path) -> None:
+    """One that an earlier version made."""
+    (tmp_path / "home").mkdir(mode=0o755)
+    (tmp_path / "home" / "airflow.db").touch(mode=0o644)
+    standalone._make_private(tmp_path / "home")
+    assert stat.S_IMODE((tmp_path / "home").stat().st_mode) == 0o700
+    assert stat.S_IMODE((tmp_path / "home" / "airflow.db").stat().st_mode) == 0o600
+
+
+def _answer(kind: str = "http", method: str = "GET", **headers: str) -> list[dict[str, Any]]:
+    """What comes back for a request with these headers; an app behind the check answers 204."""
+    sent: list[Any] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 204})
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    pairs = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
+    scope = {"type": kind, "method": method, "headers": pairs}
+    asyncio.run(OwnPagesOnly(app, [HOST, "localhost:8080"])(scope, None, send))  # type: ignore[arg-type]
+    return sent
+
+
+LINK = {"sec_fetch_site": "cross-site", "sec_fetch_mode": "navigate", "sec_fetch_dest": "document"}
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"host": HOST}, 204),
+        ({"host": "LOCALHOST:8080"}, 204),
+        ({}, 403),
+        ({"host": "127.0.0.1"}, 403),
+        ({"host": "127.0.0.1:8080.example"}, 403),
+        ({"host": HOST, "origin": f"http://{HOST}"}, 204),
+        ({"host": HOST, "origin": "null"}, 403),
+        ({"host": HOST, "origin": "http://127.0.0.1:3000"}, 403),
+        ({"host": HOST, **LINK}, 204),
+        ({"host": HOST, **LINK, "sec_fetch_dest": "iframe"}, 403),
+        ({"host": HOST, **LINK, "method": "POST"}, 403),
+        ({"host": HOST, "sec_fetch_site": "same-site", "sec_fetch_mode": "no-cors"}, 403),
+        ({"host": HOST, "sec_fetch_site": "same-origin", "method": "POST"}, 204),
+        ({"host": HOST, "sec_fetch_site": "none"}, 204),
+    ],
+)
+def test_which_requests_are_our_own(headers: dict[str, str], status: int) -> None:
+    """By the name that was asked for, the page that asks, and what the browser says of it."""
+    assert _answer(**headers)[0]["status"] == status
+
+
+def test_a_second_name_and_a_socket_are_no_way_around() -> None:
+    """Two Host headers are none; web sockets are checked as well."""
+    sent: list[Any] = []
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    twice = {"type": "http", "method": "GET", "headers": [(b"host", HOST.encode()), (b"host", b"rebound.example")]}
+    asyncio.run(OwnPagesOnly(None, [HOST])(twice, None, send))  # type: ignore[arg-type]
+    assert sent[0]["status"] == 403
+    assert _answer("websocket", host="rebound.example")[0]["type"] == "websocket.close"
+
+
+def test_where_a_password_is_asked_for_any_name_will_do(tmp_path: Path) -> None:
+    """On another interface its users know the names; on loopback the environment lists them."""
+    alone = service_environment(tmp_path, host="127.0.0.1", port=8080)
+    shared = service_environment(tmp_path, host="0.0.0.0", port=8080)
+    assert alone["AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS"] == "True"
+    assert [one["kwargs"]["hosts"] for one in middlewares(alone)] == [[HOST, "localhost:8080"]]
+    assert shared["AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS"] == "False"
+    assert middlewares(shared) == []
+    assert alone[HOSTS]
+
+
+def test_an_airflow_that_answers_any_name_is_not_left_running() -> None:
+    """Should the plugin not be loaded: a server that does not check is found out."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), SimpleHTTPRequestHandler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    url = f"http://127.0.0.1:{server.server_port}"
+    try:
+        for answered in (f"{url}/?", f"{url}/missing"):
+            with pytest.raises(standalone.AirflowDidNotStart, match="under any name"):
+                standalone._require_closed(answered)
+    finally:
+        server.shutdown()
+        server.server_close()
