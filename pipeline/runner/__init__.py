@@ -37,10 +37,11 @@ def probe(site: Site) -> Place:
 def _cluster(site: Site) -> Iterator[Runner]:
     _quiet()
     from pipeline.runner.clusters import cuda_cluster, local_cluster, standing_cluster
+    from pipeline.runner.quiet import quiet
     from pipeline.runner.scheduled import DaskRunner
 
     connect = {"local": local_cluster, "cuda": cuda_cluster}.get(site.cluster, standing_cluster)
-    with connect(site) as client:
+    with quiet(), connect(site) as client:
         yield DaskRunner(client, site.cluster)
 
 

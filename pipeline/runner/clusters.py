@@ -68,15 +68,16 @@ def local_cluster(site: Site) -> Iterator[Client]:
 
     workers, threads = local_layout(site, CPU_COUNT)
     with dask.config.set(_SETTINGS), _plain_main():
-        cluster = LocalCluster(
-            n_workers=workers,
-            threads_per_worker=threads,
-            host="127.0.0.1",
-            dashboard_address=None,
-            scheduler_kwargs=_SCHEDULER,
-            memory_limit=int(_MEMORY_SHARE * MEMORY_LIMIT / workers),
-            silence_logs=logging.ERROR,
-        )
+        with _start_errors():
+            cluster = LocalCluster(
+                n_workers=workers,
+                threads_per_worker=threads,
+                host="127.0.0.1",
+                dashboard_address=None,
+                scheduler_kwargs=_SCHEDULER,
+                memory_limit=int(_MEMORY_SHARE * MEMORY_LIMIT / workers),
+                silence_logs=logging.ERROR,
+            )
         with _closing(cluster), _closing(Client(cluster, set_as_default=False)) as client:
             yield client
 
@@ -94,16 +95,28 @@ def cuda_cluster(site: Site) -> Iterator[Client]:
 
     workers = min(site.workers or gpus, gpus)
     with dask.config.set(_SETTINGS), _plain_main():
-        cluster = LocalCUDACluster(
-            n_workers=workers,
-            threads_per_worker=site.threads or max(1, CPU_COUNT // workers),
-            host="127.0.0.1",
-            dashboard_address=None,
-            scheduler_kwargs=_SCHEDULER,
-            silence_logs=logging.ERROR,
-        )
+        with _start_errors():
+            cluster = LocalCUDACluster(
+                n_workers=workers,
+                threads_per_worker=site.threads or max(1, CPU_COUNT // workers),
+                host="127.0.0.1",
+                dashboard_address=None,
+                scheduler_kwargs=_SCHEDULER,
+                silence_logs=logging.ERROR,
+            )
         with _closing(cluster), _closing(Client(cluster, set_as_default=False)) as client:
             yield client
+
+
+@contextmanager
+def _start_errors() -> Iterator[None]:
+    """What Dask raises if its processes do not start, as TransientError: the machine may be out of memory or ports."""
+    try:
+        yield
+    except (RuntimeError, OSError) as error:
+        raise TransientError(
+            f"the workers of this machine do not start ({error}); run again when it has room"
+        ) from error
 
 
 def _gpus() -> int:
@@ -123,12 +136,15 @@ def _gpus() -> int:
 def standing_cluster(site: Site) -> Iterator[Client]:
     """A client of the scheduler at `site.cluster`, which has workers and runs what we run.
 
-    Raises ConfigError for missing certificates or other versions, TransientError where nobody answers.
+    Raises ConfigError for missing certificates or other versions, TransientError if nobody answers.
     """
     address = site.cluster
     with _closing(_connected(address, _security(site))) as client:
-        _await_workers(client, address)
-        _check_versions(client, address)
+        try:
+            _await_workers(client, address)
+            _check_versions(client, address)
+        except OSError as error:
+            raise TransientError(f"{address} has closed the connection; run again when it is up") from error
         yield client
 
 

@@ -127,7 +127,7 @@ class _Child:
         ours, theirs = Pipe()
         with theirs:
             self._process = subprocess.Popen(
-                [sys.executable, "-c", f"from pipeline.runner.child import main; main({theirs.fileno()})"],
+                [sys.executable, "-P", "-c", f"from pipeline.runner.child import main; main({theirs.fileno()})"],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,

@@ -12,7 +12,7 @@ import queue
 import time
 import uuid
 from collections import Counter, deque
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
@@ -87,6 +87,8 @@ class _Flights(Generic[T, R]):
         self._in_flight: dict[str, _Flight[T]] = {}
         self._done: queue.SimpleQueue[Future] = queue.SimpleQueue()
         self._keys = _keys(function)
+        self._paused: dict[str, float] = {}
+        self._released = 0.0
         self._hopeless_since: float | None = None
 
     def results(self) -> Iterator[R]:
@@ -103,10 +105,10 @@ class _Flights(Generic[T, R]):
 
     def _fill(self) -> bool:
         """Give each worker an item for each thread and one more; whether anything is left to wait for."""
-        threads = self._scheduler.threads()
-        self._take_back(threads)
+        running = self._scheduler.running()
+        self._look_after(set(running))
         busy = Counter(flight.worker for flight in self._in_flight.values())
-        free = {worker: count + 1 - busy[worker] for worker, count in threads.items()}
+        free = {worker: count + 1 - busy[worker] for worker, count in running.items()}
         while free:
             worker = max(free, key=free.__getitem__)
             order = self._draw(worker) if free[worker] > 0 else None
@@ -159,29 +161,39 @@ class _Flights(Generic[T, R]):
             self._done.put(flight.future)
             return
         except LostError:
-            self._lost([flight])
+            self._lost(flight.worker, "a worker died or left")
             return
         del self._in_flight[flight.future.key]
+        self._paused.pop(flight.worker, None)
         flight.future.release()
         if self._isolates(flight.order):
             yield from value
         else:
             yield value
 
-    def _take_back(self, workers: Collection[str]) -> None:
-        """What was in flight on workers that are gone is to be done again."""
-        gone = sorted({flight.worker for flight in self._in_flight.values()} - set(workers))
-        for worker in gone:
-            self._lost([flight for flight in self._in_flight.values() if flight.worker == worker])
+    def _look_after(self, running: set[str]) -> None:
+        """What was in flight on workers that are gone, or that stay paused, is to be done again."""
+        silent = {flight.worker for flight in self._in_flight.values()} - running
+        alive = self._scheduler.threads() if silent else {}
+        now = time.monotonic()
+        self._paused = {worker: self._paused.get(worker, now) for worker in silent & set(alive)}
+        for worker in sorted(silent - set(alive)):
+            self._lost(worker, "a worker died or left")
+        for worker, since in self._paused.items():
+            if now - since > PATIENCE_SECONDS:
+                self._lost(worker, "a worker is paused, for it is short of memory")
+        if self._paused and now - self._released > _POLL_SECONDS:
+            self._released = now
+            self._scheduler.release_memory(list(self._paused))
 
-    def _lost(self, flights: Sequence[_Flight[T]]) -> None:
+    def _lost(self, worker: str, what: str) -> None:
         """Have the items of one worker done again. Raises TransientError for one that lost too many."""
-        worker = flights[0].worker
+        flights = [flight for flight in self._in_flight.values() if flight.worker == worker]
         self._scheduler.forget([flight.future for flight in flights])
         for flight in flights:
             del self._in_flight[flight.future.key]
             self._again.append(replace(flight.order, losses=flight.order.losses + 1))
-        _log.warning("a worker died or left (%s): %s", worker, self._what_next([one.order.item for one in flights]))
+        _log.warning("%s (%s): %s", what, worker, self._what_next([one.order.item for one in flights]))
         if max(order.losses for order in self._again) >= LOSSES:
             raise TransientError(
                 f"a chunk was given up because every worker that took it died (the last was {worker}), most often of"
@@ -206,6 +218,8 @@ class _Flights(Generic[T, R]):
         """Why nothing can be finished as things are; None if something can."""
         if not self._scheduler.threads():
             return "has no worker left; start workers and run again"
+        if not self._in_flight:
+            return "has no worker that takes work, for all are short of memory; give them more, or fewer threads"
         # A task that the scheduler dropped stays pending here for ever.
         if None in self._scheduler.states(list(self._in_flight)).values():
             return "has lost chunks that it was given; run again (was it restarted?)"

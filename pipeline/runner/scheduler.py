@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from pipeline.core.errors import TransientError
+from pipeline.stages.memory import release_freed
 
 if TYPE_CHECKING:
     from distributed import Client, Future
@@ -37,6 +39,15 @@ class Scheduler:
     def threads(self) -> dict[str, int]:
         """The threads of each worker by its address."""
         return self._ask("ncores")
+
+    def running(self) -> dict[str, int]:
+        """The threads of each worker that begins tasks: not of one that Dask has paused, or that is about to leave."""
+        return self._ask("ncores_running")
+
+    def release_memory(self, workers: Sequence[str]) -> None:
+        """Have workers give back what their allocators keep, if they can be reached."""
+        with suppress(OSError):
+            self._client.run(release_freed, workers=list(workers), on_error="ignore")
 
     def states(self, keys: Collection[str]) -> dict[str, str | None]:
         """The state of each task; None for one that the scheduler does not know."""

@@ -57,7 +57,7 @@ class Memory:
                 return False
             self._taken += self.counted(size)
         if size >= _LARGE:
-            _trim()
+            release_freed()
         return True
 
     def take(self, size: int) -> None:
@@ -65,7 +65,7 @@ class Memory:
         with self._changed:
             self._changed.wait_for(lambda: self._fits(size))
             self._taken += self.counted(size)
-        _trim()
+        release_freed()
 
     def give_back(self, size: int) -> None:
         """Free what was `counted`."""
@@ -91,7 +91,7 @@ class Memory:
             self._changed.wait_for(lambda: self._taken == 0 and not self._exclusive)
             self._waiting_alone -= 1
             self._exclusive = True
-        _trim()
+        release_freed()
         try:
             yield
         finally:
@@ -146,7 +146,7 @@ def machine_memory() -> int:
     return min(limits)
 
 
-def _trim() -> None:
+def release_freed() -> None:
     """Have the allocator give back to the system what images before have freed. Only glibc can be told.
 
     Where memory is short it may not be kept for the next image: four threads that took turns with images of 64 MP kept

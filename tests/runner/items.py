@@ -9,6 +9,8 @@ import time
 from pathlib import Path
 
 import cv2
+import psutil
+from distributed import get_worker
 
 from pipeline.core.errors import ImageRejected, TransientError
 from pipeline.stages.deadline import deadlines
@@ -93,6 +95,24 @@ def _grow() -> None:
         taken.append(b"x" * 100_000_000)
         time.sleep(0.05)
     raise AssertionError("nobody minded")
+
+
+_kept: list[object] = []
+
+
+def fill(keep: bool, item: int) -> int:
+    """With item 0 fill the process to 85 % of what its worker may use; of what is not kept the allocator keeps all."""
+    if item == 0:
+        limit = get_worker().memory_manager.memory_limit
+        taken = []
+        while psutil.Process().memory_info().rss < 0.85 * limit:
+            taken.append([bytearray(100_000) for _ in range(50)])
+            _kept.append(bytearray(5_000))  # between them, so that no heap is free as a whole
+        if keep:
+            _kept.append(taken)
+        del taken
+        time.sleep(1)
+    return item
 
 
 def singly(chunk: tuple[int, ...]) -> list[tuple[int, ...]]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -20,7 +21,7 @@ from distributed import Client
 
 from pipeline.core.config import Site
 from pipeline.core.errors import TransientError
-from pipeline.runner import clusters, open_runner, scheduled
+from pipeline.runner import clusters, open_runner, scheduled, scheduler
 from tests.dask_cluster import ROOT, dask_process, free_port
 from tests.runner.items import die, nap
 
@@ -87,22 +88,33 @@ def test_a_cluster_that_does_not_close_in_time_is_no_failure_of_the_work() -> No
     assert worker.wait(timeout=10) == -signal.SIGKILL
 
 
-def test_a_scheduler_that_goes_away_ends_the_run_with_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A run whose scheduler is killed does not wait for ever, and may be tried again."""
+@pytest.mark.parametrize("how", ["ended", "ended and started again", "frozen"])
+def test_a_scheduler_that_goes_away_ends_the_run_with_an_error(
+    how: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A run whose scheduler is lost does not wait for ever, may be tried again, and logs no traceback of Dask."""
     monkeypatch.setattr(scheduled, "PATIENCE_SECONDS", 0.5)
-    monkeypatch.setattr(scheduled, "_POLL_SECONDS", 0.2)
+    monkeypatch.setattr(scheduler, "ANSWER_SECONDS", 2.0)
     port = str(free_port())
     address = f"tcp://127.0.0.1:{port}"
+    arguments = ("scheduler", "--host", "127.0.0.1", "--port", port, "--no-dashboard")
     with (
-        dask_process("scheduler", "--host", "127.0.0.1", "--port", port, "--no-dashboard") as scheduler,
+        dask_process(*arguments) as process,
         dask_process("worker", address, "--host", "127.0.0.1", "--no-dashboard", "--nthreads", "1"),
+        ExitStack() as stack,
+        caplog.at_level(logging.INFO),
         open_runner(Site(cluster=address)) as runner,
     ):
+        stack.callback(process.kill)
         results = runner.map(partial(nap, 0.2), range(1000))
         next(results)
-        scheduler.kill()
+        process.send_signal(signal.SIGSTOP if how == "frozen" else signal.SIGKILL)
+        if how == "ended and started again":
+            process.wait()
+            stack.enter_context(dask_process(*arguments))
         with pytest.raises(TransientError, match="run again"):
             list(results)
+    assert [record.getMessage() for record in caplog.records if record.name.startswith("distributed")] == []
 
 
 # A shell's background job ignores Ctrl-C, and so do the processes that it starts.

@@ -17,7 +17,7 @@ from pipeline.core.config import Site
 from pipeline.core.errors import TransientError
 from pipeline.runner import Runner, Work, open_runner, scheduled
 from tests.dask_cluster import dask_process, scheduler_process
-from tests.runner.items import blame, crowd, hopeless, nothing, singly, work
+from tests.runner.items import blame, crowd, fill, hopeless, nothing, singly, work
 
 pytestmark = pytest.mark.filterwarnings("ignore::distributed.versions.VersionMismatchWarning")
 
@@ -174,6 +174,30 @@ def test_a_cluster_that_is_gone_blames_nobody(monkeypatch: pytest.MonkeyPatch) -
         pytest.raises(TransientError, match="has no worker left"),
     ):
         books(runner.map(deadly({3: "kill"}), CHUNKS))
+
+
+@pytest.fixture
+def small_worker(monkeypatch: pytest.MonkeyPatch) -> Iterator[Runner]:
+    """A worker that may use 600 MB, and little patience."""
+    monkeypatch.setattr(scheduled, "PATIENCE_SECONDS", 2.0)
+    small = ("--host", "127.0.0.1", "--no-dashboard", "--nthreads", "1", "--memory-limit", "600MB")
+    with (
+        scheduler_process() as address,
+        dask_process("worker", address, *small),
+        open_runner(Site(cluster=address)) as runner,
+    ):
+        yield runner
+
+
+def test_a_worker_that_only_kept_freed_memory_goes_on(small_worker: Runner) -> None:
+    """Dask pauses a worker at 80 % of its memory; what is free in it is given back, and the work continues."""
+    assert sorted(small_worker.map(partial(fill, False), range(6))) == list(range(6))
+
+
+def test_workers_that_stay_paused_end_the_run(small_worker: Runner) -> None:
+    """Nothing would ever be finished: it is said what is missing, in place of waiting for ever."""
+    with pytest.raises(TransientError, match="all are short of memory"):
+        list(small_worker.map(partial(fill, True), range(6)))
 
 
 def test_no_process_of_a_single_image_outlives_the_run() -> None:
