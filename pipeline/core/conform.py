@@ -168,7 +168,8 @@ def _text(array: pa.Array, limit: int) -> Found:
     invalid = _invalid(raw) & ~long
     raw = _shown(raw, invalid | long)
     steering = _steering(raw)
-    text = _shown(raw, steering).cast(pa.string())
+    faulty = invalid.any() or long.any() or steering.any()
+    text = _shown(raw, steering).cast(pa.string()) if faulty or not kinds.is_string(array.type) else array
     words = (_NOT_UTF8, _TOO_LONG.format(limit=limit), _CONTROL)
     return text, [(word, flags) for word, flags in zip(words, (invalid, long, steering), strict=True) if flags.any()]
 
@@ -232,7 +233,7 @@ def _escaped(value: bytes) -> bytes:
 
 def _without_blanks(text: pa.Array) -> pa.Array:
     blank = pc.or_(pc.equal(text, ""), pc.utf8_is_space(text))
-    return pc.if_else(blank, pa.scalar(None, pa.string()), text)
+    return pc.if_else(blank, pa.scalar(None, pa.string()), text) if pc.any(blank).as_py() else text
 
 
 def _number(array: pa.Array, expected: pa.DataType) -> Found:

@@ -14,7 +14,7 @@ from datetime import date
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.adapters.storage.manifests import Manifest, open_manifest
+from pipeline.adapters.storage.manifests import open_manifest
 from pipeline.adapters.storage.parts import is_part
 from pipeline.adapters.storage.store import Store, open_store
 from pipeline.adapters.storage.tables import find_record, read_record, write_record
@@ -62,8 +62,7 @@ def inspect(source: str) -> Intake:
     manifest = open_manifest(source)
     accepted: list[DeliveryKey] = []
     refused: list[DeliveryProblem] = []
-    for day in manifest.days():
-        table = manifest.read(day, columns=CONTENT_COLUMNS)
+    for day, table in manifest.by_day(CONTENT_COLUMNS):
         bad = tuple(replace(problem, day=day) for problem in (check_content(table) if day else check_undated(table)))
         refused += bad
         if day:
@@ -75,9 +74,8 @@ def inspect(source: str) -> Intake:
 
 def rows_of(source: str, groups: Collection[Group]) -> pa.Table:
     """`date`, `image_id`, `delivery_id`, `uri` of the rows of these groups, and of all that name no delivery."""
-    manifest = open_manifest(source)
-    days = manifest.days() if groups else ()
-    return pa.concat_tables([_REFUSED.empty_table(), *(_rows_on(manifest, day, groups) for day in days)])
+    found = open_manifest(source).by_day(_REFUSED.names[1:]) if groups else ()
+    return pa.concat_tables([_REFUSED.empty_table(), *(_rows_on(day, rows, groups) for day, rows in found)])
 
 
 def take(site: Site, manifest: str, *, waiting: bool = False) -> Intake:
@@ -123,8 +121,7 @@ def deliveries_on(site: Site, day: date) -> tuple[DeliveryKey, ...]:
     return tuple(sorted(read_record(tables, name, _Origin).delivery for name in names))
 
 
-def _rows_on(manifest: Manifest, day: date | None, groups: Collection[Group]) -> pa.Table:
-    rows = manifest.read(day, columns=_REFUSED.names[1:])
+def _rows_on(day: date | None, rows: pa.Table, groups: Collection[Group]) -> pa.Table:
     wanted = pa.array([delivery_id for of_day, delivery_id in groups if of_day == day], pa.string())
     named = without_blanks(rows.column("delivery_id"))
     columns = {**{name: rows.column(name) for name in ("image_id", "uri")}, "delivery_id": named}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import os
 from collections.abc import Callable
 from datetime import UTC, date, datetime
@@ -262,7 +263,7 @@ def test_a_manifest_has_no_more_files_and_rows_than_it_may(tmp_path: Path, monke
     for name, most, words in (
         ("footers.MAX_ROWS", 1, "2 rows; at most 1 are allowed"),
         ("manifests.MAX_FILES", 1, "2 files; at most 1 are allowed"),
-        ("manifests.MAX_BYTES_OF_DAY", 9, "have more than 9 bytes"),
+        ("manifests.MAX_BYTES_OF_DAY", 9, "more than 9 bytes of rows that are looked at together"),
     ):
         with monkeypatch.context() as limited:
             limited.setattr(f"pipeline.adapters.storage.{name}", most)
@@ -336,9 +337,8 @@ def test_text_that_is_no_utf_8_is_told_of_its_row(tmp_path: Path) -> None:
     assert [bool(bits) for bits in rows.column(FAULT).to_pylist()] == [False, True]
 
 
-def test_row_groups_that_cannot_hold_a_delivery_are_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A plan reads of a large manifest what it needs; where a writer told nothing it reads all."""
-    table = pa.concat_tables([images("a", delivery=name) for name in ("d1", "d2", "d3")])
+def counted(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The numbers of the row groups that are read from now on."""
     read: list[int] = []
     real = footers.batches
 
@@ -347,11 +347,40 @@ def test_row_groups_that_cannot_hold_a_delivery_are_left_out(tmp_path: Path, mon
         return real(*args)
 
     monkeypatch.setattr(manifests, "batches", counting)
+    return read
+
+
+def test_a_file_of_many_days_is_read_once_for_all_of_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Together with files whose folder says the day; each day is what reading it by itself gives."""
+    many = with_column(images("a", "b", "c", "d"), "date", pa.array([SIXTH, FIFTH, None, SIXTH]))
+    write(tmp_path / "m" / "many.parquet", many)
+    write(tmp_path / "m" / "date=2026-01-05" / "part.parquet", images("e"))
+    manifest = open_manifest(str(tmp_path / "m"))
+    alone = {day: manifest.read(day).to_pylist() for day in manifest.days()}
+    read = counted(monkeypatch)
+    found = {day: table.to_pylist() for day, table in manifest.by_day()}
+    key = operator.itemgetter("image_id")
+    assert {day: sorted(rows, key=key) for day, rows in found.items()} == {
+        day: sorted(rows, key=key) for day, rows in alone.items()
+    }
+    assert [[row["image_id"] for row in rows] for rows in found.values()] == [["b", "e"], ["a", "d"], ["c"]]
+    assert len(read) == 3, "its days, its rows, and the other file"
+
+
+@pytest.mark.parametrize("by", ["delivery_id", "date"])
+def test_row_groups_that_cannot_hold_a_delivery_are_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, by: str
+) -> None:
+    """A plan reads of a large manifest what it needs; if a writer told nothing it reads all."""
+    table = pa.concat_tables([images("a", delivery="d2" if by == "date" else name) for name in ("d1", "d2", "d3")])
+    days = [FIFTH, SIXTH, date(2026, 1, 7)] if by == "date" else [SIXTH] * 3
+    table = with_column(table, "date", pa.array(days))
+    read = counted(monkeypatch)
     for told, groups in ((True, [1]), (False, [0, 1, 2])):
         read.clear()
         pq.write_table(table, tmp_path / "m.parquet", row_group_size=1, write_statistics=told)
         manifest = open_manifest(str(tmp_path / "m.parquet"))
-        assert manifest.read(manifest.days()[0], delivery_id="d2").column("row").to_pylist() == [2]
+        assert manifest.read(SIXTH, delivery_id="d2").column("row").to_pylist() == [2]
         assert read == groups
 
 

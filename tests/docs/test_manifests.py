@@ -30,7 +30,10 @@ MIB, GIB = 2**20, 2**30
             f"{footers.MAX_PAGES // GIB} GiB",
         ),
         ("text of one row, before it is known to be too long", f"{footers.TEXT_AT_ONCE // MIB} MiB"),
-        ("rows of one day in memory", f"{manifests.MAX_BYTES_OF_DAY // GIB} GiB"),
+        (
+            "rows that are looked at together: of one day, or of all files with a column `date`",
+            f"{manifests.MAX_BYTES_OF_DAY // GIB} GiB",
+        ),
     ],
 )
 def test_every_limit_is_the_one_that_is_checked(limit: str, value: str) -> None:

@@ -63,6 +63,17 @@ class Chunk:
     least: bytes | None
     greatest: bytes | None
 
+    def may_hold(self, value: bytes) -> bool:
+        """Whether a text can be in it, as far as is told; PyArrow compares UTF-8 byte by byte, too."""
+        return self.least is None or self.greatest is None or self.least <= value <= self.greatest
+
+    def may_hold_number(self, value: int) -> bool:
+        """Whether an integer can be in it, as far as is told."""
+        if self.least is None or self.greatest is None:
+            return True
+        least, greatest = (int.from_bytes(one, "little", signed=True) for one in (self.least, self.greatest))
+        return least <= value <= greatest
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RowGroup:

@@ -51,6 +51,7 @@ _PART_TYPE = pa.dictionary(pa.int32(), pa.string())
 _TOLD = (pa.field(FAULT, pa.int32()), pa.field(ROW, pa.int32()), pa.field(PART, _PART_TYPE))
 """What a reader tells of each row, besides its columns."""
 _DELIVERY = "delivery_id"
+_EPOCH = date(1970, 1, 1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +67,23 @@ class Part:
     day: date | None
     dated: bool
     footer: Footer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Wanted:
+    """Rows that are looked for: of a delivery, of a day; None if any will do."""
+
+    delivery_id: str | None = None
+    day: date | None = None
+
+    def may_be_in(self, group: RowGroup, schema: pa.Schema) -> bool:
+        """Whether a row group can have them, as far as its statistics tell. Only a plain date32 is compared."""
+        delivery_id, day = group.chunks.get(_DELIVERY), group.chunks.get(DATE)
+        if self.delivery_id is not None and delivery_id and not delivery_id.may_hold(self.delivery_id.encode()):
+            return False
+        if self.day is None or day is None or schema.field(DATE).type != pa.date32():
+            return True
+        return day.may_hold_number((self.day - _EPOCH).days)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +116,19 @@ class Manifest:
             raise _unusable(self.url, problems)
         return tuple(sorted(found, key=lambda day: day or date.max))
 
+    def by_day(self, columns: Sequence[str] = MANIFEST.names) -> Iterator[tuple[date | None, pa.Table]]:
+        """What `read` gives for each of the `days`; files with a column `date` are read once for all of them."""
+        days = self.days()
+        tables: dict[date | None, list[pa.Table]] = {day: [] for day in days}
+        size = 0
+        for number in (number for number, part in enumerate(self.parts) if part.dated):
+            for table, of_rows in self._rows(number, _schema(columns), None):
+                size = self._counted(size, table)
+                for day in pc.unique(of_rows).to_pylist():
+                    tables[day].append(_filtered(table, _equal(of_rows, pa.scalar(day, pa.date32()))))
+        for day in days:
+            yield day, pa.concat_tables([*tables.pop(day), self._read(day, columns, None, dated=False)])
+
     def read(
         self, day: date | None, *, columns: Sequence[str] = MANIFEST.names, delivery_id: str | None = None
     ) -> pa.Table:
@@ -105,41 +136,53 @@ class Manifest:
 
         Every column of a manifest is looked at for faults, whichever are asked for.
         """
-        schema = pa.schema([*(MANIFEST.field(name) for name in columns), *_TOLD], metadata=MANIFEST.metadata)
-        numbers = (number for number, part in enumerate(self.parts) if part.dated or part.day == day)
+        return self._read(day, columns, delivery_id, dated=True)
+
+    def _read(self, day: date | None, columns: Sequence[str], delivery_id: str | None, *, dated: bool) -> pa.Table:
+        schema = _schema(columns)
         tables, size = [schema.empty_table()], 0
-        with _reading(self.url):
-            for table in (table for number in numbers for table in self._read_part(number, day, schema, delivery_id)):
-                tables.append(table)
-                size += table.nbytes
-                if size > MAX_BYTES_OF_DAY:
-                    raise FooterError(f"the rows of {day} have more than {MAX_BYTES_OF_DAY:,} bytes")
+        for number, part in enumerate(self.parts):
+            if (dated and part.dated) or (not part.dated and part.day == day):
+                for table, days in self._rows(number, schema, delivery_id, day=day):
+                    kept = table if days is None else _filtered(table, _equal(days, pa.scalar(day, pa.date32())))
+                    size = self._counted(size, kept)
+                    tables.append(kept)
         return pa.concat_tables(tables)
+
+    def _counted(self, size: int, table: pa.Table) -> int:
+        """The bytes that are in memory with that table. Raises ManifestError if they are too many."""
+        size += table.nbytes
+        if size > MAX_BYTES_OF_DAY:
+            raise _unreadable(self.url, [f"more than {MAX_BYTES_OF_DAY:,} bytes of rows that are looked at together"])
+        return size
 
     def _days_of(self, part: Part) -> set[date | None]:
         if not part.dated:
             return {part.day} if part.footer.rows else set()
         found: set[date | None] = set()
-        for first, piece in self._pieces(part, [DATE], None):
+        for first, piece in self._pieces(part, [DATE], _Wanted()):
             found.update(pc.unique(self._days(part, first, piece)).to_pylist())
         return found
 
-    def _read_part(
-        self, number: int, day: date | None, schema: pa.Schema, delivery_id: str | None
-    ) -> Iterator[pa.Table]:
+    def _rows(
+        self, number: int, schema: pa.Schema, delivery_id: str | None, day: date | None = None
+    ) -> Iterator[tuple[pa.Table, pa.Array | None]]:
+        """The rows of a part, of one delivery if it is named, piece by piece; if the part is dated, the day of each."""
         part = self.parts[number]
-        for first, piece in self._pieces(part, [*MANIFEST.names, *([DATE] if part.dated else [])], delivery_id):
-            wanted: NDArray[np.bool_] = np.ones(piece.num_rows, np.bool_)
-            if part.dated:
-                wanted &= _equal(self._days(part, first, piece), pa.scalar(day, pa.date32()))
-            table, faults = conform(piece)
-            if delivery_id is not None:
-                wanted &= _equal(table.column(_DELIVERY), pa.scalar(delivery_id, pa.string()))
+        columns = [*MANIFEST.names, *([DATE] if part.dated else [])]
+        wanted = _Wanted(delivery_id=delivery_id, day=None if part.day else day)  # a null day is the folder's
+        for first, piece in self._pieces(part, columns, wanted):
+            days = self._days(part, first, piece) if part.dated else None
+            with _reading(self.url, part.name):
+                table, faults = conform(piece)
             rows = np.arange(first + 1, first + 1 + len(faults), dtype=np.int32)
             told = (pa.array(faults), pa.array(rows), self._name(number, len(faults)))
             kept = table.select(schema.names[: -len(told)]).columns
-            table = pa.Table.from_arrays([*kept, *told], schema=schema)
-            yield table if wanted.all() else table.filter(pa.array(wanted))
+            found = pa.Table.from_arrays([*kept, *told], schema=schema)
+            if delivery_id is not None:
+                its = _equal(table.column(_DELIVERY), pa.scalar(delivery_id, pa.string()))
+                found, days = _filtered(found, its), None if days is None else days.filter(pa.array(its))
+            yield found, days
 
     def _days(self, part: Part, first: int, piece: pa.Table) -> pa.Array:
         """The day of each row by the column `date`, or by the folder if it is null."""
@@ -158,15 +201,15 @@ class Manifest:
         names = pa.array([part.name for part in self.parts], pa.string())
         return pa.DictionaryArray.from_arrays(pa.array(np.full(rows, number, np.int32)), names)
 
-    def _pieces(self, part: Part, columns: Sequence[str], delivery_id: str | None) -> Iterator[tuple[int, pa.Table]]:
+    def _pieces(self, part: Part, columns: Sequence[str], wanted: _Wanted) -> Iterator[tuple[int, pa.Table]]:
         """The part's columns as they are on disk, piece by piece, each with the number of its first row (from 0).
 
-        Row groups that cannot hold the delivery are left out.
+        Row groups that cannot hold what is wanted are left out.
         """
         with _reading(self.url, part.name), self.fs.open(part.path, "rb") as stream:
             first = unpacked = 0
             for number, group in enumerate(part.footer.groups):
-                if delivery_id is None or _may_hold(group, delivery_id.encode()):
+                if wanted.may_be_in(group, part.footer.schema):
                     at = first
                     for piece in _collected(batches(stream, part.footer, number, columns)):
                         unpacked += piece.nbytes
@@ -246,12 +289,12 @@ def _parts(place: Place, found: Sequence[Found], footers: Sequence[Footer]) -> t
     )
 
 
-def _may_hold(group: RowGroup, delivery_id: bytes) -> bool:
-    """Whether a row group can have rows of a delivery, as far as its statistics tell."""
-    found = group.chunks.get(_DELIVERY)
-    if found is None or found.least is None or found.greatest is None:
-        return True
-    return found.least <= delivery_id <= found.greatest
+def _schema(columns: Sequence[str]) -> pa.Schema:
+    return pa.schema([*(MANIFEST.field(name) for name in columns), *_TOLD], metadata=MANIFEST.metadata)
+
+
+def _filtered(table: pa.Table, wanted: NDArray[np.bool_]) -> pa.Table:
+    return table if wanted.all() else table.filter(pa.array(wanted))
 
 
 def _collected(pieces: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
