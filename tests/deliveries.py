@@ -10,8 +10,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipeline.core.pixels import Bytes
-from pipeline.intake import folder_manifest
+from cutouts.core.pixels import Bytes
+from cutouts.intake import folder_manifest
 
 
 def product(number: int) -> Bytes:

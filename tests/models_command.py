@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from click.testing import CliRunner, Result
 
-from pipeline.cli import cli
-from pipeline.core.errors import CutoutsError
+from cutouts.cli import cli
+from cutouts.core.errors import CutoutsError
 
 LICENCE = ("--licence", "MIT", "--commercial")
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from pipeline.core.pixels import Bytes
+from cutouts.core.pixels import Bytes
 
 
 def product(path: Path, *, seed: int = 0, size: int = 160) -> Path:

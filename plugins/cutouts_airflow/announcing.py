@@ -14,10 +14,10 @@ from typing import Any
 from airflow.sdk import Asset, get_current_context
 from airflow.sdk.exceptions import AirflowSkipException
 
+from cutouts.core.display import shown
+from cutouts.core.records import DeliveryKey
 from cutouts_airflow.order import DELIVERIES_AT_ONCE
 from cutouts_airflow.settings import site
-from pipeline.core.display import shown
-from pipeline.core.records import DeliveryKey
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +30,7 @@ ANNOUNCING = "announcements"
 
 def untold() -> tuple[str, ...]:
     """What the DAG `announcements` could announce now; nothing while a run of it is under way."""
-    from pipeline import intake
+    from cutouts import intake
 
     if _unfinished(ANNOUNCING):
         return ()
@@ -40,7 +40,7 @@ def untold() -> tuple[str, ...]:
 
 def unannounced() -> tuple[str, ...]:
     """The keys of deliveries with publications that nobody was told of, although there was time to."""
-    from pipeline import steps
+    from cutouts import steps
 
     found = steps.unannounced(site(), before=datetime.now(UTC) - GRACE)
     return tuple(str(one.delivery) for one in found)
@@ -51,7 +51,7 @@ def hand_over(asset: Asset) -> None:
 
     More would only wait as runs, and Airflow 3.3 cannot show an asset whose event made a run that waits.
     """
-    from pipeline import intake
+    from cutouts import intake
 
     room = _room()
     queue = intake.waiting(site(), at_most=room)
@@ -63,7 +63,7 @@ def hand_over(asset: Asset) -> None:
 
 def handed_over(context: Mapping[str, Any]) -> None:
     """Take what was handed over out of the queue, now that it stands in Airflow."""
-    from pipeline import intake
+    from cutouts import intake
 
     if _has_succeeded(context):
         for asset in context["task"].outlets:
@@ -73,7 +73,7 @@ def handed_over(context: Mapping[str, Any]) -> None:
 
 def announce(asset: Asset, delivery: str) -> None:
     """Announce what was published of a delivery and what nobody was told of; no event if that is nothing."""
-    from pipeline import steps
+    from cutouts import steps
 
     here, context = site(), get_current_context()
     found = steps.unannounced(here, delivery=DeliveryKey.parse(delivery))
@@ -92,7 +92,7 @@ def announce(asset: Asset, delivery: str) -> None:
 
 def announced(context: Mapping[str, Any]) -> None:
     """Record that others were told of these publications, now that it stands in Airflow."""
-    from pipeline import steps
+    from cutouts import steps
 
     if _has_succeeded(context):
         for asset in context["task"].outlets:

@@ -13,25 +13,25 @@ import click
 import numpy as np
 import pyarrow.parquet as pq
 
+from cutouts.adapters.images import decode
+from cutouts.adapters.settings import load_site
+from cutouts.adapters.storage.store import Store, open_store
+from cutouts.adapters.storage.tables import read_record
+from cutouts.adapters.terminal import say
+from cutouts.cli.ending import ended
+from cutouts.core.config import Site
+from cutouts.core.layout import gate_file, plan_file, shard_file
+from cutouts.core.pixels import Floats
+from cutouts.core.records import GateDecision, Plan, Receipt
+from cutouts.core.truth import boundary_iou, intersection_over_union, mean_absolute_error
+from cutouts.intake import folder_manifest, take
+from cutouts.report.claim import claim_folder, write_manifest
+from cutouts.report.data import TruthRow
+from cutouts.report.folder import RunWork, Source, write_folder
+from cutouts.samples import write_samples
+from cutouts.steps import read_decision
 from cutouts_airflow.home import settings_file
 from cutouts_airflow.refresh import run_refresh
-from pipeline.adapters.images import decode
-from pipeline.adapters.settings import load_site
-from pipeline.adapters.storage.store import Store, open_store
-from pipeline.adapters.storage.tables import read_record
-from pipeline.adapters.terminal import say
-from pipeline.cli.ending import ended
-from pipeline.core.config import Site
-from pipeline.core.layout import gate_file, plan_file, shard_file
-from pipeline.core.pixels import Floats
-from pipeline.core.records import GateDecision, Plan, Receipt
-from pipeline.core.truth import boundary_iou, intersection_over_union, mean_absolute_error
-from pipeline.intake import folder_manifest, take
-from pipeline.report.claim import claim_folder, write_manifest
-from pipeline.report.data import TruthRow
-from pipeline.report.folder import RunWork, Source, write_folder
-from pipeline.samples import write_samples
-from pipeline.steps import read_decision
 
 _PHOTOGRAPHS = "photographs"
 

@@ -11,8 +11,8 @@ from typing import Any
 
 from airflow.sdk import BaseHook
 
+from cutouts.core.errors import CutoutsError
 from cutouts_airflow.settings import DASK_CONNECTION, cluster_settings, site
-from pipeline.core.errors import CutoutsError
 
 
 class DaskHook(BaseHook):
@@ -28,9 +28,9 @@ class DaskHook(BaseHook):
         self.dask_conn_id = dask_conn_id
 
     def get_conn(self) -> Any:
-        """An open runner's context manager (`pipeline.runner.open_runner`) on that scheduler."""
-        from pipeline.core.config import parse_site
-        from pipeline.runner import open_runner
+        """An open runner's context manager (`cutouts.runner.open_runner`) on that scheduler."""
+        from cutouts.core.config import parse_site
+        from cutouts.runner import open_runner
 
         there = cluster_settings(self.get_connection(self.dask_conn_id))
         return open_runner(parse_site({**site().model_dump(), **there}, {}))

@@ -14,9 +14,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from cutouts.core.config import Site
+from cutouts.core.errors import CutoutsError
 from cutouts_airflow.home import PROJECT, home_environment
-from pipeline.core.config import Site
-from pipeline.core.errors import CutoutsError
 
 DAG_FILE = PROJECT / "dags" / "catalog_refresh.py"
 

@@ -11,7 +11,7 @@ from typing import Any
 from airflow.sdk import ExceptionRetryPolicy, RetryAction, RetryRule
 from airflow.sdk.exceptions import AirflowRuntimeError, AirflowTaskTimeout
 
-from pipeline.core.errors import CutoutsError, TransientError
+from cutouts.core.errors import CutoutsError, TransientError
 
 TRANSIENT: list[type[BaseException] | str] = [ConnectionError, TimeoutError, MemoryError, OSError, AirflowRuntimeError]
 """Trying again can help although no adapter said so: lost connections (Dask's `CommClosedError` is an OSError), a full

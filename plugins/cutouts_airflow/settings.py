@@ -11,8 +11,8 @@ from urllib.parse import quote
 from airflow.sdk import BaseHook, Connection, Variable
 from airflow.sdk.exceptions import AirflowNotFoundException
 
-from pipeline.core.config import Site
-from pipeline.core.errors import ConfigError
+from cutouts.core.config import Site
+from cutouts.core.errors import ConfigError
 
 VARIABLE = "cutouts"
 """A JSON object of site settings; unknown keys are refused."""
@@ -28,7 +28,7 @@ DRIVERS = {"postgres": "postgresql+psycopg", "sqlite": "sqlite"}
 
 def site() -> Site:
     """The site to work on; raises ConfigError that lists every wrong key."""
-    from pipeline.adapters.settings import load_site
+    from cutouts.adapters.settings import load_site
 
     return load_site(**_overrides())
 

@@ -13,18 +13,18 @@ from pathlib import PurePosixPath
 from airflow.sdk import get_current_context
 from airflow.sdk.exceptions import AirflowSkipException
 
+from cutouts.core.display import shown
+from cutouts.core.errors import HeldError, ManifestError
+from cutouts.core.records import DeliveryKey, ShardKey
+from cutouts.core.sentences import decision_sentence, plan_sentence, publication_sentence
 from cutouts_airflow.settings import site
-from pipeline.core.display import shown
-from pipeline.core.errors import HeldError, ManifestError
-from pipeline.core.records import DeliveryKey, ShardKey
-from pipeline.core.sentences import decision_sentence, plan_sentence, publication_sentence
 
 log = logging.getLogger(__name__)
 
 
 def landed() -> list[str]:
     """The manifests that landed and were not taken yet."""
-    from pipeline import intake
+    from cutouts import intake
 
     return list(intake.landed(site()))
 
@@ -34,7 +34,7 @@ def take(manifest: str) -> None:
 
     Raises ManifestError if its structure is wrong; skips the task if no delivery was accepted.
     """
-    from pipeline import intake
+    from cutouts import intake
 
     accepted = [str(key) for key in intake.take(site(), manifest, waiting=True).accepted]
     if not accepted:
@@ -44,7 +44,7 @@ def take(manifest: str) -> None:
 
 def report_refusals(manifests: list[str] | None) -> None:
     """Raise ManifestError that names every delivery that was refused, and every manifest that could not be taken."""
-    from pipeline import intake
+    from cutouts import intake
 
     if manifests is None:
         raise ManifestError("manifests could not be looked for", ["see the task `landed`"])
@@ -63,7 +63,7 @@ def deliveries_on(when: date) -> list[str]:
 
     Raises ManifestError where that manifest has anything wrong; it is left to the intake then.
     """
-    from pipeline import intake
+    from cutouts import intake
 
     here = site()
     for manifest in intake.landed(here):
@@ -100,7 +100,7 @@ def _partition(param: str, form: str) -> str:
 
 def plan(delivery_key: str) -> list[str]:
     """Plan a delivery from the manifest that it was taken from: its shards' keys; the plan's goes to XCom `plan_id`."""
-    from pipeline import intake, steps
+    from cutouts import intake, steps
 
     here, key = site(), DeliveryKey.parse(delivery_key)
     planned = steps.plan(here, intake.source_of(here, key), key)
@@ -111,8 +111,8 @@ def plan(delivery_key: str) -> list[str]:
 
 def segment(shards: Iterable[str]) -> None:
     """Cut out these shards on the site's cluster, one after the other; one that has its receipt costs nothing."""
-    from pipeline import steps
-    from pipeline.runner import open_runner
+    from cutouts import steps
+    from cutouts.runner import open_runner
 
     here = site()
     with open_runner(here) as runner:
@@ -122,7 +122,7 @@ def segment(shards: Iterable[str]) -> None:
 
 def gate(plan_id: str) -> str:
     """Judge the plan's delivery as a whole: the key of the decision; the verdict goes to XCom `verdict`."""
-    from pipeline import steps
+    from cutouts import steps
 
     decision = steps.gate(site(), plan_id)
     log.info("%s", decision_sentence(decision))
@@ -134,7 +134,7 @@ def gate(plan_id: str) -> str:
 
 def publish(gate_id: str) -> str:
     """Publish what the gate or a person let through: the delivery's key. A held delivery skips the task."""
-    from pipeline import steps
+    from cutouts import steps
 
     try:
         publication = steps.publish(site(), gate_id)

@@ -40,9 +40,9 @@ class LandedTrigger(BaseEventTrigger):
 
     async def _landed(self, *, otherwise: frozenset[str]) -> frozenset[str]:
         """What lies there now; `otherwise` where the store cannot be asked."""
+        from cutouts.core.display import shown
+        from cutouts.core.errors import CutoutsError
         from cutouts_airflow import tasks
-        from pipeline.core.display import shown
-        from pipeline.core.errors import CutoutsError
 
         try:
             # Only a thread of asgiref's own may ask Airflow for Variables from inside the triggerer's loop.
@@ -79,9 +79,9 @@ class UntoldTrigger(BaseEventTrigger):
 
     async def _untold(self) -> tuple[str, ...]:
         """What can be announced now; nothing while the site cannot be asked."""
+        from cutouts.core.display import shown
+        from cutouts.core.errors import CutoutsError
         from cutouts_airflow import announcing
-        from pipeline.core.display import shown
-        from pipeline.core.errors import CutoutsError
 
         try:
             return await sync_to_async(announcing.untold, thread_sensitive=False)()

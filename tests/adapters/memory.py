@@ -14,7 +14,7 @@ import numpy as np
 import tifffile
 from PIL import Image
 
-from pipeline.adapters.images import decode, decode_bytes
+from cutouts.adapters.images import decode, decode_bytes
 from tests.adapters.pictures import display_p3, scene, written
 
 SIZE = 1600, 1200

@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image, ImageCms
 from pillow_heif import register_heif_opener
 
-from pipeline.core.pixels import Bytes
+from cutouts.core.pixels import Bytes
 
 register_heif_opener()
 

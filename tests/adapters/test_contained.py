@@ -12,14 +12,14 @@ import pytest
 from click.testing import CliRunner
 from onnx import TensorProto, helper, numpy_helper
 
-from pipeline.adapters.model import ModelChoice, Network
-from pipeline.adapters.model.contained import parse
-from pipeline.adapters.model.graph import read_graph
-from pipeline.adapters.model.half import half_precision
-from pipeline.adapters.model.providers import open_session
-from pipeline.cli import cli
-from pipeline.core.errors import ModelError
-from pipeline.models import ModelFile, ModelRow, read_file
+from cutouts.adapters.model import ModelChoice, Network
+from cutouts.adapters.model.contained import parse
+from cutouts.adapters.model.graph import read_graph
+from cutouts.adapters.model.half import half_precision
+from cutouts.adapters.model.providers import open_session
+from cutouts.cli import cli
+from cutouts.core.errors import ModelError
+from cutouts.models import ModelFile, ModelRow, read_file
 from tests.cli.conftest import models
 from tests.evaluation.networks import a_set
 from tests.models_command import LICENCE, run

@@ -13,8 +13,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline.adapters.storage import footers
-from pipeline.adapters.storage.footers import MAX_COLUMNS, FooterError, batches, check_unpacked, read_footer
+from cutouts.adapters.storage import footers
+from cutouts.adapters.storage.footers import MAX_COLUMNS, FooterError, batches, check_unpacked, read_footer
 
 COLUMNS = ["image_id", "uri", "bytes"]
 LONG = "u" * 100_000

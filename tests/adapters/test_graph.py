@@ -10,10 +10,10 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from pipeline.adapters.model.graph import read_graph
-from pipeline.adapters.model.half import half_precision
-from pipeline.core.errors import ModelError
-from pipeline.models import read_file
+from cutouts.adapters.model.graph import read_graph
+from cutouts.adapters.model.half import half_precision
+from cutouts.core.errors import ModelError
+from cutouts.models import read_file
 from tests.tiny_networks import seven, tiny
 
 

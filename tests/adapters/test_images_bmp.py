@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipeline.adapters.images import decode, read_size
-from pipeline.core.errors import ImageRejected
-from pipeline.core.pixels import Bytes, Photograph
-from pipeline.core.records import RejectionReason
+from cutouts.adapters.images import decode, read_size
+from cutouts.core.errors import ImageRejected
+from cutouts.core.pixels import Bytes, Photograph
+from cutouts.core.records import RejectionReason
 from tests.adapters.pictures import display_p3, scene, written
 
 HEADERS = [40, 52, 56, 64, 108, 124]

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from pipeline.adapters.images import decode
-from pipeline.core.errors import ImageRejected
-from pipeline.core.pixels import Bytes, Photograph
-from pipeline.core.records import RejectionReason
+from cutouts.adapters.images import decode
+from cutouts.core.errors import ImageRejected
+from cutouts.core.pixels import Bytes, Photograph
+from cutouts.core.records import RejectionReason
 from tests.adapters.pictures import CURVES, cmyk, display_p3, grey_gamma, scene, srgb, written
 
 

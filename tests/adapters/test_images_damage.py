@@ -11,10 +11,10 @@ import pytest
 import tifffile
 from PIL import Image
 
-from pipeline.adapters.images import decode
-from pipeline.core.errors import ImageRejected
-from pipeline.core.pixels import Bytes, Photograph
-from pipeline.core.records import RejectionReason
+from cutouts.adapters.images import decode
+from cutouts.core.errors import ImageRejected
+from cutouts.core.pixels import Bytes, Photograph
+from cutouts.core.records import RejectionReason
 from tests.adapters.pictures import exif, scene, written
 
 BROKEN = (RejectionReason.DAMAGED, RejectionReason.TRUNCATED)
@@ -129,7 +129,7 @@ def test_scans_are_counted_before_a_jpeg_is_decoded() -> None:
 
 def test_many_scans_of_many_pixels_are_refused_by_their_work() -> None:
     """A site's limit of pixels limits the passes over them too."""
-    from pipeline.adapters.images.jpeg.scans import MOST_PASSES
+    from cutouts.adapters.images.jpeg.scans import MOST_PASSES
 
     rows = b"".join(
         struct.pack(">BHBBBBBB", 0xDA, 8, 1, 1, 0, band, band, 0).join((b"\xff", b"\0")) for band in range(1, 64)

@@ -12,8 +12,8 @@ import pytest
 import tifffile
 from PIL import Image
 
-from pipeline.adapters.images import decode, decode_bytes, read_size
-from pipeline.core.errors import ImageRejected
+from cutouts.adapters.images import decode, decode_bytes, read_size
+from cutouts.core.errors import ImageRejected
 from tests.adapters.pictures import exif, scene, srgb, written
 from tests.adapters.png_writer import png
 

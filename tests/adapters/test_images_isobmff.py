@@ -9,11 +9,11 @@ import numpy as np
 import pillow_heif
 import pytest
 
-from pipeline.adapters.images import decode, decode_bytes, isobmff, read_size
-from pipeline.adapters.images.isobmff import av1, coded, hevc
-from pipeline.core.errors import ImageRejected
-from pipeline.core.pixels import Photograph
-from pipeline.core.records import RejectionReason
+from cutouts.adapters.images import decode, decode_bytes, isobmff, read_size
+from cutouts.adapters.images.isobmff import av1, coded, hevc
+from cutouts.core.errors import ImageRejected
+from cutouts.core.pixels import Photograph
+from cutouts.core.records import RejectionReason
 from tests.adapters.pictures import scene, written
 
 FORMS: dict[str, dict[str, Any]] = {

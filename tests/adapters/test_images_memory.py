@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.adapters.images import decode, decode_bytes
-from pipeline.core.errors import ImageRejected
-from pipeline.core.records import RejectionReason
+from cutouts.adapters.images import decode, decode_bytes
+from cutouts.core.errors import ImageRejected
+from cutouts.core.records import RejectionReason
 from tests.adapters.pictures import scene, written
 
 ROOT = Path(__file__).parents[2]

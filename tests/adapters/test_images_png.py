@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline.adapters.images import decode, encode_png
+from cutouts.adapters.images import decode, encode_png
 from tests.adapters.pictures import scene
 
 SHAPES = [(48, 64), (48, 64, 3), (48, 64, 4), (1, 1), (1, 7, 3), (9, 1, 4)]

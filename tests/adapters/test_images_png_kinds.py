@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipeline.adapters.images import decode
-from pipeline.core.errors import ImageRejected
-from pipeline.core.pixels import Bytes, Photograph
-from pipeline.core.records import RejectionReason
+from cutouts.adapters.images import decode
+from cutouts.core.errors import ImageRejected
+from cutouts.core.pixels import Bytes, Photograph
+from cutouts.core.records import RejectionReason
 from tests.adapters.pictures import display_p3, scene, srgb, written
 from tests.adapters.png_writer import CHANNELS, Samples, chunk, png
 

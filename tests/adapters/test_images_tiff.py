@@ -13,10 +13,10 @@ import pytest
 import tifffile
 from PIL import Image
 
-from pipeline.adapters.images import decode, read_size
-from pipeline.core.errors import ImageRejected
-from pipeline.core.pixels import Bytes, Photograph
-from pipeline.core.records import RejectionReason
+from cutouts.adapters.images import decode, read_size
+from cutouts.core.errors import ImageRejected
+from cutouts.core.pixels import Bytes, Photograph
+from cutouts.core.records import RejectionReason
 from tests.adapters.pictures import scene
 from tests.adapters.pictures import written as saved
 
@@ -216,7 +216,7 @@ def test_bits_may_be_in_the_other_order(code: str) -> None:
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_big_files_and_every_orientation_are_read(bigtiff: bool, orientation: int) -> None:
     """BigTIFF has other numbers everywhere; the orientation is applied once."""
-    from pipeline.adapters.images.decode import orient
+    from cutouts.adapters.images.decode import orient
 
     samples = picture("uint8", 3)
     data = written(samples, photometric="rgb", bigtiff=bigtiff, extratags=[(274, 3, 1, orientation, True)])

@@ -13,13 +13,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline.adapters.storage import footers, manifests
-from pipeline.adapters.storage.manifests import Manifest, open_manifest
-from pipeline.adapters.storage.parts import allowed_by, manifest_folder
-from pipeline.adapters.storage.store import Store
-from pipeline.core.errors import ManifestError
-from pipeline.core.manifest import FAULT
-from schemas.tables import MANIFEST
+from cutouts.adapters.storage import footers, manifests
+from cutouts.adapters.storage.manifests import Manifest, open_manifest
+from cutouts.adapters.storage.parts import allowed_by, manifest_folder
+from cutouts.adapters.storage.store import Store
+from cutouts.core.errors import ManifestError
+from cutouts.core.manifest import FAULT
+from cutouts.schemas.tables import MANIFEST
 from tests.file_server import FileServer, serving
 
 FIFTH, SIXTH = date(2026, 1, 5), date(2026, 1, 6)
@@ -266,7 +266,7 @@ def test_a_manifest_has_no_more_files_and_rows_than_it_may(tmp_path: Path, monke
         ("manifests.MAX_BYTES_OF_DAY", 9, "more than 9 bytes of rows that are looked at together"),
     ):
         with monkeypatch.context() as limited:
-            limited.setattr(f"pipeline.adapters.storage.{name}", most)
+            limited.setattr(f"cutouts.adapters.storage.{name}", most)
             (problem,) = problems(tmp_path)
             assert problem.endswith(words)
 

@@ -10,14 +10,14 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from pipeline.adapters.model import ModelChoice, Network, available_providers, choose, open_network, recipe_of
-from pipeline.adapters.model.providers import require_placement, session_options
-from pipeline.adapters.model.session import rounded_up
-from pipeline.core.config import Provider
-from pipeline.core.errors import ModelError
-from pipeline.core.pixels import Photograph
-from pipeline.core.preprocess import Preprocessing, network_input
-from pipeline.models import ModelRow, find, folder, rows
+from cutouts.adapters.model import ModelChoice, Network, available_providers, choose, open_network, recipe_of
+from cutouts.adapters.model.providers import require_placement, session_options
+from cutouts.adapters.model.session import rounded_up
+from cutouts.core.config import Provider
+from cutouts.core.errors import ModelError
+from cutouts.core.pixels import Photograph
+from cutouts.core.preprocess import Preprocessing, network_input
+from cutouts.models import ModelRow, find, folder, rows
 from tests.photographs import product
 from tests.tiny_networks import seven, surprising, tiny
 

@@ -12,11 +12,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline.adapters.storage.ours import MARKER, claim, is_ours, is_within, mark, owned, require_free
-from pipeline.adapters.storage.photographs import photographs
-from pipeline.core.errors import OutputError
-from pipeline.core.marks import MARK_BYTES, mark_of, marked
-from schemas.tables import EVALUATION, MANIFEST
+from cutouts.adapters.storage.ours import MARKER, claim, is_ours, is_within, mark, owned, require_free
+from cutouts.adapters.storage.photographs import photographs
+from cutouts.core.errors import OutputError
+from cutouts.core.marks import MARK_BYTES, mark_of, marked
+from cutouts.schemas.tables import EVALUATION, MANIFEST
 
 SUFFIXES = frozenset({".jpg", ".png"})
 

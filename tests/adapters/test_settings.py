@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.adapters.settings import HARMLESS, LIMITS, PLACES, load_site
-from pipeline.core.config import Site
-from pipeline.core.errors import ConfigError
+from cutouts.adapters.settings import HARMLESS, LIMITS, PLACES, load_site
+from cutouts.core.config import Site
+from cutouts.core.errors import ConfigError
 from tests.photographs import product
 
 CUTOUTS = str(Path(sys.executable).parent / "cutouts")

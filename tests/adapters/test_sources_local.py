@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.adapters.storage.sources import read_image
-from pipeline.core.errors import ImageRejected
-from pipeline.core.locations import Reading, parse_prefixes
-from pipeline.core.records import RejectionReason
+from cutouts.adapters.storage.sources import read_image
+from cutouts.core.errors import ImageRejected
+from cutouts.core.locations import Reading, parse_prefixes
+from cutouts.core.records import RejectionReason
 
 
 @pytest.fixture

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from pipeline.adapters.storage.sources import read_image
-from pipeline.adapters.storage.store import Store
-from pipeline.core.errors import ImageRejected
-from pipeline.core.locations import Reading, parse_prefixes
-from pipeline.core.records import RejectionReason
+from cutouts.adapters.storage.sources import read_image
+from cutouts.adapters.storage.store import Store
+from cutouts.core.errors import ImageRejected
+from cutouts.core.locations import Reading, parse_prefixes
+from cutouts.core.records import RejectionReason
 from tests.raw_server import Connection, RawServer, answering
 
 

@@ -17,13 +17,13 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from pipeline.adapters.storage import web
-from pipeline.adapters.storage.sources import read_image
-from pipeline.adapters.storage.waiting import Deadline
-from pipeline.adapters.storage.web import read_web
-from pipeline.core.errors import ImageRejected
-from pipeline.core.locations import Location, Reading, parse_prefixes
-from pipeline.core.records import RejectionReason
+from cutouts.adapters.storage import web
+from cutouts.adapters.storage.sources import read_image
+from cutouts.adapters.storage.waiting import Deadline
+from cutouts.adapters.storage.web import read_web
+from cutouts.core.errors import ImageRejected
+from cutouts.core.locations import Location, Reading, parse_prefixes
+from cutouts.core.records import RejectionReason
 from tests.file_server import FileServer, serving
 from tests.raw_server import Connection, answering
 
@@ -306,9 +306,9 @@ def certificate(folder: Path, host: str) -> ssl.SSLContext:
 READ_OVER_TLS = """
 import sys
 from aiohttp.abc import AbstractResolver, ResolveResult
-from pipeline.adapters.storage.waiting import Deadline
-from pipeline.adapters.storage.web import read_web
-from pipeline.core.locations import Location, Reading, parse_prefixes
+from cutouts.adapters.storage.waiting import Deadline
+from cutouts.adapters.storage.web import read_web
+from cutouts.core.locations import Location, Reading, parse_prefixes
 
 class Here(AbstractResolver):
     async def resolve(self, host, port=0, family=0):

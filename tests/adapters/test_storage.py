@@ -8,9 +8,9 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from pipeline.adapters.storage.store import Store
-from pipeline.adapters.storage.tables import read_folder, read_row_group, read_table, write_row_groups, write_table
-from pipeline.core.errors import StorageError, TransientError
+from cutouts.adapters.storage.store import Store
+from cutouts.adapters.storage.tables import read_folder, read_row_group, read_table, write_row_groups, write_table
+from cutouts.core.errors import StorageError, TransientError
 from tests.dask_cluster import free_port
 
 NUMBERS = pa.schema([("number", pa.int64())])

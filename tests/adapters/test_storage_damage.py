@@ -12,10 +12,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from pipeline.adapters.storage.store import Store
-from pipeline.adapters.storage.tables import find_record, read_record, read_table, write_record, write_table
-from pipeline.core.errors import DamagedError, StorageError, TransientError
-from pipeline.core.records import RecipeDigests
+from cutouts.adapters.storage.store import Store
+from cutouts.adapters.storage.tables import find_record, read_record, read_table, write_record, write_table
+from cutouts.core.errors import DamagedError, StorageError, TransientError
+from cutouts.core.records import RecipeDigests
 
 RECORD = RecipeDigests(matte_digest="matte", render_digest="render")
 

@@ -41,7 +41,7 @@ def test_names_of_files_steer_no_terminal(tmp_path: Path) -> None:
 def test_logs_of_libraries_steer_no_terminal_and_tell_no_secret() -> None:
     """What is logged without a handler goes to stderr as before, but escaped and without secrets."""
     code = (
-        "import logging; from pipeline.adapters.terminal import quiet_logs; quiet_logs(); "
+        "import logging; from cutouts.adapters.terminal import quiet_logs; quiet_logs(); "
         "logging.getLogger('library').warning('%s', '\\x1b[2J https://u:s3cr3t@h/a'); "
         "logging.getLogger('library').info('unheard')"
     )
@@ -52,6 +52,6 @@ def test_logs_of_libraries_steer_no_terminal_and_tell_no_secret() -> None:
 def test_everything_leaves_through_one_door() -> None:
     """No command writes to the terminal past `say`."""
     root = Path(__file__).resolve().parents[2]
-    door = root / "pipeline" / "adapters" / "terminal.py"
+    door = root / "pipeline" / "cutouts" / "adapters" / "terminal.py"
     code = [path for top in ("pipeline", "plugins", "dags") for path in (root / top).rglob("*.py") if path != door]
     assert [path for path in code if "click.echo" in path.read_text() or "click.secho" in path.read_text()] == []

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.adapters import weights
-from pipeline.core.errors import ModelError, StorageError, TransientError
-from pipeline.models import ModelRow, find
+from cutouts.adapters import weights
+from cutouts.core.errors import ModelError, StorageError, TransientError
+from cutouts.models import ModelRow, find
 from tests.file_server import FileServer, serving
 
 HALF = 2_000_000
@@ -99,8 +99,8 @@ def test_what_came_before_everything_broke_is_kept_for_the_next_time(row: ModelR
 _PULL = """
 import sys
 from pathlib import Path
-from pipeline.adapters.weights import pull
-from pipeline.models import find
+from cutouts.adapters.weights import pull
+from cutouts.models import find
 pull(find("u2netp", "nowhere"), Path(sys.argv[1]), mirror=sys.argv[2])
 """
 
@@ -289,9 +289,9 @@ def test_what_a_server_refuses_is_said(
 _FULL = """
 import resource, sys
 from pathlib import Path
-from pipeline.adapters.weights import pull
-from pipeline.core.errors import StorageError
-from pipeline.models import find
+from cutouts.adapters.weights import pull
+from cutouts.core.errors import StorageError
+from cutouts.models import find
 resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, 1_000_000))
 try:
     pull(find("u2netp", "nowhere"), Path(sys.argv[1]), mirror=sys.argv[2])

@@ -10,17 +10,17 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from pipeline.bench import BenchReport, bench
-from pipeline.bench.bench import growth
-from pipeline.bench.command import bench as command
-from pipeline.bench.measure import time_parts
-from pipeline.bench.plot import draw
-from pipeline.bench.records import PARTS
-from pipeline.bench.table import as_json, as_text
-from pipeline.core.config import Site
-from pipeline.core.errors import ConfigError
-from pipeline.core.records import ImageRecord
-from pipeline.stages import cut_chunk, job_of
+from cutouts.bench import BenchReport, bench
+from cutouts.bench.bench import growth
+from cutouts.bench.command import bench as command
+from cutouts.bench.measure import time_parts
+from cutouts.bench.plot import draw
+from cutouts.bench.records import PARTS
+from cutouts.bench.table import as_json, as_text
+from cutouts.core.config import Site
+from cutouts.core.errors import ConfigError
+from cutouts.core.records import ImageRecord
+from cutouts.stages import cut_chunk, job_of
 
 
 @pytest.fixture(scope="module")

@@ -14,8 +14,8 @@ import onnx
 import pytest
 from click.testing import CliRunner
 
-from pipeline.cli import cli
-from pipeline.models import OWN_TABLE, own_rows
+from cutouts.cli import cli
+from cutouts.models import OWN_TABLE, own_rows
 from tests.models_command import LICENCE, run
 from tests.photographs import product
 from tests.tiny_networks import seven, tiny

@@ -151,7 +151,7 @@ def test_a_manifest_of_a_folder_elsewhere_says_what_to_allow(tmp_path: Path) -> 
 
 def _cut_by_steps(where: Path, root: str, *options: str) -> tuple[int, int]:
     """How many images `plan` and `segment` cut, and how many they reject."""
-    from pipeline.intake import inspect
+    from cutouts.intake import inspect
 
     (key,) = inspect(str(where / "site/manifests/today.parquet")).accepted
     planned = cutouts(where, "plan", "site/manifests/today.parquet", "--delivery", key, "--out", root, *options)

@@ -15,9 +15,9 @@ import pytest
 from click.testing import CliRunner, Result
 from PIL import Image
 
-from pipeline.cli import cli
-from pipeline.core.errors import OutputError
-from pipeline.core.pixels import Bytes
+from cutouts.cli import cli
+from cutouts.core.errors import OutputError
+from cutouts.core.pixels import Bytes
 from tests.photographs import blank, broken, product
 
 
@@ -287,7 +287,7 @@ def test_nothing_is_imported_that_is_not_needed(tmp_path: Path, command: list[st
     script = f"""
 import sys
 sys.argv = ["cutouts", *{arguments!r}]
-from pipeline.cli import main
+from cutouts.cli import main
 try:
     main()
 except SystemExit as done:

@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.cli.ending import Status, status_of, words_of
-from pipeline.cli.progress import Tally
-from pipeline.core.errors import ConfigError, ImageRejected, StorageError, TransientError
-from pipeline.core.records import RejectionReason
+from cutouts.cli.ending import Status, status_of, words_of
+from cutouts.cli.progress import Tally
+from cutouts.core.errors import ConfigError, ImageRejected, StorageError, TransientError
+from cutouts.core.records import RejectionReason
 from tests.photographs import product
 
 CUTOUTS = str(Path(sys.executable).parent / "cutouts")
@@ -75,10 +75,10 @@ def test_a_bug_is_one_line_with_its_type(tmp_path: Path) -> None:
     """Whatever was raised, wherever."""
     script = """
 import sys
-import pipeline.cli.doctor as doctor
+import cutouts.cli.doctor as doctor
 doctor._checks = None
 sys.argv = ["cutouts", "doctor"]
-from pipeline.cli import main
+from cutouts.cli import main
 main()
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False, cwd=tmp_path)
@@ -149,7 +149,7 @@ def test_ctrl_c_stops_cut_after_the_images_in_progress(photos: Path, tmp_path: P
 
 _LEAVES_SLOWLY = """
 import atexit, click, time
-from pipeline.cli.ending import ended
+from cutouts.cli.ending import ended
 
 def slowly():
     print("leaving", flush=True)

@@ -11,9 +11,9 @@ import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner, Result
 
-from pipeline.cli import cli
-from pipeline.core.errors import ConfigError
-from pipeline.training.pages import SIDES
+from cutouts.cli import cli
+from cutouts.core.errors import ConfigError
+from cutouts.training.pages import SIDES
 from tests.evaluation.networks import a_set, red_is_product
 
 

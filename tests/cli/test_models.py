@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from pipeline.adapters.model import ModelChoice, Network
-from pipeline.cli import cli
-from pipeline.core.errors import CutoutsError
-from pipeline.core.pixels import Floats
-from pipeline.models import OWN_TABLE, ModelRow, find, with_row
+from cutouts.adapters.model import ModelChoice, Network
+from cutouts.cli import cli
+from cutouts.core.errors import CutoutsError
+from cutouts.core.pixels import Floats
+from cutouts.models import OWN_TABLE, ModelRow, find, with_row
 from tests.file_server import FileServer, serving
 from tests.models_command import LICENCE, run
 from tests.photographs import product
@@ -256,7 +256,7 @@ def test_listing_waits_for_no_runtime() -> None:
     script = """
 import sys
 sys.argv = ["cutouts", "models", "list"]
-from pipeline.cli import main
+from cutouts.cli import main
 try:
     main()
 except SystemExit as done:

@@ -15,9 +15,9 @@ import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner, Result
 
-from pipeline.cli import cli
-from pipeline.core.errors import ConfigError, OutputError
-from pipeline.evaluation.composites import Composite, Drawing, write_composites
+from cutouts.cli import cli
+from cutouts.core.errors import ConfigError, OutputError
+from cutouts.evaluation.composites import Composite, Drawing, write_composites
 from tests.evaluation.networks import a_set, red_is_product
 from tests.photographs import product
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from schemas.tables import IMAGES
+from cutouts.schemas.tables import IMAGES
 from tests.photographs import blank, broken, product
 
 CUTOUTS = str(Path(sys.executable).parent / "cutouts")
@@ -119,7 +119,7 @@ def test_bad_content_refuses_only_its_delivery(shop: Path, tmp_path: Path) -> No
     """A delivery with duplicate ids is named with its rows; the other one is published."""
     import pyarrow as pa
 
-    from pipeline.intake import folder_manifest
+    from cutouts.intake import folder_manifest
 
     table, _ = folder_manifest(shop)
     doubled = pa.concat_tables([table, table.slice(table.num_rows - 1)])

@@ -17,8 +17,8 @@ import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 
-from pipeline.cli import cli
-from pipeline.core.errors import ManifestError
+from cutouts.cli import cli
+from cutouts.core.errors import ManifestError
 from tests.photographs import product
 
 DAYS = (date(2026, 1, 5), date(2026, 1, 6))
@@ -156,7 +156,7 @@ def test_whatever_a_manifest_holds_its_books_balance(
 
 def test_the_seeds_make_manifests_of_every_kind(tmp_path: Path) -> None:
     """Some are refused as a whole, some in part, some not at all; else the test above would say little."""
-    from pipeline.intake import inspect
+    from cutouts.intake import inspect
 
     kinds: Counter[str] = Counter()
     for seed in SEEDS:

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline.intake import folder_manifest
+from cutouts.intake import folder_manifest
 from tests.photographs import product
 
 CUTOUTS = str(Path(sys.executable).parent / "cutouts")

@@ -7,8 +7,8 @@ from pathlib import Path
 import pyarrow.parquet as pq
 from click.testing import CliRunner, Result
 
-from pipeline.adapters.catalog import Catalog
-from pipeline.cli import cli
+from cutouts.adapters.catalog import Catalog
+from cutouts.cli import cli
 from tests.photographs import blank, product
 
 
@@ -25,7 +25,7 @@ def test_each_step_prints_the_key_that_the_next_one_takes(tmp_path: Path) -> Non
     assert cutouts("manifest", tmp_path / "in", "-o", tmp_path / "m.parquet").exit_code == 0
     assert pq.read_table(tmp_path / "m.parquet").num_rows == 10
     site = ("--out", tmp_path / "site")
-    from pipeline.intake import inspect
+    from cutouts.intake import inspect
 
     (key,) = inspect(str(tmp_path / "m.parquet")).accepted
     shards = cutouts("plan", tmp_path / "m.parquet", "--delivery", key, *site).stdout.split()
@@ -33,7 +33,7 @@ def test_each_step_prints_the_key_that_the_next_one_takes(tmp_path: Path) -> Non
     judged = cutouts("gate", shards[0].partition("/")[0], *site)
     assert judged.exit_code == 3
     gate_id = judged.stdout.split()[-1]
-    from pipeline.core.errors import CutoutsError
+    from cutouts.core.errors import CutoutsError
 
     held = CliRunner().invoke(cli, ["publish", gate_id, "--out", str(tmp_path / "site")])
     assert isinstance(held.exception, CutoutsError)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from pipeline.core.pixels import Bytes
-from pipeline.core.truth import Plane
+from cutouts.core.pixels import Bytes
+from cutouts.core.truth import Plane
 
 
 def plane(picture: Bytes) -> Plane:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pipeline.core.colour import spread
-from pipeline.core.pixels import Floats
+from cutouts.core.colour import spread
+from cutouts.core.pixels import Floats
 
 
 def known_at(*pixels: tuple[int, int, tuple[int, int, int]], size: int = 64) -> tuple[Floats, Floats]:

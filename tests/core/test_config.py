@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.adapters.settings import load_site
-from pipeline.core.config import Site, parse_site
-from pipeline.core.errors import ConfigError
-from pipeline.core.locations import Location
+from cutouts.adapters.settings import load_site
+from cutouts.core.config import Site, parse_site
+from cutouts.core.errors import ConfigError
+from cutouts.core.locations import Location
 
 
 def test_the_environment_wins_over_the_file() -> None:

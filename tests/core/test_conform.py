@@ -9,8 +9,8 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from pipeline.core.conform import FAULTS, MAX_TEXT, check_structure, conform, days_of
-from schemas.tables import MANIFEST
+from cutouts.core.conform import FAULTS, MAX_TEXT, check_structure, conform, days_of
+from cutouts.schemas.tables import MANIFEST
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 NARROW = tuple(name for name in MANIFEST.names if not MANIFEST.field(name).nullable)

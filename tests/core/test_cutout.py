@@ -6,9 +6,9 @@ import cv2
 import numpy as np
 import pytest
 
-from pipeline.core.cutout import cutout
-from pipeline.core.matte import alpha_bytes
-from pipeline.core.pixels import Bytes, Floats, Photograph
+from cutouts.core.cutout import cutout
+from cutouts.core.matte import alpha_bytes
+from cutouts.core.pixels import Bytes, Floats, Photograph
 
 
 def disc(size: int = 200, radius: int = 60, blur: float = 3.0) -> Floats:

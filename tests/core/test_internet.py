@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.core.internet import is_public
+from cutouts.core.internet import is_public
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.core.locations import Location, Prefix, Reading, parse_prefixes
+from cutouts.core.locations import Location, Prefix, Reading, parse_prefixes
 
 
 @pytest.mark.parametrize(

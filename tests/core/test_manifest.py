@@ -7,8 +7,8 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from pipeline.core.manifest import CONTENT_COLUMNS, check_content
-from schemas.tables import MANIFEST
+from cutouts.core.manifest import CONTENT_COLUMNS, check_content
+from cutouts.schemas.tables import MANIFEST
 
 
 def row(image_id: str | None = "a.jpg", delivery_id: str | None = "north", **stated: object) -> dict[str, object]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pipeline.core.matte import alpha_bytes, curve, matte_from_saliency
-from pipeline.core.pixels import Floats, Photograph
+from cutouts.core.matte import alpha_bytes, curve, matte_from_saliency
+from cutouts.core.pixels import Floats, Photograph
 
 
 def photograph(width: int, height: int, alpha: int | None = None) -> Photograph:

@@ -9,10 +9,10 @@ import cv2
 import numpy as np
 import pytest
 
-from pipeline.core.matte import alpha_bytes
-from pipeline.core.metrics import Measurements, measure
-from pipeline.core.pixels import Bytes, Floats, Photograph
-from schemas.tables import METRICS
+from cutouts.core.matte import alpha_bytes
+from cutouts.core.metrics import Measurements, measure
+from cutouts.core.pixels import Bytes, Floats, Photograph
+from cutouts.schemas.tables import METRICS
 
 Box = tuple[int, int, int, int]
 

@@ -6,9 +6,9 @@ import cv2
 import numpy as np
 import pytest
 
-from pipeline.core.matte import curve
-from pipeline.core.pixels import Bytes, Floats
-from pipeline.core.refine import refined
+from cutouts.core.matte import curve
+from cutouts.core.pixels import Bytes, Floats
+from cutouts.core.refine import refined
 
 SIZE, MODEL = 640, 128
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime
 
-from pipeline.core.publications import Approval, Publication
-from pipeline.core.records import DeliveryKey, GateDecision, Plan, RecipeDigests, Verdict
-from pipeline.core.sentences import decision_sentence, plan_sentence, publication_sentence
+from cutouts.core.publications import Approval, Publication
+from cutouts.core.records import DeliveryKey, GateDecision, Plan, RecipeDigests, Verdict
+from cutouts.core.sentences import decision_sentence, plan_sentence, publication_sentence
 
 KEY = DeliveryKey(date=date(2026, 11, 22), delivery_id="studio-a")
 RECIPE = RecipeDigests(matte_digest="m", render_digest="r")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pipeline.core import truth
+from cutouts.core import truth
 
 METRICS = [
     truth.mean_absolute_error,

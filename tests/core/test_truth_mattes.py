@@ -7,8 +7,8 @@ from collections import deque
 import numpy as np
 import pytest
 
-from pipeline.core.pixels import Bytes
-from pipeline.core.truth import (
+from cutouts.core.pixels import Bytes
+from cutouts.core.truth import (
     connectivity_error,
     gradient_error,
     judge,

@@ -12,8 +12,8 @@ import numpy as np
 import py_sod_metrics
 import pytest
 
-from pipeline.core.pixels import Bytes
-from pipeline.core.truth import (
+from cutouts.core.pixels import Bytes
+from cutouts.core.truth import (
     curves,
     f_measure,
     intersection_over_union,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pipeline.core.truth import Plane, largest_missing_part, lost_area, taken_along_area
+from cutouts.core.truth import Plane, largest_missing_part, lost_area, taken_along_area
 
 
 def _box(top: int, left: int, bottom: int, right: int) -> Plane:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.core.config import Site
+from cutouts.core.config import Site
 from tests.airflow_home import Service, airflow_home, serve
 
 __all__ = ["airflow_home"]

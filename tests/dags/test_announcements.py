@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import intake, steps
-from pipeline.core.config import Site
-from pipeline.core.records import DeliveryKey
+from cutouts import intake, steps
+from cutouts.core.config import Site
+from cutouts.core.records import DeliveryKey
 from tests.airflow_home import dag_bag, events, task_states
 from tests.deliveries import land, manifest_of, nothing, photograph, product
 

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from pipeline import intake, steps
-from pipeline.core.config import Site
-from pipeline.core.records import DeliveryKey
-from pipeline.runner import open_runner
+from cutouts import intake, steps
+from cutouts.core.config import Site
+from cutouts.core.records import DeliveryKey
+from cutouts.runner import open_runner
 from tests.airflow_home import announced, dag_bag, events, task_states
 from tests.deliveries import land, manifest_of, nothing, photograph, product
 

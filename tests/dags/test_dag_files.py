@@ -21,9 +21,9 @@ HEAVY = (
     "numpy",
     "onnxruntime",
     "pandas",
-    "pipeline.adapters",
-    "pipeline.stages",
-    "pipeline.steps",
+    "cutouts.adapters",
+    "cutouts.stages",
+    "cutouts.steps",
     "pyarrow",
 )
 LOGIC = (ast.If, ast.For, ast.While, ast.Try, ast.With, ast.Lambda, ast.comprehension)
@@ -70,12 +70,12 @@ def test_every_dag_loads_and_explains_itself(airflow_home: Path) -> None:
 @pytest.mark.parametrize(
     ("error", "state", "tries"),
     [
-        ("pipeline.core.errors.TransientError", "success", 3),
+        ("cutouts.core.errors.TransientError", "success", 3),
         ("builtins.ConnectionError", "success", 3),
         ("builtins.TimeoutError", "success", 3),
         ("builtins.MemoryError", "success", 3),
-        ("pipeline.core.errors.GateError", "failed", 1),
-        ("pipeline.core.errors.StorageError", "failed", 1),
+        ("cutouts.core.errors.GateError", "failed", 1),
+        ("cutouts.core.errors.StorageError", "failed", 1),
         ("builtins.FileNotFoundError", "failed", 1),
         ("builtins.RuntimeError", "failed", 1),
     ],

@@ -6,8 +6,8 @@ import shutil
 from datetime import date
 from pathlib import Path
 
-from pipeline import intake
-from pipeline.core.config import Site
+from cutouts import intake
+from cutouts.core.config import Site
 from tests.airflow_home import announced, dag_bag, task_states
 from tests.deliveries import land, manifest_of, nothing, photograph, product
 

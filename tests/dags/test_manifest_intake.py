@@ -8,9 +8,9 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from pipeline import intake
-from pipeline.core.config import Site
-from pipeline.core.records import DeliveryKey
+from cutouts import intake
+from cutouts.core.config import Site
+from cutouts.core.records import DeliveryKey
 from tests.airflow_home import dag_bag, task_states
 from tests.deliveries import land, manifest_of, photograph, product
 

@@ -11,9 +11,9 @@ from pathlib import Path
 import pyarrow as pa
 import sqlalchemy as sa
 
-from pipeline import intake
-from pipeline.core.config import Site
-from pipeline.core.pixels import Bytes
+from cutouts import intake
+from cutouts.core.config import Site
+from cutouts.core.pixels import Bytes
 from tests.airflow_home import Service, until
 from tests.deliveries import land, manifest_of, nothing, photograph, product
 

@@ -11,7 +11,7 @@ from typing import get_args
 
 import pytest
 
-from pipeline.core.config import Provider
+from cutouts.core.config import Provider
 from tests.docker.files import ROOT, compose, dockerfile, environment, recipe, settings, values
 
 
@@ -82,7 +82,9 @@ def test_everything_that_it_copies_is_there_and_let_in() -> None:
 def test_no_compiled_file_of_this_machine_gets_in() -> None:
     """Bytecode is made in the image, of the code that is in it."""
     ignore = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
-    assert any(fnmatch("pipeline/core/__pycache__", pattern) for pattern in ignore if not pattern.startswith("!"))
+    assert any(
+        fnmatch("pipeline/cutouts/core/__pycache__", pattern) for pattern in ignore if not pattern.startswith("!")
+    )
 
 
 def test_it_starts_airflow_as_make_does() -> None:

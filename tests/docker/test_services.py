@@ -15,10 +15,10 @@ from pathlib import Path
 
 import pytest
 
+from cutouts.core.config import parse_site
+from cutouts.core.display import redacted
+from cutouts.runner.certificates import CA, CERTIFICATE, KEY, make_certificates
 from cutouts_airflow.standalone import PARTS, START_SECONDS
-from pipeline.core.config import parse_site
-from pipeline.core.display import redacted
-from pipeline.runner.certificates import CA, CERTIFICATE, KEY, make_certificates
 from tests.dask_cluster import dask_process, free_port
 from tests.docker.files import ROOT, compose, environment, recipe, values
 

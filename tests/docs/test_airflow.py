@@ -11,12 +11,12 @@ from pathlib import Path
 import click
 import pytest
 
+from cutouts.cli import cli
+from cutouts.core.publications import Announcement, Publication
+from cutouts.core.records import DeliveryKey, GateDecision, Verdict
+from cutouts.core.sentences import plan_sentence, publication_sentence
 from cutouts_airflow import order
 from cutouts_airflow.home import home_environment
-from pipeline.cli import cli
-from pipeline.core.publications import Announcement, Publication
-from pipeline.core.records import DeliveryKey, GateDecision, Verdict
-from pipeline.core.sentences import plan_sentence, publication_sentence
 from tests.airflow_home import airflow_home
 from tests.docs.pages import AIRFLOW, README, ROOT, blocks, called, links, prose, rows, shell_lines
 
@@ -100,7 +100,7 @@ def test_the_numbers_are_those_of_the_code(tmp_path: Path) -> None:
 def test_the_sentences_are_those_of_the_code() -> None:
     """Every line of the sample log has the words that some module logs."""
     (sample,) = blocks(AIRFLOW, "text")
-    folders = (ROOT / "pipeline" / "core", ROOT / "pipeline" / "steps", ROOT / "plugins" / "cutouts_airflow")
+    folders = (ROOT / "pipeline/cutouts/core", ROOT / "pipeline/cutouts/steps", ROOT / "plugins" / "cutouts_airflow")
     code = " ".join(path.read_text(encoding="utf-8") for folder in folders for path in folder.glob("*.py"))
     for words in ("known already", "to cut in", "images to cut", "done, %d cut", "verdict: ", "live already"):
         assert words in code

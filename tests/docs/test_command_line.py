@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 
-from pipeline.adapters.storage.ours import MARKER
-from pipeline.cli.ending import Status
-from pipeline.core.marks import mark_of, marked
-from pipeline.report.claim import REPLACED
+from cutouts.adapters.storage.ours import MARKER
+from cutouts.cli.ending import Status
+from cutouts.core.marks import mark_of, marked
+from cutouts.report.claim import REPLACED
 from tests.docs.pages import README, ROOT, links, prose, rows
 
 PAGE = ROOT / "docs" / "command-line.md"

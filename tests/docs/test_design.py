@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.core import layout, publications, records
-from pipeline.core.records import MAX_KEY, DeliveryKey, ShardKey
+from cutouts.core import layout, publications, records
+from cutouts.core.records import MAX_KEY, DeliveryKey, ShardKey
 from tests.docs.pages import DESIGN, ROOT, blocks, rows, spans
 
 TREE, FLOORS, _FLOW = blocks(DESIGN, "")
@@ -38,7 +38,9 @@ def test_the_tree_is_whole() -> None:
     """Every room of the pipeline, every adapter and every folder at the top is shown."""
     shown = {path.rstrip("/") for path, _ in _tree()}
     rooms = {
-        str(path.relative_to(ROOT)) for place in ("pipeline", "pipeline/adapters") for path in _rooms(ROOT / place)
+        str(path.relative_to(ROOT))
+        for place in ("pipeline/cutouts", "pipeline/cutouts/adapters")
+        for path in _rooms(ROOT / place)
     }
     assert rooms <= shown
     assert {"dags", "plugins", "schemas", "pipeline", "tests", "docker"} <= shown
@@ -52,20 +54,20 @@ def test_files_named_beside_the_tree_are_there() -> None:
 
 
 def test_the_floors_are_those_that_the_tool_holds() -> None:
-    """The line of floors is import-linter's contract, with the two that it does not see on either end."""
+    """The line of floors is import-linter's contract, with the one that it does not see on top."""
     contracts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"][
         "contracts"
     ]
     (layers,) = (one["layers"] for one in contracts if one["type"] == "layers")
     _outside, *floors = FLOORS.strip().split(" → ")
-    assert [floor.replace("core | schemas", "core") for floor in floors] == layers
+    assert floors == layers
 
 
 @pytest.mark.parametrize("row", rows(DESIGN, "## Floors and doors"))
 def test_doors_are_the_only_places_that_import(row: list[str]) -> None:
     """A library of the table is imported below its door and nowhere else, but for the workshop that no run enters."""
     modules = [name for library in row[0].split(", ") for name in _MODULES[library]]
-    doors = [ROOT / door for door in [*re.findall(r"`([^`]+)`", row[1]), "pipeline/training"]]
+    doors = [ROOT / door for door in [*re.findall(r"`([^`]+)`", row[1]), "pipeline/cutouts/training"]]
     importing = {path for path in _code() if _imports(path, modules)}
     strangers = [path for path in importing if not any(path == door or door in path.parents for door in doors)]
     assert importing
@@ -73,10 +75,10 @@ def test_doors_are_the_only_places_that_import(row: list[str]) -> None:
 
 
 def test_no_run_imports_the_workshop() -> None:
-    """`pipeline.training` is no part of a run; only the evaluation, which is none either, reads its data and draws."""
-    inside = [ROOT / "pipeline" / room for room in ("training", "evaluation")]
+    """`cutouts.training` is no part of a run; only the evaluation, which is none either, reads its data and draws."""
+    inside = [ROOT / "pipeline/cutouts" / room for room in ("training", "evaluation")]
     outside = [path for path in _code() if not set(inside) & set(path.parents)]
-    assert [path for path in outside if _imports(path, ["pipeline.training"])] == []
+    assert [path for path in outside if _imports(path, ["cutouts.training"])] == []
 
 
 _MODULES = {
@@ -137,7 +139,7 @@ def test_a_key_is_as_long_as_it_says() -> None:
 )
 def test_modules_it_names_exist(path: str) -> None:
     """A module in backticks is there."""
-    assert (ROOT / path).is_file() or (ROOT / "pipeline" / path).is_file()
+    assert (ROOT / path).is_file() or (ROOT / "pipeline/cutouts" / path).is_file()
 
 
 def _rooms(folder: Path) -> Iterator[Path]:

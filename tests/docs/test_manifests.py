@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.adapters.storage import footers, manifests
-from pipeline.core.conform import MAX_TEXT
-from pipeline.core.manifest import MAX_DELIVERY_ID
+from cutouts.adapters.storage import footers, manifests
+from cutouts.core.conform import MAX_TEXT
+from cutouts.core.manifest import MAX_DELIVERY_ID
 from tests.docs.pages import MANIFESTS, README, ROOT, links, prose, rows
 
 LIMITS = dict(rows(MANIFESTS, "## Limits"))

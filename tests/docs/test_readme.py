@@ -11,17 +11,17 @@ from pathlib import Path
 import click
 import pytest
 
-from pipeline.adapters.catalog.tables import published_cutouts
-from pipeline.adapters.images.formats import Format
-from pipeline.adapters.quality import bundled, load_suite
-from pipeline.adapters.settings import CONFIG_VARIABLE
-from pipeline.cli import cli
-from pipeline.core.config import ENV_PREFIX, Site, parse_site
-from pipeline.core.naming import png_names
-from pipeline.core.records import Outcome
-from pipeline.models.table import ModelRow
-from pipeline.report.data import RunSummary
-from schemas.tables import IMAGES, MANIFEST
+from cutouts.adapters.catalog.tables import published_cutouts
+from cutouts.adapters.images.formats import Format
+from cutouts.adapters.quality import bundled, load_suite
+from cutouts.adapters.settings import CONFIG_VARIABLE
+from cutouts.cli import cli
+from cutouts.core.config import ENV_PREFIX, Site, parse_site
+from cutouts.core.naming import png_names
+from cutouts.core.records import Outcome
+from cutouts.models.table import ModelRow
+from cutouts.report.data import RunSummary
+from cutouts.schemas.tables import IMAGES, MANIFEST
 from tests.docs.pages import README, ROOT, blocks, called, links, mentioned, prose, rows, shell_lines, spans
 
 CONTEXT = click.Context(cli)
@@ -66,7 +66,7 @@ def test_every_command_it_names_can_be_called_so(
         "data/backgrounds",
         "data/duts",
         "data/weights",
-        "pipeline/models",
+        "pipeline/cutouts/models",
         *sets,
     ):
         (tmp_path / folder).mkdir(parents=True)
@@ -74,7 +74,7 @@ def test_every_command_it_names_can_be_called_so(
     for file in (
         "shoe.jpg",
         "studio.onnx",
-        "pipeline/models/default.onnx",
+        "pipeline/cutouts/models/default.onnx",
         *(f"data/{table}.parquet" for table in tables),
     ):
         (tmp_path / file).touch()

@@ -6,10 +6,10 @@ import re
 
 import pytest
 
-from pipeline.adapters.storage import sources, web
-from pipeline.core.config import ENV_PREFIX, Site, parse_site
-from pipeline.core.locations import SCHEMES, Prefix
-from pipeline.core.records import RejectionReason
+from cutouts.adapters.storage import sources, web
+from cutouts.core.config import ENV_PREFIX, Site, parse_site
+from cutouts.core.locations import SCHEMES, Prefix
+from cutouts.core.records import RejectionReason
 from tests.docs.pages import ROOT, SECURITY, blocks, links, prose, rows, spans
 
 LIMITS = {row[0]: row[1] for row in rows(SECURITY, "## What one read may cost")}

@@ -7,12 +7,12 @@ import re
 import click
 import pytest
 
-from pipeline.cli import cli
-from pipeline.training.cache import FASHION, MODELS, PRODUCTS, RENDERS, SCENES
-from pipeline.training.composite import MODEL_SHARE
-from pipeline.training.folds import CATEGORIES, KINDS
-from pipeline.training.pages import SIDES
-from pipeline.training.sampler import RENDERED_SHARE
+from cutouts.cli import cli
+from cutouts.training.cache import FASHION, MODELS, PRODUCTS, RENDERS, SCENES
+from cutouts.training.composite import MODEL_SHARE
+from cutouts.training.folds import CATEGORIES, KINDS
+from cutouts.training.pages import SIDES
+from cutouts.training.sampler import RENDERED_SHARE
 from tests.docs.pages import ROOT, TRAINING, called, links, prose, rows
 
 FILES = {row[0].split("`")[1]: row[1] for row in rows(TRAINING, "## The data")}

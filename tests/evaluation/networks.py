@@ -9,8 +9,8 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper
 
-from pipeline.core.pixels import Bytes, Photograph
-from pipeline.evaluation.cases import Case
+from cutouts.core.pixels import Bytes, Photograph
+from cutouts.evaluation.cases import Case
 
 
 def red_is_product(path: Path, *, share: float = 1.0) -> Path:

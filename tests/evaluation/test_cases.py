@@ -9,8 +9,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline.core.errors import ConfigError
-from pipeline.evaluation.cases import Case, Lost, folder_set, open_sets, parquet_set, spread
+from cutouts.core.errors import ConfigError
+from cutouts.evaluation.cases import Case, Lost, folder_set, open_sets, parquet_set, spread
 from tests.evaluation.networks import a_set, half_red, picture
 
 

@@ -11,11 +11,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline.core.errors import ConfigError
-from pipeline.evaluation.cases import Case, folder_set
-from pipeline.evaluation.composites import BOXES, KINDS, LONG_SIDE, Kind, Sources, composites, write_composites
-from pipeline.training.folds import parse_fold
-from pipeline.training.pages import SIDES
+from cutouts.core.errors import ConfigError
+from cutouts.evaluation.cases import Case, folder_set
+from cutouts.evaluation.composites import BOXES, KINDS, LONG_SIDE, Kind, Sources, composites, write_composites
+from cutouts.training.folds import parse_fold
+from cutouts.training.pages import SIDES
 
 PRODUCTS = ("plain", "shaded", "busy")
 

@@ -8,13 +8,13 @@ import cv2
 import numpy as np
 import pytest
 
-from pipeline.core.config import Site
-from pipeline.core.errors import ModelError
-from pipeline.core.pixels import Photograph
-from pipeline.core.truth import Plane, mean_absolute_error
-from pipeline.evaluation.cases import Case, Lost
-from pipeline.evaluation.contenders import Answer, open_contender
-from pipeline.evaluation.specs import parse
+from cutouts.core.config import Site
+from cutouts.core.errors import ModelError
+from cutouts.core.pixels import Photograph
+from cutouts.core.truth import Plane, mean_absolute_error
+from cutouts.evaluation.cases import Case, Lost
+from cutouts.evaluation.contenders import Answer, open_contender
+from cutouts.evaluation.specs import parse
 from tests.evaluation.networks import faint_like_u2net, half_red, picture, red_is_product
 from tests.photographs import product
 
@@ -51,7 +51,7 @@ def test_a_network_of_the_table_is_the_one_that_a_run_uses(tmp_path: Path) -> No
     """`default` makes the same matte as `cutouts cut --mask`."""
     from click.testing import CliRunner
 
-    from pipeline.cli import cli
+    from cutouts.cli import cli
 
     source = product(tmp_path / "ball.png")
     assert CliRunner().invoke(cli, ["cut", str(source), "-o", str(tmp_path / "m.png"), "--mask"]).exit_code == 0

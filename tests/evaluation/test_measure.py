@@ -11,15 +11,15 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline.core.pixels import Photograph
-from pipeline.core.truth import METRICS
-from pipeline.evaluation.cases import Case, ImageSet, Lost, Question
-from pipeline.evaluation.contenders import Answer, Contender
-from pipeline.evaluation.measure import Evaluation, evaluate
-from pipeline.evaluation.rows import write_rows
-from pipeline.evaluation.sheet import Sheet
-from pipeline.evaluation.summary import as_text, comparisons, full, overview
-from schemas.tables import EVALUATION
+from cutouts.core.pixels import Photograph
+from cutouts.core.truth import METRICS
+from cutouts.evaluation.cases import Case, ImageSet, Lost, Question
+from cutouts.evaluation.contenders import Answer, Contender
+from cutouts.evaluation.measure import Evaluation, evaluate
+from cutouts.evaluation.rows import write_rows
+from cutouts.evaluation.sheet import Sheet
+from cutouts.evaluation.summary import as_text, comparisons, full, overview
+from cutouts.schemas.tables import EVALUATION
 from tests.evaluation.networks import half_red
 
 

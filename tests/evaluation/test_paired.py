@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import wilcoxon
 
-from pipeline.evaluation.paired import EXACT, interval, paired, signed_rank
+from cutouts.evaluation.paired import EXACT, interval, paired, signed_rank
 
 
 @pytest.mark.parametrize("count", [1, 2, 5, 12, EXACT])

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.core.errors import ConfigError
-from pipeline.evaluation.specs import How, Spec, contenders, parse
+from cutouts.core.errors import ConfigError
+from cutouts.evaluation.specs import How, Spec, contenders, parse
 
 
 @pytest.mark.parametrize(

@@ -11,11 +11,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline.core.config import Site
-from pipeline.core.errors import ManifestError
-from pipeline.core.records import DeliveryKey
-from pipeline.intake import deliveries_on, folder_manifest, inspect, landed, rows_of, source_of, take
-from schemas.tables import MANIFEST
+from cutouts.core.config import Site
+from cutouts.core.errors import ManifestError
+from cutouts.core.records import DeliveryKey
+from cutouts.intake import deliveries_on, folder_manifest, inspect, landed, rows_of, source_of, take
+from cutouts.schemas.tables import MANIFEST
 from tests.photographs import broken, product
 
 DAY = date(2026, 3, 1)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import date
 from pathlib import Path
 
-from pipeline.core.config import Site
-from pipeline.core.records import DeliveryKey
-from pipeline.intake.queue import enter, leave, waiting
+from cutouts.core.config import Site
+from cutouts.core.records import DeliveryKey
+from cutouts.intake.queue import enter, leave, waiting
 
 
 def test_the_oldest_day_comes_first_and_a_delivery_waits_once(tmp_path: Path) -> None:

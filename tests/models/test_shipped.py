@@ -13,14 +13,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.core.config import Site
-from pipeline.evaluation.cases import Case, open_sets
-from pipeline.evaluation.composites import Kind, Sources, composites, write_composites
-from pipeline.evaluation.contenders import Answer, open_contender
-from pipeline.evaluation.measure import Evaluation, Measured, evaluate
-from pipeline.evaluation.specs import parse
-from pipeline.evaluation.summary import TAKEN_SHARE
-from pipeline.samples import write_samples
+from cutouts.core.config import Site
+from cutouts.evaluation.cases import Case, open_sets
+from cutouts.evaluation.composites import Kind, Sources, composites, write_composites
+from cutouts.evaluation.contenders import Answer, open_contender
+from cutouts.evaluation.measure import Evaluation, Measured, evaluate
+from cutouts.evaluation.specs import parse
+from cutouts.evaluation.summary import TAKEN_SHARE
+from cutouts.samples import write_samples
 from tests.real_weights import DATA
 
 PRODUCTS, BACKGROUNDS = DATA / "products/products-test.parquet", DATA / "backgrounds/backgrounds-test.parquet"

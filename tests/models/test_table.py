@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.core.errors import ModelError
-from pipeline.models import OWN_TABLE, ModelRow, find, own_rows, permit, rows, verified, with_row
+from cutouts.core.errors import ModelError
+from cutouts.models import OWN_TABLE, ModelRow, find, own_rows, permit, rows, verified, with_row
 
 PUBLIC = [row for row in rows() if row.url]
 FIELDS: dict[str, object] = {

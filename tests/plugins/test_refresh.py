@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from cutouts import intake
+from cutouts.core.config import Site
 from cutouts_airflow.refresh import RefreshFailed, run_refresh
-from pipeline import intake
-from pipeline.core.config import Site
 from tests.deliveries import land, manifest_of, photograph, product
 
 

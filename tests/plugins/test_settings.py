@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from pipeline.core.errors import ConfigError
+from cutouts.core.errors import ConfigError
 
 
 @pytest.fixture(autouse=True)

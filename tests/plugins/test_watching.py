@@ -11,8 +11,8 @@ from typing import Any, TypeVar
 
 import pytest
 
-from pipeline import intake
-from pipeline.core.config import Site
+from cutouts import intake
+from cutouts.core.config import Site
 from tests.deliveries import land, manifest_of, photograph, product
 
 T = TypeVar("T")

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from pipeline.core.records import (
+from cutouts.core.records import (
     DeliveryKey,
     ExpectationOutcome,
     GateDecision,
@@ -20,8 +20,8 @@ from pipeline.core.records import (
     RecipeDigests,
     Verdict,
 )
-from pipeline.report import Report, RunSummary
-from schemas.tables import IMAGES, METRICS
+from cutouts.report import Report, RunSummary
+from cutouts.schemas.tables import IMAGES, METRICS
 
 NO_PRODUCT = "the network sees no product (it is at most 50% sure anywhere)"
 _MEASURED = METRICS.append(IMAGES.field("date")).append(IMAGES.field("delivery_id"))

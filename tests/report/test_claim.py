@@ -9,10 +9,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline.adapters.storage.ours import MARKER
-from pipeline.core.errors import OutputError
-from pipeline.report.claim import REPLACED, claim_folder, holds_manifest, write_manifest
-from schemas.tables import MANIFEST
+from cutouts.adapters.storage.ours import MARKER
+from cutouts.core.errors import OutputError
+from cutouts.report.claim import REPLACED, claim_folder, holds_manifest, write_manifest
+from cutouts.schemas.tables import MANIFEST
 from tests.photographs import product
 
 TODAY, TOMORROW = date(2026, 11, 26), date(2026, 11, 27)

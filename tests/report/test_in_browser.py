@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from playwright.sync_api import expect
 
-from pipeline.core.records import Outcome
-from pipeline.evaluation.sheet import Card, Picture, write_page
-from pipeline.report import Report, write_report
-from pipeline.report.pictures import data_uri
+from cutouts.core.records import Outcome
+from cutouts.evaluation.sheet import Card, Picture, write_page
+from cutouts.report import Report, write_report
+from cutouts.report.pictures import data_uri
 from tests.browser import Opened
 from tests.file_server import FileServer, serving
 from tests.report.conftest import NO_PRODUCT, Run, Shown

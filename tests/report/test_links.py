@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.core.errors import StorageError
-from pipeline.report.links import write_links
+from cutouts.core.errors import StorageError
+from cutouts.report.links import write_links
 
 ONE, TWO = (f"objects/{digit * 2}/{digit * 64}.png" for digit in "ab")
 

@@ -9,9 +9,9 @@ from datetime import date
 
 import pytest
 
-from pipeline.core.records import Outcome
-from pipeline.report import Refusal, Report, TruthRow, write_report
-from schemas.tables import IMAGES, METRICS
+from cutouts.core.records import Outcome
+from cutouts.report import Refusal, Report, TruthRow, write_report
+from cutouts.schemas.tables import IMAGES, METRICS
 from tests.report.conftest import NO_PRODUCT, Run, Shown
 from tests.report.page import ReadPage, read_page
 

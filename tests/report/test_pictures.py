@@ -8,8 +8,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from pipeline.core.pixels import Bytes
-from pipeline.report.pictures import Source, load_pictures
+from cutouts.core.pixels import Bytes
+from cutouts.report.pictures import Source, load_pictures
 from tests.report.conftest import Run
 
 

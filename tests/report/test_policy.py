@@ -8,7 +8,7 @@ import re
 
 import pytest
 
-from pipeline.report.policy import sealed
+from cutouts.report.policy import sealed
 
 PAGE = (
     """<meta http-equiv="Content-Security-Policy" content="default-src 'none'"><style>\nb{color:red}</style>"""

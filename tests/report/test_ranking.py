@@ -9,9 +9,9 @@ from datetime import date
 import pyarrow as pa
 import pytest
 
-from pipeline.core.records import Outcome
-from pipeline.report import Report
-from pipeline.report.ranking import Sheet, choose, with_metrics, worst_first
+from cutouts.core.records import Outcome
+from cutouts.report import Report
+from cutouts.report.ranking import Sheet, choose, with_metrics, worst_first
 from tests.report.conftest import Shown
 
 Make = Callable[[Sequence[Shown]], Report]

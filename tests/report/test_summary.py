@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.core.errors import BooksError
-from pipeline.report import RunSummary, write_summary
+from cutouts.core.errors import BooksError
+from cutouts.report import RunSummary, write_summary
 
 KEYS = ["images", "skipped", "published", "quarantined", "held", "rejected", "model_batches", "images_per_second"]
 

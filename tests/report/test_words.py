@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.report.words import clock, number, share
+from cutouts.report.words import clock, number, share
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from pipeline.core.config import Site
-from pipeline.runner import Runner, open_runner
+from cutouts.core.config import Site
+from cutouts.runner import Runner, open_runner
 
 
 @pytest.fixture(scope="module")

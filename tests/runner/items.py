@@ -12,8 +12,8 @@ import cv2
 import psutil
 from distributed import get_worker
 
-from pipeline.core.errors import ImageRejected, TransientError
-from pipeline.stages.deadline import deadlines
+from cutouts.core.errors import ImageRejected, TransientError
+from cutouts.stages.deadline import deadlines
 
 
 def scale(factor: int, item: tuple[int, ...]) -> tuple[int, ...]:

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.core.config import Site
-from pipeline.core.errors import ConfigError, TransientError
-from pipeline.runner import clusters, probe
-from pipeline.runner.certificates import CA, CERTIFICATE, KEY, make_certificates
+from cutouts.core.config import Site
+from cutouts.core.errors import ConfigError, TransientError
+from cutouts.runner import clusters, probe
+from cutouts.runner.certificates import CA, CERTIFICATE, KEY, make_certificates
 from tests.dask_cluster import dask_process, free_port
 
 

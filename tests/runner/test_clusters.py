@@ -7,9 +7,9 @@ import gc
 import pytest
 from distributed import Client, versions
 
-from pipeline.core.config import Site
-from pipeline.core.errors import ConfigError, TransientError
-from pipeline.runner import clusters, open_runner, probe
+from cutouts.core.config import Site
+from cutouts.core.errors import ConfigError, TransientError
+from cutouts.runner import clusters, open_runner, probe
 from tests.dask_cluster import scheduler_process
 
 pytestmark = pytest.mark.filterwarnings("ignore::distributed.versions.VersionMismatchWarning")

@@ -19,9 +19,9 @@ import psutil
 import pytest
 from distributed import Client
 
-from pipeline.core.config import Site
-from pipeline.core.errors import TransientError
-from pipeline.runner import clusters, open_runner, scheduled, scheduler
+from cutouts.core.config import Site
+from cutouts.core.errors import TransientError
+from cutouts.runner import clusters, open_runner, scheduled, scheduler
 from tests.dask_cluster import ROOT, dask_process, free_port
 from tests.runner.items import die, nap
 
@@ -121,8 +121,8 @@ def test_a_scheduler_that_goes_away_ends_the_run_with_an_error(
 _SCRIPT = """
 import signal, time
 signal.signal(signal.SIGINT, signal.default_int_handler)
-from pipeline.core.config import Site
-from pipeline.runner import open_runner
+from cutouts.core.config import Site
+from cutouts.runner import open_runner
 def nap(item):
     time.sleep({seconds})
     return item

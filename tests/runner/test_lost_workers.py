@@ -13,9 +13,9 @@ from typing import Any
 import psutil
 import pytest
 
-from pipeline.core.config import Site
-from pipeline.core.errors import TransientError
-from pipeline.runner import Runner, Work, open_runner, scheduled
+from cutouts.core.config import Site
+from cutouts.core.errors import TransientError
+from cutouts.runner import Runner, Work, open_runner, scheduled
 from tests.dask_cluster import dask_process, scheduler_process
 from tests.runner.items import blame, crowd, fill, hopeless, nothing, singly, work
 
@@ -78,11 +78,11 @@ def test_only_the_guilty_is_blamed(cluster: Runner) -> None:
 
 def test_it_is_said_in_one_sentence_per_worker(local_runner: Runner, caplog: pytest.LogCaptureFixture) -> None:
     """A guilty image costs one worker, not one for each try, and its loss is told with what follows."""
-    with caplog.at_level(logging.WARNING, logger="pipeline"):
+    with caplog.at_level(logging.WARNING, logger="cutouts"):
         good, blamed = books(local_runner.map(deadly({77: "exit"}), CHUNKS))
     assert blamed == {77: ("crashed", "its process ended with status 3")}
     assert len(good) == 159
-    (said,) = [record.getMessage() for record in caplog.records if record.name.startswith("pipeline")]
+    (said,) = [record.getMessage() for record in caplog.records if record.name.startswith("cutouts")]
     assert "a worker died or left (tcp://127.0.0.1:" in said
     assert "images in all will be tried again, each image in a process of its own" in said
 
@@ -215,7 +215,7 @@ def _workers() -> list[psutil.Process]:
 
 def _children() -> list[psutil.Process]:
     """The processes of single images."""
-    return [process for process in psutil.Process().children(recursive=True) if _runs(process, "pipeline.runner.child")]
+    return [process for process in psutil.Process().children(recursive=True) if _runs(process, "cutouts.runner.child")]
 
 
 def _runs(process: psutil.Process, what: str) -> bool:

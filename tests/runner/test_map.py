@@ -13,11 +13,11 @@ import cv2
 import numpy as np
 import pytest
 
-from pipeline.core.config import Site
-from pipeline.core.errors import ConfigError
-from pipeline.core.records import ImageRecord, Mask, MaskMetrics, Rejection
-from pipeline.runner import Runner
-from pipeline.stages import cut_chunk, job_of
+from cutouts.core.config import Site
+from cutouts.core.errors import ConfigError
+from cutouts.core.records import ImageRecord, Mask, MaskMetrics, Rejection
+from cutouts.runner import Runner
+from cutouts.stages import cut_chunk, job_of
 from tests.dask_cluster import ROOT
 from tests.runner.items import die_once, fail_twice, nap, opencv_threads, refuse, scale
 
@@ -100,7 +100,7 @@ def test_a_worker_that_dies_costs_a_retry_and_not_the_run(local_runner: Runner, 
 def test_freed_memory_is_used_again_under_dasks_own_settings() -> None:
     """Image-sized arrays do not fault their pages in anew, as they would with what a Dask nanny sets."""
     script = (
-        "import resource; from functools import partial; from pipeline.runner.work import Attempt\n"
+        "import resource; from functools import partial; from cutouts.runner.work import Attempt\n"
         "def work(item): return sum(int(bytearray(8_000_000)[-1]) for _ in range(20))\n"
         "def faults(): return resource.getrusage(resource.RUSAGE_SELF).ru_minflt\n"
         "Attempt(work, 0)(); before = faults(); Attempt(work, 0)(); print(faults() - before)"
@@ -115,7 +115,7 @@ def test_freed_memory_is_used_again_under_dasks_own_settings() -> None:
 def test_serial_needs_no_dask() -> None:
     """`serial` works without importing Dask at all."""
     script = (
-        "import sys; from pipeline.core.config import Site; from pipeline.runner import open_runner\n"
+        "import sys; from cutouts.core.config import Site; from cutouts.runner import open_runner\n"
         "with open_runner(Site(cluster='serial')) as runner: assert list(runner.map(abs, [-1])) == [1]\n"
         "assert not {'dask', 'distributed'} & set(sys.modules)"
     )

@@ -8,10 +8,10 @@ import cv2
 import numpy as np
 import pytest
 
-from pipeline.core.pixels import Bytes
-from pipeline.samples import DELIVERY, SAMPLES, write_samples
-from pipeline.samples.canvas import Window, ellipse, polygon
-from pipeline.samples.write import photograph_of
+from cutouts.core.pixels import Bytes
+from cutouts.samples import DELIVERY, SAMPLES, write_samples
+from cutouts.samples.canvas import Window, ellipse, polygon
+from cutouts.samples.write import photograph_of
 
 
 @pytest.fixture(scope="module")

@@ -7,9 +7,9 @@ import subprocess
 import sys
 import time
 
-from pipeline.stages.deadline import deadlines
+from cutouts.stages.deadline import deadlines
 
-START = "import ctypes, threading, time; from pipeline.stages.deadline import deadlines; deadlines.arm()\n"
+START = "import ctypes, threading, time; from cutouts.stages.deadline import deadlines; deadlines.arm()\n"
 
 
 def status(script: str) -> int:

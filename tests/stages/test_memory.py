@@ -16,11 +16,11 @@ import cv2
 import numpy as np
 import pytest
 
-from pipeline.core.config import Site
-from pipeline.core.errors import ImageRejected
-from pipeline.core.records import ImageRecord
-from pipeline.stages import Job, cut_chunk, job_of
-from pipeline.stages.memory import Memory, ProcessMemory, machine_memory
+from cutouts.core.config import Site
+from cutouts.core.errors import ImageRejected
+from cutouts.core.records import ImageRecord
+from cutouts.stages import Job, cut_chunk, job_of
+from cutouts.stages.memory import Memory, ProcessMemory, machine_memory
 from tests.photographs import product
 
 
@@ -120,15 +120,15 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
-from pipeline.core.config import Site
-from pipeline.core.records import ImageRecord
-from pipeline.stages import cut_chunk, job_of
+from cutouts.core.config import Site
+from cutouts.core.records import ImageRecord
+from cutouts.stages import cut_chunk, job_of
 def memory(name):
     return next(int(line.split()[1]) for line in Path("/proc/self/status").read_text().splitlines() if name in line)
 folder = Path(sys.argv[1])
 job = job_of(Site(root=str(folder), max_memory=int(sys.argv[2])), sources=[str(folder)])
 image = ImageRecord(image_id="a", product_id="a", delivery_id="x", uri=str(folder / "large.png"))
-from pipeline.runner.process import keep_freed_memory
+from cutouts.runner.process import keep_freed_memory
 keep_freed_memory()
 cut_chunk(job, [replace(image, uri=str(folder / "small.png"))])
 base = memory("VmRSS")

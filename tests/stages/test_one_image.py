@@ -13,13 +13,13 @@ import cv2
 import numpy as np
 import pytest
 
-from pipeline.adapters.model import ModelChoice, recipe_of
-from pipeline.core.config import Site
-from pipeline.core.errors import ImageRejected, ModelError, StorageError, TransientError
-from pipeline.core.records import ImageRecord, RejectionReason
-from pipeline.models import ModelRow
-from pipeline.stages import Job, cut_chunk, job_of
-from pipeline.stages.border import one_image
+from cutouts.adapters.model import ModelChoice, recipe_of
+from cutouts.core.config import Site
+from cutouts.core.errors import ImageRejected, ModelError, StorageError, TransientError
+from cutouts.core.records import ImageRecord, RejectionReason
+from cutouts.models import ModelRow
+from cutouts.stages import Job, cut_chunk, job_of
+from cutouts.stages.border import one_image
 from tests.photographs import product
 from tests.tiny_networks import picky
 
@@ -116,9 +116,9 @@ def test_memory_that_is_not_there_costs_one_image(tmp_path: Path) -> None:
     script = """
 import resource, sys
 from pathlib import Path
-from pipeline.core.config import Site
-from pipeline.core.records import ImageRecord
-from pipeline.stages import cut_chunk, job_of
+from cutouts.core.config import Site
+from cutouts.core.records import ImageRecord
+from cutouts.stages import cut_chunk, job_of
 folder = Path(sys.argv[1])
 job = job_of(Site(root=str(folder)), sources=[str(folder)])
 names = ("a.png", "b.png", "c.png")

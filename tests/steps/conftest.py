@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.adapters.storage.store import open_store
-from pipeline.adapters.storage.tables import write_table
-from pipeline.core.config import Site
-from pipeline.core.records import GateDecision, Verdict
-from pipeline.intake import folder_manifest, inspect
-from pipeline.runner import open_runner
-from pipeline.stages import ChunkResult
-from pipeline.steps import gate, plan, publish, segment
+from cutouts.adapters.storage.store import open_store
+from cutouts.adapters.storage.tables import write_table
+from cutouts.core.config import Site
+from cutouts.core.records import GateDecision, Verdict
+from cutouts.intake import folder_manifest, inspect
+from cutouts.runner import open_runner
+from cutouts.stages import ChunkResult
+from cutouts.steps import gate, plan, publish, segment
 
 Refresh = Callable[..., tuple[GateDecision, list[ChunkResult]]]
 

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.adapters.catalog import Catalog
-from pipeline.core.config import Site
-from pipeline.core.errors import HeldError
-from pipeline.steps import publish
-from pipeline.steps.commands import approve_command
+from cutouts.adapters.catalog import Catalog
+from cutouts.core.config import Site
+from cutouts.core.errors import HeldError
+from cutouts.steps import publish
+from cutouts.steps.commands import approve_command
 from tests.photographs import blank, product
 from tests.steps.conftest import Refresh
 

@@ -7,12 +7,12 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from pipeline.adapters.catalog import Catalog
-from pipeline.adapters.storage.store import open_store
-from pipeline.adapters.storage.tables import read_table
-from pipeline.core.config import Site
-from pipeline.core.layout import ledger_folder
-from pipeline.steps.ledger import SCHEMAS
+from cutouts.adapters.catalog import Catalog
+from cutouts.adapters.storage.store import open_store
+from cutouts.adapters.storage.tables import read_table
+from cutouts.core.config import Site
+from cutouts.core.layout import ledger_folder
+from cutouts.steps.ledger import SCHEMAS
 from tests.photographs import blank, broken, product
 from tests.steps.conftest import Refresh
 

@@ -9,15 +9,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline.adapters.storage.store import Store, open_store
-from pipeline.adapters.storage.tables import read_table
-from pipeline.core.config import Site
-from pipeline.core.errors import ManifestError
-from pipeline.core.layout import plan_file
-from pipeline.core.records import DeliveryKey
-from pipeline.intake import inspect
-from pipeline.steps import plan, read_delivery
-from schemas.tables import MANIFEST
+from cutouts.adapters.storage.store import Store, open_store
+from cutouts.adapters.storage.tables import read_table
+from cutouts.core.config import Site
+from cutouts.core.errors import ManifestError
+from cutouts.core.layout import plan_file
+from cutouts.core.records import DeliveryKey
+from cutouts.intake import inspect
+from cutouts.schemas.tables import MANIFEST
+from cutouts.steps import plan, read_delivery
 
 DAY = date(2026, 1, 5)
 RELATIVE = {

@@ -9,17 +9,17 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline.adapters.catalog import Catalog
-from pipeline.adapters.storage.store import open_store
-from pipeline.adapters.storage.tables import read_table
-from pipeline.core.config import Site
-from pipeline.core.errors import BooksError, CutoutsError
-from pipeline.core.layout import gate_file
-from pipeline.core.records import GateDecision, Verdict
-from pipeline.intake import inspect
-from pipeline.stages import ChunkResult
-from pipeline.steps import approve, gate, plan, publish
-from schemas.tables import MANIFEST
+from cutouts.adapters.catalog import Catalog
+from cutouts.adapters.storage.store import open_store
+from cutouts.adapters.storage.tables import read_table
+from cutouts.core.config import Site
+from cutouts.core.errors import BooksError, CutoutsError
+from cutouts.core.layout import gate_file
+from cutouts.core.records import GateDecision, Verdict
+from cutouts.intake import inspect
+from cutouts.schemas.tables import MANIFEST
+from cutouts.stages import ChunkResult
+from cutouts.steps import approve, gate, plan, publish
 from tests.photographs import blank, broken, product
 from tests.steps.conftest import Refresh, refresh_manifest
 
@@ -106,7 +106,7 @@ def test_a_file_that_is_not_the_one_of_the_manifest_is_rejected(site: Site, tmp_
     folder_of_two = tmp_path / "two"
     for name in ("a.jpg", "b.jpg"):
         product(folder_of_two / name, seed=ord(name[0]))
-    from pipeline.intake import folder_manifest
+    from cutouts.intake import folder_manifest
 
     table, _ = folder_manifest(folder_of_two)
     pq.write_table(table, tmp_path / "two.parquet")
@@ -118,7 +118,7 @@ def test_a_file_that_is_not_the_one_of_the_manifest_is_rejected(site: Site, tmp_
 
 def test_a_missing_file_is_tried_again_once_it_is_there(site: Site, tmp_path: Path) -> None:
     """A rejection that trying again can cure is not remembered as decided."""
-    from pipeline.intake import folder_manifest
+    from cutouts.intake import folder_manifest
 
     folder = tmp_path / "late"
     first, second = product(folder / "a.jpg", seed=1), product(folder / "b.jpg", seed=2)
@@ -178,7 +178,7 @@ def test_a_bad_delivery_is_held_until_a_person_releases_it(site: Site, refresh: 
 
 def test_a_plan_is_the_same_whatever_the_order_of_its_rows(site: Site, shoot: Path) -> None:
     """Planned again, with rows shuffled, it names the same shards, so their receipts count."""
-    from pipeline.intake import folder_manifest
+    from cutouts.intake import folder_manifest
 
     table, _ = folder_manifest(shoot)
     paths = [shoot.parent / "one.parquet", shoot.parent / "other.parquet"]
@@ -190,7 +190,7 @@ def test_a_plan_is_the_same_whatever_the_order_of_its_rows(site: Site, shoot: Pa
 
 def test_the_gate_does_not_judge_a_plan_whose_shards_are_not_cut(site: Site, shoot: Path) -> None:
     """Receipts are reconciled with the plan first."""
-    from pipeline.intake import folder_manifest
+    from cutouts.intake import folder_manifest
 
     table, _ = folder_manifest(shoot)
     pq.write_table(table, shoot.parent / "m.parquet")

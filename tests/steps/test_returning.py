@@ -9,17 +9,17 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.adapters.catalog import Catalog
-from pipeline.adapters.storage.store import open_store
-from pipeline.adapters.storage.tables import read_table, write_table
-from pipeline.core.config import Site
-from pipeline.core.errors import OvertakenError
-from pipeline.core.gate import ALREADY_PUBLISHED, REPLACED
-from pipeline.core.layout import gate_file
-from pipeline.core.records import DeliveryKey, GateDecision
-from pipeline.intake import folder_manifest, inspect
-from pipeline.runner import open_runner
-from pipeline.steps import gate, plan, publish, segment
+from cutouts.adapters.catalog import Catalog
+from cutouts.adapters.storage.store import open_store
+from cutouts.adapters.storage.tables import read_table, write_table
+from cutouts.core.config import Site
+from cutouts.core.errors import OvertakenError
+from cutouts.core.gate import ALREADY_PUBLISHED, REPLACED
+from cutouts.core.layout import gate_file
+from cutouts.core.records import DeliveryKey, GateDecision
+from cutouts.intake import folder_manifest, inspect
+from cutouts.runner import open_runner
+from cutouts.steps import gate, plan, publish, segment
 from tests.photographs import product
 from tests.steps.conftest import Refresh
 

@@ -16,11 +16,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline.adapters.storage.tables import table_of
-from pipeline.core.config import Site
-from pipeline.core.records import GateDecision, ImageRecord
-from pipeline.stages import ChunkResult
-from schemas.tables import MANIFEST
+from cutouts.adapters.storage.tables import table_of
+from cutouts.core.config import Site
+from cutouts.core.records import GateDecision, ImageRecord
+from cutouts.schemas.tables import MANIFEST
+from cutouts.stages import ChunkResult
 from tests.photographs import blank, broken, product
 from tests.steps.conftest import Refresh, refresh_manifest
 

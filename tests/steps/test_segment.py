@@ -9,11 +9,11 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline.core.config import Site
-from pipeline.core.records import Plan
-from pipeline.intake import folder_manifest, inspect
-from pipeline.runner import open_runner
-from pipeline.steps import plan, progress, segment
+from cutouts.core.config import Site
+from cutouts.core.records import Plan
+from cutouts.intake import folder_manifest, inspect
+from cutouts.runner import open_runner
+from cutouts.steps import plan, progress, segment
 from tests.photographs import broken, product
 
 NOWHERE = "tcp://127.0.0.1:9"
@@ -46,10 +46,10 @@ def test_it_says_how_far_it_is(
         product(tmp_path / "shoot" / f"{seed}.jpg", seed=seed)
     broken(tmp_path / "shoot" / "broken.jpg")
     (shard,) = planned(site, tmp_path / "shoot").shard_keys()
-    with caplog.at_level(logging.INFO, logger="pipeline"), open_runner(site) as runner:
+    with caplog.at_level(logging.INFO, logger="cutouts"), open_runner(site) as runner:
         segment(site, shard, runner)
         segment(site, shard, runner)
-    said = [record.getMessage() for record in caplog.records if record.name == "pipeline.steps.progress"]
+    said = [record.getMessage() for record in caplog.records if record.name == "cutouts.steps.progress"]
     assert said[0] == "shard 0: 4 images to cut"
     assert said[-2].startswith("shard 0: done, 3 cut, 0 reused, 1 rejected in ")
     assert said[-1] == "shard 0: was done before, 4 images"

@@ -11,21 +11,21 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from pipeline.adapters.quality import bundled
-from pipeline.adapters.storage.store import open_store
-from pipeline.core.config import Site
-from pipeline.core.errors import GateError
-from pipeline.core.gate import Judgement
-from pipeline.core.records import GateDecision
-from pipeline.steps import verdicts
-from pipeline.steps.verdicts import judgement_of
-from schemas.tables import METRICS
+from cutouts.adapters.quality import bundled
+from cutouts.adapters.storage.store import open_store
+from cutouts.core.config import Site
+from cutouts.core.errors import GateError
+from cutouts.core.gate import Judgement
+from cutouts.core.records import GateDecision
+from cutouts.schemas.tables import METRICS
+from cutouts.steps import verdicts
+from cutouts.steps.verdicts import judgement_of
 from tests.photographs import product
 from tests.steps.conftest import Refresh
 
 AGAIN = """
 import sys
-from pipeline.cli import cli
+from cutouts.cli import cli
 cli(["run", sys.argv[1], "--out", sys.argv[2], "--cluster", "serial"], standalone_mode=False)
 print("imported:", [name for name in ("great_expectations", "distributed") if name in sys.modules])
 """

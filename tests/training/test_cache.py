@@ -12,8 +12,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline.core.errors import ConfigError
-from pipeline.training.cache import (
+from cutouts.core.errors import ConfigError
+from cutouts.training.cache import (
     FASHION,
     PRODUCTS,
     SCENES,
@@ -23,8 +23,8 @@ from pipeline.training.cache import (
     album,
     open_albums,
 )
-from pipeline.training.folds import parse_fold
-from pipeline.training.pages import (
+from cutouts.training.folds import parse_fold
+from cutouts.training.pages import (
     CLEARING_SIDE,
     SIDES,
     Page,

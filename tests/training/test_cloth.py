@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pipeline.training.cloth import cloth, folded, sheet, wave
+from cutouts.training.cloth import cloth, folded, sheet, wave
 
 SEEDS = range(12)
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from pipeline.core.errors import ConfigError
-from pipeline.training.command import stopped_by_signals, train
+from cutouts.core.errors import ConfigError
+from cutouts.training.command import stopped_by_signals, train
 
 
 def test_the_help_is_there_without_pytorch() -> None:

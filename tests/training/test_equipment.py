@@ -9,11 +9,11 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from pipeline.training import equipment, scenes
-from pipeline.training.cache import Albums
-from pipeline.training.composite import composite, nothing
-from pipeline.training.equipment import equipped
-from pipeline.training.scenes import backdrop, empty_scene
+from cutouts.training import equipment, scenes
+from cutouts.training.cache import Albums
+from cutouts.training.composite import composite, nothing
+from cutouts.training.equipment import equipped
+from cutouts.training.scenes import backdrop, empty_scene
 
 SEEDS = range(24)
 

@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
-from pipeline.training.erase import MOST, emptied, patched
-from pipeline.training.pages import Pixels
+from cutouts.training.erase import MOST, emptied, patched
+from cutouts.training.pages import Pixels
 
 SEEDS = range(8)
 

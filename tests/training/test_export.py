@@ -13,11 +13,11 @@ torch: Any = pytest.importorskip("torch", reason="PyTorch lives in the training'
 onnx: Any = pytest.importorskip("onnx", reason="ONNX is a development dependency")
 onnxruntime: Any = pytest.importorskip("onnxruntime", reason="ONNX Runtime comes with the extra `cpu` or `gpu`")
 
-from pipeline.core.errors import ModelError  # noqa: E402
-from pipeline.training import command, export, half, restart, sampler  # noqa: E402  (they import PyTorch)
-from pipeline.training.cache import Albums  # noqa: E402
-from pipeline.training.network import Network, normalised  # noqa: E402
-from pipeline.training.schedule import Leg  # noqa: E402
+from cutouts.core.errors import ModelError  # noqa: E402
+from cutouts.training import command, export, half, restart, sampler  # noqa: E402  (they import PyTorch)
+from cutouts.training.cache import Albums  # noqa: E402
+from cutouts.training.network import Network, normalised  # noqa: E402
+from cutouts.training.schedule import Leg  # noqa: E402
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")  # of PyTorch's exporter
 

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from pipeline.training.floors import floor
+from cutouts.training.floors import floor
 
 GREY = np.full(3, 150.0, np.float32)
 SEEDS = range(8)

@@ -8,8 +8,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline.core.errors import ConfigError
-from pipeline.training.folds import (
+from cutouts.core.errors import ConfigError
+from cutouts.training.folds import (
     Fold,
     Label,
     check_known,

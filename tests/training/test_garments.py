@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
-from pipeline.training.cache import Albums
-from pipeline.training.garments import garment
+from cutouts.training.cache import Albums
+from cutouts.training.garments import garment
 
 SEEDS = range(24)
 

@@ -8,7 +8,7 @@ import pytest
 
 torch: Any = pytest.importorskip("torch", reason="PyTorch lives in the training's own environment")
 
-from pipeline.training.ground import Estimate  # noqa: E402  (it imports PyTorch)
+from cutouts.training.ground import Estimate  # noqa: E402  (it imports PyTorch)
 
 SIZE = 256
 

@@ -13,13 +13,13 @@ import pytest
 
 torch: Any = pytest.importorskip("torch", reason="PyTorch lives in the training's own environment")
 
-from pipeline.training import checkpoint, curve, loop  # noqa: E402  (they import PyTorch)
-from pipeline.training.cache import Albums  # noqa: E402
-from pipeline.training.network import Network, normalised  # noqa: E402
-from pipeline.training.schedule import Leg, Plan  # noqa: E402
-from pipeline.training.settings import Settings  # noqa: E402
-from pipeline.training.still import Still  # noqa: E402
-from pipeline.training.validate import Score  # noqa: E402
+from cutouts.training import checkpoint, curve, loop  # noqa: E402  (they import PyTorch)
+from cutouts.training.cache import Albums  # noqa: E402
+from cutouts.training.network import Network, normalised  # noqa: E402
+from cutouts.training.schedule import Leg, Plan  # noqa: E402
+from cutouts.training.settings import Settings  # noqa: E402
+from cutouts.training.still import Still  # noqa: E402
+from cutouts.training.validate import Score  # noqa: E402
 
 SIZE = 64
 STEPS = 3

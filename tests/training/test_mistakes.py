@@ -6,9 +6,9 @@ import cv2
 import numpy as np
 import pytest
 
-from pipeline.core.pixels import Bytes, Floats
-from pipeline.training.mistakes import holes, mistaken
-from pipeline.training.shadows import lit, thrown
+from cutouts.core.pixels import Bytes, Floats
+from cutouts.training.mistakes import holes, mistaken
+from cutouts.training.shadows import lit, thrown
 
 SEEDS = range(40)
 

@@ -11,9 +11,9 @@ import pytest
 
 torch: Any = pytest.importorskip("torch", reason="PyTorch lives in the training's own environment")
 
-from pipeline.training import checkpoint, loss  # noqa: E402  (they import PyTorch)
-from pipeline.training.average import Average  # noqa: E402
-from pipeline.training.network import Logits, Network, Presence, from_imagenet, normalised  # noqa: E402
+from cutouts.training import checkpoint, loss  # noqa: E402  (they import PyTorch)
+from cutouts.training.average import Average  # noqa: E402
+from cutouts.training.network import Logits, Network, Presence, from_imagenet, normalised  # noqa: E402
 
 
 def _says(alpha: Any, sharpness: float) -> Logits:

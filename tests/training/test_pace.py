@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.training.pace import WINDOW, Pace, threads
+from cutouts.training.pace import WINDOW, Pace, threads
 
 
 @pytest.mark.parametrize(

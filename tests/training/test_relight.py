@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pipeline.training.relight import relit
+from cutouts.training.relight import relit
 
 SEEDS = range(200)
 

@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.training import sampler
-from pipeline.training.cache import Album, Albums, album
-from pipeline.training.composite import Cutting, composite, edge_colour, merged, nothing, placed
-from pipeline.training.pages import Page, Pixels
-from pipeline.training.scenes import empty_scene, repainted
-from pipeline.training.schedule import Leg
+from cutouts.training import sampler
+from cutouts.training.cache import Album, Albums, album
+from cutouts.training.composite import Cutting, composite, edge_colour, merged, nothing, placed
+from cutouts.training.pages import Page, Pixels
+from cutouts.training.scenes import empty_scene, repainted
+from cutouts.training.schedule import Leg
 
 SEEDS = range(12)
 LEG = Leg(until=1.0, size=64, batch=4)
@@ -74,8 +74,8 @@ def test_models_are_set_into_scenes_like_products(albums: Albums, tmp_path: Path
 @pytest.mark.parametrize("seed", SEEDS)
 def test_nothing_is_drawn_that_is_left_out(albums: Albums, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """A training without garments and shapes asks for none."""
-    monkeypatch.setattr("pipeline.training.composite.garment", None)
-    monkeypatch.setattr("pipeline.training.composite.shape", None)
+    monkeypatch.setattr("cutouts.training.composite.garment", None)
+    monkeypatch.setattr("cutouts.training.composite.shape", None)
     rgba = composite(np.random.default_rng(seed), replace(albums, garments=False, shapes=False), 64)
     assert rgba[..., 3].max() > 100
 

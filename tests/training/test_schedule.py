@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.training.schedule import LEGS, WARM_UP, Leg, Plan, leg, parse_legs, rate
+from cutouts.training.schedule import LEGS, WARM_UP, Leg, Plan, leg, parse_legs, rate
 
 
 @pytest.mark.parametrize(

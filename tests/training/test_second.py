@@ -13,13 +13,13 @@ torch: Any = pytest.importorskip("torch", reason="PyTorch lives in the training'
 onnx: Any = pytest.importorskip("onnx", reason="ONNX is a development dependency")
 onnxruntime: Any = pytest.importorskip("onnxruntime", reason="ONNX Runtime comes with the extra `cpu` or `gpu`")
 
-from pipeline.core.errors import ModelError  # noqa: E402
-from pipeline.training import checkpoint, command, export, graft, half, mending, restart  # noqa: E402  (they import PyTorch)
-from pipeline.training.cache import Albums  # noqa: E402
-from pipeline.training.network import Network  # noqa: E402
-from pipeline.training.schedule import Plan  # noqa: E402
-from pipeline.training.second import SIZE, Mending  # noqa: E402
-from pipeline.training.settings import Settings  # noqa: E402
+from cutouts.core.errors import ModelError  # noqa: E402
+from cutouts.training import checkpoint, command, export, graft, half, mending, restart  # noqa: E402  (they import PyTorch)
+from cutouts.training.cache import Albums  # noqa: E402
+from cutouts.training.network import Network  # noqa: E402
+from cutouts.training.schedule import Plan  # noqa: E402
+from cutouts.training.second import SIZE, Mending  # noqa: E402
+from cutouts.training.settings import Settings  # noqa: E402
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")  # of PyTorch's exporter
 

@@ -10,11 +10,11 @@ import cv2
 import numpy as np
 import pytest
 
-from pipeline.training import composite, shapes
-from pipeline.training.cache import Album, Albums, album
-from pipeline.training.pages import Page
-from pipeline.training.scenes import backdrop
-from pipeline.training.shapes import shape
+from cutouts.training import composite, shapes
+from cutouts.training.cache import Album, Albums, album
+from cutouts.training.pages import Page
+from cutouts.training.scenes import backdrop
+from cutouts.training.shapes import shape
 
 SEEDS = range(16)
 

@@ -10,7 +10,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from pipeline.adapters.catalog import Catalog
+from cutouts.adapters.catalog import Catalog
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 
 import sqlalchemy as sa
 
-from pipeline.adapters.catalog import Catalog
-from pipeline.core.publications import CatalogEntry
+from cutouts.adapters.catalog import Catalog
+from cutouts.core.publications import CatalogEntry
 from tests.adapters.catalog.made import MONDAY, NOON, entry
 
 

@@ -8,9 +8,9 @@ import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
 
-from pipeline.adapters.catalog import Catalog
-from pipeline.adapters.catalog.engine import open_engine, writing
-from pipeline.adapters.catalog.migrate import _FOLDER, VERSION_TABLE
+from cutouts.adapters.catalog import Catalog
+from cutouts.adapters.catalog.engine import open_engine, writing
+from cutouts.adapters.catalog.migrate import _FOLDER, VERSION_TABLE
 from tests.adapters.catalog.made import MONDAY, NOON, TUESDAY, entry
 
 

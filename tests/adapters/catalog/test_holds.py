@@ -7,9 +7,9 @@ from datetime import timedelta
 
 import pytest
 
-from pipeline.adapters.catalog import Catalog
-from pipeline.core.errors import CutoutsError
-from pipeline.core.records import Verdict
+from cutouts.adapters.catalog import Catalog
+from cutouts.core.errors import CutoutsError
+from cutouts.core.records import Verdict
 from tests.adapters.catalog.made import MONDAY, NOON, TUESDAY, approval, entry, held, hold_of
 
 

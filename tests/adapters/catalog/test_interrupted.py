@@ -11,8 +11,8 @@ from threading import Barrier, Thread
 import pytest
 import sqlalchemy as sa
 
-from pipeline.adapters.catalog import Catalog
-from pipeline.core.publications import Publication
+from cutouts.adapters.catalog import Catalog
+from cutouts.core.publications import Publication
 from tests.adapters.catalog.made import MONDAY, NOON, TUESDAY, entry
 from tests.adapters.catalog.reader import contents, view
 

@@ -13,11 +13,11 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
-from pipeline.adapters.catalog import Catalog, CatalogCounts
-from pipeline.adapters.catalog.migrate import _FOLDER, VERSION_TABLE
-from pipeline.adapters.catalog.tables import REVISION, metadata
-from pipeline.core.config import Site
-from pipeline.core.errors import ConfigError, StorageError, TransientError
+from cutouts.adapters.catalog import Catalog, CatalogCounts
+from cutouts.adapters.catalog.migrate import _FOLDER, VERSION_TABLE
+from cutouts.adapters.catalog.tables import REVISION, metadata
+from cutouts.core.config import Site
+from cutouts.core.errors import ConfigError, StorageError, TransientError
 from tests.adapters.catalog.made import MONDAY, NOON, entry, held
 
 EMPTY = CatalogCounts(products=0, images=0, publications=0, holds=0, approvals=0, waiting=0)
@@ -42,7 +42,7 @@ def test_the_migrations_make_what_the_code_expects(catalog: Catalog) -> None:
 
 def test_several_processes_may_open_an_empty_database_at_once(url: str) -> None:
     """Workers that start together all find one catalogue."""
-    lines = ["import sys", "from pipeline.adapters.catalog import Catalog", "Catalog.open(sys.argv[1]).counts()"]
+    lines = ["import sys", "from cutouts.adapters.catalog import Catalog", "Catalog.open(sys.argv[1]).counts()"]
     started = [subprocess.Popen([sys.executable, "-c", "; ".join(lines), url]) for _ in range(3)]
     assert [process.wait() for process in started] == [0, 0, 0]
     with Catalog.open(url) as catalog:

@@ -9,10 +9,10 @@ from datetime import UTC, date, datetime, timedelta, timezone
 import pyarrow as pa
 import pytest
 
-from pipeline.adapters.catalog import ENTRIES, PUBLISHED, Catalog
-from pipeline.core.errors import OvertakenError, StorageError
-from pipeline.core.publications import CatalogEntry, Publication
-from pipeline.core.records import DeliveryKey, RecipeDigests
+from cutouts.adapters.catalog import ENTRIES, PUBLISHED, Catalog
+from cutouts.core.errors import OvertakenError, StorageError
+from cutouts.core.publications import CatalogEntry, Publication
+from cutouts.core.records import DeliveryKey, RecipeDigests
 from tests.adapters.catalog.made import MONDAY, NOON, RECIPE, TUESDAY, entry, publication
 from tests.adapters.catalog.reader import contents, view
 

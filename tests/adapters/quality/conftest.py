@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.adapters import quality
+from cutouts.adapters import quality
 from tests.adapters.quality.made import Load, Raw
 
 

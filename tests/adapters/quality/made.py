@@ -7,9 +7,9 @@ from typing import Any, TypeAlias
 
 import pyarrow as pa
 
-from pipeline.adapters import quality
-from pipeline.core.gate import Judgement
-from schemas.tables import METRICS
+from cutouts.adapters import quality
+from cutouts.core.gate import Judgement
+from cutouts.schemas.tables import METRICS
 
 SOUND = {
     "sha256": "0" * 64,

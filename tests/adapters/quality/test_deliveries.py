@@ -10,9 +10,9 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from pipeline.adapters import quality
-from pipeline.core.errors import GateError
-from schemas.tables import MANIFEST
+from cutouts.adapters import quality
+from cutouts.core.errors import GateError
+from cutouts.schemas.tables import MANIFEST
 
 
 def rows(*stated: dict[str, object]) -> pa.Table:
@@ -74,7 +74,7 @@ def test_it_says_nothing_about_itself() -> None:
     program = """
 import logging, pyarrow as pa
 logging.basicConfig(level=logging.INFO, format="%(name)s %(message)s")
-from pipeline.adapters import quality
+from cutouts.adapters import quality
 quality.refusals(quality.load_suite(quality.bundled("manifest")), "a", pa.table({"image_id": ["a"], "bytes": [1],
     "sha256": pa.array([None], pa.string()), "width_px": [1], "height_px": [1]}))
 """

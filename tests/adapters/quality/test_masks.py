@@ -5,8 +5,8 @@ from __future__ import annotations
 import pyarrow as pa
 import pytest
 
-from pipeline.adapters import quality
-from pipeline.core.errors import GateError
+from cutouts.adapters import quality
+from cutouts.core.errors import GateError
 from tests.adapters.quality.made import Load, Raw, entry, judged, metrics
 
 

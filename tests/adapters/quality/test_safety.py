@@ -10,9 +10,9 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from pipeline.adapters.quality import bundled, load_suite, refusals
-from pipeline.core.errors import GateError
-from schemas.tables import MANIFEST
+from cutouts.adapters.quality import bundled, load_suite, refusals
+from cutouts.core.errors import GateError
+from cutouts.schemas.tables import MANIFEST
 from tests.adapters.quality.made import Load, Raw, entry, judged
 
 CODE = "@__import__('pathlib').Path('trap').touch() or coverage > 0"

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from pipeline.core.errors import GateError
+from cutouts.core.errors import GateError
 from tests.adapters.quality.made import Load, Raw, entry
 
 CHANGES: dict[str, tuple[Callable[[Raw], object], str]] = {

@@ -1,7 +1,0 @@
-"""Colours as a file states them, brought to sRGB."""
-
-from pipeline.adapters.images.colour.codepoints import colours_of_code_points
-from pipeline.adapters.images.colour.management import UNMANAGED_CMYK, to_srgb
-from pipeline.adapters.images.colour.profiles import colours_of_gamma
-
-__all__ = ["UNMANAGED_CMYK", "colours_of_code_points", "colours_of_gamma", "to_srgb"]

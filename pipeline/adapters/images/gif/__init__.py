@@ -1,5 +1,0 @@
-"""GIF: read by ourselves, its codes included, since decoders fill what is missing and say nothing."""
-
-from pipeline.adapters.images.gif.file import read, read_size
-
-__all__ = ["read", "read_size"]

@@ -1,0 +1,7 @@
+"""The door to the catalogue's database: SQLite by default, PostgreSQL by URL; SQLAlchemy and Alembic stay behind it."""
+
+from cutouts.adapters.catalog.catalog import Catalog, CatalogCounts
+from cutouts.adapters.catalog.publishing import ENTRIES
+from cutouts.adapters.catalog.reading import PUBLISHED
+
+__all__ = ["ENTRIES", "PUBLISHED", "Catalog", "CatalogCounts"]

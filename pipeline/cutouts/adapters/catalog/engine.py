@@ -1,0 +1,122 @@
+"""The two databases behind one engine: how each is opened, begins a transaction, locks and fails."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import sqlalchemy as sa
+from sqlalchemy import exc
+
+from cutouts.core.errors import ConfigError, StorageError, TransientError
+
+PATIENCE_S = 60.0
+"""How long a SQLite writer waits for another one; `?timeout=SECONDS` in the URL says otherwise."""
+
+_WRITES = "cutouts_writes"
+_BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+_HELPED_BY_RETRY = ("08", "40", "53300", "55P03", "57")
+"""SQLSTATEs (PostgreSQL, appendix A): connection lost, rolled back, too many connections, lock, shutdown or cancel."""
+
+
+def open_engine(url: str) -> sa.Engine:
+    """An engine for a SQLite file or a PostgreSQL database; ConfigError for any other URL.
+
+    Connections are not pooled: a step opens few, and what a fork or a temporary table leaves behind is gone with them.
+    """
+    place = _parse(url)
+    if place.get_backend_name() == "postgresql":
+        return sa.create_engine(place.set(drivername="postgresql+psycopg"), poolclass=sa.NullPool)
+    patience = {} if "timeout" in place.query else {"timeout": PATIENCE_S}
+    engine = sa.create_engine(place, poolclass=sa.NullPool, connect_args=patience)
+    sa.event.listen(engine, "connect", _prepare_sqlite)
+    sa.event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+@contextmanager
+def writing(connection: sa.Connection, lock: str) -> Iterator[None]:
+    """One transaction that writes, alone among those with the same `lock`; commits at the end."""
+    connection.execution_options(**{_WRITES: True})
+    with connection.begin():
+        if connection.dialect.name == "postgresql":
+            key = sa.func.hashtextextended(f"cutouts/{lock}", 0)
+            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(key)))
+        yield
+
+
+@contextmanager
+def telling(engine: sa.Engine) -> Iterator[None]:
+    """Raise what the database says as TransientError where trying again can help, else as StorageError."""
+    try:
+        yield
+    except exc.SQLAlchemyError as error:
+        place = engine.url.render_as_string(hide_password=True)
+        cause = error.orig if isinstance(error, exc.DBAPIError) else error
+        kind = TransientError if _helped_by_retry(error) else StorageError
+        raise kind(f"the catalogue at {place}: {cause}") from error
+
+
+def _parse(url: str) -> sa.URL:
+    try:
+        place = sa.make_url(url)
+    except (exc.ArgumentError, ValueError):  # ValueError: a port that is no number, which may be part of a password
+        raise ConfigError("the catalogue's URL is wrong", ["catalog: it cannot be read as a URL"]) from None
+    backend = place.get_backend_name()
+    if backend not in ("sqlite", "postgresql"):
+        raise ConfigError("the catalogue's URL is wrong", [f"catalog: {backend}: known are sqlite, postgresql"])
+    if backend == "sqlite" and place.database in (None, "", ":memory:"):
+        raise ConfigError("the catalogue's URL is wrong", ["catalog: SQLite needs a file: sqlite:///PATH"])
+    if backend == "sqlite" and place.database:
+        _make_folder(Path(place.database).parent)
+    return place
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageError(f"the catalogue's folder {folder} cannot be made: {error}") from error
+
+
+def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
+    # The driver must not begin transactions by itself: it would begin too late for what is read first.
+    connection.isolation_level = None
+    connection.execute("PRAGMA foreign_keys = ON")
+    deadline = time.monotonic() + PATIENCE_S
+    while not _writes_ahead(connection) and time.monotonic() < deadline:
+        time.sleep(0.02)
+
+
+def _writes_ahead(connection: sqlite3.Connection) -> bool:
+    """Turn on the write-ahead log, so that readers never wait; False while another connection stands in the way.
+
+    SQLite does not wait by itself here, whatever its busy timeout.
+    """
+    try:
+        connection.execute("PRAGMA journal_mode = WAL")
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode & 0xFF not in _BUSY:
+            raise
+        return False
+    return True
+
+
+def _begin_sqlite(connection: sa.Connection) -> None:
+    # A transaction that reads first and writes later would fail, without waiting, if another one wrote in between.
+    writes = connection.get_execution_options().get(_WRITES, False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _helped_by_retry(error: exc.SQLAlchemyError) -> bool:
+    if not isinstance(error, exc.DBAPIError):
+        return isinstance(error, exc.TimeoutError)
+    if isinstance(error.orig, sqlite3.Error):
+        return getattr(error.orig, "sqlite_errorcode", 0) & 0xFF in _BUSY
+    state: str | None = getattr(error.orig, "sqlstate", None)
+    if state is None:
+        return error.connection_invalidated or isinstance(error, exc.OperationalError)
+    return state.startswith(_HELPED_BY_RETRY)

@@ -1,0 +1,194 @@
+"""What changes the catalogue: entries are staged first, then one transaction takes them over as sets."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from datetime import date, datetime
+from itertools import islice
+from typing import Any
+
+import pyarrow as pa
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from cutouts.adapters.catalog.reading import approval_for, version
+from cutouts.adapters.catalog.tables import approvals, cutouts, holds, products, publications, staged
+from cutouts.core.errors import CutoutsError, OvertakenError
+from cutouts.core.publications import Approval, CatalogEntry
+from cutouts.core.records import DeliveryKey
+
+ENTRIES = pa.schema(
+    [
+        pa.field(column.name, pa.int32() if isinstance(column.type, sa.Integer) else pa.string(), nullable=False)
+        for column in staged.columns
+    ]
+)
+"""The columns that a record batch of entries has, at least; as in `cutouts.schemas.tables.OUTCOMES` and `MASKS`."""
+
+_BATCH = 5_000
+"""Rows that are on their way to the database at a time."""
+
+
+def stage(
+    connection: sa.Connection, entries: Iterable[CatalogEntry] | Iterable[pa.RecordBatch], delivery: DeliveryKey
+) -> None:
+    """Lay the entries of `delivery` into a table of this connection; nobody else sees it or waits for it.
+
+    The columns of `ENTRIES`, each image once; ValueError for an entry of another delivery.
+    """
+    with connection.begin():
+        staged.create(connection)
+        rows = _rows(entries, delivery)
+        while batch := list(islice(rows, _BATCH)):
+            connection.execute(sa.insert(staged), batch)
+
+
+def take_over(connection: sa.Connection, draft: Mapping[str, Any], delivery: DeliveryKey) -> None:
+    """Make the staged entries live as one publication, of which `draft` has the columns that cannot be counted.
+
+    The caller's transaction is alone with the delivery id.
+    """
+    _see_products(connection, delivery.date)
+    superseded = _drop_superseded(connection, delivery)
+    moved, confirmed = _move_day(connection, delivery), _drop_unchanged(connection, delivery)
+    published = connection.scalar(sa.select(sa.func.count()).select_from(staged))
+    counts = {"published": published, "confirmed": confirmed, "superseded": superseded, "moved": moved}
+    row = {**draft, "delivery_id": delivery.delivery_id, "delivery_date": delivery.date, **counts}
+    inserted = connection.execute(sa.insert(publications).values(row).returning(publications.c.publication_id))
+    _replace(connection, delivery, inserted.scalar_one())
+
+
+def require_version(connection: sa.Connection, delivery: DeliveryKey, against: int | None) -> None:
+    """OvertakenError if what is live of the delivery id is not version `against` any more; None asks for nothing."""
+    now = version(connection, delivery.delivery_id)
+    if against is not None and now != against:
+        raise OvertakenError(f"{delivery}: publication {now} came after this decision, which was made at {against}")
+
+
+def approving_gate(connection: sa.Connection, gate_id: str, approval: Approval | None) -> str | None:
+    """The gate whose approved hold lets `gate_id` publish; None where it needs none. Records a given approval.
+
+    CutoutsError where `gate_id` held the delivery and nobody approved what it judged.
+    """
+    if approval is not None:
+        record_approval(connection, approval)
+    held = connection.execute(sa.select(holds).where(holds.c.gate_id == gate_id)).one_or_none()
+    if held is None:
+        return approval.gate_id if approval else None
+    released = approval_for(connection, held.judged)
+    if released is None:
+        raise CutoutsError(f"{held.delivery_date}/{held.delivery_id} is held: `cutouts publish --approve` releases it")
+    return released.gate_id
+
+
+def record_approval(connection: sa.Connection, approval: Approval) -> None:
+    """Record it, unless the gate is approved already; CutoutsError where that gate held nothing, or something else."""
+    held = connection.execute(sa.select(holds).where(holds.c.gate_id == approval.gate_id)).one_or_none()
+    if held is None:
+        raise CutoutsError(f"gate {approval.gate_id} held nothing: there is nothing to approve")
+    delivery = DeliveryKey(date=held.delivery_date, delivery_id=held.delivery_id)
+    if (delivery, held.judged) != (approval.delivery, approval.judged):
+        raise CutoutsError(f"gate {approval.gate_id} held {delivery} as {held.judged}, which is not what was approved")
+    approved = sa.select(approvals.c.gate_id).where(approvals.c.gate_id == approval.gate_id)
+    if connection.scalar(approved) is None:
+        row = {"gate_id": approval.gate_id, "approved_by": approval.by, "why": approval.why, "at": approval.at}
+        connection.execute(sa.insert(approvals), row)
+
+
+def mark_announced(connection: sa.Connection, publication_ids: Collection[int], at: datetime) -> None:
+    """Record when publications were announced; of one that was announced before, the first moment counts."""
+    told = publications.c.publication_id.in_(list(publication_ids)), publications.c.announced_at.is_(None)
+    connection.execute(sa.update(publications).where(*told).values(announced_at=at))
+
+
+def _rows(
+    entries: Iterable[CatalogEntry] | Iterable[pa.RecordBatch], delivery: DeliveryKey
+) -> Iterator[dict[str, Any]]:
+    for entry in entries:
+        if isinstance(entry, pa.RecordBatch):
+            yield from entry.select(ENTRIES.names).to_pylist()
+        elif entry.delivery == delivery:
+            yield _row(entry)
+        else:
+            raise ValueError(f"{entry.image_id} belongs to {entry.delivery}, not to {delivery}")
+
+
+def _row(entry: CatalogEntry) -> dict[str, Any]:
+    return {
+        "image_id": entry.image_id,
+        "product_id": entry.product_id,
+        "sha256": entry.sha256,
+        "matte_digest": entry.recipe.matte_digest,
+        "render_digest": entry.recipe.render_digest,
+        "mask": entry.mask,
+        "cutout": entry.cutout,
+        "width_px": entry.width_px,
+        "height_px": entry.height_px,
+    }
+
+
+def _see_products(connection: sa.Connection, day: date) -> None:
+    # In the order of the key: publications of other deliveries touch the same articles, and must not deadlock.
+    seen = (
+        sa.select(staged.c.product_id, sa.literal(day, sa.Date), sa.literal(day, sa.Date))
+        .distinct()
+        .where(staged.c.product_id.is_not(None))
+        .order_by(staged.c.product_id)
+    )
+    statement = _insert(connection, products).from_select(["product_id", "first_seen", "last_seen"], seen)
+    old, new = products.c, statement.excluded
+    upsert = statement.on_conflict_do_update(
+        index_elements=["product_id"],
+        set_={
+            "first_seen": sa.case((new.first_seen < old.first_seen, new.first_seen), else_=old.first_seen),
+            "last_seen": sa.case((new.last_seen > old.last_seen, new.last_seen), else_=old.last_seen),
+        },
+        where=sa.or_(new.first_seen < old.first_seen, new.last_seen > old.last_seen),
+    )
+    connection.execute(upsert)
+
+
+def _live(delivery: DeliveryKey) -> sa.ColumnElement[bool]:
+    """The live row of a staged one."""
+    return sa.and_(cutouts.c.delivery_id == delivery.delivery_id, cutouts.c.image_id == staged.c.image_id)
+
+
+def _drop_superseded(connection: sa.Connection, delivery: DeliveryKey) -> int:
+    newer = sa.exists().where(_live(delivery), cutouts.c.delivery_date > delivery.date)
+    return connection.execute(sa.delete(staged).where(newer)).rowcount
+
+
+def _unchanged(delivery: DeliveryKey) -> sa.Exists:
+    """Whether a staged row is live already, exactly so."""
+    same = sa.and_(*(cutouts.c[column.name] == column for column in staged.columns if column.name != "image_id"))
+    return sa.exists().where(_live(delivery), same)
+
+
+def _move_day(connection: sa.Connection, delivery: DeliveryKey) -> int:
+    """Move the day of what is live and delivered again forward, lest an older delivery replaces it later."""
+    again = cutouts.c.image_id.in_(sa.select(staged.c.image_id).where(_unchanged(delivery).correlate(staged)))
+    earlier = sa.and_(cutouts.c.delivery_id == delivery.delivery_id, cutouts.c.delivery_date < delivery.date)
+    return connection.execute(sa.update(cutouts).where(earlier, again).values(delivery_date=delivery.date)).rowcount
+
+
+def _drop_unchanged(connection: sa.Connection, delivery: DeliveryKey) -> int:
+    return connection.execute(sa.delete(staged).where(_unchanged(delivery))).rowcount
+
+
+def _replace(connection: sa.Connection, delivery: DeliveryKey, publication_id: int) -> None:
+    constants = {
+        "delivery_id": sa.literal(delivery.delivery_id, sa.Text),
+        "delivery_date": sa.literal(delivery.date, sa.Date),
+        "publication_id": sa.literal(publication_id, sa.Integer),
+    }
+    chosen = sa.select(*staged.columns, *constants.values()).where(staged.c.image_id.is_not(None))
+    names = [*staged.columns.keys(), *constants]
+    statement = _insert(connection, cutouts).from_select(names, chosen)
+    key = ["delivery_id", "image_id"]
+    changes = {name: statement.excluded[name] for name in names if name not in key}
+    connection.execute(statement.on_conflict_do_update(index_elements=key, set_=changes))
+
+
+def _insert(connection: sa.Connection, table: sa.Table) -> sqlite.Insert | postgresql.Insert:
+    """An INSERT that can say what to do on conflict. Its SELECT needs a WHERE: SQLite takes ON for a join's else."""
+    return sqlite.insert(table) if connection.dialect.name == "sqlite" else postgresql.insert(table)

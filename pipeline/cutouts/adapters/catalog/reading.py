@@ -1,0 +1,170 @@
+"""What the catalogue knows, read on a connection that somebody else opened."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import pyarrow as pa
+import sqlalchemy as sa
+
+from cutouts.adapters.catalog.tables import approvals, cutouts, holds, publications
+from cutouts.core.publications import Approval, Hold, Publication
+from cutouts.core.records import DeliveryKey
+
+PUBLISHED = pa.schema(
+    [
+        pa.field("image_id", pa.string(), nullable=False),
+        pa.field("sha256", pa.string(), nullable=False),
+        pa.field("matte_digest", pa.string(), nullable=False),
+        pa.field("render_digest", pa.string(), nullable=False),
+        pa.field("delivery_date", pa.date32(), nullable=False),
+    ]
+)
+"""What is live of one delivery: each image's content, recipe and the last day that delivered it so."""
+
+_BATCH = 20_000
+
+
+def published(connection: sa.Connection, delivery_id: str) -> pa.Table:
+    """`PUBLISHED`, one row per live image of the delivery id, in no particular order."""
+    chosen = sa.select(*(cutouts.c[name] for name in PUBLISHED.names)).where(cutouts.c.delivery_id == delivery_id)
+    rows = connection.execution_options(yield_per=_BATCH).execute(chosen)
+    batches = [
+        pa.RecordBatch.from_arrays(
+            [pa.array(values, field.type) for values, field in zip(zip(*part, strict=True), PUBLISHED, strict=True)],
+            schema=PUBLISHED,
+        )
+        for part in rows.partitions()
+    ]
+    return pa.Table.from_batches(batches, PUBLISHED)
+
+
+def version(connection: sa.Connection, delivery_id: str) -> int:
+    """The newest publication that changed what is live of the delivery id; 0 before the first."""
+    changed = sa.or_(publications.c.published > 0, publications.c.moved > 0)
+    newest = sa.select(sa.func.max(publications.c.publication_id))
+    return connection.scalar(newest.where(publications.c.delivery_id == delivery_id, changed)) or 0
+
+
+def overtaken(connection: sa.Connection, delivery: DeliveryKey, against: int, plan_id: str) -> bool:
+    """Whether the delivery was published, from another plan than `plan_id`, after version `against`."""
+    other = sa.and_(
+        publications.c.delivery_id == delivery.delivery_id,
+        publications.c.delivery_date == delivery.date,
+        publications.c.publication_id > against,
+        publications.c.published > 0,
+        publications.c.plan_id != plan_id,
+    )
+    return bool(connection.scalar(sa.select(sa.exists().where(other))))
+
+
+def publication(connection: sa.Connection, gate_id: str) -> Publication | None:
+    """What was published by that gate decision, None where nothing was yet."""
+    row = connection.execute(sa.select(publications).where(publications.c.gate_id == gate_id)).one_or_none()
+    return None if row is None else _publication(connection, row)
+
+
+def unannounced(
+    connection: sa.Connection, *, before: datetime | None, delivery: DeliveryKey | None
+) -> tuple[Publication, ...]:
+    """Publications that changed something and that nobody was told of, the oldest first."""
+    pending = [publications.c.announced_at.is_(None), publications.c.published > 0]
+    if before is not None:
+        pending.append(publications.c.at < before)
+    if delivery is not None:
+        pending += [
+            publications.c.delivery_id == delivery.delivery_id,
+            publications.c.delivery_date == delivery.date,
+        ]
+    rows = connection.execute(sa.select(publications).where(*pending).order_by(publications.c.publication_id)).all()
+    return tuple(_publication(connection, row) for row in rows)
+
+
+def approval(connection: sa.Connection, gate_id: str) -> Approval | None:
+    """The release of what that gate held, None where nobody did."""
+    return _approval(connection, approvals.c.gate_id == gate_id)
+
+
+def approval_for(connection: sa.Connection, judged: str) -> Approval | None:
+    """The first release of exactly that content, recipe and suite, whichever gate decision held it."""
+    return _approval(connection, holds.c.judged == judged)
+
+
+def last_hold(connection: sa.Connection, delivery: str) -> Hold | None:
+    """The newest waiting hold of a delivery id or of a delivery key as text."""
+    chosen = (
+        sa.select(holds)
+        .where(_names(delivery), waiting())
+        .order_by(holds.c.delivery_date.desc(), holds.c.at.desc(), holds.c.gate_id)
+        .limit(1)
+    )
+    row = connection.execute(chosen).one_or_none()
+    if row is None:
+        return None
+    return Hold(
+        judged=row.judged,
+        gate_id=row.gate_id,
+        plan_id=row.plan_id,
+        delivery=DeliveryKey(date=row.delivery_date, delivery_id=row.delivery_id),
+        reasons=tuple(row.reasons),
+        at=row.at,
+    )
+
+
+def waiting() -> sa.ColumnElement[bool]:
+    """Holds that nothing was published for: neither by their own gate nor by a later one over the same delivery.
+
+    An approved one waits until it is published: whoever approved it and was cut off finds it again.
+    """
+    same = sa.and_(
+        publications.c.delivery_id == holds.c.delivery_id,
+        publications.c.delivery_date == holds.c.delivery_date,
+        publications.c.at >= holds.c.at,
+    )
+    return ~sa.exists().where(sa.or_(publications.c.gate_id == holds.c.gate_id, same)).correlate(holds)
+
+
+def _publication(connection: sa.Connection, row: sa.Row[Any]) -> Publication:
+    return Publication(
+        publication_id=row.publication_id,
+        gate_id=row.gate_id,
+        plan_id=row.plan_id,
+        delivery=DeliveryKey(date=row.delivery_date, delivery_id=row.delivery_id),
+        at=row.at,
+        published=row.published,
+        confirmed=row.confirmed,
+        superseded=row.superseded,
+        approval=_approval(connection, approvals.c.gate_id == row.approval_gate_id),
+    )
+
+
+def _approval(connection: sa.Connection, where: sa.ColumnElement[bool]) -> Approval | None:
+    chosen = (
+        sa.select(approvals, holds.c.judged, holds.c.delivery_date, holds.c.delivery_id)
+        .join(holds, holds.c.gate_id == approvals.c.gate_id)
+        .where(where)
+        .order_by(approvals.c.at, approvals.c.gate_id)
+    )
+    row = connection.execute(chosen).first()
+    if row is None:
+        return None
+    return Approval(
+        judged=row.judged,
+        gate_id=row.gate_id,
+        delivery=DeliveryKey(date=row.delivery_date, delivery_id=row.delivery_id),
+        by=row.approved_by,
+        why=row.why,
+        at=row.at,
+    )
+
+
+def _names(delivery: str) -> sa.ColumnElement[bool]:
+    # A delivery id may look like a key itself, so what is given is taken both ways.
+    by_id = holds.c.delivery_id == delivery
+    try:
+        key = DeliveryKey.parse(delivery)
+    except ValueError:
+        return by_id
+    by_key = sa.and_(holds.c.delivery_id == key.delivery_id, holds.c.delivery_date == key.date)
+    return sa.or_(by_id, by_key)

@@ -1,0 +1,8 @@
+"""Pictures in and out: the one door to the codecs."""
+
+from cutouts.adapters.images.decode import decode
+from cutouts.adapters.images.formats import SUFFIXES, is_image
+from cutouts.adapters.images.header import decode_bytes, read_size
+from cutouts.adapters.images.png.encode import encode_png
+
+__all__ = ["SUFFIXES", "decode", "decode_bytes", "encode_png", "is_image", "read_size"]

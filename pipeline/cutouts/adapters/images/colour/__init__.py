@@ -1,0 +1,7 @@
+"""Colours as a file states them, brought to sRGB."""
+
+from cutouts.adapters.images.colour.codepoints import colours_of_code_points
+from cutouts.adapters.images.colour.management import UNMANAGED_CMYK, to_srgb
+from cutouts.adapters.images.colour.profiles import colours_of_gamma
+
+__all__ = ["UNMANAGED_CMYK", "colours_of_code_points", "colours_of_gamma", "to_srgb"]

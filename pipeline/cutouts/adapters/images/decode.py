@@ -1,0 +1,196 @@
+"""Bytes of an image file to a `Photograph`: oriented, sRGB, 8 bit; or a rejection that says why."""
+
+from __future__ import annotations
+
+import re
+import struct
+import zlib
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+
+from cutouts.adapters.images import gif, header, isobmff, jpeg
+from cutouts.adapters.images.formats import Format, describe, sniff, unsupported
+from cutouts.adapters.images.limits import check_bytes, check_size
+from cutouts.adapters.images.raster import Colours, Raster, Space
+from cutouts.core.errors import ImageRejected
+from cutouts.core.pixels import Bytes, Photograph
+from cutouts.core.records import RejectionReason
+
+_BAD_DATA = (
+    OSError,  # Pillow: broken or cut off
+    SyntaxError,  # Pillow: a header that is not what it says
+    ValueError,
+    EOFError,  # no first frame, libheif
+    IndexError,
+    KeyError,  # a pixel layout without a name
+    TypeError,  # tags of the wrong type
+    OverflowError,
+    ZeroDivisionError,
+    RuntimeError,  # libheif and libwebp; NotImplementedError too
+    struct.error,
+    zlib.error,
+    cv2.error,
+)
+"""What decoders, and our own reading of headers, raise on bad data: found by feeding them damaged files."""
+_ZEROS = 256
+_DENSE = frozenset({Format.JPEG, Format.PNG, Format.WEBP, Format.AVIF, Format.HEIC})
+"""Whole files of these formats do not end in so many zeros."""
+_UNSUPPORTED = re.compile(r"unsupported|not supported|cannot handle|unknown|not available|not implemented", re.I)
+_NO_MEMORY = re.compile(r"insufficient memory|out of memory|memory allocation|cannot allocate", re.I)
+_ENDED = re.compile(r"truncated|premature|end of (file|data)|not enough data", re.I)
+
+
+def decode(data: bytes, *, max_pixels: int) -> Photograph:
+    """The picture in `data`, told by its content: JPEG, PNG, WebP, AVIF, HEIC, TIFF, GIF or BMP.
+
+    Oriented as its EXIF (or container) says, its colours taken to sRGB, 16 bit scaled to 8, straight alpha kept if it
+    is not opaque throughout; of several frames or pages the first. `notes` say what was approximate.
+    Raises ImageRejected, and nothing else but MemoryError, for what is empty, no image, of a kind that we do not read,
+    too large (`max_pixels`, or what it needs to be decoded), too small, cut off or damaged. May be called from many
+    threads.
+    """
+    form = _recognise(data)
+    try:
+        return _photograph(_raster(data, form, max_pixels))
+    except _BAD_DATA as error:
+        words = str(error) or type(error).__name__
+        if _NO_MEMORY.search(words) and "limit" not in words:  # libheif's own limits are no lack of memory
+            raise MemoryError(words) from error
+        raise ImageRejected(_reason(words), f"{form.value}: {words}") from error
+    except ImageRejected as error:
+        if error.reason is RejectionReason.DAMAGED and form in _DENSE and not data[-_ZEROS:].strip(b"\0"):
+            words = f"{error.detail}; its end is filled with zeros"  # a transfer that broke off into space set aside
+            raise ImageRejected(RejectionReason.TRUNCATED, words) from error
+        raise
+
+
+def _reason(words: str) -> RejectionReason:
+    if _UNSUPPORTED.search(words):
+        return RejectionReason.UNSUPPORTED
+    return RejectionReason.TRUNCATED if _ENDED.search(words) else RejectionReason.DAMAGED
+
+
+def _recognise(data: bytes) -> Format:
+    if not data:
+        raise ImageRejected(RejectionReason.EMPTY, "it has 0 bytes")
+    form = sniff(data)
+    if form is None and (name := unsupported(data)):
+        raise ImageRejected(RejectionReason.UNSUPPORTED, name)
+    if form is None:
+        raise ImageRejected(RejectionReason.NOT_AN_IMAGE, describe(data))
+    return form
+
+
+def _raster(data: bytes, form: Format, max_pixels: int) -> Raster:
+    size = header.read_size(data)
+    if size is not None:
+        check_size(size, max_pixels=max_pixels)
+    elif form not in (Format.AVIF, Format.HEIC):  # sequences may say it elsewhere: judged when opened
+        raise ImageRejected(RejectionReason.TRUNCATED, f"the header of this {form.value} cannot be read")
+    check_bytes(header.decode_bytes(data), max_pixels=max_pixels)
+    return _READERS[form](data, form, max_pixels)
+
+
+def _photograph(raster: Raster) -> Photograph:
+    rgb, notes = _managed(raster)
+    alpha = raster.alpha
+    if alpha is not None and (alpha == 255).all():
+        alpha = None
+    return Photograph(
+        rgb=_own(orient(rgb, raster.orientation)),
+        alpha=None if alpha is None else _own(orient(alpha, raster.orientation)),
+        notes=raster.notes + notes,
+    )
+
+
+def _managed(raster: Raster) -> tuple[Bytes, tuple[str, ...]]:
+    """The ordinary photograph, 8 bit and sRGB, does not wait for the colour management to be imported."""
+    ordinary = raster.space is Space.RGB and raster.samples.dtype == np.uint8
+    if ordinary and raster.colours == Colours(notes=raster.colours.notes):
+        return np.asarray(raster.samples, np.uint8), raster.colours.notes
+    from cutouts.adapters.images.colour import to_srgb
+
+    return to_srgb(raster.samples, raster.space, raster.colours)
+
+
+def _own(pixels: Bytes) -> Bytes:
+    """`pixels` themselves, or a copy if they are a decoder's, which may not be written to."""
+    return np.require(pixels, requirements=["C", "W"])
+
+
+def orient(pixels: Bytes, orientation: int) -> Bytes:
+    """`pixels` (H×W or H×W×3) upright: EXIF's orientation 1…8 undone."""
+    match orientation:
+        case 2:
+            turned = cv2.flip(pixels, 1)
+        case 3:
+            turned = cv2.rotate(pixels, cv2.ROTATE_180)
+        case 4:
+            turned = cv2.flip(pixels, 0)
+        case 5:
+            turned = cv2.transpose(pixels)
+        case 6:
+            turned = cv2.rotate(pixels, cv2.ROTATE_90_CLOCKWISE)
+        case 7:
+            turned = cv2.flip(cv2.transpose(pixels), -1)
+        case 8:
+            turned = cv2.rotate(pixels, cv2.ROTATE_90_COUNTERCLOCKWISE)
+        case _:
+            return pixels
+    return np.asarray(turned, np.uint8)
+
+
+def _jpeg(data: bytes, _: Format, max_pixels: int) -> Raster:
+    parsed = jpeg.parse(data)
+    if parsed is None:
+        raise ImageRejected(RejectionReason.TRUNCATED, "JPEG: it ends within its header")
+    return jpeg.read(data, parsed, max_pixels=max_pixels)
+
+
+def _png(data: bytes, _: Format, __: int) -> Raster:
+    from cutouts.adapters.images.png import chunks, pixels
+
+    return pixels.read(chunks.parse(data))
+
+
+def _bmp(data: bytes, _: Format, __: int) -> Raster:
+    from cutouts.adapters.images import bmp
+
+    return bmp.read(data, bmp.parse(data))
+
+
+def _gif(data: bytes, _: Format, max_pixels: int) -> Raster:
+    return gif.read(data, max_pixels=max_pixels)
+
+
+def _tiff(data: bytes, _: Format, __: int) -> Raster:
+    from cutouts.adapters.images.tiff import layout, pixels
+
+    return pixels.read(layout.parse(data))
+
+
+def _webp(data: bytes, _: Format, __: int) -> Raster:
+    from cutouts.adapters.images import webp
+
+    return webp.read(data)
+
+
+def _isobmff(data: bytes, form: Format, max_pixels: int) -> Raster:
+    from cutouts.adapters.images.isobmff import pixels
+
+    return pixels.read(isobmff.parse(data), form, max_pixels=max_pixels)
+
+
+_READERS: dict[Format, Callable[[bytes, Format, int], Raster]] = {
+    Format.JPEG: _jpeg,
+    Format.PNG: _png,
+    Format.BMP: _bmp,
+    Format.GIF: _gif,
+    Format.TIFF: _tiff,
+    Format.WEBP: _webp,
+    Format.AVIF: _isobmff,
+    Format.HEIC: _isobmff,
+}
+"""Readers are imported when a picture of their format comes: nearly all are JPEGs."""

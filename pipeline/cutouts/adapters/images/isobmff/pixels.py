@@ -1,0 +1,110 @@
+"""The picture of an AVIF or HEIC file: whole, decoded, in the colours that it states."""
+
+from __future__ import annotations
+
+from io import BytesIO
+
+import numpy as np
+from PIL import Image, ImageFile
+from PIL.AvifImagePlugin import AvifImageFile
+
+from cutouts.adapters.images import exif
+from cutouts.adapters.images.colour import colours_of_code_points
+from cutouts.adapters.images.formats import Format
+from cutouts.adapters.images.isobmff import av1, coded, hevc
+from cutouts.adapters.images.isobmff.boxes import boxes
+from cutouts.adapters.images.isobmff.items import Container
+from cutouts.adapters.images.limits import check_size
+from cutouts.adapters.images.raster import Colours, Raster, Samples, Space
+from cutouts.core.errors import ImageRejected
+from cutouts.core.pixels import Bytes
+from cutouts.core.records import RejectionReason
+
+_ZEROS = 256
+
+
+def read(container: Container, form: Format, *, max_pixels: int) -> Raster:
+    """The main picture of `container`. Raises ImageRejected for what is too large, cut off or damaged."""
+    data = container.data
+    _check_whole(data, form)
+    coded.check(container, max_pixels=max_pixels)
+    with _open(data, form) as image:
+        check_size(image.size, max_pixels=max_pixels)
+        notes = _frames(image, form)
+        notes += hevc.damage(container) if form is Format.HEIC else av1.damage(data)
+        image.load()
+        samples, alpha, premultiplied = _planes(image)
+        profile = image.info.get("icc_profile") or b""
+        # libheif turns a HEIC while loading; AVIF's own rotation arrives as EXIF
+        orientation = 1 if form is Format.HEIC else exif.orientation(image.info.get("exif") or b"")
+    if alpha is not None and premultiplied:
+        samples = _straight(samples, alpha)
+    if form is Format.AVIF:  # libheif crops, libavif does not
+        samples, alpha = _cropped(samples, container), None if alpha is None else _cropped(alpha, container)
+    points = None if profile else container.code_points()
+    return Raster(
+        samples=samples,
+        space=Space.GREY if samples.ndim == 2 else Space.RGB,
+        alpha=alpha,
+        colours=colours_of_code_points(*points) if points else Colours(profile=profile),
+        orientation=orientation,
+        notes=notes,
+    )
+
+
+def _check_whole(data: bytes, form: Format) -> None:
+    found = list(boxes(data))
+    if not found:
+        raise ImageRejected(RejectionReason.DAMAGED, f"{form.value}: its container is broken")
+    name, _, stop = found[-1]
+    if len(data) < stop:
+        raise ImageRejected(RejectionReason.TRUNCATED, f"{form.value}: it ends after {len(data)} of {stop} bytes")
+    if name == b"mdat" and not data[-_ZEROS:].strip(b"\0"):  # a transfer that broke off into space set aside before
+        raise ImageRejected(RejectionReason.TRUNCATED, f"{form.value}: its end is filled with zeros")
+
+
+def _open(data: bytes, form: Format) -> ImageFile.ImageFile:
+    """The plugin's image, header read, nothing decoded yet."""
+    if form is Format.HEIC:
+        from pillow_heif.as_plugin import HeifImageFile  # 70 ms that other formats do not wait for
+
+        heic: ImageFile.ImageFile = HeifImageFile(BytesIO(data))
+        return heic
+    return AvifImageFile(BytesIO(data))
+
+
+def _frames(image: ImageFile.ImageFile, form: Format) -> tuple[str, ...]:
+    count = int(getattr(image, "n_frames", 1))
+    if count < 2:
+        return ()
+    if form is Format.HEIC:
+        return (f"it holds {count} pictures: only the main one is used",)
+    return (f"it is animated ({count} frames): only the first is used",)
+
+
+def _planes(image: Image.Image) -> tuple[Samples, Bytes | None, bool]:
+    """Samples, alpha, and whether they are multiplied by it."""
+    premultiplied = image.mode in ("RGBa", "La")
+    if image.mode.startswith("I;16"):
+        return np.asarray(image).astype(np.uint16), None, False
+    if image.mode == "L":
+        return np.asarray(image), None, False
+    pixels = np.asarray(image if image.mode in ("RGB", "RGBA", "RGBa") else image.convert("RGBA"))
+    alpha = np.ascontiguousarray(pixels[..., 3]) if pixels.shape[2] == 4 else None
+    return np.ascontiguousarray(pixels[..., :3]), alpha, premultiplied
+
+
+def _cropped(samples: Samples, container: Container) -> Samples:
+    crop = container.crop()
+    if crop is None:
+        return samples
+    left, top, width, height = crop
+    if left < 0 or top < 0 or left + width > samples.shape[1] or top + height > samples.shape[0]:
+        raise ImageRejected(RejectionReason.DAMAGED, "AVIF: its crop leaves the picture")
+    return np.ascontiguousarray(samples[top : top + height, left : left + width])
+
+
+def _straight(samples: Samples, alpha: Bytes) -> Samples:
+    share = np.maximum(alpha, 1).astype(np.uint16)[..., None]
+    straight = np.minimum((samples.astype(np.uint16) * 255 + share // 2) // share, 255)
+    return np.where(alpha[..., None] == 0, 0, straight).astype(np.uint8)

@@ -1,0 +1,124 @@
+"""What can be read off an ONNX graph, so that a person only has to be asked for the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cutouts.adapters.model.contained import parse
+from cutouts.core.errors import ModelError
+from cutouts.models import ModelFile
+from cutouts.models.table import Activation, Layout, OutputLayout
+
+_PASSES = frozenset({
+    "Cast", "Clip", "DequantizeLinear", "Flatten", "Gather", "Identity", "QuantizeLinear", "Reshape", "Resize", "Slice",
+    "Squeeze", "Transpose", "Unsqueeze", "Upsample",
+})  # fmt: skip
+"""Operators behind which a probability is still one, and a logit a logit."""
+_LOGIT = frozenset({"Add", "BatchNormalization", "Concat", "Conv", "ConvTranspose", "Gemm", "MatMul", "Sum"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Normalisation:
+    """What a known family of networks was trained with; `family` is its name."""
+
+    family: str
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+    divide_by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Graph:
+    """Facts of a graph; None for what it leaves open. Sizes in px."""
+
+    layout: Layout
+    width_px: int | None
+    height_px: int | None
+    outputs: int
+    output_layout: OutputLayout
+    activation: Activation | None
+    normalisation: Normalisation | None
+
+
+def read_graph(file: ModelFile, *, output: int = 0) -> Graph:
+    """The facts of the graph in `file`, as far as output `output` is concerned.
+
+    Raises ModelError for a file that is no ONNX graph, one that refers to other files, or one that no row can describe.
+    """
+    graph, path = parse(file).graph, file.path
+    if not graph.output:
+        raise ModelError(f"{path} is no ONNX graph: it has no output")
+    weights = {one.name for one in graph.initializer}
+    inputs = [one for one in graph.input if one.name not in weights]
+    if len(inputs) != 1:
+        raise ModelError(f"{path.name} has {len(inputs)} inputs, one is expected: {', '.join(i.name for i in inputs)}")
+    if output >= len(graph.output):
+        raise ModelError(f"{path.name} has {len(graph.output)} outputs; there is no output {output}, counted from 0")
+    layout, width, height = _taken(inputs[0], path)
+    activations = [_activation(graph, one.name) for one in graph.output]
+    return Graph(
+        layout=layout,
+        width_px=width,
+        height_px=height,
+        outputs=len(graph.output),
+        output_layout=_given(graph.output[output], path),
+        activation=activations[output],
+        normalisation=_family(layout, width, activations),
+    )
+
+
+def _taken(value: Any, path: Path) -> tuple[Layout, int | None, int | None]:
+    """Layout, width and height of the input; ModelError for one that is neither of ours."""
+    import onnx
+
+    kind, shape = value.type.tensor_type.elem_type, _shape(value)
+    if kind == onnx.TensorProto.UINT8 and len(shape) == 4 and shape[3] in (3, None):
+        return "nhwc-uint8", shape[2], shape[1]
+    if kind == onnx.TensorProto.FLOAT and len(shape) == 4 and shape[1] in (3, None):
+        return "nchw-float32", shape[3], shape[2]
+    told = f"{onnx.TensorProto.DataType.Name(kind).lower()} {shape}"
+    raise ModelError(f"{path.name} takes {told}; uint8 [n, h, w, 3] or float [n, 3, h, w] is expected")
+
+
+def _given(value: Any, path: Path) -> OutputLayout:
+    shape = _shape(value)
+    if len(shape) == 3:
+        return "nhw"
+    if len(shape) == 4 and shape[1] in (1, None):
+        return "n1hw"
+    if len(shape) == 4 and shape[3] == 1:
+        return "nhw1"
+    raise ModelError(f"{path.name} gives {shape}; one channel is expected: [n, h, w], [n, 1, h, w] or [n, h, w, 1]")
+
+
+def _shape(value: Any) -> list[int | None]:
+    return [axis.dim_value or None for axis in value.type.tensor_type.shape.dim]
+
+
+def _activation(graph: Any, name: str) -> Activation | None:
+    """What is said by the last operator that changes what the output means; None where that is not known."""
+    makers = {made: node for node in graph.node for made in node.output}
+    while (node := makers.get(name)) is not None and node.op_type in _PASSES:
+        name = node.input[0]
+    if node is None:
+        return None
+    if node.op_type in ("Sigmoid", "HardSigmoid"):
+        return "probability"
+    return "logit" if node.op_type in _LOGIT else None
+
+
+def _family(layout: Layout, width: int | None, activations: Sequence[Activation | None]) -> Normalisation | None:
+    """The family that the outputs give away: U²-Net has seven maps, IS-Net six and often six features behind them."""
+    if layout == "nhwc-uint8":
+        return None
+    imagenet = {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}
+    if list(activations) == ["probability"] * 7:
+        return Normalisation(family="U²-Net", divide_by="own maximum", **imagenet)
+    if list(activations[:6]) == ["probability"] * 6 and len(activations) in (6, 12) and width == 1024:
+        return Normalisation(family="IS-Net", mean=(0.5, 0.5, 0.5), std=(1.0, 1.0, 1.0), divide_by="255")
+    if list(activations) == ["logit"] and width in (1024, 2048):
+        return Normalisation(family="BiRefNet", divide_by="255", **imagenet)
+    return None

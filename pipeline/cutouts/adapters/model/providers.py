@@ -1,0 +1,139 @@
+"""Where a session runs: the provider that was asked for does the work, or there is no session."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from cutouts.adapters.model.contained import require_contained
+from cutouts.core.config import Provider
+from cutouts.core.errors import ModelError
+from cutouts.models import ModelFile
+
+PROVIDERS: dict[Provider, str] = {
+    "cpu": "CPUExecutionProvider",
+    "cuda": "CUDAExecutionProvider",
+    "tensorrt": "TensorrtExecutionProvider",
+}
+
+_RECKONING = frozenset({
+    "Add", "And", "Cast", "Ceil", "Concat", "Constant", "ConstantOfShape", "Div", "Equal", "Expand", "Floor", "Gather",
+    "Greater", "Identity", "Less", "Max", "Min", "Mod", "Mul", "Neg", "Not", "Or", "Range", "ReduceMax", "ReduceMin",
+    "ReduceProd", "Reshape", "Round", "Shape", "Size", "Slice", "Split", "Squeeze", "Sub", "Tile", "Transpose",
+    "Unsqueeze", "Where",
+})  # fmt: skip
+"""Operators that may stay on the CPU beside a GPU: ONNX Runtime puts those that only reckon with shapes there on
+purpose, and a dynamic batch needs some of them in every graph. Any other touches pixels."""
+
+
+def open_session(file: ModelFile, provider: Provider, *, threads: int, engines: Path) -> Any:
+    """A session whose work is done by `provider`; TensorRT keeps the engines that it builds in `engines`.
+
+    What is opened are the bytes of `file`, alone. Raises ModelError where they refer to other files or do not load, or
+    where anything that touches pixels would run elsewhere.
+    """
+    import onnxruntime as ort
+
+    require_contained(file)
+    wanted = PROVIDERS[provider]
+    if wanted not in ort.get_available_providers():
+        raise ModelError(
+            f"provider {provider!r} was asked for, but this ONNX Runtime has only "
+            f"{', '.join(ort.get_available_providers())}; install requirements-gpu.txt"
+        )
+    _preload(ort, provider)
+    options = session_options(threads, recorded=provider != "cpu")
+    try:
+        session = ort.InferenceSession(file.data, options, providers=_asked(provider, engines))
+    except _load_errors() as error:
+        raise ModelError(f"{file.path.name} does not load on {provider}: {_first_line(error)}") from error
+    if session.get_providers()[0] != wanted:
+        raise ModelError(
+            f"provider {provider!r} was asked for, but the session runs on "
+            f"{session.get_providers()[0]}: is there a GPU and its driver?"
+        )
+    if provider != "cpu":
+        require_placement(session, provider)
+    return session
+
+
+def session_options(threads: int, *, recorded: bool) -> Any:
+    """One thread per call and no spinning: parallelism comes from workers; never below ORT_ENABLE_ALL.
+
+    `recorded`: whether the session remembers which provider each operator went to.
+    """
+    import onnxruntime as ort
+
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.add_session_config_entry("session.load_model_format", "ONNX")  # the one that was looked through
+    if recorded:
+        options.add_session_config_entry("session.record_ep_graph_assignment_info", "1")
+    return options
+
+
+def require_placement(session: Any, provider: Provider) -> None:
+    """ModelError unless `provider` does the work. Beside TensorRT, CUDA may do what TensorRT does not know."""
+    placed = {part.ep_name: set[str]() for part in session.get_provider_graph_assignment_info()}
+    for part in session.get_provider_graph_assignment_info():
+        placed[part.ep_name] |= {node.op_type for node in part.get_nodes()}
+    allowed = {PROVIDERS[provider]} | ({PROVIDERS["cuda"]} if provider == "tensorrt" else set())
+    work = {name: sorted(ops - _RECKONING) for name, ops in placed.items() if name not in allowed}
+    strays = {name: ops for name, ops in work.items() if ops}
+    if strays:
+        told = "; ".join(f"{name}: {', '.join(ops)}" for name, ops in strays.items())
+        raise ModelError(f"provider {provider!r} was asked for, but parts of the network run elsewhere ({told})")
+    if PROVIDERS[provider] not in placed:
+        raise ModelError(f"provider {provider!r} was asked for, but it took no part of the network")
+
+
+def _asked(provider: Provider, engines: Path) -> Sequence[str | tuple[str, dict[str, str]]]:
+    """The providers in their order, the CPU left to ONNX Runtime, which adds it for shapes.
+
+    CUDA looks for the fastest convolution once per shape and grows its memory by what is asked for: batches come in few
+    sizes. TensorRT builds an engine in minutes and then finds it again; it stays in single precision, because where a
+    network runs may not change what it says: who wants fp16 converts the network.
+    """
+    if provider == "cpu":
+        return [PROVIDERS["cpu"]]
+    cuda = (
+        PROVIDERS["cuda"],
+        {"cudnn_conv_algo_search": "EXHAUSTIVE", "arena_extend_strategy": "kSameAsRequested"},
+    )
+    if provider == "cuda":
+        return [cuda]
+    engines.mkdir(parents=True, exist_ok=True)
+    kept = {
+        "trt_engine_cache_enable": "True",
+        "trt_engine_cache_path": str(engines),
+        "trt_timing_cache_enable": "True",
+        "trt_timing_cache_path": str(engines),
+    }
+    return [(PROVIDERS["tensorrt"], kept), cuda]
+
+
+def _preload(ort: Any, provider: Provider) -> None:
+    """Load what came with wheels, which is not on the loader's path: CUDA's libraries, and TensorRT's by its import."""
+    if provider != "cpu":
+        ort.preload_dlls()
+    if provider == "tensorrt":
+        with suppress(ImportError):
+            import_module("tensorrt_libs")
+
+
+def _load_errors() -> tuple[type[Exception], ...]:
+    """What ONNX Runtime raises for a graph or provider that does not load; its exceptions have no base of their own."""
+    from onnxruntime.capi import onnxruntime_pybind11_state as state
+
+    names = ("EPFail", "Fail", "InvalidArgument", "InvalidGraph", "InvalidProtobuf", "NoSuchFile", "NotImplemented")
+    return (*(getattr(state, name) for name in names), RuntimeError)
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).splitlines()[0] if str(error) else type(error).__name__

@@ -1,0 +1,149 @@
+"""Networks that are open: raw probability from a verified file whose graph is what its row says."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+from cutouts.adapters.model.contract import require_contract
+from cutouts.adapters.model.providers import PROVIDERS, open_session
+from cutouts.core.config import Provider, Site
+from cutouts.core.errors import ModelError
+from cutouts.core.pixels import Bytes, Floats, Photograph
+from cutouts.core.preprocess import Preprocessing, network_input
+from cutouts.core.recipe import Recipe
+from cutouts.models import ModelRow, find, folder, permit, verified
+
+Input = Bytes | Floats
+
+_MODELS: str = Site.model_fields["models"].default
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelChoice:
+    """Which network runs where: all that a worker needs to open it. `threads` are ONNX Runtime's own, per call.
+
+    `models` is the site's folder of networks, as each worker sees it.
+    """
+
+    row: ModelRow
+    provider: Provider = "cpu"
+    threads: int = 1
+    models: str = _MODELS
+
+
+def choose(name: str, provider: Provider, *, models: str = _MODELS, allow_noncommercial: bool = False) -> ModelChoice:
+    """The named network on that provider.
+
+    ModelError for an unknown name, a licence that the site does not allow, or a network for CPUs asked for on a GPU.
+    """
+    row = find(name, models)
+    if row.cpu_only and provider != "cpu":
+        raise ModelError(f"{name!r} is made for CPUs, and {provider!r} was asked for: choose another model or provider")
+    permit(row, allow_noncommercial=allow_noncommercial)
+    return ModelChoice(row=row, provider=provider, models=models)
+
+
+def recipe_of(row: ModelRow, *, crop: bool = False) -> Recipe:
+    """The recipe that this network's row and our present methods make."""
+    preprocessing = Preprocessing(
+        width_px=row.width_px,
+        height_px=row.height_px,
+        letterbox=row.resize == "letterbox",
+        colour_space=row.colour_space,
+        denoise_sigma=row.denoise_sigma,
+        mean=row.mean,
+        std=row.std,
+        divide_by_own_maximum=row.divide_by == "own maximum",
+    )
+    output = f"{row.output} {row.activation}"
+    return Recipe(model_digest=row.digest, preprocessing=preprocessing, output=output, crop=crop)
+
+
+class Network:
+    """An open session. Thread-safe: ONNX Runtime is; on a GPU one call at a time is let through."""
+
+    def __init__(self, choice: ModelChoice) -> None:
+        self.row = choice.row
+        file = verified(choice.row, choice.models)
+        engines = folder(choice.models) / "tensorrt" / choice.row.digest.removeprefix("md5:")[:16]
+        self._session = open_session(file, choice.provider, threads=choice.threads, engines=engines)
+        require_contract(self._session, choice.row)
+        self._input: str = self._session.get_inputs()[0].name
+        self._output: str = self._session.get_outputs()[choice.row.output].name
+        self._turn = nullcontext() if choice.provider == "cpu" else threading.Lock()
+        fixed = self._session.get_inputs()[0].shape[0]
+        self.largest_batch: int | None = fixed if isinstance(fixed, int) else None
+        self._rounded = choice.provider != "cpu" and self.largest_batch is None
+
+    def saliency(self, inputs: Sequence[Input]) -> list[Floats]:
+        """Raw probability, float32 height×width in 0…1 per input, never stretched; one model call."""
+        batch = np.stack(rounded_up(inputs) if self._rounded else inputs)
+        with self._turn:
+            raw = self._session.run([self._output], {self._input: batch})[0]
+        maps = self._planes(raw[: len(inputs)], len(inputs))
+        if self.row.activation == "logit":
+            maps = np.float32(0.5) + np.float32(0.5) * np.tanh(maps * np.float32(0.5))  # never overflows, as exp does
+        return [np.clip(one, 0, 1, dtype=np.float32) for one in maps]
+
+    def require_probability(self) -> None:
+        """Run the network once on a test image. Raises ModelError where a "probability" lies outside of 0…1."""
+        ramp = np.tile(np.arange(256, dtype=np.uint8), (256, 1))
+        photograph = Photograph(rgb=np.stack([ramp, ramp.T, 255 - ramp], axis=2))
+        pixels = network_input(photograph, recipe_of(self.row).preprocessing)
+        raw = self._session.run([self._output], {self._input: pixels[None]})[0]
+        low, high = float(raw.min()), float(raw.max())
+        if self.row.activation == "probability" and not -0.01 <= low <= high <= 1.01:
+            raise ModelError(
+                f"the output of {self.row.name!r} is no probability: from {low:.3g} to {high:.3g} on a test image; "
+                "a logit, perhaps, or not made for this input"
+            )
+
+    def _planes(self, raw: Floats, images: int) -> Floats:
+        """The output as float32 n×height×width. ModelError where it has more than one channel after all."""
+        height, width = raw.shape[1:3] if self.row.output_layout == "nhw1" else raw.shape[-2:]
+        if raw.size != images * height * width:
+            raise ModelError(f"the network {self.row.name!r} gives {list(raw.shape)}, no {self.row.output_layout}")
+        return raw.reshape(images, height, width).astype(np.float32, copy=False)
+
+
+def rounded_up(inputs: Sequence[Input]) -> Sequence[Input]:
+    """The inputs, the last of them repeated up to a power of two.
+
+    A GPU prepares itself anew for each number of inputs, which took an H100 about a second (TensorRT takes minutes),
+    and the last batch of a chunk may have any.
+    """
+    missing = (1 << (len(inputs) - 1).bit_length()) - len(inputs)
+    return [*inputs, *[inputs[-1]] * missing]
+
+
+@lru_cache(maxsize=4)
+def _opened(choice: ModelChoice) -> Network:
+    return Network(choice)
+
+
+_opening = threading.Lock()
+
+
+def open_network(choice: ModelChoice) -> Network:
+    """The one session of this process for that choice, opened at first use. Raises ModelError."""
+    with _opening:
+        return _opened(choice)
+
+
+def available_providers() -> dict[str, str]:
+    """Per provider of ours: "ok", or why a session cannot have it. A list of what was compiled in is no GPU test."""
+    return {name: _try_provider(name) for name in PROVIDERS}
+
+
+def _try_provider(name: Provider) -> str:
+    try:
+        Network(ModelChoice(row=find("default", _MODELS), provider=name))
+    except ModelError as error:
+        return str(error)
+    return "ok"

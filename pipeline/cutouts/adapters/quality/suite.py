@@ -1,0 +1,154 @@
+"""The files of expectations, read so that nothing in them can pass without judging."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from typing import Any
+
+from cutouts.adapters.quality.library import library
+from cutouts.adapters.quality.safety import TYPES, unsafe
+from cutouts.core.errors import GateError
+
+ACTIONS = {"images": ("fail", "quarantine", "hold"), "delivery": ("fail", "hold"), "rows": ("fail", "refuse")}
+"""The frames that a rule may be about and what may follow there where it is not met."""
+_BETWEEN_ROWS = frozenset({"unique", "increasing", "decreasing"})
+"""How the expectations about single columns end that compare rows with each other."""
+_ROW_COUNT = "expect_table_row_count_to_be_between"
+_NOT_NULL = "expect_column_values_to_not_be_null"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """One expectation of a suite, the frame that it is about, what follows where it is not met, and that in words.
+
+    Rules of one `group` hold a delivery together: only where none of them is met.
+    """
+
+    type: str
+    kwargs: Mapping[str, object]
+    severity: str
+    frame: str
+    action: str
+    group: str
+    words: str
+
+    @property
+    def column(self) -> str | None:
+        """The column that it is about, if it is about one."""
+        column = self.kwargs.get("column")
+        return column if isinstance(column, str) else None
+
+    def entry(self, number: int = 0) -> dict[str, object]:
+        """The expectation as Great Expectations reads it, numbered so that its result can be told from others."""
+        return {
+            "type": self.type,
+            "kwargs": dict(self.kwargs),
+            "severity": self.severity,
+            "meta": {"number": number},
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Suite:
+    """The rules of one file of expectations, all of which Great Expectations knows."""
+
+    name: str
+    rules: tuple[Rule, ...]
+
+    def on(self, frame: str) -> tuple[Rule, ...]:
+        """The rules about one frame."""
+        return tuple(rule for rule in self.rules if rule.frame == frame)
+
+
+def bundled(name: str) -> Traversable:
+    """The file of the suite that comes with the package: `manifest` or `mask_quality`."""
+    return files("schemas") / "expectations" / f"{name}.json"
+
+
+def load_suite(file: Traversable) -> Suite:
+    """The suite in a JSON file (a `pathlib.Path` or what `bundled` gives).
+
+    Raises GateError with every entry that holds what would be evaluated, is not as its `meta` must be, that Great
+    Expectations would drop or refuse, or that could pass without judging (a quarantine over a column that no rule
+    demands to be complete).
+    """
+    try:
+        raw = json.loads(file.read_text(encoding="utf-8"))
+        if problems := [f"{one['type']}: {problem}" for one in raw["expectations"] for problem in unsafe(one)]:
+            raise GateError("\n  - ".join([f"{file.name} asks for what is not data", *problems]))
+        rules = tuple(_rule(entry, place) for place, entry in enumerate(raw["expectations"], start=1))
+        suite = Suite(name=raw["name"], rules=rules)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise GateError(f"{file.name} is no suite of expectations: {error}") from error
+    if problems := [*_misfits(suite), *_unguarded(suite), *_dropped(suite)]:
+        raise GateError("\n  - ".join([f"{file.name} cannot be relied on", *problems]))
+    return suite
+
+
+def _rule(entry: Mapping[str, Any], place: int) -> Rule:
+    """One entry of a suite's file; KeyError, TypeError or ValueError where something is missing or no text."""
+    kwargs, meta = entry["kwargs"], entry["meta"]
+    try:
+        words = str(meta["words"]).format_map(kwargs)
+    except (KeyError, ValueError) as error:
+        raise ValueError(f"entry {place}: meta has no `words`, or they name what is not in kwargs: {error}") from error
+    return Rule(
+        type=entry["type"],
+        kwargs=kwargs,
+        severity=entry.get("severity", "critical"),
+        frame=str(meta.get("frame")),
+        action=str(meta.get("action")),
+        group=str(meta.get("group", f"entry {place}")),
+        words=words,
+    )
+
+
+def _misfits(suite: Suite) -> Iterator[str]:
+    if not suite.rules:
+        yield "it has no expectations"
+    for rule in suite.rules:
+        if rule.type not in TYPES:
+            yield f"{rule.type}: there is no such expectation that a suite may use"
+        if rule.frame not in ACTIONS:
+            yield f"{rule.type}: there is no frame {rule.frame!r}; known are {', '.join(ACTIONS)}"
+        elif rule.action not in ACTIONS[rule.frame]:
+            known = ", ".join(ACTIONS[rule.frame])
+            yield f"{rule.type}: there is no action {rule.action!r} on the frame {rule.frame}; known are {known}"
+        if rule.frame == "rows" and rule.type.rpartition("_")[2] in _BETWEEN_ROWS:
+            yield f"{rule.type} of {rule.column}: compares rows, yet a manifest is judged in slices"
+        if rule.action == "quarantine" and "mostly" in rule.kwargs:
+            yield f"{rule.type} of {rule.column}: a quarantine is about single images and takes no `mostly`"
+
+
+def _unguarded(suite: Suite) -> Iterator[str]:
+    """Nulls pass most expectations: a column that keeps images back has to be complete in the first place."""
+    guarded = {rule.column for rule in suite.on("images") if rule.type == _NOT_NULL and _is_strict(rule)}
+    for rule in suite.on("images"):
+        if rule.action == "quarantine" and rule.column not in guarded:
+            yield f"{rule.type} of {rule.column}: needs an {_NOT_NULL} of that column with the action fail"
+
+
+def _is_strict(rule: Rule) -> bool:
+    return rule.action == "fail" and not {"mostly", "row_condition"} & set(rule.kwargs)
+
+
+def _dropped(suite: Suite) -> Iterator[str]:
+    """What Great Expectations says against single entries; of an unknown type or severity it only logs."""
+    gx = library()
+    single = gx.expectations.expectation.ColumnMapExpectation
+    for rule in (rule for rule in suite.rules if rule.type in TYPES):
+        try:
+            built = gx.ExpectationSuite(name=suite.name, expectations=[rule.entry()]).expectations
+        except ValueError as error:
+            yield f"{rule.type} of {rule.column}: {' '.join(str(error).split())}"
+            continue
+        if not built:
+            yield f"{rule.type}: there is no severity {rule.severity!r}"
+        elif rule.action == "quarantine" and not isinstance(built[0], single):
+            yield f"{rule.type}: judges no single images, so it cannot quarantine them"
+        elif rule.frame == "rows" and not (isinstance(built[0], single) or rule.type == _ROW_COUNT):
+            yield f"{rule.type}: judges no single rows"

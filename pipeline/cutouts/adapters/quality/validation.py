@@ -1,0 +1,103 @@
+"""One run of Great Expectations over one table; what crashed or was dropped is an error, never a verdict."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.types as kinds
+
+from cutouts.adapters.quality.library import library
+from cutouts.adapters.quality.suite import Rule
+from cutouts.core.errors import GateError
+from cutouts.core.records import ExpectationOutcome
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """What Great Expectations said of one rule: `fields` are those of its summary."""
+
+    rule: Rule
+    success: bool
+    fields: Mapping[str, Any]
+
+    def outcome(self) -> ExpectationOutcome:
+        """The record of it."""
+        return ExpectationOutcome(
+            expectation=self.rule.type,
+            column=self.rule.column,
+            action=self.rule.action,
+            words=self.rule.words,
+            success=self.success,
+            observed=self._observed(),
+            failing=self.fields.get("unexpected_count"),
+        )
+
+    def _observed(self) -> str:
+        if "unexpected_count" in self.fields:
+            return f"{self.fields['unexpected_count']} of {self.fields['element_count']} rows fail"
+        value = self.fields["observed_value"]
+        return f"{value:.4g}" if isinstance(value, float | np.floating) else str(value)
+
+
+def validate(rules: Sequence[Rule], table: pa.Table, result_format: str) -> tuple[Check, ...]:
+    """What each rule says of `table`, in the order of the rules.
+
+    `result_format` is `SUMMARY`, or `COMPLETE` for the numbers of all failing rows (`unexpected_index_list`).
+    Raises GateError where a check crashed or was dropped.
+    """
+    if not rules:
+        return ()
+    gx = library()
+    suite = gx.ExpectationSuite(name="rules", expectations=[rule.entry(number) for number, rule in enumerate(rules)])
+    validated = _batch(_frame(rules, table)).validate(suite, result_format={"result_format": result_format})
+    results = {result.expectation_config.meta["number"]: result for result in validated.results}
+    if crashed := [f"{rules[number].type}: {words}" for number, words in _crashes(results)]:
+        raise GateError("\n  - ".join(["checks crashed", *crashed]))
+    if len(results) != len(rules):
+        raise GateError(f"{len(rules) - len(results)} of {len(rules)} expectations were dropped")
+    return tuple(
+        Check(rule=rule, success=bool(results[number].success), fields=results[number].result)
+        for number, rule in enumerate(rules)
+    )
+
+
+def _crashes(results: Mapping[int, Any]) -> Iterator[tuple[int, str]]:
+    """A crashed check carries one exception, or one for each metric that could not be computed."""
+    for number, result in results.items():
+        info = result.exception_info or {}
+        exceptions = [info] if "raised_exception" in info else list(info.values())
+        for exception in exceptions:
+            if exception["raised_exception"]:
+                yield number, str(exception["exception_message"])
+
+
+def _batch(frame: pd.DataFrame) -> Any:
+    gx = library()
+    context = gx.get_context(mode="ephemeral")
+    context.enable_analytics(enable=False)
+    context.variables.progress_bars = {"globally": False, "metric_calculations": False}
+    asset = context.data_sources.add_pandas("pandas").add_dataframe_asset("frame")
+    return asset.add_batch_definition_whole_dataframe("all").get_batch({"dataframe": frame})
+
+
+def _frame(rules: Sequence[Rule], table: pa.Table) -> pd.DataFrame:
+    """The columns that the rules name, numbered by row, as pandas knows them: nulls as NaN, booleans as 0 and 1."""
+    import pandas as pd
+
+    named = json.dumps([dict(rule.kwargs) for rule in rules])
+    columns = {name: table.column(name) for name in table.column_names if json.dumps(name) in named}
+    for name, column in columns.items():
+        if kinds.is_boolean(column.type):
+            columns[name] = column.cast(pa.int8())
+    if not columns:
+        return pd.DataFrame(index=range(table.num_rows))
+    frame: pd.DataFrame = pa.table(columns).to_pandas(ignore_metadata=True)
+    return frame

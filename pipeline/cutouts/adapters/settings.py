@@ -1,0 +1,97 @@
+"""The one reader of settings: files, `CUTOUTS_*`, options; each wins over the ones before it.
+
+Files are `~/.cutouts/cutouts.toml`, and over it the file that the user names, or else `cutouts.toml` in the working
+folder. Nobody named that last one: it may have come with the photographs, so it may not choose where code comes from
+or where anything goes to.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from cutouts.core.config import ENV_PREFIX, LOCAL_CLUSTERS, Site, parse_site
+from cutouts.core.display import command, shown
+from cutouts.core.errors import ConfigError
+
+FILE = "cutouts.toml"
+HOME_FILE = f"~/.cutouts/{FILE}"
+"""This user's own settings, which hold wherever nothing else is said."""
+CONFIG_VARIABLE = f"{ENV_PREFIX}CONFIG"
+"""Names another file than `cutouts.toml`; the only `CUTOUTS_*` that is no setting."""
+
+HARMLESS = frozenset({
+    "batch", "chunk", "max_shards", "model", "provider", "retry_rejected", "shard_bytes", "shard_images", "threads",
+    "workers",
+})  # fmt: skip
+"""What a file that was found may set as it likes: none of it says where anything comes from or goes to, none is a leave
+that only this user can give. A setting that is neither here nor below has to be named."""
+PLACES = frozenset({"root", "objects", "tables", "manifests"})
+"""These may be set to folders below the working folder."""
+LIMITS = frozenset({"image_seconds", "max_pixels", "max_bytes", "read_seconds"})
+"""These may be lowered."""
+
+
+def load_site(path: str | None = None, **overrides: object) -> Site:
+    """The site by files, then environment, then `overrides` (those that are None count for nothing).
+
+    Raises ConfigError listing every problem; a file that was named has to be there, one that was found in the working
+    folder may not decide everything.
+    """
+    surroundings = dict(os.environ)
+    named = path or surroundings.pop(CONFIG_VARIABLE, None)
+    surroundings.pop(CONFIG_VARIABLE, None)
+    file = _named(Path(named)) if named else _found(Path(FILE))
+    site = parse_site({**_read(Path(HOME_FILE).expanduser()), **file}, surroundings)
+    given = {name: value for name, value in overrides.items() if value is not None}
+    return parse_site({**site.model_dump(), **given}, {}) if given else site
+
+
+def _named(file: Path) -> dict[str, object]:
+    if not file.is_file():
+        raise ConfigError("the settings cannot be read", [f"{file} is not there"])
+    return _read(file)
+
+
+def _found(file: Path) -> dict[str, object]:
+    """The settings of a file that nobody named. Raises ConfigError with each that it may not decide."""
+    settings = _read(file)
+    if problems := [*_overreach(settings)]:
+        advice = (
+            f"if you trust the file, name it: --config {command(FILE)}, or {CONFIG_VARIABLE}={command(FILE)}; "
+            f"else set them in {HOME_FILE} or in the environment"
+        )
+        raise ConfigError(f"{FILE} was found in the working folder and may not decide this", [*problems, advice])
+    return settings
+
+
+def _read(file: Path) -> dict[str, object]:
+    if not file.is_file():
+        return {}
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError("the settings cannot be read", [f"{file}: {error}"]) from error
+
+
+def _overreach(settings: Mapping[str, object]) -> Iterator[str]:
+    """Each setting of a found file that it may not decide, and why."""
+    for name in (name for name in settings if name in Site.model_fields):
+        value = settings[name]
+        told = f"{name} = {shown(value)}"
+        if name in PLACES:
+            if not _is_below_here(str(value)):
+                yield f"{told}: it lies outside of the working folder"
+        elif name in LIMITS:
+            if isinstance(value, int | float) and value > Site.model_fields[name].default:
+                yield f"{told}: it raises the limit, which is {Site.model_fields[name].default}"
+        elif name not in HARMLESS and not (name == "cluster" and value in LOCAL_CLUSTERS):
+            yield told
+
+
+def _is_below_here(place: str) -> bool:
+    """Whether it is a folder in the working folder or below, links followed."""
+    here = Path.cwd().resolve()
+    return "://" not in place and not place.startswith("~") and (here / place).resolve().is_relative_to(here)

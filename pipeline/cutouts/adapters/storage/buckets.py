@@ -1,0 +1,51 @@
+"""Reads a photograph from an object store through fsspec: from an allowed bucket, bounded in size and time."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import fsspec
+
+from cutouts.adapters.storage.refused import missing, not_allowed, too_large, unreadable
+from cutouts.adapters.storage.waiting import Deadline, wait_for
+from cutouts.core.locations import Location, Reading
+
+
+def read_object(place: Location, reading: Reading, deadline: Deadline) -> bytes:
+    """The bytes of an object.
+
+    ImageRejected if it is not allowed, not there or too large; OSError or the client's own errors if trying again can
+    help.
+    """
+    if reading.covering(place) is None:
+        raise not_allowed(f"{place} is in no allowed bucket", place.folder)
+    try:
+        return wait_for(_fetch(place, reading), deadline)
+    except FileNotFoundError:
+        raise missing(place) from None
+    except (PermissionError, ImportError) as error:  # ImportError: the store's client is not installed
+        raise unreadable(place, error) from error
+
+
+async def _fetch(place: Location, reading: Reading) -> bytes:
+    store, path = _opened(place)
+    found = await store._info(path)  # noqa: SLF001 -- fsspec names its coroutines so
+    if found["type"] != "file":
+        raise unreadable(place, "it is a folder")
+    size = int(found["size"])
+    if size > reading.max_bytes:
+        raise too_large(reading, size)
+    if not size:
+        return b""
+    data = await store._cat_file(path, start=0, end=reading.max_bytes + 1)  # noqa: SLF001 -- likewise
+    if len(data) > reading.max_bytes:
+        raise too_large(reading)
+    return bytes(data)
+
+
+def _opened(place: Location) -> tuple[Any, str]:
+    """The store and the object's name in it; not by fsspec's own reading of URLs, which knows chains."""
+    uri = f"{place.scheme}://{place.authority}/{place.path}"
+    kind = fsspec.get_filesystem_class(place.scheme)
+    options = kind._get_kwargs_from_urls(uri)  # noqa: SLF001 -- fsspec's hook: Azure's account is part of the URL
+    return kind(asynchronous=False, **options), str(kind._strip_protocol(uri))  # noqa: SLF001 -- likewise

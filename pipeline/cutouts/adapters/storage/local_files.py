@@ -1,0 +1,104 @@
+"""Reads a photograph from this machine's disk: a regular file below an allowed folder, wherever links lead.
+
+The file is looked at before it is opened for reading, and by one descriptor: a link that is changed in between changes
+nothing, and a pipe or a device is never opened.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from cutouts.adapters.storage.refused import missing, not_allowed, too_large, unreadable
+from cutouts.core.locations import Location, Prefix, Reading
+
+_LOOK = getattr(os, "O_PATH", os.O_RDONLY | os.O_NONBLOCK) | os.O_CLOEXEC
+_READ = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+_DESCRIPTORS = Path("/proc/self/fd")
+"""Linux: names the file that a descriptor stands for. Without it (macOS) the path is resolved and opened once more."""
+_PIECE = 1 << 16
+_KINDS = {
+    stat.S_IFDIR: "a folder",
+    stat.S_IFIFO: "a named pipe",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+}
+
+
+def read_local(path: str, reading: Reading) -> bytes:
+    """The bytes of a file. ImageRejected if it is not allowed, not there, not a regular file or too large."""
+    try:
+        _require_allowed(path, os.path.realpath(path), reading)
+        with _opened(path, _LOOK) as look:
+            _require_allowed(path, _real_path(look, path), reading)
+            size = _size(look, path, reading)
+            with _opened(_again(look, path), _READ) as descriptor:
+                return _bytes(descriptor, size, reading)
+    except (FileNotFoundError, NotADirectoryError):
+        raise missing(path) from None
+    except (OSError, ValueError) as error:  # ValueError: a character that names of this system cannot have
+        raise unreadable(path, getattr(error, "strerror", None) or error) from error
+
+
+def folder_allowed(folder: Path, reading: Reading) -> bool:
+    """Whether all files below that folder may be read, as far as no link leads out of it."""
+    return _covered(os.path.realpath(folder), reading)
+
+
+@contextmanager
+def _opened(path: str, flags: int) -> Iterator[int]:
+    descriptor = os.open(path, flags)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _again(look: int, path: str) -> str:
+    return str(_DESCRIPTORS / str(look)) if _DESCRIPTORS.is_dir() else path
+
+
+def _real_path(look: int, path: str) -> str:
+    """Where the file that is looked at lies, after every link."""
+    return os.readlink(_again(look, path)) if _DESCRIPTORS.is_dir() else os.path.realpath(path)  # noqa: PTH115 -- keeps every byte
+
+
+def _require_allowed(path: str, real: str, reading: Reading) -> None:
+    if _covered(real, reading):
+        return
+    here = Location(scheme="file", authority="", path=real)
+    leads = "" if real == os.path.abspath(path) else f" leads to {real}, which"  # noqa: PTH100 -- resolves no link
+    raise not_allowed(f"{path}{leads} is in no allowed folder", here.folder)
+
+
+def _covered(real: str, reading: Reading) -> bool:
+    here = Location(scheme="file", authority="", path=real)
+    folders = (prefix.path for prefix in reading.allowed if prefix.scheme == "file")
+    return any(Prefix(scheme="file", authority="", path=os.path.realpath(one)).covers(here) for one in folders)
+
+
+def _size(look: int, path: str, reading: Reading) -> int:
+    """The size that a regular file states, in B."""
+    status = os.fstat(look)
+    kind = stat.S_IFMT(status.st_mode)
+    if kind != stat.S_IFREG:
+        raise unreadable(path, f"it is {_KINDS.get(kind, 'no regular file')}")
+    if status.st_size > reading.max_bytes:
+        raise too_large(reading, status.st_size)
+    return status.st_size
+
+
+def _bytes(descriptor: int, size: int, reading: Reading) -> bytes:
+    """The content; of a file that grows while it is read, or hides its size as those of /proc do, up to the limit."""
+    pieces, there, wanted = [], 0, size + 1
+    while piece := os.read(descriptor, wanted):
+        pieces.append(piece)
+        there += len(piece)
+        if there > reading.max_bytes:
+            raise too_large(reading)
+        wanted = min(max(size - there, 0) + _PIECE, reading.max_bytes + 1 - there)
+    return b"".join(pieces)

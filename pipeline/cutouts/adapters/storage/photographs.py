@@ -1,0 +1,59 @@
+"""The photographs of a folder: every file with an image suffix below it, except what we made ourselves."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from cutouts.adapters.storage.ours import MARKER, Places, mark, owned
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Photographs:
+    """What is in a folder: `files` in a stable order; how many PNGs that we made, and other files, are not among them;
+    how many outputs of ours that a marker lists; folders that cannot be listed, and why."""
+
+    files: tuple[Path, ...]
+    own: int = 0
+    outputs: int = 0
+    others: int = 0
+    closed: tuple[str, ...] = ()
+
+    @property
+    def ignored(self) -> str:
+        """What was passed over, in words; empty if nothing was."""
+        counts = [
+            (self.others, "other files"),
+            (self.own, "PNGs that cutouts made"),
+            (self.outputs, "outputs of earlier runs"),
+        ]
+        words = [f"{count} {what} ignored" for count, what in counts if count]
+        return "; ".join(words)
+
+
+def photographs(folder: Path, suffixes: frozenset[str], *, without: Path | None = None) -> Photographs:
+    """The files below `folder` with one of `suffixes`; hidden ones, `without` and what is ours are left out."""
+    outside = Places.of([without] if without is not None else [])
+    files: list[Path] = []
+    own = outputs = others = 0
+    closed: list[str] = []
+    for parent, children, names in os.walk(folder, onerror=lambda error: closed.append(_in_words(error))):
+        here = Path(parent)
+        ours = owned(here)
+        outputs += sum(name in ours for name in (*children, *names))
+        children[:] = sorted(
+            child for child in children if child[0] != "." and child not in ours and outside.same(here / child) is None
+        )
+        for name in sorted(name for name in names if name not in ours):
+            if name[0] == "." or Path(name).suffix.lower() not in suffixes:
+                others += name != MARKER
+            elif mark(here / name) is not None:
+                own += 1
+            else:
+                files.append(here / name)
+    return Photographs(files=tuple(files), own=own, outputs=outputs, others=others, closed=tuple(closed))
+
+
+def _in_words(error: OSError) -> str:
+    return f"{error.filename}: {os.strerror(error.errno) if error.errno else error}"

@@ -1,0 +1,58 @@
+"""Where photographs come from: a folder that is walked, a URI that is read."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from cutouts.adapters.storage.local_files import read_local
+from cutouts.adapters.storage.refused import not_allowed, unreadable
+from cutouts.adapters.storage.store import store_errors
+from cutouts.core.locations import WEB_SCHEMES, Location, Reading
+
+TRIES = 3
+"""How often a read is tried before the image is rejected as unreadable (which the next run tries again)."""
+
+
+def read_image(uri: str, reading: Reading) -> bytes:
+    """The bytes at `uri`: a path, file://, s3://, gs://, abfs://, https:// or http://, as far as `reading` allows it.
+
+    At most `reading.max_bytes + 1` are read. Raises ImageRejected for whatever goes wrong, always to be tried again by
+    a later run.
+    """
+    try:
+        place = Location.parse(uri)
+    except ValueError as error:
+        raise not_allowed(str(error)) from error
+    if place.scheme == "file":
+        return read_local(place.path, reading)
+    return _read_remote(place, reading)
+
+
+def image_files(folder: Path, suffixes: frozenset[str], *, without: Path | None = None) -> Iterator[Path]:
+    """Every file below `folder` with one of `suffixes`, in a stable order; hidden ones and `without` left out."""
+    for parent, children, names in os.walk(folder):
+        here = Path(parent)
+        children[:] = sorted(
+            child for child in children if not child.startswith(".") and (here / child).resolve() != without
+        )
+        yield from (here / name for name in sorted(names) if Path(name).suffix.lower() in suffixes and name[0] != ".")
+
+
+def _read_remote(place: Location, reading: Reading) -> bytes:
+    from cutouts.adapters.storage.buckets import read_object
+    from cutouts.adapters.storage.waiting import Deadline
+    from cutouts.adapters.storage.web import read_web
+
+    deadline = Deadline(reading.seconds)
+    read = read_web if place.scheme in WEB_SCHEMES else read_object
+    for pause in (*(0.2 * 4**attempt for attempt in range(TRIES - 1)), None):
+        try:
+            return read(place, reading, deadline)
+        except store_errors() as error:
+            if pause is None or pause > deadline.left:
+                raise unreadable(place, f"{type(error).__name__}: {error}") from error
+            time.sleep(pause)
+    raise AssertionError

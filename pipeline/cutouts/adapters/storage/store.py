@@ -1,0 +1,232 @@
+"""A store: a folder or URL under which files are written whole. On a local disk a file is renamed into place; an object
+store shows an object only when its upload is complete."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import re
+import sys
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, BinaryIO
+from urllib.parse import unquote
+
+import fsspec
+from fsspec.implementations.local import LocalFileSystem
+
+from cutouts.core.errors import StorageError, TransientError
+from cutouts.core.naming import fitting
+
+SCHEME = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]*)://", re.IGNORECASE)
+"""What a URL begins with; everything else is a plain path."""
+
+
+def write_file(path: Path, data: bytes) -> None:
+    """Write a local file atomically: it is there whole, or not at all, whenever the process dies."""
+    with _replacing(path, durable=False) as stream:
+        stream.write(data)
+
+
+@contextmanager
+def _replacing(path: Path, *, durable: bool) -> Iterator[BinaryIO]:
+    """A stream whose content replaces the file if the block ends without an error.
+
+    If `durable`, file and folder are on the disk before the block's end, so that a power cut loses neither.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = _part(path)
+    try:
+        with part.open("wb") as stream:
+            yield stream
+            if durable:
+                stream.flush()
+                os.fsync(stream.fileno())
+        part.replace(path)
+        if durable:
+            _sync_folder(path.parent)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _part(path: Path) -> Path:
+    """A hidden name beside `path`, for its content while it is not whole."""
+    return path.with_name(fitting(f".{path.name}", f".{os.getpid()}-{uuid.uuid4().hex[:8]}.part"))
+
+
+def _sync_folder(folder: Path) -> None:
+    place = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(place)
+    finally:
+        os.close(place)
+
+
+class Store:
+    """Files by name under one URL. Picklable by its URL.
+
+    Raises TransientError if a store cannot be used at the moment, StorageError if trying again cannot help.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.url = url.rstrip("/")
+        self.fs, self._root = file_system(self.url)
+        self._local = isinstance(self.fs, LocalFileSystem)
+
+    def __reduce__(self) -> tuple[type[Store], tuple[str]]:
+        return type(self), (self.url,)
+
+    def path(self, name: str) -> str:
+        """The name as the file system spells it."""
+        return f"{self._root}/{name}"
+
+    def exists(self, name: str) -> bool:
+        """Whether a file or folder of that name is there."""
+        with self._errors(name):
+            return bool(self.fs.exists(self.path(name)))
+
+    def read(self, name: str) -> bytes:
+        """The file's bytes. FileNotFoundError where it is not there."""
+        with self._errors(name):
+            return bytes(self.fs.cat_file(self.path(name)))
+
+    def write(self, name: str, data: bytes) -> None:
+        """Write the file whole; on a local disk it outlasts a power cut."""
+        if self._local:
+            with self.writing(name) as stream:
+                stream.write(data)
+        else:
+            with self._errors(name, missing=True):
+                self.fs.pipe_file(self.path(name), data)
+
+    def remove(self, name: str) -> None:
+        """Delete the file, if it is there."""
+        with suppress(FileNotFoundError), self._errors(name):
+            self.fs.rm_file(self.path(name))
+
+    def size(self, name: str) -> int | None:
+        """The file's size in bytes; None if it is not there."""
+        with self._errors(name):
+            try:
+                return int(self.fs.info(self.path(name))["size"])
+            except FileNotFoundError:
+                return None
+
+    def put_object(self, data: bytes, suffix: str) -> str:
+        """Store bytes under their own sha256; gives the name `ab/ab….suffix`.
+
+        An object of that name and size is left alone; one of another size is damaged and is written again.
+        """
+        digest = hashlib.sha256(data).hexdigest()
+        name = f"{digest[:2]}/{digest}{suffix}"
+        if self.size(name) != len(data):
+            self.write(name, data)
+        return name
+
+    def names(self, folder: str, suffix: str) -> list[str]:
+        """Names of the files below `folder` that end in `suffix`, sorted; none where the folder is missing."""
+        with self._errors(folder):
+            try:
+                found = self.fs.find(self.path(folder))
+            except FileNotFoundError:
+                return []
+        start = len(self.path("").rstrip("/")) + 1
+        return sorted(path[start:] for path in found if path.endswith(suffix) and "/." not in path)
+
+    @contextmanager
+    def reading(self, name: str) -> Iterator[Any]:
+        """A binary stream of the file's bytes. FileNotFoundError if it is not there."""
+        with self._errors(name), self.fs.open(self.path(name), "rb") as stream:
+            yield stream
+
+    @contextmanager
+    def writing(self, name: str) -> Iterator[Any]:
+        """A binary stream whose content appears under `name` when the block ends without an error."""
+        with self._errors(name, missing=True):
+            if not self._local:
+                with self.fs.transaction, self.fs.open(self.path(name), "wb") as stream:
+                    yield stream
+                return
+            with _replacing(Path(self.path(name)), durable=True) as stream:
+                yield stream
+
+    @contextmanager
+    def _errors(self, name: str, *, missing: bool = False) -> Iterator[None]:
+        """What a store raises, as StorageError; FileNotFoundError stays itself unless `missing` is an error too."""
+        try:
+            yield
+        except store_errors() as error:
+            if isinstance(error, FileNotFoundError) and not missing:
+                raise
+            kind = TransientError if helped_by_retry(error) else StorageError
+            raise kind(f"{self.url}/{name}: {type(error).__name__}: {error}") from error
+
+
+@lru_cache(maxsize=16)
+def open_store(url: str) -> Store:
+    """The store of that URL, opened once per process."""
+    return Store(url)
+
+
+def file_system(url: str) -> tuple[Any, str]:
+    """What reads a path or URL, and the path as it spells it. Raises ValueError or ImportError for unknown schemes.
+
+    What has no scheme is a plain path, and nothing is a chain of URLs, whatever characters it has: names of files come
+    from strangers.
+    """
+    found = SCHEME.match(url)
+    if found is None or found["scheme"].lower() == "file":
+        return LocalFileSystem(), os.path.abspath(unquote(url[found.end() :]) if found else url)  # noqa: PTH100
+    kind = fsspec.get_filesystem_class(found["scheme"].lower())
+    options = kind._get_kwargs_from_urls(url)  # noqa: SLF001 -- fsspec's hook: Azure's account is part of the URL
+    # Another process may write at any moment: a listing is never remembered.
+    return kind(**options, use_listings_cache=False), str(kind._strip_protocol(url)).rstrip("/")  # noqa: SLF001
+
+
+def store_errors() -> tuple[type[Exception], ...]:
+    """What a file system raises when it cannot be used: OSError, and the loaded network clients' bases."""
+    errors: list[type[Exception]] = [OSError]
+    if "aiohttp" in sys.modules:
+        errors.append(sys.modules["aiohttp"].ClientError)
+    if "botocore.exceptions" in sys.modules:
+        errors += [sys.modules["botocore.exceptions"].BotoCoreError, sys.modules["botocore.exceptions"].ClientError]
+    return tuple(errors)
+
+
+_BUSY = frozenset(
+    {errno.EAGAIN, errno.EBUSY, errno.EHOSTUNREACH, errno.EINTR, errno.ENETUNREACH, errno.EREMOTEIO, errno.ESTALE}
+)
+"""What a file system says that another try may not meet; s3fs gives 500 as EREMOTEIO and 503 as EBUSY."""
+_OUTAGES = frozenset({429, 500, 502, 503, 504})
+
+
+def helped_by_retry(error: BaseException | None) -> bool:
+    """Whether a store's error, or one that it was raised from, is an outage: time-outs, lost connections, 429, 5xx."""
+    if error is None:
+        return False
+    if isinstance(error, (TimeoutError, ConnectionError, *_lost_connections())):
+        return True
+    if getattr(error, "errno", None) in _BUSY or _status(error) in _OUTAGES:
+        return True
+    return helped_by_retry(error.__cause__)
+
+
+def _status(error: BaseException) -> int:
+    """The HTTP status that botocore's error came with; 0 if it has none."""
+    response = getattr(error, "response", None)
+    return int(response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)) if isinstance(response, dict) else 0
+
+
+def _lost_connections() -> tuple[type[Exception], ...]:
+    """What the loaded network clients raise when a server is not reached or does not end its answer."""
+    lost: list[type[Exception]] = []
+    if "aiohttp" in sys.modules:
+        lost += [sys.modules["aiohttp"].ClientConnectionError, sys.modules["aiohttp"].ClientPayloadError]
+    if "botocore.exceptions" in sys.modules:
+        client = sys.modules["botocore.exceptions"]
+        lost += [client.ConnectionError, client.HTTPClientError, client.IncompleteReadError]
+    return tuple(lost)

@@ -1,0 +1,214 @@
+"""The bench: part by part against the whole in turns, the whole path by itself, and that again in other layouts."""
+
+from __future__ import annotations
+
+import itertools
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from cutouts.adapters.images import SUFFIXES
+from cutouts.adapters.storage.sources import image_files
+from cutouts.bench.measure import Compared, Watched, compare_chunk, decodable, forget_peak, watch_chunk
+from cutouts.bench.records import PARTS, UNAVOIDABLE, BenchReport, Part, Run
+from cutouts.core.config import Site
+from cutouts.core.errors import ConfigError
+from cutouts.core.records import ImageRecord
+from cutouts.runner import Runner, open_runner
+from cutouts.stages import job_of
+
+Chunks = list[tuple[ImageRecord, ...]]
+
+COMPARED_IMAGES = 96
+"""Images that are cut part by part at the most: the parts of more would say the same."""
+OTHER_IMAGES = 256
+"""Images that each other layout is run on at the most."""
+GROWTH_IMAGES = 500
+"""From so many images on a run says how memory grows."""
+
+_CHUNK = 8
+
+
+def bench(
+    site: Site,
+    source: Path,
+    *,
+    images: int,
+    workers: Sequence[int] = (),
+    batches: Sequence[int] = (),
+    on_stage: Callable[[str], None] = lambda _: None,
+) -> BenchReport:
+    """Measure this site's path on the images below `source`, repeated up to `images`; its stores are left alone.
+
+    Besides the site's own layout `workers` of one thread each are tried, and `batches` in the site's layout.
+    Raises ConfigError where no image can be decoded.
+    """
+    site = site.allowing(str(source.resolve()))
+    on_stage("looking at the images")
+    with open_runner(site) as runner:
+        records, pixels, left_out = _records(site, source, runner)
+    with tempfile.TemporaryDirectory(prefix="cutouts-bench-") as folder:
+        place = partial(_placed, site, Path(folder))
+        on_stage("one image by `cutouts cut`")
+        cut_seconds = _cut_seconds(records[0], Path(folder))
+        on_stage("part by part")
+        threads, compared = _compare(place("alone"), place("compared"), _cycle(records, min(images, COMPARED_IMAGES)))
+        on_stage(f"the whole path, {images} images")
+        run = _run(place("run"), _cycle(records, images))
+        chunks = _cycle(records, min(images, OTHER_IMAGES))
+        others = tuple(_run_others(_layouts(site, workers, batches), Path(folder), chunks, on_stage))
+    return BenchReport(
+        source=str(source),
+        images=len(records),
+        left_out=left_out,
+        megapixels=pixels / len(records) / 1e6,
+        threads=threads,
+        parts=_parts(compared),
+        whole_ms=1000 * sum(one.whole for one in compared) / sum(one.images for one in compared),
+        run=run,
+        others=others,
+        cut_seconds=cut_seconds,
+    )
+
+
+def _run_others(
+    layouts: Iterable[Site], folder: Path, chunks: Chunks, on_stage: Callable[[str], None]
+) -> Iterator[Run]:
+    """The whole path in each layout, one after the other."""
+    for number, site in enumerate(layouts):
+        on_stage(f"workers {site.workers or 'as above'}, batch {site.batch_images}")
+        yield _run(_placed(site, folder, f"other-{number}"), chunks)
+
+
+def growth(curve: Sequence[tuple[int, float]]) -> float | None:
+    """MB per 1000 images by least squares over the second half of a memory curve; None for a short run."""
+    if not curve or curve[-1][0] < GROWTH_IMAGES:
+        return None
+    late = np.asarray([point for point in curve if point[0] >= curve[-1][0] / 2])
+    return float(1000 * np.polyfit(late[:, 0], late[:, 1], 1)[0]) if len(late) > 1 else None
+
+
+def _records(site: Site, source: Path, runner: Runner) -> tuple[list[ImageRecord], int, int]:
+    """The images that can be decoded, their pixels in all, and how many cannot."""
+    found = [
+        ImageRecord(image_id=path.name, product_id=path.stem, delivery_id="bench", uri=str(path.resolve()))
+        for path in image_files(source, SUFFIXES)
+    ]
+    seen = sorted(runner.map(partial(decodable, site.reading(), site.max_pixels), found), key=lambda one: one[0].uri)
+    good = [record for record, pixels in seen if pixels]
+    if not good:
+        raise ConfigError("there is nothing to measure with", [f"no image below {source} can be decoded"])
+    return good, sum(pixels for _, pixels in seen), len(found) - len(good)
+
+
+def _placed(site: Site, folder: Path, name: str) -> Site:
+    """The site with objects of its own, so that each run writes what it makes."""
+    return site.model_copy(update={"objects": str(folder / name)})
+
+
+def _cycle(records: Sequence[ImageRecord], images: int) -> Chunks:
+    """So many images, the first ones again after the last, in chunks small enough to keep all threads at work."""
+    endless = itertools.islice(itertools.cycle(records), images)
+    return list(iter(lambda: tuple(itertools.islice(endless, _CHUNK)), ()))
+
+
+def _layouts(site: Site, workers: Sequence[int], batches: Sequence[int]) -> Iterator[Site]:
+    if site.cluster == "local":
+        for count in workers:
+            yield site.model_copy(update={"workers": count, "threads": 1})
+    for batch in batches:
+        if batch != site.batch_images:
+            yield site.model_copy(update={"batch": batch})
+
+
+def _compare(alone: Site, site: Site, chunks: Chunks) -> tuple[int, list[Compared]]:
+    with open_runner(site) as runner:
+        threads = runner.describe().threads
+        list(runner.map(partial(watch_chunk, job_of(site)), [chunks[0][:1]] * threads))
+        return threads, list(runner.map(partial(compare_chunk, job_of(alone), job_of(site)), chunks))
+
+
+def _parts(compared: Sequence[Compared]) -> tuple[Part, ...]:
+    seconds: Counter[str] = sum((Counter(one.parts) for one in compared), Counter())
+    images = sum(one.images for one in compared)
+    return tuple(Part(name=name, ms=1000 * seconds[name] / images, unavoidable=name in UNAVOIDABLE) for name in PARTS)
+
+
+def _run(site: Site, chunks: Chunks) -> Run:
+    forget_peak()
+    began = time.perf_counter()
+    with open_runner(site) as runner:
+        place = runner.describe()
+        opened = time.perf_counter()
+        work = partial(watch_chunk, job_of(site))
+        warm = runner.map(work, [chunks[0][:1]] * place.threads)
+        next(warm)
+        first = time.perf_counter()
+        for _ in warm:
+            pass
+        started = time.perf_counter()
+        watched = list(runner.map(work, chunks))
+        seconds = time.perf_counter() - started
+    run = _summary(watched, seconds, place.threads)
+    return replace(
+        run,
+        cluster=site.cluster,
+        workers=place.workers,
+        batch=site.batch_images,
+        open_seconds=opened - began,
+        first_seconds=first - began,
+    )
+
+
+def _summary(watched: Sequence[Watched], seconds: float, threads: int) -> Run:
+    images = sum(one.images for one in watched)
+    curve = tuple(_curve(watched))
+    return Run(
+        cluster="",
+        workers=0,
+        threads=threads,
+        batch=0,
+        images=images,
+        seconds=seconds,
+        busy=sum(one.seconds for one in watched) / seconds / threads,
+        prepare_ms=1000 * sum(one.prepare for one in watched) / images,
+        infer_ms=1000 * sum(one.infer for one in watched) / images,
+        finish_ms=1000 * sum(one.finish for one in watched) / images,
+        open_seconds=0.0,
+        first_seconds=0.0,
+        peak_mb=sum({one.pid: one.peak / 1e6 for one in sorted(watched, key=lambda one: one.peak)}.values()),
+        growth_mb=growth(curve),
+        curve=curve,
+    )
+
+
+def _curve(watched: Sequence[Watched]) -> Iterator[tuple[int, float]]:
+    """Images done and the memory (MB) of all workers, once all of them were seen."""
+    pids = {one.pid for one in watched}
+    resident: dict[int, float] = {}
+    done = 0
+    for one in watched:
+        done += one.images
+        resident[one.pid] = one.resident / 1e6
+        if len(resident) == len(pids):
+            yield done, sum(resident.values())
+
+
+def _cut_seconds(record: ImageRecord, folder: Path) -> float:
+    """A fresh `cutouts cut` of one image, imports, model and all."""
+    command = "from cutouts.cli import main; main()"
+    began = time.perf_counter()
+    subprocess.run(
+        [sys.executable, "-c", command, "cut", record.uri, "-o", str(folder / "first.png")],
+        check=True,
+        capture_output=True,
+    )
+    return time.perf_counter() - began

@@ -1,0 +1,80 @@
+"""The command `cutouts`. Subcommands are imported when they are called, so that `--help` answers at once."""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib import import_module
+from typing import Any, NoReturn
+
+import click
+
+from cutouts.cli.ending import Status, ended, nobody_reads
+from cutouts.core.errors import StorageError
+
+_COMMANDS = {
+    "run": ("cutouts.cli.run:run", "Cut out, judge and publish a folder or a manifest on this machine."),
+    "cut": ("cutouts.cli.cut:cut", "Only cut out: an image or a folder, no catalogue and no gate."),
+    "manifest": ("cutouts.cli.manifest:manifest", "Make a manifest of a folder of images."),
+    "plan": ("cutouts.cli.steps:plan", "Step 1: plan one delivery of a manifest."),
+    "segment": ("cutouts.cli.steps:segment", "Step 2: cut the shards of a plan."),
+    "gate": ("cutouts.cli.steps:gate", "Step 3: judge a delivery whose shards are cut."),
+    "publish": ("cutouts.cli.steps:publish", "Step 4: publish what the gate let through; release a held delivery."),
+    "models": ("cutouts.cli.models:models", "See, get, add, check and convert networks."),
+    "doctor": ("cutouts.cli.doctor:doctor", "Say what this machine has, and what is missing."),
+    "certificates": ("cutouts.cli.certificates:certificates", "Make certificates for a Dask cluster of your own."),
+    "train": ("cutouts.training.command:train", "Train the embedded network, or go on with a training."),
+    "evaluate": ("cutouts.cli.evaluate:evaluate", "Measure mattes against known ones; compare two networks."),
+    "composites": ("cutouts.cli.evaluate:composites", "Make test images whose mattes are known exactly."),
+    "look": ("cutouts.cli.evaluate:look", "Lay cutouts of several networks side by side."),
+    "bench": ("cutouts.bench.command:bench", "Measure images per second, by stage, worker and batch."),
+}
+
+
+class _Lazy(click.Group):
+    """A group whose commands are imported only when they run or explain themselves."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        module, _, name = _COMMANDS[cmd_name][0].partition(":")
+        command: click.Command = getattr(import_module(module), name)
+        return command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Call the command; a reader that is gone, as after `| head`, ends it without a word."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError as error:
+            if not nobody_reads(sys.stdout, sys.stderr):
+                raise StorageError(f"a connection was lost: {error}") from error
+            raise SystemExit(Status.NOBODY_READS) from error
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, about) for name, (_, about) in _COMMANDS.items()])
+
+
+@click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="cutouts")
+@click.option("--debug", is_flag=True, help="Show the traceback of an error, for a report of a bug.")
+def cli(debug: bool) -> None:
+    """Take the backgrounds off product photographs.
+
+    \b
+    One photograph:            cutouts cut shoe.jpg -o shoe.png
+    A folder, judged and all:  cutouts run photos --out result
+    What this machine has:     cutouts doctor
+
+    Settings: ~/.cutouts/cutouts.toml, --config FILE or else cutouts.toml in the working folder, CUTOUTS_* in the
+    environment. What lies in the working folder may not choose where code comes from or where anything goes to.
+    """
+
+
+def main() -> NoReturn:
+    """Run the command; see `cli.ending`."""
+    os.environ["PYTHONSAFEPATH"] = "1"  # else processes that we start import what lies in the working folder
+    ended(lambda: cli.main(standalone_mode=False))

@@ -1,0 +1,140 @@
+"""How a command ends: one line that says what is wrong and what to do, and an exit status by kind."""
+
+from __future__ import annotations
+
+import atexit
+import errno
+import io
+import os
+import select
+import signal
+import sys
+import traceback
+from collections.abc import Callable
+from enum import IntEnum
+from pathlib import Path
+from typing import IO, NoReturn
+
+import click
+
+from cutouts.adapters.terminal import quiet_logs, say
+from cutouts.core.errors import CutoutsError, TransientError
+
+
+class Status(IntEnum):
+    """The exit statuses of every command; `docs/command-line.md` has the same table."""
+
+    DONE = 0
+    FAILED = 1
+    USAGE = 2
+    HELD = 3
+    BUG = 70
+    TRY_AGAIN = 75
+    STOPPED = 130
+    NOBODY_READS = 141
+    TERMINATED = 143
+
+
+_ADVICE = {
+    errno.ENOSPC: "make room and run it again: what is done is kept",
+    errno.EDQUOT: "make room and run it again: what is done is kept",
+    errno.EFBIG: "allow larger files and run it again: what is done is kept",
+    errno.EROFS: "name a place that can be written",
+    errno.EACCES: "name another place, or allow it",
+    errno.EPERM: "name another place, or allow it",
+    errno.EMFILE: "allow more open files (ulimit -n) and run it again",
+    errno.ENFILE: "close other programs and run it again",
+    errno.ENAMETOOLONG: "use a shorter name",
+    errno.EIO: "check the disk, then run it again",
+}
+
+
+def advice(error: OSError) -> str:
+    """What a person can do about what the system says."""
+    return _ADVICE.get(error.errno or 0, "put that right and run it again")
+
+
+def words_of(error: BaseException) -> str:
+    """The error in words: one line, unless it lists several problems."""
+    if isinstance(error, CutoutsError):
+        return str(error)
+    if isinstance(error, MemoryError):
+        return "there is not enough memory: use fewer --threads or --workers, or lower max_pixels"
+    if isinstance(error, OSError) and error.errno:
+        place = f"{error.filename}: " if error.filename is not None else ""
+        return f"{place}{os.strerror(error.errno)}; {advice(error)}"
+    first = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
+    told = f"{type(error).__name__}: {first}" if first else type(error).__name__
+    return f"{told} (this is a bug: please report it with what `cutouts --debug …` says)"
+
+
+def status_of(error: BaseException) -> Status:
+    """The exit status for an error."""
+    if isinstance(error, TransientError):
+        return Status.TRY_AGAIN
+    expected = isinstance(error, CutoutsError | MemoryError) or (isinstance(error, OSError) and bool(error.errno))
+    return Status.FAILED if expected else Status.BUG
+
+
+def ended(call: Callable[[], object]) -> NoReturn:
+    """Run a command of click's, not in its standalone mode, and end this process as this module says."""
+    sys.stdout, sys.stderr = (stream or _nowhere() for stream in (sys.stdout, sys.stderr))
+    quiet_logs()
+    signal.signal(signal.SIGTERM, _terminated)
+    atexit.register(signal.signal, signal.SIGINT, signal.SIG_IGN)  # from there on the interpreter would die of Ctrl-C
+    try:
+        _called(call)
+    except KeyboardInterrupt:  # once more, before the last words of the first time
+        _leave(Status.STOPPED)
+
+
+def _called(call: Callable[[], object]) -> NoReturn:
+    try:
+        status = call()
+        sys.stdout.flush()
+    except click.exceptions.Abort:
+        _leave(Status.STOPPED, "Stopped.")
+    except click.ClickException as error:
+        words = io.StringIO()
+        error.show(words)  # it repeats names of files
+        _leave(error.exit_code, words.getvalue().rstrip())
+    except SystemExit as error:
+        _leave(error.code, "Terminated." if error.code == Status.TERMINATED else "")
+    except Exception as error:  # noqa: BLE001 -- the last border: a traceback helps nobody who did not ask for it
+        if "--debug" in sys.argv[1:2]:
+            traceback.print_exception(error)
+        _leave(status_of(error), words_of(error), colour="red")
+    _leave(status if isinstance(status, int) else Status.DONE)
+
+
+def nobody_reads(*streams: IO[str]) -> bool:
+    """Whether one of these streams leads into a pipe whose other end is closed."""
+    poll = select.poll()
+    for stream in streams:
+        poll.register(stream.fileno(), 0)
+    return any(event & select.POLLERR for _, event in poll.poll(0))
+
+
+def _leave(status: int | str | None, words: str = "", colour: str | None = None) -> NoReturn:
+    """End with these last words and this status; what nobody reads, or no disk takes, is dropped.
+
+    Ctrl-C during this ends at once, with the same status.
+    """
+    signal.signal(signal.SIGINT, lambda *_: os._exit(status if isinstance(status, int) else Status.FAILED))
+    if words and not nobody_reads(sys.stderr):
+        say(words, colour=colour, err=True, lines=True)
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(status)
+
+
+def _nowhere() -> IO[str]:
+    """A stream for a descriptor that whoever started us has closed."""
+    return Path(os.devnull).open("w", encoding="utf-8")
+
+
+def _terminated(_signal: int, _frame: object) -> NoReturn:
+    """SIGTERM closes what is open, as Ctrl-C does."""
+    raise SystemExit(Status.TERMINATED)

@@ -1,0 +1,143 @@
+"""Progress for people: a bar with rate, ETA and counts on a terminal, a line now and then elsewhere."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Any
+
+from cutouts.adapters.terminal import say
+
+_EVERY_SECONDS = 15.0
+"""How often a line is written where there is no terminal."""
+
+
+@contextmanager
+def told_on_stderr() -> Iterator[None]:
+    """What the steps log inside this block is written to stderr, a line each."""
+    log, handler = logging.getLogger("pipeline"), logging.StreamHandler()
+    level = log.level
+    log.addHandler(handler)
+    log.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        log.setLevel(level)
+        log.removeHandler(handler)
+
+
+class Tally:
+    """Counts images by what became of them while it shows how far the work is; writes to stderr.
+
+    After Ctrl-C it says how many were done, and what to do `again`.
+    """
+
+    def __init__(self, doing: str, total: int, *, again: str = "") -> None:
+        self._doing, self._total = doing, total
+        self._again = f"; {again}" if again else ""
+        self._counts: Counter[str] = Counter()
+        self._began = self._told = time.monotonic()
+        self._bar: Any = None
+
+    def __enter__(self) -> Tally:
+        if sys.stderr.isatty() and self._total > 1:
+            self._bar, self._task = _bar(self._doing, self._total)
+            self._bar.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+        if kind is not None and issubclass(kind, KeyboardInterrupt):
+            say(f"{self._doing}: stopped after {self.count} of {self._total} images{self._again}", err=True)
+
+    def add(self, fate: str, images: int = 1) -> None:
+        """Count images."""
+        self._counts[str(fate)] += images
+        if self._bar is not None:
+            self._bar.update(self._task, completed=self._counts.total(), counts=self._words(), rate=self._rate())
+        elif time.monotonic() - self._told > _EVERY_SECONDS:
+            self._told = time.monotonic()
+            line = f"{self._doing}: {self._counts.total()}/{self._total}, {self._rate()}, {self._words()}"
+            say(line, err=True)
+
+    @property
+    def count(self) -> int:
+        """Images that were counted so far."""
+        return self._counts.total()
+
+    def summary(self) -> str:
+        """One line: how many, by what became of them, and how fast."""
+        return (
+            f"{self._counts.total()} images in {time.monotonic() - self._began:.1f} s ({self._rate()}): {self._words()}"
+        )
+
+    def _words(self) -> str:
+        return ", ".join(f"{count} {fate}" for fate, count in sorted(self._counts.items()))
+
+    def _rate(self) -> str:
+        return f"{self._counts.total() / max(time.monotonic() - self._began, 1e-3):.1f}/s"
+
+
+class Transfer:
+    """Shows how far a download is; writes to stderr."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._told = time.monotonic()
+        self._bar: Any = None
+
+    def __enter__(self) -> Transfer:
+        if sys.stderr.isatty():
+            self._bar, self._task = _bytes_bar(self._name)
+            self._bar.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+    def tell(self, there: int, whole: int | None) -> None:
+        """So many bytes are there, of so many where that is known."""
+        if self._bar is not None:
+            self._bar.update(self._task, completed=there, total=whole)
+        elif time.monotonic() - self._told > _EVERY_SECONDS:
+            self._told = time.monotonic()
+            of = f" of {whole / 1e6:.0f}" if whole else ""
+            say(f"{self._name}: {there / 1e6:.0f}{of} MB", err=True)
+
+
+def _bytes_bar(name: str) -> tuple[Any, Any]:
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+
+    bar = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+    )
+    return bar, bar.add_task(name, total=None)
+
+
+def _bar(doing: str, total: int) -> tuple[Any, Any]:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    bar = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[counts]}"),
+        console=Console(stderr=True),
+    )
+    return bar, bar.add_task(doing, total=total, counts="", rate="")

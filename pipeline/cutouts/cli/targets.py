@@ -1,0 +1,79 @@
+"""Where `cutouts cut` writes: a PNG for each photograph, never over a photograph and over nothing that is not ours."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from cutouts.adapters.images import SUFFIXES
+from cutouts.adapters.storage.ours import Places, is_within, mark, require_free
+from cutouts.adapters.storage.photographs import photographs
+from cutouts.core.errors import OutputError
+from cutouts.core.naming import fitting, png_names
+
+_OTHER_FILES = frozenset(
+    {".jxl", ".jp2", ".j2k", ".jpx", ".svg", ".psd", ".psb", ".xcf", ".ico", ".tga", ".exr", ".hdr", ".dds", ".ppm"}
+    | {".pgm", ".pbm", ".pnm", ".pam", ".pcx", ".qoi", ".eps", ".ai", ".pdf", ".dng", ".cr2", ".cr3", ".nef", ".arw"}
+    | {".raw", ".raf", ".orf", ".rw2", ".zip", ".tar", ".gz", ".txt", ".csv", ".json", ".html", ".parquet", ".mp4"}
+)
+"""Suffixes, besides those of images that are read, that a person gives to a file and not to a folder."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Targets:
+    """The PNG of each photograph, what was passed over in words, and the folders that cannot be listed."""
+
+    pairs: tuple[tuple[Path, Path], ...]
+    ignored: str = ""
+    closed: tuple[str, ...] = ()
+
+
+def targets(source: Path, out: Path) -> Targets:
+    """Where each photograph of `source`, a file or a folder, goes.
+
+    Raises UsageError for an `out` that cannot be meant, OutputError if anything would be replaced that is not ours.
+    """
+    to_file = _is_file(out)
+    if not source.is_dir():
+        if mark(source) is not None:
+            raise OutputError(f"{source} is a PNG that cutouts made, not a photograph: name the photograph")
+        found = Targets(pairs=((source, out if to_file else out / fitting(source.stem, ".png")),))
+    elif to_file:
+        raise click.UsageError(f"{source} is a folder, so --out has to be one too")
+    else:
+        found = _of_folder(source, out)
+    require_free([target for _, target in found.pairs], [photograph for photograph, _ in found.pairs])
+    return found
+
+
+def _is_file(out: Path) -> bool:
+    """Whether `out` names the PNG of one image, and not a folder."""
+    suffix = out.suffix.lower()
+    if out.is_dir() or not (suffix in SUFFIXES | _OTHER_FILES or out.exists()):
+        return False
+    if suffix != ".png":
+        raise click.UsageError(f"{out}: only PNG is written: name {out.with_suffix('.png').name}, or a folder")
+    return True
+
+
+def _of_folder(source: Path, out: Path) -> Targets:
+    found = photographs(source, SUFFIXES, without=out)
+    _require_no_source(source, out)
+    names = png_names([path.relative_to(source).as_posix() for path in found.files])
+    pairs = tuple((path, out / names[path.relative_to(source).as_posix()]) for path in found.files)
+    return Targets(pairs=pairs, ignored=found.ignored, closed=found.closed)
+
+
+def _require_no_source(source: Path, out: Path) -> None:
+    """Nothing, or an OutputError if `out`, which is not read, is a folder of photographs below `source`."""
+    same = Places.of([source]).same(out) is not None
+    if same or not out.is_dir() or not is_within(out, source):
+        return
+    inside = photographs(out, SUFFIXES)
+    if inside.files:
+        raise OutputError(
+            f"{out} is below {source} and holds photographs itself ({inside.files[0].relative_to(out)}, …): "
+            "they would not be cut out; name another folder"
+        )

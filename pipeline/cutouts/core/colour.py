@@ -1,0 +1,48 @@
+"""Spreading known colours over the pixels where they are not known: a push-pull pyramid."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from cutouts.core.pixels import Floats
+
+_GAIN = 4.0
+"""A coarse pixel is fully known from a quarter of its area: near colours then win over far ones."""
+
+
+def spread(colour: Floats, known: Floats) -> Floats:
+    """Colour everywhere, float32 h×w×3, from `colour` (h×w×3) where `known` (h×w, weight 0…1) says that it holds.
+
+    `colour` comes multiplied by `known`. The push-pull pyramid of Gortler et al. 1996 (The Lumigraph): weighted means
+    are pulled up to one pixel, weights saturating, then pushed down into what each level does not know. Black where
+    nothing is known.
+    """
+    levels = [_saturate(np.asarray(cv2.merge([colour, known]), np.float32))]
+    while max(levels[-1].shape[:2]) > 1:
+        height, width = levels[-1].shape[:2]
+        levels.append(_saturate(_resize(levels[-1], (width + 1) // 2, (height + 1) // 2)))
+    filled = levels.pop()
+    for level in reversed(levels):
+        filled = _push(filled, level)
+    return np.ascontiguousarray(filled[..., :3])
+
+
+def _saturate(level: Floats) -> Floats:
+    """`level` (colour times weight, weight) with its weights raised by the gain, but to 1 at the most."""
+    weight = np.maximum(level[..., 3], np.float32(1e-6))
+    gain = np.minimum(np.float32(_GAIN), 1 / weight)
+    return np.asarray(cv2.multiply(level, cv2.merge([gain] * 4)), np.float32)
+
+
+def _push(filled: Floats, level: Floats) -> Floats:
+    """`level` with `filled`, half its size, in what it does not know."""
+    height, width = level.shape[:2]
+    unknown = 1 - level[..., 3]
+    below = cv2.multiply(_resize(filled, width, height), cv2.merge([unknown] * 4))
+    return np.asarray(cv2.add(below, level), np.float32)
+
+
+def _resize(image: Floats, width: int, height: int) -> Floats:
+    resized = np.asarray(cv2.resize(image, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
+    return resized.reshape(height, width, -1)

@@ -1,0 +1,289 @@
+"""Makes the rows of any writer's Parquet file rows of a manifest, or says why that would lose something.
+
+Types that hold the same values are brought to ours. A value that cannot be kept is replaced by text that can be shown
+(or by null), and a bit in the row's faults says so: `cutouts.core.manifest.check_content` then refuses the delivery.
+Columnar: Python sees single values only of rows that are faulty.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import date
+from typing import TypeAlias
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.types as kinds
+from numpy.typing import NDArray
+
+from cutouts.schemas.tables import MANIFEST
+
+DATE = "date"
+"""The column, or the folder's key, that says on which day a row was delivered."""
+MAX_TEXT = {name: 1_024 for name in MANIFEST.names if MANIFEST.field(name).type == pa.string()} | {"uri": 16_384}
+"""Bytes that a value may have, by column: what a database indexes, and what web servers take for a URL."""
+
+_NOT_UTF8, _TOO_LONG, _CONTROL = "is not valid UTF-8", "is longer than {limit} bytes", "has control characters"
+FAULTS = tuple(
+    f"{field.name} {words.format(limit=MAX_TEXT.get(field.name))}"
+    for field in MANIFEST
+    for words in ((_NOT_UTF8, _TOO_LONG, _CONTROL) if field.name in MAX_TEXT else (f"does not fit {field.type}",))
+)
+"""What can be wrong with one value; the bits of a row's faults, in this order."""
+
+Flags: TypeAlias = NDArray[np.bool_]
+Faults: TypeAlias = NDArray[np.int32]
+Found: TypeAlias = tuple[pa.Array, list[tuple[str, Flags]]]
+"""A conformed column, and which of its rows have which fault."""
+
+_CONTROLS = "[\x00-\x1f\x7f-\u009f]"
+_SHOWN = 80
+"""Bytes that are kept of a value that is too long."""
+_ISO = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+_PER_DAY = {"s": 86_400, "ms": 86_400_000, "us": 86_400_000_000, "ns": 86_400_000_000_000}
+_FIRST_DAY, _LAST_DAY = (day.toordinal() - date(1970, 1, 1).toordinal() for day in (date.min, date.max))
+
+
+def check_structure(schema: pa.Schema, *, rows: int = 1) -> tuple[str, ...]:
+    """Every problem of a file's columns, in words; none if `conform` can make it a manifest.
+
+    A column that may be null may also be missing, and further columns are ignored. Types may differ if no value is
+    lost by it: any kind of text (also as a dictionary), any integer, decimal numbers, any unit of time and any time
+    zone as long as one is stated, and no type at all if every value may be null or there are no `rows`.
+    """
+    problems = [problem for field in MANIFEST if (problem := _problem(field, schema, rows))]
+    return (*problems, *_date_problems(schema), *_look_alikes(schema))
+
+
+def conform(table: pa.Table) -> tuple[pa.Table, Faults]:
+    """`table` with the columns and types of `schemas.tables.MANIFEST`, and the faults of each row (bits of `FAULTS`).
+
+    Expects a structure without problems. What `table` lacks is null, and so is blank text in a column that may be
+    null. A null or blank in another one stays, for `check_content` to find.
+    """
+    arrays, faults = [], np.zeros(table.num_rows, np.int32)
+    for field in MANIFEST:
+        array, found = _conformed(field, table)
+        arrays.append(array)
+        for words, flags in found:
+            faults[flags] |= 1 << FAULTS.index(f"{field.name} {words}")
+    return pa.Table.from_arrays(arrays, schema=MANIFEST), faults
+
+
+def days_of(column: pa.ChunkedArray) -> tuple[pa.Array, Flags]:
+    """A column `date` as date32, and which rows are no day: text other than `YYYY-MM-DD`, a time that is not midnight.
+
+    Blank text is null. Of times with a zone the day in UTC counts.
+    """
+    array = _whole(column)
+    if kinds.is_null(array.type):
+        return pa.nulls(len(array), pa.date32()), np.zeros(len(array), np.bool_)
+    if _is_text(array.type):
+        return _days_of_text(array)
+    if kinds.is_date32(array.type):
+        numbers, rest = array.cast(pa.int32()).cast(pa.int64()), None
+    else:
+        unit = "ms" if kinds.is_date64(array.type) else array.type.unit
+        moments = _filled(array.cast(pa.int64()))
+        numbers, rest = pa.array(moments // _PER_DAY[unit], mask=_nulls(array)), moments % _PER_DAY[unit] != 0
+    values = _filled(numbers)
+    bad = (values < _FIRST_DAY) | (values > _LAST_DAY) | (rest if rest is not None else False)
+    return pa.array(np.where(bad, 0, values).astype(np.int32), mask=_nulls(array) | bad).cast(pa.date32()), bad
+
+
+def _problem(field: pa.Field, schema: pa.Schema, rows: int) -> str | None:
+    places = schema.get_all_field_indices(field.name)
+    if not places:
+        return None if field.nullable else f"{field.name}: missing; expected {field.type}"
+    if len(places) > 1:
+        return f"{field.name}: {len(places)} columns have this name"
+    found = schema.field(places[0]).type
+    if kinds.is_timestamp(field.type) and kinds.is_timestamp(found) and found.tz is None:
+        return f"{field.name}: states no time zone; expected times in UTC ({field.type}), found {found}"
+    if (kinds.is_null(found) and (field.nullable or not rows)) or _fits(found, field.type):
+        return None
+    return f"{field.name}: expected {field.type}, found {found}"
+
+
+def _date_problems(schema: pa.Schema) -> Iterator[str]:
+    places = schema.get_all_field_indices(DATE)
+    if len(places) > 1:
+        yield f"{DATE}: {len(places)} columns have this name"
+    elif places:
+        found = schema.field(places[0]).type
+        if not (kinds.is_date(found) or kinds.is_timestamp(found) or kinds.is_null(found) or _is_text(found)):
+            yield f"{DATE}: expected a date, found {found}"
+
+
+def _look_alikes(schema: pa.Schema) -> Iterator[str]:
+    """Columns that somebody took for ours: ignored in silence, what they say would be lost."""
+    known = {*MANIFEST.names, DATE}
+    for name in schema.names:
+        meant = name.strip().lower()
+        if name not in known and meant in known:
+            yield f"{name!r}: did you mean {meant!r}? Names of columns are told apart by case and spaces"
+
+
+def _fits(found: pa.DataType, expected: pa.DataType) -> bool:
+    if kinds.is_string(expected):
+        return _is_text(found)
+    value = found.value_type if kinds.is_dictionary(found) else found
+    if kinds.is_integer(expected):
+        return bool(kinds.is_integer(value) or kinds.is_decimal(value))
+    return bool(kinds.is_timestamp(value))
+
+
+def _is_text(found: pa.DataType) -> bool:
+    text = found.value_type if kinds.is_dictionary(found) else found
+    return bool(kinds.is_string(text) or kinds.is_large_string(text) or kinds.is_string_view(text))
+
+
+def _conformed(field: pa.Field, table: pa.Table) -> Found:
+    if field.name not in table.column_names:
+        return pa.nulls(table.num_rows, field.type), []
+    array = _whole(table.column(field.name))
+    if kinds.is_null(array.type):
+        return pa.nulls(len(array), field.type), []
+    if kinds.is_string(field.type):
+        text, found = _text(array, MAX_TEXT[field.name])
+        return (_without_blanks(text) if field.nullable else text), found
+    return _number(array, field.type)
+
+
+def _whole(column: pa.ChunkedArray) -> pa.Array:
+    """The column in one piece, a dictionary resolved."""
+    array = column.combine_chunks()
+    if isinstance(array, pa.ChunkedArray):  # nothing at all, or more than fits into one piece
+        array = pa.concat_arrays(array.chunks) if array.num_chunks else pa.nulls(0, array.type)
+    return array.dictionary.take(array.indices) if kinds.is_dictionary(array.type) else array
+
+
+def _text(array: pa.Array, limit: int) -> Found:
+    """Text as it is, but of faulty rows in a form that can be shown."""
+    raw = array.cast(pa.binary() if kinds.is_string(array.type) else pa.large_binary())
+    long = _flags(pc.greater(pc.binary_length(raw), limit))
+    raw = _cut(raw, long).cast(pa.binary())
+    invalid = _invalid(raw) & ~long
+    raw = _shown(raw, invalid | long)
+    steering = _steering(raw)
+    faulty = invalid.any() or long.any() or steering.any()
+    text = _shown(raw, steering).cast(pa.string()) if faulty or not kinds.is_string(array.type) else array
+    words = (_NOT_UTF8, _TOO_LONG.format(limit=limit), _CONTROL)
+    return text, [(word, flags) for word, flags in zip(words, (invalid, long, steering), strict=True) if flags.any()]
+
+
+def _invalid(raw: pa.Array) -> Flags:
+    """Which values are not UTF-8; Arrow does not look at them when it reads a file."""
+    try:
+        raw.cast(pa.string())
+    except pa.ArrowInvalid:
+        return np.fromiter((not _is_utf8(value) for value in raw.to_pylist()), np.bool_, len(raw))
+    return np.zeros(len(raw), np.bool_)
+
+
+def _is_utf8(value: bytes | None) -> bool:
+    try:
+        return value is None or isinstance(value.decode(), str)
+    except UnicodeDecodeError:
+        return False
+
+
+def _steering(raw: pa.Array) -> Flags:
+    """Which values have control characters, besides blank ones, which are missing.
+
+    The bytes are looked at as a whole first: a regex takes far longer.
+    """
+    buffer = raw.buffers()[2]
+    data = np.frombuffer(buffer, np.uint8) if buffer else np.zeros(0, np.uint8)
+    if not ((data < 0x20).any() or (data == 0x7F).any() or _has_c1(data)):
+        return np.zeros(len(raw), np.bool_)
+    text = raw.cast(pa.string())
+    return _flags(pc.and_not(pc.match_substring_regex(text, _CONTROLS), pc.utf8_is_space(text)))
+
+
+def _has_c1(data: NDArray[np.uint8]) -> bool:
+    """Whether bytes of UTF-8 may hold U+0080 to U+009F: C2, and then 80 to 9F."""
+    following = data[np.flatnonzero(data[:-1] == 0xC2) + 1]
+    return bool((following < 0xA0).any())
+
+
+def _cut(raw: pa.Array, long: Flags) -> pa.Array:
+    """Only the beginning of values that are too long: together they may be larger than the memory."""
+    if not long.any():
+        return raw
+    more, nothing = pa.scalar(b"...", raw.type), pa.scalar(b"", raw.type)
+    beginning = pc.binary_join_element_wise(pc.binary_slice(raw, 0, _SHOWN), more, nothing)
+    return pc.if_else(pa.array(long), beginning, raw)
+
+
+def _shown(raw: pa.Array, flags: Flags) -> pa.Array:
+    """Where `flags` say so, the value as text that can be shown."""
+    if not flags.any():
+        return raw
+    texts = [_escaped(value) for value in raw.filter(pa.array(flags)).to_pylist()]
+    return pc.replace_with_mask(raw, pa.array(flags), pa.array(texts, pa.binary()))
+
+
+def _escaped(value: bytes) -> bytes:
+    text = value.decode("utf-8", "backslashreplace")
+    return re.sub(_CONTROLS, lambda found: f"\\x{ord(found[0]):02x}", text).encode()
+
+
+def _without_blanks(text: pa.Array) -> pa.Array:
+    blank = pc.or_(pc.equal(text, ""), pc.utf8_is_space(text))
+    return pc.if_else(blank, pa.scalar(None, pa.string()), text) if pc.any(blank).as_py() else text
+
+
+def _number(array: pa.Array, expected: pa.DataType) -> Found:
+    """Numbers and times in the expected type; a value that would change becomes null, with a fault."""
+    if kinds.is_decimal(array.type) and array.type.bit_width < 128:  # Arrow says of each that it is out of bounds
+        array = array.cast(pa.decimal128(38, array.type.scale))
+    # Nanoseconds of a camera's clock say nothing; every other loss is a fault.
+    options = pc.CastOptions(target_type=expected, allow_time_truncate=True)
+    try:
+        return pc.cast(array, options=options), []
+    except pa.ArrowInvalid:
+        flags = _misfits(array, expected)
+    mended = pc.if_else(pa.array(flags), pa.scalar(None, array.type), array)
+    return pc.cast(mended, options=options), [(f"does not fit {expected}", flags)]
+
+
+def _misfits(array: pa.Array, expected: pa.DataType) -> Flags:
+    """Which values cannot be `expected` without a loss."""
+    factor, bits = 1, expected.bit_width
+    if kinds.is_timestamp(array.type):
+        factor, array = _PER_DAY["us"] // _PER_DAY[array.type.unit], array.cast(pa.int64())
+    values = (0 if value is None else value * factor for value in array.to_pylist())
+    fits = (-(2 ** (bits - 1)) <= value < 2 ** (bits - 1) and value == int(value) for value in values)
+    return ~np.fromiter(fits, np.bool_, len(array))
+
+
+def _days_of_text(array: pa.Array) -> tuple[pa.Array, Flags]:
+    """Few days stand in many rows, so each is read once."""
+    encoded = _text(array, MAX_TEXT["delivery_id"])[0].dictionary_encode()
+    texts = encoded.dictionary.to_pylist()
+    days = [_day(text) for text in texts]
+    bad = [day is None and bool(text.strip()) for day, text in zip(days, texts, strict=True)]
+    found = pa.array(days, pa.date32()).take(encoded.indices)
+    return found, _flags(pa.array(bad, pa.bool_()).take(encoded.indices))
+
+
+def _day(text: str) -> date | None:
+    try:
+        return date.fromisoformat(text) if _ISO.fullmatch(text) else None
+    except ValueError:
+        return None
+
+
+def _flags(column: pa.Array) -> Flags:
+    return np.asarray(pc.fill_null(column, False), np.bool_)
+
+
+def _nulls(array: pa.Array) -> Flags:
+    return np.asarray(array.is_null(), np.bool_)
+
+
+def _filled(numbers: pa.Array) -> NDArray[np.int64]:
+    return np.asarray(pc.fill_null(numbers, 0).to_numpy(zero_copy_only=False), np.int64)

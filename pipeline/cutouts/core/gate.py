@@ -1,0 +1,134 @@
+"""What becomes of a delivery and of each of its images, once its masks have been judged."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+from cutouts.core.errors import BooksError
+from cutouts.core.records import ExpectationOutcome, Outcome, Verdict
+
+ALREADY_PUBLISHED = "published already with this content and recipe"
+"""The reason of a skipped image."""
+REPLACED = "a later delivery of this image is published"
+"""The reason of a skipped image whose own content is not the one that is live."""
+RELEASED = "released by a person"
+"""Stands behind the reasons of a hold that was approved."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """The images of a delivery that fail one expectation, which keeps each of them back; `words` say why."""
+
+    words: str
+    image_ids: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement:
+    """What the expectations said of a delivery.
+
+    `findings` are those that single images fail; `holds` the reasons, in words, to hold the delivery as a whole.
+    """
+
+    outcomes: tuple[ExpectationOutcome, ...]
+    findings: tuple[Finding, ...]
+    holds: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """The verdict on a delivery and the outcome of each image, in the order given; each with its reasons."""
+
+    verdict: Verdict
+    reasons: tuple[str, ...]
+    outcomes: tuple[Outcome, ...]
+    image_reasons: tuple[tuple[str, ...], ...]
+
+    def count(self, outcome: Outcome) -> int:
+        """How many images have this outcome."""
+        return self.outcomes.count(outcome)
+
+
+def decide(
+    image_ids: Sequence[str],
+    judgement: Judgement,
+    *,
+    rejections: Mapping[str, str],
+    published: Mapping[str, str],
+    approved: bool = False,
+) -> Decision:
+    """The outcome of every image of a delivery, `image_ids`, each of which has exactly one.
+
+    - One that is `published` already (image_id: why that is so) is skipped, whatever is said of it now.
+    - One of the `rejections` (image_id: reason in words) is rejected.
+    - Where the judgement holds the delivery, each other image is held, for that reason and its own if it has one.
+    - Else each other image with a finding is quarantined and the rest is published.
+    - `approved` says that a person released the delivery: nothing is held, single findings still count.
+
+    Raises BooksError where an id stands twice, or where rejections or findings are about images that the delivery
+    does not have, or findings about rejected ones.
+    """
+    _check_books(image_ids, judgement.findings, rejections)
+    findings = _findings_by_image(judgement.findings)
+    holds = () if approved else judgement.holds
+    decided = [_outcome(image_id, findings, rejections, published, holds) for image_id in image_ids]
+    counts = Counter(outcome for outcome, _ in decided)
+    verdict = Verdict.PUBLISH_ALL_BUT_QUARANTINED if counts[Outcome.QUARANTINED] else Verdict.PUBLISH
+    return Decision(
+        verdict=Verdict.HOLD if holds else verdict,
+        reasons=_reasons(judgement, approved=approved),
+        outcomes=tuple(outcome for outcome, _ in decided),
+        image_reasons=tuple(reasons for _, reasons in decided),
+    )
+
+
+def _outcome(
+    image_id: str,
+    findings: Mapping[str, tuple[str, ...]],
+    rejections: Mapping[str, str],
+    published: Mapping[str, str],
+    holds: tuple[str, ...],
+) -> tuple[Outcome, tuple[str, ...]]:
+    if image_id in published:
+        return Outcome.SKIPPED, (published[image_id],)
+    if image_id in rejections:
+        return Outcome.REJECTED, (rejections[image_id],)
+    own = findings.get(image_id, ())
+    if holds:
+        return Outcome.HELD, (*holds, *own)
+    return (Outcome.QUARANTINED if own else Outcome.PUBLISHED), own
+
+
+def _findings_by_image(findings: Sequence[Finding]) -> dict[str, tuple[str, ...]]:
+    by_image: dict[str, tuple[str, ...]] = {}
+    for finding in findings:
+        for image_id in finding.image_ids:
+            by_image[image_id] = (*by_image.get(image_id, ()), finding.words)
+    return by_image
+
+
+def _reasons(judgement: Judgement, *, approved: bool) -> tuple[str, ...]:
+    released = (RELEASED,) if approved and judgement.holds else ()
+    counted = (
+        f"{_images(len(finding.image_ids))}: {finding.words}" for finding in judgement.findings if finding.image_ids
+    )
+    return (*judgement.holds, *released, *counted)
+
+
+def _images(count: int) -> str:
+    return "1 image" if count == 1 else f"{count} images"
+
+
+def _check_books(image_ids: Sequence[str], findings: Sequence[Finding], rejections: Collection[str]) -> None:
+    delivery = set(image_ids)
+    if len(delivery) != len(image_ids):
+        raise BooksError(f"{len(image_ids) - len(delivery)} images stand more than once in the delivery")
+    if strangers := set(rejections) - delivery:
+        raise BooksError(f"{len(strangers)} rejections are about images that the delivery does not have")
+    for finding in findings:
+        if unknown := finding.image_ids - delivery:
+            raise BooksError(f"{len(unknown)} findings are about images that the delivery does not have")
+        if not finding.image_ids.isdisjoint(rejections):
+            raise BooksError(f"rejected images cannot be judged, yet some fail: {finding.words}")

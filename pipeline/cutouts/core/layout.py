@@ -1,0 +1,50 @@
+"""Where each table lies under a site's table store. Names only."""
+
+from __future__ import annotations
+
+from cutouts.core.naming import fitting
+from cutouts.core.records import DeliveryKey, RecipeDigests, ShardKey
+
+WAITING = "intake/waiting"
+"""The folder of deliveries that nobody works on yet."""
+
+
+def plan_file(plan_id: str, name: str) -> str:
+    """`delivery.parquet`, `shards.parquet` or, written last, `plan.json`."""
+    return f"plans/{plan_id}/{name}"
+
+
+def shard_file(shard: ShardKey, name: str) -> str:
+    """`masks.parquet`, `metrics.parquet`, `rejections.parquet` or, written last, `receipt.json`."""
+    return f"shards/{shard}/{name}"
+
+
+def ledger_folder(table: str, recipe: RecipeDigests) -> str:
+    """Where the results of all decided images of one recipe lie; `table` is masks, metrics or rejections."""
+    return f"ledger/{table}/recipe={recipe.matte_digest}-{recipe.render_digest}"
+
+
+def gate_file(gate_id: str, name: str) -> str:
+    """`outcomes.parquet` or, written last, `decision.json`."""
+    return f"gates/{gate_id}/{name}"
+
+
+def verdict_file(digest: str) -> str:
+    """What expectations said of rows with that digest."""
+    return f"verdicts/{digest}.json"
+
+
+def intake_file(delivery: DeliveryKey) -> str:
+    """Which manifest a delivery was taken from."""
+    day, _, name = delivery.slug.partition("/")
+    return f"intake/deliveries/{day}/{fitting(name, '.json')}"
+
+
+def waiting_file(delivery: DeliveryKey) -> str:
+    """A delivery that was taken and that nobody was told of yet; gone when somebody was."""
+    return f"{WAITING}/{delivery.slug}.json"
+
+
+def taken_file(fingerprint: str) -> str:
+    """What was taken from a manifest as it stood."""
+    return f"intake/taken/{fingerprint}.json"

@@ -1,0 +1,177 @@
+"""Whether the rows of a manifest can be worked with, delivery by delivery.
+
+Columnar throughout: 10 million rows are checked without a Python object per row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import TypeAlias
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from cutouts.core.conform import FAULTS
+from cutouts.core.display import printable
+from cutouts.core.records import MAX_KEY
+
+EMPTY = "the manifest has no rows"
+"""The problem of a manifest with zero rows, which refuses it as a whole."""
+CONTENT_COLUMNS = ("image_id", "product_id", "delivery_id", "uri", "bytes")
+"""What `check_content` reads, besides what a reader tells."""
+FAULT, ROW, PART = "fault", "row", "part"
+"""What a reader tells of each row: faults of its values (bits of `conform.FAULTS`), and where it was read."""
+
+_SHOWN = 10
+MAX_DELIVERY_ID = MAX_KEY - len("YYYY-MM-DD/")
+"""Characters of a delivery id that still fit into a partition key."""
+
+Group: TypeAlias = tuple[date | None, str | None]
+"""Rows that are accepted or refused together: their day and their delivery id, None for what they do not state."""
+Rows: TypeAlias = NDArray[np.int64]
+Codes: TypeAlias = NDArray[np.int32]
+Flags: TypeAlias = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveryProblem:
+    """One kind of bad content in one delivery, which is refused for it while the others go on.
+
+    `delivery_id` is None for the rows that name no delivery, `day` for those that state no day. `count` rows have the
+    problem; the first ten of them are `rows` (counted from 1 in their file), `image_ids` (None if there is none) and,
+    if the manifest has several files, `parts`.
+    """
+
+    delivery_id: str | None
+    problem: str
+    count: int
+    rows: tuple[int, ...]
+    image_ids: tuple[str | None, ...]
+    day: date | None = None
+    parts: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        day = f" of {self.day.isoformat()}" if self.day else ""
+        name = "rows without delivery" if self.delivery_id is None else f"delivery {self.delivery_id!r}"
+        return f"{name}{day}: {self.words}"
+
+    @property
+    def places(self) -> tuple[str, ...]:
+        """The first rows as a person finds them: by number, and by file if there are several."""
+        if not self.parts:
+            return tuple(str(row) for row in self.rows)
+        return tuple(f"{part} row {row}" for part, row in zip(self.parts, self.rows, strict=True))
+
+    @property
+    def words(self) -> str:
+        """The problem with its rows, without the name of the delivery."""
+        pairs = zip(self.places, self.image_ids, strict=True)
+        shown = ", ".join(f"{place} ({printable(image_id)})" if image_id else place for place, image_id in pairs)
+        rows = "1 row" if self.count == 1 else f"{self.count} rows"
+        return f"{self.problem}: {rows}: {shown}{', …' if self.count > len(self.rows) else ''}"
+
+
+def check_content(table: pa.Table) -> tuple[DeliveryProblem, ...]:
+    """What is wrong with the rows of one day of a conformed manifest, in the order of the deliveries; else nothing.
+
+    `table` needs `CONTENT_COLUMNS`, and has `FAULT`, `ROW` and `PART` if a reader made it. Found are: rows without
+    a delivery; ids and URIs that are missing or blank; a repeated `image_id`; negative sizes; deliveries whose id
+    cannot be a key; and what a reader could not keep of a value.
+    """
+    codes, names = _deliveries(table.column("delivery_id"))
+    found = [
+        problem
+        for words, flags in _checks(table, codes, names)
+        for problem in _by_delivery(words, flags, codes, names, table)
+    ]
+    return tuple(sorted(found, key=lambda problem: (problem.delivery_id is not None, problem.delivery_id or "")))
+
+
+def check_undated(table: pa.Table) -> tuple[DeliveryProblem, ...]:
+    """What is wrong with rows that state no day of delivery: that, whatever else is."""
+    codes, names = _deliveries(table.column("delivery_id"))
+    return tuple(_by_delivery("date is missing", np.ones(table.num_rows, np.bool_), codes, names, table))
+
+
+def placed(problem: DeliveryProblem, table: pa.Table) -> DeliveryProblem:
+    """The problem with its rows, which count within `table`, named as a reader found them (`ROW`, `PART`)."""
+    if ROW not in table.column_names:
+        return problem
+    found = table.select([ROW, PART]).take(pa.array([row - 1 for row in problem.rows], pa.int64()))
+    parts = tuple(found.column(PART).cast(pa.string()).to_pylist())
+    return replace(problem, rows=tuple(found.column(ROW).to_pylist()), parts=parts if any(parts) else ())
+
+
+def without_blanks(text: pa.ChunkedArray) -> pa.ChunkedArray:
+    """The text, null where it is empty or only white space."""
+    return pc.if_else(_blank(text), pa.scalar(None, pa.string()), text)
+
+
+def _deliveries(delivery_ids: pa.ChunkedArray) -> tuple[Codes, pa.Array]:
+    """A number per row (−1 where no delivery is named) and the name that each number stands for."""
+    encoded = delivery_ids.dictionary_encode().unify_dictionaries()
+    names = encoded.chunk(0).dictionary if encoded.num_chunks else pa.array([], pa.string())
+    numbers: Codes = np.arange(len(names) + 1, dtype=np.int32)
+    numbers[np.append(_flags(_blank(names)), True)] = -1
+    indices = [pc.fill_null(chunk.indices, len(names)).to_numpy() for chunk in encoded.chunks]
+    return numbers[np.concatenate([*indices, np.empty(0, np.int32)])], names
+
+
+def _checks(table: pa.Table, codes: Codes, names: pa.Array) -> Iterator[tuple[str, Flags]]:
+    yield "delivery_id is missing", codes < 0
+    for column in ("image_id", "product_id", "uri"):
+        yield f"{column} is missing", _flags(_blank(table.column(column)))
+    yield "duplicate image_id in the delivery", _repeated(table.column("image_id"), codes)
+    yield "bytes is negative", _flags(pc.less(table.column("bytes"), 0))
+    unusable = np.array([*(not _names_a_key(name) for name in names.to_pylist()), False])
+    yield f"delivery_id cannot be a key (at most {MAX_DELIVERY_ID} characters, not . or ..)", unusable[codes]
+    if FAULT in table.column_names:
+        bits = table.column(FAULT).to_numpy()
+        any_bit = int(np.bitwise_or.reduce(bits, initial=0))
+        yield from ((words, bits & (1 << n) != 0) for n, words in enumerate(FAULTS) if any_bit & (1 << n))
+
+
+def _blank(text: pa.ChunkedArray | pa.Array) -> pa.ChunkedArray | pa.Array:
+    return pc.fill_null(pc.or_(pc.equal(text, ""), pc.utf8_is_space(text)), True)
+
+
+def _flags(column: pa.ChunkedArray | pa.Array) -> Flags:
+    return np.asarray(pc.fill_null(column, False), np.bool_)
+
+
+def _names_a_key(delivery_id: str) -> bool:
+    """Whether it fits into a partition key and could name a folder."""
+    return len(delivery_id) <= MAX_DELIVERY_ID and delivery_id not in (".", "..")
+
+
+def _repeated(image_ids: pa.ChunkedArray, codes: Codes) -> Flags:
+    """Every row whose delivery and `image_id` another row has too."""
+    ranks = pc.rank(image_ids, tiebreaker="dense").to_numpy().astype(np.int64)
+    pairs = ranks * (int(codes.max(initial=0)) + 2) + codes + 1
+    del ranks
+    sorted_pairs = np.sort(pairs)
+    repeated = np.unique(sorted_pairs[1:][sorted_pairs[1:] == sorted_pairs[:-1]])
+    del sorted_pairs
+    return np.isin(pairs, repeated) & (codes >= 0) & ~_flags(_blank(image_ids))
+
+
+def _by_delivery(words: str, flags: Flags, codes: Codes, names: pa.Array, table: pa.Table) -> Iterator[DeliveryProblem]:
+    rows = np.flatnonzero(flags)
+    rows = rows[np.argsort(codes[rows], kind="stable")]
+    present, begins, counts = np.unique(codes[rows], return_index=True, return_counts=True)
+    for code, begin, count in zip(present.tolist(), begins.tolist(), counts.tolist(), strict=True):
+        first: Rows = rows[begin : begin + min(count, _SHOWN)]
+        yield placed(
+            DeliveryProblem(
+                delivery_id=None if code < 0 else names[code].as_py(),
+                problem=words,
+                count=count,
+                rows=tuple((first + 1).tolist()),
+                image_ids=tuple(table.column("image_id").take(pa.array(first)).to_pylist()),
+            ),
+            table,
+        )

@@ -1,0 +1,42 @@
+"""The matte: the network's saliency without its specks, at source size, under one fixed curve."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from cutouts.core.pixels import Bytes, Floats, Photograph
+from cutouts.core.refine import refined
+from cutouts.core.specks import without_specks
+
+SURE_OUTSIDE = 0.1
+"""Probability up to which a pixel is sure to lie outside: matte exactly 0."""
+SURE_INSIDE = 0.9
+"""Probability from which a pixel is sure to lie inside: matte exactly 1."""
+
+
+def matte_from_saliency(saliency: Floats, photograph: Photograph) -> Bytes:
+    """The matte of `photograph`, uint8 H×W, 0…255 at its size.
+
+    `saliency` is float32 h×w, the network's raw probability at model size, of the whole photograph. Alpha that the
+    photograph came with multiplies the matte. The curve is `curve`, the same for every image.
+    """
+    saliency = without_specks(saliency, SURE_OUTSIDE)
+    enlarged = cv2.resize(alpha_bytes(curve(saliency)), photograph.size, interpolation=cv2.INTER_LINEAR)
+    matte = np.asarray(enlarged, np.uint8)
+    for pixels, values in refined(saliency, photograph.rgb):
+        matte.reshape(-1)[pixels] = alpha_bytes(curve(values)).reshape(-1)
+    if photograph.alpha is not None:
+        cv2.multiply(matte, photograph.alpha, dst=matte, scale=1 / 255)
+    return matte
+
+
+def curve(probability: Floats) -> Floats:
+    """clip((p − 0.1) / 0.8, 0, 1): monotone, float32; sure inside is exactly 1 and sure outside exactly 0."""
+    scale = np.float32(1 / (SURE_INSIDE - SURE_OUTSIDE))
+    return np.asarray(np.clip((probability - np.float32(SURE_OUTSIDE)) * scale, 0, 1), np.float32)
+
+
+def alpha_bytes(matte: Floats) -> Bytes:
+    """`matte` as uint8 H×W, 0…255: the one place where it is rounded, to the nearest of 255 steps."""
+    return np.asarray(cv2.convertScaleAbs(matte, alpha=255.0), np.uint8)

@@ -1,0 +1,52 @@
+"""The recipe: everything that changes the pixels, in two parts with a digest each. Where work runs is no part of it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from functools import cache
+
+from cutouts.core.preprocess import Preprocessing
+from cutouts.core.records import RecipeDigests
+
+MATTE_METHOD = "matte-3"
+"""Names the code that makes a matte of saliency; raised by whoever changes what it makes."""
+RENDER_METHOD = "render-3"
+"""Names the code that makes a cutout of photograph and matte, decoding and encoding included; raised likewise."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """How the matte is made (network, preprocessing, method) and how the cutout is rendered (method, crop).
+
+    `model_digest` is what the network's row says of its file: the sha256, or `md5:…` where that is what is published;
+    `output` says which of its outputs is served, and how it is read.
+    """
+
+    model_digest: str
+    preprocessing: Preprocessing
+    output: str = "0 probability"
+    matte_method: str = MATTE_METHOD
+    render_method: str = RENDER_METHOD
+    crop: bool = False
+
+    @property
+    def digests(self) -> RecipeDigests:
+        """The two digests that are stamped on what this recipe makes."""
+        return _digests(self)
+
+
+@cache
+def _digests(recipe: Recipe) -> RecipeDigests:
+    """Worked out once: every image of a job asks."""
+    preprocessing = asdict(recipe.preprocessing)
+    return RecipeDigests(
+        matte_digest=_digest([recipe.model_digest, preprocessing, recipe.output, recipe.matte_method]),
+        render_digest=_digest([recipe.render_method, recipe.crop]),
+    )
+
+
+def _digest(parts: list[object]) -> str:
+    """The first 16 hexadecimal characters of the sha256 of the parts as JSON."""
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]

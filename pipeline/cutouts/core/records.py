@@ -1,0 +1,304 @@
+"""The frozen records that travel between steps, processes and tables; one type per state.
+
+ImageRecord → ShardKey → Mask, MaskMetrics | Rejection → Receipt → ExpectationOutcome → GateDecision
+
+What the catalogue keeps of a decision is in `cutouts.core.publications`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date as Day  # noqa: N812 -- a field is called date, and its type must not be mistaken for it
+from datetime import datetime
+from enum import StrEnum
+from urllib.parse import quote
+
+MAX_KEY = 250
+"""Characters that a partition key may have in Airflow."""
+
+
+class RejectionReason(StrEnum):
+    """Why an image could not be processed."""
+
+    MISSING = "missing"
+    UNREADABLE = "unreadable"
+    EMPTY = "empty"
+    NOT_AN_IMAGE = "not_an_image"
+    UNSUPPORTED = "unsupported"
+    TRUNCATED = "truncated"
+    DAMAGED = "damaged"
+    TOO_LARGE = "too_large"
+    TOO_SMALL = "too_small"
+    CHANGED = "changed"
+    NEEDS_MEMORY = "needs_memory"
+    TOO_SLOW = "too_slow"
+    CRASHED = "crashed"
+    FAILED = "failed"
+    NOT_ALLOWED = "not_allowed"
+
+    @property
+    def words(self) -> str:
+        """The reason as a person reads it."""
+        return _REJECTION_WORDS[self]
+
+
+_REJECTION_WORDS = {
+    RejectionReason.MISSING: "the file is not there",
+    RejectionReason.UNREADABLE: "the file cannot be read",
+    RejectionReason.EMPTY: "the file is empty",
+    RejectionReason.NOT_AN_IMAGE: "the file is not an image",
+    RejectionReason.UNSUPPORTED: "the image format is not supported",
+    RejectionReason.TRUNCATED: "the image is cut off",
+    RejectionReason.DAMAGED: "the image is damaged",
+    RejectionReason.TOO_LARGE: "the image is too large",
+    RejectionReason.TOO_SMALL: "the image is too small",
+    RejectionReason.CHANGED: "the file is not the one that the manifest names",
+    RejectionReason.NEEDS_MEMORY: "the image needs too much memory",
+    RejectionReason.TOO_SLOW: "the image took too long",
+    RejectionReason.CRASHED: "the image crashed the worker",
+    RejectionReason.FAILED: "the image could not be processed",
+    RejectionReason.NOT_ALLOWED: "the site does not allow this source",
+}
+
+
+class Outcome(StrEnum):
+    """What became of an image; the five add up to the images of a delivery."""
+
+    PUBLISHED = "published"
+    QUARANTINED = "quarantined"
+    HELD = "held"
+    REJECTED = "rejected"
+    SKIPPED = "skipped"
+
+
+class Verdict(StrEnum):
+    """What the gate says of a delivery as a whole."""
+
+    PUBLISH = "publish"
+    PUBLISH_ALL_BUT_QUARANTINED = "publish all but the quarantined"
+    HOLD = "hold"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class DeliveryKey:
+    """Names a delivery: the day it was delivered and its id; as text `YYYY-MM-DD/delivery_id`."""
+
+    date: Day
+    delivery_id: str
+
+    def __post_init__(self) -> None:
+        if not self.delivery_id.strip():
+            raise ValueError("a delivery_id is not empty")
+        if len(str(self)) > MAX_KEY:
+            raise ValueError(f"delivery key {str(self)[:60]}… is longer than {MAX_KEY} characters")
+
+    def __str__(self) -> str:
+        return f"{self.date.isoformat()}/{self.delivery_id}"
+
+    @classmethod
+    def parse(cls, text: str) -> DeliveryKey:
+        """Read `YYYY-MM-DD/delivery_id`; ValueError says what was expected."""
+        day, slash, delivery_id = text.partition("/")
+        try:
+            if slash and len(day) == len("YYYY-MM-DD"):  # ISO 8601 has shorter forms, and by week
+                return cls(date=Day.fromisoformat(day), delivery_id=delivery_id)
+        except ValueError as error:
+            raise ValueError(f"{text!r} is no delivery key: {error}") from error
+        raise ValueError(f"{text!r} is no delivery key: expected YYYY-MM-DD/delivery_id")
+
+    @property
+    def slug(self) -> str:
+        """The key as two folder names, safe on every store and never hidden."""
+        name = quote(self.delivery_id, safe="")
+        return f"{self.date.isoformat()}/{'%2E' + name[1:] if name.startswith('.') else name}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageRecord:
+    """One row of a manifest. `bytes` in B, sizes in px as stored, `taken_at` in UTC; None where not stated.
+
+    `uri` may hold a signature or a password, so that it is not shown with the record.
+    """
+
+    image_id: str
+    product_id: str
+    delivery_id: str
+    uri: str = field(repr=False)
+    sha256: str | None = None
+    etag: str | None = None
+    bytes: int | None = None
+    width_px: int | None = None
+    height_px: int | None = None
+    category: str | None = None
+    taken_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecipeDigests:
+    """Everything that changes the pixels, as two digests (hexadecimal sha256, shortened to 16 characters)."""
+
+    matte_digest: str
+    render_digest: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What has to be done for one delivery; `images = todo + known`, `todo` lies in `shards` row groups.
+
+    `sources` is where its photographs may be read from besides what the site allows: the manifest's own folder.
+    """
+
+    plan_id: str
+    delivery: DeliveryKey
+    recipe: RecipeDigests
+    images: int
+    todo: int
+    known: int
+    shards: int
+    sources: tuple[str, ...] = ()
+
+    def shard_keys(self) -> tuple[ShardKey, ...]:
+        """The key of each shard."""
+        return tuple(ShardKey(plan_id=self.plan_id, index=index) for index in range(self.shards))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShardKey:
+    """Names a shard of a plan; as text `plan_id/index`."""
+
+    plan_id: str
+    index: int
+
+    def __str__(self) -> str:
+        return f"{self.plan_id}/{self.index:05d}"
+
+    @classmethod
+    def parse(cls, text: str) -> ShardKey:
+        """Read `plan_id/index`; ValueError says what was expected."""
+        plan_id, slash, index = text.partition("/")
+        if not (slash and plan_id and index.isdecimal()):
+            raise ValueError(f"{text!r} is no shard key: expected PLAN_ID/INDEX")
+        return cls(plan_id=plan_id, index=int(index))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mask:
+    """The record of a stored matte and the cutout made with it; sizes in px of the oriented source."""
+
+    image_id: str
+    uri: str
+    etag: str | None
+    bytes: int | None
+    sha256: str
+    matte_digest: str
+    render_digest: str
+    width_px: int
+    height_px: int
+    mask: str
+    cutout: str
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MaskMetrics:
+    """What was measured on a matte without ground truth; units as in `cutouts.schemas.tables.METRICS`."""
+
+    image_id: str
+    sha256: str
+    matte_digest: str
+    render_digest: str
+    saliency_peak: float
+    saliency_mean: float
+    coverage: float
+    soft_inside: float
+    components: int
+    frame_contact: float
+    edge_alignment: float
+    fringe: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rejection:
+    """An image that could not be processed: at which stage, why, and whether trying again can help."""
+
+    image_id: str
+    uri: str
+    etag: str | None
+    bytes: int | None
+    sha256: str | None
+    matte_digest: str
+    render_digest: str
+    stage: str
+    reason: RejectionReason
+    detail: str
+    retryable: bool
+
+    @property
+    def words(self) -> str:
+        """The reason as a person reads it."""
+        return f"{self.reason.words}: {self.detail}" if self.detail else self.reason.words
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """Written last; its presence means that the shard is done. `images = cut + reused + rejected`.
+
+    Seconds are summed over workers. `reused` are images whose content the ledger already knew when it was read.
+    """
+
+    plan_id: str
+    index: int
+    images: int
+    cut: int
+    reused: int
+    rejected: int
+    model_batches: int
+    prepare_seconds: float
+    infer_seconds: float
+    finish_seconds: float
+    wall_seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExpectationOutcome:
+    """What one expectation of a suite said of a delivery; `failing` counts rows, None where it has none."""
+
+    expectation: str
+    column: str | None
+    action: str
+    words: str
+    success: bool
+    observed: str
+    failing: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GateDecision:
+    """The gate's verdict on one delivery and the counts of its outcomes.
+
+    `judged` is the digest of the content, recipe and suite that were judged: a person's approval is of that. `against`
+    is the version of what was live of the delivery then (`Catalog.version`); publishing compares it first, and -1, of
+    a decision that an earlier release recorded, is never the same. `gate_id`
+    names this decision: what was judged, for which plan, against which version, and whether a person approved it.
+    """
+
+    gate_id: str
+    judged: str
+    plan_id: str
+    delivery: DeliveryKey
+    recipe: RecipeDigests
+    verdict: Verdict
+    reasons: tuple[str, ...]
+    images: int
+    published: int
+    quarantined: int
+    held: int
+    rejected: int
+    skipped: int
+    expectations: tuple[ExpectationOutcome, ...]
+    against: int = -1
+
+    @property
+    def balances(self) -> bool:
+        """Whether the five outcomes add up to the images."""
+        return self.images == self.published + self.quarantined + self.held + self.rejected + self.skipped

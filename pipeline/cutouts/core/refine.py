@@ -1,0 +1,136 @@
+"""Edge refinement: the matte as a local linear function of the photograph's colour, as far as colour explains it.
+
+Within a small window of a photograph the matte is close to a linear function of the colour (the colour-line model of
+Levin et al. 2008, solved by least squares as in the guided filter of He et al. 2013). Where product and background
+differ this follows the photograph's edge to the pixel, at source size, although the network saw it coarsely. Where
+they do not, colour says nothing: so each window's answer counts as much as it explains of the saliency (its r²), and
+the rest stays the network's.
+
+On 183 composites of products that nothing was tuned on, with a network of 384² and the curve (MAE / IoU / boundary
+IoU, d = 2 %), enlarged → refined: plain .0058 / .985 / .889 → .0050 / .988 / .908; shaded .0083 / .982 / .877 → .0077 /
+.984 / .900; busy .0082 / .980 / .891 → .0076 / .982 / .907. Trusting every window alike (the guided filter as it is)
+made the error larger than no refinement.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TypeAlias
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from cutouts.core.pixels import Bytes, Floats, shrink
+from cutouts.core.sampling import Enlarged, Pixels, blocks
+
+Planes: TypeAlias = Sequence[Floats]
+
+_FROM_BYTES = np.full(4, 1 / 255, np.float32)
+
+STEP = 2
+"""Windows are solved on every second pixel of the saliency (the fast guided filter, He and Sun 2015), at a quarter of
+the cost."""
+RADIUS = 3
+"""Half a window, in px of what is solved: as wide as the network's edges are uncertain."""
+NOISE = 1e-4
+"""Variance of a colour channel (0…1) that means nothing: 2.5 of 255 levels."""
+UNSURE = 0.06
+"""Where the saliency is this close to 0 or 1 the network is believed; the curve takes what is left of it."""
+
+
+def refined(saliency: Floats, rgb: Bytes) -> Iterator[tuple[Pixels, Floats]]:
+    """The pixels of `rgb` (uint8 H×W×3) in which the network is unsure, some at a time, and their saliency.
+
+    Pixels are flat indices; `saliency` is float32 h×w in 0…1. Values may lie a little outside 0…1 where colours lie
+    outside those that a window has seen; the curve cuts them. All other pixels stay as the enlarged saliency has them.
+    """
+    unsure = _unsure(saliency)
+    if not unsure.any():
+        return
+    height, width = rgb.shape[:2]
+    line, flat = Enlarged.to(width, height, _lines(unsure, saliency, rgb)), rgb.reshape(-1, 3)
+    for block in blocks(_nearest(cv2.dilate(unsure, np.ones((3, 3), np.uint8)) > 0, width, height)):
+        colour = cv2.cvtColor(flat.take(block, 0)[None], cv2.COLOR_RGB2RGBA)[0]  # its 255 stands for the 1 beside d
+        yield block, np.asarray((line.at(block) * colour) @ _FROM_BYTES, np.float32)
+
+
+def _unsure(saliency: Floats) -> Bytes:
+    """1 where the network is unsure, else 0; uint8 h×w."""
+    return ((saliency > UNSURE) & (saliency < 1 - UNSURE)).astype(np.uint8)
+
+
+def _lines(unsure: Bytes, saliency: Floats, rgb: Bytes) -> Floats:
+    """float32 h×w×4: the saliency as a·(r, g, b) + d of the colours, 0…1; a fades to 0 where the network is sure."""
+    size = max(1, saliency.shape[1] // STEP), max(1, saliency.shape[0] // STEP)
+    small = shrink(rgb, *size).astype(np.float32) / np.float32(255)
+    lines, trust = _near(_resize(unsure.astype(np.float32), size) > 0, _resize(saliency, size), small)
+    whole = saliency.shape[1], saliency.shape[0]
+    enlarged = _resize(lines, whole)
+    enlarged[..., 3] += saliency * (1 - _resize(trust, whole))
+    return enlarged
+
+
+def _near(unsure: NDArray[np.bool_], saliency: Floats, small: Floats) -> tuple[Floats, Floats]:
+    """`_colour_lines` of all pixels, worked out only where two windows away from an unsure one."""
+    left, top, width, height = cv2.boundingRect(unsure.astype(np.uint8))
+    margin = 2 * RADIUS
+    part = np.s_[max(0, top - margin) : top + height + margin, max(0, left - margin) : left + width + margin]
+    lines, trust = np.zeros((*saliency.shape, 4), np.float32), np.zeros_like(saliency)
+    lines[part], trust[part] = _colour_lines(saliency[part], small[part], unsure[part])
+    return lines, trust
+
+
+def _colour_lines(saliency: Floats, small: Floats, unsure: NDArray[np.bool_]) -> tuple[Floats, Floats]:
+    """The saliency as a·(r, g, b) + d, float32 h×w×4, times how far that is to be trusted, float32 h×w in 0…1.
+
+    `small` is the photograph at the saliency's size, 0…1. Each window's least squares are solved by Cramer's rule and
+    averaged over the windows that a pixel lies in, weighted by how much of the saliency they explain.
+    """
+    colour = [np.asarray(plane, np.float32) for plane in cv2.split(small)]
+    mean, mean_s = [_box(plane) for plane in colour], _box(saliency)
+    covariance = [_box(plane * saliency) - own * mean_s for plane, own in zip(colour, mean, strict=True)]
+    slope = _solve(_spread_of(colour, mean), covariance)
+    explained = _dot(slope, covariance)
+    trust = _box(np.clip(explained / (_box(saliency * saliency) - mean_s * mean_s + NOISE), 0, 1)) * unsure
+    planes = [_box(plane) * trust for plane in (*slope, mean_s - _dot(slope, mean))]
+    return np.asarray(cv2.merge(planes), np.float32), trust
+
+
+def _spread_of(colour: Planes, mean: Planes) -> Planes:
+    """Variances and covariances of the colours in each window: rr, rg, rb, gg, gb, bb."""
+    pairs = [(i, j) for i in range(3) for j in range(i, 3)]
+    noise = np.float32(NOISE)
+    return [_box(colour[i] * colour[j]) - mean[i] * mean[j] + noise * (i == j) for i, j in pairs]
+
+
+def _solve(spread: Planes, covariance: Planes) -> Planes:
+    """The slopes of each window: the inverse of its symmetric 3×3 matrix `spread` times `covariance`."""
+    rr, rg, rb, gg, gb, bb = spread
+    top = [gg * bb - gb * gb, rb * gb - rg * bb, rg * gb - rb * gg]
+    middle = [top[1], rr * bb - rb * rb, rg * rb - rr * gb]
+    bottom = [top[2], middle[2], rr * gg - rg * rg]
+    determinant = _dot([rr, rg, rb], top)
+    return [_dot(row, covariance) / determinant for row in (top, middle, bottom)]
+
+
+def _dot(first: Planes, second: Planes) -> Floats:
+    """Per pixel, the sum of the products of three planes with three others."""
+    total: Floats = first[0] * second[0] + first[1] * second[1] + first[2] * second[2]
+    return total
+
+
+def _box(plane: Floats) -> Floats:
+    """The mean over each window."""
+    return np.asarray(cv2.blur(plane, (2 * RADIUS + 1, 2 * RADIUS + 1)), np.float32)
+
+
+def _resize(image: Floats, size: tuple[int, int]) -> Floats:
+    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_LINEAR), np.float32)
+
+
+def _nearest(mask: NDArray[np.bool_], width: int, height: int) -> NDArray[np.bool_]:
+    """`mask` at `width`×`height` px; five times faster than OpenCV, which enlarges each row anew."""
+    columns = np.arange(width) * mask.shape[1] // width
+    rows = np.arange(height) * mask.shape[0] // height
+    return np.asarray(mask.take(columns, 1).take(rows, 0), np.bool_)

@@ -1,0 +1,55 @@
+"""What the steps did, as sentences for people: in Airflow's logs, on a terminal. Counts of 0 are left out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from cutouts.core.display import shown
+from cutouts.core.publications import Publication
+from cutouts.core.records import GateDecision, Outcome, Plan
+
+
+def plan_sentence(plan: Plan) -> str:
+    """What there is to do for a delivery."""
+    if not plan.todo:
+        known = "its 1 image is" if plan.images == 1 else f"all of its {plan.images} images are"
+        return f"Delivery {shown(plan.delivery)}: {known} known already, nothing to cut."
+    return (
+        f"Delivery {shown(plan.delivery)}: {_images(plan.images)}, {plan.known} known already, "
+        f"{plan.todo} to cut in {_counted(plan.shards, 'shard')}; plan {plan.plan_id}."
+    )
+
+
+def decision_sentence(decision: GateDecision) -> str:
+    """The verdict on a delivery, and how many of its images it concerns."""
+    counts = _list({str(outcome): getattr(decision, outcome) for outcome in Outcome})
+    return f"Delivery {shown(decision.delivery)}: {_images(decision.images)}, {counts}; verdict: {decision.verdict}."
+
+
+def publication_sentence(publication: Publication) -> str:
+    """What a publication changed."""
+    counts = {
+        "live already": publication.confirmed,
+        "superseded by a newer delivery": publication.superseded,
+    }
+    parts = [f"{publication.published} published", *_parts(counts)]
+    approval = publication.approval
+    released = f"; released by {shown(approval.by)}: {shown(approval.why)}" if approval else ""
+    number = f"publication {publication.publication_id}"
+    return f"Delivery {shown(publication.delivery)}: {', '.join(parts)}{released} ({number})."
+
+
+def _parts(counts: dict[str, int]) -> Iterator[str]:
+    return (f"{count} {words}" for words, count in counts.items() if count)
+
+
+def _list(counts: dict[str, int]) -> str:
+    return ", ".join(_parts(counts))
+
+
+def _images(count: int) -> str:
+    return _counted(count, "image")
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"1 {noun}" if count == 1 else f"{count} {noun}s"

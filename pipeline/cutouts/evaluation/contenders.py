@@ -1,0 +1,183 @@
+"""What is measured: networks of the table or of a file, bare or with the whole recipe, U²-Net as rembg runs it, mattes.
+
+A network of the table is opened as a run opens it; a file, and a peer that is run as its own users run it, past the
+table. All sessions have one thread that does not spin, so that CPU time is comparable.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import cv2
+import numpy as np
+
+from cutouts.adapters.model import open_network
+from cutouts.adapters.model.providers import open_session
+from cutouts.adapters.storage.sources import read_image
+from cutouts.core.config import Site
+from cutouts.core.errors import ImageRejected, ModelError
+from cutouts.core.matte import matte_from_saliency
+from cutouts.core.pixels import Bytes, Floats, Photograph
+from cutouts.core.preprocess import Preprocessing, crop_saliency, network_input
+from cutouts.core.truth import Plane
+from cutouts.evaluation.cases import TEST_IMAGES, Lost, Question, by_stem, misfit, read_plane
+from cutouts.evaluation.specs import How, Spec
+from cutouts.models import ModelFile, read_file, verified
+from cutouts.stages import Job, job_of
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+U2NET_SIZE = 320
+U2NET_AXES = [3, U2NET_SIZE, U2NET_SIZE]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """A matte, float32 (H, W) in 0..1 at the photograph's size, and the CPU seconds of the network, if one ran."""
+
+    matte: Plane
+    seconds: float | None
+
+
+class Contender(Protocol):
+    """Anything that has an answer to an image, or says why it has none."""
+
+    def __call__(self, asked: Question) -> Answer | Lost:
+        """The answer."""
+        ...
+
+
+class Saliency(Protocol):
+    """A network: raw probability, float32 h×w in 0…1, per input."""
+
+    def saliency(self, inputs: Sequence[Bytes | Floats]) -> list[Floats]:
+        """One model call."""
+        ...
+
+
+class Ours:
+    """A network with our preprocessing: the refined matte as it is published, or bare, its probability enlarged."""
+
+    def __init__(self, network: Saliency, how: Preprocessing, *, bare: bool) -> None:
+        self._network, self._how, self._bare = network, how, bare
+
+    def __call__(self, asked: Question) -> Answer:
+        """The matte of the photograph, or the raw probability at its size."""
+        pixels = network_input(asked.photograph, self._how)
+        began = time.thread_time()
+        (said,) = self._network.saliency([pixels])
+        seconds = time.thread_time() - began
+        saliency = crop_saliency(said, *asked.photograph.size, self._how)
+        return Answer(matte=self._matte(saliency, asked.photograph), seconds=seconds)
+
+    def _matte(self, saliency: Floats, photograph: Photograph) -> Plane:
+        if self._bare:
+            return np.asarray(cv2.resize(saliency, photograph.size, interpolation=cv2.INTER_LINEAR), np.float32)
+        return matte_from_saliency(saliency, photograph).astype(np.float32) / np.float32(255)
+
+
+class File:
+    """A network of ours that is in no table yet: uint8 NHWC in, raw probability out."""
+
+    def __init__(self, file: ModelFile) -> None:
+        self._session = _session(file)
+        (feed, *others) = self._session.get_inputs()
+        if others or feed.type != "tensor(uint8)" or not _is_fixed_nhwc(feed.shape):
+            raise ModelError(
+                f"{file.path} takes {feed.type} {feed.shape}; by its file alone only a network that takes uint8 "
+                "[n, h, w, 3] can be measured, and one of the U²-Net family behind :rembg. Others need a row in the "
+                "model table"
+            )
+        self._name: str = feed.name
+        self.how = Preprocessing(width_px=feed.shape[2], height_px=feed.shape[1], letterbox=False)
+
+    def saliency(self, inputs: Sequence[Bytes | Floats]) -> list[Floats]:
+        """Raw probability, float32 h×w in 0…1 per input, never stretched; one model call."""
+        (said, *_) = self._session.run(None, {self._name: np.stack(inputs)})
+        maps = np.asarray(said, np.float32).reshape(len(inputs), *said.shape[-2:])
+        return [np.clip(one, 0, 1, dtype=np.float32) for one in maps]
+
+
+class AsRembg:
+    """A network of the U²-Net family as rembg 2 runs it: LANCZOS both ways, own maximum, stretch of the output."""
+
+    def __init__(self, file: ModelFile) -> None:
+        self._session = _session(file)
+        feed = self._session.get_inputs()[0]
+        if feed.type != "tensor(float)" or [axis for axis in feed.shape[1:] if isinstance(axis, int)] != U2NET_AXES:
+            raise ModelError(f"{file.path} takes {feed.type} {feed.shape}: rembg has no way to run that as a U²-Net")
+        self._name, self._first = feed.name, self._session.get_outputs()[0].name
+
+    def __call__(self, asked: Question) -> Answer:
+        """The stretched mask at the photograph's size, rounded to 8 bit as rembg does."""
+        from PIL import Image
+
+        image, lanczos = asked.photograph.rgb, Image.Resampling.LANCZOS
+        small = np.asarray(Image.fromarray(image).resize((U2NET_SIZE, U2NET_SIZE), lanczos))
+        scaled = small / max(float(small.max()), 1e-6)
+        pixels = ((scaled - IMAGENET_MEAN) / IMAGENET_STD).transpose(2, 0, 1)[None].astype(np.float32)
+        began = time.thread_time()
+        (saliency,) = self._session.run([self._first], {self._name: pixels})
+        seconds = time.thread_time() - began
+        plane = np.asarray(saliency, np.float32)[0, 0]
+        low, high = float(plane.min()), float(plane.max())
+        stretched = (plane - low) / max(high - low, 1e-9)
+        mask = Image.fromarray((stretched.clip(0, 1) * 255).astype(np.uint8))
+        full = mask.resize((image.shape[1], image.shape[0]), lanczos)
+        return Answer(matte=np.asarray(full, np.float32) / np.float32(255), seconds=seconds)
+
+
+class Made:
+    """Mattes that were made already, by whatever tool: pictures in a folder, under the names of the images."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder, self._files = folder, by_stem(folder)
+
+    def __call__(self, asked: Question) -> Answer | Lost:
+        """The matte of the image's name: a grey picture, or the alpha of a cutout."""
+        found = self._files.get(asked.name, [])
+        if len(found) != 1:
+            several = f"it has several mattes in {self._folder}: {', '.join(path.name for path in found)}"
+            return Lost(name=asked.name, problem=several if found else f"it has no matte in {self._folder}")
+        try:
+            matte = read_plane(read_image(str(found[0]), TEST_IMAGES))
+        except (ImageRejected, ValueError) as error:
+            return Lost(name=asked.name, problem=f"its matte cannot be used: {error}")
+        if problem := misfit(matte, asked.photograph):
+            return Lost(name=asked.name, problem=f"its matte does not fit: it has {problem}")
+        return Answer(matte=matte, seconds=None)
+
+
+def open_contender(spec: Spec, site: Site) -> Contender:
+    """The contender that is spelled so, open. Raises ModelError for an unknown name or a graph that does not fit."""
+    bare = spec.how is How.BARE
+    if spec.path is not None and spec.path.is_dir():
+        return Made(spec.path)
+    if spec.how is How.REMBG:
+        return AsRembg(read_file(spec.path) if spec.path else _file(_job(spec.name, site)))
+    if spec.path is not None:
+        network = File(read_file(spec.path))
+        return Ours(network, network.how, bare=bare)
+    job = _job(spec.name, site)
+    return Ours(open_network(job.choice), job.recipe.preprocessing, bare=bare)
+
+
+def _job(name: str, site: Site) -> Job:
+    """What a run of this site with that network would do, on one CPU."""
+    return job_of(site.model_copy(update={"model": name, "provider": "cpu"}))
+
+
+def _file(job: Job) -> ModelFile:
+    return verified(job.choice.row, job.choice.models)
+
+
+def _session(file: ModelFile) -> Any:
+    return open_session(file, "cpu", threads=1, engines=file.path.parent)
+
+
+def _is_fixed_nhwc(shape: Sequence[object]) -> bool:
+    return len(shape) == 4 and shape[3] == 3 and all(isinstance(axis, int) for axis in shape[1:3])

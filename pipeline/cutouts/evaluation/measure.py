@@ -1,0 +1,154 @@
+"""Every contender answers every image of every set: images outside, contenders inside, one image in memory at a time.
+
+So a machine that is busy with something else slows all of them alike, and their times can be compared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from cutouts.core.truth import THRESHOLD, Curves, Plane, Scores, judge
+from cutouts.evaluation.cases import Case, ImageSet, Lost
+from cutouts.evaluation.contenders import Contender
+
+Line = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """How one contender did on one image of a set.
+
+    `mean` is its mean matte and `area` the share at one half or more, both 0..1; `seconds` its network's CPU time, if
+    one ran; `empty` says that the truth has no product.
+    """
+
+    images: str
+    network: str
+    name: str
+    scores: Scores
+    mean: float
+    area: float
+    seconds: float | None
+    empty: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failed:
+    """An image that no contender was asked about (`network` None), or that one of them has no answer to; why."""
+
+    images: str
+    network: str | None
+    name: str
+    problem: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeanCurves:
+    """Means over the images of a set of their precision, recall, F- and E-measure per threshold, float64 (256,)."""
+
+    precision: Line
+    recall: Line
+    f: Line
+    e: Line
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """An image with every matte that was made of it: what a person may want to look at."""
+
+    images: str
+    case: Case
+    answers: tuple[tuple[Measured, Plane], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evaluation:
+    """All that was found out. `curves` are by set and contender; `sets` and `networks` in the order given."""
+
+    sets: tuple[str, ...]
+    networks: tuple[str, ...]
+    measured: tuple[Measured, ...]
+    failed: tuple[Failed, ...]
+    curves: Mapping[tuple[str, str], MeanCurves]
+
+    def of(self, images: str, network: str) -> list[Measured]:
+        """What one contender did on one set."""
+        return [one for one in self.measured if (one.images, one.network) == (images, network)]
+
+
+def evaluate(
+    sets: Sequence[ImageSet],
+    networks: Mapping[str, Contender],
+    *,
+    on_seen: Callable[[Seen], None] = lambda _: None,
+    on_image: Callable[[str], None] = lambda _: None,
+) -> Evaluation:
+    """Measure all contenders on all sets. `on_seen` gets each image's mattes, `on_image` is told measured or failed.
+
+    An image that cannot be used costs one `Failed` and nothing else.
+    """
+    measured: list[Measured] = []
+    failed: list[Failed] = []
+    totals = {(one.name, network): _Total() for one in sets for network in networks}
+    for images, item in ((one.name, item) for one in sets for item in one.cases()):
+        if isinstance(item, Lost):
+            failed.append(Failed(images=images, network=None, name=item.name, problem=item.problem))
+            on_image("failed")
+            continue
+        answers = []
+        for one, line, matte in _answers(images, item, networks, failed):
+            totals[images, one.network].add(line)
+            answers.append((one, matte))
+        measured += [one for one, _ in answers]
+        on_seen(Seen(images=images, case=item, answers=tuple(answers)))
+        on_image("measured")
+    return Evaluation(
+        sets=tuple(one.name for one in sets),
+        networks=tuple(networks),
+        measured=tuple(measured),
+        failed=tuple(failed),
+        curves={key: total.means() for key, total in totals.items() if total.count},
+    )
+
+
+def _answers(
+    images: str, case: Case, networks: Mapping[str, Contender], failed: list[Failed]
+) -> Iterator[tuple[Measured, Curves, Plane]]:
+    """What each contender made of a case; those without an answer are added to `failed`."""
+    for network, contender in networks.items():
+        answer = contender(case)
+        if isinstance(answer, Lost):
+            failed.append(Failed(images=images, network=network, name=case.name, problem=answer.problem))
+            continue
+        scores, line = judge(answer.matte, case.truth)
+        measured = Measured(
+            images=images,
+            network=network,
+            name=case.name,
+            scores=scores,
+            mean=float(answer.matte.mean(dtype=np.float64)),
+            area=float((answer.matte >= THRESHOLD).mean()),
+            seconds=answer.seconds,
+            empty=not case.truth.any(),
+        )
+        yield measured, line, answer.matte
+
+
+class _Total:
+    """Adds up the curves of a set."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._sums = np.zeros((4, 256), np.float64)
+
+    def add(self, line: Curves) -> None:
+        self.count += 1
+        self._sums += np.stack([line.precision, line.recall, line.f, line.e])
+
+    def means(self) -> MeanCurves:
+        precision, recall, f, e = self._sums / self.count
+        return MeanCurves(precision=precision, recall=recall, f=f, e=e)

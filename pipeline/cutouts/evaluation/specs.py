@@ -1,0 +1,61 @@
+"""How contenders are spelled: `NAME`, `NAME=FILE`, `NAME=FOLDER`, and behind it how they are run, as `NAME:bare`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from pathlib import Path
+
+from cutouts.core.errors import ConfigError
+
+
+class How(StrEnum):
+    """How an image is answered: by the whole recipe, by the network alone, or as rembg would."""
+
+    RECIPE = "recipe"
+    BARE = "bare"
+    REMBG = "rembg"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spec:
+    """A contender: a name of the model table, or of the file or folder at `path`."""
+
+    name: str
+    path: Path | None = None
+    how: How = How.RECIPE
+
+    @property
+    def label(self) -> str:
+        """What it is called in tables: its name, and how it is run where that is not the recipe."""
+        return self.name if self.how is How.RECIPE else f"{self.name}:{self.how}"
+
+
+def parse(text: str) -> Spec:
+    """The contender that `text` spells. Raises ConfigError for text that spells none, or a path that is not there."""
+    body, colon, how = text.rpartition(":")
+    known = bool(colon) and how in set(How)
+    name, named, path = (body if known else text).partition("=")
+    if not name or (named and not path):
+        raise ConfigError(
+            f"{text!r} spells no network", ["expected NAME, NAME=FILE or NAME=FOLDER, and :bare or :rembg"]
+        )
+    if path and not Path(path).exists():
+        raise ConfigError(f"{text!r} cannot be measured", [f"{path} is not there"])
+    return Spec(name=name, path=Path(path) if path else None, how=How(how) if known else How.RECIPE)
+
+
+def contenders(networks: Iterable[str], compared: Iterable[str]) -> tuple[list[Spec], list[str]]:
+    """All contenders, each once, and the labels of those that are compared.
+
+    A name that has a file in one place has it everywhere. Raises ConfigError where two would have the same label.
+    """
+    specs = [parse(text) for text in networks]
+    pair = [parse(text) for text in compared]
+    paths = {spec.name: spec.path for spec in (*specs, *pair) if spec.path is not None}
+    filled = [replace(spec, path=spec.path or paths.get(spec.name)) for spec in (*specs, *pair)]
+    unique = {spec.label: spec for spec in filled}
+    if clash := sorted({spec.label for spec in filled if unique[spec.label] != spec}):
+        raise ConfigError("two networks have one name", [f"{label} stands for two files" for label in clash])
+    return list(unique.values()), [spec.label for spec in filled[len(specs) :]]

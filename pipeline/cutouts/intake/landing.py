@@ -1,0 +1,154 @@
+"""Intake: which manifests have landed, which of their deliveries can be worked with, and where a delivery came from.
+
+Nothing is moved: what was taken is recorded beside the tables. A dataset has landed when its `_SUCCESS` file is
+there, a single file when it is there (it has to appear by an atomic rename or upload).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, replace
+from datetime import date
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from cutouts.adapters.storage.manifests import open_manifest
+from cutouts.adapters.storage.parts import is_part
+from cutouts.adapters.storage.store import Store, open_store
+from cutouts.adapters.storage.tables import find_record, read_record, write_record
+from cutouts.core.config import Site
+from cutouts.core.errors import ManifestError
+from cutouts.core.layout import intake_file, taken_file
+from cutouts.core.manifest import (
+    CONTENT_COLUMNS,
+    EMPTY,
+    DeliveryProblem,
+    Group,
+    check_content,
+    check_undated,
+    without_blanks,
+)
+from cutouts.core.records import DeliveryKey
+from cutouts.intake.queue import enter
+
+_LANDED = "_SUCCESS"
+_REFUSED = pa.schema(
+    [("date", pa.date32()), ("image_id", pa.string()), ("delivery_id", pa.string()), ("uri", pa.string())]
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Intake:
+    """What was found in one manifest: deliveries to work on, and what is wrong with the others."""
+
+    manifest: str
+    accepted: tuple[DeliveryKey, ...]
+    refused: tuple[DeliveryProblem, ...]
+    rows: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Origin:
+    """Where a delivery was taken from."""
+
+    manifest: str
+    delivery: DeliveryKey
+
+
+def inspect(source: str) -> Intake:
+    """The deliveries of a manifest, good and bad. ManifestError where its structure is wrong or it has no rows."""
+    manifest = open_manifest(source)
+    accepted: list[DeliveryKey] = []
+    refused: list[DeliveryProblem] = []
+    for day, table in manifest.by_day(CONTENT_COLUMNS):
+        bad = tuple(replace(problem, day=day) for problem in (check_content(table) if day else check_undated(table)))
+        refused += bad
+        if day:
+            accepted += _keys(table, day, {problem.delivery_id for problem in bad})
+    if not manifest.rows:
+        raise ManifestError(f"the manifest {source} cannot be used", [EMPTY])
+    return Intake(manifest=source, accepted=tuple(accepted), refused=tuple(refused), rows=manifest.rows)
+
+
+def rows_of(source: str, groups: Collection[Group]) -> pa.Table:
+    """`date`, `image_id`, `delivery_id`, `uri` of the rows of these groups, and of all that name no delivery."""
+    found = open_manifest(source).by_day(_REFUSED.names[1:]) if groups else ()
+    return pa.concat_tables([_REFUSED.empty_table(), *(_rows_on(day, rows, groups) for day, rows in found)])
+
+
+def take(site: Site, manifest: str, *, waiting: bool = False) -> Intake:
+    """Check a landed manifest and record what was taken from it; taken again as it stands, the same comes back.
+
+    With `waiting`, each delivery is also entered in the queue of `cutouts.intake.queue`.
+    """
+    tables = open_store(site.tables_url)
+    receipt = taken_file(_fingerprint(manifest))
+    if found := find_record(tables, receipt, Intake):
+        return found
+    intake = inspect(manifest)
+    for delivery in intake.accepted:
+        write_record(tables, intake_file(delivery), _Origin(manifest=manifest, delivery=delivery))
+        if waiting:
+            enter(site, delivery)
+    write_record(tables, receipt, intake)
+    return intake
+
+
+def landed(site: Site) -> tuple[str, ...]:
+    """URLs of the manifests that have landed below the site's `manifests` and were not taken as they stand now."""
+    tables = open_store(site.tables_url)
+    found = sorted(set(_landed(open_store(site.manifests_url))))
+    return tuple(url for url in found if not tables.exists(taken_file(_fingerprint(url))))
+
+
+def source_of(site: Site, delivery: DeliveryKey) -> str:
+    """The manifest that a delivery was taken from. Raises ManifestError for one that never was."""
+    tables = open_store(site.tables_url)
+    try:
+        return read_record(tables, intake_file(delivery), _Origin).manifest
+    except FileNotFoundError:
+        raise ManifestError(
+            f"delivery {delivery} is not known", [f"no manifest with it has landed in {site.manifests_url}"]
+        ) from None
+
+
+def deliveries_on(site: Site, day: date) -> tuple[DeliveryKey, ...]:
+    """The deliveries of one day that were taken."""
+    tables = open_store(site.tables_url)
+    names = tables.names(f"intake/deliveries/{day.isoformat()}", ".json")
+    return tuple(sorted(read_record(tables, name, _Origin).delivery for name in names))
+
+
+def _rows_on(day: date | None, rows: pa.Table, groups: Collection[Group]) -> pa.Table:
+    wanted = pa.array([delivery_id for of_day, delivery_id in groups if of_day == day], pa.string())
+    named = without_blanks(rows.column("delivery_id"))
+    columns = {**{name: rows.column(name) for name in ("image_id", "uri")}, "delivery_id": named}
+    columns["date"] = pa.repeat(pa.scalar(day, pa.date32()), rows.num_rows)
+    rows = pa.table([columns[name] for name in _REFUSED.names], schema=_REFUSED)
+    return rows.filter(pc.or_(pc.is_null(named), pc.is_in(named, wanted)))
+
+
+def _keys(table: pa.Table, day: date, refused: set[str | None]) -> Iterator[DeliveryKey]:
+    for delivery_id in sorted(pc.unique(without_blanks(table.column("delivery_id"))).drop_null().to_pylist()):
+        if delivery_id not in refused:
+            yield DeliveryKey(date=day, delivery_id=delivery_id)
+
+
+def _landed(store: Store) -> Iterator[str]:
+    """Folders with a `_SUCCESS`, of a whole dataset or of one of its days, and Parquet files at the top."""
+    for name in store.names("", ""):
+        folder, _, last = name.rpartition("/")
+        if last == _LANDED:
+            yield f"{store.url}/{folder}".rstrip("/")
+        elif not folder and is_part(name):
+            yield f"{store.url}/{name}"
+
+
+def _fingerprint(url: str) -> str:
+    """32 hexadecimal characters that change when the manifest's files do."""
+    store = open_store(url)
+    files = [store.path(name) for name in store.names("", "")] or [store.path("").rstrip("/")]
+    versions = sorted(str(store.fs.ukey(file)) for file in files)
+    return hashlib.sha256("\n".join([url, *versions]).encode()).hexdigest()[:32]

@@ -1,0 +1,85 @@
+"""`cutouts/`: a relative link for each published image. Only links to our own objects are ever replaced or removed."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from cutouts.core.errors import StorageError
+from cutouts.core.naming import fitting
+
+FOLDER = "cutouts"
+_TARGET = re.compile(r"objects/([0-9a-f]{2})/\1[0-9a-f]{62}\.png")
+"""Where our own links lead, relative to the folder of the run: to an object by its content."""
+_NAMED = 5
+"""So many names are told of the links that could not be made."""
+
+
+def write_links(out: Path, wanted: Mapping[str, str]) -> None:
+    """Make `out/cutouts/NAME` a link to `out/OBJECT` for each name, and remove those of earlier runs.
+
+    Raises StorageError, after all others are made, for names that something else has. It is left as it is.
+    """
+    folder = out / FOLDER
+    if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
+        raise StorageError(f"{folder} is not a folder of its own: move it away, links to the cutouts are made there")
+    folder.mkdir(parents=True, exist_ok=True)
+    links = {folder / name: os.path.relpath(out / target, (folder / name).parent) for name, target in wanted.items()}
+    for stale in [link for link in _own_links(out) if link not in links]:
+        _remove(stale, folder)
+    blocked = [link for link, target in links.items() if not _point(out, link, target)]
+    if blocked:
+        named = ", ".join(str(link.relative_to(folder)) for link in blocked[:_NAMED])
+        raise StorageError(
+            f"{len(blocked)} links were not made in {folder}, because something else has their names "
+            f"({named}{', …' if len(blocked) > _NAMED else ''}): move it away and run again"
+        )
+
+
+def _own_links(out: Path) -> Iterator[Path]:
+    for parent, folders, files in os.walk(out / FOLDER):
+        yield from (link for name in (*folders, *files) if _is_own(out, link := Path(parent, name)))
+
+
+def _is_own(out: Path, link: Path) -> bool:
+    """Whether it is a link that only a run into `out` makes."""
+    if not link.is_symlink():
+        return False
+    target = os.path.relpath(os.path.normpath(link.parent / link.readlink()), out)
+    return not link.readlink().is_absolute() and _TARGET.fullmatch(target) is not None
+
+
+def _remove(link: Path, folder: Path) -> None:
+    """Remove a link of ours, and the folders above it that it leaves empty."""
+    link.unlink()
+    for parent in link.relative_to(folder).parents[:-1]:
+        if any((folder / parent).iterdir()):
+            return
+        (folder / parent).rmdir()
+
+
+def _point(out: Path, link: Path, target: str) -> bool:
+    """Make the link; False if something that is not ours has its name, or that of a folder above it."""
+    if not _is_own(out, link) and (link.is_symlink() or link.exists()):
+        return False
+    if link.is_symlink() and str(link.readlink()) == target:
+        return True
+    if not _made(out / FOLDER, link.parent):
+        return False
+    part = link.with_name(fitting(f".{link.name}", ".part"))
+    if _is_own(out, part):
+        part.unlink()
+    part.symlink_to(target)
+    part.replace(link)
+    return True
+
+
+def _made(top: Path, folder: Path) -> bool:
+    """Make a folder below `top`; False if one above it is a link or a file."""
+    for parent in reversed([folder, *folder.parents[: len(folder.relative_to(top).parts)]]):
+        if parent.is_symlink() or (parent.exists() and not parent.is_dir()):
+            return False
+        parent.mkdir(exist_ok=True)
+    return True

@@ -1,0 +1,248 @@
+"""Opens and closes clusters: the processes or GPUs of this machine, or a connection to a running scheduler."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any
+
+from cutouts.core.config import Site
+from cutouts.core.display import command
+from cutouts.core.errors import ConfigError, TransientError
+
+if TYPE_CHECKING:
+    from distributed import Client, Security
+
+_log = logging.getLogger(__name__)
+
+CONNECT_SECONDS = 10.0
+"""How long a scheduler may take to answer."""
+WORKERS_SECONDS = 60.0
+"""How long we wait for a scheduler's first worker."""
+
+_THREADS_PER_WORKER = 4
+_MEMORY_SHARE = 0.9
+_PACKAGES = ("cutouts", "dask", "distributed")
+_SETTINGS = {
+    # Ctrl-C reaches every process of the terminal; only ours answers it, and then ends the workers.
+    "distributed.worker.preload": ["import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)"],
+    "distributed.nanny.pre-spawn-environ": {
+        "OMP_NUM_THREADS": "1",
+        "DASK_LOGGING__DISTRIBUTED": "critical",
+    },
+    # An idle cluster of two workers costs 15 % of a core with the defaults, 2 % with these.
+    "distributed.worker.profile.enabled": False,
+    "distributed.admin.system-monitor.interval": "10s",
+    "distributed.admin.tick.interval": "500ms",
+    "distributed.admin.tick.limit": "30s",
+}
+
+# Without a dashboard the scheduler still opens a page, by default on one port for all that run at a time.
+_SCHEDULER = {"dashboard_address": "127.0.0.1:0"}
+
+
+def local_layout(site: Site, cores: int) -> tuple[int, int]:
+    """Worker processes and threads of each for this many cores, as far as the site leaves them open.
+
+    Threads share one model session, and what takes time releases the interpreter's lock; more than a few of them
+    queue for the rest.
+    """
+    if site.workers:
+        return site.workers, site.threads or max(1, cores // site.workers)
+    threads = site.threads or min(cores, _THREADS_PER_WORKER)
+    return max(1, cores // threads), threads
+
+
+@contextmanager
+def local_cluster(site: Site) -> Iterator[Client]:
+    """A client of worker processes on this machine; they end with the block."""
+    import dask
+    from dask.system import CPU_COUNT
+    from distributed import Client, LocalCluster
+    from distributed.system import MEMORY_LIMIT
+
+    workers, threads = local_layout(site, CPU_COUNT)
+    with dask.config.set(_SETTINGS), _plain_main():
+        with _start_errors():
+            cluster = LocalCluster(
+                n_workers=workers,
+                threads_per_worker=threads,
+                host="127.0.0.1",
+                dashboard_address=None,
+                scheduler_kwargs=_SCHEDULER,
+                memory_limit=int(_MEMORY_SHARE * MEMORY_LIMIT / workers),
+                silence_logs=logging.ERROR,
+            )
+        with _closing(cluster), _closing(Client(cluster, set_as_default=False)) as client:
+            yield client
+
+
+@contextmanager
+def cuda_cluster(site: Site) -> Iterator[Client]:
+    """A client of one worker per GPU of this machine, which end with the block. Raises ConfigError without a GPU."""
+    gpus = _gpus()
+    if not gpus:
+        raise ConfigError("cluster = cuda cannot be had here", ["no NVIDIA GPU with a driver; use local or serial"])
+    import dask
+    from dask.system import CPU_COUNT
+    from dask_cuda import LocalCUDACluster
+    from distributed import Client
+
+    workers = min(site.workers or gpus, gpus)
+    with dask.config.set(_SETTINGS), _plain_main():
+        with _start_errors():
+            cluster = LocalCUDACluster(
+                n_workers=workers,
+                threads_per_worker=site.threads or max(1, CPU_COUNT // workers),
+                host="127.0.0.1",
+                dashboard_address=None,
+                scheduler_kwargs=_SCHEDULER,
+                silence_logs=logging.ERROR,
+            )
+        with _closing(cluster), _closing(Client(cluster, set_as_default=False)) as client:
+            yield client
+
+
+@contextmanager
+def _start_errors() -> Iterator[None]:
+    """What Dask raises if its processes do not start, as TransientError: the machine may be out of memory or ports."""
+    try:
+        yield
+    except (RuntimeError, OSError) as error:
+        raise TransientError(
+            f"the workers of this machine do not start ({error}); run again when it has room"
+        ) from error
+
+
+def _gpus() -> int:
+    """Visible NVIDIA GPUs, counted before dask-cuda is asked, which only lets NVML's own error through."""
+    try:
+        pynvml = importlib.import_module("pynvml")
+    except ImportError:
+        return 0
+    try:
+        pynvml.nvmlInit()
+        return int(pynvml.nvmlDeviceGetCount())
+    except pynvml.NVMLError:
+        return 0
+
+
+@contextmanager
+def standing_cluster(site: Site) -> Iterator[Client]:
+    """A client of the scheduler at `site.cluster`, which has workers and runs what we run.
+
+    Raises ConfigError for missing certificates or other versions, TransientError if nobody answers.
+    """
+    address = site.cluster
+    with _closing(_connected(address, _security(site))) as client:
+        try:
+            _await_workers(client, address)
+            _check_versions(client, address)
+        except OSError as error:
+            raise TransientError(f"{address} has closed the connection; run again when it is up") from error
+        yield client
+
+
+def _connected(address: str, security: Security | None, tries: int = 3) -> Client:
+    """A client of the scheduler at `address`. Raises TransientError where nobody answers.
+
+    Dask asserts that the scheduler's welcome comes alone. Where another client cancels its work at that very moment,
+    all are told, and the news may come in the same message: then we knock again.
+    """
+    from cutouts.runner.client import ConnectingClient
+
+    try:
+        return ConnectingClient(address, security=security, set_as_default=False, timeout=CONNECT_SECONDS)
+    except (OSError, TimeoutError) as error:
+        raise TransientError(
+            f"no Dask scheduler answers at {address} within {CONNECT_SECONDS:.0f} s; start one with `dask scheduler`,"
+            " or set cluster to local"
+        ) from error
+    except AssertionError as error:
+        if tries == 1:
+            raise TransientError(f"the Dask scheduler at {address} is too busy to welcome us") from error
+        return _connected(address, security, tries - 1)
+
+
+def _security(site: Site) -> Security | None:
+    if not site.cluster.startswith("tls://"):
+        return None
+    files = {"tls_ca_file": site.tls_ca_file, "tls_cert": site.tls_cert, "tls_key": site.tls_key}
+    missing = [f"{name} is not set" for name, value in files.items() if not value]
+    if missing:
+        raise ConfigError(f"{site.cluster} needs certificates", missing)
+    from distributed import Security
+
+    return Security(
+        tls_ca_file=site.tls_ca_file,
+        tls_client_cert=site.tls_cert,
+        tls_client_key=site.tls_key,
+        require_encryption=True,
+    )
+
+
+def _await_workers(client: Client, address: str) -> None:
+    try:
+        client.wait_for_workers(1, timeout=WORKERS_SECONDS)
+    except TimeoutError as error:
+        raise TransientError(
+            f"the scheduler at {address} has had no worker for {WORKERS_SECONDS:.0f} s; start one with"
+            f" `{command('dask', 'worker', address, '--dashboard-address', '127.0.0.1:0')}`"
+        ) from error
+
+
+def _check_versions(client: Client, address: str) -> None:
+    """Raises ConfigError: other code on a worker would stamp our recipe on pixels that it did not make."""
+    found = client.get_versions(packages=_PACKAGES)
+    ours = found["client"]["packages"]
+    theirs = {"the scheduler": found["scheduler"], **found["workers"]}
+    problems = [
+        f"{name}: {where} has {their['packages'].get(name) or 'none'}, we have {ours.get(name) or 'none'}"
+        for where, their in theirs.items()
+        for name in _PACKAGES
+        if their["packages"].get(name) != ours.get(name)
+    ]
+    if problems:
+        raise ConfigError(f"{address} does not run what we run; install the same versions", problems)
+
+
+@contextmanager
+def _closing(opened: Any) -> Iterator[Any]:
+    """A cluster or client, closed at the end. On a busy machine Dask may give up closing; the work is no worse for it,
+    so workers that are still there are killed and that is all.
+    """
+    try:
+        yield opened
+    finally:
+        try:
+            opened.close()
+        except TimeoutError:
+            _log.warning("%r did not close in time", opened)
+            for nanny in getattr(opened, "workers", {}).values():
+                with suppress(ProcessLookupError, TypeError, ValueError):
+                    os.kill(nanny.pid, signal.SIGKILL)
+
+
+@contextmanager
+def _plain_main() -> Iterator[None]:
+    """Keep spawned workers, also restarted ones, from running our main program again, or files of the working folder.
+
+    A script without a main guard would open clusters without end; Airflow's program has no database in a task. Python
+    looks for the modules of a process that it spawns in the working folder first, which may have come from a stranger.
+    """
+    os.environ["PYTHONSAFEPATH"] = "1"
+    main = sys.modules["__main__"]
+    file = main.__dict__.pop("__file__", None)
+    spec = main.__dict__.get("__spec__")
+    main.__spec__ = None
+    try:
+        yield
+    finally:
+        main.__spec__ = spec
+        if file is not None:
+            main.__file__ = file

@@ -1,0 +1,22 @@
+"""prepare → infer → finish: plain functions for one chunk, which do not know where they run.
+
+What is wrong with one image is a `Rejection` in the result; anything else raises.
+"""
+
+from cutouts.stages.chunk import cut_chunk, identify_chunk
+from cutouts.stages.image import finish, infer, prepare, stored_png
+from cutouts.stages.records import ChunkResult, Identity, Job, Prepared, job_of
+
+__all__ = [
+    "ChunkResult",
+    "Identity",
+    "Job",
+    "Prepared",
+    "cut_chunk",
+    "finish",
+    "identify_chunk",
+    "infer",
+    "job_of",
+    "prepare",
+    "stored_png",
+]

@@ -1,0 +1,181 @@
+"""One chunk, batch by batch: only one batch of full-size photographs is in memory, whatever the size of the chunk."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import TypeVar
+
+from cutouts.adapters.model import open_network
+from cutouts.adapters.storage.sources import read_image
+from cutouts.adapters.storage.store import open_store
+from cutouts.core.errors import ImageRejected
+from cutouts.core.locations import Reading
+from cutouts.core.pixels import Floats
+from cutouts.core.records import ImageRecord, Mask, MaskMetrics, Rejection, RejectionReason
+from cutouts.stages.image import decoded, finish, infer, read, rejected_content, require_sound, room_for
+from cutouts.stages.memory import process_memory
+from cutouts.stages.records import ChunkResult, File, Identity, Job, Prepared, rejection
+
+T = TypeVar("T")
+
+
+def cut_chunk(job: Job, chunk: Sequence[ImageRecord]) -> ChunkResult:
+    """Cut every image of a chunk: prepare → infer → finish, batch by batch; images = masks + rejections.
+
+    Waits while the images in work in this process take all the memory that they may.
+    """
+    with _Work(job) as work:
+        for record in chunk:
+            work.take(record)
+        work.flush()
+        work.take_again()
+        return work.result()
+
+
+def identify_chunk(reading: Reading, chunk: Sequence[ImageRecord]) -> tuple[Identity, ...]:
+    """Read each image only to learn its sha256."""
+    return tuple(Identity(image_id=record.image_id, sha256=_sha256(record, reading)) for record in chunk)
+
+
+class _Stopwatch:
+    """Adds up the seconds spent inside its `with` blocks."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    def __enter__(self) -> None:
+        self._began = time.perf_counter()
+
+    def __exit__(self, *_: object) -> None:
+        self.seconds += time.perf_counter() - self._began
+
+
+class _Work:
+    """The stages of one chunk, and what became of its images so far. An image that a stage rejects goes no further."""
+
+    def __init__(self, job: Job) -> None:
+        self._job = job
+        self._network, self._store = open_network(job.choice), open_store(job.objects_url)
+        self._memory = process_memory.sized(job.max_memory)
+        self._size = min(job.batch_images, self._network.largest_batch or job.batch_images)
+        self._batch: list[Prepared] = []
+        self._held = 0
+        self._short: list[ImageRecord] = []
+        self._alone = False
+        self._finished: list[tuple[Mask, MaskMetrics]] = []
+        self._rejections: list[Rejection] = []
+        self._batches = 0
+        self._watches = {stage: _Stopwatch() for stage in ("prepare", "infer", "finish")}
+
+    def __enter__(self) -> _Work:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._memory.give_back(self._held)
+
+    def take(self, record: ImageRecord) -> None:
+        """Prepare one image; a batch that is full, or that leaves it no room in memory, is finished."""
+        file = self._tried("prepare", record, None, lambda: read(record, self._job))
+        if file is None or not self._hold(file):
+            return
+        one = self._tried("prepare", record, None, lambda: decoded(file, self._job))
+        if one is not None:
+            self._batch.append(one)
+        if len(self._batch) == self._size:
+            self.flush()
+
+    def flush(self) -> None:
+        """Infer and finish what is prepared, and give back its memory."""
+        batch, self._batch = self._batch, []
+        for one, saliency in self._inferred(batch):
+            self._finish(one, saliency)
+        batch.clear()
+        self._memory.give_back(self._held)
+        self._held = 0
+
+    def take_again(self) -> None:
+        """Those for which memory was short, each with all the memory that the images in this process may take."""
+        short, self._short = self._short, []
+        for record in short:
+            with self._memory.all_of_it():
+                self._alone = True
+                self.take(record)
+                self.flush()
+                self._alone = False
+
+    def result(self) -> ChunkResult:
+        """What became of the chunk."""
+        return ChunkResult(
+            masks=tuple(mask for mask, _ in self._finished),
+            metrics=tuple(metrics for _, metrics in self._finished),
+            rejections=tuple(self._rejections),
+            model_batches=self._batches,
+            prepare_seconds=self._watches["prepare"].seconds,
+            infer_seconds=self._watches["infer"].seconds,
+            finish_seconds=self._watches["finish"].seconds,
+        )
+
+    def _hold(self, file: File) -> bool:
+        """Have the memory that a file needs; False for one that needs more than there is."""
+        size = self._tried("prepare", file.record, None, lambda: room_for(file, self._job, self._memory))
+        if size is None:
+            return False
+        if self._alone:
+            return True
+        if not self._memory.try_take(size):
+            self.flush()
+            self._memory.take(size)
+        self._held += self._memory.counted(size)
+        return True
+
+    def _inferred(self, batch: Sequence[Prepared]) -> list[tuple[Prepared, Floats]]:
+        """The saliency of each image by one model call; if it fails, by one call each, so that only one is rejected."""
+        if not batch:
+            return []
+        try:
+            with self._watches["infer"]:
+                maps = infer(self._network, batch, self._job.recipe)
+        except ImageRejected as error:
+            if len(batch) > 1:
+                return [pair for one in batch for pair in self._inferred([one])]
+            if self._alone or error.reason is not RejectionReason.NEEDS_MEMORY:
+                require_sound(self._job.choice, self._network, batch[0].pixels)
+            self._reject(batch[0].record, error, "infer", batch[0].sha256)
+            return []
+        self._batches += 1
+        return list(zip(batch, maps, strict=True))
+
+    def _finish(self, one: Prepared, saliency: Floats) -> None:
+        """Store what was made of one image."""
+        made = self._tried("finish", one.record, one.sha256, lambda: finish(one, saliency, self._store, self._job))
+        if made is not None:
+            self._finished.append(made)
+
+    def _tried(self, stage: str, record: ImageRecord, sha256: str | None, call: Callable[[], T]) -> T | None:
+        """What the call gives; None if it rejects the image."""
+        try:
+            with self._watches[stage]:
+                return call()
+        except ImageRejected as error:
+            self._reject(record, error, stage, sha256)
+            return None
+
+    def _reject(self, record: ImageRecord, error: ImageRejected, stage: str, sha256: str | None) -> None:
+        """Enter a rejection, or if memory was short put the image off until it can have all there is."""
+        short = error.reason is RejectionReason.NEEDS_MEMORY
+        if short and error.retryable and not self._alone:
+            self._short.append(record)
+            return
+        content = sha256 or rejected_content(record, error)
+        made = rejection(record, error, self._job.recipe, stage=stage, sha256=content)
+        self._rejections.append(replace(made, retryable=error.retryable and not short))
+
+
+def _sha256(record: ImageRecord, reading: Reading) -> str | None:
+    try:
+        return hashlib.sha256(read_image(record.uri, reading)).hexdigest()
+    except ImageRejected:
+        return None

@@ -1,0 +1,173 @@
+"""The three stages of one image: prepare, infer, finish."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+
+import numpy as np
+
+from cutouts.adapters.images import decode, decode_bytes, encode_png, is_image, read_size
+from cutouts.adapters.model import ModelChoice, Network
+from cutouts.adapters.storage.sources import read_image
+from cutouts.adapters.storage.store import Store
+from cutouts.core.cutout import cutout
+from cutouts.core.display import stored_uri
+from cutouts.core.errors import ImageRejected, ModelError, TransientError
+from cutouts.core.marks import marked
+from cutouts.core.matte import matte_from_saliency
+from cutouts.core.metrics import Measurements, measure
+from cutouts.core.pixels import Bytes, Floats
+from cutouts.core.preprocess import crop_saliency, network_input
+from cutouts.core.recipe import Recipe
+from cutouts.core.records import ImageRecord, Mask, MaskMetrics, RejectionReason
+from cutouts.stages.border import one_image
+from cutouts.stages.deadline import deadlines
+from cutouts.stages.memory import Memory
+from cutouts.stages.records import File, Job, Prepared
+
+_BASE_BYTES = 64_000_000
+"""What one image takes whatever its size (B): the network's planes, blocks of pixels in work."""
+_BYTES_PER_PIXEL = 14
+"""The photograph, its matte and cutout and their PNGs: 10 to 13 B were measured at 16 to 100 MP."""
+
+
+class IdentifiedRejection(ImageRejected):
+    """A rejection of bytes that were read: it holds until they change."""
+
+    def __init__(self, error: ImageRejected, sha256: str) -> None:
+        super().__init__(error.reason, error.detail, retryable=error.retryable)
+        self.sha256 = sha256
+
+
+def rejected_content(record: ImageRecord, error: ImageRejected) -> str | None:
+    """By what the ledger finds a rejection again: the sha256 of the bytes, unless they are no image.
+
+    Of such it is the digest that the manifest states, or else a name made of where the file lies and of its version.
+    """
+    if isinstance(error, IdentifiedRejection):
+        return error.sha256
+    if error.reason is RejectionReason.NOT_AN_IMAGE and record.sha256 is None and record.etag is not None:
+        place = f"{stored_uri(record.uri)}\n{record.etag}\n{record.bytes}"
+        return f"place-{hashlib.sha256(place.encode('utf-8', 'surrogatepass')).hexdigest()[:32]}"
+    return record.sha256
+
+
+def prepare(record: ImageRecord, job: Job) -> Prepared:
+    """Read, decode, orient, colour-manage and fit one image. Raises ImageRejected."""
+    return decoded(read(record, job), job)
+
+
+def read(record: ImageRecord, job: Job) -> File:
+    """The image's file, if it is the one that the manifest names. Raises ImageRejected."""
+    with one_image(RejectionReason.UNREADABLE, retryable=True):
+        data = read_image(record.uri, job.reading)
+    sha256 = hashlib.sha256(data).hexdigest()
+    if record.sha256 is not None and record.sha256 != sha256:
+        detail = f"its sha256 is not the {record.sha256[:12]}… of the manifest"
+        raise ImageRejected(RejectionReason.CHANGED, detail, retryable=True)
+    return File(record=record, data=data, sha256=sha256)
+
+
+def needed_memory(data: bytes, *, max_pixels: int) -> int:
+    """About how much memory the work on a file takes at its worst (B), as far as its header says.
+
+    What has more than `max_pixels` is not decoded and needs nothing. Raises ImageRejected.
+    """
+    with one_image():
+        width, height = read_size(data) or (0, 0)
+        decoding = decode_bytes(data) if width * height <= max_pixels else 0
+    finishing = _BYTES_PER_PIXEL * width * height if decoding else 0
+    return _BASE_BYTES + max(decoding, len(data) + finishing)
+
+
+def room_for(file: File, job: Job, memory: Memory) -> int:
+    """How much of `memory` a file needs (B). Raises ImageRejected for more than there is."""
+    try:
+        return memory.fitting(needed_memory(file.data, max_pixels=job.max_pixels))
+    except ImageRejected as error:
+        if not is_image(file.data):
+            raise
+        raise IdentifiedRejection(error, file.sha256) from error
+
+
+def decoded(file: File, job: Job) -> Prepared:
+    """The photograph in a file, fitted for the network. Raises IdentifiedRejection."""
+    try:
+        with one_image(), deadlines.within(job.image_seconds):
+            photograph = decode(file.data, max_pixels=job.max_pixels)
+            pixels = network_input(photograph, job.recipe.preprocessing)
+    except ImageRejected as error:
+        if error.reason is RejectionReason.NOT_AN_IMAGE:  # whatever it is, its digest is nobody's business
+            raise
+        raise IdentifiedRejection(error, file.sha256) from error
+    return Prepared(record=file.record, sha256=file.sha256, photograph=photograph, pixels=pixels)
+
+
+def infer(network: Network, prepared: Sequence[Prepared], recipe: Recipe) -> list[Floats]:
+    """One model call: the raw probability of each photograph, float32 h×w of the part that it fills.
+
+    Raises ImageRejected if the call fails: for a batch that says nothing of any single image.
+    """
+    with one_image():
+        maps = network.saliency([one.pixels for one in prepared])
+        return [
+            crop_saliency(saliency, *one.photograph.size, recipe.preprocessing)
+            for saliency, one in zip(maps, prepared, strict=True)
+        ]
+
+
+def require_sound(choice: ModelChoice, network: Network, pixels: Bytes | Floats) -> None:
+    """Run the network on an empty image with the size of `pixels`. Raises an error of the network if that fails too.
+
+    A GPU that is gone is a TransientError: the next process may get it back.
+    """
+    try:
+        with one_image():
+            network.saliency([np.zeros_like(pixels)])
+    except ImageRejected as error:
+        kind = ModelError if choice.provider == "cpu" else TransientError
+        raise kind(f"the network {choice.row.name!r} fails on every image: {error.detail}") from error
+
+
+def stored_png(pixels: Bytes) -> bytes:
+    """A matte or a cutout as the PNG that is stored: with our mark, so that it is never taken for a photograph."""
+    return marked(encode_png(pixels), "mask" if pixels.ndim == 2 else "cutout")
+
+
+def finish(prepared: Prepared, saliency: Floats, store: Store, job: Job) -> tuple[Mask, MaskMetrics]:
+    """Matte at source size and cutout, both stored by their content, and what was measured on the matte.
+
+    Raises ImageRejected if the image cannot be cut out, StorageError if its files cannot be stored.
+    """
+    photograph, record = prepared.photograph, prepared.record
+    with one_image(), deadlines.within(job.image_seconds):
+        matte = matte_from_saliency(saliency, photograph)
+        mask_png, cutout_png = stored_png(matte), stored_png(cutout(photograph, matte))
+        measured = measure(saliency, photograph, matte)
+    digests = job.recipe.digests
+    mask = Mask(
+        image_id=record.image_id,
+        uri=stored_uri(record.uri),
+        etag=record.etag,
+        bytes=record.bytes,
+        sha256=prepared.sha256,
+        matte_digest=digests.matte_digest,
+        render_digest=digests.render_digest,
+        width_px=photograph.size[0],
+        height_px=photograph.size[1],
+        mask=store.put_object(mask_png, ".png"),
+        cutout=store.put_object(cutout_png, ".png"),
+        notes=photograph.notes,
+    )
+    return mask, _metrics(mask, measured)
+
+
+def _metrics(mask: Mask, measured: Measurements) -> MaskMetrics:
+    return MaskMetrics(
+        image_id=mask.image_id,
+        sha256=mask.sha256,
+        matte_digest=mask.matte_digest,
+        render_digest=mask.render_digest,
+        **{name: getattr(measured, name) for name in type(measured).__slots__},
+    )

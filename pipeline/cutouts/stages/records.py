@@ -1,0 +1,111 @@
+"""What goes into a chunk's work and what comes out of it, as frozen records."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from cutouts.adapters.model import ModelChoice, choose, recipe_of
+from cutouts.core.config import Site
+from cutouts.core.display import stored_uri
+from cutouts.core.errors import ImageRejected
+from cutouts.core.locations import Reading
+from cutouts.core.pixels import Bytes, Floats, Photograph
+from cutouts.core.recipe import Recipe
+from cutouts.core.records import ImageRecord, Mask, MaskMetrics, Rejection
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """All that a worker needs to cut a chunk. `max_pixels` in px, `max_memory` in B."""
+
+    choice: ModelChoice
+    recipe: Recipe
+    objects_url: str
+    batch_images: int
+    max_pixels: int
+    reading: Reading
+    max_memory: int
+    image_seconds: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChunkResult:
+    """What became of a chunk; seconds are summed over its images."""
+
+    masks: tuple[Mask, ...]
+    metrics: tuple[MaskMetrics, ...]
+    rejections: tuple[Rejection, ...]
+    model_batches: int
+    prepare_seconds: float
+    infer_seconds: float
+    finish_seconds: float
+
+    @property
+    def images(self) -> int:
+        """Images that this result accounts for."""
+        return len(self.masks) + len(self.rejections)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class File:
+    """The bytes of one image and their `sha256`."""
+
+    record: ImageRecord
+    data: bytes
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """A photograph ready for the network: `sha256` of its file, `pixels` as `network_input` gives them."""
+
+    record: ImageRecord
+    sha256: str
+    photograph: Photograph
+    pixels: Bytes | Floats
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """The content of an image whose manifest row states no sha256; None where it could not be read."""
+
+    image_id: str
+    sha256: str | None
+
+
+def job_of(site: Site, *, crop: bool = False, sources: Sequence[str] = ()) -> Job:
+    """The job that this site's settings describe; photographs may also be read below `sources`.
+
+    Raises ModelError for a model that the site may not use.
+    """
+    choice = choose(site.model, site.provider, models=site.models, allow_noncommercial=site.allow_noncommercial)
+    return Job(
+        choice=choice,
+        recipe=recipe_of(choice.row, crop=crop),
+        objects_url=site.objects_url,
+        batch_images=site.batch_images,
+        max_pixels=site.max_pixels,
+        reading=site.reading(*sources),
+        max_memory=site.max_memory,
+        image_seconds=site.image_seconds,
+    )
+
+
+def rejection(
+    record: ImageRecord, error: ImageRejected, recipe: Recipe, *, stage: str, sha256: str | None
+) -> Rejection:
+    """The record of an image that was rejected at a stage; `sha256` of its bytes, None if they are not known."""
+    return Rejection(
+        image_id=record.image_id,
+        uri=stored_uri(record.uri),
+        etag=record.etag,
+        bytes=record.bytes,
+        sha256=sha256,
+        matte_digest=recipe.digests.matte_digest,
+        render_digest=recipe.digests.render_digest,
+        stage=stage,
+        reason=error.reason,
+        detail=error.detail,
+        retryable=error.retryable,
+    )

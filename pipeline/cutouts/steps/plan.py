@@ -1,0 +1,111 @@
+"""plan: which images of a delivery have to be cut, in stable shards. Columnar: no Python object per row."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import astuple
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from cutouts.adapters.storage.manifests import open_manifest
+from cutouts.adapters.storage.parts import allowed_by
+from cutouts.adapters.storage.store import Store, open_store
+from cutouts.adapters.storage.tables import find_record, write_record, write_row_groups
+from cutouts.core.config import Site
+from cutouts.core.display import stored_uris
+from cutouts.core.errors import ManifestError
+from cutouts.core.layout import plan_file
+from cutouts.core.manifest import EMPTY, check_content, placed
+from cutouts.core.records import DeliveryKey, Plan
+from cutouts.core.sharding import cut, split_known
+from cutouts.schemas.tables import DELIVERY, MANIFEST, SHARDS
+from cutouts.stages import job_of
+from cutouts.steps.ledger import known_identities, times_rejected
+from cutouts.steps.verdicts import refusals_of
+
+_SLICE = 500_000
+"""Rows that are copied at a time, which bounds what a plan of millions of images needs of memory."""
+
+
+def plan(site: Site, source: str, delivery: DeliveryKey) -> Plan:
+    """Plan one delivery of the manifest at `source`: skip what is decided under the same content and recipe.
+
+    Keyed by the delivery's rows, the recipe, what is known of them and how often what is to be cut was rejected before:
+    planned again, the same plan comes back, with the receipts of its finished shards. Raises ManifestError where the
+    delivery cannot be worked with.
+    """
+    tables = open_store(site.tables_url)
+    recipe = job_of(site).recipe.digests
+    rows = read_delivery(tables, source, delivery).select(SHARDS.names)
+    by_content_only = rows.column("sha256").null_count == 0
+    known = known_identities(tables, recipe, by_content_only=by_content_only, retry_rejected=site.retry_rejected)
+    told = rows.select(["sha256", "etag", "bytes"]).append_column("uri", stored_uris(rows.column("uri")))
+    content = split_known(told, known)
+    rows = rows.append_column("content", content)
+    everything = cut(rows, shard_images=_SLICE, shard_bytes=2**62, max_shards=2**31)
+    todo = pc.is_null(content)
+    limits = {"shard_images": site.shard_images, "shard_bytes": site.shard_bytes, "max_shards": site.max_shards}
+    shards = cut(rows, where=todo, **limits)
+    tried = times_rejected(tables, recipe, told.select(["uri"]).filter(todo))
+    sources = allowed_by(source)
+    made = Plan(
+        plan_id=_plan_id([str(delivery), astuple(recipe), sources, tried, shards.offsets], everything.tables(rows)),
+        delivery=delivery,
+        recipe=recipe,
+        images=rows.num_rows,
+        todo=pc.sum(todo).as_py(),
+        known=rows.num_rows - pc.sum(todo).as_py(),
+        shards=shards.count,
+        sources=sources,
+    )
+    if found := find_record(tables, plan_file(made.plan_id, "plan.json"), Plan):
+        return found
+    told = rows.set_column(rows.schema.get_field_index("uri"), "uri", told.column("uri"))
+    images = (_delivery_table(part) for part in everything.tables(told))
+    groups = (part.select(SHARDS.names).cast(SHARDS) for part in shards.tables(rows))
+    write_row_groups(tables, plan_file(made.plan_id, "delivery.parquet"), images, DELIVERY)
+    write_row_groups(tables, plan_file(made.plan_id, "shards.parquet"), groups, SHARDS)
+    write_record(tables, plan_file(made.plan_id, "plan.json"), made)
+    return made
+
+
+def read_delivery(tables: Store, source: str, delivery: DeliveryKey) -> pa.Table:
+    """The rows of one delivery as it stands now, checked, URIs absolute. Raises ManifestError listing every problem."""
+    manifest = open_manifest(source, day=delivery.date)
+    rows = manifest.read(delivery.date, delivery_id=delivery.delivery_id)
+    if rows.num_rows == 0:
+        raise ManifestError(f"delivery {delivery} is not in the manifest {source}", [EMPTY])
+    pa.default_memory_pool().release_unused()
+    table = rows.select(MANIFEST.names)
+    bad = check_content(rows) or [placed(one, rows) for one in refusals_of(tables, delivery.delivery_id, table)]
+    if bad:
+        raise ManifestError(f"delivery {delivery} cannot be used", [problem.words for problem in bad])
+    return _absolute(table, manifest.base)
+
+
+def _absolute(rows: pa.Table, base: str) -> pa.Table:
+    """URIs that are relative made absolute: they start at `base`. What has no scheme is a path, whatever its name."""
+    uri = rows.column("uri")
+    relative = pc.invert(pc.match_substring_regex(uri, r"^(/|(?i:[a-z][a-z0-9+.-]*)://)"))
+    if not pc.any(relative).as_py():
+        return rows
+    name = pc.replace_substring_regex(uri, r"^(\./+)+", "")
+    absolute = pc.if_else(relative, pc.binary_join_element_wise(base, name, ""), uri)
+    return rows.set_column(rows.schema.get_field_index("uri"), "uri", absolute)
+
+
+def _delivery_table(rows: pa.Table) -> pa.Table:
+    state = pc.if_else(pc.is_valid(rows.column("content")), "known", "todo")
+    return rows.append_column("state", state).select(DELIVERY.names).cast(DELIVERY)
+
+
+def _plan_id(about: list[object], parts: Iterator[pa.Table]) -> str:
+    """32 hexadecimal characters: of what the plan is `about` and of the delivery's rows in their order."""
+    digest = hashlib.sha256(json.dumps(about).encode())
+    for part in parts:
+        for batch in part.select(["image_id", "product_id", "uri", "sha256", "etag", "bytes", "content"]).to_batches():
+            digest.update(batch.serialize())
+    return digest.hexdigest()[:32]

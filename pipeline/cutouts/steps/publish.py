@@ -1,0 +1,106 @@
+"""publish: one delivery's outcomes become the catalogue's, in one transaction; a held one only by a person's word."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from cutouts.adapters.catalog import Catalog
+from cutouts.adapters.storage.store import Store, open_store
+from cutouts.adapters.storage.tables import read_record, read_table
+from cutouts.core.config import Site
+from cutouts.core.display import shown
+from cutouts.core.errors import CutoutsError, HeldError, OvertakenError
+from cutouts.core.layout import gate_file
+from cutouts.core.publications import Approval, Publication
+from cutouts.core.records import GateDecision, Outcome, Verdict
+from cutouts.steps.commands import approve_command
+from cutouts.steps.gate import gate
+
+_ROWS = 10_000
+"""Entries that are on their way to the catalogue at a time."""
+
+
+def read_decision(site: Site, gate_id: str) -> GateDecision:
+    """What the gate decided under that id."""
+    return read_record(open_store(site.tables_url), gate_file(gate_id, "decision.json"), GateDecision)
+
+
+def publish(site: Site, gate_id: str) -> Publication:
+    """Publish what the gate let through, exactly once however often it is called.
+
+    A decision is published only over what was live when it was made. If something else was published since, or a
+    person released the delivery since, it is judged again. Raises HeldError for a delivery that is held (`approve`
+    releases it), OvertakenError if another version of the delivery was published meanwhile.
+    """
+    decision = read_decision(site, gate_id)
+    with Catalog.open(site.catalog_url) as catalog:
+        while True:
+            decision = _released(site, catalog, decision)
+            try:
+                return _publish(site, catalog, decision)
+            except OvertakenError:
+                decision = _judged_again(site, catalog, decision)
+
+
+def _released(site: Site, catalog: Catalog, decision: GateDecision) -> GateDecision:
+    """The decision, or the one that a person's release since makes of a hold. HeldError if nobody released it."""
+    if decision.verdict is Verdict.HOLD and catalog.approval_for(decision.judged) is not None:
+        decision = _judged_again(site, catalog, decision)
+    if decision.verdict is Verdict.HOLD:
+        raise HeldError(
+            f"delivery {shown(decision.delivery)} is held: {'; '.join(decision.reasons)}. "
+            f"After a look, release it with\n  {approve_command(site, str(decision.delivery))}"
+        )
+    return decision
+
+
+def _publish(site: Site, catalog: Catalog, decision: GateDecision) -> Publication:
+    return catalog.publish(
+        _entries(open_store(site.tables_url), decision),
+        gate_id=decision.gate_id,
+        plan_id=decision.plan_id,
+        delivery=decision.delivery,
+        at=datetime.now(UTC),
+        against=decision.against,
+        approval=catalog.approval_for(decision.judged),
+    )
+
+
+def _judged_again(site: Site, catalog: Catalog, decision: GateDecision) -> GateDecision:
+    """The decision over what is live now. OvertakenError if it would undo another version of the same delivery."""
+    again = gate(site, decision.plan_id)
+    changes = again.published or again.held
+    if changes and catalog.overtaken(decision.delivery, against=decision.against, plan_id=decision.plan_id):
+        raise OvertakenError(
+            f"another version of delivery {decision.delivery} was published after plan {decision.plan_id} was judged. "
+            "Nothing was published. Plan the delivery again if its manifest is to replace that version"
+        )
+    return again
+
+
+def approve(site: Site, delivery: str, *, by: str, why: str) -> Publication:
+    """Release the last hold of a delivery (its id or its key) by a person's word, judge it again, publish it.
+
+    Images that were bad each for itself stay in quarantine. Raises CutoutsError where nothing is held.
+    """
+    with Catalog.open(site.catalog_url) as catalog:
+        hold = catalog.last_hold(delivery)
+        if hold is None:
+            raise CutoutsError(f"delivery {delivery!r} has no hold to release")
+        catalog.approve(
+            Approval(
+                judged=hold.judged, gate_id=hold.gate_id, delivery=hold.delivery, by=by, why=why, at=datetime.now(UTC)
+            )
+        )
+    return publish(site, gate(site, hold.plan_id).gate_id)
+
+
+def _entries(tables: Store, decision: GateDecision) -> Iterator[pa.RecordBatch]:
+    """What is to be live: published images, and skipped ones so that the catalogue knows they were delivered again."""
+    outcomes = read_table(tables, gate_file(decision.gate_id, "outcomes.parquet"))
+    live = pc.is_in(outcomes.column("outcome"), pa.array([str(Outcome.PUBLISHED), str(Outcome.SKIPPED)]))
+    yield from outcomes.filter(live).to_batches(max_chunksize=_ROWS)

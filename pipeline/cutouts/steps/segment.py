@@ -1,0 +1,159 @@
+"""segment: one shard's images cut, chunk by chunk on a runner; its tables, then its receipt."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+
+import pyarrow as pa
+
+from cutouts.adapters.storage.store import Store, open_store
+from cutouts.adapters.storage.tables import (
+    find_record,
+    read_record,
+    read_row_group,
+    records_of,
+    table_of,
+    write_record,
+    write_table,
+)
+from cutouts.core.config import Site
+from cutouts.core.display import stored_uri
+from cutouts.core.errors import BooksError, ConfigError
+from cutouts.core.layout import plan_file, shard_file
+from cutouts.core.records import ImageRecord, Plan, Receipt, ShardKey
+from cutouts.runner import Runner, Work
+from cutouts.stages import ChunkResult, Job, cut_chunk, identify_chunk, job_of
+from cutouts.stages.isolation import images_of, nothing_to_try, rejected, try_out, unidentified
+from cutouts.steps.ledger import SCHEMAS, Results, concat, known_identities, nothing, recall
+from cutouts.steps.progress import Progress, tell_done, tell_done_before
+
+_log = logging.getLogger(__name__)
+
+
+def _ignore(_: ChunkResult) -> None:
+    """Nobody watches."""
+
+
+def segment(site: Site, shard: ShardKey, runner: Runner, on_chunk: Callable[[ChunkResult], None] = _ignore) -> Receipt:
+    """Cut one shard; `on_chunk` hears of each finished chunk, and the log every ten seconds.
+
+    A shard that has its receipt is not touched again, and `runner` is not used.
+    """
+    tables = open_store(site.tables_url)
+    if receipt := find_record(tables, shard_file(shard, "receipt.json"), Receipt):
+        tell_done_before(receipt)
+        return receipt
+    began = time.perf_counter()
+    plan = read_record(tables, plan_file(shard.plan_id, "plan.json"), Plan)
+    job = _job(site, plan)
+    rows = read_row_group(tables, plan_file(shard.plan_id, "shards.parquet"), shard.index)
+    reused = _recall_unnamed(site, tables, plan, rows, runner)
+    records = _without(records_of(rows, ImageRecord), reused)
+    done = []
+    with Progress(shard, len(records)) as progress:
+        for result in _cut(site, job, records, runner):
+            progress.add(result)
+            on_chunk(result)
+            done.append(result)
+    results = concat([reused, _tables(done)])
+    _balance(shard, rows, results)
+    for name in SCHEMAS:
+        write_table(tables, shard_file(shard, f"{name}.parquet"), getattr(results, name))
+    receipt = _receipt(shard, done, reused, time.perf_counter() - began)
+    write_record(tables, shard_file(shard, "receipt.json"), receipt)
+    tell_done(receipt)
+    return receipt
+
+
+def _cut(site: Site, job: Job, records: Sequence[ImageRecord], runner: Runner) -> Iterator[ChunkResult]:
+    """What becomes of all records, as their chunks are finished."""
+    if records:
+        chunks = _chunked(records, _chunk_size(len(records), site, runner))
+        yield from runner.map(_cutting(job), chunks)
+
+
+def _cutting(job: Job) -> Work[tuple[ImageRecord, ...], ChunkResult]:
+    return Work(
+        function=partial(cut_chunk, job), parts=images_of, trial=partial(try_out, job), blamed=partial(rejected, job)
+    )
+
+
+def _job(site: Site, plan: Plan) -> Job:
+    job = job_of(site, sources=plan.sources)
+    if job.recipe.digests != plan.recipe:
+        raise ConfigError(f"plan {plan.plan_id} was made with another recipe", ["plan the delivery again"])
+    return job
+
+
+def _recall_unnamed(site: Site, tables: Store, plan: Plan, rows: pa.Table, runner: Runner) -> Results:
+    """Results of images whose row states no sha256 but whose bytes the ledger knows: read to learn what they are."""
+    unnamed = [record for record in records_of(rows, ImageRecord) if record.sha256 is None]
+    if not unnamed or known_identities(tables, plan.recipe, by_content_only=True).num_rows == 0:
+        return nothing()
+    _log.info("%d images have no sha256 in the manifest: they are read to find out which are known", len(unnamed))
+    reading = site.reading(*plan.sources)
+    identify = Work(
+        function=partial(identify_chunk, reading), parts=images_of, trial=nothing_to_try, blamed=unidentified
+    )
+    found = [one for part in runner.map(identify, [*_chunked(unnamed, site.chunk)]) for one in part]
+    content = {one.image_id: one.sha256 for one in found}
+    images = pa.table(
+        {
+            "image_id": pa.array([record.image_id for record in unnamed], pa.string()),
+            "uri": pa.array([stored_uri(record.uri) for record in unnamed], pa.string()),
+            "content": pa.array([content[record.image_id] for record in unnamed], pa.string()),
+        }
+    )
+    return recall(tables, plan.recipe, images)
+
+
+def _without(records: Sequence[ImageRecord], reused: Results) -> list[ImageRecord]:
+    ids = {*reused.masks.column("image_id").to_pylist(), *reused.rejections.column("image_id").to_pylist()}
+    return [record for record in records if record.image_id not in ids]
+
+
+def _chunk_size(images: int, site: Site, runner: Runner) -> int:
+    """As many images as the site says, or fewer, so that a small shard still keeps every thread busy."""
+    return max(1, min(site.chunk, images // (4 * max(1, runner.describe().threads))))
+
+
+def _chunked(records: Sequence[ImageRecord], size: int) -> Iterator[tuple[ImageRecord, ...]]:
+    for start in range(0, len(records), size):
+        yield tuple(records[start : start + size])
+
+
+def _tables(done: Sequence[ChunkResult]) -> Results:
+    return Results(
+        **{name: table_of((row for one in done for row in getattr(one, name)), SCHEMAS[name]) for name in SCHEMAS}
+    )
+
+
+def _balance(shard: ShardKey, rows: pa.Table, results: Results) -> None:
+    """Every image of the shard is accounted for exactly once, and every mask has its metrics."""
+    wanted = sorted(rows.column("image_id").to_pylist())
+    masks, metrics, rejections = (sorted(getattr(results, name).column("image_id").to_pylist()) for name in SCHEMAS)
+    if sorted(masks + rejections) != wanted or masks != metrics:
+        raise BooksError(
+            f"shard {shard} does not balance: {len(wanted)} images, {len(masks)} masks, "
+            f"{len(metrics)} metrics, {len(rejections)} rejections"
+        )
+
+
+def _receipt(shard: ShardKey, done: Sequence[ChunkResult], reused: Results, seconds: float) -> Receipt:
+    cut, rejected = sum(len(one.masks) for one in done), sum(len(one.rejections) for one in done)
+    return Receipt(
+        plan_id=shard.plan_id,
+        index=shard.index,
+        images=cut + rejected + reused.images,
+        cut=cut,
+        reused=reused.images,
+        rejected=rejected,
+        model_batches=sum(one.model_batches for one in done),
+        prepare_seconds=sum(one.prepare_seconds for one in done),
+        infer_seconds=sum(one.infer_seconds for one in done),
+        finish_seconds=sum(one.finish_seconds for one in done),
+        wall_seconds=seconds,
+    )

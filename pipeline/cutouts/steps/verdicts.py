@@ -1,0 +1,66 @@
+"""What expectations said of exactly these rows, kept under a digest of all that the answer depends on.
+
+The digest covers the suite's bytes, every value of the rows, and what judges. So a delivery in which nothing changed is
+judged by a look into the store, and Great Expectations, which takes seconds to import, stays out. What is missing or
+damaged in the store is judged anew. Only a clean bill is kept of a manifest's rows.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.resources.abc import Traversable
+
+import pyarrow as pa
+
+from cutouts.adapters.quality import bundled, judge, load_suite, method, refusals
+from cutouts.adapters.storage.store import Store
+from cutouts.adapters.storage.tables import find_record, write_record
+from cutouts.core.gate import Judgement
+from cutouts.core.layout import verdict_file
+from cutouts.core.manifest import DeliveryProblem
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Clean:
+    """Rows that no expectation refuses."""
+
+    rows: int
+
+
+def judgement_of(
+    tables: Store, suite: Traversable, metrics: pa.Table, *, images: int, rejected: Mapping[str, str]
+) -> Judgement:
+    """What the suite in that file says of a delivery; see `cutouts.adapters.quality.judge`."""
+    rules = suite.read_bytes()
+    key = _digest(rules, metrics.sort_by("image_id").combine_chunks(), [images, sorted(rejected.items())])
+    if found := find_record(tables, verdict_file(key), Judgement):
+        return found
+    judgement = judge(load_suite(suite), metrics, images=images, rejected=rejected)
+    if suite.read_bytes() == rules:  # else somebody changed the file while it was in use
+        write_record(tables, verdict_file(key), judgement)
+    return judgement
+
+
+def refusals_of(tables: Store, delivery_id: str, rows: pa.Table) -> tuple[DeliveryProblem, ...]:
+    """Why the rows of a delivery are refused by the suite for manifests; none if they are not."""
+    suite = bundled("manifest")
+    key = _digest(suite.read_bytes(), rows, [rows.num_rows])
+    if find_record(tables, verdict_file(key), _Clean):
+        return ()
+    problems = refusals(load_suite(suite), delivery_id, rows)
+    if not problems:
+        write_record(tables, verdict_file(key), _Clean(rows=rows.num_rows))
+    return problems
+
+
+def _digest(rules: bytes, rows: pa.Table, about: Sequence[object]) -> str:
+    """32 hexadecimal characters."""
+    digest = hashlib.sha256(json.dumps([method(), *about]).encode())
+    digest.update(hashlib.sha256(rules).digest())
+    digest.update(rows.schema.serialize())
+    for batch in rows.to_batches():
+        digest.update(batch.serialize())
+    return digest.hexdigest()[:32]

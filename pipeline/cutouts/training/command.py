@@ -1,0 +1,245 @@
+"""`cutouts train`: make the embedded network from ImageNet weights on; it goes on where it stopped."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import click
+
+from cutouts.adapters.storage.ours import Places, claim
+from cutouts.adapters.terminal import say
+from cutouts.core.errors import ConfigError, OutputError
+from cutouts.training import cache, schedule
+from cutouts.training.folds import Fold, parse_fold
+from cutouts.training.settings import Settings
+
+WEIGHTS = "weights/efficientnet-lite0-imagenet-fp16.npz"
+_WRITTEN = ("checkpoint.pt", "left-out.txt", "log.jsonl", "network.onnx", "network-int8.onnx", "curve.png")
+"""What a training writes into its folder."""
+
+
+def _legs(_: click.Context, parameter: click.Parameter, value: str | None) -> tuple[schedule.Leg, ...]:
+    try:
+        return schedule.LEGS if value is None else schedule.parse_legs(value)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param=parameter) from error
+
+
+@click.command()
+@click.option("--data", required=True, type=click.Path(exists=True, file_okay=False, path_type=Path), metavar="FOLDER")
+@click.option("--run", type=click.Path(path_type=Path), default=Path("training"), show_default=True, metavar="FOLDER")
+@click.option("--cache", "decoded", type=click.Path(path_type=Path), help="Decoded images.  [default: beside RUN]")
+@click.option(
+    "--minutes",
+    type=click.FloatRange(0),
+    default=600.0,
+    show_default=True,
+    help="Over all calls together; 0 takes --start as it is.",
+)
+@click.option("--images", type=click.IntRange(1), default=1_000_000, show_default=True, help="To see, if time allows.")
+@click.option(
+    "--start",
+    "starts",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    multiple=True,
+    help="Go on from a network that was exported; of several, from their mean.",
+)
+@click.option(
+    "--rate",
+    type=click.FloatRange(0, min_open=True),
+    default=1.0,
+    show_default=True,
+    help="Factor on the learning rates.",
+)
+@click.option("--licensed", is_flag=True, help="Only data whose authors state a licence: leaves DUTS-TR out.")
+@click.option(
+    "--leave-out",
+    "left_out",
+    multiple=True,
+    metavar="FOLD",
+    help="source:NAME or kind:NAME, such as kind:shoes: train without it, to be measured on it.",
+)
+@click.option(
+    "--legs",
+    callback=_legs,
+    metavar="UNTIL:SIZE:BATCH,…",
+    help="Input sizes and batches over time; the last is served.",
+)
+@click.option("--frozen", type=click.IntRange(0, 16), default=5, show_default=True, help="Encoder blocks that stay.")
+@click.option("--only-presence", is_flag=True, help="Learn whether there is a product; masks stay as in --start.")
+@click.option("--second-look", is_flag=True, help="Learn what mends whole parts by the ground; --start stays as it is.")
+@click.option("--device", default="cpu", show_default=True, help="cpu or cuda.")
+@click.option("--threads", type=click.IntRange(1), default=2, show_default=True, help="CPU threads of a step at most.")
+@click.option(
+    "--drawers", type=click.IntRange(1), default=1, show_default=True, help="Processes that draw images: a core each."
+)
+@click.option("--validate", type=click.IntRange(1), default=200, show_default=True, help="Photographs to score.")
+@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--export-only", is_flag=True, help="Write the ONNX files of the last checkpoint and stop.")
+def train(
+    data: Path,
+    run: Path,
+    decoded: Path | None,
+    starts: tuple[Path, ...],
+    licensed: bool,
+    minutes: float,
+    images: int,
+    export_only: bool,
+    **how: Any,
+) -> None:
+    """Train the embedded network on FOLDER/{duts,fashion,products,backgrounds,weights}.
+
+    Call it again to go on where it stopped: Ctrl-C saves, and so does every third minute. At the end RUN holds
+    network.onnx, its twin network-int8.onnx, the curves and the log. --minutes may differ at each call: the learning
+    rates are planned anew, and always reach their end.
+
+    \b
+    make setup-train && . .venv-train/bin/activate
+    cutouts train --data DATA --minutes 10
+    cutouts train --data DATA --run mine --start default.onnx --rate 0.5 --minutes 60
+    cutouts train --data DATA --run sure --start mine.onnx --only-presence --legs 1:512:16 --minutes 40
+    cutouts train --data DATA --run mend --start default.onnx --second-look --minutes 60
+    cutouts train --data DATA --run unshod --leave-out kind:shoes --leave-out source:rendered
+    cutouts train --data DATA --run mean --start a.onnx --start b.onnx --minutes 0
+    """
+    second = how.pop("second_look")
+    _refuse_what_cannot_be(minutes, starts, export_only, how["only_presence"])
+    if second:
+        _refuse_second_look(starts, minutes, only_presence=how["only_presence"], device=how["device"])
+    _claim(run, starts)
+    left_out = tuple(map(parse_fold, how.pop("left_out")))
+    _refuse_other_folds(run, left_out)
+    albums = cache.open_albums(data, decoded or run.parent / "cache", licensed=licensed, left_out=left_out)
+    validate = how.pop("validate")
+    if minutes == 0:
+        write(run, starts, albums, how["legs"][-1].size)
+        return
+    settings = Settings(plan=schedule.Plan(images=images, seconds=60.0 * minutes), **how)
+    if second:
+        _mend(run, starts[0], albums, settings, export_only=export_only)
+        return
+    if export_only or _trained(data, run, starts, albums, settings, validate):
+        write(run, (), albums, settings.legs[-1].size)
+    else:
+        say("stopped and saved: the same command goes on from here, --export-only writes what there is")
+
+
+def _refuse_what_cannot_be(minutes: float, starts: tuple[Path, ...], export_only: bool, only_presence: bool) -> None:
+    """Before anything is decoded. Raises UsageError where options contradict, ConfigError where PyTorch is missing."""
+    if minutes == 0 and not starts:
+        raise click.UsageError("--minutes 0 trains nothing: it needs the networks of --start")
+    if minutes == 0 and export_only:
+        raise click.UsageError("--minutes 0 writes the networks of --start, --export-only those of RUN: give one")
+    if only_presence and not starts:
+        raise click.UsageError("--only-presence keeps the masks of a network that is trained: name it by --start")
+    if find_spec("torch") is None:
+        raise ConfigError(
+            "training needs PyTorch", ["`make setup-train` makes .venv-train, an environment that has it"]
+        )
+
+
+def _refuse_second_look(starts: tuple[Path, ...], minutes: float, *, only_presence: bool, device: str) -> None:
+    """Raises UsageError for options that contradict a second look."""
+    if len(starts) != 1 or only_presence or minutes == 0:
+        raise click.UsageError(
+            "--second-look is learned behind one network: give one --start, no --only-presence, and --minutes above 0"
+        )
+    if device != "cpu":
+        raise click.UsageError(f"--second-look is trained on a CPU, not on --device {device}")
+
+
+def _claim(run: Path, starts: tuple[Path, ...]) -> None:
+    """Mark what a training writes in `run` as ours. Raises OutputError if it is not, or if it is one of `starts`."""
+    places = Places.of(starts)
+    if read := [name for name in _WRITTEN if places.same(run / name) is not None]:
+        raise OutputError(f"{run / read[0]} is a --start, and would be replaced: name another --run")
+    claim(run, () if _begun(run) else _WRITTEN)
+
+
+def _begun(run: Path) -> bool:
+    """Whether a training began there before such folders had markers."""
+    try:
+        with (run / "log.jsonl").open("rb") as log:
+            return log.read(10) == b'{"steps": '
+    except OSError:
+        return False
+
+
+def _refuse_other_folds(run: Path, left_out: tuple[Fold, ...]) -> None:
+    """Note under `run` what is left out. Raises ConfigError if it was trained with another choice before."""
+    note, told = run / "left-out.txt", "".join(f"{fold}\n" for fold in sorted(map(str, left_out)))
+    before = note.read_text(encoding="utf-8") if note.exists() else ""
+    if before != told and any(run.glob("checkpoint.*")):
+        raise ConfigError(
+            f"{run} was trained with other data left out",
+            [f"then: {', '.join(before.split()) or 'nothing'}", f"now: {', '.join(told.split()) or 'nothing'}"],
+        )
+    note.write_text(told, encoding="utf-8")
+
+
+def _trained(
+    data: Path, run: Path, starts: tuple[Path, ...], albums: cache.Albums, settings: Settings, validate: int
+) -> bool:
+    """Train; whether to the end."""
+    import torch
+
+    from cutouts.training import loop, restart
+    from cutouts.training.network import from_imagenet
+    from cutouts.training.validate import validation
+
+    torch.manual_seed(settings.seed)
+    stop = threading.Event()
+    with stopped_by_signals(stop):
+        scored = validation(data, validate, settings.legs[-1].size, settings.device)
+        network = restart.from_exports(starts, albums) if starts else from_imagenet(data / WEIGHTS)
+        loop.train(run, network, albums, scored, settings, stop)
+    return not stop.is_set()
+
+
+def _mend(run: Path, start: Path, albums: cache.Albums, settings: Settings, *, export_only: bool) -> None:
+    """Train the second look behind the network of `start`, and write both as one network."""
+    import torch
+
+    from cutouts.training import graft, mending
+
+    torch.manual_seed(settings.seed)
+    stop = threading.Event()
+    if not export_only:
+        with stopped_by_signals(stop):
+            mending.train(run, start, albums, settings, stop)
+    if stop.is_set():
+        say("stopped and saved: the same command goes on from here, --export-only writes what there is")
+        return
+    graft.graft(start, mending.trained(run), run / "network.onnx")
+    say(f"written: {run / 'network.onnx'}")
+
+
+@contextmanager
+def stopped_by_signals(stop: threading.Event) -> Iterator[None]:
+    """Within, Ctrl-C and SIGTERM set `stop`; afterwards they do what they did before."""
+    numbers = (signal.SIGTERM, signal.SIGINT)
+    before = [signal.signal(number, lambda *_: stop.set()) for number in numbers]
+    try:
+        yield
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
+
+
+def write(run: Path, starts: tuple[Path, ...], albums: cache.Albums, size: int) -> None:
+    """Write the ONNX files to `run`: of its last checkpoint or, where there are `starts`, of their mean."""
+    from cutouts.training import curve, export, half, restart
+
+    network = restart.from_exports(starts, albums).eval() if starts else export.trained(run)
+    target, twin = run / "network.onnx", run / "network-int8.onnx"
+    export.export(network, target, size)
+    export.quantise(target, twin, albums, size)
+    half.halve(target)
+    drawn = () if starts else (curve.draw(run),)
+    say(f"written: {', '.join(map(str, (target, twin, *drawn)))}")
