@@ -118,7 +118,7 @@ def test_no_code_of_the_working_folder_is_run(tmp_path: Path) -> None:
     """Modules and settings of libraries that came with the photographs are left alone by our own processes too."""
     product(tmp_path / "photos" / "a.jpg")
     trap = tmp_path / "trap"
-    for name in ("multiprocessing", "random", "numpy", "pipeline", "sitecustomize", "usercustomize"):
+    for name in ("multiprocessing", "random", "numpy", "cutouts", "sitecustomize", "usercustomize"):
         (tmp_path / f"{name}.py").write_text(f"open({str(trap)!r}, 'w'); raise SystemExit('trapped')")
     (tmp_path / "matplotlibrc").write_text("text.usetex: True\nfont.size: 71\n")
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}

@@ -20,7 +20,7 @@ _EVERY_SECONDS = 15.0
 @contextmanager
 def told_on_stderr() -> Iterator[None]:
     """What the steps log inside this block is written to stderr, a line each."""
-    log, handler = logging.getLogger("pipeline"), logging.StreamHandler()
+    log, handler = logging.getLogger("cutouts"), logging.StreamHandler()
     level = log.level
     log.addHandler(handler)
     log.setLevel(logging.INFO)

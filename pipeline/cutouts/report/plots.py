@@ -39,7 +39,7 @@ class Plot:
 
 def suite_thresholds() -> dict[str, tuple[float, ...]]:
     """The limits of the mask quality suite by metric, as far as single images are judged by them."""
-    text = resources.files("schemas").joinpath("expectations/mask_quality.json").read_text("utf-8")
+    text = resources.files("cutouts.schemas").joinpath("expectations/mask_quality.json").read_text("utf-8")
     limits: dict[str, set[float]] = {}
     for expectation in json.loads(text)["expectations"]:
         if expectation["type"] == "expect_column_values_to_be_between":

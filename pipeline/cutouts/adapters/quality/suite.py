@@ -66,7 +66,7 @@ class Suite:
 
 def bundled(name: str) -> Traversable:
     """The file of the suite that comes with the package: `manifest` or `mask_quality`."""
-    return files("schemas") / "expectations" / f"{name}.json"
+    return files("cutouts.schemas") / "expectations" / f"{name}.json"
 
 
 def load_suite(file: Traversable) -> Suite:
