@@ -52,11 +52,13 @@ check: .venv/.dev ## Style, types, floors
 airflow: setup ## Start Airflow on this machine (SQLite, LocalExecutor), until ctrl-C
 	PYTHONPATH=plugins $(BIN)/python -m cutouts_airflow.standalone
 
+lock: EXPORT := uv export --quiet --frozen --no-header --no-emit-project
 lock: ## Write the requirements anew from pyproject.toml (needs uv)
 	uv lock
-	uv export --frozen --no-header --no-emit-project --no-dev --extra cpu --output-file requirements-cpu.txt --quiet
-	uv export --frozen --no-header --no-emit-project --no-dev --extra gpu --output-file requirements-gpu.txt --quiet
-	uv export --frozen --no-header --no-emit-project --group dev --extra cpu --output-file requirements-dev.txt --quiet
+	$(EXPORT) --no-dev --extra airflow --extra cpu --output-file requirements-cpu.txt
+	$(EXPORT) --no-dev --extra airflow --extra gpu --output-file requirements-gpu.txt
+	$(EXPORT) --group dev --extra airflow --extra cpu --output-file requirements-dev.txt
+	$(EXPORT) --only-group docs --output-file requirements-docs.txt
 
 clean: ## Remove what setup, demo and airflow made
 	rm -rf .venv demo var

@@ -1,0 +1,113 @@
+"""pyproject.toml against the code: what is imported is declared, and what is declared is used."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from typing import Any
+
+import pytest
+
+from tests.package.imports import ROOT, distributions
+
+PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+EXTRAS: dict[str, list[str]] = PROJECT["project"]["optional-dependencies"]
+
+_NAME = re.compile(r"[A-Za-z0-9._-]+")
+_NOT_IMPORTED_BY_US = {
+    "psycopg": "SQLAlchemy's driver for postgresql+psycopg://",
+    "s3fs": "fsspec's file system for s3://",
+    "onnxruntime-gpu": "imported as onnxruntime",
+    "scipy": "Great Expectations' and, from the next change on, the paired test's",
+    "tomlkit": "from the next change on the model table's writer",
+}
+"""What the code reaches through another library, and how."""
+_TOOLS = frozenset(
+    {
+        *("build", "setuptools", "twine"),
+        *("import-linter", "mypy", "pandas-stubs", "ruff", "types-pyyaml"),
+        *("imagecodecs", "pytest-xdist"),
+    }
+)
+"""What developers call and no test imports; `imagecodecs` is loaded by tifffile."""
+
+
+def _names(requirements: list[str]) -> frozenset[str]:
+    names = (_NAME.match(requirement) for requirement in requirements)
+    return frozenset(name[0].lower() for name in names if name)
+
+
+BASE = _names(PROJECT["project"]["dependencies"])
+RUNTIME = frozenset({"onnxruntime"})
+"""ONNX Runtime comes with one of two extras, so that the base does not have to choose."""
+ROOMS = [
+    path.relative_to(ROOT).as_posix()
+    for path in sorted((ROOT / "pipeline" / "cutouts").iterdir())
+    if path.name != "training" and (path.suffix == ".py" or any(path.glob("**/*.py")))
+]
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_a_room_imports_only_what_the_base_installs(room: str) -> None:
+    """Whoever installs cutouts without Airflow and without PyTorch can use every room but the training."""
+    allowed = BASE | RUNTIME | _names(EXTRAS["gpu"])
+    assert distributions(room) - allowed == frozenset()
+
+
+def test_cuda_is_the_only_library_of_an_extra_that_a_room_asks_for() -> None:
+    """Of the extra `gpu`, only the runner imports Dask's CUDA workers, when a site asks for them."""
+    asking = [room for room in ROOMS if "dask-cuda" in distributions(room)]
+    assert asking == ["pipeline/cutouts/runner"]
+
+
+def test_training_imports_what_its_extra_adds() -> None:
+    """The workshop needs the base, ONNX Runtime and the extra `train`."""
+    assert distributions("pipeline/cutouts/training") <= BASE | RUNTIME | _names(EXTRAS["train"])
+
+
+def test_airflow_comes_with_its_extra_alone() -> None:
+    """DAGs and plugins need the base and the extra `airflow`; nobody who cuts one shoe installs Airflow."""
+    assert distributions("dags", "plugins") <= BASE | _names(EXTRAS["airflow"])
+    assert "apache-airflow" not in BASE
+
+
+def test_tests_import_what_is_declared() -> None:
+    """No test passes only because some other library brought one along."""
+    declared = BASE | RUNTIME | _names(EXTRAS["airflow"]) | _names(PROJECT["dependency-groups"]["dev"])
+    assert distributions("tests") <= declared
+
+
+def test_every_declared_library_is_used() -> None:
+    """Each requirement of the base and of an extra is imported, or another library loads it for us."""
+    declared = BASE.union(*(_names(extra) for extra in EXTRAS.values()))
+    assert declared - distributions("pipeline/cutouts", "dags", "plugins") <= frozenset(_NOT_IMPORTED_BY_US)
+
+
+def test_every_requirement_of_developers_is_used() -> None:
+    """Each requirement of the group `dev` is imported by a test or is a tool."""
+    assert _names(PROJECT["dependency-groups"]["dev"]) - _TOOLS <= distributions("tests")
+
+
+def test_every_pattern_of_package_data_matches() -> None:
+    """No pattern is left over from files that moved."""
+    patterns = PROJECT["tool"]["setuptools"]["package-data"]["cutouts"]
+    package = ROOT / "pipeline" / "cutouts"
+    assert [pattern for pattern in patterns if not any(package.glob(pattern))] == []
+
+
+@pytest.mark.parametrize("name", ["cpu", "gpu", "dev", "docs"])
+def test_requirements_are_pinned_by_hash_and_name_no_registry(name: str) -> None:
+    """Every line of a requirements file is a pin, a hash or a comment; where to load from is the reader's to say."""
+    lines = (ROOT / f"requirements-{name}.txt").read_text(encoding="utf-8").splitlines()
+    odd = re.compile(r"(?!\S+==\S+( ; .+)? \\$|    --hash=sha256:[0-9a-f]{64}( \\)?$|    #)")
+    assert [line for line in lines if odd.match(line)] == []
+    assert not any("://" in line for line in lines)
+
+
+@pytest.mark.parametrize(("name", "extras"), [("cpu", ("airflow", "cpu")), ("gpu", ("airflow", "gpu"))])
+def test_requirements_hold_what_the_demo_needs(name: str, extras: tuple[str, ...]) -> None:
+    """The file that `make setup` installs has the base, Airflow and one ONNX Runtime."""
+    text = (ROOT / f"requirements-{name}.txt").read_text(encoding="utf-8")
+    pinned = {line.partition("==")[0].partition("[")[0] for line in text.splitlines() if "==" in line}
+    wanted = BASE.union(*(_names(EXTRAS[extra]) for extra in extras))
+    assert wanted - pinned == frozenset()
