@@ -1,4 +1,4 @@
-"""Reads a Markdown page: its code blocks, tables, links and what stands in backticks."""
+"""Reads the project's Markdown pages: their code blocks, tables, links and the words in backticks."""
 
 from __future__ import annotations
 
@@ -8,16 +8,31 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
+DOCS = ROOT / "docs"
 README = ROOT / "README.md"
 DESIGN = ROOT / "pipeline" / "DESIGN.md"
 CHANGELOG = ROOT / "CHANGELOG.md"
-TRAINING = ROOT / "docs" / "training.md"
-SECURITY = ROOT / "docs" / "security.md"
-MANIFESTS = ROOT / "docs" / "manifests.md"
-AIRFLOW = ROOT / "docs" / "airflow.md"
+AIRFLOW = DOCS / "airflow.md"
+CATALOGUE = DOCS / "catalogue.md"
+CLUSTER = DOCS / "cluster.md"
+COMMAND_LINE = DOCS / "command-line.md"
+GATE = DOCS / "gate.md"
+INSTALL = DOCS / "install.md"
+MANIFESTS = DOCS / "manifests.md"
+MODELS = DOCS / "models.md"
+QUICK_START = DOCS / "quick-start.md"
+RESULTS = DOCS / "results.md"
+SECURITY = DOCS / "security.md"
+SETTINGS = DOCS / "settings.md"
+TRAINING = DOCS / "training.md"
+TROUBLESHOOTING = DOCS / "troubleshooting.md"
+
+PAGES = (README, *sorted(DOCS.glob("*.md")))
+"""Every page that users read. Design, changelog and model card are links in `docs/`."""
 
 _BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _SPLIT = re.compile(r"(?<!\\)\|")
+_PIPE = re.compile(r"\\?\|")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,12 +55,12 @@ def prose(page: Path) -> str:
 
 
 def spans(page: Path) -> list[str]:
-    """What stands in backticks outside of code blocks."""
+    """The texts in backticks outside of code blocks."""
     return re.findall(r"`([^`\n]+)`", prose(page))
 
 
 def shell_lines(page: Path) -> list[list[str]]:
-    """The words of each command of the shell blocks, comments gone, lines joined."""
+    """The words of each command of the shell blocks, without comments, continued lines joined."""
     lines = "".join(blocks(page, "sh")).replace("\\\n", " ").splitlines()
     return [words for line in lines if (words := shlex.split(line, comments=True))]
 
@@ -56,8 +71,12 @@ def called(page: Path, program: str) -> list[list[str]]:
 
 
 def mentioned(page: Path, program: str) -> list[list[str]]:
-    """The words behind each mention of a program and a command of it, in backticks."""
-    told = [span.partition(f"{program} ")[2].split() for span in spans(page) if re.search(rf"(^| ){program} \w", span)]
+    """The words behind each mention of a program and one of its commands, in backticks."""
+    told = [
+        _PIPE.split(span.partition(f"{program} ")[2])[0].split()
+        for span in spans(page)
+        if re.search(rf"(^| ){program} \w", span)
+    ]
     return [words for words in told if words]
 
 
@@ -71,5 +90,5 @@ def rows(page: Path, heading: str) -> list[list[str]]:
 
 
 def links(page: Path) -> list[str]:
-    """Where the page's links and pictures point within the project."""
-    return [link for link in re.findall(r"\]\(([^)#]+)\)", prose(page)) if "://" not in link]
+    """The targets of the page's links and pictures within the project, without anchors."""
+    return [link for link in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", prose(page)) if "://" not in link]

@@ -8,37 +8,23 @@ from dataclasses import fields
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
-import click
-import pytest
-
-from cutouts.cli import cli
 from cutouts.core.publications import Announcement, Publication
 from cutouts.core.records import DeliveryKey, GateDecision, Verdict
 from cutouts.core.sentences import plan_sentence, publication_sentence
 from cutouts_airflow import order
 from cutouts_airflow.home import home_environment
 from tests.airflow_home import airflow_home
-from tests.docs.pages import AIRFLOW, README, ROOT, blocks, called, links, prose, rows, shell_lines
+from tests.docs.pages import AIRFLOW, ROOT, blocks, prose, rows, shell_lines
 
 __all__ = ["airflow_home"]
 
 TEXT = prose(AIRFLOW)
 
 
-def test_the_readme_leads_here() -> None:
-    """And here is every DAG."""
-    assert "docs/airflow.md" in links(README)
+def test_every_dag_is_told() -> None:
+    """The table has the files in dags/ and no other."""
     told = {row[0].strip("`") for row in rows(AIRFLOW, "## What runs")}
     assert told == {path.stem for path in (ROOT / "dags").glob("*.py")}
-
-
-@pytest.mark.parametrize("call", called(AIRFLOW, "cutouts"), ids=" ".join)
-def test_commands_of_ours_are_taken(call: list[str]) -> None:
-    """By the parser, as they stand here."""
-    context = click.Context(cli)
-    command = cli.get_command(context, call[0])
-    assert command is not None
-    command.make_context(call[0], call[1:], parent=context)
 
 
 def test_what_is_sent_names_dags_and_params_that_exist(airflow_home: Path) -> None:

@@ -8,31 +8,24 @@ from cutouts.adapters.storage.ours import MARKER
 from cutouts.cli.ending import Status
 from cutouts.core.marks import mark_of, marked
 from cutouts.report.claim import REPLACED
-from tests.docs.pages import README, ROOT, links, prose, rows
-
-PAGE = ROOT / "docs" / "command-line.md"
+from tests.docs.pages import COMMAND_LINE, prose, rows
 
 
 def test_every_exit_status_is_told() -> None:
     """Each in its row, in order, and no other."""
-    assert [int(row[0]) for row in rows(PAGE, "## Exit status")] == sorted(Status)
+    assert [int(row[0]) for row in rows(COMMAND_LINE, "## Exit status")] == sorted(Status)
 
 
 def test_what_is_refused_is_what_a_run_replaces() -> None:
     """The names in the sentence are those of the code."""
-    sentence = prose(PAGE).split("refuses a `DIR`", 1)[1].split("which no run made", 1)[0]
+    sentence = prose(COMMAND_LINE).split("refuses a `DIR`", 1)[1].split("which no run made", 1)[0]
     assert set(re.findall(r"`([\w.]+)`", sentence)) == set(REPLACED)
 
 
 def test_the_marks_are_those_of_the_code() -> None:
     """The marker file, and the keyword of the PNG chunk."""
-    told = " ".join(" ".join(row) for row in rows(PAGE, "How a file is recognised"))
+    told = " ".join(" ".join(row) for row in rows(COMMAND_LINE, "How a file is recognised"))
     assert f"`{MARKER}`" in told
     assert "keyword `cutouts`" in told
     assert b"tEXtcutouts\0matte" in marked(b"\x89PNG\r\n\x1a\n" + b"-" * 25, "matte")
     assert mark_of(marked(b"\x89PNG\r\n\x1a\n" + b"-" * 25, "matte")) == "matte"
-
-
-def test_the_readme_leads_here() -> None:
-    """A page that nobody finds does not exist."""
-    assert "docs/command-line.md" in links(README)

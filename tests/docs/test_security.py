@@ -10,7 +10,7 @@ from cutouts.adapters.storage import sources, web
 from cutouts.core.config import ENV_PREFIX, Site, parse_site
 from cutouts.core.locations import SCHEMES, Prefix
 from cutouts.core.records import RejectionReason
-from tests.docs.pages import ROOT, SECURITY, blocks, links, prose, rows, spans
+from tests.docs.pages import SECURITY, blocks, prose, rows, spans
 
 LIMITS = {row[0]: row[1] for row in rows(SECURITY, "## What one read may cost")}
 
@@ -53,10 +53,3 @@ def test_the_default_and_the_variable_are_real() -> None:
 def test_the_reason_that_it_names_is_recorded_so() -> None:
     """A query over rejections finds it."""
     assert str(RejectionReason.NOT_ALLOWED) in spans(SECURITY)
-
-
-@pytest.mark.parametrize("link", links(SECURITY) or ["security.md"])
-def test_links_lead_somewhere(link: str) -> None:
-    """Every link within the project is there."""
-    assert (SECURITY.parent / link).resolve().is_relative_to(ROOT)
-    assert (SECURITY.parent / link).is_file()

@@ -4,27 +4,14 @@ from __future__ import annotations
 
 import re
 
-import click
-import pytest
-
-from cutouts.cli import cli
 from cutouts.training.cache import FASHION, MODELS, PRODUCTS, RENDERS, SCENES
 from cutouts.training.composite import MODEL_SHARE
 from cutouts.training.folds import CATEGORIES, KINDS
 from cutouts.training.pages import SIDES
 from cutouts.training.sampler import RENDERED_SHARE
-from tests.docs.pages import ROOT, TRAINING, called, links, prose, rows
+from tests.docs.pages import TRAINING, prose, rows
 
 FILES = {row[0].split("`")[1]: row[1] for row in rows(TRAINING, "## The data")}
-
-
-@pytest.mark.parametrize("call", called(TRAINING, "cutouts"), ids=" ".join)
-def test_every_command_it_shows_has_these_options(call: list[str]) -> None:
-    """Each option of a call is one of that command."""
-    command = cli.get_command(click.Context(cli), call[0])
-    assert command is not None
-    known = {name for option in command.params for name in option.opts}
-    assert {word for word in call if word.startswith("-")} <= known
 
 
 def test_the_files_that_it_lists_are_those_that_are_read() -> None:
@@ -46,10 +33,3 @@ def test_the_shares_of_renders_are_those_that_are_drawn() -> None:
     text = prose(TRAINING)
     assert f"{RENDERED_SHARE:.0%} of the composites".replace("%", " %") in text
     assert f"{MODEL_SHARE:.0%} of the photographed products".replace("%", " %") in text
-
-
-@pytest.mark.parametrize("link", links(TRAINING))
-def test_links_lead_somewhere(link: str) -> None:
-    """Every link within the project is there."""
-    assert (TRAINING.parent / link).resolve().is_relative_to(ROOT)
-    assert (TRAINING.parent / link).is_file()

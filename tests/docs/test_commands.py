@@ -1,0 +1,106 @@
+"""Every page against the command line: each command, option and make target that a page names is real."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import click
+import pytest
+
+from cutouts.cli import cli
+from tests.docs.pages import PAGES, ROOT, called, mentioned, shell_lines, spans
+
+CONTEXT = click.Context(cli)
+CALLS = [(page, call) for page in PAGES for call in called(page, "cutouts")]
+MENTIONS = [(page, call) for page in PAGES for call in mentioned(page, "cutouts")]
+
+FOLDERS = ("photos", "data/photos", "mattes", "data/models3d", "data/renders", "sets/bags")
+SETS = (
+    "plain",
+    "shaded",
+    "busy",
+    "empty",
+    "boxes",
+    "rendered",
+    "bags/plain",
+    "bags/shaded",
+    "bags/busy",
+    "bags/rendered",
+)
+FILES = (
+    "shoe.jpg",
+    "studio.onnx",
+    "pipeline/cutouts/models/default.onnx",
+    "pipeline/cutouts/models/default-int8.onnx",
+    "data/models3d/models.csv",
+    "data/products/products-train.parquet",
+    "data/products/products-test.parquet",
+    "data/backgrounds/backgrounds-test.parquet",
+    "data/duts/duts-tr-07.parquet",
+)
+
+
+def _called(call: list[str]) -> tuple[click.Command, list[str]]:
+    """The command that a call reaches, below its group if it has one, and the words that are left for it."""
+    found, rest = cli.get_command(CONTEXT, call[0]), call[1:]
+    assert found is not None, f"there is no command cutouts {call[0]}"
+    while isinstance(found, click.Group) and rest:
+        below = found.get_command(CONTEXT, rest[0])
+        assert below is not None, f"there is no command cutouts {' '.join(call[:2])}"
+        found, rest = below, rest[1:]
+    return found, rest
+
+
+def _options(command: click.Command) -> set[str]:
+    """The options of a command and of those below it."""
+    below = command.commands.values() if isinstance(command, click.Group) else ()
+    return {name for one in (command, *below) for option in one.params for name in option.opts}
+
+
+def _named(case: object) -> str:
+    return " ".join(case) if isinstance(case, list) else getattr(case, "name", "")
+
+
+@pytest.mark.parametrize(("page", "call"), CALLS, ids=_named)
+def test_every_command_can_be_called_as_it_is_shown(
+    page: Path, call: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The parser accepts command, options and arguments; the files that a call names exist."""
+    monkeypatch.chdir(tmp_path)
+    for folder in (*FOLDERS, *(f"sets/{name}" for name in SETS)):
+        (tmp_path / folder).mkdir(parents=True, exist_ok=True)
+    for file in FILES:
+        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / file).touch()
+    command, words = _called(call)
+    command.make_context(call[0], words, parent=CONTEXT)
+
+
+@pytest.mark.parametrize(("page", "call"), MENTIONS, ids=_named)
+def test_every_mention_is_of_a_command_and_its_options(page: Path, call: list[str]) -> None:
+    """`cutouts publish --approve` in a sentence names a command, and options that it has."""
+    assert {word for word in call if word.startswith("-")} <= _options(_called(call)[0]) | {"--help"}
+
+
+def test_every_command_is_shown() -> None:
+    """Users find each command in the documentation."""
+    assert {call[0] for _page, call in CALLS} >= set(cli.list_commands(CONTEXT))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_options_in_the_text_exist(page: Path) -> None:
+    """An option in backticks is one of our commands', or belongs to another program that the page calls."""
+    known = {name for name in cli.list_commands(CONTEXT) for name in _options(_called([name])[0])} | {"--help"}
+    others = {word for words in shell_lines(page) if words[0] != "cutouts" for word in words}
+    named = {span.split()[0] for span in spans(page) if span.startswith("-")}
+    assert named - {"--env-file"} <= known | others
+
+
+def test_make_targets_are_those_of_the_makefile() -> None:
+    """Each `make …` is a target of the Makefile, and each target with a description is documented."""
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    targets = set(re.findall(r"^([a-z-]+):.*## ", makefile, re.MULTILINE)) - {"help"}
+    told = {words[1] for page in PAGES for words in shell_lines(page) if words[0] == "make"}
+    told |= {span.split()[1] for page in PAGES for span in spans(page) if re.match(r"make [a-z]", span)}
+    assert told == targets

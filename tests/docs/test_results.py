@@ -1,0 +1,71 @@
+"""docs/results.md, docs/gate.md and docs/catalogue.md against the code: columns, keys, outcomes and verdicts."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from cutouts.adapters.catalog.tables import published_cutouts
+from cutouts.adapters.quality import bundled, load_suite
+from cutouts.core.naming import png_names
+from cutouts.core.records import Outcome, Verdict
+from cutouts.report.data import RunSummary
+from cutouts.schemas.tables import IMAGES
+from tests.docs.pages import CATALOGUE, GATE, README, RESULTS, TROUBLESHOOTING, prose, rows, spans
+
+
+def _listed(file: str) -> list[str]:
+    """The names in backticks in the row about a file."""
+    (row,) = (row for row in rows(RESULTS, "# What a run leaves") if row[0] == file)
+    return re.findall(r"`(\w+)`", row[1])
+
+
+def test_every_column_of_images_is_told_in_its_order() -> None:
+    """The row about images.parquet lists its columns."""
+    assert _listed("`images.parquet`") == IMAGES.names
+
+
+def test_every_key_of_the_summary_is_told_in_its_order() -> None:
+    """The row about summary.json lists its keys."""
+    assert _listed("`summary.json`") == [field.name for field in fields(RunSummary)]
+
+
+def test_every_outcome_is_explained() -> None:
+    """The table has the outcomes of the code and no other; the README names all of them."""
+    assert {row[0].strip("*") for row in rows(RESULTS, "## Outcomes")} == set(Outcome)
+    assert [outcome for outcome in Outcome if f"*{outcome}*" not in prose(README)] == []
+
+
+def test_every_verdict_is_explained() -> None:
+    """The page about the gate has the verdicts of the code and no other."""
+    assert {row[0] for row in rows(GATE, "# The gate")} == set(Verdict)
+
+
+@pytest.mark.parametrize("page", [GATE, TROUBLESHOOTING], ids=lambda page: page.name)
+def test_a_delivery_is_held_as_the_suite_says(page: Path) -> None:
+    """The share and the number of bad images that hold a delivery."""
+    rules = {rule.type: rule.kwargs["max_value"] for rule in load_suite(bundled("mask_quality")).on("delivery")}
+    share, count = rules["expect_column_mean_to_be_between"], rules["expect_column_sum_to_be_between"]
+    assert f"more than {share:.0%} and at least {int(str(count)) + 1}".replace("%", " %") in prose(page)
+
+
+def test_every_column_of_the_view_is_told_with_its_type() -> None:
+    """What consumers read of the catalogue."""
+    words = {"TEXT": "text", "INTEGER": "integer", "DATETIME": "timestamp"}
+    told = [(row[0].strip("`"), row[1]) for row in rows(CATALOGUE, "## Reading the catalogue")]
+    assert told == [(column.name, words[_kind(column)]) for column in published_cutouts.columns]
+
+
+def test_a_cutout_is_named_as_it_says() -> None:
+    """`<source>.png`: the path of the source with that suffix."""
+    assert "<source>.png" in spans(RESULTS)
+    assert png_names(["studio/shoe.jpg"]) == {"studio/shoe.jpg": "studio/shoe.png"}
+
+
+def _kind(column: object) -> str:
+    """The SQL type of a column; a decorated type counts as what it stores."""
+    of = getattr(column, "type", None)
+    return str(getattr(of, "impl", of)).partition("(")[0]

@@ -1,0 +1,23 @@
+"""docs/troubleshooting.md against the code: each message that it explains is raised somewhere."""
+
+from __future__ import annotations
+
+import re
+
+from tests.docs.pages import ROOT, TROUBLESHOOTING, rows
+
+
+def test_messages_that_it_explains_are_raised_somewhere() -> None:
+    """Each quoted message is in the code, except for the values that the code fills in."""
+    code = " ".join(path.read_text(encoding="utf-8") for path in (ROOT / "pipeline").rglob("*.py"))
+    code = re.sub(r'"\s+f?"', "", re.sub(r"\{[^{}\"]*\}", "…", code))
+    quoted = [
+        message for row in rows(TROUBLESHOOTING, "# Troubleshooting") for message in re.findall(r"`([^`]+)`", row[0])
+    ]
+    assert len(quoted) >= 17
+    assert [message for message in quoted if not _said(message, code)] == []
+
+
+def _said(message: str, code: str) -> bool:
+    """Whether the parts of a message between its dots are in the code."""
+    return all(part.strip().replace("'cuda'", "…") in code for part in message.split("…"))
