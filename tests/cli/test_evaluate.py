@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 
 from cutouts.cli import cli
 from cutouts.core.errors import ConfigError
-from cutouts.training.pages import SIDES
+from cutouts.training.data.examples import SIDES
 from tests.evaluation.networks import a_set, red_is_product
 
 

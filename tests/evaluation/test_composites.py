@@ -14,8 +14,8 @@ import pytest
 from cutouts.core.errors import ConfigError
 from cutouts.evaluation.cases import Case, folder_set
 from cutouts.evaluation.composites import BOXES, KINDS, LONG_SIDE, Kind, Sources, composites, write_composites
-from cutouts.training.folds import parse_fold
-from cutouts.training.pages import SIDES
+from cutouts.training.data.examples import SIDES
+from cutouts.training.data.folds import parse_fold
 
 PRODUCTS = ("plain", "shaded", "busy")
 

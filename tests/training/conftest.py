@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 import pytest
 
-from cutouts.training.cache import Albums, album
-from cutouts.training.pages import Page, premultiplied
+from cutouts.training.data.cache import Albums, album
+from cutouts.training.data.examples import Page, premultiplied
 
 
 def _natural() -> Iterator[Page]:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from cutouts.adapters.storage.ours import claim
 from cutouts.core.errors import ConfigError
 from cutouts.training.command import stopped_by_signals, train
 
@@ -49,7 +50,7 @@ def test_a_fold_that_is_misspelt_is_refused_before_anything_is_decoded(tmp_path:
 @pytest.mark.skipif(find_spec("torch") is None, reason="PyTorch lives in the training's own environment")
 def test_a_training_does_not_go_on_with_what_it_left_out(tmp_path: Path) -> None:
     """It could no longer be measured on it."""
-    (tmp_path / "run").mkdir()
+    claim(tmp_path / "run", ("checkpoint.pt", "left-out.txt"))
     (tmp_path / "run/checkpoint.pt").touch()
     (tmp_path / "run/left-out.txt").write_text("kind:shoes\n", encoding="utf-8")
     result = CliRunner().invoke(train, ["--data", str(tmp_path), "--run", str(tmp_path / "run")])

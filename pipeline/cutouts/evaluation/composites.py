@@ -26,9 +26,9 @@ from cutouts.core.errors import ConfigError
 from cutouts.core.naming import safe_path
 from cutouts.core.pixels import Bytes
 from cutouts.evaluation.cases import IMAGES, TRUTH, spread
-from cutouts.training.composite import Cutting, merged, placed
-from cutouts.training.folds import Fold, Label, check_known, held, parse_fold, product_labels, render_labels
-from cutouts.training.pages import SIDES, Page, premultiplied, product_pages, render_pages, scene_pages
+from cutouts.training.data.examples import SIDES, Page, premultiplied, product_pages, render_pages, scene_pages
+from cutouts.training.data.folds import Fold, Label, check_known, held, parse_fold, product_labels, render_labels
+from cutouts.training.drawing.composite import Cutting, merged, placed
 
 Plane = npt.NDArray[np.float32]
 Kind = Literal["plain", "shaded", "busy", "empty", "boxes", "rendered"]

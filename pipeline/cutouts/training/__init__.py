@@ -6,10 +6,8 @@ all calls: the learning rates are planned anew at each. On Linux, GLIBC_TUNABLES
 glibc.malloc.trim_threshold=8000000000 makes a step up to 1.4 times as fast, because large tensors are not mapped and
 unmapped each time; on a shared machine OMP_WAIT_POLICY=PASSIVE keeps waiting threads from spinning.
 
-`pages` reads the tables, `cache` decodes them once, `folds` says what may be left out; `sampler` says which images make
-up step number n, and `feed` has them drawn ahead (`composite` lays products and drawn `garments` over `scenes`, `erase`
-takes subjects out of photographs). `network` and `loss` are what is trained, `loop` trains, `export` writes ONNX and
-its int8 twin, `half` stores weights in half precision, `restart` takes what was exported in training again. `second` is
-a small network behind a trained one, which sees the `ground` of an image: `mending` trains it on drawn `mistakes` and
-`shadows`, `graft` makes one graph of both.
+`data` decodes the tables once and knows the folds that may be left out; `drawing` makes scenes, products and
+composites; `batches` says which images make up a step and has them drawn ahead; `network` is what is trained; `export`
+writes ONNX files and reads them back; `loop` trains. `second_look` trains and exports a small network behind a
+trained one.
 """

@@ -15,9 +15,10 @@ import click
 from cutouts.adapters.storage.ours import Places, claim
 from cutouts.adapters.terminal import say
 from cutouts.core.errors import ConfigError, OutputError
-from cutouts.training import cache, schedule
-from cutouts.training.folds import Fold, parse_fold
-from cutouts.training.settings import Settings
+from cutouts.training.batches import schedule
+from cutouts.training.data import cache
+from cutouts.training.data.folds import Fold, parse_fold
+from cutouts.training.loop.options import Settings
 
 WEIGHTS = "weights/efficientnet-lite0-imagenet-fp16.npz"
 _WRITTEN = ("checkpoint.pt", "left-out.txt", "log.jsonl", "network.onnx", "network-int8.onnx", "curve.png")
@@ -189,15 +190,16 @@ def _trained(
     """Train; whether to the end."""
     import torch
 
-    from cutouts.training import loop, restart
-    from cutouts.training.network import from_imagenet
-    from cutouts.training.validate import validation
+    from cutouts.training.export import restore
+    from cutouts.training.loop import loop
+    from cutouts.training.loop.validation import validation
+    from cutouts.training.network.saliency import from_imagenet
 
     torch.manual_seed(settings.seed)
     stop = threading.Event()
     with stopped_by_signals(stop):
         scored = validation(data, validate, settings.legs[-1].size, settings.device)
-        network = restart.from_exports(starts, albums) if starts else from_imagenet(data / WEIGHTS)
+        network = restore.from_exports(starts, albums) if starts else from_imagenet(data / WEIGHTS)
         loop.train(run, network, albums, scored, settings, stop)
     return not stop.is_set()
 
@@ -206,17 +208,17 @@ def _mend(run: Path, start: Path, albums: cache.Albums, settings: Settings, *, e
     """Train the second look behind the network of `start`, and write both as one network."""
     import torch
 
-    from cutouts.training import graft, mending
+    from cutouts.training.second_look import export, loop
 
     torch.manual_seed(settings.seed)
     stop = threading.Event()
     if not export_only:
         with stopped_by_signals(stop):
-            mending.train(run, start, albums, settings, stop)
+            loop.train(run, start, albums, settings, stop)
     if stop.is_set():
         say("stopped and saved: the same command goes on from here, --export-only writes what there is")
         return
-    graft.graft(start, mending.trained(run), run / "network.onnx")
+    export.graft(start, loop.trained(run), run / "network.onnx")
     say(f"written: {run / 'network.onnx'}")
 
 
@@ -234,12 +236,13 @@ def stopped_by_signals(stop: threading.Event) -> Iterator[None]:
 
 def write(run: Path, starts: tuple[Path, ...], albums: cache.Albums, size: int) -> None:
     """Write the ONNX files to `run`: of its last checkpoint or, where there are `starts`, of their mean."""
-    from cutouts.training import curve, export, half, restart
+    from cutouts.training.export import graph, half_weights, restore
+    from cutouts.training.loop import curve
 
-    network = restart.from_exports(starts, albums).eval() if starts else export.trained(run)
+    network = restore.from_exports(starts, albums).eval() if starts else graph.trained(run)
     target, twin = run / "network.onnx", run / "network-int8.onnx"
-    export.export(network, target, size)
-    export.quantise(target, twin, albums, size)
-    half.halve(target)
+    graph.export(network, target, size)
+    graph.quantise(target, twin, albums, size)
+    half_weights.halve(target)
     drawn = () if starts else (curve.draw(run),)
     say(f"written: {', '.join(map(str, (target, twin, *drawn)))}")

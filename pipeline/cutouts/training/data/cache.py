@@ -1,0 +1,188 @@
+"""The training images, decoded once into flat uint8 files that every later epoch maps into memory.
+
+Decoding WebP costs as much as a third of a training step, so each Parquet file is decoded once. An album is one file
+of pixels, four channels interleaved (RGB and alpha, so that one resize moves both), and one index of offsets and sizes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from cutouts.adapters.storage.ours import claim
+from cutouts.core.errors import ConfigError
+from cutouts.training.data import folds
+from cutouts.training.data.examples import (
+    Page,
+    Pixels,
+    clearing_pages,
+    masked_pages,
+    model_pages,
+    product_pages,
+    render_pages,
+    scene_pages,
+)
+from cutouts.training.data.folds import Fold, Label
+
+VALIDATION_SHARD = "duts/duts-tr-07.parquet"
+TRAINING_SHARDS = tuple(f"duts/duts-tr-{index:02d}.parquet" for index in range(7))
+FASHION = "fashion/ccp-fashion.parquet"
+PRODUCTS = "products/products-train.parquet"
+SCENES = "backgrounds/backgrounds-train.parquet"
+RENDERS = "renders/train-*.parquet"
+MODELS = "models3d/models.csv"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Album:
+    """Many uint8 (H, W, 4) images in the memory map of `file`; `sides[i]` are top, bottom, left, right."""
+
+    file: Path
+    pixels: Pixels
+    offsets: npt.NDArray[np.int64]
+    sizes: npt.NDArray[np.int64]
+    sides: npt.NDArray[np.bool_]
+    names: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __reduce__(self) -> tuple[Callable[..., Album], tuple[object, ...]]:
+        """Another process maps the file too; its pixels do not travel."""
+        return _mapped, (self.file, self.offsets, self.sizes, self.sides, self.names)
+
+    def only(self, indices: Sequence[int]) -> Album:
+        """The images at `indices`, in the same file."""
+        chosen = np.array(indices, np.int64)
+        return replace(
+            self,
+            offsets=self.offsets[chosen],
+            sizes=self.sizes[chosen],
+            sides=self.sides[chosen],
+            names=tuple(self.names[index] for index in indices),
+        )
+
+    def __getitem__(self, index: int) -> Pixels:
+        """The image at `index`, uint8 (H, W, 4), a read-only view."""
+        height, width = self.sizes[index]
+        start = self.offsets[index]
+        return self.pixels[start : start + height * width * 4].reshape(height, width, 4)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Albums:
+    """Everything the sampler draws from.
+
+    `natural`: photographs with their mask as alpha. `products`: cutouts, colours premultiplied by alpha (so that they
+    may be resized), cropped to what is visible. `scenes`: backgrounds, alpha 0. `clearings`: what lies beside the
+    subjects of photographs, alpha 0. `rendered`: 3D models on their own ground, the matte as alpha; `models`: those
+    that are not of glass, like `products`; None without renders. `garments` and `shapes`: whether such are drawn.
+    """
+
+    natural: Album
+    products: Album
+    scenes: Album
+    clearings: Album
+    rendered: Album | None = None
+    models: Album | None = None
+    garments: bool = True
+    shapes: bool = True
+
+
+def open_albums(data: Path, cache: Path, *, licensed: bool = False, left_out: Sequence[Fold] = ()) -> Albums:
+    """The albums of the training data in `data`, decoded into `cache` if they are not there yet.
+
+    `licensed` leaves DUTS-TR out, whose authors state no licence: of the photographs only street fashion remains.
+    Nothing of the `left_out` folds is in an album; photographs of DUTS-TR have no label and stay. Raises ConfigError if
+    a fold holds nothing, or if no photograph or no product is left.
+    """
+    products, renders = data / PRODUCTS, sorted(data.glob(RENDERS))
+    labels = _labels(products, renders, data / MODELS) if left_out else {}
+    folds.check_known(left_out, labels.values(), drawn=True)
+    natural, kind = _photographs(data, licensed=licensed, fashion=not folds.held(left_out, folds.FASHION))
+    drawn = cache / f"renders-{_state(renders)}"
+
+    def kept(stem: Path, pages: Callable[[], Iterable[Page]]) -> Album | None:
+        return _without(left_out, labels, album(stem, pages))
+
+    shown = kept(cache / "products", lambda: product_pages(products))
+    if shown is None:
+        raise ConfigError("no product is left to train on", [f"left out: {', '.join(map(str, left_out))}"])
+    return Albums(
+        natural=album(cache / kind, lambda: masked_pages(natural)),
+        products=shown,
+        scenes=album(cache / "scenes", lambda: scene_pages(data / SCENES)),
+        clearings=album(cache / f"{kind}-clearings", lambda: clearing_pages(natural)),
+        rendered=kept(drawn, lambda: render_pages(renders)) if renders else None,
+        models=kept(drawn.with_name(f"{drawn.name}-cutouts"), lambda: model_pages(renders)) if renders else None,
+        garments=not folds.held(left_out, folds.DRAWN_GARMENT),
+        shapes=not folds.held(left_out, folds.DRAWN_SHAPE),
+    )
+
+
+def _labels(products: Path, renders: Sequence[Path], models: Path) -> dict[str, Label]:
+    return {**folds.product_labels(products), **folds.render_labels(renders, models)}
+
+
+def _photographs(data: Path, *, licensed: bool, fashion: bool) -> tuple[list[Path], str]:
+    """The tables of photographs, and what their albums are called. Raises ConfigError if none is left."""
+    dressed = [data / FASHION] if fashion else []
+    if licensed:
+        if not dressed:
+            raise ConfigError("no photograph is left to train on", ["give --licensed or leave garments out, not both"])
+        return dressed, "fashion"
+    return [*(data / shard for shard in TRAINING_SHARDS), *dressed], "natural" if fashion else "duts"
+
+
+def _state(files: Sequence[Path]) -> str:
+    """Names the content of files as far as their names and sizes tell: another set of renders is decoded anew."""
+    told = "\n".join(f"{file.name} {file.stat().st_size}" for file in files)
+    return hashlib.sha256(told.encode()).hexdigest()[:12]
+
+
+def _without(left_out: Sequence[Fold], labels: Mapping[str, Label], whole: Album) -> Album | None:
+    """The album without the pictures of these folds; None if nothing is left."""
+    gone = {name for name, label in labels.items() if folds.held(left_out, label)}
+    stay = [index for index, name in enumerate(whole.names) if name not in gone]
+    return whole.only(stay) if stay else None
+
+
+def album(stem: Path, pages: Callable[[], Iterable[Page]]) -> Album:
+    """The album at `stem`, made of `pages` where it is missing; its index, written last, vouches for the pixels."""
+    index, pixels = stem.with_suffix(".npz"), stem.with_suffix(".u8")
+    if not index.exists():
+        claim(stem.parent, (pixels.name, index.name))
+        _write(index, pixels, pages())
+    with np.load(index) as arrays:
+        return _mapped(pixels, arrays["offsets"], arrays["sizes"], arrays["sides"], tuple(arrays["names"].tolist()))
+
+
+def _mapped(
+    file: Path,
+    offsets: npt.NDArray[np.int64],
+    sizes: npt.NDArray[np.int64],
+    sides: npt.NDArray[np.bool_],
+    names: tuple[str, ...],
+) -> Album:
+    pixels = np.memmap(file, np.uint8, mode="r")
+    return Album(file=file, pixels=pixels, offsets=offsets, sizes=sizes, sides=sides, names=names)
+
+
+def _write(index: Path, pixels: Path, pages: Iterable[Page]) -> None:
+    offsets, sizes, sides, names, position = [], [], [], [], 0
+    with pixels.open("wb") as out:
+        for page in pages:
+            out.write(np.ascontiguousarray(page.rgba).data)
+            offsets.append(position)
+            sizes.append(page.rgba.shape[:2])
+            sides.append(page.sides)
+            names.append(page.name)
+            position += page.rgba.size
+    part = index.with_name(index.stem + ".part.npz")
+    np.savez(part, offsets=np.array(offsets, np.int64), sizes=np.array(sizes, np.int64), sides=sides, names=names)
+    part.replace(index)

@@ -1,0 +1,295 @@
+"""Composites: products with true alpha set into scenes, with light, shadows, reflections and company.
+
+A canvas is built at about the network's resolution, because a product pasted at full size and then shrunk costs several
+times a training step and shows the network the same thing. Colours travel premultiplied, so they may be resized.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from cutouts.training.data.cache import Albums
+from cutouts.training.data.examples import Pixels
+from cutouts.training.drawing.camera import lens
+from cutouts.training.drawing.erase import emptied
+from cutouts.training.drawing.garments import garment
+from cutouts.training.drawing.relight import relit
+from cutouts.training.drawing.scenes import backdrop, empty_scene
+from cutouts.training.drawing.shapes import shape
+
+Plane = npt.NDArray[np.float32]
+
+ASPECTS = (1.0, 1.0, 0.75, 0.75, 0.8, 0.667, 1.333, 1.5)
+LOW_CONTRAST_SHARE = 0.38
+COMPANY_SHARE = 0.12
+GARMENT_SHARE = 0.25
+SHAPE_SHARE = 0.18
+MODEL_SHARE = 0.35
+"""Of photographed products those that are rendered 3D models instead, if there are any."""
+FRAMED_SHARE = 0.2
+EMPTIED_SHARE = 0.5
+TOP, BOTTOM, LEFT, RIGHT = range(4)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cutting:
+    """A product ready to be placed: uint8 (H, W, 4), premultiplied, and the frame sides that cut it.
+
+    `featureless`: only its outline tells it from what is behind, so it is not hidden on a backdrop of its own colour.
+    """
+
+    rgba: Pixels
+    sides: tuple[bool, bool, bool, bool]
+    featureless: bool = False
+
+
+def composite(rng: np.random.Generator, albums: Albums, size: int) -> Pixels:
+    """One composite of about `size` pixels a side, uint8 (H, W, 4): a picture and the true alpha in it."""
+    height, width = _canvas(rng, size)
+    cutting = _product(rng, albums, size)
+    hidden = not cutting.featureless and rng.random() < LOW_CONTRAST_SHARE
+    near = edge_colour(rng, cutting.rgba) if hidden else None
+    scene = backdrop(rng, albums, height, width, near)
+    layer = placed(rng, cutting, height, width)
+    if not any(cutting.sides) and rng.random() < COMPANY_SHARE:
+        for _ in range(int(rng.integers(1, 3))):
+            layer = _over(placed(rng, _loose(rng, albums, size), height, width, share=rng.uniform(0.2, 0.5)), layer)
+    ground = _grounded(rng, scene.astype(np.float32), layer)
+    return lens(rng, merged(ground, layer))
+
+
+def nothing(rng: np.random.Generator, albums: Albums, size: int) -> Pixels:
+    """A scene without a product, uint8 (H, W, 4), alpha 0."""
+    if rng.random() < EMPTIED_SHARE:
+        photograph = albums.natural[int(rng.integers(len(albums.natural)))]
+        scene = emptied(rng, photograph)
+        if scene is not None:
+            return lens(rng, cropped(rng, scene))
+    height, width = _canvas(rng, size)
+    scene = empty_scene(rng, albums, height, width)
+    return lens(rng, np.dstack([scene, np.zeros((height, width), np.uint8)]))
+
+
+def cropped(rng: np.random.Generator, rgba: Pixels) -> Pixels:
+    """A crop of 75 to 100 % a side, mirrored half of the time, uint8 (H, W, 4)."""
+    height, width = rgba.shape[:2]
+    rows, columns = int(height * rng.uniform(0.75, 1.0)), int(width * rng.uniform(0.75, 1.0))
+    top, left = rng.integers(height - rows + 1), rng.integers(width - columns + 1)
+    crop = rgba[top : top + rows, left : left + columns]
+    return np.ascontiguousarray(crop[:, ::-1] if rng.random() < 0.5 else crop)
+
+
+def merged(ground: Plane, layer: Pixels) -> Pixels:
+    """`layer` (uint8, premultiplied) over `ground` (float32 RGB), uint8 (H, W, 4) with the layer's alpha."""
+    alpha = layer[..., 3:]
+    rest = (255 - layer[..., 3]).astype(np.float32) * np.float32(1 / 255)
+    seen = cv2.add(ground * rest[..., None], layer[..., :3], dtype=cv2.CV_8U)
+    return np.concatenate([seen, alpha], axis=2)
+
+
+def edge_colour(rng: np.random.Generator, rgba: Pixels) -> Plane:
+    """A colour that the product shows near its own edge, float32 RGB: backdrops near it hide the edge."""
+    small = rgba[:: max(1, rgba.shape[0] // 96), :: max(1, rgba.shape[1] // 96)]
+    solid = (small[..., 3] > 240).astype(np.uint8)
+    inner = cv2.erode(solid, np.ones((9, 9), np.uint8), borderType=cv2.BORDER_CONSTANT, borderValue=0)
+    rim = small[(solid > 0) & (inner == 0)]
+    if len(rim) == 0:
+        return np.full(3, 245.0, np.float32)
+    spot = rim[rng.integers(len(rim))]
+    return np.asarray(spot[:3], np.float32)
+
+
+def placed(rng: np.random.Generator, cutting: Cutting, height: int, width: int, share: float | None = None) -> Pixels:
+    """The cutting on an empty canvas, uint8 (H, W, 4): scaled, turned if nothing holds it, at the sides that cut it."""
+    rgba = cutting.rgba
+    if not any(cutting.sides) and rng.random() < 0.45:
+        rgba = _turned(rgba, rng.normal(0, 8) if rng.random() < 0.75 else rng.uniform(-180, 180))
+    scale = _scale(rng, rgba, cutting.sides, height, width, share)
+    rows, columns = max(4, round(rgba.shape[0] * scale)), max(4, round(rgba.shape[1] * scale))
+    small = _shrunk(rgba, rows, columns)
+    top = _start(rng, height - rows, cutting.sides[TOP], cutting.sides[BOTTOM])
+    left = _start(rng, width - columns, cutting.sides[LEFT], cutting.sides[RIGHT])
+    return _pasted(small, top, left, height, width)
+
+
+def _canvas(rng: np.random.Generator, size: int) -> tuple[int, int]:
+    short = size * rng.uniform(0.95, 1.25)
+    aspect = float(rng.choice(ASPECTS))
+    return round(short * max(1.0, 1.0 / aspect)), round(short * max(1.0, aspect))
+
+
+def _product(rng: np.random.Generator, albums: Albums, size: int) -> Cutting:
+    """A garment or a shape, drawn, or a photographed product, also instead of what is not to be drawn."""
+    kind = rng.random()
+    if kind < GARMENT_SHARE and albums.garments:
+        return _garment(rng, albums, size)
+    if GARMENT_SHARE <= kind < GARMENT_SHARE + SHAPE_SHARE and albums.shapes:
+        rgba, sides = shape(rng, albums.natural, round(size * rng.uniform(0.8, 1.2)))
+        return Cutting(rgba=rgba, sides=sides, featureless=True)
+    return _cutting(rng, albums, size)
+
+
+def _garment(rng: np.random.Generator, albums: Albums, size: int) -> Cutting:
+    """A garment lying flat, drawn; of some the frame shows a part."""
+    rgba = garment(rng, albums.natural, round(size * rng.uniform(0.8, 1.2)))
+    if rng.random() >= FRAMED_SHARE:
+        return Cutting(rgba=rgba, sides=(False, False, False, False))
+    rows, upper = round(rgba.shape[0] * rng.uniform(0.45, 0.9)), bool(rng.random() < 0.5)
+    return Cutting(rgba=rgba[:rows] if upper else rgba[-rows:], sides=(not upper, upper, False, False))
+
+
+def _cutting(rng: np.random.Generator, albums: Albums, size: int) -> Cutting:
+    """A random product, its longer side below 2.4 times `size`, perhaps mirrored, relit, printed on or glass."""
+    album = albums.products
+    if albums.models is not None and rng.random() < MODEL_SHARE:
+        album = albums.models
+    index = int(rng.integers(len(album)))
+    rgba = _halved(album[index], 2.4 * size)
+    top, bottom, left, right = (bool(side) for side in album.sides[index])
+    if rng.random() < 0.5:
+        rgba, left, right = rgba[:, ::-1], right, left
+    rgba = relit(rng, np.ascontiguousarray(rgba))
+    return Cutting(rgba=rgba, sides=(top, bottom, left, right))
+
+
+def _halved(rgba: Pixels, limit: float) -> Pixels:
+    """`rgba` at ½, ¼ … of its size until its longer side is below `limit` pixels, uint8 (·, ·, 4)."""
+    while max(rgba.shape[:2]) >= limit and min(rgba.shape[:2]) >= 8:
+        half = (rgba.shape[1] // 2, rgba.shape[0] // 2)
+        rgba = np.asarray(cv2.resize(rgba, half, interpolation=cv2.INTER_LINEAR), np.uint8)
+    return rgba
+
+
+def _loose(rng: np.random.Generator, albums: Albums, size: int) -> Cutting:
+    """A product that no frame side cuts (after a few draws any, as if none did)."""
+    for _ in range(8):
+        cutting = _cutting(rng, albums, size)
+        if not any(cutting.sides):
+            return cutting
+    return Cutting(rgba=cutting.rgba, sides=(False, False, False, False))
+
+
+def _turned(rgba: Pixels, degrees: float) -> Pixels:
+    """Rotated about its middle on a canvas that holds all of it, uint8 (H, W, 4)."""
+    height, width = rgba.shape[:2]
+    turn = cv2.getRotationMatrix2D((width / 2, height / 2), degrees, 1.0)
+    cos, sin = abs(turn[0, 0]), abs(turn[0, 1])
+    columns, rows = int(height * sin + width * cos) + 2, int(height * cos + width * sin) + 2
+    turn[:, 2] += (columns / 2 - width / 2, rows / 2 - height / 2)
+    return np.asarray(cv2.warpAffine(rgba, turn, (columns, rows)), np.uint8)
+
+
+def _scale(
+    rng: np.random.Generator,
+    rgba: Pixels,
+    sides: tuple[bool, bool, bool, bool],
+    height: int,
+    width: int,
+    share: float | None,
+) -> float:
+    """Factor from the cutting's pixels to the canvas's; what is cut on both sides spans the canvas."""
+    rows, columns = rgba.shape[:2]
+    fit = min(height / rows, width / columns)
+    if sides[TOP] and sides[BOTTOM]:
+        return float(height / rows)
+    if sides[LEFT] and sides[RIGHT]:
+        return float(width / columns)
+    if share is not None:
+        return float(fit * share)
+    return float(fit * (rng.uniform(0.62, 0.98) if rng.random() < 0.78 else rng.uniform(0.3, 1.15)))
+
+
+def _shrunk(rgba: Pixels, rows: int, columns: int) -> Pixels:
+    """Resized to (rows, columns) by a halving chain, uint8 (·, ·, 4)."""
+    height, width = rgba.shape[:2]
+    while height >= 2 * rows and width >= 2 * columns:
+        height, width = height // 2, width // 2
+        rgba = np.asarray(cv2.resize(rgba, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)
+    return np.asarray(cv2.resize(rgba, (columns, rows), interpolation=cv2.INTER_LINEAR), np.uint8)
+
+
+def _start(rng: np.random.Generator, room: int, at_start: bool, at_end: bool) -> int:
+    """Where the cutting begins along one axis that has `room` pixels to spare (negative: it is cut)."""
+    if at_start:
+        return 0 if room >= 0 or not at_end else room // 2
+    if at_end:
+        return room
+    if rng.random() < 0.6:
+        return round(room * float(np.clip(rng.normal(0.5, 0.08), 0, 1)))
+    return round(room * rng.uniform(0, 1))
+
+
+def _pasted(small: Pixels, top: int, left: int, height: int, width: int) -> Pixels:
+    """`small` at (top, left) of an empty canvas, uint8 (height, width, 4); what lies outside is cut off."""
+    layer = np.zeros((height, width, 4), np.uint8)
+    up, to_left = max(0, top), max(0, left)
+    part = small[up - top : height - top, to_left - left : width - left]
+    layer[up : up + part.shape[0], to_left : to_left + part.shape[1]] = part
+    return layer
+
+
+def _over(front: Pixels, back: Pixels) -> Pixels:
+    """Premultiplied `front` over premultiplied `back`, uint8 (H, W, 4)."""
+    rest = 1.0 - front[..., 3:].astype(np.float32) / 255.0
+    return np.asarray(np.rint(front + back * rest).clip(0, 255), np.uint8)
+
+
+def _grounded(rng: np.random.Generator, ground: Plane, layer: Pixels) -> Plane:
+    """The scene with the product's cast shadow, contact shadow and reflection, float32 (H, W, 3)."""
+    alpha = layer[..., 3].astype(np.float32) / 255.0
+    if rng.random() < 0.4:
+        ground = ground * (1.0 - _cast(rng, alpha))[..., None]
+    feet = np.flatnonzero(alpha.max(axis=1) > 0.5)
+    if len(feet) == 0 or feet[-1] >= alpha.shape[0] - 2:
+        return ground
+    if rng.random() < 0.45:
+        ground = ground * (1.0 - _contact(rng, alpha, int(feet[-1])))[..., None]
+    if rng.random() < 0.08:
+        ground = _reflected(rng, ground, layer, int(feet[-1]))
+    return ground
+
+
+def _cast(rng: np.random.Generator, alpha: Plane) -> Plane:
+    """Darkness (H, W), 0..0.6, of a shadow: the silhouette sheared, squashed or moved, and blurred."""
+    height, width = alpha.shape
+    small = cv2.resize(alpha, (max(8, width // 4), max(8, height // 4)), interpolation=cv2.INTER_AREA)
+    rows, columns = small.shape
+    squash, shear = rng.uniform(0.5, 1.05), rng.normal(0, 0.35)
+    sideways, downwards = rng.normal(0, 0.05) * columns, rng.uniform(-0.02, 0.08) * rows
+    base = np.flatnonzero(small.max(axis=1) > 0.3)
+    foot = float(base[-1]) if len(base) else float(rows)
+    warp = np.array([[1, -shear, shear * foot + sideways], [0, squash, foot * (1 - squash) + downwards]], np.float32)
+    shade = cv2.warpAffine(small, warp, (columns, rows))
+    shade = cv2.GaussianBlur(shade, (0, 0), rng.uniform(0.006, 0.05) * columns)
+    depth = np.float32(rng.uniform(0.08, 0.6))
+    return np.asarray(cv2.resize(shade, (width, height), interpolation=cv2.INTER_LINEAR) * depth, np.float32)
+
+
+def _contact(rng: np.random.Generator, alpha: Plane, foot: int) -> Plane:
+    """Darkness (H, W) of the contact shadow: a flat soft ellipse where the product stands."""
+    height, width = alpha.shape
+    touching = np.flatnonzero(alpha[max(0, foot - height // 20) : foot + 1].max(axis=0) > 0.4)
+    if len(touching) == 0:
+        return np.zeros_like(alpha)
+    shade = np.zeros((height, width), np.float32)
+    middle = (int(touching.mean()), foot)
+    span = float(touching[-1] - touching[0])
+    axes = (max(2, int(span * rng.uniform(0.45, 0.65))), max(1, int(height * rng.uniform(0.006, 0.03))))
+    cv2.ellipse(shade, middle, axes, 0, 0, 360, float(rng.uniform(0.25, 0.8)), -1)
+    return np.asarray(cv2.GaussianBlur(shade, (0, 0), rng.uniform(0.004, 0.02) * width), np.float32)
+
+
+def _reflected(rng: np.random.Generator, ground: Plane, layer: Pixels, foot: int) -> Plane:
+    """The scene with a fading mirror image below the product's foot, float32 (H, W, 3)."""
+    rows = min(layer.shape[0] - foot - 1, foot + 1)
+    mirror = layer[foot - rows + 1 : foot + 1][::-1].astype(np.float32)
+    fade = np.linspace(rng.uniform(0.1, 0.4), 0.0, rows, dtype=np.float32)[:, None, None]
+    out = ground.copy()
+    below = out[foot + 1 : foot + 1 + rows]
+    below *= 1.0 - fade * mirror[..., 3:] / 255.0
+    below += fade * mirror[..., :3]
+    return out

@@ -1,0 +1,74 @@
+"""Photographs whose subject is taken out: streets, rooms and tables with all that stands about, and no product.
+
+What fills the hole is the photograph itself, mirrored or moved, so that grain and sharpness stay. Photographs that keep
+their subject get such patches too, so that no network takes the seam for the sign of an empty scene.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from cutouts.training.data.examples import Pixels
+
+Mask = npt.NDArray[np.bool_]
+
+MOST = 0.4
+"""Share of a photograph that may be a hole: where more is missing, nothing natural is left."""
+_DONORS = 6
+
+
+def emptied(rng: np.random.Generator, rgba: Pixels) -> Pixels | None:
+    """The photograph without its subject, uint8 (H, W, 4), alpha 0; None where the subject fills too much of it."""
+    hole = _grown(rgba[..., 3] > 0)
+    if hole.mean() > MOST:
+        return None
+    return np.dstack([_filled(rng, rgba[..., :3], hole), np.zeros(hole.shape, np.uint8)])
+
+
+def patched(rng: np.random.Generator, rgba: Pixels, shape: Pixels) -> Pixels:
+    """The photograph with its subject, uint8 (H, W, 4); filled is what `shape`, another's alpha, covers beside it."""
+    height, width = rgba.shape[:2]
+    other = cv2.resize(shape, (width, height), interpolation=cv2.INTER_NEAREST) > 0
+    hole = _grown(other) & ~_grown(rgba[..., 3] > 0)
+    if hole.mean() > MOST:
+        return rgba
+    return np.dstack([_filled(rng, rgba[..., :3], hole, keep=rgba[..., 3] > 0), rgba[..., 3]])
+
+
+def _grown(mask: Mask) -> Mask:
+    """The mask with a margin, in which shadows and halos lie."""
+    side = max(mask.shape) // 24 | 1
+    return np.asarray(cv2.dilate(mask.astype(np.uint8), np.ones((side, side), np.uint8)) > 0)
+
+
+def _filled(rng: np.random.Generator, rgb: Pixels, hole: Mask, keep: Mask | None = None) -> Pixels:
+    """`rgb` with the hole filled from a moved copy of itself, blended softly, uint8 (H, W, 3); `keep` stays."""
+    bad = hole if keep is None else hole | keep
+    moved = [_moved(rng, np.dstack([rgb, bad.astype(np.uint8)])) for _ in range(_DONORS)]
+    donor = min(moved, key=lambda copy: int((copy[..., 3][hole] > 0).sum()))
+    around = _around(rgb, bad)
+    fill = np.where(donor[..., 3:] > 0, around, donor[..., :3].astype(np.float32))
+    share = cv2.GaussianBlur(hole.astype(np.float32), (0, 0), max(hole.shape) * rng.uniform(0.003, 0.012))
+    if keep is not None:
+        share[keep] = 0
+    return np.asarray(np.rint(rgb + share[..., None] * (fill - rgb)), np.uint8)
+
+
+def _moved(rng: np.random.Generator, rgba: Pixels) -> Pixels:
+    """The picture mirrored half of the time, and moved any way with what leaves it coming in at the other side."""
+    picture = rgba[:, ::-1] if rng.random() < 0.5 else rgba
+    height, width = picture.shape[:2]
+    shift = (int(rng.integers(-height // 6, height // 6 + 1)), int(rng.integers(width)))
+    return np.asarray(np.roll(picture, shift, axis=(0, 1)))
+
+
+def _around(rgb: Pixels, bad: Mask) -> npt.NDArray[np.float32]:
+    """The mean colour of what is good near each pixel, float32 (H, W, 3)."""
+    sigma = max(bad.shape) / 10
+    good = (~bad).astype(np.float32)
+    weight = cv2.GaussianBlur(good, (0, 0), sigma)[..., None] + np.float32(1e-3)
+    return np.asarray(
+        (cv2.GaussianBlur(rgb * good[..., None], (0, 0), sigma) + 1e-3 * rgb.mean((0, 1))) / weight, np.float32
+    )

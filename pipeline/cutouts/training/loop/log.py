@@ -1,0 +1,57 @@
+"""The log of a training: one JSON object a line, and a line of progress with the time left."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from cutouts.adapters.terminal import say
+from cutouts.training.batches.schedule import Plan
+from cutouts.training.loop.validation import Score
+from cutouts.training.network.checkpoint import Position
+
+
+class Log:
+    """One JSON object a line under the run folder, and a line of progress with the time left for whoever waits."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._last: dict[str, float] = {}
+        self._mark: Position | None = None
+
+    def due(self, what: str, minutes: float, position: Position) -> bool:
+        """Whether `minutes` of training have passed since this was last true for `what` (or since the start)."""
+        last = self._last.setdefault(what, position.seconds)
+        if position.seconds - last < minutes * 60.0:
+            return False
+        self._last[what] = position.seconds
+        return True
+
+    def step(self, position: Position, value: float, size: int, plan: Plan) -> None:
+        """Note the loss of a step, and say how fast it goes and how long it still takes."""
+        speed = self._speed(position)
+        progress = plan.progress(position.images, position.seconds)
+        self._write({**asdict(position), "loss": value, "size": size, "images_per_second": speed})
+        left = (plan.images - position.images) / speed if speed else plan.seconds
+        left = max(0.0, min(plan.seconds - position.seconds, left))
+        say(
+            f"{progress:6.1%}  step {position.steps}  {position.images} images  {size}²  loss {value:.3f}  "
+            f"{speed:.1f} images/s  {left / 60:.0f} min left"
+        )
+
+    def score(self, position: Position, score: Score) -> None:
+        """Note what the average reaches on the validation images."""
+        self._write({**asdict(position), **asdict(score)})
+        say(f"validation: MAE {score.mae:.4f}, F {score.f:.4f}")
+
+    def _speed(self, position: Position) -> float:
+        mark, self._mark = self._mark, position
+        if mark is None or position.seconds == mark.seconds:
+            return 0.0
+        return (position.images - mark.images) / (position.seconds - mark.seconds)
+
+    def _write(self, row: dict[str, Any]) -> None:
+        with self._file.open("a", encoding="utf-8") as out:
+            out.write(json.dumps(row) + "\n")

@@ -1,0 +1,175 @@
+"""The training loop: prefetch, step, average, log, validate, checkpoint, until the plan is used up."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from cutouts.training.batches import schedule
+from cutouts.training.batches.loader import Feed
+from cutouts.training.data.cache import Albums
+from cutouts.training.export.frozen import Still
+from cutouts.training.loop.log import Log
+from cutouts.training.loop.options import Settings
+from cutouts.training.loop.threads import Pace
+from cutouts.training.loop.validation import Validation
+from cutouts.training.network import checkpoint, loss
+from cutouts.training.network.average import Average
+from cutouts.training.network.checkpoint import Position
+from cutouts.training.network.saliency import Network, normalised
+
+ENCODER_RATE, DECODER_RATE = 4e-4, 2e-3
+WEIGHT_DECAY = 1e-2
+CLIP = 5.0
+LOG_EVERY = 20
+
+
+@dataclass(slots=True, kw_only=True)
+class Trainee:
+    """A network, its average and its optimiser: what one step changes and a checkpoint keeps."""
+
+    network: nn.Module
+    average: Average
+    optimiser: torch.optim.Optimizer
+
+    def states(self) -> dict[str, Any]:
+        """The state dictionaries of all three."""
+        return {
+            "network": self.network.state_dict(),
+            "average": self.average.network.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+        }
+
+    def load(self, states: dict[str, Any]) -> None:
+        """Take over what `states` returned."""
+        self.network.load_state_dict(states["network"])
+        self.average.network.load_state_dict(states["average"])
+        self.optimiser.load_state_dict(states["optimiser"])
+        for group in self.optimiser.param_groups:
+            group["fused"] = True
+
+
+def trainee(network: Network, settings: Settings) -> Trainee:
+    """The network on its device with an optimiser; its first `settings.frozen` blocks keep their weights.
+
+    What is frozen needs no backward pass, and the planes at strides 2 to 8 are where most of one goes.
+    """
+    network = network.to(settings.device, memory_format=torch.channels_last)
+    for module in _frozen(network, settings):
+        module.requires_grad_(False)
+    network.decoder.presence.requires_grad_(True)
+    groups = [
+        {"params": [p for p in part.parameters() if p.requires_grad], "lr": peak, "peak": peak}
+        for part, peak in ((network.encoder, ENCODER_RATE), (network.decoder, DECODER_RATE))
+    ]
+    optimiser = torch.optim.AdamW(groups, weight_decay=WEIGHT_DECAY, fused=True)
+    return Trainee(network=network, average=Average(network), optimiser=optimiser)
+
+
+def _frozen(network: Network, settings: Settings) -> list[nn.Module]:
+    """The modules that keep their weights; of them the encoder's have batch norm folded in."""
+    if settings.only_presence:
+        return [network]
+    return [network.encoder.stem, *network.encoder.blocks[: settings.frozen]] if settings.frozen else []
+
+
+def train(
+    run: Path, start: Network, albums: Albums, validation: Validation, settings: Settings, stop: threading.Event
+) -> None:
+    """Train from `start`, or from the checkpoint under `run`, until the plan is used up; logs to `run`/log.jsonl.
+
+    When `stop` is set, the step under way is finished and saved, and the same call goes on from there another day.
+    """
+    student = trainee(start, settings)
+    saved = checkpoint.load(run)
+    start_at = position = saved[0] if saved is not None else Position()
+    if saved is not None:
+        student.load(saved[1])
+    log = Log(run / "log.jsonl")
+    for position in _steps(student, albums, start_at, settings, log):
+        if log.due("save", settings.save_minutes, position):
+            checkpoint.save(run, position, student.states())
+        if log.due("validate", settings.validate_minutes, position):
+            log.score(position, validation(student.average.network))
+        if stop.is_set():
+            break
+    checkpoint.save(run, position, student.states())
+    if not stop.is_set():
+        log.score(position, validation(student.average.network))
+
+
+def _steps(student: Trainee, albums: Albums, position: Position, settings: Settings, log: Log) -> Iterator[Position]:
+    """Train step by step and give the position after each, until the plan is used up."""
+    plan, pace, began = settings.plan, Pace(settings.threads), time.monotonic()
+    torch.set_num_threads(settings.threads)
+    judged = _judge(student.network, settings)
+    pinned = settings.device != "cpu"
+    with closing(Feed(albums, settings.seed, position.steps, settings.drawers, pinned=pinned)) as feed:
+        while (progress := plan.progress(position.images, position.seconds)) < 1.0:
+            batch = feed.next(schedule.leg(progress, settings.legs)).to(settings.device, non_blocking=True)
+            value = step(student, judged(batch), settings.rate * schedule.rate(progress))
+            student.average.update(student.network, position.steps)
+            torch.set_num_threads(pace.after_step())
+            now = time.monotonic()
+            position = Position(
+                steps=position.steps + 1,
+                images=position.images + len(batch),
+                seconds=position.seconds + now - began,
+            )
+            began = now
+            if position.steps % LOG_EVERY == 0:
+                log.step(position, value, batch.shape[1], plan)
+            yield position
+
+
+def step(student: Trainee, value: torch.Tensor, factor: float) -> float:
+    """One step of the optimiser down the loss `value` at `factor` of its peak rates; gives the loss before it."""
+    for group in student.optimiser.param_groups:
+        group["lr"] = group["peak"] * factor
+    student.optimiser.zero_grad(set_to_none=True)
+    value.backward()
+    nn.utils.clip_grad_norm_(student.network.parameters(), CLIP)
+    student.optimiser.step()
+    return float(value.detach())
+
+
+def _judge(network: Network, settings: Settings) -> Callable[[torch.Tensor], torch.Tensor]:
+    """The loss of what `network`, in training, says of a batch, uint8 RGBA: of all of it, or of presence alone."""
+    if settings.only_presence:
+        views, presence = _views(network.eval(), settings), network.decoder.presence.train()
+        return lambda rgba: loss.presence(presence(*views(rgba)), _alpha(rgba))
+    network.train()
+    return lambda rgba: loss.total(_mixed(network, rgba).float(), _alpha(rgba))
+
+
+def _views(network: Network, settings: Settings) -> Callable[[torch.Tensor], list[torch.Tensor]]:
+    """What presence is said by, of a network that stands still."""
+    if settings.device == "cpu":
+        still = Still(network, settings.threads)
+        return lambda rgba: still(rgba[..., :3].numpy())
+
+    def seen(rgba: torch.Tensor) -> list[torch.Tensor]:
+        with torch.no_grad():
+            return [plane.float() for plane in _mixed(network.views, rgba)]
+
+    return seen
+
+
+def _mixed(part: Callable[[torch.Tensor], Any], rgba: torch.Tensor) -> Any:
+    """What `part` makes of the pixels; on a GPU in bfloat16 wherever that is enough."""
+    pixels = normalised(rgba[..., :3]).contiguous(memory_format=torch.channels_last)
+    with torch.autocast(rgba.device.type, torch.bfloat16, enabled=rgba.is_cuda):
+        return part(pixels)
+
+
+def _alpha(rgba: torch.Tensor) -> torch.Tensor:
+    """Float32 (N, 1, S, S) in 0..1."""
+    return rgba[..., 3].unsqueeze(1).float() / 255.0

@@ -1,0 +1,62 @@
+"""How good the average is while it trains: MAE and F on photographs of `duts-tr-07`, which are never trained on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from cutouts.core.pixels import shrink
+from cutouts.core.truth import f_measure, mean_absolute_error
+from cutouts.training.data.cache import VALIDATION_SHARD
+from cutouts.training.data.examples import Page, masked_pages
+from cutouts.training.network.saliency import Network, normalised
+
+THRESHOLDS = np.array([0.2, 0.35, 0.5, 0.65, 0.8, 0.9], np.float32)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Score:
+    """Mean absolute error, and the mean F-measure at the best of six thresholds; both 0 to 1."""
+
+    mae: float
+    f: float
+
+
+Validation = Callable[[Network], Score]
+
+
+def validation(data: Path, count: int, size: int, device: str = "cpu") -> Validation:
+    """A function that scores a network on the first `count` validation photographs, as it is served at `size` (px)."""
+    pages = list(islice(masked_pages([data / VALIDATION_SHARD]), count))
+
+    def score(network: Network) -> Score:
+        results = [_judged(network, page, size, device) for page in pages]
+        mean = np.mean([row for _, row in results], axis=0)
+        return Score(mae=float(np.mean([mae for mae, _ in results])), f=float(mean.max()))
+
+    return score
+
+
+def f_measures(matte: npt.NDArray[np.float32], truth: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+    """F-measure (β² = 0.3) of `matte` at each of `THRESHOLDS` against `truth`, both (H, W) in 0..1; float64 (6,)."""
+    said = matte[None] >= THRESHOLDS[:, None, None]
+    true = truth >= 0.5
+    hits = (said & true).sum((1, 2)).astype(np.float64)
+    precision, recall = hits / np.maximum(said.sum((1, 2)), 1), hits / max(1, int(true.sum()))
+    return f_measure(precision, recall)
+
+
+def _judged(network: Network, page: Page, size: int, device: str) -> tuple[float, npt.NDArray[np.float64]]:
+    """MAE and F-measures of one photograph, at the mask's own size."""
+    image = np.ascontiguousarray(shrink(np.ascontiguousarray(page.rgba[..., :3]), size, size))
+    pixels = normalised(torch.from_numpy(image[None]).to(device)).contiguous(memory_format=torch.channels_last)
+    with torch.no_grad():
+        matte = network(pixels).probability(page.rgba.shape[:2])[0, 0].cpu().numpy()
+    truth = page.rgba[..., 3].astype(np.float32) / np.float32(255)
+    return mean_absolute_error(matte, truth), f_measures(matte, truth)

@@ -1,0 +1,155 @@
+"""What the network is shown: the same images for the same step, alpha that is true, empty scenes that are empty."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cutouts.training.batches import sampler
+from cutouts.training.batches.schedule import Leg
+from cutouts.training.data.cache import Album, Albums, album
+from cutouts.training.data.examples import Page, Pixels
+from cutouts.training.drawing.composite import Cutting, composite, edge_colour, merged, nothing, placed
+from cutouts.training.drawing.scenes import empty_scene, repainted
+
+SEEDS = range(12)
+LEG = Leg(until=1.0, size=64, batch=4)
+
+
+def test_a_step_shows_the_same_images_again(albums: Albums) -> None:
+    """Seed and step say everything, so a resumed training sees what it would have seen."""
+    first, again = (sampler.batch(albums, 3, 7, LEG) for _ in range(2))
+    np.testing.assert_array_equal(first, again)
+
+
+def test_the_next_step_shows_others(albums: Albums) -> None:
+    """Neighbouring steps share no image."""
+    first, other = sampler.batch(albums, 3, 7, LEG), sampler.batch(albums, 3, 8, LEG)
+    assert not any(np.array_equal(one, two) for one in first for two in other)
+
+
+def test_a_batch_has_the_promised_form(albums: Albums) -> None:
+    """Uint8 RGBA, NHWC, as many and as large as the leg asks for."""
+    batch = sampler.batch(albums, 0, 0, LEG)
+    assert batch.shape == (4, 64, 64, 4)
+    assert batch.dtype == np.uint8
+
+
+def _green(tmp_path: Path) -> Album:
+    """One render that is green all over, ground and product."""
+    rgba = np.full((80, 80, 4), (0, 220, 0, 0), np.uint8)
+    rgba[20:60, 20:60, 3] = 255
+    return album(tmp_path / "green", lambda: iter([Page(name="green", rgba=rgba)]))
+
+
+def test_renders_are_shown_on_their_own_ground(albums: Albums, tmp_path: Path) -> None:
+    """In about an eighth of all images; without renders nothing is green on green."""
+
+    def count(of: Albums) -> int:
+        shown = (sampler.sample(np.random.default_rng(seed), of, LEG).astype(int) for seed in range(120))
+        return sum(rgba[..., 3].max() == 255 and (rgba[..., 1] > rgba[..., 0] + 60).mean() > 0.9 for rgba in shown)
+
+    assert 6 <= count(replace(albums, rendered=_green(tmp_path))) <= 28
+    assert count(albums) == 0
+
+
+def test_models_are_set_into_scenes_like_products(albums: Albums, tmp_path: Path) -> None:
+    """Some of the products are the model's green, and without models none is."""
+    model = replace(albums, models=_green(tmp_path), garments=False, shapes=False)
+
+    def green(rgba: Pixels) -> bool:
+        inside = rgba[rgba[..., 3] == 255].astype(int)
+        return bool(len(inside)) and bool((inside[:, 1] > 3 * inside[:, 0].clip(4)).mean() > 0.5)
+
+    def count(of: Albums) -> int:
+        return sum(green(composite(np.random.default_rng(seed), of, 64)) for seed in range(40))
+
+    assert count(model) > 5
+    assert count(replace(model, models=None)) == 0
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_nothing_is_drawn_that_is_left_out(albums: Albums, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A training without garments and shapes asks for none."""
+    monkeypatch.setattr("cutouts.training.drawing.composite.garment", None)
+    monkeypatch.setattr("cutouts.training.drawing.composite.shape", None)
+    rgba = composite(np.random.default_rng(seed), replace(albums, garments=False, shapes=False), 64)
+    assert rgba[..., 3].max() > 100
+
+
+def test_who_learns_from_the_ground_is_shown_no_photographs(albums: Albums, tmp_path: Path) -> None:
+    """Composites, a few empty scenes and, if there are any, renders; the same images for the same step."""
+    leg = Leg(until=1.0, size=64, batch=60)
+    shown = sampler.grounded(replace(albums, rendered=_green(tmp_path)), 0, 0, leg)
+    assert shown.shape == (60, 64, 64, 4)
+    empty = (shown[..., 3].reshape(60, -1).max(1) == 0).sum()
+    on_green = ((shown[..., 1].astype(int) > shown[..., 0] + 60).mean((1, 2)) > 0.9).sum()
+    assert 1 <= empty <= 12
+    assert 9 <= on_green <= 30
+    np.testing.assert_array_equal(sampler.grounded(albums, 0, 1, LEG), sampler.grounded(albums, 0, 1, LEG))
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_composites_hold_a_product(albums: Albums, seed: int) -> None:
+    """The alpha of a composite is not empty, and the picture has the canvas's size."""
+    rgba = composite(np.random.default_rng(seed), albums, 96)
+    assert rgba.shape[2] == 4
+    assert rgba[..., 3].max() > 100
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_empty_scenes_have_no_alpha(albums: Albums, seed: int) -> None:
+    """Nothing is expected where nothing is."""
+    assert not nothing(np.random.default_rng(seed), albums, 96)[..., 3].any()
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_shelves_are_never_called_empty(albums: Albums, seed: int) -> None:
+    """A shop shelf is full of products: an empty scene never shows the album's, which has no green and no blue."""
+    scene = empty_scene(np.random.default_rng(seed), albums, 40, 40)
+    assert scene[..., 1:].any()
+
+
+def test_empty_scenes_also_come_from_beside_the_subjects_of_photographs(albums: Albums) -> None:
+    """A few hundred rooms are too few: some of the scenes are the meadow."""
+    scenes = [empty_scene(np.random.default_rng(seed), albums, 40, 40) for seed in range(40)]
+    meadows = [scene for scene in scenes if scene[..., 1].min() > 1.5 * scene[..., 0].max() > 0]
+    assert 2 <= len(meadows) <= 30
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_repainted_room_has_other_colours_and_is_as_grey_as_it_was(seed: int) -> None:
+    """Channels are mixed, never added to: what is grey gets another light and no tint, what is red fades."""
+    scene = np.zeros((2, 1, 3), np.uint8)
+    scene[0], scene[1] = 120, (200, 20, 20)
+    grey, red = repainted(np.random.default_rng(seed), scene)[:, 0].astype(int)
+    assert np.ptp(grey) <= 1
+    assert 0 < grey[0] < 255
+    assert red.tolist() != [200, 20, 20]
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_what_the_frame_cut_stays_at_the_frame(seed: int) -> None:
+    """A product cut below stands at the lower frame and is not turned."""
+    box = np.full((70, 40, 4), 255, np.uint8)
+    cutting = Cutting(rgba=box, sides=(False, True, False, False))
+    layer = placed(np.random.default_rng(seed), cutting, 100, 100)
+    assert layer[-1, :, 3].any()
+    assert set(np.unique(layer[..., 3])) <= {0, 255}
+
+
+def test_a_product_over_a_scene_follows_the_over_rule() -> None:
+    """Premultiplied colour plus what the scene keeps: half of 200 over 100 is 150."""
+    layer = np.full((1, 1, 4), (100, 100, 100, 128), np.uint8)
+    scene = np.full((1, 1, 3), 100, np.float32)
+    assert merged(scene, layer)[0, 0].tolist() == [150, 150, 150, 128]
+
+
+def test_low_contrast_backdrops_come_from_the_edge_of_the_product() -> None:
+    """The colour is one of the rim's, not one of the inside."""
+    product = np.full((64, 64, 4), (240, 240, 240, 255), np.uint8)
+    product[12:52, 12:52, :3] = 10
+    assert edge_colour(np.random.default_rng(0), product).tolist() == [240, 240, 240]

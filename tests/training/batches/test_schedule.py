@@ -1,0 +1,64 @@
+"""A plan of images and time: what is used up first decides, and the learning rate always reaches its end."""
+
+from __future__ import annotations
+
+import pytest
+
+from cutouts.training.batches.schedule import LEGS, WARM_UP, Leg, Plan, leg, parse_legs, rate
+
+
+@pytest.mark.parametrize(
+    ("images", "seconds", "expected"), [(0, 0, 0), (50, 0, 0.5), (0, 30, 0.5), (20, 45, 0.75), (500, 1, 1)]
+)
+def test_progress_is_the_larger_share(images: int, seconds: float, expected: float) -> None:
+    """Of images and of time, and never more than one."""
+    assert Plan(images=100, seconds=60).progress(images, seconds) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(("images", "seconds"), [(0, 10), (10, 0), (-1, 5)])
+def test_a_plan_without_images_or_time_is_refused(images: int, seconds: float) -> None:
+    """A plan that is used up before it begins is a slip of the command line."""
+    with pytest.raises(ValueError, match="needs images and time"):
+        Plan(images=images, seconds=seconds)
+
+
+def test_inputs_grow_and_end_at_the_serving_size() -> None:
+    """Sizes never shrink, fit the network's stride of 32, and the last leg is the one that is served."""
+    sizes = [stretch.size for stretch in LEGS]
+    assert sizes == sorted(sizes)
+    assert all(size % 32 == 0 for size in sizes)
+    assert LEGS[-1] == leg(1.0)
+
+
+def test_the_leg_follows_progress() -> None:
+    """A leg ends where its share says."""
+    legs = (Leg(until=0.5, size=32, batch=4), Leg(until=1.0, size=64, batch=2))
+    assert leg(0.49, legs).size == 32
+    assert leg(0.5, legs).size == 64
+
+
+def test_legs_are_read_from_the_command_line() -> None:
+    """Share, size and batch, separated by colons."""
+    assert parse_legs("0.5:32:4,1:64:2") == (Leg(until=0.5, size=32, batch=4), Leg(until=1.0, size=64, batch=2))
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("0.5:64:4,0.9:64:2", "end at 1"),
+        ("0.5:64:4,0.4:64:2,1:64:2", "must rise"),
+        ("1:100:2", "multiple of 32"),
+    ],
+)
+def test_legs_that_make_no_plan_are_refused(text: str, problem: str) -> None:
+    """Before the first image is decoded."""
+    with pytest.raises(ValueError, match=problem):
+        parse_legs(text)
+
+
+def test_the_rate_warms_up_peaks_and_ends_small() -> None:
+    """Linear at first, nearly one at the top, under one per cent at the end."""
+    assert rate(0.0) < 0.01
+    assert rate(WARM_UP) == pytest.approx(1.0, abs=0.01)
+    assert rate(0.5) == pytest.approx(0.5, abs=0.01)
+    assert 0 < rate(1.0) < 0.01

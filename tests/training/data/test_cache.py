@@ -1,0 +1,269 @@
+"""Decoded images in a memory map: the same pixels, decoded once, and never half an album."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from cutouts.core.errors import ConfigError
+from cutouts.training.data.cache import (
+    FASHION,
+    PRODUCTS,
+    SCENES,
+    TRAINING_SHARDS,
+    Album,
+    Albums,
+    album,
+    open_albums,
+)
+from cutouts.training.data.examples import (
+    CLEARING_SIDE,
+    SIDES,
+    Page,
+    clearing_pages,
+    masked_pages,
+    model_pages,
+    premultiplied,
+    product_pages,
+    render_pages,
+    scene_pages,
+)
+from cutouts.training.data.folds import parse_fold
+
+
+def _pages() -> Iterator[Page]:
+    """Two images of different sizes, every pixel different."""
+    yield Page(name="a", rgba=np.arange(24, dtype=np.uint8).reshape(2, 3, 4))
+    yield Page(name="b", rgba=np.arange(16, dtype=np.uint8).reshape(2, 2, 4), sides=(False, True, False, False))
+
+
+def _nobody() -> Iterator[Page]:
+    """Pages that nobody may ask for."""
+    raise AssertionError("the album was written already")
+
+
+def _encoded(kind: str, pixels: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) -> bytes:
+    """Pixels as the bytes of a lossless file."""
+    done, data = cv2.imencode(kind, pixels)
+    assert done
+    return data.tobytes()
+
+
+def test_an_album_gives_back_what_was_written(tmp_path: Path) -> None:
+    """Pixels, names and cut sides come back as they went in, by index."""
+    book = album(tmp_path / "book", _pages)
+    assert [page.name for page in _pages()] == list(book.names)
+    for index, page in enumerate(_pages()):
+        np.testing.assert_array_equal(book[index], page.rgba)
+        assert tuple(book.sides[index]) == page.sides
+
+
+def test_an_album_is_decoded_once(tmp_path: Path) -> None:
+    """A second opening reads the files and asks for no page."""
+    album(tmp_path / "book", _pages)
+    again = album(tmp_path / "book", _nobody)
+    assert len(again) == 2
+
+
+def test_an_album_that_broke_off_is_written_again(tmp_path: Path) -> None:
+    """Pixels without an index are what a killed process leaves; the next one starts over."""
+
+    def breaking() -> Iterator[Page]:
+        yield next(_pages())
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        album(tmp_path / "book", breaking)
+    assert len(album(tmp_path / "book", _pages)) == 2
+
+
+def test_colours_are_premultiplied_and_alpha_stays() -> None:
+    """Half transparent white is half as bright; what is transparent is black, whatever colour it had."""
+    rgba = np.array([[[255, 255, 255, 128], [9, 9, 9, 0], [10, 20, 30, 255]]], np.uint8)
+    expected = [[[128, 128, 128, 128], [0, 0, 0, 0], [10, 20, 30, 255]]]
+    np.testing.assert_array_equal(premultiplied(rgba), expected)
+
+
+def test_photographs_carry_their_mask_as_alpha(tmp_path: Path) -> None:
+    """RGB in the order of the file, and the mask as the fourth channel."""
+    bgr = np.full((4, 5, 3), (10, 20, 30), np.uint8)
+    mask = np.full((4, 5), 255, np.uint8)
+    rows = {"name": ["x"], "image": [_encoded(".png", bgr)], "mask": [_encoded(".png", mask)]}
+    pq.write_table(pa.table(rows), tmp_path / "masked.parquet")
+    (page,) = masked_pages([tmp_path / "masked.parquet"])
+    assert page.rgba[0, 0].tolist() == [30, 20, 10, 255]
+
+
+def test_products_are_cropped_to_what_is_visible(tmp_path: Path) -> None:
+    """Empty margins go, the cut sides are kept in the order top, bottom, left, right."""
+    bgra = np.zeros((20, 30, 4), np.uint8)
+    bgra[5:20, 10:16] = (1, 2, 3, 255)
+    sides = {"touches_top": [False], "touches_bottom": [True], "touches_left": [False], "touches_right": [False]}
+    rows = {"name": ["x"], "rgba_webp": [_encoded(".png", bgra)], **sides}
+    pq.write_table(pa.table(rows), tmp_path / "products.parquet")
+    (page,) = product_pages(tmp_path / "products.parquet")
+    assert page.rgba.shape == (15, 6, 4)
+    assert page.sides == (False, True, False, False)
+    assert page.rgba[0, 0].tolist() == [3, 2, 1, 255]
+
+
+def _render(name: str, model: str, coverage: bytes | None) -> dict[str, object]:
+    """A red box on white; glass if there is a coverage."""
+    image = np.full((40, 50, 3), 255, np.uint8)
+    image[10:30, 10:40] = (0, 0, 200)
+    alpha = np.zeros((40, 50), np.uint8)
+    alpha[10:30, 10:40] = 255 if coverage is None else 20
+    pictures = {"image": _encoded(".png", image), "alpha": _encoded(".png", alpha), "coverage": coverage}
+    return {"name": name, "model": model, **pictures}
+
+
+def _renders(file: Path) -> Path:
+    """A table of two renders, the second of glass."""
+    covered = np.zeros((40, 50), np.uint8)
+    covered[10:30, 10:40] = 255
+    file.parent.mkdir(parents=True, exist_ok=True)
+    rows = [_render("plain-1", "prop_boxes_kraft", None), _render("glass-1", "vase", _encoded(".png", covered))]
+    pq.write_table(pa.Table.from_pylist(rows), file)
+    return file
+
+
+def test_renders_carry_their_matte_and_glass_stays_visible(tmp_path: Path) -> None:
+    """What lets nearly all light through is half of a product, not nothing."""
+    opaque, glass = render_pages([_renders(tmp_path / "train-0.parquet")])
+    assert opaque.rgba[20, 20].tolist() == [200, 0, 0, 255]
+    assert glass.rgba[20, 20, 3] == 128
+    assert not glass.rgba[0, 0, 3]
+
+
+def test_products_of_renders_are_cut_out_of_their_ground_unless_they_are_glass(tmp_path: Path) -> None:
+    """In the image's colours, cropped to what is visible; what is behind glass is the ground's."""
+    (page,) = model_pages([_renders(tmp_path / "train-0.parquet")])
+    assert page.name == "plain-1"
+    assert page.rgba.shape == (20, 30, 4)
+    assert (page.rgba == (200, 0, 0, 255)).all()
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """Training data of one or two images each, but for DUTS-TR, whose files hold one photograph each."""
+    folder = tmp_path / "data"
+    photograph = np.full((200, 300, 3), 90, np.uint8)
+    mask = np.zeros((200, 300), np.uint8)
+    mask[20:180, 200:280] = 255
+    masked = {"name": ["x"], "image": [_encoded(".png", photograph)], "mask": [_encoded(".png", mask)]}
+    box = _encoded(".png", np.full((20, 30, 4), 255, np.uint8))
+    sides = {side: [False, False] for side in SIDES}
+    products = {"name": ["a/boot", "b/mug"], "source": ["shop a", "shop b"], "rgba_webp": [box, box], **sides}
+    scenes = {"name": ["room"], "image": [_encoded(".png", photograph)]}
+    tables = {**dict.fromkeys((*TRAINING_SHARDS, FASHION), masked), PRODUCTS: products, SCENES: scenes}
+    for name, table in tables.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        pq.write_table(pa.table(table), folder / name)
+    _renders(folder / "renders/train-0.parquet")
+    return folder
+
+
+def _names(book: Album | None) -> tuple[str, ...]:
+    return () if book is None else book.names
+
+
+@pytest.mark.parametrize(
+    ("left_out", "products", "rendered", "garments", "photographs"),
+    [
+        ([], ("a/boot", "b/mug"), ("plain-1", "glass-1"), True, 8),
+        (["kind:shoes"], ("b/mug",), ("plain-1", "glass-1"), True, 8),
+        (["source:shop b", "kind:cartons"], ("a/boot",), ("glass-1",), True, 8),
+        (["source:rendered"], ("a/boot", "b/mug"), (), True, 8),
+        (["kind:garments"], ("a/boot", "b/mug"), ("plain-1", "glass-1"), False, 7),
+    ],
+)
+def test_nothing_of_a_fold_that_is_left_out_is_in_an_album(
+    data: Path,
+    tmp_path: Path,
+    left_out: list[str],
+    products: tuple[str, ...],
+    rendered: tuple[str, ...],
+    garments: bool,
+    photographs: int,
+) -> None:
+    """Neither the product nor a render of its kind; with garments go those that are drawn, and street fashion."""
+    found = open_albums(data, tmp_path / "cache", left_out=[*map(parse_fold, left_out)])
+    assert _names(found.products) == products
+    assert _names(found.rendered) == rendered
+    assert _names(found.models) == tuple(name for name in rendered if name != "glass-1")
+    assert (found.garments, len(found.natural)) == (garments, photographs)
+
+
+def test_what_is_drawn_can_be_left_out(data: Path, tmp_path: Path) -> None:
+    """Garments and shapes alike."""
+    found = open_albums(data, tmp_path / "cache", left_out=[parse_fold("source:drawn")])
+    assert (found.garments, found.shapes) == (False, False)
+
+
+def test_a_training_without_any_product_is_refused(data: Path, tmp_path: Path) -> None:
+    """With what was left out."""
+    with pytest.raises(ConfigError, match="no product is left") as caught:
+        open_albums(data, tmp_path / "cache", left_out=[parse_fold("source:shop")])
+    assert "source:shop" in str(caught.value)
+    with pytest.raises(ConfigError, match="no photograph is left"):
+        open_albums(data, tmp_path / "cache", licensed=True, left_out=[parse_fold("kind:garments")])
+
+
+def test_more_renders_are_decoded_anew(data: Path, tmp_path: Path) -> None:
+    """The album of the earlier ones does not stand for all of them."""
+    assert len(_names(open_albums(data, tmp_path / "cache").rendered)) == 2
+    _renders(data / "renders/train-1.parquet")
+    assert len(_names(open_albums(data, tmp_path / "cache").rendered)) == 4
+
+
+def test_without_renders_there_are_none(data: Path, tmp_path: Path) -> None:
+    """The training does without."""
+    (data / "renders/train-0.parquet").unlink()
+    found = open_albums(data, tmp_path / "cache")
+    assert (found.rendered, found.models) == (None, None)
+
+
+def test_scenes_have_no_product_in_them(tmp_path: Path) -> None:
+    """The alpha of a background is zero everywhere."""
+    rows = {"name": ["hdri/x"], "image": [_encoded(".png", np.full((4, 5, 3), 7, np.uint8))]}
+    pq.write_table(pa.table(rows), tmp_path / "scenes.parquet")
+    (page,) = scene_pages(tmp_path / "scenes.parquet")
+    assert not page.rgba[..., 3].any()
+
+
+def test_clearings_show_the_widest_place_beside_the_subject(tmp_path: Path) -> None:
+    """Of a photograph whose subject stands at the right, the left; of one that it fills, nothing."""
+    rows: dict[str, list[object]] = {"name": ["left", "full"], "image": [], "mask": []}
+    for left in (CLEARING_SIDE + 60, 20):
+        bgr, mask = np.full((200, 300, 3), 90, np.uint8), np.zeros((200, 300), np.uint8)
+        mask[20:180, left:280] = 255
+        bgr[mask > 0] = 255
+        rows["image"].append(_encoded(".png", bgr))
+        rows["mask"].append(_encoded(".png", mask))
+    pq.write_table(pa.table(rows), tmp_path / "masked.parquet")
+    (page,) = clearing_pages([tmp_path / "masked.parquet"])
+    assert page.name == "left"
+    assert page.rgba.shape[0] == 200
+    assert CLEARING_SIDE <= page.rgba.shape[1] <= CLEARING_SIDE + 60
+    assert (page.rgba == (90, 90, 90, 0)).all()
+
+
+def test_an_image_that_cannot_be_decoded_is_named_as_such(tmp_path: Path) -> None:
+    """Broken bytes stop the training's start with a sentence."""
+    pq.write_table(pa.table({"name": ["x"], "image": [b"no image"]}), tmp_path / "scenes.parquet")
+    with pytest.raises(ValueError, match="cannot be decoded"):
+        list(scene_pages(tmp_path / "scenes.parquet"))
+
+
+def test_an_album_travels_to_another_process_without_its_pixels(albums: Albums) -> None:
+    """Which maps the same file."""
+    packed = pickle.dumps(albums)
+    assert len(packed) < albums.natural.pixels.size / 10
+    np.testing.assert_array_equal(pickle.loads(packed).products[0], albums.products[0])

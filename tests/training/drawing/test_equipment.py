@@ -1,0 +1,99 @@
+"""A studio's equipment in the frame: held by something, never on plain ground, and never part of the product."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from cutouts.training.data.cache import Albums
+from cutouts.training.drawing import equipment, scenes
+from cutouts.training.drawing.composite import composite, nothing
+from cutouts.training.drawing.equipment import equipped
+from cutouts.training.drawing.scenes import backdrop, empty_scene
+
+SEEDS = range(24)
+
+
+def _differs(first: npt.NDArray[Any], other: npt.NDArray[Any]) -> bool:
+    return not np.array_equal(first, other)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("shape", [(64, 96), (300, 240)])
+def test_equipment_covers_a_part_of_the_scene_and_leaves_the_rest(seed: int, shape: tuple[int, int]) -> None:
+    """Some of the scene is covered, most of it is not, and the scene that was given stays as it was."""
+    green = np.full((*shape, 3), (0, 200, 0), np.uint8)
+    covered = (equipped(np.random.default_rng(seed), green) != green).any(axis=2)
+    assert 0.001 < covered.mean() < 0.7
+    assert not _differs(green, np.full((*shape, 3), (0, 200, 0), np.uint8))
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_equipment_is_held_from_a_side_of_the_frame_or_stands(seed: int) -> None:
+    """What is covered meets the frame, or is as tall as a stand."""
+    green = np.full((300, 240, 3), (0, 200, 0), np.uint8)
+    covered = (equipped(np.random.default_rng(seed), green) != green).any(axis=2)
+    rows = np.flatnonzero(covered.any(axis=1))
+    meets = covered[0].any() or covered[-1].any() or covered[:, 0].any() or covered[:, -1].any()
+    assert meets or rows[-1] - rows[0] > 60
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_no_rod_is_as_thin_as_a_strap(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What holds a head survives an opening by five pixels of 300: thin lines are what straps look like."""
+    monkeypatch.setattr(equipment, "_head", lambda *_: None)
+    green = np.full((300, 240, 3), (0, 200, 0), np.uint8)
+    rods = (equipped(np.random.default_rng(seed), green) != green).any(axis=2).astype(np.uint8)
+    thick = cv2.morphologyEx(rods, cv2.MORPH_OPEN, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (5, 5)))
+    assert thick.sum() > 0.9 * rods.sum() > 0
+
+
+def test_the_same_chance_leaves_the_same_equipment() -> None:
+    """What a step shows is a function of its number alone."""
+    grey = np.full((60, 80, 3), 120, np.uint8)
+    first, again = (equipped(np.random.default_rng(3), grey) for _ in range(2))
+    np.testing.assert_array_equal(first, again)
+
+
+def test_plain_ground_carries_no_equipment(albums: Albums, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A lamp on white is a lamp for sale: only rooms and sheets, a minority of the backdrops, carry any."""
+
+    def drawn(share: float, near: npt.NDArray[np.float32] | None) -> list[npt.NDArray[Any]]:
+        monkeypatch.setattr(scenes, "EQUIPPED_SHARE", share)
+        return [backdrop(np.random.default_rng(seed), albums, 60, 60, near) for seed in range(60)]
+
+    white = np.full(3, 240, np.float32)
+    carry, hidden = (
+        sum(_differs(bare, full) for bare, full in zip(drawn(0.0, near), drawn(1.0, near), strict=True))
+        for near in (None, white)
+    )
+    assert 15 <= carry <= 40
+    assert hidden == 0
+
+
+def test_empty_scenes_carry_equipment_and_no_alpha(albums: Albums, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A lamp is no product: the truth of a scene that holds nothing else is empty."""
+
+    def drawn(share: float) -> list[npt.NDArray[Any]]:
+        monkeypatch.setattr(scenes, "EMPTY_EQUIPPED_SHARE", share)
+        return [empty_scene(np.random.default_rng(seed), albums, 60, 60) for seed in range(40)]
+
+    assert sum(_differs(bare, full) for bare, full in zip(drawn(0.0), drawn(1.0), strict=True)) >= 20
+    assert all(nothing(np.random.default_rng(seed), albums, 60)[..., 3].max() == 0 for seed in range(40))
+
+
+def test_equipment_is_behind_the_product_and_not_in_its_alpha(albums: Albums, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With and without equipment a composite has the same alpha, and what is opaque looks the same but for noise."""
+
+    def drawn(share: float) -> list[npt.NDArray[Any]]:
+        monkeypatch.setattr(scenes, "equipped", lambda _, scene: scene if share == 0 else 255 - scene)
+        monkeypatch.setattr(scenes, "EQUIPPED_SHARE", 1.0)
+        return [composite(np.random.default_rng(seed), albums, 64) for seed in range(20)]
+
+    pairs = list(zip(drawn(0.0), drawn(1.0), strict=True))
+    assert sum(_differs(bare, full) for bare, full in pairs) >= 4
+    assert not any(_differs(bare[..., 3], full[..., 3]) for bare, full in pairs)

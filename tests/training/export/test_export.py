@@ -1,0 +1,193 @@
+"""The network as ONNX and its int8 twin; where PyTorch is installed."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+torch: Any = pytest.importorskip("torch", reason="PyTorch lives in the training's own environment")
+onnx: Any = pytest.importorskip("onnx", reason="ONNX is a development dependency")
+onnxruntime: Any = pytest.importorskip("onnxruntime", reason="ONNX Runtime comes with the extra `cpu` or `gpu`")
+
+from cutouts.core.errors import ModelError  # noqa: E402
+from cutouts.training import command  # noqa: E402
+from cutouts.training.batches import sampler  # noqa: E402
+from cutouts.training.batches.schedule import Leg  # noqa: E402
+from cutouts.training.data.cache import Albums  # noqa: E402
+from cutouts.training.export import graph, half_weights, restore  # noqa: E402
+from cutouts.training.network.saliency import Network, normalised  # noqa: E402
+
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")  # of PyTorch's exporter
+
+SIZE = 64
+
+
+@pytest.fixture(scope="module")
+def network() -> Network:
+    """A fresh network, the same every time."""
+    torch.manual_seed(0)
+    fresh = Network()
+    fresh.eval()
+    return fresh
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory: pytest.TempPathFactory, network: Network) -> Path:
+    """That network as ONNX."""
+    target = tmp_path_factory.mktemp("onnx") / "tiny.onnx"
+    graph.export(network, target, SIZE)
+    return target
+
+
+def _saliency(file: Path, images: np.ndarray[Any, np.dtype[np.uint8]]) -> np.ndarray[Any, np.dtype[np.float32]]:
+    """What the network in `file` says of `images`."""
+    session = onnxruntime.InferenceSession(str(file), providers=["CPUExecutionProvider"])
+    (saliency,) = session.run(["saliency"], {"image": images})
+    return np.asarray(saliency)
+
+
+def test_the_exported_network_says_what_the_trained_one_says(network: Network, exported: Path) -> None:
+    """Same probability within 1e-5, from uint8 pixels, for any batch."""
+    images = np.random.default_rng(0).integers(0, 256, (3, SIZE, SIZE, 3), dtype=np.uint8)
+    saliency = _saliency(exported, images)
+    with torch.no_grad():
+        said = network(normalised(torch.from_numpy(images))).probability()
+    assert saliency.shape == (3, 1, SIZE, SIZE)
+    assert saliency.dtype == np.float32
+    np.testing.assert_allclose(saliency, said.numpy(), atol=1e-5)
+
+
+@pytest.mark.parametrize("stored", ["single", "half"])
+def test_an_exported_network_can_be_trained_further(
+    tmp_path: Path,
+    network: Network,
+    exported: Path,
+    albums: Albums,
+    stored: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It says the same as a network in training again, also where batch norm takes its statistics from the batch."""
+    file = tmp_path / "network.onnx"
+    file.write_bytes(exported.read_bytes())
+    if stored == "half":
+        half_weights.halve(file)
+    measured = Leg(until=1.0, size=SIZE, batch=4)
+    monkeypatch.setattr(restore, "MEASURED", measured)
+    again = restore.from_exports([file], albums)
+    images = sampler.batch(albums, 0, 0, measured)[..., :3]
+    for from_the_batch in (False, True):
+        with torch.no_grad():
+            said = again.train(from_the_batch)(normalised(torch.from_numpy(images))).probability()
+        np.testing.assert_allclose(said.numpy(), _saliency(exported, images), atol=1e-3)
+    norm = again.get_submodule("decoder.mixers.0.0.1")
+    assert not torch.allclose(norm.running_mean, torch.zeros(1))
+    assert again.encoder.blocks[0].b[0].conv.weight.requires_grad
+
+
+def test_of_several_exports_the_mean_is_trained_further(
+    tmp_path: Path, network: Network, exported: Path, albums: Albums, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where one says a product is likelier by two, what goes on says by one; all else is as in both."""
+    other = copy.deepcopy(network)
+    with torch.no_grad():
+        other.decoder.heads[0].bias += 2.0
+    graph.export(other, tmp_path / "other.onnx", SIZE)
+    monkeypatch.setattr(restore, "MEASURED", Leg(until=1.0, size=SIZE, batch=4))
+    again = restore.from_exports([exported, tmp_path / "other.onnx"], albums).eval()
+    images = normalised(torch.zeros(1, SIZE, SIZE, 3, dtype=torch.uint8))
+    with torch.no_grad():
+        said, before = again(images), network(images)
+    torch.testing.assert_close(said.planes[0], before.planes[0] + 1.0, atol=1e-3, rtol=1e-3)
+    torch.testing.assert_close(said.presence, before.presence, atol=1e-3, rtol=1e-3)
+
+
+def test_no_minutes_write_the_mean_of_several_as_it_is(
+    tmp_path: Path, network: Network, exported: Path, albums: Albums, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a network and itself that is the network; its twin lies beside it, and no curve of a training that was not."""
+    monkeypatch.setattr(restore, "MEASURED", Leg(until=1.0, size=SIZE, batch=4))
+    monkeypatch.setattr(graph, "CALIBRATION_IMAGES", 2)
+    command.write(tmp_path, (exported, exported), albums, SIZE)
+    assert {file.name for file in tmp_path.iterdir()} == {"network.onnx", "network-int8.onnx"}
+    images = np.random.default_rng(0).integers(0, 256, (2, SIZE, SIZE, 3), dtype=np.uint8)
+    np.testing.assert_allclose(_saliency(tmp_path / "network.onnx", images), _saliency(exported, images), atol=2e-3)
+
+
+def test_an_export_that_said_presence_by_one_convolution_can_be_trained_further(
+    tmp_path: Path, albums: Albums, network: Network, exported: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its planes are what they were; whether there is a product is learned anew."""
+    model = onnx.load(exported)
+    for node in [node for node in model.graph.node if node.op_type == "Conv" and "/presence/" in node.output[0]]:
+        node.output[0] = node.output[0].replace("/presence/", "/earlier/")
+    onnx.save(model, tmp_path / "earlier.onnx")
+    monkeypatch.setattr(restore, "MEASURED", Leg(until=1.0, size=SIZE, batch=4))
+    again = restore.from_exports([tmp_path / "earlier.onnx"], albums).eval()
+    images = normalised(torch.from_numpy(np.random.default_rng(0).integers(0, 256, (2, SIZE, SIZE, 3), dtype=np.uint8)))
+    with torch.no_grad():
+        said, before = again(images), network(images)
+    torch.testing.assert_close(said.planes[0], before.planes[0], atol=1e-3, rtol=1e-3)
+    assert not torch.allclose(said.presence, before.presence, atol=1e-3)
+
+
+def test_another_network_is_not_trained_further(tmp_path: Path, albums: Albums, exported: Path) -> None:
+    """What is missing or has another shape is named."""
+    model = onnx.load(exported)
+    model.graph.node.remove(next(node for node in model.graph.node if "heads.0" in node.output[0]))
+    onnx.save(model, tmp_path / "other.onnx")
+    with pytest.raises(ModelError, match="no network that `cutouts train` exported") as error:
+        restore.from_exports([exported, tmp_path / "other.onnx"], albums)
+    assert "decoder.heads.0" in str(error.value)
+
+
+def test_padding_is_part_of_the_convolutions(exported: Path) -> None:
+    """No Pad, no shape arithmetic: operators that every provider runs."""
+    kinds = {node.op_type for node in onnx.load(exported).graph.node}
+    pooling = {"Concat", "Mul", "ReduceMax", "ReduceMean"}
+    assert kinds <= {"Add", "Cast", "Clip", "Conv", "Resize", "Sigmoid", "Sub", "Transpose"} | pooling
+
+
+def test_the_int8_twin_is_close_and_has_the_same_form(
+    tmp_path: Path, exported: Path, albums: Albums, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Quantised from training images, with the same input and output, within a few hundredths."""
+    monkeypatch.setattr(graph, "CALIBRATION_IMAGES", 6)
+    graph.quantise(exported, tmp_path / "int8.onnx", albums, SIZE)
+    images = next(graph.calibration_images(albums, SIZE))[None]
+    difference = _saliency(exported, images) - _saliency(tmp_path / "int8.onnx", images)
+    assert np.abs(difference).mean() < 0.05
+    assert (tmp_path / "int8.onnx").stat().st_size < 0.5 * exported.stat().st_size
+
+
+def test_presence_is_not_quantised(
+    tmp_path: Path, exported: Path, albums: Albums, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The twin says whether there is a product by the very numbers of the network."""
+    monkeypatch.setattr(graph, "CALIBRATION_IMAGES", 2)
+    graph.quantise(exported, tmp_path / "int8.onnx", albums, SIZE)
+    nodes = onnx.load(tmp_path / "int8.onnx").graph.node
+    makers = {name: node.op_type for node in nodes for name in node.output}
+    says = [node for node in nodes if "/presence/say/" in node.name and node.op_type == "Conv"]
+    assert len(says) == 2
+    assert makers[says[0].input[0]] == "Concat"
+    assert not {makers.get(name) for node in says for name in node.input} & {"DequantizeLinear"}
+
+
+def test_weights_stored_in_half_precision_say_the_same(tmp_path: Path, exported: Path) -> None:
+    """Half of the bytes; the probability moves by less than a thousandth."""
+    file = tmp_path / "half_weights.onnx"
+    file.write_bytes(exported.read_bytes())
+    half_weights.halve(file)
+    images = np.random.default_rng(0).integers(0, 256, (2, SIZE, SIZE, 3), dtype=np.uint8)
+    np.testing.assert_allclose(_saliency(file, images), _saliency(exported, images), atol=1e-3)
+    assert file.stat().st_size < 0.55 * exported.stat().st_size
+
+
+def test_without_a_training_there_is_nothing_to_export(tmp_path: Path) -> None:
+    """The missing checkpoint is named."""
+    with pytest.raises(FileNotFoundError, match="no checkpoint"):
+        graph.trained(tmp_path)
