@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 
-from cutouts.training.data.cache import FASHION, MODELS, PRODUCTS, RENDERS, SCENES
-from cutouts.training.drawing.composite import MODEL_SHARE
-from cutouts.training.data.folds import CATEGORIES, KINDS
-from cutouts.training.data.examples import SIDES
 from cutouts.training.batches.sampler import RENDERED_SHARE
+from cutouts.training.data.cache import FASHION, MODELS, PRODUCTS, RENDERS, SCENES
+from cutouts.training.data.examples import SIDES
+from cutouts.training.data.folds import CATEGORIES, KINDS
+from cutouts.training.drawing.composite import MODEL_SHARE
 from tests.docs.pages import TRAINING, prose, rows
 
 FILES = {row[0].split("`")[1]: row[1] for row in rows(TRAINING, "## The data")}
