@@ -7,7 +7,7 @@ IMAGES ?=
 OUT ?= demo
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-gpu setup-train demo test check airflow lock clean
+.PHONY: help setup setup-gpu setup-train demo test check docs airflow lock clean
 
 help: ## Say what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | column -t -s '|'
@@ -49,6 +49,15 @@ check: .venv/.dev ## Style, types, floors
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 
+.venv-docs/.done: requirements-docs.txt
+	$(PYTHON) -m venv .venv-docs
+	.venv-docs/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements-docs.txt
+	touch $@
+
+docs: .venv-docs/.done ## Build the documentation into build/site; a broken link or anchor is an error
+	NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs build --strict
+	@echo build/site/index.html
+
 airflow: setup ## Start Airflow on this machine (SQLite, LocalExecutor), until ctrl-C
 	PYTHONPATH=plugins $(BIN)/python -m cutouts_airflow.standalone
 
@@ -61,4 +70,4 @@ lock: ## Write the requirements anew from pyproject.toml (needs uv)
 	$(EXPORT) --only-group docs --output-file requirements-docs.txt
 
 clean: ## Remove what setup, demo and airflow made
-	rm -rf .venv demo var
+	rm -rf .venv .venv-docs build/site demo var

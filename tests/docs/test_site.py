@@ -1,0 +1,39 @@
+"""mkdocs.yml against docs/: `make docs` builds every page, and neither it nor a reader's browser fetches anything."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import yaml
+
+from tests.docs.pages import DOCS, ROOT
+
+SITE: dict[str, Any] = yaml.safe_load((ROOT / "mkdocs.yml").read_text(encoding="utf-8"))
+
+
+def _pages(nav: list[dict[str, Any]]) -> Iterator[str]:
+    """The files of a navigation, in their order."""
+    for entry in nav:
+        for target in entry.values():
+            yield from [target] if isinstance(target, str) else _pages(target)
+
+
+def test_every_page_is_in_the_navigation_once() -> None:
+    """A page that is missing there cannot be found on the site."""
+    assert sorted(_pages(SITE["nav"])) == sorted(page.name for page in DOCS.glob("*.md"))
+
+
+def test_nothing_is_fetched_from_elsewhere() -> None:
+    """No fonts, and no plugin or script that has a browser load a file of another host."""
+    assert SITE["theme"]["font"] is False
+    assert SITE["plugins"] == ["search"]
+    assert not {"extra_css", "extra_javascript"} & set(SITE)
+
+
+def test_links_and_anchors_are_checked() -> None:
+    """`--strict` makes each of these warnings an error."""
+    assert set(SITE["validation"]["links"].values()) == {"warn"}
+    makefile, script = ((ROOT / path).read_text(encoding="utf-8") for path in ("Makefile", ".ci/run"))
+    assert "mkdocs build --strict\n" in makefile  # with --quiet, warnings are not counted
+    assert "make docs\n" in script
