@@ -27,7 +27,7 @@ SETTINGS = DOCS / "settings.md"
 TRAINING = DOCS / "training.md"
 TROUBLESHOOTING = DOCS / "troubleshooting.md"
 
-PAGES = (README, *sorted(DOCS.glob("*.md")))
+PAGES = (README, ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md", *sorted(DOCS.glob("*.md")))
 """Every page that users read. Design, changelog and model card are links in `docs/`."""
 
 _BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
