@@ -48,7 +48,7 @@ The one table in which a URI stands with its log-in and signature: without them 
 _WORK = (
     _field("image_id", _TEXT, "unique within its delivery"),
     _field("uri", _TEXT, "where the bytes were read, without secrets"),
-    _field("etag", _TEXT, "as the manifest stated it", null=True),
+    _field("etag", _TEXT, "as the manifest stated it, if the store confirmed it", null=True),
     _field("bytes", _COUNT, "as the manifest stated it", unit="B", null=True),
 )
 _RECIPE = (

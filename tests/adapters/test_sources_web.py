@@ -260,7 +260,7 @@ def test_a_host_that_the_site_names_may_lead_anywhere() -> None:
     with answering(answer(b"bytes")) as server:
         place = Location.parse(f"http://images.internal:{server.port}/a.jpg")
         reading = allowing(f"http://images.internal:{server.port}")
-        assert read_web(place, reading, Deadline(5), resolver(("127.0.0.1",))) == b"bytes"
+        assert read_web(place, reading, Deadline(5), resolver(("127.0.0.1",))).data == b"bytes"
     assert f"Host: images.internal:{server.port}" in server.asked[0]
 
 
@@ -317,7 +317,7 @@ class Here(AbstractResolver):
         pass
 
 reading = Reading(allowed=parse_prefixes([sys.argv[1]]), max_bytes=100, seconds=30)
-print(read_web(Location.parse(sys.argv[1]), reading, Deadline(20), Here).decode())
+print(read_web(Location.parse(sys.argv[1]), reading, Deadline(20), Here).data.decode())
 """
 
 

@@ -145,6 +145,19 @@ class Reading:
         return max(found, key=lambda prefix: prefix.names_host, default=None)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """What is at a place: its bytes, and the ETag as the store gives it, None if it gives none."""
+
+    data: bytes
+    etag: str | None
+
+
+def same_etag(one: str, other: str) -> bool:
+    """Whether two ETags name the same version; stores and manifests differ in quotes and in the mark of a weak one."""
+    return _bare(one) == _bare(other)
+
+
 def parse_prefixes(texts: Iterable[str]) -> tuple[Prefix, ...]:
     """Prefixes of their texts. Raises ValueError with every text that is none."""
     found, problems = [], []
@@ -156,6 +169,10 @@ def parse_prefixes(texts: Iterable[str]) -> tuple[Prefix, ...]:
     if problems:
         raise ValueError("; ".join(problems))
     return tuple(found)
+
+
+def _bare(etag: str) -> str:
+    return etag.strip().removeprefix("W/").strip('"')
 
 
 def _file(rest: str) -> Location:

@@ -13,6 +13,7 @@ from urllib.parse import quote
 import pyarrow as pa
 
 from cutouts.adapters.images import SUFFIXES, is_image, read_size
+from cutouts.adapters.storage.local_files import version_of
 from cutouts.adapters.storage.photographs import photographs
 from cutouts.adapters.storage.sources import read_image
 from cutouts.adapters.storage.tables import table_of
@@ -108,10 +109,9 @@ def _bytes(file: Path, reading: Reading) -> bytes | None:
 def _version(file: Path) -> str | None:
     """Stands for a file whose digest is not told: when it was written and how large it is."""
     try:
-        status = file.stat()
+        return version_of(file.stat())
     except OSError:
         return None
-    return f"{status.st_mtime_ns:x}-{status.st_size:x}"
 
 
 def _newest(files: Sequence[Path]) -> date:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
 from cutouts.adapters.model import open_network
-from cutouts.adapters.storage.sources import read_image
 from cutouts.adapters.storage.store import open_store
 from cutouts.core.errors import ImageRejected
 from cutouts.core.locations import Reading
@@ -78,7 +76,7 @@ class _Work:
 
     def take(self, record: ImageRecord) -> None:
         """Prepare one image; a batch that is full, or that leaves it no room in memory, is finished."""
-        file = self._tried("prepare", record, None, lambda: read(record, self._job))
+        file = self._tried("prepare", record, None, lambda: read(record, self._job.reading))
         if file is None or not self._hold(file):
             return
         one = self._tried("prepare", record, None, lambda: decoded(file, self._job))
@@ -176,6 +174,6 @@ class _Work:
 
 def _sha256(record: ImageRecord, reading: Reading) -> str | None:
     try:
-        return hashlib.sha256(read_image(record.uri, reading)).hexdigest()
+        return read(record, reading).sha256
     except ImageRejected:
         return None

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from cutouts.adapters.images import decode, decode_bytes, encode_png, is_image, read_size
 from cutouts.adapters.model import ModelChoice, Network
-from cutouts.adapters.storage.sources import read_image
+from cutouts.adapters.storage.sources import find_image
 from cutouts.adapters.storage.store import Store
 from cutouts.core.cutout import cutout
 from cutouts.core.display import stored_uri
 from cutouts.core.errors import ImageRejected, ModelError, TransientError
+from cutouts.core.locations import Found, Location, Reading, same_etag
 from cutouts.core.marks import marked
 from cutouts.core.matte import matte_from_saliency
 from cutouts.core.metrics import Measurements, measure
@@ -55,18 +57,40 @@ def rejected_content(record: ImageRecord, error: ImageRejected) -> str | None:
 
 def prepare(record: ImageRecord, job: Job) -> Prepared:
     """Read, decode, orient, colour-manage and fit one image. Raises ImageRejected."""
-    return decoded(read(record, job), job)
+    return decoded(read(record, job.reading), job)
 
 
-def read(record: ImageRecord, job: Job) -> File:
-    """The image's file, if it is the one that the manifest names. Raises ImageRejected."""
+def read(record: ImageRecord, reading: Reading) -> File:
+    """The image's file, if it is the one that the manifest names. Raises ImageRejected.
+
+    Its record keeps an ETag only if the store confirms it: results are found again by it.
+    """
     with one_image(RejectionReason.UNREADABLE, retryable=True):
-        data = read_image(record.uri, job.reading)
-    sha256 = hashlib.sha256(data).hexdigest()
+        found = find_image(record.uri, reading)
+    sha256 = hashlib.sha256(found.data).hexdigest()
     if record.sha256 is not None and record.sha256 != sha256:
-        detail = f"its sha256 is not the {record.sha256[:12]}… of the manifest"
-        raise ImageRejected(RejectionReason.CHANGED, detail, retryable=True)
-    return File(record=record, data=data, sha256=sha256)
+        raise _changed(f"its sha256 is not the {record.sha256[:12]}… of the manifest")
+    if record.bytes is not None and record.bytes != len(found.data):
+        raise _changed(f"it has {len(found.data)} B; the manifest says {record.bytes} B")
+    return File(record=replace(record, etag=_confirmed_etag(record, found)), data=found.data, sha256=sha256)
+
+
+def _confirmed_etag(record: ImageRecord, found: Found) -> str | None:
+    """The ETag that the manifest states, if the store gives the same; None if it cannot be compared.
+
+    Of a local file only our own version tag is known: a stated one may be of the store that it was copied from.
+    """
+    if record.etag is None or found.etag is None:
+        return None
+    if same_etag(record.etag, found.etag):
+        return record.etag
+    if Location.parse(record.uri).scheme == "file":
+        return None
+    raise _changed(f"its ETag is {found.etag}; the manifest says {record.etag}")
+
+
+def _changed(detail: str) -> ImageRejected:
+    return ImageRejected(RejectionReason.CHANGED, detail, retryable=True)
 
 
 def needed_memory(data: bytes, *, max_pixels: int) -> int:

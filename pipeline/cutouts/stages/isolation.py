@@ -53,6 +53,6 @@ def unidentified(chunk: Sequence[ImageRecord], _: ImageRejected) -> tuple[Identi
 
 def _content(record: ImageRecord, job: Job) -> str | None:
     try:
-        return read(record, job).sha256
+        return read(record, job.reading).sha256
     except ImageRejected:
         return None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -66,9 +68,14 @@ def recall(tables: Store, recipe: RecipeDigests, images: pa.Table) -> Results:
 
 
 def record(tables: Store, recipe: RecipeDigests, plan_id: str, results: Results) -> None:
-    """Add what one plan made to the ledger; written again, it is the same."""
+    """Add what one plan made to the ledger; written again, it is the same.
+
+    What the plan made of other bytes (its rows do not identify them) is a file of its own.
+    """
+    contents = sorted(filter(None, (*_contents(results.masks), *_contents(results.rejections))))
+    part = f"{plan_id}-{hashlib.sha256(json.dumps(contents).encode()).hexdigest()[:16]}.parquet"
     for name in ("rejections", "metrics", "masks"):
-        write_table(tables, f"{ledger_folder(name, recipe)}/{plan_id}.parquet", getattr(results, name))
+        write_table(tables, f"{ledger_folder(name, recipe)}/{part}", getattr(results, name))
 
 
 def concat(parts: Sequence[Results]) -> Results:
@@ -79,6 +86,11 @@ def concat(parts: Sequence[Results]) -> Results:
 def nothing() -> Results:
     """Results of no image."""
     return Results(**{name: schema.empty_table() for name, schema in SCHEMAS.items()})
+
+
+def _contents(table: pa.Table) -> list[str | None]:
+    found: list[str | None] = table.column("sha256").to_pylist()
+    return found
 
 
 def _recall_one(tables: Store, recipe: RecipeDigests, name: str, images: pa.Table) -> pa.Table:

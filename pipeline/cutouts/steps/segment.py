@@ -14,6 +14,7 @@ from cutouts.adapters.storage.tables import (
     find_record,
     read_record,
     read_row_group,
+    read_table,
     records_of,
     table_of,
     write_record,
@@ -40,16 +41,19 @@ def _ignore(_: ChunkResult) -> None:
 def segment(site: Site, shard: ShardKey, runner: Runner, on_chunk: Callable[[ChunkResult], None] = _ignore) -> Receipt:
     """Cut one shard; `on_chunk` hears of each finished chunk, and the log every ten seconds.
 
-    A shard that has its receipt is not touched again, and `runner` is not used.
+    A shard that has its receipt is not cut again. Images that neither a sha256 nor an ETag identifies are read to see
+    whether they are still the same; if one is not, the shard is cut again.
     """
     tables = open_store(site.tables_url)
-    if receipt := find_record(tables, shard_file(shard, "receipt.json"), Receipt):
-        tell_done_before(receipt)
-        return receipt
+    receipt = find_record(tables, shard_file(shard, "receipt.json"), Receipt)
     began = time.perf_counter()
     plan = read_record(tables, plan_file(shard.plan_id, "plan.json"), Plan)
-    job = _job(site, plan)
     rows = read_row_group(tables, plan_file(shard.plan_id, "shards.parquet"), shard.index)
+    if receipt and not _changed(site, tables, plan, shard, rows, runner):
+        tell_done_before(receipt)
+        return receipt
+    tables.remove(shard_file(shard, "receipt.json"))
+    job = _job(site, plan)
     reused = _recall_unnamed(site, tables, plan, rows, runner)
     records = _without(records_of(rows, ImageRecord), reused)
     done = []
@@ -94,12 +98,7 @@ def _recall_unnamed(site: Site, tables: Store, plan: Plan, rows: pa.Table, runne
     if not unnamed or known_identities(tables, plan.recipe, by_content_only=True).num_rows == 0:
         return nothing()
     _log.info("%d images have no sha256 in the manifest: they are read to find out which are known", len(unnamed))
-    reading = site.reading(*plan.sources)
-    identify = Work(
-        function=partial(identify_chunk, reading), parts=images_of, trial=nothing_to_try, blamed=unidentified
-    )
-    found = [one for part in runner.map(identify, [*_chunked(unnamed, site.chunk)]) for one in part]
-    content = {one.image_id: one.sha256 for one in found}
+    content = _contents(site, plan, unnamed, runner)
     images = pa.table(
         {
             "image_id": pa.array([record.image_id for record in unnamed], pa.string()),
@@ -108,6 +107,33 @@ def _recall_unnamed(site: Site, tables: Store, plan: Plan, rows: pa.Table, runne
         }
     )
     return recall(tables, plan.recipe, images)
+
+
+def _changed(site: Site, tables: Store, plan: Plan, shard: ShardKey, rows: pa.Table, runner: Runner) -> bool:
+    """Whether bytes that nothing identifies are no longer those that the shard's tables are about."""
+    unnamed = [record for record in records_of(rows, ImageRecord) if record.sha256 is None]
+    if not unnamed:
+        return False
+    masks = read_table(tables, shard_file(shard, "masks.parquet"), ["image_id", "sha256", "etag"])
+    cut = {row["image_id"]: row["sha256"] for row in masks.to_pylist() if row["etag"] is None}
+    unsure = [record for record in unnamed if record.image_id in cut]
+    if not unsure:
+        return False
+    _log.info("%d images have neither a sha256 nor a confirmed ETag: they are read to see if they changed", len(unsure))
+    content = _contents(site, plan, unsure, runner)
+    return any(content[record.image_id] != cut[record.image_id] for record in unsure)
+
+
+def _contents(site: Site, plan: Plan, records: Sequence[ImageRecord], runner: Runner) -> dict[str, str | None]:
+    """The sha256 of each image's bytes, by its id; None if it cannot be read, or is not what its row states."""
+    identify = Work(
+        function=partial(identify_chunk, site.reading(*plan.sources)),
+        parts=images_of,
+        trial=nothing_to_try,
+        blamed=unidentified,
+    )
+    found = [one for part in runner.map(identify, [*_chunked(records, site.chunk)]) for one in part]
+    return {one.image_id: one.sha256 for one in found}
 
 
 def _without(records: Sequence[ImageRecord], reused: Results) -> list[ImageRecord]:

@@ -8,11 +8,14 @@ import fsspec
 
 from cutouts.adapters.storage.refused import missing, not_allowed, too_large, unreadable
 from cutouts.adapters.storage.waiting import Deadline, wait_for
-from cutouts.core.locations import Location, Reading
+from cutouts.core.locations import Found, Location, Reading
+
+_ETAGS = ("ETag", "etag")
+"""How s3fs, gcsfs and adlfs name an object's ETag."""
 
 
-def read_object(place: Location, reading: Reading, deadline: Deadline) -> bytes:
-    """The bytes of an object.
+def read_object(place: Location, reading: Reading, deadline: Deadline) -> Found:
+    """The bytes of an object, and its ETag if the store has one.
 
     ImageRejected if it is not allowed, not there or too large; OSError or the client's own errors if trying again can
     help.
@@ -27,7 +30,7 @@ def read_object(place: Location, reading: Reading, deadline: Deadline) -> bytes:
         raise unreadable(place, error) from error
 
 
-async def _fetch(place: Location, reading: Reading) -> bytes:
+async def _fetch(place: Location, reading: Reading) -> Found:
     store, path = _opened(place)
     found = await store._info(path)  # noqa: SLF001 -- fsspec names its coroutines so
     if found["type"] != "file":
@@ -35,12 +38,13 @@ async def _fetch(place: Location, reading: Reading) -> bytes:
     size = int(found["size"])
     if size > reading.max_bytes:
         raise too_large(reading, size)
+    etag = next((str(found[name]) for name in _ETAGS if found.get(name)), None)
     if not size:
-        return b""
+        return Found(data=b"", etag=etag)
     data = await store._cat_file(path, start=0, end=reading.max_bytes + 1)  # noqa: SLF001 -- likewise
     if len(data) > reading.max_bytes:
         raise too_large(reading)
-    return bytes(data)
+    return Found(data=bytes(data), etag=etag)
 
 
 def _opened(place: Location) -> tuple[Any, str]:

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from cutouts.adapters.storage.refused import missing, not_allowed, too_large, unreadable
-from cutouts.core.locations import Location, Prefix, Reading
+from cutouts.core.locations import Found, Location, Prefix, Reading
 
 _LOOK = getattr(os, "O_PATH", os.O_RDONLY | os.O_NONBLOCK) | os.O_CLOEXEC
 _READ = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
@@ -29,19 +29,24 @@ _KINDS = {
 }
 
 
-def read_local(path: str, reading: Reading) -> bytes:
-    """The bytes of a file. ImageRejected if it is not allowed, not there, not a regular file or too large."""
+def read_local(path: str, reading: Reading) -> Found:
+    """A file's bytes and version. ImageRejected if it is not allowed, not there, not a regular file or too large."""
     try:
         _require_allowed(path, os.path.realpath(path), reading)
         with _opened(path, _LOOK) as look:
             _require_allowed(path, _real_path(look, path), reading)
             size = _size(look, path, reading)
             with _opened(_again(look, path), _READ) as descriptor:
-                return _bytes(descriptor, size, reading)
+                return Found(data=_bytes(descriptor, size, reading), etag=version_of(os.fstat(descriptor)))
     except (FileNotFoundError, NotADirectoryError):
         raise missing(path) from None
     except (OSError, ValueError) as error:  # ValueError: a character that names of this system cannot have
         raise unreadable(path, getattr(error, "strerror", None) or error) from error
+
+
+def version_of(status: os.stat_result) -> str:
+    """What a file system has for an ETag: when the file was written, and its size."""
+    return f"{status.st_mtime_ns:x}-{status.st_size:x}"
 
 
 def folder_allowed(folder: Path, reading: Reading) -> bool:

@@ -10,17 +10,22 @@ from pathlib import Path
 from cutouts.adapters.storage.local_files import read_local
 from cutouts.adapters.storage.refused import not_allowed, unreadable
 from cutouts.adapters.storage.store import store_errors
-from cutouts.core.locations import WEB_SCHEMES, Location, Reading
+from cutouts.core.locations import WEB_SCHEMES, Found, Location, Reading
 
 TRIES = 3
 """How often a read is tried before the image is rejected as unreadable (which the next run tries again)."""
 
 
 def read_image(uri: str, reading: Reading) -> bytes:
-    """The bytes at `uri`: a path, file://, s3://, gs://, abfs://, https:// or http://, as far as `reading` allows it.
+    """The bytes at `uri`, as `find_image` reads them."""
+    return find_image(uri, reading).data
 
-    At most `reading.max_bytes + 1` are read. Raises ImageRejected for whatever goes wrong, always to be tried again by
-    a later run.
+
+def find_image(uri: str, reading: Reading) -> Found:
+    """What is at `uri`: a path, file://, s3://, gs://, abfs://, https:// or http://, as far as `reading` allows it.
+
+    At most `reading.max_bytes + 1` bytes are read. Raises ImageRejected for whatever goes wrong, always to be tried
+    again by a later run.
     """
     try:
         place = Location.parse(uri)
@@ -41,7 +46,7 @@ def image_files(folder: Path, suffixes: frozenset[str], *, without: Path | None 
         yield from (here / name for name in sorted(names) if Path(name).suffix.lower() in suffixes and name[0] != ".")
 
 
-def _read_remote(place: Location, reading: Reading) -> bytes:
+def _read_remote(place: Location, reading: Reading) -> Found:
     from cutouts.adapters.storage.buckets import read_object
     from cutouts.adapters.storage.waiting import Deadline
     from cutouts.adapters.storage.web import read_web

@@ -21,7 +21,7 @@ from yarl import URL
 from cutouts.adapters.storage.refused import missing, not_allowed, too_large, unreadable
 from cutouts.adapters.storage.waiting import Deadline, wait_for
 from cutouts.core.internet import is_public
-from cutouts.core.locations import WEB_SCHEMES, Location, Reading
+from cutouts.core.locations import WEB_SCHEMES, Found, Location, Reading
 
 CONNECT_SECONDS = 10.0
 """How long one connection may take to come about, TLS included (s)."""
@@ -40,8 +40,8 @@ _LATER = frozenset({408, 425, 429, *range(500, 600)})
 
 def read_web(
     place: Location, reading: Reading, deadline: Deadline, resolve: Resolve = aiohttp.ThreadedResolver
-) -> bytes:
-    """The bytes at a web address, through no more than the last redirect.
+) -> Found:
+    """The bytes at a web address and the ETag that the server gives, through no more than the last redirect.
 
     ImageRejected if they cannot be had; OSError or aiohttp's ClientError if trying again can help.
     """
@@ -105,7 +105,7 @@ def _close() -> None:
             wait_for(session.close(), Deadline(1))
 
 
-async def _fetch(place: Location, reading: Reading, resolve: Resolve) -> bytes:
+async def _fetch(place: Location, reading: Reading, resolve: Resolve) -> Found:
     asked, words = place, str(place)
     for _ in range(REDIRECTS + 1):
         prefix = reading.covering(asked)
@@ -117,21 +117,21 @@ async def _fetch(place: Location, reading: Reading, resolve: Resolve) -> bytes:
             if isinstance(error.os_error, _NotPublicError):
                 raise not_allowed(f"{words} has no public address ({error.os_error})", asked.folder) from error
             raise
-        if isinstance(answer, bytes):
+        if isinstance(answer, Found):
             return answer
         asked, words = answer, f"{place} redirects to {answer}, which"
     raise unreadable(place, f"more than {REDIRECTS} redirects")
 
 
-async def _ask(place: Location, session: aiohttp.ClientSession, reading: Reading) -> bytes | Location:
-    """The bytes, or where the server sends us."""
+async def _ask(place: Location, session: aiohttp.ClientSession, reading: Reading) -> Found | Location:
+    """What is there, or where the server sends us."""
     target, _, query = place.path.partition("?")
     url = URL.build(scheme=place.scheme, authority=place.authority, path=target, query_string=query, encoded=True)
     async with session.get(url, headers=_log_in(place.login), allow_redirects=False) as response:
         if response.status in _ELSEWHERE:
             return _next(place, response.headers.get("Location", ""))
         _require(place, response, reading)
-        return await _body(response, reading)
+        return Found(data=await _body(response, reading), etag=response.headers.get("ETag"))
 
 
 def _log_in(login: str) -> dict[str, str]:
