@@ -16,18 +16,18 @@ import pyarrow.parquet as pq
 from cutouts.adapters.images import decode
 from cutouts.adapters.settings import load_site
 from cutouts.adapters.storage.store import Store, open_store
-from cutouts.adapters.storage.tables import read_record
+from cutouts.adapters.storage.stored_tables import read_record
 from cutouts.adapters.terminal import say
-from cutouts.cli.ending import ended
+from cutouts.cli.exit_status import ended
 from cutouts.core.config import Site
-from cutouts.core.layout import gate_file, plan_file, shard_file
 from cutouts.core.pixels import Floats
 from cutouts.core.records import GateDecision, Plan, Receipt
-from cutouts.core.truth import boundary_iou, intersection_over_union, mean_absolute_error
+from cutouts.core.table_paths import gate_file, plan_file, shard_file
 from cutouts.intake import folder_manifest, take
-from cutouts.report.claim import claim_folder, write_manifest
-from cutouts.report.data import TruthRow
-from cutouts.report.folder import RunWork, Source, write_folder
+from cutouts.metrics import boundary_iou, intersection_over_union, mean_absolute_error
+from cutouts.report.contents import TruthRow
+from cutouts.report.folder_claim import claim_folder, write_manifest
+from cutouts.report.run_folder import RunWork, Source, write_folder
 from cutouts.samples import write_samples
 from cutouts.steps import read_decision
 from cutouts_airflow.home import settings_file

@@ -11,7 +11,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from cutouts.adapters.model.graph import read_graph
-from cutouts.adapters.model.half import half_precision
+from cutouts.adapters.model.half_precision import half_precision
 from cutouts.core.errors import ModelError
 from cutouts.models import read_file
 from tests.tiny_networks import seven, tiny

@@ -10,7 +10,7 @@ import pillow_heif
 import pytest
 
 from cutouts.adapters.images import decode, decode_bytes, isobmff, read_size
-from cutouts.adapters.images.isobmff import av1, coded, hevc
+from cutouts.adapters.images.isobmff import av1_damage, coded_sizes, hevc_damage
 from cutouts.core.errors import ImageRejected
 from cutouts.core.pixels import Photograph
 from cutouts.core.records import RejectionReason
@@ -80,7 +80,7 @@ def _moved(data: bytes, more: int) -> bytes:
 @pytest.mark.parametrize("form", FORMS)
 def test_the_coded_size_is_read_from_the_codec_s_own_header(form: str) -> None:
     """Boxes may state another one; blocks are filled up."""
-    sizes = list(coded.sizes(isobmff.parse(written(scene(120, 88), form, **FORMS[form]))))
+    sizes = list(coded_sizes.sizes(isobmff.parse(written(scene(120, 88), form, **FORMS[form]))))
     assert sizes
     assert all(120 <= width < 120 + 64 and 88 <= height < 88 + 64 for width, height in sizes)
 
@@ -128,5 +128,5 @@ def test_a_picture_of_tiles_is_put_together(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_the_decoders_that_are_asked_about_damage_are_here() -> None:
     """Where they are not, a note says that nothing was checked; in our own environments they are."""
-    assert hevc.damage(isobmff.parse(written(scene(), "HEIF"))) == ()
-    assert av1.damage(written(scene(), "AVIF")) == ()
+    assert hevc_damage.damage(isobmff.parse(written(scene(), "HEIF"))) == ()
+    assert av1_damage.damage(written(scene(), "AVIF")) == ()

@@ -14,8 +14,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from cutouts.adapters.storage import footers, manifests
+from cutouts.adapters.storage.manifest_files import allowed_by, manifest_folder
 from cutouts.adapters.storage.manifests import Manifest, open_manifest
-from cutouts.adapters.storage.parts import allowed_by, manifest_folder
 from cutouts.adapters.storage.store import Store
 from cutouts.core.errors import ManifestError
 from cutouts.core.manifest import FAULT

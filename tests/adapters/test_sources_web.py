@@ -18,8 +18,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from cutouts.adapters.storage import web
+from cutouts.adapters.storage.async_calls import Deadline
 from cutouts.adapters.storage.sources import read_image
-from cutouts.adapters.storage.waiting import Deadline
 from cutouts.adapters.storage.web import read_web
 from cutouts.core.errors import ImageRejected
 from cutouts.core.locations import Location, Reading, parse_prefixes
@@ -306,7 +306,7 @@ def certificate(folder: Path, host: str) -> ssl.SSLContext:
 READ_OVER_TLS = """
 import sys
 from aiohttp.abc import AbstractResolver, ResolveResult
-from cutouts.adapters.storage.waiting import Deadline
+from cutouts.adapters.storage.async_calls import Deadline
 from cutouts.adapters.storage.web import read_web
 from cutouts.core.locations import Location, Reading, parse_prefixes
 

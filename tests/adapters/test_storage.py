@@ -9,7 +9,13 @@ import pyarrow as pa
 import pytest
 
 from cutouts.adapters.storage.store import Store
-from cutouts.adapters.storage.tables import read_folder, read_row_group, read_table, write_row_groups, write_table
+from cutouts.adapters.storage.stored_tables import (
+    read_folder,
+    read_row_group,
+    read_table,
+    write_row_groups,
+    write_table,
+)
 from cutouts.core.errors import StorageError, TransientError
 from tests.dask_cluster import free_port
 

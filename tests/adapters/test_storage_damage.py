@@ -13,7 +13,7 @@ import pyarrow as pa
 import pytest
 
 from cutouts.adapters.storage.store import Store
-from cutouts.adapters.storage.tables import find_record, read_record, read_table, write_record, write_table
+from cutouts.adapters.storage.stored_tables import find_record, read_record, read_table, write_record, write_table
 from cutouts.core.errors import DamagedError, StorageError, TransientError
 from cutouts.core.records import RecipeDigests
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 
-from cutouts.adapters.storage.ours import MARKER
-from cutouts.cli.ending import Status
-from cutouts.core.marks import mark_of, marked
-from cutouts.report.claim import REPLACED
+from cutouts.adapters.storage.ownership import MARKER
+from cutouts.cli.exit_status import Status
+from cutouts.core.png_mark import mark_of, marked
+from cutouts.report.folder_claim import REPLACED
 from tests.docs.pages import COMMAND_LINE, prose, rows
 
 

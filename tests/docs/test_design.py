@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from cutouts.core import layout, publications, records
+from cutouts.core import publications, records, table_paths
 from cutouts.core.records import MAX_KEY, DeliveryKey, ShardKey
 from tests.docs.pages import DESIGN, ROOT, blocks, rows, spans
 
@@ -118,13 +118,13 @@ def test_the_layout_is_that_of_the_steps() -> None:
     key = DeliveryKey.parse("2026-01-01/studio")
     shard = ShardKey(plan_id="PLAN", index=0)
     places = [
-        layout.plan_file("<plan_id>", ""),
-        layout.shard_file(shard, "").replace("PLAN/00000", "<plan_id>/<index>"),
-        layout.gate_file("<gate_id>", ""),
-        layout.taken_file("<fingerprint>"),
-        layout.verdict_file("<digest>"),
-        layout.waiting_file(key).replace("2026-01-01/studio", "<day>/<id>"),
-        layout.intake_file(key).replace("2026-01-01/studio", "<day>/<id>"),
+        table_paths.plan_file("<plan_id>", ""),
+        table_paths.shard_file(shard, "").replace("PLAN/00000", "<plan_id>/<index>"),
+        table_paths.gate_file("<gate_id>", ""),
+        table_paths.taken_file("<fingerprint>"),
+        table_paths.verdict_file("<digest>"),
+        table_paths.waiting_file(key).replace("2026-01-01/studio", "<day>/<id>"),
+        table_paths.intake_file(key).replace("2026-01-01/studio", "<day>/<id>"),
     ]
     assert [place for place in places if f"tables/{place}" not in told] == []
 

@@ -7,8 +7,8 @@ import re
 import pytest
 
 from cutouts.adapters.storage import footers, manifests
-from cutouts.core.conform import MAX_TEXT
 from cutouts.core.manifest import MAX_DELIVERY_ID
+from cutouts.core.manifest_conversion import MAX_TEXT
 from cutouts.schemas.tables import MANIFEST
 from tests.docs.pages import MANIFESTS, prose, rows
 

@@ -10,7 +10,7 @@ import onnx
 from onnx import TensorProto, helper
 
 from cutouts.core.pixels import Bytes, Photograph
-from cutouts.evaluation.cases import Case
+from cutouts.evaluation.image_sets import Case
 
 
 def red_is_product(path: Path, *, share: float = 1.0) -> Path:

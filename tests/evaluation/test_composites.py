@@ -12,8 +12,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from cutouts.core.errors import ConfigError
-from cutouts.evaluation.cases import Case, folder_set
 from cutouts.evaluation.composites import BOXES, KINDS, LONG_SIDE, Kind, Sources, composites, write_composites
+from cutouts.evaluation.image_sets import Case, folder_set
 from cutouts.training.data.examples import SIDES
 from cutouts.training.data.folds import parse_fold
 

@@ -11,10 +11,10 @@ import pytest
 from cutouts.core.config import Site
 from cutouts.core.errors import ModelError
 from cutouts.core.pixels import Photograph
-from cutouts.core.truth import Plane, mean_absolute_error
-from cutouts.evaluation.cases import Case, Lost
+from cutouts.evaluation.contender_specs import parse
 from cutouts.evaluation.contenders import Answer, open_contender
-from cutouts.evaluation.specs import parse
+from cutouts.evaluation.image_sets import Case, Lost
+from cutouts.metrics import Plane, mean_absolute_error
 from tests.evaluation.networks import faint_like_u2net, half_red, picture, red_is_product
 from tests.photographs import product
 

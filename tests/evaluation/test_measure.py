@@ -12,13 +12,13 @@ import pyarrow.parquet as pq
 import pytest
 
 from cutouts.core.pixels import Photograph
-from cutouts.core.truth import METRICS
-from cutouts.evaluation.cases import Case, ImageSet, Lost, Question
 from cutouts.evaluation.contenders import Answer, Contender
+from cutouts.evaluation.image_sets import Case, ImageSet, Lost, Question
 from cutouts.evaluation.measure import Evaluation, evaluate
-from cutouts.evaluation.rows import write_rows
-from cutouts.evaluation.sheet import Sheet
+from cutouts.evaluation.per_image import write_rows
 from cutouts.evaluation.summary import as_text, comparisons, full, overview
+from cutouts.evaluation.worst_images import Sheet
+from cutouts.metrics import METRICS
 from cutouts.schemas.tables import EVALUATION
 from tests.evaluation.networks import half_red
 

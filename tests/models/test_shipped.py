@@ -14,11 +14,11 @@ import numpy as np
 import pytest
 
 from cutouts.core.config import Site
-from cutouts.evaluation.cases import Case, open_sets
 from cutouts.evaluation.composites import Kind, Sources, composites, write_composites
+from cutouts.evaluation.contender_specs import parse
 from cutouts.evaluation.contenders import Answer, open_contender
+from cutouts.evaluation.image_sets import Case, open_sets
 from cutouts.evaluation.measure import Evaluation, Measured, evaluate
-from cutouts.evaluation.specs import parse
 from cutouts.evaluation.summary import TAKEN_SHARE
 from cutouts.samples import write_samples
 from tests.real_weights import DATA

@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import expect
 
 from cutouts.core.records import Outcome
-from cutouts.evaluation.sheet import Card, Picture, write_page
+from cutouts.evaluation.worst_images import Card, Picture, write_page
 from cutouts.report import Report, write_report
 from cutouts.report.pictures import data_uri
 from tests.browser import Opened

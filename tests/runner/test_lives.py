@@ -21,7 +21,7 @@ from distributed import Client
 
 from cutouts.core.config import Site
 from cutouts.core.errors import TransientError
-from cutouts.runner import clusters, open_runner, scheduled, scheduler
+from cutouts.runner import clusters, dask_runner, dask_scheduler, open_runner
 from tests.dask_cluster import ROOT, dask_process, free_port
 from tests.runner.items import die, nap
 
@@ -93,8 +93,8 @@ def test_a_scheduler_that_goes_away_ends_the_run_with_an_error(
     how: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A run whose scheduler is lost does not wait for ever, may be tried again, and logs no traceback of Dask."""
-    monkeypatch.setattr(scheduled, "PATIENCE_SECONDS", 0.5)
-    monkeypatch.setattr(scheduler, "ANSWER_SECONDS", 2.0)
+    monkeypatch.setattr(dask_runner, "PATIENCE_SECONDS", 0.5)
+    monkeypatch.setattr(dask_scheduler, "ANSWER_SECONDS", 2.0)
     port = str(free_port())
     address = f"tcp://127.0.0.1:{port}"
     arguments = ("scheduler", "--host", "127.0.0.1", "--port", port, "--no-dashboard")

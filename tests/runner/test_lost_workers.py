@@ -15,7 +15,7 @@ import pytest
 
 from cutouts.core.config import Site
 from cutouts.core.errors import TransientError
-from cutouts.runner import Runner, Work, open_runner, scheduled
+from cutouts.runner import Runner, Work, dask_runner, open_runner
 from tests.dask_cluster import dask_process, scheduler_process
 from tests.runner.items import blame, crowd, fill, hopeless, nothing, singly, work
 
@@ -165,7 +165,7 @@ def test_workers_that_are_killed_at_any_moment_cost_nothing(local_runner: Runner
 
 def test_a_cluster_that_is_gone_blames_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without nannies every worker that dies stays dead: the run ends with an error that may be tried again."""
-    monkeypatch.setattr(scheduled, "PATIENCE_SECONDS", 1.0)
+    monkeypatch.setattr(dask_runner, "PATIENCE_SECONDS", 1.0)
     plain = ("--host", "127.0.0.1", "--no-dashboard", "--nthreads", "1", "--no-nanny")
     with (
         scheduler_process() as address,
@@ -179,7 +179,7 @@ def test_a_cluster_that_is_gone_blames_nobody(monkeypatch: pytest.MonkeyPatch) -
 @pytest.fixture
 def small_worker(monkeypatch: pytest.MonkeyPatch) -> Iterator[Runner]:
     """A worker that may use 600 MB, and little patience."""
-    monkeypatch.setattr(scheduled, "PATIENCE_SECONDS", 2.0)
+    monkeypatch.setattr(dask_runner, "PATIENCE_SECONDS", 2.0)
     small = ("--host", "127.0.0.1", "--no-dashboard", "--nthreads", "1", "--memory-limit", "600MB")
     with (
         scheduler_process() as address,
@@ -215,7 +215,11 @@ def _workers() -> list[psutil.Process]:
 
 def _children() -> list[psutil.Process]:
     """The processes of single images."""
-    return [process for process in psutil.Process().children(recursive=True) if _runs(process, "cutouts.runner.child")]
+    return [
+        process
+        for process in psutil.Process().children(recursive=True)
+        if _runs(process, "cutouts.runner.child_process")
+    ]
 
 
 def _runs(process: psutil.Process, what: str) -> bool:

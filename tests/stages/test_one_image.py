@@ -19,7 +19,7 @@ from cutouts.core.errors import ImageRejected, ModelError, StorageError, Transie
 from cutouts.core.records import ImageRecord, RejectionReason
 from cutouts.models import ModelRow
 from cutouts.stages import Job, cut_chunk, job_of
-from cutouts.stages.border import one_image
+from cutouts.stages.image_errors import one_image
 from tests.photographs import product
 from tests.tiny_networks import picky
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from cutouts.adapters.storage.store import open_store
-from cutouts.adapters.storage.tables import write_table
+from cutouts.adapters.storage.stored_tables import write_table
 from cutouts.core.config import Site
 from cutouts.core.records import GateDecision, Verdict
 from cutouts.intake import folder_manifest, inspect

@@ -11,10 +11,10 @@ import pyarrow as pa
 import pytest
 
 from cutouts.adapters.storage.store import open_store
-from cutouts.adapters.storage.tables import read_table, write_table
+from cutouts.adapters.storage.stored_tables import read_table, write_table
 from cutouts.core.config import Site
-from cutouts.core.layout import gate_file
 from cutouts.core.records import GateDecision
+from cutouts.core.table_paths import gate_file
 from cutouts.intake import folder_manifest
 from cutouts.stages import ChunkResult
 from tests.file_server import FileServer, serving

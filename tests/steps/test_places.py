@@ -9,9 +9,9 @@ import pytest
 
 from cutouts.adapters.catalog import Catalog
 from cutouts.adapters.storage.store import open_store
-from cutouts.adapters.storage.tables import read_table
+from cutouts.adapters.storage.stored_tables import read_table
 from cutouts.core.config import Site
-from cutouts.core.layout import ledger_folder
+from cutouts.core.table_paths import ledger_folder
 from cutouts.steps.ledger import SCHEMAS
 from tests.photographs import blank, broken, product
 from tests.steps.conftest import Refresh

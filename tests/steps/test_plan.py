@@ -10,11 +10,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from cutouts.adapters.storage.store import Store, open_store
-from cutouts.adapters.storage.tables import read_table
+from cutouts.adapters.storage.stored_tables import read_table
 from cutouts.core.config import Site
 from cutouts.core.errors import ManifestError
-from cutouts.core.layout import plan_file
 from cutouts.core.records import DeliveryKey
+from cutouts.core.table_paths import plan_file
 from cutouts.intake import inspect
 from cutouts.schemas.tables import MANIFEST
 from cutouts.steps import plan, read_delivery

@@ -11,11 +11,11 @@ import pytest
 
 from cutouts.adapters.catalog import Catalog
 from cutouts.adapters.storage.store import open_store
-from cutouts.adapters.storage.tables import read_table
+from cutouts.adapters.storage.stored_tables import read_table
 from cutouts.core.config import Site
 from cutouts.core.errors import BooksError, CutoutsError
-from cutouts.core.layout import gate_file
 from cutouts.core.records import GateDecision, Verdict
+from cutouts.core.table_paths import gate_file
 from cutouts.intake import inspect
 from cutouts.schemas.tables import MANIFEST
 from cutouts.stages import ChunkResult

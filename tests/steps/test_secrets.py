@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from cutouts.adapters.storage.tables import table_of
+from cutouts.adapters.storage.stored_tables import table_of
 from cutouts.core.config import Site
 from cutouts.core.records import GateDecision, ImageRecord
 from cutouts.schemas.tables import MANIFEST

@@ -13,7 +13,7 @@ from cutouts.core.config import Site
 from cutouts.core.records import Plan
 from cutouts.intake import folder_manifest, inspect
 from cutouts.runner import open_runner
-from cutouts.steps import plan, progress, segment
+from cutouts.steps import plan, segment, shard_progress
 from tests.photographs import broken, product
 
 NOWHERE = "tcp://127.0.0.1:9"
@@ -41,7 +41,7 @@ def test_it_says_how_far_it_is(
     site: Site, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Sentences with counts while it works, and one at the end; a shard that was done says so."""
-    monkeypatch.setattr(progress, "EVERY_SECONDS", 0.02)
+    monkeypatch.setattr(shard_progress, "EVERY_SECONDS", 0.02)
     for seed in range(3):
         product(tmp_path / "shoot" / f"{seed}.jpg", seed=seed)
     broken(tmp_path / "shoot" / "broken.jpg")
@@ -49,7 +49,7 @@ def test_it_says_how_far_it_is(
     with caplog.at_level(logging.INFO, logger="cutouts"), open_runner(site) as runner:
         segment(site, shard, runner)
         segment(site, shard, runner)
-    said = [record.getMessage() for record in caplog.records if record.name == "cutouts.steps.progress"]
+    said = [record.getMessage() for record in caplog.records if record.name == "cutouts.steps.shard_progress"]
     assert said[0] == "shard 0: 4 images to cut"
     assert said[-2].startswith("shard 0: done, 3 cut, 0 reused, 1 rejected in ")
     assert said[-1] == "shard 0: was done before, 4 images"

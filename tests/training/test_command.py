@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from cutouts.adapters.storage.ours import claim
+from cutouts.adapters.storage.ownership import claim
 from cutouts.core.errors import ConfigError
 from cutouts.training.command import stopped_by_signals, train
 

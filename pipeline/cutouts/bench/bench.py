@@ -17,8 +17,8 @@ import numpy as np
 
 from cutouts.adapters.images import SUFFIXES
 from cutouts.adapters.storage.sources import image_files
-from cutouts.bench.measure import Compared, Watched, compare_chunk, decodable, forget_peak, watch_chunk
 from cutouts.bench.records import PARTS, UNAVOIDABLE, BenchReport, Part, Run
+from cutouts.bench.worker import Compared, Watched, compare_chunk, decodable, forget_peak, watch_chunk
 from cutouts.core.config import Site
 from cutouts.core.errors import ConfigError
 from cutouts.core.records import ImageRecord

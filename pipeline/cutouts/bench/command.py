@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from cutouts.adapters.settings import load_site
-from cutouts.adapters.storage.ours import claim
+from cutouts.adapters.storage.ownership import claim
 from cutouts.adapters.storage.store import write_file
 from cutouts.adapters.terminal import say
 from cutouts.bench.bench import bench as run_bench

@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 
 import click
 
-from cutouts.cli.ending import Status, ended, nobody_reads
+from cutouts.cli.exit_status import Status, ended, nobody_reads
 from cutouts.core.errors import StorageError
 
 _COMMANDS = {

@@ -15,7 +15,7 @@ from cutouts.adapters.images import SUFFIXES
 from cutouts.adapters.settings import load_site
 from cutouts.adapters.terminal import say
 from cutouts.cli.cutting import Done, Fate, NotWritten, Request, cut_one
-from cutouts.cli.ending import Status
+from cutouts.cli.exit_status import Status
 from cutouts.cli.progress import Tally
 from cutouts.cli.targets import targets
 from cutouts.core.errors import ImageRejected

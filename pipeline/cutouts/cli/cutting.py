@@ -13,18 +13,18 @@ import numpy as np
 
 from cutouts.adapters.images import encode_png
 from cutouts.adapters.model import open_network
-from cutouts.adapters.storage.ours import mark
+from cutouts.adapters.storage.ownership import mark
 from cutouts.adapters.storage.sources import read_image
 from cutouts.adapters.storage.store import write_file
-from cutouts.cli.ending import advice
+from cutouts.cli.exit_status import advice
 from cutouts.core.cutout import cutout
 from cutouts.core.errors import CutoutsError, StorageError
-from cutouts.core.marks import marked
 from cutouts.core.matte import matte_from_saliency
 from cutouts.core.pixels import Bytes
+from cutouts.core.png_mark import marked
 from cutouts.core.records import ImageRecord
 from cutouts.stages import Job, infer, prepare
-from cutouts.stages.border import one_image
+from cutouts.stages.image_errors import one_image
 
 _OF_ONE_FILE = frozenset({errno.ENAMETOOLONG, errno.EISDIR, errno.ENOTDIR, errno.EEXIST, errno.ELOOP, errno.EILSEQ})
 """What the system says when it does not take one name; anything else would meet every image."""

@@ -9,22 +9,22 @@ from typing import Any
 import click
 
 from cutouts.adapters.settings import load_site
-from cutouts.adapters.storage.ours import require_free
+from cutouts.adapters.storage.ownership import require_free
 from cutouts.adapters.storage.store import write_file
 from cutouts.adapters.terminal import say
 from cutouts.cli.progress import Tally
-from cutouts.core.truth import METRICS
-from cutouts.evaluation.cases import ImageSet, Lost, open_sets, questions
 from cutouts.evaluation.composites import KINDS, Kind, Sources, open_sources, require_no_set, write_composites
 from cutouts.evaluation.composites import composites as draw
+from cutouts.evaluation.contender_specs import contenders
 from cutouts.evaluation.contenders import Contender, open_contender
-from cutouts.evaluation.looks import Look, looks, write_looks
+from cutouts.evaluation.image_sets import ImageSet, Lost, open_sets, questions
 from cutouts.evaluation.measure import Evaluation
 from cutouts.evaluation.measure import evaluate as measure
-from cutouts.evaluation.rows import SUFFIXES, write_rows
-from cutouts.evaluation.sheet import Sheet
-from cutouts.evaluation.specs import contenders
+from cutouts.evaluation.per_image import SUFFIXES, write_rows
+from cutouts.evaluation.side_by_side import Look, looks, write_looks
 from cutouts.evaluation.summary import as_text, comparisons
+from cutouts.evaluation.worst_images import Sheet
+from cutouts.metrics import METRICS
 
 _PATH = click.Path(exists=True, path_type=Path)
 _PATH_OUT = click.Path(path_type=Path)

@@ -10,13 +10,13 @@ import click
 from cutouts.adapters.images import SUFFIXES
 from cutouts.adapters.settings import CONFIG_VARIABLE, HOME_FILE, load_site
 from cutouts.adapters.storage.local_files import folder_allowed
-from cutouts.adapters.storage.ours import require_free
-from cutouts.adapters.storage.parts import allowed_by
+from cutouts.adapters.storage.manifest_files import allowed_by
+from cutouts.adapters.storage.ownership import require_free
 from cutouts.adapters.storage.photographs import photographs
 from cutouts.adapters.storage.store import open_store
-from cutouts.adapters.storage.tables import write_table
+from cutouts.adapters.storage.stored_tables import write_table
 from cutouts.adapters.terminal import say
-from cutouts.cli.ending import Status
+from cutouts.cli.exit_status import Status
 from cutouts.cli.progress import Tally
 from cutouts.core.config import ENV_PREFIX, Site
 from cutouts.core.display import command

@@ -12,7 +12,7 @@ import click
 
 from cutouts.adapters.settings import load_site
 from cutouts.adapters.terminal import say
-from cutouts.cli.adding import add, append_row, placed, require_new, require_nothing
+from cutouts.cli.add_model import add, append_row, placed, require_new, require_nothing
 from cutouts.cli.progress import Transfer
 from cutouts.core.config import Site
 from cutouts.core.errors import CutoutsError, ModelError
@@ -138,7 +138,7 @@ def convert(name: str, fp16: bool, out: Path | None, new_name: str | None, confi
     """
     if not fp16:
         raise click.UsageError("say what to convert to: --fp16")
-    from cutouts.adapters.model.half import half_precision
+    from cutouts.adapters.model.half_precision import half_precision
 
     site = load_site(config)
     base = find(name, site.models)

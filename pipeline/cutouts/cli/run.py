@@ -13,16 +13,16 @@ from cutouts.adapters.images import SUFFIXES
 from cutouts.adapters.settings import load_site
 from cutouts.adapters.storage.photographs import photographs
 from cutouts.adapters.terminal import say
-from cutouts.cli.ending import Status
+from cutouts.cli.exit_status import Status
 from cutouts.cli.progress import Tally
 from cutouts.cli.steps import cluster_options
 from cutouts.core.config import Site
 from cutouts.core.errors import ManifestError
 from cutouts.core.records import GateDecision, Outcome, Plan, Verdict
 from cutouts.intake import Intake, folder_manifest, inspect, rows_of
-from cutouts.report.claim import claim_folder, holds_manifest, write_manifest
-from cutouts.report.data import Refusal, RunSummary
-from cutouts.report.folder import Refusals, RunWork, Source, write_folder
+from cutouts.report.contents import Refusal, RunSummary
+from cutouts.report.folder_claim import claim_folder, holds_manifest, write_manifest
+from cutouts.report.run_folder import Refusals, RunWork, Source, write_folder
 from cutouts.runner import Runner, open_runner
 from cutouts.stages import ChunkResult
 from cutouts.steps import gate, plan, publish, segment

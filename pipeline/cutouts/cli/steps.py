@@ -10,7 +10,7 @@ import click
 
 from cutouts.adapters.settings import load_site
 from cutouts.adapters.terminal import say
-from cutouts.cli.ending import Status
+from cutouts.cli.exit_status import Status
 from cutouts.core.config import Site
 from cutouts.core.records import DeliveryKey, ShardKey, Verdict
 

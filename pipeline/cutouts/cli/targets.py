@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from cutouts.adapters.images import SUFFIXES
-from cutouts.adapters.storage.ours import Places, is_within, mark, require_free
+from cutouts.adapters.storage.ownership import Places, is_within, mark, require_free
 from cutouts.adapters.storage.photographs import photographs
 from cutouts.core.errors import OutputError
 from cutouts.core.naming import fitting, png_names

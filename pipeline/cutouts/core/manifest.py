@@ -15,8 +15,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from cutouts.core.conform import FAULTS
 from cutouts.core.display import printable
+from cutouts.core.manifest_conversion import FAULTS
 from cutouts.core.records import MAX_KEY
 
 EMPTY = "the manifest has no rows"

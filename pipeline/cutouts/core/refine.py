@@ -21,8 +21,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from cutouts.core.pixel_lookup import Enlarged, Pixels, blocks
 from cutouts.core.pixels import Bytes, Floats, shrink
-from cutouts.core.sampling import Enlarged, Pixels, blocks
 
 Planes: TypeAlias = Sequence[Floats]
 

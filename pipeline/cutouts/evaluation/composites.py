@@ -25,7 +25,7 @@ from cutouts.adapters.storage.store import write_file
 from cutouts.core.errors import ConfigError
 from cutouts.core.naming import safe_path
 from cutouts.core.pixels import Bytes
-from cutouts.evaluation.cases import IMAGES, TRUTH, spread
+from cutouts.evaluation.image_sets import IMAGES, TRUTH, spread
 from cutouts.training.data.examples import SIDES, Page, premultiplied, product_pages, render_pages, scene_pages
 from cutouts.training.data.folds import Fold, Label, check_known, held, parse_fold, product_labels, render_labels
 from cutouts.training.drawing.composite import Cutting, merged, placed

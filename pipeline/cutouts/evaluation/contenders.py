@@ -23,9 +23,9 @@ from cutouts.core.errors import ImageRejected, ModelError
 from cutouts.core.matte import matte_from_saliency
 from cutouts.core.pixels import Bytes, Floats, Photograph
 from cutouts.core.preprocess import Preprocessing, crop_saliency, network_input
-from cutouts.core.truth import Plane
-from cutouts.evaluation.cases import TEST_IMAGES, Lost, Question, by_stem, misfit, read_plane
-from cutouts.evaluation.specs import How, Spec
+from cutouts.evaluation.contender_specs import How, Spec
+from cutouts.evaluation.image_sets import TEST_IMAGES, Lost, Question, by_stem, misfit, read_plane
+from cutouts.metrics import Plane
 from cutouts.models import ModelFile, read_file, verified
 from cutouts.stages import Job, job_of
 

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from cutouts.core.truth import THRESHOLD, Curves, Plane, Scores, judge
-from cutouts.evaluation.cases import Case, ImageSet, Lost
 from cutouts.evaluation.contenders import Contender
+from cutouts.evaluation.image_sets import Case, ImageSet, Lost
+from cutouts.metrics import THRESHOLD, Curves, Plane, Scores, judge
 
 Line = npt.NDArray[np.float64]
 

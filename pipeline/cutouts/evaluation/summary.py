@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
-from cutouts.core.truth import ERRORS, METRICS, f_measure
 from cutouts.evaluation.measure import Evaluation, Line, MeanCurves, Measured
-from cutouts.evaluation.paired import Paired, paired
+from cutouts.evaluation.paired_tests import Paired, paired
+from cutouts.metrics import ERRORS, METRICS, f_measure
 
 TAKEN_SHARE = 0.01
 """A scene without a product counts as taken for one when this share of it is."""

@@ -1,7 +1,7 @@
 """Where work comes from: manifests that land, folders that become one."""
 
-from cutouts.intake.folder import folder_manifest
 from cutouts.intake.landing import Intake, deliveries_on, inspect, landed, rows_of, source_of, take
+from cutouts.intake.photograph_folder import folder_manifest
 from cutouts.intake.queue import Queue, leave, waiting
 
 __all__ = [

@@ -14,13 +14,12 @@ from datetime import date
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from cutouts.adapters.storage.manifest_files import is_part
 from cutouts.adapters.storage.manifests import open_manifest
-from cutouts.adapters.storage.parts import is_part
 from cutouts.adapters.storage.store import Store, open_store
-from cutouts.adapters.storage.tables import find_record, read_record, write_record
+from cutouts.adapters.storage.stored_tables import find_record, read_record, write_record
 from cutouts.core.config import Site
 from cutouts.core.errors import ManifestError
-from cutouts.core.layout import intake_file, taken_file
 from cutouts.core.manifest import (
     CONTENT_COLUMNS,
     EMPTY,
@@ -31,6 +30,7 @@ from cutouts.core.manifest import (
     without_blanks,
 )
 from cutouts.core.records import DeliveryKey
+from cutouts.core.table_paths import intake_file, taken_file
 from cutouts.intake.queue import enter
 
 _LANDED = "_SUCCESS"

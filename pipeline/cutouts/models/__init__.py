@@ -1,8 +1,8 @@
 """The model table: data, not classes. `table.toml` has one row per network; the default network lies beside it."""
 
-from cutouts.models.files import ModelFile, contradiction, file_digest, read_file, verified
-from cutouts.models.own import with_row
+from cutouts.models.site_rows import with_row
 from cutouts.models.table import OWN_TABLE, ModelRow, find, folder, own_rows, permit, rows
+from cutouts.models.verified_files import ModelFile, contradiction, file_digest, read_file, verified
 
 __all__ = [
     "OWN_TABLE",

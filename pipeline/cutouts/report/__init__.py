@@ -1,6 +1,6 @@
 """What a run shows: `report.html`, one file that opens offline, and `summary.json`."""
 
-from cutouts.report.data import Refusal, Report, RunSummary, TruthRow
+from cutouts.report.contents import Refusal, Report, RunSummary, TruthRow
 from cutouts.report.page import write_report
 from cutouts.report.summary import write_summary
 

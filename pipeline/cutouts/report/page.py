@@ -9,13 +9,13 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from cutouts.adapters.storage.store import write_file
-from cutouts.report.cards import make_cards
-from cutouts.report.data import Report
+from cutouts.report.content_security import sealed
+from cutouts.report.contents import Report
+from cutouts.report.image_cards import make_cards
+from cutouts.report.lists import noted_rows, rejected_rows, returned_rows, verdicts, why
+from cutouts.report.number_format import clock, number, share
 from cutouts.report.plots import draw, suite_thresholds
-from cutouts.report.policy import sealed
 from cutouts.report.ranking import choose, with_metrics, worst_first
-from cutouts.report.tables import noted_rows, rejected_rows, returned_rows, verdicts, why
-from cutouts.report.words import clock, number, share
 
 LISTED = 20_000
 """Rows that a list of the page has at the most; `images.parquet` has them all."""

@@ -12,12 +12,12 @@ import cv2
 import numpy as np
 
 from cutouts.adapters.images import decode
-from cutouts.core.colour import spread
+from cutouts.core.colour_fill import spread
 from cutouts.core.errors import ImageRejected, StorageError
 from cutouts.core.pixels import Bytes
-from cutouts.stages.border import one_image
 from cutouts.stages.image import needed_memory
-from cutouts.stages.memory import process_memory
+from cutouts.stages.image_errors import one_image
+from cutouts.stages.memory_budget import process_memory
 
 THREADS = 2
 """Photographs in memory at a time, each with its cutout."""

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from cutouts.adapters.storage.store import write_file
-from cutouts.report.data import RunSummary
+from cutouts.report.contents import RunSummary
 
 
 def write_summary(path: Path, summary: RunSummary) -> None:

@@ -37,8 +37,8 @@ def probe(site: Site) -> Place:
 def _cluster(site: Site) -> Iterator[Runner]:
     _quiet()
     from cutouts.runner.clusters import cuda_cluster, local_cluster, standing_cluster
-    from cutouts.runner.quiet import quiet
-    from cutouts.runner.scheduled import DaskRunner
+    from cutouts.runner.dask_log import quiet
+    from cutouts.runner.dask_runner import DaskRunner
 
     connect = {"local": local_cluster, "cuda": cuda_cluster}.get(site.cluster, standing_cluster)
     with quiet(), connect(site) as client:

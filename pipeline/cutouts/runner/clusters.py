@@ -154,7 +154,7 @@ def _connected(address: str, security: Security | None, tries: int = 3) -> Clien
     Dask asserts that the scheduler's welcome comes alone. Where another client cancels its work at that very moment,
     all are told, and the news may come in the same message: then we knock again.
     """
-    from cutouts.runner.client import ConnectingClient
+    from cutouts.runner.dask_client import ConnectingClient
 
     try:
         return ConnectingClient(address, security=security, set_as_default=False, timeout=CONNECT_SECONDS)

@@ -17,10 +17,10 @@ from distributed.protocol.pickle import dumps
 
 from cutouts.core.errors import ImageRejected, TransientError
 from cutouts.core.records import RejectionReason
-from cutouts.runner.child import Answer, Task
+from cutouts.runner.child_process import Answer, Task
 from cutouts.runner.work import Work
 from cutouts.stages import deadline
-from cutouts.stages.memory import Memory
+from cutouts.stages.memory_budget import Memory
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -127,7 +127,7 @@ class _Child:
         ours, theirs = Pipe()
         with theirs:
             self._process = subprocess.Popen(
-                [sys.executable, "-P", "-c", f"from cutouts.runner.child import main; main({theirs.fileno()})"],
+                [sys.executable, "-P", "-c", f"from cutouts.runner.child_process import main; main({theirs.fileno()})"],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,

@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any, Generic, Protocol, TypeVar
 
 from cutouts.core.errors import ImageRejected, TransientError
-from cutouts.runner.process import keep_freed_memory
+from cutouts.runner.worker_setup import keep_freed_memory
 
 T = TypeVar("T")
 R = TypeVar("R")

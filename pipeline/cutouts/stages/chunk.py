@@ -14,7 +14,7 @@ from cutouts.core.locations import Reading
 from cutouts.core.pixels import Floats
 from cutouts.core.records import ImageRecord, Mask, MaskMetrics, Rejection, RejectionReason
 from cutouts.stages.image import decoded, finish, infer, read, rejected_content, require_sound, room_for
-from cutouts.stages.memory import process_memory
+from cutouts.stages.memory_budget import process_memory
 from cutouts.stages.records import ChunkResult, File, Identity, Job, Prepared, rejection
 
 T = TypeVar("T")

@@ -16,16 +16,16 @@ from cutouts.core.cutout import cutout
 from cutouts.core.display import stored_uri
 from cutouts.core.errors import ImageRejected, ModelError, TransientError
 from cutouts.core.locations import Found, Location, Reading, same_etag
-from cutouts.core.marks import marked
 from cutouts.core.matte import matte_from_saliency
-from cutouts.core.metrics import Measurements, measure
+from cutouts.core.measurements import Measurements, measure
 from cutouts.core.pixels import Bytes, Floats
+from cutouts.core.png_mark import marked
 from cutouts.core.preprocess import crop_saliency, network_input
 from cutouts.core.recipe import Recipe
 from cutouts.core.records import ImageRecord, Mask, MaskMetrics, RejectionReason
-from cutouts.stages.border import one_image
 from cutouts.stages.deadline import deadlines
-from cutouts.stages.memory import Memory
+from cutouts.stages.image_errors import one_image
+from cutouts.stages.memory_budget import Memory
 from cutouts.stages.records import File, Job, Prepared
 
 _BASE_BYTES = 64_000_000

@@ -14,12 +14,19 @@ import pyarrow.compute as pc
 from cutouts.adapters.catalog import Catalog
 from cutouts.adapters.quality import bundled
 from cutouts.adapters.storage.store import Store, open_store
-from cutouts.adapters.storage.tables import find_record, read_record, read_table, records_of, write_record, write_table
+from cutouts.adapters.storage.stored_tables import (
+    find_record,
+    read_record,
+    read_table,
+    records_of,
+    write_record,
+    write_table,
+)
 from cutouts.core.config import Site
 from cutouts.core.errors import BooksError
 from cutouts.core.gate import ALREADY_PUBLISHED, REPLACED, Decision, Judgement, decide
-from cutouts.core.layout import gate_file, plan_file, shard_file
 from cutouts.core.records import GateDecision, Outcome, Plan, Receipt, Rejection, ShardKey, Verdict
+from cutouts.core.table_paths import gate_file, plan_file, shard_file
 from cutouts.schemas.tables import OUTCOMES
 from cutouts.steps.ledger import SCHEMAS, Results, concat, nothing, recall, record
 from cutouts.steps.verdicts import judgement_of

@@ -11,9 +11,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cutouts.adapters.storage.store import Store
-from cutouts.adapters.storage.tables import read_folder, write_table
-from cutouts.core.layout import ledger_folder
+from cutouts.adapters.storage.stored_tables import read_folder, write_table
 from cutouts.core.records import RecipeDigests
+from cutouts.core.table_paths import ledger_folder
 from cutouts.schemas.tables import MASKS, METRICS, REJECTIONS
 
 SCHEMAS = {"masks": MASKS, "metrics": METRICS, "rejections": REJECTIONS}

@@ -10,15 +10,15 @@ import pyarrow.compute as pc
 
 from cutouts.adapters.catalog import Catalog
 from cutouts.adapters.storage.store import Store, open_store
-from cutouts.adapters.storage.tables import read_record, read_table
+from cutouts.adapters.storage.stored_tables import read_record, read_table
 from cutouts.core.config import Site
 from cutouts.core.display import shown
 from cutouts.core.errors import CutoutsError, HeldError, OvertakenError
-from cutouts.core.layout import gate_file
 from cutouts.core.publications import Approval, Publication
 from cutouts.core.records import GateDecision, Outcome, Verdict
-from cutouts.steps.commands import approve_command
+from cutouts.core.table_paths import gate_file
 from cutouts.steps.gate import gate
+from cutouts.steps.shell_commands import approve_command
 
 _ROWS = 10_000
 """Entries that are on their way to the catalogue at a time."""

@@ -10,7 +10,7 @@ from functools import partial
 import pyarrow as pa
 
 from cutouts.adapters.storage.store import Store, open_store
-from cutouts.adapters.storage.tables import (
+from cutouts.adapters.storage.stored_tables import (
     find_record,
     read_record,
     read_row_group,
@@ -23,13 +23,13 @@ from cutouts.adapters.storage.tables import (
 from cutouts.core.config import Site
 from cutouts.core.display import stored_uri
 from cutouts.core.errors import BooksError, ConfigError
-from cutouts.core.layout import plan_file, shard_file
 from cutouts.core.records import ImageRecord, Plan, Receipt, ShardKey
+from cutouts.core.table_paths import plan_file, shard_file
 from cutouts.runner import Runner, Work
 from cutouts.stages import ChunkResult, Job, cut_chunk, identify_chunk, job_of
 from cutouts.stages.isolation import images_of, nothing_to_try, rejected, try_out, unidentified
 from cutouts.steps.ledger import SCHEMAS, Results, concat, known_identities, nothing, recall
-from cutouts.steps.progress import Progress, tell_done, tell_done_before
+from cutouts.steps.shard_progress import Progress, tell_done, tell_done_before
 
 _log = logging.getLogger(__name__)
 

@@ -17,10 +17,10 @@ import pyarrow as pa
 
 from cutouts.adapters.quality import bundled, judge, load_suite, method, refusals
 from cutouts.adapters.storage.store import Store
-from cutouts.adapters.storage.tables import find_record, write_record
+from cutouts.adapters.storage.stored_tables import find_record, write_record
 from cutouts.core.gate import Judgement
-from cutouts.core.layout import verdict_file
 from cutouts.core.manifest import DeliveryProblem
+from cutouts.core.table_paths import verdict_file
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from cutouts.adapters.storage.ours import Places, claim
+from cutouts.adapters.storage.ownership import Places, claim
 from cutouts.adapters.terminal import say
 from cutouts.core.errors import ConfigError, OutputError
 from cutouts.training.batches import schedule

@@ -15,7 +15,7 @@ from alembic.script import ScriptDirectory
 
 from cutouts.adapters.catalog import Catalog, CatalogCounts
 from cutouts.adapters.catalog.migrate import _FOLDER, VERSION_TABLE
-from cutouts.adapters.catalog.tables import REVISION, metadata
+from cutouts.adapters.catalog.sql_tables import REVISION, metadata
 from cutouts.core.config import Site
 from cutouts.core.errors import ConfigError, StorageError, TransientError
 from tests.adapters.catalog.made import MONDAY, NOON, entry, held

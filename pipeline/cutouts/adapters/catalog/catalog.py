@@ -12,7 +12,7 @@ from typing import Self, TypeVar
 import pyarrow as pa
 import sqlalchemy as sa
 
-from cutouts.adapters.catalog import publishing, reading, tables
+from cutouts.adapters.catalog import publishing, reading, sql_tables
 from cutouts.adapters.catalog.engine import open_engine, telling, writing
 from cutouts.adapters.catalog.migrate import upgrade
 from cutouts.core.publications import Approval, CatalogEntry, Hold, Publication
@@ -151,9 +151,9 @@ class Catalog:
             "at": at,
         }
         with self._writing(decision.delivery) as connection:
-            held = sa.select(tables.holds.c.gate_id).where(tables.holds.c.gate_id == decision.gate_id)
+            held = sa.select(sql_tables.holds.c.gate_id).where(sql_tables.holds.c.gate_id == decision.gate_id)
             if connection.scalar(held) is None:
-                connection.execute(sa.insert(tables.holds), row)
+                connection.execute(sa.insert(sql_tables.holds), row)
 
     def last_hold(self, delivery: str) -> Hold | None:
         """The newest hold of a delivery (its id, or its key as text) for which nothing was published yet."""
@@ -183,12 +183,12 @@ class Catalog:
         """How much the catalogue holds."""
         with self._reading() as connection:
             return CatalogCounts(
-                products=_count(connection, tables.products),
-                images=_count(connection, tables.cutouts),
-                publications=_count(connection, tables.publications),
-                holds=_count(connection, tables.holds),
-                approvals=_count(connection, tables.approvals),
-                waiting=_count(connection, tables.holds, reading.waiting()),
+                products=_count(connection, sql_tables.products),
+                images=_count(connection, sql_tables.cutouts),
+                publications=_count(connection, sql_tables.publications),
+                holds=_count(connection, sql_tables.holds),
+                approvals=_count(connection, sql_tables.approvals),
+                waiting=_count(connection, sql_tables.holds, reading.waiting()),
             )
 
     @contextmanager

@@ -9,7 +9,7 @@ from threading import Lock
 import sqlalchemy as sa
 
 from cutouts.adapters.catalog.engine import telling, writing
-from cutouts.adapters.catalog.tables import REVISION
+from cutouts.adapters.catalog.sql_tables import REVISION
 from cutouts.core.errors import StorageError
 
 VERSION_TABLE = "catalog_revision"

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from cutouts.adapters.catalog.reading import approval_for, version
-from cutouts.adapters.catalog.tables import approvals, cutouts, holds, products, publications, staged
+from cutouts.adapters.catalog.sql_tables import approvals, cutouts, holds, products, publications, staged
 from cutouts.core.errors import CutoutsError, OvertakenError
 from cutouts.core.publications import Approval, CatalogEntry
 from cutouts.core.records import DeliveryKey

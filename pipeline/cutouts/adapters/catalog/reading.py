@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 import sqlalchemy as sa
 
-from cutouts.adapters.catalog.tables import approvals, cutouts, holds, publications
+from cutouts.adapters.catalog.sql_tables import approvals, cutouts, holds, publications
 from cutouts.core.publications import Approval, Hold, Publication
 from cutouts.core.records import DeliveryKey
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from cutouts.adapters.images import gif, isobmff, jpeg
 from cutouts.adapters.images.formats import Format, sniff
-from cutouts.adapters.images.isobmff import coded
+from cutouts.adapters.images.isobmff import coded_sizes
 from cutouts.adapters.images.tiff.directory import HEIGHT, WIDTH
 from cutouts.adapters.images.tiff.layout import BITS, PHOTOMETRIC, SAMPLES, TILE_HEIGHT, TILE_WIDTH, shown_page
 
@@ -128,7 +128,7 @@ def _tiff_takes(data: bytes, pixels: int) -> tuple[int, int]:
 def _isobmff_takes(data: bytes, pixels: int) -> tuple[int, int]:
     """What is coded, which may be far more than what is shown: planes, their copy, and the picture in RGB twice."""
     container = isobmff.parse(data)
-    return 0, 40 * max((pixels, *(width * height for width, height in coded.sizes(container))))
+    return 0, 40 * max((pixels, *(width * height for width, height in coded_sizes.sizes(container))))
 
 
 _TAKES: dict[Format, Callable[[bytes, int], tuple[int, int]]] = {

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cutouts.adapters.model.contained import parse
+from cutouts.adapters.model.self_contained import parse
 from cutouts.core.errors import ModelError
 from cutouts.models import ModelFile
 from cutouts.models.table import Activation, Layout, OutputLayout

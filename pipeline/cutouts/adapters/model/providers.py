@@ -8,7 +8,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from cutouts.adapters.model.contained import require_contained
+from cutouts.adapters.model.self_contained import require_contained
 from cutouts.core.config import Provider
 from cutouts.core.errors import ModelError
 from cutouts.models import ModelFile

@@ -6,8 +6,8 @@ from typing import Any
 
 import fsspec
 
-from cutouts.adapters.storage.refused import missing, not_allowed, too_large, unreadable
-from cutouts.adapters.storage.waiting import Deadline, wait_for
+from cutouts.adapters.storage.async_calls import Deadline, wait_for
+from cutouts.adapters.storage.rejections import missing, not_allowed, too_large, unreadable
 from cutouts.core.locations import Found, Location, Reading
 
 _ETAGS = ("ETag", "etag")

@@ -26,11 +26,11 @@ from cutouts.adapters.storage.footers import (
     check_unpacked,
     read_footer,
 )
-from cutouts.adapters.storage.parts import Found, Place, find_parts, place_of, written
+from cutouts.adapters.storage.manifest_files import Found, Place, find_parts, place_of, written
 from cutouts.adapters.storage.store import helped_by_retry, store_errors
-from cutouts.core.conform import DATE, check_structure, conform, days_of
 from cutouts.core.errors import ManifestError, TransientError
 from cutouts.core.manifest import FAULT, PART, ROW
+from cutouts.core.manifest_conversion import DATE, check_structure, conform, days_of
 from cutouts.schemas.tables import MANIFEST
 
 MAX_FILES = 10_000

@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from cutouts.adapters.storage.ours import MARKER, Places, mark, owned
+from cutouts.adapters.storage.ownership import MARKER, Places, mark, owned
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from cutouts.adapters.storage.local_files import read_local
-from cutouts.adapters.storage.refused import not_allowed, unreadable
+from cutouts.adapters.storage.rejections import not_allowed, unreadable
 from cutouts.adapters.storage.store import store_errors
 from cutouts.core.locations import WEB_SCHEMES, Found, Location, Reading
 
@@ -47,8 +47,8 @@ def image_files(folder: Path, suffixes: frozenset[str], *, without: Path | None 
 
 
 def _read_remote(place: Location, reading: Reading) -> Found:
+    from cutouts.adapters.storage.async_calls import Deadline
     from cutouts.adapters.storage.buckets import read_object
-    from cutouts.adapters.storage.waiting import Deadline
     from cutouts.adapters.storage.web import read_web
 
     deadline = Deadline(reading.seconds)

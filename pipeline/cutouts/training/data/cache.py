@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from cutouts.adapters.storage.ours import claim
+from cutouts.adapters.storage.ownership import claim
 from cutouts.core.errors import ConfigError
 from cutouts.training.data import folds
 from cutouts.training.data.examples import (

@@ -16,7 +16,7 @@ import torch
 from onnx import numpy_helper
 from torch import nn
 
-from cutouts.adapters.model.contained import parse
+from cutouts.adapters.model.self_contained import parse
 from cutouts.core.errors import ModelError
 from cutouts.models import read_file
 from cutouts.training.batches import sampler

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import torch
 
 from cutouts.core.pixels import shrink
-from cutouts.core.truth import f_measure, mean_absolute_error
+from cutouts.metrics import f_measure, mean_absolute_error
 from cutouts.training.data.cache import VALIDATION_SHARD
 from cutouts.training.data.examples import Page, masked_pages
 from cutouts.training.network.saliency import Network, normalised

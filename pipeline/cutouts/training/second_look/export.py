@@ -13,7 +13,7 @@ from onnx import compose
 from torch import nn
 from torch.nn import functional
 
-from cutouts.adapters.model.contained import parse
+from cutouts.adapters.model.self_contained import parse
 from cutouts.core.errors import ModelError
 from cutouts.models import read_file
 from cutouts.training.export.graph import OPSET, SECOND_LOOK, folded, is_mended, padded_convolutions

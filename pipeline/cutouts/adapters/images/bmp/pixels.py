@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from cutouts.adapters.images.bmp.header import RGB, RLE4, RLE8, BmpHeader
-from cutouts.adapters.images.bmp.runs import unpacked
+from cutouts.adapters.images.bmp.run_lengths import unpacked
 from cutouts.adapters.images.raster import Raster, Space
 from cutouts.core.errors import ImageRejected
 from cutouts.core.pixels import Bytes

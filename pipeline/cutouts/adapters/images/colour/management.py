@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image, ImageCms
 
 from cutouts.adapters.images.colour import hdr, lab
-from cutouts.adapters.images.colour.shaper import Shaper, parse
+from cutouts.adapters.images.colour.matrix_profiles import Shaper, parse
 from cutouts.adapters.images.raster import Colours, Samples, Space, eight_bit
 from cutouts.core.pixels import Bytes
 

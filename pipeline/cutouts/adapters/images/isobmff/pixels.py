@@ -11,7 +11,7 @@ from PIL.AvifImagePlugin import AvifImageFile
 from cutouts.adapters.images import exif
 from cutouts.adapters.images.colour import colours_of_code_points
 from cutouts.adapters.images.formats import Format
-from cutouts.adapters.images.isobmff import av1, coded, hevc
+from cutouts.adapters.images.isobmff import av1_damage, coded_sizes, hevc_damage
 from cutouts.adapters.images.isobmff.boxes import boxes
 from cutouts.adapters.images.isobmff.items import Container
 from cutouts.adapters.images.limits import check_size
@@ -27,11 +27,11 @@ def read(container: Container, form: Format, *, max_pixels: int) -> Raster:
     """The main picture of `container`. Raises ImageRejected for what is too large, cut off or damaged."""
     data = container.data
     _check_whole(data, form)
-    coded.check(container, max_pixels=max_pixels)
+    coded_sizes.check(container, max_pixels=max_pixels)
     with _open(data, form) as image:
         check_size(image.size, max_pixels=max_pixels)
         notes = _frames(image, form)
-        notes += hevc.damage(container) if form is Format.HEIC else av1.damage(data)
+        notes += hevc_damage.damage(container) if form is Format.HEIC else av1_damage.damage(data)
         image.load()
         samples, alpha, premultiplied = _planes(image)
         profile = image.info.get("icc_profile") or b""

@@ -7,7 +7,7 @@ import struct
 import numpy as np
 
 from cutouts.adapters.images.raster import Colours, Raster, Samples, Space, eight_bit, spread_bits
-from cutouts.adapters.images.tiff import blocks, coded, samples
+from cutouts.adapters.images.tiff import blocks, embedded_images, samples
 from cutouts.adapters.images.tiff.directory import ORIENTATION
 from cutouts.adapters.images.tiff.layout import EXTRA, INK_SET, TiffFile
 from cutouts.core.errors import ImageRejected
@@ -108,8 +108,8 @@ def _assembled(tiff: TiffFile, wanted: list[int]) -> Samples:
     for block in blocks.blocks(tiff):
         if tiff.separate and block.plane not in wanted:
             continue
-        if tiff.compression in coded.CODED:
-            part = coded.samples_of(tiff, block)
+        if tiff.compression in embedded_images.CODED:
+            part = embedded_images.samples_of(tiff, block)
         else:
             part = samples.samples_of(blocks.unpacked(tiff, block), tiff, block.rows)
         left, top, width, height = block.place

@@ -1,0 +1,155 @@
+"""What runs on a worker: a chunk cut as always, under a stopwatch, and the same chunk part by part."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+import psutil
+
+from cutouts.adapters.images import decode
+from cutouts.adapters.model import Network, open_network
+from cutouts.adapters.storage.sources import read_image
+from cutouts.adapters.storage.store import Store, open_store
+from cutouts.core.cutout import cutout
+from cutouts.core.errors import ImageRejected
+from cutouts.core.locations import Reading
+from cutouts.core.matte import matte_from_saliency
+from cutouts.core.measurements import measure
+from cutouts.core.pixels import Floats, Photograph
+from cutouts.core.preprocess import Preprocessing, crop_saliency, network_input
+from cutouts.core.records import ImageRecord
+from cutouts.stages import Job, cut_chunk, stored_png
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watched:
+    """A chunk that was cut: seconds by stage and in all, and the process's memory (B) after it and at its peak."""
+
+    images: int
+    seconds: float
+    prepare: float
+    infer: float
+    finish: float
+    pid: int
+    resident: int
+    peak: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compared:
+    """A chunk that was cut part by part and then as always: seconds of each part, and of the whole."""
+
+    images: int
+    parts: dict[str, float]
+    whole: float
+
+
+def watch_chunk(job: Job, chunk: Sequence[ImageRecord]) -> Watched:
+    """Cut a chunk and say what it took."""
+    began = time.perf_counter()
+    result = cut_chunk(job, chunk)
+    seconds = time.perf_counter() - began
+    resident, peak = _memory()
+    return Watched(
+        images=result.images,
+        seconds=seconds,
+        prepare=result.prepare_seconds,
+        infer=result.infer_seconds,
+        finish=result.finish_seconds,
+        pid=os.getpid(),
+        resident=resident,
+        peak=peak,
+    )
+
+
+def compare_chunk(alone: Job, job: Job, chunk: Sequence[ImageRecord]) -> Compared:
+    """The chunk by parts under `alone`, then as always under `job`: in turns, so that both meet the same machine."""
+    parts = time_parts(alone, chunk)
+    return Compared(images=len(chunk), parts=parts, whole=watch_chunk(job, chunk).seconds)
+
+
+def time_parts(job: Job, chunk: Sequence[ImageRecord]) -> dict[str, float]:
+    """Seconds that each of `records.PARTS` takes for the images of a chunk, batch by batch."""
+    network, store = open_network(job.choice), open_store(job.objects_url)
+    clock = _Clock()
+    for start in range(0, len(chunk), job.batch_images):
+        _time_batch(clock, job, network, store, chunk[start : start + job.batch_images])
+    return dict(clock.seconds)
+
+
+def decodable(reading: Reading, max_pixels: int, record: ImageRecord) -> tuple[ImageRecord, int]:
+    """The record with the pixels of its image; 0 where it cannot be decoded."""
+    try:
+        width, height = decode(read_image(record.uri, reading), max_pixels=max_pixels).size
+    except ImageRejected:
+        return record, 0
+    return record, width * height
+
+
+def forget_peak() -> None:
+    """Let this process's peak memory start anew, where the system can (Linux)."""
+    with suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5")
+
+
+class _Clock:
+    """Adds up the seconds of each part."""
+
+    def __init__(self) -> None:
+        self.seconds: Counter[str] = Counter()
+
+    def each(self, part: str, function: Callable[..., R], *items: Iterable[object]) -> list[R]:
+        """`function` over `items`, on the clock."""
+        began = time.perf_counter()
+        results = [function(*arguments) for arguments in zip(*items, strict=True)]
+        self.seconds[part] += time.perf_counter() - began  # type: ignore[assignment]  # a Counter adds seconds, too
+        return results
+
+
+def _time_batch(clock: _Clock, job: Job, network: Network, store: Store, batch: Sequence[ImageRecord]) -> None:
+    how = job.recipe.preprocessing
+    files = clock.each("read", lambda record: _read(record, job.reading), batch)
+    photographs = clock.each("decode", lambda data: decode(data, max_pixels=job.max_pixels), files)
+    inputs = clock.each("fit", lambda photograph: network_input(photograph, how), photographs)
+    (maps,) = clock.each("network", network.saliency, [inputs])
+    maps = clock.each("matte", partial(_crop, how), maps, photographs)
+    mattes = clock.each("matte", matte_from_saliency, maps, photographs)
+    cutouts = clock.each("cutout", cutout, photographs, mattes)
+    pngs = clock.each("encode", stored_png, [*mattes, *cutouts])
+    clock.each("measure", measure, maps, photographs, mattes)
+    clock.each("store", lambda png: store.put_object(png, ".png"), pngs)
+
+
+def _crop(how: Preprocessing, saliency: Floats, photograph: Photograph) -> Floats:
+    return crop_saliency(saliency, *photograph.size, how)
+
+
+def _read(record: ImageRecord, reading: Reading) -> bytes:
+    data = read_image(record.uri, reading)
+    hashlib.sha256(data).hexdigest()
+    return data
+
+
+def _memory() -> tuple[int, int]:
+    """Resident memory of this process in B: now, and at its peak (where the system tells, else now)."""
+    now = psutil.Process().memory_info().rss
+    return now, max([now, *_stated_peak()])
+
+
+def _stated_peak() -> Iterator[int]:
+    with suppress(OSError):
+        for line in Path("/proc/self/status").read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                yield int(line.split()[1]) * 1024

@@ -1,0 +1,234 @@
+"""What is measured on: images with their truths, from folders or from a Parquet file, one in memory at a time."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pyarrow as pa
+
+from cutouts.adapters.images import SUFFIXES, decode
+from cutouts.adapters.storage.sources import image_files, read_image
+from cutouts.adapters.storage.store import open_store
+from cutouts.adapters.storage.stored_tables import read_table
+from cutouts.core.errors import ConfigError, ImageRejected, StorageError
+from cutouts.core.locations import Reading, parse_prefixes
+from cutouts.core.pixels import Photograph
+from cutouts.metrics import Plane
+
+MAX_PIXELS = 400_000_000
+"""Larger images are no test images (px)."""
+TEST_IMAGES = Reading(allowed=parse_prefixes(["/"]), max_bytes=512_000_000, seconds=60)
+"""Test sets are the user's own and nothing is published of them: their links may lead anywhere on this machine."""
+COLOURED = 16
+"""Channels of a grey mask may differ by so many levels, as JPEG makes them."""
+IMAGES, TRUTH = "images", "truth"
+"""The two folders that a set in a folder of its own has."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """One image that contenders are asked about."""
+
+    name: str
+    photograph: Photograph
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case(Question):
+    """One image to measure on: its true alpha, float32 (H, W) in 0..1 at the photograph's size, is known."""
+
+    truth: Plane
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lost:
+    """An image that cannot be measured on, or that has no answer, and why, in words."""
+
+    name: str
+    problem: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageSet:
+    """`count` images under one name; `cases` reads them one after the other, the same ones at each call.
+
+    `unused` truths belong to no image.
+    """
+
+    name: str
+    count: int
+    cases: Callable[[], Iterator[Case | Lost]]
+    unused: int = 0
+
+
+def open_sets(images: Sequence[Path], truths: Sequence[Path], *, limit: int | None = None) -> list[ImageSet]:
+    """The sets at `images`: Parquet files, folders that have `images/` and `truth/`, and folders with the next truth.
+
+    Raises ConfigError for a folder without a truth, a truth without a folder, and two sets of one name.
+    """
+    left, sets = list(truths), []
+    for path in images:
+        if path.is_file():
+            sets.append(parquet_set(path, limit=limit))
+        elif (path / IMAGES).is_dir() and (path / TRUTH).is_dir():
+            sets.append(folder_set(path / IMAGES, path / TRUTH, name=path.name, limit=limit))
+        elif left:
+            sets.append(folder_set(path, left.pop(0), name=path.name, limit=limit))
+        else:
+            raise ConfigError(f"{path} has no truth", ["name its folder with --truth, in the order of --images"])
+    if left:
+        raise ConfigError("a truth belongs to no images", [f"{path} is one --truth too many" for path in left])
+    names = [one.name for one in sets]
+    if again := sorted({name for name in names if names.count(name) > 1}):
+        raise ConfigError("two sets have one name", [f"{name}: rename a folder or a file" for name in again])
+    return sets
+
+
+def folder_set(images: Path, truth: Path, *, name: str, limit: int | None = None) -> ImageSet:
+    """The images below a folder, each with the truth that has the same path below `truth`, but for the suffix.
+
+    `limit` takes that many at most, spread evenly over the names. Raises ConfigError for a folder without images.
+    """
+    truths = by_stem(truth)
+    files = {path: _stem(images, path) for path in image_files(images, SUFFIXES, without=truth.resolve())}
+    if not files:
+        raise ConfigError("there is nothing to measure on", [f"no image lies in {images}"])
+    chosen = [list(files)[index] for index in spread(len(files), limit)]
+
+    def cases() -> Iterator[Case | Lost]:
+        for path in chosen:
+            found = truths.get(files[path], [])
+            yield _read(files[path], path, found[0]) if len(found) == 1 else _unmatched(files[path], found, truth)
+
+    unused = len(set(truths) - set(files.values()))
+    return ImageSet(name=name, count=len(chosen), cases=cases, unused=unused)
+
+
+def questions(folder: Path, *, limit: int | None = None) -> tuple[int, Iterator[Question | Lost]]:
+    """How many images below a folder are asked about, and they themselves, whose truth nobody knows.
+
+    `limit` takes that many at most, spread evenly over the names. Raises ConfigError for a folder without images.
+    """
+    files = list(image_files(folder, SUFFIXES))
+    if not files:
+        raise ConfigError("there is nothing to look at", [f"no image lies in {folder}"])
+    chosen = [files[index] for index in spread(len(files), limit)]
+    return len(chosen), (_question(_stem(folder, path), path) for path in chosen)
+
+
+def parquet_set(file: Path, *, limit: int | None = None) -> ImageSet:
+    """The rows of a Parquet file: `name`, `image` and `mask` hold a name and two encoded pictures.
+
+    Without a column `mask` each image is a scene without a product. Raises ConfigError for any other table.
+    """
+    table = _table(file)
+    chosen = spread(table.num_rows, limit)
+
+    def cases() -> Iterator[Case | Lost]:
+        for index in chosen:
+            (row,) = table.slice(index, 1).to_pylist()
+            yield _case(row["name"], row["image"], row.get("mask"), empty="mask" not in table.column_names)
+
+    return ImageSet(name=file.stem, count=len(chosen), cases=cases)
+
+
+def spread(count: int, limit: int | None) -> list[int]:
+    """`limit` indices of `count`, spread evenly; all of them without a limit."""
+    return [round(at) for at in np.linspace(0, count - 1, min(limit or count, count)).tolist()]
+
+
+def by_stem(folder: Path) -> Mapping[str, list[Path]]:
+    """The pictures below a folder by their path without its suffix; more than one where only the suffix differs."""
+    found = defaultdict(list)
+    for path in image_files(folder, SUFFIXES):
+        found[_stem(folder, path)].append(path)
+    return found
+
+
+def read_plane(data: bytes) -> Plane:
+    """A matte or truth from an encoded picture: its alpha where it has one, else its grey; float32 (H, W) in 0..1.
+
+    Raises ImageRejected for what cannot be decoded, ValueError for a picture in colours without alpha, and for class
+    labels, which would pass for black.
+    """
+    picture = decode(data, max_pixels=MAX_PIXELS)
+    if picture.alpha is not None:
+        return picture.alpha.astype(np.float32) / np.float32(255)
+    red, green, blue = cv2.split(picture.rgb)
+    if max(int(cv2.absdiff(red, green).max()), int(cv2.absdiff(green, blue).max())) > COLOURED:
+        raise ValueError("it is a picture in colours; a grey mask, or a cutout with alpha, is expected")
+    if green.max() == 1:
+        raise ValueError("its values are 0 and 1; 0 for outside and 255 for inside are expected")
+    return np.asarray(green, np.float32) / np.float32(255)
+
+
+def misfit(plane: Plane, photograph: Photograph) -> str | None:
+    """How a plane's size differs from its photograph's, in words; None where it fits."""
+    width, height = photograph.size
+    if plane.shape == (height, width):
+        return None
+    return f"{plane.shape[1]}×{plane.shape[0]} px, the image {width}×{height}"
+
+
+def _stem(folder: Path, path: Path) -> str:
+    return path.relative_to(folder).with_suffix("").as_posix()
+
+
+def _unmatched(name: str, found: list[Path], truth: Path) -> Lost:
+    if not found:
+        return Lost(name=name, problem=f"it has no truth: {truth / name}.* is not there")
+    return Lost(name=name, problem=f"it has several truths: {', '.join(path.name for path in found)}")
+
+
+def _question(name: str, image: Path) -> Question | Lost:
+    try:
+        data = read_image(str(image), TEST_IMAGES)
+        return Question(name=name, photograph=decode(data, max_pixels=MAX_PIXELS))
+    except ImageRejected as error:
+        return Lost(name=name, problem=str(error))
+
+
+def _read(name: str, image: Path, truth: Path) -> Case | Lost:
+    try:
+        data = [read_image(str(path), TEST_IMAGES) for path in (image, truth)]
+    except ImageRejected as error:
+        return Lost(name=name, problem=str(error))
+    return _case(name, data[0], data[1], empty=False)
+
+
+def _case(name: str, image: bytes | None, mask: bytes | None, *, empty: bool) -> Case | Lost:
+    """The case, once both pictures are read and fit each other; `empty` says that there is no mask to read."""
+    try:
+        photograph = decode(image or b"", max_pixels=MAX_PIXELS)
+    except ImageRejected as error:
+        return Lost(name=name, problem=f"its image cannot be read: {error}")
+    if empty:
+        return Case(name=name, photograph=photograph, truth=np.zeros(photograph.rgb.shape[:2], np.float32))
+    try:
+        truth = read_plane(mask or b"")
+    except (ImageRejected, ValueError) as error:
+        return Lost(name=name, problem=f"its truth cannot be used: {error}")
+    if problem := misfit(truth, photograph):
+        return Lost(name=name, problem=f"its truth does not fit: it has {problem}")
+    return Case(name=name, photograph=photograph, truth=truth)
+
+
+def _table(file: Path) -> pa.Table:
+    """Name, image and, if there is one, mask. Raises ConfigError."""
+    try:
+        table = read_table(open_store(str(file.resolve().parent)), file.name)
+    except StorageError as error:
+        raise ConfigError(f"{file} cannot be read", [str(error)]) from error
+    if "rgba_webp" in table.column_names:
+        advice = "they lie on no background; make composites of them first: cutouts composites --help"
+        raise ConfigError(f"{file} holds cutouts", [advice])
+    if missing := {"name", "image"} - set(table.column_names):
+        raise ConfigError(f"{file} holds no images", [f"there is no column {name}" for name in sorted(missing)])
+    if not table.num_rows:
+        raise ConfigError("there is nothing to measure on", [f"{file} has no rows"])
+    return table.select([name for name in ("name", "image", "mask") if name in table.column_names])

@@ -1,0 +1,119 @@
+"""Makes a manifest of a folder of images."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, date, datetime
+from pathlib import Path, PurePosixPath
+from urllib.parse import quote
+
+import pyarrow as pa
+
+from cutouts.adapters.images import SUFFIXES, is_image, read_size
+from cutouts.adapters.storage.local_files import version_of
+from cutouts.adapters.storage.photographs import photographs
+from cutouts.adapters.storage.sources import read_image
+from cutouts.adapters.storage.stored_tables import table_of
+from cutouts.core.config import Site
+from cutouts.core.errors import ImageRejected, ManifestError
+from cutouts.core.locations import Reading
+from cutouts.core.manifest import MAX_DELIVERY_ID
+from cutouts.core.manifest_conversion import MAX_TEXT
+from cutouts.core.naming import fitting, is_text, text_names
+from cutouts.core.records import ImageRecord
+from cutouts.schemas.tables import MANIFEST
+
+_THREADS = 4
+"""Files that are read at once; reading and hashing release the GIL."""
+_LAST_SECOND = datetime.max.replace(tzinfo=UTC).timestamp() - 1
+"""The last time that a date can be had of; file systems hold others."""
+
+
+def folder_manifest(
+    folder: Path,
+    site: Site | None = None,
+    *,
+    without: Path | None = None,
+    on_image: Callable[[], None] = lambda: None,
+) -> tuple[pa.Table, date]:
+    """A manifest of every image below `folder` (not below `without`), and its day: when the newest file was written.
+
+    `image_id` is the relative path, `product_id` the same without its suffix, `delivery_id` the first folder level,
+    else the folder's name; what cannot be shown of a name (control characters, bytes that are no UTF-8) is written
+    `%0A`, and names that are too long for an id get a digest. Each file is read once for its sha256, as a run of `site`
+    would read it, which is stated of images only; what cannot be read is listed all the same, so that its rejection is
+    recorded. Raises ManifestError if there is no image.
+    """
+    root = folder.resolve()
+    files = photographs(root, SUFFIXES, without=without).files
+    if not files:
+        raise ManifestError(f"there are no images in {folder}", [f"looked for {', '.join(sorted(SUFFIXES))}"])
+    names = text_names([file.relative_to(root).as_posix() for file in files])
+    (delivery,) = text_names([root.name or "folder"]).values()
+    reading = (site or Site()).reading(str(root))
+    with ThreadPoolExecutor(_THREADS) as pool:
+        made = pool.map(lambda file: _record(file, names[file.relative_to(root).as_posix()], delivery, reading), files)
+        records = [_told(record, on_image) for record in made]
+    return table_of(records, MANIFEST), _newest(files)
+
+
+def _told(record: ImageRecord, on_image: Callable[[], None]) -> ImageRecord:
+    on_image()
+    return record
+
+
+def _record(file: Path, name: str, delivery: str, reading: Reading) -> ImageRecord:
+    relative = PurePosixPath(name)
+    product = relative.with_suffix("").as_posix()
+    group = relative.parts[0] if len(relative.parts) > 1 else delivery
+    data = _bytes(file, reading)
+    size = read_size(data) if data else None
+    named = data is not None and (is_image(data) or not data)
+    return ImageRecord(
+        image_id=_id(name, MAX_TEXT["image_id"]),
+        product_id=_id(product, MAX_TEXT["product_id"]),
+        delivery_id=_id(group, MAX_DELIVERY_ID)
+        if len(group) > MAX_DELIVERY_ID
+        else _id(group, MAX_TEXT["delivery_id"]),
+        uri=_uri(file),
+        sha256=hashlib.sha256(data).hexdigest() if data is not None and named else None,
+        etag=None if data is None or named else _version(file),
+        bytes=None if data is None else len(data),
+        width_px=size and size[0],
+        height_px=size and size[1],
+    )
+
+
+def _id(name: str, limit: int) -> str:
+    """An id of at most `limit` bytes that is not blank, as the name of a folder may be."""
+    return fitting(name if name.strip() else quote(name), limit=limit)
+
+
+def _uri(file: Path) -> str:
+    """The absolute path; as a `file://` URI with its bytes quoted if it is no text, so that a table can hold it."""
+    path = str(file)
+    return path if is_text(path) else f"file://{quote(os.fsencode(path))}"
+
+
+def _bytes(file: Path, reading: Reading) -> bytes | None:
+    """The file's bytes; None for what cannot be read, which `prepare` rejects with its reason."""
+    try:
+        return read_image(str(file), reading)
+    except ImageRejected:
+        return None
+
+
+def _version(file: Path) -> str | None:
+    """Stands for a file whose digest is not told: when it was written and how large it is."""
+    try:
+        return version_of(file.stat())
+    except OSError:
+        return None
+
+
+def _newest(files: Sequence[Path]) -> date:
+    written = max((file.stat().st_mtime for file in files if file.exists()), default=0.0)
+    return datetime.fromtimestamp(min(max(written, 0.0), _LAST_SECOND), UTC).date()

@@ -1,0 +1,128 @@
+"""What a report is made of; assembled by the caller, which has run the steps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date as Day  # noqa: N812 -- a field is called date, and its type must not be mistaken for it
+from datetime import datetime
+
+import pyarrow as pa
+
+from cutouts.core.errors import BooksError
+from cutouts.core.manifest import DeliveryProblem, Group
+from cutouts.core.records import GateDecision
+
+NO_DELIVERY = "(none)"
+"""Stands for the delivery of rows that name none."""
+NO_DAY = "(no day)"
+"""Stands for the day of rows that state none."""
+
+
+def key_in_words(day: Day | None, delivery_id: str | None) -> str:
+    """`YYYY-MM-DD/delivery_id`, with words in place of what a row does not state."""
+    return f"{day.isoformat() if day else NO_DAY}/{delivery_id or NO_DELIVERY}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunSummary:
+    """The counts of a run, each field a key of `summary.json`; `images` is the sum of the five outcomes.
+
+    `images_per_second` counts the images that were processed in this run (not the skipped) over its wall clock;
+    `model_batches` are the calls of the network. Raises BooksError where the books do not balance.
+    """
+
+    images: int
+    skipped: int
+    published: int
+    quarantined: int
+    held: int
+    rejected: int
+    model_batches: int
+    images_per_second: float
+
+    def __post_init__(self) -> None:
+        outcomes = self.skipped + self.published + self.quarantined + self.held + self.rejected
+        if self.images != outcomes:
+            raise BooksError(f"the books do not balance: {self.images} images, but {outcomes} outcomes")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """A delivery that the manifest's check refused; `count` rows have the problem, `places` are the first of them.
+
+    `day` and `delivery_id` are None for rows that state none.
+    """
+
+    day: Day | None
+    delivery_id: str | None
+    problem: str
+    count: int
+    places: tuple[str, ...] = ()
+    image_ids: tuple[str | None, ...] = ()
+
+    @classmethod
+    def of(cls, problem: DeliveryProblem) -> Refusal:
+        """What the manifest's check said of a delivery."""
+        return cls(
+            day=problem.day,
+            delivery_id=problem.delivery_id,
+            problem=problem.problem,
+            count=problem.count,
+            places=problem.places,
+            image_ids=problem.image_ids,
+        )
+
+    @property
+    def words(self) -> str:
+        """The problem and where it was found."""
+        if not self.places:
+            return self.problem
+        return f"{self.problem}: row {', '.join(self.places)}{', …' if self.count > len(self.places) else ''}"
+
+    @property
+    def group(self) -> Group:
+        """The rows that were refused together."""
+        return self.day, self.delivery_id
+
+    @property
+    def delivery(self) -> str:
+        """The delivery's key as a person reads it."""
+        return key_in_words(self.day, self.delivery_id)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TruthRow:
+    """How far a matte is from the known one, as `cutouts.metrics` measures; ratios 0..1."""
+
+    image_id: str
+    delivery_id: str
+    date: Day
+    intersection_over_union: float
+    boundary_iou: float
+    mean_absolute_error: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """All that `report.html` tells.
+
+    `images` has the schema `schemas.tables.IMAGES`; `metrics` has `METRICS` and the columns `date` and `delivery_id`.
+    `seconds` are summed over workers, by stage; `wall_seconds` is the clock's. `about` are labelled facts of the run as
+    (label, value): model, recipe digests, provider, cluster, store, versions. `thresholds` are drawn into the plots, by
+    metric; None takes those of the suite that comes with the project.
+    """
+
+    source: str
+    made_at: datetime
+    summary: RunSummary
+    decisions: tuple[GateDecision, ...]
+    images: pa.Table
+    metrics: pa.Table
+    wall_seconds: float | None = None
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    about: tuple[tuple[str, str], ...] = ()
+    refused: tuple[Refusal, ...] = ()
+    truth: tuple[TruthRow, ...] = ()
+    thresholds: Mapping[str, tuple[float, ...]] | None = None
+    title: str = "Catalogue refresh"

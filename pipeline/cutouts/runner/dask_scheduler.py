@@ -1,0 +1,101 @@
+"""A Dask scheduler as we use it: what it says of its workers, and tasks that are bound to one of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from cutouts.core.errors import TransientError
+from cutouts.stages.memory_budget import release_freed
+
+if TYPE_CHECKING:
+    from distributed import Client, Future
+
+ANSWER_SECONDS = 60.0
+"""How long the scheduler may take to answer a question."""
+RESULT_SECONDS = 5.0
+"""How long a result that is there may take to arrive, before it is looked whether its worker still is."""
+
+
+class LostError(Exception):
+    """A task's worker died before it was finished."""
+
+
+class NotYetError(Exception):
+    """A result does not arrive: most likely its worker died after it was finished."""
+
+
+class Scheduler:
+    """The scheduler that `client` is connected to; `cluster` is how people call it.
+
+    Every method raises TransientError once it is gone: what it had of ours is gone with it.
+    """
+
+    def __init__(self, client: Client, cluster: str) -> None:
+        self._client = client
+        self.cluster = cluster
+
+    def threads(self) -> dict[str, int]:
+        """The threads of each worker by its address."""
+        return self._ask("ncores")
+
+    def running(self) -> dict[str, int]:
+        """The threads of each worker that begins tasks: not of one that Dask has paused, or that is about to leave."""
+        return self._ask("ncores_running")
+
+    def release_memory(self, workers: Sequence[str]) -> None:
+        """Have workers give back what their allocators keep, if they can be reached."""
+        with suppress(OSError):
+            self._client.run(release_freed, workers=list(workers), on_error="ignore")
+
+    def states(self, keys: Collection[str]) -> dict[str, str | None]:
+        """The state of each task; None for one that the scheduler does not know."""
+        return self._ask("get_task_status", keys=list(keys))
+
+    def submit(self, attempt: Callable[[], Any], key: str, worker: str) -> Future:
+        """Start a task on one worker. Dask never moves it to another one, where it could do the same harm."""
+        from distributed.client import ClosedClientError
+
+        try:
+            return self._client.submit(attempt, key=key, pure=False, workers=[worker], allow_other_workers=False)
+        except ClosedClientError as error:
+            raise self._closed() from error
+
+    def forget(self, futures: Collection[Future]) -> None:
+        """Take tasks off the scheduler, if it is still there."""
+        if futures and self._client.status == "running":
+            self._client.cancel(list(futures), force=True)
+
+    def result(self, future: Future) -> Any:
+        """What a finished task gave. Raises what it raised, LostError and NotYetError."""
+        from distributed import KilledWorker
+        from distributed.client import FutureCancelledError
+
+        failed = future.status == "error"
+        try:
+            return future.result(timeout=RESULT_SECONDS)
+        except KilledWorker:
+            raise LostError from None
+        except FutureCancelledError as error:
+            raise TransientError(f"{self.cluster} lost a chunk ({error}); run again when it is up") from error
+        except OSError as error:
+            if failed:
+                raise
+            if isinstance(error, TimeoutError):
+                raise NotYetError from None
+            raise TransientError(f"{self.cluster} lost a chunk ({error}); run again when it is up") from error
+
+    def _ask(self, question: str, **arguments: object) -> dict[str, Any]:
+        """What the scheduler answers."""
+        try:
+            if self._client.status == "running":
+                ask = getattr(self._client.scheduler, question)
+                answer: dict[str, Any] = self._client.sync(ask, callback_timeout=ANSWER_SECONDS, **arguments)
+                return answer
+        except (OSError, TimeoutError) as error:
+            raise TransientError(f"{self.cluster} does not answer; run again when the scheduler is up") from error
+        raise self._closed()
+
+    def _closed(self) -> TransientError:
+        return TransientError(f"{self.cluster} has closed the connection; run again when the scheduler is up")

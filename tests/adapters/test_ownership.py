@@ -1,0 +1,197 @@
+"""What is ours: the marker of a folder, the marks of files, and what is refused."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from cutouts.adapters.storage.ownership import MARKER, claim, is_ours, is_within, mark, owned, require_free
+from cutouts.adapters.storage.photographs import photographs
+from cutouts.core.errors import OutputError
+from cutouts.core.png_mark import MARK_BYTES, mark_of, marked
+from cutouts.schemas.tables import EVALUATION, MANIFEST
+
+SUFFIXES = frozenset({".jpg", ".png"})
+
+
+def png() -> bytes:
+    """A small PNG."""
+    return cv2.imencode(".png", np.zeros((4, 4), np.uint8))[1].tobytes()
+
+
+def test_a_mark_is_a_chunk_that_every_reader_skips() -> None:
+    """Pixels stay, the text comes back, and a text of any length fits into what is read."""
+    data = marked(png(), "matte\nnote")
+    picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    assert picture is not None
+    assert picture.shape == (4, 4)
+    assert mark_of(data) == "matte\nnote"
+    assert mark_of(png()) is None
+    long = mark_of(marked(png(), "x" * 10_000)[:MARK_BYTES])
+    assert long is not None
+    assert len(long) > 3000
+
+
+@pytest.mark.parametrize("data", [b"", b"\x89PNG\r\n\x1a\n", b"JFIF" * 20, b"\x89PNG\r\n\x1a\n" + b"\xff" * 40])
+def test_other_bytes_have_no_mark(data: bytes) -> None:
+    """However short or strange they are."""
+    assert mark_of(data) is None
+
+
+def test_a_folder_is_claimed_before_anything_is_in_it(tmp_path: Path) -> None:
+    """The marker lists the names; claimed again it stays, and more names are added."""
+    for _ in range(2):
+        claim(tmp_path / "out", ["report.html", "cutouts"])
+    assert owned(tmp_path / "out") == {"report.html", "cutouts"}
+    (tmp_path / "out" / "report.html").write_text("")
+    claim(tmp_path / "out", ["report.html", "samples"])
+    assert owned(tmp_path / "out") == {"report.html", "cutouts", "samples"}
+
+
+@pytest.mark.parametrize("kind", ["file", "folder", "dangling link"])
+def test_what_is_there_and_not_ours_is_refused(tmp_path: Path, kind: str) -> None:
+    """By name, and without leaving a marker; other things in the folder are in nobody's way."""
+    (tmp_path / "notes.txt").write_text("mine")
+    place = tmp_path / "report.html"
+    if kind == "file":
+        place.write_text("mine")
+    elif kind == "folder":
+        place.mkdir()
+    else:
+        place.symlink_to("nowhere")
+    with pytest.raises(OutputError, match=r"holds report\.html, .*nothing says that cutouts made it"):
+        claim(tmp_path, ["report.html", "cutouts"])
+    assert not (tmp_path / MARKER).exists()
+    claim(tmp_path, ["cutouts"])
+    with pytest.raises(OutputError, match=r"holds report\.html"):
+        claim(tmp_path, ["report.html", "cutouts"])
+
+
+@pytest.mark.parametrize("content", ["", "photographs\n", "# something else\nreport.html\n"])
+def test_a_file_that_only_has_the_markers_name_marks_nothing(tmp_path: Path, content: str) -> None:
+    """It is somebody's, and stays."""
+    (tmp_path / MARKER).write_text(content)
+    assert owned(tmp_path) == frozenset()
+    with pytest.raises(OutputError, match="is not a marker of cutouts"):
+        claim(tmp_path, ["report.html"])
+    assert (tmp_path / MARKER).read_text() == content
+
+
+def test_a_marker_that_is_a_link_marks_nothing(tmp_path: Path) -> None:
+    """A link to the marker of another folder would give that folder's rights to this one."""
+    claim(tmp_path / "a", ["report.html"])
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b" / MARKER).symlink_to(tmp_path / "a" / MARKER)
+    assert owned(tmp_path / "b") == frozenset()
+
+
+def test_a_file_proves_itself(tmp_path: Path) -> None:
+    """PNG, page, figures and table by what is in them; a table of another name is another's."""
+    contents = {
+        "a.png": marked(png(), "cutout"),
+        "a.html": b'<!doctype html>\n<meta charset="utf-8">\n<meta name="generator" content="cutouts">\n',
+        "a.csv": b"images,network,name,mae\r\n",
+        "a.md": b"## All sets\n\n",
+    }
+    for name, data in contents.items():
+        (tmp_path / name).write_bytes(data)
+        assert is_ours(tmp_path / name)
+        (tmp_path / f"not-{name}").write_bytes(data[-4:])
+        assert not is_ours(tmp_path / f"not-{name}")
+    pq.write_table(EVALUATION.empty_table(), tmp_path / "a.parquet")
+    assert is_ours(tmp_path / "a.parquet", "evaluation")
+    assert not is_ours(tmp_path / "a.parquet", "manifest")
+    assert not is_ours(tmp_path / "a.parquet")
+    for table in (pa.table({"a": [1]}), pa.table({"a": [1]}).replace_schema_metadata({"table": "mine"})):
+        pq.write_table(table, tmp_path / "b.parquet")
+        assert not is_ours(tmp_path / "b.parquet", "manifest")
+    pq.write_table(MANIFEST.empty_table(), tmp_path / "b.parquet")
+    assert is_ours(tmp_path / "b.parquet", "manifest")
+    (tmp_path / "b.parquet").write_bytes(b"PAR1")
+    assert not is_ours(tmp_path / "b.parquet", "manifest")
+
+
+def test_an_input_is_found_behind_every_name(tmp_path: Path) -> None:
+    """A path with dots, links of both kinds, a linked folder."""
+    source = tmp_path / "p" / "a.png"
+    source.parent.mkdir()
+    source.write_bytes(marked(png(), "cutout"))  # even one that we may replace
+    (tmp_path / "link").symlink_to("p")
+    (tmp_path / "soft.png").symlink_to(source)
+    (tmp_path / "hard.png").hardlink_to(source)
+    spellings = ["p/a.png", "p/../p/./a.png", "link/a.png", "soft.png", "hard.png"]
+    for spelling in spellings:
+        with pytest.raises(OutputError, match="read"):
+            require_free([tmp_path / spelling], [source])
+    require_free([tmp_path / "p" / "b.png", tmp_path / "nowhere" / "a.png"], [source])
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="this machine has no right to mount")
+def test_an_input_is_found_behind_a_bind_mount(tmp_path: Path) -> None:
+    """Two paths, one folder."""
+    (tmp_path / "p").mkdir()
+    (tmp_path / "q").mkdir()
+    (tmp_path / "p" / "a.png").write_bytes(png())
+    if subprocess.run(["mount", "--bind", str(tmp_path / "p"), str(tmp_path / "q")], check=False).returncode:
+        pytest.skip("this machine has no right to mount")
+    try:
+        with pytest.raises(OutputError, match="read"):
+            require_free([tmp_path / "q" / "a.png"], [tmp_path / "p" / "a.png"])
+        assert is_within(tmp_path / "q" / "new", tmp_path / "p")
+    finally:
+        subprocess.run(["umount", str(tmp_path / "q")], check=True)
+
+
+def test_every_problem_is_counted_and_the_first_are_named(tmp_path: Path) -> None:
+    """A thousand files do not make a thousand lines."""
+    outputs = [tmp_path / f"{number}.png" for number in range(9)]
+    for output in outputs:
+        output.write_bytes(png())
+    with pytest.raises(OutputError, match=r"4\.png exists, and nothing says that cutouts made it; and 4 more"):
+        require_free(outputs)
+
+
+def test_a_folder_is_within_itself_and_those_above_it(tmp_path: Path) -> None:
+    """Whether or not it is there."""
+    (tmp_path / "p").mkdir()
+    (tmp_path / "link").symlink_to("p")
+    assert is_within(tmp_path / "p", tmp_path / "p")
+    assert is_within(tmp_path / "link" / "new" / "deep", tmp_path / "p")
+    assert not is_within(tmp_path, tmp_path / "p")
+    assert not is_within(tmp_path / "pq", tmp_path / "p")
+
+
+def test_photographs_are_all_but_what_is_ours(tmp_path: Path) -> None:
+    """Outputs that a marker lists, PNGs with our mark whatever they are called; all of it is counted."""
+    names = ["a.jpg", "sub/b.png", ".hidden.jpg", "notes.txt", "result/photographs/c.jpg", "result/objects/d.png"]
+    for name in names:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(png())
+    for name in ("a.png", "sub/renamed.jpg"):
+        (tmp_path / name).write_bytes(marked(png(), "cutout"))
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "e.jpg").write_bytes(png())
+    claim(tmp_path / "result", ["report.html"])
+    (tmp_path / "result" / MARKER).write_text((tmp_path / "result" / MARKER).read_text() + "objects\n")
+    found = photographs(tmp_path, SUFFIXES, without=tmp_path / "sub" / ".." / "out")
+    assert [path.relative_to(tmp_path).as_posix() for path in found.files] == [
+        "a.jpg",
+        "result/photographs/c.jpg",
+        "sub/b.png",
+    ]
+    assert found.ignored == (
+        "2 other files ignored; 2 PNGs that cutouts made ignored; 1 outputs of earlier runs ignored"
+    )
+    assert mark(tmp_path / "sub" / "renamed.jpg") == "cutout"
+
+
+def test_a_folder_that_cannot_be_listed_is_named(tmp_path: Path) -> None:
+    """Its photographs would be missing without a word."""
+    assert photographs(tmp_path / "gone", SUFFIXES).closed == (f"{tmp_path / 'gone'}: No such file or directory",)

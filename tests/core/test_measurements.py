@@ -1,0 +1,135 @@
+"""Measurements without ground truth, on drawn shapes whose answers are known."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+import cv2
+import numpy as np
+import pytest
+
+from cutouts.core.matte import alpha_bytes
+from cutouts.core.measurements import Measurements, measure
+from cutouts.core.pixels import Bytes, Floats, Photograph
+from cutouts.schemas.tables import METRICS
+
+Box = tuple[int, int, int, int]
+
+
+def boxes(*corners: Box, size: int = 400) -> Floats:
+    """A square matte of hard boxes: left, top, right, bottom."""
+    plane = np.zeros((size, size), np.float32)
+    for left, top, right, bottom in corners:
+        plane[top:bottom, left:right] = 1.0
+    return plane
+
+
+def shown(matte: Floats, product: tuple[int, int, int] = (180, 40, 40), ground: int = 240) -> Bytes:
+    """A photograph whose product fills the matte exactly."""
+    mixed = matte[..., None] * np.array(product, np.float32) + (1 - matte[..., None]) * ground
+    return np.asarray(np.rint(mixed), np.uint8)
+
+
+def measured(matte: Floats, rgb: Bytes | None = None) -> Measurements:
+    """The measurements of a matte, its saliency being the matte itself."""
+    return measure(matte, Photograph(rgb=shown(matte) if rgb is None else rgb), alpha_bytes(matte))
+
+
+def test_the_fields_are_the_columns_of_the_metrics_table() -> None:
+    """What is measured is what the table keeps, in its order."""
+    names = [field.name for field in dataclasses.fields(Measurements)]
+    assert names == METRICS.names[-len(names) :]
+
+
+@pytest.mark.parametrize("value", [0.0, 0.3, 1.0])
+@pytest.mark.parametrize("shape", [(8, 8), (1, 1), (2, 900), (700, 500)])
+def test_every_measurement_is_defined(value: float, shape: tuple[int, int]) -> None:
+    """Empty, faint and full mattes of any size give numbers, never NaN."""
+    matte = np.full(shape, value, np.float32)
+    numbers = dataclasses.astuple(measured(matte, np.zeros((*shape, 3), np.uint8)))
+    assert all(math.isfinite(number) for number in numbers)
+    assert all(type(number) in (int, float) for number in numbers)
+
+
+def test_an_empty_matte_has_one_fault_only() -> None:
+    """Nothing was found: the coverage says so, and no other metric complains too."""
+    empty = measured(boxes())
+    assert empty.coverage == 0
+    assert empty.components == 0
+    assert (empty.soft_inside, empty.frame_contact, empty.fringe, empty.edge_alignment) == (0, 0, 0, 1)
+
+
+def test_a_full_matte_touches_the_whole_frame() -> None:
+    """Everything is product: covered throughout, one part, the frame in full contact."""
+    full = measured(np.ones((300, 200), np.float32))
+    assert (full.coverage, full.components, full.frame_contact, full.edge_alignment) == (1, 1, 1, 1)
+
+
+def test_a_box_on_its_edges_is_faultless() -> None:
+    """A hard box exactly on the drawn one: aligned, solid, one part, clear of the frame, no fringe."""
+    good = measured(boxes((100, 100, 300, 300)))
+    assert good.coverage == pytest.approx(0.25)
+    assert good.components == 1
+    assert (good.soft_inside, good.frame_contact) == (0, 0)
+    assert good.edge_alignment == 1
+    assert good.fringe < 1
+
+
+def test_the_peak_is_of_the_raw_probability_and_forgets_specks() -> None:
+    """One bright value in four thousand is no product; a faint field keeps its own mean."""
+    saliency = np.full((64, 64), 0.05, np.float32)
+    saliency[3, 3] = 1.0
+    found = measure(saliency, Photograph(rgb=np.zeros((90, 90, 3), np.uint8)), alpha_bytes(boxes(size=90)))
+    assert found.saliency_peak == pytest.approx(0.05)
+    assert found.saliency_mean == pytest.approx(0.05, abs=1e-3)
+
+
+def test_a_soft_rim_is_not_a_soft_inside() -> None:
+    """Hair and glass edges may be soft near the contour; haze in the middle is counted."""
+    rim = np.asarray(cv2.GaussianBlur(boxes((100, 100, 300, 300)), (0, 0), 2.0), np.float32)
+    hazy = boxes((100, 100, 300, 300))
+    hazy[150:250, 150:250] = 0.6
+    assert measured(rim).soft_inside == 0
+    assert measured(hazy).soft_inside == pytest.approx(100**2 / 184**2, rel=0.05)
+
+
+def test_a_faint_product_is_soft_throughout() -> None:
+    """Haze that nowhere reaches one half is seen too."""
+    assert measured(0.3 * boxes((100, 100, 300, 300))).soft_inside == 1
+
+
+def test_parts_of_notable_size_are_counted() -> None:
+    """Three boxes are three parts; a speck is none."""
+    assert measured(boxes((20, 20, 120, 120), (200, 20, 300, 120), (100, 250, 200, 350))).components == 3
+    assert measured(boxes((20, 20, 220, 220), (300, 300, 305, 305))).components == 1
+
+
+def test_a_product_cut_by_the_frame_touches_it() -> None:
+    """A box over half of the lower frame touches an eighth of the whole frame."""
+    assert measured(boxes((100, 200, 300, 400))).frame_contact == pytest.approx(1 / 8, rel=0.02)
+
+
+def test_a_contour_away_from_the_edges_is_not_aligned() -> None:
+    """The same box moved by 12 px has left its edges."""
+    moved = measured(boxes((112, 112, 312, 312)), shown(boxes((100, 100, 300, 300))))
+    assert moved.edge_alignment < 0.1
+
+
+def test_a_rim_of_background_is_a_fringe() -> None:
+    """A matte too wide by half a per cent of the side all round carries the ground's colour in its rim."""
+    narrow, wide = (100, 100, 300, 300), (98, 98, 302, 302)
+    ground = measured(boxes(wide), shown(boxes(narrow))).fringe
+    assert ground > 30
+    assert ground > 30 * measured(boxes(narrow)).fringe
+
+
+@pytest.mark.parametrize("factor", [1, 2, 4])
+def test_measurements_do_not_depend_on_the_size(factor: int) -> None:
+    """The same scene photographed larger measures alike."""
+    corners = (100 * factor, 100 * factor, 300 * factor, 260 * factor)
+    found = measured(boxes(corners, size=400 * factor))
+    assert found.coverage == pytest.approx(0.2)
+    assert found.components == 1
+    assert found.edge_alignment > 0.95
+    assert found.soft_inside == 0
