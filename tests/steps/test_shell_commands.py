@@ -41,7 +41,12 @@ def test_the_command_of_a_held_delivery_releases_it_from_any_folder(
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-    subprocess.run(command, shell=True, check=True, cwd=elsewhere, env={**os.environ, "PATH": path})
+    environment = {**os.environ, "PATH": path}
+    done = subprocess.run(
+        command, shell=True, check=True, cwd=elsewhere, env=environment, capture_output=True, text=True
+    )
+    assert f"releasing gate {decision.gate_id}: " in done.stderr
+    assert "7 images, 0 rejected" in done.stderr
     with Catalog.open(here.catalog_url) as catalog:
         assert catalog.published(name).num_rows == 1
     assert list(elsewhere.iterdir()) == []

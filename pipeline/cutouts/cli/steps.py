@@ -116,7 +116,7 @@ def gate(plan_id: str, root: str | None, config: str | None) -> None:
 
 @click.command()
 @click.argument("gate_id", required=False)
-@click.option("--approve", metavar="DELIVERY", help="Release this delivery's last hold, by its id or key.")
+@click.option("--approve", metavar="GATE_ID", help="Release what this gate held.")
 @click.option("--by", metavar="NAME", help="Who releases it.")
 @click.option("--why", metavar="TEXT", help="Why.")
 @site_options
@@ -125,18 +125,23 @@ def publish(
 ) -> None:
     """Publish what the gate GATE_ID let through, or release a held delivery with --approve.
 
-    Of a released delivery all images are published but those that are bad each for itself.
+    If only one decision of a delivery is held, its id or its key (YYYY-MM-DD/ID) will do. Of a released delivery, all
+    images are published except those that are bad by themselves.
     """
     from cutouts.steps import approve as approve_step
     from cutouts.steps import publish as publish_step
+    from cutouts.steps import read_decision, waiting_hold
 
     if (gate_id is None) == (approve is None):
-        raise click.UsageError("name a GATE_ID or --approve DELIVERY, one of them")
+        raise click.UsageError("name a GATE_ID or --approve GATE_ID, one of them")
     site = _site(root, config)
     if approve is None:
         done = publish_step(site, str(gate_id))
     elif by and why:
-        done = approve_step(site, approve, by=by, why=why)
+        hold = waiting_hold(site, approve)
+        held = read_decision(site, hold.gate_id)
+        say(f"releasing gate {hold.gate_id}: {hold.words}; {held.images} images, {held.rejected} rejected", err=True)
+        done = approve_step(site, hold.gate_id, by=by, why=why)
     else:
         raise click.UsageError("--approve needs --by NAME and --why TEXT: both are recorded")
     say(f"{done.delivery}: {done.published} published, {done.superseded} superseded by a newer delivery")

@@ -49,6 +49,11 @@ class Hold:
     reasons: tuple[str, ...]
     at: datetime
 
+    @property
+    def words(self) -> str:
+        """One line: which delivery, since when, why."""
+        return f"{self.delivery}, held {self.at:%Y-%m-%d %H:%M} UTC: {'; '.join(self.reasons)}"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Publication:

@@ -14,7 +14,7 @@ from cutouts.adapters.storage.stored_tables import read_record, read_table
 from cutouts.core.config import Site
 from cutouts.core.display import shown
 from cutouts.core.errors import CutoutsError, HeldError, OvertakenError
-from cutouts.core.publications import Approval, Publication
+from cutouts.core.publications import Approval, Hold, Publication
 from cutouts.core.records import GateDecision, Outcome, Verdict
 from cutouts.core.table_paths import gate_file
 from cutouts.steps.gate import gate
@@ -53,7 +53,7 @@ def _released(site: Site, catalog: Catalog, decision: GateDecision) -> GateDecis
     if decision.verdict is Verdict.HOLD:
         raise HeldError(
             f"delivery {shown(decision.delivery)} is held: {'; '.join(decision.reasons)}. "
-            f"After a look, release it with\n  {approve_command(site, str(decision.delivery))}"
+            f"After a look, release it with\n  {approve_command(site, decision.gate_id)}"
         )
     return decision
 
@@ -82,15 +82,31 @@ def _judged_again(site: Site, catalog: Catalog, decision: GateDecision) -> GateD
     return again
 
 
-def approve(site: Site, delivery: str, *, by: str, why: str) -> Publication:
-    """Release the last hold of a delivery (its id or its key) by a person's word, judge it again, publish it.
+def waiting_hold(site: Site, named: str) -> Hold:
+    """The one decision that waits for a person under that gate id, delivery id or delivery key.
 
-    Images that were bad each for itself stay in quarantine. Raises CutoutsError where nothing is held.
+    Raises CutoutsError if there is none. If there are several, a person has to say which one was looked at: the error
+    lists them.
     """
     with Catalog.open(site.catalog_url) as catalog:
-        hold = catalog.last_hold(delivery)
-        if hold is None:
-            raise CutoutsError(f"delivery {delivery!r} has no hold to release")
+        holds = catalog.waiting_holds(named)
+    if len(holds) == 1:
+        return holds[0]
+    if not holds:
+        raise CutoutsError(f"{shown(named)} has no hold to release")
+    raise HeldError(
+        f"{len(holds)} versions of {shown(named)} are held. Release the one that you looked at:\n"
+        + "\n".join(f"{hold.words}\n  {approve_command(site, hold.gate_id)}" for hold in holds)
+    )
+
+
+def approve(site: Site, named: str, *, by: str, why: str) -> Publication:
+    """Release what `waiting_hold` finds by a person's word, judge it again, publish it.
+
+    Images that are bad by themselves stay in quarantine. Raises the errors of `waiting_hold`.
+    """
+    hold = waiting_hold(site, named)
+    with Catalog.open(site.catalog_url) as catalog:
         catalog.approve(
             Approval(
                 judged=hold.judged, gate_id=hold.gate_id, delivery=hold.delivery, by=by, why=why, at=datetime.now(UTC)

@@ -11,8 +11,8 @@ from cutouts.core.display import command
 _SQLITE = "sqlite:///"
 
 
-def approve_command(site: Site, delivery: str) -> str:
-    """The command that releases this delivery's last hold, from any folder; a person fills in NAME and TEXT.
+def approve_command(site: Site, gate_id: str) -> str:
+    """The command that releases what this gate held, from any folder; a person fills in NAME and TEXT.
 
     A password in the catalogue's URL is left out: PostgreSQL's own `PGPASSWORD` takes its place.
     """
@@ -22,7 +22,7 @@ def approve_command(site: Site, delivery: str) -> str:
         "mask_quality": site.mask_quality and _absolute(site.mask_quality),
     }
     given = [f"{ENV_PREFIX}{name.upper()}={value}" for name, value in settings.items() if value]
-    call = ["cutouts", "publish", "--approve", delivery, "--by", "NAME", "--why", "TEXT", "--out", _absolute(site.root)]
+    call = ["cutouts", "publish", "--approve", gate_id, "--by", "NAME", "--why", "TEXT", "--out", _absolute(site.root)]
     return command(*(["env", *given] if given else []), *call)
 
 

@@ -13,32 +13,30 @@ from cutouts.core.records import Verdict
 from tests.adapters.catalog.made import MONDAY, NOON, TUESDAY, approval, entry, held, hold_of
 
 
-@pytest.mark.parametrize("name", ["acme", "2026-11-16/acme"])
-def test_a_hold_is_found_by_its_delivery(catalog: Catalog, name: str) -> None:
-    """By the delivery's id or by its whole key, with its reasons."""
+@pytest.mark.parametrize("name", ["gate", "acme", "2026-11-16/acme"])
+def test_a_hold_is_found_by_its_gate_and_by_its_delivery(catalog: Catalog, name: str) -> None:
+    """By the id of the decision, by the delivery's id or by its whole key, with its reasons."""
     catalog.record_hold(held("gate"), NOON)
-    assert catalog.last_hold(name) == hold_of(held("gate"))
-    assert catalog.last_hold("2026-11-17/acme") is None
-    assert catalog.last_hold("nobody") is None
+    assert catalog.waiting_holds(name) == (hold_of(held("gate")),)
+    assert catalog.waiting_holds("2026-11-17/acme") == catalog.waiting_holds("nobody") == ()
 
 
-def test_the_newest_hold_is_the_last(catalog: Catalog) -> None:
-    """Of two days, the later one; of two decisions over one day, the later one."""
-    catalog.record_hold(held("tuesday", TUESDAY), NOON)
+def test_every_version_that_is_held_waits(catalog: Catalog) -> None:
+    """The oldest first; of decisions over the same content the newest, whatever their day."""
+    catalog.record_hold(held("tuesday", TUESDAY, judged="judged-2"), NOON)
     catalog.record_hold(held("monday"), NOON + timedelta(hours=1))
     catalog.record_hold(held("monday again"), NOON + timedelta(hours=2))
-    by_id, by_key = catalog.last_hold("acme"), catalog.last_hold("2026-11-16/acme")
-    assert by_id is not None
-    assert by_key is not None
-    assert (by_id.gate_id, by_key.gate_id) == ("tuesday", "monday again")
+    by_id, by_key = catalog.waiting_holds("acme"), catalog.waiting_holds("2026-11-16/acme")
+    assert [hold.gate_id for hold in by_id] == ["tuesday", "monday again"]
+    assert [hold.gate_id for hold in by_key] == ["monday again"]
 
 
 def test_a_delivery_id_may_look_like_a_key(catalog: Catalog) -> None:
     """Suppliers name their deliveries as they like."""
     odd = replace(MONDAY, delivery_id="2026-01-01/acme")
     catalog.record_hold(held("gate", odd), NOON)
-    assert catalog.last_hold("2026-01-01/acme") == hold_of(held("gate", odd))
-    assert catalog.last_hold("2026-11-16/2026-01-01/acme") == hold_of(held("gate", odd))
+    for name in ("2026-01-01/acme", "2026-11-16/2026-01-01/acme"):
+        assert catalog.waiting_holds(name) == (hold_of(held("gate", odd)),)
 
 
 def test_a_hold_and_its_approval_are_both_recorded(catalog: Catalog) -> None:
@@ -49,7 +47,7 @@ def test_a_hold_and_its_approval_are_both_recorded(catalog: Catalog) -> None:
     assert catalog.approval_of("gate") == catalog.approval_for("judged-1") == approval("gate")
     done = catalog.publish([entry("a")], gate_id="gate", plan_id="plan", delivery=MONDAY, at=NOON)
     assert done.approval == approval("gate")
-    assert catalog.last_hold("acme") is None
+    assert catalog.waiting_holds("acme") == ()
     counts = catalog.counts()
     assert (counts.holds, counts.approvals, counts.waiting, counts.publications) == (1, 1, 0, 1)
 
@@ -68,7 +66,7 @@ def test_an_approved_hold_waits_until_it_is_published(catalog: Catalog) -> None:
     """Whoever was cut off between approving and publishing finds the hold again."""
     catalog.record_hold(held("gate"), NOON)
     catalog.approve(approval("gate"))
-    assert catalog.last_hold("acme") == hold_of(held("gate"))
+    assert catalog.waiting_holds("acme") == (hold_of(held("gate")),)
 
 
 def test_a_hold_is_settled_by_a_later_publication_of_its_delivery(catalog: Catalog) -> None:
@@ -77,7 +75,7 @@ def test_a_hold_is_settled_by_a_later_publication_of_its_delivery(catalog: Catal
     catalog.record_hold(held("gate"), NOON)
     assert catalog.counts().waiting == 1
     catalog.publish([], gate_id="fixed", plan_id="plan", delivery=MONDAY, at=NOON + timedelta(hours=1))
-    assert catalog.last_hold("acme") is None
+    assert catalog.waiting_holds("acme") == ()
 
 
 def test_what_is_held_is_not_published(catalog: Catalog) -> None:

@@ -155,10 +155,13 @@ class Catalog:
             if connection.scalar(held) is None:
                 connection.execute(sa.insert(sql_tables.holds), row)
 
-    def last_hold(self, delivery: str) -> Hold | None:
-        """The newest hold of a delivery (its id, or its key as text) for which nothing was published yet."""
+    def waiting_holds(self, named: str) -> tuple[Hold, ...]:
+        """Holds of that gate id, delivery id or delivery key for which nothing was published yet, the oldest first.
+
+        Of several over the same content, the newest.
+        """
         with self._reading() as connection:
-            return reading.last_hold(connection, delivery)
+            return reading.waiting_holds(connection, named)
 
     def approve(self, approval: Approval) -> Approval:
         """Record a person's release of a hold and return what is recorded: of two approvals, the first counts.

@@ -91,25 +91,18 @@ def approval_for(connection: sa.Connection, judged: str) -> Approval | None:
     return _approval(connection, holds.c.judged == judged)
 
 
-def last_hold(connection: sa.Connection, delivery: str) -> Hold | None:
-    """The newest waiting hold of a delivery id or of a delivery key as text."""
-    chosen = (
-        sa.select(holds)
-        .where(_names(delivery), waiting())
-        .order_by(holds.c.delivery_date.desc(), holds.c.at.desc(), holds.c.gate_id)
-        .limit(1)
-    )
-    row = connection.execute(chosen).one_or_none()
-    if row is None:
-        return None
-    return Hold(
-        judged=row.judged,
-        gate_id=row.gate_id,
-        plan_id=row.plan_id,
-        delivery=DeliveryKey(date=row.delivery_date, delivery_id=row.delivery_id),
-        reasons=tuple(row.reasons),
-        at=row.at,
-    )
+def waiting_holds(connection: sa.Connection, named: str) -> tuple[Hold, ...]:
+    """The waiting holds of a gate id, a delivery id, or a delivery key as text; the oldest first.
+
+    Of several over the same content (`judged`), the newest: one approval releases them all.
+    """
+    named_so = sa.or_(holds.c.gate_id == named, _names(named))
+    chosen = sa.select(holds).where(named_so, waiting()).order_by(holds.c.at, holds.c.delivery_date, holds.c.gate_id)
+    newest: dict[str, Hold] = {}
+    for row in connection.execute(chosen):
+        newest.pop(row.judged, None)
+        newest[row.judged] = _hold(row)
+    return tuple(newest.values())
 
 
 def waiting() -> sa.ColumnElement[bool]:
@@ -123,6 +116,17 @@ def waiting() -> sa.ColumnElement[bool]:
         publications.c.at >= holds.c.at,
     )
     return ~sa.exists().where(sa.or_(publications.c.gate_id == holds.c.gate_id, same)).correlate(holds)
+
+
+def _hold(row: sa.Row[Any]) -> Hold:
+    return Hold(
+        judged=row.judged,
+        gate_id=row.gate_id,
+        plan_id=row.plan_id,
+        delivery=DeliveryKey(date=row.delivery_date, delivery_id=row.delivery_id),
+        reasons=tuple(row.reasons),
+        at=row.at,
+    )
 
 
 def _publication(connection: sa.Connection, row: sa.Row[Any]) -> Publication:
