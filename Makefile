@@ -3,11 +3,17 @@
 #   make test   passes the tests
 PYTHON ?= python3
 BIN := .venv/bin
+# Wheels of the locked versions alone, each checked against its hash; no package's own build code runs. The project
+# itself is built by the pinned setuptools, without a look at any index.
+LOCKED := -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps --only-binary :all:
+PROJECT := -m pip install --quiet --disable-pip-version-check --no-index --no-deps --no-build-isolation --editable .
 IMAGES ?=
 OUT ?= demo
+TORCH ?= cuda
+AUDIT ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-gpu setup-train demo test check docs airflow lock clean
+.PHONY: help setup setup-gpu setup-train demo test check docs airflow sbom audit lock clean
 
 help: ## Say what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | column -t -s '|'
@@ -16,30 +22,35 @@ setup: .venv/.cpu ## Install the project and its locked requirements into .venv 
 
 setup-gpu: .venv/.gpu ## The same with the GPU set: onnxruntime-gpu, CUDA libraries, dask-cuda
 
-setup-train: ## An environment with PyTorch in .venv-train, for `cutouts train`
+setup-train: ## An environment with PyTorch in .venv-train, for `cutouts train`; TORCH=cpu if pip finds PyTorch's CPU build
 	$(PYTHON) -m venv .venv-train
-	.venv-train/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements-dev.txt
-	.venv-train/bin/python -m pip install --quiet --disable-pip-version-check torch==2.13.0
-	.venv-train/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	.venv-train/bin/python $(LOCKED) -r requirements-build.txt -r requirements-dev.txt
+	.venv-train/bin/python $(LOCKED) -r requirements-train$(if $(filter cpu,$(TORCH)),-cpu).txt
+	.venv-train/bin/python $(PROJECT)
 
 .venv/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14) and "cutouts needs Python 3.11 to 3.13")'
 	$(PYTHON) -m venv .venv
 
-.venv/.cpu .venv/.gpu: .venv/.%: requirements-%.txt pyproject.toml | .venv/bin/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements-$*.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+.venv/.cpu .venv/.gpu: .venv/.%: requirements-%.txt requirements-build.txt pyproject.toml | .venv/bin/python
+	$(BIN)/python $(LOCKED) -r requirements-build.txt -r requirements-$*.txt
+	$(BIN)/python $(PROJECT)
 	$(BIN)/python -m compileall -q -j 0 .venv/lib || true # imports are five times slower without
 	rm -f .venv/.cpu .venv/.gpu && touch $@
 
 .venv/.dev: requirements-dev.txt .venv/.cpu
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements-dev.txt
+	$(BIN)/python $(LOCKED) -r requirements-dev.txt
 	touch $@
 
 demo: setup ## Cut out sample photographs (or IMAGES=folder) with the real DAG; the report lies in demo/
 	PYTHONPATH=plugins $(BIN)/python -m cutouts_airflow.demo --out "$(OUT)" $(if $(IMAGES),--images "$(IMAGES)")
 
-test: .venv/.dev ## Check style, types and floors, then run every test
+.venv-tools/.ready: requirements-tools.txt
+	$(PYTHON) -m venv .venv-tools
+	.venv-tools/bin/python $(LOCKED) -r requirements-tools.txt
+	touch $@
+
+test: .venv/.dev .venv-tools/.ready ## Check style, types and floors, then run every test
 	$(MAKE) --no-print-directory check
 	$(BIN)/python -m pytest -q -n 2 --dist loadfile
 
@@ -51,7 +62,7 @@ check: .venv/.dev ## Style, types, floors
 
 .venv-docs/.done: requirements-docs.txt
 	$(PYTHON) -m venv .venv-docs
-	.venv-docs/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements-docs.txt
+	.venv-docs/bin/python $(LOCKED) -r requirements-docs.txt
 	touch $@
 
 docs: .venv-docs/.done ## Build the documentation into build/site; a broken link or anchor is an error
@@ -61,13 +72,27 @@ docs: .venv-docs/.done ## Build the documentation into build/site; a broken link
 airflow: setup ## Start Airflow on this machine (SQLite, LocalExecutor), until ctrl-C
 	PYTHONPATH=plugins $(BIN)/python -m cutouts_airflow.standalone
 
+sbom: setup .venv-tools/.ready ## List what is installed in .venv, with licences: sbom.cdx.json (CycloneDX)
+	.venv-tools/bin/cyclonedx-py environment .venv --output-reproducible --no-validate --output-file sbom.cdx.json
+
+audit: .venv-tools/.ready ## Ask for known vulnerabilities of what is locked; says so if it cannot ask (AUDIT=--may-not-run)
+	.venv-tools/bin/python supply/audit.py $(AUDIT) requirements-build.txt requirements-dev.txt requirements-gpu.txt requirements-train.txt requirements-tools.txt
+
 lock: EXPORT := uv export --quiet --frozen --no-header --no-emit-project
+lock: COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate
+# torch-2.13.0+cpu for Python 3.11 on x86-64, which PyTorch publishes on an index of its own
+lock: TORCH_CPU := 6746dbcbeb526eb61330b76b41ff1b4eb848951103a892eeb080dfa2b264667b
 lock: ## Write the requirements anew from pyproject.toml (needs uv)
 	uv lock
 	$(EXPORT) --no-dev --extra airflow --extra cpu --output-file requirements-cpu.txt
 	$(EXPORT) --no-dev --extra airflow --extra gpu --output-file requirements-gpu.txt
 	$(EXPORT) --group dev --extra airflow --extra cpu --output-file requirements-dev.txt
 	$(EXPORT) --only-group docs --output-file requirements-docs.txt
+	echo 'setuptools>=77' | $(COMPILE) --output-file requirements-build.txt -
+	echo 'cyclonedx-bom pip-audit' | xargs -n 1 | $(COMPILE) --output-file requirements-tools.txt -
+	echo 'torch==2.13.0' | $(COMPILE) --constraint requirements-dev.txt --output-file requirements-train.txt -
+	awk '/^[a-z]/ { kept = !/^(nvidia|cuda|triton)/ } kept' requirements-train.txt \
+		| sed 's/^torch==2.13.0 \\$$/&\n    --hash=sha256:$(TORCH_CPU) \\/' > requirements-train-cpu.txt
 
-clean: ## Remove what setup, demo and airflow made
-	rm -rf .venv .venv-docs build/site demo var
+clean: ## Remove what setup, sbom, docs, demo and airflow made
+	rm -rf .venv .venv-tools .venv-docs build/site demo var sbom.cdx.json

@@ -57,4 +57,8 @@ def recipe(target: str) -> list[str]:
     text = (ROOT / "Makefile").read_text(encoding="utf-8")
     found = re.search(rf"^{re.escape(target)}:.*\n((?:\t.*\n)+)", text, re.MULTILINE)
     assert found, f"the Makefile has no target {target}"
-    return [line.strip().replace("$(BIN)", ".venv/bin") for line in found[1].splitlines()]
+    variables = dict(re.findall(r"^(\w+) :?= (.+)$", text, re.MULTILINE))
+    return [
+        re.sub(r"\$\((\w+)\)", lambda name: variables.get(name[1], name[0]), line.strip())
+        for line in found[1].splitlines()
+    ]
