@@ -27,7 +27,7 @@ from cutouts.intake import folder_manifest, take
 from cutouts.metrics import boundary_iou, intersection_over_union, mean_absolute_error
 from cutouts.report.contents import TruthRow
 from cutouts.report.folder_claim import claim_folder, write_manifest
-from cutouts.report.run_folder import RunWork, Source, write_folder
+from cutouts.report.run_folder import RunSource, RunWork, write_folder
 from cutouts.samples import write_samples
 from cutouts.steps import read_decision
 from cutouts_airflow.home import settings_file
@@ -69,10 +69,10 @@ def demo(out: Path, images: Path | None) -> None:
     say(f"cutouts: {out / 'cutouts'}")
 
 
-def _delivered(site: Site, folder: Path, root: Path) -> tuple[Source, list[str]]:
+def _delivered(site: Site, folder: Path, root: Path) -> tuple[RunSource, list[str]]:
     """The folder as a manifest that has landed and was taken."""
     table, day = folder_manifest(folder, site, without=root if folder != root / _PHOTOGRAPHS else None)
-    source = Source(manifest=str(write_manifest(root, table, day)), folder=folder)
+    source = RunSource(manifest=str(write_manifest(root, table, day)), folder=folder)
     return source, [str(delivery) for delivery in take(site, source.manifest).accepted]
 
 

@@ -10,11 +10,11 @@ import pytest
 
 from cutouts.core.config import Site
 from cutouts.core.errors import ModelError
-from cutouts.core.pixels import Photograph
+from cutouts.core.pixels import Floats, Photograph
 from cutouts.evaluation.contender_specs import parse
 from cutouts.evaluation.contenders import Answer, open_contender
 from cutouts.evaluation.image_sets import Case, Lost
-from cutouts.metrics import Plane, mean_absolute_error
+from cutouts.metrics import mean_absolute_error
 from tests.evaluation.networks import faint_like_u2net, half_red, picture, red_is_product
 from tests.photographs import product
 
@@ -96,5 +96,5 @@ def test_networks_that_cannot_be_run_so_are_refused(tmp_path: Path) -> None:
         open_contender(parse("nobody"), SITE)
 
 
-def _zeros(shape: tuple[int, ...]) -> Plane:
+def _zeros(shape: tuple[int, ...]) -> Floats:
     return np.zeros(shape, np.float32)

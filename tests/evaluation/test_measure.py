@@ -17,7 +17,7 @@ from cutouts.evaluation.image_sets import Case, ImageSet, Lost, Question
 from cutouts.evaluation.measure import Evaluation, evaluate
 from cutouts.evaluation.per_image import write_rows
 from cutouts.evaluation.summary import as_text, comparisons, full, overview
-from cutouts.evaluation.worst_images import Sheet
+from cutouts.evaluation.worst_images import WorstImages
 from cutouts.metrics import METRICS
 from cutouts.schemas.tables import EVALUATION
 from tests.evaluation.networks import half_red
@@ -182,7 +182,7 @@ def test_the_table_has_a_column_for_every_metric() -> None:
 
 def test_the_sheet_shows_the_worst_first(tmp_path: Path) -> None:
     """By the metric that is asked for, of the first network; image, truth, matte and error of each."""
-    sheet = Sheet("all", "iou", keep=2)
+    sheet = WorstImages("all", "iou", keep=2)
     cases = [half_red(name) for name in ("good", "worst", "bad")]
     for case, columns in zip(cases, (50, 10, 20), strict=True):
         case.truth[:] = np.arange(60) < columns
@@ -197,7 +197,7 @@ def test_the_sheet_shows_the_worst_first(tmp_path: Path) -> None:
 
 def test_a_network_without_an_answer_puts_nothing_on_the_sheet() -> None:
     """What was not measured is not the worst."""
-    sheet = Sheet("part", "mae", keep=5)
+    sheet = WorstImages("part", "mae", keep=5)
     networks: dict[str, Contender] = {"none": Always(0.0), "part": Always(1.0, refuses="a")}
     evaluate([image_set("plain", half_red("a"), half_red("c"))], networks, on_seen=sheet.offer)
     assert [card.name for card in sheet.cards()] == ["c"]

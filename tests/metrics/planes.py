@@ -5,11 +5,10 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from cutouts.core.pixels import Bytes
-from cutouts.metrics import Plane
+from cutouts.core.pixels import Bytes, Floats
 
 
-def plane(picture: Bytes) -> Plane:
+def plane(picture: Bytes) -> Floats:
     """An 8-bit picture as a plane, 0..1."""
     return picture.astype(np.float32) / np.float32(255)
 

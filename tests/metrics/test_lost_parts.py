@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cutouts.metrics import Plane, largest_missing_part, lost_area, taken_along_area
+from cutouts.core.pixels import Floats
+from cutouts.metrics import largest_missing_part, lost_area, taken_along_area
 
 
-def _box(top: int, left: int, bottom: int, right: int) -> Plane:
+def _box(top: int, left: int, bottom: int, right: int) -> Floats:
     """100 × 100 zeros with one box of ones."""
     plane = np.zeros((100, 100), np.float32)
     plane[top:bottom, left:right] = 1.0

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from cutouts import metrics
+from cutouts.core.pixels import Floats
 
 METRICS = [
     metrics.mean_absolute_error,
@@ -23,7 +24,7 @@ METRICS = [
 ]
 
 
-def box(size: int, top: int, left: int, bottom: int, right: int) -> metrics.Plane:
+def box(size: int, top: int, left: int, bottom: int, right: int) -> Floats:
     """A square plane of zeros with one box of ones, float32."""
     plane = np.zeros((size, size), np.float32)
     plane[top:bottom, left:right] = 1.0

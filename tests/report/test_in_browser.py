@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import expect
 
 from cutouts.core.records import Outcome
-from cutouts.evaluation.worst_images import Card, Picture, write_page
+from cutouts.evaluation.worst_images import ShownPicture, WorstImage, write_page
 from cutouts.report import Report, write_report
 from cutouts.report.pictures import data_uri
 from tests.browser import Opened
@@ -141,8 +141,8 @@ def test_markup_that_got_in_does_nothing(path: Path, tmp_path: Path, open_page: 
 @pytest.mark.parametrize("template", ["sheet.html", "looks.html"])
 def test_the_pages_of_an_evaluation_are_closed_as_well(tmp_path: Path, open_page: Open, template: str) -> None:
     """They open without complaint or request, painted as they should be, and run no script at all."""
-    picture = Picture(about="<b>x</b>", uri=data_uri(np.full((9, 12, 3), 90, np.uint8)), cutout=True)
-    card = Card(
+    picture = ShownPicture(about="<b>x</b>", uri=data_uri(np.full((9, 12, 3), 90, np.uint8)), cutout=True)
+    card = WorstImage(
         images="set", name="</style><script>alert(1)</script>", ratio=1.5, pictures=(picture,), lines=(("n", "1"),)
     )
     facts = {"network": "default", "metric": "MAE", "seen": 1}

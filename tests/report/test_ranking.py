@@ -11,13 +11,13 @@ import pytest
 
 from cutouts.core.records import Outcome
 from cutouts.report import Report
-from cutouts.report.ranking import Sheet, choose, with_metrics, worst_first
+from cutouts.report.ranking import ContactSheet, choose, with_metrics, worst_first
 from tests.report.conftest import Shown
 
 Make = Callable[[Sequence[Shown]], Report]
 
 
-def _sheet(report: Report, *, worst: int = 3, sampled: int = 4) -> Sheet:
+def _sheet(report: Report, *, worst: int = 3, sampled: int = 4) -> ContactSheet:
     order = worst_first(report.images, with_metrics(report.images, report.metrics))
     return choose(order, report.images, worst=worst, sampled=sampled)
 
@@ -64,4 +64,4 @@ def test_metrics_find_their_image_across_deliveries_and_days(make_report: Make) 
 def test_rejected_images_have_no_place_on_the_sheet(make_report: Make) -> None:
     """There is nothing to show of a file that could not be read."""
     report = make_report([Shown(source="a.jpg", outcome=Outcome.REJECTED, reasons=("empty",), peak=None)])
-    assert _sheet(report) == Sheet(worst=(), sample=(), left_out=0)
+    assert _sheet(report) == ContactSheet(worst=(), sample=(), left_out=0)

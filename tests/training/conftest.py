@@ -10,37 +10,37 @@ import numpy as np
 import pytest
 
 from cutouts.training.data.cache import Albums, album
-from cutouts.training.data.examples import Page, premultiplied
+from cutouts.training.data.examples import Example, premultiplied
 
 
-def _natural() -> Iterator[Page]:
+def _natural() -> Iterator[Example]:
     """Six photographs: a bright disc on a dark gradient, its mask as alpha."""
     for index in range(6):
         image = np.tile(np.linspace(20, 120, 96, dtype=np.uint8)[None, :, None], (80, 1, 3))
         mask = np.zeros((80, 96), np.uint8)
         cv2.circle(mask, (40 + 3 * index, 40), 18 + index, 255, -1)
         image[mask > 0] = (230, 200, 40 * (index % 5))
-        yield Page(name=f"disc-{index}", rgba=np.dstack([image, mask]))
+        yield Example(name=f"disc-{index}", rgba=np.dstack([image, mask]))
 
 
-def _products() -> Iterator[Page]:
+def _products() -> Iterator[Example]:
     """Two products: a red disc that floats, and a blue box that the lower frame cuts."""
     disc = np.zeros((60, 60, 4), np.uint8)
     cv2.circle(disc, (30, 30), 28, (200, 30, 30, 255), -1, cv2.LINE_AA)
-    yield Page(name="disc", rgba=premultiplied(disc))
+    yield Example(name="disc", rgba=premultiplied(disc))
     box = np.full((70, 40, 4), (30, 40, 200, 255), np.uint8)
-    yield Page(name="box", rgba=box, sides=(False, True, False, False))
+    yield Example(name="box", rgba=box, sides=(False, True, False, False))
 
 
-def _scenes() -> Iterator[Page]:
+def _scenes() -> Iterator[Example]:
     """A grey room that may be called empty, and a red shop shelf that may not."""
     for name, colour in (("hdri/room", (180, 180, 180, 0)), ("shop/shelf", (150, 0, 0, 0))):
-        yield Page(name=name, rgba=np.full((90, 120, 4), colour, np.uint8))
+        yield Example(name=name, rgba=np.full((90, 120, 4), colour, np.uint8))
 
 
-def _clearings() -> Iterator[Page]:
+def _clearings() -> Iterator[Example]:
     """What lies beside a subject: a green meadow."""
-    yield Page(name="meadow", rgba=np.full((80, 160, 4), (40, 150, 60, 0), np.uint8))
+    yield Example(name="meadow", rgba=np.full((80, 160, 4), (40, 150, 60, 0), np.uint8))
 
 
 @pytest.fixture(scope="session")

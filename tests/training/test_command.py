@@ -31,12 +31,12 @@ def test_without_pytorch_it_says_where_to_get_it(tmp_path: Path) -> None:
     assert "make setup-train" in str(result.exception)
 
 
-@pytest.mark.parametrize("legs", ["1:100:2", "0.5:64:2", "nonsense"])
-def test_legs_that_make_no_plan_are_refused_before_anything_is_decoded(tmp_path: Path, legs: str) -> None:
+@pytest.mark.parametrize("phases", ["1:100:2", "0.5:64:2", "nonsense"])
+def test_invalid_phases_are_refused_before_anything_is_decoded(tmp_path: Path, phases: str) -> None:
     """As a usage error that names the option."""
-    result = CliRunner().invoke(train, ["--data", str(tmp_path), "--legs", legs])
+    result = CliRunner().invoke(train, ["--data", str(tmp_path), "--phases", phases])
     assert result.exit_code == 2
-    assert "--legs" in result.output
+    assert "--phases" in result.output
 
 
 @pytest.mark.skipif(find_spec("torch") is None, reason="PyTorch lives in the training's own environment")

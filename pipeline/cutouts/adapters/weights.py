@@ -42,7 +42,7 @@ _TIMEOUT_SECONDS = (20.0, 60.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
+class PartialDownload:
     """A file on its way: `path`, held locked, has its first bytes, `tag` the ETag of what they were part of."""
 
     path: Path
@@ -109,10 +109,10 @@ def _silent(_there: int, _whole: int | None) -> None:
 
 
 @contextmanager
-def _writing(target: Path, row: ModelRow) -> Iterator[Part]:
+def _writing(target: Path, row: ModelRow) -> Iterator[PartialDownload]:
     """The part of `target`, ours alone; removed where the disk does not take it, and where it holds nothing."""
     stem = f".{target.name}.{row.digest.removeprefix('md5:')[:12]}"
-    part = Part(path=target.with_name(fitting(stem, ".part")), tag=target.with_name(fitting(stem, ".etag")))
+    part = PartialDownload(path=target.with_name(fitting(stem, ".part")), tag=target.with_name(fitting(stem, ".etag")))
     for link in filter(Path.is_symlink, (part.path, part.tag)):
         raise StorageError(f"{link} is a link, and what it leads to would be written; remove it, then pull again")
     try:
@@ -142,7 +142,7 @@ class _Download:
 
     url: str
     row: ModelRow
-    part: Part
+    part: PartialDownload
     tell: Tell
 
     def wrong(self, problem: str) -> ModelError:
@@ -236,7 +236,7 @@ def _require(response: requests.Response, url: str) -> None:
         raise StorageError(f"{url} answers with compressed bytes, which were not asked for")
 
 
-def _remember(response: requests.Response, part: Part) -> None:
+def _remember(response: requests.Response, part: PartialDownload) -> None:
     """Keep the ETag; a weak one says nothing of single bytes (RFC 9110, section 13.1.5)."""
     tag = response.headers.get("ETag", "")
     if tag.startswith('"') and tag.isascii():

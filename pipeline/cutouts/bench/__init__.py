@@ -1,6 +1,6 @@
 """What the path costs: beside what cannot be avoided, by part and stage, by workers and batch, over many images."""
 
 from cutouts.bench.bench import bench
-from cutouts.bench.records import BenchReport, Part, Run
+from cutouts.bench.records import BenchReport, PartTiming, Run
 
-__all__ = ["BenchReport", "Part", "Run", "bench"]
+__all__ = ["BenchReport", "PartTiming", "Run", "bench"]

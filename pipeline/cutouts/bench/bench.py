@@ -17,7 +17,7 @@ import numpy as np
 
 from cutouts.adapters.images import SUFFIXES
 from cutouts.adapters.storage.sources import image_files
-from cutouts.bench.records import PARTS, UNAVOIDABLE, BenchReport, Part, Run
+from cutouts.bench.records import PARTS, UNAVOIDABLE, BenchReport, PartTiming, Run
 from cutouts.bench.worker import Compared, Watched, compare_chunk, decodable, forget_peak, watch_chunk
 from cutouts.core.config import Site
 from cutouts.core.errors import ConfigError
@@ -136,10 +136,12 @@ def _compare(alone: Site, site: Site, chunks: Chunks) -> tuple[int, list[Compare
         return threads, list(runner.map(partial(compare_chunk, job_of(alone), job_of(site)), chunks))
 
 
-def _parts(compared: Sequence[Compared]) -> tuple[Part, ...]:
+def _parts(compared: Sequence[Compared]) -> tuple[PartTiming, ...]:
     seconds: Counter[str] = sum((Counter(one.parts) for one in compared), Counter())
     images = sum(one.images for one in compared)
-    return tuple(Part(name=name, ms=1000 * seconds[name] / images, unavoidable=name in UNAVOIDABLE) for name in PARTS)
+    return tuple(
+        PartTiming(name=name, ms=1000 * seconds[name] / images, unavoidable=name in UNAVOIDABLE) for name in PARTS
+    )
 
 
 def _run(site: Site, chunks: Chunks) -> Run:

@@ -13,7 +13,7 @@ AIM = 1.25
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
+class PartTiming:
     """One part of the path, run by itself on each image: ms per image."""
 
     name: str
@@ -64,7 +64,7 @@ class BenchReport:
     left_out: int
     megapixels: float
     threads: int
-    parts: tuple[Part, ...]
+    parts: tuple[PartTiming, ...]
     whole_ms: float
     run: Run
     others: tuple[Run, ...]

@@ -23,7 +23,7 @@ from cutouts.evaluation.measure import evaluate as measure
 from cutouts.evaluation.per_image import SUFFIXES, write_rows
 from cutouts.evaluation.side_by_side import Look, looks, write_looks
 from cutouts.evaluation.summary import as_text, comparisons
-from cutouts.evaluation.worst_images import Sheet
+from cutouts.evaluation.worst_images import WorstImages
 from cutouts.metrics import METRICS
 
 _PATH = click.Path(exists=True, path_type=Path)
@@ -94,21 +94,21 @@ def evaluate(
     require_free(outputs, [*images, *(spec.path for spec in specs if spec.path)], table="evaluation")
     sets = open_sets(images, truth, limit=limit)
     opened = {spec.label: open_contender(spec, site) for spec in specs}
-    sheet = Sheet(next(iter(opened)), how["by"], how["worst"])
+    sheet = WorstImages(next(iter(opened)), how["by"], how["worst"])
     evaluation = _measured(sets, opened, sheet)
     text = as_text(evaluation, comparisons(evaluation, pair), pair)
     _write(out, rows, text, evaluation, sheet if how["worst"] else None)
     _report(sets, evaluation)
 
 
-def _measured(sets: list[ImageSet], opened: dict[str, Contender], sheet: Sheet) -> Evaluation:
+def _measured(sets: list[ImageSet], opened: dict[str, Contender], sheet: WorstImages) -> Evaluation:
     with Tally("evaluate", sum(one.count for one in sets)) as tally:
         evaluation = measure(sets, opened, on_seen=sheet.offer, on_image=tally.add)
     say(tally.summary(), err=True)
     return evaluation
 
 
-def _write(out: Path, rows: Path, text: str, evaluation: Evaluation, sheet: Sheet | None) -> None:
+def _write(out: Path, rows: Path, text: str, evaluation: Evaluation, sheet: WorstImages | None) -> None:
     """Print the text and leave it in `out`, with the rows and the contact sheet, if there is to be one."""
     say(text, lines=True)
     write_file(out / "summary.md", text.encode())

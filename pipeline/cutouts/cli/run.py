@@ -22,7 +22,7 @@ from cutouts.core.records import GateDecision, Outcome, Plan, Verdict
 from cutouts.intake import Intake, folder_manifest, inspect, rows_of
 from cutouts.report.contents import Refusal, RunSummary
 from cutouts.report.folder_claim import claim_folder, holds_manifest, write_manifest
-from cutouts.report.run_folder import Refusals, RunWork, Source, write_folder
+from cutouts.report.run_folder import Refusals, RunSource, RunWork, write_folder
 from cutouts.runner import Runner, open_runner
 from cutouts.stages import ChunkResult
 from cutouts.steps import gate, plan, publish, segment
@@ -63,14 +63,14 @@ def run(source: str, out: Path, config: str | None, fail_on_held: bool, **where:
         raise click.exceptions.Exit(Status.HELD)
 
 
-def _source(site: Site, source: str, out: Path) -> tuple[Source, tuple[str, ...]]:
+def _source(site: Site, source: str, out: Path) -> tuple[RunSource, tuple[str, ...]]:
     """The manifest to work on: the one given (a file, or a folder of Parquet), or one made of the folder.
 
     Also the folders of photographs that cannot be listed, whose images are in no books.
     """
     folder = Path(source)
     if not folder.is_dir() or holds_manifest(folder):
-        return Source(manifest=source, folder=None), ()
+        return RunSource(manifest=source, folder=None), ()
     found = photographs(folder, SUFFIXES, without=out)
     with Tally("reading", len(found.files)) as tally:
         table, day = folder_manifest(folder, site, without=out, on_image=lambda: tally.add("read"))
@@ -78,7 +78,7 @@ def _source(site: Site, source: str, out: Path) -> tuple[Source, tuple[str, ...]
         say(found.ignored, err=True)
     for place in found.closed:
         say(f"not listed: {place}", colour="red", err=True)
-    return Source(manifest=str(write_manifest(out, table, day)), folder=folder.resolve()), found.closed
+    return RunSource(manifest=str(write_manifest(out, table, day)), folder=folder.resolve()), found.closed
 
 
 def _plans(site: Site, intake: Intake) -> tuple[list[Plan], list[Refusal]]:

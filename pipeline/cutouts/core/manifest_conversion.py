@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 import pyarrow.types as kinds
 from numpy.typing import NDArray
 
+from cutouts.core.pixels import Bytes
 from cutouts.schemas.tables import MANIFEST
 
 DATE = "date"
@@ -203,7 +204,7 @@ def _steering(raw: pa.Array) -> Flags:
     return _flags(pc.and_not(pc.match_substring_regex(text, _CONTROLS), pc.utf8_is_space(text)))
 
 
-def _has_c1(data: NDArray[np.uint8]) -> bool:
+def _has_c1(data: Bytes) -> bool:
     """Whether bytes of UTF-8 may hold U+0080 to U+009F: C2, and then 80 to 9F."""
     following = data[np.flatnonzero(data[:-1] == 0xC2) + 1]
     return bool((following < 0xA0).any())

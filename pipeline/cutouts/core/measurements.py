@@ -12,9 +12,8 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from cutouts.core.pixels import Bytes, Floats, Photograph, shrink
+from cutouts.core.pixels import Bytes, Floats, Mask, Photograph, shrink
 
 LONG_SIDE = 256
 """Longest side (px) of the copy that is measured."""
@@ -144,7 +143,7 @@ def _lab(rgb: Floats) -> Floats:
     return lab
 
 
-def _share(part: NDArray[np.bool_] | Bytes, whole: NDArray[np.bool_] | Bytes, *, nothing: float) -> float:
+def _share(part: Mask | Bytes, whole: Mask | Bytes, *, nothing: float) -> float:
     """How many pixels of `whole` there are in `part`; `nothing` where there is no `whole`."""
     total = int(np.count_nonzero(whole))
     return int(np.count_nonzero(part)) / total if total else nothing

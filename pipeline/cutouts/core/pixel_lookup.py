@@ -10,9 +10,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from cutouts.core.pixels import Floats
+from cutouts.core.pixels import Floats, Mask
 
-Pixels: TypeAlias = NDArray[np.intp]
+Indices: TypeAlias = NDArray[np.intp]
 """Flat indices of pixels of the source, row by row."""
 
 _BLOCK = 1 << 14
@@ -33,7 +33,7 @@ class Enlarged:
         columns, rows = _axis(width, small.shape[1]), _axis(height, small.shape[0])
         return cls(small=small, columns=columns, rows=rows)
 
-    def at(self, pixels: Pixels) -> Floats:
+    def at(self, pixels: Indices) -> Floats:
         """Its values at `pixels`, float32 n×C; positions are rounded to 1/32 of a small pixel by OpenCV."""
         y = pixels // self.columns.size
         x = pixels - y * self.columns.size
@@ -42,7 +42,7 @@ class Enlarged:
         return np.asarray(values, np.float32).reshape(pixels.size, -1)
 
 
-def blocks(mask: NDArray[np.bool_]) -> Iterator[Pixels]:
+def blocks(mask: Mask) -> Iterator[Indices]:
     """The pixels of `mask`, H×W, some thousands at a time."""
     pixels = np.flatnonzero(mask)
     for start in range(0, pixels.size, _BLOCK):

@@ -13,6 +13,10 @@ Bytes: TypeAlias = NDArray[np.uint8]
 """uint8; H×W, H×W×3 (sRGB) or H×W×4 (sRGB, straight alpha)."""
 Floats: TypeAlias = NDArray[np.float32]
 """float32; H×W, 0…1 unless said."""
+Mask: TypeAlias = NDArray[np.bool_]
+"""bool; H×W unless said."""
+Doubles: TypeAlias = NDArray[np.float64]
+"""float64; sums, curves and coordinates."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,10 +19,9 @@ from typing import TypeAlias
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from cutouts.core.pixel_lookup import Enlarged, Pixels, blocks
-from cutouts.core.pixels import Bytes, Floats, shrink
+from cutouts.core.pixel_lookup import Enlarged, Indices, blocks
+from cutouts.core.pixels import Bytes, Floats, Mask, shrink
 
 Planes: TypeAlias = Sequence[Floats]
 
@@ -39,7 +38,7 @@ UNSURE = 0.06
 """Where the saliency is this close to 0 or 1 the network is believed; the curve takes what is left of it."""
 
 
-def refined(saliency: Floats, rgb: Bytes) -> Iterator[tuple[Pixels, Floats]]:
+def refined(saliency: Floats, rgb: Bytes) -> Iterator[tuple[Indices, Floats]]:
     """The pixels of `rgb` (uint8 H×W×3) in which the network is unsure, some at a time, and their saliency.
 
     Pixels are flat indices; `saliency` is float32 h×w in 0…1. Values may lie a little outside 0…1 where colours lie
@@ -71,7 +70,7 @@ def _lines(unsure: Bytes, saliency: Floats, rgb: Bytes) -> Floats:
     return enlarged
 
 
-def _near(unsure: NDArray[np.bool_], saliency: Floats, small: Floats) -> tuple[Floats, Floats]:
+def _near(unsure: Mask, saliency: Floats, small: Floats) -> tuple[Floats, Floats]:
     """`_colour_lines` of all pixels, worked out only where two windows away from an unsure one."""
     left, top, width, height = cv2.boundingRect(unsure.astype(np.uint8))
     margin = 2 * RADIUS
@@ -81,7 +80,7 @@ def _near(unsure: NDArray[np.bool_], saliency: Floats, small: Floats) -> tuple[F
     return lines, trust
 
 
-def _colour_lines(saliency: Floats, small: Floats, unsure: NDArray[np.bool_]) -> tuple[Floats, Floats]:
+def _colour_lines(saliency: Floats, small: Floats, unsure: Mask) -> tuple[Floats, Floats]:
     """The saliency as a·(r, g, b) + d, float32 h×w×4, times how far that is to be trusted, float32 h×w in 0…1.
 
     `small` is the photograph at the saliency's size, 0…1. Each window's least squares are solved by Cramer's rule and
@@ -129,7 +128,7 @@ def _resize(image: Floats, size: tuple[int, int]) -> Floats:
     return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_LINEAR), np.float32)
 
 
-def _nearest(mask: NDArray[np.bool_], width: int, height: int) -> NDArray[np.bool_]:
+def _nearest(mask: Mask, width: int, height: int) -> Mask:
     """`mask` at `width`×`height` px; five times faster than OpenCV, which enlarges each row anew."""
     columns = np.arange(width) * mask.shape[1] // width
     rows = np.arange(height) * mask.shape[0] // height

@@ -12,6 +12,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from cutouts.core.pixels import Mask
+
 DEFAULT_BYTES = 1_000_000
 """What an image counts in B where the manifest does not state its size."""
 _GROWTH = 1.1
@@ -147,7 +149,7 @@ def _among(contents: pa.ChunkedArray, known: pa.ChunkedArray) -> pa.ChunkedArray
     return flags
 
 
-def _places_known(rows: pa.Table, unsettled: NDArray[np.bool_], known: pa.Table) -> Counts:
+def _places_known(rows: pa.Table, unsettled: Mask, known: pa.Table) -> Counts:
     """For each row the row of `known` with the same `uri`, `etag` and `bytes`; −1 where there is not one content."""
     asked, places = np.split(_numbers("uri", "etag", rows, known), [rows.num_rows])
     valid = pc.and_(pc.is_valid(known.column("sha256")), pc.is_valid(known.column("etag")))

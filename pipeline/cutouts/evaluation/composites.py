@@ -16,7 +16,6 @@ from typing import Literal, get_args
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -24,13 +23,19 @@ from cutouts.adapters.images import encode_png
 from cutouts.adapters.storage.store import write_file
 from cutouts.core.errors import ConfigError
 from cutouts.core.naming import safe_path
-from cutouts.core.pixels import Bytes
+from cutouts.core.pixels import Bytes, Floats
 from cutouts.evaluation.image_sets import IMAGES, TRUTH, spread
-from cutouts.training.data.examples import SIDES, Page, premultiplied, product_pages, render_pages, scene_pages
+from cutouts.training.data.examples import (
+    SIDES,
+    Example,
+    premultiplied,
+    product_examples,
+    render_examples,
+    scene_examples,
+)
 from cutouts.training.data.folds import Fold, Label, check_known, held, parse_fold, product_labels, render_labels
 from cutouts.training.drawing.composite import Cutting, merged, placed
 
-Plane = npt.NDArray[np.float32]
 Kind = Literal["plain", "shaded", "busy", "empty", "boxes", "rendered"]
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -99,15 +104,15 @@ def composites(sources: Sources, kind: Kind, limit: int | None = None) -> Drawin
         return Drawing(count=len(chosen), images=map(_box, chosen))
     if kind == "rendered":
         return _renders(sources, limit)
-    scenes = [] if kind in ("plain", "shaded") else list(scene_pages(_backgrounds(sources, kind)))
+    scenes = [] if kind in ("plain", "shaded") else list(scene_examples(_backgrounds(sources, kind)))
     if kind == "empty":
         chosen = spread(len(scenes), limit)
         return Drawing(count=len(chosen), images=(_parted(scenes[at].name, scenes[at].rgba) for at in chosen))
     file = _products(sources, kind)
-    pages = list(product_pages(file))
-    used = _of_folds(sources.only, [page.name for page in pages], lambda: product_labels(file))
+    examples = list(product_examples(file))
+    used = _of_folds(sources.only, [example.name for example in examples], lambda: product_labels(file))
     chosen = [used[at] for at in spread(len(used), limit)]
-    return Drawing(count=len(chosen), images=(_over_scene(kind, at, pages[at], scenes) for at in chosen))
+    return Drawing(count=len(chosen), images=(_over_scene(kind, at, examples[at], scenes) for at in chosen))
 
 
 def _renders(sources: Sources, limit: int | None) -> Drawing:
@@ -116,8 +121,8 @@ def _renders(sources: Sources, limit: int | None) -> Drawing:
     names = [name for file in files for name in pq.read_table(file, columns=["name"])["name"].to_pylist()]
     used = _of_folds(sources.only, names, lambda: render_labels(files, sources.models))
     chosen = {used[at] for at in spread(len(used), limit)}
-    pages = (page for at, page in enumerate(render_pages(files)) if at in chosen)
-    return Drawing(count=len(chosen), images=(_parted(page.name, page.rgba) for page in pages))
+    examples = (example for at, example in enumerate(render_examples(files)) if at in chosen)
+    return Drawing(count=len(chosen), images=(_parted(example.name, example.rgba) for example in examples))
 
 
 def _of_folds(only: tuple[Fold, ...], names: list[str], labels: Callable[[], dict[str, Label]]) -> list[int]:
@@ -179,17 +184,17 @@ def _parted(name: str, rgba: Bytes) -> Composite:
     return Composite(name=name, image=image, alpha=alpha)
 
 
-def _over_scene(kind: Kind, index: int, page: Page, scenes: list[Page]) -> Composite:
+def _over_scene(kind: Kind, index: int, example: Example, scenes: list[Example]) -> Composite:
     rng = np.random.default_rng([SEED, KINDS.index(kind), index])
     height, width = SHAPES[int(rng.integers(len(SHAPES)))]
-    layer = placed(rng, Cutting(rgba=page.rgba, sides=page.sides), height, width, share=rng.uniform(0.7, 0.95))
+    layer = placed(rng, Cutting(rgba=example.rgba, sides=example.sides), height, width, share=rng.uniform(0.7, 0.95))
     if kind == "busy":
         scene = _covering(scenes[int(rng.integers(len(scenes)))].rgba[..., :3], height, width)
     else:
         scene = np.broadcast_to(_backdrop_colour(rng), (height, width, 3)).astype(np.float32)
     if kind == "shaded":
         scene = _lit(rng, scene, layer[..., 3].astype(np.float32) / np.float32(255))
-    return _parted(page.name, merged(scene, layer))
+    return _parted(example.name, merged(scene, layer))
 
 
 def _box(index: int) -> Composite:
@@ -207,7 +212,7 @@ def _box(index: int) -> Composite:
     return _parted(f"{like}/{number:02}", merged(white, premultiplied(box)))
 
 
-def _backdrop_colour(rng: np.random.Generator) -> Plane:
+def _backdrop_colour(rng: np.random.Generator) -> Floats:
     """White, near white, or any colour, a third each; float32 (3,)."""
     kind = rng.integers(3)
     if kind == 0:
@@ -217,7 +222,7 @@ def _backdrop_colour(rng: np.random.Generator) -> Plane:
     return np.asarray(rng.integers(0, 256, 3), np.float32)
 
 
-def _lit(rng: np.random.Generator, scene: Plane, alpha: Plane) -> Plane:
+def _lit(rng: np.random.Generator, scene: Floats, alpha: Floats) -> Floats:
     """Light that falls off across the scene, and the product's soft shadow on it; float32 (H, W, 3)."""
     height, width = alpha.shape
     y, x = np.mgrid[0:height, 0:width].astype(np.float32) / np.array([[[height]], [[width]]], np.float32)
@@ -229,7 +234,7 @@ def _lit(rng: np.random.Generator, scene: Plane, alpha: Plane) -> Plane:
     return np.asarray(lit, np.float32)
 
 
-def _covering(image: Bytes, height: int, width: int) -> Plane:
+def _covering(image: Bytes, height: int, width: int) -> Floats:
     """`image` enlarged and cropped about its middle to cover (height, width), float32 (H, W, 3)."""
     scale = max(height / image.shape[0], width / image.shape[1])
     rows, columns = max(height, round(image.shape[0] * scale)), max(width, round(image.shape[1] * scale))

@@ -25,7 +25,6 @@ from cutouts.core.pixels import Bytes, Floats, Photograph
 from cutouts.core.preprocess import Preprocessing, crop_saliency, network_input
 from cutouts.evaluation.contender_specs import How, Spec
 from cutouts.evaluation.image_sets import TEST_IMAGES, Lost, Question, by_stem, misfit, read_plane
-from cutouts.metrics import Plane
 from cutouts.models import ModelFile, read_file, verified
 from cutouts.stages import Job, job_of
 
@@ -39,7 +38,7 @@ U2NET_AXES = [3, U2NET_SIZE, U2NET_SIZE]
 class Answer:
     """A matte, float32 (H, W) in 0..1 at the photograph's size, and the CPU seconds of the network, if one ran."""
 
-    matte: Plane
+    matte: Floats
     seconds: float | None
 
 
@@ -74,13 +73,13 @@ class Ours:
         saliency = crop_saliency(said, *asked.photograph.size, self._how)
         return Answer(matte=self._matte(saliency, asked.photograph), seconds=seconds)
 
-    def _matte(self, saliency: Floats, photograph: Photograph) -> Plane:
+    def _matte(self, saliency: Floats, photograph: Photograph) -> Floats:
         if self._bare:
             return np.asarray(cv2.resize(saliency, photograph.size, interpolation=cv2.INTER_LINEAR), np.float32)
         return matte_from_saliency(saliency, photograph).astype(np.float32) / np.float32(255)
 
 
-class File:
+class UntabledNetwork:
     """A network of ours that is in no table yet: uint8 NHWC in, raw probability out."""
 
     def __init__(self, file: ModelFile) -> None:
@@ -160,7 +159,7 @@ def open_contender(spec: Spec, site: Site) -> Contender:
     if spec.how is How.REMBG:
         return AsRembg(read_file(spec.path) if spec.path else _file(_job(spec.name, site)))
     if spec.path is not None:
-        network = File(read_file(spec.path))
+        network = UntabledNetwork(read_file(spec.path))
         return Ours(network, network.how, bare=bare)
     job = _job(spec.name, site)
     return Ours(open_network(job.choice), job.recipe.preprocessing, bare=bare)

@@ -17,8 +17,7 @@ from cutouts.adapters.storage.store import open_store
 from cutouts.adapters.storage.stored_tables import read_table
 from cutouts.core.errors import ConfigError, ImageRejected, StorageError
 from cutouts.core.locations import Reading, parse_prefixes
-from cutouts.core.pixels import Photograph
-from cutouts.metrics import Plane
+from cutouts.core.pixels import Floats, Photograph
 
 MAX_PIXELS = 400_000_000
 """Larger images are no test images (px)."""
@@ -42,7 +41,7 @@ class Question:
 class Case(Question):
     """One image to measure on: its true alpha, float32 (H, W) in 0..1 at the photograph's size, is known."""
 
-    truth: Plane
+    truth: Floats
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,7 +149,7 @@ def by_stem(folder: Path) -> Mapping[str, list[Path]]:
     return found
 
 
-def read_plane(data: bytes) -> Plane:
+def read_plane(data: bytes) -> Floats:
     """A matte or truth from an encoded picture: its alpha where it has one, else its grey; float32 (H, W) in 0..1.
 
     Raises ImageRejected for what cannot be decoded, ValueError for a picture in colours without alpha, and for class
@@ -167,7 +166,7 @@ def read_plane(data: bytes) -> Plane:
     return np.asarray(green, np.float32) / np.float32(255)
 
 
-def misfit(plane: Plane, photograph: Photograph) -> str | None:
+def misfit(plane: Floats, photograph: Photograph) -> str | None:
     """How a plane's size differs from its photograph's, in words; None where it fits."""
     width, height = photograph.size
     if plane.shape == (height, width):

@@ -9,13 +9,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from cutouts.core.pixels import Doubles, Floats
 from cutouts.evaluation.contenders import Contender
 from cutouts.evaluation.image_sets import Case, ImageSet, Lost
-from cutouts.metrics import THRESHOLD, Curves, Plane, Scores, judge
-
-Line = npt.NDArray[np.float64]
+from cutouts.metrics import THRESHOLD, Curves, Scores, judge
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,10 +48,10 @@ class Failed:
 class MeanCurves:
     """Means over the images of a set of their precision, recall, F- and E-measure per threshold, float64 (256,)."""
 
-    precision: Line
-    recall: Line
-    f: Line
-    e: Line
+    precision: Doubles
+    recall: Doubles
+    f: Doubles
+    e: Doubles
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +60,7 @@ class Seen:
 
     images: str
     case: Case
-    answers: tuple[tuple[Measured, Plane], ...]
+    answers: tuple[tuple[Measured, Floats], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,7 +115,7 @@ def evaluate(
 
 def _answers(
     images: str, case: Case, networks: Mapping[str, Contender], failed: list[Failed]
-) -> Iterator[tuple[Measured, Curves, Plane]]:
+) -> Iterator[tuple[Measured, Curves, Floats]]:
     """What each contender made of a case; those without an answer are added to `failed`."""
     for network, contender in networks.items():
         answer = contender(case)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-Line = npt.NDArray[np.float64]
+from cutouts.core.pixels import Doubles
 
 SEED = 20_240_517
 RESAMPLES = 10_000
@@ -37,7 +37,9 @@ class Paired:
     p: float
 
 
-def paired(metrics: tuple[str, ...], first: Line, second: Line, smaller_is_better: frozenset[str]) -> list[Paired]:
+def paired(
+    metrics: tuple[str, ...], first: Doubles, second: Doubles, smaller_is_better: frozenset[str]
+) -> list[Paired]:
     """The comparison per metric; `first` and `second` are float64 (images, metrics), a row of both the same image.
 
     Wilcoxon's signed-rank test (1945), and the percentile interval of a paired bootstrap (Efron 1979) over images with
@@ -52,7 +54,7 @@ def paired(metrics: tuple[str, ...], first: Line, second: Line, smaller_is_bette
     ]
 
 
-def _one(metric: str, first: Line, second: Line, bounds: tuple[float, float], sign: int) -> Paired:
+def _one(metric: str, first: Doubles, second: Doubles, bounds: tuple[float, float], sign: int) -> Paired:
     difference = second - first
     return Paired(
         metric=metric,
@@ -67,7 +69,7 @@ def _one(metric: str, first: Line, second: Line, bounds: tuple[float, float], si
     )
 
 
-def interval(differences: Line) -> tuple[Line, Line]:
+def interval(differences: Doubles) -> tuple[Doubles, Doubles]:
     """The bounds of the mean of each column's bootstrap interval, float64 (columns,); the same at every call."""
     rng, count = np.random.default_rng(SEED), len(differences)
     means = [_drawn(rng, count) @ differences / count for _ in range(RESAMPLES // _AT_ONCE)]
@@ -75,13 +77,13 @@ def interval(differences: Line) -> tuple[Line, Line]:
     return low, high
 
 
-def _drawn(rng: np.random.Generator, count: int) -> Line:
+def _drawn(rng: np.random.Generator, count: int) -> Doubles:
     """How often each image is drawn in some resamples, float64 (resamples, count)."""
     places = rng.integers(0, count, (_AT_ONCE, count)) + count * np.arange(_AT_ONCE)[:, None]
     return np.bincount(places.reshape(-1), minlength=_AT_ONCE * count).reshape(_AT_ONCE, count).astype(np.float64)
 
 
-def signed_rank(differences: Line) -> float:
+def signed_rank(differences: Doubles) -> float:
     """The two-sided p-value of Wilcoxon's signed-rank test; pairs without a difference are left out.
 
     Exact for few pairs, ties included; else by the normal approximation with its correction for ties. 1 where no pair
@@ -95,7 +97,7 @@ def signed_rank(differences: Line) -> float:
     return _exact(ranks, above) if differing.size <= EXACT else _normal(ranks, above)
 
 
-def _doubled_ranks(sizes: Line) -> npt.NDArray[np.int64]:
+def _doubled_ranks(sizes: Doubles) -> npt.NDArray[np.int64]:
     """Twice the rank of each size, equal ones sharing their mean rank: whole numbers."""
     _, place, count = np.unique(sizes, return_inverse=True, return_counts=True)
     last = count.cumsum()

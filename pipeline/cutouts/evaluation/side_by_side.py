@@ -10,11 +10,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from cutouts.core.pixels import Bytes
+from cutouts.core.pixels import Bytes, Floats
 from cutouts.evaluation.contenders import Contender
 from cutouts.evaluation.image_sets import Lost, Question
-from cutouts.evaluation.worst_images import SIDE, Card, Picture, levels, picture_uri, write_page
-from cutouts.metrics import Plane, mean_absolute_error
+from cutouts.evaluation.worst_images import SIDE, ShownPicture, WorstImage, levels, picture_uri, write_page
+from cutouts.metrics import mean_absolute_error
 from cutouts.report.pictures import data_uri, shrunk_cutout
 
 
@@ -22,7 +22,7 @@ from cutouts.report.pictures import data_uri, shrunk_cutout
 class Look:
     """One image as a card of the page; `difference` is the largest mean absolute one of any two mattes, 0..1."""
 
-    card: Card
+    card: WorstImage
     difference: float
 
 
@@ -40,24 +40,24 @@ def write_looks(path: Path, found: list[Look], about: str) -> None:
 
 
 def _look(asked: Question, networks: Mapping[str, Contender]) -> Look | Lost:
-    mattes: dict[str, Plane] = {}
+    mattes: dict[str, Floats] = {}
     for network, contender in networks.items():
         answer = contender(asked)
         if isinstance(answer, Lost):
             return answer
         mattes[network] = answer.matte
     photograph = asked.photograph.rgb
-    cutouts = [Picture(about=network, uri=_cutout(photograph, mattes[network]), cutout=True) for network in mattes]
-    card = Card(
+    cutouts = [ShownPicture(about=network, uri=_cutout(photograph, mattes[network]), cutout=True) for network in mattes]
+    card = WorstImage(
         images="",
         name=asked.name,
         ratio=photograph.shape[1] / photograph.shape[0],
-        pictures=(Picture(about="image", uri=picture_uri(photograph)), *cutouts),
+        pictures=(ShownPicture(about="image", uri=picture_uri(photograph)), *cutouts),
         lines=tuple((network, f"keeps {matte.mean(dtype=np.float64):.1%}") for network, matte in mattes.items()),
     )
     difference = max((mean_absolute_error(a, b) for a, b in combinations(mattes.values(), 2)), default=0.0)
     return Look(card=card, difference=difference)
 
 
-def _cutout(photograph: Bytes, matte: Plane) -> str:
+def _cutout(photograph: Bytes, matte: Floats) -> str:
     return data_uri(shrunk_cutout(np.asarray(cv2.merge([*cv2.split(photograph), levels(matte)]), np.uint8), SIDE))

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
-from cutouts.evaluation.measure import Evaluation, Line, MeanCurves, Measured
+from cutouts.core.pixels import Doubles
+from cutouts.evaluation.measure import Evaluation, MeanCurves, Measured
 from cutouts.evaluation.paired_tests import Paired, paired
 from cutouts.metrics import ERRORS, METRICS, f_measure
 
@@ -102,7 +103,7 @@ def comparisons(evaluation: Evaluation, pair: Sequence[str]) -> list[tuple[str, 
     return found
 
 
-def _values(rows: Sequence[Measured], metrics: Sequence[str]) -> Line:
+def _values(rows: Sequence[Measured], metrics: Sequence[str]) -> Doubles:
     """float64 (rows, metrics)."""
     return np.array([[getattr(row.scores, metric) for metric in metrics] for row in rows], np.float64)
 

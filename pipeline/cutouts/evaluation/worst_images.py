@@ -11,10 +11,10 @@ import numpy as np
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
 from cutouts.adapters.storage.store import write_file
-from cutouts.core.pixels import Bytes
+from cutouts.core.pixels import Bytes, Floats
 from cutouts.evaluation.measure import Measured, Seen
 from cutouts.evaluation.summary import SHOWN
-from cutouts.metrics import ERRORS, Plane
+from cutouts.metrics import ERRORS
 from cutouts.report.content_security import sealed
 from cutouts.report.pictures import data_uri, shrunk
 
@@ -24,7 +24,7 @@ _TOO_MUCH, _TOO_LITTLE, _DIM = (235, 64, 42), (40, 120, 255), 0.4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Picture:
+class ShownPicture:
     """One picture of a card, as a data URI, and what it shows; a cutout is laid on a checkerboard."""
 
     about: str
@@ -33,22 +33,22 @@ class Picture:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Card:
+class WorstImage:
     """One image: its pictures and, per network, a line of figures. `ratio` is width over height."""
 
     images: str
     name: str
     ratio: float
-    pictures: tuple[Picture, ...]
+    pictures: tuple[ShownPicture, ...]
     lines: tuple[tuple[str, str], ...]
 
 
-class Sheet:
+class WorstImages:
     """Keeps the pictures of the `keep` worst images by one metric of the first network, whatever passes by."""
 
     def __init__(self, network: str, metric: str, keep: int) -> None:
         self.network, self.metric, self._keep = network, metric, keep
-        self._heap: list[tuple[float, int, Card]] = []
+        self._heap: list[tuple[float, int, WorstImage]] = []
         self._seen = 0
 
     def offer(self, seen: Seen) -> None:
@@ -64,7 +64,7 @@ class Sheet:
         if len(self._heap) > self._keep:
             heapq.heappop(self._heap)
 
-    def cards(self) -> list[Card]:
+    def cards(self) -> list[WorstImage]:
         """The worst first."""
         return [card for _, _, card in sorted(self._heap, key=lambda item: item[:2], reverse=True)]
 
@@ -81,16 +81,18 @@ def _badness(measured: Measured, metric: str) -> float:
     return value if metric in ERRORS else -value
 
 
-def _card(seen: Seen) -> Card:
+def _card(seen: Seen) -> WorstImage:
     photograph, truth = seen.case.photograph.rgb, seen.case.truth
     pictures = [
-        Picture(about="image", uri=picture_uri(photograph)),
-        Picture(about="truth", uri=picture_uri(_grey(truth))),
+        ShownPicture(about="image", uri=picture_uri(photograph)),
+        ShownPicture(about="truth", uri=picture_uri(_grey(truth))),
     ]
     for measured, matte in seen.answers:
-        pictures.append(Picture(about=measured.network, uri=picture_uri(_grey(matte))))
-        pictures.append(Picture(about=f"error of {measured.network}", uri=data_uri(_error(photograph, matte, truth))))
-    return Card(
+        pictures.append(ShownPicture(about=measured.network, uri=picture_uri(_grey(matte))))
+        pictures.append(
+            ShownPicture(about=f"error of {measured.network}", uri=data_uri(_error(photograph, matte, truth)))
+        )
+    return WorstImage(
         images=seen.images,
         name=seen.case.name,
         ratio=photograph.shape[1] / photograph.shape[0],
@@ -110,16 +112,16 @@ def picture_uri(picture: Bytes) -> str:
     return data_uri(shrunk(picture, SIDE))
 
 
-def _grey(plane: Plane) -> Bytes:
+def _grey(plane: Floats) -> Bytes:
     return np.asarray(cv2.cvtColor(levels(plane), cv2.COLOR_GRAY2RGB), np.uint8)
 
 
-def levels(plane: Plane) -> Bytes:
+def levels(plane: Floats) -> Bytes:
     """A matte of 0..1 in 8 bit."""
     return np.asarray(np.rint(np.clip(plane, 0, 1) * 255), np.uint8)
 
 
-def _error(photograph: Bytes, matte: Plane, truth: Plane) -> Bytes:
+def _error(photograph: Bytes, matte: Floats, truth: Floats) -> Bytes:
     """The darkened photograph; red where the matte has too much, blue where too little, faint errors made visible."""
     ground = _DIM * cv2.cvtColor(shrunk(photograph, SIDE), cv2.COLOR_RGB2GRAY).astype(np.float32)
     shown = np.repeat(ground[..., None], 3, axis=2)

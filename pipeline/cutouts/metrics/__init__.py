@@ -18,7 +18,7 @@ from cutouts.metrics.overlap import (
     mean_absolute_error,
     precision_recall_f1,
 )
-from cutouts.metrics.planes import THRESHOLD, Mask, Plane
+from cutouts.metrics.planes import THRESHOLD
 from cutouts.metrics.scores import ERRORS, METRICS, Scores, judge
 from cutouts.metrics.structure_measure import structure_measure
 from cutouts.metrics.weighted_f_measure import weighted_f_measure
@@ -28,8 +28,6 @@ __all__ = [
     "METRICS",
     "THRESHOLD",
     "Curves",
-    "Mask",
-    "Plane",
     "Scores",
     "boundary_iou",
     "connectivity_error",

@@ -11,7 +11,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from cutouts.metrics.planes import Mask, Plane, check
+from cutouts.core.pixels import Floats, Mask
+from cutouts.metrics.planes import check
 
 PER = 1000
 """Sums over the pixels are told in thousands."""
@@ -25,19 +26,19 @@ _ROUNDED = 1e-6
 """Levels of 8 bits meet 0.2, 0.4 … exactly, but for the rounding of float32."""
 
 
-def sum_of_absolute_differences(matte: Plane, truth: Plane) -> float:
+def sum_of_absolute_differences(matte: Floats, truth: Floats) -> float:
     """Sum of |matte − truth| over all pixels, in thousands."""
     check(matte, truth)
     return float(np.abs(matte - truth).sum(dtype=np.float64)) / PER
 
 
-def mean_squared_error(matte: Plane, truth: Plane) -> float:
+def mean_squared_error(matte: Floats, truth: Floats) -> float:
     """Mean of (matte − truth)² over all pixels, 0 to 1."""
     check(matte, truth)
     return float(np.square(matte - truth).mean(dtype=np.float64))
 
 
-def gradient_error(matte: Plane, truth: Plane) -> float:
+def gradient_error(matte: Floats, truth: Floats) -> float:
     """Sum of squared differences of the gradients' magnitudes, in thousands.
 
     Gradients are by first derivatives of a Gaussian of σ = 1.4 px, its kernel of unit energy, the frame repeated.
@@ -46,7 +47,7 @@ def gradient_error(matte: Plane, truth: Plane) -> float:
     return float(np.square(_steepness(matte) - _steepness(truth)).sum(dtype=np.float64)) / PER
 
 
-def connectivity_error(matte: Plane, truth: Plane) -> float:
+def connectivity_error(matte: Floats, truth: Floats) -> float:
     """Sum of |φ(matte) − φ(truth)| over all pixels, in thousands.
 
     φ is 1 − d where d, how far a pixel exceeds the level up to which it is connected to the largest part that matte
@@ -58,7 +59,7 @@ def connectivity_error(matte: Plane, truth: Plane) -> float:
     return float(np.abs(difference).sum(dtype=np.float64)) / PER
 
 
-def _steepness(plane: Plane) -> Plane:
+def _steepness(plane: Floats) -> Floats:
     """The magnitude of the Gaussian gradient, (H, W)."""
     at = np.arange(-HALF, HALF + 1, dtype=np.float64)
     smooth = np.exp(-np.square(at) / (2 * SIGMA**2))
@@ -69,7 +70,7 @@ def _steepness(plane: Plane) -> Plane:
     return np.asarray(cv2.magnitude(across, down), np.float32)
 
 
-def _connected_level(matte: Plane, truth: Plane) -> Plane:
+def _connected_level(matte: Floats, truth: Floats) -> Floats:
     """The level up to which each pixel belongs to the largest part of what both reach, in tenths, (H, W)."""
     both = np.minimum(matte, truth) + np.float32(_ROUNDED)
     level = np.zeros(matte.shape, np.float32)
@@ -93,6 +94,6 @@ def _largest_part(mask: Mask) -> Mask:
     return np.asarray(labels == 1 + int(areas[1:].argmax()), np.bool_)
 
 
-def _disconnected(excess: Plane) -> Plane:
+def _disconnected(excess: Floats) -> Floats:
     """`excess` where it is notable, else 0."""
     return np.asarray(np.where(excess >= np.float32(NOTABLE), excess, np.float32(0)), np.float32)

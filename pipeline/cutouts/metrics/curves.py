@@ -12,12 +12,9 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
-from cutouts.metrics.planes import EPSILON, Plane, at_half, check
-
-Line = npt.NDArray[np.float64]
-"""float64 (256,): a value per level, the threshold being inclusive."""
+from cutouts.core.pixels import Bytes, Doubles, Floats
+from cutouts.metrics.planes import EPSILON, at_half, check
 
 LEVELS = 255
 BETA_SQUARED = 0.3
@@ -28,14 +25,14 @@ BETA_SQUARED = 0.3
 class Curves:
     """Precision, recall, F- and E-measure at each level, and the level of the adaptive threshold (twice the mean)."""
 
-    precision: Line
-    recall: Line
-    f: Line
-    e: Line
+    precision: Doubles
+    recall: Doubles
+    f: Doubles
+    e: Doubles
     adaptive: int
 
 
-def curves(matte: Plane, truth: Plane) -> Curves:
+def curves(matte: Floats, truth: Floats) -> Curves:
     """The curves of one matte against its truth, which is taken at one half. ValueError for planes that do not fit.
 
     F-measure of Achanta et al. 2009 (CVPR, β² = 0.3); E-measure of Fan et al. 2018 (IJCAI, arXiv 1805.10421), which is
@@ -56,20 +53,20 @@ def curves(matte: Plane, truth: Plane) -> Curves:
     )
 
 
-def f_measure(precision: Line, recall: Line) -> Line:
+def f_measure(precision: Doubles, recall: Doubles) -> Doubles:
     """(1 + β²) · precision · recall / (β² · precision + recall), 0 where nothing was hit."""
     above = (1 + BETA_SQUARED) * precision * recall
     below = np.where(above == 0, 1, BETA_SQUARED * precision + recall)
     return np.asarray(above / below, np.float64)
 
 
-def _reaching(levels: npt.NDArray[np.uint8], true: npt.NDArray[np.uint8] | None) -> Line:
+def _reaching(levels: Bytes, true: Bytes | None) -> Doubles:
     """How many pixels (of those that are `true`) are of level 0, 1 … 255 or more."""
     counts = cv2.calcHist([levels], [0], true, [LEVELS + 1], [0, LEVELS + 1]).reshape(-1)
     return np.asarray(counts[::-1].astype(np.float64).cumsum()[::-1])
 
 
-def _alignment(hits: Line, said: Line, true: int, pixels: int) -> Line:
+def _alignment(hits: Doubles, said: Doubles, true: int, pixels: int) -> Doubles:
     """The E-measure per level: the mean of ((1 + aligned) / 2)² over the four kinds of pixels of two masks."""
     if true == 0:
         return (pixels - said) / max(1, pixels - 1)

@@ -8,25 +8,26 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from cutouts.metrics.planes import Mask, Plane, at_half, check
+from cutouts.core.pixels import Floats, Mask
+from cutouts.metrics.planes import at_half, check
 
 RIM_SHARE = 0.001
 """What is thinner than about twice this share of the diagonal is an edge that lies a little off, not a part."""
 
 
-def lost_area(matte: Plane, truth: Plane) -> float:
+def lost_area(matte: Floats, truth: Floats) -> float:
     """Share of the product that is missing: Σ max(truth − matte, 0) / Σ truth, 0 to 1; 0 without a product."""
     check(matte, truth)
     return _share(truth - matte, truth)
 
 
-def taken_along_area(matte: Plane, truth: Plane) -> float:
+def taken_along_area(matte: Floats, truth: Floats) -> float:
     """Share of the matte that is no product: Σ max(matte − truth, 0) / Σ matte, 0 to 1; 0 of an empty matte."""
     check(matte, truth)
     return _share(matte - truth, matte)
 
 
-def largest_missing_part(matte: Plane, truth: Plane) -> float:
+def largest_missing_part(matte: Floats, truth: Floats) -> float:
     """The largest connected part of the product that is missing, as a share of the product, 0 to 1; 0 without one.
 
     Both planes are taken at one half. The missing pixels are opened by a 3×3 square, as many steps as `RIM_SHARE` of
@@ -38,7 +39,7 @@ def largest_missing_part(matte: Plane, truth: Plane) -> float:
     return _largest(true & ~at_half(matte)) / area if area else 0.0
 
 
-def _share(excess: Plane, whole: Plane) -> float:
+def _share(excess: Floats, whole: Floats) -> float:
     total = float(whole.sum(dtype=np.float64))
     return float(np.maximum(excess, 0).sum(dtype=np.float64)) / total if total else 0.0
 

@@ -8,24 +8,25 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from cutouts.metrics.planes import Mask, Plane, at_half, check
+from cutouts.core.pixels import Floats, Mask
+from cutouts.metrics.planes import at_half, check
 
 BOUNDARY_SHARE = 0.02
 
 
-def mean_absolute_error(matte: Plane, truth: Plane) -> float:
+def mean_absolute_error(matte: Floats, truth: Floats) -> float:
     """Mean of |matte − truth| over all pixels, 0 (equal) to 1 (inverted)."""
     check(matte, truth)
     return float(np.mean(np.abs(matte - truth), dtype=np.float64))
 
 
-def intersection_over_union(matte: Plane, truth: Plane) -> float:
+def intersection_over_union(matte: Floats, truth: Floats) -> float:
     """Intersection over union of the two masks at one half, 0 to 1."""
     check(matte, truth)
     return _overlap(at_half(matte), at_half(truth))
 
 
-def boundary_iou(matte: Plane, truth: Plane) -> float:
+def boundary_iou(matte: Floats, truth: Floats) -> float:
     """Intersection over union of the inner boundary bands of the two masks at one half, 0 to 1.
 
     Boundary IoU of Cheng et al. 2021 (arXiv 2103.16562): of each mask only the pixels within d of its own contour
@@ -36,7 +37,7 @@ def boundary_iou(matte: Plane, truth: Plane) -> float:
     return _overlap(_inner_band(at_half(matte), distance), _inner_band(at_half(truth), distance))
 
 
-def precision_recall_f1(matte: Plane, truth: Plane) -> tuple[float, float, float]:
+def precision_recall_f1(matte: Floats, truth: Floats) -> tuple[float, float, float]:
     """Precision, recall and their harmonic mean of the two masks at one half, each 0 to 1."""
     check(matte, truth)
     said, true = at_half(matte), at_half(truth)

@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
-Plane = npt.NDArray[np.float32]
-"""float32 of shape (H, W) in 0..1."""
-Mask = npt.NDArray[np.bool_]
-"""bool of shape (H, W)."""
+from cutouts.core.pixels import Floats, Mask
 
 THRESHOLD = 0.5
 """Where a metric needs a decision per pixel, it is taken here, inclusive."""
@@ -16,7 +12,7 @@ EPSILON = float(np.spacing(1))
 """MATLAB's `eps`, which the published measures add to what they divide by."""
 
 
-def check(matte: Plane, truth: Plane) -> None:
+def check(matte: Floats, truth: Floats) -> None:
     """Raise ValueError unless both are planes of the same shape with pixels in them."""
     if matte.shape != truth.shape:
         raise ValueError(f"matte {matte.shape} and truth {truth.shape} differ in shape")
@@ -24,6 +20,6 @@ def check(matte: Plane, truth: Plane) -> None:
         raise ValueError(f"expected a plane (H, W) with pixels, got shape {matte.shape}")
 
 
-def at_half(plane: Plane) -> Mask:
+def at_half(plane: Floats) -> Mask:
     """Where a plane says product."""
     return np.asarray(plane >= THRESHOLD, np.bool_)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 
+from cutouts.core.pixels import Floats
 from cutouts.metrics.alpha_errors import (
     connectivity_error,
     gradient_error,
@@ -13,7 +14,6 @@ from cutouts.metrics.alpha_errors import (
 from cutouts.metrics.curves import Curves, curves
 from cutouts.metrics.lost_parts import largest_missing_part, lost_area, taken_along_area
 from cutouts.metrics.overlap import boundary_iou, intersection_over_union, mean_absolute_error, precision_recall_f1
-from cutouts.metrics.planes import Plane
 from cutouts.metrics.structure_measure import structure_measure
 from cutouts.metrics.weighted_f_measure import weighted_f_measure
 
@@ -55,7 +55,7 @@ METRICS = tuple(field.name for field in fields(Scores))
 """The names of all metrics, in their order."""
 
 
-def judge(matte: Plane, truth: Plane) -> tuple[Scores, Curves]:
+def judge(matte: Floats, truth: Floats) -> tuple[Scores, Curves]:
     """All metrics of a matte, and its curves, which a data set averages. ValueError for planes that do not fit."""
     line = curves(matte, truth)
     precision, recall, f1 = precision_recall_f1(matte, truth)

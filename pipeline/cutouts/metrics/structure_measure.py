@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
-from cutouts.metrics.planes import EPSILON, Mask, Plane, at_half, check
+from cutouts.core.pixels import Doubles, Floats, Mask
+from cutouts.metrics.planes import EPSILON, at_half, check
 
 ALPHA = 0.5
 """Share of the object's likeness in the whole; the regions have the rest."""
 _NOTHING = 1e-18
 """A variance below this is that of a constant, rounded: one pixel of 8 bits in 10⁸ others makes 10⁵ times as much."""
 
-_Plane64 = npt.NDArray[np.float64]
+_Plane64 = Doubles
 
 
-def structure_measure(matte: Plane, truth: Plane) -> float:
+def structure_measure(matte: Floats, truth: Floats) -> float:
     """S-measure with α = ½, 0 to 1; the truth is taken at one half. ValueError for planes that do not fit.
 
     With an empty truth it is 1 − the matte's mean, with a full one the mean, as published.
@@ -29,13 +29,13 @@ def structure_measure(matte: Plane, truth: Plane) -> float:
     return max(0.0, ALPHA * _object(matte, true, share) + (1 - ALPHA) * _regions(matte, true))
 
 
-def _object(matte: Plane, true: Mask, share: float) -> float:
+def _object(matte: Floats, true: Mask, share: float) -> float:
     """The likeness of inside and outside, each weighted by its area."""
     inside, outside = _moments(matte, true), _moments(matte, ~true)
     return share * _solidity(*inside) + (1 - share) * _solidity(1 - outside[0], outside[1])
 
 
-def _moments(matte: Plane, mask: Mask) -> tuple[float, float]:
+def _moments(matte: Floats, mask: Mask) -> tuple[float, float]:
     """Mean and sample deviation of the matte where `mask` says."""
     count = int(np.count_nonzero(mask))
     mean, deviation = cv2.meanStdDev(matte, mask=mask.view(np.uint8))
@@ -46,7 +46,7 @@ def _solidity(mean: float, deviation: float) -> float:
     return 2 * mean / (mean**2 + 1 + deviation + EPSILON)
 
 
-def _regions(matte: Plane, true: Mask) -> float:
+def _regions(matte: Floats, true: Mask) -> float:
     """The likeness of the four parts around the product's middle, each weighted by its area."""
     moments = cv2.moments(true.view(np.uint8), binaryImage=True)
     row, column = (round(moments[name] / moments["m00"]) + 1 for name in ("m01", "m10"))

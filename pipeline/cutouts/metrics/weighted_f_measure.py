@@ -6,7 +6,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from cutouts.metrics.planes import EPSILON, Mask, Plane, at_half, check
+from cutouts.core.pixels import Floats, Mask
+from cutouts.metrics.planes import EPSILON, at_half, check
 
 WINDOW, SIGMA = 7, 5.0
 """Inside, an error counts as little as the mean around it does (px)."""
@@ -26,7 +27,7 @@ _OFFSETS = sorted(
 """Steps to the pixels around, the nearest first; of equally near ones the left, then the upper, as SciPy has it."""
 
 
-def weighted_f_measure(matte: Plane, truth: Plane) -> float:
+def weighted_f_measure(matte: Floats, truth: Floats) -> float:
     """Weighted F-measure with β² = 1, 0 to 1; the truth is taken at one half. ValueError for planes that do not fit.
 
     With an empty truth it is 0, as published.
@@ -44,19 +45,19 @@ def weighted_f_measure(matte: Plane, truth: Plane) -> float:
     return 2 * recall * precision / (recall + precision + EPSILON)
 
 
-def _importance(true: Mask) -> Plane:
+def _importance(true: Mask) -> Floats:
     """2 − exp(ln ½ · distance / 5): from 1 beside the product to 2 far from it, (H, W); exact distances."""
     distance = cv2.distanceTransform((~true).view(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
     return np.asarray(2 - np.exp(np.float32(np.log(0.5) / FADE) * distance), np.float32)
 
 
-def _around(error: Plane, true: Mask) -> Plane:
+def _around(error: Floats, true: Mask) -> Floats:
     """The error's Gaussian mean around each pixel, what lies outside counting as the nearest pixel inside does."""
     borrowed = _borrowed(error, true)
     return np.asarray(cv2.GaussianBlur(borrowed, (WINDOW,) * 2, SIGMA, borderType=cv2.BORDER_CONSTANT), np.float32)
 
 
-def _borrowed(error: Plane, true: Mask) -> Plane:
+def _borrowed(error: Floats, true: Mask) -> Floats:
     """`error`, but each pixel outside that a window of one inside reaches has the error of the nearest pixel inside.
 
     Those are few, so they are looked up step by step, the nearest steps first: exact, as a chamfer distance is not.

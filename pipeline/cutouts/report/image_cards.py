@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 
 from cutouts.report.contents import Report, TruthRow, key_in_words
-from cutouts.report.pictures import Pictures, Source, load_pictures
+from cutouts.report.pictures import PictureFiles, Pictures, load_pictures
 from cutouts.report.ranking import IDENTITY
 
 _SHOWN = (
@@ -41,7 +41,7 @@ def make_cards(
     at = pa.array(rows, pa.int64())
     images = report.images.take(at).to_pylist()
     numbers = measured.take(at).to_pylist()
-    sources = [Source(photograph=image["source"], cutout=image["cutout"], mask=image["mask"]) for image in images]
+    sources = [PictureFiles(photograph=image["source"], cutout=image["cutout"], mask=image["mask"]) for image in images]
     pictures = load_pictures(sources, folder, read)
     truth = {(row.date, row.delivery_id, row.image_id): row for row in report.truth}
     return [

@@ -30,7 +30,7 @@ _QUALITY = 78
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Source:
+class PictureFiles:
     """Where the pictures of one image lie: its photograph, and its cutout or else its mask in the output folder."""
 
     photograph: str
@@ -58,14 +58,14 @@ class Pictures:
         return self.width / self.height / self.frame
 
 
-def load_pictures(sources: Sequence[Source], folder: Path, read: Callable[[str], bytes]) -> list[Pictures]:
+def load_pictures(sources: Sequence[PictureFiles], folder: Path, read: Callable[[str], bytes]) -> list[Pictures]:
     """The pictures of each source in order; `read` gives a photograph's bytes, outputs are read below `folder`."""
     side = next((size for count, size in _SIDES if len(sources) <= count), _SIDE)
     with ThreadPoolExecutor(THREADS) as pool:
         return list(pool.map(lambda source: _load(source, folder, read, side), sources))
 
 
-def _load(source: Source, folder: Path, read: Callable[[str], bytes], side: int) -> Pictures:
+def _load(source: PictureFiles, folder: Path, read: Callable[[str], bytes], side: int) -> Pictures:
     """A picture that is not there, or for which there is no memory, is left out: the report is still worth reading."""
     try:
         data = read(source.photograph)
@@ -78,7 +78,7 @@ def _load(source: Source, folder: Path, read: Callable[[str], bytes], side: int)
         return Pictures()
 
 
-def _made(source: Source, data: bytes, folder: Path, side: int) -> Pictures:
+def _made(source: PictureFiles, data: bytes, folder: Path, side: int) -> Pictures:
     rgb = _photograph(data)
     rgba = _output(folder, source.cutout)
     if rgba is None and rgb is not None:

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
 
+from cutouts.core.pixels import Doubles
 from cutouts.core.records import Outcome
 from cutouts.report.ranking import MEASURES
 from cutouts.schemas.tables import METRICS
@@ -61,7 +61,7 @@ def draw(measured: pa.Table, thresholds: Mapping[str, tuple[float, ...]]) -> lis
     return plots
 
 
-def _plot(name: str, kept: NDArray[np.float64], bad: NDArray[np.float64], limits: tuple[float, ...]) -> Plot:
+def _plot(name: str, kept: Doubles, bad: Doubles, limits: tuple[float, ...]) -> Plot:
     metadata = METRICS.field(name).metadata
     everything = np.concatenate([kept, bad])
     low, middle, high = (f"{value:.3g}" for value in np.quantile(everything, (0, 0.5, 1)))
@@ -76,7 +76,7 @@ def _plot(name: str, kept: NDArray[np.float64], bad: NDArray[np.float64], limits
     )
 
 
-def _edges(name: str, values: NDArray[np.float64], limits: Sequence[float]) -> NDArray[np.float64]:
+def _edges(name: str, values: Doubles, limits: Sequence[float]) -> Doubles:
     """Bins over 0..1 for shares (zoomed where all lie close to 0), one per count, else over what is there."""
     top = max(float(values.max()), *limits, 1e-3)
     if name == "components":
@@ -88,8 +88,8 @@ def _edges(name: str, values: NDArray[np.float64], limits: Sequence[float]) -> N
 
 def _svg(
     name: str,
-    edges: NDArray[np.float64],
-    groups: tuple[NDArray[np.float64], NDArray[np.float64]],
+    edges: Doubles,
+    groups: tuple[Doubles, Doubles],
     limits: Sequence[float],
 ) -> str:
     from matplotlib import rc_context, rcdefaults, rcParams
@@ -111,8 +111,8 @@ def _svg(
 
 def _bars(
     axes: Any,  # matplotlib ships no types that mypy is told to follow
-    edges: NDArray[np.float64],
-    groups: tuple[NDArray[np.float64], NDArray[np.float64]],
+    edges: Doubles,
+    groups: tuple[Doubles, Doubles],
     limits: Sequence[float],
 ) -> None:
     from matplotlib.ticker import MaxNLocator

@@ -31,7 +31,7 @@ _SEVERITY = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sheet:
+class ContactSheet:
     """Rows of the images table on the contact sheet: `worst` in order, then `sample`; `left_out` are shown nowhere."""
 
     worst: tuple[int, ...]
@@ -73,7 +73,7 @@ def worst_first(images: pa.Table, measured: pa.Table) -> NDArray[np.int64]:
     return np.lexsort((np.arange(len(severity)), -doubt, -reasons, severity)).astype(np.int64)
 
 
-def choose(order: NDArray[np.int64], images: pa.Table, *, worst: int = WORST, sampled: int = SAMPLED) -> Sheet:
+def choose(order: NDArray[np.int64], images: pa.Table, *, worst: int = WORST, sampled: int = SAMPLED) -> ContactSheet:
     """The contact sheet: the first of `order`, and a sample of the others, the same for the same images.
 
     Rejected images have no picture and no place on it.
@@ -84,7 +84,7 @@ def choose(order: NDArray[np.int64], images: pa.Table, *, worst: int = WORST, sa
     keys = images.select(IDENTITY).take(pa.array(rest)).to_pylist()
     drawn = sorted(range(len(rest)), key=lambda place: _lot(*keys[place].values()))[:sampled]
     sample = tuple(int(rest[place]) for place in sorted(drawn))
-    return Sheet(worst=tuple(map(int, head)), sample=sample, left_out=len(shown) - len(head) - len(sample))
+    return ContactSheet(worst=tuple(map(int, head)), sample=sample, left_out=len(shown) - len(head) - len(sample))
 
 
 def _lot(*identity: object) -> bytes:

@@ -37,7 +37,7 @@ from cutouts.steps import read_results
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Source:
+class RunSource:
     """What was worked on: a manifest, and the folder that it was made of where it was."""
 
     manifest: str
@@ -91,7 +91,7 @@ class Refusals:
     rows: pa.Table
     of: int
 
-    def images(self, source: Source) -> pa.Table:
+    def images(self, source: RunSource) -> pa.Table:
         """`IMAGES` of their rows: rejected, with what was wrong with their delivery."""
         why: dict[Group, list[str]] = {}
         for one in self.refused:
@@ -114,7 +114,7 @@ class Refusals:
 def write_folder(
     site: Site,
     out: Path,
-    source: Source,
+    source: RunSource,
     decisions: Sequence[GateDecision],
     work: RunWork,
     *,
@@ -165,7 +165,7 @@ _PUBLISHED = [str(Outcome.PUBLISHED), str(Outcome.SKIPPED)]
 
 
 def _gathered(
-    site: Site, source: Source, decisions: Sequence[GateDecision]
+    site: Site, source: RunSource, decisions: Sequence[GateDecision]
 ) -> tuple[pa.Table, pa.Table, dict[str, str]]:
     """`IMAGES` of all decisions, their metrics with the columns `date` and `delivery_id` more, `source` to URI."""
     parts = [_of_decision(site, source, decision) for decision in decisions]
@@ -176,7 +176,7 @@ def _gathered(
 
 
 def _of_decision(
-    site: Site, source: Source, decision: GateDecision
+    site: Site, source: RunSource, decision: GateDecision
 ) -> tuple[pa.Table, pa.Table, list[tuple[str, str]]]:
     tables = open_store(site.tables_url)
     outcomes = read_table(tables, gate_file(decision.gate_id, "outcomes.parquet"))
@@ -236,7 +236,7 @@ def _about(site: Site, decisions: Sequence[GateDecision]) -> tuple[tuple[str, st
     return (*facts, *(("recipe", f"matte {one.matte_digest}, render {one.render_digest}") for one in recipes))
 
 
-def _places(source: Source, images: pa.Table, decisions: Sequence[GateDecision]) -> Callable[[str], str]:
+def _places(source: RunSource, images: pa.Table, decisions: Sequence[GateDecision]) -> Callable[[str], str]:
     """Gives the whole URI of one that a table keeps: if it had a secret, the manifest is asked again."""
     if not pc.any(pc.match_substring(images.column("source"), HIDDEN)).as_py():
         return lambda name: name

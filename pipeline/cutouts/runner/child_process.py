@@ -26,7 +26,7 @@ class Task:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class Reply:
     """What came of a trial or of a part: its value, or what it raised."""
 
     value: Any = None
@@ -57,13 +57,13 @@ def _trial(work: Work[Any, Any]) -> None:
 def _answer(attempt: Attempt) -> bytes:
     """The attempt's answer; an error that cannot travel is told in words."""
     try:
-        return pickle.dumps(Answer(value=attempt()))
+        return pickle.dumps(Reply(value=attempt()))
     except Exception as error:  # noqa: BLE001 -- it is raised again on the other side
         with suppress(Exception):
-            data = pickle.dumps(Answer(error=error))
+            data = pickle.dumps(Reply(error=error))
             pickle.loads(data)
             return data
-        return pickle.dumps(Answer(error=RuntimeError(f"{type(error).__name__}: {error}")))
+        return pickle.dumps(Reply(error=RuntimeError(f"{type(error).__name__}: {error}")))
 
 
 def _first_to_go() -> None:

@@ -17,7 +17,7 @@ from distributed.protocol.pickle import dumps
 
 from cutouts.core.errors import ImageRejected, TransientError
 from cutouts.core.records import RejectionReason
-from cutouts.runner.child_process import Answer, Task
+from cutouts.runner.child_process import Reply, Task
 from cutouts.runner.work import Work
 from cutouts.stages import deadline
 from cutouts.stages.memory_budget import Memory
@@ -143,13 +143,13 @@ class _Child:
             self.close()
             raise
 
-    def ask(self, thing: object) -> Answer:
+    def ask(self, thing: object) -> Reply:
         """Send something and wait for the answer. Raises _EndedError."""
         try:
             self._connection.send_bytes(dumps(thing))
             while not self._connection.poll(_LOOK_SECONDS):
                 self._look_at_memory()
-            answer: Answer = pickle.loads(self._connection.recv_bytes())
+            answer: Reply = pickle.loads(self._connection.recv_bytes())
         except (EOFError, BrokenPipeError, ConnectionResetError):
             self._connection.close()
             raise _EndedError(self._process.wait(), None) from None

@@ -7,20 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from cutouts.core.pixels import Floats
-from cutouts.samples.canvas import (
-    Layer,
-    Points,
-    Size,
-    Surface,
-    Window,
-    blur,
-    ellipse,
-    noise,
-    polygon,
-    spline,
-    stack,
-    tube,
-)
+from cutouts.samples.canvas import Layer, Size, Surface, Window, blur, ellipse, noise, polygon, spline, stack, tube
 from cutouts.samples.light import Colour, Finish, lit, paint
 
 _LEATHER: Colour = (0.50, 0.27, 0.15)
@@ -45,7 +32,7 @@ def shoulder_bag(size: Size, seed: int) -> Layer:
     return stack(size, [*straps, shaded, flap, *_stitches(size), *_buckle(size)])
 
 
-def _outline(left: float, right: float, top: float, bottom: float) -> Points:
+def _outline(left: float, right: float, top: float, bottom: float) -> Floats:
     """A cushion: straight top, full sides, round lower corners."""
     middle, half, tall = (left + right) / 2, (right - left) / 2, bottom - top
     angle = np.linspace(0, np.pi, 200)

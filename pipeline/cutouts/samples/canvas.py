@@ -16,7 +16,6 @@ from cutouts.core.pixels import Floats
 
 Size = tuple[int, int]
 Point = tuple[float, float]
-Points = NDArray[np.float32]
 
 OVERSAMPLING = 4
 """Polygons are filled this many times larger on each axis and averaged: coverage in steps of 1/16."""
@@ -47,7 +46,7 @@ class Window:
         return slice(self.left, self.left + self.width)
 
     @classmethod
-    def around(cls, *outlines: Points, margin: float = 2) -> Window:
+    def around(cls, *outlines: Floats, margin: float = 2) -> Window:
         """The smallest window that holds all points and `margin` px more; it must lie inside the picture."""
         points = np.concatenate(outlines)
         left, top = np.floor(points.min(0) - margin).astype(int)
@@ -100,7 +99,7 @@ def grid(window: Window) -> tuple[Floats, Floats]:
     return x[None, :], y[:, None]
 
 
-def polygon(window: Window, *outlines: Points) -> Floats:
+def polygon(window: Window, *outlines: Floats) -> Floats:
     """Coverage of the union of closed outlines; about 0.1 px too wide, since OpenCV fills its outline whole."""
     mask = np.zeros((window.height * OVERSAMPLING, window.width * OVERSAMPLING), np.uint8)
     corner = np.asarray((window.left, window.top), np.float32)
@@ -112,13 +111,13 @@ def polygon(window: Window, *outlines: Points) -> Floats:
     return np.asarray(small, np.float32) / np.float32(255)
 
 
-def ellipse(centre: Point, axes: Point) -> Points:
+def ellipse(centre: Point, axes: Point) -> Floats:
     """The outline of an upright ellipse, clockwise from the right."""
     angle = np.radians(np.linspace(0, 360, 240))
     return np.stack([centre[0] + axes[0] * np.cos(angle), centre[1] + axes[1] * np.sin(angle)], 1).astype(np.float32)
 
 
-def spline(knots: Sequence[Point]) -> Points:
+def spline(knots: Sequence[Point]) -> Floats:
     """A Catmull-Rom curve through `knots`, about one point per px."""
     points = np.asarray([knots[0], *knots, knots[-1]], np.float32)
     pieces = []
@@ -132,7 +131,7 @@ def spline(knots: Sequence[Point]) -> Points:
     return np.concatenate([*pieces, points[-1:]])
 
 
-def tube(curve: Points, radius: float | Floats) -> Surface:
+def tube(curve: Floats, radius: float | Floats) -> Surface:
     """A round rod along `curve`; `radius` in px, one or one per point; u runs across (-1..1), v along (0..1)."""
     radii = np.broadcast_to(np.asarray(radius, np.float32), (len(curve),))
     window = Window.around(curve, margin=float(radii.max()) + 2)
@@ -152,7 +151,7 @@ def tube(curve: Points, radius: float | Floats) -> Surface:
     )
 
 
-def _nearest(window: Window, curve: Points) -> NDArray[np.intp]:
+def _nearest(window: Window, curve: Floats) -> NDArray[np.intp]:
     """The index of the curve's point nearest to each pixel."""
     columns = np.clip(curve[:, 0].astype(np.intp) - window.left, 0, window.width - 1)
     rows = np.clip(curve[:, 1].astype(np.intp) - window.top, 0, window.height - 1)

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from cutouts.core.pixels import Bytes, Floats
-from cutouts.samples.canvas import Point, Points, Surface, Window, ellipse, grid, polygon
+from cutouts.samples.canvas import Point, Surface, Window, ellipse, grid, polygon
 
 TILT = 0.13
 """How much of a circle's depth is seen: a horizontal circle becomes an ellipse of axes r and TILT·r."""
@@ -41,7 +41,7 @@ class Turned:
         values = cv2.GaussianBlur(values, (0, 0), self.soften, borderType=cv2.BORDER_REPLICATE)[:, 0]
         return np.asarray(np.interp(y, rows, values), np.float32)
 
-    def outlines(self) -> tuple[Points, Points, Points]:
+    def outlines(self) -> tuple[Floats, Floats, Floats]:
         """The silhouette as the union of its sides, its upper rim and its foot."""
         rows = np.arange(self.top, self.bottom + 0.5, 0.5, dtype=np.float32)
         radii = self.radius(rows)

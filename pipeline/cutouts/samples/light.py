@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from cutouts.core.pixels import Floats
-from cutouts.samples.canvas import Layer, Points, Size, Surface, Window, blur, ellipse, grid, noise, polygon
+from cutouts.samples.canvas import Layer, Size, Surface, Window, blur, ellipse, grid, noise, polygon
 
 Colour = tuple[float, float, float]
 
@@ -62,7 +62,7 @@ def sweep(size: Size, *, colour: Colour, horizon: float, seed: int) -> Floats:
     return np.asarray(image, np.float32)
 
 
-def shadow(size: Size, *, foot: Points, strength: float, reach: float) -> Floats:
+def shadow(size: Size, *, foot: Floats, strength: float, reach: float) -> Floats:
     """How much light is left on the floor, H×W 0..1: dark where `foot` touches it, thrown softly to the lower right."""
     whole = Window.whole(size)
     contact = blur(polygon(whole, foot), 0.12 * reach)
@@ -70,6 +70,6 @@ def shadow(size: Size, *, foot: Points, strength: float, reach: float) -> Floats
     return np.asarray(1 - strength * np.clip(0.75 * contact + 0.6 * cast, 0, 1), np.float32)
 
 
-def footprint(centre: float, floor: float, radius: float, tilt: float) -> Points:
+def footprint(centre: float, floor: float, radius: float, tilt: float) -> Floats:
     """The outline of a round foot of `radius` px that stands at y = `floor`."""
     return ellipse((centre, floor), (radius, radius * tilt))

@@ -12,7 +12,6 @@ from cutouts.core.pixels import Bytes, Floats
 from cutouts.samples.canvas import (
     Layer,
     Point,
-    Points,
     Size,
     Surface,
     Window,
@@ -51,7 +50,7 @@ def _turned(axis: float, floor: float, scale: Point, profile: Sequence[Point], *
     return turn(Turned(axis=axis, profile=rows, soften=soften))
 
 
-def _curve(axis: float, floor: float, scale: Point, knots: Sequence[Point]) -> Points:
+def _curve(axis: float, floor: float, scale: Point, knots: Sequence[Point]) -> Floats:
     """A curve through (height above the floor, distance right of the axis), in the shares of `_turned`."""
     height, radius = scale
     return spline([(axis + aside * radius, floor - up * height) for up, aside in knots])

@@ -15,7 +15,7 @@ from cutouts.core.pixels import Floats
 from cutouts.core.records import ImageRecord, Mask, MaskMetrics, Rejection, RejectionReason
 from cutouts.stages.image import decoded, finish, infer, read, rejected_content, require_sound, room_for
 from cutouts.stages.memory_budget import process_memory
-from cutouts.stages.records import ChunkResult, File, Identity, Job, Prepared, rejection
+from cutouts.stages.records import ChunkResult, Identity, Job, Prepared, SourceFile, rejection
 
 T = TypeVar("T")
 
@@ -116,7 +116,7 @@ class _Work:
             finish_seconds=self._watches["finish"].seconds,
         )
 
-    def _hold(self, file: File) -> bool:
+    def _hold(self, file: SourceFile) -> bool:
         """Have the memory that a file needs; False for one that needs more than there is."""
         size = self._tried("prepare", file.record, None, lambda: room_for(file, self._job, self._memory))
         if size is None:

@@ -26,7 +26,7 @@ from cutouts.core.records import ImageRecord, Mask, MaskMetrics, RejectionReason
 from cutouts.stages.deadline import deadlines
 from cutouts.stages.image_errors import one_image
 from cutouts.stages.memory_budget import Memory
-from cutouts.stages.records import File, Job, Prepared
+from cutouts.stages.records import Job, Prepared, SourceFile
 
 _BASE_BYTES = 64_000_000
 """What one image takes whatever its size (B): the network's planes, blocks of pixels in work."""
@@ -60,7 +60,7 @@ def prepare(record: ImageRecord, job: Job) -> Prepared:
     return decoded(read(record, job.reading), job)
 
 
-def read(record: ImageRecord, reading: Reading) -> File:
+def read(record: ImageRecord, reading: Reading) -> SourceFile:
     """The image's file, if it is the one that the manifest names. Raises ImageRejected.
 
     Its record keeps an ETag only if the store confirms it: results are found again by it.
@@ -72,7 +72,7 @@ def read(record: ImageRecord, reading: Reading) -> File:
         raise _changed(f"its sha256 is not the {record.sha256[:12]}… of the manifest")
     if record.bytes is not None and record.bytes != len(found.data):
         raise _changed(f"it has {len(found.data)} B; the manifest says {record.bytes} B")
-    return File(record=replace(record, etag=_confirmed_etag(record, found)), data=found.data, sha256=sha256)
+    return SourceFile(record=replace(record, etag=_confirmed_etag(record, found)), data=found.data, sha256=sha256)
 
 
 def _confirmed_etag(record: ImageRecord, found: Found) -> str | None:
@@ -105,7 +105,7 @@ def needed_memory(data: bytes, *, max_pixels: int) -> int:
     return _BASE_BYTES + max(decoding, len(data) + finishing)
 
 
-def room_for(file: File, job: Job, memory: Memory) -> int:
+def room_for(file: SourceFile, job: Job, memory: Memory) -> int:
     """How much of `memory` a file needs (B). Raises ImageRejected for more than there is."""
     try:
         return memory.fitting(needed_memory(file.data, max_pixels=job.max_pixels))
@@ -115,7 +115,7 @@ def room_for(file: File, job: Job, memory: Memory) -> int:
         raise IdentifiedRejection(error, file.sha256) from error
 
 
-def decoded(file: File, job: Job) -> Prepared:
+def decoded(file: SourceFile, job: Job) -> Prepared:
     """The photograph in a file, fitted for the network. Raises IdentifiedRejection."""
     try:
         with one_image(), deadlines.within(job.image_seconds):

@@ -48,7 +48,7 @@ class ChunkResult:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class File:
+class SourceFile:
     """The bytes of one image and their `sha256`."""
 
     record: ImageRecord

@@ -18,16 +18,16 @@ from cutouts.core.errors import ConfigError, OutputError
 from cutouts.training.batches import schedule
 from cutouts.training.data import cache
 from cutouts.training.data.folds import Fold, parse_fold
-from cutouts.training.loop.options import Settings
+from cutouts.training.loop.options import TrainingOptions
 
 WEIGHTS = "weights/efficientnet-lite0-imagenet-fp16.npz"
 _WRITTEN = ("checkpoint.pt", "left-out.txt", "log.jsonl", "network.onnx", "network-int8.onnx", "curve.png")
 """What a training writes into its folder."""
 
 
-def _legs(_: click.Context, parameter: click.Parameter, value: str | None) -> tuple[schedule.Leg, ...]:
+def _phases(_: click.Context, parameter: click.Parameter, value: str | None) -> tuple[schedule.Phase, ...]:
     try:
-        return schedule.LEGS if value is None else schedule.parse_legs(value)
+        return schedule.PHASES if value is None else schedule.parse_phases(value)
     except ValueError as error:
         raise click.BadParameter(str(error), param=parameter) from error
 
@@ -67,8 +67,8 @@ def _legs(_: click.Context, parameter: click.Parameter, value: str | None) -> tu
     help="source:NAME or kind:NAME, such as kind:shoes: train without it, to be measured on it.",
 )
 @click.option(
-    "--legs",
-    callback=_legs,
+    "--phases",
+    callback=_phases,
     metavar="UNTIL:SIZE:BATCH,…",
     help="Input sizes and batches over time; the last is served.",
 )
@@ -78,7 +78,11 @@ def _legs(_: click.Context, parameter: click.Parameter, value: str | None) -> tu
 @click.option("--device", default="cpu", show_default=True, help="cpu or cuda.")
 @click.option("--threads", type=click.IntRange(1), default=2, show_default=True, help="CPU threads of a step at most.")
 @click.option(
-    "--drawers", type=click.IntRange(1), default=1, show_default=True, help="Processes that draw images: a core each."
+    "--loader-workers",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="Processes that draw images: a core each.",
 )
 @click.option("--validate", type=click.IntRange(1), default=200, show_default=True, help="Photographs to score.")
 @click.option("--seed", type=int, default=0, show_default=True)
@@ -104,7 +108,7 @@ def train(
     make setup-train && . .venv-train/bin/activate
     cutouts train --data DATA --minutes 10
     cutouts train --data DATA --run mine --start default.onnx --rate 0.5 --minutes 60
-    cutouts train --data DATA --run sure --start mine.onnx --only-presence --legs 1:512:16 --minutes 40
+    cutouts train --data DATA --run sure --start mine.onnx --only-presence --phases 1:512:16 --minutes 40
     cutouts train --data DATA --run mend --start default.onnx --second-look --minutes 60
     cutouts train --data DATA --run unshod --leave-out kind:shoes --leave-out source:rendered
     cutouts train --data DATA --run mean --start a.onnx --start b.onnx --minutes 0
@@ -119,14 +123,14 @@ def train(
     albums = cache.open_albums(data, decoded or run.parent / "cache", licensed=licensed, left_out=left_out)
     validate = how.pop("validate")
     if minutes == 0:
-        write(run, starts, albums, how["legs"][-1].size)
+        write(run, starts, albums, how["phases"][-1].size)
         return
-    settings = Settings(plan=schedule.Plan(images=images, seconds=60.0 * minutes), **how)
+    settings = TrainingOptions(budget=schedule.Budget(images=images, seconds=60.0 * minutes), **how)
     if second:
         _mend(run, starts[0], albums, settings, export_only=export_only)
         return
     if export_only or _trained(data, run, starts, albums, settings, validate):
-        write(run, (), albums, settings.legs[-1].size)
+        write(run, (), albums, settings.phases[-1].size)
     else:
         say("stopped and saved: the same command goes on from here, --export-only writes what there is")
 
@@ -185,7 +189,7 @@ def _refuse_other_folds(run: Path, left_out: tuple[Fold, ...]) -> None:
 
 
 def _trained(
-    data: Path, run: Path, starts: tuple[Path, ...], albums: cache.Albums, settings: Settings, validate: int
+    data: Path, run: Path, starts: tuple[Path, ...], albums: cache.Albums, settings: TrainingOptions, validate: int
 ) -> bool:
     """Train; whether to the end."""
     import torch
@@ -198,13 +202,13 @@ def _trained(
     torch.manual_seed(settings.seed)
     stop = threading.Event()
     with stopped_by_signals(stop):
-        scored = validation(data, validate, settings.legs[-1].size, settings.device)
+        scored = validation(data, validate, settings.phases[-1].size, settings.device)
         network = restore.from_exports(starts, albums) if starts else from_imagenet(data / WEIGHTS)
         loop.train(run, network, albums, scored, settings, stop)
     return not stop.is_set()
 
 
-def _mend(run: Path, start: Path, albums: cache.Albums, settings: Settings, *, export_only: bool) -> None:
+def _mend(run: Path, start: Path, albums: cache.Albums, settings: TrainingOptions, *, export_only: bool) -> None:
     """Train the second look behind the network of `start`, and write both as one network."""
     import torch
 

@@ -8,32 +8,33 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from cutouts.core.pixels import Bytes
 from cutouts.training.batches import sampler
-from cutouts.training.batches.schedule import Leg
+from cutouts.training.batches.schedule import Phase
 from cutouts.training.data.cache import Album, Albums, album
-from cutouts.training.data.examples import Page, Pixels
+from cutouts.training.data.examples import Example
 from cutouts.training.drawing.composite import Cutting, composite, edge_colour, merged, nothing, placed
 from cutouts.training.drawing.scenes import empty_scene, repainted
 
 SEEDS = range(12)
-LEG = Leg(until=1.0, size=64, batch=4)
+PHASE = Phase(until=1.0, size=64, batch=4)
 
 
 def test_a_step_shows_the_same_images_again(albums: Albums) -> None:
     """Seed and step say everything, so a resumed training sees what it would have seen."""
-    first, again = (sampler.batch(albums, 3, 7, LEG) for _ in range(2))
+    first, again = (sampler.batch(albums, 3, 7, PHASE) for _ in range(2))
     np.testing.assert_array_equal(first, again)
 
 
 def test_the_next_step_shows_others(albums: Albums) -> None:
     """Neighbouring steps share no image."""
-    first, other = sampler.batch(albums, 3, 7, LEG), sampler.batch(albums, 3, 8, LEG)
+    first, other = sampler.batch(albums, 3, 7, PHASE), sampler.batch(albums, 3, 8, PHASE)
     assert not any(np.array_equal(one, two) for one in first for two in other)
 
 
 def test_a_batch_has_the_promised_form(albums: Albums) -> None:
-    """Uint8 RGBA, NHWC, as many and as large as the leg asks for."""
-    batch = sampler.batch(albums, 0, 0, LEG)
+    """Uint8 RGBA, NHWC, as many and as large as the phase asks for."""
+    batch = sampler.batch(albums, 0, 0, PHASE)
     assert batch.shape == (4, 64, 64, 4)
     assert batch.dtype == np.uint8
 
@@ -42,14 +43,14 @@ def _green(tmp_path: Path) -> Album:
     """One render that is green all over, ground and product."""
     rgba = np.full((80, 80, 4), (0, 220, 0, 0), np.uint8)
     rgba[20:60, 20:60, 3] = 255
-    return album(tmp_path / "green", lambda: iter([Page(name="green", rgba=rgba)]))
+    return album(tmp_path / "green", lambda: iter([Example(name="green", rgba=rgba)]))
 
 
 def test_renders_are_shown_on_their_own_ground(albums: Albums, tmp_path: Path) -> None:
     """In about an eighth of all images; without renders nothing is green on green."""
 
     def count(of: Albums) -> int:
-        shown = (sampler.sample(np.random.default_rng(seed), of, LEG).astype(int) for seed in range(120))
+        shown = (sampler.sample(np.random.default_rng(seed), of, PHASE).astype(int) for seed in range(120))
         return sum(rgba[..., 3].max() == 255 and (rgba[..., 1] > rgba[..., 0] + 60).mean() > 0.9 for rgba in shown)
 
     assert 6 <= count(replace(albums, rendered=_green(tmp_path))) <= 28
@@ -60,7 +61,7 @@ def test_models_are_set_into_scenes_like_products(albums: Albums, tmp_path: Path
     """Some of the products are the model's green, and without models none is."""
     model = replace(albums, models=_green(tmp_path), garments=False, shapes=False)
 
-    def green(rgba: Pixels) -> bool:
+    def green(rgba: Bytes) -> bool:
         inside = rgba[rgba[..., 3] == 255].astype(int)
         return bool(len(inside)) and bool((inside[:, 1] > 3 * inside[:, 0].clip(4)).mean() > 0.5)
 
@@ -82,14 +83,14 @@ def test_nothing_is_drawn_that_is_left_out(albums: Albums, seed: int, monkeypatc
 
 def test_who_learns_from_the_ground_is_shown_no_photographs(albums: Albums, tmp_path: Path) -> None:
     """Composites, a few empty scenes and, if there are any, renders; the same images for the same step."""
-    leg = Leg(until=1.0, size=64, batch=60)
-    shown = sampler.grounded(replace(albums, rendered=_green(tmp_path)), 0, 0, leg)
+    phase = Phase(until=1.0, size=64, batch=60)
+    shown = sampler.grounded(replace(albums, rendered=_green(tmp_path)), 0, 0, phase)
     assert shown.shape == (60, 64, 64, 4)
     empty = (shown[..., 3].reshape(60, -1).max(1) == 0).sum()
     on_green = ((shown[..., 1].astype(int) > shown[..., 0] + 60).mean((1, 2)) > 0.9).sum()
     assert 1 <= empty <= 12
     assert 9 <= on_green <= 30
-    np.testing.assert_array_equal(sampler.grounded(albums, 0, 1, LEG), sampler.grounded(albums, 0, 1, LEG))
+    np.testing.assert_array_equal(sampler.grounded(albums, 0, 1, PHASE), sampler.grounded(albums, 0, 1, PHASE))
 
 
 @pytest.mark.parametrize("seed", SEEDS)

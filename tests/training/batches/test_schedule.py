@@ -1,10 +1,10 @@
-"""A plan of images and time: what is used up first decides, and the learning rate always reaches its end."""
+"""A budget of images and time: what is used up first decides, and the learning rate always reaches its end."""
 
 from __future__ import annotations
 
 import pytest
 
-from cutouts.training.batches.schedule import LEGS, WARM_UP, Leg, Plan, leg, parse_legs, rate
+from cutouts.training.batches.schedule import PHASES, WARM_UP, Budget, Phase, parse_phases, phase, rate
 
 
 @pytest.mark.parametrize(
@@ -12,34 +12,34 @@ from cutouts.training.batches.schedule import LEGS, WARM_UP, Leg, Plan, leg, par
 )
 def test_progress_is_the_larger_share(images: int, seconds: float, expected: float) -> None:
     """Of images and of time, and never more than one."""
-    assert Plan(images=100, seconds=60).progress(images, seconds) == pytest.approx(expected)
+    assert Budget(images=100, seconds=60).progress(images, seconds) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize(("images", "seconds"), [(0, 10), (10, 0), (-1, 5)])
 def test_a_plan_without_images_or_time_is_refused(images: int, seconds: float) -> None:
-    """A plan that is used up before it begins is a slip of the command line."""
+    """A budget that is used up before it begins is a slip of the command line."""
     with pytest.raises(ValueError, match="needs images and time"):
-        Plan(images=images, seconds=seconds)
+        Budget(images=images, seconds=seconds)
 
 
 def test_inputs_grow_and_end_at_the_serving_size() -> None:
-    """Sizes never shrink, fit the network's stride of 32, and the last leg is the one that is served."""
-    sizes = [stretch.size for stretch in LEGS]
+    """Sizes never shrink, fit the network's stride of 32, and the last phase is the one that is served."""
+    sizes = [stretch.size for stretch in PHASES]
     assert sizes == sorted(sizes)
     assert all(size % 32 == 0 for size in sizes)
-    assert LEGS[-1] == leg(1.0)
+    assert PHASES[-1] == phase(1.0)
 
 
-def test_the_leg_follows_progress() -> None:
-    """A leg ends where its share says."""
-    legs = (Leg(until=0.5, size=32, batch=4), Leg(until=1.0, size=64, batch=2))
-    assert leg(0.49, legs).size == 32
-    assert leg(0.5, legs).size == 64
+def test_the_phase_follows_progress() -> None:
+    """A phase ends where its share says."""
+    phases = (Phase(until=0.5, size=32, batch=4), Phase(until=1.0, size=64, batch=2))
+    assert phase(0.49, phases).size == 32
+    assert phase(0.5, phases).size == 64
 
 
-def test_legs_are_read_from_the_command_line() -> None:
+def test_phases_are_read_from_the_command_line() -> None:
     """Share, size and batch, separated by colons."""
-    assert parse_legs("0.5:32:4,1:64:2") == (Leg(until=0.5, size=32, batch=4), Leg(until=1.0, size=64, batch=2))
+    assert parse_phases("0.5:32:4,1:64:2") == (Phase(until=0.5, size=32, batch=4), Phase(until=1.0, size=64, batch=2))
 
 
 @pytest.mark.parametrize(
@@ -50,10 +50,10 @@ def test_legs_are_read_from_the_command_line() -> None:
         ("1:100:2", "multiple of 32"),
     ],
 )
-def test_legs_that_make_no_plan_are_refused(text: str, problem: str) -> None:
+def test_invalid_phases_are_refused(text: str, problem: str) -> None:
     """Before the first image is decoded."""
     with pytest.raises(ValueError, match=problem):
-        parse_legs(text)
+        parse_phases(text)
 
 
 def test_the_rate_warms_up_peaks_and_ends_small() -> None:

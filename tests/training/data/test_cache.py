@@ -26,25 +26,25 @@ from cutouts.training.data.cache import (
 from cutouts.training.data.examples import (
     CLEARING_SIDE,
     SIDES,
-    Page,
-    clearing_pages,
-    masked_pages,
-    model_pages,
+    Example,
+    clearing_examples,
+    masked_examples,
+    model_examples,
     premultiplied,
-    product_pages,
-    render_pages,
-    scene_pages,
+    product_examples,
+    render_examples,
+    scene_examples,
 )
 from cutouts.training.data.folds import parse_fold
 
 
-def _pages() -> Iterator[Page]:
+def _examples() -> Iterator[Example]:
     """Two images of different sizes, every pixel different."""
-    yield Page(name="a", rgba=np.arange(24, dtype=np.uint8).reshape(2, 3, 4))
-    yield Page(name="b", rgba=np.arange(16, dtype=np.uint8).reshape(2, 2, 4), sides=(False, True, False, False))
+    yield Example(name="a", rgba=np.arange(24, dtype=np.uint8).reshape(2, 3, 4))
+    yield Example(name="b", rgba=np.arange(16, dtype=np.uint8).reshape(2, 2, 4), sides=(False, True, False, False))
 
 
-def _nobody() -> Iterator[Page]:
+def _nobody() -> Iterator[Example]:
     """Pages that nobody may ask for."""
     raise AssertionError("the album was written already")
 
@@ -58,16 +58,16 @@ def _encoded(kind: str, pixels: np.ndarray[tuple[int, ...], np.dtype[np.uint8]])
 
 def test_an_album_gives_back_what_was_written(tmp_path: Path) -> None:
     """Pixels, names and cut sides come back as they went in, by index."""
-    book = album(tmp_path / "book", _pages)
-    assert [page.name for page in _pages()] == list(book.names)
-    for index, page in enumerate(_pages()):
-        np.testing.assert_array_equal(book[index], page.rgba)
-        assert tuple(book.sides[index]) == page.sides
+    book = album(tmp_path / "book", _examples)
+    assert [example.name for example in _examples()] == list(book.names)
+    for index, example in enumerate(_examples()):
+        np.testing.assert_array_equal(book[index], example.rgba)
+        assert tuple(book.sides[index]) == example.sides
 
 
 def test_an_album_is_decoded_once(tmp_path: Path) -> None:
-    """A second opening reads the files and asks for no page."""
-    album(tmp_path / "book", _pages)
+    """A second opening reads the files and asks for no example."""
+    album(tmp_path / "book", _examples)
     again = album(tmp_path / "book", _nobody)
     assert len(again) == 2
 
@@ -75,13 +75,13 @@ def test_an_album_is_decoded_once(tmp_path: Path) -> None:
 def test_an_album_that_broke_off_is_written_again(tmp_path: Path) -> None:
     """Pixels without an index are what a killed process leaves; the next one starts over."""
 
-    def breaking() -> Iterator[Page]:
-        yield next(_pages())
+    def breaking() -> Iterator[Example]:
+        yield next(_examples())
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         album(tmp_path / "book", breaking)
-    assert len(album(tmp_path / "book", _pages)) == 2
+    assert len(album(tmp_path / "book", _examples)) == 2
 
 
 def test_colours_are_premultiplied_and_alpha_stays() -> None:
@@ -97,8 +97,8 @@ def test_photographs_carry_their_mask_as_alpha(tmp_path: Path) -> None:
     mask = np.full((4, 5), 255, np.uint8)
     rows = {"name": ["x"], "image": [_encoded(".png", bgr)], "mask": [_encoded(".png", mask)]}
     pq.write_table(pa.table(rows), tmp_path / "masked.parquet")
-    (page,) = masked_pages([tmp_path / "masked.parquet"])
-    assert page.rgba[0, 0].tolist() == [30, 20, 10, 255]
+    (example,) = masked_examples([tmp_path / "masked.parquet"])
+    assert example.rgba[0, 0].tolist() == [30, 20, 10, 255]
 
 
 def test_products_are_cropped_to_what_is_visible(tmp_path: Path) -> None:
@@ -108,10 +108,10 @@ def test_products_are_cropped_to_what_is_visible(tmp_path: Path) -> None:
     sides = {"touches_top": [False], "touches_bottom": [True], "touches_left": [False], "touches_right": [False]}
     rows = {"name": ["x"], "rgba_webp": [_encoded(".png", bgra)], **sides}
     pq.write_table(pa.table(rows), tmp_path / "products.parquet")
-    (page,) = product_pages(tmp_path / "products.parquet")
-    assert page.rgba.shape == (15, 6, 4)
-    assert page.sides == (False, True, False, False)
-    assert page.rgba[0, 0].tolist() == [3, 2, 1, 255]
+    (example,) = product_examples(tmp_path / "products.parquet")
+    assert example.rgba.shape == (15, 6, 4)
+    assert example.sides == (False, True, False, False)
+    assert example.rgba[0, 0].tolist() == [3, 2, 1, 255]
 
 
 def _render(name: str, model: str, coverage: bytes | None) -> dict[str, object]:
@@ -136,7 +136,7 @@ def _renders(file: Path) -> Path:
 
 def test_renders_carry_their_matte_and_glass_stays_visible(tmp_path: Path) -> None:
     """What lets nearly all light through is half of a product, not nothing."""
-    opaque, glass = render_pages([_renders(tmp_path / "train-0.parquet")])
+    opaque, glass = render_examples([_renders(tmp_path / "train-0.parquet")])
     assert opaque.rgba[20, 20].tolist() == [200, 0, 0, 255]
     assert glass.rgba[20, 20, 3] == 128
     assert not glass.rgba[0, 0, 3]
@@ -144,10 +144,10 @@ def test_renders_carry_their_matte_and_glass_stays_visible(tmp_path: Path) -> No
 
 def test_products_of_renders_are_cut_out_of_their_ground_unless_they_are_glass(tmp_path: Path) -> None:
     """In the image's colours, cropped to what is visible; what is behind glass is the ground's."""
-    (page,) = model_pages([_renders(tmp_path / "train-0.parquet")])
-    assert page.name == "plain-1"
-    assert page.rgba.shape == (20, 30, 4)
-    assert (page.rgba == (200, 0, 0, 255)).all()
+    (example,) = model_examples([_renders(tmp_path / "train-0.parquet")])
+    assert example.name == "plain-1"
+    assert example.rgba.shape == (20, 30, 4)
+    assert (example.rgba == (200, 0, 0, 255)).all()
 
 
 @pytest.fixture
@@ -234,8 +234,8 @@ def test_scenes_have_no_product_in_them(tmp_path: Path) -> None:
     """The alpha of a background is zero everywhere."""
     rows = {"name": ["hdri/x"], "image": [_encoded(".png", np.full((4, 5, 3), 7, np.uint8))]}
     pq.write_table(pa.table(rows), tmp_path / "scenes.parquet")
-    (page,) = scene_pages(tmp_path / "scenes.parquet")
-    assert not page.rgba[..., 3].any()
+    (example,) = scene_examples(tmp_path / "scenes.parquet")
+    assert not example.rgba[..., 3].any()
 
 
 def test_clearings_show_the_widest_place_beside_the_subject(tmp_path: Path) -> None:
@@ -248,18 +248,18 @@ def test_clearings_show_the_widest_place_beside_the_subject(tmp_path: Path) -> N
         rows["image"].append(_encoded(".png", bgr))
         rows["mask"].append(_encoded(".png", mask))
     pq.write_table(pa.table(rows), tmp_path / "masked.parquet")
-    (page,) = clearing_pages([tmp_path / "masked.parquet"])
-    assert page.name == "left"
-    assert page.rgba.shape[0] == 200
-    assert CLEARING_SIDE <= page.rgba.shape[1] <= CLEARING_SIDE + 60
-    assert (page.rgba == (90, 90, 90, 0)).all()
+    (example,) = clearing_examples([tmp_path / "masked.parquet"])
+    assert example.name == "left"
+    assert example.rgba.shape[0] == 200
+    assert CLEARING_SIDE <= example.rgba.shape[1] <= CLEARING_SIDE + 60
+    assert (example.rgba == (90, 90, 90, 0)).all()
 
 
 def test_an_image_that_cannot_be_decoded_is_named_as_such(tmp_path: Path) -> None:
     """Broken bytes stop the training's start with a sentence."""
     pq.write_table(pa.table({"name": ["x"], "image": [b"no image"]}), tmp_path / "scenes.parquet")
     with pytest.raises(ValueError, match="cannot be decoded"):
-        list(scene_pages(tmp_path / "scenes.parquet"))
+        list(scene_examples(tmp_path / "scenes.parquet"))
 
 
 def test_an_album_travels_to_another_process_without_its_pixels(albums: Albums) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from cutouts.core.pixels import Floats
 from cutouts.training.data.cache import Albums
 from cutouts.training.drawing import equipment, scenes
 from cutouts.training.drawing.composite import composite, nothing
@@ -62,7 +63,7 @@ def test_the_same_chance_leaves_the_same_equipment() -> None:
 def test_plain_ground_carries_no_equipment(albums: Albums, monkeypatch: pytest.MonkeyPatch) -> None:
     """A lamp on white is a lamp for sale: only rooms and sheets, a minority of the backdrops, carry any."""
 
-    def drawn(share: float, near: npt.NDArray[np.float32] | None) -> list[npt.NDArray[Any]]:
+    def drawn(share: float, near: Floats | None) -> list[npt.NDArray[Any]]:
         monkeypatch.setattr(scenes, "EQUIPPED_SHARE", share)
         return [backdrop(np.random.default_rng(seed), albums, 60, 60, near) for seed in range(60)]
 

@@ -6,13 +6,13 @@ import cv2
 import numpy as np
 import pytest
 
-from cutouts.training.data.examples import Pixels
+from cutouts.core.pixels import Bytes
 from cutouts.training.drawing.erase import MOST, emptied, patched
 
 SEEDS = range(8)
 
 
-def _ball(radius: int, x: int = 40) -> Pixels:
+def _ball(radius: int, x: int = 40) -> Bytes:
     """A white ball with its mask on a grassy ground, uint8 (80, 120, 4)."""
     ground = np.random.default_rng(0).integers(30, 90, (80, 120, 3), dtype=np.uint8)
     ground[..., 1] += 60

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from cutouts.training.data.cache import Album, Albums, album
-from cutouts.training.data.examples import Page
+from cutouts.training.data.examples import Example
 from cutouts.training.drawing import composite, shapes
 from cutouts.training.drawing.scenes import backdrop
 from cutouts.training.drawing.shapes import shape
@@ -23,10 +23,10 @@ SEEDS = range(16)
 def standing(tmp_path: Path) -> Album:
     """One photograph, of a post that leaves it below, to the right of its middle."""
 
-    def pages() -> Iterator[Page]:
+    def pages() -> Iterator[Example]:
         rgba = np.full((90, 120, 4), (90, 120, 60, 0), np.uint8)
         rgba[20:, 60:100, 3] = 255
-        yield Page(name="post", rgba=rgba)
+        yield Example(name="post", rgba=rgba)
 
     return album(tmp_path / "standing", pages)
 

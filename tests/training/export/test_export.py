@@ -16,10 +16,10 @@ onnxruntime: Any = pytest.importorskip("onnxruntime", reason="ONNX Runtime comes
 from cutouts.core.errors import ModelError  # noqa: E402
 from cutouts.training import command  # noqa: E402
 from cutouts.training.batches import sampler  # noqa: E402
-from cutouts.training.batches.schedule import Leg  # noqa: E402
+from cutouts.training.batches.schedule import Phase  # noqa: E402
 from cutouts.training.data.cache import Albums  # noqa: E402
 from cutouts.training.export import graph, half_weights, restore  # noqa: E402
-from cutouts.training.network.saliency import Network, normalised  # noqa: E402
+from cutouts.training.network.saliency import SaliencyNetwork, normalised  # noqa: E402
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")  # of PyTorch's exporter
 
@@ -27,16 +27,16 @@ SIZE = 64
 
 
 @pytest.fixture(scope="module")
-def network() -> Network:
+def network() -> SaliencyNetwork:
     """A fresh network, the same every time."""
     torch.manual_seed(0)
-    fresh = Network()
+    fresh = SaliencyNetwork()
     fresh.eval()
     return fresh
 
 
 @pytest.fixture(scope="module")
-def exported(tmp_path_factory: pytest.TempPathFactory, network: Network) -> Path:
+def exported(tmp_path_factory: pytest.TempPathFactory, network: SaliencyNetwork) -> Path:
     """That network as ONNX."""
     target = tmp_path_factory.mktemp("onnx") / "tiny.onnx"
     graph.export(network, target, SIZE)
@@ -50,7 +50,7 @@ def _saliency(file: Path, images: np.ndarray[Any, np.dtype[np.uint8]]) -> np.nda
     return np.asarray(saliency)
 
 
-def test_the_exported_network_says_what_the_trained_one_says(network: Network, exported: Path) -> None:
+def test_the_exported_network_says_what_the_trained_one_says(network: SaliencyNetwork, exported: Path) -> None:
     """Same probability within 1e-5, from uint8 pixels, for any batch."""
     images = np.random.default_rng(0).integers(0, 256, (3, SIZE, SIZE, 3), dtype=np.uint8)
     saliency = _saliency(exported, images)
@@ -64,7 +64,7 @@ def test_the_exported_network_says_what_the_trained_one_says(network: Network, e
 @pytest.mark.parametrize("stored", ["single", "half"])
 def test_an_exported_network_can_be_trained_further(
     tmp_path: Path,
-    network: Network,
+    network: SaliencyNetwork,
     exported: Path,
     albums: Albums,
     stored: str,
@@ -75,7 +75,7 @@ def test_an_exported_network_can_be_trained_further(
     file.write_bytes(exported.read_bytes())
     if stored == "half":
         half_weights.halve(file)
-    measured = Leg(until=1.0, size=SIZE, batch=4)
+    measured = Phase(until=1.0, size=SIZE, batch=4)
     monkeypatch.setattr(restore, "MEASURED", measured)
     again = restore.from_exports([file], albums)
     images = sampler.batch(albums, 0, 0, measured)[..., :3]
@@ -89,14 +89,14 @@ def test_an_exported_network_can_be_trained_further(
 
 
 def test_of_several_exports_the_mean_is_trained_further(
-    tmp_path: Path, network: Network, exported: Path, albums: Albums, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, network: SaliencyNetwork, exported: Path, albums: Albums, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where one says a product is likelier by two, what goes on says by one; all else is as in both."""
     other = copy.deepcopy(network)
     with torch.no_grad():
         other.decoder.heads[0].bias += 2.0
     graph.export(other, tmp_path / "other.onnx", SIZE)
-    monkeypatch.setattr(restore, "MEASURED", Leg(until=1.0, size=SIZE, batch=4))
+    monkeypatch.setattr(restore, "MEASURED", Phase(until=1.0, size=SIZE, batch=4))
     again = restore.from_exports([exported, tmp_path / "other.onnx"], albums).eval()
     images = normalised(torch.zeros(1, SIZE, SIZE, 3, dtype=torch.uint8))
     with torch.no_grad():
@@ -106,10 +106,10 @@ def test_of_several_exports_the_mean_is_trained_further(
 
 
 def test_no_minutes_write_the_mean_of_several_as_it_is(
-    tmp_path: Path, network: Network, exported: Path, albums: Albums, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, network: SaliencyNetwork, exported: Path, albums: Albums, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of a network and itself that is the network; its twin lies beside it, and no curve of a training that was not."""
-    monkeypatch.setattr(restore, "MEASURED", Leg(until=1.0, size=SIZE, batch=4))
+    monkeypatch.setattr(restore, "MEASURED", Phase(until=1.0, size=SIZE, batch=4))
     monkeypatch.setattr(graph, "CALIBRATION_IMAGES", 2)
     command.write(tmp_path, (exported, exported), albums, SIZE)
     assert {file.name for file in tmp_path.iterdir()} == {"network.onnx", "network-int8.onnx"}
@@ -118,14 +118,14 @@ def test_no_minutes_write_the_mean_of_several_as_it_is(
 
 
 def test_an_export_that_said_presence_by_one_convolution_can_be_trained_further(
-    tmp_path: Path, albums: Albums, network: Network, exported: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, albums: Albums, network: SaliencyNetwork, exported: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its planes are what they were; whether there is a product is learned anew."""
     model = onnx.load(exported)
     for node in [node for node in model.graph.node if node.op_type == "Conv" and "/presence/" in node.output[0]]:
         node.output[0] = node.output[0].replace("/presence/", "/earlier/")
     onnx.save(model, tmp_path / "earlier.onnx")
-    monkeypatch.setattr(restore, "MEASURED", Leg(until=1.0, size=SIZE, batch=4))
+    monkeypatch.setattr(restore, "MEASURED", Phase(until=1.0, size=SIZE, batch=4))
     again = restore.from_exports([tmp_path / "earlier.onnx"], albums).eval()
     images = normalised(torch.from_numpy(np.random.default_rng(0).integers(0, 256, (2, SIZE, SIZE, 3), dtype=np.uint8)))
     with torch.no_grad():

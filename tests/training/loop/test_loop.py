@@ -13,37 +13,37 @@ import pytest
 
 torch: Any = pytest.importorskip("torch", reason="PyTorch lives in the training's own environment")
 
-from cutouts.training.batches.schedule import Leg, Plan  # noqa: E402
+from cutouts.training.batches.schedule import Budget, Phase  # noqa: E402
 from cutouts.training.data.cache import Albums  # noqa: E402
-from cutouts.training.export.frozen import Still  # noqa: E402
+from cutouts.training.export.frozen import FrozenNetwork  # noqa: E402
 from cutouts.training.loop import curve, loop  # noqa: E402
-from cutouts.training.loop.options import Settings  # noqa: E402
+from cutouts.training.loop.options import TrainingOptions  # noqa: E402
 from cutouts.training.loop.validation import Score  # noqa: E402
 from cutouts.training.network import checkpoint  # noqa: E402
-from cutouts.training.network.saliency import Network, normalised  # noqa: E402
+from cutouts.training.network.saliency import SaliencyNetwork, normalised  # noqa: E402
 
 SIZE = 64
 STEPS = 3
-LEG = Leg(until=1.0, size=SIZE, batch=2)
+PHASE = Phase(until=1.0, size=SIZE, batch=2)
 
 
-def _settings() -> Settings:
+def _settings() -> TrainingOptions:
     """Three steps of two images at 64², as time does not count."""
-    return Settings(plan=Plan(images=2 * STEPS, seconds=1e9), legs=(LEG,))
+    return TrainingOptions(budget=Budget(images=2 * STEPS, seconds=1e9), phases=(PHASE,))
 
 
-def _unscored(network: Network) -> Score:
+def _unscored(network: SaliencyNetwork) -> Score:
     """A validation that costs nothing."""
     return Score(mae=0.5, f=0.5)
 
 
-def _start() -> Network:
+def _start() -> SaliencyNetwork:
     """The same fresh network every time."""
     torch.manual_seed(0)
-    return Network()
+    return SaliencyNetwork()
 
 
-def _trained(run: Path, albums: Albums, settings: Settings, stop: bool = False) -> None:
+def _trained(run: Path, albums: Albums, settings: TrainingOptions, stop: bool = False) -> None:
     """Train under `run`; with `stop`, only one step further."""
     flag = threading.Event()
     if stop:
@@ -108,7 +108,7 @@ def test_presence_is_trained_on_what_the_network_sees() -> None:
     images = np.random.default_rng(0).integers(0, 256, (2, 96, 128, 3), dtype=np.uint8)
     with torch.no_grad():
         expected = network.views(normalised(torch.from_numpy(images)))
-    for plane, other in zip(Still(network, 1)(images), expected, strict=True):
+    for plane, other in zip(FrozenNetwork(network, 1)(images), expected, strict=True):
         torch.testing.assert_close(plane, other, atol=1e-3, rtol=1e-3)
 
 

@@ -13,7 +13,7 @@ torch: Any = pytest.importorskip("torch", reason="PyTorch lives in the training'
 
 from cutouts.training.network import checkpoint, loss  # noqa: E402
 from cutouts.training.network.average import Average  # noqa: E402
-from cutouts.training.network.saliency import Logits, Network, Presence, from_imagenet, normalised  # noqa: E402
+from cutouts.training.network.saliency import Logits, Presence, SaliencyNetwork, from_imagenet, normalised  # noqa: E402
 
 
 def _says(alpha: Any, sharpness: float) -> Logits:
@@ -32,7 +32,7 @@ def _box() -> Any:
 
 def test_logits_come_at_five_strides_finest_first() -> None:
     """Half of the input down to a thirty-second."""
-    logits = Network().eval()(torch.zeros(2, 3, 64, 96))
+    logits = SaliencyNetwork().eval()(torch.zeros(2, 3, 64, 96))
     assert [tuple(plane.shape[2:]) for plane in logits.planes] == [(32, 48), (16, 24), (8, 12), (4, 6), (2, 3)]
 
 
@@ -93,7 +93,7 @@ def test_pixels_are_normalised_as_the_encoder_was_trained() -> None:
 
 def test_stride_two_pads_as_tensorflow_does() -> None:
     """ "SAME" at an even size pads below and to the right only: the first output sees no padding."""
-    network = Network().eval()
+    network = SaliencyNetwork().eval()
     image = torch.rand(1, 3, 64, 64)
     stem = network.encoder.stem.requires_grad_(False)
     expected = (image[0, :, :3, :3] * stem.conv.weight[5]).sum() + stem.conv.bias[5]
@@ -102,7 +102,7 @@ def test_stride_two_pads_as_tensorflow_does() -> None:
 
 def test_imagenet_weights_fill_the_encoder(tmp_path: Path) -> None:
     """Each key of the file finds its place; the decoder is fresh."""
-    encoder = Network().encoder.state_dict()
+    encoder = SaliencyNetwork().encoder.state_dict()
     arrays: dict[str, Any] = {key: np.full(tuple(value.shape), 0.25, np.float16) for key, value in encoder.items()}
     np.savez(tmp_path / "weights.npz", **arrays)
     network = from_imagenet(tmp_path / "weights.npz")
@@ -153,7 +153,7 @@ def test_an_empty_scene_can_be_right() -> None:
 
 def test_the_average_follows_the_network() -> None:
     """At once at the first step, slowly after thousands."""
-    network = Network()
+    network = SaliencyNetwork()
     average = Average(network)
     with torch.no_grad():
         network.decoder.whole.bias.fill_(1.0)

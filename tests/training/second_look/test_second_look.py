@@ -15,12 +15,12 @@ onnxruntime: Any = pytest.importorskip("onnxruntime", reason="ONNX Runtime comes
 
 from cutouts.core.errors import ModelError  # noqa: E402
 from cutouts.training import command  # noqa: E402
-from cutouts.training.batches.schedule import Plan  # noqa: E402
+from cutouts.training.batches.schedule import Budget  # noqa: E402
 from cutouts.training.data.cache import Albums  # noqa: E402
 from cutouts.training.export import graph, half_weights, restore  # noqa: E402
-from cutouts.training.loop.options import Settings  # noqa: E402
+from cutouts.training.loop.options import TrainingOptions  # noqa: E402
 from cutouts.training.network import checkpoint  # noqa: E402
-from cutouts.training.network.saliency import Network  # noqa: E402
+from cutouts.training.network.saliency import SaliencyNetwork  # noqa: E402
 from cutouts.training.second_look import export, loop  # noqa: E402
 from cutouts.training.second_look.network import SIZE, Mending  # noqa: E402
 
@@ -32,7 +32,7 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A fresh network as it is shipped: exported for 256², weights in half precision."""
     torch.manual_seed(0)
     target: Path = tmp_path_factory.mktemp("base") / "base.onnx"
-    graph.export(Network().eval(), target, SIZE)
+    graph.export(SaliencyNetwork().eval(), target, SIZE)
     half_weights.halve(target)
     return target
 
@@ -92,7 +92,7 @@ def test_a_network_has_one_second_look_at_most(look: Mending, base: Path, tmp_pa
     export.graft(base, look, tmp_path / "both.onnx")
     with pytest.raises(ModelError, match="has a second look already"):
         export.graft(tmp_path / "both.onnx", look, tmp_path / "more.onnx")
-    graph.export(Network().eval(), tmp_path / "odd.onnx", 320)
+    graph.export(SaliencyNetwork().eval(), tmp_path / "odd.onnx", 320)
     with pytest.raises(ModelError, match="a multiple of 256 px"):
         export.graft(tmp_path / "odd.onnx", look, tmp_path / "more.onnx")
 
@@ -106,9 +106,9 @@ def test_a_network_with_a_second_look_is_not_trained_further(
         restore.from_exports([tmp_path / "both.onnx"], albums)
 
 
-def _settings(steps: int) -> Settings:
+def _settings(steps: int) -> TrainingOptions:
     """So many steps; time does not count."""
-    return Settings(plan=Plan(images=steps * loop.BATCH, seconds=1e9), threads=1)
+    return TrainingOptions(budget=Budget(images=steps * loop.BATCH, seconds=1e9), threads=1)
 
 
 def test_it_is_trained_stopped_and_goes_on(albums: Albums, base: Path, tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ _MOST_CHUNKS = 100_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Picture:
+class WebpPicture:
     """The chunks of one picture: `kind` is VP8 or VP8L, `alpha` the body of ALPH; its place on the canvas in px."""
 
     kind: bytes = b""
@@ -41,7 +41,7 @@ class _File:
     """What a file's chunks hold, filled as they are walked."""
 
     canvas: tuple[int, int] | None = None
-    pictures: list[Picture] = field(default_factory=list)
+    pictures: list[WebpPicture] = field(default_factory=list)
     frames: int = 0
     profile: bytes = b""
     exif: bytes = b""
@@ -81,7 +81,7 @@ def read(data: bytes, *, largest: int | None = None) -> Raster:
 
 
 def _parse(data: bytes) -> _File:
-    found, still = _File(), Picture()
+    found, still = _File(), WebpPicture()
     for name, start, end in _chunks(data, 12, len(data)):
         if name == b"VP8X":
             found.canvas = _three(data, start + 4) + 1, _three(data, start + 7) + 1
@@ -94,19 +94,19 @@ def _parse(data: bytes) -> _File:
         elif name == b"EXIF":
             found.exif = data[start:end]
         elif name == b"ALPH" and not still.alpha:
-            still = Picture(alpha=data[start:end])
+            still = WebpPicture(alpha=data[start:end])
         elif name in (b"VP8 ", b"VP8L") and not found.pictures:
-            found.pictures.append(Picture(kind=name, body=data[start:end], alpha=still.alpha))
+            found.pictures.append(WebpPicture(kind=name, body=data[start:end], alpha=still.alpha))
     return found
 
 
-def _frame(data: bytes, start: int, end: int) -> Picture:
+def _frame(data: bytes, start: int, end: int) -> WebpPicture:
     left, top, alpha = 2 * _three(data, start), 2 * _three(data, start + 3), b""
     for name, body, stop in _chunks(data, start + 16, end):
         if name == b"ALPH":
             alpha = data[body:stop]
         elif name in (b"VP8 ", b"VP8L"):
-            return Picture(kind=name, body=data[body:stop], alpha=alpha, left=left, top=top)
+            return WebpPicture(kind=name, body=data[body:stop], alpha=alpha, left=left, top=top)
     raise ImageRejected(RejectionReason.DAMAGED, "WebP: its first frame holds no picture")
 
 
@@ -123,7 +123,7 @@ def _chunks(data: bytes, offset: int, end: int) -> Iterator[tuple[bytes, int, in
         offset += 8 + size + size % 2
 
 
-def size_of(picture: Picture) -> tuple[int, int]:
+def size_of(picture: WebpPicture) -> tuple[int, int]:
     """Width and height in px that the compressed data themselves state."""
     body = picture.body
     if picture.kind == b"VP8L":
@@ -132,7 +132,7 @@ def size_of(picture: Picture) -> tuple[int, int]:
     return int.from_bytes(body[6:8], "little") & 0x3FFF, int.from_bytes(body[8:10], "little") & 0x3FFF
 
 
-def _pixels(picture: Picture, shorter: int = 0) -> Bytes:
+def _pixels(picture: WebpPicture, shorter: int = 0) -> Bytes:
     """H×W×3 or ×4. OSError if the data end too early; `shorter`: bytes that are left out at their end."""
     body = picture.body[: len(picture.body) - shorter]
     chunks = _chunk(picture.kind, body)
@@ -149,7 +149,7 @@ def _chunk(name: bytes, body: bytes) -> bytes:
     return name + len(body).to_bytes(4, "little") + body + bytes(len(body) % 2)
 
 
-def _left_over(picture: Picture) -> bool:
+def _left_over(picture: WebpPicture) -> bool:
     """Whether the picture comes out without its last bytes too: then its codes have gone wrong before."""
     if len(picture.body) < 64 or not picture.body[-_LAST:].strip(b"\0"):
         return False
@@ -160,7 +160,7 @@ def _left_over(picture: Picture) -> bool:
     return True
 
 
-def _check_size(picture: Picture, whole: _File) -> None:
+def _check_size(picture: WebpPicture, whole: _File) -> None:
     """Raise ImageRejected if the picture does not fit its canvas, which was measured before."""
     width, height = size_of(picture)
     if whole.canvas is None or (width, height) == whole.canvas:
@@ -169,7 +169,7 @@ def _check_size(picture: Picture, whole: _File) -> None:
         raise ImageRejected(RejectionReason.DAMAGED, "WebP: its picture has another size than it states")
 
 
-def _on_canvas(rgba: Bytes, picture: Picture, whole: _File) -> Bytes:
+def _on_canvas(rgba: Bytes, picture: WebpPicture, whole: _File) -> Bytes:
     """The picture where it lies on its canvas, which is transparent around it."""
     height, width = rgba.shape[:2]
     if whole.canvas is None or (width, height) == whole.canvas:

@@ -25,7 +25,7 @@ _NULL = "__HIVE_DEFAULT_PARTITION__"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class ManifestLocation:
     """Where a manifest lies: a file, or a folder of files. `root` is the folder, or the one that the file is in."""
 
     fs: Any
@@ -66,13 +66,13 @@ class Found:
     problems: tuple[str, ...] = ()
 
 
-def place_of(url: str) -> Place:
+def place_of(url: str) -> ManifestLocation:
     """The place that a path or URL names. Raises ValueError or ImportError for a scheme that cannot be read."""
     scheme = url.partition("://")[0].lower() if SCHEME.match(url) else "file"
     if scheme not in SCHEMES:
         raise ValueError(f"{scheme}:// is not supported; expected a path, {', '.join(f'{one}://' for one in SCHEMES)}")
     fs, path = file_system(url)
-    return Place(fs=fs, path=path, is_folder=scheme not in WEB_SCHEMES and bool(fs.isdir(path)))
+    return ManifestLocation(fs=fs, path=path, is_folder=scheme not in WEB_SCHEMES and bool(fs.isdir(path)))
 
 
 def manifest_folder(url: str) -> str:
@@ -98,7 +98,7 @@ def allowed_by(url: str) -> tuple[str, ...]:
         return ()
 
 
-def find_parts(place: Place) -> list[Found]:
+def find_parts(place: ManifestLocation) -> list[Found]:
     """The files of a manifest by name: the one, or all below the folder that end in `.parquet` and are not hidden."""
     if not place.is_folder:
         return [_found(place, place.path, "", *_size(place.fs, place.path))]
@@ -121,7 +121,7 @@ def is_local(fs: Any) -> bool:
     return isinstance(fs, LocalFileSystem)
 
 
-def _found(place: Place, path: str, name: str, size: int, problem: str = "") -> Found:
+def _found(place: ManifestLocation, path: str, name: str, size: int, problem: str = "") -> Found:
     keys = [*_keys_at_end(place.root.split("/")), *_keys(name.split("/")[:-1])]
     stated = {value for key, value in keys if key == DATE}
     problems = [problem] if problem else []
@@ -137,7 +137,7 @@ def _found(place: Place, path: str, name: str, size: int, problem: str = "") -> 
     return Found(path=path, name=shown, size=size, states_day=bool(stated), day=day, problems=tuple(problems))
 
 
-def _below(place: Place) -> Iterator[tuple[str, tuple[int, str]]]:
+def _below(place: ManifestLocation) -> Iterator[tuple[str, tuple[int, str]]]:
     if is_local(place.fs):
         for path in _walk(place.path):
             if is_part(path[len(place.path) + 1 :]):

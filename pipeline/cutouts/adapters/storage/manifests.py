@@ -26,7 +26,7 @@ from cutouts.adapters.storage.footers import (
     check_unpacked,
     read_footer,
 )
-from cutouts.adapters.storage.manifest_files import Found, Place, find_parts, place_of, written
+from cutouts.adapters.storage.manifest_files import Found, ManifestLocation, find_parts, place_of, written
 from cutouts.adapters.storage.store import helped_by_retry, store_errors
 from cutouts.core.errors import ManifestError, TransientError
 from cutouts.core.manifest import FAULT, PART, ROW
@@ -55,7 +55,7 @@ _EPOCH = date(1970, 1, 1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
+class ManifestFile:
     """One file of a manifest. `day` is its rows' day; if it is `dated`, its column `date` has the day of each row.
 
     `name` is its path within the manifest, empty if that is a single file. Rows of a part that has no day and is not
@@ -92,7 +92,7 @@ class Manifest:
 
     url: str
     base: str
-    parts: tuple[Part, ...]
+    parts: tuple[ManifestFile, ...]
     fs: Any
 
     @property
@@ -156,7 +156,7 @@ class Manifest:
             raise _unreadable(self.url, [f"more than {MAX_BYTES_OF_DAY:,} bytes of rows that are looked at together"])
         return size
 
-    def _days_of(self, part: Part) -> set[date | None]:
+    def _days_of(self, part: ManifestFile) -> set[date | None]:
         if not part.dated:
             return {part.day} if part.footer.rows else set()
         found: set[date | None] = set()
@@ -184,7 +184,7 @@ class Manifest:
                 found, days = _filtered(found, its), None if days is None else days.filter(pa.array(its))
             yield found, days
 
-    def _days(self, part: Part, first: int, piece: pa.Table) -> pa.Array:
+    def _days(self, part: ManifestFile, first: int, piece: pa.Table) -> pa.Array:
         """The day of each row by the column `date`, or by the folder if it is null."""
         days, bad = days_of(piece.column(DATE))
         _refuse_rows(self.url, part, "not a day (YYYY-MM-DD)", bad, first, piece.column(DATE))
@@ -201,7 +201,7 @@ class Manifest:
         names = pa.array([part.name for part in self.parts], pa.string())
         return pa.DictionaryArray.from_arrays(pa.array(np.full(rows, number, np.int32)), names)
 
-    def _pieces(self, part: Part, columns: Sequence[str], wanted: _Wanted) -> Iterator[tuple[int, pa.Table]]:
+    def _pieces(self, part: ManifestFile, columns: Sequence[str], wanted: _Wanted) -> Iterator[tuple[int, pa.Table]]:
         """The part's columns as they are on disk, piece by piece, each with the number of its first row (from 0).
 
         Row groups that cannot hold what is wanted are left out.
@@ -241,7 +241,7 @@ def open_manifest(url: str, *, day: date | None = None) -> Manifest:
         return Manifest(url=url, base=place.base, parts=_parts(place, found, footers), fs=place.fs)
 
 
-def _footers(url: str, place: Place, found: Sequence[Found]) -> list[Footer]:
+def _footers(url: str, place: ManifestLocation, found: Sequence[Found]) -> list[Footer]:
     """The footer of each file. Raises ManifestError that names all files without a readable one."""
 
     def read(one: Found) -> Footer | ManifestError:
@@ -278,13 +278,13 @@ def _without_day(found: Sequence[Found], footers: Sequence[Footer]) -> Iterator[
         yield from (_of(one.name, words) for one, footer, states in silent if footer.rows and not states)
 
 
-def _parts(place: Place, found: Sequence[Found], footers: Sequence[Footer]) -> tuple[Part, ...]:
+def _parts(place: ManifestLocation, found: Sequence[Found], footers: Sequence[Footer]) -> tuple[ManifestFile, ...]:
     dated = [DATE in footer.schema.names for footer in footers]
     day = None
     if not any(dated) and not any(one.states_day for one in found):
         day = max((written(place.fs, one.path) for one in found), default=None)
     return tuple(
-        Part(path=one.path, name=one.name, day=one.day or day, dated=has_dates, footer=footer)
+        ManifestFile(path=one.path, name=one.name, day=one.day or day, dated=has_dates, footer=footer)
         for one, has_dates, footer in zip(found, dated, footers, strict=True)
     )
 
@@ -317,7 +317,9 @@ def _equal(column: pa.Array | pa.ChunkedArray, value: pa.Scalar) -> NDArray[np.b
     return np.asarray(same, np.bool_)
 
 
-def _refuse_rows(url: str, part: Part, words: str, bad: NDArray[np.bool_], first: int, column: pa.ChunkedArray) -> None:
+def _refuse_rows(
+    url: str, part: ManifestFile, words: str, bad: NDArray[np.bool_], first: int, column: pa.ChunkedArray
+) -> None:
     """Raise ManifestError if there are `bad` rows in the piece of a column that begins at row `first`."""
     rows = np.flatnonzero(bad)
     if not len(rows):

@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from cutouts.core.pixels import shrink
-from cutouts.training.batches.schedule import Leg
+from cutouts.core.pixels import Bytes, shrink
+from cutouts.training.batches.schedule import Phase
 from cutouts.training.data.cache import Album, Albums
-from cutouts.training.data.examples import Pixels
 from cutouts.training.drawing.camera import sensor
 from cutouts.training.drawing.composite import composite, cropped, nothing
 from cutouts.training.drawing.erase import patched
@@ -25,30 +24,30 @@ GROUNDED_EMPTY_SHARE, GROUNDED_RENDERED_SHARE = 0.08, 0.3
 EMPTY_SHARE = 0.24
 
 
-def batch(albums: Albums, seed: int, step: int, leg: Leg) -> Pixels:
-    """The images of step number `step` with their alpha: uint8 RGBA (N, S, S, 4), N and S what `leg` asks for."""
+def batch(albums: Albums, seed: int, step: int, phase: Phase) -> Bytes:
+    """The images of step number `step` with their alpha: uint8 RGBA (N, S, S, 4), N and S what `phase` asks for."""
     rng = np.random.default_rng([seed, step])
-    return np.stack([sample(rng, albums, leg) for _ in range(leg.batch)])
+    return np.stack([sample(rng, albums, phase) for _ in range(phase.batch)])
 
 
-def grounded(albums: Albums, seed: int, step: int, leg: Leg) -> Pixels:
+def grounded(albums: Albums, seed: int, step: int, phase: Phase) -> Bytes:
     """The images of step number `step` for who learns from the ground behind products, like `batch`."""
     rng = np.random.default_rng([seed, step])
-    return np.stack([_with_ground(rng, albums, leg) for _ in range(leg.batch)])
+    return np.stack([_with_ground(rng, albums, phase) for _ in range(phase.batch)])
 
 
-def _with_ground(rng: np.random.Generator, albums: Albums, leg: Leg) -> Pixels:
+def _with_ground(rng: np.random.Generator, albums: Albums, phase: Phase) -> Bytes:
     kind = rng.random()
     if kind < GROUNDED_EMPTY_SHARE:
-        return _seen(rng, nothing(rng, albums, leg.size), leg.size)
+        return _seen(rng, nothing(rng, albums, phase.size), phase.size)
     if kind < GROUNDED_EMPTY_SHARE + GROUNDED_RENDERED_SHARE and albums.rendered is not None:
-        return _seen(rng, rendered(rng, albums.rendered), leg.size)
-    return _seen(rng, composite(rng, albums, leg.size), leg.size)
+        return _seen(rng, rendered(rng, albums.rendered), phase.size)
+    return _seen(rng, composite(rng, albums, phase.size), phase.size)
 
 
-def sample(rng: np.random.Generator, albums: Albums, leg: Leg) -> Pixels:
+def sample(rng: np.random.Generator, albums: Albums, phase: Phase) -> Bytes:
     """One training image, uint8 (S, S, 4): photograph, render, composite or empty scene, as a camera gives it."""
-    kind, size = rng.random(), leg.size
+    kind, size = rng.random(), phase.size
     if kind < NATURAL_SHARE:
         rgba = photograph(rng, albums.natural)
     elif kind < NATURAL_SHARE + EMPTY_SHARE:
@@ -60,18 +59,18 @@ def sample(rng: np.random.Generator, albums: Albums, leg: Leg) -> Pixels:
     return _seen(rng, rgba, size)
 
 
-def _seen(rng: np.random.Generator, rgba: Pixels, size: int) -> Pixels:
+def _seen(rng: np.random.Generator, rgba: Bytes, size: int) -> Bytes:
     """As a camera gives it, uint8 (S, S, 4)."""
     small = shrink(rgba, size, size)
     return np.dstack([sensor(rng, np.ascontiguousarray(small[..., :3])), small[..., 3]])
 
 
-def rendered(rng: np.random.Generator, album: Album) -> Pixels:
+def rendered(rng: np.random.Generator, album: Album) -> Bytes:
     """A crop of a 3D model on its own ground with its matte, uint8 (H, W, 4)."""
     return cropped(rng, album[int(rng.integers(len(album)))])
 
 
-def photograph(rng: np.random.Generator, album: Album) -> Pixels:
+def photograph(rng: np.random.Generator, album: Album) -> Bytes:
     """A crop of a photograph with its mask, uint8 (H, W, 4); in some a place beside the subject is filled."""
     rgba = album[int(rng.integers(len(album)))]
     if rng.random() < PATCHED_SHARE:

@@ -16,7 +16,7 @@ WARM_UP = 0.02
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Leg:
+class Phase:
     """A stretch of the training, up to progress `until` (0 to 1): inputs of `size` pixels a side, `batch` a step."""
 
     until: float
@@ -25,16 +25,16 @@ class Leg:
 
 
 # Small inputs first: a step at 192² costs less than a quarter of one at 416², and layout is learned as well there. The
-# size of the last leg is the one that is served.
-LEGS = (
-    Leg(until=0.40, size=192, batch=16),
-    Leg(until=0.70, size=256, batch=16),
-    Leg(until=1.00, size=416, batch=10),
+# size of the last phase is the one that is served.
+PHASES = (
+    Phase(until=0.40, size=192, batch=16),
+    Phase(until=0.70, size=256, batch=16),
+    Phase(until=1.00, size=416, batch=10),
 )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class Budget:
     """What a training may use: at most `images` images and at most `seconds` of training time."""
 
     images: int
@@ -42,36 +42,36 @@ class Plan:
 
     def __post_init__(self) -> None:
         if self.images <= 0 or self.seconds <= 0:
-            raise ValueError(f"a plan needs images and time, got {self.images} images and {self.seconds} s")
+            raise ValueError(f"a budget needs images and time, got {self.images} images and {self.seconds} s")
 
     def progress(self, images: int, seconds: float) -> float:
-        """Share of the plan that is used, 0 to 1."""
+        """Share of the budget that is used, 0 to 1."""
         return min(1.0, max(images / self.images, seconds / self.seconds))
 
 
-def parse_legs(text: str) -> tuple[Leg, ...]:
-    """Legs from `until:size:batch,…`, such as `0.6:256:16,1:384:8`.
+def parse_phases(text: str) -> tuple[Phase, ...]:
+    """Phases from `until:size:batch,…`, such as `0.6:256:16,1:384:8`.
 
     Raises `ValueError` with all that is wrong: sizes that are no multiple of 32, shares that do not rise to 1.
     """
-    legs = tuple(_parsed_leg(part) for part in text.split(","))
-    shares = [0.0, *(stretch.until for stretch in legs)]
-    problems = [f"{stretch.size} is no multiple of 32" for stretch in legs if stretch.size % 32]
+    phases = tuple(_parsed_phase(part) for part in text.split(","))
+    shares = [0.0, *(stretch.until for stretch in phases)]
+    problems = [f"{stretch.size} is no multiple of 32" for stretch in phases if stretch.size % 32]
     if any(later <= earlier for earlier, later in pairwise(shares)) or shares[-1] != 1.0:
         problems.append("the shares of progress must rise and end at 1")
     if problems:
-        raise ValueError(f"legs {text!r}: " + "; ".join(problems))
-    return legs
+        raise ValueError(f"phases {text!r}: " + "; ".join(problems))
+    return phases
 
 
-def _parsed_leg(text: str) -> Leg:
+def _parsed_phase(text: str) -> Phase:
     until, size, batch = text.split(":")
-    return Leg(until=float(until), size=int(size), batch=int(batch))
+    return Phase(until=float(until), size=int(size), batch=int(batch))
 
 
-def leg(progress: float, legs: tuple[Leg, ...] = LEGS) -> Leg:
-    """The leg that a training at `progress` (0 to 1) is in."""
-    return next((stretch for stretch in legs if progress < stretch.until), legs[-1])
+def phase(progress: float, phases: tuple[Phase, ...] = PHASES) -> Phase:
+    """The phase that a training at `progress` (0 to 1) is in."""
+    return next((stretch for stretch in phases if progress < stretch.until), phases[-1])
 
 
 def rate(progress: float) -> float:

@@ -16,16 +16,16 @@ import numpy.typing as npt
 
 from cutouts.adapters.storage.ownership import claim
 from cutouts.core.errors import ConfigError
+from cutouts.core.pixels import Bytes, Mask
 from cutouts.training.data import folds
 from cutouts.training.data.examples import (
-    Page,
-    Pixels,
-    clearing_pages,
-    masked_pages,
-    model_pages,
-    product_pages,
-    render_pages,
-    scene_pages,
+    Example,
+    clearing_examples,
+    masked_examples,
+    model_examples,
+    product_examples,
+    render_examples,
+    scene_examples,
 )
 from cutouts.training.data.folds import Fold, Label
 
@@ -43,10 +43,10 @@ class Album:
     """Many uint8 (H, W, 4) images in the memory map of `file`; `sides[i]` are top, bottom, left, right."""
 
     file: Path
-    pixels: Pixels
+    pixels: Bytes
     offsets: npt.NDArray[np.int64]
     sizes: npt.NDArray[np.int64]
-    sides: npt.NDArray[np.bool_]
+    sides: Mask
     names: tuple[str, ...]
 
     def __len__(self) -> int:
@@ -67,7 +67,7 @@ class Album:
             names=tuple(self.names[index] for index in indices),
         )
 
-    def __getitem__(self, index: int) -> Pixels:
+    def __getitem__(self, index: int) -> Bytes:
         """The image at `index`, uint8 (H, W, 4), a read-only view."""
         height, width = self.sizes[index]
         start = self.offsets[index]
@@ -107,19 +107,19 @@ def open_albums(data: Path, cache: Path, *, licensed: bool = False, left_out: Se
     natural, kind = _photographs(data, licensed=licensed, fashion=not folds.held(left_out, folds.FASHION))
     drawn = cache / f"renders-{_state(renders)}"
 
-    def kept(stem: Path, pages: Callable[[], Iterable[Page]]) -> Album | None:
-        return _without(left_out, labels, album(stem, pages))
+    def kept(stem: Path, examples: Callable[[], Iterable[Example]]) -> Album | None:
+        return _without(left_out, labels, album(stem, examples))
 
-    shown = kept(cache / "products", lambda: product_pages(products))
+    shown = kept(cache / "products", lambda: product_examples(products))
     if shown is None:
         raise ConfigError("no product is left to train on", [f"left out: {', '.join(map(str, left_out))}"])
     return Albums(
-        natural=album(cache / kind, lambda: masked_pages(natural)),
+        natural=album(cache / kind, lambda: masked_examples(natural)),
         products=shown,
-        scenes=album(cache / "scenes", lambda: scene_pages(data / SCENES)),
-        clearings=album(cache / f"{kind}-clearings", lambda: clearing_pages(natural)),
-        rendered=kept(drawn, lambda: render_pages(renders)) if renders else None,
-        models=kept(drawn.with_name(f"{drawn.name}-cutouts"), lambda: model_pages(renders)) if renders else None,
+        scenes=album(cache / "scenes", lambda: scene_examples(data / SCENES)),
+        clearings=album(cache / f"{kind}-clearings", lambda: clearing_examples(natural)),
+        rendered=kept(drawn, lambda: render_examples(renders)) if renders else None,
+        models=kept(drawn.with_name(f"{drawn.name}-cutouts"), lambda: model_examples(renders)) if renders else None,
         garments=not folds.held(left_out, folds.DRAWN_GARMENT),
         shapes=not folds.held(left_out, folds.DRAWN_SHAPE),
     )
@@ -152,12 +152,12 @@ def _without(left_out: Sequence[Fold], labels: Mapping[str, Label], whole: Album
     return whole.only(stay) if stay else None
 
 
-def album(stem: Path, pages: Callable[[], Iterable[Page]]) -> Album:
-    """The album at `stem`, made of `pages` where it is missing; its index, written last, vouches for the pixels."""
+def album(stem: Path, examples: Callable[[], Iterable[Example]]) -> Album:
+    """The album at `stem`, made of `examples` where it is missing; its index, written last, vouches for the pixels."""
     index, pixels = stem.with_suffix(".npz"), stem.with_suffix(".u8")
     if not index.exists():
         claim(stem.parent, (pixels.name, index.name))
-        _write(index, pixels, pages())
+        _write(index, pixels, examples())
     with np.load(index) as arrays:
         return _mapped(pixels, arrays["offsets"], arrays["sizes"], arrays["sides"], tuple(arrays["names"].tolist()))
 
@@ -166,23 +166,23 @@ def _mapped(
     file: Path,
     offsets: npt.NDArray[np.int64],
     sizes: npt.NDArray[np.int64],
-    sides: npt.NDArray[np.bool_],
+    sides: Mask,
     names: tuple[str, ...],
 ) -> Album:
     pixels = np.memmap(file, np.uint8, mode="r")
     return Album(file=file, pixels=pixels, offsets=offsets, sizes=sizes, sides=sides, names=names)
 
 
-def _write(index: Path, pixels: Path, pages: Iterable[Page]) -> None:
+def _write(index: Path, pixels: Path, examples: Iterable[Example]) -> None:
     offsets, sizes, sides, names, position = [], [], [], [], 0
     with pixels.open("wb") as out:
-        for page in pages:
-            out.write(np.ascontiguousarray(page.rgba).data)
+        for example in examples:
+            out.write(np.ascontiguousarray(example.rgba).data)
             offsets.append(position)
-            sizes.append(page.rgba.shape[:2])
-            sides.append(page.sides)
-            names.append(page.name)
-            position += page.rgba.size
+            sizes.append(example.rgba.shape[:2])
+            sides.append(example.sides)
+            names.append(example.name)
+            position += example.rgba.size
     part = index.with_name(index.stem + ".part.npz")
     np.savez(part, offsets=np.array(offsets, np.int64), sizes=np.array(sizes, np.int64), sides=sides, names=names)
     part.replace(index)

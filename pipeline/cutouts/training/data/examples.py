@@ -10,14 +10,12 @@ from typing import Any, TypeVar
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 import pyarrow.parquet as pq
 
 from cutouts.core.cutout import cutout
-from cutouts.core.pixels import Photograph
+from cutouts.core.pixels import Bytes, Photograph
 
-Pixels = npt.NDArray[np.uint8]
-Row = dict[str, Any]
+TableRow = dict[str, Any]
 Made = TypeVar("Made")
 
 # The shortest side of a clearing (px): what is smaller shows too little to be a scene.
@@ -26,80 +24,80 @@ SIDES = ("touches_top", "touches_bottom", "touches_left", "touches_right")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Page:
+class Example:
     """One decoded image on its way into an album: uint8 (H, W, 4), a name, and the frame sides that cut its subject."""
 
     name: str
-    rgba: Pixels
+    rgba: Bytes
     sides: tuple[bool, bool, bool, bool] = (False, False, False, False)
 
 
-def masked_pages(files: Sequence[Path]) -> Iterator[Page]:
+def masked_examples(files: Sequence[Path]) -> Iterator[Example]:
     """Photographs with a mask (`name, image, mask`), the mask as alpha."""
 
-    def masked(row: Row) -> Page:
+    def masked(row: TableRow) -> Example:
         image, mask = _decoded(row["image"], cv2.IMREAD_COLOR_RGB), _decoded(row["mask"], cv2.IMREAD_GRAYSCALE)
-        return Page(name=row["name"], rgba=np.dstack([image, mask]))
+        return Example(name=row["name"], rgba=np.dstack([image, mask]))
 
     for file in files:
-        yield from _pages(file, ["name", "image", "mask"], masked)
+        yield from _examples(file, ["name", "image", "mask"], masked)
 
 
-def product_pages(file: Path) -> Iterator[Page]:
+def product_examples(file: Path) -> Iterator[Example]:
     """Cutouts, premultiplied and cropped to their visible box; a side that the frame cut keeps its contact."""
 
-    def cropped(row: Row) -> Page:
+    def cropped(row: TableRow) -> Example:
         bgra = _decoded(row["rgba_webp"], cv2.IMREAD_UNCHANGED)
         top, bottom, left, right = (bool(row[side]) for side in SIDES)
         visible = _visible(np.asarray(cv2.cvtColor(bgra, cv2.COLOR_BGRA2RGBA), np.uint8))
-        return Page(name=row["name"], rgba=visible, sides=(top, bottom, left, right))
+        return Example(name=row["name"], rgba=visible, sides=(top, bottom, left, right))
 
-    return _pages(file, ["name", "rgba_webp", *SIDES], cropped)
+    return _examples(file, ["name", "rgba_webp", *SIDES], cropped)
 
 
-def scene_pages(file: Path) -> Iterator[Page]:
+def scene_examples(file: Path) -> Iterator[Example]:
     """Backgrounds, with an alpha of zero."""
 
-    def bare(row: Row) -> Page:
+    def bare(row: TableRow) -> Example:
         image = _decoded(row["image"], cv2.IMREAD_COLOR_RGB)
-        return Page(name=row["name"], rgba=np.dstack([image, np.zeros(image.shape[:2], np.uint8)]))
+        return Example(name=row["name"], rgba=np.dstack([image, np.zeros(image.shape[:2], np.uint8)]))
 
-    return _pages(file, ["name", "image"], bare)
+    return _examples(file, ["name", "image"], bare)
 
 
-def render_pages(files: Sequence[Path]) -> Iterator[Page]:
+def render_examples(files: Sequence[Path]) -> Iterator[Example]:
     """Renders of 3D models on their own ground (`name, image, alpha, coverage`), the matte as alpha.
 
     Clear glass lets nearly everything through, and yet a shop wants to see it: the matte is at least half of its
     silhouette, `coverage`.
     """
 
-    def own(row: Row) -> Page:
-        return Page(name=row["name"], rgba=np.dstack([_decoded(row["image"], cv2.IMREAD_COLOR_RGB), _matte(row)]))
+    def own(row: TableRow) -> Example:
+        return Example(name=row["name"], rgba=np.dstack([_decoded(row["image"], cv2.IMREAD_COLOR_RGB), _matte(row)]))
 
     for file in files:
-        yield from _pages(file, ["name", "image", "alpha", "coverage"], own)
+        yield from _examples(file, ["name", "image", "alpha", "coverage"], own)
 
 
-def model_pages(files: Sequence[Path]) -> Iterator[Page]:
-    """The products of those renders that hold no glass, as cutouts like those of `product_pages`.
+def model_examples(files: Sequence[Path]) -> Iterator[Example]:
+    """The products of those renders that hold no glass, as cutouts like those of `product_examples`.
 
     Their colours are the image's, at soft edges estimated as for every cutout.
     """
 
-    def alone(row: Row) -> Page | None:
+    def alone(row: TableRow) -> Example | None:
         alpha = _decoded(row["alpha"], cv2.IMREAD_GRAYSCALE)
         if row["coverage"] is not None or alpha.max() < 255:
             return None
         image = Photograph(rgb=_decoded(row["image"], cv2.IMREAD_COLOR_RGB))
-        return Page(name=row["name"], rgba=_visible(cutout(image, alpha)))
+        return Example(name=row["name"], rgba=_visible(cutout(image, alpha)))
 
     for file in files:
-        pages = _pages(file, ["name", "image", "alpha", "coverage"], alone)
-        yield from (page for page in pages if page is not None)
+        examples = _examples(file, ["name", "image", "alpha", "coverage"], alone)
+        yield from (example for example in examples if example is not None)
 
 
-def _matte(row: Row) -> Pixels:
+def _matte(row: TableRow) -> Bytes:
     alpha = _decoded(row["alpha"], cv2.IMREAD_GRAYSCALE)
     if row["coverage"] is None:
         return alpha
@@ -107,18 +105,18 @@ def _matte(row: Row) -> Pixels:
     return np.asarray(np.maximum(alpha, coverage - coverage // 2), np.uint8)
 
 
-def clearing_pages(files: Sequence[Path]) -> Iterator[Page]:
+def clearing_examples(files: Sequence[Path]) -> Iterator[Example]:
     """What photographs show beside their subject, with an alpha of zero: a few hundred rooms are too few to know all.
 
     Of the four strips beside the subject's box the largest, where its shorter side has `CLEARING_SIDE` pixels.
     """
-    for page in masked_pages(files):
-        strip = max(_strips(page.rgba), key=lambda rgba: min(rgba.shape[:2]) * rgba.size)
+    for example in masked_examples(files):
+        strip = max(_strips(example.rgba), key=lambda rgba: min(rgba.shape[:2]) * rgba.size)
         if min(strip.shape[:2]) >= CLEARING_SIDE:
-            yield Page(name=page.name, rgba=np.dstack([strip[..., :3], np.zeros(strip.shape[:2], np.uint8)]))
+            yield Example(name=example.name, rgba=np.dstack([strip[..., :3], np.zeros(strip.shape[:2], np.uint8)]))
 
 
-def _strips(rgba: Pixels) -> tuple[Pixels, ...]:
+def _strips(rgba: Bytes) -> tuple[Bytes, ...]:
     """What lies above, below, to the left and to the right of the visible box and a small margin, uint8 (·, ·, 4)."""
     left, top, width, height = cv2.boundingRect((rgba[..., 3] > 0).astype(np.uint8))
     margin = max(rgba.shape[:2]) // 40
@@ -127,27 +125,27 @@ def _strips(rgba: Pixels) -> tuple[Pixels, ...]:
     return rgba[:above], rgba[below:], rgba[:, :before], rgba[:, behind:]
 
 
-def premultiplied(rgba: Pixels) -> Pixels:
+def premultiplied(rgba: Bytes) -> Bytes:
     """Colours times alpha, uint8 (H, W, 4); the alpha stays."""
     alpha = rgba[..., 3:].astype(np.uint16)
     colours = (rgba[..., :3] * alpha + 127) // 255
     return np.concatenate([colours.astype(np.uint8), rgba[..., 3:]], axis=2)
 
 
-def _visible(rgba: Pixels) -> Pixels:
+def _visible(rgba: Bytes) -> Bytes:
     """Premultiplied, and cropped to the visible box, uint8 (·, ·, 4)."""
     left, top, width, height = cv2.boundingRect((rgba[..., 3] > 8).astype(np.uint8))
     return premultiplied(rgba[top : top + height, left : left + width])
 
 
-def _pages(file: Path, columns: list[str], page: Callable[[Row], Made]) -> Iterator[Made]:
-    """What `page` makes of each row, on all cores: decoding holds no lock."""
+def _examples(file: Path, columns: list[str], example: Callable[[TableRow], Made]) -> Iterator[Made]:
+    """What `example` makes of each row, on all cores: decoding holds no lock."""
     with ThreadPoolExecutor() as pool:
         for batch in pq.ParquetFile(file).iter_batches(batch_size=64, columns=columns):
-            yield from pool.map(page, batch.to_pylist())
+            yield from pool.map(example, batch.to_pylist())
 
 
-def _decoded(data: bytes, flags: int) -> Pixels:
+def _decoded(data: bytes, flags: int) -> Bytes:
     image = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
     if image is None:
         raise ValueError("an image of the training data cannot be decoded")

@@ -5,10 +5,10 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from cutouts.training.data.examples import Pixels
+from cutouts.core.pixels import Bytes
 
 
-def lens(rng: np.random.Generator, rgba: Pixels) -> Pixels:
+def lens(rng: np.random.Generator, rgba: Bytes) -> Bytes:
     """Defocus or motion blur of one in seven pictures, uint8 (H, W, 4); the alpha is blurred with its colours."""
     kind = rng.random()
     if kind < 0.09:
@@ -28,7 +28,7 @@ def _streak(rng: np.random.Generator) -> np.ndarray[tuple[int, int], np.dtype[np
     return np.asarray(turned / max(float(turned.sum()), 1e-6), np.float32)
 
 
-def sensor(rng: np.random.Generator, rgb: Pixels) -> Pixels:
+def sensor(rng: np.random.Generator, rgb: Bytes) -> Bytes:
     """White balance, gain, contrast and gamma (one table a channel), then sometimes noise and JPEG, uint8 (H, W, 3)."""
     out = tone(rng, rgb) if rng.random() < 0.8 else rgb
     if rng.random() < 0.25:
@@ -40,7 +40,7 @@ def sensor(rng: np.random.Generator, rgb: Pixels) -> Pixels:
     return np.ascontiguousarray(out)
 
 
-def tone(rng: np.random.Generator, rgb: Pixels) -> Pixels:
+def tone(rng: np.random.Generator, rgb: Bytes) -> Bytes:
     """Random white balance, gain, contrast and gamma as one lookup table a channel, uint8 (H, W, 3)."""
     levels = np.arange(256, dtype=np.float32)[:, None] / 255.0
     curve = levels ** np.float32(np.exp(rng.normal(0, 0.2)))
@@ -50,7 +50,7 @@ def tone(rng: np.random.Generator, rgb: Pixels) -> Pixels:
     return np.asarray(cv2.LUT(rgb, np.clip(table, 0, 255).astype(np.uint8)[:, None, :]), np.uint8)
 
 
-def _noisy(rng: np.random.Generator, rgb: Pixels) -> Pixels:
+def _noisy(rng: np.random.Generator, rgb: Bytes) -> Bytes:
     noise = np.empty(rgb.shape, np.int16)
     # OpenCV's generator is ten times faster than numpy's here; it is seeded from `rng`, so a step repeats itself.
     cv2.setRNGSeed(int(rng.integers(1 << 30)))
@@ -58,7 +58,7 @@ def _noisy(rng: np.random.Generator, rgb: Pixels) -> Pixels:
     return np.asarray(cv2.add(rgb, noise, dtype=cv2.CV_8U), np.uint8)
 
 
-def _recompressed(rng: np.random.Generator, rgb: Pixels) -> Pixels:
+def _recompressed(rng: np.random.Generator, rgb: Bytes) -> Bytes:
     bgr = cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR)
     done, data = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(35, 95))])
     if not done:

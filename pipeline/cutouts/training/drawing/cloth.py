@@ -8,20 +8,17 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
-from cutouts.training.data.examples import Pixels
-
-Plane = npt.NDArray[np.float32]
+from cutouts.core.pixels import Bytes, Doubles, Floats
 
 
-def sheet(rng: np.random.Generator, height: int, width: int) -> Pixels:
+def sheet(rng: np.random.Generator, height: int, width: int) -> Bytes:
     """A bed, a blanket or a curtain, uint8 (H, W, 3)."""
     light = folded(rng, height, width)[..., None]
     return np.asarray(np.clip(cloth(rng, height, width) * light, 0, 255), np.uint8)
 
 
-def cloth(rng: np.random.Generator, height: int, width: int) -> Plane:
+def cloth(rng: np.random.Generator, height: int, width: int) -> Floats:
     """Cloth of one to three colours, float32 (H, W, 3): plain, striped, checked, spotted or camouflage."""
     out = np.broadcast_to(cloth_colour(rng), (height, width, 3)).copy()
     pattern = int(rng.choice(5, p=(0.45, 0.15, 0.15, 0.1, 0.15)))
@@ -32,13 +29,13 @@ def cloth(rng: np.random.Generator, height: int, width: int) -> Plane:
     return np.asarray(out * (1 + grain * smooth_noise(rng, height, width, height / 2)[..., None]), np.float32)
 
 
-def folded(rng: np.random.Generator, height: int, width: int) -> Plane:
+def folded(rng: np.random.Generator, height: int, width: int) -> Floats:
     """Light on cloth that lies in folds, some of it quilted, float32 (H, W) around 1."""
     light = _folds(rng, height, width)
     return light * _quilted(rng, height, width) if rng.random() < 0.15 else light
 
 
-def cloth_colour(rng: np.random.Generator) -> Plane:
+def cloth_colour(rng: np.random.Generator) -> Floats:
     """A colour of cloth, float32 (3,): often dark, often white, otherwise any."""
     kind = rng.random()
     if kind < 0.35:
@@ -48,44 +45,44 @@ def cloth_colour(rng: np.random.Generator) -> Plane:
     return rng.uniform(10, 245, 3).astype(np.float32)
 
 
-def smooth_noise(rng: np.random.Generator, height: int, width: int, cells: float) -> Plane:
+def smooth_noise(rng: np.random.Generator, height: int, width: int, cells: float) -> Floats:
     """Smooth noise of about `cells` cells along the height, float32 (H, W), standard deviation below one."""
     rows, columns = max(2, round(cells)), max(2, round(cells * width / height))
     grain = rng.normal(0, 1, (rows, columns)).astype(np.float32)
     return np.asarray(cv2.resize(grain, (width, height), interpolation=cv2.INTER_CUBIC), np.float32)
 
 
-def _wave(rng: np.random.Generator, height: int, width: int, angle: float) -> Plane:
+def _wave(rng: np.random.Generator, height: int, width: int, angle: float) -> Floats:
     """Stripes of any width that follow the cloth, float32 (H, W), −1 to 1."""
     period = height * rng.uniform(0.02, 0.2)
     bend = smooth_noise(rng, height, width, 3) * np.float32(height * 0.01)
     return wave(height, width, angle=angle, period=period, bend=bend).astype(np.float32)
 
 
-def _striped(rng: np.random.Generator, height: int, width: int) -> Plane:
+def _striped(rng: np.random.Generator, height: int, width: int) -> Floats:
     """Share of the other colour, 0 or 1: stripes of any width, float32 (H, W)."""
     angle = float(rng.choice([0.0, np.pi / 2, rng.uniform(0, np.pi)]))
     return (_wave(rng, height, width, angle) > rng.uniform(-0.7, 0.9)).astype(np.float32)
 
 
-def _checked(rng: np.random.Generator, height: int, width: int) -> Plane:
+def _checked(rng: np.random.Generator, height: int, width: int) -> Floats:
     """Stripes across stripes, each half of the cloth, float32 (H, W)."""
     return 0.5 * (_striped(rng, height, width) + _striped(rng, height, width))
 
 
-def _spotted(rng: np.random.Generator, height: int, width: int) -> Plane:
+def _spotted(rng: np.random.Generator, height: int, width: int) -> Floats:
     """Dots or small flowers, float32 (H, W)."""
     angle = rng.uniform(0, np.pi)
     both = _wave(rng, height, width, angle) + _wave(rng, height, width, angle + np.pi / 2)
     return (both > rng.uniform(0.6, 1.5)).astype(np.float32)
 
 
-def _blotched(rng: np.random.Generator, height: int, width: int) -> Plane:
+def _blotched(rng: np.random.Generator, height: int, width: int) -> Floats:
     """Camouflage, flowers or marble: blots of any size, float32 (H, W)."""
     return (smooth_noise(rng, height, width, rng.uniform(4, 30)) > rng.uniform(-0.4, 0.6)).astype(np.float32)
 
 
-def _folds(rng: np.random.Generator, height: int, width: int) -> Plane:
+def _folds(rng: np.random.Generator, height: int, width: int) -> Floats:
     """Light on cloth that lies in folds, float32 (H, W) around 1."""
     light = np.ones((height, width), np.float32)
     for cells in (2.5, 6.0, 14.0):
@@ -95,7 +92,7 @@ def _folds(rng: np.random.Generator, height: int, width: int) -> Plane:
     return np.asarray(np.clip(light, 0.35, 1.6), np.float32)
 
 
-def _quilted(rng: np.random.Generator, height: int, width: int) -> Plane:
+def _quilted(rng: np.random.Generator, height: int, width: int) -> Floats:
     """Light on down between seams, in bands or in diamonds, float32 (H, W) up to 1."""
     angle, period = rng.uniform(0, np.pi), height * rng.uniform(0.1, 0.5)
     bend = smooth_noise(rng, height, width, 4) * np.float32(height * 0.01)
@@ -105,9 +102,7 @@ def _quilted(rng: np.random.Generator, height: int, width: int) -> Plane:
     return np.asarray(1 - rng.uniform(0.1, 0.6) * (1 - np.sqrt(puff)), np.float32)
 
 
-def wave(
-    height: int, width: int, *, angle: float, period: float, bend: npt.NDArray[np.float32] | float = 0.0
-) -> npt.NDArray[np.float64]:
+def wave(height: int, width: int, *, angle: float, period: float, bend: Floats | float = 0.0) -> Doubles:
     """A sine (H, W), −1 to 1, across `angle` (radians); `period` and how far it bends at each pixel in pixels."""
     y, x = np.mgrid[0:height, 0:width].astype(np.float32)
     return np.asarray(np.sin((x * np.cos(angle) + y * np.sin(angle) + bend) * (2 * np.pi / period)), np.float64)

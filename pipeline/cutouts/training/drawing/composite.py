@@ -10,18 +10,15 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
+from cutouts.core.pixels import Bytes, Floats
 from cutouts.training.data.cache import Albums
-from cutouts.training.data.examples import Pixels
 from cutouts.training.drawing.camera import lens
 from cutouts.training.drawing.erase import emptied
 from cutouts.training.drawing.garments import garment
 from cutouts.training.drawing.relight import relit
 from cutouts.training.drawing.scenes import backdrop, empty_scene
 from cutouts.training.drawing.shapes import shape
-
-Plane = npt.NDArray[np.float32]
 
 ASPECTS = (1.0, 1.0, 0.75, 0.75, 0.8, 0.667, 1.333, 1.5)
 LOW_CONTRAST_SHARE = 0.38
@@ -42,12 +39,12 @@ class Cutting:
     `featureless`: only its outline tells it from what is behind, so it is not hidden on a backdrop of its own colour.
     """
 
-    rgba: Pixels
+    rgba: Bytes
     sides: tuple[bool, bool, bool, bool]
     featureless: bool = False
 
 
-def composite(rng: np.random.Generator, albums: Albums, size: int) -> Pixels:
+def composite(rng: np.random.Generator, albums: Albums, size: int) -> Bytes:
     """One composite of about `size` pixels a side, uint8 (H, W, 4): a picture and the true alpha in it."""
     height, width = _canvas(rng, size)
     cutting = _product(rng, albums, size)
@@ -62,7 +59,7 @@ def composite(rng: np.random.Generator, albums: Albums, size: int) -> Pixels:
     return lens(rng, merged(ground, layer))
 
 
-def nothing(rng: np.random.Generator, albums: Albums, size: int) -> Pixels:
+def nothing(rng: np.random.Generator, albums: Albums, size: int) -> Bytes:
     """A scene without a product, uint8 (H, W, 4), alpha 0."""
     if rng.random() < EMPTIED_SHARE:
         photograph = albums.natural[int(rng.integers(len(albums.natural)))]
@@ -74,7 +71,7 @@ def nothing(rng: np.random.Generator, albums: Albums, size: int) -> Pixels:
     return lens(rng, np.dstack([scene, np.zeros((height, width), np.uint8)]))
 
 
-def cropped(rng: np.random.Generator, rgba: Pixels) -> Pixels:
+def cropped(rng: np.random.Generator, rgba: Bytes) -> Bytes:
     """A crop of 75 to 100 % a side, mirrored half of the time, uint8 (H, W, 4)."""
     height, width = rgba.shape[:2]
     rows, columns = int(height * rng.uniform(0.75, 1.0)), int(width * rng.uniform(0.75, 1.0))
@@ -83,7 +80,7 @@ def cropped(rng: np.random.Generator, rgba: Pixels) -> Pixels:
     return np.ascontiguousarray(crop[:, ::-1] if rng.random() < 0.5 else crop)
 
 
-def merged(ground: Plane, layer: Pixels) -> Pixels:
+def merged(ground: Floats, layer: Bytes) -> Bytes:
     """`layer` (uint8, premultiplied) over `ground` (float32 RGB), uint8 (H, W, 4) with the layer's alpha."""
     alpha = layer[..., 3:]
     rest = (255 - layer[..., 3]).astype(np.float32) * np.float32(1 / 255)
@@ -91,7 +88,7 @@ def merged(ground: Plane, layer: Pixels) -> Pixels:
     return np.concatenate([seen, alpha], axis=2)
 
 
-def edge_colour(rng: np.random.Generator, rgba: Pixels) -> Plane:
+def edge_colour(rng: np.random.Generator, rgba: Bytes) -> Floats:
     """A colour that the product shows near its own edge, float32 RGB: backdrops near it hide the edge."""
     small = rgba[:: max(1, rgba.shape[0] // 96), :: max(1, rgba.shape[1] // 96)]
     solid = (small[..., 3] > 240).astype(np.uint8)
@@ -103,7 +100,7 @@ def edge_colour(rng: np.random.Generator, rgba: Pixels) -> Plane:
     return np.asarray(spot[:3], np.float32)
 
 
-def placed(rng: np.random.Generator, cutting: Cutting, height: int, width: int, share: float | None = None) -> Pixels:
+def placed(rng: np.random.Generator, cutting: Cutting, height: int, width: int, share: float | None = None) -> Bytes:
     """The cutting on an empty canvas, uint8 (H, W, 4): scaled, turned if nothing holds it, at the sides that cut it."""
     rgba = cutting.rgba
     if not any(cutting.sides) and rng.random() < 0.45:
@@ -156,7 +153,7 @@ def _cutting(rng: np.random.Generator, albums: Albums, size: int) -> Cutting:
     return Cutting(rgba=rgba, sides=(top, bottom, left, right))
 
 
-def _halved(rgba: Pixels, limit: float) -> Pixels:
+def _halved(rgba: Bytes, limit: float) -> Bytes:
     """`rgba` at ½, ¼ … of its size until its longer side is below `limit` pixels, uint8 (·, ·, 4)."""
     while max(rgba.shape[:2]) >= limit and min(rgba.shape[:2]) >= 8:
         half = (rgba.shape[1] // 2, rgba.shape[0] // 2)
@@ -173,7 +170,7 @@ def _loose(rng: np.random.Generator, albums: Albums, size: int) -> Cutting:
     return Cutting(rgba=cutting.rgba, sides=(False, False, False, False))
 
 
-def _turned(rgba: Pixels, degrees: float) -> Pixels:
+def _turned(rgba: Bytes, degrees: float) -> Bytes:
     """Rotated about its middle on a canvas that holds all of it, uint8 (H, W, 4)."""
     height, width = rgba.shape[:2]
     turn = cv2.getRotationMatrix2D((width / 2, height / 2), degrees, 1.0)
@@ -185,7 +182,7 @@ def _turned(rgba: Pixels, degrees: float) -> Pixels:
 
 def _scale(
     rng: np.random.Generator,
-    rgba: Pixels,
+    rgba: Bytes,
     sides: tuple[bool, bool, bool, bool],
     height: int,
     width: int,
@@ -203,7 +200,7 @@ def _scale(
     return float(fit * (rng.uniform(0.62, 0.98) if rng.random() < 0.78 else rng.uniform(0.3, 1.15)))
 
 
-def _shrunk(rgba: Pixels, rows: int, columns: int) -> Pixels:
+def _shrunk(rgba: Bytes, rows: int, columns: int) -> Bytes:
     """Resized to (rows, columns) by a halving chain, uint8 (·, ·, 4)."""
     height, width = rgba.shape[:2]
     while height >= 2 * rows and width >= 2 * columns:
@@ -223,7 +220,7 @@ def _start(rng: np.random.Generator, room: int, at_start: bool, at_end: bool) ->
     return round(room * rng.uniform(0, 1))
 
 
-def _pasted(small: Pixels, top: int, left: int, height: int, width: int) -> Pixels:
+def _pasted(small: Bytes, top: int, left: int, height: int, width: int) -> Bytes:
     """`small` at (top, left) of an empty canvas, uint8 (height, width, 4); what lies outside is cut off."""
     layer = np.zeros((height, width, 4), np.uint8)
     up, to_left = max(0, top), max(0, left)
@@ -232,13 +229,13 @@ def _pasted(small: Pixels, top: int, left: int, height: int, width: int) -> Pixe
     return layer
 
 
-def _over(front: Pixels, back: Pixels) -> Pixels:
+def _over(front: Bytes, back: Bytes) -> Bytes:
     """Premultiplied `front` over premultiplied `back`, uint8 (H, W, 4)."""
     rest = 1.0 - front[..., 3:].astype(np.float32) / 255.0
     return np.asarray(np.rint(front + back * rest).clip(0, 255), np.uint8)
 
 
-def _grounded(rng: np.random.Generator, ground: Plane, layer: Pixels) -> Plane:
+def _grounded(rng: np.random.Generator, ground: Floats, layer: Bytes) -> Floats:
     """The scene with the product's cast shadow, contact shadow and reflection, float32 (H, W, 3)."""
     alpha = layer[..., 3].astype(np.float32) / 255.0
     if rng.random() < 0.4:
@@ -253,7 +250,7 @@ def _grounded(rng: np.random.Generator, ground: Plane, layer: Pixels) -> Plane:
     return ground
 
 
-def _cast(rng: np.random.Generator, alpha: Plane) -> Plane:
+def _cast(rng: np.random.Generator, alpha: Floats) -> Floats:
     """Darkness (H, W), 0..0.6, of a shadow: the silhouette sheared, squashed or moved, and blurred."""
     height, width = alpha.shape
     small = cv2.resize(alpha, (max(8, width // 4), max(8, height // 4)), interpolation=cv2.INTER_AREA)
@@ -269,7 +266,7 @@ def _cast(rng: np.random.Generator, alpha: Plane) -> Plane:
     return np.asarray(cv2.resize(shade, (width, height), interpolation=cv2.INTER_LINEAR) * depth, np.float32)
 
 
-def _contact(rng: np.random.Generator, alpha: Plane, foot: int) -> Plane:
+def _contact(rng: np.random.Generator, alpha: Floats, foot: int) -> Floats:
     """Darkness (H, W) of the contact shadow: a flat soft ellipse where the product stands."""
     height, width = alpha.shape
     touching = np.flatnonzero(alpha[max(0, foot - height // 20) : foot + 1].max(axis=0) > 0.4)
@@ -283,7 +280,7 @@ def _contact(rng: np.random.Generator, alpha: Plane, foot: int) -> Plane:
     return np.asarray(cv2.GaussianBlur(shade, (0, 0), rng.uniform(0.004, 0.02) * width), np.float32)
 
 
-def _reflected(rng: np.random.Generator, ground: Plane, layer: Pixels, foot: int) -> Plane:
+def _reflected(rng: np.random.Generator, ground: Floats, layer: Bytes, foot: int) -> Floats:
     """The scene with a fading mirror image below the product's foot, float32 (H, W, 3)."""
     rows = min(layer.shape[0] - foot - 1, foot + 1)
     mirror = layer[foot - rows + 1 : foot + 1][::-1].astype(np.float32)

@@ -12,13 +12,12 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from cutouts.training.data.examples import Pixels
+from cutouts.core.pixels import Bytes, Doubles, Floats
 
-Point = npt.NDArray[np.float64]
-Outline = npt.NDArray[np.int32]
+Polygon = npt.NDArray[np.int32]
 
 
-def equipped(rng: np.random.Generator, scene: Pixels) -> Pixels:
+def equipped(rng: np.random.Generator, scene: Bytes) -> Bytes:
     """The scene with one or two pieces of equipment before it, uint8 (H, W, 3)."""
     out = scene.copy()
     for _ in range(1 + int(rng.random() < 0.3)):
@@ -26,7 +25,7 @@ def equipped(rng: np.random.Generator, scene: Pixels) -> Pixels:
     return out
 
 
-def _piece(rng: np.random.Generator, out: Pixels) -> None:
+def _piece(rng: np.random.Generator, out: Bytes) -> None:
     """A head anywhere but at the very edge, and what holds it; drawn on `out` (H, W, 3)."""
     height, width = out.shape[:2]
     head = np.array([rng.uniform(0.08, 0.92) * width, rng.uniform(0.05, 0.75) * height])
@@ -39,7 +38,7 @@ def _piece(rng: np.random.Generator, out: Pixels) -> None:
     _head(rng, out, head)
 
 
-def _boom(rng: np.random.Generator, out: Pixels, head: Point, metal: Point) -> None:
+def _boom(rng: np.random.Generator, out: Bytes, head: Doubles, metal: Doubles) -> None:
     """An arm, straight or with a joint, from the head to the upper side of the frame or one beside it."""
     height, width = out.shape[:2]
     side = rng.random()
@@ -51,7 +50,7 @@ def _boom(rng: np.random.Generator, out: Pixels, head: Point, metal: Point) -> N
     _line(rng, out, [head + rng.normal(0, 0.02, 2) * height, joint, end], rng.uniform(0.02, 0.06), metal)
 
 
-def _stand(rng: np.random.Generator, out: Pixels, head: Point, metal: Point) -> None:
+def _stand(rng: np.random.Generator, out: Bytes, head: Doubles, metal: Doubles) -> None:
     """A pole below the head, its three legs in the frame or not."""
     height, width = out.shape[:2]
     foot = np.array([head[0] + rng.normal(0, 0.01) * width, height * rng.uniform(0.7, 1.2)])
@@ -63,7 +62,7 @@ def _stand(rng: np.random.Generator, out: Pixels, head: Point, metal: Point) -> 
         _line(rng, out, [hub, foot + leg], thickness, metal)
 
 
-def _line(rng: np.random.Generator, out: Pixels, points: list[Point], thickness: float, colour: Point) -> None:
+def _line(rng: np.random.Generator, out: Bytes, points: list[Doubles], thickness: float, colour: Doubles) -> None:
     """A rod through `points`, as thick as this share of the height; round metal is lit along its middle."""
     pixels = np.rint(np.array(points)).astype(np.int32).reshape(-1, 1, 2)
     wide = max(1, round(thickness * out.shape[0]))
@@ -73,7 +72,7 @@ def _line(rng: np.random.Generator, out: Pixels, points: list[Point], thickness:
         cv2.polylines(out, [pixels], isClosed=False, color=lit, thickness=wide // 3, lineType=cv2.LINE_AA)
 
 
-def _head(rng: np.random.Generator, out: Pixels, at: Point) -> None:
+def _head(rng: np.random.Generator, out: Bytes, at: Doubles) -> None:
     """A lamp head: one to five plates and barrels about `at`; some have a grid, of some one shines."""
     size = out.shape[0] * rng.uniform(0.03, 0.16)
     turn = rng.uniform(0, np.pi)
@@ -87,7 +86,7 @@ def _head(rng: np.random.Generator, out: Pixels, at: Point) -> None:
         _shine(rng, out, _outline(rng, at, size * rng.uniform(0.6, 2.5), turn))
 
 
-def _outline(rng: np.random.Generator, middle: Point, size: float, turn: float) -> Outline:
+def _outline(rng: np.random.Generator, middle: Doubles, size: float, turn: float) -> Polygon:
     """A rectangle, a tapered box, an octagon or an ellipse, int32 (N, 2), half as long as `size` at the most."""
     kind, narrow, taper = rng.random(), rng.uniform(0.3, 1.0), rng.uniform(0.5, 1.0)
     if kind < 0.55:
@@ -99,7 +98,7 @@ def _outline(rng: np.random.Generator, middle: Point, size: float, turn: float) 
     return np.asarray(np.rint(middle + size * turned), np.int32)
 
 
-def _plate(rng: np.random.Generator, out: Pixels, outline: Outline, colour: Point) -> None:
+def _plate(rng: np.random.Generator, out: Bytes, outline: Polygon, colour: Doubles) -> None:
     """Metal or plastic within `outline`, darker towards one end."""
     left, top, width, height = cv2.boundingRect(outline)
     mask = cv2.fillPoly(np.zeros((height, width), np.uint8), [outline - (left, top)], 255, cv2.LINE_AA)
@@ -108,7 +107,7 @@ def _plate(rng: np.random.Generator, out: Pixels, outline: Outline, colour: Poin
     _blend(out, mask.astype(np.float32) / 255, np.clip(light[..., None] * colour, 0, 255), left, top)
 
 
-def _grid(rng: np.random.Generator, out: Pixels, outline: Outline) -> None:
+def _grid(rng: np.random.Generator, out: Bytes, outline: Polygon) -> None:
     """Bars from one edge of `outline` to the one across: a grid, cooling ribs or a guard."""
     half = len(outline) // 2
     first, second = outline[:2].astype(float), outline[half : half + 2][::-1].astype(float)
@@ -118,14 +117,14 @@ def _grid(rng: np.random.Generator, out: Pixels, outline: Outline) -> None:
         _line(rng, out, ends, rng.uniform(0.003, 0.009), metal)
 
 
-def _shine(rng: np.random.Generator, out: Pixels, outline: Outline) -> None:
+def _shine(rng: np.random.Generator, out: Bytes, outline: Polygon) -> None:
     """A white front within `outline`, burnt out, with light that spills over its edge."""
     glow = cv2.fillPoly(np.zeros(out.shape[:2], np.uint8), [outline], 255, cv2.LINE_AA).astype(np.float32) / 255
     spill = cv2.GaussianBlur(glow, (0, 0), out.shape[0] * rng.uniform(0.01, 0.06)) * np.float32(rng.uniform(0.1, 0.8))
     _blend(out, np.maximum(glow, spill), np.full(3, rng.uniform(225, 255)), 0, 0)
 
 
-def _blend(out: Pixels, share: npt.NDArray[np.float32], colours: npt.NDArray[np.floating], left: int, top: int) -> None:
+def _blend(out: Bytes, share: Floats, colours: npt.NDArray[np.floating], left: int, top: int) -> None:
     """`colours` over the part of `out` at (left, top), by `share` (H, W); what lies outside is cut off."""
     up, aside = max(0, -top), max(0, -left)
     spot = out[top + up : max(0, top + share.shape[0]), left + aside : max(0, left + share.shape[1])]
@@ -134,12 +133,12 @@ def _blend(out: Pixels, share: npt.NDArray[np.float32], colours: npt.NDArray[np.
     spot[:] = np.rint(spot + share[rows, columns, None] * (colour - spot)).astype(np.uint8)
 
 
-def _metal(rng: np.random.Generator) -> Point:
+def _metal(rng: np.random.Generator) -> Doubles:
     """A colour, float64 RGB: mostly black plastic or grey metal, seldom white."""
     level = rng.choice((rng.uniform(0, 50), rng.uniform(50, 190), rng.uniform(190, 245)), p=(0.55, 0.35, 0.1))
     return np.asarray(np.clip(level + rng.normal(0, 6, 3), 0, 255), np.float64)
 
 
-def _as_colour(colour: Point) -> tuple[int, int, int]:
+def _as_colour(colour: Doubles) -> tuple[int, int, int]:
     red, green, blue = (int(value) for value in np.clip(np.rint(colour), 0, 255))
     return red, green, blue

@@ -8,18 +8,15 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
-from cutouts.training.data.examples import Pixels
-
-Mask = npt.NDArray[np.bool_]
+from cutouts.core.pixels import Bytes, Floats, Mask
 
 MOST = 0.4
 """Share of a photograph that may be a hole: where more is missing, nothing natural is left."""
 _DONORS = 6
 
 
-def emptied(rng: np.random.Generator, rgba: Pixels) -> Pixels | None:
+def emptied(rng: np.random.Generator, rgba: Bytes) -> Bytes | None:
     """The photograph without its subject, uint8 (H, W, 4), alpha 0; None where the subject fills too much of it."""
     hole = _grown(rgba[..., 3] > 0)
     if hole.mean() > MOST:
@@ -27,7 +24,7 @@ def emptied(rng: np.random.Generator, rgba: Pixels) -> Pixels | None:
     return np.dstack([_filled(rng, rgba[..., :3], hole), np.zeros(hole.shape, np.uint8)])
 
 
-def patched(rng: np.random.Generator, rgba: Pixels, shape: Pixels) -> Pixels:
+def patched(rng: np.random.Generator, rgba: Bytes, shape: Bytes) -> Bytes:
     """The photograph with its subject, uint8 (H, W, 4); filled is what `shape`, another's alpha, covers beside it."""
     height, width = rgba.shape[:2]
     other = cv2.resize(shape, (width, height), interpolation=cv2.INTER_NEAREST) > 0
@@ -43,7 +40,7 @@ def _grown(mask: Mask) -> Mask:
     return np.asarray(cv2.dilate(mask.astype(np.uint8), np.ones((side, side), np.uint8)) > 0)
 
 
-def _filled(rng: np.random.Generator, rgb: Pixels, hole: Mask, keep: Mask | None = None) -> Pixels:
+def _filled(rng: np.random.Generator, rgb: Bytes, hole: Mask, keep: Mask | None = None) -> Bytes:
     """`rgb` with the hole filled from a moved copy of itself, blended softly, uint8 (H, W, 3); `keep` stays."""
     bad = hole if keep is None else hole | keep
     moved = [_moved(rng, np.dstack([rgb, bad.astype(np.uint8)])) for _ in range(_DONORS)]
@@ -56,7 +53,7 @@ def _filled(rng: np.random.Generator, rgb: Pixels, hole: Mask, keep: Mask | None
     return np.asarray(np.rint(rgb + share[..., None] * (fill - rgb)), np.uint8)
 
 
-def _moved(rng: np.random.Generator, rgba: Pixels) -> Pixels:
+def _moved(rng: np.random.Generator, rgba: Bytes) -> Bytes:
     """The picture mirrored half of the time, and moved any way with what leaves it coming in at the other side."""
     picture = rgba[:, ::-1] if rng.random() < 0.5 else rgba
     height, width = picture.shape[:2]
@@ -64,7 +61,7 @@ def _moved(rng: np.random.Generator, rgba: Pixels) -> Pixels:
     return np.asarray(np.roll(picture, shift, axis=(0, 1)))
 
 
-def _around(rgb: Pixels, bad: Mask) -> npt.NDArray[np.float32]:
+def _around(rgb: Bytes, bad: Mask) -> Floats:
     """The mean colour of what is good near each pixel, float32 (H, W, 3)."""
     sigma = max(bad.shape) / 10
     good = (~bad).astype(np.float32)

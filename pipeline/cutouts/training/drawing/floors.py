@@ -10,14 +10,12 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from cutouts.training.data.examples import Pixels
-
-Plane = npt.NDArray[np.float32]
+from cutouts.core.pixels import Bytes, Floats
 
 _TABLE = 64
 
 
-def floor(rng: np.random.Generator, colour: Plane, height: int, width: int) -> Pixels:
+def floor(rng: np.random.Generator, colour: Floats, height: int, width: int) -> Bytes:
     """A floor seen from above or aslant, uint8 (H, W, 3): of `colour` (float32 RGB, 0..255), or of wood."""
     wooden = rng.random() < 0.5
     side = rng.uniform(0.1, 0.6) * width
@@ -30,14 +28,14 @@ def floor(rng: np.random.Generator, colour: Plane, height: int, width: int) -> P
     return np.asarray(np.clip(light[..., None] * base * _falloff(rng, height, width), 0, 255), np.uint8)
 
 
-def wood_colour(rng: np.random.Generator) -> Plane:
+def wood_colour(rng: np.random.Generator) -> Floats:
     """Birch to wenge, float32 RGB."""
     return np.asarray(
         rng.uniform(50, 235) * np.array([1.0, rng.uniform(0.7, 0.95), rng.uniform(0.45, 0.88)]), np.float32
     )
 
 
-def _grid(rng: np.random.Generator, height: int, width: int, side: float, length: float) -> tuple[Plane, Plane]:
+def _grid(rng: np.random.Generator, height: int, width: int, side: float, length: float) -> tuple[Floats, Floats]:
     """How many tiles across and along each pixel lies from a corner, float32 (H, W) both; a row is laid askew."""
     angle = rng.choice([0.0, np.pi / 2]) + rng.normal(0, 0.12) if rng.random() < 0.65 else rng.uniform(0, np.pi)
     y, x = np.mgrid[0:height, 0:width].astype(np.float32)
@@ -53,17 +51,17 @@ def _grid(rng: np.random.Generator, height: int, width: int, side: float, length
     return across.astype(np.float32), along.astype(np.float32)
 
 
-def _row(across: Plane) -> npt.NDArray[np.intp]:
+def _row(across: Floats) -> npt.NDArray[np.intp]:
     return np.asarray(np.floor(across).astype(np.intp) % _TABLE)
 
 
-def _tiles(rng: np.random.Generator, across: Plane, along: Plane) -> Plane:
+def _tiles(rng: np.random.Generator, across: Floats, along: Floats) -> Floats:
     """The light of each tile, about 1, float32 (H, W)."""
     table = rng.normal(1.0, rng.uniform(0.0, 0.09), (_TABLE, _TABLE)).astype(np.float32)
     return np.asarray(table[_row(across), _row(along)], np.float32)
 
 
-def _joints(rng: np.random.Generator, across: tuple[Plane, float], along: tuple[Plane, float], width: int) -> Plane:
+def _joints(rng: np.random.Generator, across: tuple[Floats, float], along: tuple[Floats, float], width: int) -> Floats:
     """1 on the tiles and darker or lighter on the joints between them, float32 (H, W)."""
     thickness = width * rng.uniform(0.0008, 0.009)
     line = np.maximum(*(np.clip(thickness - np.abs(at - np.rint(at)) * size, 0, 1) for at, size in (across, along)))
@@ -71,7 +69,7 @@ def _joints(rng: np.random.Generator, across: tuple[Plane, float], along: tuple[
     return np.asarray(1 + depth * min(1.0, thickness) * line, np.float32)
 
 
-def _grain(rng: np.random.Generator, across: Plane, along: Plane) -> Plane:
+def _grain(rng: np.random.Generator, across: Floats, along: Floats) -> Floats:
     """Streaks along the planks, about 1, float32 (H, W)."""
     rows, columns = 512, 64
     noise = rng.normal(1.0, rng.uniform(0.02, 0.16), (rows, columns)).astype(np.float32)
@@ -80,7 +78,7 @@ def _grain(rng: np.random.Generator, across: Plane, along: Plane) -> Plane:
     return np.asarray(grain, np.float32)
 
 
-def _falloff(rng: np.random.Generator, height: int, width: int) -> Plane:
+def _falloff(rng: np.random.Generator, height: int, width: int) -> Floats:
     """The light of a room with windows, float32 (H, W, 1)."""
     corners = rng.uniform(rng.uniform(0.45, 1.0), 1.0, (3, 3)).astype(np.float32)
     return np.asarray(cv2.resize(corners, (width, height), interpolation=cv2.INTER_CUBIC)[..., None], np.float32)

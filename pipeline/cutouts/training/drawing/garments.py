@@ -9,17 +9,15 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
+from cutouts.core.pixels import Bytes, Floats
 from cutouts.training.data.cache import Album
-from cutouts.training.data.examples import Pixels
 from cutouts.training.drawing.cloth import cloth, cloth_colour, folded, smooth_noise
 
-Plane = npt.NDArray[np.float32]
 Outline = list[tuple[float, float]]
 
 
-def garment(rng: np.random.Generator, prints: Album, size: int) -> Pixels:
+def garment(rng: np.random.Generator, prints: Album, size: int) -> Bytes:
     """One garment, about `size` pixels high, uint8 (H, W, 4), premultiplied; `prints` are pictures to print on it."""
     alpha = _silhouette(rng, size)
     height, width = alpha.shape
@@ -31,7 +29,7 @@ def garment(rng: np.random.Generator, prints: Album, size: int) -> Pixels:
     return np.dstack([colours.astype(np.uint8), alpha])
 
 
-def _silhouette(rng: np.random.Generator, size: int) -> Pixels:
+def _silhouette(rng: np.random.Generator, size: int) -> Bytes:
     """The outline of a garment, crumpled, filled and smooth, uint8 (H, W)."""
     half = (_top, _trousers, _dress)[int(rng.choice(3, p=(0.5, 0.35, 0.15)))](rng)
     points = np.array(half + [(-x, y) for x, y in reversed(half)], np.float32)
@@ -79,7 +77,7 @@ def _dress(rng: np.random.Generator) -> Outline:
     return [*straps, (bust, top + 0.12), (waist, 0.45), (hem, length), (0.0, length + rng.uniform(0, 0.06))]
 
 
-def _crumpled(rng: np.random.Generator, plane: Pixels) -> Pixels:
+def _crumpled(rng: np.random.Generator, plane: Bytes) -> Bytes:
     """`plane` with its outline moved about as cloth lies, uint8 (H, W)."""
     height, width = plane.shape
     y, x = np.mgrid[0:height, 0:width].astype(np.float32)
@@ -90,14 +88,14 @@ def _crumpled(rng: np.random.Generator, plane: Pixels) -> Pixels:
     return np.asarray(cv2.remap(plane, x, y, cv2.INTER_LINEAR), np.uint8)
 
 
-def _printed(rng: np.random.Generator, front: Plane, prints: Album) -> Plane:
+def _printed(rng: np.random.Generator, front: Floats, prints: Album) -> Floats:
     """`front` with a picture, or a picture's dark parts alone as a logo, across its upper half, float32 (H, W, 3)."""
     height, width = front.shape[:2]
     rows, columns = int(height * rng.uniform(0.1, 0.4)), int(width * rng.uniform(0.2, 0.5))
     top, left = int(height * rng.uniform(0.15, 0.35)), int((width - columns) * rng.uniform(0.35, 0.65))
     picture = prints[int(rng.integers(len(prints)))]
     picture = cv2.resize(picture[..., :3], (columns, rows), interpolation=cv2.INTER_AREA).astype(np.float32)
-    share: Plane | float = 1.0
+    share: Floats | float = 1.0
     if rng.random() < 0.5:
         share = (picture.mean(axis=2, keepdims=True) < rng.uniform(60, 160)).astype(np.float32)
         picture = np.broadcast_to(cloth_colour(rng), picture.shape)
@@ -106,7 +104,7 @@ def _printed(rng: np.random.Generator, front: Plane, prints: Album) -> Plane:
     return front
 
 
-def _seams(rng: np.random.Generator, alpha: Pixels) -> Plane:
+def _seams(rng: np.random.Generator, alpha: Bytes) -> Floats:
     """Darker lines inside the outline and down the middle, and cloth that turns away at its edge, float32 (H, W)."""
     inside = cv2.distanceTransform((alpha > 127).astype(np.uint8), cv2.DIST_L2, 3)
     height, width = alpha.shape

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
-from cutouts.training.data.examples import Pixels
-
-Plane = npt.NDArray[np.float32]
+from cutouts.core.pixels import Bytes, Doubles, Floats
 
 
-def relit(rng: np.random.Generator, rgba: Pixels) -> Pixels:
+def relit(rng: np.random.Generator, rgba: Bytes) -> Bytes:
     """Gain and tint of the light (some black, some white), prints on cloth, glass; uint8 (H, W, 4), premultiplied."""
     kind = rng.random()
     out = _gained(rgba, np.append(_gain(rng, kind) * np.exp(rng.normal(0, 0.04, 3)), 1.0))
@@ -33,20 +30,20 @@ def _gain(rng: np.random.Generator, kind: float) -> float:
     return float(rng.uniform(0.02, 0.2)) if kind < 0.89 else 1.0
 
 
-def _gained(rgba: Pixels, factors: npt.NDArray[np.float64]) -> Pixels:
+def _gained(rgba: Bytes, factors: Doubles) -> Bytes:
     """Each of the four channels times its factor, saturated, uint8 (H, W, 4)."""
     table = np.clip(np.arange(256)[:, None] * factors, 0, 255).round().astype(np.uint8)
     return np.asarray(cv2.LUT(rgba, table[:, None, :]), np.uint8)
 
 
-def _bleached(rgba: Pixels, rest: float) -> Pixels:
+def _bleached(rgba: Bytes, rest: float) -> Bytes:
     """Nearly white: many goods are, few of the training's are, and white on white is where networks fail."""
     alpha = rgba[..., 3:].astype(np.float32)
     white = alpha - np.maximum(alpha - rgba[..., :3], 0) * np.float32(rest)
     return np.concatenate([np.rint(white).astype(np.uint8), rgba[..., 3:]], axis=2)
 
 
-def _print(rng: np.random.Generator, height: int, width: int) -> Plane:
+def _print(rng: np.random.Generator, height: int, width: int) -> Floats:
     """A pattern to multiply cloth with, float32 (H, W, 3) in 0.2..1: blots, or a block of another colour."""
     cells = int(rng.integers(3, 14))
     grains = rng.normal(0, 1, (cells, cells)).astype(np.float32)

@@ -6,16 +6,12 @@ from dataclasses import replace
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
+from cutouts.core.pixels import Bytes, Floats
 from cutouts.training.data.cache import Album, Albums
-from cutouts.training.data.examples import Pixels
 from cutouts.training.drawing.cloth import sheet, wave
 from cutouts.training.drawing.equipment import equipped
 from cutouts.training.drawing.floors import floor
-
-Colour = npt.NDArray[np.float32]
-
 
 CLEARING_SHARE = 0.4
 """Of photographed scenes those that lie beside the subject of a photograph; the others are whole scenes."""
@@ -27,7 +23,7 @@ EMPTY_EQUIPPED_SHARE = 0.3
 """The same of scenes that hold no product."""
 
 
-def backdrop(rng: np.random.Generator, albums: Albums, height: int, width: int, near: Colour | None) -> Pixels:
+def backdrop(rng: np.random.Generator, albums: Albums, height: int, width: int, near: Floats | None) -> Bytes:
     """A backdrop, uint8 (H, W, 3). `near`, an RGB colour in 0..255, asks for one of low contrast."""
     if near is not None:
         return _low_contrast(rng, near, height, width)
@@ -39,7 +35,7 @@ def backdrop(rng: np.random.Generator, albums: Albums, height: int, width: int, 
     return _drawn(rng, studio_colour(rng), height, width)
 
 
-def _drawn(rng: np.random.Generator, colour: Colour, height: int, width: int) -> Pixels:
+def _drawn(rng: np.random.Generator, colour: Floats, height: int, width: int) -> Bytes:
     kind = rng.random()
     if kind < 0.30:
         return plain(colour, height, width)
@@ -50,7 +46,7 @@ def _drawn(rng: np.random.Generator, colour: Colour, height: int, width: int) ->
     return floor(rng, colour, height, width)
 
 
-def _low_contrast(rng: np.random.Generator, near: Colour, height: int, width: int) -> Pixels:
+def _low_contrast(rng: np.random.Generator, near: Floats, height: int, width: int) -> Bytes:
     kind = rng.random()
     colour = np.clip(near + rng.normal(0.0, rng.uniform(2.0, 14.0), 3), 0, 255).astype(np.float32)
     if kind < 0.15:
@@ -58,7 +54,7 @@ def _low_contrast(rng: np.random.Generator, near: Colour, height: int, width: in
     return plain(colour, height, width) if kind < 0.55 else shaded(rng, colour, height, width)
 
 
-def empty_scene(rng: np.random.Generator, albums: Albums, height: int, width: int) -> Pixels:
+def empty_scene(rng: np.random.Generator, albums: Albums, height: int, width: int) -> Bytes:
     """A scene that holds no product, uint8 (H, W, 3): never a shop shelf, whose goods are products."""
     rooms = replace(albums, scenes=_rooms(albums.scenes))
     kind = rng.random()
@@ -70,7 +66,7 @@ def empty_scene(rng: np.random.Generator, albums: Albums, height: int, width: in
     return _equipped(rng, room, EMPTY_EQUIPPED_SHARE)
 
 
-def _equipped(rng: np.random.Generator, scene: Pixels, share: float) -> Pixels:
+def _equipped(rng: np.random.Generator, scene: Bytes, share: float) -> Bytes:
     return equipped(rng, scene) if rng.random() < share else scene
 
 
@@ -78,7 +74,7 @@ def _scenes(rng: np.random.Generator, albums: Albums) -> Album:
     return albums.clearings if rng.random() < CLEARING_SHARE else albums.scenes
 
 
-def studio_colour(rng: np.random.Generator) -> Colour:
+def studio_colour(rng: np.random.Generator) -> Floats:
     """A backdrop colour, float32 RGB: mostly white and near white, some greys, pastels and anything."""
     kind = rng.random()
     if kind < 0.25:
@@ -92,12 +88,12 @@ def studio_colour(rng: np.random.Generator) -> Colour:
     return rng.uniform(0, 255, 3).astype(np.float32)
 
 
-def plain(colour: Colour, height: int, width: int) -> Pixels:
+def plain(colour: Floats, height: int, width: int) -> Bytes:
     """One colour, uint8 (H, W, 3)."""
     return np.broadcast_to(np.rint(colour).astype(np.uint8), (height, width, 3)).copy()
 
 
-def shaded(rng: np.random.Generator, colour: Colour, height: int, width: int) -> Pixels:
+def shaded(rng: np.random.Generator, colour: Floats, height: int, width: int) -> Bytes:
     """A lit studio: smooth falloff of light, sometimes a horizon between floor and wall, uint8 (H, W, 3)."""
     corners = rng.uniform(1.0 - rng.uniform(0.05, 0.5), 1.0, (3, 3, 1)).astype(np.float32)
     tint = rng.normal(1.0, 0.02, (3, 3, 3)).astype(np.float32)
@@ -107,15 +103,15 @@ def shaded(rng: np.random.Generator, colour: Colour, height: int, width: int) ->
     return np.asarray(np.clip(light * colour, 0, 255), np.uint8)
 
 
-def _horizon(rng: np.random.Generator, height: int) -> npt.NDArray[np.float32]:
+def _horizon(rng: np.random.Generator, height: int) -> Floats:
     """Factors (H, 1, 1): a step from wall to floor, sharp or as a sweep."""
     at, width = rng.uniform(0.4, 0.9) * height, rng.uniform(0.5, 0.12 * height)
     step = 1.0 / (1.0 + np.exp(-(np.arange(height) - at) / width))
-    factors: npt.NDArray[np.float32] = (1.0 - rng.uniform(-0.1, 0.3) * step).astype(np.float32)[:, None, None]
+    factors: Floats = (1.0 - rng.uniform(-0.1, 0.3) * step).astype(np.float32)[:, None, None]
     return factors
 
 
-def textured(rng: np.random.Generator, colour: Colour, height: int, width: int) -> Pixels:
+def textured(rng: np.random.Generator, colour: Floats, height: int, width: int) -> Bytes:
     """Carpet, paper, stone or stripes: noise of several grain sizes over `colour`, uint8 (H, W, 3)."""
     plane = np.zeros((height, width), np.float32)
     for grain in rng.choice([2, 4, 8, 16, 48, 96], size=3, replace=False):
@@ -128,14 +124,14 @@ def textured(rng: np.random.Generator, colour: Colour, height: int, width: int) 
     return np.clip(colour * rng.uniform(0.4, 1) + plane[..., None] * swing, 0, 255).astype(np.uint8)
 
 
-def _stripes(rng: np.random.Generator, height: int, width: int) -> npt.NDArray[np.float32]:
+def _stripes(rng: np.random.Generator, height: int, width: int) -> Floats:
     """Stripes or ribs: a periodic plane (H, W) at any angle, float32."""
     plane = wave(height, width, angle=rng.uniform(0, np.pi), period=rng.uniform(6, 80))
-    stripes: npt.NDArray[np.float32] = (np.sign(plane) if rng.random() < 0.5 else plane).astype(np.float32)
+    stripes: Floats = (np.sign(plane) if rng.random() < 0.5 else plane).astype(np.float32)
     return np.asarray(stripes * np.float32(rng.uniform(0.5, 2)), np.float32)
 
 
-def photographed(rng: np.random.Generator, scenes: Album, height: int, width: int, sharp: bool = False) -> Pixels:
+def photographed(rng: np.random.Generator, scenes: Album, height: int, width: int, sharp: bool = False) -> Bytes:
     """A crop of a photographed scene, uint8 (H, W, 3), often out of focus; a shop shelf always is."""
     index = int(rng.integers(len(scenes)))
     image = scenes[index][..., :3]
@@ -155,7 +151,7 @@ def photographed(rng: np.random.Generator, scenes: Album, height: int, width: in
     return np.asarray(np.clip(out * np.float32(rng.uniform(0.7, 1.2)), 0, 255), np.uint8)
 
 
-def repainted(rng: np.random.Generator, scene: Pixels) -> Pixels:
+def repainted(rng: np.random.Generator, scene: Bytes) -> Bytes:
     """Other paint and another light, uint8 (H, W, 3): channels mixed such that grey stays grey, then a strong gamma."""
     mix = np.eye(3) + rng.uniform(0.0, 0.9) * (rng.dirichlet(np.ones(3), 3) - np.eye(3))
     curve = 255.0 * (np.arange(256) / 255.0) ** np.exp(rng.normal(0.0, 0.5))

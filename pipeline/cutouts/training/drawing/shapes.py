@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
+from cutouts.core.pixels import Bytes, Floats
 from cutouts.training.data.cache import Album
-from cutouts.training.data.examples import Pixels
 from cutouts.training.drawing.scenes import shaded, studio_colour
 
 Sides = tuple[bool, bool, bool, bool]
@@ -30,7 +29,7 @@ SMALLEST = 32
 DRAWS = 8
 
 
-def shape(rng: np.random.Generator, subjects: Album, size: int) -> tuple[Pixels, Sides]:
+def shape(rng: np.random.Generator, subjects: Album, size: int) -> tuple[Bytes, Sides]:
     """A product, uint8 (H, W, 4), premultiplied, and the frame sides that cut it.
 
     Its longer side has `size` pixels; straps rise above that.
@@ -48,7 +47,7 @@ def shape(rng: np.random.Generator, subjects: Album, size: int) -> tuple[Pixels,
     return np.dstack([colours.astype(np.uint8), alpha]), sides
 
 
-def _silhouette(rng: np.random.Generator, subjects: Album) -> tuple[Pixels, Sides]:
+def _silhouette(rng: np.random.Generator, subjects: Album) -> tuple[Bytes, Sides]:
     """A slab, a tool or the outline of a subject, uint8 (H, W), and the frame sides that cut it."""
     kind = rng.random()
     if kind < SLAB_SHARE:
@@ -56,7 +55,7 @@ def _silhouette(rng: np.random.Generator, subjects: Album) -> tuple[Pixels, Side
     return (_tool(rng), WHOLE) if kind < SLAB_SHARE + TOOL_SHARE else _outline(rng, subjects)
 
 
-def _outline(rng: np.random.Generator, subjects: Album) -> tuple[Pixels, Sides]:
+def _outline(rng: np.random.Generator, subjects: Album) -> tuple[Bytes, Sides]:
     """The mask of a photograph's subject, cut to it, uint8 (H, W), and the sides at which the frame cuts it."""
     for _ in range(DRAWS):
         mask = subjects[int(rng.integers(len(subjects)))][..., 3]
@@ -70,7 +69,7 @@ def _outline(rng: np.random.Generator, subjects: Album) -> tuple[Pixels, Sides]:
     return np.ascontiguousarray(part), cut
 
 
-def _strapped(rng: np.random.Generator, alpha: Pixels) -> Pixels:
+def _strapped(rng: np.random.Generator, alpha: Bytes) -> Bytes:
     """`alpha` with one or two thin straps that rise from its upper edge and come back to it, uint8 (H + rise, W)."""
     height, width = alpha.shape
     rise = round(height * rng.uniform(0.2, 0.9))
@@ -88,7 +87,7 @@ def _strapped(rng: np.random.Generator, alpha: Pixels) -> Pixels:
     return out
 
 
-def _print(rng: np.random.Generator, front: Pixels, subjects: Album) -> None:
+def _print(rng: np.random.Generator, front: Bytes, subjects: Album) -> None:
     """Set another outline on `front` (H, W, 3), in one colour, more often than not that of a studio's backdrop."""
     height, width = front.shape[:2]
     logo, _ = _silhouette(rng, subjects)
@@ -101,7 +100,7 @@ def _print(rng: np.random.Generator, front: Pixels, subjects: Album) -> None:
     spot[:] = np.rint(spot + share * (colour - spot)).astype(np.uint8)
 
 
-def _slab(rng: np.random.Generator) -> Pixels:
+def _slab(rng: np.random.Generator) -> Bytes:
     """A box, book, board or screen as it is seen from anywhere in front of it, uint8 (H, W)."""
     corners = np.array([(-1, -1), (1, -1), (1, 1), (-1, 1)], np.float32) * (1.0, rng.uniform(0.3, 1.0))
     corners += rng.normal(0, rng.choice((0.0, 0.04, 0.12)), corners.shape)
@@ -112,7 +111,7 @@ def _slab(rng: np.random.Generator) -> Pixels:
     return np.asarray(cv2.fillPoly(np.zeros((height, width), np.uint8), [points], 255), np.uint8)
 
 
-def _tool(rng: np.random.Generator) -> Pixels:
+def _tool(rng: np.random.Generator) -> Bytes:
     """A long handle and what it ends in: a spoon's bowl, a blade, a brush; at any angle, uint8 (H, W)."""
     mask = np.zeros((520, 520), np.uint8)
     middle, neck, end = 260, round(rng.uniform(160, 280)), 480
@@ -125,7 +124,7 @@ def _tool(rng: np.random.Generator) -> Pixels:
     return np.ascontiguousarray(turned[top : top + height, left : left + width])
 
 
-def _bowl(rng: np.random.Generator, mask: Pixels, middle: int, neck: int) -> None:
+def _bowl(rng: np.random.Generator, mask: Bytes, middle: int, neck: int) -> None:
     """An ellipse or a blade on `mask` from row 40 to the `neck`; of the wider ones every other has slots."""
     half, narrow = (neck - 40) / 2, rng.uniform(12, 70)
     if rng.random() < 0.5:
@@ -140,14 +139,14 @@ def _bowl(rng: np.random.Generator, mask: Pixels, middle: int, neck: int) -> Non
             cv2.line(mask, (at, round(40 + 0.6 * half)), (at, round(40 + 1.4 * half)), 0, 6)
 
 
-def _smooth(rng: np.random.Generator, mask: Pixels) -> Pixels:
+def _smooth(rng: np.random.Generator, mask: Bytes) -> Bytes:
     """`mask` with a smooth outline and an edge of about two pixels, uint8 (H, W)."""
     side = max(mask.shape)
     soft = cv2.GaussianBlur(mask, (0, 0), side * rng.uniform(0.003, 0.01), borderType=cv2.BORDER_REPLICATE)
     return np.asarray(np.clip((soft.astype(np.float32) - 127.5) * (side * 0.015) + 127.5, 0, 255), np.uint8)
 
 
-def _material(rng: np.random.Generator) -> npt.NDArray[np.float32]:
+def _material(rng: np.random.Generator) -> Floats:
     """A colour, float32 RGB: black and nearly black more often than not, grey, or any."""
     kind = rng.random()
     if kind < 0.6:

@@ -7,19 +7,19 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
-import numpy.typing as npt
 import onnxruntime
 import torch
 from torch import nn
 
+from cutouts.core.pixels import Bytes
 from cutouts.training.export.graph import OPSET
-from cutouts.training.network.saliency import Network, normalised
+from cutouts.training.network.saliency import SaliencyNetwork, normalised
 
 
-class Still:
+class FrozenNetwork:
     """The planes that presence is said by, of `network` as it is now; later changes of it are not seen."""
 
-    def __init__(self, network: Network, threads: int) -> None:
+    def __init__(self, network: SaliencyNetwork, threads: int) -> None:
         settings = onnxruntime.SessionOptions()
         settings.intra_op_num_threads = threads
         # A thread that waits in a loop takes its core from the one that draws the next images.
@@ -37,14 +37,14 @@ class Still:
             )
             self._session = onnxruntime.InferenceSession(str(file), settings, providers=["CPUExecutionProvider"])
 
-    def __call__(self, images: npt.NDArray[np.uint8]) -> list[torch.Tensor]:
-        """Map uint8 RGB (N, S, S, 3) to what `Network.views` gives, one image at a time: that suits a CPU's cache."""
+    def __call__(self, images: Bytes) -> list[torch.Tensor]:
+        """Map uint8 RGB (N, S, S, 3) to what `SaliencyNetwork.views` gives; one image at a time suits a CPU's cache."""
         said = [self._session.run(None, {"image": image[None]}) for image in images]
         return [torch.from_numpy(np.concatenate(planes)) for planes in zip(*said, strict=True)]
 
 
 class _Views(nn.Module):  # type: ignore[misc]
-    def __init__(self, network: Network) -> None:
+    def __init__(self, network: SaliencyNetwork) -> None:
         super().__init__()
         self.network = network
 

@@ -21,10 +21,10 @@ from onnx import helper, numpy_helper
 from torch import nn
 
 from cutouts.training.batches import sampler
-from cutouts.training.batches.schedule import Leg
+from cutouts.training.batches.schedule import Phase
 from cutouts.training.data.cache import Albums
 from cutouts.training.network import checkpoint
-from cutouts.training.network.saliency import MEAN, SCALE, Logits, Network
+from cutouts.training.network.saliency import MEAN, SCALE, Logits, SaliencyNetwork
 
 OPSET = 17
 SECOND_LOOK = "second/"
@@ -34,10 +34,10 @@ CALIBRATION_IMAGES = 120
 CALIBRATION_STEP = 1 << 40
 
 
-class Served(nn.Module):  # type: ignore[misc]
+class ServedOutput(nn.Module):  # type: ignore[misc]
     """What is exported: uint8 pixels in, raw probability out. Takes its own copy of the network."""
 
-    def __init__(self, network: Network) -> None:
+    def __init__(self, network: SaliencyNetwork) -> None:
         super().__init__()
         self.network = copy.deepcopy(network).eval()
         with torch.no_grad():
@@ -49,15 +49,15 @@ class Served(nn.Module):  # type: ignore[misc]
         return logits.probability()
 
 
-def trained(run: Path) -> Network:
+def trained(run: Path) -> SaliencyNetwork:
     """The average of the last checkpoint under `run`. Raises `FileNotFoundError` where there is none."""
-    return checkpoint.averaged(run, Network())
+    return checkpoint.averaged(run, SaliencyNetwork())
 
 
-def export(network: Network, target: Path, size: int) -> None:
+def export(network: SaliencyNetwork, target: Path, size: int) -> None:
     """Write `network` to `target` for square inputs of `size` pixels and any batch."""
     torch.onnx.export(
-        Served(network).eval(),
+        ServedOutput(network).eval(),
         (torch.zeros(1, size, size, 3, dtype=torch.uint8),),
         str(target),
         input_names=["image"],
@@ -124,7 +124,9 @@ class Calibration:
 
 def calibration_images(albums: Albums, size: int) -> Iterator[np.ndarray[Any, Any]]:
     """Uint8 (size, size, 3) images as the training sees them."""
-    yield from sampler.batch(albums, 0, CALIBRATION_STEP, Leg(until=1.0, size=size, batch=CALIBRATION_IMAGES))[..., :3]
+    yield from sampler.batch(albums, 0, CALIBRATION_STEP, Phase(until=1.0, size=size, batch=CALIBRATION_IMAGES))[
+        ..., :3
+    ]
 
 
 def _presence_nodes(model: Any) -> list[str]:

@@ -20,27 +20,27 @@ from cutouts.adapters.model.self_contained import parse
 from cutouts.core.errors import ModelError
 from cutouts.models import read_file
 from cutouts.training.batches import sampler
-from cutouts.training.batches.schedule import Leg
+from cutouts.training.batches.schedule import Phase
 from cutouts.training.data.cache import Albums
 from cutouts.training.export.graph import is_mended
-from cutouts.training.network.saliency import SCALE, Network, normalised
+from cutouts.training.network.saliency import SCALE, SaliencyNetwork, normalised
 
 Weights = dict[str, torch.Tensor]
 
 # The images that batch norm is measured on.
-MEASURED = Leg(until=1.0, size=352, batch=32)
+MEASURED = Phase(until=1.0, size=352, batch=32)
 # An export has no coarse heads; those of earlier versions say nothing of presence, or by one convolution.
 MAY_BE_MISSING = (*(f"decoder.heads.{level}" for level in range(1, 5)), "decoder.presence.")
 
 
-def from_exports(files: Sequence[Path], albums: Albums) -> Network:
+def from_exports(files: Sequence[Path], albums: Albums) -> SaliencyNetwork:
     """The network of `files`, ready for training on `albums`: of several the mean of their weights.
 
     Networks that went on from one another lie in one valley, and their mean is better on what none of them has seen
     (Wortsman et al. 2022, arXiv 2203.05482). Raises `ModelError` if a file is no export of this network, or has a
     second look.
     """
-    network = Network()
+    network = SaliencyNetwork()
     models = [parse(read_file(file)) for file in files]
     if mended := [str(file) for file, model in zip(files, models, strict=True) if is_mended(model)]:
         raise ModelError(f"{', '.join(mended)}: start from the network without its second look")
@@ -96,7 +96,7 @@ def _module_name(node: Any) -> str:
     return ".".join(names)
 
 
-def _take_over(network: Network, found: dict[str, Weights]) -> list[str]:
+def _take_over(network: SaliencyNetwork, found: dict[str, Weights]) -> list[str]:
     """Fill the network's convolutions, biases into the batch norm behind where there is one; says what did not fit."""
     problems = []
     for name, module in network.named_modules():
@@ -117,7 +117,7 @@ def _behind(name: str) -> str:
     return f"{unit}.{int(index) + 1}"
 
 
-def _measure_norms(network: Network, images: torch.Tensor) -> None:
+def _measure_norms(network: SaliencyNetwork, images: torch.Tensor) -> None:
     """Give each batch norm the statistics of what it sees, and the scale and shift that undo them."""
     norms = [module for module in network.modules() if isinstance(module, nn.BatchNorm2d)]
     seen: dict[nn.Module, tuple[torch.Tensor, torch.Tensor]] = {}

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from cutouts.adapters.terminal import say
-from cutouts.training.batches.schedule import Plan
+from cutouts.training.batches.schedule import Budget
 from cutouts.training.loop.validation import Score
 from cutouts.training.network.checkpoint import Position
 
@@ -29,13 +29,13 @@ class Log:
         self._last[what] = position.seconds
         return True
 
-    def step(self, position: Position, value: float, size: int, plan: Plan) -> None:
+    def step(self, position: Position, value: float, size: int, budget: Budget) -> None:
         """Note the loss of a step, and say how fast it goes and how long it still takes."""
         speed = self._speed(position)
-        progress = plan.progress(position.images, position.seconds)
+        progress = budget.progress(position.images, position.seconds)
         self._write({**asdict(position), "loss": value, "size": size, "images_per_second": speed})
-        left = (plan.images - position.images) / speed if speed else plan.seconds
-        left = max(0.0, min(plan.seconds - position.seconds, left))
+        left = (budget.images - position.images) / speed if speed else budget.seconds
+        left = max(0.0, min(budget.seconds - position.seconds, left))
         say(
             f"{progress:6.1%}  step {position.steps}  {position.images} images  {size}²  loss {value:.3f}  "
             f"{speed:.1f} images/s  {left / 60:.0f} min left"

@@ -1,4 +1,4 @@
-"""The training loop: prefetch, step, average, log, validate, checkpoint, until the plan is used up."""
+"""The training loop: prefetch, step, average, log, validate, checkpoint, until the budget is used up."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ import torch
 from torch import nn
 
 from cutouts.training.batches import schedule
-from cutouts.training.batches.loader import Feed
+from cutouts.training.batches.loader import BatchLoader
 from cutouts.training.data.cache import Albums
-from cutouts.training.export.frozen import Still
+from cutouts.training.export.frozen import FrozenNetwork
 from cutouts.training.loop.log import Log
-from cutouts.training.loop.options import Settings
+from cutouts.training.loop.options import TrainingOptions
 from cutouts.training.loop.threads import Pace
 from cutouts.training.loop.validation import Validation
 from cutouts.training.network import checkpoint, loss
 from cutouts.training.network.average import Average
 from cutouts.training.network.checkpoint import Position
-from cutouts.training.network.saliency import Network, normalised
+from cutouts.training.network.saliency import SaliencyNetwork, normalised
 
 ENCODER_RATE, DECODER_RATE = 4e-4, 2e-3
 WEIGHT_DECAY = 1e-2
@@ -57,7 +57,7 @@ class Trainee:
             group["fused"] = True
 
 
-def trainee(network: Network, settings: Settings) -> Trainee:
+def trainee(network: SaliencyNetwork, settings: TrainingOptions) -> Trainee:
     """The network on its device with an optimiser; its first `settings.frozen` blocks keep their weights.
 
     What is frozen needs no backward pass, and the planes at strides 2 to 8 are where most of one goes.
@@ -74,7 +74,7 @@ def trainee(network: Network, settings: Settings) -> Trainee:
     return Trainee(network=network, average=Average(network), optimiser=optimiser)
 
 
-def _frozen(network: Network, settings: Settings) -> list[nn.Module]:
+def _frozen(network: SaliencyNetwork, settings: TrainingOptions) -> list[nn.Module]:
     """The modules that keep their weights; of them the encoder's have batch norm folded in."""
     if settings.only_presence:
         return [network]
@@ -82,9 +82,14 @@ def _frozen(network: Network, settings: Settings) -> list[nn.Module]:
 
 
 def train(
-    run: Path, start: Network, albums: Albums, validation: Validation, settings: Settings, stop: threading.Event
+    run: Path,
+    start: SaliencyNetwork,
+    albums: Albums,
+    validation: Validation,
+    settings: TrainingOptions,
+    stop: threading.Event,
 ) -> None:
-    """Train from `start`, or from the checkpoint under `run`, until the plan is used up; logs to `run`/log.jsonl.
+    """Train from `start`, or from the checkpoint under `run`, until the budget is used up; logs to `run`/log.jsonl.
 
     When `stop` is set, the step under way is finished and saved, and the same call goes on from there another day.
     """
@@ -106,15 +111,17 @@ def train(
         log.score(position, validation(student.average.network))
 
 
-def _steps(student: Trainee, albums: Albums, position: Position, settings: Settings, log: Log) -> Iterator[Position]:
-    """Train step by step and give the position after each, until the plan is used up."""
-    plan, pace, began = settings.plan, Pace(settings.threads), time.monotonic()
+def _steps(
+    student: Trainee, albums: Albums, position: Position, settings: TrainingOptions, log: Log
+) -> Iterator[Position]:
+    """Train step by step and give the position after each, until the budget is used up."""
+    budget, pace, began = settings.budget, Pace(settings.threads), time.monotonic()
     torch.set_num_threads(settings.threads)
     judged = _judge(student.network, settings)
     pinned = settings.device != "cpu"
-    with closing(Feed(albums, settings.seed, position.steps, settings.drawers, pinned=pinned)) as feed:
-        while (progress := plan.progress(position.images, position.seconds)) < 1.0:
-            batch = feed.next(schedule.leg(progress, settings.legs)).to(settings.device, non_blocking=True)
+    with closing(BatchLoader(albums, settings.seed, position.steps, settings.loader_workers, pinned=pinned)) as feed:
+        while (progress := budget.progress(position.images, position.seconds)) < 1.0:
+            batch = feed.next(schedule.phase(progress, settings.phases)).to(settings.device, non_blocking=True)
             value = step(student, judged(batch), settings.rate * schedule.rate(progress))
             student.average.update(student.network, position.steps)
             torch.set_num_threads(pace.after_step())
@@ -126,7 +133,7 @@ def _steps(student: Trainee, albums: Albums, position: Position, settings: Setti
             )
             began = now
             if position.steps % LOG_EVERY == 0:
-                log.step(position, value, batch.shape[1], plan)
+                log.step(position, value, batch.shape[1], budget)
             yield position
 
 
@@ -141,7 +148,7 @@ def step(student: Trainee, value: torch.Tensor, factor: float) -> float:
     return float(value.detach())
 
 
-def _judge(network: Network, settings: Settings) -> Callable[[torch.Tensor], torch.Tensor]:
+def _judge(network: SaliencyNetwork, settings: TrainingOptions) -> Callable[[torch.Tensor], torch.Tensor]:
     """The loss of what `network`, in training, says of a batch, uint8 RGBA: of all of it, or of presence alone."""
     if settings.only_presence:
         views, presence = _views(network.eval(), settings), network.decoder.presence.train()
@@ -150,10 +157,10 @@ def _judge(network: Network, settings: Settings) -> Callable[[torch.Tensor], tor
     return lambda rgba: loss.total(_mixed(network, rgba).float(), _alpha(rgba))
 
 
-def _views(network: Network, settings: Settings) -> Callable[[torch.Tensor], list[torch.Tensor]]:
+def _views(network: SaliencyNetwork, settings: TrainingOptions) -> Callable[[torch.Tensor], list[torch.Tensor]]:
     """What presence is said by, of a network that stands still."""
     if settings.device == "cpu":
-        still = Still(network, settings.threads)
+        still = FrozenNetwork(network, settings.threads)
         return lambda rgba: still(rgba[..., :3].numpy())
 
     def seen(rgba: torch.Tensor) -> list[torch.Tensor]:

@@ -8,14 +8,13 @@ from itertools import islice
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
-from cutouts.core.pixels import shrink
+from cutouts.core.pixels import Doubles, Floats, shrink
 from cutouts.metrics import f_measure, mean_absolute_error
 from cutouts.training.data.cache import VALIDATION_SHARD
-from cutouts.training.data.examples import Page, masked_pages
-from cutouts.training.network.saliency import Network, normalised
+from cutouts.training.data.examples import Example, masked_examples
+from cutouts.training.network.saliency import SaliencyNetwork, normalised
 
 THRESHOLDS = np.array([0.2, 0.35, 0.5, 0.65, 0.8, 0.9], np.float32)
 
@@ -28,22 +27,22 @@ class Score:
     f: float
 
 
-Validation = Callable[[Network], Score]
+Validation = Callable[[SaliencyNetwork], Score]
 
 
 def validation(data: Path, count: int, size: int, device: str = "cpu") -> Validation:
     """A function that scores a network on the first `count` validation photographs, as it is served at `size` (px)."""
-    pages = list(islice(masked_pages([data / VALIDATION_SHARD]), count))
+    examples = list(islice(masked_examples([data / VALIDATION_SHARD]), count))
 
-    def score(network: Network) -> Score:
-        results = [_judged(network, page, size, device) for page in pages]
+    def score(network: SaliencyNetwork) -> Score:
+        results = [_judged(network, example, size, device) for example in examples]
         mean = np.mean([row for _, row in results], axis=0)
         return Score(mae=float(np.mean([mae for mae, _ in results])), f=float(mean.max()))
 
     return score
 
 
-def f_measures(matte: npt.NDArray[np.float32], truth: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+def f_measures(matte: Floats, truth: Floats) -> Doubles:
     """F-measure (β² = 0.3) of `matte` at each of `THRESHOLDS` against `truth`, both (H, W) in 0..1; float64 (6,)."""
     said = matte[None] >= THRESHOLDS[:, None, None]
     true = truth >= 0.5
@@ -52,11 +51,11 @@ def f_measures(matte: npt.NDArray[np.float32], truth: npt.NDArray[np.float32]) -
     return f_measure(precision, recall)
 
 
-def _judged(network: Network, page: Page, size: int, device: str) -> tuple[float, npt.NDArray[np.float64]]:
+def _judged(network: SaliencyNetwork, example: Example, size: int, device: str) -> tuple[float, Doubles]:
     """MAE and F-measures of one photograph, at the mask's own size."""
-    image = np.ascontiguousarray(shrink(np.ascontiguousarray(page.rgba[..., :3]), size, size))
+    image = np.ascontiguousarray(shrink(np.ascontiguousarray(example.rgba[..., :3]), size, size))
     pixels = normalised(torch.from_numpy(image[None]).to(device)).contiguous(memory_format=torch.channels_last)
     with torch.no_grad():
-        matte = network(pixels).probability(page.rgba.shape[:2])[0, 0].cpu().numpy()
-    truth = page.rgba[..., 3].astype(np.float32) / np.float32(255)
+        matte = network(pixels).probability(example.rgba.shape[:2])[0, 0].cpu().numpy()
+    truth = example.rgba[..., 3].astype(np.float32) / np.float32(255)
     return mean_absolute_error(matte, truth), f_measures(matte, truth)

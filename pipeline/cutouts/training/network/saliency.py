@@ -128,7 +128,7 @@ class Decoder(nn.Module):  # type: ignore[misc]
         return nearer, deepest, top
 
 
-class Network(nn.Module):  # type: ignore[misc]
+class SaliencyNetwork(nn.Module):  # type: ignore[misc]
     """Encoder and decoder: normalised RGB in, logits out."""
 
     def __init__(self) -> None:
@@ -152,12 +152,12 @@ def normalised(image: torch.Tensor) -> torch.Tensor:
     return (image.permute(0, 3, 1, 2).float() - MEAN) * (1.0 / SCALE)
 
 
-def from_imagenet(weights: Path) -> Network:
+def from_imagenet(weights: Path) -> SaliencyNetwork:
     """A network whose encoder holds the ImageNet weights of `weights` (npz, fp16) and whose decoder is fresh.
 
     Raises `RuntimeError` when the file's keys are not exactly the encoder's.
     """
-    network = Network()
+    network = SaliencyNetwork()
     with np.load(weights) as arrays:
         state: dict[str, Any] = {key: torch.from_numpy(arrays[key].astype(np.float32)) for key in arrays.files}
     network.encoder.load_state_dict(state)

@@ -23,7 +23,7 @@ BARE = "bare"
 """What the network itself says is called within the graph."""
 
 
-class Served(nn.Module):  # type: ignore[misc]
+class MendedOutput(nn.Module):  # type: ignore[misc]
     """What is exported: pixels and the network's saliency in, mended saliency out."""
 
     def __init__(self, look: Mending) -> None:
@@ -74,7 +74,7 @@ def _export(look: Mending, target: Path, size: int) -> None:
         # Sizes are constants of the graph, as they are of the network's.
         warnings.simplefilter("ignore", torch.jit.TracerWarning)
         torch.onnx.export(
-            Served(look).eval(),
+            MendedOutput(look).eval(),
             (torch.zeros(1, size, size, 3, dtype=torch.uint8), torch.rand(1, 1, size, size)),
             str(target),
             input_names=list(names[:2]),

@@ -10,17 +10,17 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 import onnxruntime
 import torch
 
+from cutouts.core.pixels import Bytes, Floats
 from cutouts.training.batches import sampler, schedule
-from cutouts.training.batches.loader import Feed
-from cutouts.training.batches.schedule import Leg
+from cutouts.training.batches.loader import BatchLoader
+from cutouts.training.batches.schedule import Phase
 from cutouts.training.data.cache import Albums
 from cutouts.training.loop.log import Log
 from cutouts.training.loop.loop import LOG_EVERY, WEIGHT_DECAY, Trainee, step
-from cutouts.training.loop.options import Settings
+from cutouts.training.loop.options import TrainingOptions
 from cutouts.training.network import checkpoint, loss
 from cutouts.training.network.average import Average
 from cutouts.training.network.checkpoint import Position
@@ -47,13 +47,13 @@ class Base:
         self._session = onnxruntime.InferenceSession(str(file), settings, providers=["CPUExecutionProvider"])
         self.size = int(self._session.get_inputs()[0].shape[1])
 
-    def __call__(self, image: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+    def __call__(self, image: Bytes) -> Floats:
         """Saliency float32 (S, S) of one image, uint8 (S, S, 3)."""
         return np.asarray(self._session.run(None, {"image": image[None]})[0][0, 0], np.float32)
 
 
-def train(run: Path, base: Path, albums: Albums, settings: Settings, stop: threading.Event) -> None:
-    """Train a second look at what `base` says, or go on from the checkpoint under `run`, until the plan is used up."""
+def train(run: Path, base: Path, albums: Albums, settings: TrainingOptions, stop: threading.Event) -> None:
+    """Train a second look behind `base`, or continue from the checkpoint under `run`, until the budget is used up."""
     torch.set_num_threads(settings.threads)
     student = _student()
     saved = checkpoint.load(run)
@@ -82,16 +82,18 @@ def _student() -> Trainee:
 
 
 def _steps(
-    student: Trainee, base: Base, albums: Albums, position: Position, settings: Settings, log: Log
+    student: Trainee, base: Base, albums: Albums, position: Position, settings: TrainingOptions, log: Log
 ) -> Iterator[Position]:
-    """Train step by step and give the position after each, until the plan is used up."""
-    plan, began, leg = settings.plan, time.monotonic(), Leg(until=1.0, size=base.size, batch=BATCH)
+    """Train step by step and give the position after each, until the budget is used up."""
+    budget, began, phase = settings.budget, time.monotonic(), Phase(until=1.0, size=base.size, batch=BATCH)
     # A step of the training draws once and again until its batch is full, so the feed counts steps of its own.
     first = position.steps << 8
-    with closing(Feed(albums, settings.seed, first, settings.drawers, pinned=False, draw=sampler.grounded)) as feed:
-        while (progress := plan.progress(position.images, position.seconds)) < 1.0:
+    with closing(
+        BatchLoader(albums, settings.seed, first, settings.loader_workers, pinned=False, draw=sampler.grounded)
+    ) as feed:
+        while (progress := budget.progress(position.images, position.seconds)) < 1.0:
             rng = np.random.default_rng([settings.seed, position.steps, 1])
-            rgb, alpha, saliency = _batch(rng, feed, leg, base, student.average.network)
+            rgb, alpha, saliency = _batch(rng, feed, phase, base, student.average.network)
             value = step(student, _loss(student.network, rgb, alpha, saliency), settings.rate * schedule.rate(progress))
             student.average.update(student.network, position.steps)
             now = time.monotonic()
@@ -99,7 +101,7 @@ def _steps(
             position = Position(steps=position.steps + 1, images=position.images + len(rgb), seconds=seconds)
             began = now
             if position.steps % LOG_EVERY == 0:
-                log.step(position, value, base.size, plan)
+                log.step(position, value, base.size, budget)
             yield position
 
 
@@ -109,19 +111,19 @@ def _loss(look: Mending, rgb: torch.Tensor, alpha: torch.Tensor, saliency: torch
 
 
 def _batch(
-    rng: np.random.Generator, feed: Feed, leg: Leg, base: Base, look: Mending
+    rng: np.random.Generator, feed: BatchLoader, phase: Phase, base: Base, look: Mending
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Colours (N, 3, 256, 256), alpha and saliency (N, 1, 256, 256), all 0..1, of images that have a ground."""
     rows: list[tuple[torch.Tensor, ...]] = []
-    while len(rows) < leg.batch:
-        for rgba in feed.next(leg).numpy():
-            if len(rows) < leg.batch and teaches(rgba, look):
+    while len(rows) < phase.batch:
+        for rgba in feed.next(phase).numpy():
+            if len(rows) < phase.batch and teaches(rgba, look):
                 rows.append(_row(rng, rgba, base(np.ascontiguousarray(rgba[..., :3]))))
     rgb, alpha, saliency = (torch.stack(planes) for planes in zip(*rows, strict=True))
     return rgb, alpha, saliency
 
 
-def teaches(rgba: npt.NDArray[np.uint8], look: Mending) -> bool:
+def teaches(rgba: Bytes, look: Mending) -> bool:
     """Whether an image, uint8 (S, S, 4), has a ground to trust and a product that is not half transparent."""
     small = _small(rgba)
     alpha = small[..., 3]
@@ -132,9 +134,7 @@ def teaches(rgba: npt.NDArray[np.uint8], look: Mending) -> bool:
         return float(look.estimate(rgb[None], true[None]).trust) >= TRUSTED
 
 
-def _row(
-    rng: np.random.Generator, rgba: npt.NDArray[np.uint8], said: npt.NDArray[np.float32]
-) -> tuple[torch.Tensor, ...]:
+def _row(rng: np.random.Generator, rgba: Bytes, said: Floats) -> tuple[torch.Tensor, ...]:
     """One image at the second look's size, lit anew, and its saliency with a mistake or none."""
     small = _small(rgba)
     saliency = np.asarray(cv2.resize(said, (SIZE, SIZE), interpolation=cv2.INTER_AREA), np.float32)
@@ -145,10 +145,10 @@ def _row(
     return _tensor(rgb), _tensor(alpha[..., None]), torch.from_numpy(np.ascontiguousarray(saliency))[None].float()
 
 
-def _small(rgba: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+def _small(rgba: Bytes) -> Bytes:
     return np.asarray(cv2.resize(rgba, (SIZE, SIZE), interpolation=cv2.INTER_AREA), np.uint8)
 
 
-def _tensor(picture: npt.NDArray[np.uint8]) -> torch.Tensor:
+def _tensor(picture: Bytes) -> torch.Tensor:
     """Float32 (C, H, W) in 0..1 of uint8 (H, W, C)."""
     return torch.from_numpy(picture.copy()).permute(2, 0, 1).float() / 255

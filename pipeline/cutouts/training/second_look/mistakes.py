@@ -6,15 +6,10 @@ shown drawn ones.
 
 from __future__ import annotations
 
-from typing import TypeAlias
-
 import cv2
 import numpy as np
-import numpy.typing as npt
 
-from cutouts.core.pixels import Bytes, Floats
-
-Mask: TypeAlias = npt.NDArray[np.bool_]
+from cutouts.core.pixels import Bytes, Floats, Mask
 
 RIGHT_SHARE, LOST_SHARE, FILLED_SHARE, ALONG_SHARE = 0.35, 0.40, 0.12, 0.03
 """Of images those whose saliency stays as it is, loses parts, has its holes filled, takes ground along; others fade."""

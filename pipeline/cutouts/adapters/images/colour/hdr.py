@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from cutouts.adapters.images.colour.codepoints import PQ, PRIMARIES
 from cutouts.adapters.images.colour.profiles import BT709, encoded, xyz_of
 from cutouts.adapters.images.raster import Samples
-from cutouts.core.pixels import Bytes
+from cutouts.core.pixels import Bytes, Floats
 
 WHITE = 203.0
 """Light in cd/m² that becomes sRGB's white: diffuse white of BT.2408."""
@@ -36,20 +35,20 @@ def to_srgb(samples: Samples, primaries: int, transfer: int) -> Bytes:
     return out
 
 
-def _pq(stored: NDArray[np.float32]) -> NDArray[np.float32]:
+def _pq(stored: Floats) -> Floats:
     """Light in cd/m² (SMPTE ST 2084)."""
     root = stored.astype(np.float64) ** (32 / 2523)
     light = np.maximum(root - 0.8359375, 0) / (18.8515625 - 18.6875 * root)
     return np.asarray(10000 * light ** (8192 / 1305), np.float32)
 
 
-def _hlg(stored: NDArray[np.float32]) -> NDArray[np.float32]:
+def _hlg(stored: Floats) -> Floats:
     """Light in the scene, 0…1 (ARIB STD-B67)."""
     a, b, c = 0.17883277, 0.28466892, 0.55991073
     return np.asarray(np.where(stored <= 0.5, stored**2 / 3, (np.exp((stored - c) / a) + b) / 12), np.float32)
 
 
-def _displayed(scene: NDArray[np.float32], luminance: NDArray[np.float32]) -> NDArray[np.float32]:
+def _displayed(scene: Floats, luminance: Floats) -> Floats:
     """HLG's light on its display, in shares of our white."""
     whole = np.maximum(scene @ luminance, 1e-6) ** (HLG_GAMMA - 1)
     return np.asarray(scene * whole[..., None] * (HLG_PEAK / WHITE), np.float32)

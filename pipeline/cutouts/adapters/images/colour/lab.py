@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from cutouts.adapters.images.colour.profiles import BT709, D50, encoded, xyz_of
 from cutouts.adapters.images.raster import Samples
-from cutouts.core.pixels import Bytes
+from cutouts.core.pixels import Bytes, Floats
 
 _BAND = 1 << 18
 
@@ -22,7 +21,7 @@ def to_srgb(samples: Samples) -> Bytes:
     return out
 
 
-def _xyz(samples: Samples) -> NDArray[np.float32]:
+def _xyz(samples: Samples) -> Floats:
     light = samples[..., 0].astype(np.float32) / np.float32(655.35)
     a, b = (samples[..., place].astype(np.float32) / np.float32(256) - np.float32(128) for place in (1, 2))
     y = (light + 16) / 116

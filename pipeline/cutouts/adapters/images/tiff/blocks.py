@@ -22,7 +22,7 @@ _MOST_BLOCKS = 100_000
 """Each is unpacked by itself; more of them would keep a worker for many seconds."""
 _REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 
-Place: TypeAlias = tuple[int, int, int, int]
+Area: TypeAlias = tuple[int, int, int, int]
 """Left, top, width and height in px of the part of the picture that a block shows."""
 
 
@@ -31,7 +31,7 @@ class Block:
     """One strip or tile: `plane` is the sample that it holds (0 if all), `rows` how many rows are stored."""
 
     plane: int
-    place: Place
+    place: Area
     rows: int
     stored: bytes
 
