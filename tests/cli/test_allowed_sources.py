@@ -53,9 +53,6 @@ def private(tmp_path: Path) -> Path:
     return product(tmp_path / "private" / "secret.jpg", seed=7)
 
 
-_WHY = {"cache": "the file is not there"}  # a name that contains `::` is a name, below the manifest's folder
-
-
 def test_a_strangers_manifest_reads_only_what_lies_beside_it(tmp_path: Path, private: Path) -> None:
     """Each other row is one rejection that says what would allow it; nothing of it is in the result."""
     inbox = tmp_path / "inbox"
@@ -74,6 +71,7 @@ def test_a_strangers_manifest_reads_only_what_lies_beside_it(tmp_path: Path, pri
             "reference": f"reference://k::{stranger.url}/refs.json",
             "zip": f"zip://a.jpg::file://{private}",
             "cache": f"simplecache::file://{private}",
+            "archive": f"zip::{private}",
             "http": f"{inside.url}/a.jpg",
             "https": f"https://127.0.0.1:{inside.port}/a.jpg",
             "number": f"https://2130706433:{inside.port}/a.jpg",
@@ -90,7 +88,9 @@ def test_a_strangers_manifest_reads_only_what_lies_beside_it(tmp_path: Path, pri
     assert found.pop("pipe")[1].endswith("it is a named pipe")
     for name in rows.keys() - {"fine", "fine_uri"}:
         assert found[name][0] == "rejected"
-        assert _WHY.get(name, "the site does not allow this source") in found[name][1]
+        assert "the site does not allow this source" in found[name][1]
+    assert "a chain of addresses (`simplecache::…`)" in found["cache"][1]
+    assert "a chain of addresses (`zip::…`)" in found["archive"][1]
     assert f'add "{private.parent}" to allowed_sources' in found["link"][1]
     assert len(list((tmp_path / "out" / "objects").rglob("*.png"))) == 2
 

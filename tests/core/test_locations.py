@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-import pytest
+import inspect
 
-from cutouts.core.locations import Location, Prefix, Reading, parse_prefixes
+import pytest
+from fsspec.implementations.chained import ChainedFileSystem
+from fsspec.registry import get_filesystem_class, known_implementations
+
+from cutouts.core.locations import CHAINING, Location, Prefix, Reading, parse_prefixes
 
 
 @pytest.mark.parametrize(
     "name",
     [
         "/p/a::b.jpg", "/p/data:x,y.jpg", "/p/a%20b.jpg", "/p/a#1.jpg", "/p/a?b=c.jpg", "/p/http://x", "/p/zip::s3://b/k",
-        "data:image/png;base64,AAAA", "a::b.jpg", "file:a.jpg", "s3:a.jpg", "C:\\a.jpg", "~/a.jpg",
+        "data:image/png;base64,AAAA", "a::b.jpg", "./zip::a.jpg", "zip:a.jpg", "zip/a::b.jpg", "unzip::a.jpg",
+        "s3::a.jpg", "file:a.jpg", "s3:a.jpg", "C:\\a.jpg", "~/a.jpg",
     ],
 )  # fmt: skip
 def test_a_plain_path_is_the_name_that_it_is(name: str) -> None:
@@ -38,6 +43,27 @@ def test_what_is_read_by_no_means_of_ours_is_no_place(uri: str) -> None:
     """Other protocols, chains of them, other machines' files, keys that climb out of their bucket."""
     with pytest.raises(ValueError, match=r".+"):
         Location.parse(uri)
+
+
+@pytest.mark.parametrize("protocol", CHAINING)
+def test_a_chain_is_named_as_one(protocol: str) -> None:
+    """However it goes on, in capitals too: with another address, a path or a name."""
+    for uri in (f"{protocol}::https://h/a.jpg", f"{protocol}::/etc/passwd", f"{protocol.upper()}::a.jpg"):
+        with pytest.raises(ValueError, match=r"a chain of addresses \(`\w+::…`\) is not supported"):
+            Location.parse(uri)
+
+
+def test_every_protocol_that_fsspec_chains_is_known() -> None:
+    """Those that open another file system, or a file of one."""
+    assert {name for name in known_implementations if _chains(name)} <= set(CHAINING)
+
+
+def _chains(protocol: str) -> bool:
+    try:
+        kind = get_filesystem_class(protocol)
+    except (ImportError, ValueError):  # its client is not installed
+        return False
+    return issubclass(kind, ChainedFileSystem) or "target_protocol" in inspect.signature(kind).parameters
 
 
 def test_a_key_may_hold_what_looks_like_a_chain() -> None:

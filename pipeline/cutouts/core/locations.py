@@ -21,7 +21,14 @@ SCHEMES = ("file", *OBJECT_SCHEMES, *WEB_SCHEMES)
 
 _LISTED = ", ".join(f"{scheme}://" for scheme in SCHEMES)
 _URL = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://(?P<rest>.*)", re.DOTALL)
-_CHAINED = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*::.*://", re.DOTALL)
+CHAINING = (
+    *("async_wrapper", "asyncwrapper", "blockcache", "cached", "dask", "dir", "filecache", "libarchive", "reference"),
+    *("simplecache", "tar", "zip"),
+)
+"""What fsspec opens on top of another address, as in `zip::https://…`; nothing is ever read so."""
+CHAINED = rf"^(?i:(?:{'|'.join(CHAINING)})::|[a-z][a-z0-9+.-]*::(?s:.*)://)"
+"""Matches what is a chain of addresses and no name, in the regular expressions of Python and of Arrow (RE2)."""
+_CHAINED = re.compile(CHAINED)
 _WEB = re.compile(
     r"(?:(?P<login>[^/?#\\]*)@)?(?P<host>\[[0-9A-Fa-f:.]+\]|[^/?#\\@:\[\]%]+)(?::(?P<port>\d{0,5}))?"
     r"(?P<path>/[^?#]*)?(?P<query>\?[^#]*)?(?:#.*)?"
@@ -52,14 +59,17 @@ class Location:
     def parse(cls, uri: str) -> Location:
         """The place that a URI or a plain path names. Raises ValueError, in words, if it is none that can be read.
 
-        Whatever has no `scheme://` is a plain path: a name may hold `::`, `#`, `?` and `%20` and means just that.
+        Whatever has no `scheme://` is a plain path: a name may hold `::`, `#`, `?` and `%20` and means just that,
+        unless it begins like a chain (`zip::a.jpg`).
         """
         if "\0" in uri:
             raise ValueError("a NUL character cannot be part of a name")
+        if _CHAINED.match(uri):
+            raise ValueError(
+                f"a chain of addresses (`{uri.partition('::')[0]}::…`) is not supported; write a name as ./NAME"
+            )
         found = _URL.fullmatch(uri)
         if found is None:
-            if _CHAINED.match(uri):
-                raise ValueError("chained URLs (with `::`) are not supported")
             return cls(scheme="file", authority="", path=uri)
         scheme = found["scheme"].lower()
         if scheme == "file":

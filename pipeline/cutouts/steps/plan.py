@@ -17,6 +17,7 @@ from cutouts.adapters.storage.stored_tables import find_record, write_record, wr
 from cutouts.core.config import Site
 from cutouts.core.display import stored_uris
 from cutouts.core.errors import ManifestError
+from cutouts.core.locations import CHAINED
 from cutouts.core.manifest import EMPTY, check_content, placed
 from cutouts.core.records import DeliveryKey, Plan
 from cutouts.core.sharding import cut, split_known
@@ -87,9 +88,9 @@ def read_delivery(tables: Store, source: str, delivery: DeliveryKey) -> pa.Table
 
 
 def _absolute(rows: pa.Table, base: str) -> pa.Table:
-    """URIs that are relative made absolute: they start at `base`. What has no scheme is a path, whatever its name."""
+    """URIs that are relative made absolute: they start at `base`. What has no scheme and is no chain is a path."""
     uri = rows.column("uri")
-    relative = pc.invert(pc.match_substring_regex(uri, r"^(/|(?i:[a-z][a-z0-9+.-]*)://)"))
+    relative = pc.invert(pc.match_substring_regex(uri, rf"^(/|(?i:[a-z][a-z0-9+.-]*)://)|{CHAINED}"))
     if not pc.any(relative).as_py():
         return rows
     name = pc.replace_substring_regex(uri, r"^(\./+)+", "")
