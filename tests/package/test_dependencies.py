@@ -18,8 +18,6 @@ _NOT_IMPORTED_BY_US = {
     "psycopg": "SQLAlchemy's driver for postgresql+psycopg://",
     "s3fs": "fsspec's file system for s3://",
     "onnxruntime-gpu": "imported as onnxruntime",
-    "scipy": "Great Expectations' and, from the next change on, the paired test's",
-    "tomlkit": "from the next change on the model table's writer",
 }
 """What the code reaches through another library, and how."""
 _TOOLS = frozenset(
