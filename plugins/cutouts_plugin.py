@@ -1,7 +1,7 @@
 """Tells Airflow what this site brings beside its DAGs: the package `cutouts_airflow` in the same folder.
 
 Every Airflow process executes this file, so it imports nothing heavy. The package is named in `.airflowignore`, because
-Airflow would otherwise import each of its files under the bare stem (`settings`, `hook`, …) and hide other modules.
+Airflow would otherwise import each of its files under the bare stem (`settings`, `hosts`, …) and hide other modules.
 """
 
 from __future__ import annotations

@@ -20,8 +20,9 @@ from cutouts.adapters.storage.stored_tables import read_record
 from cutouts.adapters.terminal import say
 from cutouts.cli.exit_status import ended
 from cutouts.core.config import Site
+from cutouts.core.decisions import GateDecision
 from cutouts.core.pixels import Floats
-from cutouts.core.records import GateDecision, Plan, Receipt
+from cutouts.core.records import Plan, Receipt
 from cutouts.core.table_paths import gate_file, plan_file, shard_file
 from cutouts.intake import folder_manifest, take
 from cutouts.metrics import boundary_iou, intersection_over_union, mean_absolute_error

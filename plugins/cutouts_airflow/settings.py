@@ -21,7 +21,9 @@ CATALOG_CONNECTION = "cutouts_catalog"
 """The catalogue's database."""
 
 DASK_CONNECTION = "cutouts_dask"
-"""A standing Dask scheduler; see `cutouts_airflow.hook`."""
+"""A standing Dask scheduler: host, port and, for TLS, the extra `{"protocol": "tls", "tls_ca_file": …, "tls_cert": …,
+"tls_key": …}`. Airflow's form offers the types of installed providers only, so make it with type `dask` by command, API
+or environment: `AIRFLOW_CONN_CUTOUTS_DASK='{"conn_type": "dask", "host": "10.0.0.5", "port": 8786}'`."""
 
 DRIVERS = {"postgres": "postgresql+psycopg", "sqlite": "sqlite"}
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from cutouts.core.decisions import Outcome, Verdict
 from cutouts.core.errors import BooksError
 from cutouts.core.gate import ALREADY_PUBLISHED, RELEASED, REPLACED, Decision, Finding, Judgement, decide
-from cutouts.core.records import Outcome, Verdict
 
 IMAGES = ("a", "b", "c", "d", "e")
 EMPTY = Finding(words="the matte is empty", image_ids=frozenset({"b", "c"}))

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from cutouts.core.matte import alpha_bytes
-from cutouts.core.measurements import Measurements, measure
+from cutouts.core.measurements import measure
 from cutouts.core.pixels import Bytes, Floats, Photograph
+from cutouts.core.records import Measurements
 from cutouts.schemas.tables import METRICS
 
 Box = tuple[int, int, int, int]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime
 
+from cutouts.core.decisions import GateDecision, Verdict
 from cutouts.core.publications import Approval, Publication
-from cutouts.core.records import DeliveryKey, GateDecision, Plan, RecipeDigests, Verdict
+from cutouts.core.records import DeliveryKey, Plan, RecipeDigests
 from cutouts.core.sentences import decision_sentence, plan_sentence, publication_sentence
 
 KEY = DeliveryKey(date=date(2026, 11, 22), delivery_id="studio-a")

@@ -8,8 +8,9 @@ from dataclasses import fields
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
+from cutouts.core.decisions import GateDecision, Verdict
 from cutouts.core.publications import Announcement, Publication
-from cutouts.core.records import DeliveryKey, GateDecision, Verdict
+from cutouts.core.records import DeliveryKey
 from cutouts.core.sentences import plan_sentence, publication_sentence
 from cutouts_airflow import order
 from cutouts_airflow.home import home_environment

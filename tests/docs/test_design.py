@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from cutouts.core import publications, records, table_paths
+from cutouts.core import decisions, publications, records, table_paths
 from cutouts.core.records import MAX_KEY, DeliveryKey, ShardKey
 from tests.docs.pages import DESIGN, ROOT, blocks, rows, spans
 
@@ -108,7 +108,7 @@ def test_records_it_names_exist() -> None:
     text = DESIGN.read_text(encoding="utf-8")
     chain = re.search(r"`(ImageRecord → [^`]+)`", text)
     assert chain
-    known = {*vars(records), *vars(publications)}
+    known = {*vars(records), *vars(decisions), *vars(publications)}
     assert [name for name in re.findall(r"\w+", chain[1]) if name not in known] == []
 
 

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from cutouts.core.records import Outcome
+from cutouts.core.decisions import Outcome
 from cutouts.schemas.tables import IMAGES
 from examples.list_held import NOT_PUBLISHED
 

@@ -89,14 +89,3 @@ def test_a_connection_names_the_cluster(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setenv("AIRFLOW_CONN_CUTOUTS_DASK", '{"conn_type": "dask", "host": "gpu1", "extra": {"tsl": 1}}')
     with pytest.raises(ConfigError, match="tsl"):
         site()
-
-
-def test_the_hook_says_whether_the_scheduler_answers(monkeypatch: pytest.MonkeyPatch, standing_scheduler: str) -> None:
-    """A real scheduler with workers."""
-    from cutouts_airflow.hook import DaskHook
-
-    host, port = standing_scheduler.removeprefix("tcp://").split(":")
-    monkeypatch.setenv("AIRFLOW_CONN_CUTOUTS_DASK", json.dumps({"conn_type": "dask", "host": host, "port": int(port)}))
-    there, words = DaskHook().test_connection()
-    assert there
-    assert words.startswith(f"{standing_scheduler}: workers")

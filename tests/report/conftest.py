@@ -12,14 +12,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from cutouts.core.records import (
-    DeliveryKey,
-    ExpectationOutcome,
-    GateDecision,
-    Outcome,
-    RecipeDigests,
-    Verdict,
-)
+from cutouts.core.decisions import ExpectationOutcome, GateDecision, Outcome, Verdict
+from cutouts.core.records import DeliveryKey, RecipeDigests
 from cutouts.report import Report, RunSummary
 from cutouts.schemas.tables import IMAGES, METRICS
 

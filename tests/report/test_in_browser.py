@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import expect
 
-from cutouts.core.records import Outcome
+from cutouts.core.decisions import Outcome
 from cutouts.evaluation.worst_images import ShownPicture, WorstImage, write_page
 from cutouts.report import Report, write_report
 from cutouts.report.pictures import data_uri

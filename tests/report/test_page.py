@@ -9,7 +9,7 @@ from datetime import date
 
 import pytest
 
-from cutouts.core.records import Outcome
+from cutouts.core.decisions import Outcome
 from cutouts.report import Refusal, Report, TruthRow, write_report
 from cutouts.schemas.tables import IMAGES, METRICS
 from tests.report.conftest import NO_PRODUCT, Run, Shown

@@ -9,7 +9,7 @@ from datetime import date
 import pyarrow as pa
 import pytest
 
-from cutouts.core.records import Outcome
+from cutouts.core.decisions import Outcome
 from cutouts.report import Report
 from cutouts.report.ranking import ContactSheet, choose, with_metrics, worst_first
 from tests.report.conftest import Shown

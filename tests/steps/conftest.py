@@ -10,7 +10,7 @@ import pytest
 from cutouts.adapters.storage.store import open_store
 from cutouts.adapters.storage.stored_tables import write_table
 from cutouts.core.config import Site
-from cutouts.core.records import GateDecision, Verdict
+from cutouts.core.decisions import GateDecision, Verdict
 from cutouts.intake import folder_manifest, inspect
 from cutouts.runner import open_runner
 from cutouts.stages import ChunkResult

@@ -13,7 +13,7 @@ import pytest
 from cutouts.adapters.storage.store import open_store
 from cutouts.adapters.storage.stored_tables import read_table, write_table
 from cutouts.core.config import Site
-from cutouts.core.records import GateDecision
+from cutouts.core.decisions import GateDecision
 from cutouts.core.table_paths import gate_file
 from cutouts.intake import folder_manifest
 from cutouts.stages import ChunkResult

@@ -13,8 +13,8 @@ from cutouts.adapters.catalog import Catalog
 from cutouts.adapters.storage.store import open_store
 from cutouts.adapters.storage.stored_tables import read_table
 from cutouts.core.config import Site
+from cutouts.core.decisions import GateDecision, Verdict
 from cutouts.core.errors import BooksError, CutoutsError, HeldError
-from cutouts.core.records import GateDecision, Verdict
 from cutouts.core.table_paths import gate_file
 from cutouts.intake import inspect
 from cutouts.schemas.tables import MANIFEST

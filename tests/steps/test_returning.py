@@ -13,9 +13,10 @@ from cutouts.adapters.catalog import Catalog
 from cutouts.adapters.storage.store import open_store
 from cutouts.adapters.storage.stored_tables import read_table, write_table
 from cutouts.core.config import Site
+from cutouts.core.decisions import GateDecision
 from cutouts.core.errors import OvertakenError
 from cutouts.core.gate import ALREADY_PUBLISHED, REPLACED
-from cutouts.core.records import DeliveryKey, GateDecision
+from cutouts.core.records import DeliveryKey
 from cutouts.core.table_paths import gate_file
 from cutouts.intake import folder_manifest, inspect
 from cutouts.runner import open_runner

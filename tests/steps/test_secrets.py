@@ -18,7 +18,8 @@ import pytest
 
 from cutouts.adapters.storage.stored_tables import table_of
 from cutouts.core.config import Site
-from cutouts.core.records import GateDecision, ImageRecord
+from cutouts.core.decisions import GateDecision
+from cutouts.core.records import ImageRecord
 from cutouts.schemas.tables import MANIFEST
 from cutouts.stages import ChunkResult
 from tests.photographs import blank, broken, product

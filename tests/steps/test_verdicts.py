@@ -14,9 +14,9 @@ import pytest
 from cutouts.adapters.quality import bundled
 from cutouts.adapters.storage.store import open_store
 from cutouts.core.config import Site
+from cutouts.core.decisions import GateDecision
 from cutouts.core.errors import GateError
 from cutouts.core.gate import Judgement
-from cutouts.core.records import GateDecision
 from cutouts.schemas.tables import METRICS
 from cutouts.steps import verdicts
 from cutouts.steps.verdicts import judgement_of

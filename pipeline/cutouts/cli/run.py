@@ -17,8 +17,9 @@ from cutouts.cli.exit_status import Status
 from cutouts.cli.progress import Tally
 from cutouts.cli.steps import cluster_options
 from cutouts.core.config import Site
+from cutouts.core.decisions import GateDecision, Outcome, Verdict
 from cutouts.core.errors import ManifestError
-from cutouts.core.records import GateDecision, Outcome, Plan, Verdict
+from cutouts.core.records import Plan
 from cutouts.intake import Intake, folder_manifest, inspect, rows_of
 from cutouts.report.contents import Refusal, RunSummary
 from cutouts.report.folder_claim import claim_folder, holds_manifest, write_manifest

@@ -12,7 +12,8 @@ from cutouts.adapters.settings import load_site
 from cutouts.adapters.terminal import say
 from cutouts.cli.exit_status import Status
 from cutouts.core.config import Site
-from cutouts.core.records import DeliveryKey, ShardKey, Verdict
+from cutouts.core.decisions import Verdict
+from cutouts.core.records import DeliveryKey, ShardKey
 
 F = TypeVar("F", bound=Callable[..., Any])
 

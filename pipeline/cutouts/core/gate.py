@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
+from cutouts.core.decisions import ExpectationOutcome, Outcome, Verdict
 from cutouts.core.errors import BooksError
-from cutouts.core.records import ExpectationOutcome, Outcome, Verdict
 
 ALREADY_PUBLISHED = "published already with this content and recipe"
 """The reason of a skipped image."""

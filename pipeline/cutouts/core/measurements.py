@@ -8,12 +8,11 @@ is empty: one cause, one reason.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import cv2
 import numpy as np
 
 from cutouts.core.pixels import Bytes, Floats, Mask, Photograph, shrink
+from cutouts.core.records import Measurements
 
 LONG_SIDE = 256
 """Longest side (px) of the copy that is measured."""
@@ -28,20 +27,6 @@ RIM = 1
 
 _HALF, _FAINT, _HAZE, _SOLID = 128, 26, 13, 242
 """In the matte's 8 bits: one half, a tenth, and the limits (5 %, 95 %) between which the inside counts as soft."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Measurements:
-    """The numbers that `cutouts.schemas.tables.METRICS` keeps of an image; units there. None is ever NaN."""
-
-    saliency_peak: float
-    saliency_mean: float
-    coverage: float
-    soft_inside: float
-    components: int
-    frame_contact: float
-    edge_alignment: float
-    fringe: float
 
 
 def measure(saliency: Floats, photograph: Photograph, matte: Bytes) -> Measurements:

@@ -1,8 +1,8 @@
 """The frozen records that travel between steps, processes and tables; one type per state.
 
-ImageRecord → ShardKey → Mask, MaskMetrics | Rejection → Receipt → ExpectationOutcome → GateDecision
+ImageRecord → Plan, ShardKey → Mask, MaskMetrics | Rejection → Receipt
 
-What the catalogue keeps of a decision is in `cutouts.core.publications`.
+What the gate decides is in `cutouts.core.decisions`, what the catalogue keeps of it in `cutouts.core.publications`.
 """
 
 from __future__ import annotations
@@ -59,24 +59,6 @@ _REJECTION_WORDS = {
     RejectionReason.FAILED: "the image could not be processed",
     RejectionReason.NOT_ALLOWED: "the site does not allow this source",
 }
-
-
-class Outcome(StrEnum):
-    """What became of an image; the five add up to the images of a delivery."""
-
-    PUBLISHED = "published"
-    QUARANTINED = "quarantined"
-    HELD = "held"
-    REJECTED = "rejected"
-    SKIPPED = "skipped"
-
-
-class Verdict(StrEnum):
-    """What the gate says of a delivery as a whole."""
-
-    PUBLISH = "publish"
-    PUBLISH_ALL_BUT_QUARANTINED = "publish all but the quarantined"
-    HOLD = "hold"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
@@ -200,13 +182,9 @@ class Mask:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MaskMetrics:
-    """What was measured on a matte without ground truth; units as in `cutouts.schemas.tables.METRICS`."""
+class Measurements:
+    """What is measured on a matte without ground truth; units are in `cutouts.schemas.tables.METRICS`. Never NaN."""
 
-    image_id: str
-    sha256: str
-    matte_digest: str
-    render_digest: str
     saliency_peak: float
     saliency_mean: float
     coverage: float
@@ -215,6 +193,16 @@ class MaskMetrics:
     frame_contact: float
     edge_alignment: float
     fringe: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MaskMetrics(Measurements):
+    """The measurements of one image's matte: a row of `cutouts.schemas.tables.METRICS`."""
+
+    image_id: str
+    sha256: str
+    matte_digest: str
+    render_digest: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -257,48 +245,3 @@ class Receipt:
     infer_seconds: float
     finish_seconds: float
     wall_seconds: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExpectationOutcome:
-    """What one expectation of a suite said of a delivery; `failing` counts rows, None where it has none."""
-
-    expectation: str
-    column: str | None
-    action: str
-    words: str
-    success: bool
-    observed: str
-    failing: int | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GateDecision:
-    """The gate's verdict on one delivery and the counts of its outcomes.
-
-    `judged` is the digest of the content, recipe and suite that were judged: a person's approval is of that. `against`
-    is the version of what was live of the delivery then (`Catalog.version`); publishing compares it first, and -1, of
-    a decision that an earlier release recorded, is never the same. `gate_id`
-    names this decision: what was judged, for which plan, against which version, and whether a person approved it.
-    """
-
-    gate_id: str
-    judged: str
-    plan_id: str
-    delivery: DeliveryKey
-    recipe: RecipeDigests
-    verdict: Verdict
-    reasons: tuple[str, ...]
-    images: int
-    published: int
-    quarantined: int
-    held: int
-    rejected: int
-    skipped: int
-    expectations: tuple[ExpectationOutcome, ...]
-    against: int = -1
-
-    @property
-    def balances(self) -> bool:
-        """Whether the five outcomes add up to the images."""
-        return self.images == self.published + self.quarantined + self.held + self.rejected + self.skipped

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from cutouts.core.decisions import GateDecision, Outcome
 from cutouts.core.display import shown
 from cutouts.core.publications import Publication
-from cutouts.core.records import GateDecision, Outcome, Plan
+from cutouts.core.records import Plan
 
 
 def plan_sentence(plan: Plan) -> str:

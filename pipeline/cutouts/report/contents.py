@@ -9,9 +9,9 @@ from datetime import datetime
 
 import pyarrow as pa
 
+from cutouts.core.decisions import GateDecision
 from cutouts.core.errors import BooksError
 from cutouts.core.manifest import DeliveryProblem, Group
-from cutouts.core.records import GateDecision
 
 NO_DELIVERY = "(none)"
 """Stands for the delivery of rows that name none."""

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from cutouts.core.records import GateDecision, Outcome, Verdict
+from cutouts.core.decisions import GateDecision, Outcome, Verdict
 from cutouts.report.contents import key_in_words
 
 _SHOWN = (Outcome.PUBLISHED, Outcome.SKIPPED, Outcome.QUARANTINED, Outcome.HELD, Outcome.REJECTED)

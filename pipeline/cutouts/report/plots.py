@@ -14,8 +14,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from cutouts.core.decisions import Outcome
 from cutouts.core.pixels import Doubles
-from cutouts.core.records import Outcome
 from cutouts.report.ranking import MEASURES
 from cutouts.schemas.tables import METRICS
 

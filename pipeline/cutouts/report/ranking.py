@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from cutouts.core.records import Outcome
+from cutouts.core.decisions import Outcome
 from cutouts.schemas.tables import METRICS
 
 WORST, SAMPLED = 60, 40

@@ -18,12 +18,13 @@ from cutouts.adapters.storage.sources import read_image
 from cutouts.adapters.storage.store import open_store
 from cutouts.adapters.storage.stored_tables import read_record, read_table, write_table
 from cutouts.core.config import Site
+from cutouts.core.decisions import GateDecision, Outcome
 from cutouts.core.display import HIDDEN, redacted, stored_uri, stored_uris
 from cutouts.core.errors import BooksError
 from cutouts.core.locations import Reading
 from cutouts.core.manifest import Group
 from cutouts.core.naming import one_name_each, safe_path
-from cutouts.core.records import DeliveryKey, GateDecision, Outcome, Plan, Receipt
+from cutouts.core.records import DeliveryKey, Plan, Receipt
 from cutouts.core.table_paths import gate_file, plan_file
 from cutouts.intake import rows_of
 from cutouts.report.contents import NO_DELIVERY, Refusal, Report, RunSummary, TruthRow

@@ -17,12 +17,12 @@ from cutouts.core.display import stored_uri
 from cutouts.core.errors import ImageRejected, ModelError, TransientError
 from cutouts.core.locations import Found, Location, Reading, same_etag
 from cutouts.core.matte import matte_from_saliency
-from cutouts.core.measurements import Measurements, measure
+from cutouts.core.measurements import measure
 from cutouts.core.pixels import Bytes, Floats
 from cutouts.core.png_mark import marked
 from cutouts.core.preprocess import crop_saliency, network_input
 from cutouts.core.recipe import Recipe
-from cutouts.core.records import ImageRecord, Mask, MaskMetrics, RejectionReason
+from cutouts.core.records import ImageRecord, Mask, MaskMetrics, Measurements, RejectionReason
 from cutouts.stages.deadline import deadlines
 from cutouts.stages.image_errors import one_image
 from cutouts.stages.memory_budget import Memory

@@ -23,9 +23,10 @@ from cutouts.adapters.storage.stored_tables import (
     write_table,
 )
 from cutouts.core.config import Site
+from cutouts.core.decisions import GateDecision, Outcome, Verdict
 from cutouts.core.errors import BooksError
 from cutouts.core.gate import ALREADY_PUBLISHED, REPLACED, Decision, Judgement, decide
-from cutouts.core.records import GateDecision, Outcome, Plan, Receipt, Rejection, ShardKey, Verdict
+from cutouts.core.records import Plan, Receipt, Rejection, ShardKey
 from cutouts.core.table_paths import gate_file, plan_file, shard_file
 from cutouts.schemas.tables import OUTCOMES
 from cutouts.steps.ledger import SCHEMAS, Results, concat, nothing, recall, record

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime
 
+from cutouts.core.decisions import GateDecision, Verdict
 from cutouts.core.publications import Approval, CatalogEntry, Hold, Publication
-from cutouts.core.records import DeliveryKey, GateDecision, RecipeDigests, Verdict
+from cutouts.core.records import DeliveryKey, RecipeDigests
 
 MONDAY = DeliveryKey(date=date(2026, 11, 16), delivery_id="acme")
 TUESDAY = DeliveryKey(date=date(2026, 11, 17), delivery_id="acme")

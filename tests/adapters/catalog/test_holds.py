@@ -8,8 +8,8 @@ from datetime import timedelta
 import pytest
 
 from cutouts.adapters.catalog import Catalog
+from cutouts.core.decisions import Verdict
 from cutouts.core.errors import CutoutsError
-from cutouts.core.records import Verdict
 from tests.adapters.catalog.made import MONDAY, NOON, TUESDAY, approval, entry, held, hold_of
 
 
@@ -42,9 +42,9 @@ def test_a_delivery_id_may_look_like_a_key(catalog: Catalog) -> None:
 def test_a_hold_and_its_approval_are_both_recorded(catalog: Catalog) -> None:
     """Who released what, why and when stays on record beside what was held, also after publishing."""
     catalog.record_hold(held("gate"), NOON)
-    assert catalog.approval_of("gate") is None
+    assert catalog.approval_for("judged-1") is None
     catalog.approve(approval("gate"))
-    assert catalog.approval_of("gate") == catalog.approval_for("judged-1") == approval("gate")
+    assert catalog.approval_for("judged-1") == approval("gate")
     done = catalog.publish([entry("a")], gate_id="gate", plan_id="plan", delivery=MONDAY, at=NOON)
     assert done.approval == approval("gate")
     assert catalog.waiting_holds("acme") == ()
@@ -92,7 +92,7 @@ def test_a_later_gate_publishes_with_the_approval_of_the_held_one(catalog: Catal
     released = approval("held")
     done = catalog.publish([], gate_id="new", plan_id="plan", delivery=MONDAY, at=NOON, approval=released)
     assert done.approval == released
-    assert catalog.approval_of("held") == released
+    assert catalog.approval_for("judged-1") == released
 
 
 def test_an_approval_of_something_else_does_not_release(catalog: Catalog) -> None:
@@ -101,7 +101,7 @@ def test_an_approval_of_something_else_does_not_release(catalog: Catalog) -> Non
     catalog.record_hold(held("new", judged="judged-2"), NOON)
     with pytest.raises(CutoutsError, match="is held"):
         catalog.publish([], gate_id="new", plan_id="p", delivery=MONDAY, at=NOON, approval=approval("old"))
-    assert catalog.approval_of("old") is None
+    assert catalog.approval_for("judged-1") is None
 
 
 @pytest.mark.parametrize("wrong", [approval("unknown"), approval("gate", TUESDAY), approval("gate", judged="judged-2")])

@@ -15,8 +15,9 @@ import sqlalchemy as sa
 from cutouts.adapters.catalog import publishing, reading, sql_tables
 from cutouts.adapters.catalog.engine import open_engine, telling, writing
 from cutouts.adapters.catalog.migrate import upgrade
+from cutouts.core.decisions import GateDecision, Verdict
 from cutouts.core.publications import Approval, CatalogEntry, Hold, Publication
-from cutouts.core.records import DeliveryKey, GateDecision, Verdict
+from cutouts.core.records import DeliveryKey
 
 T = TypeVar("T")
 
@@ -171,11 +172,6 @@ class Catalog:
         with self._writing(approval.delivery) as connection:
             publishing.record_approval(connection, approval)
             return _found(reading.approval(connection, approval.gate_id))
-
-    def approval_of(self, gate_id: str) -> Approval | None:
-        """A person's release of what a gate held, None where nobody released it."""
-        with self._reading() as connection:
-            return reading.approval(connection, gate_id)
 
     def approval_for(self, judged: str) -> Approval | None:
         """The first release of exactly that content, recipe and suite (`GateDecision.judged`), None where none was."""

@@ -13,8 +13,8 @@ import pyarrow.types as kinds
 
 from cutouts.adapters.quality.library import library
 from cutouts.adapters.quality.suite import Rule
+from cutouts.core.decisions import ExpectationOutcome
 from cutouts.core.errors import GateError
-from cutouts.core.records import ExpectationOutcome
 
 if TYPE_CHECKING:
     import pandas as pd
