@@ -9,7 +9,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 
-_OWN = frozenset({"cutouts", "cutouts_airflow", "cutouts_plugin", "tests"})
+_OWN = frozenset({"cutouts", "cutouts_airflow", "cutouts_plugin", "examples", "supply", "tests"})
 _DISTRIBUTIONS = {
     "airflow": "apache-airflow",
     "cv2": "opencv-python-headless",
