@@ -37,10 +37,18 @@ def test_the_python_that_they_name_is_the_one_that_installs() -> None:
 def test_every_extra_that_a_page_installs_exists(page: Path) -> None:
     """`pip install ".[cpu]"` names an extra of the project."""
     extras = {
-        name for group in re.findall(r"pip install \"[^\"]*\[([\w,]+)\]", page.read_text()) for name in group.split(",")
+        name
+        for group in re.findall(r"pip install \"[^\"]*\[([\w,]+)\]", page.read_text(encoding="utf-8"))
+        for name in group.split(",")
     }
     assert extras
     assert extras <= set(PROJECT["optional-dependencies"])
+
+
+def test_every_extra_is_told() -> None:
+    """The table of the page about installing has the extras of the project and no other."""
+    told = {row[0].strip("`") for row in rows(INSTALL, "## With pip")} - {"none"}
+    assert told == set(PROJECT["optional-dependencies"])
 
 
 def test_every_shipped_network_is_told() -> None:
