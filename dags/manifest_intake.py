@@ -5,8 +5,10 @@ Runs every hour, and as soon as a manifest lands in the site's `manifests` store
 
 * **landed** lists what was not taken yet.
 * **take**, one per manifest, validates and records it. Each accepted delivery waits in a queue from then on, and
-  `announcements` hands it over to `catalog_refresh`. A manifest of the wrong structure fails here, with every problem.
-* **report_refusals** fails the run if deliveries were refused, and names them with their rows; the others went on.
+  `announcements` hands it over to `catalog_refresh`. A manifest from which nothing can be taken fails here with every
+  problem, once; it is looked at again when it changes, or when you clear this task.
+* **report_refusals** fails the run if deliveries or manifests were refused, and names them; the others went on. What an
+  earlier run refused is only named in its log.
 """
 
 from __future__ import annotations

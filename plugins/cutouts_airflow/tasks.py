@@ -43,14 +43,21 @@ def take(manifest: str) -> None:
 
 
 def report_refusals(manifests: list[str] | None) -> None:
-    """Raise ManifestError that names every delivery that was refused, and every manifest that could not be taken."""
+    """Raise ManifestError that names every delivery that was refused, and every manifest that could not be taken.
+
+    Manifests that an earlier run refused are only named in the log, until they change.
+    """
     from cutouts import intake
 
     if manifests is None:
         raise ManifestError("manifests could not be looked for", ["see the task `landed`"])
     here = site()
-    left = set(intake.landed(here))
-    problems = [f"{manifest}: could not be taken, see its task `take`" for manifest in manifests if manifest in left]
+    refused = {one.manifest: one.problems for one in intake.refused(here)}
+    if before := sorted(refused.keys() - set(manifests)):
+        log.warning("Refused before and not changed since: %s.", shown(", ".join(before)))
+    left = {*intake.landed(here), *refused}
+    problems = [f"{one}: could not be taken, see its task `take`" for one in manifests if one in left - refused.keys()]
+    problems += [problem for one in manifests for problem in refused.get(one, ())]
     for manifest in manifests:
         if manifest not in left:  # the record of what was taken is read; nothing is taken that was not announced
             problems += [f"{manifest}: {problem}" for problem in intake.take(here, manifest).refused]
@@ -66,7 +73,7 @@ def deliveries_on(when: date) -> list[str]:
     from cutouts import intake
 
     here = site()
-    for manifest in intake.landed(here):
+    for manifest in (*intake.landed(here), *(one.manifest for one in intake.refused(here))):
         if PurePosixPath(manifest).name == f"date={when.isoformat()}":
             refused = intake.inspect(manifest).refused
             if refused:

@@ -6,10 +6,12 @@ from datetime import date
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from cutouts import intake
 from cutouts.core.config import Site
+from cutouts.core.errors import ManifestError
 from cutouts.core.records import DeliveryKey
 from tests.airflow_home import dag_bag, task_states
 from tests.deliveries import land, manifest_of, photograph, product
@@ -56,7 +58,30 @@ def test_what_is_wrong_fails_the_run_and_the_others_go_on(site: Site, table: pa.
     states = task_states(run)
     assert (str(run.state), states["take"], states["report_refusals"]) == ("failed", ["failed", "success"], ["failed"])
     assert _waiting(site) == {"2026-02-04/first"}
-    assert [Path(url).parent.name for url in intake.landed(site)] == ["wrong"]
+    assert intake.landed(site) == ()
+    (refusal,) = intake.refused(site)
+    assert (Path(refusal.manifest).parent.name, "uri" in " ".join(refusal.problems)) == ("wrong", True)
+
+
+def test_a_wrong_manifest_fails_one_run_until_it_changes(site: Site, table: pa.Table) -> None:
+    """The next hour's run succeeds; once it was delivered again, it is taken."""
+    folder = land(Path(site.manifests_url), "wrong", date(2026, 2, 7), table.drop_columns(["uri"]))
+    states = [str(dag_bag()["manifest_intake"].test().state) for _ in range(3)]
+    assert states == ["failed", "success", "success"]
+    pq.write_table(table, folder / "part-0.parquet")
+    assert str(dag_bag()["manifest_intake"].test().state) == "success"
+    assert _waiting(site) == {"2026-02-07/first", "2026-02-07/second"}
+    assert intake.refused(site) == ()
+
+
+def test_a_backfill_of_a_day_with_a_refused_manifest_fails(site: Site, table: pa.Table) -> None:
+    """The intake said so before; who asks for that day has to know too."""
+    from cutouts_airflow import tasks
+
+    land(Path(site.manifests_url), "wrong", date(2026, 2, 8), table.drop_columns(["uri"]))
+    assert str(dag_bag()["manifest_intake"].test().state) == "failed"
+    with pytest.raises(ManifestError, match="uri"):
+        tasks.deliveries_on(date(2026, 2, 8))
 
 
 def test_a_manifest_whose_deliveries_are_all_refused_queues_nothing(site: Site, table: pa.Table) -> None:

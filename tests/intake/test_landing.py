@@ -14,7 +14,7 @@ import pytest
 from cutouts.core.config import Site
 from cutouts.core.errors import ManifestError
 from cutouts.core.records import DeliveryKey
-from cutouts.intake import deliveries_on, folder_manifest, inspect, landed, rows_of, source_of, take
+from cutouts.intake import deliveries_on, folder_manifest, inspect, landed, refused, rows_of, source_of, take
 from cutouts.schemas.tables import MANIFEST
 from tests.photographs import broken, product
 
@@ -59,6 +59,25 @@ def test_what_was_taken_is_not_taken_twice_until_it_changes(site: Site) -> None:
     assert take(site, url) == first
     manifest(path, shoes=["a", "b"])
     assert landed(site) == (url,)
+
+
+def test_a_wrong_manifest_is_refused_once_until_it_changes(site: Site) -> None:
+    """Its problems are on record; nobody is told of it again, until another file is there."""
+    path = Path(site.manifests_url) / "m.parquet"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"no table")
+    (url,) = landed(site)
+    with pytest.raises(ManifestError) as failed:
+        take(site, url)
+    assert landed(site) == ()
+    (refusal,) = refused(site)
+    assert (refusal.manifest, refusal.problems[1:]) == (url, failed.value.problems)
+    with pytest.raises(ManifestError):
+        take(site, url)  # on demand it is looked at again
+    manifest(path, shoes=["a"])
+    assert (landed(site), refused(site)) == ((url,), ())
+    take(site, url)
+    assert (landed(site), refused(site)) == ((), ())
 
 
 def test_what_is_hidden_or_has_another_name_has_not_landed(site: Site) -> None:

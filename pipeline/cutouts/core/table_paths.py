@@ -48,3 +48,8 @@ def waiting_file(delivery: DeliveryKey) -> str:
 def taken_file(fingerprint: str) -> str:
     """What was taken from a manifest as it stood."""
     return f"intake/taken/{fingerprint}.json"
+
+
+def refused_file(fingerprint: str) -> str:
+    """What is wrong with a manifest as it stood, of which nothing could be taken."""
+    return f"intake/refused/{fingerprint}.json"

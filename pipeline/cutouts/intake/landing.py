@@ -30,7 +30,7 @@ from cutouts.core.manifest import (
     without_blanks,
 )
 from cutouts.core.records import DeliveryKey
-from cutouts.core.table_paths import intake_file, taken_file
+from cutouts.core.table_paths import intake_file, refused_file, taken_file
 from cutouts.intake.queue import enter
 
 _LANDED = "_SUCCESS"
@@ -57,6 +57,14 @@ class _Origin:
     delivery: DeliveryKey
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """Why nothing could be taken from a manifest as it stands."""
+
+    manifest: str
+    problems: tuple[str, ...]
+
+
 def inspect(source: str) -> Intake:
     """The deliveries of a manifest, good and bad. ManifestError where its structure is wrong or it has no rows."""
     manifest = open_manifest(source)
@@ -81,26 +89,50 @@ def rows_of(source: str, groups: Collection[Group]) -> pa.Table:
 def take(site: Site, manifest: str, *, waiting: bool = False) -> Intake:
     """Check a landed manifest and record what was taken from it; taken again as it stands, the same comes back.
 
-    With `waiting`, each delivery is also entered in the queue of `cutouts.intake.queue`.
+    With `waiting`, each delivery also enters the queue of `cutouts.intake.queue`. Raises ManifestError if nothing
+    can be taken, and records that; a manifest that was refused before is looked at again.
     """
     tables = open_store(site.tables_url)
-    receipt = taken_file(_fingerprint(manifest))
+    fingerprint = _fingerprint(manifest)
+    receipt = taken_file(fingerprint)
     if found := find_record(tables, receipt, Intake):
         return found
-    intake = inspect(manifest)
+    try:
+        intake = inspect(manifest)
+    except ManifestError as error:
+        refusal = Refusal(manifest=manifest, problems=(error.title, *error.problems))
+        write_record(tables, refused_file(fingerprint), refusal)
+        raise
     for delivery in intake.accepted:
         write_record(tables, intake_file(delivery), _Origin(manifest=manifest, delivery=delivery))
         if waiting:
             enter(site, delivery)
     write_record(tables, receipt, intake)
+    tables.remove(refused_file(fingerprint))
     return intake
 
 
 def landed(site: Site) -> tuple[str, ...]:
-    """URLs of the manifests that have landed below the site's `manifests` and were not taken as they stand now."""
+    """URLs of the manifests below the site's `manifests` that were neither taken nor refused as they stand now."""
     tables = open_store(site.tables_url)
-    found = sorted(set(_landed(open_store(site.manifests_url))))
-    return tuple(url for url in found if not tables.exists(taken_file(_fingerprint(url))))
+    return tuple(
+        url
+        for url, fingerprint in _standing(site)
+        if not any(tables.exists(name) for name in (taken_file(fingerprint), refused_file(fingerprint)))
+    )
+
+
+def refused(site: Site) -> tuple[Refusal, ...]:
+    """Why nothing could be taken from manifests below the site's `manifests`, as they stand now."""
+    tables = open_store(site.tables_url)
+    found = (find_record(tables, refused_file(fingerprint), Refusal) for _, fingerprint in _standing(site))
+    return tuple(one for one in found if one)
+
+
+def _standing(site: Site) -> Iterator[tuple[str, str]]:
+    """Each manifest that has landed, with its fingerprint."""
+    for url in sorted(set(_landed(open_store(site.manifests_url)))):
+        yield url, _fingerprint(url)
 
 
 def source_of(site: Site, delivery: DeliveryKey) -> str:

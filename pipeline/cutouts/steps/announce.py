@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from cutouts.adapters.catalog import Catalog
 from cutouts.core.config import Site
+from cutouts.core.errors import DamagedError
 from cutouts.core.publications import Announcement, Publication
 from cutouts.core.records import DeliveryKey
 from cutouts.steps.publish import read_decision
@@ -28,12 +29,15 @@ def unannounced(
 
 
 def facts_of(site: Site, announcement: Announcement) -> dict[str, object]:
-    """What an event says of an announcement: its counts and ids, and the last decision's counts of all images."""
+    """What an event says of an announcement: its counts and ids, and the last decision's counts of all images.
+
+    Without those if the decision is gone (somebody cleared old tables) or damaged.
+    """
     gate_id = announcement.publications[-1].gate_id
     facts = {**announcement.counts, "publication_ids": announcement.publication_ids, "gate_id": gate_id}
     try:
         decision = read_decision(site, gate_id)
-    except FileNotFoundError:  # somebody cleared old tables; the catalogue still knows what it published
+    except (FileNotFoundError, DamagedError):  # the catalogue still knows what it published
         return facts
     return facts | {name: getattr(decision, name) for name in ("images", "quarantined", "rejected")}
 
