@@ -6,6 +6,7 @@ import hashlib
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from cutouts.adapters.storage.store import Store
@@ -16,9 +17,10 @@ from cutouts.adapters.storage.stored_tables import (
     write_row_groups,
     write_table,
 )
-from cutouts.core.errors import StorageError, TransientError
+from cutouts.core.errors import DamagedError, StorageError, TransientError
 from tests.dask_cluster import free_port
 
+PART = "ledger/one.parquet"
 NUMBERS = pa.schema([("number", pa.int64())])
 
 
@@ -78,6 +80,48 @@ def test_a_folder_of_tables_is_one_table(store: Store) -> None:
     write_table(store, "ledger/recipe=a-b/one.parquet", numbers(1))
     write_table(store, "ledger/recipe=a-b/two.parquet", numbers(2))
     assert sorted(read_folder(store, "ledger", NUMBERS, ["number"]).column("number").to_pylist()) == [1, 2]
+
+
+def test_no_bit_that_flips_in_a_table_is_read_as_other_data(tmp_path: Path) -> None:
+    """Wherever it is, in pages, footer or seal: the error names the file, or the data is the same."""
+    store, table = Store(str(tmp_path)), numbers(*range(50))
+    write_table(store, PART, table)
+    path = tmp_path / "ledger" / "one.parquet"
+    data, told = path.read_bytes(), 0
+    for place in range(0, len(data), 3):
+        path.write_bytes(data[:place] + bytes([data[place] ^ 1 << place % 8]) + data[place + 1 :])
+        for found in (_read_or_told(store, folder) for folder in (False, True)):
+            told += found == str(path)
+            assert found in (table, str(path)), place
+    assert told > len(data) / 2
+
+
+def _read_or_told(store: Store, folder: bool) -> pa.Table | str:
+    try:
+        return read_folder(store, "ledger", NUMBERS, ["number"]) if folder else read_table(store, PART)
+    except DamagedError as error:
+        return error.place
+
+
+def test_a_sealed_table_is_an_ordinary_parquet_file(tmp_path: Path) -> None:
+    """Whoever reads Parquet reads it; a file that somebody else wrote in its place is told."""
+    store, path = Store(str(tmp_path)), tmp_path / "ledger" / "one.parquet"
+    write_table(store, PART, numbers(1, 2))
+    assert pq.read_table(path) == numbers(1, 2)
+    pq.write_table(numbers(3), path)
+    with pytest.raises(DamagedError, match="was not written by this version"):
+        read_table(store, PART)
+
+
+def test_a_file_is_moved_and_its_end_is_read(store: Store) -> None:
+    """On a disk and in a bucket; what is not there cannot be moved."""
+    store.write("a/b.png", b"0123456789")
+    assert store.tail("a/b.png", 4) == b"6789"
+    store.move("a/b.png", "damaged/a/b.png")
+    store.move("a/b.png", "damaged/a/c.png")
+    assert store.names("", "") == ["damaged/a/b.png"]
+    with pytest.raises(FileNotFoundError):
+        store.tail("a/b.png", 4)
 
 
 def test_a_store_travels_by_its_url(store: Store) -> None:

@@ -44,7 +44,7 @@ def test_a_record_without_a_digest_is_one_of_an_earlier_release(store: Store) ->
 
 
 def test_flipped_bits_in_the_pages_of_a_table_are_noticed(store: Store, tmp_path: Path) -> None:
-    """Its values are never read as others; the error names the file and what to delete."""
+    """Its values are never read as others; the error names the file and the repair."""
     rng = np.random.default_rng(1)
     table = pa.table({"value": rng.integers(0, 2**60, 2_000)})
     write_table(store, "plans/p/delivery.parquet", table)
@@ -54,7 +54,7 @@ def test_flipped_bits_in_the_pages_of_a_table_are_noticed(store: Store, tmp_path
         damaged = bytearray(whole)
         damaged[place] ^= 1
         file.write_bytes(damaged)
-        with pytest.raises(DamagedError, match=r"plans/p/delivery\.parquet is damaged.*delete .*plans/p and run again"):
+        with pytest.raises(DamagedError, match=r"plans/p/delivery\.parquet is damaged.*cutouts verify --repair"):
             read_table(store, "plans/p/delivery.parquet")
 
 

@@ -20,6 +20,7 @@ _COMMANDS = {
     "segment": ("cutouts.cli.steps:segment", "Step 2: cut the shards of a plan."),
     "gate": ("cutouts.cli.steps:gate", "Step 3: judge a delivery whose shards are cut."),
     "publish": ("cutouts.cli.steps:publish", "Step 4: publish what the gate let through; release a held delivery."),
+    "verify": ("cutouts.cli.verify:verify", "Check that what a site keeps is whole, and repair it."),
     "models": ("cutouts.cli.models:models", "See, get, add, check and convert networks."),
     "doctor": ("cutouts.cli.doctor:doctor", "Say what this machine has, and what is missing."),
     "certificates": ("cutouts.cli.certificates:certificates", "Make certificates for a Dask cluster of your own."),

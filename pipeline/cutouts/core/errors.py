@@ -82,7 +82,16 @@ class StorageError(CutoutsError):
 
 
 class DamagedError(StorageError):
-    """A file of the site is there, but its content is not what was written."""
+    """A file of the site is not what was written; `place` names it, `why` says what is wrong."""
+
+    def __init__(self, place: str, why: str) -> None:
+        self.place, self.why = place, why
+        super().__init__(
+            f"{place} is damaged: {why}. Repair it with `cutouts verify --repair`, or put it back from a backup"
+        )
+
+    def __reduce__(self) -> tuple[type[DamagedError], tuple[str, str]]:
+        return type(self), (self.place, self.why)
 
 
 class TransientError(StorageError):

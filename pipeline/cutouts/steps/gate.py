@@ -71,7 +71,7 @@ def gate(site: Site, plan_id: str) -> GateDecision:
 
 def read_results(tables: Store, plan: Plan, images: pa.Table) -> Results:
     """What was made of a planned delivery's images: its shards' tables, and the ledger's for those known before."""
-    return _with_known(tables, plan, images, _shard_results(tables, plan))
+    return _with_known(tables, plan, images, shard_results(tables, plan))
 
 
 def _with_known(tables: Store, plan: Plan, images: pa.Table, cut: Results) -> Results:
@@ -84,7 +84,7 @@ def _reconciled(tables: Store, plan: Plan, images: pa.Table) -> Results:
     done = sum(_receipt(tables, shard).images for shard in plan.shard_keys())
     if done != plan.todo:
         raise BooksError(f"plan {plan.plan_id}: {plan.todo} images were to be cut, the receipts say {done}")
-    cut = _shard_results(tables, plan)
+    cut = shard_results(tables, plan)
     results = _with_known(tables, plan, images, cut)
     made = [*results.masks.column("image_id").to_pylist(), *results.rejections.column("image_id").to_pylist()]
     if sorted(made) != sorted(images.column("image_id").to_pylist()):
@@ -101,7 +101,9 @@ def _receipt(tables: Store, shard: ShardKey) -> Receipt:
     return receipt
 
 
-def _shard_results(tables: Store, plan: Plan) -> Results:
+def shard_results(tables: Store, plan: Plan) -> Results:
+    """What the shards of a plan made."""
+
     def read(shard: ShardKey, name: str) -> pa.Table:
         return read_table(tables, shard_file(shard, f"{name}.parquet")).cast(SCHEMAS[name])
 

@@ -71,6 +71,11 @@ class Catalog:
         with self._reading() as connection:
             return reading.published(connection, delivery_id)
 
+    def live(self) -> pa.Table:
+        """All that is live, in the columns of `LIVE`."""
+        with self._reading() as connection:
+            return reading.live(connection)
+
     def version(self, delivery_id: str) -> int:
         """The version of what is live of a delivery id: its newest publication that changed it, 0 before the first.
 

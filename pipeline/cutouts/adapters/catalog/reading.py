@@ -23,21 +23,41 @@ PUBLISHED = pa.schema(
 )
 """What is live of one delivery: each image's content, recipe and the last day that delivered it so."""
 
+LIVE = pa.schema(
+    [
+        *PUBLISHED,
+        pa.field("delivery_id", pa.string(), nullable=False),
+        pa.field("mask", pa.string(), nullable=False),
+        pa.field("cutout", pa.string(), nullable=False),
+    ]
+)
+"""What is live of all deliveries, with the names of its objects."""
+
 _BATCH = 20_000
 
 
 def published(connection: sa.Connection, delivery_id: str) -> pa.Table:
     """`PUBLISHED`, one row per live image of the delivery id, in no particular order."""
-    chosen = sa.select(*(cutouts.c[name] for name in PUBLISHED.names)).where(cutouts.c.delivery_id == delivery_id)
-    rows = connection.execution_options(yield_per=_BATCH).execute(chosen)
+    return _columns(connection, PUBLISHED, cutouts.c.delivery_id == delivery_id)
+
+
+def live(connection: sa.Connection) -> pa.Table:
+    """`LIVE`, one row per live image, in no particular order."""
+    return _columns(connection, LIVE)
+
+
+def _columns(connection: sa.Connection, schema: pa.Schema, *where: sa.ColumnElement[bool]) -> pa.Table:
+    rows = connection.execution_options(yield_per=_BATCH).execute(
+        sa.select(*(cutouts.c[name] for name in schema.names)).where(*where)
+    )
     batches = [
         pa.RecordBatch.from_arrays(
-            [pa.array(values, field.type) for values, field in zip(zip(*part, strict=True), PUBLISHED, strict=True)],
-            schema=PUBLISHED,
+            [pa.array(values, field.type) for values, field in zip(zip(*part, strict=True), schema, strict=True)],
+            schema=schema,
         )
         for part in rows.partitions()
     ]
-    return pa.Table.from_batches(batches, PUBLISHED)
+    return pa.Table.from_batches(batches, schema)
 
 
 def version(connection: sa.Connection, delivery_id: str) -> int:

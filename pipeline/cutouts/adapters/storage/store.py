@@ -108,6 +108,17 @@ class Store:
         with suppress(FileNotFoundError), self._errors(name):
             self.fs.rm_file(self.path(name))
 
+    def move(self, name: str, target: str) -> None:
+        """Give the file another name, if it is there."""
+        with suppress(FileNotFoundError), self._errors(name):
+            self.fs.makedirs(self.path(target).rpartition("/")[0], exist_ok=True)
+            self.fs.mv(self.path(name), self.path(target))
+
+    def tail(self, name: str, count: int) -> bytes:
+        """The last `count` bytes of the file. FileNotFoundError if it is not there."""
+        with self._errors(name):
+            return bytes(self.fs.cat_file(self.path(name), start=-count))
+
     def size(self, name: str) -> int | None:
         """The file's size in bytes; None if it is not there."""
         with self._errors(name):

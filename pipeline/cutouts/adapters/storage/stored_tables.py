@@ -1,22 +1,24 @@
 """Tables and records on a store: Parquet for many rows, JSON for one record, both with checksums that are verified.
 
-A Parquet page has a CRC-32, a record the SHA-256 of its JSON. What does not match raises DamagedError.
+A table is sealed (`seal`), a record has the SHA-256 of its JSON. What does not match raises DamagedError.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Any, TypeVar
 
 import pyarrow as pa
-import pyarrow.dataset as pads
 import pyarrow.parquet as pq
 from pydantic import TypeAdapter, ValidationError
 
+from cutouts.adapters.storage.seal import SealedFile, sealing
 from cutouts.adapters.storage.store import Store
 from cutouts.core.errors import DamagedError
 
@@ -24,15 +26,14 @@ R = TypeVar("R")
 
 
 def write_table(store: Store, name: str, table: pa.Table) -> None:
-    """Write one Parquet file whole."""
-    with store.writing(name) as stream:
-        pq.write_table(table, stream, compression="zstd", write_page_checksum=True)
+    """Write one Parquet file whole, sealed."""
+    with _writer(store, name, table.schema) as writer:
+        writer.write_table(table)
 
 
 def write_row_groups(store: Store, name: str, groups: Iterable[pa.Table], schema: pa.Schema) -> None:
-    """Write one Parquet file whole, each table of `groups` as a row group of its own, one in memory at a time."""
-    how = {"compression": "zstd", "write_page_checksum": True}
-    with store.writing(name) as stream, pq.ParquetWriter(stream, schema, **how) as writer:
+    """Write one Parquet file whole, sealed, each table of `groups` as a row group, one in memory at a time."""
+    with _writer(store, name, schema) as writer:
         for group in groups:
             writer.write_table(group, row_group_size=max(group.num_rows, 1))
 
@@ -50,17 +51,23 @@ def read_row_group(store: Store, name: str, index: int) -> pa.Table:
 
 
 def read_folder(store: Store, folder: str, schema: pa.Schema, columns: Sequence[str], where: Any = None) -> pa.Table:
-    """The rows of all Parquet files below `folder` that `where` lets through; no rows where there is no file."""
-    names = store.names(folder, ".parquet")
-    if not names:
-        return pa.schema([schema.field(name) for name in columns]).empty_table()
-    files = pads.dataset([store.path(name) for name in names], schema=schema, filesystem=store.fs, format=_VERIFIED)
-    try:
-        return files.to_table(columns=list(columns), filter=where)
-    except (pa.ArrowException, OSError):
-        for name in names:
-            read_table(store, name)  # raises for the one that is damaged
-        raise
+    """The rows of all Parquet files below `folder` that `where` lets through; no rows if there is no file.
+
+    Files are read side by side, and filtered some at a time: only rows that are let through are kept.
+    """
+    wanted = pa.schema([schema.field(name) for name in (columns if where is None else schema.names)])
+    kept, held = [], wanted.empty_table()
+    with ThreadPoolExecutor(_THREADS) as pool:
+        for table in pool.map(lambda name: read_table(store, name, wanted.names), store.names(folder, ".parquet")):
+            held = pa.concat_tables([held, table.cast(wanted)])
+            if held.num_rows > _ROWS:
+                kept.append(_let_through(held, where, columns))
+                held = wanted.empty_table()
+    return pa.concat_tables([*kept, _let_through(held, where, columns)])
+
+
+def _let_through(table: pa.Table, where: Any, columns: Sequence[str]) -> pa.Table:
+    return (table if where is None else table.filter(where)).select(list(columns))
 
 
 def table_of(records: Iterable[Any], schema: pa.Schema) -> pa.Table:
@@ -82,14 +89,28 @@ def write_record(store: Store, name: str, record: Any) -> None:
 
 def read_record(store: Store, name: str, kind: type[R]) -> R:
     """Read one record. FileNotFoundError if it is not there, DamagedError if it is not what was written."""
-    data = store.read(name)
-    found = _RECORD.fullmatch(data)
-    if found is not None and hashlib.sha256(found[2]).hexdigest().encode() != found[1]:
-        raise _damaged(store, name, "it does not match its digest")
+    body = _verified(store, name)
     try:
-        return TypeAdapter(kind).validate_json(data if found is None else found[2])  # once, records had no digest
+        return TypeAdapter(kind).validate_json(body)
     except ValidationError as error:
         raise _damaged(store, name, f"it is not a {kind.__name__}") from error
+
+
+def check_record(store: Store, name: str) -> None:
+    """DamagedError if the record, whatever kind it is, is not there or not what was written."""
+    try:
+        json.loads(_verified(store, name))
+    except FileNotFoundError as error:
+        raise _damaged(store, name, "it is not there") from error
+    except ValueError as error:
+        raise _damaged(store, name, "it is not JSON") from error
+
+
+def check_table(store: Store, name: str, *, whole: bool) -> None:
+    """DamagedError if the Parquet file is not there or its footer is damaged; with `whole`, every page is read."""
+    with _parquet(store, name) as file:
+        for index in range(file.num_row_groups if whole else 0):
+            file.read_row_group(index)
 
 
 def find_record(store: Store, name: str, kind: type[R]) -> R | None:
@@ -101,9 +122,28 @@ def find_record(store: Store, name: str, kind: type[R]) -> R | None:
 
 
 _RECORD = re.compile(rb'\{"sha256": "([0-9a-f]{64})", "record": (.*)\}', re.DOTALL)
-_VERIFIED = pads.ParquetFileFormat(
-    default_fragment_scan_options=pads.ParquetFragmentScanOptions(page_checksum_verification=True)
-)
+_THREADS = 8
+_ROWS = 500_000
+"""Rows that are held before they are filtered."""
+
+
+def _verified(store: Store, name: str) -> bytes:
+    """The JSON of a record, once it matches its digest."""
+    data = store.read(name)
+    found = _RECORD.fullmatch(data)
+    if found is None:  # once, records had no digest
+        return data
+    if hashlib.sha256(found[2]).hexdigest().encode() != found[1]:
+        raise _damaged(store, name, "it does not match its digest")
+    return found[2]
+
+
+@contextmanager
+def _writer(store: Store, name: str, schema: pa.Schema) -> Iterator[pq.ParquetWriter]:
+    how = {"compression": "zstd", "write_page_checksum": True}
+    with store.writing(name) as stream, sealing(stream) as sink, pq.ParquetWriter(sink, schema, **how) as writer:
+        yield writer
+        sink.footer_follows()
 
 
 @contextmanager
@@ -111,7 +151,7 @@ def _parquet(store: Store, name: str) -> Iterator[pq.ParquetFile]:
     """The file, opened; what it raises while it is read is told as damage, what the store raises is not."""
     try:
         with store.reading(name) as stream, _telling_damage(store, name):
-            yield pq.ParquetFile(stream, page_checksum_verification=True)
+            yield pq.ParquetFile(SealedFile(stream))
     except FileNotFoundError as error:
         raise _damaged(store, name, "it is not there") from error
 
@@ -129,6 +169,4 @@ def _telling_damage(store: Store, name: str) -> Iterator[None]:
 
 
 def _damaged(store: Store, name: str, why: str) -> DamagedError:
-    place = f"{store.url}/{name}"
-    again = place if name.startswith("ledger/") else place.rpartition("/")[0]
-    return DamagedError(f"{place} is damaged: {why}. Put it back from a backup, or delete {again} and run again")
+    return DamagedError(f"{store.url}/{name}", why)

@@ -1,0 +1,131 @@
+"""verify: look at everything a site keeps, cheaply or byte by byte, and repair what can be made again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from cutouts.adapters.catalog import Catalog
+from cutouts.adapters.storage.store import Store, open_store
+from cutouts.adapters.storage.stored_tables import find_record, read_table
+from cutouts.core.config import Site
+from cutouts.core.errors import CutoutsError
+from cutouts.core.records import Plan
+from cutouts.core.table_paths import plan_file
+from cutouts.runner import open_runner
+from cutouts.schemas.tables import MASKS
+from cutouts.steps.gate import shard_results
+from cutouts.steps.ledger import record
+from cutouts.steps.verify.findings import Finding
+from cutouts.steps.verify.objects import broken_objects, made_again, object_findings
+from cutouts.steps.verify.table_sets import TableSet, damage, move_away, plan_of, table_sets
+
+_KEY = ("sha256", "matte_digest", "render_digest", "mask", "cutout")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verification:
+    """What was looked at, and what is wrong; `files` are tables and records, `live` images of the catalogue."""
+
+    files: int
+    objects: int
+    live: int
+    findings: tuple[Finding, ...]
+
+    @property
+    def left(self) -> int:
+        """Findings that nothing was done about."""
+        return sum(finding.repaired is None for finding in self.findings)
+
+
+def verify(
+    site: Site, *, whole: bool = False, repair: bool = False, tell: Callable[[Finding], None] = lambda _: None
+) -> Verification:
+    """Look whether tables, ledger, objects and catalogue are whole and agree; `tell` hears of each finding.
+
+    Cheap by default: footers of tables, digests of records, the end of each PNG. With `whole`, every byte is read and
+    compared with its checksum. With `repair`, damaged tables are moved away, so that the next run makes them again;
+    parts of the ledger are made again from their shards, and objects from their photographs.
+    """
+    tables, objects = open_store(site.tables_url), open_store(site.objects_url)
+    findings: list[Finding] = []
+
+    def add(finding: Finding) -> None:
+        findings.append(finding)
+        tell(finding)
+
+    sets = table_sets(tables)
+    damaged = [*damage(tables, sets, whole=whole)]
+    for one, finding in _records_first(damaged):
+        add(replace(finding, repaired=_mended(tables, one)) if repair else finding)
+    masks = _masks(tables, [one for one in table_sets(tables) if one.record is None], without=damaged, repaired=repair)
+    with Catalog.open(site.catalog_url) as catalog:
+        live = catalog.live()
+    names = _names(masks, live)
+    broken = broken_objects(objects, names, whole=whole)
+    made: set[str] = set()
+    if repair and broken:
+        with open_runner(site) as runner:
+            made = made_again(site, tables, masks, broken, runner)
+    for finding in object_findings(objects, broken, made):
+        add(finding)
+    for finding in _unknown(site, masks, live):
+        add(finding)
+    files = sum(len(one.files) for one in sets)
+    return Verification(files=files, objects=len(names), live=live.num_rows, findings=tuple(findings))
+
+
+def _records_first(damaged: list[tuple[TableSet, Finding]]) -> list[tuple[TableSet, Finding]]:
+    """Parts of the ledger last: they are made again from shards, which have to be looked at before."""
+    return sorted(damaged, key=lambda pair: pair[0].record is None)
+
+
+def _mended(tables: Store, one: TableSet) -> str:
+    """Move a damaged set away; a part of the ledger is made again from its plan's shards, if they are whole."""
+    if one.record is None:
+        try:
+            plan = find_record(tables, plan_file(plan_of(one), "plan.json"), Plan)
+            results = plan and shard_results(tables, plan)
+        except CutoutsError:
+            results = None
+        move_away(tables, one)
+        if plan and results:
+            record(tables, plan.recipe, plan.plan_id, results)
+            return "made again from the shards"
+        return "moved away: its images are cut again when they are delivered again"
+    move_away(tables, one)
+    return "moved away: the next run makes it again"
+
+
+def _masks(
+    tables: Store, parts: list[TableSet], *, without: list[tuple[TableSet, Finding]], repaired: bool
+) -> pa.Table:
+    """All masks of the ledger that can be read, with the plan that made them as the column `plan_id`."""
+    broken = set() if repaired else {one.members for one, _ in without}
+    pieces = [MASKS.empty_table().append_column("plan_id", pa.array([], pa.string()))]
+    for part in parts:
+        if part.members not in broken:
+            rows = read_table(tables, part.members[0]).cast(MASKS)
+            pieces.append(rows.append_column("plan_id", pa.repeat(plan_of(part), rows.num_rows)))
+    return pa.concat_tables(pieces)
+
+
+def _names(masks: pa.Table, live: pa.Table) -> list[str]:
+    """Every object that the ledger or the catalogue refers to."""
+    columns = [table.column(name).combine_chunks() for table in (masks, live) for name in ("mask", "cutout")]
+    found: list[str] = pc.unique(pa.concat_arrays(columns)).sort().to_pylist()
+    return found
+
+
+def _unknown(site: Site, masks: pa.Table, live: pa.Table) -> Iterator[Finding]:
+    """Live images that the ledger says nothing of, or something else."""
+    known = set(zip(*(masks.column(name).to_pylist() for name in _KEY), strict=True))
+    for row in live.to_pylist():
+        if tuple(row[name] for name in _KEY) not in known:
+            yield Finding(
+                place=f"{site.catalog_url}: {row['delivery_date']}/{row['delivery_id']}, image {row['image_id']}",
+                what="it is live, but the ledger does not know it so; deliver it again",
+            )

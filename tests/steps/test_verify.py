@@ -1,0 +1,121 @@
+"""What is missing, cut off or changed in a site is found and repaired, and nothing readable is lost by it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from cutouts.adapters.catalog import Catalog
+from cutouts.core.config import Site
+from cutouts.steps.verify import Verification, verify
+from tests.photographs import broken, product
+from tests.steps.conftest import Refresh
+
+Damage = Callable[[Path], None]
+
+
+def cut_off(path: Path) -> None:
+    """The second half is missing."""
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def flipped(path: Path) -> None:
+    """One bit in the middle is another one."""
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 4
+    path.write_bytes(data)
+
+
+@pytest.fixture
+def shoot(site: Site, refresh: Refresh, tmp_path: Path) -> Path:
+    """A delivery of one product and one broken file that was published."""
+    product(tmp_path / "shoot" / "0.jpg")
+    broken(tmp_path / "shoot" / "1.jpg", seed=1)
+    refresh(site, tmp_path / "shoot")
+    return tmp_path / "shoot"
+
+
+def places(found: Verification) -> list[str]:
+    """What was found, and where."""
+    return [finding.place for finding in found.findings]
+
+
+def live(site: Site) -> object:
+    """All that is live."""
+    with Catalog.open(site.catalog_url) as catalog:
+        return catalog.live().to_pylist()
+
+
+@pytest.mark.usefixtures("shoot")
+def test_a_site_that_is_whole_has_nothing_to_find(site: Site) -> None:
+    """Its tables, both objects of its image and the catalogue are looked at."""
+    for whole in (False, True):
+        found = verify(site, whole=whole)
+        assert (found.findings, found.objects, found.live) == ((), 2, 1)
+        assert found.files > 10
+
+
+@pytest.mark.usefixtures("shoot")
+@pytest.mark.parametrize(
+    ("harm", "whole", "what"),
+    [
+        (Path.unlink, False, "it is not there"),
+        (cut_off, False, "it is cut off"),
+        (flipped, True, "its bytes are not those that were stored"),
+    ],
+)
+def test_objects_are_made_again_from_their_photographs(site: Site, harm: Damage, whole: bool, what: str) -> None:
+    """The same bytes under the same names; nothing else is left beside them."""
+    objects = Path(site.objects_url)
+    before = {path: path.read_bytes() for path in objects.rglob("*.png")}
+    for path in before:
+        harm(path)
+    found = verify(site, whole=whole)
+    assert [finding.what for finding in found.findings] == [what, what]
+    assert found.left == 2
+    assert verify(site, whole=whole, repair=True).left == 0
+    assert {path: path.read_bytes() for path in objects.rglob("*") if path.is_file()} == before
+    assert verify(site, whole=True).findings == ()
+
+
+def test_an_object_whose_photograph_is_gone_is_left_as_it_is(site: Site, shoot: Path) -> None:
+    """What is wrong is still told, and the bytes that are there are not touched."""
+    (shoot / "0.jpg").unlink()
+    path = next(Path(site.objects_url).rglob("*.png"))
+    flipped(path)
+    data = path.read_bytes()
+    found = verify(site, whole=True, repair=True)
+    assert (places(found), found.left) == ([str(path)], 1)
+    assert path.read_bytes() == data
+
+
+@pytest.mark.parametrize("harm", [cut_off, flipped, Path.unlink])
+def test_every_table_that_is_damaged_is_found_and_made_again(
+    site: Site, refresh: Refresh, shoot: Path, harm: Damage
+) -> None:
+    """File by file: it is named, moved away, and after another run everything is whole and live as before."""
+    tables, before = Path(site.tables_url), live(site)
+    for name in sorted(str(path.relative_to(tables)) for path in tables.rglob("*.*") if path.is_file()):
+        if not (tables / name).exists() or (harm is Path.unlink and name.endswith(".json")):
+            continue  # a record that is missing was never written
+        harm(tables / name)
+        found = verify(site, whole=harm is flipped)
+        assert places(found)[0].startswith(str(tables / Path(name).parent)) or "ledger" in name, name
+        assert found.left == len(found.findings) > 0
+        assert verify(site, whole=harm is flipped, repair=True).left == 0, name
+        refresh(site, shoot)
+        assert verify(site, whole=True).findings == (), name
+        assert live(site) == before
+
+
+@pytest.mark.usefixtures("shoot")
+def test_what_is_live_and_not_in_the_ledger_is_found(site: Site) -> None:
+    """The catalogue is of an image that no table tells of."""
+    for path in Path(site.tables_url).rglob("ledger/**/*.parquet"):
+        path.unlink()
+    found = verify(site, repair=True)
+    assert found.left == 1
+    assert found.findings[0].place.endswith("image 0.jpg")
+    assert found.findings[0].what == "it is live, but the ledger does not know it so; deliver it again"
