@@ -1,7 +1,82 @@
-"""Backgrounds off product photographs at catalogue scale. `DESIGN.md` beside this file is the map of the house."""
+"""Takes the backgrounds off product photographs, at catalogue scale.
+
+    import cutouts
+
+    cutouts.cut("shoe.jpg").save("shoe.png")
+
+`cut` cuts one image, a `Cutter` many, `run` a folder or a manifest from end to end. `plan`, `segment`, `gate` and
+`publish` are the steps of a run, for an orchestrator of your own. Whatever is raised on purpose is a `CutoutsError`.
+Names are imported when they are first used.
+"""
+
+from __future__ import annotations
 
 import os
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from cutouts.adapters.settings import load_site as load_site
+    from cutouts.api.cutout import Cutout as Cutout
+    from cutouts.api.cutter import Cutter as Cutter
+    from cutouts.api.cutter import cut as cut
+    from cutouts.api.runs import Summary as Summary
+    from cutouts.api.runs import run as run
+    from cutouts.core.config import Site as Site
+    from cutouts.core.errors import CutoutsError as CutoutsError
+    from cutouts.core.errors import ImageRejected as ImageRejected
+    from cutouts.core.records import DeliveryKey as DeliveryKey
+    from cutouts.core.records import ShardKey as ShardKey
+    from cutouts.runner import open_runner as open_runner
+    from cutouts.steps import approve as approve
+    from cutouts.steps import gate as gate
+    from cutouts.steps import plan as plan
+    from cutouts.steps import publish as publish
+    from cutouts.steps import segment as segment
+
+    __version__: str
 
 # ONNX Runtime tells its makers of each session (machine, program, command line), unless this is set before it is
 # imported: nothing of ours leaves the machine without being asked for.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+
+_PLACES = {
+    "Cutout": "cutouts.api.cutout",
+    "Cutter": "cutouts.api.cutter",
+    "CutoutsError": "cutouts.core.errors",
+    "DeliveryKey": "cutouts.core.records",
+    "ImageRejected": "cutouts.core.errors",
+    "ShardKey": "cutouts.core.records",
+    "Site": "cutouts.core.config",
+    "Summary": "cutouts.api.runs",
+    "approve": "cutouts.steps",
+    "cut": "cutouts.api.cutter",
+    "gate": "cutouts.steps",
+    "load_site": "cutouts.adapters.settings",
+    "open_runner": "cutouts.runner",
+    "plan": "cutouts.steps",
+    "publish": "cutouts.steps",
+    "run": "cutouts.api.runs",
+    "segment": "cutouts.steps",
+}
+"""The module of each name that this package gives."""
+
+__all__ = [*_PLACES, "__version__"]  # noqa: PLE0604 -- strings, all of them
+
+
+if not TYPE_CHECKING:  # a name that is misspelt is an error there
+
+    def __getattr__(name: str) -> Any:
+        """A name of the package, imported at its first use."""
+        if name == "__version__":
+            value: object = import_module("importlib.metadata").version("cutouts")
+        elif name in _PLACES:
+            value = getattr(import_module(_PLACES[name]), name)
+        else:
+            raise AttributeError(f"module 'cutouts' has no attribute {name!r}")
+        globals()[name] = value
+        return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -16,8 +16,9 @@ from click.testing import CliRunner, Result
 from PIL import Image
 
 from cutouts.cli import cli
-from cutouts.core.errors import OutputError
+from cutouts.core.errors import ModelError, OutputError
 from cutouts.core.pixels import Bytes
+from tests.models_folder import site_with_picky
 from tests.photographs import blank, broken, product
 
 
@@ -310,3 +311,47 @@ def test_threads_give_the_same_pixels(tmp_path: Path) -> None:
         one, four = (tmp_path / str(threads) / f"{seed}.png" for threads in (1, 4))
         assert one.read_bytes() == four.read_bytes()
     shutil.rmtree(tmp_path / "1")
+
+
+def test_each_image_is_opened_for_reading_once(tmp_path: Path) -> None:
+    """It is hashed and decoded from the same bytes; the first look at a file is at its place alone."""
+    photograph = product(tmp_path / "a.jpg")
+    script = f"""
+import sys
+opened = []
+sys.addaudithook(lambda event, found: opened.append(str(found[0])) if event == "open" else None)
+sys.argv = ["cutouts", "cut", {str(photograph)!r}, "-o", {str(tmp_path / "a.png")!r}]
+from cutouts.cli import main
+try:
+    main()
+except SystemExit as done:
+    assert not done.code, done.code
+print(sum(name.startswith("/proc/self/fd/") for name in opened))
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "1"
+
+
+def test_a_network_that_is_broken_stops_the_command_with_one_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It says nothing of any image: none is rejected, and the error names the network."""
+    monkeypatch.setenv("CUTOUTS_MODELS", str(site_with_picky(tmp_path / "models", limit=0).models))
+    for seed in range(5):
+        product(tmp_path / "in" / f"{seed}.jpg", seed=seed)
+    result = CliRunner().invoke(cli, ["cut", str(tmp_path / "in"), "-o", str(tmp_path / "out"), "--model", "picky"])
+    assert isinstance(result.exception, ModelError)
+    assert "'picky' fails on every image" in str(result.exception)
+    assert "rejected" not in result.output
+    assert not (tmp_path / "out").exists()
+
+
+def test_images_share_the_memory_that_they_may_have(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that needs more than there is is rejected, by its header; the others are cut."""
+    product(tmp_path / "in" / "small.jpg")
+    Image.new("L", (6000, 6000)).save(tmp_path / "in" / "large.png")
+    monkeypatch.setenv("CUTOUTS_MAX_MEMORY", "200000000")
+    result = cut(tmp_path / "in", "-o", tmp_path / "out", "--threads", 4)
+    assert result.exit_code == 1
+    assert "large.png: the image needs too much memory" in result.output
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["small.png"]

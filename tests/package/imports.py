@@ -9,7 +9,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 
-_OWN = frozenset({"cutouts", "cutouts_airflow", "cutouts_plugin", "examples", "supply", "tests"})
+_OWN = frozenset({path.stem for place in (ROOT, ROOT / "pipeline", ROOT / "plugins") for path in place.iterdir()})
+"""What can be imported from the project itself."""
 _DISTRIBUTIONS = {
     "airflow": "apache-airflow",
     "cv2": "opencv-python-headless",

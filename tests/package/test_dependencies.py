@@ -69,6 +69,11 @@ def test_airflow_comes_with_its_extra_alone() -> None:
     assert "apache-airflow" not in BASE
 
 
+def test_examples_need_the_base_alone() -> None:
+    """Whoever copies an example needs no extra but ONNX Runtime."""
+    assert distributions("examples") <= BASE
+
+
 def test_tests_import_what_is_declared() -> None:
     """No test passes only because some other library brought one along."""
     declared = BASE | RUNTIME | _names(EXTRAS["airflow"]) | _names(PROJECT["dependency-groups"]["dev"])

@@ -6,20 +6,20 @@ import os
 from collections.abc import Iterable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
 import click
 
+import cutouts
 from cutouts.adapters.images import SUFFIXES
-from cutouts.adapters.settings import load_site
 from cutouts.adapters.terminal import say
-from cutouts.cli.cutting import Done, Fate, NotWritten, Request, cut_one
+from cutouts.api.cutter import Cutter, FileResult, Made
 from cutouts.cli.exit_status import Status
 from cutouts.cli.progress import Tally
 from cutouts.cli.targets import targets
-from cutouts.core.errors import ImageRejected
-from cutouts.stages import Job, job_of
+from cutouts.core.errors import ImageRejected, OutputError
 
 _HARMLESS = ("note: ", "warning: ")
 """How a line begins that does not cost the exit status."""
@@ -52,32 +52,44 @@ def cut(
     if not where.pairs:
         about = [f"looked for {', '.join(sorted(SUFFIXES))}", *filter(None, [where.ignored]), *where.closed]
         raise click.ClickException(f"there are no images in {source}: {'; '.join(about)}")
-    requests = [Request(source=photograph, target=target, mask=mask) for photograph, target in where.pairs]
-    job = job_of(load_site(config, **which), crop=crop, sources=[str(source.resolve())])
+    cutter = Cutter(crop=crop, site=cutouts.load_site(config, **which), inside=source)
     problems = [f"not listed: {folder}" for folder in where.closed]
-    with Tally("cut", len(requests)) as tally:
-        stopped = _cut_all(job, requests, threads or os.cpu_count() or 1, tally, problems)
+    work = [_Work(source=photograph, target=target, mask=mask) for photograph, target in where.pairs]
+    with Tally("cut", len(work)) as tally:
+        stopped = _cut_all(cutter, work, threads or os.cpu_count() or 1, tally, problems)
     _report(tally, where.ignored, problems)
     if stopped is not None:
-        say(f"stopped after {tally.count} of {len(requests)} images: what is done is kept, run it again", err=True)
+        say(f"stopped after {tally.count} of {len(work)} images: what is done is kept, run it again", err=True)
         raise stopped
     if any(not problem.startswith(_HARMLESS) for problem in problems):
         raise click.exceptions.Exit(Status.FAILED)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Work:
+    """One image, where its PNG goes, and whether that is the matte instead of the cutout."""
+
+    source: Path
+    target: Path
+    mask: bool
+
+    def __call__(self, cutter: Cutter) -> FileResult:
+        return cutter.cut_file(self.source, self.target, mask=self.mask)
+
+
 def _cut_all(
-    job: Job, requests: Sequence[Request], threads: int, tally: Tally, problems: list[str]
+    cutter: Cutter, work: Sequence[_Work], threads: int, tally: Tally, problems: list[str]
 ) -> BaseException | None:
     """Cut every image; what a person should know of one of them is added to `problems` as a line.
 
     What stops the work is given back, once the images in progress are done: Ctrl-C, or an error that is about all of
     them.
     """
-    todo = iter(requests)
-    running: dict[Future[Done], Request] = {}
+    todo = iter(work)
+    running: dict[Future[FileResult], _Work] = {}
     pool = ThreadPoolExecutor(threads)
 
-    def take(futures: Iterable[Future[Done]]) -> None:
+    def take(futures: Iterable[Future[FileResult]]) -> None:
         for future in futures:
             fate, lines = _told(running.pop(future), future)
             problems.extend(lines)
@@ -86,8 +98,8 @@ def _cut_all(
     stopped: BaseException | None = None
     try:
         while True:
-            for request in islice(todo, 2 * threads - len(running)):
-                running[pool.submit(cut_one, job, request)] = request
+            for one in islice(todo, 2 * threads - len(running)):
+                running[pool.submit(one, cutter)] = one
             if not running:
                 break
             take(wait(running, return_when=FIRST_COMPLETED).done)
@@ -112,18 +124,18 @@ def _finish(pool: ThreadPoolExecutor, *, by_hand: bool) -> None:
         os._exit(Status.STOPPED)  # files are written whole or not at all
 
 
-def _told(request: Request, future: Future[Done]) -> tuple[Fate, list[str]]:
+def _told(work: _Work, future: Future[FileResult]) -> tuple[str, list[str]]:
     """What became of an image, and what a person should know of it. Raises what is not about this image alone."""
     try:
         done = future.result()
     except ImageRejected as error:
-        return Fate.REJECTED, [f"rejected: {request.source}: {error}"]
-    except NotWritten as error:
-        return Fate.NOT_WRITTEN, [f"not written: {error}"]
-    lines = [f"note: {request.source}: {done.notes}"] if done.notes else []
-    if done.fate is Fate.EMPTY:
-        lines.append(f"warning: {request.source}: nothing was found, its PNG is empty")
-    return done.fate, lines
+        return "rejected", [f"rejected: {work.source}: {error}"]
+    except OutputError as error:
+        return "not written", [f"not written: {error}"]
+    lines = [f"note: {work.source}: {'; '.join(done.notes)}"] if done.notes else []
+    if done.made is Made.EMPTY:
+        lines.append(f"warning: {work.source}: nothing was found, its PNG is empty")
+    return done.made, lines
 
 
 def _report(tally: Tally, ignored: str, problems: Sequence[str]) -> None:

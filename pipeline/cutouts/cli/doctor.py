@@ -20,7 +20,7 @@ _PACKAGES = (
     "cutouts", "apache-airflow", "dask", "distributed", "dask-cuda", "great-expectations", "numpy",
     "onnxruntime", "onnxruntime-gpu", "opencv-python-headless", "pillow", "pillow-heif", "pyarrow", "sqlalchemy",
 )  # fmt: skip
-_OPTIONAL = {"dask-cuda", "onnxruntime-gpu", "onnxruntime"}
+_OPTIONAL = {"apache-airflow", "dask-cuda", "onnxruntime-gpu", "onnxruntime"}
 
 
 @click.command()

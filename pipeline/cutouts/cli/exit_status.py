@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import atexit
-import errno
 import io
 import os
 import select
@@ -18,6 +17,7 @@ from typing import IO, NoReturn
 import click
 
 from cutouts.adapters.terminal import quiet_logs, say
+from cutouts.core.advice import advice
 from cutouts.core.errors import CutoutsError, TransientError
 
 
@@ -33,25 +33,6 @@ class Status(IntEnum):
     STOPPED = 130
     NOBODY_READS = 141
     TERMINATED = 143
-
-
-_ADVICE = {
-    errno.ENOSPC: "make room and run it again: what is done is kept",
-    errno.EDQUOT: "make room and run it again: what is done is kept",
-    errno.EFBIG: "allow larger files and run it again: what is done is kept",
-    errno.EROFS: "name a place that can be written",
-    errno.EACCES: "name another place, or allow it",
-    errno.EPERM: "name another place, or allow it",
-    errno.EMFILE: "allow more open files (ulimit -n) and run it again",
-    errno.ENFILE: "close other programs and run it again",
-    errno.ENAMETOOLONG: "use a shorter name",
-    errno.EIO: "check the disk, then run it again",
-}
-
-
-def advice(error: OSError) -> str:
-    """What a person can do about what the system says."""
-    return _ADVICE.get(error.errno or 0, "put that right and run it again")
 
 
 def words_of(error: BaseException) -> str:

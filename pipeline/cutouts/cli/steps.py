@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import click
 
-from cutouts.adapters.settings import load_site
+import cutouts
 from cutouts.adapters.terminal import say
 from cutouts.cli.exit_status import Status
 from cutouts.core.config import Site
@@ -66,9 +66,7 @@ def plan(manifest: str, delivery: DeliveryKey, root: str | None, config: str | N
 
     Prints one shard key a line, for `cutouts segment`, and the plan's id on stderr, for `cutouts gate`.
     """
-    from cutouts.steps import plan as plan_step
-
-    made = plan_step(_site(root, config), manifest, delivery)
+    made = cutouts.plan(_site(root, config), manifest, delivery)
     say(f"plan {made.plan_id}: {made.images} images, {made.known} known, {made.shards} shards", err=True)
     for key in made.shard_keys():
         say(str(key))
@@ -84,14 +82,12 @@ def segment(shards: tuple[str, ...], root: str | None, config: str | None, **whe
     Says on stderr every ten seconds how far it is, and when a worker is lost.
     """
     from cutouts.cli.progress import told_on_stderr
-    from cutouts.runner import open_runner
-    from cutouts.steps import segment as segment_step
 
     site = _site(root, config, **where)
-    with told_on_stderr(), open_runner(site) as runner:
+    with told_on_stderr(), cutouts.open_runner(site) as runner:
         for done, shard in enumerate(shards):
             try:
-                receipt = segment_step(site, _shard(shard), runner)
+                receipt = cutouts.segment(site, _shard(shard), runner)
             except KeyboardInterrupt:
                 say(f"stopped after {done} of {len(shards)} shards; finished ones are kept, run it again", err=True)
                 raise
@@ -103,9 +99,7 @@ def segment(shards: tuple[str, ...], root: str | None, config: str | None, **whe
 @site_options
 def gate(plan_id: str, root: str | None, config: str | None) -> None:
     """Judge the delivery of PLAN_ID as a whole. Prints the gate's id, for `cutouts publish`."""
-    from cutouts.steps import gate as gate_step
-
-    decision = gate_step(_site(root, config), plan_id)
+    decision = cutouts.gate(_site(root, config), plan_id)
     counts = {name: getattr(decision, name) for name in ("published", "quarantined", "held", "rejected", "skipped")}
     say(f"{decision.delivery}: {decision.verdict}; {json.dumps(counts)}", err=True)
     for reason in decision.reasons:
@@ -129,27 +123,25 @@ def publish(
     If only one decision of a delivery is held, its id or its key (YYYY-MM-DD/ID) will do. Of a released delivery, all
     images are published except those that are bad by themselves.
     """
-    from cutouts.steps import approve as approve_step
-    from cutouts.steps import publish as publish_step
     from cutouts.steps import read_decision, waiting_hold
 
     if (gate_id is None) == (approve is None):
         raise click.UsageError("name a GATE_ID or --approve GATE_ID, one of them")
     site = _site(root, config)
     if approve is None:
-        done = publish_step(site, str(gate_id))
+        done = cutouts.publish(site, str(gate_id))
     elif by and why:
         hold = waiting_hold(site, approve)
         held = read_decision(site, hold.gate_id)
         say(f"releasing gate {hold.gate_id}: {hold.words}; {held.images} images, {held.rejected} rejected", err=True)
-        done = approve_step(site, hold.gate_id, by=by, why=why)
+        done = cutouts.approve(site, hold.gate_id, by=by, why=why)
     else:
         raise click.UsageError("--approve needs --by NAME and --why TEXT: both are recorded")
     say(f"{done.delivery}: {done.published} published, {done.superseded} superseded by a newer delivery")
 
 
 def _site(root: str | None, config: str | None, **overrides: object) -> Site:
-    return load_site(config, root=root, **overrides)
+    return cutouts.load_site(config, root=root, **overrides)
 
 
 def _shard(text: str) -> ShardKey:

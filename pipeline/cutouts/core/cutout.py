@@ -37,6 +37,14 @@ def cutout(photograph: Photograph, matte: Bytes) -> Bytes:
     return result
 
 
+def found_box(matte: Bytes) -> tuple[slice, slice]:
+    """The rows and columns of `matte`, uint8 H×W, that hold anything; all of them if nothing does."""
+    if not matte.any():
+        return slice(None), slice(None)
+    left, top, width, height = cv2.boundingRect(matte)
+    return slice(top, top + height), slice(left, left + width)
+
+
 def _part(matte: Bytes) -> tuple[slice, slice]:
     """Where the product lies, with some background around."""
     left, top, width, height = cv2.boundingRect(matte)

@@ -99,7 +99,7 @@ def _uri(file: Path) -> str:
 
 
 def _bytes(file: Path, reading: Reading) -> bytes | None:
-    """The file's bytes; None for what cannot be read, which `prepare` rejects with its reason."""
+    """The file's bytes; None for what cannot be read, which a run rejects with its reason."""
     try:
         return read_image(str(file), reading)
     except ImageRejected:

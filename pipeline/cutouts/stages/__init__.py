@@ -4,7 +4,7 @@ What is wrong with one image is a `Rejection` in the result; anything else raise
 """
 
 from cutouts.stages.chunk import cut_chunk, identify_chunk
-from cutouts.stages.image import finish, infer, prepare, stored_png
+from cutouts.stages.image import finish, infer, stored_png
 from cutouts.stages.records import ChunkResult, Identity, Job, Prepared, job_of
 
 __all__ = [
@@ -17,6 +17,5 @@ __all__ = [
     "identify_chunk",
     "infer",
     "job_of",
-    "prepare",
     "stored_png",
 ]

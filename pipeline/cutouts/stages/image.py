@@ -18,7 +18,7 @@ from cutouts.core.errors import ImageRejected, ModelError, TransientError
 from cutouts.core.locations import Found, Location, Reading, same_etag
 from cutouts.core.matte import matte_from_saliency
 from cutouts.core.measurements import measure
-from cutouts.core.pixels import Bytes, Floats
+from cutouts.core.pixels import Bytes, Floats, Photograph
 from cutouts.core.png_mark import marked
 from cutouts.core.preprocess import crop_saliency, network_input
 from cutouts.core.recipe import Recipe
@@ -53,11 +53,6 @@ def rejected_content(record: ImageRecord, error: ImageRejected) -> str | None:
         place = f"{stored_uri(record.uri)}\n{record.etag}\n{record.bytes}"
         return f"place-{hashlib.sha256(place.encode('utf-8', 'surrogatepass')).hexdigest()[:32]}"
     return record.sha256
-
-
-def prepare(record: ImageRecord, job: Job) -> Prepared:
-    """Read, decode, orient, colour-manage and fit one image. Raises ImageRejected."""
-    return decoded(read(record, job.reading), job)
 
 
 def read(record: ImageRecord, reading: Reading) -> SourceFile:
@@ -101,8 +96,12 @@ def needed_memory(data: bytes, *, max_pixels: int) -> int:
     with one_image():
         width, height = read_size(data) or (0, 0)
         decoding = decode_bytes(data) if width * height <= max_pixels else 0
-    finishing = _BYTES_PER_PIXEL * width * height if decoding else 0
-    return _BASE_BYTES + max(decoding, len(data) + finishing)
+    return max(_BASE_BYTES + decoding, len(data) + finishing_memory(width * height if decoding else 0))
+
+
+def finishing_memory(pixels: int) -> int:
+    """About how much memory the work on a decoded photograph of so many pixels takes (B), itself included."""
+    return _BASE_BYTES + _BYTES_PER_PIXEL * pixels
 
 
 def room_for(file: SourceFile, job: Job, memory: Memory) -> int:
@@ -120,12 +119,17 @@ def decoded(file: SourceFile, job: Job) -> Prepared:
     try:
         with one_image(), deadlines.within(job.image_seconds):
             photograph = decode(file.data, max_pixels=job.max_pixels)
-            pixels = network_input(photograph, job.recipe.preprocessing)
+            return fitted(file.record, photograph, job, sha256=file.sha256)
     except ImageRejected as error:
         if error.reason is RejectionReason.NOT_AN_IMAGE:  # whatever it is, its digest is nobody's business
             raise
         raise IdentifiedRejection(error, file.sha256) from error
-    return Prepared(record=file.record, sha256=file.sha256, photograph=photograph, pixels=pixels)
+
+
+def fitted(record: ImageRecord, photograph: Photograph, job: Job, *, sha256: str = "") -> Prepared:
+    """A decoded photograph, fitted for the network; `sha256` of its file, if it comes from one."""
+    pixels = network_input(photograph, job.recipe.preprocessing)
+    return Prepared(record=record, sha256=sha256, photograph=photograph, pixels=pixels)
 
 
 def infer(network: Network, prepared: Sequence[Prepared], recipe: Recipe) -> list[Floats]:

@@ -77,7 +77,8 @@ class Memory:
     def taken(self, size: int) -> Iterator[None]:
         """Hold `size` B during the block; raises as `fitting` does."""
         counted = self.counted(self.fitting(size))
-        self.take(size)
+        if not self.try_take(size):
+            self.take(size)
         try:
             yield
         finally:

@@ -53,7 +53,7 @@ def decode(data: bytes, *, max_pixels: int) -> Photograph:
     """
     form = _recognise(data)
     try:
-        return _photograph(_raster(data, form, max_pixels))
+        return photograph_of(_raster(data, form, max_pixels))
     except _BAD_DATA as error:
         words = str(error) or type(error).__name__
         if _NO_MEMORY.search(words) and "limit" not in words:  # libheif's own limits are no lack of memory
@@ -93,7 +93,8 @@ def _raster(data: bytes, form: Format, max_pixels: int) -> Raster:
     return _READERS[form](data, form, max_pixels)
 
 
-def _photograph(raster: Raster) -> Photograph:
+def photograph_of(raster: Raster) -> Photograph:
+    """The picture in sRGB, 8 bit and upright; alpha that is opaque throughout is left out."""
     rgb, notes = _managed(raster)
     alpha = raster.alpha
     if alpha is not None and (alpha == 255).all():

@@ -35,8 +35,7 @@ def open_session(file: ModelFile, provider: Provider, *, threads: int, engines: 
     What is opened are the bytes of `file`, alone. Raises ModelError where they refer to other files or do not load, or
     where anything that touches pixels would run elsewhere.
     """
-    import onnxruntime as ort
-
+    ort = _onnx_runtime()
     require_contained(file)
     wanted = PROVIDERS[provider]
     if wanted not in ort.get_available_providers():
@@ -58,6 +57,16 @@ def open_session(file: ModelFile, provider: Provider, *, threads: int, engines: 
     if provider != "cpu":
         require_placement(session, provider)
     return session
+
+
+def _onnx_runtime() -> Any:
+    try:
+        return import_module("onnxruntime")
+    except ModuleNotFoundError as error:
+        raise ModelError(
+            "ONNX Runtime is not installed: install cutouts with the extra cpu or gpu, for example "
+            "pip install 'cutouts[cpu]'"
+        ) from error
 
 
 def session_options(threads: int, *, recorded: bool) -> Any:

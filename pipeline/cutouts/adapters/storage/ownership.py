@@ -7,6 +7,7 @@ by its generator, a table by the name in its schema, figures by their first line
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -88,8 +89,8 @@ def require_free(outputs: Iterable[Path], inputs: Sequence[Path] = (), *, table:
     for output in outputs:
         if (source := places.same(output)) is not None:
             problems.append(f"{output} is {source}, which is read" if source != output else f"{output} is read")
-        elif output.is_symlink() or output.is_dir():
-            problems.append(f"{output} is a {'link' if output.is_symlink() else 'folder'}")
+        elif (kind := _kind(output)) is not None:
+            problems.append(f"{output} is a {kind}")
         elif os.path.lexists(output) and not is_ours(output, table):
             problems.append(f"{output} exists, and nothing says that cutouts made it")
     if problems:
@@ -118,6 +119,15 @@ def is_within(path: Path, folder: Path) -> bool:
     places = Places.of([folder])
     whole = path.resolve()
     return any(places.same(one) is not None for one in (whole, *whole.parents))
+
+
+def _kind(path: Path) -> str | None:
+    """What is there instead of a file: a link or a folder. None also for a name that the system does not take."""
+    try:
+        status = path.lstat().st_mode
+    except OSError:
+        return None
+    return "link" if stat.S_ISLNK(status) else "folder" if stat.S_ISDIR(status) else None
 
 
 def _identity(path: Path) -> tuple[int, int] | None:

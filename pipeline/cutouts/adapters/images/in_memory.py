@@ -1,0 +1,100 @@
+"""Pictures that a program holds already: NumPy arrays and images of Pillow, to a `Photograph`."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cutouts.adapters.images.decode import photograph_of
+from cutouts.adapters.images.limits import check_size
+from cutouts.adapters.images.raster import Colours, Raster, Samples, Space, eight_bit
+from cutouts.core.errors import ImageRejected
+from cutouts.core.pixels import Photograph
+from cutouts.core.records import RejectionReason
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+    PillowImage: TypeAlias = Image
+
+_ORIENTATION = 0x0112
+"""The tag of EXIF that says how a picture has to be turned."""
+_SPACES = {1: Space.GREY, 3: Space.RGB, 4: Space.RGB}
+_AS_STORED = {"L": Space.GREY, "I;16": Space.GREY, "RGB": Space.RGB, "CMYK": Space.CMYK}
+"""Modes of Pillow whose pixels are taken as they are."""
+_WITH_ALPHA = frozenset({"LA", "La", "PA", "RGBA", "RGBa"})
+_WITHOUT_ALPHA = frozenset({"1", "P", "RGBX", "YCbCr", "HSV"})
+
+
+def is_pillow(image: object) -> bool:
+    """Whether it is an image of Pillow, which is not imported to find out."""
+    pillow = sys.modules.get("PIL.Image")
+    return pillow is not None and isinstance(image, pillow.Image)
+
+
+def of_array(pixels: NDArray[Any], *, max_pixels: int) -> Photograph:
+    """The photograph in an array: uint8 or uint16; H×W (grey), H×W×3 (sRGB) or H×W×4 (sRGB, straight alpha).
+
+    Raises ImageRejected for any other type or shape, and for what is too large or too small.
+    """
+    planes = pixels[..., None] if pixels.ndim == 2 else pixels
+    if pixels.dtype not in (np.uint8, np.uint16) or planes.ndim != 3 or planes.shape[2] not in _SPACES:
+        raise ImageRejected(
+            RejectionReason.UNSUPPORTED,
+            f"an array of {pixels.dtype} with the shape {pixels.shape}: expected uint8 or uint16, and H×W (grey), "
+            "H×W×3 (RGB) or H×W×4 (RGBA)",
+        )
+    check_size((planes.shape[1], planes.shape[0]), max_pixels=max_pixels)
+    return photograph_of(_raster(planes, _SPACES[planes.shape[2]]))
+
+
+def of_pillow(image: Image, *, max_pixels: int) -> Photograph:
+    """The photograph in an image of Pillow, by its colour profile and turned as its EXIF says.
+
+    Raises ImageRejected for modes without a fixed range (`I`, `F`), and for what is too large or too small.
+    """
+    check_size(image.size, max_pixels=max_pixels)
+    shown = _shown(image)
+    alpha = shown.mode == "RGBA"
+    pixels = np.asarray(shown)
+    return photograph_of(
+        _raster(
+            pixels if pixels.ndim == 3 else pixels[..., None],
+            Space.RGB if alpha else _AS_STORED[shown.mode],
+            profile=image.info.get("icc_profile") or b"",
+            orientation=_orientation(image),
+        )
+    )
+
+
+def _shown(image: Image) -> Image:
+    """The image in one of the modes that are taken as they are, or in RGBA."""
+    if image.mode in _WITH_ALPHA or "transparency" in image.info:
+        return image.convert("RGBA")
+    if image.mode in _WITHOUT_ALPHA:
+        return image.convert("L" if image.mode == "1" else "RGB")
+    if image.mode in _AS_STORED:
+        return image
+    raise ImageRejected(
+        RejectionReason.UNSUPPORTED,
+        f"an image of Pillow in the mode {image.mode}: convert it to L, RGB, RGBA or CMYK first",
+    )
+
+
+def _raster(planes: NDArray[Any], space: Space, *, profile: bytes = b"", orientation: int = 1) -> Raster:
+    """Planes H×W×C as they are handed on; a fourth plane of RGB is alpha."""
+    samples: Samples = np.ascontiguousarray(planes, planes.dtype.newbyteorder("="))
+    alpha = eight_bit(np.ascontiguousarray(samples[..., 3])) if space is Space.RGB and samples.shape[2] == 4 else None
+    if samples.shape[2] == 1:
+        samples = samples[..., 0]
+    elif alpha is not None:
+        samples = np.ascontiguousarray(samples[..., :3])
+    return Raster(samples=samples, space=space, alpha=alpha, colours=Colours(profile=profile), orientation=orientation)
+
+
+def _orientation(image: Image) -> int:
+    stated = image.getexif().get(_ORIENTATION, 1)
+    return stated if isinstance(stated, int) and 1 <= stated <= 8 else 1

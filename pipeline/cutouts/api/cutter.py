@@ -1,0 +1,186 @@
+"""Cuts single images: `cut` for one, a `Cutter` for many."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+import numpy as np
+
+from cutouts.adapters.model import open_network
+from cutouts.adapters.settings import load_site
+from cutouts.adapters.storage.ownership import mark, require_free
+from cutouts.api.cutout import Cutout, require_png, told, write_png
+from cutouts.api.inputs import Input, of_file, only, opened, read_file
+from cutouts.core.config import Site, parse_site
+from cutouts.core.cutout import cutout, found_box
+from cutouts.core.errors import ImageRejected
+from cutouts.core.locations import Reading
+from cutouts.core.matte import matte_from_saliency
+from cutouts.core.pixels import Bytes, Floats, Photograph
+from cutouts.core.records import RejectionReason
+from cutouts.stages import Prepared, infer, job_of
+from cutouts.stages.image import require_sound
+from cutouts.stages.image_errors import one_image
+from cutouts.stages.memory_budget import process_memory
+
+if TYPE_CHECKING:
+    from cutouts.api.inputs import Image
+
+T = TypeVar("T")
+
+
+class Made(StrEnum):
+    """What became of a file that was to be cut."""
+
+    CUT = "cut"
+    EMPTY = "empty"
+    UP_TO_DATE = "up to date"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileResult:
+    """What became of a file, and what a person should know about how it was read.
+
+    `EMPTY`: nothing was found in it, and its PNG is transparent throughout.
+    """
+
+    made: Made
+    notes: tuple[str, ...] = ()
+
+
+def cut(image: Image, *, model: str | None = None, provider: str | None = None, crop: bool = False) -> Cutout:
+    """Take the background off one image.
+
+    `image` is a path, the bytes of an image file (JPEG, PNG, WebP, AVIF, HEIC, TIFF, GIF or BMP), a NumPy array (uint8
+    or uint16; H×W grey, H×W×3 sRGB, or H×W×4 sRGB with straight alpha) or an image of Pillow. `model` is a name of the
+    model table, `provider` is "cpu", "cuda" or "tensorrt"; both are the site's unless given. With `crop` the result
+    holds only what was found.
+
+    Raises ImageRejected if this image cannot be cut (`reason` and `detail` say why), ModelError for a network or a
+    provider that is not available, ConfigError for wrong settings, TypeError for any other kind of image.
+    """
+    return Cutter(model=model, provider=provider, crop=crop).cut(image)
+
+
+class Cutter:
+    """Cuts many images with the same network, from any number of threads.
+
+    The network is opened with the first image and kept for the life of the process, so there is nothing to close.
+    Threads wait for each other if their images would need more memory together than `max_memory` allows.
+
+    `model`, `provider` and `crop` are as for `cut`. `site` holds all other settings; by default they are read as the
+    command reads them, from `cutouts.toml` and `CUTOUTS_*`. With `inside`, only files in that folder are read, also if
+    they are links: for folders that come from others. Raises ConfigError for wrong settings, and ModelError for a model
+    that the site does not know or does not allow.
+    """
+
+    def __init__(
+        self,
+        *,
+        model: str | None = None,
+        provider: str | None = None,
+        crop: bool = False,
+        site: Site | None = None,
+        inside: str | os.PathLike[str] | None = None,
+    ) -> None:
+        self._anywhere = inside is None
+        sources = [] if inside is None else [str(Path(inside).resolve())]
+        self._job = job_of(_site(site, model=model, provider=provider), crop=crop, sources=sources)
+
+    def cut(self, image: Image) -> Cutout:
+        """Take the background off one image; arguments and errors are those of `cutouts.cut`.
+
+        Also raises StorageError if the machine has run out of something that every image needs.
+        """
+        source = Path(image) if isinstance(image, str | os.PathLike) else None
+        given = opened(image, self._job, self._reading(source or ""))
+
+        def made(photograph: Photograph, matte: Bytes) -> Cutout:
+            box = found_box(matte) if self._job.recipe.crop else (slice(None), slice(None))
+            return Cutout(
+                rgba=np.ascontiguousarray(cutout(photograph, matte)[box]),
+                matte=np.ascontiguousarray(matte[box]),
+                notes=photograph.notes,
+                source=source,
+                made_of=self._made_of(given.sha256),
+            )
+
+        return self._worked(given, made)
+
+    def cut_file(
+        self, source: str | os.PathLike[str], target: str | os.PathLike[str], *, mask: bool = False
+    ) -> FileResult:
+        """Cut the image file `source` into the PNG `target`, or with `mask` write its matte there.
+
+        A `target` that was made of the same bytes by the same network and method is left alone: its photograph is read
+        and hashed, and not decoded. Raises what `Cutter.cut` and `Cutout.save` raise.
+        """
+        photograph, png = Path(source), Path(target)
+        require_png(png)
+        require_free([png], [photograph])
+        file = read_file(photograph, self._reading(photograph))
+        made_of = self._made_of(file.sha256)
+        before, _, notes = (mark(png) or "").partition("\n")
+        if before == told(made_of, mask=mask):
+            return FileResult(made=Made.UP_TO_DATE, notes=(notes,) if notes else ())
+
+        def made(seen: Photograph, matte: Bytes) -> FileResult:
+            pixels = matte if mask else cutout(seen, matte)
+            box = found_box(matte) if self._job.recipe.crop else (slice(None), slice(None))
+            write_png(png, np.ascontiguousarray(pixels[box]), told(made_of, mask=mask, notes=seen.notes))
+            return FileResult(made=Made.CUT if matte.any() else Made.EMPTY, notes=seen.notes)
+
+        return self._worked(of_file(file, self._job), made)
+
+    def _reading(self, path: str | os.PathLike[str]) -> Reading:
+        return only(path, self._job.reading) if self._anywhere else self._job.reading
+
+    def _made_of(self, sha256: str) -> str:
+        """What is written into a PNG: the file's sha256 and the recipe."""
+        digests = self._job.recipe.digests
+        return f"{sha256 or '-'} {digests.matte_digest} {digests.render_digest}"
+
+    def _worked(self, given: Input, make: Callable[[Photograph, Bytes], T]) -> T:
+        """What `make` gives for the photograph and its matte, while the memory for them is held.
+
+        If memory was short all the same, once more with all the memory that images may have.
+        """
+        memory = process_memory.sized(self._job.max_memory)
+        try:
+            with memory.taken(given.needed):
+                return self._made(given, make, alone=False)
+        except ImageRejected as error:
+            if error.reason is not RejectionReason.NEEDS_MEMORY or not error.retryable:
+                raise
+        with memory.all_of_it():
+            return self._made(given, make, alone=True)
+
+    def _made(self, given: Input, make: Callable[[Photograph, Bytes], T], *, alone: bool) -> T:
+        prepared = given.decode()
+        saliency = self._saliency(prepared, alone=alone)
+        with one_image():
+            return make(prepared.photograph, matte_from_saliency(saliency, prepared.photograph))
+
+    def _saliency(self, prepared: Prepared, *, alone: bool) -> Floats:
+        """The network's answer. A network that fails on every image is a ModelError, and no rejection of this one."""
+        network = open_network(self._job.choice)
+        try:
+            (saliency,) = infer(network, [prepared], self._job.recipe)
+        except ImageRejected as error:
+            if alone or error.reason is not RejectionReason.NEEDS_MEMORY:
+                require_sound(self._job.choice, network, prepared.pixels)
+            raise
+        return saliency
+
+
+def _site(site: Site | None, **given: object) -> Site:
+    """The site with what was given besides. Raises ConfigError."""
+    if site is None:
+        return load_site(None, **given)
+    told = {name: value for name, value in given.items() if value is not None}
+    return parse_site({**site.model_dump(), **told}, {}) if told else site

@@ -1,0 +1,88 @@
+"""What a program may give as an image: a path, the bytes of a file, an array, an image of Pillow."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cutouts.adapters.images import is_pillow, of_array, of_pillow
+from cutouts.core.locations import Prefix, Reading
+from cutouts.core.pixels import Photograph
+from cutouts.core.records import ImageRecord
+from cutouts.stages import Job, Prepared
+from cutouts.stages.image import decoded, finishing_memory, fitted, needed_memory, read
+from cutouts.stages.image_errors import one_image
+from cutouts.stages.records import SourceFile
+
+if TYPE_CHECKING:
+    from cutouts.adapters.images.in_memory import PillowImage
+
+    Image: TypeAlias = str | os.PathLike[str] | bytes | bytearray | memoryview | NDArray[Any] | PillowImage
+    """All that can be cut."""
+
+_IN_MEMORY = ImageRecord(image_id="", product_id="", delivery_id="", uri="")
+"""Stands for the row of an image that has none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Input:
+    """An image that is not decoded yet: how many bytes of memory its work takes, and the call that decodes it.
+
+    `sha256` is the digest of its file, "" if it comes from none.
+    """
+
+    needed: int
+    decode: Callable[[], Prepared]
+    sha256: str = ""
+
+
+def opened(image: Image, job: Job, reading: Reading) -> Input:
+    """The image, a file read once as far as `reading` allows it.
+
+    Raises ImageRejected for a file that cannot be read, TypeError for any other object.
+    """
+    if isinstance(image, str | os.PathLike):
+        return of_file(read_file(Path(image), reading), job)
+    if isinstance(image, bytes | bytearray | memoryview):
+        data = bytes(image)
+        return of_file(SourceFile(record=_IN_MEMORY, data=data, sha256=hashlib.sha256(data).hexdigest()), job)
+    if isinstance(image, np.ndarray):
+        return _of_pixels(
+            image.shape[0] * image.shape[1] if image.ndim > 1 else 0, lambda most: of_array(image, max_pixels=most), job
+        )
+    if is_pillow(image):
+        return _of_pixels(image.width * image.height, lambda most: of_pillow(image, max_pixels=most), job)
+    raise TypeError(f"expected a path, bytes, a NumPy array or an image of Pillow, not {type(image).__name__}")
+
+
+def read_file(path: Path, reading: Reading) -> SourceFile:
+    """The file at a path. Raises ImageRejected."""
+    record = ImageRecord(image_id=path.name, product_id=path.stem, delivery_id=path.parent.name, uri=str(path))
+    return read(record, reading)
+
+
+def only(path: str | os.PathLike[str], reading: Reading) -> Reading:
+    """Allows one file that the user named, wherever its links lead, and nothing else."""
+    here = Prefix(scheme="file", authority="", path=os.path.realpath(path))
+    return replace(reading, allowed=(here,))
+
+
+def of_file(file: SourceFile, job: Job) -> Input:
+    """The image in a file. Raises ImageRejected for a header that cannot be read."""
+    needed = needed_memory(file.data, max_pixels=job.max_pixels)
+    return Input(needed=needed, decode=lambda: decoded(file, job), sha256=file.sha256)
+
+
+def _of_pixels(pixels: int, photograph: Callable[[int], Photograph], job: Job) -> Input:
+    def decode() -> Prepared:
+        with one_image():
+            return fitted(_IN_MEMORY, photograph(job.max_pixels), job)
+
+    return Input(needed=finishing_memory(min(pixels, job.max_pixels)), decode=decode)

@@ -1,0 +1,170 @@
+"""A whole run on this machine: plan → segment → gate → publish of a folder or a manifest, and its report."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Protocol
+
+from cutouts.adapters.images import SUFFIXES
+from cutouts.adapters.settings import load_site
+from cutouts.adapters.storage.photographs import photographs
+from cutouts.core.config import Site
+from cutouts.core.decisions import GateDecision, Verdict
+from cutouts.core.errors import ManifestError
+from cutouts.core.records import Plan
+from cutouts.intake import Intake, folder_manifest, inspect, rows_of
+from cutouts.report.contents import Refusal, RunSummary
+from cutouts.report.folder_claim import claim_folder, holds_manifest, write_manifest
+from cutouts.report.run_folder import Refusals, RunSource, RunWork, write_folder
+from cutouts.runner import Runner, open_runner
+from cutouts.stages import ChunkResult
+from cutouts.steps import gate, plan, publish, segment
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Summary(RunSummary):
+    """What a run did: the counts of `summary.json`, and what a person should know besides.
+
+    `images` is the sum of `skipped`, `published`, `quarantined`, `held` and `rejected`. `decisions` are the gate's, one
+    for each delivery; `refused` are the deliveries that the manifest's check refused. `unlisted` are folders of
+    photographs that could not be listed, with the reason, and `ignored` says in words what was passed over. `report` is
+    the page, `cutouts` the folder of links to the published PNGs, `table` has a row for each image.
+    """
+
+    decisions: tuple[GateDecision, ...]
+    refused: tuple[Refusal, ...]
+    unlisted: tuple[str, ...]
+    ignored: str
+    report: Path
+    cutouts: Path
+    table: Path
+
+
+class Counter(Protocol):
+    """Hears of images as they are done."""
+
+    def add(self, fate: str, images: int = 1) -> None:
+        """So many images have come to this end ("read", "cut" or "rejected")."""
+
+
+Progress = Callable[[str, int], AbstractContextManager[Counter]]
+"""Called at the beginning of a phase ("reading", "cutting") with the number of its images; gives who hears of them."""
+
+
+class _Nobody:
+    def add(self, fate: str, images: int = 1) -> None:
+        """Nobody watches."""
+
+
+def _unwatched(_doing: str, _total: int) -> AbstractContextManager[Counter]:
+    return nullcontext(_Nobody())
+
+
+def run(
+    source: str | os.PathLike[str],
+    out: str | os.PathLike[str],
+    *,
+    site: Site | None = None,
+    progress: Progress = _unwatched,
+) -> Summary:
+    """Cut out, judge and publish a folder of images or a manifest on this machine.
+
+    All that is made is below the folder `out`: report.html, cutouts/, images.parquet, summary.json and the catalogue.
+    Run again, only what is new or changed is cut; killed at any moment, it is simply run again. `site` says how and
+    where the work runs (by default as the settings say); where things are kept is `out`'s.
+
+    An image that cannot be cut is counted as rejected. Raises ManifestError for a source that cannot be worked on,
+    OutputError for an `out` that holds something else, ConfigError for wrong settings, ModelError for the network,
+    StorageError for what cannot be read or written, and BooksError if the counts do not add up.
+    """
+    folder = Path(out)
+    here = {"root": str(folder.resolve()), "objects": None, "tables": None, "catalog": None}
+    site = (site or load_site()).model_copy(update=here)
+    claim_folder(folder, os.fspath(source))
+    origin, ignored, unlisted = _source(site, os.fspath(source), folder, progress)
+    if origin.folder is not None:
+        site = site.allowing(str(origin.folder))
+    intake = inspect(origin.manifest)
+    plans, refused = _plans(site, intake)
+    decisions, work = _refresh(site, plans, progress)
+    rows = rows_of(origin.manifest, {one.group for one in refused})
+    refusals = Refusals(refused=tuple(refused), rows=rows, of=intake.rows)
+    counts = write_folder(site, folder, origin, decisions, work, refusals=refusals)
+    return Summary(
+        **asdict(counts),
+        decisions=tuple(decisions),
+        refused=tuple(refused),
+        unlisted=unlisted,
+        ignored=ignored,
+        report=folder / "report.html",
+        cutouts=folder / "cutouts",
+        table=folder / "images.parquet",
+    )
+
+
+def _source(site: Site, source: str, out: Path, progress: Progress) -> tuple[RunSource, str, tuple[str, ...]]:
+    """The manifest to work on: the one given (a file, or a folder of Parquet), or one made of the folder.
+
+    Also what was passed over in words, and the folders that cannot be listed, whose images are in no books.
+    """
+    folder = Path(source)
+    if not folder.is_dir() or holds_manifest(folder):
+        return RunSource(manifest=source, folder=None), "", ()
+    found = photographs(folder, SUFFIXES, without=out)
+    with progress("reading", len(found.files)) as heard:
+        table, day = folder_manifest(folder, site, without=out, on_image=lambda: heard.add("read"))
+    origin = RunSource(manifest=str(write_manifest(out, table, day)), folder=folder.resolve())
+    return origin, found.ignored, found.closed
+
+
+def _plans(site: Site, intake: Intake) -> tuple[list[Plan], list[Refusal]]:
+    """A plan of each delivery that can be worked with, and why the others cannot."""
+    refused = [Refusal.of(problem) for problem in intake.refused]
+    plans = []
+    for delivery in intake.accepted:
+        try:
+            plans.append(plan(site, intake.manifest, delivery))
+        except ManifestError as error:
+            refused += [
+                Refusal(day=delivery.date, delivery_id=delivery.delivery_id, problem=one, count=0)
+                for one in error.problems
+            ]
+    return plans, refused
+
+
+def _refresh(site: Site, plans: Sequence[Plan], progress: Progress) -> tuple[list[GateDecision], RunWork]:
+    """Segment, gate and publish every plan; what was decided, and the work that it took."""
+    todo = sum(one.todo for one in plans)
+    work = RunWork()
+    with progress("cutting", todo) as heard:
+        if todo:
+            with open_runner(site) as runner:
+                for one in plans:
+                    work += _cut(site, one, runner, heard)
+    return [_judge(site, one) for one in plans], work
+
+
+def _cut(site: Site, planned: Plan, runner: Runner, heard: Counter) -> RunWork:
+    work, began = RunWork(), time.perf_counter()
+
+    def hear(result: ChunkResult) -> None:
+        nonlocal work
+        work += RunWork.of(result)
+        heard.add("cut", len(result.masks))
+        heard.add("rejected", len(result.rejections))
+
+    for shard in planned.shard_keys():
+        segment(site, shard, runner, hear)
+    return replace(work, wall_seconds=time.perf_counter() - began)
+
+
+def _judge(site: Site, planned: Plan) -> GateDecision:
+    decision = gate(site, planned.plan_id)
+    if decision.verdict is not Verdict.HOLD:
+        publish(site, decision.gate_id)
+    return decision

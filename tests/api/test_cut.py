@@ -1,0 +1,321 @@
+"""`cutouts.cut` and `Cutter` as a program uses them."""
+
+from __future__ import annotations
+
+import io
+import os
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import cutouts
+from cutouts.adapters.images import decode
+from cutouts.api.cutter import Made
+from cutouts.api.inputs import Input
+from cutouts.core.errors import ConfigError, ModelError, OutputError, StorageError
+from cutouts.core.pixels import Bytes
+from cutouts.core.records import RejectionReason
+from cutouts.stages import Prepared
+from cutouts.stages.memory_budget import process_memory
+from tests.models_folder import site_with_picky
+from tests.photographs import blank, broken, product
+
+
+def pixels(path: Path) -> Bytes:
+    """The colours of an image file, H×W×3."""
+    return decode(path.read_bytes(), max_pixels=10**8).rgb
+
+
+def test_a_path_bytes_an_array_and_an_image_of_pillow_give_the_same(tmp_path: Path) -> None:
+    """The way in which the same pixels are given changes nothing."""
+    photograph = product(tmp_path / "ball.png")
+    first = cutouts.cut(photograph)
+    with Image.open(photograph) as image:
+        others: list[Any] = [str(photograph), photograph.read_bytes(), pixels(photograph), image]
+        for other in others:
+            assert np.array_equal(cutouts.cut(other).rgba, first.rgba)
+
+
+def test_a_cutout_has_colours_and_a_matte_at_the_size_of_the_photograph(tmp_path: Path) -> None:
+    """`rgba` is uint8 H×W×4, transparent outside and opaque inside; `matte` is its alpha."""
+    cutout = cutouts.cut(product(tmp_path / "ball.jpg", size=200))
+    assert (cutout.rgba.shape, cutout.matte.shape) == ((200, 200, 4), (200, 200))
+    assert cutout.rgba.dtype == cutout.matte.dtype == np.uint8
+    assert np.array_equal(cutout.rgba[..., 3], cutout.matte)
+    assert (cutout.matte[0, 0], cutout.matte[100, 100], cutout.found, cutout.notes) == (0, 255, True, ())
+
+
+def test_a_cropped_cutout_holds_only_what_was_found(tmp_path: Path) -> None:
+    """Every side of it touches the product."""
+    cutout = cutouts.cut(product(tmp_path / "ball.jpg", size=200), crop=True)
+    assert cutout.rgba.shape[:2] == cutout.matte.shape
+    assert max(cutout.matte.shape) < 180
+    assert all(side.any() for side in (cutout.matte[0], cutout.matte[-1], cutout.matte[:, 0], cutout.matte[:, -1]))
+
+
+def test_nothing_found_is_told_and_not_made_up(tmp_path: Path) -> None:
+    """An image without a product gives a transparent cutout of its own size, cropped or not."""
+    cutout = cutouts.cut(blank(tmp_path / "plain.jpg"), crop=True)
+    assert not cutout.found
+    assert cutout.rgba.shape == (160, 160, 4)
+    assert not cutout.rgba.any()
+
+
+def test_an_image_of_pillow_is_turned_as_its_exif_says(tmp_path: Path) -> None:
+    """The same picture as a file and opened by Pillow stands the same way up."""
+    photograph = product(tmp_path / "ball.png", size=200)
+    with Image.open(photograph) as image:
+        wide = image.crop((0, 20, 200, 180))
+        exif = Image.Exif()
+        exif[0x0112] = 6
+        wide.save(tmp_path / "turned.png", exif=exif)
+    with Image.open(tmp_path / "turned.png") as turned:
+        cutout = cutouts.cut(turned)
+    assert cutout.rgba.shape == (200, 160, 4)
+    assert np.array_equal(cutout.rgba, cutouts.cut(tmp_path / "turned.png").rgba)
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "YCbCr", "HSV", "I;16"])
+def test_every_mode_of_pillow_with_a_fixed_range_is_taken(tmp_path: Path, mode: str) -> None:
+    """The cutout has the image's own size; alpha that it came with is kept."""
+    with Image.open(product(tmp_path / "ball.png")) as image:
+        if mode == "I;16":
+            given = Image.fromarray(np.asarray(image.convert("L")).astype(np.uint16) * 257)
+            assert given.mode == mode
+        else:
+            given = image.convert(mode)
+    if mode == "RGBA":
+        given.putalpha(0)
+    cutout = cutouts.cut(given)
+    assert cutout.rgba.shape == (160, 160, 4)
+    assert cutout.found == (mode != "RGBA")
+
+
+def test_the_profile_of_an_image_of_pillow_counts(tmp_path: Path) -> None:
+    """Colours of another space are brought to sRGB, as those of the same file are."""
+    from PIL import ImageCms
+
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes()
+    with Image.open(product(tmp_path / "ball.png")) as image:
+        image.save(tmp_path / "tagged.png", icc_profile=profile)
+    with Image.open(tmp_path / "tagged.png") as tagged:
+        cutout = cutouts.cut(tagged)
+    of_file = cutouts.cut(tmp_path / "tagged.png")
+    assert cutout.notes == of_file.notes
+    assert cutout.notes
+    assert np.array_equal(cutout.rgba, of_file.rgba)
+
+
+def test_an_array_of_16_bit_is_scaled_to_8(tmp_path: Path) -> None:
+    """The full range of 16 bit is that of 8 bit; alpha of a fourth plane multiplies the matte."""
+    eight = pixels(product(tmp_path / "ball.png"))
+    assert np.array_equal(cutouts.cut(eight.astype(np.uint16) * 257).rgba, cutouts.cut(eight).rgba)
+    hidden = np.dstack([eight, np.zeros(eight.shape[:2], np.uint8)])
+    assert not cutouts.cut(hidden).found
+
+
+@pytest.mark.parametrize(
+    ("array", "words"),
+    [
+        (np.zeros((64, 64, 3)), "float64"),
+        (np.zeros((64, 64, 2), np.uint8), r"\(64, 64, 2\)"),
+        (np.zeros((), np.uint8), r"the shape \(\)"),
+        (np.zeros((4, 64), np.uint8), "too small"),
+        (np.zeros((64, 64), bool), "bool"),
+    ],
+)
+def test_an_array_that_is_no_photograph_is_refused_in_words(array: Bytes, words: str) -> None:
+    """The message says what was given and what is expected."""
+    with pytest.raises(cutouts.ImageRejected, match=words):
+        cutouts.cut(array)
+
+
+def test_an_image_of_pillow_without_a_fixed_range_is_refused() -> None:
+    """Nobody can say what is white in an image of floats."""
+    with pytest.raises(cutouts.ImageRejected, match="mode F: convert it to L, RGB"):
+        cutouts.cut(Image.new("F", (64, 64)))
+
+
+def test_any_other_object_is_a_type_error() -> None:
+    """Python's own error for an argument of the wrong kind."""
+    with pytest.raises(TypeError, match="expected a path, bytes, a NumPy array or an image of Pillow, not int"):
+        cutouts.cut(3)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"), [(b"", RejectionReason.EMPTY), (b"Dear customer,", RejectionReason.NOT_AN_IMAGE)]
+)
+def test_a_bad_image_is_rejected_with_its_reason(data: bytes, reason: RejectionReason) -> None:
+    """One kind of error for whatever is wrong with an image, below the one base of all."""
+    with pytest.raises(cutouts.ImageRejected) as caught:
+        cutouts.cut(data)
+    assert caught.value.reason is reason
+    assert isinstance(caught.value, cutouts.CutoutsError)
+
+
+def test_a_file_that_is_missing_or_cut_off_is_rejected(tmp_path: Path) -> None:
+    """Likewise for files."""
+    for path, reason in (
+        (tmp_path / "none.jpg", RejectionReason.MISSING),
+        (broken(tmp_path / "half.jpg"), RejectionReason.TRUNCATED),
+    ):
+        with pytest.raises(cutouts.ImageRejected) as caught:
+            cutouts.cut(path)
+        assert caught.value.reason is reason
+
+
+def test_a_name_that_looks_like_an_address_is_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A path is a path, whatever is in it: nothing is ever fetched."""
+    monkeypatch.chdir(tmp_path)
+    photograph = product(tmp_path / "https:" / "example.org" / "a.jpg")
+    assert cutouts.cut("https://example.org/a.jpg").found
+    assert cutouts.cut(os.path.relpath(photograph)).found
+
+
+def test_a_link_is_followed_unless_only_a_folder_may_be_read(tmp_path: Path) -> None:
+    """A file that the user names is read wherever it leads; with `inside`, links may not lead out of that folder."""
+    private = product(tmp_path / "private" / "a.jpg")
+    (tmp_path / "delivery").mkdir()
+    link = tmp_path / "delivery" / "a.jpg"
+    link.symlink_to(private)
+    assert cutouts.cut(link).found
+    cutter = cutouts.Cutter(inside=tmp_path / "delivery")
+    for call in (lambda: cutter.cut(link), lambda: cutter.cut_file(link, tmp_path / "a.png")):
+        with pytest.raises(cutouts.ImageRejected) as caught:
+            call()
+        assert caught.value.reason is RejectionReason.NOT_ALLOWED
+
+
+def test_wrong_settings_are_told_before_any_image(tmp_path: Path) -> None:
+    """A provider or a model that does not exist is an error of the call, with what there is."""
+    with pytest.raises(ConfigError, match="provider"):
+        cutouts.Cutter(provider="gpu")
+    with pytest.raises(ModelError, match="there is no model 'nonet'; the table has default"):
+        cutouts.Cutter(model="nonet", site=cutouts.Site(root=str(tmp_path)))
+
+
+def test_saving_writes_a_png_and_makes_its_folder(tmp_path: Path) -> None:
+    """Saved again it replaces what it wrote; the matte is a grey PNG."""
+    cutout = cutouts.cut(product(tmp_path / "ball.jpg"))
+    for _ in range(2):
+        cutout.save(tmp_path / "new" / "ball.png")
+    with Image.open(tmp_path / "new" / "ball.png") as saved:
+        assert np.array_equal(np.asarray(saved), cutout.rgba)
+    cutout.save(tmp_path / "matte.png", mask=True)
+    with Image.open(tmp_path / "matte.png") as saved:
+        assert np.array_equal(np.asarray(saved), cutout.matte)
+
+
+def test_saving_never_replaces_what_cutouts_did_not_make(tmp_path: Path) -> None:
+    """Neither the photograph itself, by whatever name, nor another file."""
+    photograph = product(tmp_path / "ball.png")
+    (tmp_path / "link.png").hardlink_to(photograph)
+    (tmp_path / "mine.png").write_bytes(b"mine")
+    before = photograph.read_bytes()
+    cutout = cutouts.cut(photograph)
+    for name in ("ball.png", "link.png", "mine.png"):
+        with pytest.raises(OutputError, match="nothing was written"):
+            cutout.save(tmp_path / name)
+    assert photograph.read_bytes() == before
+    assert (tmp_path / "mine.png").read_bytes() == b"mine"
+
+
+def test_saving_as_anything_but_png_is_refused(tmp_path: Path) -> None:
+    """A name ending in .jpg would hold what no reader of that suffix expects."""
+    with pytest.raises(OutputError, match=r"only PNG is written: name ball\.png"):
+        cutouts.cut(product(tmp_path / "ball.jpg")).save(tmp_path / "ball.jpg")
+
+
+def test_saving_where_nothing_can_be_written_says_so(tmp_path: Path) -> None:
+    """Below a file there is no folder; a name that is too long is told of that name."""
+    cutout = cutouts.cut(product(tmp_path / "ball.jpg"))
+    with pytest.raises((StorageError, OutputError), match=r"ball\.jpg/a\.png"):
+        cutout.save(tmp_path / "ball.jpg" / "a.png")
+    with pytest.raises(OutputError, match="File name too long"):
+        cutout.save(tmp_path / f"{'a' * 300}.png")
+
+
+def test_a_file_that_is_up_to_date_is_left_alone(tmp_path: Path) -> None:
+    """`cut_file` and `save` write the same PNG; one that says that it was made of the same is not written again."""
+    photograph, png = product(tmp_path / "ball.jpg"), tmp_path / "ball.png"
+    cutter = cutouts.Cutter()
+    cutter.cut(photograph).save(png)
+    first = png.read_bytes()
+    assert cutter.cut_file(photograph, png).made is Made.UP_TO_DATE
+    assert cutter.cut_file(photograph, png, mask=True).made is Made.CUT
+    assert cutter.cut_file(photograph, png).made is Made.CUT
+    assert png.read_bytes() == first
+    assert cutouts.Cutter(crop=True).cut_file(photograph, png).made is Made.CUT
+
+
+def test_cutting_a_file_never_replaces_it(tmp_path: Path) -> None:
+    """Not even when a PNG is cut onto itself."""
+    photograph = product(tmp_path / "ball.png")
+    before = photograph.read_bytes()
+    with pytest.raises(OutputError, match="is read"):
+        cutouts.Cutter().cut_file(photograph, photograph)
+    assert photograph.read_bytes() == before
+
+
+def test_threads_share_one_cutter(tmp_path: Path) -> None:
+    """Eight threads with one network give what one thread gives."""
+    photographs = [product(tmp_path / f"{seed}.jpg", seed=seed) for seed in range(8)]
+    cutter = cutouts.Cutter()
+    alone = [cutter.cut(one).rgba for one in photographs]
+    with ThreadPoolExecutor(8) as pool:
+        together = list(pool.map(lambda one: cutter.cut(one).rgba, photographs))
+    assert all(np.array_equal(*pair) for pair in zip(alone, together, strict=True))
+
+
+def test_an_image_that_needs_more_memory_than_is_allowed_is_rejected(tmp_path: Path) -> None:
+    """By its header, before it is decoded; files and pixels alike."""
+    photograph = product(tmp_path / "ball.png")
+    cutter = cutouts.Cutter(site=cutouts.Site(root=str(tmp_path), max_memory=1_000_000))
+    for image in (photograph, pixels(photograph)):
+        with pytest.raises(cutouts.ImageRejected, match="raise max_memory") as caught:
+            cutter.cut(image)
+        assert caught.value.reason is RejectionReason.NEEDS_MEMORY
+
+
+def test_the_memory_of_an_image_is_held_while_it_is_worked_on(tmp_path: Path) -> None:
+    """Another image that would need more than what is left waits; afterwards everything is free again."""
+    cutter = cutouts.Cutter(site=cutouts.Site(root=str(tmp_path), max_memory=1000))
+    free: list[bool] = []
+
+    def decoded() -> Prepared:
+        free.append(process_memory.try_take(1))
+        raise cutouts.ImageRejected(RejectionReason.DAMAGED, "seen enough")
+
+    with pytest.raises(cutouts.ImageRejected, match="seen enough"):
+        cutter._worked(Input(needed=1000, decode=decoded), lambda *_: None)
+    assert free == [False]
+    assert process_memory.try_take(1000)
+    process_memory.give_back(1000)
+
+
+def test_memory_that_was_short_is_tried_once_more_alone(tmp_path: Path) -> None:
+    """The second time no other image is in work; if it fails again, it is rejected."""
+    cutter = cutouts.Cutter(site=cutouts.Site(root=str(tmp_path), max_memory=1000))
+    tried: list[bool] = []
+
+    def decoded() -> Prepared:
+        tried.append(process_memory.try_take(0))
+        raise cutouts.ImageRejected(RejectionReason.NEEDS_MEMORY, "none left", retryable=True)
+
+    with pytest.raises(cutouts.ImageRejected, match="none left"):
+        cutter._worked(Input(needed=10, decode=decoded), lambda *_: None)
+    assert tried == [True, False]
+
+
+def test_a_network_that_fails_on_every_image_is_no_rejection(tmp_path: Path) -> None:
+    """It is the network's error; one that fails on this image alone is this image's."""
+    grey = io.BytesIO()
+    Image.new("RGB", (40, 40), (220, 220, 220)).save(grey, "PNG")
+    for limit, kind in ((0, ModelError), (200, cutouts.ImageRejected)):
+        cutter = cutouts.Cutter(model="picky", site=site_with_picky(tmp_path / str(limit), limit=limit))
+        with pytest.raises(kind):
+            cutter.cut(grey.getvalue())

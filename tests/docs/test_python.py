@@ -1,0 +1,62 @@
+"""docs/python.md against the package: its examples run, and it names what the package gives."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import cutouts
+from cutouts.core import errors
+from tests.docs.pages import ROOT, blocks, rows, spans
+from tests.photographs import product
+
+PAGE = ROOT / "docs" / "python.md"
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with what the examples read: a photograph, a folder of them, and a manifest of it."""
+    folder = tmp_path_factory.mktemp("examples")
+    product(folder / "shoe.jpg")
+    for seed in range(3):
+        product(folder / "photos" / f"{seed}.jpg", seed=seed)
+    part = folder / "manifests" / "date=2026-11-22" / "part-0.parquet"
+    command = ["-c", "from cutouts.cli import main; main()", "manifest", "photos", "-o", str(part)]
+    subprocess.run([sys.executable, *command], cwd=folder, check=True, capture_output=True)
+    return folder
+
+
+@pytest.mark.parametrize("number", range(len(blocks(PAGE, "python"))))
+def test_every_example_runs(place: Path, number: int) -> None:
+    """Copied into a file and run, it ends without an error."""
+    script = place / f"example{number}.py"
+    script.write_text(blocks(PAGE, "python")[number], encoding="utf-8")
+    done = subprocess.run([sys.executable, script.name], cwd=place, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_every_name_of_the_package_is_told() -> None:
+    """The page names all that `import cutouts` gives, and nothing that it does not give."""
+    told = set(spans(PAGE))
+    assert set(cutouts.__all__) <= told
+    used = {name for text in blocks(PAGE, "python") for name in re.findall(r"cutouts\.(\w+)", text)}
+    assert used <= set(cutouts.__all__)
+
+
+def test_the_errors_that_it_lists_are_there() -> None:
+    """Each error of the table is Python's or in the one tree."""
+    names = [row[0].strip("`") for row in rows(PAGE, "## Errors")]
+    assert "ImageRejected" in names
+    for name in names:
+        assert name == "TypeError" or issubclass(getattr(errors, name), cutouts.CutoutsError)
+
+
+def test_the_attributes_that_it_lists_are_there() -> None:
+    """Each attribute of the table is one of `Cutout`."""
+    names = [row[0].strip("`") for row in rows(PAGE, "if cutout.found:")]
+    assert names == ["rgba", "matte", "notes", "found"]
+    assert all(hasattr(cutouts.Cutout, name) for name in names)

@@ -1,0 +1,30 @@
+"""A folder of networks of a site of its own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from cutouts.core.config import Site
+from cutouts.models import OWN_TABLE, ModelRow
+from cutouts.models.site_rows import with_row
+from tests.tiny_networks import picky
+
+
+def site_with_picky(folder: Path, *, limit: int) -> Site:
+    """A site whose own network fails on images of this brightness or more."""
+    folder.mkdir()
+    digest = picky(folder / "picky.onnx", limit=limit)
+    row = ModelRow(
+        name="picky",
+        file="picky.onnx",
+        sha256=digest,
+        width_px=4,
+        height_px=4,
+        resize="stretch",
+        layout="nhwc-uint8",
+        licence="none",
+        commercial=True,
+        about="",
+    )
+    (folder / OWN_TABLE).write_text(with_row("", row), encoding="utf-8")
+    return Site(root=str(folder), models=str(folder))
