@@ -13,8 +13,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from cutouts.adapters.storage import footers
-from cutouts.adapters.storage.footers import MAX_COLUMNS, FooterError, batches, check_unpacked, read_footer
+from cutouts.adapters.storage import footers, row_groups
+from cutouts.adapters.storage.footers import MAX_COLUMNS, check_unpacked, read_footer
+from cutouts.adapters.storage.row_groups import batches
+from cutouts.adapters.storage.thrift import ParquetError
 
 COLUMNS = ["image_id", "uri", "bytes"]
 LONG = "u" * 100_000
@@ -23,8 +25,8 @@ LONG = "u" * 100_000
 @pytest.fixture(autouse=True)
 def _small_limits(monkeypatch: pytest.MonkeyPatch) -> None:
     """Limits a hundredth as large, so that a bomb for them is none for the machine of the tests."""
-    for name in ("FREE_BYTES", "MAX_PAGES", "TEXT_AT_ONCE"):
-        monkeypatch.setattr(footers, name, getattr(footers, name) // 100)
+    for room, name in ((footers, "FREE_BYTES"), (row_groups, "MAX_PAGES"), (row_groups, "TEXT_AT_ONCE")):
+        monkeypatch.setattr(room, name, getattr(room, name) // 100)
 
 
 def table(rows: int = 300) -> pa.Table:
@@ -120,7 +122,7 @@ def test_a_small_file_that_unpacks_to_too_much_is_refused(content: str, encoding
         options = {"use_dictionary": False, "column_encoding": {"uri": encoding, **plain}}
     data = packed(table(rows).set_column(1, "uri", uri), **options)
     assert len(data) < 1_000_000
-    with pytest.raises(FooterError, match=r"bytes unpacked from a file of [\d,]+ bytes; at most [\d,]+ are allowed"):
+    with pytest.raises(ParquetError, match=r"bytes unpacked from a file of [\d,]+ bytes; at most [\d,]+ are allowed"):
         sum(batch.num_rows for batch in unpacked(data))
 
 
@@ -135,7 +137,7 @@ def test_a_footer_that_promises_too_much_is_refused_before_anything_is_read() ->
     data = packed(table().set_column(1, "uri", pa.array([LONG] * 300)), use_dictionary=False)
     stream = io.BytesIO(data)
     footer = read_footer(stream, len(data))
-    with pytest.raises(FooterError, match=r"30,\d+,\d+ bytes unpacked"):
+    with pytest.raises(ParquetError, match=r"30,\d+,\d+ bytes unpacked"):
         check_unpacked(footer, footer.unpacked(COLUMNS))
     check_unpacked(footer, footers.FREE_BYTES)
 
@@ -149,7 +151,7 @@ def test_pages_that_are_larger_than_their_footer_says_are_found() -> None:
     lie = lying(data, honest, honest - 28_000_000, begin=footer_begins(data))
     footer = read_footer(io.BytesIO(lie), len(lie))
     assert footer.unpacked(COLUMNS) < footers.FREE_BYTES
-    with pytest.raises(FooterError, match="bytes in the largest pages of a row group"):
+    with pytest.raises(ParquetError, match="bytes in the largest pages of a row group"):
         next(batches(io.BytesIO(lie), footer, 0, COLUMNS))
 
 
@@ -158,7 +160,7 @@ def test_a_dictionary_that_promises_more_entries_than_it_has_bytes_is_refused() 
     data = packed(table().set_column(1, "uri", pa.array([f"{number % 100:02}" for number in range(300)])))
     (group,) = read_footer(io.BytesIO(data), len(data)).groups
     lie = lying(data, 100, 8_000, begin=group.chunks["uri"].begin)
-    with pytest.raises(FooterError, match="8,000 values of uri in a dictionary of 600 bytes"):
+    with pytest.raises(ParquetError, match="8,000 values of uri in a dictionary of 600 bytes"):
         next(unpacked(lie))
 
 
@@ -167,7 +169,7 @@ def test_a_footer_that_contradicts_itself_is_refused(false: int) -> None:
     """The file's rows are those of its row groups, and each column has as many values."""
     data = packed(table())
     begin = footer_begins(data)
-    with pytest.raises(FooterError, match="damaged"):
+    with pytest.raises(ParquetError, match="damaged"):
         pa.Table.from_batches(unpacked(lying(data, 300, false, begin=begin)))
 
 
@@ -175,7 +177,7 @@ def test_more_columns_than_anybody_has_are_refused() -> None:
     """Nested ones count, too."""
     wide = pa.table({f"c{number}": [1] for number in range(MAX_COLUMNS + 1)})
     data = packed(wide)
-    with pytest.raises(FooterError, match="1,001 columns; at most 1,000"):
+    with pytest.raises(ParquetError, match="1,001 columns; at most 1,000"):
         read_footer(io.BytesIO(data), len(data))
 
 
@@ -195,7 +197,7 @@ def test_more_columns_than_anybody_has_are_refused() -> None:
 )
 def test_what_is_no_parquet_is_refused_in_words(data: bytes, words: str) -> None:
     """Each kind of nonsense has its words."""
-    with pytest.raises(ValueError, match=words):
+    with pytest.raises(ParquetError, match=words):
         read_footer(io.BytesIO(data), len(data))
 
 
@@ -217,6 +219,6 @@ def test_a_file_that_is_damaged_anywhere_never_ends_the_process() -> None:
             data[at] ^= 1 << chance.randrange(8)
         try:
             sum(batch.num_rows for batch in unpacked(bytes(data)))
-        except (ValueError, OSError, pa.ArrowException):
+        except (ParquetError, ValueError, OSError, pa.ArrowException):
             refused += 1
     assert refused > 200

@@ -13,9 +13,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from cutouts.adapters.storage import footers, manifests
+from cutouts.adapters.storage import manifest_rows, row_groups
 from cutouts.adapters.storage.manifest_files import allowed_by, manifest_folder
-from cutouts.adapters.storage.manifests import Manifest, open_manifest
+from cutouts.adapters.storage.manifest_rows import Manifest
+from cutouts.adapters.storage.manifests import open_manifest
 from cutouts.adapters.storage.store import Store
 from cutouts.core.errors import ManifestError
 from cutouts.core.manifest import FAULT
@@ -263,7 +264,7 @@ def test_a_manifest_has_no_more_files_and_rows_than_it_may(tmp_path: Path, monke
     for name, most, words in (
         ("footers.MAX_ROWS", 1, "2 rows; at most 1 are allowed"),
         ("manifests.MAX_FILES", 1, "2 files; at most 1 are allowed"),
-        ("manifests.MAX_BYTES_OF_DAY", 9, "more than 9 bytes of rows that are looked at together"),
+        ("manifest_rows.MAX_BYTES_OF_DAY", 9, "more than 9 bytes of rows that are looked at together"),
     ):
         with monkeypatch.context() as limited:
             limited.setattr(f"cutouts.adapters.storage.{name}", most)
@@ -340,13 +341,13 @@ def test_text_that_is_no_utf_8_is_told_of_its_row(tmp_path: Path) -> None:
 def counted(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """The numbers of the row groups that are read from now on."""
     read: list[int] = []
-    real = footers.batches
+    real = row_groups.batches
 
     def counting(*args: Any) -> Any:
         read.append(args[2])
         return real(*args)
 
-    monkeypatch.setattr(manifests, "batches", counting)
+    monkeypatch.setattr(manifest_rows, "batches", counting)
     return read
 
 

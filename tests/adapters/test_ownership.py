@@ -192,6 +192,16 @@ def test_photographs_are_all_but_what_is_ours(tmp_path: Path) -> None:
     assert mark(tmp_path / "sub" / "renamed.jpg") == "cutout"
 
 
+def test_what_is_ours_is_found_if_it_is_asked_for(tmp_path: Path) -> None:
+    """Cutouts of an earlier run are measured against known mattes like anybody's."""
+    claim(tmp_path, ["listed.png"])
+    (tmp_path / "listed.png").write_bytes(png())
+    (tmp_path / "marked.png").write_bytes(marked(png(), "cutout"))
+    assert photographs(tmp_path, SUFFIXES).files == ()
+    found = photographs(tmp_path, SUFFIXES, with_ours=True)
+    assert [path.name for path in found.files] == ["listed.png", "marked.png"]
+
+
 def test_a_folder_that_cannot_be_listed_is_named(tmp_path: Path) -> None:
     """Its photographs would be missing without a word."""
     assert photographs(tmp_path / "gone", SUFFIXES).closed == (f"{tmp_path / 'gone'}: No such file or directory",)

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from cutouts.adapters.storage import footers, manifests
+from cutouts.adapters.storage import footers, manifest_rows, manifests, row_groups
 from cutouts.core.manifest import MAX_DELIVERY_ID
 from cutouts.core.manifest_conversion import MAX_TEXT
 from cutouts.schemas.tables import MANIFEST
@@ -30,12 +30,12 @@ MIB, GIB = 2**20, 2**30
         ),
         (
             "largest pages of a row group, all columns that are read together",
-            f"{footers.MAX_PAGES // GIB} GiB",
+            f"{row_groups.MAX_PAGES // GIB} GiB",
         ),
-        ("text of one row, before it is known to be too long", f"{footers.TEXT_AT_ONCE // MIB} MiB"),
+        ("text of one row, before it is known to be too long", f"{row_groups.TEXT_AT_ONCE // MIB} MiB"),
         (
             "rows that are looked at together: of one day, or of all files with a column `date`",
-            f"{manifests.MAX_BYTES_OF_DAY // GIB} GiB",
+            f"{manifest_rows.MAX_BYTES_OF_DAY // GIB} GiB",
         ),
     ],
 )

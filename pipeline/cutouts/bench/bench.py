@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from cutouts.adapters.images import SUFFIXES
-from cutouts.adapters.storage.sources import image_files
+from cutouts.adapters.storage.photographs import photographs
 from cutouts.bench.records import PARTS, UNAVOIDABLE, BenchReport, PartTiming, Run
 from cutouts.bench.worker import Compared, Watched, compare_chunk, decodable, forget_peak, watch_chunk
 from cutouts.core.config import Site
@@ -100,7 +100,7 @@ def _records(site: Site, source: Path, runner: Runner) -> tuple[list[ImageRecord
     """The images that can be decoded, their pixels in all, and how many cannot."""
     found = [
         ImageRecord(image_id=path.name, product_id=path.stem, delivery_id="bench", uri=str(path.resolve()))
-        for path in image_files(source, SUFFIXES)
+        for path in photographs(source, SUFFIXES).files
     ]
     seen = sorted(runner.map(partial(decodable, site.reading(), site.max_pixels), found), key=lambda one: one[0].uri)
     good = [record for record, pixels in seen if pixels]

@@ -13,6 +13,9 @@ CutoutsError
 ├── HeldError          the gate holds the delivery back; a person releases it
 ├── OvertakenError     something else was published after the gate had decided; nothing was written
 └── GateError          the gate could not judge: no rows, a dropped or broken expectation
+
+A room's own subclasses never leave it: whoever calls it gets one of these. A wrong value in a call of our own code is a
+bug, and a plain ValueError.
 """
 
 from __future__ import annotations

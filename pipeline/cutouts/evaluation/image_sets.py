@@ -12,7 +12,8 @@ import numpy as np
 import pyarrow as pa
 
 from cutouts.adapters.images import SUFFIXES, decode
-from cutouts.adapters.storage.sources import image_files, read_image
+from cutouts.adapters.storage.photographs import photographs
+from cutouts.adapters.storage.sources import read_image
 from cutouts.adapters.storage.store import open_store
 from cutouts.adapters.storage.stored_tables import read_table
 from cutouts.core.errors import ConfigError, ImageRejected, StorageError
@@ -94,7 +95,7 @@ def folder_set(images: Path, truth: Path, *, name: str, limit: int | None = None
     `limit` takes that many at most, spread evenly over the names. Raises ConfigError for a folder without images.
     """
     truths = by_stem(truth)
-    files = {path: _stem(images, path) for path in image_files(images, SUFFIXES, without=truth.resolve())}
+    files = {path: _stem(images, path) for path in _pictures(images, without=truth)}
     if not files:
         raise ConfigError("there is nothing to measure on", [f"no image lies in {images}"])
     chosen = [list(files)[index] for index in spread(len(files), limit)]
@@ -113,7 +114,7 @@ def questions(folder: Path, *, limit: int | None = None) -> tuple[int, Iterator[
 
     `limit` takes that many at most, spread evenly over the names. Raises ConfigError for a folder without images.
     """
-    files = list(image_files(folder, SUFFIXES))
+    files = _pictures(folder)
     if not files:
         raise ConfigError("there is nothing to look at", [f"no image lies in {folder}"])
     chosen = [files[index] for index in spread(len(files), limit)]
@@ -144,7 +145,7 @@ def spread(count: int, limit: int | None) -> list[int]:
 def by_stem(folder: Path) -> Mapping[str, list[Path]]:
     """The pictures below a folder by their path without its suffix; more than one where only the suffix differs."""
     found = defaultdict(list)
-    for path in image_files(folder, SUFFIXES):
+    for path in _pictures(folder):
         found[_stem(folder, path)].append(path)
     return found
 
@@ -172,6 +173,11 @@ def misfit(plane: Floats, photograph: Photograph) -> str | None:
     if plane.shape == (height, width):
         return None
     return f"{plane.shape[1]}×{plane.shape[0]} px, the image {width}×{height}"
+
+
+def _pictures(folder: Path, *, without: Path | None = None) -> tuple[Path, ...]:
+    """Every image below a folder, cutouts of ours included: they may be what is measured."""
+    return photographs(folder, SUFFIXES, without=without, with_ours=True).files
 
 
 def _stem(folder: Path, path: Path) -> str:

@@ -18,11 +18,11 @@ RESULT_SECONDS = 5.0
 """How long a result that is there may take to arrive, before it is looked whether its worker still is."""
 
 
-class LostError(Exception):
+class LostError(TransientError):
     """A task's worker died before it was finished."""
 
 
-class NotYetError(Exception):
+class NotYetError(TransientError):
     """A result does not arrive: most likely its worker died after it was finished."""
 
 

@@ -15,7 +15,7 @@ from typing import Any, Generic, TypeVar
 import psutil
 from distributed.protocol.pickle import dumps
 
-from cutouts.core.errors import ImageRejected, TransientError
+from cutouts.core.errors import CutoutsError, ImageRejected, TransientError
 from cutouts.core.records import RejectionReason
 from cutouts.runner.child_process import Reply, Task
 from cutouts.runner.work import Work
@@ -92,7 +92,7 @@ class _Children:
             raise
 
 
-class _EndedError(Exception):
+class _EndedError(CutoutsError):
     """A child ended; `status` as of `Popen.returncode`, `grown` (B) if it was ended for its memory."""
 
     def __init__(self, status: int, grown: int | None) -> None:

@@ -7,10 +7,12 @@ from typing import cast
 
 from isal import isal_zlib
 
+from cutouts.core.errors import CutoutsError
+
 _BROKEN = cast("type[Exception]", isal_zlib.error)
 
 
-class BrokenStreamError(ValueError):
+class BrokenStreamError(CutoutsError):
     """The stream is no zlib stream, or its checksum is wrong."""
 
 

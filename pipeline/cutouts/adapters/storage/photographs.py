@@ -1,4 +1,4 @@
-"""The photographs of a folder: every file with an image suffix below it, except what we made ourselves."""
+"""The photographs of a folder: every file with an image suffix below it; what we made ourselves only if asked for."""
 
 from __future__ import annotations
 
@@ -32,15 +32,20 @@ class Photographs:
         return "; ".join(words)
 
 
-def photographs(folder: Path, suffixes: frozenset[str], *, without: Path | None = None) -> Photographs:
-    """The files below `folder` with one of `suffixes`; hidden ones, `without` and what is ours are left out."""
+def photographs(
+    folder: Path, suffixes: frozenset[str], *, without: Path | None = None, with_ours: bool = False
+) -> Photographs:
+    """The files below `folder` with one of `suffixes`; hidden ones and `without` are left out, and what is ours.
+
+    `with_ours` keeps what is ours: a cutout of an earlier run may be what is measured.
+    """
     outside = Places.of([without] if without is not None else [])
     files: list[Path] = []
     own = outputs = others = 0
     closed: list[str] = []
     for parent, children, names in os.walk(folder, onerror=lambda error: closed.append(_in_words(error))):
         here = Path(parent)
-        ours = owned(here)
+        ours = frozenset[str]() if with_ours else owned(here)
         outputs += sum(name in ours for name in (*children, *names))
         children[:] = sorted(
             child for child in children if child[0] != "." and child not in ours and outside.same(here / child) is None
@@ -48,7 +53,7 @@ def photographs(folder: Path, suffixes: frozenset[str], *, without: Path | None 
         for name in sorted(name for name in names if name not in ours):
             if name[0] == "." or Path(name).suffix.lower() not in suffixes:
                 others += name != MARKER
-            elif mark(here / name) is not None:
+            elif not with_ours and mark(here / name) is not None:
                 own += 1
             else:
                 files.append(here / name)

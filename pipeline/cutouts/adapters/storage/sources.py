@@ -1,11 +1,8 @@
-"""Where photographs come from: a folder that is walked, a URI that is read."""
+"""Reads a photograph by its URI, from wherever the site allows."""
 
 from __future__ import annotations
 
-import os
 import time
-from collections.abc import Iterator
-from pathlib import Path
 
 from cutouts.adapters.storage.local_files import read_local
 from cutouts.adapters.storage.rejections import not_allowed, unreadable
@@ -34,16 +31,6 @@ def find_image(uri: str, reading: Reading) -> Found:
     if place.scheme == "file":
         return read_local(place.path, reading)
     return _read_remote(place, reading)
-
-
-def image_files(folder: Path, suffixes: frozenset[str], *, without: Path | None = None) -> Iterator[Path]:
-    """Every file below `folder` with one of `suffixes`, in a stable order; hidden ones and `without` left out."""
-    for parent, children, names in os.walk(folder):
-        here = Path(parent)
-        children[:] = sorted(
-            child for child in children if not child.startswith(".") and (here / child).resolve() != without
-        )
-        yield from (here / name for name in sorted(names) if Path(name).suffix.lower() in suffixes and name[0] != ".")
 
 
 def _read_remote(place: Location, reading: Reading) -> Found:

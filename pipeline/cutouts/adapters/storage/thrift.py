@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TypeAlias
 
+from cutouts.core.errors import CutoutsError
+
 Fields: TypeAlias = "dict[int, Value]"
 """A structure: its values by the numbers of its fields."""
 Value: TypeAlias = "int | bytes | list[Value] | Fields | None"
@@ -20,7 +22,11 @@ _MOST = 2_000_000
 """Elements of all lists."""
 
 
-class Incomplete(ValueError):
+class ParquetError(CutoutsError):
+    """The file is not Parquet, is damaged, or is larger than the limits allow; in words."""
+
+
+class Incomplete(ParquetError):
     """The structure goes on behind the bytes that are there."""
 
     def __init__(self) -> None:
@@ -30,7 +36,7 @@ class Incomplete(ValueError):
 def read_struct(data: bytes) -> tuple[Fields, int]:
     """The structure at the beginning of `data`, and how many bytes it takes.
 
-    Raises Incomplete if more bytes are needed, ValueError for what is no structure or an unreasonably large one.
+    Raises Incomplete if more bytes are needed, ParquetError for what is not a structure or an unreasonably large one.
     """
     reader = _Reader(data)
     return reader.struct(0), reader.at
@@ -44,7 +50,7 @@ class _Reader:
 
     def struct(self, depth: int) -> Fields:
         if depth > _DEEPEST:
-            raise ValueError("damaged: structures are nested too deeply")
+            raise ParquetError("damaged: structures are nested too deeply")
         fields: Fields = {}
         number = 0
         while (head := self._byte()) != _STOP:
@@ -66,14 +72,14 @@ class _Reader:
             return self._byte()
         if kind == _DOUBLE:
             return self._bytes(8)
-        raise ValueError(f"damaged: there is no type {kind}")
+        raise ParquetError(f"damaged: there is no type {kind}")
 
     def _list(self, depth: int) -> list[Value]:
         head = self._byte()
         size = head >> 4 if head >> 4 < 15 else self._varint()
         self._elements += size
         if self._elements > _MOST:
-            raise ValueError(f"damaged: more than {_MOST:,} elements in its lists")
+            raise ParquetError(f"damaged: more than {_MOST:,} elements in its lists")
         return [self._value(head & 15, depth) for _ in range(size)]
 
     def _integer(self) -> int:
@@ -87,7 +93,7 @@ class _Reader:
             number |= (byte & 0x7F) << shift
             if byte < 0x80:
                 return number
-        raise ValueError("damaged: a number has too many bytes")
+        raise ParquetError("damaged: a number has too many bytes")
 
     def _byte(self) -> int:
         return self._bytes(1)[0]
@@ -97,3 +103,27 @@ class _Reader:
         if self.at > len(self._data):
             raise Incomplete
         return self._data[begin : self.at]
+
+
+def number_of(fields: Value, field: int) -> int:
+    """A number that cannot be negative; -1 if there is none, or no such one."""
+    found = fields.get(field) if isinstance(fields, dict) else None
+    return found if isinstance(found, int) and 0 <= found < 2**63 else -1
+
+
+def list_of(fields: Value, field: int) -> list[Value]:
+    """A list; an empty one if there is none."""
+    found = fields.get(field) if isinstance(fields, dict) else None
+    return found if isinstance(found, list) else []
+
+
+def struct_of(fields: Value, field: int) -> Fields:
+    """A structure; an empty one if there is none."""
+    found = fields.get(field) if isinstance(fields, dict) else None
+    return found if isinstance(found, dict) else {}
+
+
+def text_of(fields: Value, field: int) -> str:
+    """A text; an empty one if there is none."""
+    found = fields.get(field) if isinstance(fields, dict) else None
+    return found.decode("utf-8", "replace") if isinstance(found, bytes) else ""

@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from cutouts.core.cutout import cutout
+from cutouts.core.errors import DamagedError
 from cutouts.core.pixels import Bytes, Photograph
 
 TableRow = dict[str, Any]
@@ -36,7 +37,7 @@ def masked_examples(files: Sequence[Path]) -> Iterator[Example]:
     """Photographs with a mask (`name, image, mask`), the mask as alpha."""
 
     def masked(row: TableRow) -> Example:
-        image, mask = _decoded(row["image"], cv2.IMREAD_COLOR_RGB), _decoded(row["mask"], cv2.IMREAD_GRAYSCALE)
+        image, mask = _decoded(row, "image", cv2.IMREAD_COLOR_RGB), _decoded(row, "mask", cv2.IMREAD_GRAYSCALE)
         return Example(name=row["name"], rgba=np.dstack([image, mask]))
 
     for file in files:
@@ -47,7 +48,7 @@ def product_examples(file: Path) -> Iterator[Example]:
     """Cutouts, premultiplied and cropped to their visible box; a side that the frame cut keeps its contact."""
 
     def cropped(row: TableRow) -> Example:
-        bgra = _decoded(row["rgba_webp"], cv2.IMREAD_UNCHANGED)
+        bgra = _decoded(row, "rgba_webp", cv2.IMREAD_UNCHANGED)
         top, bottom, left, right = (bool(row[side]) for side in SIDES)
         visible = _visible(np.asarray(cv2.cvtColor(bgra, cv2.COLOR_BGRA2RGBA), np.uint8))
         return Example(name=row["name"], rgba=visible, sides=(top, bottom, left, right))
@@ -59,7 +60,7 @@ def scene_examples(file: Path) -> Iterator[Example]:
     """Backgrounds, with an alpha of zero."""
 
     def bare(row: TableRow) -> Example:
-        image = _decoded(row["image"], cv2.IMREAD_COLOR_RGB)
+        image = _decoded(row, "image", cv2.IMREAD_COLOR_RGB)
         return Example(name=row["name"], rgba=np.dstack([image, np.zeros(image.shape[:2], np.uint8)]))
 
     return _examples(file, ["name", "image"], bare)
@@ -73,7 +74,7 @@ def render_examples(files: Sequence[Path]) -> Iterator[Example]:
     """
 
     def own(row: TableRow) -> Example:
-        return Example(name=row["name"], rgba=np.dstack([_decoded(row["image"], cv2.IMREAD_COLOR_RGB), _matte(row)]))
+        return Example(name=row["name"], rgba=np.dstack([_decoded(row, "image", cv2.IMREAD_COLOR_RGB), _matte(row)]))
 
     for file in files:
         yield from _examples(file, ["name", "image", "alpha", "coverage"], own)
@@ -86,10 +87,10 @@ def model_examples(files: Sequence[Path]) -> Iterator[Example]:
     """
 
     def alone(row: TableRow) -> Example | None:
-        alpha = _decoded(row["alpha"], cv2.IMREAD_GRAYSCALE)
+        alpha = _decoded(row, "alpha", cv2.IMREAD_GRAYSCALE)
         if row["coverage"] is not None or alpha.max() < 255:
             return None
-        image = Photograph(rgb=_decoded(row["image"], cv2.IMREAD_COLOR_RGB))
+        image = Photograph(rgb=_decoded(row, "image", cv2.IMREAD_COLOR_RGB))
         return Example(name=row["name"], rgba=_visible(cutout(image, alpha)))
 
     for file in files:
@@ -98,10 +99,10 @@ def model_examples(files: Sequence[Path]) -> Iterator[Example]:
 
 
 def _matte(row: TableRow) -> Bytes:
-    alpha = _decoded(row["alpha"], cv2.IMREAD_GRAYSCALE)
+    alpha = _decoded(row, "alpha", cv2.IMREAD_GRAYSCALE)
     if row["coverage"] is None:
         return alpha
-    coverage = _decoded(row["coverage"], cv2.IMREAD_GRAYSCALE)
+    coverage = _decoded(row, "coverage", cv2.IMREAD_GRAYSCALE)
     return np.asarray(np.maximum(alpha, coverage - coverage // 2), np.uint8)
 
 
@@ -145,8 +146,8 @@ def _examples(file: Path, columns: list[str], example: Callable[[TableRow], Made
             yield from pool.map(example, batch.to_pylist())
 
 
-def _decoded(data: bytes, flags: int) -> Bytes:
-    image = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+def _decoded(row: TableRow, column: str, flags: int) -> Bytes:
+    image = cv2.imdecode(np.frombuffer(row[column], np.uint8), flags)
     if image is None:
-        raise ValueError("an image of the training data cannot be decoded")
+        raise DamagedError(f"the training data cannot be decoded: {column} of {row['name']} is not an image")
     return np.asarray(image, np.uint8)

@@ -11,12 +11,14 @@ import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
+from cutouts.core.errors import ModelError
+
 SMALL = 256
 """Initializers with fewer values keep their precision: biases and constants weigh next to nothing."""
 
 
 def halve(file: Path) -> None:
-    """Rewrite the network in `file` with its weights in float16. Raises `ValueError` where one would overflow."""
+    """Rewrite the network in `file` with its weights in float16. Raises ModelError if one would overflow."""
     model = onnx.load(file)
     for item in model.graph.initializer:
         name, values = item.name, numpy_helper.to_array(item)
@@ -24,7 +26,7 @@ def halve(file: Path) -> None:
             continue
         half = values.astype(np.float16)
         if not np.isfinite(half).all():
-            raise ValueError(f"{name} does not fit into half precision")
+            raise ModelError(f"{file}: the weights {name} are too large for half precision")
         item.CopyFrom(numpy_helper.from_array(half, f"{name}.half"))
         model.graph.node.insert(0, helper.make_node("Cast", [f"{name}.half"], [name], to=onnx.TensorProto.FLOAT))
     onnx.checker.check_model(model, full_check=True)

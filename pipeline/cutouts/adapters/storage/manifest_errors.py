@@ -1,0 +1,57 @@
+"""Whatever goes wrong with a manifest, as errors that list every problem with the file that it is in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import pyarrow as pa
+
+from cutouts.adapters.storage.store import helped_by_retry, store_errors
+from cutouts.adapters.storage.thrift import ParquetError
+from cutouts.core.errors import ManifestError, TransientError
+
+_LISTED = 100
+"""Problems that one error lists."""
+_PROBLEMS = (ParquetError, pa.ArrowException, ValueError, MemoryError, ArithmeticError, ImportError)
+"""What Arrow and our own reading raise for a file that is damaged or of a kind that cannot be read."""
+
+
+@contextmanager
+def reading(url: str, name: str = "") -> Iterator[None]:
+    """What a store or Arrow raises for a file that cannot be read, as ManifestError; TransientError if it may pass."""
+    try:
+        yield
+    except (*_PROBLEMS, *store_errors()) as error:
+        if helped_by_retry(error):
+            raise TransientError(f"the manifest {url} cannot be read: {type(error).__name__}: {error}") from error
+        raise unreadable(url, [of_file(name, _words(error))]) from error
+
+
+def _words(error: BaseException) -> str:
+    if isinstance(error, FileNotFoundError):
+        return "it is not there"
+    if isinstance(error, MemoryError):
+        return "it needs more memory than there is"
+    words = next(iter(str(error).splitlines()), "") or type(error).__name__
+    return f"damaged, or of a kind that cannot be read: {words}" if isinstance(error, pa.ArrowException) else words
+
+
+def of_file(name: str, problem: str) -> str:
+    """A problem of one file of a manifest, with its name; without if the manifest is a single file."""
+    return f"{name}: {problem}" if name else problem
+
+
+def unreadable(url: str, problems: Sequence[str]) -> ManifestError:
+    """The error for a manifest that cannot be read."""
+    return ManifestError(f"the manifest {url} cannot be read", _listed(problems))
+
+
+def unusable(url: str, problems: Sequence[str]) -> ManifestError:
+    """The error for a manifest whose content is wrong."""
+    return ManifestError(f"the manifest {url} cannot be used", _listed(problems))
+
+
+def _listed(problems: Sequence[str]) -> list[str]:
+    more = len(problems) - _LISTED
+    return [*problems[:_LISTED], *([f"… and {more:,} more problems"] if more > 0 else [])]

@@ -1,0 +1,244 @@
+"""The rows of a manifest that is open: each of its files is read and brought to the manifest's columns by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from cutouts.adapters.storage.footers import (
+    Footer,
+    RowGroup,
+    check_unpacked,
+)
+from cutouts.adapters.storage.manifest_errors import of_file, reading, unreadable, unusable
+from cutouts.adapters.storage.row_groups import batches
+from cutouts.core.errors import ManifestError
+from cutouts.core.manifest import FAULT, PART, ROW
+from cutouts.core.manifest_conversion import DATE, conform, days_of
+from cutouts.schemas.tables import MANIFEST
+
+MAX_BYTES_OF_DAY = 4 * 2**30
+"""Bytes that the rows of one day may have in memory."""
+_ROWS = 65_536
+_BYTES = 64 * 2**20
+"""Rows, and bytes of them, that are conformed at a time."""
+_NAMED = 10
+"""Rows that one problem names."""
+_PART_TYPE = pa.dictionary(pa.int32(), pa.string())
+_TOLD = (pa.field(FAULT, pa.int32()), pa.field(ROW, pa.int32()), pa.field(PART, _PART_TYPE))
+"""What a reader tells of each row, besides its columns."""
+_DELIVERY = "delivery_id"
+_EPOCH = date(1970, 1, 1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ManifestFile:
+    """One file of a manifest. `day` is its rows' day; if it is `dated`, its column `date` has the day of each row.
+
+    `name` is its path within the manifest, empty if that is a single file. Rows of a part that has no day and is not
+    `dated` state none.
+    """
+
+    path: str
+    name: str
+    day: date | None
+    dated: bool
+    footer: Footer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Wanted:
+    """Rows that are looked for: of a delivery, of a day; None if any will do."""
+
+    delivery_id: str | None = None
+    day: date | None = None
+
+    def may_be_in(self, group: RowGroup, schema: pa.Schema) -> bool:
+        """Whether a row group can have them, as far as its statistics tell. Only a plain date32 is compared."""
+        delivery_id, day = group.chunks.get(_DELIVERY), group.chunks.get(DATE)
+        if self.delivery_id is not None and delivery_id and not delivery_id.may_hold(self.delivery_id.encode()):
+            return False
+        if self.day is None or day is None or schema.field(DATE).type != pa.date32():
+            return True
+        return day.may_hold_number((self.day - _EPOCH).days)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifest:
+    """An opened manifest; each of its parts has passed the checks of its structure. Relative URIs start at `base`."""
+
+    url: str
+    base: str
+    parts: tuple[ManifestFile, ...]
+    fs: Any
+
+    @property
+    def rows(self) -> int:
+        """How many rows it has."""
+        return sum(part.footer.rows for part in self.parts)
+
+    def days(self) -> tuple[date | None, ...]:
+        """The days of delivery that the manifest holds, oldest first; None, the last one, for rows that state none.
+
+        Raises ManifestError for values of a column `date` that are no day, or not the day of their folder.
+        """
+        found: set[date | None] = set()
+        problems: list[str] = []
+        for part in self.parts:
+            try:
+                found |= self._days_of(part)
+            except ManifestError as error:
+                problems += error.problems
+        if problems:
+            raise unusable(self.url, problems)
+        return tuple(sorted(found, key=lambda day: day or date.max))
+
+    def by_day(self, columns: Sequence[str] = MANIFEST.names) -> Iterator[tuple[date | None, pa.Table]]:
+        """What `read` gives for each of the `days`; files with a column `date` are read once for all of them."""
+        days = self.days()
+        tables: dict[date | None, list[pa.Table]] = {day: [] for day in days}
+        size = 0
+        for number in (number for number, part in enumerate(self.parts) if part.dated):
+            for table, of_rows in self._rows(number, _schema(columns), None):
+                size = self._counted(size, table)
+                for day in pc.unique(of_rows).to_pylist():
+                    tables[day].append(_filtered(table, _equal(of_rows, pa.scalar(day, pa.date32()))))
+        for day in days:
+            yield day, pa.concat_tables([*tables.pop(day), self._read(day, columns, None, dated=False)])
+
+    def read(
+        self, day: date | None, *, columns: Sequence[str] = MANIFEST.names, delivery_id: str | None = None
+    ) -> pa.Table:
+        """`columns` of the rows of one day, of one delivery if it is named, conformed; then `FAULT`, `ROW` and `PART`.
+
+        Every column of a manifest is looked at for faults, whichever are asked for.
+        """
+        return self._read(day, columns, delivery_id, dated=True)
+
+    def _read(self, day: date | None, columns: Sequence[str], delivery_id: str | None, *, dated: bool) -> pa.Table:
+        schema = _schema(columns)
+        tables, size = [schema.empty_table()], 0
+        for number, part in enumerate(self.parts):
+            if (dated and part.dated) or (not part.dated and part.day == day):
+                for table, days in self._rows(number, schema, delivery_id, day=day):
+                    kept = table if days is None else _filtered(table, _equal(days, pa.scalar(day, pa.date32())))
+                    size = self._counted(size, kept)
+                    tables.append(kept)
+        return pa.concat_tables(tables)
+
+    def _counted(self, size: int, table: pa.Table) -> int:
+        """The bytes that are in memory with that table. Raises ManifestError if they are too many."""
+        size += table.nbytes
+        if size > MAX_BYTES_OF_DAY:
+            raise unreadable(self.url, [f"more than {MAX_BYTES_OF_DAY:,} bytes of rows that are looked at together"])
+        return size
+
+    def _days_of(self, part: ManifestFile) -> set[date | None]:
+        if not part.dated:
+            return {part.day} if part.footer.rows else set()
+        found: set[date | None] = set()
+        for first, piece in self._pieces(part, [DATE], _Wanted()):
+            found.update(pc.unique(self._days(part, first, piece)).to_pylist())
+        return found
+
+    def _rows(
+        self, number: int, schema: pa.Schema, delivery_id: str | None, day: date | None = None
+    ) -> Iterator[tuple[pa.Table, pa.Array | None]]:
+        """The rows of a part, of one delivery if it is named, piece by piece; if the part is dated, the day of each."""
+        part = self.parts[number]
+        columns = [*MANIFEST.names, *([DATE] if part.dated else [])]
+        wanted = _Wanted(delivery_id=delivery_id, day=None if part.day else day)  # a null day is the folder's
+        for first, piece in self._pieces(part, columns, wanted):
+            days = self._days(part, first, piece) if part.dated else None
+            with reading(self.url, part.name):
+                table, faults = conform(piece)
+            rows = np.arange(first + 1, first + 1 + len(faults), dtype=np.int32)
+            told = (pa.array(faults), pa.array(rows), self._name(number, len(faults)))
+            kept = table.select(schema.names[: -len(told)]).columns
+            found = pa.Table.from_arrays([*kept, *told], schema=schema)
+            if delivery_id is not None:
+                its = _equal(table.column(_DELIVERY), pa.scalar(delivery_id, pa.string()))
+                found, days = _filtered(found, its), None if days is None else days.filter(pa.array(its))
+            yield found, days
+
+    def _days(self, part: ManifestFile, first: int, piece: pa.Table) -> pa.Array:
+        """The day of each row by the column `date`, or by the folder if it is null."""
+        days, bad = days_of(piece.column(DATE))
+        _refuse_rows(self.url, part, "not a day (YYYY-MM-DD)", bad, first, piece.column(DATE))
+        if part.day is None:
+            return days
+        other = ~_equal(days, pa.scalar(part.day)) & np.asarray(days.is_valid(), np.bool_)
+        _refuse_rows(self.url, part, f"not {part.day}, the day of its folder", other, first, piece.column(DATE))
+        return pc.fill_null(days, pa.scalar(part.day))
+
+    def _name(self, number: int, rows: int) -> pa.Array:
+        """The part's name for each row; null if the manifest is one file."""
+        if not self.parts[number].name:
+            return pa.nulls(rows, _PART_TYPE)
+        names = pa.array([part.name for part in self.parts], pa.string())
+        return pa.DictionaryArray.from_arrays(pa.array(np.full(rows, number, np.int32)), names)
+
+    def _pieces(self, part: ManifestFile, columns: Sequence[str], wanted: _Wanted) -> Iterator[tuple[int, pa.Table]]:
+        """The part's columns as they are on disk, piece by piece, each with the number of its first row (from 0).
+
+        Row groups that cannot hold what is wanted are left out.
+        """
+        with reading(self.url, part.name), self.fs.open(part.path, "rb") as stream:
+            first = unpacked = 0
+            for number, group in enumerate(part.footer.groups):
+                if wanted.may_be_in(group, part.footer.schema):
+                    at = first
+                    for piece in _collected(batches(stream, part.footer, number, columns)):
+                        unpacked += piece.nbytes
+                        check_unpacked(part.footer, unpacked)
+                        yield at, piece
+                        at += piece.num_rows
+                first += group.rows
+
+
+def _schema(columns: Sequence[str]) -> pa.Schema:
+    return pa.schema([*(MANIFEST.field(name) for name in columns), *_TOLD], metadata=MANIFEST.metadata)
+
+
+def _filtered(table: pa.Table, wanted: NDArray[np.bool_]) -> pa.Table:
+    return table if wanted.all() else table.filter(pa.array(wanted))
+
+
+def _collected(pieces: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
+    """The batches as fewer, larger tables."""
+    waiting: list[pa.RecordBatch] = []
+    rows = size = 0
+    for piece in pieces:
+        waiting.append(piece)
+        rows, size = rows + piece.num_rows, size + piece.get_total_buffer_size()
+        if rows >= _ROWS or size >= _BYTES:
+            yield pa.Table.from_batches(waiting)
+            waiting, rows, size = [], 0, 0
+    if waiting:
+        yield pa.Table.from_batches(waiting)
+
+
+def _equal(column: pa.Array | pa.ChunkedArray, value: pa.Scalar) -> NDArray[np.bool_]:
+    """Which values are `value`; null is like null."""
+    same = pc.is_null(column) if not value.is_valid else pc.fill_null(pc.equal(column, value), False)
+    return np.asarray(same, np.bool_)
+
+
+def _refuse_rows(
+    url: str, part: ManifestFile, words: str, bad: NDArray[np.bool_], first: int, column: pa.ChunkedArray
+) -> None:
+    """Raise ManifestError if there are `bad` rows in the piece of a column that begins at row `first`."""
+    rows = np.flatnonzero(bad)
+    if not len(rows):
+        return
+    values = column.take(pa.array(rows[:_NAMED])).cast(pa.string()).to_pylist()
+    named = ", ".join(f"{first + row + 1} ({value})" for row, value in zip(rows.tolist(), values, strict=False))
+    count = "1 row is" if len(rows) == 1 else f"{len(rows)} rows are"
+    raise unusable(url, [of_file(part.name, f"{DATE}: {count} {words}: {named}{', …' if len(rows) > _NAMED else ''}")])
