@@ -1,1 +1,1 @@
-"""What README.md, CHANGELOG.md and pipeline/DESIGN.md say, held against the code."""
+"""The documentation, compared with the code."""

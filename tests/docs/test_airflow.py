@@ -1,4 +1,4 @@
-"""docs/airflow.md against the code: DAGs, commands, numbers, keys and words that it names are real."""
+"""docs/airflow.md compared with the code: its DAGs, numbers, keys and log lines are real."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ __all__ = ["airflow_home"]
 TEXT = prose(AIRFLOW)
 
 
-def test_every_dag_is_told() -> None:
+def test_every_dag_is_documented() -> None:
     """The table has the files in dags/ and no other."""
     told = {row[0].strip("`") for row in rows(AIRFLOW, "## What runs")}
     assert told == {path.stem for path in (ROOT / "dags").glob("*.py")}
@@ -48,7 +48,7 @@ def test_what_is_sent_names_dags_and_params_that_exist(airflow_home: Path) -> No
         assert {param: params.get_param(param).resolve(value) for param, value in conf.items()} == conf
 
 
-def test_every_key_of_an_event_is_told() -> None:
+def test_every_key_of_an_event_is_documented() -> None:
     """The table of the extra has what `steps.facts_of` gives, and nothing else."""
     told = {name for row in rows(AIRFLOW, "says what changed") for name in re.findall(r"`(\w+)`", row[0])}
     key = DeliveryKey(date=date(2026, 1, 1), delivery_id="a")
@@ -71,7 +71,7 @@ def test_every_key_of_an_event_is_told() -> None:
 
 
 def test_the_numbers_are_those_of_the_code(tmp_path: Path) -> None:
-    """How much is in work, and how long is tried."""
+    """How much is in progress, and how long Airflow retries."""
     from cutouts_airflow.retries import FIRST_DELAY, LONGEST_DELAY, RETRIES
 
     assert f"At most {order.DELIVERIES_AT_ONCE} deliveries" in TEXT

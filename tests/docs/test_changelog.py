@@ -1,4 +1,4 @@
-"""CHANGELOG.md against the project's version."""
+"""CHANGELOG.md compared with the version of the project."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tests.docs.pages import CHANGELOG, ROOT
 
 
 def test_the_newest_entry_is_the_version_of_the_project() -> None:
-    """Nobody raises the version without telling what changed."""
+    """A new version comes with an entry."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     versions = re.findall(r"^## \[([^\]]+)\] - (.+)$", CHANGELOG.read_text(encoding="utf-8"), re.MULTILINE)
     assert versions[0][0] == project["version"]

@@ -1,4 +1,4 @@
-"""docs/command-line.md against the code: exit statuses, and how our own files are recognised."""
+"""docs/command-line.md compared with the code: exit statuses, and how our own files are recognised."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from cutouts.report.folder_claim import REPLACED
 from tests.docs.pages import COMMAND_LINE, prose, rows
 
 
-def test_every_exit_status_is_told() -> None:
+def test_every_exit_status_is_documented() -> None:
     """Each in its row, in order, and no other."""
     assert [int(row[0]) for row in rows(COMMAND_LINE, "## Exit status")] == sorted(Status)
 

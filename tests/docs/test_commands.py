@@ -1,4 +1,4 @@
-"""Every page against the command line: each command, option and make target that a page names is real."""
+"""Every page compared with the command line: each command, option and make target that a page names is real."""
 
 from __future__ import annotations
 

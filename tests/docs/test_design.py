@@ -1,4 +1,4 @@
-"""pipeline/DESIGN.md against the code: the tree, the floors, the doors and the records that it names."""
+"""pipeline/DESIGN.md compared with the code: the tree, the layers, the doors and the records that it names."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_the_tree_is_there(path: str) -> None:
 
 
 def test_the_tree_is_whole() -> None:
-    """Every room of the pipeline, every adapter and every folder at the top is shown."""
+    """Every package, every adapter and every folder at the top is shown."""
     shown = {path.rstrip("/") for path, _ in _tree()}
     rooms = {
         str(path.relative_to(ROOT))
@@ -47,13 +47,13 @@ def test_the_tree_is_whole() -> None:
 
 
 def test_files_named_beside_the_tree_are_there() -> None:
-    """The modules that stand behind a folder are in it."""
+    """The modules that are listed beside a folder are in it."""
     named = [(path, name) for path, about in _tree() for name in re.findall(r"\b\w+\.py\b", about)]
     assert len(named) > 15
     assert [name for path, name in named if not (ROOT / path / name).is_file()] == []
 
 
-def test_the_floors_are_those_that_the_tool_holds() -> None:
+def test_the_layers_are_those_that_the_tool_checks() -> None:
     """The line of layers is import-linter's contract, with the one that it does not see on top."""
     contracts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"][
         "contracts"
@@ -65,7 +65,7 @@ def test_the_floors_are_those_that_the_tool_holds() -> None:
 
 @pytest.mark.parametrize("row", rows(DESIGN, "## Layers and doors"))
 def test_doors_are_the_only_places_that_import(row: list[str]) -> None:
-    """A library of the table is imported below its door and nowhere else, but for the workshop that no run enters."""
+    """A library of the table is imported only at its door, and in the training."""
     modules = [name for library in row[0].split(", ") for name in _MODULES[library]]
     doors = [ROOT / door for door in [*re.findall(r"`([^`]+)`", row[1]), "pipeline/cutouts/training"]]
     importing = {path for path in _code() if _imports(path, modules)}
@@ -74,8 +74,8 @@ def test_doors_are_the_only_places_that_import(row: list[str]) -> None:
     assert strangers == []
 
 
-def test_no_run_imports_the_workshop() -> None:
-    """`cutouts.training` is no part of a run; only the evaluation, which is none either, reads its data and draws."""
+def test_no_run_imports_the_training() -> None:
+    """`cutouts.training` is not part of a run; only the evaluation uses its data and its drawing."""
     inside = [ROOT / "pipeline/cutouts" / room for room in ("training", "evaluation")]
     outside = [path for path in _code() if not set(inside) & set(path.parents)]
     assert [path for path in outside if _imports(path, ["cutouts.training"])] == []
@@ -113,7 +113,7 @@ def test_records_it_names_exist() -> None:
 
 
 def test_the_layout_is_that_of_the_steps() -> None:
-    """Plans, shards, ledger, gates and intake lie where the table says."""
+    """Plans, shards, ledger, gates and intake are in the places of the table."""
     told = " ".join(row[0] for row in rows(DESIGN, "has a schema in"))
     key = DeliveryKey.parse("2026-01-01/studio")
     shard = ShardKey(plan_id="PLAN", index=0)

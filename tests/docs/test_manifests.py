@@ -1,4 +1,4 @@
-"""docs/manifests.md against the code: its limits and words are those that are checked."""
+"""docs/manifests.md compared with the code: its limits and words are those that are checked."""
 
 from __future__ import annotations
 
@@ -40,11 +40,11 @@ MIB, GIB = 2**20, 2**30
     ],
 )
 def test_every_limit_is_the_one_that_is_checked(limit: str, value: str) -> None:
-    """Whoever writes manifests can rely on the table."""
+    """Authors of manifests can rely on the table."""
     assert LIMITS[limit] == value
 
 
-def test_it_tells_no_limit_that_does_not_exist() -> None:
+def test_it_lists_no_limit_that_does_not_exist() -> None:
     """Each row of the table is checked above."""
     assert len(LIMITS) == 8
 
@@ -57,7 +57,7 @@ def test_lengths_are_those_that_are_checked() -> None:
     assert f"`delivery_id` of more than {MAX_DELIVERY_ID} characters" in text
 
 
-def test_every_column_is_told() -> None:
+def test_every_column_is_documented() -> None:
     """Name, and whether it may be null."""
     told = {name: row[2] for row in rows(MANIFESTS, "## Schema") for name in re.findall(r"`(\w+)`", row[0])}
     assert told == {field.name: "yes" if field.nullable else "no" for field in MANIFEST}

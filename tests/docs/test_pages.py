@@ -31,7 +31,7 @@ def test_files_that_it_names_exist(page: Path) -> None:
 
 
 def test_the_readme_leads_to_every_page() -> None:
-    """Nobody has to find a page by chance."""
+    """No page can only be found by chance."""
     linked = {(ROOT / link).resolve() for link in links(README)}
     pages = {(ROOT / ELSEWHERE.get(page.name, f"docs/{page.name}")).resolve() for page in DOCS.glob("*.md")}
     assert pages - {README} <= linked

@@ -1,4 +1,4 @@
-"""README.md and the pages for beginners against the code: formats and versions that they name are real."""
+"""README.md and the pages for beginners compared with the code: formats and versions that they name are real."""
 
 from __future__ import annotations
 
@@ -45,13 +45,13 @@ def test_every_extra_that_a_page_installs_exists(page: Path) -> None:
     assert extras <= set(PROJECT["optional-dependencies"])
 
 
-def test_every_extra_is_told() -> None:
+def test_every_extra_is_documented() -> None:
     """The table of the page about installing has the extras of the project and no other."""
     told = {row[0].strip("`") for row in rows(INSTALL, "## With pip")} - {"none"}
     assert told == set(PROJECT["optional-dependencies"])
 
 
-def test_every_shipped_network_is_told() -> None:
+def test_every_shipped_network_is_documented() -> None:
     """The table has each network whose file is part of the package, and no other."""
     shipped = {row.name for row in model_rows() if row.url is None}
     assert {row[0].strip("`") for row in rows(MODELS, "part of the package")} == shipped

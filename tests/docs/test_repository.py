@@ -1,4 +1,4 @@
-"""Hooks and workflows against the project: they run what `make check` runs, and publish without a secret."""
+"""Hooks and workflows compared with the project: they run what `make check` runs, and publish without a secret."""
 
 from __future__ import annotations
 

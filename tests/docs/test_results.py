@@ -1,4 +1,4 @@
-"""docs/results.md, docs/gate.md and docs/catalogue.md against the code: columns, keys, outcomes and verdicts."""
+"""docs/results.md, docs/gate.md and docs/catalogue.md compared with the code: columns, keys, outcomes and verdicts."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ def _listed(file: str) -> list[str]:
     return re.findall(r"`(\w+)`", row[1])
 
 
-def test_every_column_of_images_is_told_in_its_order() -> None:
+def test_every_column_of_images_is_documented_in_its_order() -> None:
     """The row about images.parquet lists its columns."""
     assert _listed("`images.parquet`") == IMAGES.names
 
 
-def test_every_key_of_the_summary_is_told_in_its_order() -> None:
+def test_every_key_of_the_summary_is_documented_in_its_order() -> None:
     """The row about summary.json lists its keys."""
     assert _listed("`summary.json`") == [field.name for field in fields(RunSummary)]
 
@@ -52,7 +52,7 @@ def test_a_delivery_is_held_as_the_suite_says(page: Path) -> None:
     assert f"more than {share:.0%} and at least {int(str(count)) + 1}".replace("%", " %") in prose(page)
 
 
-def test_every_column_of_the_view_is_told_with_its_type() -> None:
+def test_every_column_of_the_view_is_documented_with_its_type() -> None:
     """What consumers read of the catalogue."""
     words = {"TEXT": "text", "INTEGER": "integer", "DATETIME": "timestamp"}
     told = [(row[0].strip("`"), row[1]) for row in rows(CATALOGUE, "## Reading the catalogue")]

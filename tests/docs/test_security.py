@@ -1,4 +1,4 @@
-"""docs/security.md against the code: settings, prefixes, limits and words that it names are real."""
+"""docs/security.md compared with the code: settings, prefixes, limits and words that it names are real."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_every_prefix_that_it_shows_is_one(row: list[str]) -> None:
 
 
 def test_every_scheme_that_can_be_allowed_is_named() -> None:
-    """And no other stands among the prefixes."""
+    """And no other is among the prefixes."""
     shown = prose(SECURITY).split("| prefix | allows |")[1].split("The list replaces")[0]
     assert {f"{scheme}://" for scheme in SCHEMES if scheme != "file"} == set(re.findall(r"[a-z0-9]+://", shown))
 

@@ -21,7 +21,7 @@ VARIABLES = {f"{ENV_PREFIX}{name.upper()}" for name in Site.model_fields}
 
 
 @pytest.mark.parametrize("name", Site.model_fields)
-def test_every_setting_is_told_with_its_default(name: str) -> None:
+def test_every_setting_is_documented_with_its_default(name: str) -> None:
     """The table has each field of the site, its variable, and the value that holds if it is not set."""
     variable, default, about = TABLE[name]
     real = Site.model_fields[name].default
@@ -30,7 +30,7 @@ def test_every_setting_is_told_with_its_default(name: str) -> None:
     assert about
 
 
-def test_it_tells_no_setting_that_does_not_exist() -> None:
+def test_it_lists_no_setting_that_does_not_exist() -> None:
     """Each row of the table is a field, in the order of the code."""
     assert list(TABLE) == list(Site.model_fields)
 

@@ -1,4 +1,4 @@
-"""mkdocs.yml against docs/: `make docs` builds every page, and neither it nor a reader's browser fetches anything."""
+"""mkdocs.yml compared with docs/: `make docs` builds every page, and neither the build nor a browser fetches anything."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""docs/training.md against the code: commands, files, columns and kinds that it names are real."""
+"""docs/training.md compared with the code: commands, files, columns and kinds that it names are real."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def test_the_files_that_it_lists_are_those_that_are_read() -> None:
 
 
 def test_every_kind_that_a_name_can_tell_is_listed() -> None:
-    """Somebody who leaves one out has to know its name."""
+    """To leave one out, you need its name."""
     told = re.search(r"The kinds of our data are ([^.]*)\.", prose(TRAINING))
     assert told
     named = set(re.split(r",\s+|\s+and\s+", told[1]))

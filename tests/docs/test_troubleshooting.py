@@ -1,4 +1,4 @@
-"""docs/troubleshooting.md against the code: each message that it explains is raised somewhere."""
+"""docs/troubleshooting.md compared with the code: each message that it explains is raised somewhere."""
 
 from __future__ import annotations
 
