@@ -1,4 +1,4 @@
-"""docs/python.md against the package: its examples run, and it names what the package gives."""
+"""docs/python.md, and the Python of other pages, compared with the package: examples run, names are real."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ import pytest
 
 import cutouts
 from cutouts.core import errors
-from tests.docs.pages import ROOT, blocks, rows, spans
+from tests.docs.pages import QUICK_START, README, ROOT, blocks, rows, spans
 from tests.photographs import product
 
 PAGE = ROOT / "docs" / "python.md"
+EXAMPLES = [(page, number) for page in (README, QUICK_START, PAGE) for number in range(len(blocks(page, "python")))]
 
 
 @pytest.fixture(scope="module")
@@ -30,11 +31,11 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("number", range(len(blocks(PAGE, "python"))))
-def test_every_example_runs(place: Path, number: int) -> None:
+@pytest.mark.parametrize(("page", "number"), EXAMPLES, ids=lambda case: getattr(case, "name", str(case)))
+def test_every_example_runs(place: Path, page: Path, number: int) -> None:
     """Copied into a file and run, it ends without an error."""
-    script = place / f"example{number}.py"
-    script.write_text(blocks(PAGE, "python")[number], encoding="utf-8")
+    script = place / f"{page.stem}{number}.py"
+    script.write_text(blocks(page, "python")[number], encoding="utf-8")
     done = subprocess.run([sys.executable, script.name], cwd=place, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
 

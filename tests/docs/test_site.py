@@ -1,4 +1,4 @@
-"""mkdocs.yml compared with docs/: `make docs` builds every page, and neither the build nor a browser fetches anything."""
+"""mkdocs.yml compared with docs/: the site has every page, and neither the build nor a browser fetches anything."""
 
 from __future__ import annotations
 
