@@ -9,7 +9,6 @@ interface: one of our own does their work on the loopback interface.
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import http
 import json
@@ -22,7 +21,9 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
+
+import click
 
 from cutouts_airflow.home import DATABASE, HOSTS, PROJECT, hostname, over, service_environment
 
@@ -139,18 +140,34 @@ def _has_ended(process: subprocess.Popen[bytes]) -> bool:
     return os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Run until a signal comes; 1 where Airflow did not start or a part of it died."""
-    parser = argparse.ArgumentParser(prog="cutouts_airflow.standalone", description=__doc__)
-    parser.add_argument("--home", type=Path, default=PROJECT / "var" / "airflow", help="where everything lies")
-    host, port = os.environ.get("AIRFLOW__API__HOST", "127.0.0.1"), os.environ.get("AIRFLOW__API__PORT", "8080")
-    parser.add_argument("--host", default=host, help="interface; anything but loopback asks for a password")
-    parser.add_argument("--port", type=int, default=port, help="of the API and the pages")
-    asked = parser.parse_args(arguments)
-    home = asked.home.resolve()
-    environment = over(os.environ, service_environment(home, host=asked.host, port=asked.port))
-    environment |= {"AIRFLOW__API__HOST": asked.host, "AIRFLOW__API__PORT": str(asked.port)}  # a flag wins
+@click.command()
+@click.option(
+    "--home",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=PROJECT / "var" / "airflow",
+    help="Where everything is kept.",
+)
+@click.option(
+    "--host",
+    envvar="AIRFLOW__API__HOST",
+    default="127.0.0.1",
+    show_default=True,
+    help="Interface; anything but loopback asks for a password.",
+)
+@click.option(
+    "--port", envvar="AIRFLOW__API__PORT", type=int, default=8080, show_default=True, help="Of the API and the pages."
+)
+def main(home: Path, host: str, port: int) -> NoReturn:
+    """Run Airflow on this machine until Ctrl-C; status 1 if it did not start or a part of it died."""
+    home = home.resolve()
+    environment = over(os.environ, service_environment(home, host=host, port=port))
+    environment |= {"AIRFLOW__API__HOST": host, "AIRFLOW__API__PORT": str(port)}  # an option wins
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    raise SystemExit(_run(home, environment))
+
+
+def _run(home: Path, environment: Mapping[str, str]) -> int:
+    """The exit status."""
     try:
         with standalone(environment) as url:
             sys.stdout.write(WELCOME.format(url=url, home=home))
@@ -174,4 +191,4 @@ def _watch(url: str) -> int:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    main()

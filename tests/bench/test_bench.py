@@ -12,11 +12,11 @@ from click.testing import CliRunner
 
 from cutouts.bench import BenchReport, bench
 from cutouts.bench.bench import growth
-from cutouts.bench.command import bench as command
 from cutouts.bench.plot import draw
 from cutouts.bench.records import PARTS
 from cutouts.bench.table import as_json, as_text
 from cutouts.bench.worker import time_parts
+from cutouts.cli.bench import bench as command
 from cutouts.core.config import Site
 from cutouts.core.errors import ConfigError
 from cutouts.core.records import ImageRecord

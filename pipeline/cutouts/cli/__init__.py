@@ -24,11 +24,11 @@ _COMMANDS = {
     "models": ("cutouts.cli.models:models", "See, get, add, check and convert networks."),
     "doctor": ("cutouts.cli.doctor:doctor", "Say what this machine has, and what is missing."),
     "certificates": ("cutouts.cli.certificates:certificates", "Make certificates for a Dask cluster of your own."),
-    "train": ("cutouts.training.command:train", "Train the embedded network, or go on with a training."),
+    "train": ("cutouts.cli.train:train", "Train the embedded network, or go on with a training."),
     "evaluate": ("cutouts.cli.evaluate:evaluate", "Measure mattes against known ones; compare two networks."),
     "composites": ("cutouts.cli.evaluate:composites", "Make test images whose mattes are known exactly."),
     "look": ("cutouts.cli.evaluate:look", "Lay cutouts of several networks side by side."),
-    "bench": ("cutouts.bench.command:bench", "Measure images per second, by stage, worker and batch."),
+    "bench": ("cutouts.cli.bench:bench", "Measure images per second, by stage, worker and batch."),
 }
 
 

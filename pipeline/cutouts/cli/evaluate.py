@@ -45,7 +45,16 @@ def _page(_: click.Context, parameter: click.Parameter, value: Path) -> Path:
     return value
 
 
-@click.command()
+_EXAMPLES = """
+\b
+Examples:
+  cutouts evaluate --images photos --truth mattes
+  cutouts evaluate --images photos --truth mattes --compare default default:bare
+  cutouts evaluate --images sets/plain --images sets/busy --network default:bare --network u2netp=u2netp.onnx:rembg
+"""
+
+
+@click.command(epilog=_EXAMPLES)
 @click.option("--images", multiple=True, required=True, type=_PATH, metavar="FOLDER|FILE", help="A set; repeatable.")
 @click.option("--truth", multiple=True, type=_FOLDER, metavar="FOLDER", help="The truths of a folder of images.")
 @click.option("--network", "networks", multiple=True, metavar="WHAT", help="To measure.  [default: the site's model]")
@@ -81,11 +90,6 @@ def evaluate(
     Networks run on one CPU thread; their own CPU time is told too. Prints a summary; OUT gets it as summary.md, the
     figures of every image as rows.csv, and worst.html, a contact sheet of image, truth, matte and error. An image
     without a usable truth is listed, and the status is then 1.
-
-    \b
-    cutouts evaluate --images photos --truth mattes
-    cutouts evaluate --images photos --truth mattes --compare default default:bare
-    cutouts evaluate --images sets/plain --images sets/busy --network default:bare --network u2netp=u2netp.onnx:rembg
     """
     site = load_site(how["config"])
     specs, pair = contenders(networks or (() if compare else (site.model,)), compare or ())

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from cutouts.core.errors import ConfigError, DamagedError
+from cutouts.core.errors import ConfigError, StorageError
 from cutouts.training.data.cache import (
     FASHION,
     PRODUCTS,
@@ -258,7 +258,7 @@ def test_clearings_show_the_widest_place_beside_the_subject(tmp_path: Path) -> N
 def test_an_image_that_cannot_be_decoded_is_named_as_such(tmp_path: Path) -> None:
     """Broken bytes stop the training's start with a sentence."""
     pq.write_table(pa.table({"name": ["x"], "image": [b"no image"]}), tmp_path / "scenes.parquet")
-    with pytest.raises(DamagedError, match="cannot be decoded: image of x is not an image"):
+    with pytest.raises(StorageError, match="cannot be decoded: image of x is not an image"):
         list(scene_examples(tmp_path / "scenes.parquet"))
 
 

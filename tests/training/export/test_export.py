@@ -13,8 +13,8 @@ torch: Any = pytest.importorskip("torch", reason="PyTorch lives in the training'
 onnx: Any = pytest.importorskip("onnx", reason="ONNX is a development dependency")
 onnxruntime: Any = pytest.importorskip("onnxruntime", reason="ONNX Runtime comes with the extra `cpu` or `gpu`")
 
+from cutouts.cli import train  # noqa: E402
 from cutouts.core.errors import ModelError  # noqa: E402
-from cutouts.training import command  # noqa: E402
 from cutouts.training.batches import sampler  # noqa: E402
 from cutouts.training.batches.schedule import Phase  # noqa: E402
 from cutouts.training.data.cache import Albums  # noqa: E402
@@ -111,7 +111,7 @@ def test_no_minutes_write_the_mean_of_several_as_it_is(
     """Of a network and itself that is the network; its twin lies beside it, and no curve of a training that was not."""
     monkeypatch.setattr(restore, "MEASURED", Phase(until=1.0, size=SIZE, batch=4))
     monkeypatch.setattr(graph, "CALIBRATION_IMAGES", 2)
-    command.write(tmp_path, (exported, exported), albums, SIZE)
+    train.write(tmp_path, (exported, exported), albums, SIZE)
     assert {file.name for file in tmp_path.iterdir()} == {"network.onnx", "network-int8.onnx"}
     images = np.random.default_rng(0).integers(0, 256, (2, SIZE, SIZE, 3), dtype=np.uint8)
     np.testing.assert_allclose(_saliency(tmp_path / "network.onnx", images), _saliency(exported, images), atol=2e-3)

@@ -13,8 +13,8 @@ torch: Any = pytest.importorskip("torch", reason="PyTorch lives in the training'
 onnx: Any = pytest.importorskip("onnx", reason="ONNX is a development dependency")
 onnxruntime: Any = pytest.importorskip("onnxruntime", reason="ONNX Runtime comes with the extra `cpu` or `gpu`")
 
+from cutouts.cli import train  # noqa: E402
 from cutouts.core.errors import ModelError  # noqa: E402
-from cutouts.training import command  # noqa: E402
 from cutouts.training.batches.schedule import Budget  # noqa: E402
 from cutouts.training.data.cache import Albums  # noqa: E402
 from cutouts.training.export import graph, half_weights, restore  # noqa: E402
@@ -128,11 +128,11 @@ def test_it_is_trained_stopped_and_goes_on(albums: Albums, base: Path, tmp_path:
 
 def test_the_command_writes_both_as_one_network(albums: Albums, base: Path, tmp_path: Path) -> None:
     """Trained in one call, and behind another network by a later one."""
-    command._mend(tmp_path, base, albums, _settings(1), export_only=False)
+    train._mend(tmp_path, base, albums, _settings(1), export_only=False)
     first = (tmp_path / "network.onnx").read_bytes()
     assert _said(tmp_path / "network.onnx", _image(True)).shape == (1, 1, SIZE, SIZE)
     (tmp_path / "network.onnx").unlink()
-    command._mend(tmp_path, base, albums, _settings(1), export_only=True)
+    train._mend(tmp_path, base, albums, _settings(1), export_only=True)
     assert (tmp_path / "network.onnx").read_bytes() == first
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from cutouts.core.cutout import cutout
-from cutouts.core.errors import DamagedError
+from cutouts.core.errors import StorageError
 from cutouts.core.pixels import Bytes, Photograph
 
 TableRow = dict[str, Any]
@@ -149,5 +149,5 @@ def _examples(file: Path, columns: list[str], example: Callable[[TableRow], Made
 def _decoded(row: TableRow, column: str, flags: int) -> Bytes:
     image = cv2.imdecode(np.frombuffer(row[column], np.uint8), flags)
     if image is None:
-        raise DamagedError(f"the training data cannot be decoded: {column} of {row['name']} is not an image")
+        raise StorageError(f"the training data cannot be decoded: {column} of {row['name']} is not an image")
     return np.asarray(image, np.uint8)

@@ -32,7 +32,20 @@ def _phases(_: click.Context, parameter: click.Parameter, value: str | None) -> 
         raise click.BadParameter(str(error), param=parameter) from error
 
 
-@click.command()
+_EXAMPLES = """
+\b
+Examples:
+  make setup-train && . .venv-train/bin/activate
+  cutouts train --data DATA --minutes 10
+  cutouts train --data DATA --run mine --start default.onnx --rate 0.5 --minutes 60
+  cutouts train --data DATA --run sure --start mine.onnx --only-presence --phases 1:512:16 --minutes 40
+  cutouts train --data DATA --run mend --start default.onnx --second-look --minutes 60
+  cutouts train --data DATA --run unshod --leave-out kind:shoes --leave-out source:rendered
+  cutouts train --data DATA --run mean --start a.onnx --start b.onnx --minutes 0
+"""
+
+
+@click.command(epilog=_EXAMPLES)
 @click.option("--data", required=True, type=click.Path(exists=True, file_okay=False, path_type=Path), metavar="FOLDER")
 @click.option("--run", type=click.Path(path_type=Path), default=Path("training"), show_default=True, metavar="FOLDER")
 @click.option("--cache", "decoded", type=click.Path(path_type=Path), help="Decoded images.  [default: beside RUN]")
@@ -103,15 +116,6 @@ def train(
     Call it again to go on where it stopped: Ctrl-C saves, and so does every third minute. At the end RUN holds
     network.onnx, its twin network-int8.onnx, the curves and the log. --minutes may differ at each call: the learning
     rates are planned anew, and always reach their end.
-
-    \b
-    make setup-train && . .venv-train/bin/activate
-    cutouts train --data DATA --minutes 10
-    cutouts train --data DATA --run mine --start default.onnx --rate 0.5 --minutes 60
-    cutouts train --data DATA --run sure --start mine.onnx --only-presence --phases 1:512:16 --minutes 40
-    cutouts train --data DATA --run mend --start default.onnx --second-look --minutes 60
-    cutouts train --data DATA --run unshod --leave-out kind:shoes --leave-out source:rendered
-    cutouts train --data DATA --run mean --start a.onnx --start b.onnx --minutes 0
     """
     second = how.pop("second_look")
     _refuse_what_cannot_be(minutes, starts, export_only, how["only_presence"])

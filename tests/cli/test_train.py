@@ -12,8 +12,8 @@ import pytest
 from click.testing import CliRunner
 
 from cutouts.adapters.storage.ownership import claim
+from cutouts.cli.train import stopped_by_signals, train
 from cutouts.core.errors import ConfigError
-from cutouts.training.command import stopped_by_signals, train
 
 
 def test_the_help_is_there_without_pytorch() -> None:
