@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -58,3 +58,31 @@ def standing_scheduler() -> Iterator[str]:
         dask_process("worker", address, "--host", "127.0.0.1", "--no-dashboard", "--nthreads", "1", "--nworkers", "2"),
     ):
         yield address
+
+
+class Cluster:
+    """A scheduler with two workers of one thread each, at an address that stays while it is away."""
+
+    def __init__(self) -> None:
+        self._port = str(free_port())
+        self._here = ExitStack()
+        self.address = f"tcp://127.0.0.1:{self._port}"
+
+    def start(self) -> None:
+        """Start the processes; they answer a little later."""
+        loopback = ("--host", "127.0.0.1", "--no-dashboard")
+        self._here.enter_context(dask_process("scheduler", *loopback, "--port", self._port))
+        self._here.enter_context(dask_process("worker", self.address, *loopback, "--nthreads", "1", "--nworkers", "2"))
+
+    def stop(self) -> None:
+        """End them all."""
+        self._here.close()
+
+    @contextmanager
+    def away(self) -> Iterator[None]:
+        """Within the block nobody listens at the address."""
+        self.stop()
+        try:
+            yield
+        finally:
+            self.start()

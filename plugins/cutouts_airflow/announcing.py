@@ -17,6 +17,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 from cutouts.core.display import shown
 from cutouts.core.records import DeliveryKey
 from cutouts_airflow.order import DELIVERIES_AT_ONCE
+from cutouts_airflow.redacting import logged_without_secrets
 from cutouts_airflow.settings import site
 
 log = logging.getLogger(__name__)
@@ -28,6 +29,7 @@ REFRESH = "catalog_refresh"
 ANNOUNCING = "announcements"
 
 
+@logged_without_secrets
 def untold() -> tuple[str, ...]:
     """What the DAG `announcements` could announce now; nothing while a run of it is under way."""
     from cutouts import intake
@@ -38,6 +40,7 @@ def untold() -> tuple[str, ...]:
     return (*map(str, waiting.first), *unannounced())
 
 
+@logged_without_secrets
 def unannounced() -> tuple[str, ...]:
     """The keys of deliveries with publications that nobody was told of, although there was time to."""
     from cutouts import steps
@@ -46,6 +49,7 @@ def unannounced() -> tuple[str, ...]:
     return tuple(str(one.delivery) for one in found)
 
 
+@logged_without_secrets
 def hand_over(asset: Asset) -> None:
     """Announce the first waiting deliveries, as many as may be in work at a time.
 
@@ -61,6 +65,7 @@ def hand_over(asset: Asset) -> None:
     get_current_context()["outlet_events"][asset].add_partitions([str(key) for key in queue.first])
 
 
+@logged_without_secrets
 def handed_over(context: Mapping[str, Any]) -> None:
     """Take what was handed over out of the queue, now that it stands in Airflow."""
     from cutouts import intake
@@ -71,6 +76,7 @@ def handed_over(context: Mapping[str, Any]) -> None:
             intake.leave(site(), [DeliveryKey.parse(key) for key in keys])
 
 
+@logged_without_secrets
 def announce(asset: Asset, delivery: str) -> None:
     """Announce what was published of a delivery and what nobody was told of; no event if that is nothing."""
     from cutouts import steps
@@ -90,6 +96,7 @@ def announce(asset: Asset, delivery: str) -> None:
     )
 
 
+@logged_without_secrets
 def announced(context: Mapping[str, Any]) -> None:
     """Record that others were told of these publications, now that it stands in Airflow."""
     from cutouts import steps

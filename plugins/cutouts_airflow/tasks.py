@@ -17,11 +17,13 @@ from cutouts.core.display import shown
 from cutouts.core.errors import HeldError, ManifestError
 from cutouts.core.records import DeliveryKey, ShardKey
 from cutouts.core.sentences import decision_sentence, plan_sentence, publication_sentence
+from cutouts_airflow.redacting import logged_without_secrets
 from cutouts_airflow.settings import site
 
 log = logging.getLogger(__name__)
 
 
+@logged_without_secrets
 def landed() -> list[str]:
     """The manifests that landed and were not taken yet."""
     from cutouts import intake
@@ -29,6 +31,7 @@ def landed() -> list[str]:
     return list(intake.landed(site()))
 
 
+@logged_without_secrets
 def take(manifest: str) -> None:
     """Validate and record one manifest; each delivery that it brings waits in the queue from then on.
 
@@ -42,6 +45,7 @@ def take(manifest: str) -> None:
     log.info("Manifest %s: %d deliveries accepted: %s.", shown(manifest), len(accepted), shown(", ".join(accepted)))
 
 
+@logged_without_secrets
 def report_refusals(manifests: list[str] | None) -> None:
     """Raise ManifestError that names every delivery that was refused, and every manifest that could not be taken.
 
@@ -65,6 +69,7 @@ def report_refusals(manifests: list[str] | None) -> None:
         raise ManifestError("not everything that landed could be accepted", problems)
 
 
+@logged_without_secrets
 def deliveries_on(when: date) -> list[str]:
     """The deliveries of one day: those taken before, and those in that day's own manifest if it was not taken yet.
 
@@ -82,6 +87,7 @@ def deliveries_on(when: date) -> list[str]:
     return [str(key) for key in intake.deliveries_on(here, when)]
 
 
+@logged_without_secrets
 def delivery() -> str:
     """The delivery that this run is about: its partition key, or the param `delivery`.
 
@@ -90,6 +96,7 @@ def delivery() -> str:
     return str(DeliveryKey.parse(_partition("delivery", "YYYY-MM-DD/delivery_id")))
 
 
+@logged_without_secrets
 def day() -> date:
     """The day that this run is about: its partition key, or the param `day`; ValueError as for `delivery`."""
     return date.fromisoformat(_partition("day", "YYYY-MM-DD"))
@@ -105,6 +112,7 @@ def _partition(param: str, form: str) -> str:
     return str(given.pop())
 
 
+@logged_without_secrets
 def plan(delivery_key: str) -> list[str]:
     """Plan a delivery from the manifest that it was taken from: its shards' keys; the plan's goes to XCom `plan_id`."""
     from cutouts import intake, steps
@@ -116,6 +124,7 @@ def plan(delivery_key: str) -> list[str]:
     return [str(shard) for shard in planned.shard_keys()]
 
 
+@logged_without_secrets
 def segment(shards: Iterable[str]) -> None:
     """Cut out these shards on the site's cluster, one after the other; one that has its receipt costs nothing."""
     from cutouts import steps
@@ -127,6 +136,7 @@ def segment(shards: Iterable[str]) -> None:
             steps.segment(here, ShardKey.parse(shard), runner)  # says in the log how far it is
 
 
+@logged_without_secrets
 def gate(plan_id: str) -> str:
     """Judge the plan's delivery as a whole: the key of the decision; the verdict goes to XCom `verdict`."""
     from cutouts import steps
@@ -139,6 +149,7 @@ def gate(plan_id: str) -> str:
     return decision.gate_id
 
 
+@logged_without_secrets
 def publish(gate_id: str) -> str:
     """Publish what the gate or a person let through: the delivery's key. A held delivery skips the task."""
     from cutouts import steps

@@ -9,6 +9,7 @@ import pytest
 
 from cutouts.core.config import Site
 from tests.airflow_home import Service, airflow_home, serve
+from tests.dask_cluster import Cluster
 
 __all__ = ["airflow_home"]
 
@@ -24,6 +25,15 @@ def site(airflow_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest.fixture(scope="session")
-def airflow_service(tmp_path_factory: pytest.TempPathFactory, standing_scheduler: str) -> Iterator[Service]:
-    """A running Airflow whose site works on a standing Dask scheduler."""
-    yield from serve(tmp_path_factory.mktemp("standalone"), standing_scheduler)
+def cluster() -> Iterator[Cluster]:
+    """A standing Dask scheduler with workers, which a test may send away for a while."""
+    cluster = Cluster()
+    cluster.start()
+    yield cluster
+    cluster.stop()
+
+
+@pytest.fixture(scope="session")
+def airflow_service(tmp_path_factory: pytest.TempPathFactory, cluster: Cluster) -> Iterator[Service]:
+    """A running Airflow whose site works on that cluster."""
+    yield from serve(tmp_path_factory.mktemp("standalone"), cluster.address)

@@ -15,6 +15,7 @@ from cutouts import intake
 from cutouts.core.config import Site
 from cutouts.core.pixels import Bytes
 from tests.airflow_home import Service, until
+from tests.dask_cluster import Cluster
 from tests.deliveries import land, manifest_of, nothing, photograph, product
 
 DAY = date(2026, 5, 6)
@@ -88,6 +89,20 @@ def test_a_delivery_is_refreshed_by_hand_through_the_api(airflow_service: Servic
     assert {"hats hats/00.png", "caps caps/00.png"} <= _published(airflow_service)
     assert {"2026-05-07/hats", "2026-05-07/caps"} <= airflow_service.announced("cutouts")
     assert airflow_service.ended("price_feed", partition_key="2026-05-07/caps")["state"] == "success"
+
+
+def test_a_cluster_that_is_away_for_a_while_costs_only_time(
+    airflow_service: Service, cluster: Cluster, tmp_path: Path
+) -> None:
+    """Its scheduler is ended, and `segment` fails and waits; one starts at the address again, and the run ends well."""
+    table = _studio(tmp_path / "studio", scarves=[product(7)])
+    intake.take(Site(root=str(airflow_service.root)), str(land(tmp_path, "away", date(2026, 5, 9), table)))
+    with cluster.away():
+        run_id = airflow_service.trigger("catalog_refresh", partition_key="2026-05-09/scarves")
+        until(lambda: airflow_service.task_states("catalog_refresh", run_id).get("segment") == "up_for_retry")
+    assert airflow_service.ended("catalog_refresh", dag_run_id=run_id)["state"] == "success"
+    assert "no Dask scheduler answers" in airflow_service.log("catalog_refresh", run_id, "segment", map_index=0)
+    assert "scarves scarves/00.png" in _published(airflow_service)
 
 
 def test_a_backfill_goes_through_its_days_and_cuts_only_what_is_new(airflow_service: Service, tmp_path: Path) -> None:
