@@ -133,3 +133,24 @@ def test_bad_content_refuses_only_its_delivery(shop: Path, tmp_path: Path) -> No
     assert all("refused" in row["reasons"][0] for row in rows if row["delivery_id"] == "studio-b")
     report = (tmp_path / "out" / "report.html").read_text()
     assert "studio-b" in report
+
+
+def test_a_cutout_that_is_lost_is_told_and_repaired(tmp_path: Path) -> None:
+    """A run that finds nothing to do looks at what it links; the command that it names makes it again."""
+    for seed in range(2):
+        product(tmp_path / "photos" / f"{seed}.jpg", seed=seed)
+    out = tmp_path / "out"
+    assert run(tmp_path / "photos", out).returncode == 0
+    for seed, size in ((0, 0), (1, 100)):
+        lost = (out / "cutouts" / f"{seed}.png").resolve()
+        whole = lost.read_bytes()
+        lost.write_bytes(whole[:size]) if size else lost.unlink()
+        told = run(tmp_path / "photos", out)
+        assert told.returncode == 1
+        assert str(lost.relative_to(out)) in told.stderr
+        assert told.stderr.rstrip().endswith("or put it back from a backup")
+        command = [CUTOUTS, "verify", "--out", str(out), "--repair"]
+        environment = {**QUICK, "CUTOUTS_ALLOWED_SOURCES": str(tmp_path / "photos")}
+        subprocess.run(command, env=environment, check=True, capture_output=True)
+        assert lost.read_bytes() == whole
+        assert run(tmp_path / "photos", out).returncode == 0

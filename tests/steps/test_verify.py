@@ -88,6 +88,7 @@ def test_an_object_whose_photograph_is_gone_is_left_as_it_is(site: Site, shoot: 
     data = path.read_bytes()
     found = verify(site, whole=True, repair=True)
     assert (places(found), found.left) == ([str(path)], 1)
+    assert "it cannot be made again: the file is not there" in found.findings[0].what
     assert path.read_bytes() == data
 
 

@@ -20,7 +20,7 @@ from cutouts.adapters.storage.stored_tables import read_record, read_table, writ
 from cutouts.core.config import Site
 from cutouts.core.decisions import GateDecision, Outcome
 from cutouts.core.display import HIDDEN, redacted, stored_uri, stored_uris
-from cutouts.core.errors import BooksError
+from cutouts.core.errors import BooksError, DamagedError
 from cutouts.core.locations import Reading
 from cutouts.core.manifest import Group
 from cutouts.core.naming import one_name_each, safe_path
@@ -35,6 +35,7 @@ from cutouts.report.summary import write_summary
 from cutouts.schemas.tables import IMAGES, METRICS
 from cutouts.stages import ChunkResult
 from cutouts.steps import read_results
+from cutouts.steps.verify import broken_objects
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -266,6 +267,9 @@ def _link(out: Path, published: pa.Table, *, folder: bool) -> None:
     wanted = {key: row["source"] if folder else _path_of_ids(row) for key, row in zip(keys, rows, strict=True)}
     names = one_name_each(wanted)
     write_links(out, {names[key]: row["cutout"] for key, row in zip(keys, rows, strict=True)})
+    if broken := broken_objects(open_store(str(out)), sorted({row["cutout"] for row in rows}), whole=False):
+        name, fault = next(iter(broken.items()))
+        raise DamagedError(f"{out / name}{f' (and {len(broken) - 1} more)' if len(broken) > 1 else ''}", fault)
 
 
 def _path_of_ids(row: dict[str, Any]) -> str:

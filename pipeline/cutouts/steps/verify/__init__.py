@@ -4,6 +4,7 @@ What is damaged is never deleted: it is moved to `damaged/` beside the tables, a
 """
 
 from cutouts.steps.verify.findings import Finding
+from cutouts.steps.verify.objects import broken_objects
 from cutouts.steps.verify.verification import Verification, verify
 
-__all__ = ["Finding", "Verification", "verify"]
+__all__ = ["Finding", "Verification", "broken_objects", "verify"]

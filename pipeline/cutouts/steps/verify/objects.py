@@ -36,40 +36,44 @@ def broken_objects(objects: Store, names: Sequence[str], *, whole: bool) -> dict
         return {name: fault for name, fault in zip(names, faults, strict=True) if fault}
 
 
-def made_again(site: Site, tables: Store, masks: pa.Table, broken: Mapping[str, str], runner: Runner) -> set[str]:
-    """The broken objects that could be made again, from the photographs that the ledger (`masks`) names.
+def make_again(
+    site: Site, tables: Store, masks: pa.Table, broken: Mapping[str, str], runner: Runner
+) -> dict[str, str | None]:
+    """Make broken objects again, from the photographs that the ledger names; why one could not be made, None if it was.
 
-    That takes the same recipe, and photographs that are still where they were and what they were. `masks` has the
-    columns of `MASKS` and `plan_id`.
+    That takes today's recipe, and photographs that may be read and are what they were. `masks` has the columns of
+    `MASKS` and `plan_id`.
     """
+    fates: dict[str, str | None] = dict.fromkeys(broken, "the ledger does not know how it was made")
+    needed = masks.filter(pc.or_(*(pc.is_in(masks.column(name), pa.array([*broken])) for name in ("mask", "cutout"))))
+    fates.update(dict.fromkeys(_objects_of(needed), "it was made by another recipe"))
     job = job_of(site)
-    wanted = pa.array([*broken], pa.string())
     digests = job.recipe.digests
-    needed = masks.filter(
-        pc.and_(
-            pc.or_(pc.is_in(masks.column("mask"), wanted), pc.is_in(masks.column("cutout"), wanted)),
-            pc.and_(
-                pc.equal(masks.column("matte_digest"), digests.matte_digest),
-                pc.equal(masks.column("render_digest"), digests.render_digest),
-            ),
-        )
-    )
+    same = (pc.field("matte_digest") == digests.matte_digest) & (pc.field("render_digest") == digests.render_digest)
+    needed = needed.filter(same)
     objects, staging = open_store(site.objects_url), open_store(f"{site.objects_url}/{_STAGING}")
-    done: set[str] = set()
     for plan_id in pc.unique(needed.column("plan_id")).to_pylist():
-        rows = needed.filter(pc.equal(needed.column("plan_id"), plan_id))
+        rows = needed.filter(pc.field("plan_id") == plan_id)
         plan = find_record(tables, plan_file(plan_id, "plan.json"), Plan)
         cutting = replace(job_of(site, sources=plan.sources if plan else ()), objects_url=staging.url)
-        for name in _cut(cutting, rows, site.chunk, runner):
-            if name in broken:
-                objects.write(name, staging.read(name))
-                done.add(name)
-            staging.remove(name)
-    return done
+        for result in _cut(cutting, rows, site.chunk, runner):
+            for name in {name for mask in result.masks for name in (mask.mask, mask.cutout)}:
+                if name in broken:
+                    objects.write(name, staging.read(name))
+                    fates[name] = None
+                staging.remove(name)
+            for rejection in result.rejections:
+                row = rows.slice(int(rejection.image_id), 1)
+                fates.update((name, rejection.words) for name in _objects_of(row) if fates.get(name))
+    return {name: fates[name] for name in broken}
 
 
-def _cut(job: Job, rows: pa.Table, size: int, runner: Runner) -> Iterator[str]:
-    """The names of the objects that cutting these images once more makes."""
+def _objects_of(masks: pa.Table) -> list[str]:
+    return [*masks.column("mask").to_pylist(), *masks.column("cutout").to_pylist()]
+
+
+def _cut(job: Job, rows: pa.Table, size: int, runner: Runner) -> Iterator[ChunkResult]:
+    """What cutting these images once more makes; their ids are the numbers of the rows."""
     records = [
         ImageRecord(
             image_id=str(number),
@@ -84,15 +88,20 @@ def _cut(job: Job, rows: pa.Table, size: int, runner: Runner) -> Iterator[str]:
         function=partial(cut_chunk, job), parts=images_of, trial=partial(try_out, job), blamed=partial(rejected, job)
     )
     chunks = [tuple(records[start : start + size]) for start in range(0, len(records), size)]
-    for result in runner.map(work, chunks):
-        for mask in result.masks:
-            yield from dict.fromkeys((mask.mask, mask.cutout))
+    yield from runner.map(work, chunks)
 
 
-def object_findings(objects: Store, broken: Mapping[str, str], repaired: set[str]) -> Iterator[Finding]:
-    """Each broken object, and whether it was made again."""
+def object_findings(
+    objects: Store, broken: Mapping[str, str], fates: Mapping[str, str | None] | None
+) -> Iterator[Finding]:
+    """Each broken object, and if they were to be repaired (`fates`), whether it was, or why not."""
     for name, fault in sorted(broken.items()):
-        yield Finding(place=f"{objects.url}/{name}", what=fault, repaired="cut again" if name in repaired else None)
+        why = fates[name] if fates is not None else None
+        yield Finding(
+            place=f"{objects.url}/{name}",
+            what=f"{fault}, and it cannot be made again: {why}" if why else fault,
+            repaired="cut again" if fates is not None and why is None else None,
+        )
 
 
 def _end_fault(objects: Store, name: str) -> str | None:

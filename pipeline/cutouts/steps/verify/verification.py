@@ -20,7 +20,7 @@ from cutouts.schemas.tables import MASKS
 from cutouts.steps.gate import shard_results
 from cutouts.steps.ledger import record
 from cutouts.steps.verify.findings import Finding
-from cutouts.steps.verify.objects import broken_objects, made_again, object_findings
+from cutouts.steps.verify.objects import broken_objects, make_again, object_findings
 from cutouts.steps.verify.table_sets import TableSet, damage, move_away, plan_of, table_sets
 
 _KEY = ("sha256", "matte_digest", "render_digest", "mask", "cutout")
@@ -66,11 +66,11 @@ def verify(
         live = catalog.live()
     names = _names(masks, live)
     broken = broken_objects(objects, names, whole=whole)
-    made: set[str] = set()
+    fates = None
     if repair and broken:
         with open_runner(site) as runner:
-            made = made_again(site, tables, masks, broken, runner)
-    for finding in object_findings(objects, broken, made):
+            fates = make_again(site, tables, masks, broken, runner)
+    for finding in object_findings(objects, broken, fates):
         add(finding)
     for finding in _unknown(site, masks, live):
         add(finding)
