@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -309,6 +310,14 @@ def test_memory_that_was_short_is_tried_once_more_alone(tmp_path: Path) -> None:
     with pytest.raises(cutouts.ImageRejected, match="none left"):
         cutter._worked(Input(needed=10, decode=decoded), lambda *_: None)
     assert tried == [True, False]
+
+
+def test_a_missing_onnx_runtime_is_an_error_in_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The base comes without one, so the error names the extras that bring it."""
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    cutter = cutouts.Cutter(model="picky", site=site_with_picky(tmp_path / "models", limit=200))
+    with pytest.raises(ModelError, match="install cutouts with its extra cpu, or gpu"):
+        cutter.cut(product(tmp_path / "ball.jpg"))
 
 
 def test_a_network_that_fails_on_every_image_is_no_rejection(tmp_path: Path) -> None:

@@ -41,7 +41,7 @@ def open_session(file: ModelFile, provider: Provider, *, threads: int, engines: 
     if wanted not in ort.get_available_providers():
         raise ModelError(
             f"provider {provider!r} was asked for, but this ONNX Runtime has only "
-            f"{', '.join(ort.get_available_providers())}; install requirements-gpu.txt"
+            f"{', '.join(ort.get_available_providers())}; install cutouts with its extra gpu"
         )
     _preload(ort, provider)
     options = session_options(threads, recorded=provider != "cpu")
@@ -64,8 +64,7 @@ def _onnx_runtime() -> Any:
         return import_module("onnxruntime")
     except ModuleNotFoundError as error:
         raise ModelError(
-            "ONNX Runtime is not installed: install cutouts with the extra cpu or gpu, for example "
-            "pip install 'cutouts[cpu]'"
+            "ONNX Runtime is not installed: install cutouts with its extra cpu, or gpu for an NVIDIA GPU"
         ) from error
 
 
