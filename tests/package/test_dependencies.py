@@ -38,11 +38,16 @@ def _names(requirements: list[str]) -> frozenset[str]:
 BASE = _names(PROJECT["project"]["dependencies"])
 RUNTIME = frozenset({"onnxruntime"})
 """ONNX Runtime comes with one of two extras, so that the base does not have to choose."""
+PACKAGE = ROOT / "pipeline" / "cutouts"
+TRAINING = ["pipeline/cutouts/training", "pipeline/cutouts/cli/train.py"]
 ROOMS = [
-    path.relative_to(ROOT).as_posix()
-    for path in sorted((ROOT / "pipeline" / "cutouts").iterdir())
-    if path.name != "training" and (path.suffix == ".py" or any(path.glob("**/*.py")))
+    name
+    for place in (PACKAGE, PACKAGE / "cli")
+    for path in sorted(place.iterdir())
+    if (name := path.relative_to(ROOT).as_posix()) not in (*TRAINING, "pipeline/cutouts/cli")
+    and (path.suffix == ".py" or any(path.glob("**/*.py")))
 ]
+"""The modules and folders of the package, and the commands one by one, but for the training."""
 
 
 @pytest.mark.parametrize("room", ROOMS)
@@ -59,8 +64,8 @@ def test_cuda_is_the_only_library_of_an_extra_that_a_room_asks_for() -> None:
 
 
 def test_training_imports_what_its_extra_adds() -> None:
-    """The workshop needs the base, ONNX Runtime and the extra `train`."""
-    assert distributions("pipeline/cutouts/training") <= BASE | RUNTIME | _names(EXTRAS["train"])
+    """The training and its command need the base, ONNX Runtime and the extra `train`."""
+    assert distributions(*TRAINING) <= BASE | RUNTIME | _names(EXTRAS["train"])
 
 
 def test_airflow_comes_with_its_extra_alone() -> None:
@@ -94,8 +99,7 @@ def test_every_requirement_of_developers_is_used() -> None:
 def test_every_pattern_of_package_data_matches() -> None:
     """No pattern is left over from files that moved."""
     patterns = PROJECT["tool"]["setuptools"]["package-data"]["cutouts"]
-    package = ROOT / "pipeline" / "cutouts"
-    assert [pattern for pattern in patterns if not any(package.glob(pattern))] == []
+    assert [pattern for pattern in patterns if not any(PACKAGE.glob(pattern))] == []
 
 
 @pytest.mark.parametrize("name", ["cpu", "gpu", "dev", "docs"])
