@@ -100,7 +100,7 @@ def test_the_rest_of_a_url_stays_readable() -> None:
 
 
 def test_addresses_that_differ_in_a_random_value_alone_still_differ() -> None:
-    """An id that looks random is not told, but two images are not taken for one; a new signature is no new image."""
+    """An id that looks random is not told, but two images are not taken for one; a new signature is not a new image."""
     one, other = (stored_uri(f"https://h/image?id={name}") for name in (HEX, HEX[::-1]))
     assert one != other
     signed = {stored_uri(f"https://h/a.jpg?sig={signature}") for signature in (HEX, BASE64, "x")}

@@ -47,7 +47,7 @@ def test_what_is_read_by_no_means_of_ours_is_no_place(uri: str) -> None:
 
 @pytest.mark.parametrize("protocol", CHAINING)
 def test_a_chain_is_named_as_one(protocol: str) -> None:
-    """However it goes on, in capitals too: with another address, a path or a name."""
+    """However it continues, in capitals too: with another address, a path or a name."""
     for uri in (f"{protocol}::https://h/a.jpg", f"{protocol}::/etc/passwd", f"{protocol.upper()}::a.jpg"):
         with pytest.raises(ValueError, match=r"a chain of addresses \(`\w+::…`\) is not supported"):
             Location.parse(uri)
@@ -93,7 +93,7 @@ def test_a_signed_url_keeps_every_byte() -> None:
     ],
 )
 def test_a_host_has_one_spelling(uri: str, authority: str) -> None:
-    """Case, the default port, a final dot, IDNA and IPv6's zeros do not matter; what is before an @ is no host."""
+    """Case, the default port, a final dot, IDNA and IPv6's zeros do not matter; what is before an @ is not a host."""
     assert Location.parse(uri).authority == authority
 
 

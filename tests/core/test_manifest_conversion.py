@@ -51,7 +51,7 @@ def test_the_schema_itself_is_sound() -> None:
 
 
 def test_every_problem_of_the_structure_is_told_at_once() -> None:
-    """Missing columns and wrong types stand in one list, each with what was expected and found."""
+    """Missing columns and wrong types are in one list, each with what was expected and found."""
     fields = [field for field in with_type("bytes", pa.string()) if field.name not in ("uri", "product_id")]
     assert check_structure(pa.schema(fields)) == (
         "product_id: missing; expected string",
@@ -201,7 +201,7 @@ def test_a_number_that_does_not_fit_is_a_fault_of_its_row(name: str, column: pa.
     ],
 )
 def test_text_that_cannot_be_kept_is_a_fault_of_its_row(value: bytes, fault: str, kept: str) -> None:
-    """It is named, and what stands in its place can be stored and shown."""
+    """It is named, and what is in its place can be stored and shown."""
     table = with_column("image_id", raw_text(b"good", value, "größe 42 中文".encode()))
     assert faults(table) == [[], [f"image_id {fault}"], []]
     assert conform(table)[0].column("image_id").to_pylist() == ["good", kept, "größe 42 中文"]
@@ -242,7 +242,7 @@ def test_a_signed_address_is_kept_as_it_is() -> None:
     ],
 )
 def test_a_day_is_read_from_what_is_one(column: pa.Array, days: list[int | None], bad: int) -> None:
-    """Dates, text and midnights; everything else is no day, and nothing is null that stated something."""
+    """Dates, text and midnights; everything else is not a day, and nothing is null that stated something."""
     found, flags = days_of(pa.chunked_array([column]))
     assert found.to_pylist() == [day and date(2026, 1, day) for day in days]
     assert flags.sum() == bad

@@ -78,7 +78,7 @@ def test_a_box_on_its_edges_is_faultless() -> None:
 
 
 def test_the_peak_is_of_the_raw_probability_and_forgets_specks() -> None:
-    """One bright value in four thousand is no product; a faint field keeps its own mean."""
+    """One bright value in four thousand is not a product; a faint field keeps its own mean."""
     saliency = np.full((64, 64), 0.05, np.float32)
     saliency[3, 3] = 1.0
     found = measure(saliency, Photograph(rgb=np.zeros((90, 90, 3), np.uint8)), alpha_bytes(boxes(size=90)))

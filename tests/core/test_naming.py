@@ -60,7 +60,7 @@ def test_a_name_that_is_too_long_keeps_its_beginning_and_its_ending() -> None:
 
 
 def test_names_that_are_no_text_become_text_and_stay_apart() -> None:
-    """A byte that is no UTF-8 is quoted, without taking the name of another file."""
+    """A byte that is not UTF-8 is quoted, without taking the name of another file."""
     raw = "caf\udce9.jpg"
     assert text_names([raw]) == {raw: "caf%E9.jpg"}
     names = text_names([raw, "caf%E9.jpg", "50%.jpg", f"{CJK}.jpg"])

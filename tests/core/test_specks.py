@@ -1,4 +1,4 @@
-"""Specks are taken out where nobody would miss them, and nothing else is."""
+"""Specks are taken out if nobody would miss them, and nothing else is."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ from cutouts.evaluation.contender_specs import How, Spec, contenders, parse
     ],
 )
 def test_a_name_of_the_table_and_how_it_is_run(text: str, name: str, how: How, label: str) -> None:
-    """What stands behind the last colon counts only where it is a way to run a network."""
+    """What stands behind the last colon counts only if it is a way to run a network."""
     spec = parse(text)
     assert (spec.name, spec.path, spec.how, spec.label) == (name, None, how, label)
 

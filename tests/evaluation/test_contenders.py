@@ -70,7 +70,7 @@ def test_rembg_stretches_whatever_the_network_says(tmp_path: Path) -> None:
 
 
 def test_mattes_that_were_made_already_are_only_read(tmp_path: Path) -> None:
-    """From a folder, by the image's name; what is missing or does not fit is no answer, with the reason."""
+    """From a folder, by the image's name; what is missing or does not fit is not an answer, with the reason."""
     levels = np.tile(np.arange(60, dtype=np.uint8), (40, 1))
     picture(tmp_path / "shop" / "a.png", levels)
     picture(tmp_path / "small.png", levels[:30])

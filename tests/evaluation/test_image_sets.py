@@ -60,7 +60,7 @@ def test_each_image_that_cannot_be_used_says_why(tmp_path: Path) -> None:
 
 
 def test_a_grey_mask_may_be_a_jpeg_in_colours(tmp_path: Path) -> None:
-    """Its channels differ a little, which is no colour."""
+    """Its channels differ a little, which is not a colour."""
     images, truth = a_set(tmp_path, ["a"])
     mask = np.repeat((half_red().truth * 255).astype(np.uint8)[..., None], 3, axis=2)
     (truth / "a.png").unlink()

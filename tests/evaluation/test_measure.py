@@ -123,7 +123,7 @@ def test_precision_recall_and_f1_stand_in_the_summary() -> None:
 
 
 def test_products_that_are_not_found_are_counted() -> None:
-    """A mean hides them: of two products one network sees neither, and half an overlap is no miss."""
+    """A mean hides them: of two products one network sees neither, and half an overlap is not a miss."""
     assert "| missed (IoU < ½) | 2 of 2 | 0 of 2 |" in full(measured(), "plain")
 
 
@@ -155,7 +155,7 @@ def test_two_networks_are_compared_on_each_set() -> None:
 
 
 def test_mattes_without_a_network_have_no_time() -> None:
-    """A dash stands where there is nothing to say."""
+    """A dash is shown if there is nothing to say."""
     assert overview(measured({"made": Always(0.5, seconds=None)})).splitlines()[-1].endswith("| – | – |")
 
 

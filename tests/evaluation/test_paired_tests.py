@@ -45,7 +45,7 @@ def test_no_difference_is_no_evidence() -> None:
 
 
 def test_the_interval_is_the_same_every_time_and_holds_what_it_says() -> None:
-    """A fixed seed; close to mean ± 1.96 standard errors where there are many images."""
+    """A fixed seed; close to mean ± 1.96 standard errors if there are many images."""
     differences = np.random.default_rng(3).normal(0.2, 1, (400, 2))
     (low, high), again = interval(differences), interval(differences)
     np.testing.assert_array_equal((low, high), again)

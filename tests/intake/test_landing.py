@@ -105,7 +105,7 @@ def test_a_delivery_knows_where_it_came_from(site: Site) -> None:
 
 
 def test_bad_content_refuses_only_its_delivery(tmp_path: Path) -> None:
-    """Duplicate and null ids are named with their rows; the other delivery goes on."""
+    """Duplicate and null ids are named with their rows; the other delivery continues."""
     url = manifest(tmp_path / "m.parquet", good=["a", "b"], doubled=["c", "c"], nameless=[None])
     intake = inspect(url)
     assert [key.delivery_id for key in intake.accepted] == ["good"]

@@ -72,7 +72,7 @@ def test_the_error_is_the_oracles(matte: Bytes, truth: Bytes) -> None:
     ("matte", "truth"), [pair for name, pair in PAIRS.items() if not name.startswith(("nothing", "empty", "one"))]
 )
 def test_precision_recall_f1_and_iou_are_the_oracles(matte: Bytes, truth: Bytes) -> None:
-    """At one half, where neither says nothing: of nothing the oracle makes 0, we make 1 where that is right."""
+    """At one half, if neither matte is empty: of nothing the oracle makes 0, we make 1 if that is right."""
     handlers = {
         "precision": py_sod_metrics.PrecisionHandler(False, False, with_binary=True),
         "recall": py_sod_metrics.RecallHandler(False, False, with_binary=True),

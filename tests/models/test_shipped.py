@@ -1,7 +1,7 @@
 """The networks that we ship, on real products: better than what people download today, and silent where nothing is.
 
 A share of the sets of the model card, drawn by `cutouts composites` from products and scenes that no training of ours
-has seen; they lie beside the repository, and the tests skip where they do not.
+has seen; they are beside the repository, and the tests skip if they are not there.
 """
 
 from __future__ import annotations

@@ -49,7 +49,7 @@ def test_only_what_was_opened_here_is_said_to_be() -> None:
 
 
 def test_the_shipped_rows_need_no_web() -> None:
-    """Their files lie beside the table and are what it says."""
+    """Their files are beside the table and are what it says."""
     for row in rows():
         if row.url is None:
             assert verified(row, "/nowhere").path == Path(row.path("/nowhere"))
@@ -99,7 +99,7 @@ def test_a_name_means_one_network(tmp_path: Path) -> None:
     ],
 )
 def test_a_row_that_cannot_be_meant_is_refused(tmp_path: Path, changes: dict[str, object], words: str) -> None:
-    """With the file that it stands in."""
+    """With the file that it is in."""
     row = ModelRow.model_construct(**(ModelRow.model_validate(FIELDS).model_dump() | changes))
     fields = {key: value for key, value in row.model_dump().items() if value is not None}
     (tmp_path / OWN_TABLE).write_text(with_row("", ModelRow.model_construct(**fields)), encoding="utf-8")
@@ -125,7 +125,7 @@ def test_weights_that_are_not_for_commerce_need_the_sites_leave() -> None:
 
 @pytest.mark.parametrize("algorithm", ["sha256", "md5"])
 def test_a_file_is_its_digest(tmp_path: Path, algorithm: str) -> None:
-    """By whichever algorithm is stated; both, where both are."""
+    """By whichever algorithm is stated; both, if both are."""
     (tmp_path / "studio.onnx").write_bytes(b"weights")
     both = {name: hashlib.new(name, b"weights").hexdigest() for name in ("sha256", "md5")}
     alone = ModelRow.model_validate(FIELDS | {"sha256": None} | {algorithm: both[algorithm]})

@@ -20,7 +20,7 @@ class ReadPage(HTMLParser):
         HTMLParser.__init__(self)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Note the tag; what a style or script holds is no text."""
+        """Note the tag; what a style or script holds is not text."""
         self.tags.append((tag, {name: value or "" for name, value in attrs}))
         self._hidden += tag in ("style", "script")
 

@@ -39,7 +39,7 @@ def _scenes() -> Iterator[Example]:
 
 
 def _clearings() -> Iterator[Example]:
-    """What lies beside a subject: a green meadow."""
+    """What is beside a subject: a green meadow."""
     yield Example(name="meadow", rgba=np.full((80, 160, 4), (40, 150, 60, 0), np.uint8))
 
 

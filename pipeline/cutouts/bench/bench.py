@@ -49,7 +49,7 @@ def bench(
     """Measure this site's path on the images below `source`, repeated up to `images`; its stores are left alone.
 
     Besides the site's own layout `workers` of one thread each are tried, and `batches` in the site's layout.
-    Raises ConfigError where no image can be decoded.
+    Raises ConfigError if no image can be decoded.
     """
     site = site.allowing(str(source.resolve()))
     on_stage("looking at the images")

@@ -90,7 +90,7 @@ def time_parts(job: Job, chunk: Sequence[ImageRecord]) -> dict[str, float]:
 
 
 def decodable(reading: Reading, max_pixels: int, record: ImageRecord) -> tuple[ImageRecord, int]:
-    """The record with the pixels of its image; 0 where it cannot be decoded."""
+    """The record with the pixels of its image; 0 if it cannot be decoded."""
     try:
         width, height = decode(read_image(record.uri, reading), max_pixels=max_pixels).size
     except ImageRejected:

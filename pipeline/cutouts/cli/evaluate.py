@@ -1,4 +1,4 @@
-"""`cutouts evaluate`: mattes against known ones; `composites`: images that have one; `look`: where there is none."""
+"""`cutouts evaluate`: mattes against known ones; `composites`: images with known ones; `look`: a comparison by eye."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def evaluate(
 ) -> None:
     """Measure mattes against known ones: error, precision, recall, F1, IoU, boundary, structure, and more.
 
-    A set of --images is a folder, whose truths lie in --truth under the same names (grey pictures, or cutouts with
+    A set of --images is a folder, whose truths are in --truth under the same names (grey pictures, or cutouts with
     alpha); a folder that has images/ and truth/; or a Parquet file with the columns name, image and mask (without
     mask: scenes without a product). Each is answered by every --network, spelled as
 
@@ -123,7 +123,7 @@ def _write(out: Path, rows: Path, text: str, evaluation: Evaluation, sheet: Wors
 
 
 def _report(sets: list[ImageSet], evaluation: Evaluation) -> None:
-    """Everything that could not be measured; status 1 where there is such."""
+    """Everything that could not be measured; status 1 if there is such."""
     for one in sets:
         if one.unused:
             say(f"warning: {one.name}: truths that belong to no image: {one.unused}", colour="yellow", err=True)
@@ -143,7 +143,7 @@ def _report(sets: list[ImageSet], evaluation: Evaluation) -> None:
 @click.option("--limit", type=click.IntRange(1), help="Images at the most, spread evenly.")
 @click.option("--config", metavar="FILE", help="Settings.  [default: cutouts.toml, if it is there]")
 def look(images: Path, networks: tuple[str, ...], out: Path, limit: int | None, config: str | None) -> None:
-    """Lay cutouts of several networks side by side, where nobody knows the truth.
+    """Lay cutouts of several networks side by side when nobody knows the truth.
 
     Writes a page that opens offline: each image of FOLDER and what every --network cuts out of it, those first about
     which they differ most. Networks are spelled as for `cutouts evaluate`.

@@ -1,4 +1,4 @@
-"""`cutouts train`: make the embedded network from ImageNet weights on; it goes on where it stopped."""
+"""`cutouts train`: make the embedded network from ImageNet weights on; it continues where it stopped."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def train(
 ) -> None:
     """Train the embedded network on FOLDER/{duts,fashion,products,backgrounds,weights}.
 
-    Call it again to go on where it stopped: Ctrl-C saves, and so does every third minute. At the end RUN holds
+    Call it again to continue where it stopped: Ctrl-C saves, and so does every third minute. At the end RUN holds
     network.onnx, its twin network-int8.onnx, the curves and the log. --minutes may differ at each call: the learning
     rates are planned anew, and always reach their end.
     """
@@ -140,7 +140,7 @@ def train(
 
 
 def _refuse_what_cannot_be(minutes: float, starts: tuple[Path, ...], export_only: bool, only_presence: bool) -> None:
-    """Before anything is decoded. Raises UsageError where options contradict, ConfigError where PyTorch is missing."""
+    """Before anything is decoded. Raises UsageError if options contradict, ConfigError if PyTorch is missing."""
     if minutes == 0 and not starts:
         raise click.UsageError("--minutes 0 trains nothing: it needs the networks of --start")
     if minutes == 0 and export_only:
@@ -243,7 +243,7 @@ def stopped_by_signals(stop: threading.Event) -> Iterator[None]:
 
 
 def write(run: Path, starts: tuple[Path, ...], albums: cache.Albums, size: int) -> None:
-    """Write the ONNX files to `run`: of its last checkpoint or, where there are `starts`, of their mean."""
+    """Write the ONNX files to `run`: of its last checkpoint or, if there are `starts`, of their mean."""
     from cutouts.training.export import graph, half_weights, restore
     from cutouts.training.loop import curve
 

@@ -28,7 +28,7 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExpectationOutcome:
-    """What one expectation of a suite said of a delivery; `failing` counts rows, None where it has none."""
+    """What one expectation of a suite said of a delivery; `failing` counts rows, None if it has none."""
 
     expectation: str
     column: str | None

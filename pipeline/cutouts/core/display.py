@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 HIDDEN = "***"
-"""What stands in the place of a secret."""
+"""What is in the place of a secret."""
 
 _MARKS = ("@", "=", ":", "%40")
 """Text without any of these has no secret that can be told."""
@@ -176,7 +176,7 @@ def _kind(letter: str) -> str:
 
 
 def _escaped(letter: str) -> str:
-    if "\udc80" <= letter <= "\udcff":  # a byte of a name that is no UTF-8
+    if "\udc80" <= letter <= "\udcff":  # a byte of a name that is not UTF-8
         return f"\\x{ord(letter) - 0xDC00:02x}"
     return letter.encode("unicode_escape", "surrogatepass").decode()
 

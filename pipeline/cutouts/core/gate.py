@@ -67,7 +67,7 @@ def decide(
     - Else each other image with a finding is quarantined and the rest is published.
     - `approved` says that a person released the delivery: nothing is held, single findings still count.
 
-    Raises BooksError where an id stands twice, or where rejections or findings are about images that the delivery
+    Raises BooksError if an id occurs twice, or if rejections or findings are about images that the delivery
     does not have, or findings about rejected ones.
     """
     _check_books(image_ids, judgement.findings, rejections)

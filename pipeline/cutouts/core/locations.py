@@ -134,7 +134,7 @@ class Prefix:
         return bool(self.authority)
 
     def covers(self, place: Location) -> bool:
-        """Whether the place lies below it. A file's path has to be resolved (no links, no `..`), and so has ours."""
+        """Whether the place is below it. A file's path has to be resolved (no links, no `..`), and so has ours."""
         if place.scheme != self.scheme or self.authority not in ("", place.authority):
             return False
         ours, theirs = _parts(self.scheme, self.path), _parts(place.scheme, place.path)
@@ -150,7 +150,7 @@ class Reading:
     seconds: float
 
     def covering(self, place: Location) -> Prefix | None:
-        """The prefix that allows a place that is no file; one that names the host, if there is such. None: refused."""
+        """The prefix that allows a place that is not a file; preferably one that names the host. None: refused."""
         found = [prefix for prefix in self.allowed if prefix.covers(place)]
         return max(found, key=lambda prefix: prefix.names_host, default=None)
 

@@ -24,7 +24,7 @@ EMPTY = "the manifest has no rows"
 CONTENT_COLUMNS = ("image_id", "product_id", "delivery_id", "uri", "bytes")
 """What `check_content` reads, besides what a reader tells."""
 FAULT, ROW, PART = "fault", "row", "part"
-"""What a reader tells of each row: faults of its values (bits of `conform.FAULTS`), and where it was read."""
+"""What a reader tells of each row: faults of its values (bits of `FAULTS`), and where it was read."""
 
 _SHOWN = 10
 MAX_DELIVERY_ID = MAX_KEY - len("YYYY-MM-DD/")
@@ -107,12 +107,12 @@ def placed(problem: DeliveryProblem, table: pa.Table) -> DeliveryProblem:
 
 
 def without_blanks(text: pa.ChunkedArray) -> pa.ChunkedArray:
-    """The text, null where it is empty or only white space."""
+    """The text, null if it is empty or only white space."""
     return pc.if_else(_blank(text), pa.scalar(None, pa.string()), text)
 
 
 def _deliveries(delivery_ids: pa.ChunkedArray) -> tuple[Codes, pa.Array]:
-    """A number per row (−1 where no delivery is named) and the name that each number stands for."""
+    """A number per row (−1 if no delivery is named) and the name that each number stands for."""
     encoded = delivery_ids.dictionary_encode().unify_dictionaries()
     names = encoded.chunk(0).dictionary if encoded.num_chunks else pa.array([], pa.string())
     numbers: Codes = np.arange(len(names) + 1, dtype=np.int32)

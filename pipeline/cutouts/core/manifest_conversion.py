@@ -74,7 +74,7 @@ def conform(table: pa.Table) -> tuple[pa.Table, Faults]:
 
 
 def days_of(column: pa.ChunkedArray) -> tuple[pa.Array, Flags]:
-    """A column `date` as date32, and which rows are no day: text other than `YYYY-MM-DD`, a time that is not midnight.
+    """A column `date` as date32, and which rows are not a day: other text than `YYYY-MM-DD`, a time but midnight.
 
     Blank text is null. Of times with a zone the day in UTC counts.
     """

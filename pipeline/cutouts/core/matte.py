@@ -10,7 +10,7 @@ from cutouts.core.refine import refined
 from cutouts.core.specks import without_specks
 
 SURE_OUTSIDE = 0.1
-"""Probability up to which a pixel is sure to lie outside: matte exactly 0."""
+"""Probability up to which a pixel is sure to be outside: matte exactly 0."""
 SURE_INSIDE = 0.9
 """Probability from which a pixel is sure to lie inside: matte exactly 1."""
 

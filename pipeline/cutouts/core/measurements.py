@@ -118,7 +118,7 @@ def _fringe(alpha: Bytes, rgb: Bytes) -> float:
 
 
 def _erode(mask: Bytes, reach: int) -> Bytes:
-    """`mask` without what lies within `reach` px of its contour; the frame is no contour."""
+    """`mask` without what lies within `reach` px of its contour; the frame is not a contour."""
     return np.asarray(cv2.erode(mask, np.ones((2 * reach + 1,) * 2, np.uint8)), np.uint8)
 
 
@@ -129,6 +129,6 @@ def _lab(rgb: Floats) -> Floats:
 
 
 def _share(part: Mask | Bytes, whole: Mask | Bytes, *, nothing: float) -> float:
-    """How many pixels of `whole` there are in `part`; `nothing` where there is no `whole`."""
+    """How many pixels of `whole` there are in `part`; `nothing` if there is no `whole`."""
     total = int(np.count_nonzero(whole))
     return int(np.count_nonzero(part)) / total if total else nothing

@@ -50,5 +50,5 @@ def blocks(mask: Mask) -> Iterator[Indices]:
 
 
 def _axis(size: int, small: int) -> Floats:
-    """Where each pixel along one axis of the source lies in the small plane, as `cv2.resize` sees it."""
+    """Where each pixel along one axis of the source is in the small plane, as `cv2.resize` sees it."""
     return ((np.arange(size) + 0.5) * (small / size) - 0.5).astype(np.float32)

@@ -27,7 +27,7 @@ _CONVERSION = {
 class Preprocessing:
     """How a photograph becomes the network's input; part of the recipe.
 
-    Sizes in px; `denoise_sigma` in px of the input; `mean` and `std` per channel of 0…1, None where the graph has them.
+    Sizes in px; `denoise_sigma` in px of the input; `mean` and `std` per channel of 0…1, None if the graph has them.
     """
 
     width_px: int
@@ -56,7 +56,7 @@ def network_input(photograph: Photograph, how: Preprocessing) -> Bytes | Floats:
 
 
 def inner_box(width: int, height: int, how: Preprocessing) -> tuple[int, int, int, int]:
-    """Where a `width`×`height` photograph lies in the network's input: left, top, width, height in px."""
+    """Where a `width`×`height` photograph is in the network's input: left, top, width, height in px."""
     if not how.letterbox:
         return 0, 0, how.width_px, how.height_px
     scale = min(how.width_px / width, how.height_px / height)

@@ -1,4 +1,4 @@
-"""The recipe: everything that changes the pixels, in two parts with a digest each. Where work runs is no part of it."""
+"""The recipe: everything that changes the pixels, in two parts with a digest each; not where work runs."""
 
 from __future__ import annotations
 

@@ -97,7 +97,7 @@ class DeliveryKey:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageRecord:
-    """One row of a manifest. `bytes` in B, sizes in px as stored, `taken_at` in UTC; None where not stated.
+    """One row of a manifest. `bytes` in B, sizes in px as stored, `taken_at` in UTC; None if not stated.
 
     `uri` may hold a signature or a password, so that it is not shown with the record.
     """
@@ -125,7 +125,7 @@ class RecipeDigests:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What has to be done for one delivery; `images = todo + known`, `todo` lies in `shards` row groups.
+    """What has to be done for one delivery; `images = todo + known`, `todo` is in `shards` row groups.
 
     `sources` is where its photographs may be read from besides what the site allows: the manifest's own folder.
     """

@@ -84,7 +84,7 @@ def _colour_lines(saliency: Floats, small: Floats, unsure: Mask) -> tuple[Floats
     """The saliency as a·(r, g, b) + d, float32 h×w×4, times how far that is to be trusted, float32 h×w in 0…1.
 
     `small` is the photograph at the saliency's size, 0…1. Each window's least squares are solved by Cramer's rule and
-    averaged over the windows that a pixel lies in, weighted by how much of the saliency they explain.
+    averaged over the windows that a pixel is in, weighted by how much of the saliency they explain.
     """
     colour = [np.asarray(plane, np.float32) for plane in cv2.split(small)]
     mean, mean_s = [_box(plane) for plane in colour], _box(saliency)

@@ -71,10 +71,10 @@ def cut(
 
     Only rows `where` the boolean is true are cut, or all; this spares the caller a filtered copy of the table.
 
-    Images stand in the order of their `image_id`. A shard holds at most `shard_images` rows and `shard_bytes` B, an
+    Images are in the order of their `image_id`. A shard holds at most `shard_images` rows and `shard_bytes` B, an
     image of unknown size counting as `DEFAULT_BYTES`; one that is larger by itself has a shard of its own. Where
     that makes more than `max_shards`, both limits grow together until it does not. No rows make no shard.
-    Raises ValueError where a limit is below 1.
+    Raises ValueError if a limit is below 1.
     """
     if min(shard_images, shard_bytes, max_shards) < 1:
         raise ValueError("shard_images, shard_bytes and max_shards are at least 1")
@@ -150,7 +150,7 @@ def _among(contents: pa.ChunkedArray, known: pa.ChunkedArray) -> pa.ChunkedArray
 
 
 def _places_known(rows: pa.Table, unsettled: Mask, known: pa.Table) -> Counts:
-    """For each row the row of `known` with the same `uri`, `etag` and `bytes`; −1 where there is not one content."""
+    """For each row the row of `known` with the same `uri`, `etag` and `bytes`; −1 if there is not one content."""
     asked, places = np.split(_numbers("uri", "etag", rows, known), [rows.num_rows])
     valid = pc.and_(pc.is_valid(known.column("sha256")), pc.is_valid(known.column("etag")))
     candidates = np.flatnonzero(valid)
@@ -168,7 +168,7 @@ def _places_known(rows: pa.Table, unsettled: Mask, known: pa.Table) -> Counts:
 
 
 def _numbers(first: str, second: str, *tables: pa.Table) -> Counts:
-    """A number per row of the tables that is the same exactly where both columns are: pairs of ranks."""
+    """A number per row of the tables that is the same exactly when both columns are: pairs of ranks."""
     ranks = [
         pc.rank(
             pa.chunked_array([chunk for table in tables for chunk in table.column(name).chunks], pa.string()),

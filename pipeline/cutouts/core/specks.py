@@ -16,7 +16,7 @@ import numpy as np
 from cutouts.core.pixels import Floats
 
 APART = 0.02
-"""Half of the distance between a speck and what it is no part of, as a share of the saliency's longer side."""
+"""Half of the distance between a speck and what it is not part of, as a share of the saliency's longer side."""
 SPECK = 0.001
 """Share of the whole area that is seen: a part below it may be a speck."""
 SPECKS = 0.01

@@ -1,4 +1,4 @@
-"""Where each table lies under a site's table store. Names only."""
+"""Where each table is under a site's table store. Names only."""
 
 from __future__ import annotations
 

@@ -83,7 +83,7 @@ class Drawing:
 def open_sources(
     *, products: Path | None, backgrounds: Path | None, renders: Path | None, models: Path | None, only: Sequence[str]
 ) -> Sources:
-    """Sources of these files, `renders` being a folder. Raises ConfigError for a text in `only` that is no fold."""
+    """Sources of these files, `renders` being a folder. Raises ConfigError for a text in `only` that is not a fold."""
     return Sources(
         products=products,
         backgrounds=backgrounds,

@@ -49,7 +49,7 @@ def parse(text: str) -> Spec:
 def contenders(networks: Iterable[str], compared: Iterable[str]) -> tuple[list[Spec], list[str]]:
     """All contenders, each once, and the labels of those that are compared.
 
-    A name that has a file in one place has it everywhere. Raises ConfigError where two would have the same label.
+    A name that has a file in one place has it everywhere. Raises ConfigError if two would have the same label.
     """
     specs = [parse(text) for text in networks]
     pair = [parse(text) for text in compared]

@@ -151,7 +151,7 @@ def by_stem(folder: Path) -> Mapping[str, list[Path]]:
 
 
 def read_plane(data: bytes) -> Floats:
-    """A matte or truth from an encoded picture: its alpha where it has one, else its grey; float32 (H, W) in 0..1.
+    """A matte or truth from an encoded picture: its alpha if it has one, else its grey; float32 (H, W) in 0..1.
 
     Raises ImageRejected for what cannot be decoded, ValueError for a picture in colours without alpha, and for class
     labels, which would pass for black.
@@ -168,7 +168,7 @@ def read_plane(data: bytes) -> Floats:
 
 
 def misfit(plane: Floats, photograph: Photograph) -> str | None:
-    """How a plane's size differs from its photograph's, in words; None where it fits."""
+    """How a plane's size differs from its photograph's, in words; None if it fits."""
     width, height = photograph.size
     if plane.shape == (height, width):
         return None

@@ -1,4 +1,4 @@
-"""Cutouts of several networks side by side, where nobody knows the truth: what the eye has to judge, on one page."""
+"""Cutouts of several networks side by side when nobody knows the truth: what the eye has to judge, on one page."""
 
 from __future__ import annotations
 

@@ -18,10 +18,10 @@ MISSED_IOU = 0.5
 LOST_SHARE = 0.05
 """A product counts as one that loses a part when more of its area than this is missing."""
 NONE = "–"
-"""Stands where there is nothing to say."""
+"""Shown if there is nothing to say."""
 
 _NO_PRODUCT = ("mae", "sad", "mse")
-"""What can be compared where there is no product."""
+"""What can be compared if there is no product."""
 _Of = Callable[[Sequence[Measured], MeanCurves], str]
 
 
@@ -146,7 +146,7 @@ def _has_no_product(rows: Sequence[Measured]) -> bool:
 
 
 def _milliseconds(evaluation: Evaluation, network: str) -> float | None:
-    """The median over all sets; None where no network ran."""
+    """The median over all sets; None if no network ran."""
     seconds = [row.seconds for row in evaluation.measured if row.network == network and row.seconds is not None]
     return 1000 * float(np.median(seconds)) if seconds else None
 

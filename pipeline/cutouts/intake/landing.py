@@ -66,7 +66,7 @@ class Refusal:
 
 
 def inspect(source: str) -> Intake:
-    """The deliveries of a manifest, good and bad. ManifestError where its structure is wrong or it has no rows."""
+    """The deliveries of a manifest, good and bad. ManifestError if its structure is wrong or it has no rows."""
     manifest = open_manifest(source)
     accepted: list[DeliveryKey] = []
     refused: list[DeliveryProblem] = []

@@ -29,7 +29,7 @@ from cutouts.schemas.tables import MANIFEST
 _THREADS = 4
 """Files that are read at once; reading and hashing release the GIL."""
 _LAST_SECOND = datetime.max.replace(tzinfo=UTC).timestamp() - 1
-"""The last time that a date can be had of; file systems hold others."""
+"""The last time that a date can be obtained from; file systems hold others."""
 
 
 def folder_manifest(
@@ -93,7 +93,7 @@ def _id(name: str, limit: int) -> str:
 
 
 def _uri(file: Path) -> str:
-    """The absolute path; as a `file://` URI with its bytes quoted if it is no text, so that a table can hold it."""
+    """The absolute path; as a `file://` URI with its bytes quoted if it is not text, so that a table can hold it."""
     path = str(file)
     return path if is_text(path) else f"file://{quote(os.fsencode(path))}"
 

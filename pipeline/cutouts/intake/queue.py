@@ -41,7 +41,7 @@ def waiting(site: Site, *, at_most: int) -> Queue:
 
 
 def leave(site: Site, deliveries: Iterable[DeliveryKey]) -> None:
-    """Take deliveries out of the queue; one that is not in it is no error."""
+    """Take deliveries out of the queue; one that is not in it is not an error."""
     tables = open_store(site.tables_url)
     for delivery in deliveries:
         tables.remove(waiting_file(delivery))

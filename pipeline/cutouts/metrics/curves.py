@@ -54,7 +54,7 @@ def curves(matte: Floats, truth: Floats) -> Curves:
 
 
 def f_measure(precision: Doubles, recall: Doubles) -> Doubles:
-    """(1 + β²) · precision · recall / (β² · precision + recall), 0 where nothing was hit."""
+    """(1 + β²) · precision · recall / (β² · precision + recall), 0 if nothing was hit."""
     above = (1 + BETA_SQUARED) * precision * recall
     below = np.where(above == 0, 1, BETA_SQUARED * precision + recall)
     return np.asarray(above / below, np.float64)

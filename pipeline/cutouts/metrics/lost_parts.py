@@ -1,4 +1,4 @@
-"""Parts of a product that are missing, and parts of a matte that are no product: what a mean overlap hides.
+"""Parts of a product that are missing, and parts of a matte that are not product: what a mean overlap hides.
 
 A sole that is gone costs a shoe a tenth of its IoU, and a set of fifty shoes .002 of its mean.
 """
@@ -22,7 +22,7 @@ def lost_area(matte: Floats, truth: Floats) -> float:
 
 
 def taken_along_area(matte: Floats, truth: Floats) -> float:
-    """Share of the matte that is no product: Σ max(matte − truth, 0) / Σ matte, 0 to 1; 0 of an empty matte."""
+    """Share of the matte that is not product: Σ max(matte − truth, 0) / Σ matte, 0 to 1; 0 of an empty matte."""
     check(matte, truth)
     return _share(matte - truth, matte)
 

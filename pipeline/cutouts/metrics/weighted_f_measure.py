@@ -52,7 +52,7 @@ def _importance(true: Mask) -> Floats:
 
 
 def _around(error: Floats, true: Mask) -> Floats:
-    """The error's Gaussian mean around each pixel, what lies outside counting as the nearest pixel inside does."""
+    """The error's Gaussian mean around each pixel, what is outside counting as the nearest pixel inside does."""
     borrowed = _borrowed(error, true)
     return np.asarray(cv2.GaussianBlur(borrowed, (WINDOW,) * 2, SIGMA, borderType=cv2.BORDER_CONSTANT), np.float32)
 

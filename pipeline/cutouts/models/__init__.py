@@ -1,4 +1,4 @@
-"""The model table: data, not classes. `table.toml` has one row per network; the default network lies beside it."""
+"""The model table: data, not classes. `table.toml` has one row per network; the default network is beside it."""
 
 from cutouts.models.site_rows import with_row
 from cutouts.models.table import OWN_TABLE, ModelRow, find, folder, own_rows, permit, rows

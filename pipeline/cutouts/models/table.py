@@ -68,12 +68,12 @@ class ModelRow(BaseModel):
 
     @property
     def file_is_bare(self) -> bool:
-        """Whether `file` is a name and no path, so that the file lies in the models folder or beside the table."""
+        """Whether `file` is a name and no path, so that the file is in the models folder or beside the table."""
         return Path(self.file).name == self.file and "\\" not in self.file
 
     @property
     def digest(self) -> str:
-        """By what the file is known, in recipes too: its sha256, or `md5:…` where nothing else is published."""
+        """By what the file is known, in recipes too: its sha256, or `md5:…` if nothing else is published."""
         return self.sha256 or f"md5:{self.md5}"
 
     def path(self, models: str) -> Path:
@@ -86,7 +86,7 @@ class ModelRow(BaseModel):
 
 
 def _located(file: str, models: str) -> Path:
-    """`file` where it is absolute, else beside the shipped table if it is there, else in the folder `models`."""
+    """`file` if it is absolute, else beside the shipped table if it is there, else in the folder `models`."""
     if Path(file).is_absolute():
         return Path(file)
     with as_file(files("cutouts.models") / file) as shipped:
@@ -106,7 +106,7 @@ def rows() -> tuple[ModelRow, ...]:
 
 
 def own_rows(models: str) -> tuple[ModelRow, ...]:
-    """The rows of the site's own table; none where there is no such file. Raises ModelError as `rows` does."""
+    """The rows of the site's own table; none if there is no such file. Raises ModelError as `rows` does."""
     path = folder(models) / OWN_TABLE
     if not path.is_file():
         return ()

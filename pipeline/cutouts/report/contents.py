@@ -29,7 +29,7 @@ class RunSummary:
     """The counts of a run, each field a key of `summary.json`; `images` is the sum of the five outcomes.
 
     `images_per_second` counts the images that were processed in this run (not the skipped) over its wall clock;
-    `model_batches` are the calls of the network. Raises BooksError where the books do not balance.
+    `model_batches` are the calls of the network. Raises BooksError if the books do not balance.
     """
 
     images: int

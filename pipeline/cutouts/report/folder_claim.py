@@ -98,7 +98,7 @@ def _parts_below(folder: Path) -> Iterator[Path]:
 
 def _require_no_source(out: Path) -> None:
     if not out.is_dir() or any(os.path.lexists(out / name) for name in REPLACED):
-        return  # it is no folder of ours then, which `claim` says
+        return  # it is not a folder of ours then, which `claim` says
     if holds_manifest(out):
         raise OutputError(f"--out {out} is a folder of manifests: name a folder of its own")
     photograph = next((one for one in sorted(out.iterdir()) if one.suffix.lower() in SUFFIXES), None)

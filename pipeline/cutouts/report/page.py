@@ -24,7 +24,7 @@ LISTED = 20_000
 def write_report(path: Path, report: Report, *, read: Callable[[str], bytes]) -> None:
     """Write the report of a run to `path`, atomically.
 
-    `read` gives a photograph's bytes for a value of the column `source` (OSError, StorageError or ImageRejected where
+    `read` gives a photograph's bytes for a value of the column `source` (OSError, StorageError or ImageRejected if
     it cannot: the picture is left out); cutouts and masks are read relative to the folder of `path`.
     """
     write_file(path, render(report, folder=path.parent, read=read).encode("utf-8", "replace"))

@@ -25,7 +25,7 @@ MAX_PIXELS = 400_000_000
 """What was cut out was decoded before, under the site's own limit; a photograph waits until there is memory for it."""
 _SIDES = ((16, 640), (48, 448))
 _SIDE = 320
-"""Longest side in px: large where there are few pictures, so that a hundred stay below a few megabytes."""
+"""Longest side in px: large if there are few pictures, so that a hundred stay below a few megabytes."""
 _QUALITY = 78
 
 
@@ -40,7 +40,7 @@ class PictureFiles:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pictures:
-    """Data URIs, the cutout with straight alpha; None where there is no picture. Sizes in px of the source."""
+    """Data URIs, the cutout with straight alpha; None if there is no picture. Sizes in px of the source."""
 
     photograph: str | None = None
     cutout: str | None = None
@@ -54,7 +54,7 @@ class Pictures:
 
     @property
     def fit(self) -> float:
-        """Share of the frame's width that the picture takes up; above 1 where its height is what is left over."""
+        """Share of the frame's width that the picture takes up; above 1 if its height is what is left over."""
         return self.width / self.height / self.frame
 
 

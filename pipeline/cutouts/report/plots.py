@@ -77,7 +77,7 @@ def _plot(name: str, kept: Doubles, bad: Doubles, limits: tuple[float, ...]) -> 
 
 
 def _edges(name: str, values: Doubles, limits: Sequence[float]) -> Doubles:
-    """Bins over 0..1 for shares (zoomed where all lie close to 0), one per count, else over what is there."""
+    """Bins over 0..1 for shares (zoomed where all are close to 0), one per count, else over what is there."""
     top = max(float(values.max()), *limits, 1e-3)
     if name == "components":
         return np.arange(-0.5, max(4, min(top, 40)) + 1.5)

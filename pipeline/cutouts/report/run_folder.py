@@ -40,7 +40,7 @@ from cutouts.steps.verify import broken_objects
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunSource:
-    """What was worked on: a manifest, and the folder that it was made of where it was."""
+    """What was worked on: a manifest, and the folder that it was made of, if it was."""
 
     manifest: str
     folder: Path | None
@@ -123,7 +123,7 @@ def write_folder(
     refusals: Refusals | None = None,
     truth: Sequence[TruthRow] = (),
 ) -> RunSummary:
-    """Write all that a run shows under `out`; gives its counts. Raises BooksError where they do not balance."""
+    """Write all that a run shows under `out`; gives its counts. Raises BooksError if they do not balance."""
     images, metrics, uris = _gathered(site, source, decisions)
     if refusals is not None:
         images = pa.concat_tables([images, refusals.images(source)])
@@ -162,7 +162,7 @@ def _check_rows(images: pa.Table, refusals: Refusals) -> None:
 
 
 _OBJECTS = "objects"
-"""Where mattes and cutouts lie below a run's folder."""
+"""Where mattes and cutouts are below a run's folder."""
 _PUBLISHED = [str(Outcome.PUBLISHED), str(Outcome.SKIPPED)]
 
 

@@ -47,7 +47,7 @@ def write_samples(folder: Path) -> Path:
     """Write the photographs as `folder/DELIVERY/STEM.jpg`; return the folder of their known mattes beside it.
 
     The mattes are 8-bit grey PNGs, `FOLDER-truth/DELIVERY/STEM.png`; the broken file has none. The same bytes are
-    written every time. Raises OSError where a file cannot be written.
+    written every time. Raises OSError if a file cannot be written.
     """
     truth = folder.with_name(f"{folder.name}-truth")
     for place in (folder / DELIVERY, truth / DELIVERY):

@@ -77,7 +77,7 @@ def test_plain_ground_carries_no_equipment(albums: Albums, monkeypatch: pytest.M
 
 
 def test_empty_scenes_carry_equipment_and_no_alpha(albums: Albums, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A lamp is no product: the truth of a scene that holds nothing else is empty."""
+    """A lamp is not a product: the truth of a scene that holds nothing else is empty."""
 
     def drawn(share: float) -> list[npt.NDArray[Any]]:
         monkeypatch.setattr(scenes, "EMPTY_EQUIPPED_SHARE", share)

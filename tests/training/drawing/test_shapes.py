@@ -125,7 +125,7 @@ def test_thin_straps_are_a_part_of_the_shape(albums: Albums, seed: int, monkeypa
 
 @pytest.mark.usefixtures("traced")
 def test_where_the_frame_cut_the_subject_it_cuts_the_shape(standing: Album) -> None:
-    """The post goes on below; nothing else touches the frame, mirrored or not."""
+    """The post continues below; nothing else touches the frame, mirrored or not."""
     for seed in SEEDS:
         rgba, sides = shape(np.random.default_rng(seed), standing, 140)
         assert sides == (False, True, False, False)

@@ -91,7 +91,7 @@ def test_an_exported_network_can_be_trained_further(
 def test_of_several_exports_the_mean_is_trained_further(
     tmp_path: Path, network: SaliencyNetwork, exported: Path, albums: Albums, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where one says a product is likelier by two, what goes on says by one; all else is as in both."""
+    """Where one says a product is likelier by two, what continued from them says by one; all else is as in both."""
     other = copy.deepcopy(network)
     with torch.no_grad():
         other.decoder.heads[0].bias += 2.0
@@ -108,7 +108,7 @@ def test_of_several_exports_the_mean_is_trained_further(
 def test_no_minutes_write_the_mean_of_several_as_it_is(
     tmp_path: Path, network: SaliencyNetwork, exported: Path, albums: Albums, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Of a network and itself that is the network; its twin lies beside it, and no curve of a training that was not."""
+    """Of a network and itself that is the network; its twin is beside it, and no curve of a training that was not."""
     monkeypatch.setattr(restore, "MEASURED", Phase(until=1.0, size=SIZE, batch=4))
     monkeypatch.setattr(graph, "CALIBRATION_IMAGES", 2)
     train.write(tmp_path, (exported, exported), albums, SIZE)

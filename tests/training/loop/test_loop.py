@@ -1,4 +1,4 @@
-"""Training end to end on tiny images: it runs, stops, goes on and draws; where PyTorch is installed."""
+"""Training end to end on tiny images: it runs, stops, continues and draws; if PyTorch is installed."""
 
 from __future__ import annotations
 

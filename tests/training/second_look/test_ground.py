@@ -38,7 +38,7 @@ def test_a_shaded_wall_is_its_own_ground() -> None:
 
 @pytest.mark.parametrize("seen", [True, False])
 def test_a_product_does_not_bend_the_ground_even_if_nobody_saw_it(seen: bool) -> None:
-    """A dark box is left out by saliency or, without that, by the robust fit; behind it the wall goes on."""
+    """A dark box is left out by saliency or, without that, by the robust fit; behind it the wall continues."""
     wall, saliency = _shaded(), _nothing()
     image = wall.clone()
     image[:, :, 90:190, 70:170] = 0.2

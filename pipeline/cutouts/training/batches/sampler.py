@@ -1,6 +1,6 @@
 """Which images make up step number n: a pure function of the seed, the step, and nothing that happened before.
 
-So a resumed training goes on with the very images that it would have seen, and the data position is one number.
+So a resumed training continues with the very images that it would have seen, and the data position is one number.
 """
 
 from __future__ import annotations

@@ -79,7 +79,7 @@ class Albums:
     """Everything the sampler draws from.
 
     `natural`: photographs with their mask as alpha. `products`: cutouts, colours premultiplied by alpha (so that they
-    may be resized), cropped to what is visible. `scenes`: backgrounds, alpha 0. `clearings`: what lies beside the
+    may be resized), cropped to what is visible. `scenes`: backgrounds, alpha 0. `clearings`: what is beside the
     subjects of photographs, alpha 0. `rendered`: 3D models on their own ground, the matte as alpha; `models`: those
     that are not of glass, like `products`; None without renders. `garments` and `shapes`: whether such are drawn.
     """
@@ -153,7 +153,7 @@ def _without(left_out: Sequence[Fold], labels: Mapping[str, Label], whole: Album
 
 
 def album(stem: Path, examples: Callable[[], Iterable[Example]]) -> Album:
-    """The album at `stem`, made of `examples` where it is missing; its index, written last, vouches for the pixels."""
+    """The album at `stem`, made of `examples` if it is missing; its index, written last, vouches for the pixels."""
     index, pixels = stem.with_suffix(".npz"), stem.with_suffix(".u8")
     if not index.exists():
         claim(stem.parent, (pixels.name, index.name))

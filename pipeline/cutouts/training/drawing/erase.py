@@ -17,7 +17,7 @@ _DONORS = 6
 
 
 def emptied(rng: np.random.Generator, rgba: Bytes) -> Bytes | None:
-    """The photograph without its subject, uint8 (H, W, 4), alpha 0; None where the subject fills too much of it."""
+    """The photograph without its subject, uint8 (H, W, 4), alpha 0; None if the subject fills too much of it."""
     hole = _grown(rgba[..., 3] > 0)
     if hole.mean() > MOST:
         return None

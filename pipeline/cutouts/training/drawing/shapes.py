@@ -20,7 +20,7 @@ WHOLE: Sides = (False, False, False, False)
 SLAB_SHARE = 0.25
 # A spatula is as thin and dark as a lamp's boom; but it is whole, and hangs from nothing.
 TOOL_SHARE = 0.2
-# A logo is no hole: without prints the network saw the backdrop through them.
+# A logo is not a hole: without prints the network saw the backdrop through them.
 PRINTED_SHARE = 0.6
 # Thin things are the first that a network gives up.
 STRAPPED_SHARE = 0.3

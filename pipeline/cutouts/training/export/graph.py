@@ -50,7 +50,7 @@ class ServedOutput(nn.Module):  # type: ignore[misc]
 
 
 def trained(run: Path) -> SaliencyNetwork:
-    """The average of the last checkpoint under `run`. Raises `FileNotFoundError` where there is none."""
+    """The average of the last checkpoint under `run`. Raises `FileNotFoundError` if there is none."""
     return checkpoint.averaged(run, SaliencyNetwork())
 
 

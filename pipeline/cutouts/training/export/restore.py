@@ -36,8 +36,8 @@ MAY_BE_MISSING = (*(f"decoder.heads.{level}" for level in range(1, 5)), "decoder
 def from_exports(files: Sequence[Path], albums: Albums) -> SaliencyNetwork:
     """The network of `files`, ready for training on `albums`: of several the mean of their weights.
 
-    Networks that went on from one another lie in one valley, and their mean is better on what none of them has seen
-    (Wortsman et al. 2022, arXiv 2203.05482). Raises `ModelError` if a file is no export of this network, or has a
+    Networks that continue one another lie in one valley, and their mean is better on what none of them has seen
+    (Wortsman et al. 2022, arXiv 2203.05482). Raises `ModelError` if a file is not an export of this network, or has a
     second look.
     """
     network = SaliencyNetwork()
@@ -97,7 +97,7 @@ def _module_name(node: Any) -> str:
 
 
 def _take_over(network: SaliencyNetwork, found: dict[str, Weights]) -> list[str]:
-    """Fill the network's convolutions, biases into the batch norm behind where there is one; says what did not fit."""
+    """Fill the network's convolutions, biases into the batch norm behind if there is one; says what did not fit."""
     problems = []
     for name, module in network.named_modules():
         if not isinstance(module, nn.Conv2d) or (name not in found and name.startswith(MAY_BE_MISSING)):

@@ -91,7 +91,7 @@ def train(
 ) -> None:
     """Train from `start`, or from the checkpoint under `run`, until the budget is used up; logs to `run`/log.jsonl.
 
-    When `stop` is set, the step under way is finished and saved, and the same call goes on from there another day.
+    When `stop` is set, the step under way is finished and saved, and the same call continues from there another day.
     """
     student = trainee(start, settings)
     saved = checkpoint.load(run)

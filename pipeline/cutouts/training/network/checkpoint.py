@@ -38,7 +38,7 @@ def save(run: Path, position: Position, states: dict[str, Any]) -> None:
 
 
 def load(run: Path) -> tuple[Position, dict[str, Any]] | None:
-    """The last position and states under `run`, or None where no training has saved one yet."""
+    """The last position and states under `run`, or None if no training has saved one yet."""
     file = run / NAME
     if not file.exists():
         return None

@@ -27,7 +27,7 @@ TERMS = 10
 class Ground(NamedTuple):
     """`colour`: the estimated ground (N, 3, S, S) in 0..1; `noise` and `trust`: (N, 1, 1, 1), both 0..1.
 
-    `noise` is how much the ground itself varies; `trust` is 0 where no smooth field explains what is not product.
+    `noise` is how much the ground itself varies; `trust` is 0 if no smooth field explains what is not product.
     """
 
     colour: torch.Tensor

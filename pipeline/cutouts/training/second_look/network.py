@@ -79,7 +79,7 @@ def planes(image: torch.Tensor, saliency: torch.Tensor, ground: Ground) -> torch
 
 
 class Mending(nn.Module):  # type: ignore[misc]
-    """Saliency as it is served, mended where there is a ground to trust; without one it stays as it is."""
+    """Saliency as it is served, mended if there is a ground to trust; without one it stays as it is."""
 
     def __init__(self) -> None:
         super().__init__()
