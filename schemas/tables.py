@@ -167,7 +167,7 @@ EVALUATION = _table(
     _field("gradient", _REAL, "gradient error (Rhemann 2009)", unit=_SUM, null=True),
     _field("connectivity", _REAL, "connectivity error (Rhemann 2009)", unit=_SUM, null=True),
     _field("lost", _REAL, "missing of the product", unit="share of the product", null=True),
-    _field("taken_along", _REAL, "of the matte that is no product", unit="share of the matte", null=True),
+    _field("taken_along", _REAL, "of the matte that is not product", unit="share of the matte", null=True),
     _field("largest_lost", _REAL, "largest missing part", unit="share of the product", null=True),
     _field("mean", _REAL, "mean of the matte", unit="0..1", null=True),
     _field("area", _REAL, "matte at one half or more", unit="share of the image", null=True),

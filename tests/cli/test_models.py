@@ -174,7 +174,7 @@ def test_verify_finds_what_was_changed_or_lost(tmp_path: Path, models: Path) -> 
     assert result.exit_code == 1
     told = {line.split()[1].rstrip(":"): line for line in result.output.splitlines() if line.startswith("FAILED")}
     assert set(told) == {"changed", "lost", "wrong"}
-    assert "not the file of the table" in told["changed"]
+    assert "does not match the model table" in told["changed"]
     assert "is not at" in told["lost"]
     assert "its input is" in told["wrong"]
     assert run("verify", "default").exit_code == 0

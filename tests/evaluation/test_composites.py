@@ -127,7 +127,7 @@ def test_a_limit_is_spread_over_the_file(sources: Sources) -> None:
 def test_a_set_that_is_there_is_not_overwritten(sources: Sources, tmp_path: Path) -> None:
     """Two sets in one folder would be measured as one."""
     write_composites(composites(sources, "empty"), tmp_path / "empty")
-    with pytest.raises(ConfigError, match="is there already"):
+    with pytest.raises(ConfigError, match="already exists"):
         write_composites(composites(sources, "empty"), tmp_path / "empty")
 
 
@@ -177,7 +177,7 @@ def test_a_set_of_one_fold_holds_that_fold_alone(sources: Sources, only: str, ki
 
 def test_a_fold_of_which_there_is_nothing_makes_no_set(sources: Sources) -> None:
     """An empty set would be measured as if it were one."""
-    with pytest.raises(ConfigError, match="no picture belongs to kind:hats"):
+    with pytest.raises(ConfigError, match="no picture matches kind:hats"):
         composites(replace(sources, only=(parse_fold("kind:hats"),)), "busy")
 
 

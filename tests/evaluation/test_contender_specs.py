@@ -56,5 +56,5 @@ def test_two_files_of_one_name_are_refused(tmp_path: Path) -> None:
     """A label has to say what it stands for."""
     for name in ("a.onnx", "b.onnx"):
         (tmp_path / name).touch()
-    with pytest.raises(ConfigError, match="x stands for two files"):
+    with pytest.raises(ConfigError, match="x names two different files"):
         contenders([f"x={tmp_path / 'a.onnx'}", f"x={tmp_path / 'b.onnx'}"], [])

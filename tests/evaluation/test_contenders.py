@@ -90,7 +90,7 @@ def test_networks_that_cannot_be_run_so_are_refused(tmp_path: Path) -> None:
     ours, theirs = red_is_product(tmp_path / "red.onnx"), faint_like_u2net(tmp_path / "faint.onnx")
     with pytest.raises(ModelError, match=r"only a network that takes uint8 \[n, h, w, 3\]"):
         open_contender(parse(f"x={theirs}"), SITE)
-    with pytest.raises(ModelError, match="rembg has no way"):
+    with pytest.raises(ModelError, match="rembg cannot run that"):
         open_contender(parse(f"x={ours}:rembg"), SITE)
     with pytest.raises(ModelError, match="there is no model 'nobody'"):
         open_contender(parse("nobody"), SITE)

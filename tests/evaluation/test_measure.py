@@ -132,7 +132,7 @@ def test_products_that_lose_a_part_are_counted() -> None:
     text = full(measured(), "plain")
     assert "| losing more than 5% of their area | 2 of 2 (100.0%) | 0 of 2 (0.0%) |" in text
     assert "| missing of the product, % | 100.00 | 0.00 |" in text
-    assert "| matte that is no product, % | 0.00 | 50.00 |" in text
+    assert "| matte that is not product, % | 0.00 | 50.00 |" in text
     assert "| largest missing part, % of the product | 100.00 | 0.00 |" in text
     assert " / 2 of 2 (100.0%) |" in overview(measured())
 

@@ -73,7 +73,7 @@ def test_a_name_means_one_network(tmp_path: Path) -> None:
     """A row of one's own cannot stand for the shipped network, nor two for each other."""
     twice = ModelRow.model_validate(FIELDS)
     mine = ModelRow.model_validate(FIELDS | {"name": "default"})
-    with pytest.raises(ModelError, match="taken already: default, studio"):
+    with pytest.raises(ModelError, match="already taken: default, studio"):
         own_rows(own(tmp_path, twice, twice, mine))
 
 
@@ -130,7 +130,7 @@ def test_a_file_is_its_digest(tmp_path: Path, algorithm: str) -> None:
     both = {name: hashlib.new(name, b"weights").hexdigest() for name in ("sha256", "md5")}
     alone = ModelRow.model_validate(FIELDS | {"sha256": None} | {algorithm: both[algorithm]})
     assert verified(alone, str(tmp_path)).data == b"weights"
-    with pytest.raises(ModelError, match=f"not the file of the table: {algorithm}"):
+    with pytest.raises(ModelError, match=f"does not match the model table: {algorithm}"):
         verified(ModelRow.model_validate(FIELDS | both | {algorithm: "0" * len(both[algorithm])}), str(tmp_path))
 
 

@@ -75,6 +75,6 @@ def test_a_cutouts_that_is_no_folder_is_refused(out: Path, tmp_path: Path, kind:
         (out / "cutouts").symlink_to(other / "cutouts")
     else:
         (out / "cutouts").write_text("mine")
-    with pytest.raises(StorageError, match="not a folder of its own"):
+    with pytest.raises(StorageError, match="is not a folder: move it away"):
         write_links(out, {"b.png": ONE})
     assert tree(other / "cutouts") == [f"a.png -> ../{ONE}"]

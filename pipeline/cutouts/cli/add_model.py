@@ -167,7 +167,7 @@ def require_new(site: Site, name: str) -> None:
     """Nothing, or an error for a name that the table has already."""
     if name in {one.name for one in (*rows(), *own_rows(site.models))}:
         table = folder(site.models) / OWN_TABLE
-        raise click.ClickException(f"there is a model {name!r} already: give another --name, or take it out of {table}")
+        raise click.ClickException(f"the model {name!r} already exists: give another --name, or take it out of {table}")
 
 
 def _said(graph: Graph) -> dict[str, Any]:
@@ -192,7 +192,7 @@ def _complete(known: dict[str, Any], graph: Graph) -> dict[str, Any]:
         return {**known, **asked}
     missing = [_OPTIONS.get(key, f"--{key}") for key in open_ if key not in _USUAL]
     if missing:
-        raise click.UsageError(f"the graph does not say it, and here is nobody to ask: give {', '.join(missing)}")
+        raise click.UsageError(f"missing options (not in the graph, and stdin is not a terminal): {', '.join(missing)}")
     return {**known, **{key: _USUAL[key] for key in open_}}
 
 

@@ -126,7 +126,7 @@ def _report(sets: list[ImageSet], evaluation: Evaluation) -> None:
     """Everything that could not be measured; status 1 if there is such."""
     for one in sets:
         if one.unused:
-            say(f"warning: {one.name}: truths that belong to no image: {one.unused}", colour="yellow", err=True)
+            say(f"warning: {one.name}: truths without an image: {one.unused}", colour="yellow", err=True)
     for lost in evaluation.failed:
         by = f" by {lost.network}" if lost.network else ""
         say(f"not measured{by}: {lost.images}: {lost.name}: {lost.problem}", colour="red", err=True)

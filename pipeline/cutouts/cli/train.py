@@ -62,7 +62,7 @@ Examples:
     "starts",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     multiple=True,
-    help="Go on from a network that was exported; of several, from their mean.",
+    help="Continue from an exported network; if given several times, from their mean.",
 )
 @click.option(
     "--rate",
@@ -85,9 +85,9 @@ Examples:
     metavar="UNTIL:SIZE:BATCH,…",
     help="Input sizes and batches over time; the last is served.",
 )
-@click.option("--frozen", type=click.IntRange(0, 16), default=5, show_default=True, help="Encoder blocks that stay.")
+@click.option("--frozen", type=click.IntRange(0, 16), default=5, show_default=True, help="Encoder blocks not trained.")
 @click.option("--only-presence", is_flag=True, help="Learn whether there is a product; masks stay as in --start.")
-@click.option("--second-look", is_flag=True, help="Learn what mends whole parts by the ground; --start stays as it is.")
+@click.option("--second-look", is_flag=True, help="Train a small network that repairs parts; --start is unchanged.")
 @click.option("--device", default="cpu", show_default=True, help="cpu or cuda.")
 @click.option("--threads", type=click.IntRange(1), default=2, show_default=True, help="CPU threads of a step at most.")
 @click.option(
@@ -95,7 +95,7 @@ Examples:
     type=click.IntRange(1),
     default=1,
     show_default=True,
-    help="Processes that draw images: a core each.",
+    help="Processes that draw images, one core each.",
 )
 @click.option("--validate", type=click.IntRange(1), default=200, show_default=True, help="Photographs to score.")
 @click.option("--seed", type=int, default=0, show_default=True)
@@ -136,20 +136,22 @@ def train(
     if export_only or _trained(data, run, starts, albums, settings, validate):
         write(run, (), albums, settings.phases[-1].size)
     else:
-        say("stopped and saved: the same command goes on from here, --export-only writes what there is")
+        say("stopped and saved: the same command continues from here; --export-only writes the networks trained so far")
 
 
 def _refuse_what_cannot_be(minutes: float, starts: tuple[Path, ...], export_only: bool, only_presence: bool) -> None:
     """Before anything is decoded. Raises UsageError if options contradict, ConfigError if PyTorch is missing."""
     if minutes == 0 and not starts:
-        raise click.UsageError("--minutes 0 trains nothing: it needs the networks of --start")
+        raise click.UsageError("--minutes 0 trains nothing: give the networks to write with --start")
     if minutes == 0 and export_only:
-        raise click.UsageError("--minutes 0 writes the networks of --start, --export-only those of RUN: give one")
+        raise click.UsageError(
+            "--minutes 0 writes the networks of --start, --export-only those of RUN: give only one of them"
+        )
     if only_presence and not starts:
-        raise click.UsageError("--only-presence keeps the masks of a network that is trained: name it by --start")
+        raise click.UsageError("--only-presence needs a trained network: give it with --start")
     if find_spec("torch") is None:
         raise ConfigError(
-            "training needs PyTorch", ["`make setup-train` makes .venv-train, an environment that has it"]
+            "training needs PyTorch", ["run `make setup-train`, which makes the environment .venv-train with it"]
         )
 
 
@@ -157,7 +159,7 @@ def _refuse_second_look(starts: tuple[Path, ...], minutes: float, *, only_presen
     """Raises UsageError for options that contradict a second look."""
     if len(starts) != 1 or only_presence or minutes == 0:
         raise click.UsageError(
-            "--second-look is learned behind one network: give one --start, no --only-presence, and --minutes above 0"
+            "--second-look needs exactly one network: give one --start, no --only-presence, and --minutes above 0"
         )
     if device != "cpu":
         raise click.UsageError(f"--second-look is trained on a CPU, not on --device {device}")
@@ -167,7 +169,7 @@ def _claim(run: Path, starts: tuple[Path, ...]) -> None:
     """Mark what a training writes in `run` as ours. Raises OutputError if it is not, or if it is one of `starts`."""
     places = Places.of(starts)
     if read := [name for name in _WRITTEN if places.same(run / name) is not None]:
-        raise OutputError(f"{run / read[0]} is a --start, and would be replaced: name another --run")
+        raise OutputError(f"{run / read[0]} is a --start and would be replaced: give another --run")
     claim(run, () if _begun(run) else _WRITTEN)
 
 
@@ -186,7 +188,7 @@ def _refuse_other_folds(run: Path, left_out: tuple[Fold, ...]) -> None:
     before = note.read_text(encoding="utf-8") if note.exists() else ""
     if before != told and any(run.glob("checkpoint.*")):
         raise ConfigError(
-            f"{run} was trained with other data left out",
+            f"{run} was trained with other --leave-out options",
             [f"then: {', '.join(before.split()) or 'nothing'}", f"now: {', '.join(told.split()) or 'nothing'}"],
         )
     note.write_text(told, encoding="utf-8")
@@ -224,7 +226,7 @@ def _mend(run: Path, start: Path, albums: cache.Albums, settings: TrainingOption
         with stopped_by_signals(stop):
             loop.train(run, start, albums, settings, stop)
     if stop.is_set():
-        say("stopped and saved: the same command goes on from here, --export-only writes what there is")
+        say("stopped and saved: the same command continues from here; --export-only writes the networks trained so far")
         return
     export.graft(start, loop.trained(run), run / "network.onnx")
     say(f"written: {run / 'network.onnx'}")

@@ -225,9 +225,9 @@ def _host(text: str) -> str:
         if _NUMBER.fullmatch(host.rpartition(".")[2]):
             return str(IPv4Address(host))
     except ValueError:  # UnicodeError is one too
-        raise ValueError(f"not a web address: {text!r} is no host name and no IP address in full") from None
+        raise ValueError(f"not a web address: {text!r} is neither a host name nor a full IP address") from None
     if not _NAME.fullmatch(host):
-        raise ValueError(f"not a web address: {text!r} is no host name and no IP address in full")
+        raise ValueError(f"not a web address: {text!r} is neither a host name nor a full IP address")
     return host
 
 

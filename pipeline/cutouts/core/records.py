@@ -70,7 +70,7 @@ class DeliveryKey:
 
     def __post_init__(self) -> None:
         if not self.delivery_id.strip():
-            raise ValueError("a delivery_id is not empty")
+            raise ValueError("a delivery_id must not be empty")
         if len(str(self)) > MAX_KEY:
             raise ValueError(f"delivery key {str(self)[:60]}… is longer than {MAX_KEY} characters")
 
@@ -85,8 +85,8 @@ class DeliveryKey:
             if slash and len(day) == len("YYYY-MM-DD"):  # ISO 8601 has shorter forms, and by week
                 return cls(date=Day.fromisoformat(day), delivery_id=delivery_id)
         except ValueError as error:
-            raise ValueError(f"{text!r} is no delivery key: {error}") from error
-        raise ValueError(f"{text!r} is no delivery key: expected YYYY-MM-DD/delivery_id")
+            raise ValueError(f"{text!r} is not a delivery key: {error}") from error
+        raise ValueError(f"{text!r} is not a delivery key: expected YYYY-MM-DD/delivery_id")
 
     @property
     def slug(self) -> str:
@@ -159,7 +159,7 @@ class ShardKey:
         """Read `plan_id/index`; ValueError says what was expected."""
         plan_id, slash, index = text.partition("/")
         if not (slash and plan_id and index.isdecimal()):
-            raise ValueError(f"{text!r} is no shard key: expected PLAN_ID/INDEX")
+            raise ValueError(f"{text!r} is not a shard key: expected PLAN_ID/INDEX")
         return cls(plan_id=plan_id, index=int(index))
 
 

@@ -152,9 +152,9 @@ def write_composites(drawing: Drawing, folder: Path, *, on_image: Callable[[], N
 
 
 def require_no_set(folder: Path) -> None:
-    """Nothing, or a ConfigError if the set is there already."""
+    """Nothing, or a ConfigError if the set already exists."""
     if os.path.lexists(folder):
-        raise ConfigError("the set is there already", [f"remove {folder}, or name another place"])
+        raise ConfigError("the set already exists", [f"remove {folder}, or give another --out"])
 
 
 def _products(sources: Sources, kind: Kind) -> Path:

@@ -39,7 +39,7 @@ def parse(text: str) -> Spec:
     name, named, path = (body if known else text).partition("=")
     if not name or (named and not path):
         raise ConfigError(
-            f"{text!r} spells no network", ["expected NAME, NAME=FILE or NAME=FOLDER, and :bare or :rembg"]
+            f"{text!r} is not the name of a network", ["expected NAME, NAME=FILE or NAME=FOLDER, and :bare or :rembg"]
         )
     if path and not Path(path).exists():
         raise ConfigError(f"{text!r} cannot be measured", [f"{path} is not there"])
@@ -57,5 +57,5 @@ def contenders(networks: Iterable[str], compared: Iterable[str]) -> tuple[list[S
     filled = [replace(spec, path=spec.path or paths.get(spec.name)) for spec in (*specs, *pair)]
     unique = {spec.label: spec for spec in filled}
     if clash := sorted({spec.label for spec in filled if unique[spec.label] != spec}):
-        raise ConfigError("two networks have one name", [f"{label} stands for two files" for label in clash])
+        raise ConfigError("two networks have one name", [f"{label} names two different files" for label in clash])
     return list(unique.values()), [spec.label for spec in filled[len(specs) :]]

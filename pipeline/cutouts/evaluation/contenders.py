@@ -87,9 +87,9 @@ class UntabledNetwork:
         (feed, *others) = self._session.get_inputs()
         if others or feed.type != "tensor(uint8)" or not _is_fixed_nhwc(feed.shape):
             raise ModelError(
-                f"{file.path} takes {feed.type} {feed.shape}; by its file alone only a network that takes uint8 "
-                "[n, h, w, 3] can be measured, and one of the U²-Net family behind :rembg. Others need a row in the "
-                "model table"
+                f"{file.path} takes {feed.type} {feed.shape}. Without a row in the model table, only a network that "
+                "takes uint8 [n, h, w, 3], or one of the U²-Net family with :rembg, can be measured: add it with "
+                "`cutouts models add`"
             )
         self._name: str = feed.name
         self.how = Preprocessing(width_px=feed.shape[2], height_px=feed.shape[1], letterbox=False)
@@ -108,7 +108,7 @@ class AsRembg:
         self._session = _session(file)
         feed = self._session.get_inputs()[0]
         if feed.type != "tensor(float)" or [axis for axis in feed.shape[1:] if isinstance(axis, int)] != U2NET_AXES:
-            raise ModelError(f"{file.path} takes {feed.type} {feed.shape}: rembg has no way to run that as a U²-Net")
+            raise ModelError(f"{file.path} takes {feed.type} {feed.shape}: rembg cannot run that as a U²-Net")
         self._name, self._first = feed.name, self._session.get_outputs()[0].name
 
     def __call__(self, asked: Question) -> Answer:

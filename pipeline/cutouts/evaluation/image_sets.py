@@ -10,13 +10,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from cutouts.adapters.images import SUFFIXES, decode
 from cutouts.adapters.storage.photographs import photographs
 from cutouts.adapters.storage.sources import read_image
-from cutouts.adapters.storage.store import open_store
-from cutouts.adapters.storage.stored_tables import read_table
-from cutouts.core.errors import ConfigError, ImageRejected, StorageError
+from cutouts.core.errors import ConfigError, ImageRejected
 from cutouts.core.locations import Reading, parse_prefixes
 from cutouts.core.pixels import Floats, Photograph
 
@@ -82,7 +81,7 @@ def open_sets(images: Sequence[Path], truths: Sequence[Path], *, limit: int | No
         else:
             raise ConfigError(f"{path} has no truth", ["name its folder with --truth, in the order of --images"])
     if left:
-        raise ConfigError("a truth belongs to no images", [f"{path} is one --truth too many" for path in left])
+        raise ConfigError("there are more --truth than --images", [f"{path} has no images" for path in left])
     names = [one.name for one in sets]
     if again := sorted({name for name in names if names.count(name) > 1}):
         raise ConfigError("two sets have one name", [f"{name}: rename a folder or a file" for name in again])
@@ -97,7 +96,7 @@ def folder_set(images: Path, truth: Path, *, name: str, limit: int | None = None
     truths = by_stem(truth)
     files = {path: _stem(images, path) for path in _pictures(images, without=truth)}
     if not files:
-        raise ConfigError("there is nothing to measure on", [f"no image lies in {images}"])
+        raise ConfigError("nothing to measure on", [f"no image found in {images}"])
     chosen = [list(files)[index] for index in spread(len(files), limit)]
 
     def cases() -> Iterator[Case | Lost]:
@@ -116,7 +115,7 @@ def questions(folder: Path, *, limit: int | None = None) -> tuple[int, Iterator[
     """
     files = _pictures(folder)
     if not files:
-        raise ConfigError("there is nothing to look at", [f"no image lies in {folder}"])
+        raise ConfigError("nothing to look at", [f"no image found in {folder}"])
     chosen = [files[index] for index in spread(len(files), limit)]
     return len(chosen), (_question(_stem(folder, path), path) for path in chosen)
 
@@ -161,9 +160,9 @@ def read_plane(data: bytes) -> Floats:
         return picture.alpha.astype(np.float32) / np.float32(255)
     red, green, blue = cv2.split(picture.rgb)
     if max(int(cv2.absdiff(red, green).max()), int(cv2.absdiff(green, blue).max())) > COLOURED:
-        raise ValueError("it is a picture in colours; a grey mask, or a cutout with alpha, is expected")
+        raise ValueError("it is a colour picture; expected a grey mask, or a cutout with alpha")
     if green.max() == 1:
-        raise ValueError("its values are 0 and 1; 0 for outside and 255 for inside are expected")
+        raise ValueError("its values are 0 and 1; expected 0 for outside and 255 for inside")
     return np.asarray(green, np.float32) / np.float32(255)
 
 
@@ -187,7 +186,7 @@ def _stem(folder: Path, path: Path) -> str:
 def _unmatched(name: str, found: list[Path], truth: Path) -> Lost:
     if not found:
         return Lost(name=name, problem=f"it has no truth: {truth / name}.* is not there")
-    return Lost(name=name, problem=f"it has several truths: {', '.join(path.name for path in found)}")
+    return Lost(name=name, problem=f"it has more than one truth: {', '.join(path.name for path in found)}")
 
 
 def _question(name: str, image: Path) -> Question | Lost:
@@ -226,14 +225,14 @@ def _case(name: str, image: bytes | None, mask: bytes | None, *, empty: bool) ->
 def _table(file: Path) -> pa.Table:
     """Name, image and, if there is one, mask. Raises ConfigError."""
     try:
-        table = read_table(open_store(str(file.resolve().parent)), file.name)
-    except StorageError as error:
+        table = pq.read_table(file)
+    except (pa.ArrowException, OSError) as error:
         raise ConfigError(f"{file} cannot be read", [str(error)]) from error
     if "rgba_webp" in table.column_names:
-        advice = "they lie on no background; make composites of them first: cutouts composites --help"
+        advice = "they have no background; make composites of them first: cutouts composites --help"
         raise ConfigError(f"{file} holds cutouts", [advice])
     if missing := {"name", "image"} - set(table.column_names):
         raise ConfigError(f"{file} holds no images", [f"there is no column {name}" for name in sorted(missing)])
     if not table.num_rows:
-        raise ConfigError("there is nothing to measure on", [f"{file} has no rows"])
+        raise ConfigError("nothing to measure on", [f"{file} has no rows"])
     return table.select([name for name in ("name", "image", "mask") if name in table.column_names])

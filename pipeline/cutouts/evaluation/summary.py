@@ -208,7 +208,7 @@ SHOWN = {
     "gradient": ("gradient error, 10³", 1, 3),
     "connectivity": ("connectivity error, 10³", 1, 3),
     "lost": ("missing of the product, %", 100, 2),
-    "taken_along": ("matte that is no product, %", 100, 2),
+    "taken_along": ("matte that is not product, %", 100, 2),
     "largest_lost": ("largest missing part, % of the product", 100, 2),
 }
 """Each metric's name for people, what it is multiplied by, and its decimals."""

@@ -113,7 +113,7 @@ def own_rows(models: str) -> tuple[ModelRow, ...]:
     own = _parsed(path.read_text(encoding="utf-8"), str(path))
     names = [row.name for row in (*rows(), *own)]
     if twice := sorted({name for name in names if names.count(name) > 1}):
-        raise ModelError(f"{path} is wrong: these names are taken already: {', '.join(twice)}")
+        raise ModelError(f"{path} is wrong: these names are already taken: {', '.join(twice)}")
     shipped = {row.file.casefold() for row in rows() if row.url is None}
     if stolen := sorted({row.file for row in own if row.file.casefold() in shipped}):
         raise ModelError(
@@ -136,7 +136,7 @@ def permit(row: ModelRow, *, allow_noncommercial: bool) -> None:
     if not (row.commercial or allow_noncommercial):
         raise ModelError(
             f"the weights of {row.name!r} are not for commercial use ({row.licence}); "
-            "set allow_noncommercial = true if what this site does is none"
+            "set allow_noncommercial = true if this site is not commercial"
         )
 
 

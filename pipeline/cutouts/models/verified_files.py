@@ -38,11 +38,11 @@ def verified(row: ModelRow, models: str) -> ModelFile:
         advice = f"; get it with: {command('cutouts', 'models', 'pull', row.name)}" if row.url else ""
         raise ModelError(f"the network {row.name!r} is not at {path}{advice}")
     if row.bytes and (size := path.stat().st_size) != row.bytes:
-        raise ModelError(f"{path} is not the file of the table: {_other_size(size, row)}")
+        raise ModelError(f"{path} does not match the model table: {_other_size(size, row)}")
     file = read_file(path)
     for algorithm, stated in _digests(row):
         if (found := file.digest(algorithm)) != stated:
-            raise ModelError(f"{path} is not the file of the table: {_other_digest(algorithm, found, stated)}")
+            raise ModelError(f"{path} does not match the model table: {_other_digest(algorithm, found, stated)}")
     return file
 
 

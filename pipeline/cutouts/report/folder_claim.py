@@ -34,7 +34,7 @@ def claim_folder(out: Path, source: str, *, more: Sequence[str] = ()) -> None:
     if place.exists():
         _require_apart(out.resolve(), place.resolve())
     if links := [name for name in REPLACED if (out / name).is_symlink()]:
-        raise OutputError(f"{out / links[0]} is a link, and cutouts made none: name another folder, or move it away")
+        raise OutputError(f"{out / links[0]} is a link that cutouts did not make: name another folder, or move it away")
     if not owned(out):
         _require_no_source(out)
     added = [name for name in _KEPT if not os.path.lexists(out / name)]
@@ -49,7 +49,7 @@ def write_manifest(out: Path, table: pa.Table, day: date) -> Path:
     folder = out.resolve() / MANIFEST_FOLDER
     part = folder / f"date={day.isoformat()}" / "part-0.parquet"
     if folder.is_symlink():
-        raise OutputError(f"{folder} is a link, which cutouts did not make: move it away, the folder is written anew")
+        raise OutputError(f"{folder} is a link that cutouts did not make: move it away; the folder is written again")
     there = list(folder.rglob("*"))
     if foreign := [path for path in there if not _is_part(folder, path)]:
         raise OutputError(f"{foreign[0]} was not made by cutouts, and would be taken for a manifest: move it away")

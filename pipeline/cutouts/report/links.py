@@ -24,7 +24,7 @@ def write_links(out: Path, wanted: Mapping[str, str]) -> None:
     """
     folder = out / FOLDER
     if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
-        raise StorageError(f"{folder} is not a folder of its own: move it away, links to the cutouts are made there")
+        raise StorageError(f"{folder} is not a folder: move it away; links to the cutouts are made there")
     folder.mkdir(parents=True, exist_ok=True)
     links = {folder / name: os.path.relpath(out / target, (folder / name).parent) for name, target in wanted.items()}
     for stale in [link for link in _own_links(out) if link not in links]:

@@ -156,8 +156,8 @@ def write_folder(
 def _check_rows(images: pa.Table, refusals: Refusals) -> None:
     if images.num_rows != refusals.of:
         raise BooksError(
-            f"the books do not balance: the manifest has {refusals.of} rows, {images.num_rows} images are accounted "
-            "for. Run again if the manifest was changed meanwhile"
+            f"the books do not balance: the manifest has {refusals.of} rows, but the outcomes are of {images.num_rows} "
+            "images. If the manifest was changed during the run, run again"
         )
 
 

@@ -209,10 +209,10 @@ def test_what_is_drawn_can_be_left_out(data: Path, tmp_path: Path) -> None:
 
 def test_a_training_without_any_product_is_refused(data: Path, tmp_path: Path) -> None:
     """With what was left out."""
-    with pytest.raises(ConfigError, match="no product is left") as caught:
+    with pytest.raises(ConfigError, match="no products left") as caught:
         open_albums(data, tmp_path / "cache", left_out=[parse_fold("source:shop")])
     assert "source:shop" in str(caught.value)
-    with pytest.raises(ConfigError, match="no photograph is left"):
+    with pytest.raises(ConfigError, match="no photographs left"):
         open_albums(data, tmp_path / "cache", licensed=True, left_out=[parse_fold("kind:garments")])
 
 

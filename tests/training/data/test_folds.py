@@ -88,7 +88,7 @@ def test_a_render_is_of_every_model_in_it(tmp_path: Path) -> None:
 def test_a_fold_that_holds_nothing_is_an_error_that_names_what_there_is() -> None:
     """It would be left out in vain. What is drawn counts."""
     check_known([Fold(by="kind", value="shoes"), Fold(by="source", value="drawn")], [SHOE], drawn=True)
-    with pytest.raises(ConfigError, match="no picture belongs to kind:hats") as caught:
+    with pytest.raises(ConfigError, match="no picture matches kind:hats") as caught:
         check_known([Fold(by="kind", value="hats")], [SHOE], drawn=True)
     assert "kinds: kitchen, shoes" in str(caught.value)
 

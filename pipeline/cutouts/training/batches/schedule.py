@@ -56,7 +56,7 @@ def parse_phases(text: str) -> tuple[Phase, ...]:
     """
     phases = tuple(_parsed_phase(part) for part in text.split(","))
     shares = [0.0, *(stretch.until for stretch in phases)]
-    problems = [f"{stretch.size} is no multiple of 32" for stretch in phases if stretch.size % 32]
+    problems = [f"{stretch.size} is not a multiple of 32" for stretch in phases if stretch.size % 32]
     if any(later <= earlier for earlier, later in pairwise(shares)) or shares[-1] != 1.0:
         problems.append("the shares of progress must rise and end at 1")
     if problems:

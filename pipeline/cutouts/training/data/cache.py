@@ -112,7 +112,7 @@ def open_albums(data: Path, cache: Path, *, licensed: bool = False, left_out: Se
 
     shown = kept(cache / "products", lambda: product_examples(products))
     if shown is None:
-        raise ConfigError("no product is left to train on", [f"left out: {', '.join(map(str, left_out))}"])
+        raise ConfigError("no products left to train on", [f"left out: {', '.join(map(str, left_out))}"])
     return Albums(
         natural=album(cache / kind, lambda: masked_examples(natural)),
         products=shown,
@@ -134,7 +134,7 @@ def _photographs(data: Path, *, licensed: bool, fashion: bool) -> tuple[list[Pat
     dressed = [data / FASHION] if fashion else []
     if licensed:
         if not dressed:
-            raise ConfigError("no photograph is left to train on", ["give --licensed or leave garments out, not both"])
+            raise ConfigError("no photographs left to train on", ["give --licensed or leave garments out, not both"])
         return dressed, "fashion"
     return [*(data / shard for shard in TRAINING_SHARDS), *dressed], "natural" if fashion else "duts"
 

@@ -132,7 +132,7 @@ def check_known(folds: Iterable[Fold], labels: Iterable[Label], *, drawn: bool) 
         kinds = sorted({kind for label in known for kind in label.kinds})
         sources = sorted({source for label in known for source in label.sources})
         raise ConfigError(
-            f"no picture belongs to {', '.join(map(str, empty))}",
+            f"no picture matches {', '.join(map(str, empty))}",
             [f"kinds: {', '.join(kinds)}", f"sources: {'; '.join(sources)}"],
         )
 

@@ -43,12 +43,12 @@ def from_exports(files: Sequence[Path], albums: Albums) -> SaliencyNetwork:
     network = SaliencyNetwork()
     models = [parse(read_file(file)) for file in files]
     if mended := [str(file) for file, model in zip(files, models, strict=True) if is_mended(model)]:
-        raise ModelError(f"{', '.join(mended)}: start from the network without its second look")
+        raise ModelError(f"{', '.join(mended)} has a second look: start from the network without it")
     found = [_weights(model) for model in models]
     for file, weights in zip(files, found, strict=True):
         problems = _take_over(network, weights)
         if problems:
-            raise ModelError(f"{file} is no network that `cutouts train` exported: {'; '.join(problems)}")
+            raise ModelError(f"{file} is not a network that `cutouts train` exported: {'; '.join(problems)}")
     _take_over(network, _mean(found))
     with torch.no_grad():
         network.encoder.stem.conv.weight.mul_(SCALE)

@@ -62,9 +62,9 @@ def _size(base: Path, network: Any) -> int:
     (image,), names = network.graph.input, [item.name for item in network.graph.output]
     size = image.type.tensor_type.shape.dim[1].dim_value
     if image.name != "image" or names != ["saliency"] or size == 0 or size % SIZE:
-        raise ModelError(f"{base} cannot have a second look: it needs an input of a multiple of {SIZE} px a side")
+        raise ModelError(f"{base} cannot have a second look: the side of its input must be a multiple of {SIZE} px")
     if is_mended(network):
-        raise ModelError(f"{base} has a second look already: start from the network without it")
+        raise ModelError(f"{base} already has a second look: start from the network without it")
     return int(size)
 
 
