@@ -6,11 +6,13 @@ import re
 
 import pytest
 
+from cutouts.adapters import settings
 from cutouts.adapters.storage import sources, web
+from cutouts.core import table_paths
 from cutouts.core.config import ENV_PREFIX, Site, parse_site
 from cutouts.core.locations import SCHEMES, Prefix
-from cutouts.core.records import RejectionReason
-from tests.docs.pages import SECURITY, blocks, prose, rows, spans
+from cutouts.core.records import DeliveryKey, RejectionReason
+from tests.docs.pages import ROOT, SECURITY, blocks, prose, rows, spans
 
 LIMITS = {row[0]: row[1] for row in rows(SECURITY, "## What one read may cost")}
 
@@ -53,3 +55,33 @@ def test_the_default_and_the_variable_are_real() -> None:
 def test_the_reason_that_it_names_is_recorded_so() -> None:
     """A query over rejections finds it."""
     assert str(RejectionReason.NOT_ALLOWED) in spans(SECURITY)
+
+
+def test_what_a_settings_file_that_was_found_may_set_is_listed() -> None:
+    """The three rows have the settings that the reader lets through, and no others."""
+    freely, below, lower = (re.findall(r"`(\w+)`", row[1]) for row in rows(SECURITY, "unless it keeps to these"))
+    assert set(freely) == settings.HARMLESS | {"cluster"}
+    assert set(below) == settings.PLACES
+    assert set(lower) == settings.LIMITS
+
+
+def test_every_table_that_may_hold_a_secret_is_where_it_says() -> None:
+    """The paths are those under which these tables are written."""
+    key, plan = DeliveryKey.parse("2026-01-02/shoes"), "0" * 32
+    written = {
+        table_paths.plan_file(plan, "shards.parquet"),
+        table_paths.intake_file(key),
+        table_paths.taken_file(plan),
+        table_paths.refused_file(plan),
+    }
+    told = {path for row in rows(SECURITY, "apart from these") for path in re.findall(r"`tables/([^`]+)`", row[0])}
+    values = {"<plan_id>": plan, "<fingerprint>": plan, "<day>": "2026-01-02", "<id>": "shoes"}
+    assert {re.sub(r"<\w+>", lambda name: values[name[0]], path) for path in told} == written
+
+
+def test_the_image_has_the_files_that_it_names() -> None:
+    """The list of packages and the page about licences."""
+    dockerfile = (ROOT / "docker" / "Dockerfile").read_text(encoding="utf-8")
+    assert "--output-file sbom.cdx.json" in dockerfile
+    assert "COPY docs/licences.md ./" in dockerfile
+    assert "`/app/sbom.cdx.json`" in prose(SECURITY)

@@ -80,6 +80,20 @@ def test_a_wrong_manifest_is_refused_once_until_it_changes(site: Site) -> None:
     assert (landed(site), refused(site)) == ((), ())
 
 
+def test_the_problems_of_a_refused_manifest_hold_no_secret(site: Site) -> None:
+    """Its address is kept whole, to look at it again; what is said of it is not."""
+    path = Path(site.manifests_url) / "m?token=s3cr3tT0k3nOfTheShop" / "date=2026-03-01"
+    path.mkdir(parents=True)
+    (path / "part.parquet").write_bytes(b"no table")
+    (path / "_SUCCESS").touch()
+    (url,) = landed(site)
+    with pytest.raises(ManifestError):
+        take(site, url)
+    (refusal,) = refused(site)
+    assert "s3cr3tT0k3nOfTheShop" in refusal.manifest
+    assert "s3cr3tT0k3nOfTheShop" not in "".join(refusal.problems)
+
+
 def test_what_is_hidden_or_has_another_name_has_not_landed(site: Site) -> None:
     """A file is renamed into place; a mark of another name is none."""
     root = Path(site.manifests_url)
