@@ -13,9 +13,12 @@ from __future__ import annotations
 
 import os
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+
+TYPE_CHECKING = False  # type checkers know the name; importing `typing` takes longer than all the rest
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from cutouts.adapters.settings import load_site as load_site
     from cutouts.api.cutout import Cutout as Cutout
     from cutouts.api.cutter import Cutter as Cutter
