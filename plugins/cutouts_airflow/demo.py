@@ -1,6 +1,7 @@
 """`python -m cutouts_airflow.demo`: sample photographs, or your own, through the real `catalog_refresh` DAG.
 
-The samples are drawn by the project, so that their mattes are known and the result can be held against them.
+The mattes of the samples are known, so that the result can be compared with them. Most are drawn by the project, three
+are real photographs.
 """
 
 from __future__ import annotations

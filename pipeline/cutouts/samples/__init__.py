@@ -1,4 +1,4 @@
-"""Sample photographs of the demo, drawn by the project itself, with the matte of each known exactly."""
+"""The pictures of the demo, drawn by the project itself or real photographs, with the matte of each."""
 
 from cutouts.samples.sample_set import DELIVERY, SAMPLES, Sample, write_samples
 

@@ -11,9 +11,10 @@ import numpy as np
 
 from cutouts.core.pixels import Bytes, Floats
 from cutouts.samples.bag import shoulder_bag
-from cutouts.samples.canvas import Layer, Size, Window, blur, grid
+from cutouts.samples.canvas import Layer, Size, Window, blur, grid, stack
 from cutouts.samples.lathe import TILT
 from cutouts.samples.light import Colour, footprint, shadow, sweep
+from cutouts.samples.photographed import photographed
 from cutouts.samples.table_scene import shelf
 from cutouts.samples.turned_products import bottle, glass, mug, teapot, vase
 
@@ -141,6 +142,24 @@ def _busy() -> Shot:
     return Shot(backdrop=(scene * left[..., None]).astype(np.float32), product=product)
 
 
+def _torch() -> Shot:
+    size = (1300, 1000)
+    product = stack(size, [photographed("torch", left=160, bottom=830, width=980)])
+    return Shot(backdrop=sweep(size, colour=(0.97, 0.97, 0.97), horizon=2000, seed=8), product=product)
+
+
+def _poles() -> Shot:
+    size = (1200, 1400)
+    product = stack(size, [photographed("trekking-poles", left=120, bottom=1270, width=960)])
+    return Shot(backdrop=sweep(size, colour=(0.86, 0.88, 0.90), horizon=2800, seed=9), product=product)
+
+
+def _tin() -> Shot:
+    size = (1200, 1500)
+    product = stack(size, [photographed("tea-tin", left=370, bottom=1420, width=480)])
+    return _on_sweep(product, size, colour=(0.94, 0.93, 0.91), foot=(600, 1350, 200), dark=0.4)
+
+
 def _empty() -> Shot:
     size = (1500, 1200)
     return Shot(backdrop=sweep(size, colour=(0.86, 0.87, 0.88), horizon=800, seed=7), product=None)
@@ -159,6 +178,9 @@ SAMPLES = (
     Sample(stem="glass-of-juice", about="glass", draw=_glass),
     Sample(stem="vase-white-on-white", about="white on white", draw=_white),
     Sample(stem="teapot-in-a-busy-scene", about="a busy scene", draw=_busy),
+    Sample(stem="torch-photograph", about="a photograph: metal on white", draw=_torch),
+    Sample(stem="trekking-poles-photograph", about="a photograph: thin parts and loops", draw=_poles),
+    Sample(stem="tea-tin-photograph", about="a photograph: a tin with its shadow", draw=_tin),
     Sample(stem="empty-studio", about="no product at all", draw=_empty),
     Sample(stem="mug-broken-file", about="a broken file", draw=_broken, broken=True),
 )
