@@ -14,8 +14,8 @@ from typing import Any
 from airflow.sdk import Asset, get_current_context
 from airflow.sdk.exceptions import AirflowSkipException
 
-from cutouts.core.display import shown
 from cutouts.core.records import DeliveryKey
+from cutouts.core.text.display import shown
 from cutouts_airflow.order import DELIVERIES_AT_ONCE
 from cutouts_airflow.redacting import logged_without_secrets
 from cutouts_airflow.settings import site

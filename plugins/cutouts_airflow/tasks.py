@@ -13,10 +13,10 @@ from pathlib import PurePosixPath
 from airflow.sdk import get_current_context
 from airflow.sdk.exceptions import AirflowSkipException
 
-from cutouts.core.display import shown
 from cutouts.core.errors import HeldError, ManifestError
 from cutouts.core.records import DeliveryKey, ShardKey
-from cutouts.core.sentences import decision_sentence, plan_sentence, publication_sentence
+from cutouts.core.text.display import shown
+from cutouts.core.text.sentences import decision_sentence, plan_sentence, publication_sentence
 from cutouts_airflow.redacting import logged_without_secrets
 from cutouts_airflow.settings import site
 

@@ -40,8 +40,8 @@ class LandedTrigger(BaseEventTrigger):
 
     async def _landed(self, *, otherwise: frozenset[str]) -> frozenset[str]:
         """What lies there now; `otherwise` where the store cannot be asked."""
-        from cutouts.core.display import shown
         from cutouts.core.errors import CutoutsError
+        from cutouts.core.text.display import shown
         from cutouts_airflow import tasks
 
         try:
@@ -79,8 +79,8 @@ class UntoldTrigger(BaseEventTrigger):
 
     async def _untold(self) -> tuple[str, ...]:
         """What can be announced now; nothing while the site cannot be asked."""
-        from cutouts.core.display import shown
         from cutouts.core.errors import CutoutsError
+        from cutouts.core.text.display import shown
         from cutouts_airflow import announcing
 
         try:

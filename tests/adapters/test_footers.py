@@ -13,10 +13,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from cutouts.adapters.storage import footers, row_groups
-from cutouts.adapters.storage.footers import MAX_COLUMNS, check_unpacked, read_footer
-from cutouts.adapters.storage.row_groups import batches
-from cutouts.adapters.storage.thrift import ParquetError
+from cutouts.adapters.storage.manifests import footers, row_groups
+from cutouts.adapters.storage.manifests.footers import MAX_COLUMNS, check_unpacked, read_footer
+from cutouts.adapters.storage.manifests.row_groups import batches
+from cutouts.adapters.storage.manifests.thrift import ParquetError
 
 COLUMNS = ["image_id", "uri", "bytes"]
 LONG = "u" * 100_000

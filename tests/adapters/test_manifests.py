@@ -13,13 +13,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from cutouts.adapters.storage import manifest_rows, row_groups
-from cutouts.adapters.storage.manifest_files import allowed_by, manifest_folder
-from cutouts.adapters.storage.manifest_rows import Manifest
-from cutouts.adapters.storage.manifests import open_manifest
+from cutouts.adapters.storage.manifests import row_groups, rows
+from cutouts.adapters.storage.manifests.files import allowed_by, manifest_folder
+from cutouts.adapters.storage.manifests.opening import open_manifest
+from cutouts.adapters.storage.manifests.rows import Manifest
 from cutouts.adapters.storage.store import Store
 from cutouts.core.errors import ManifestError
-from cutouts.core.manifest import FAULT
+from cutouts.core.manifests.checks import FAULT
 from cutouts.schemas.tables import MANIFEST
 from tests.file_server import FileServer, serving
 
@@ -263,11 +263,11 @@ def test_a_manifest_has_no_more_files_and_rows_than_it_may(tmp_path: Path, monke
         write(tmp_path / f"{name}.parquet", images(name))
     for name, most, words in (
         ("footers.MAX_ROWS", 1, "2 rows; at most 1 are allowed"),
-        ("manifests.MAX_FILES", 1, "2 files; at most 1 are allowed"),
-        ("manifest_rows.MAX_BYTES_OF_DAY", 9, "more than 9 bytes of rows that are looked at together"),
+        ("opening.MAX_FILES", 1, "2 files; at most 1 are allowed"),
+        ("rows.MAX_BYTES_OF_DAY", 9, "more than 9 bytes of rows that are looked at together"),
     ):
         with monkeypatch.context() as limited:
-            limited.setattr(f"cutouts.adapters.storage.{name}", most)
+            limited.setattr(f"cutouts.adapters.storage.manifests.{name}", most)
             (problem,) = problems(tmp_path)
             assert problem.endswith(words)
 
@@ -347,7 +347,7 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         read.append(args[2])
         return real(*args)
 
-    monkeypatch.setattr(manifest_rows, "batches", counting)
+    monkeypatch.setattr(rows, "batches", counting)
     return read
 
 

@@ -15,8 +15,8 @@ from cutouts.adapters.model.providers import require_placement, session_options
 from cutouts.adapters.model.session import rounded_up
 from cutouts.core.config import Provider
 from cutouts.core.errors import ModelError
+from cutouts.core.matting.preprocess import Preprocessing, network_input
 from cutouts.core.pixels import Photograph
-from cutouts.core.preprocess import Preprocessing, network_input
 from cutouts.models import ModelRow, find, folder, rows
 from tests.photographs import product
 from tests.tiny_networks import seven, surprising, tiny

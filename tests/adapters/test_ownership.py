@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from cutouts.adapters.storage.ownership import MARKER, claim, is_ours, is_within, mark, owned, require_free
-from cutouts.adapters.storage.photographs import photographs
+from cutouts.adapters.storage.sources.folders import photographs
 from cutouts.core.errors import OutputError
 from cutouts.core.png_mark import MARK_BYTES, mark_of, marked
 from cutouts.schemas.tables import EVALUATION, MANIFEST

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from cutouts.adapters.storage.sources import read_image
+from cutouts.adapters.storage.sources.reading import read_image
 from cutouts.core.errors import ImageRejected
-from cutouts.core.locations import Reading, parse_prefixes
 from cutouts.core.records import RejectionReason
+from cutouts.core.sources.locations import Reading, parse_prefixes
 
 
 @pytest.fixture

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from cutouts.adapters.storage.sources import read_image
+from cutouts.adapters.storage.sources.reading import read_image
 from cutouts.adapters.storage.store import Store
 from cutouts.core.errors import ImageRejected
-from cutouts.core.locations import Reading, parse_prefixes
 from cutouts.core.records import RejectionReason
+from cutouts.core.sources.locations import Reading, parse_prefixes
 from tests.raw_server import Connection, RawServer, answering
 
 

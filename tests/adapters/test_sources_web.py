@@ -17,13 +17,13 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from cutouts.adapters.storage import web
-from cutouts.adapters.storage.async_calls import Deadline
-from cutouts.adapters.storage.sources import read_image
-from cutouts.adapters.storage.web import read_web
+from cutouts.adapters.storage.sources import web
+from cutouts.adapters.storage.sources.async_calls import Deadline
+from cutouts.adapters.storage.sources.reading import read_image
+from cutouts.adapters.storage.sources.web import read_web
 from cutouts.core.errors import ImageRejected
-from cutouts.core.locations import Location, Reading, parse_prefixes
 from cutouts.core.records import RejectionReason
+from cutouts.core.sources.locations import Location, Reading, parse_prefixes
 from tests.file_server import FileServer, serving
 from tests.raw_server import Connection, answering
 
@@ -306,9 +306,9 @@ def certificate(folder: Path, host: str) -> ssl.SSLContext:
 READ_OVER_TLS = """
 import sys
 from aiohttp.abc import AbstractResolver, ResolveResult
-from cutouts.adapters.storage.async_calls import Deadline
-from cutouts.adapters.storage.web import read_web
-from cutouts.core.locations import Location, Reading, parse_prefixes
+from cutouts.adapters.storage.sources.async_calls import Deadline
+from cutouts.adapters.storage.sources.web import read_web
+from cutouts.core.sources.locations import Location, Reading, parse_prefixes
 
 class Here(AbstractResolver):
     async def resolve(self, host, port=0, family=0):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cutouts.core.colour_fill import spread
+from cutouts.core.matting.colour_fill import spread
 from cutouts.core.pixels import Floats
 
 

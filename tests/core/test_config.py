@@ -9,7 +9,7 @@ import pytest
 from cutouts.adapters.settings import load_site
 from cutouts.core.config import Site, parse_site
 from cutouts.core.errors import ConfigError
-from cutouts.core.locations import Location
+from cutouts.core.sources.locations import Location
 
 
 def test_the_environment_wins_over_the_file() -> None:

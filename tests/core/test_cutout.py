@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
-from cutouts.core.cutout import cutout
-from cutouts.core.matte import alpha_bytes
+from cutouts.core.matting.cutout import cutout
+from cutouts.core.matting.matte import alpha_bytes
 from cutouts.core.pixels import Bytes, Floats, Photograph
 
 

@@ -8,9 +8,9 @@ import subprocess
 import pyarrow as pa
 import pytest
 
-from cutouts.core.display import command, printable, redacted, shown, stored_uri, stored_uris
 from cutouts.core.errors import ConfigError, ImageRejected, StorageError
 from cutouts.core.records import ImageRecord, RejectionReason
+from cutouts.core.text.display import command, printable, redacted, shown, stored_uri, stored_uris
 
 SECRET = "s3cr3t"
 HEX = "0f3a91c27be4d5860f3a91c27be4d586"

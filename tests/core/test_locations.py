@@ -8,7 +8,7 @@ import pytest
 from fsspec.implementations.chained import ChainedFileSystem
 from fsspec.registry import get_filesystem_class, known_implementations
 
-from cutouts.core.locations import CHAINING, Location, Prefix, Reading, parse_prefixes
+from cutouts.core.sources.locations import CHAINING, Location, Prefix, Reading, parse_prefixes
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from cutouts.core.manifest import CONTENT_COLUMNS, check_content
+from cutouts.core.manifests.checks import CONTENT_COLUMNS, check_content
 from cutouts.schemas.tables import MANIFEST
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cutouts.core.matte import alpha_bytes, curve, matte_from_saliency
+from cutouts.core.matting.matte import alpha_bytes, curve, matte_from_saliency
 from cutouts.core.pixels import Floats, Photograph
 
 

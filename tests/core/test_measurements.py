@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 import pytest
 
-from cutouts.core.matte import alpha_bytes
-from cutouts.core.measurements import measure
+from cutouts.core.matting.matte import alpha_bytes
+from cutouts.core.matting.measurements import measure
 from cutouts.core.pixels import Bytes, Floats, Photograph
 from cutouts.core.records import Measurements
 from cutouts.schemas.tables import METRICS

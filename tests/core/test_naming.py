@@ -7,7 +7,7 @@ import unicodedata
 
 import pytest
 
-from cutouts.core.naming import MAX_NAME, fitting, is_text, one_name_each, png_names, safe_path, text_names
+from cutouts.core.text.naming import MAX_NAME, fitting, is_text, one_name_each, png_names, safe_path, text_names
 
 CJK = "字"
 COMPOSED, DECOMPOSED = (unicodedata.normalize(form, "é.jpg") for form in ("NFC", "NFD"))

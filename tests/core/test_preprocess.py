@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from cutouts.core.matting.preprocess import Preprocessing, crop_saliency, inner_box, network_input
 from cutouts.core.pixels import Bytes, Floats, Photograph, shrink
-from cutouts.core.preprocess import Preprocessing, crop_saliency, inner_box, network_input
 
 STRETCH = Preprocessing(width_px=8, height_px=8, letterbox=False)
 LETTERBOX = Preprocessing(width_px=8, height_px=8, letterbox=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cutouts.core.public_addresses import is_public
+from cutouts.core.sources.public_addresses import is_public
 
 
 @pytest.mark.parametrize(

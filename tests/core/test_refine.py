@@ -6,9 +6,9 @@ import cv2
 import numpy as np
 import pytest
 
-from cutouts.core.matte import curve
+from cutouts.core.matting.matte import curve
+from cutouts.core.matting.refine import refined
 from cutouts.core.pixels import Bytes, Floats
-from cutouts.core.refine import refined
 
 SIZE, MODEL = 640, 128
 

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime
 from cutouts.core.decisions import GateDecision, Verdict
 from cutouts.core.publications import Approval, Publication
 from cutouts.core.records import DeliveryKey, Plan, RecipeDigests
-from cutouts.core.sentences import decision_sentence, plan_sentence, publication_sentence
+from cutouts.core.text.sentences import decision_sentence, plan_sentence, publication_sentence
 
 KEY = DeliveryKey(date=date(2026, 11, 22), delivery_id="studio-a")
 RECIPE = RecipeDigests(matte_digest="m", render_digest="r")

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from cutouts.core import sharding
+from cutouts.core.manifests import sharding
 
 
 def images(sizes: list[int | None]) -> pa.Table:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cutouts.core.matte import matte_from_saliency
+from cutouts.core.matting.matte import matte_from_saliency
+from cutouts.core.matting.specks import without_specks
 from cutouts.core.pixels import Floats, Photograph
-from cutouts.core.specks import without_specks
 
 
 def with_a_product() -> Floats:

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from cutouts.core.config import parse_site
-from cutouts.core.display import redacted
+from cutouts.core.text.display import redacted
 from cutouts.runner.certificates import CA, CERTIFICATE, KEY, make_certificates
 from cutouts_airflow.standalone import PARTS, START_SECONDS
 from tests.dask_cluster import dask_process, free_port

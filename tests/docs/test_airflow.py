@@ -11,7 +11,7 @@ from pathlib import Path
 from cutouts.core.decisions import GateDecision, Verdict
 from cutouts.core.publications import Announcement, Publication
 from cutouts.core.records import DeliveryKey
-from cutouts.core.sentences import plan_sentence, publication_sentence
+from cutouts.core.text.sentences import plan_sentence, publication_sentence
 from cutouts_airflow import order
 from cutouts_airflow.home import home_environment
 from tests.airflow_home import airflow_home
@@ -88,7 +88,7 @@ def test_the_sentences_are_those_of_the_code() -> None:
     """Every line of the sample log has the words that some module logs."""
     (sample,) = blocks(AIRFLOW, "text")
     folders = (ROOT / "pipeline/cutouts/core", ROOT / "pipeline/cutouts/steps", ROOT / "plugins" / "cutouts_airflow")
-    code = " ".join(path.read_text(encoding="utf-8") for folder in folders for path in folder.glob("*.py"))
+    code = " ".join(path.read_text(encoding="utf-8") for folder in folders for path in folder.rglob("*.py"))
     for words in ("known already", "to cut in", "images to cut", "done, %d cut", "verdict: ", "live already"):
         assert words in code
     for words in (

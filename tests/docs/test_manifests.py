@@ -1,4 +1,4 @@
-"""docs/manifests.md compared with the code: its limits and words are those that are checked."""
+"""docs/opening.md compared with the code: its limits and words are those that are checked."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import re
 
 import pytest
 
-from cutouts.adapters.storage import footers, manifest_rows, manifests, row_groups
-from cutouts.core.manifest import MAX_DELIVERY_ID
-from cutouts.core.manifest_conversion import MAX_TEXT
+from cutouts.adapters.storage.manifests import footers, opening, row_groups
+from cutouts.adapters.storage.manifests import rows as manifest_rows
+from cutouts.core.manifests.checks import MAX_DELIVERY_ID
+from cutouts.core.manifests.conversion import MAX_TEXT
 from cutouts.schemas.tables import MANIFEST
 from tests.docs.pages import MANIFESTS, prose, rows
 
@@ -19,7 +20,7 @@ MIB, GIB = 2**20, 2**30
 @pytest.mark.parametrize(
     ("limit", "value"),
     [
-        ("files of a manifest", f"{manifests.MAX_FILES:,}"),
+        ("files of a manifest", f"{opening.MAX_FILES:,}"),
         ("rows of a manifest", f"{footers.MAX_ROWS:,}"),
         ("columns of a file, nested ones included", f"{footers.MAX_COLUMNS:,}"),
         ("footer of a file", f"{footers.MAX_FOOTER // MIB} MiB"),

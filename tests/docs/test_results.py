@@ -11,7 +11,7 @@ import pytest
 from cutouts.adapters.catalog.sql_tables import published_cutouts
 from cutouts.adapters.quality import bundled, load_suite
 from cutouts.core.decisions import Outcome, Verdict
-from cutouts.core.naming import png_names
+from cutouts.core.text.naming import png_names
 from cutouts.report.contents import RunSummary
 from cutouts.schemas.tables import IMAGES
 from tests.docs.pages import CATALOGUE, GATE, README, RESULTS, TROUBLESHOOTING, prose, rows, spans

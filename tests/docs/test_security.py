@@ -7,11 +7,11 @@ import re
 import pytest
 
 from cutouts.adapters import settings
-from cutouts.adapters.storage import sources, web
+from cutouts.adapters.storage.sources import reading, web
 from cutouts.core import table_paths
 from cutouts.core.config import ENV_PREFIX, Site, parse_site
-from cutouts.core.locations import SCHEMES, Prefix
 from cutouts.core.records import DeliveryKey, RejectionReason
+from cutouts.core.sources.locations import SCHEMES, Prefix
 from tests.docs.pages import ROOT, SECURITY, blocks, prose, rows, spans
 
 LIMITS = {row[0]: row[1] for row in rows(SECURITY, "## What one read may cost")}
@@ -27,7 +27,7 @@ def test_the_limits_are_those_that_hold() -> None:
         "time without a byte": f"{web.IDLE_SECONDS:g} s",
     } == LIMITS
     assert f"at most {web.REDIRECTS} redirects" in prose(SECURITY)
-    assert sources.TRIES == 3
+    assert reading.TRIES == 3
     assert "tried three times" in prose(SECURITY)
 
 

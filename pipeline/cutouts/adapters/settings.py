@@ -13,8 +13,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from cutouts.core.config import ENV_PREFIX, LOCAL_CLUSTERS, Site, parse_site
-from cutouts.core.display import command, shown
 from cutouts.core.errors import ConfigError
+from cutouts.core.text.display import command, shown
 
 FILE = "cutouts.toml"
 HOME_FILE = f"~/.cutouts/{FILE}"

@@ -10,7 +10,7 @@ import logging
 
 import click
 
-from cutouts.core.display import printable, redacted
+from cutouts.core.text.display import printable, redacted
 
 
 def say(text: object, *, err: bool = False, colour: str | None = None, label: str = "", lines: bool = False) -> None:

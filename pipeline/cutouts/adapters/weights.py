@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from cutouts.core.errors import ModelError, StorageError, TransientError
-from cutouts.core.naming import fitting
+from cutouts.core.text.naming import fitting
 from cutouts.models import ModelRow, contradiction
 
 if TYPE_CHECKING:

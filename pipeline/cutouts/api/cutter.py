@@ -17,12 +17,12 @@ from cutouts.adapters.storage.ownership import mark, require_free
 from cutouts.api.cutout import Cutout, require_png, told, write_png
 from cutouts.api.inputs import Input, of_file, only, opened, read_file
 from cutouts.core.config import Site, parse_site
-from cutouts.core.cutout import cutout, found_box
 from cutouts.core.errors import ImageRejected
-from cutouts.core.locations import Reading
-from cutouts.core.matte import matte_from_saliency
+from cutouts.core.matting.cutout import cutout, found_box
+from cutouts.core.matting.matte import matte_from_saliency
 from cutouts.core.pixels import Bytes, Floats, Photograph
 from cutouts.core.records import RejectionReason
+from cutouts.core.sources.locations import Reading
 from cutouts.stages import Prepared, infer, job_of
 from cutouts.stages.image import require_sound
 from cutouts.stages.image_errors import one_image

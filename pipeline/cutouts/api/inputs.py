@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cutouts.adapters.images import is_pillow, of_array, of_pillow
-from cutouts.core.locations import Prefix, Reading
 from cutouts.core.pixels import Photograph
 from cutouts.core.records import ImageRecord
+from cutouts.core.sources.locations import Prefix, Reading
 from cutouts.stages import Job, Prepared
 from cutouts.stages.image import decoded, finishing_memory, fitted, needed_memory, read
 from cutouts.stages.image_errors import one_image

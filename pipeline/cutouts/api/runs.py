@@ -12,7 +12,7 @@ from typing import Protocol
 
 from cutouts.adapters.images import SUFFIXES
 from cutouts.adapters.settings import load_site
-from cutouts.adapters.storage.photographs import photographs
+from cutouts.adapters.storage.sources.folders import photographs
 from cutouts.core.config import Site
 from cutouts.core.decisions import GateDecision, Verdict
 from cutouts.core.errors import ManifestError

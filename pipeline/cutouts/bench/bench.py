@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from cutouts.adapters.images import SUFFIXES
-from cutouts.adapters.storage.photographs import photographs
+from cutouts.adapters.storage.sources.folders import photographs
 from cutouts.bench.records import PARTS, UNAVOIDABLE, BenchReport, PartTiming, Run
 from cutouts.bench.worker import Compared, Watched, compare_chunk, decodable, forget_peak, watch_chunk
 from cutouts.core.config import Site

@@ -17,16 +17,16 @@ import psutil
 
 from cutouts.adapters.images import decode
 from cutouts.adapters.model import Network, open_network
-from cutouts.adapters.storage.sources import read_image
+from cutouts.adapters.storage.sources.reading import read_image
 from cutouts.adapters.storage.store import Store, open_store
-from cutouts.core.cutout import cutout
 from cutouts.core.errors import ImageRejected
-from cutouts.core.locations import Reading
-from cutouts.core.matte import matte_from_saliency
-from cutouts.core.measurements import measure
+from cutouts.core.matting.cutout import cutout
+from cutouts.core.matting.matte import matte_from_saliency
+from cutouts.core.matting.measurements import measure
+from cutouts.core.matting.preprocess import Preprocessing, crop_saliency, network_input
 from cutouts.core.pixels import Floats, Photograph
-from cutouts.core.preprocess import Preprocessing, crop_saliency, network_input
 from cutouts.core.records import ImageRecord
+from cutouts.core.sources.locations import Reading
 from cutouts.stages import Job, cut_chunk, stored_png
 
 T = TypeVar("T")

@@ -9,17 +9,17 @@ import click
 
 from cutouts.adapters.images import SUFFIXES
 from cutouts.adapters.settings import CONFIG_VARIABLE, HOME_FILE, load_site
-from cutouts.adapters.storage.local_files import folder_allowed
-from cutouts.adapters.storage.manifest_files import allowed_by
+from cutouts.adapters.storage.manifests.files import allowed_by
 from cutouts.adapters.storage.ownership import require_free
-from cutouts.adapters.storage.photographs import photographs
+from cutouts.adapters.storage.sources.folders import photographs
+from cutouts.adapters.storage.sources.local_files import folder_allowed
 from cutouts.adapters.storage.store import open_store
 from cutouts.adapters.storage.stored_tables import write_table
 from cutouts.adapters.terminal import say
 from cutouts.cli.exit_status import Status
 from cutouts.cli.progress import Tally
 from cutouts.core.config import ENV_PREFIX, Site
-from cutouts.core.display import command
+from cutouts.core.text.display import command
 from cutouts.intake import folder_manifest
 
 

@@ -9,9 +9,9 @@ import click
 
 from cutouts.adapters.images import SUFFIXES
 from cutouts.adapters.storage.ownership import Places, is_within, mark, require_free
-from cutouts.adapters.storage.photographs import photographs
+from cutouts.adapters.storage.sources.folders import photographs
 from cutouts.core.errors import OutputError
-from cutouts.core.naming import fitting, png_names
+from cutouts.core.text.naming import fitting, png_names
 
 _OTHER_FILES = frozenset(
     {".jxl", ".jp2", ".j2k", ".jpx", ".svg", ".psd", ".psb", ".xcf", ".ico", ".tga", ".exr", ".hdr", ".dds", ".ppm"}

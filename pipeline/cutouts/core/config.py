@@ -13,9 +13,9 @@ from urllib.parse import quote, urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from cutouts.core.display import redacted
 from cutouts.core.errors import ConfigError
-from cutouts.core.locations import OBJECT_SCHEMES, Location, Reading, parse_prefixes
+from cutouts.core.sources.locations import OBJECT_SCHEMES, Location, Reading, parse_prefixes
+from cutouts.core.text.display import redacted
 
 ENV_PREFIX = "CUTOUTS_"
 

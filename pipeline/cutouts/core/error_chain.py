@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Any, TypeVar, cast
 
-from cutouts.core.display import HIDDEN, printable, redacted
+from cutouts.core.text.display import HIDDEN, printable, redacted
 
 E = TypeVar("E", bound=BaseException)
 

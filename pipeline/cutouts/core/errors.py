@@ -22,8 +22,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from cutouts.core.display import printable, redacted, shown
 from cutouts.core.records import RejectionReason
+from cutouts.core.text.display import printable, redacted, shown
 
 
 class CutoutsError(Exception):

@@ -7,7 +7,7 @@ import json
 from dataclasses import asdict, dataclass
 from functools import cache
 
-from cutouts.core.preprocess import Preprocessing
+from cutouts.core.matting.preprocess import Preprocessing
 from cutouts.core.records import RecipeDigests
 
 MATTE_METHOD = "matte-3"

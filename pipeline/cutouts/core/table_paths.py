@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from cutouts.core.naming import fitting
 from cutouts.core.records import DeliveryKey, RecipeDigests, ShardKey
+from cutouts.core.text.naming import fitting
 
 WAITING = "intake/waiting"
 """The folder of deliveries that nobody works on yet."""

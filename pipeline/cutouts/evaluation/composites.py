@@ -22,8 +22,8 @@ import pyarrow.parquet as pq
 from cutouts.adapters.images import encode_png
 from cutouts.adapters.storage.store import write_file
 from cutouts.core.errors import ConfigError
-from cutouts.core.naming import safe_path
 from cutouts.core.pixels import Bytes, Floats
+from cutouts.core.text.naming import safe_path
 from cutouts.evaluation.image_sets import IMAGES, TRUTH, spread
 from cutouts.training.data.examples import (
     SIDES,

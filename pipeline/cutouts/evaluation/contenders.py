@@ -17,12 +17,12 @@ import numpy as np
 
 from cutouts.adapters.model import open_network
 from cutouts.adapters.model.providers import open_session
-from cutouts.adapters.storage.sources import read_image
+from cutouts.adapters.storage.sources.reading import read_image
 from cutouts.core.config import Site
 from cutouts.core.errors import ImageRejected, ModelError
-from cutouts.core.matte import matte_from_saliency
+from cutouts.core.matting.matte import matte_from_saliency
+from cutouts.core.matting.preprocess import Preprocessing, crop_saliency, network_input
 from cutouts.core.pixels import Bytes, Floats, Photograph
-from cutouts.core.preprocess import Preprocessing, crop_saliency, network_input
 from cutouts.evaluation.contender_specs import How, Spec
 from cutouts.evaluation.image_sets import TEST_IMAGES, Lost, Question, by_stem, misfit, read_plane
 from cutouts.models import ModelFile, read_file, verified

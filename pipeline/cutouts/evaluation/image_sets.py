@@ -13,11 +13,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from cutouts.adapters.images import SUFFIXES, decode
-from cutouts.adapters.storage.photographs import photographs
-from cutouts.adapters.storage.sources import read_image
+from cutouts.adapters.storage.sources.folders import photographs
+from cutouts.adapters.storage.sources.reading import read_image
 from cutouts.core.errors import ConfigError, ImageRejected
-from cutouts.core.locations import Reading, parse_prefixes
 from cutouts.core.pixels import Floats, Photograph
+from cutouts.core.sources.locations import Reading, parse_prefixes
 
 MAX_PIXELS = 400_000_000
 """Larger images are no test images (px)."""

@@ -13,17 +13,17 @@ from urllib.parse import quote
 import pyarrow as pa
 
 from cutouts.adapters.images import SUFFIXES, is_image, read_size
-from cutouts.adapters.storage.local_files import version_of
-from cutouts.adapters.storage.photographs import photographs
-from cutouts.adapters.storage.sources import read_image
+from cutouts.adapters.storage.sources.folders import photographs
+from cutouts.adapters.storage.sources.local_files import version_of
+from cutouts.adapters.storage.sources.reading import read_image
 from cutouts.adapters.storage.stored_tables import table_of
 from cutouts.core.config import Site
 from cutouts.core.errors import ImageRejected, ManifestError
-from cutouts.core.locations import Reading
-from cutouts.core.manifest import MAX_DELIVERY_ID
-from cutouts.core.manifest_conversion import MAX_TEXT
-from cutouts.core.naming import fitting, is_text, text_names
+from cutouts.core.manifests.checks import MAX_DELIVERY_ID
+from cutouts.core.manifests.conversion import MAX_TEXT
 from cutouts.core.records import ImageRecord
+from cutouts.core.sources.locations import Reading
+from cutouts.core.text.naming import fitting, is_text, text_names
 from cutouts.schemas.tables import MANIFEST
 
 _THREADS = 4

@@ -6,8 +6,8 @@ import hashlib
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from cutouts.core.display import command
 from cutouts.core.errors import ModelError
+from cutouts.core.text.display import command
 from cutouts.models.table import ModelRow
 
 

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from cutouts.core.decisions import GateDecision
 from cutouts.core.errors import BooksError
-from cutouts.core.manifest import DeliveryProblem, Group
+from cutouts.core.manifests.checks import DeliveryProblem, Group
 
 NO_DELIVERY = "(none)"
 """Stands for the delivery of rows that name none."""

@@ -10,7 +10,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from cutouts.adapters.images import SUFFIXES
-from cutouts.adapters.storage.manifest_files import is_part
+from cutouts.adapters.storage.manifests.files import is_part
 from cutouts.adapters.storage.ownership import claim, is_ours, is_within, owned
 from cutouts.adapters.storage.store import open_store
 from cutouts.adapters.storage.stored_tables import write_table

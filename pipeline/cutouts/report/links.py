@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from cutouts.core.errors import StorageError
-from cutouts.core.naming import fitting
+from cutouts.core.text.naming import fitting
 
 FOLDER = "cutouts"
 _TARGET = re.compile(r"objects/([0-9a-f]{2})/\1[0-9a-f]{62}\.png")

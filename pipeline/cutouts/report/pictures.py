@@ -12,8 +12,8 @@ import cv2
 import numpy as np
 
 from cutouts.adapters.images import decode
-from cutouts.core.colour_fill import spread
 from cutouts.core.errors import ImageRejected, StorageError
+from cutouts.core.matting.colour_fill import spread
 from cutouts.core.pixels import Bytes
 from cutouts.stages.image import needed_memory
 from cutouts.stages.image_errors import one_image

@@ -13,19 +13,19 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cutouts.adapters.model import choose
-from cutouts.adapters.storage.manifest_files import allowed_by
-from cutouts.adapters.storage.sources import read_image
+from cutouts.adapters.storage.manifests.files import allowed_by
+from cutouts.adapters.storage.sources.reading import read_image
 from cutouts.adapters.storage.store import open_store
 from cutouts.adapters.storage.stored_tables import read_record, read_table, write_table
 from cutouts.core.config import Site
 from cutouts.core.decisions import GateDecision, Outcome
-from cutouts.core.display import HIDDEN, redacted, stored_uri, stored_uris
 from cutouts.core.errors import BooksError, DamagedError
-from cutouts.core.locations import Reading
-from cutouts.core.manifest import Group
-from cutouts.core.naming import one_name_each, safe_path
+from cutouts.core.manifests.checks import Group
 from cutouts.core.records import DeliveryKey, Plan, Receipt
+from cutouts.core.sources.locations import Reading
 from cutouts.core.table_paths import gate_file, plan_file
+from cutouts.core.text.display import HIDDEN, redacted, stored_uri, stored_uris
+from cutouts.core.text.naming import one_name_each, safe_path
 from cutouts.intake import rows_of
 from cutouts.report.contents import NO_DELIVERY, Refusal, Report, RunSummary, TruthRow
 from cutouts.report.links import write_links

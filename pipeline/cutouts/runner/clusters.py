@@ -12,8 +12,8 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from cutouts.core.config import Site
-from cutouts.core.display import command
 from cutouts.core.errors import ConfigError, TransientError
+from cutouts.core.text.display import command
 
 if TYPE_CHECKING:
     from distributed import Client, Security

@@ -10,9 +10,9 @@ from typing import TypeVar
 from cutouts.adapters.model import open_network
 from cutouts.adapters.storage.store import open_store
 from cutouts.core.errors import ImageRejected
-from cutouts.core.locations import Reading
 from cutouts.core.pixels import Floats
 from cutouts.core.records import ImageRecord, Mask, MaskMetrics, Rejection, RejectionReason
+from cutouts.core.sources.locations import Reading
 from cutouts.stages.image import decoded, finish, infer, read, rejected_content, require_sound, room_for
 from cutouts.stages.memory_budget import process_memory
 from cutouts.stages.records import ChunkResult, Identity, Job, Prepared, SourceFile, rejection

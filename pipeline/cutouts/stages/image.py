@@ -10,19 +10,19 @@ import numpy as np
 
 from cutouts.adapters.images import decode, decode_bytes, encode_png, is_image, read_size
 from cutouts.adapters.model import ModelChoice, Network
-from cutouts.adapters.storage.sources import find_image
+from cutouts.adapters.storage.sources.reading import find_image
 from cutouts.adapters.storage.store import Store
-from cutouts.core.cutout import cutout
-from cutouts.core.display import stored_uri
 from cutouts.core.errors import ImageRejected, ModelError, TransientError
-from cutouts.core.locations import Found, Location, Reading, same_etag
-from cutouts.core.matte import matte_from_saliency
-from cutouts.core.measurements import measure
+from cutouts.core.matting.cutout import cutout
+from cutouts.core.matting.matte import matte_from_saliency
+from cutouts.core.matting.measurements import measure
+from cutouts.core.matting.preprocess import crop_saliency, network_input
 from cutouts.core.pixels import Bytes, Floats, Photograph
 from cutouts.core.png_mark import marked
-from cutouts.core.preprocess import crop_saliency, network_input
 from cutouts.core.recipe import Recipe
 from cutouts.core.records import ImageRecord, Mask, MaskMetrics, Measurements, RejectionReason
+from cutouts.core.sources.locations import Found, Location, Reading, same_etag
+from cutouts.core.text.display import stored_uri
 from cutouts.stages.deadline import deadlines
 from cutouts.stages.image_errors import one_image
 from cutouts.stages.memory_budget import Memory

@@ -8,8 +8,8 @@ import numpy as np
 
 from cutouts.adapters.model import open_network
 from cutouts.core.errors import ImageRejected
+from cutouts.core.matting.preprocess import network_input
 from cutouts.core.pixels import Photograph
-from cutouts.core.preprocess import network_input
 from cutouts.core.records import ImageRecord
 from cutouts.stages.image import read, require_sound
 from cutouts.stages.records import ChunkResult, Identity, Job, rejection

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 from cutouts.adapters.model import ModelChoice, choose, recipe_of
 from cutouts.core.config import Site
-from cutouts.core.display import stored_uri
 from cutouts.core.errors import ImageRejected
-from cutouts.core.locations import Reading
 from cutouts.core.pixels import Bytes, Floats, Photograph
 from cutouts.core.recipe import Recipe
 from cutouts.core.records import ImageRecord, Mask, MaskMetrics, Rejection
+from cutouts.core.sources.locations import Reading
+from cutouts.core.text.display import stored_uri
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

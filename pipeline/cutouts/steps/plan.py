@@ -10,18 +10,18 @@ from dataclasses import astuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cutouts.adapters.storage.manifest_files import allowed_by
-from cutouts.adapters.storage.manifests import open_manifest
+from cutouts.adapters.storage.manifests.files import allowed_by
+from cutouts.adapters.storage.manifests.opening import open_manifest
 from cutouts.adapters.storage.store import Store, open_store
 from cutouts.adapters.storage.stored_tables import find_record, write_record, write_row_groups
 from cutouts.core.config import Site
-from cutouts.core.display import stored_uris
 from cutouts.core.errors import ManifestError
-from cutouts.core.locations import CHAINED
-from cutouts.core.manifest import EMPTY, check_content, placed
+from cutouts.core.manifests.checks import EMPTY, check_content, placed
+from cutouts.core.manifests.sharding import cut, split_known
 from cutouts.core.records import DeliveryKey, Plan
-from cutouts.core.sharding import cut, split_known
+from cutouts.core.sources.locations import CHAINED
 from cutouts.core.table_paths import plan_file
+from cutouts.core.text.display import stored_uris
 from cutouts.schemas.tables import DELIVERY, MANIFEST, SHARDS
 from cutouts.stages import job_of
 from cutouts.steps.ledger import known_identities, times_rejected

@@ -13,10 +13,10 @@ from cutouts.adapters.storage.store import Store, open_store
 from cutouts.adapters.storage.stored_tables import read_record, read_table
 from cutouts.core.config import Site
 from cutouts.core.decisions import GateDecision, Outcome, Verdict
-from cutouts.core.display import shown
 from cutouts.core.errors import CutoutsError, HeldError, OvertakenError
 from cutouts.core.publications import Approval, Hold, Publication
 from cutouts.core.table_paths import gate_file
+from cutouts.core.text.display import shown
 from cutouts.steps.gate import gate
 from cutouts.steps.shell_commands import approve_command
 

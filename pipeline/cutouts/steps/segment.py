@@ -21,10 +21,10 @@ from cutouts.adapters.storage.stored_tables import (
     write_table,
 )
 from cutouts.core.config import Site
-from cutouts.core.display import stored_uri
 from cutouts.core.errors import BooksError, ConfigError
 from cutouts.core.records import ImageRecord, Plan, Receipt, ShardKey
 from cutouts.core.table_paths import plan_file, shard_file
+from cutouts.core.text.display import stored_uri
 from cutouts.runner import Runner, Work
 from cutouts.stages import ChunkResult, Job, cut_chunk, identify_chunk, job_of
 from cutouts.stages.isolation import images_of, nothing_to_try, rejected, try_out, unidentified

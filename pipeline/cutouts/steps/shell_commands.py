@@ -6,7 +6,7 @@ from pathlib import Path
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 from cutouts.core.config import ENV_PREFIX, Site
-from cutouts.core.display import command
+from cutouts.core.text.display import command
 
 _SQLITE = "sqlite:///"
 

@@ -19,7 +19,7 @@ from cutouts.adapters.quality import bundled, judge, load_suite, method, refusal
 from cutouts.adapters.storage.store import Store
 from cutouts.adapters.storage.stored_tables import find_record, write_record
 from cutouts.core.gate import Judgement
-from cutouts.core.manifest import DeliveryProblem
+from cutouts.core.manifests.checks import DeliveryProblem
 from cutouts.core.table_paths import verdict_file
 
 

@@ -14,8 +14,8 @@ from cutouts.adapters.model.contract import require_contract
 from cutouts.adapters.model.providers import PROVIDERS, open_session
 from cutouts.core.config import Provider, Site
 from cutouts.core.errors import ModelError
+from cutouts.core.matting.preprocess import Preprocessing, network_input
 from cutouts.core.pixels import Bytes, Floats, Photograph
-from cutouts.core.preprocess import Preprocessing, network_input
 from cutouts.core.recipe import Recipe
 from cutouts.models import ModelRow, find, folder, permit, verified
 

@@ -19,7 +19,7 @@ from cutouts.adapters.quality.suite import Rule, Suite, bundled, load_suite
 from cutouts.adapters.quality.validation import Check, validate
 from cutouts.core.errors import GateError
 from cutouts.core.gate import Finding, Judgement
-from cutouts.core.manifest import DeliveryProblem
+from cutouts.core.manifests.checks import DeliveryProblem
 
 __all__ = ["Rule", "Suite", "bundled", "judge", "load_suite", "method", "refusals"]
 

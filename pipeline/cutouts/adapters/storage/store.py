@@ -20,7 +20,7 @@ import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
 from cutouts.core.errors import StorageError, TransientError
-from cutouts.core.naming import fitting
+from cutouts.core.text.naming import fitting
 
 SCHEME = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]*)://", re.IGNORECASE)
 """What a URL begins with; everything else is a plain path."""

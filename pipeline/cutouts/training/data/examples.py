@@ -12,8 +12,8 @@ import cv2
 import numpy as np
 import pyarrow.parquet as pq
 
-from cutouts.core.cutout import cutout
 from cutouts.core.errors import StorageError
+from cutouts.core.matting.cutout import cutout
 from cutouts.core.pixels import Bytes, Photograph
 
 TableRow = dict[str, Any]

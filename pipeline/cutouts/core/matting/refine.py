@@ -20,7 +20,7 @@ from typing import TypeAlias
 import cv2
 import numpy as np
 
-from cutouts.core.pixel_lookup import Enlarged, Indices, blocks
+from cutouts.core.matting.pixel_lookup import Enlarged, Indices, blocks
 from cutouts.core.pixels import Bytes, Floats, Mask, shrink
 
 Planes: TypeAlias = Sequence[Floats]

@@ -15,8 +15,8 @@ from urllib.parse import unquote
 from fsspec.implementations.local import LocalFileSystem
 
 from cutouts.adapters.storage.store import SCHEME, file_system
-from cutouts.core.locations import SCHEMES, WEB_SCHEMES, Location
-from cutouts.core.manifest_conversion import DATE
+from cutouts.core.manifests.conversion import DATE
+from cutouts.core.sources.locations import SCHEMES, WEB_SCHEMES, Location
 
 _KEY = re.compile(r"(?P<name>[^/=]+)=(?P<value>[^/]*)")
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)

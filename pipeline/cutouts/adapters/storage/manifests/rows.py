@@ -12,16 +12,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from cutouts.adapters.storage.footers import (
+from cutouts.adapters.storage.manifests.errors import of_file, reading, unreadable, unusable
+from cutouts.adapters.storage.manifests.footers import (
     Footer,
     RowGroup,
     check_unpacked,
 )
-from cutouts.adapters.storage.manifest_errors import of_file, reading, unreadable, unusable
-from cutouts.adapters.storage.row_groups import batches
+from cutouts.adapters.storage.manifests.row_groups import batches
 from cutouts.core.errors import ManifestError
-from cutouts.core.manifest import FAULT, PART, ROW
-from cutouts.core.manifest_conversion import DATE, conform, days_of
+from cutouts.core.manifests.checks import FAULT, PART, ROW
+from cutouts.core.manifests.conversion import DATE, conform, days_of
 from cutouts.schemas.tables import MANIFEST
 
 MAX_BYTES_OF_DAY = 4 * 2**30

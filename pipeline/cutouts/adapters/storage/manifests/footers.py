@@ -15,7 +15,7 @@ from typing import Any, BinaryIO
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from cutouts.adapters.storage.thrift import (
+from cutouts.adapters.storage.manifests.thrift import (
     Fields,
     ParquetError,
     Value,

@@ -9,18 +9,18 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 
-from cutouts.adapters.storage.footers import (
+from cutouts.adapters.storage.manifests.errors import of_file, reading, unreadable, unusable
+from cutouts.adapters.storage.manifests.files import Found, ManifestLocation, find_parts, place_of, written
+from cutouts.adapters.storage.manifests.footers import (
     Footer,
     check_rows,
     check_unpacked,
     read_footer,
 )
-from cutouts.adapters.storage.manifest_errors import of_file, reading, unreadable, unusable
-from cutouts.adapters.storage.manifest_files import Found, ManifestLocation, find_parts, place_of, written
-from cutouts.adapters.storage.manifest_rows import Manifest, ManifestFile
-from cutouts.adapters.storage.thrift import ParquetError
+from cutouts.adapters.storage.manifests.rows import Manifest, ManifestFile
+from cutouts.adapters.storage.manifests.thrift import ParquetError
 from cutouts.core.errors import ManifestError
-from cutouts.core.manifest_conversion import DATE, check_structure
+from cutouts.core.manifests.conversion import DATE, check_structure
 from cutouts.schemas.tables import MANIFEST
 
 MAX_FILES = 10_000

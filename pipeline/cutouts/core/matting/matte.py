@@ -5,9 +5,9 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from cutouts.core.matting.refine import refined
+from cutouts.core.matting.specks import without_specks
 from cutouts.core.pixels import Bytes, Floats, Photograph
-from cutouts.core.refine import refined
-from cutouts.core.specks import without_specks
 
 SURE_OUTSIDE = 0.1
 """Probability up to which a pixel is sure to be outside: matte exactly 0."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cutouts.core.decisions import GateDecision, Outcome
-from cutouts.core.display import shown
 from cutouts.core.publications import Publication
 from cutouts.core.records import Plan
+from cutouts.core.text.display import shown
 
 
 def plan_sentence(plan: Plan) -> str:

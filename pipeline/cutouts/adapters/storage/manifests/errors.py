@@ -7,8 +7,8 @@ from contextlib import contextmanager
 
 import pyarrow as pa
 
+from cutouts.adapters.storage.manifests.thrift import ParquetError
 from cutouts.adapters.storage.store import helped_by_retry, store_errors
-from cutouts.adapters.storage.thrift import ParquetError
 from cutouts.core.errors import ManifestError, TransientError
 
 _LISTED = 100

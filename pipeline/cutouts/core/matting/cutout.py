@@ -5,8 +5,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from cutouts.core.colour_fill import spread
-from cutouts.core.pixel_lookup import Enlarged, blocks
+from cutouts.core.matting.colour_fill import spread
+from cutouts.core.matting.pixel_lookup import Enlarged, blocks
 from cutouts.core.pixels import Bytes, Floats, Photograph, shrink
 
 _REDUCTION = 8

@@ -7,8 +7,8 @@ and a setting that is changed counts at the next run.
 from __future__ import annotations
 
 from cutouts.core.errors import ImageRejected
-from cutouts.core.locations import Reading
 from cutouts.core.records import RejectionReason
+from cutouts.core.sources.locations import Reading
 
 
 def missing(what: object) -> ImageRejected:

@@ -18,10 +18,10 @@ import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
-from cutouts.adapters.storage.async_calls import Deadline, wait_for
-from cutouts.adapters.storage.rejections import missing, not_allowed, too_large, unreadable
-from cutouts.core.locations import WEB_SCHEMES, Found, Location, Reading
-from cutouts.core.public_addresses import is_public
+from cutouts.adapters.storage.sources.async_calls import Deadline, wait_for
+from cutouts.adapters.storage.sources.rejections import missing, not_allowed, too_large, unreadable
+from cutouts.core.sources.locations import WEB_SCHEMES, Found, Location, Reading
+from cutouts.core.sources.public_addresses import is_public
 
 CONNECT_SECONDS = 10.0
 """How long one connection may take to come about, TLS included (s)."""

@@ -10,8 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.types as kinds
 
-from cutouts.adapters.storage.footers import MAX_BYTES, Chunk, Footer, limit, open_parquet
-from cutouts.adapters.storage.thrift import Fields, Incomplete, ParquetError, number_of, read_struct
+from cutouts.adapters.storage.manifests.footers import MAX_BYTES, Chunk, Footer, limit, open_parquet
+from cutouts.adapters.storage.manifests.thrift import Fields, Incomplete, ParquetError, number_of, read_struct
 
 MAX_PAGES = 2 * 2**30
 """Bytes that the largest pages of all columns of a row group may have together: they are in memory at the same time."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import time
 
-from cutouts.adapters.storage.local_files import read_local
-from cutouts.adapters.storage.rejections import not_allowed, unreadable
+from cutouts.adapters.storage.sources.local_files import read_local
+from cutouts.adapters.storage.sources.rejections import not_allowed, unreadable
 from cutouts.adapters.storage.store import store_errors
-from cutouts.core.locations import WEB_SCHEMES, Found, Location, Reading
+from cutouts.core.sources.locations import WEB_SCHEMES, Found, Location, Reading
 
 TRIES = 3
 """How often a read is tried before the image is rejected as unreadable (which the next run tries again)."""
@@ -34,9 +34,9 @@ def find_image(uri: str, reading: Reading) -> Found:
 
 
 def _read_remote(place: Location, reading: Reading) -> Found:
-    from cutouts.adapters.storage.async_calls import Deadline
-    from cutouts.adapters.storage.buckets import read_object
-    from cutouts.adapters.storage.web import read_web
+    from cutouts.adapters.storage.sources.async_calls import Deadline
+    from cutouts.adapters.storage.sources.buckets import read_object
+    from cutouts.adapters.storage.sources.web import read_web
 
     deadline = Deadline(reading.seconds)
     read = read_web if place.scheme in WEB_SCHEMES else read_object

@@ -1,7 +1,7 @@
 """Makes the rows of any writer's Parquet file rows of a manifest, or says why that would lose something.
 
 Types that hold the same values are brought to ours. A value that cannot be kept is replaced by text that can be shown
-(or by null), and a bit in the row's faults says so: `cutouts.core.manifest.check_content` then refuses the delivery.
+(or by null), and a bit in the row's faults says so: `checks.check_content` then refuses the delivery.
 Columnar: Python sees single values only of rows that are faulty.
 """
 

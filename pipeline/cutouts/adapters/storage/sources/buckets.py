@@ -6,9 +6,9 @@ from typing import Any
 
 import fsspec
 
-from cutouts.adapters.storage.async_calls import Deadline, wait_for
-from cutouts.adapters.storage.rejections import missing, not_allowed, too_large, unreadable
-from cutouts.core.locations import Found, Location, Reading
+from cutouts.adapters.storage.sources.async_calls import Deadline, wait_for
+from cutouts.adapters.storage.sources.rejections import missing, not_allowed, too_large, unreadable
+from cutouts.core.sources.locations import Found, Location, Reading
 
 _ETAGS = ("ETag", "etag")
 """How s3fs, gcsfs and adlfs name an object's ETag."""

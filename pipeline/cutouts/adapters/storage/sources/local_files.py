@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from cutouts.adapters.storage.rejections import missing, not_allowed, too_large, unreadable
-from cutouts.core.locations import Found, Location, Prefix, Reading
+from cutouts.adapters.storage.sources.rejections import missing, not_allowed, too_large, unreadable
+from cutouts.core.sources.locations import Found, Location, Prefix, Reading
 
 _LOOK = getattr(os, "O_PATH", os.O_RDONLY | os.O_NONBLOCK) | os.O_CLOEXEC
 _READ = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC

@@ -15,9 +15,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from cutouts.core.display import printable
-from cutouts.core.manifest_conversion import FAULTS
+from cutouts.core.manifests.conversion import FAULTS
 from cutouts.core.records import MAX_KEY
+from cutouts.core.text.display import printable
 
 EMPTY = "the manifest has no rows"
 """The problem of a manifest with zero rows, which refuses it as a whole."""

@@ -1,0 +1,1 @@
+"""Manifests as Parquet files: opened within limits, and read row group by row group."""

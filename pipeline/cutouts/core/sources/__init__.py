@@ -1,0 +1,1 @@
+"""Where photographs are, and from where they may be read."""
