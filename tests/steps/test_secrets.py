@@ -15,6 +15,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from PIL import ExifTags, Image
 
 from cutouts.adapters.storage.stored_tables import table_of
 from cutouts.core.config import Site
@@ -173,3 +174,18 @@ def test_a_new_signature_is_no_new_image(site: Site, shop: str, tmp_path: Path) 
     assert deliver("tuesday", "1").skipped == 1
     assert deliver("wednesday", "2").skipped == 1
     assert asked[:2] == [1, 0]
+
+
+def test_a_cutout_holds_nothing_that_the_camera_wrote(site: Site, refresh: Refresh, tmp_path: Path) -> None:
+    """Neither comment nor description, place or name of its owner; nor does any table."""
+    photo = product(tmp_path / "photos" / "a.jpg")
+    with Image.open(photo) as picture:
+        exif = picture.getexif()
+        exif[ExifTags.Base.ImageDescription] = exif[ExifTags.Base.CameraOwnerName] = "told-by-the-camera"
+        exif.get_ifd(ExifTags.IFD.GPSInfo)[ExifTags.GPS.GPSAreaInformation] = b"told-by-the-camera"
+        picture.save(photo, exif=exif, comment=b"told-by-the-camera")
+    assert photo.read_bytes().count(b"told-by-the-camera") >= 3
+    refresh(site, photo.parent)
+    files = [path for path in Path(site.root).rglob("*") if path.is_file()]
+    assert len([path for path in files if path.suffix == ".png"]) == 2
+    assert [path for path in files if b"told-by-the-camera" in path.read_bytes()] == []
