@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from cutouts.adapters.catalog import Catalog
+from cutouts.adapters.storage.store import Store
 from cutouts.core.config import Site
 from cutouts.steps.verify import Verification, verify
 from tests.photographs import broken, product
@@ -120,3 +121,22 @@ def test_what_is_live_and_not_in_the_ledger_is_found(site: Site) -> None:
     assert found.left == 1
     assert found.findings[0].place.endswith("image 0.jpg")
     assert found.findings[0].what == "it is live, but the ledger does not know it so; deliver it again"
+
+
+def test_a_site_in_a_bucket_is_verified_and_repaired(bucket: str, refresh: Refresh, tmp_path: Path, site: Site) -> None:
+    """Tables and objects are in S3: what is gone or damaged there is named, moved away, and made again."""
+    there = site.model_copy(update={"tables": f"{bucket}/tables", "objects": f"{bucket}/objects"})
+    product(tmp_path / "shoot" / "0.jpg")
+    refresh(there, tmp_path / "shoot")
+    objects, tables = Store(there.objects_url), Store(there.tables_url)
+    gone, short = objects.names("", ".png")
+    receipt = next(name for name in tables.names("shards", ".json"))
+    objects.remove(gone)
+    objects.write(short, objects.read(short)[:100])
+    tables.write(receipt, tables.read(receipt).replace(b'"cut":1', b'"cut":2').replace(b'"cut": 1', b'"cut": 2'))
+    found = verify(there)
+    assert places(found) == [f"{tables.url}/{receipt}", f"{objects.url}/{gone}", f"{objects.url}/{short}"]
+    assert verify(there, repair=True).left == 0
+    refresh(there, tmp_path / "shoot")
+    assert verify(there, whole=True).findings == ()
+    assert objects.names("", "") == sorted([gone, short])
