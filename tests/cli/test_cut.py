@@ -18,6 +18,7 @@ from PIL import Image
 from cutouts.cli import cli
 from cutouts.core.errors import ModelError, OutputError
 from cutouts.core.pixels import Bytes
+from cutouts.stages.memory_budget import process_memory
 from tests.models_folder import site_with_picky
 from tests.photographs import blank, broken, product
 
@@ -352,6 +353,7 @@ def test_images_share_the_memory_that_they_may_have(tmp_path: Path, monkeypatch:
     Image.new("L", (6000, 6000)).save(tmp_path / "in" / "large.png")
     monkeypatch.setenv("CUTOUTS_MAX_MEMORY", "200000000")
     result = cut(tmp_path / "in", "-o", tmp_path / "out", "--threads", 4)
+    process_memory.sized(0)  # for the tests after this one
     assert result.exit_code == 1
     assert "large.png: the image needs too much memory" in result.output
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["small.png"]
