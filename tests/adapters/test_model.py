@@ -109,7 +109,7 @@ def test_an_output_of_several_channels_is_no_saliency(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="its output 0 is"):
         Network(ModelChoice(row=row((told, digests[0]), output_layout="n1hw")))
     network = Network(ModelChoice(row=row((silent, digests[1]), **FLOAT, output_layout="n1hw")))
-    with pytest.raises(ModelError, match=r"gives \[1, 3, 4, 4\]"):
+    with pytest.raises(ModelError, match=r"returns \[1, 3, 4, 4\]"):
         network.saliency([np.zeros((3, 4, 4), np.float32)])
 
 
@@ -233,7 +233,7 @@ def test_an_unknown_model_is_answered_with_the_table() -> None:
 @pytest.mark.parametrize("provider", ["cuda", "tensorrt"])
 def test_a_network_for_cpus_is_refused_on_a_gpu(provider: Provider) -> None:
     """Before anything is planned, and saying why."""
-    with pytest.raises(ModelError, match="made for CPUs"):
+    with pytest.raises(ModelError, match="runs only on CPUs"):
         choose("default-int8", provider)
 
 

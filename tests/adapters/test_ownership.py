@@ -66,7 +66,7 @@ def test_what_is_there_and_not_ours_is_refused(tmp_path: Path, kind: str) -> Non
         place.mkdir()
     else:
         place.symlink_to("nowhere")
-    with pytest.raises(OutputError, match=r"holds report\.html, .*nothing says that cutouts made it"):
+    with pytest.raises(OutputError, match=r"holds report\.html, .*was not made by cutouts"):
         claim(tmp_path, ["report.html", "cutouts"])
     assert not (tmp_path / MARKER).exists()
     claim(tmp_path, ["cutouts"])
@@ -154,7 +154,7 @@ def test_every_problem_is_counted_and_the_first_are_named(tmp_path: Path) -> Non
     outputs = [tmp_path / f"{number}.png" for number in range(9)]
     for output in outputs:
         output.write_bytes(png())
-    with pytest.raises(OutputError, match=r"4\.png exists, and nothing says that cutouts made it; and 4 more"):
+    with pytest.raises(OutputError, match=r"4\.png exists and was not made by cutouts; and 4 more"):
         require_free(outputs)
 
 

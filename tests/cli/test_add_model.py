@@ -85,9 +85,9 @@ def test_everything_that_is_missing_is_named_at_once(tmp_path: Path, models: Pat
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["--activation", "probability"], "no probability: from -1.5"),
+        (["--activation", "probability"], "not a probability: it ranges from -1.5"),
         (["--activation", "logit", "--non-commercial"], "allow_noncommercial"),
-        (["--output", "7"], "no output 7"),
+        (["--output", "7"], "output 7, counted from 0, does not exist"),
         (["--size", "8x8"], "its input is"),
         (["--mean", "0,0"], "expected R,G,B"),
     ],
@@ -118,7 +118,7 @@ def test_a_file_that_is_no_graph_is_refused(tmp_path: Path, content: bytes) -> N
     (tmp_path / "mine.onnx").write_bytes(content)
     result = run("add", tmp_path / "mine.onnx", *LICENCE)
     assert result.exit_code == 1
-    assert "is no ONNX graph" in result.output
+    assert "is not an ONNX graph" in result.output
 
 
 def test_on_a_terminal_the_rest_is_asked_for(tmp_path: Path, models: Path) -> None:

@@ -94,7 +94,7 @@ def test_rows_never_replace_the_set_that_they_are_of(tmp_path: Path) -> None:
         with pytest.raises(OutputError, match=r"\.parquet is .*read"):
             call("evaluate", "--images", tmp_path / "set.parquet", *arguments[5:], "--rows", tmp_path / rows)
     assert call(*manifesting(tmp_path)).exit_code == 0
-    with pytest.raises(OutputError, match="nothing says that cutouts made it"):
+    with pytest.raises(OutputError, match="was not made by cutouts"):
         call(*arguments, "--rows", tmp_path / "out" / "today.parquet")
     assert (tmp_path / "set.parquet").read_bytes() == before
 

@@ -28,7 +28,7 @@ def test_a_welcome_that_comes_with_other_news_is_asked_for_again(
 
     monkeypatch.setattr(Client, "_ensure_connected", welcomed)
     assert probe(Site(cluster=standing_scheduler)).workers >= 1
-    with pytest.raises(TransientError, match="too busy to welcome us"):
+    with pytest.raises(TransientError, match="too busy to accept a connection"):
         probe(Site(cluster=standing_scheduler))
 
 

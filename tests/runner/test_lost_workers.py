@@ -127,7 +127,7 @@ def test_an_error_in_a_process_of_its_own_is_raised_as_it_was(local_runner: Runn
 def test_a_process_that_ends_before_its_first_image_blames_none(local_runner: Runner) -> None:
     """A network or a library that crashes by itself would otherwise reject a whole delivery."""
     broken = Work(function=partial(work, {0: "exit"}), parts=singly, trial=hopeless, blamed=blame)
-    with pytest.raises(TransientError, match="ends before it is given one: its process ended with status 5"):
+    with pytest.raises(TransientError, match="ended before it received one: its process ended with status 5"):
         books(local_runner.map(broken, CHUNKS[:1]))
 
 

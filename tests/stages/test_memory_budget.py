@@ -93,7 +93,7 @@ def test_an_image_that_needs_more_than_the_setting_allows_is_rejected_in_words(t
     result = cut_chunk(job, [_record(tmp_path / "large.png"), _record(product(tmp_path / "small.jpg"))])
     assert [mask.image_id for mask in result.masks] == ["small.jpg"]
     (rejection,) = result.rejections
-    assert re.match(r"the image needs too much memory: about 1\d\d MB, and a process may use 100 MB", rejection.words)
+    assert re.match(r"the image needs too much memory: about 1\d\d MB, but one process may use 100 MB", rejection.words)
     assert rejection.sha256
     assert not rejection.retryable
 

@@ -173,7 +173,7 @@ def test_a_bad_delivery_is_held_until_a_person_releases_it(site: Site, refresh: 
     again, chunks = refresh(site, folder)
     assert calls(chunks) == 0
     assert (again.skipped, again.quarantined, again.held) == (4, 6, 0)
-    with pytest.raises(CutoutsError, match="no hold"):
+    with pytest.raises(CutoutsError, match="is not held"):
         approve(site, "dark", by="Ada", why="again")
 
 

@@ -63,7 +63,7 @@ def _found(file: Path) -> dict[str, object]:
             f"if you trust the file, name it: --config {command(FILE)}, or {CONFIG_VARIABLE}={command(FILE)}; "
             f"else set them in {HOME_FILE} or in the environment"
         )
-        raise ConfigError(f"{FILE} was found in the working folder and may not decide this", [*problems, advice])
+        raise ConfigError(f"{FILE} was found in the working folder and may not set this", [*problems, advice])
     return settings
 
 

@@ -75,7 +75,7 @@ def pull(row: ModelRow, target: Path, *, mirror: str | None = None, tell: Tell |
         return False
     url = f"{mirror.rstrip('/')}/{quote(row.file)}" if mirror else row.url
     if url is None:
-        raise ModelError(f"the network {row.name!r} is published nowhere; its file belongs at {target}")
+        raise ModelError(f"the network {row.name!r} has no URL; put its file at {target}")
     _require_free(row, target)
     with _writing(target, row) as part:
         download = _Download(url=url, row=row, part=part, tell=tell or _silent)
@@ -96,12 +96,12 @@ def _require_free(row: ModelRow, target: Path) -> None:
     """Nothing, or a ModelError if the row's file cannot be put at `target` without replacing something else."""
     if not row.file_is_bare:
         raise ModelError(
-            f"{row.name}: only a file in the models folder is pulled, and its row says {row.file!r}; "
-            "put that file there yourself, or write a bare name into the row"
+            f"{row.name}: only files in the models folder are pulled, but its row names {row.file!r}; "
+            "put that file there yourself, or use a bare file name in the row"
         )
     if target.is_symlink() or target.exists():
-        what = "a link to something that is" if target.is_symlink() else "there and is"
-        raise ModelError(f"{target} is {what} not the file of {row.name}; move it away, then pull again")
+        what = "is a link to a file that" if target.is_symlink() else "exists and"
+        raise ModelError(f"{target} {what} is not the file of {row.name}; move it away, then pull again")
 
 
 def _silent(_there: int, _whole: int | None) -> None:
@@ -114,7 +114,7 @@ def _writing(target: Path, row: ModelRow) -> Iterator[PartialDownload]:
     stem = f".{target.name}.{row.digest.removeprefix('md5:')[:12]}"
     part = PartialDownload(path=target.with_name(fitting(stem, ".part")), tag=target.with_name(fitting(stem, ".etag")))
     for link in filter(Path.is_symlink, (part.path, part.tag)):
-        raise StorageError(f"{link} is a link, and what it leads to would be written; remove it, then pull again")
+        raise StorageError(f"{link} is a link, and its target would be overwritten; remove it, then pull again")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with part.path.open("ab") as lock:
@@ -125,7 +125,7 @@ def _writing(target: Path, row: ModelRow) -> Iterator[PartialDownload]:
                 if part.path.exists() and not part.bytes:
                     part.remove()
     except BlockingIOError as error:
-        raise TransientError(f"{target.name} is being pulled by another process just now") from error
+        raise TransientError(f"{target.name} is being downloaded by another process") from error
     except ModelError:
         part.remove()
         raise
@@ -133,7 +133,7 @@ def _writing(target: Path, row: ModelRow) -> Iterator[PartialDownload]:
         with suppress(OSError):
             part.remove()
         reason = os.strerror(error.errno) if error.errno else str(error)
-        raise StorageError(f"{target} cannot be written: {reason}; nothing was kept") from error
+        raise StorageError(f"{target} cannot be written: {reason}; the download was discarded") from error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,7 +147,9 @@ class _Download:
 
     def wrong(self, problem: str) -> ModelError:
         """The error for a file that is not the row's."""
-        return ModelError(f"what {self.url} gives is not {self.row.name}: {problem}; nothing was kept")
+        return ModelError(
+            f"{self.row.name} from {self.url} does not match the model table: {problem}; the download was discarded"
+        )
 
     def finish(self) -> None:
         """Bring the part to its end, over as many connections as it takes while they get further."""
@@ -165,7 +167,7 @@ class _Download:
                 idle, furthest = 0 if self.part.bytes > furthest else idle + 1, max(furthest, self.part.bytes)
                 if idle >= _TRIES:
                     raise TransientError(
-                        f"{self.url} breaks off: {error}; run it again, it goes on where it was"
+                        f"the download from {self.url} broke off: {error}; run it again, it resumes"
                     ) from error
                 time.sleep(_PAUSE_SECONDS * 2**idle)
             except requests.RequestException as error:
@@ -187,7 +189,7 @@ class _Download:
             _require(response, self.url)
             goes_on = response.status_code == 206
             if goes_on and not response.headers.get("Content-Range", "").startswith(f"bytes {there}-"):
-                raise StorageError(f"{self.url} answers with another part than was asked for")
+                raise StorageError(f"{self.url} sent another part than requested")
             self._append(response, there if goes_on else 0)
 
     def _append(self, response: requests.Response, start: int) -> None:
@@ -233,7 +235,7 @@ def _require(response: requests.Response, url: str) -> None:
     if response.status_code not in (200, 206):
         raise StorageError(f"{url} answers {response.status_code} {response.reason}")
     if response.headers.get("Content-Encoding", "identity") != "identity":
-        raise StorageError(f"{url} answers with compressed bytes, which were not asked for")
+        raise StorageError(f"{url} sent compressed bytes, which were not requested")
 
 
 def _remember(response: requests.Response, part: PartialDownload) -> None:

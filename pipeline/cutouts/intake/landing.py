@@ -142,7 +142,7 @@ def source_of(site: Site, delivery: DeliveryKey) -> str:
         return read_record(tables, intake_file(delivery), _Origin).manifest
     except FileNotFoundError:
         raise ManifestError(
-            f"delivery {delivery} is not known", [f"no manifest with it has landed in {site.manifests_url}"]
+            f"delivery {delivery} is not known", [f"no manifest with it has arrived in {site.manifests_url}"]
         ) from None
 
 

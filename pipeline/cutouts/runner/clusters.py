@@ -87,7 +87,7 @@ def cuda_cluster(site: Site) -> Iterator[Client]:
     """A client of one worker per GPU of this machine, which end with the block. Raises ConfigError without a GPU."""
     gpus = _gpus()
     if not gpus:
-        raise ConfigError("cluster = cuda cannot be had here", ["no NVIDIA GPU with a driver; use local or serial"])
+        raise ConfigError("cluster='cuda' is not available", ["no NVIDIA GPU or driver found; use local or serial"])
     import dask
     from dask.system import CPU_COUNT
     from dask_cuda import LocalCUDACluster
@@ -115,7 +115,7 @@ def _start_errors() -> Iterator[None]:
         yield
     except (RuntimeError, OSError) as error:
         raise TransientError(
-            f"the workers of this machine do not start ({error}); run again when it has room"
+            f"the workers on this machine do not start ({error}); run again when the machine is less busy"
         ) from error
 
 
@@ -165,7 +165,9 @@ def _connected(address: str, security: Security | None, tries: int = 3) -> Clien
         ) from error
     except AssertionError as error:
         if tries == 1:
-            raise TransientError(f"the Dask scheduler at {address} is too busy to welcome us") from error
+            raise TransientError(
+                f"the Dask scheduler at {address} is too busy to accept a connection; try again later"
+            ) from error
         return _connected(address, security, tries - 1)
 
 
@@ -208,7 +210,7 @@ def _check_versions(client: Client, address: str) -> None:
         if their["packages"].get(name) != ours.get(name)
     ]
     if problems:
-        raise ConfigError(f"{address} does not run what we run; install the same versions", problems)
+        raise ConfigError(f"{address} runs other versions; install the same versions everywhere", problems)
 
 
 @contextmanager

@@ -196,8 +196,8 @@ class _Flights(Generic[T, R]):
         _log.warning("%s (%s): %s", what, worker, self._what_next([one.order.item for one in flights]))
         if max(order.losses for order in self._again) >= LOSSES:
             raise TransientError(
-                f"a chunk was given up because every worker that took it died (the last was {worker}), most often of"
-                " too little memory: give a worker fewer threads, or lower the site's chunk, max_pixels or max_memory"
+                f"a chunk was given up because every worker that took it died (the last was {worker}), usually"
+                " because of too little memory: give a worker fewer threads, or lower chunk, max_pixels or max_memory"
             )
 
     def _what_next(self, items: Sequence[T]) -> str:

@@ -138,7 +138,7 @@ class _Child:
         try:
             self.ask(task).get()
         except _EndedError as end:
-            raise TransientError(f"a process for single images ends before it is given one: {end.words()}") from None
+            raise TransientError(f"a process for single images ended before it received one: {end.words()}") from None
         except BaseException:
             self.close()
             raise

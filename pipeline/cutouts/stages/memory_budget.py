@@ -41,7 +41,7 @@ class Memory:
         if size > self.alone:
             raise ImageRejected(
                 RejectionReason.NEEDS_MEMORY,
-                f"about {size / 1e6:,.0f} MB, and a process may use {self.alone / 1e6:,.0f} MB for images here: give"
+                f"about {size / 1e6:,.0f} MB, but one process may use {self.alone / 1e6:,.0f} MB for images: give"
                 " the workers more memory or raise max_memory, and set retry_rejected",
             )
         return size

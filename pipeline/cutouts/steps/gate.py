@@ -88,7 +88,9 @@ def _reconciled(tables: Store, plan: Plan, images: pa.Table) -> Results:
     results = _with_known(tables, plan, images, cut)
     made = [*results.masks.column("image_id").to_pylist(), *results.rejections.column("image_id").to_pylist()]
     if sorted(made) != sorted(images.column("image_id").to_pylist()):
-        raise BooksError(f"plan {plan.plan_id}: {plan.images} images, but {len(made)} results, or of other images")
+        raise BooksError(
+            f"plan {plan.plan_id}: {plan.images} images, but {len(made)} results, or results of other images"
+        )
     if plan.shards:
         record(tables, plan.recipe, plan.plan_id, cut)
     return results
@@ -161,7 +163,7 @@ def _decision(
         **{str(outcome): decided.count(outcome) for outcome in Outcome},
     )
     if not decision.balances:
-        raise BooksError(f"gate {gate_id}: {plan.images} images, but its outcomes add up to another number")
+        raise BooksError(f"gate {gate_id}: {plan.images} images, but its outcomes do not add up to that number")
     return decision
 
 

@@ -53,7 +53,7 @@ def _released(site: Site, catalog: Catalog, decision: GateDecision) -> GateDecis
     if decision.verdict is Verdict.HOLD:
         raise HeldError(
             f"delivery {shown(decision.delivery)} is held: {'; '.join(decision.reasons)}. "
-            f"After a look, release it with\n  {approve_command(site, decision.gate_id)}"
+            f"Look at it, then release it with\n  {approve_command(site, decision.gate_id)}"
         )
     return decision
 
@@ -93,7 +93,7 @@ def waiting_hold(site: Site, named: str) -> Hold:
     if len(holds) == 1:
         return holds[0]
     if not holds:
-        raise CutoutsError(f"{shown(named)} has no hold to release")
+        raise CutoutsError(f"{shown(named)} is not held")
     raise HeldError(
         f"{len(holds)} versions of {shown(named)} are held. Release the one that you looked at:\n"
         + "\n".join(f"{hold.words}\n  {approve_command(site, hold.gate_id)}" for hold in holds)

@@ -85,7 +85,7 @@ def test_nothing_to_judge_is_no_pass(suite: quality.Suite) -> None:
     """An empty delivery, and one whose masks are not all there, are errors."""
     with pytest.raises(GateError, match="0 images"):
         judged(suite)
-    with pytest.raises(GateError, match="3 images cannot be judged by 2 measured and 0 rejected"):
+    with pytest.raises(GateError, match="3 images cannot be judged: only 2 measured and 0 rejected"):
         quality.judge(suite, metrics({}, {}), images=3, rejected=())
 
 

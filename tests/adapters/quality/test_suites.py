@@ -48,7 +48,7 @@ CHANGES: dict[str, tuple[Callable[[Raw], object], str]] = {
         "needs an expect_column_values_to_not_be_null",
     ),
     "no expectations": (lambda raw: raw["expectations"].clear(), "no expectations"),
-    "another file": (lambda raw: raw.pop("expectations"), "is no suite"),
+    "another file": (lambda raw: raw.pop("expectations"), "is not a suite"),
 }
 
 

@@ -67,7 +67,7 @@ def _parse(url: str) -> sa.URL:
         raise ConfigError("the catalogue's URL is wrong", ["catalog: it cannot be read as a URL"]) from None
     backend = place.get_backend_name()
     if backend not in ("sqlite", "postgresql"):
-        raise ConfigError("the catalogue's URL is wrong", [f"catalog: {backend}: known are sqlite, postgresql"])
+        raise ConfigError("the catalogue's URL is wrong", [f"catalog: {backend}: use sqlite or postgresql"])
     if backend == "sqlite" and place.database in (None, "", ":memory:"):
         raise ConfigError("the catalogue's URL is wrong", ["catalog: SQLite needs a file: sqlite:///PATH"])
     if backend == "sqlite" and place.database:

@@ -50,13 +50,15 @@ def read_graph(file: ModelFile, *, output: int = 0) -> Graph:
     """
     graph, path = parse(file).graph, file.path
     if not graph.output:
-        raise ModelError(f"{path} is no ONNX graph: it has no output")
+        raise ModelError(f"{path} is not an ONNX graph: it has no output")
     weights = {one.name for one in graph.initializer}
     inputs = [one for one in graph.input if one.name not in weights]
     if len(inputs) != 1:
         raise ModelError(f"{path.name} has {len(inputs)} inputs, one is expected: {', '.join(i.name for i in inputs)}")
     if output >= len(graph.output):
-        raise ModelError(f"{path.name} has {len(graph.output)} outputs; there is no output {output}, counted from 0")
+        raise ModelError(
+            f"{path.name} has {len(graph.output)} outputs; output {output}, counted from 0, does not exist"
+        )
     layout, width, height = _taken(inputs[0], path)
     activations = [_activation(graph, one.name) for one in graph.output]
     return Graph(
@@ -80,7 +82,7 @@ def _taken(value: Any, path: Path) -> tuple[Layout, int | None, int | None]:
     if kind == onnx.TensorProto.FLOAT and len(shape) == 4 and shape[1] in (3, None):
         return "nchw-float32", shape[3], shape[2]
     told = f"{onnx.TensorProto.DataType.Name(kind).lower()} {shape}"
-    raise ModelError(f"{path.name} takes {told}; uint8 [n, h, w, 3] or float [n, 3, h, w] is expected")
+    raise ModelError(f"{path.name} has the input {told}; expected uint8 [n, h, w, 3] or float [n, 3, h, w]")
 
 
 def _given(value: Any, path: Path) -> OutputLayout:
@@ -91,7 +93,9 @@ def _given(value: Any, path: Path) -> OutputLayout:
         return "n1hw"
     if len(shape) == 4 and shape[3] == 1:
         return "nhw1"
-    raise ModelError(f"{path.name} gives {shape}; one channel is expected: [n, h, w], [n, 1, h, w] or [n, h, w, 1]")
+    raise ModelError(
+        f"{path.name} has the output {shape}; expected one channel: [n, h, w], [n, 1, h, w] or [n, h, w, 1]"
+    )
 
 
 def _shape(value: Any) -> list[int | None]:

@@ -40,7 +40,7 @@ def open_session(file: ModelFile, provider: Provider, *, threads: int, engines: 
     wanted = PROVIDERS[provider]
     if wanted not in ort.get_available_providers():
         raise ModelError(
-            f"provider {provider!r} was asked for, but this ONNX Runtime has only "
+            f"provider {provider!r} is not available: this ONNX Runtime has only "
             f"{', '.join(ort.get_available_providers())}; install cutouts with its extra gpu"
         )
     _preload(ort, provider)
@@ -51,8 +51,8 @@ def open_session(file: ModelFile, provider: Provider, *, threads: int, engines: 
         raise ModelError(f"{file.path.name} does not load on {provider}: {_first_line(error)}") from error
     if session.get_providers()[0] != wanted:
         raise ModelError(
-            f"provider {provider!r} was asked for, but the session runs on "
-            f"{session.get_providers()[0]}: is there a GPU and its driver?"
+            f"provider {provider!r} is not available: the session runs on {session.get_providers()[0]}. "
+            "Is there a GPU with a driver?"
         )
     if provider != "cpu":
         require_placement(session, provider)
@@ -96,9 +96,9 @@ def require_placement(session: Any, provider: Provider) -> None:
     strays = {name: ops for name, ops in work.items() if ops}
     if strays:
         told = "; ".join(f"{name}: {', '.join(ops)}" for name, ops in strays.items())
-        raise ModelError(f"provider {provider!r} was asked for, but parts of the network run elsewhere ({told})")
+        raise ModelError(f"provider {provider!r} does not run the whole network: parts run elsewhere ({told})")
     if PROVIDERS[provider] not in placed:
-        raise ModelError(f"provider {provider!r} was asked for, but it took no part of the network")
+        raise ModelError(f"provider {provider!r} took no part of the network")
 
 
 def _asked(provider: Provider, engines: Path) -> Sequence[str | tuple[str, dict[str, str]]]:

@@ -30,7 +30,7 @@ def parse(file: ModelFile) -> ModelProto:
     try:
         model = onnx.load_model_from_string(file.data)
     except DecodeError as error:
-        raise ModelError(f"{file.path} is no ONNX graph that can be read: {error}") from error
+        raise ModelError(f"{file.path} is not an ONNX graph that can be read: {error}") from error
     for message in _messages(model):
         kind = message.DESCRIPTOR.name
         if kind == "TensorProto" and (message.external_data or message.data_location == onnx.TensorProto.EXTERNAL):

@@ -44,7 +44,9 @@ def choose(name: str, provider: Provider, *, models: str = _MODELS, allow_noncom
     """
     row = find(name, models)
     if row.cpu_only and provider != "cpu":
-        raise ModelError(f"{name!r} is made for CPUs, and {provider!r} was asked for: choose another model or provider")
+        raise ModelError(
+            f"{name!r} runs only on CPUs, and the provider is {provider!r}: choose another model or provider"
+        )
     permit(row, allow_noncommercial=allow_noncommercial)
     return ModelChoice(row=row, provider=provider, models=models)
 
@@ -100,15 +102,15 @@ class Network:
         low, high = float(raw.min()), float(raw.max())
         if self.row.activation == "probability" and not -0.01 <= low <= high <= 1.01:
             raise ModelError(
-                f"the output of {self.row.name!r} is no probability: from {low:.3g} to {high:.3g} on a test image; "
-                "a logit, perhaps, or not made for this input"
+                f"the output of {self.row.name!r} is not a probability: it ranges from {low:.3g} to {high:.3g} on "
+                "a test image. It may be a logit, or the input may be prepared wrongly"
             )
 
     def _planes(self, raw: Floats, images: int) -> Floats:
         """The output as float32 n×height×width. ModelError where it has more than one channel after all."""
         height, width = raw.shape[1:3] if self.row.output_layout == "nhw1" else raw.shape[-2:]
         if raw.size != images * height * width:
-            raise ModelError(f"the network {self.row.name!r} gives {list(raw.shape)}, no {self.row.output_layout}")
+            raise ModelError(f"the network {self.row.name!r} returns {list(raw.shape)}, not {self.row.output_layout}")
         return raw.reshape(images, height, width).astype(np.float32, copy=False)
 
 

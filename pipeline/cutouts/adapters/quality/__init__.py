@@ -39,7 +39,7 @@ def judge(suite: Suite, metrics: pa.Table, *, images: int, rejected: Collection[
     """
     if images < 1 or metrics.num_rows + len(rejected) != images:
         found = f"{metrics.num_rows} measured and {len(rejected)} rejected"
-        raise GateError(f"a delivery of {images} images cannot be judged by {found} ones")
+        raise GateError(f"a delivery of {images} images cannot be judged: only {found} images are given")
     checks = _check(suite.on("images"), metrics) if metrics.num_rows else ()
     findings, bad = _findings(checks, metrics)
     every = np.concatenate([bad, np.ones(len(rejected), np.int64)])

@@ -79,11 +79,11 @@ def load_suite(file: Traversable) -> Suite:
     try:
         raw = json.loads(file.read_text(encoding="utf-8"))
         if problems := [f"{one['type']}: {problem}" for one in raw["expectations"] for problem in unsafe(one)]:
-            raise GateError("\n  - ".join([f"{file.name} asks for what is not data", *problems]))
+            raise GateError("\n  - ".join([f"{file.name} contains something that is not data", *problems]))
         rules = tuple(_rule(entry, place) for place, entry in enumerate(raw["expectations"], start=1))
         suite = Suite(name=raw["name"], rules=rules)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise GateError(f"{file.name} is no suite of expectations: {error}") from error
+        raise GateError(f"{file.name} is not a suite of expectations: {error}") from error
     if problems := [*_misfits(suite), *_unguarded(suite), *_dropped(suite)]:
         raise GateError("\n  - ".join([f"{file.name} cannot be relied on", *problems]))
     return suite

@@ -70,7 +70,7 @@ def claim(folder: Path, names: Iterable[str]) -> None:
     taken = [name for name in new if os.path.lexists(folder / name)]
     if taken:
         raise OutputError(
-            f"{folder} holds {_listed(taken)}, which would be replaced, and nothing says that cutouts made it; "
+            f"{folder} holds {_listed(taken)}, which would be replaced and was not made by cutouts; "
             "name another folder, or move it away"
         )
     if not ours and os.path.lexists(folder / MARKER):
@@ -92,7 +92,7 @@ def require_free(outputs: Iterable[Path], inputs: Sequence[Path] = (), *, table:
         elif (kind := _kind(output)) is not None:
             problems.append(f"{output} is a {kind}")
         elif os.path.lexists(output) and not is_ours(output, table):
-            problems.append(f"{output} exists, and nothing says that cutouts made it")
+            problems.append(f"{output} exists and was not made by cutouts")
     if problems:
         raise OutputError(f"nothing was written: {_listed(problems, '; ')}; name another output, or move it away")
 
