@@ -87,7 +87,7 @@ def test_the_output_that_the_row_names_is_served(tmp_path: Path) -> None:
     [
         ({"width_px": 8}, "its input is"),
         (FLOAT, "it takes"),
-        ({"sha256": "0" * 64}, "not the file"),
+        ({"sha256": "0" * 64}, "does not match the model table"),
         ({"file": "/nowhere/x.onnx"}, "is not at"),
         ({"outputs": 7}, "it has 1 outputs, the row says 7"),
         ({"output": 1}, "serves output 1"),
