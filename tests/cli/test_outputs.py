@@ -130,7 +130,7 @@ def test_composites_touch_nothing_beside_their_set(tmp_path: Path) -> None:
     assert all(path.is_relative_to(tmp_path / "sets" / "plain") for path in tmp_path.rglob("evil.png"))
     assert len(list((tmp_path / "sets" / "plain" / "images").rglob("*.png"))) == 1
     assert (tmp_path / "sets" / ".plain.part" / "mine").read_bytes() == MINE
-    with pytest.raises(ConfigError, match="is there already"):
+    with pytest.raises(ConfigError, match="already exists"):
         write_composites(Drawing(count=1, images=iter([one])), tmp_path / "sets" / "plain")
 
 
