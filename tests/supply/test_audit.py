@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -58,7 +59,8 @@ def audited(folder: Path, url: str, *flags: str, python: Path = TOOLS) -> tuple[
     file = folder / "requirements.txt"
     file.write_text(LOCKED, encoding="utf-8")
     command = [str(python), str(ROOT / "supply" / "audit.py"), "--service", url, *flags, str(file)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    environment = {**os.environ, "NO_PROXY": "*"}  # the service is on this machine
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     return done.returncode, done.stdout
 
 
