@@ -6,17 +6,17 @@ import pytest
 
 from cutouts.core.decisions import Outcome, Verdict
 from cutouts.core.errors import BooksError
-from cutouts.core.gate import ALREADY_PUBLISHED, RELEASED, REPLACED, Decision, Finding, Judgement, decide
+from cutouts.core.gate import ALREADY_PUBLISHED, RELEASED, REPLACED, Decision, FailedExpectation, Judgement, decide
 
 IMAGES = ("a", "b", "c", "d", "e")
-EMPTY = Finding(words="the matte is empty", image_ids=frozenset({"b", "c"}))
-SOFT = Finding(words="the product is half transparent", image_ids=frozenset({"c"}))
+EMPTY = FailedExpectation(words="the matte is empty", image_ids=frozenset({"b", "c"}))
+SOFT = FailedExpectation(words="the product is half transparent", image_ids=frozenset({"c"}))
 HOLD = "too many images are bad"
 
 
 def decided(
     *,
-    findings: tuple[Finding, ...] = (),
+    findings: tuple[FailedExpectation, ...] = (),
     holds: tuple[str, ...] = (),
     rejections: dict[str, str] | None = None,
     published: dict[str, str] | None = None,
@@ -112,14 +112,14 @@ def test_a_delivery_of_broken_files_balances() -> None:
 @pytest.mark.parametrize(
     ("findings", "rejections", "words"),
     [
-        ((Finding(words="soft", image_ids=frozenset({"z"})),), {}, "findings are about images"),
+        ((FailedExpectation(words="soft", image_ids=frozenset({"z"})),), {}, "findings are about images"),
         ((), {"z": "the file is empty"}, "rejections are about images"),
         ((SOFT,), {"c": "the file is empty"}, "rejected images cannot be judged"),
     ],
     ids=["a finding about a stranger", "a rejected stranger", "a finding about a rejected image"],
 )
 def test_books_that_do_not_balance_are_no_decision(
-    findings: tuple[Finding, ...], rejections: dict[str, str], words: str
+    findings: tuple[FailedExpectation, ...], rejections: dict[str, str], words: str
 ) -> None:
     """What does not fit together is an error, not an outcome."""
     with pytest.raises(BooksError, match=words):

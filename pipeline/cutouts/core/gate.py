@@ -18,7 +18,7 @@ RELEASED = "released by a person"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
+class FailedExpectation:
     """The images of a delivery that fail one expectation, which keeps each of them back; `words` say why."""
 
     words: str
@@ -33,7 +33,7 @@ class Judgement:
     """
 
     outcomes: tuple[ExpectationOutcome, ...]
-    findings: tuple[Finding, ...]
+    findings: tuple[FailedExpectation, ...]
     holds: tuple[str, ...]
 
 
@@ -101,7 +101,7 @@ def _outcome(
     return (Outcome.QUARANTINED if own else Outcome.PUBLISHED), own
 
 
-def _findings_by_image(findings: Sequence[Finding]) -> dict[str, tuple[str, ...]]:
+def _findings_by_image(findings: Sequence[FailedExpectation]) -> dict[str, tuple[str, ...]]:
     by_image: dict[str, tuple[str, ...]] = {}
     for finding in findings:
         for image_id in finding.image_ids:
@@ -121,7 +121,7 @@ def _images(count: int) -> str:
     return "1 image" if count == 1 else f"{count} images"
 
 
-def _check_books(image_ids: Sequence[str], findings: Sequence[Finding], rejections: Collection[str]) -> None:
+def _check_books(image_ids: Sequence[str], findings: Sequence[FailedExpectation], rejections: Collection[str]) -> None:
     delivery = set(image_ids)
     if len(delivery) != len(image_ids):
         raise BooksError(f"{len(image_ids) - len(delivery)} images stand more than once in the delivery")

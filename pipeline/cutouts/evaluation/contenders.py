@@ -130,7 +130,7 @@ class AsRembg:
         return Answer(matte=np.asarray(full, np.float32) / np.float32(255), seconds=seconds)
 
 
-class Made:
+class ReadyMattes:
     """Mattes that were made already, by whatever tool: pictures in a folder, under the names of the images."""
 
     def __init__(self, folder: Path) -> None:
@@ -155,7 +155,7 @@ def open_contender(spec: Spec, site: Site) -> Contender:
     """The contender that is spelled so, open. Raises ModelError for an unknown name or a graph that does not fit."""
     bare = spec.how is How.BARE
     if spec.path is not None and spec.path.is_dir():
-        return Made(spec.path)
+        return ReadyMattes(spec.path)
     if spec.how is How.REMBG:
         return AsRembg(read_file(spec.path) if spec.path else _file(_job(spec.name, site)))
     if spec.path is not None:

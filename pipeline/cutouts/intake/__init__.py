@@ -1,13 +1,23 @@
 """Where work comes from: manifests that land, folders that become one."""
 
-from cutouts.intake.landing import Intake, Refusal, deliveries_on, inspect, landed, refused, rows_of, source_of, take
+from cutouts.intake.landing import (
+    Intake,
+    ManifestRefusal,
+    deliveries_on,
+    inspect,
+    landed,
+    refused,
+    rows_of,
+    source_of,
+    take,
+)
 from cutouts.intake.photograph_folder import folder_manifest
 from cutouts.intake.queue import Queue, leave, waiting
 
 __all__ = [
     "Intake",
+    "ManifestRefusal",
     "Queue",
-    "Refusal",
     "deliveries_on",
     "folder_manifest",
     "inspect",

@@ -58,7 +58,7 @@ class _Origin:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Refusal:
+class ManifestRefusal:
     """Why nothing could be taken from a manifest as it stands."""
 
     manifest: str
@@ -100,7 +100,7 @@ def take(site: Site, manifest: str, *, waiting: bool = False) -> Intake:
     try:
         intake = inspect(manifest)
     except ManifestError as error:
-        refusal = Refusal(manifest=manifest, problems=(error.title, *error.problems))
+        refusal = ManifestRefusal(manifest=manifest, problems=(error.title, *error.problems))
         write_record(tables, refused_file(fingerprint), refusal)
         raise
     for delivery in intake.accepted:
@@ -122,10 +122,10 @@ def landed(site: Site) -> tuple[str, ...]:
     )
 
 
-def refused(site: Site) -> tuple[Refusal, ...]:
+def refused(site: Site) -> tuple[ManifestRefusal, ...]:
     """Why nothing could be taken from manifests below the site's `manifests`, as they stand now."""
     tables = open_store(site.tables_url)
-    found = (find_record(tables, refused_file(fingerprint), Refusal) for _, fingerprint in _standing(site))
+    found = (find_record(tables, refused_file(fingerprint), ManifestRefusal) for _, fingerprint in _standing(site))
     return tuple(one for one in found if one)
 
 

@@ -21,7 +21,7 @@ from cutouts.core.pixels import Bytes, Floats, Photograph
 from cutouts.core.png_mark import marked
 from cutouts.core.recipe import Recipe
 from cutouts.core.records import ImageRecord, Mask, MaskMetrics, Measurements, RejectionReason
-from cutouts.core.sources.locations import Found, Location, Reading, same_etag
+from cutouts.core.sources.locations import FetchedFile, Location, Reading, same_etag
 from cutouts.core.text.display import stored_uri
 from cutouts.stages.deadline import deadlines
 from cutouts.stages.image_errors import one_image
@@ -70,7 +70,7 @@ def read(record: ImageRecord, reading: Reading) -> SourceFile:
     return SourceFile(record=replace(record, etag=_confirmed_etag(record, found)), data=found.data, sha256=sha256)
 
 
-def _confirmed_etag(record: ImageRecord, found: Found) -> str | None:
+def _confirmed_etag(record: ImageRecord, found: FetchedFile) -> str | None:
     """The ETag that the manifest states, if the store gives the same; None if it cannot be compared.
 
     Of a local file only our own version tag is known: a stated one may be of the store that it was copied from.

@@ -18,7 +18,7 @@ from cutouts.adapters.quality.library import method
 from cutouts.adapters.quality.suite import Rule, Suite, bundled, load_suite
 from cutouts.adapters.quality.validation import Check, validate
 from cutouts.core.errors import GateError
-from cutouts.core.gate import Finding, Judgement
+from cutouts.core.gate import FailedExpectation, Judgement
 from cutouts.core.manifests.checks import DeliveryProblem
 
 __all__ = ["Rule", "Suite", "bundled", "judge", "load_suite", "method", "refusals"]
@@ -69,7 +69,7 @@ def refusals(suite: Suite, delivery_id: str, rows: pa.Table) -> tuple[DeliveryPr
     return tuple(_refusal(delivery_id, rules[number].words, checks, ids) for number, checks in failed.items())
 
 
-def _findings(checks: Iterable[Check], metrics: pa.Table) -> tuple[tuple[Finding, ...], Flags]:
+def _findings(checks: Iterable[Check], metrics: pa.Table) -> tuple[tuple[FailedExpectation, ...], Flags]:
     """The images that fail each quarantine rule, and for each row of `metrics` 1 where it fails one, else 0."""
     rules = [check.rule for check in checks if check.rule.action == "quarantine" and not check.success]
     bad: Flags = np.zeros(metrics.num_rows, np.int64)
@@ -78,7 +78,7 @@ def _findings(checks: Iterable[Check], metrics: pa.Table) -> tuple[tuple[Finding
         failing = np.asarray(check.fields["unexpected_index_list"], np.int64)
         bad[failing] = 1
         image_ids = metrics.column("image_id").take(pa.array(failing)).to_pylist()
-        findings.append(Finding(words=check.rule.words, image_ids=frozenset(image_ids)))
+        findings.append(FailedExpectation(words=check.rule.words, image_ids=frozenset(image_ids)))
     return tuple(findings), bad
 
 

@@ -156,7 +156,7 @@ class Reading:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
+class FetchedFile:
     """What is at a place: its bytes, and the ETag as the store gives it, None if it gives none."""
 
     data: bytes

@@ -17,7 +17,7 @@ from cutouts.core.matting.cutout import cutout
 from cutouts.core.pixels import Bytes, Photograph
 
 TableRow = dict[str, Any]
-Made = TypeVar("Made")
+Built = TypeVar("Built")
 
 # The shortest side of a clearing (px): what is smaller shows too little to be a scene.
 CLEARING_SIDE = 100
@@ -139,7 +139,7 @@ def _visible(rgba: Bytes) -> Bytes:
     return premultiplied(rgba[top : top + height, left : left + width])
 
 
-def _examples(file: Path, columns: list[str], example: Callable[[TableRow], Made]) -> Iterator[Made]:
+def _examples(file: Path, columns: list[str], example: Callable[[TableRow], Built]) -> Iterator[Built]:
     """What `example` makes of each row, on all cores: decoding holds no lock."""
     with ThreadPoolExecutor() as pool:
         for batch in pq.ParquetFile(file).iter_batches(batch_size=64, columns=columns):

@@ -50,7 +50,7 @@ class ManifestLocation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
+class FoundFile:
     """One file: where it is, its size in bytes, and what its folders state.
 
     `name` is its path within the manifest, as text that can be shown; empty if the manifest is that file.
@@ -98,7 +98,7 @@ def allowed_by(url: str) -> tuple[str, ...]:
         return ()
 
 
-def find_parts(place: ManifestLocation) -> list[Found]:
+def find_parts(place: ManifestLocation) -> list[FoundFile]:
     """The files of a manifest by name: the one, or all below the folder that end in `.parquet` and are not hidden."""
     if not place.is_folder:
         return [_found(place, place.path, "", *_size(place.fs, place.path))]
@@ -121,7 +121,7 @@ def is_local(fs: Any) -> bool:
     return isinstance(fs, LocalFileSystem)
 
 
-def _found(place: ManifestLocation, path: str, name: str, size: int, problem: str = "") -> Found:
+def _found(place: ManifestLocation, path: str, name: str, size: int, problem: str = "") -> FoundFile:
     keys = [*_keys_at_end(place.root.split("/")), *_keys(name.split("/")[:-1])]
     stated = {value for key, value in keys if key == DATE}
     problems = [problem] if problem else []
@@ -134,7 +134,7 @@ def _found(place: ManifestLocation, path: str, name: str, size: int, problem: st
         if day is None:
             problems.append(f"its folder names no day: {DATE}={value} instead of {DATE}=YYYY-MM-DD")
     shown = name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-    return Found(path=path, name=shown, size=size, states_day=bool(stated), day=day, problems=tuple(problems))
+    return FoundFile(path=path, name=shown, size=size, states_day=bool(stated), day=day, problems=tuple(problems))
 
 
 def _below(place: ManifestLocation) -> Iterator[tuple[str, tuple[int, str]]]:

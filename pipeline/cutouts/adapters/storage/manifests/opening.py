@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 
 from cutouts.adapters.storage.manifests.errors import of_file, reading, unreadable, unusable
-from cutouts.adapters.storage.manifests.files import Found, ManifestLocation, find_parts, place_of, written
+from cutouts.adapters.storage.manifests.files import FoundFile, ManifestLocation, find_parts, place_of, written
 from cutouts.adapters.storage.manifests.footers import (
     Footer,
     check_rows,
@@ -52,10 +52,10 @@ def open_manifest(url: str, *, day: date | None = None) -> Manifest:
         return Manifest(url=url, base=place.base, parts=_parts(place, found, footers), fs=place.fs)
 
 
-def _footers(url: str, place: ManifestLocation, found: Sequence[Found]) -> list[Footer]:
+def _footers(url: str, place: ManifestLocation, found: Sequence[FoundFile]) -> list[Footer]:
     """The footer of each file. Raises ManifestError that names all files without a readable one."""
 
-    def read(one: Found) -> Footer | ManifestError:
+    def read(one: FoundFile) -> Footer | ManifestError:
         try:
             with reading(url, one.name):
                 if one.problems:
@@ -75,12 +75,12 @@ def _footers(url: str, place: ManifestLocation, found: Sequence[Found]) -> list[
     return [one for one in results if isinstance(one, Footer)]
 
 
-def _structure(found: Sequence[Found], footers: Sequence[Footer]) -> Iterator[str]:
+def _structure(found: Sequence[FoundFile], footers: Sequence[Footer]) -> Iterator[str]:
     for one, footer in zip(found, footers, strict=True):
         yield from (of_file(one.name, problem) for problem in check_structure(footer.schema, rows=footer.rows))
 
 
-def _without_day(found: Sequence[Found], footers: Sequence[Footer]) -> Iterator[str]:
+def _without_day(found: Sequence[FoundFile], footers: Sequence[Footer]) -> Iterator[str]:
     """The parts that state no day although others do."""
     stated = [one.states_day or DATE in footer.schema.names for one, footer in zip(found, footers, strict=True)]
     if any(stated):
@@ -89,7 +89,7 @@ def _without_day(found: Sequence[Found], footers: Sequence[Footer]) -> Iterator[
         yield from (of_file(one.name, words) for one, footer, states in silent if footer.rows and not states)
 
 
-def _parts(place: ManifestLocation, found: Sequence[Found], footers: Sequence[Footer]) -> tuple[ManifestFile, ...]:
+def _parts(place: ManifestLocation, found: Sequence[FoundFile], footers: Sequence[Footer]) -> tuple[ManifestFile, ...]:
     dated = [DATE in footer.schema.names for footer in footers]
     day = None
     if not any(dated) and not any(one.states_day for one in found):

@@ -8,13 +8,13 @@ import fsspec
 
 from cutouts.adapters.storage.sources.async_calls import Deadline, wait_for
 from cutouts.adapters.storage.sources.rejections import missing, not_allowed, too_large, unreadable
-from cutouts.core.sources.locations import Found, Location, Reading
+from cutouts.core.sources.locations import FetchedFile, Location, Reading
 
 _ETAGS = ("ETag", "etag")
 """How s3fs, gcsfs and adlfs name an object's ETag."""
 
 
-def read_object(place: Location, reading: Reading, deadline: Deadline) -> Found:
+def read_object(place: Location, reading: Reading, deadline: Deadline) -> FetchedFile:
     """The bytes of an object, and its ETag if the store has one.
 
     ImageRejected if it is not allowed, not there or too large; OSError or the client's own errors if trying again can
@@ -30,7 +30,7 @@ def read_object(place: Location, reading: Reading, deadline: Deadline) -> Found:
         raise unreadable(place, error) from error
 
 
-async def _fetch(place: Location, reading: Reading) -> Found:
+async def _fetch(place: Location, reading: Reading) -> FetchedFile:
     store, path = _opened(place)
     found = await store._info(path)  # noqa: SLF001 -- fsspec names its coroutines so
     if found["type"] != "file":
@@ -40,11 +40,11 @@ async def _fetch(place: Location, reading: Reading) -> Found:
         raise too_large(reading, size)
     etag = next((str(found[name]) for name in _ETAGS if found.get(name)), None)
     if not size:
-        return Found(data=b"", etag=etag)
+        return FetchedFile(data=b"", etag=etag)
     data = await store._cat_file(path, start=0, end=reading.max_bytes + 1)  # noqa: SLF001 -- likewise
     if len(data) > reading.max_bytes:
         raise too_large(reading)
-    return Found(data=bytes(data), etag=etag)
+    return FetchedFile(data=bytes(data), etag=etag)
 
 
 def _opened(place: Location) -> tuple[Any, str]:

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from cutouts.adapters.storage.sources.rejections import missing, not_allowed, too_large, unreadable
-from cutouts.core.sources.locations import Found, Location, Prefix, Reading
+from cutouts.core.sources.locations import FetchedFile, Location, Prefix, Reading
 
 _LOOK = getattr(os, "O_PATH", os.O_RDONLY | os.O_NONBLOCK) | os.O_CLOEXEC
 _READ = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
@@ -29,7 +29,7 @@ _KINDS = {
 }
 
 
-def read_local(path: str, reading: Reading) -> Found:
+def read_local(path: str, reading: Reading) -> FetchedFile:
     """A file's bytes and version. ImageRejected if it is not allowed, not there, not a regular file or too large."""
     try:
         _require_allowed(path, os.path.realpath(path), reading)
@@ -37,7 +37,7 @@ def read_local(path: str, reading: Reading) -> Found:
             _require_allowed(path, _real_path(look, path), reading)
             size = _size(look, path, reading)
             with _opened(_again(look, path), _READ) as descriptor:
-                return Found(data=_bytes(descriptor, size, reading), etag=version_of(os.fstat(descriptor)))
+                return FetchedFile(data=_bytes(descriptor, size, reading), etag=version_of(os.fstat(descriptor)))
     except (FileNotFoundError, NotADirectoryError):
         raise missing(path) from None
     except (OSError, ValueError) as error:  # ValueError: a character that names of this system cannot have

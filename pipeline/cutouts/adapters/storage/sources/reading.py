@@ -7,7 +7,7 @@ import time
 from cutouts.adapters.storage.sources.local_files import read_local
 from cutouts.adapters.storage.sources.rejections import not_allowed, unreadable
 from cutouts.adapters.storage.store import store_errors
-from cutouts.core.sources.locations import WEB_SCHEMES, Found, Location, Reading
+from cutouts.core.sources.locations import WEB_SCHEMES, FetchedFile, Location, Reading
 
 TRIES = 3
 """How often a read is tried before the image is rejected as unreadable (which the next run tries again)."""
@@ -18,7 +18,7 @@ def read_image(uri: str, reading: Reading) -> bytes:
     return find_image(uri, reading).data
 
 
-def find_image(uri: str, reading: Reading) -> Found:
+def find_image(uri: str, reading: Reading) -> FetchedFile:
     """What is at `uri`: a path, file://, s3://, gs://, abfs://, https:// or http://, as far as `reading` allows it.
 
     At most `reading.max_bytes + 1` bytes are read. Raises ImageRejected for whatever goes wrong, always to be tried
@@ -33,7 +33,7 @@ def find_image(uri: str, reading: Reading) -> Found:
     return _read_remote(place, reading)
 
 
-def _read_remote(place: Location, reading: Reading) -> Found:
+def _read_remote(place: Location, reading: Reading) -> FetchedFile:
     from cutouts.adapters.storage.sources.async_calls import Deadline
     from cutouts.adapters.storage.sources.buckets import read_object
     from cutouts.adapters.storage.sources.web import read_web

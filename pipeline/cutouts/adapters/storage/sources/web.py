@@ -20,7 +20,7 @@ from yarl import URL
 
 from cutouts.adapters.storage.sources.async_calls import Deadline, wait_for
 from cutouts.adapters.storage.sources.rejections import missing, not_allowed, too_large, unreadable
-from cutouts.core.sources.locations import WEB_SCHEMES, Found, Location, Reading
+from cutouts.core.sources.locations import WEB_SCHEMES, FetchedFile, Location, Reading
 from cutouts.core.sources.public_addresses import is_public
 
 CONNECT_SECONDS = 10.0
@@ -40,7 +40,7 @@ _LATER = frozenset({408, 425, 429, *range(500, 600)})
 
 def read_web(
     place: Location, reading: Reading, deadline: Deadline, resolve: Resolve = aiohttp.ThreadedResolver
-) -> Found:
+) -> FetchedFile:
     """The bytes at a web address and the ETag that the server gives, through no more than the last redirect.
 
     ImageRejected if they cannot be had; OSError or aiohttp's ClientError if trying again can help.
@@ -105,7 +105,7 @@ def _close() -> None:
             wait_for(session.close(), Deadline(1))
 
 
-async def _fetch(place: Location, reading: Reading, resolve: Resolve) -> Found:
+async def _fetch(place: Location, reading: Reading, resolve: Resolve) -> FetchedFile:
     asked, words = place, str(place)
     for _ in range(REDIRECTS + 1):
         prefix = reading.covering(asked)
@@ -117,13 +117,13 @@ async def _fetch(place: Location, reading: Reading, resolve: Resolve) -> Found:
             if isinstance(error.os_error, _NotPublicError):
                 raise not_allowed(f"{words} has no public address ({error.os_error})", asked.folder) from error
             raise
-        if isinstance(answer, Found):
+        if isinstance(answer, FetchedFile):
             return answer
         asked, words = answer, f"{place} redirects to {answer}, which"
     raise unreadable(place, f"more than {REDIRECTS} redirects")
 
 
-async def _ask(place: Location, session: aiohttp.ClientSession, reading: Reading) -> Found | Location:
+async def _ask(place: Location, session: aiohttp.ClientSession, reading: Reading) -> FetchedFile | Location:
     """What is there, or where the server sends us."""
     target, _, query = place.path.partition("?")
     url = URL.build(scheme=place.scheme, authority=place.authority, path=target, query_string=query, encoded=True)
@@ -131,7 +131,7 @@ async def _ask(place: Location, session: aiohttp.ClientSession, reading: Reading
         if response.status in _ELSEWHERE:
             return _next(place, response.headers.get("Location", ""))
         _require(place, response, reading)
-        return Found(data=await _body(response, reading), etag=response.headers.get("ETag"))
+        return FetchedFile(data=await _body(response, reading), etag=response.headers.get("ETag"))
 
 
 def _log_in(login: str) -> dict[str, str]:
