@@ -59,7 +59,7 @@ def test_the_reason_that_it_names_is_recorded_so() -> None:
 
 def test_what_a_settings_file_that_was_found_may_set_is_listed() -> None:
     """The three rows have the settings that the reader lets through, and no others."""
-    freely, below, lower = (re.findall(r"`(\w+)`", row[1]) for row in rows(SECURITY, "unless it keeps to these"))
+    freely, below, lower = (re.findall(r"`(\w+)`", row[1]) for row in rows(SECURITY, "unless it contains only these"))
     assert set(freely) == settings.HARMLESS | {"cluster"}
     assert set(below) == settings.PLACES
     assert set(lower) == settings.LIMITS
