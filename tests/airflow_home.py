@@ -184,7 +184,7 @@ LOG_PORTS = ("AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT", "AIRFLOW__LOGGING__TRIG
 def serve(folder: Path, cluster: str) -> Iterator[Service]:
     """`airflow standalone` with this project's DAGs and the tests', for a site below `folder` that uses `cluster`.
 
-    Photographs may lie in the folders of all tests, which are beside `folder`.
+    Photographs may be in the folders of all tests, which are beside `folder`.
     """
     root, scheme_host, port = folder / "site", *cluster.rsplit(":", 1)
     dask = {"conn_type": "dask", "host": scheme_host.removeprefix("tcp://"), "port": int(port)}

@@ -25,7 +25,7 @@ class Opened:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Debian's Chromium without a window. Skips where it is not installed, fails where CI=true."""
+    """Debian's Chromium without a window. Skips if it is not installed, fails where CI=true."""
     program = next((path for name in _NAMES if (path := shutil.which(name))), None)
     if program is None:
         reason = "Chromium is not installed (Debian: apt-get install --no-install-recommends chromium)"

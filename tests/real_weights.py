@@ -1,4 +1,4 @@
-"""Public weights and images that lie beside the repository; a test that needs them skips where they do not."""
+"""Public weights and images that are beside the repository; a test that needs them skips if they are not."""
 
 from __future__ import annotations
 

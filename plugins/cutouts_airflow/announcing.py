@@ -1,6 +1,6 @@
 """Events on the assets `manifest` and `cutouts`: derived from what is on record, so that a kill loses none.
 
-An event stands in Airflow once its task has succeeded. Only then is it recorded that others were told, by a callback
+An event is in Airflow once its task has succeeded. Only then is it recorded that others were told, by a callback
 that asks Airflow first. A kill in between announces once more; nothing is ever announced too seldom.
 """
 
@@ -67,7 +67,7 @@ def hand_over(asset: Asset) -> None:
 
 @logged_without_secrets
 def handed_over(context: Mapping[str, Any]) -> None:
-    """Take what was handed over out of the queue, now that it stands in Airflow."""
+    """Take what was handed over out of the queue, now that it is in Airflow."""
     from cutouts import intake
 
     if _has_succeeded(context):
@@ -98,7 +98,7 @@ def announce(asset: Asset, delivery: str) -> None:
 
 @logged_without_secrets
 def announced(context: Mapping[str, Any]) -> None:
-    """Record that others were told of these publications, now that it stands in Airflow."""
+    """Record that others were told of these publications, now that it is in Airflow."""
     from cutouts import steps
 
     if _has_succeeded(context):

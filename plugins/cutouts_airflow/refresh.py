@@ -59,7 +59,7 @@ _QUIET = {"AIRFLOW__LOGGING__LOGGING_LEVEL": "WARNING", "PYTHONWARNINGS": "ignor
 
 
 def main(deliveries: Sequence[str]) -> int:
-    """Run the DAG for each delivery in this process's Airflow home; 1 where a run failed.
+    """Run the DAG for each delivery in this process's Airflow home; 1 if a run failed.
 
     The last line that it prints is a JSON object, the id of the gate decision by delivery.
     """

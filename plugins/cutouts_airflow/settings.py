@@ -52,7 +52,7 @@ def _overrides() -> dict[str, Any]:
 
 
 def connection(name: str) -> Connection | None:
-    """The Connection of that name, None where there is none."""
+    """The Connection of that name, None if there is none."""
     try:
         return BaseHook.get_connection(name)
     except AirflowNotFoundException:
@@ -85,7 +85,7 @@ def _authority(there: Connection) -> str:
 def cluster_settings(there: Connection) -> dict[str, str]:
     """The site's `cluster` and `tls_*` of a Connection: host, port, extra `{"protocol": "tls", "tls_ca_file": …}`.
 
-    Raises ConfigError for what else stands in the extra.
+    Raises ConfigError for what else is in the extra.
     """
     extra = dict(there.extra_dejson)
     protocol = extra.pop("protocol", "tls" if extra else "tcp")

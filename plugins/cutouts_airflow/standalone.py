@@ -1,6 +1,6 @@
 """`python -m cutouts_airflow.standalone`: Airflow on this machine, until ctrl-C.
 
-Everything lies in one home (SQLite, logs), which is this user's alone. It says where to look once all parts are
+Everything is in one home (SQLite, logs), which is this user's alone. It says where to look once all parts are
 healthy, and takes all of them down with it. `AIRFLOW__SECTION__KEY` variables that are set win over what is set here.
 
 The parts are started one by one, because the servers of logs that `airflow standalone` starts listen on every

@@ -73,7 +73,7 @@ def report_refusals(manifests: list[str] | None) -> None:
 def deliveries_on(when: date) -> list[str]:
     """The deliveries of one day: those taken before, and those in that day's own manifest if it was not taken yet.
 
-    Raises ManifestError where that manifest has anything wrong; it is left to the intake then.
+    Raises ManifestError if that manifest has anything wrong; it is left to the intake then.
     """
     from cutouts import intake
 

@@ -43,7 +43,7 @@ def packed(content: pa.Table, **options: Any) -> bytes:
 
 
 def repeated(value: str, rows: int) -> pa.DictionaryArray:
-    """A text that stands in many rows, once in memory."""
+    """A text that is in many rows, once in memory."""
     return pa.DictionaryArray.from_arrays(pa.array(np.zeros(rows, np.int32)), pa.array([value]))
 
 

@@ -105,7 +105,7 @@ def test_the_size_is_read_from_the_header_alone(name: str) -> None:
 
 @pytest.mark.parametrize("data", [b"", b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"II*\0\xff\xff\xff\xff", b"no image"])
 def test_no_size_is_read_where_none_is_said(data: bytes) -> None:
-    """What is no image, or breaks off before it says its size, has no size."""
+    """What is not an image, or breaks off before it says its size, has no size."""
     assert read_size(data) is None
 
 
@@ -118,7 +118,7 @@ def test_suffixes_are_lower_case_with_a_dot() -> None:
 @pytest.mark.parametrize("name", ["jpeg", "progressive jpeg", "png", "webp", "avif", "heic", "tiff", "lzw tiff", "bmp"])
 @pytest.mark.parametrize("share", [0.5, 0.9, 0.999])
 def test_files_cut_off_are_refused_as_such(name: str, share: float) -> None:
-    """A file that ends too early is told from one that is no image, and never half decoded."""
+    """A file that ends too early is told from one that is not an image, and never half decoded."""
     form, options = FORMS[name]
     data = written(scene(120, 90), form, **options)
     assert refusal(data[: int(len(data) * share)]).reason is RejectionReason.TRUNCATED
@@ -210,7 +210,7 @@ def test_a_gif_frame_that_grows_its_canvas_is_measured_again() -> None:
 
 @pytest.mark.parametrize("size", [(7, 100), (100, 7), (1, 1)])
 def test_pictures_too_small_to_show_anything_are_refused(size: tuple[int, int]) -> None:
-    """A tracking pixel is no photograph."""
+    """A tracking pixel is not a photograph."""
     assert refusal(written(scene()[: size[1], : size[0]], "PNG")).reason is RejectionReason.TOO_SMALL
 
 

@@ -147,7 +147,7 @@ def test_gamma_is_followed(gamma: int, bits: int, kind: int) -> None:
 
 @pytest.mark.parametrize("gamma", [45455, 45000, 46000])
 def test_the_gamma_that_programs_write_for_srgb_changes_nothing(gamma: int) -> None:
-    """Not a bit, since it stands for sRGB's curve, which is no power; with sRGB's primaries too."""
+    """Not a bit, since it stands for sRGB's curve, which is not a power; with sRGB's primaries too."""
     samples = samples_of(8, 2)
     said = {"gAMA": struct.pack(">I", gamma), "cHRM": struct.pack(">8I", *CHRM[1])}
     assert np.array_equal(read(png(samples, 8, 2, said)).rgb, samples)

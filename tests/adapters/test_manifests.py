@@ -290,7 +290,7 @@ def test_a_file_uri_is_unquoted(tmp_path: Path) -> None:
 
 
 def test_a_manifest_is_read_from_a_bucket(bucket: str, tmp_path: Path) -> None:
-    """By day, and with what may stand in a key; relative URIs start in it."""
+    """By day, and with what may be in a key; relative URIs start in it."""
     store = Store(f"{bucket}/shop::x/m")
     for day, name in (("2026-01-05", "a"), ("2026-01-06", "b")):
         store.write(f"date={day}/part 0%.parquet", write(tmp_path / "p.parquet", images(name)).read_bytes())

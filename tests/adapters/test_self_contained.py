@@ -41,7 +41,7 @@ FIELDS = {
 
 
 def away(*, mark: bool = True) -> Any:
-    """One number that lies in `weights.bin`; without `mark` only the reference says so."""
+    """One number that is in `weights.bin`; without `mark` only the reference says so."""
     tensor = TensorProto(name="secret", data_type=TensorProto.FLOAT, dims=[1])
     for key, value in (("location", "weights.bin"), ("offset", "0"), ("length", "4")):
         tensor.external_data.add(key=key, value=value)
@@ -108,7 +108,7 @@ PLACES_TO_HIDE: dict[str, Callable[[Any], object]] = {
 
 @pytest.fixture(params=[*PLACES_TO_HIDE.values()], ids=[*PLACES_TO_HIDE])
 def split(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
-    """A network that needs another file, which lies beside it and where we are."""
+    """A network that needs another file, which is beside it and where we are."""
     tiny(tmp_path / "mine.onnx")
     model = onnx.load(tmp_path / "mine.onnx")
     request.param(model)

@@ -69,7 +69,7 @@ def test_a_found_file_may_not_choose_places_or_give_leave(here: Path) -> None:
 def test_each_of_them_is_taken_from_a_file_that_is_named(
     here: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    """By option, by variable, or because it lies in the home; in the working folder it is refused by itself."""
+    """By option, by variable, or because it is in the home; in the working folder it is refused by itself."""
     (here / "cutouts.toml").write_text(f"{name} = {REFUSED[name]}")
     with pytest.raises(ConfigError, match=name):
         load_site()

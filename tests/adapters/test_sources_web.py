@@ -277,7 +277,7 @@ def test_proxies_of_the_environment_are_not_asked(monkeypatch: pytest.MonkeyPatc
 
 
 def certificate(folder: Path, host: str) -> ssl.SSLContext:
-    """A server's context with a certificate for `host` that signs itself; it lies in `folder` as ca.pem."""
+    """A server's context with a certificate for `host` that signs itself; it is in `folder` as ca.pem."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, host)])
     now = datetime.datetime.now(datetime.UTC)

@@ -75,7 +75,7 @@ def test_row_groups_are_read_one_by_one(store: Store) -> None:
 
 
 def test_a_folder_of_tables_is_one_table(store: Store) -> None:
-    """The ledger is read as a whole; where nothing was written it has no rows but its columns."""
+    """The ledger is read as a whole; if nothing was written it has no rows but its columns."""
     assert read_folder(store, "ledger", NUMBERS, ["number"]).num_rows == 0
     write_table(store, "ledger/recipe=a-b/one.parquet", numbers(1))
     write_table(store, "ledger/recipe=a-b/two.parquet", numbers(2))

@@ -44,7 +44,7 @@ def no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def left(target: Path) -> list[str]:
-    """What lies in the folder."""
+    """What is in the folder."""
     return sorted(path.name for path in target.parent.glob("*")) if target.parent.is_dir() else []
 
 
@@ -146,7 +146,7 @@ def test_a_connection_that_gets_no_further_is_given_up(row: ModelRow, target: Pa
 def test_the_beginning_of_another_file_is_not_gone_on_with(
     row: ModelRow, target: Path, body: bytes, etag: str | None
 ) -> None:
-    """The server says so by its ETag; where it has none, the digest does, and all is asked for anew."""
+    """The server says so by its ETag; if it has none, the digest does, and all is asked for anew."""
     part = begun(target, row, b"x" * HALF)
     part.with_suffix(".etag").write_text('"first"')
     with serving(FileServer(body=body, etag=etag)) as server:

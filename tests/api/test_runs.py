@@ -19,7 +19,7 @@ SERIAL = cutouts.Site(cluster="serial")
 
 @pytest.fixture
 def shop(tmp_path: Path) -> Path:
-    """Four good photographs, one without a product, one that is cut off, and a file that is no image."""
+    """Four good photographs, one without a product, one that is cut off, and a file that is not an image."""
     folder = tmp_path / "shop"
     for seed in range(4):
         product(folder / f"{seed}.jpg", seed=seed)

@@ -173,7 +173,7 @@ def test_a_manifest_beside_its_folder_needs_no_setting(tmp_path: Path) -> None:
 
 
 def test_the_days_of_a_dataset_share_its_folder(tmp_path: Path) -> None:
-    """Whether the dataset, one day of it or one part of it is named; what lies beside the dataset is outside."""
+    """Whether the dataset, one day of it or one part of it is named; what is beside the dataset is outside."""
     dataset = tmp_path / "dataset"
     inside = product(dataset / "photos" / "a.jpg", seed=1)
     outside = product(tmp_path / "beside" / "b.jpg", seed=2)

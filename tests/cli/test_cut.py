@@ -142,7 +142,7 @@ def test_a_bad_image_is_reported_and_the_others_are_cut(tmp_path: Path) -> None:
 
 
 def test_where_nothing_is_found_the_png_is_empty_and_a_warning_says_so(tmp_path: Path) -> None:
-    """An image without a product is no error, and never a confident mask."""
+    """An image without a product is not an error, and never a confident mask."""
     result = cut(blank(tmp_path / "a.jpg"), "-o", tmp_path / "a.png")
     assert result.exit_code == 0
     assert "nothing was found" in result.output
@@ -206,7 +206,7 @@ def test_an_output_folder_that_holds_photographs_is_refused(tmp_path: Path) -> N
 @pytest.mark.parametrize("name", ["cut.webp", "cut.jpg", "cut.TIFF", "cut.psd", "cut.zip"])
 @pytest.mark.parametrize("many", [True, False])
 def test_only_png_is_written(tmp_path: Path, name: str, many: bool) -> None:
-    """A name with another suffix is no folder; one that no file has is."""
+    """A name with another suffix is not a folder; one that no file has is."""
     source = product(tmp_path / "p" / "a.jpg")
     result = cut(source.parent if many else source, "-o", tmp_path / name)
     assert result.exit_code == 2

@@ -133,7 +133,7 @@ def pngs(folder: Path) -> int:
 
 @pytest.mark.parametrize("times", [1, 2])
 def test_ctrl_c_stops_cut_after_the_images_in_progress(photos: Path, tmp_path: Path, times: int) -> None:
-    """It says how many are done, all of them are whole, and the same command goes on; the second time at once."""
+    """It says how many are done, all of them are whole, and the same command continues; the second time at once."""
     out = tmp_path / "out"
     status, told, _ = stopped(
         ["cut", photos, "-o", out, "--threads", 2], lambda: pngs(out) >= 3, signal.SIGINT, times=times

@@ -181,7 +181,7 @@ def test_verify_finds_what_was_changed_or_lost(tmp_path: Path, models: Path) -> 
 
 
 def test_a_card_says_everything() -> None:
-    """The written card where there is one, and the row."""
+    """The written card if there is one, and the row."""
     for name in ("default", "default-int8"):
         assert "# Model card: `default`" in run("card", name).output
     card = run("card", "bria-rmbg-2.0").output
@@ -220,7 +220,7 @@ def test_half_precision_says_nearly_the_same(tmp_path: Path, models: Path) -> No
 
 
 def test_a_conversion_replaces_nothing(tmp_path: Path, models: Path) -> None:
-    """A file that is there stays, also one of the models folder that no row names; another suffix is no network."""
+    """A file that is there stays, also one of the models folder that no row names; another suffix is not a network."""
     models.mkdir()
     (models / "default-fp16.onnx").write_bytes(b"mine")
     (tmp_path / "half.onnx").symlink_to(models / "default-fp16.onnx")

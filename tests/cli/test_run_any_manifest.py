@@ -52,7 +52,7 @@ def iso(values: list[Any]) -> pa.Array:
 
 
 def raw(values: list[Any]) -> pa.Array:
-    """Text whose bytes nobody looked at: each é is one byte, which is no UTF-8."""
+    """Text whose bytes nobody looked at: each é is one byte, which is not UTF-8."""
     content = pa.array([None if value is None else value.encode("latin-1", "replace") for value in values], pa.binary())
     return pa.StringArray.from_buffers(len(content), content.buffers()[1], content.buffers()[2], content.buffers()[0])
 

@@ -55,7 +55,7 @@ def test_it_answers_only_its_own_pages(airflow_service: Service) -> None:
 
 
 def test_its_home_is_private(airflow_service: Service) -> None:
-    """Database, keys and logs lie in a folder into which nobody else can look."""
+    """Database, keys and logs are in a folder into which nobody else can look."""
     home = Path(airflow_service.environment["AIRFLOW_HOME"])
     assert stat.S_IMODE(home.stat().st_mode) == 0o700
     for file in home.glob("airflow.*"):

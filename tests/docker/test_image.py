@@ -16,7 +16,7 @@ from tests.docker.files import ROOT, compose, dockerfile, environment, recipe, s
 
 
 def test_it_installs_what_make_setup_installs() -> None:
-    """Each step of `make setup` but the note that it is done stands in the Dockerfile."""
+    """Each step of `make setup` but the note that it is done is in the Dockerfile."""
     steps = [line.replace("$*", "${ACCELERATOR}") for line in recipe(".venv/.cpu .venv/.gpu: .venv/.%")]
     runs = " ".join(values("RUN"))
     wanted = [re.sub(r"\s*(#.*|\|\| true.*)$", "", step) for step in steps if not step.startswith("rm ")]
@@ -25,7 +25,7 @@ def test_it_installs_what_make_setup_installs() -> None:
 
 
 def test_it_lists_what_is_installed_as_make_sbom_does() -> None:
-    """The list and the page about licences lie beside the environment; the tool that writes the list does not."""
+    """The list and the page about licences are beside the environment; the tool that writes the list does not."""
     _, command = recipe("sbom")[0].split(" ", 1)
     assert f"/tools/.venv/bin/cyclonedx-py {command}" in " ".join(values("RUN"))
     assert "docs/licences.md ./" in values("COPY")

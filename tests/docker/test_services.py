@@ -52,7 +52,7 @@ def test_no_service_has_more_rights_than_it_needs(name: str) -> None:
 
 @pytest.mark.parametrize("name", SERVICES)
 def test_no_service_takes_the_machine_or_changes_its_image(name: str) -> None:
-    """Memory and processes are limited, and what is written lies in a volume, or in memory where that is private."""
+    """Memory and processes are limited, and what is written is in a volume, or in memory where that is private."""
     service = compose()["services"][name]
     assert re.fullmatch(r"\d+[mg]", service["mem_limit"])
     assert 0 < service["pids_limit"] <= 1024

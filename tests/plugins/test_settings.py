@@ -27,7 +27,7 @@ def test_the_variable_wins_over_the_environment(monkeypatch: pytest.MonkeyPatch)
 
 @pytest.mark.parametrize("variable", ['{"rooot": "x"}', '{"path": "/etc/x.toml"}', '["root"]', '{"chunk": 0}'])
 def test_a_wrong_variable_is_refused(monkeypatch: pytest.MonkeyPatch, variable: str) -> None:
-    """Unknown keys, wrong values, and what is no object."""
+    """Unknown keys, wrong values, and what is not an object."""
     from cutouts_airflow.settings import site
 
     monkeypatch.setenv("AIRFLOW_VAR_CUTOUTS", variable)

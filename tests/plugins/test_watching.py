@@ -51,7 +51,7 @@ def test_each_manifest_is_announced_once_and_what_was_taken_never(
 
 
 def test_a_store_that_cannot_be_asked_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A wrong Variable does not end the watch: it goes on once it is right."""
+    """A wrong Variable does not end the watch: it continues once it is right."""
     from cutouts_airflow.watching import LandedTrigger
 
     photograph(tmp_path / "studio" / "shirts", product(0))

@@ -45,7 +45,7 @@ def test_every_runner_cuts_the_same_records(runner: Runner, tmp_path: Path) -> N
 
 
 def test_no_items_give_no_results(runner: Runner) -> None:
-    """An empty plan is no error."""
+    """An empty plan is not an error."""
     assert list(runner.map(partial(scale, 3), [])) == []
 
 
@@ -123,7 +123,7 @@ def test_serial_needs_no_dask() -> None:
 
 
 def _photographs(folder: Path) -> list[ImageRecord]:
-    """Two discs before a wall, and a file that is no image."""
+    """Two discs before a wall, and a file that is not an image."""
     folder.mkdir()
     for number in range(2):
         picture = np.full((90, 110, 3), 225, np.uint8)

@@ -82,7 +82,7 @@ def test_bytes_that_are_still_the_same_are_not_cut_again(site: Site, delivery: D
 
 
 def test_a_photograph_that_is_gone_is_rejected(site: Site, delivery: Delivery) -> None:
-    """Nothing identifies it, so its old receipt is no proof."""
+    """Nothing identifies it, so its old receipt is not a proof."""
     uris = [str(product(delivery.folder / "elsewhere" / f"{seed}.jpg", seed=seed)) for seed in range(2)]
     delivery.run(site, uri=[*uris])
     Path(uris[0]).unlink()

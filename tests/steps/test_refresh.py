@@ -222,7 +222,7 @@ def test_the_gate_does_not_judge_a_plan_whose_shards_are_not_cut(site: Site, sho
 def test_a_delivery_of_broken_files_only_is_rejected_image_by_image(
     site: Site, refresh: Refresh, tmp_path: Path
 ) -> None:
-    """Nothing to judge is no crash: the books say why nothing came of it."""
+    """Nothing to judge is not a crash: the books say why nothing came of it."""
     for seed in range(3):
         broken(tmp_path / "bad" / f"{seed}.jpg", seed=seed)
     decision, _ = refresh(site, tmp_path / "bad")

@@ -74,7 +74,7 @@ def delivered(path: Path, shop: str, *names: str) -> Path:
 
 
 def written(out: Path) -> dict[str, str]:
-    """All that lies below a folder as text, tables unpacked."""
+    """All that is below a folder as text, tables unpacked."""
     texts = {}
     for path in (path for path in out.rglob("*") if path.is_file() and path.suffix != ".png"):
         table = path.suffix == ".parquet"

@@ -20,7 +20,7 @@ NOWHERE = "tcp://127.0.0.1:9"
 
 
 def planned(site: Site, folder: Path) -> Plan:
-    """The plan of the one delivery that lies in `folder`."""
+    """The plan of the one delivery that is in `folder`."""
     manifest = folder.parent / "manifest.parquet"
     pq.write_table(folder_manifest(folder)[0], manifest)
     (delivery,) = inspect(str(manifest)).accepted

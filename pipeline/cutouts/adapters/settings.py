@@ -20,7 +20,7 @@ FILE = "cutouts.toml"
 HOME_FILE = f"~/.cutouts/{FILE}"
 """This user's own settings, which hold wherever nothing else is said."""
 CONFIG_VARIABLE = f"{ENV_PREFIX}CONFIG"
-"""Names another file than `cutouts.toml`; the only `CUTOUTS_*` that is no setting."""
+"""Names another file than `cutouts.toml`; the only `CUTOUTS_*` that is not a setting."""
 
 HARMLESS = frozenset({
     "batch", "chunk", "max_shards", "model", "provider", "retry_rejected", "shard_bytes", "shard_images", "threads",

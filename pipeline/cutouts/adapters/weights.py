@@ -1,4 +1,4 @@
-"""Networks from the web: a file is fetched beside its place, goes on where it broke off, is verified, then moved.
+"""Networks from the web: a file is fetched beside its place, continues where it broke off, is verified, then moved.
 
 Only a verified file ever gets the network's name, and only if nothing has it: no other file is replaced. What a broken
 connection leaves is a hidden `.part` file that the next try continues; a wrong digest, a wrong size or a full disk
@@ -65,11 +65,11 @@ class PartialDownload:
 
 
 def pull(row: ModelRow, target: Path, *, mirror: str | None = None, tell: Tell | None = None) -> bool:
-    """Bring the row's file to `target`, verified; False where it was there already.
+    """Bring the row's file to `target`, verified; False if it was there already.
 
-    From `mirror`/FILE where there is a mirror, else from the row's own URL; through a proxy where the environment names
-    one (HTTPS_PROXY, NO_PROXY, …). Raises ModelError for a file that is not the row's, StorageError where it cannot be
-    had or written, TransientError where trying again can help.
+    From `mirror`/FILE if there is a mirror, else from the row's own URL; through a proxy where the environment names
+    one (HTTPS_PROXY, NO_PROXY, …). Raises ModelError for a file that is not the row's, StorageError if it cannot be
+    had or written, TransientError if trying again can help.
     """
     if target.is_file() and contradiction(target, row) is None:
         return False

@@ -71,11 +71,11 @@ def cli(debug: bool) -> None:
     What this machine has:     cutouts doctor
 
     Settings: ~/.cutouts/cutouts.toml, --config FILE or else cutouts.toml in the working folder, CUTOUTS_* in the
-    environment. What lies in the working folder may not choose where code comes from or where anything goes to.
+    environment. What is in the working folder may not choose where code comes from or where anything goes to.
     """
 
 
 def main() -> NoReturn:
     """Run the command; see `cli.ending`."""
-    os.environ["PYTHONSAFEPATH"] = "1"  # else processes that we start import what lies in the working folder
+    os.environ["PYTHONSAFEPATH"] = "1"  # else processes that we start import what is in the working folder
     ended(lambda: cli.main(standalone_mode=False))

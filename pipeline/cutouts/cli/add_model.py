@@ -44,7 +44,7 @@ _ASKED = {
     "about": "Where it comes from, and what it is good at",
 }
 _USUAL: dict[str, object] = {"resize": "stretch", "divide_by": "255", "colour_space": "rgb", "about": ""}
-"""What holds where there is nobody to ask."""
+"""What holds if there is nobody to ask."""
 _OPTIONS = {"commercial": "--commercial or --non-commercial"}
 """How an option is spelt that is not the question's name."""
 _CHOICES = {
@@ -156,7 +156,7 @@ def append_row(site: Site, row: ModelRow) -> None:
 
 
 def require_nothing(target: Path) -> None:
-    """Nothing, or an error if something has that name, or if it is no name for a network."""
+    """Nothing, or an error if something has that name, or if it is not a name for a network."""
     if target.suffix != ".onnx":
         raise click.UsageError(f"{target}: a network is written as a file that ends in .onnx")
     if target.is_symlink() or target.exists():
@@ -171,7 +171,7 @@ def require_new(site: Site, name: str) -> None:
 
 
 def _said(graph: Graph) -> dict[str, Any]:
-    """What the graph says of the questions, told on stderr where it is more than a reading."""
+    """What the graph says of the questions, told on stderr if it is more than a reading."""
     said: dict[str, Any] = {}
     if graph.width_px and graph.height_px:
         said["size"] = (graph.width_px, graph.height_px)
@@ -184,7 +184,7 @@ def _said(graph: Graph) -> dict[str, Any]:
 
 
 def _complete(known: dict[str, Any], graph: Graph) -> dict[str, Any]:
-    """`known` with every other question answered, by a person where there is a terminal."""
+    """`known` with every other question answered, by a person if there is a terminal."""
     float_only = {"mean", "std", "divide_by"} if graph.layout == "nhwc-uint8" else set()
     open_ = [key for key in _ASKED if key not in known and key not in float_only]
     if sys.stdin.isatty():

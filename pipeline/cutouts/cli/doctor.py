@@ -29,7 +29,7 @@ _OPTIONAL = {"apache-airflow", "dask-cuda", "onnxruntime-gpu", "onnxruntime"}
 def doctor(root: str | None, config: str | None, **where: object) -> None:
     """Try everything that a run needs: settings, network, provider, GPU, stores, catalogue, cluster.
 
-    Exit status 1 where something that this site asks for is missing.
+    Exit status 1 if something that this site asks for is missing.
     """
     site = load_site(config, root=root, **where)
     failed = 0

@@ -37,7 +37,7 @@ def models() -> None:
     cutouts models add studio.onnx --licence MIT --commercial
     cutouts models verify
 
-    What is pulled or added lies in the site's models folder, with a table of its own; nothing in it is ever opened
+    What is pulled or added is in the site's models folder, with a table of its own; nothing in it is ever opened
     before its digest was found to be that of its row.
     """
 
@@ -67,8 +67,9 @@ def list_(as_json: bool, config: str | None) -> None:
 def pull(names: Sequence[str], mirror: str | None, config: str | None) -> None:
     """Get each NAME from where it is published, or from a mirror, and verify it.
 
-    A download that broke off goes on where it was. HTTPS_PROXY, HTTP_PROXY and NO_PROXY are heard. Without the web, put
-    the file into the models folder yourself, named as `cutouts models card NAME` says: it is verified like any other.
+    A download that broke off continues where it stopped. HTTPS_PROXY, HTTP_PROXY and NO_PROXY are respected. Without
+    access to the web, put the file into the models folder yourself, named as `cutouts models card NAME` says: it is
+    verified like any other.
     """
     from cutouts.adapters.weights import pull as pull_file
 
@@ -90,7 +91,7 @@ def pull(names: Sequence[str], mirror: str | None, config: str | None) -> None:
 def verify(names: Sequence[str], provider: str | None, config: str | None) -> None:
     """Check every network that is here, or each NAME: its digest, that it opens, and that its row fits its graph.
 
-    Exit status 1 where one does not.
+    Exit status 1 if one does not.
     """
     site = load_site(config, provider=provider)
     table = [find(name, site.models) for name in names] or _table(site)
@@ -112,7 +113,7 @@ def verify(names: Sequence[str], provider: str | None, config: str | None) -> No
 @click.argument("name")
 @config_option
 def card(name: str, config: str | None) -> None:
-    """Say everything that is known of NAME: its model card where there is one, and its row."""
+    """Say everything that is known of NAME: its model card if there is one, and its row."""
     site = load_site(config)
     row = find(name, site.models)
     written = row.card_path(site.models)

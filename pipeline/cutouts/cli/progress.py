@@ -14,7 +14,7 @@ from typing import Any
 from cutouts.adapters.terminal import say
 
 _EVERY_SECONDS = 15.0
-"""How often a line is written where there is no terminal."""
+"""How often a line is written if there is no terminal."""
 
 
 @contextmanager

@@ -149,7 +149,7 @@ def standing_cluster(site: Site) -> Iterator[Client]:
 
 
 def _connected(address: str, security: Security | None, tries: int = 3) -> Client:
-    """A client of the scheduler at `address`. Raises TransientError where nobody answers.
+    """A client of the scheduler at `address`. Raises TransientError if nobody answers.
 
     Dask asserts that the scheduler's welcome comes alone. Where another client cancels its work at that very moment,
     all are told, and the news may come in the same message: then we knock again.

@@ -36,7 +36,7 @@ class Isolated(Generic[T, R]):
     """Works on the parts of an item, one after the other, and gives their results.
 
     A part that ends its process is tried once more while nothing else is in work on this worker, and blamed if it ends
-    that one too: what several images did together is no single one's fault. A part that took too long is blamed at
+    that one too: what several images did together is not a single one's fault. A part that took too long is blamed at
     once. Raises TransientError if a process ends before it was given a part.
     """
 

@@ -62,7 +62,7 @@ class Runner(Protocol):
 
         `items` are drawn only as results are taken, so that no more than `describe().window` are in flight. What
         `function` raises is raised here, once, as it was, and ends the map; TransientError is first tried again.
-        Raises TransientError where workers or the scheduler were lost.
+        Raises TransientError if workers or the scheduler were lost.
         """
         ...
 

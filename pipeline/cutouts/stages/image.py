@@ -43,7 +43,7 @@ class IdentifiedRejection(ImageRejected):
 
 
 def rejected_content(record: ImageRecord, error: ImageRejected) -> str | None:
-    """By what the ledger finds a rejection again: the sha256 of the bytes, unless they are no image.
+    """By what the ledger finds a rejection again: the sha256 of the bytes, unless they are not those of an image.
 
     Of such it is the digest that the manifest states, or else a name made of where the file lies and of its version.
     """

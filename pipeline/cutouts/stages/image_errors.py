@@ -23,7 +23,7 @@ def one_image(reason: RejectionReason = RejectionReason.FAILED, *, retryable: bo
 
     Errors that are not about the image pass through as they are: those of the store, the network and the settings, a
     library that is missing. An exhausted machine (no space, too many open files) is a StorageError. Memory that could
-    not be had is the reason NEEDS_MEMORY, retryable: beside fewer images there may be enough.
+    not be obtained is the reason NEEDS_MEMORY, retryable: beside fewer images there may be enough.
     """
     try:
         yield

@@ -21,7 +21,7 @@ def images_of(chunk: Sequence[ImageRecord]) -> list[tuple[ImageRecord, ...]]:
 
 
 def try_out(job: Job) -> None:
-    """Run the network on an empty image; raises its error. What ends a process here is no image's fault."""
+    """Run the network on an empty image; raises its error. What ends a process here is not an image's fault."""
     empty = Photograph(rgb=np.full((64, 64, 3), 128, np.uint8))
     require_sound(job.choice, open_network(job.choice), network_input(empty, job.recipe.preprocessing))
 

@@ -68,7 +68,7 @@ class Prepared:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identity:
-    """The content of an image whose manifest row states no sha256; None where it could not be read."""
+    """The content of an image whose manifest row states no sha256; None if it could not be read."""
 
     image_id: str
     sha256: str | None

@@ -35,7 +35,7 @@ def plan(site: Site, source: str, delivery: DeliveryKey) -> Plan:
     """Plan one delivery of the manifest at `source`: skip what is decided under the same content and recipe.
 
     Keyed by the delivery's rows, the recipe, what is known of them and how often what is to be cut was rejected before:
-    planned again, the same plan comes back, with the receipts of its finished shards. Raises ManifestError where the
+    planned again, the same plan comes back, with the receipts of its finished shards. Raises ManifestError if the
     delivery cannot be worked with.
     """
     tables = open_store(site.tables_url)
@@ -88,7 +88,7 @@ def read_delivery(tables: Store, source: str, delivery: DeliveryKey) -> pa.Table
 
 
 def _absolute(rows: pa.Table, base: str) -> pa.Table:
-    """URIs that are relative made absolute: they start at `base`. What has no scheme and is no chain is a path."""
+    """URIs that are relative made absolute: they start at `base`. What has no scheme and is not a chain is a path."""
     uri = rows.column("uri")
     relative = pc.invert(pc.match_substring_regex(uri, rf"^(/|(?i:[a-z][a-z0-9+.-]*)://)|{CHAINED}"))
     if not pc.any(relative).as_py():

@@ -114,6 +114,6 @@ def test_an_approval_of_what_was_not_held_is_refused(catalog: Catalog, wrong: ob
 
 
 def test_only_holds_are_recorded_as_holds(catalog: Catalog) -> None:
-    """A decision to publish is no hold."""
+    """A decision to publish is not a hold."""
     with pytest.raises(ValueError, match="did not hold"):
         catalog.record_hold(replace(held("gate"), verdict=Verdict.PUBLISH), NOON)

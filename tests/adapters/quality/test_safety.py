@@ -90,7 +90,7 @@ def test_what_would_be_evaluated_is_refused(
 
 
 def test_it_is_said_how_a_condition_is_written(load: Load) -> None:
-    """The safe form stands in the message, and every problem is told at once."""
+    """The safe form is in the message, and every problem is told at once."""
 
     def change(raw: Raw) -> None:
         _with(row_condition=CODE, condition_parser="pandas")(raw)

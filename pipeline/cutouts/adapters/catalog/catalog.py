@@ -38,7 +38,7 @@ class Catalog:
     """One database, opened; a context manager that closes it.
 
     Each method is one transaction and may be called from several threads, processes and machines at once. All raise
-    TransientError where the database says what trying again can help, StorageError for what it says otherwise.
+    TransientError if the database says what trying again can help, StorageError for what it says otherwise.
     """
 
     def __init__(self, engine: sa.Engine) -> None:
@@ -48,7 +48,7 @@ class Catalog:
     def open(cls, url: str) -> Self:
         """The catalogue at `url` (`sqlite:///PATH`, `postgresql://…`), made or upgraded where that is due.
 
-        Raises ConfigError for any other URL, StorageError where a newer version of this code upgraded it.
+        Raises ConfigError for any other URL, StorageError if a newer version of this code upgraded it.
         """
         engine = open_engine(url)
         upgrade(engine)
@@ -106,7 +106,7 @@ class Catalog:
         exactly so, is confirmed; one whose live row was delivered on a later day is superseded and left alone. `at` is
         aware. With `against`, OvertakenError is raised and nothing changes if `version` is another one by now. An
         approval that is given (of this or an earlier gate over the same delivery) is recorded too.
-        CutoutsError where the gate held the delivery and nobody approved it; ValueError for an entry of another one.
+        CutoutsError if the gate held the delivery and nobody approved it; ValueError for an entry of another one.
         """
         known = self.publication_of(gate_id)
         if known is not None:
@@ -124,7 +124,7 @@ class Catalog:
                 return _found(reading.publication(connection, gate_id))
 
     def publication_of(self, gate_id: str) -> Publication | None:
-        """What was published by a gate decision, None where nothing was."""
+        """What was published by a gate decision, None if nothing was."""
         with self._reading() as connection:
             return reading.publication(connection, gate_id)
 
@@ -172,14 +172,14 @@ class Catalog:
     def approve(self, approval: Approval) -> Approval:
         """Record a person's release of a hold and return what is recorded: of two approvals, the first counts.
 
-        CutoutsError where that gate held nothing, or another delivery.
+        CutoutsError if that gate held nothing, or another delivery.
         """
         with self._writing(approval.delivery) as connection:
             publishing.record_approval(connection, approval)
             return _found(reading.approval(connection, approval.gate_id))
 
     def approval_for(self, judged: str) -> Approval | None:
-        """The first release of exactly that content, recipe and suite (`GateDecision.judged`), None where none was."""
+        """The first release of exactly that content, recipe and suite (`GateDecision.judged`), None if none was."""
         with self._reading() as connection:
             return reading.approval_for(connection, judged)
 

@@ -50,7 +50,7 @@ def writing(connection: sa.Connection, lock: str) -> Iterator[None]:
 
 @contextmanager
 def telling(engine: sa.Engine) -> Iterator[None]:
-    """Raise what the database says as TransientError where trying again can help, else as StorageError."""
+    """Raise what the database says as TransientError if trying again can help, else as StorageError."""
     try:
         yield
     except exc.SQLAlchemyError as error:
@@ -63,7 +63,7 @@ def telling(engine: sa.Engine) -> Iterator[None]:
 def _parse(url: str) -> sa.URL:
     try:
         place = sa.make_url(url)
-    except (exc.ArgumentError, ValueError):  # ValueError: a port that is no number, which may be part of a password
+    except (exc.ArgumentError, ValueError):  # ValueError: a port that is not a number, which may be part of a password
         raise ConfigError("the catalogue's URL is wrong", ["catalog: it cannot be read as a URL"]) from None
     backend = place.get_backend_name()
     if backend not in ("sqlite", "postgresql"):
@@ -92,7 +92,7 @@ def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
 
 
 def _writes_ahead(connection: sqlite3.Connection) -> bool:
-    """Turn on the write-ahead log, so that readers never wait; False while another connection stands in the way.
+    """Turn on the write-ahead log, so that readers never wait; False while another connection is in the way.
 
     SQLite does not wait by itself here, whatever its busy timeout.
     """

@@ -21,7 +21,7 @@ _ALEMBIC = Lock()
 
 
 def upgrade(engine: sa.Engine) -> None:
-    """Upgrade to `REVISION`, in one transaction; StorageError where the database is newer than this code."""
+    """Upgrade to `REVISION`, in one transaction; StorageError if the database is newer than this code."""
     with telling(engine), engine.connect() as connection:
         if _revision(connection) == REVISION:
             return

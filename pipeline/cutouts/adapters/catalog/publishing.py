@@ -66,9 +66,9 @@ def require_version(connection: sa.Connection, delivery: DeliveryKey, against: i
 
 
 def approving_gate(connection: sa.Connection, gate_id: str, approval: Approval | None) -> str | None:
-    """The gate whose approved hold lets `gate_id` publish; None where it needs none. Records a given approval.
+    """The gate whose approved hold lets `gate_id` publish; None if it needs none. Records a given approval.
 
-    CutoutsError where `gate_id` held the delivery and nobody approved what it judged.
+    CutoutsError if `gate_id` held the delivery and nobody approved what it judged.
     """
     if approval is not None:
         record_approval(connection, approval)
@@ -82,7 +82,7 @@ def approving_gate(connection: sa.Connection, gate_id: str, approval: Approval |
 
 
 def record_approval(connection: sa.Connection, approval: Approval) -> None:
-    """Record it, unless the gate is approved already; CutoutsError where that gate held nothing, or something else."""
+    """Record it, unless the gate is approved already; CutoutsError if that gate held nothing, or something else."""
     held = connection.execute(sa.select(holds).where(holds.c.gate_id == approval.gate_id)).one_or_none()
     if held is None:
         raise CutoutsError(f"gate {approval.gate_id} held nothing: there is nothing to approve")

@@ -80,7 +80,7 @@ def overtaken(connection: sa.Connection, delivery: DeliveryKey, against: int, pl
 
 
 def publication(connection: sa.Connection, gate_id: str) -> Publication | None:
-    """What was published by that gate decision, None where nothing was yet."""
+    """What was published by that gate decision, None if nothing was yet."""
     row = connection.execute(sa.select(publications).where(publications.c.gate_id == gate_id)).one_or_none()
     return None if row is None else _publication(connection, row)
 
@@ -102,7 +102,7 @@ def unannounced(
 
 
 def approval(connection: sa.Connection, gate_id: str) -> Approval | None:
-    """The release of what that gate held, None where nobody did."""
+    """The release of what that gate held, None if nobody did."""
     return _approval(connection, approvals.c.gate_id == gate_id)
 
 

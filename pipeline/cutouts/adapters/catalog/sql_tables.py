@@ -107,7 +107,7 @@ publications = sa.Table(
 )
 """Each atomic change of the catalogue, one per gate decision; `moved` of the confirmed images got a later day.
 
-`announced_at` is null until whoever runs after a publication was told of it; where nothing was published it stays so.
+`announced_at` is null until whoever runs after a publication was told of it; if nothing was published it stays so.
 """
 
 cutouts = sa.Table(

@@ -65,7 +65,7 @@ _OTHERS = (
 
 
 def sniff(data: bytes) -> Format | None:
-    """The format of `data` by its signature; None where it is none that can be decoded. The first 64 B suffice."""
+    """The format of `data` by its signature; None if it is none that can be decoded. The first 64 B suffice."""
     for magic, form in _MAGIC:
         if data.startswith(magic):
             return None if data[8:10] == b"CR" and form is Format.TIFF else form  # Canon's raw poses as a TIFF
@@ -79,7 +79,7 @@ def sniff(data: bytes) -> Format | None:
 
 
 def unsupported(data: bytes) -> str | None:
-    """The name of the image format that `data` has where it is one that we do not decode; None where it is no image."""
+    """The name of the image format that `data` has if it is one that we do not decode; None if it is not an image."""
     if data[4:8] == b"ftyp":
         return "camera raw" if data[8:11] == b"crx" else None
     if data[:2] in (b"II", b"MM") and data[8:10] == b"CR":
@@ -97,7 +97,7 @@ def is_image(data: bytes) -> bool:
 
 
 def describe(data: bytes) -> str:
-    """In words what kind of thing `data`, which is no image, is; never what it says, which may be private."""
+    """In words what kind of thing `data`, which is not an image, is; never what it says, which may be private."""
     start = data[:64].lstrip().lower()
     for magic, words in _OTHERS:
         if start.startswith(magic.lower()):

@@ -113,7 +113,7 @@ def _png_takes(data: bytes, _: int) -> tuple[int, int]:
 
 
 def _tiff_takes(data: bytes, pixels: int) -> tuple[int, int]:
-    """All samples of a strip or tile at once, each bit as a byte where they are oddly packed."""
+    """All samples of a strip or tile at once, each bit as a byte if they are oddly packed."""
     page = shown_page(data)
     samples, bits = max(page.number(SAMPLES, 1), 1), page.number(BITS, 1)
     height = max(page.number(HEIGHT, 1), 1)

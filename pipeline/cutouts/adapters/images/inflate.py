@@ -13,7 +13,7 @@ _BROKEN = cast("type[Exception]", isal_zlib.error)
 
 
 class BrokenStreamError(CutoutsError):
-    """The stream is no zlib stream, or its checksum is wrong."""
+    """The stream is not a zlib stream, or its checksum is wrong."""
 
 
 def inflated(pieces: Iterable[bytes | memoryview], limit: int) -> tuple[bytes, bool]:

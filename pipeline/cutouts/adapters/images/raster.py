@@ -17,7 +17,7 @@ Samples: TypeAlias = NDArray[np.unsignedinteger[Any]]
 
 
 class Space(StrEnum):
-    """What the samples of a pixel mean. CMYK: 0 is no ink. Lab: 16 bit, L of 65535, a + 128 and b + 128 by 256."""
+    """What the samples of a pixel mean. CMYK: 0 is not an ink. Lab: 16 bit, L of 65535, a + 128 and b + 128 by 256."""
 
     GREY = "grey"
     RGB = "RGB"

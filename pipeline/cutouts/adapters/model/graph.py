@@ -46,7 +46,7 @@ class Graph:
 def read_graph(file: ModelFile, *, output: int = 0) -> Graph:
     """The facts of the graph in `file`, as far as output `output` is concerned.
 
-    Raises ModelError for a file that is no ONNX graph, one that refers to other files, or one that no row can describe.
+    Raises ModelError for a file that is not an ONNX graph, refers to other files, or cannot be described by a row.
     """
     graph, path = parse(file).graph, file.path
     if not graph.output:
@@ -103,7 +103,7 @@ def _shape(value: Any) -> list[int | None]:
 
 
 def _activation(graph: Any, name: str) -> Activation | None:
-    """What is said by the last operator that changes what the output means; None where that is not known."""
+    """What is said by the last operator that changes what the output means; None if that is not known."""
     makers = {made: node for node in graph.node for made in node.output}
     while (node := makers.get(name)) is not None and node.op_type in _PASSES:
         name = node.input[0]

@@ -32,7 +32,7 @@ purpose, and a dynamic batch needs some of them in every graph. Any other touche
 def open_session(file: ModelFile, provider: Provider, *, threads: int, engines: Path) -> Any:
     """A session whose work is done by `provider`; TensorRT keeps the engines that it builds in `engines`.
 
-    What is opened are the bytes of `file`, alone. Raises ModelError where they refer to other files or do not load, or
+    What is opened are the bytes of `file`, alone. Raises ModelError if they refer to other files or do not load, or
     where anything that touches pixels would run elsewhere.
     """
     ort = _onnx_runtime()

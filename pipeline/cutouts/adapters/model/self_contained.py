@@ -17,13 +17,13 @@ _MARKS = (b"location", b"EPContext")
 
 
 def require_contained(file: ModelFile) -> None:
-    """ModelError if anything in the graph, however deep, lies in another file; cheap for a graph that says no such."""
+    """ModelError if anything in the graph, however deep, is in another file; cheap for a graph that says no such."""
     if any(mark in file.data for mark in _MARKS):
         parse(file)
 
 
 def parse(file: ModelFile) -> ModelProto:
-    """The graph in `file`. Raises ModelError for what is no ONNX graph, or refers to other files."""
+    """The graph in `file`. Raises ModelError for what is not an ONNX graph, or refers to other files."""
     import onnx
     from google.protobuf.message import DecodeError
 

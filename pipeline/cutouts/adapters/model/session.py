@@ -94,7 +94,7 @@ class Network:
         return [np.clip(one, 0, 1, dtype=np.float32) for one in maps]
 
     def require_probability(self) -> None:
-        """Run the network once on a test image. Raises ModelError where a "probability" lies outside of 0…1."""
+        """Run the network once on a test image. Raises ModelError if a "probability" is outside of 0…1."""
         ramp = np.tile(np.arange(256, dtype=np.uint8), (256, 1))
         photograph = Photograph(rgb=np.stack([ramp, ramp.T, 255 - ramp], axis=2))
         pixels = network_input(photograph, recipe_of(self.row).preprocessing)
@@ -107,7 +107,7 @@ class Network:
             )
 
     def _planes(self, raw: Floats, images: int) -> Floats:
-        """The output as float32 n×height×width. ModelError where it has more than one channel after all."""
+        """The output as float32 n×height×width. ModelError if it has more than one channel after all."""
         height, width = raw.shape[1:3] if self.row.output_layout == "nhw1" else raw.shape[-2:]
         if raw.size != images * height * width:
             raise ModelError(f"the network {self.row.name!r} returns {list(raw.shape)}, not {self.row.output_layout}")
@@ -139,7 +139,7 @@ def open_network(choice: ModelChoice) -> Network:
 
 
 def available_providers() -> dict[str, str]:
-    """Per provider of ours: "ok", or why a session cannot have it. A list of what was compiled in is no GPU test."""
+    """Per provider of ours: "ok", or why a session cannot have it. A list of what was compiled in is not a GPU test."""
     return {name: _try_provider(name) for name in PROVIDERS}
 
 

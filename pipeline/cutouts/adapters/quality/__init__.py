@@ -52,10 +52,10 @@ def judge(suite: Suite, metrics: pa.Table, *, images: int, rejected: Collection[
 
 
 def refusals(suite: Suite, delivery_id: str, rows: pa.Table) -> tuple[DeliveryProblem, ...]:
-    """Why one delivery of a manifest is refused by `suite`; none where it is not.
+    """Why one delivery of a manifest is refused by `suite`; none if it is not.
 
     `rows` are the delivery's, conformed; the problems' row numbers are counted from 1 within them. They are judged
-    in slices of `_SLICE`, which bounds the memory. Raises GateError where there are no rows or a check crashed.
+    in slices of `_SLICE`, which bounds the memory. Raises GateError if there are no rows or a check crashed.
     """
     if not rows.num_rows:
         raise GateError(f"delivery {delivery_id!r} has no rows to check")
@@ -70,7 +70,7 @@ def refusals(suite: Suite, delivery_id: str, rows: pa.Table) -> tuple[DeliveryPr
 
 
 def _findings(checks: Iterable[Check], metrics: pa.Table) -> tuple[tuple[FailedExpectation, ...], Flags]:
-    """The images that fail each quarantine rule, and for each row of `metrics` 1 where it fails one, else 0."""
+    """The images that fail each quarantine rule, and for each row of `metrics` 1 if it fails one, else 0."""
     rules = [check.rule for check in checks if check.rule.action == "quarantine" and not check.success]
     bad: Flags = np.zeros(metrics.num_rows, np.int64)
     findings = []
@@ -107,7 +107,7 @@ def _refusal(
 
 
 def _check(rules: Sequence[Rule], table: pa.Table) -> tuple[Check, ...]:
-    """Each rule's summary; GateError where one with the action `fail` is not met."""
+    """Each rule's summary; GateError if one with the action `fail` is not met."""
     checks = validate(rules, table, "SUMMARY")
     broken = [check.outcome() for check in checks if check.rule.action == "fail" and not check.success]
     if broken:

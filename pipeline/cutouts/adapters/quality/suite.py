@@ -14,7 +14,7 @@ from cutouts.adapters.quality.safety import TYPES, unsafe
 from cutouts.core.errors import GateError
 
 ACTIONS = {"images": ("fail", "quarantine", "hold"), "delivery": ("fail", "hold"), "rows": ("fail", "refuse")}
-"""The frames that a rule may be about and what may follow there where it is not met."""
+"""The frames that a rule may be about and what may follow there if it is not met."""
 _BETWEEN_ROWS = frozenset({"unique", "increasing", "decreasing"})
 """How the expectations about single columns end that compare rows with each other."""
 _ROW_COUNT = "expect_table_row_count_to_be_between"
@@ -23,9 +23,9 @@ _NOT_NULL = "expect_column_values_to_not_be_null"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """One expectation of a suite, the frame that it is about, what follows where it is not met, and that in words.
+    """One expectation of a suite, the frame that it is about, what follows if it is not met, and that in words.
 
-    Rules of one `group` hold a delivery together: only where none of them is met.
+    Rules of one `group` hold a delivery together: only if none of them is met.
     """
 
     type: str
@@ -90,7 +90,7 @@ def load_suite(file: Traversable) -> Suite:
 
 
 def _rule(entry: Mapping[str, Any], place: int) -> Rule:
-    """One entry of a suite's file; KeyError, TypeError or ValueError where something is missing or no text."""
+    """One entry of a suite's file; KeyError, TypeError or ValueError if something is missing or no text."""
     kwargs, meta = entry["kwargs"], entry["meta"]
     try:
         words = str(meta["words"]).format_map(kwargs)

@@ -51,7 +51,7 @@ def validate(rules: Sequence[Rule], table: pa.Table, result_format: str) -> tupl
     """What each rule says of `table`, in the order of the rules.
 
     `result_format` is `SUMMARY`, or `COMPLETE` for the numbers of all failing rows (`unexpected_index_list`).
-    Raises GateError where a check crashed or was dropped.
+    Raises GateError if a check crashed or was dropped.
     """
     if not rules:
         return ()

@@ -115,7 +115,7 @@ class Places:
 
 
 def is_within(path: Path, folder: Path) -> bool:
-    """Whether a path, which need not exist, is the folder or lies below it, also by another name of the folder."""
+    """Whether a path, which need not exist, is the folder or is below it, also by another name of the folder."""
     places = Places.of([folder])
     whole = path.resolve()
     return any(places.same(one) is not None for one in (whole, *whole.parents))

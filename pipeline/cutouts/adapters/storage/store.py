@@ -90,7 +90,7 @@ class Store:
             return bool(self.fs.exists(self.path(name)))
 
     def read(self, name: str) -> bytes:
-        """The file's bytes. FileNotFoundError where it is not there."""
+        """The file's bytes. FileNotFoundError if it is not there."""
         with self._errors(name):
             return bytes(self.fs.cat_file(self.path(name)))
 

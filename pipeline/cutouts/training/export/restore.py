@@ -36,7 +36,7 @@ MAY_BE_MISSING = (*(f"decoder.heads.{level}" for level in range(1, 5)), "decoder
 def from_exports(files: Sequence[Path], albums: Albums) -> SaliencyNetwork:
     """The network of `files`, ready for training on `albums`: of several the mean of their weights.
 
-    Networks that continue one another lie in one valley, and their mean is better on what none of them has seen
+    Networks that continue one another are in one valley, and their mean is better on what none of them has seen
     (Wortsman et al. 2022, arXiv 2203.05482). Raises `ModelError` if a file is not an export of this network, or has a
     second look.
     """

@@ -43,7 +43,7 @@ class Shaper:
 
 
 def parse(profile: bytes) -> Shaper | None:
-    """The shaper of an RGB profile; None where it is not made of curves and a matrix. struct.error for broken ones."""
+    """The shaper of an RGB profile; None if it is not made of curves and a matrix. struct.error for broken ones."""
     tags = _tags(profile)
     if not {b"rXYZ", b"gXYZ", b"bXYZ", b"rTRC", b"gTRC", b"bTRC"} <= tags.keys():
         return None

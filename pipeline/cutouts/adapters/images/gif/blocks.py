@@ -77,7 +77,7 @@ def _parse(data: bytes) -> tuple[_Frame, int]:
                 first = _frame(data, offset, local or shared, clear, codes)
             offset = _behind(data, codes + 1)
         else:
-            break  # what follows is no block; the first frame may be whole
+            break  # what follows is not a block; the first frame may be whole
     if first is None:
         raise ImageRejected(RejectionReason.TRUNCATED, "GIF: it ends before its first picture")
     return first, count

@@ -1,4 +1,4 @@
-"""The pixels of a JPEG by libjpeg-turbo, with its warnings: it goes on over damage, and only warns.
+"""The pixels of a JPEG by libjpeg-turbo, with its warnings: it continues over damage, and only warns.
 
 What it can see: codes that do not exist, data that end too early or are left over, restart markers out of order. What
 nobody can see: a changed bit that makes another valid code of the same length; a JPEG has no checksums.

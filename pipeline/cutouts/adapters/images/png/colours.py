@@ -18,7 +18,7 @@ _LARGE_PROFILE = f"its colour profile is larger than {LARGEST_PROFILE >> 20} MiB
 
 
 def colours_of(png: PngFile) -> Colours:
-    """The colours of the picture; sRGB where nothing is said. Raises ImageRejected for narrow-range samples."""
+    """The colours of the picture; sRGB if nothing is said. Raises ImageRejected for narrow-range samples."""
     if (body := png.said.get(b"cICP")) is not None and len(body) == 4:
         primaries, transfer, matrix, full = body
         if not full:

@@ -1,4 +1,4 @@
-"""The strips and tiles of a TIFF: where each lies in the picture, and its bytes unpacked."""
+"""The strips and tiles of a TIFF: where each is in the picture, and its bytes unpacked."""
 
 from __future__ import annotations
 

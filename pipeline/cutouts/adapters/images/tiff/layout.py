@@ -61,7 +61,7 @@ class TiffFile:
 
 
 def parse(data: bytes) -> TiffFile:
-    """The picture of `data`: its first page, or the first that is no smaller copy. Raises ImageRejected."""
+    """The picture of `data`: its first page, or the first that is not a smaller copy. Raises ImageRejected."""
     first = open_directory(data)
     if not first.entries:
         raise ImageRejected(RejectionReason.TRUNCATED, "TIFF: its first page (directory) cannot be read")

@@ -87,7 +87,7 @@ def manifest_folder(url: str) -> str:
 def allowed_by(url: str) -> tuple[str, ...]:
     """The allowed source that a manifest is by itself: its own folder.
 
-    Nothing is allowed by one that lies at the top of the disk, or in a store that photographs are not read from.
+    Nothing is allowed by one that is at the top of the disk, or in a store that photographs are not read from.
     """
     try:
         folder = manifest_folder(url)

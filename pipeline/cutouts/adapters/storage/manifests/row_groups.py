@@ -65,7 +65,7 @@ def _longest(pages: Sequence[_Page]) -> int:
 def _longest_entries(
     stream: BinaryIO, footer: Footer, group: int, pages: Mapping[str, Sequence[_Page]]
 ) -> dict[str, int]:
-    """Bytes of the longest value of each column whose repeated values all stand in a dictionary: it is looked at.
+    """Bytes of the longest value of each column whose repeated values all are in a dictionary: it is looked at.
 
     PyArrow gives the whole dictionary with the first row.
     """

@@ -87,7 +87,7 @@ class Manifest:
     def days(self) -> tuple[date | None, ...]:
         """The days of delivery that the manifest holds, oldest first; None, the last one, for rows that state none.
 
-        Raises ManifestError for values of a column `date` that are no day, or not the day of their folder.
+        Raises ManifestError for values of a column `date` that are not a day, or not the day of their folder.
         """
         found: set[date | None] = set()
         problems: list[str] = []

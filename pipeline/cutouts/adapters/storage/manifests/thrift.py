@@ -27,7 +27,7 @@ class ParquetError(CutoutsError):
 
 
 class Incomplete(ParquetError):
-    """The structure goes on behind the bytes that are there."""
+    """The structure continues behind the bytes that are there."""
 
     def __init__(self) -> None:
         super().__init__("damaged: it ends in the middle of a structure")

@@ -12,7 +12,7 @@ from fsspec.asyn import get_loop
 T = TypeVar("T")
 
 _GRACE_SECONDS = 5.0
-"""How long a loop may take to cancel what is late, before the caller goes on without it."""
+"""How long a loop may take to cancel what is late, before the caller continues without it."""
 
 
 class Deadline:

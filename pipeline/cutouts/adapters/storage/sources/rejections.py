@@ -17,7 +17,7 @@ def missing(what: object) -> ImageRejected:
 
 
 def unreadable(what: object, why: object) -> ImageRejected:
-    """It is there, or should be, and its bytes cannot be had."""
+    """It is there, or should be, and its bytes cannot be obtained."""
     return ImageRejected(RejectionReason.UNREADABLE, f"{what}: {why}", retryable=True)
 
 

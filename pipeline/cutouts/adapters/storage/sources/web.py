@@ -43,7 +43,7 @@ def read_web(
 ) -> FetchedFile:
     """The bytes at a web address and the ETag that the server gives, through no more than the last redirect.
 
-    ImageRejected if they cannot be had; OSError or aiohttp's ClientError if trying again can help.
+    ImageRejected if they cannot be obtained; OSError or aiohttp's ClientError if trying again can help.
     """
     return wait_for(_fetch(place, reading, resolve), deadline)
 
