@@ -139,7 +139,7 @@ def test_another_network_is_not_trained_further(tmp_path: Path, albums: Albums, 
     model = onnx.load(exported)
     model.graph.node.remove(next(node for node in model.graph.node if "heads.0" in node.output[0]))
     onnx.save(model, tmp_path / "other.onnx")
-    with pytest.raises(ModelError, match="no network that `cutouts train` exported") as error:
+    with pytest.raises(ModelError, match="is not a network that `cutouts train` exported") as error:
         restore.from_exports([exported, tmp_path / "other.onnx"], albums)
     assert "decoder.heads.0" in str(error.value)
 

@@ -90,7 +90,7 @@ def test_both_in_one_graph_say_what_pytorch_says(look: Mending, base: Path, tmp_
 def test_a_network_has_one_second_look_at_most(look: Mending, base: Path, tmp_path: Path) -> None:
     """And none if its input does not divide into the size of the second look."""
     export.graft(base, look, tmp_path / "both.onnx")
-    with pytest.raises(ModelError, match="has a second look already"):
+    with pytest.raises(ModelError, match="already has a second look"):
         export.graft(tmp_path / "both.onnx", look, tmp_path / "more.onnx")
     graph.export(SaliencyNetwork().eval(), tmp_path / "odd.onnx", 320)
     with pytest.raises(ModelError, match="a multiple of 256 px"):
@@ -102,7 +102,7 @@ def test_a_network_with_a_second_look_is_not_trained_further(
 ) -> None:
     """What comes of it would have lost the second look in silence."""
     export.graft(base, look, tmp_path / "both.onnx")
-    with pytest.raises(ModelError, match="without its second look"):
+    with pytest.raises(ModelError, match="has a second look: start from the network without it"):
         restore.from_exports([tmp_path / "both.onnx"], albums)
 
 
