@@ -134,7 +134,7 @@ def test_a_wrong_file_is_refused_in_words(models: Path) -> None:
     with serving(FileServer(body=b"not the network")) as server:
         result = run("pull", "u2netp", "--mirror", server.url)
     assert result.exit_code == 1
-    assert "is not u2netp: it has 15 B" in result.output
+    assert "does not match the model table: it has 15 B" in result.output
     assert list(models.iterdir()) == []
 
 
