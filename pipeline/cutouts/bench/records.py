@@ -87,5 +87,5 @@ class BenchReport:
 
     @property
     def network_images_per_second(self) -> float:
-        """What as many threads do where they do nothing but call the network."""
+        """What as many threads do if they only call the network."""
         return 1000 * self.threads / next(part.ms for part in self.parts if part.name == "network")

@@ -24,7 +24,7 @@ _COMMANDS = {
     "models": ("cutouts.cli.models:models", "See, get, add, check and convert networks."),
     "doctor": ("cutouts.cli.doctor:doctor", "Say what this machine has, and what is missing."),
     "certificates": ("cutouts.cli.certificates:certificates", "Make certificates for a Dask cluster of your own."),
-    "train": ("cutouts.cli.train:train", "Train the embedded network, or go on with a training."),
+    "train": ("cutouts.cli.train:train", "Train the embedded network, or continue a training."),
     "evaluate": ("cutouts.cli.evaluate:evaluate", "Measure mattes against known ones; compare two networks."),
     "composites": ("cutouts.cli.evaluate:composites", "Make test images whose mattes are known exactly."),
     "look": ("cutouts.cli.evaluate:look", "Lay cutouts of several networks side by side."),

@@ -1,4 +1,4 @@
-"""`cutouts train`: make the embedded network from ImageNet weights on; it continues where it stopped."""
+"""`cutouts train`: trains the embedded network from ImageNet weights or from an exported one."""
 
 from __future__ import annotations
 

@@ -153,7 +153,7 @@ def _without(left_out: Sequence[Fold], labels: Mapping[str, Label], whole: Album
 
 
 def album(stem: Path, examples: Callable[[], Iterable[Example]]) -> Album:
-    """The album at `stem`, made of `examples` if it is missing; its index, written last, vouches for the pixels."""
+    """The album at `stem`, made of `examples` if it is missing. Its index is written last, after all pixels."""
     index, pixels = stem.with_suffix(".npz"), stem.with_suffix(".u8")
     if not index.exists():
         claim(stem.parent, (pixels.name, index.name))

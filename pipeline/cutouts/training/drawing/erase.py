@@ -1,4 +1,4 @@
-"""Photographs whose subject is taken out: streets, rooms and tables with all that stands about, and no product.
+"""Photographs whose subject is taken out: streets, rooms and tables with their other contents, and no product.
 
 What fills the hole is the photograph itself, mirrored or moved, so that grain and sharpness stay. Photographs that keep
 their subject get such patches too, so that no network takes the seam for the sign of an empty scene.

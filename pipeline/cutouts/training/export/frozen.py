@@ -1,4 +1,4 @@
-"""What stands still where only presence is trained, computed by ONNX Runtime: on a CPU in a third of PyTorch's time."""
+"""The part of a network that does not change while only presence is trained, computed by ONNX Runtime on a CPU."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from cutouts.training.network.saliency import SaliencyNetwork, normalised
 
 
 class FrozenNetwork:
-    """The planes that presence is said by, of `network` as it is now; later changes of it are not seen."""
+    """The planes that presence is computed from, of `network` as it is now; later changes have no effect."""
 
     def __init__(self, network: SaliencyNetwork, threads: int) -> None:
         settings = onnxruntime.SessionOptions()

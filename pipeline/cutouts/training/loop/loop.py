@@ -158,7 +158,7 @@ def _judge(network: SaliencyNetwork, settings: TrainingOptions) -> Callable[[tor
 
 
 def _views(network: SaliencyNetwork, settings: TrainingOptions) -> Callable[[torch.Tensor], list[torch.Tensor]]:
-    """What presence is said by, of a network that stands still."""
+    """The planes that presence is computed from, of a network that does not change."""
     if settings.device == "cpu":
         still = FrozenNetwork(network, settings.threads)
         return lambda rgba: still(rgba[..., :3].numpy())

@@ -1,4 +1,4 @@
-"""What the network is told: edge-weighted cross entropy and soft IoU of its five logit planes, and presence.
+"""The loss: edge-weighted cross entropy and soft IoU of five logit planes, and generalised cross entropy of presence.
 
 The weights and the form of both terms are F3Net's (Wei et al. 2020, arXiv 1911.11445); the truth is alpha, not a mask.
 """

@@ -1,4 +1,4 @@
-"""The training of the second look: what mends the saliency of a network that stands still."""
+"""Trains the second look: a network that corrects the saliency of another one, which does not change."""
 
 from __future__ import annotations
 
