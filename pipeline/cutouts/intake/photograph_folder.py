@@ -28,6 +28,8 @@ from cutouts.schemas.tables import MANIFEST
 
 _THREADS = 4
 """Files that are read at once; reading and hashing release the GIL."""
+_MOST_PX = (1 << 31) - 1
+"""The largest side that a manifest can state; headers may state larger ones."""
 _LAST_SECOND = datetime.max.replace(tzinfo=UTC).timestamp() - 1
 """The last time that a date can be obtained from; file systems hold others."""
 
@@ -70,7 +72,7 @@ def _record(file: Path, name: str, delivery: str, reading: Reading) -> ImageReco
     product = relative.with_suffix("").as_posix()
     group = relative.parts[0] if len(relative.parts) > 1 else delivery
     data = _bytes(file, reading)
-    size = read_size(data) if data else None
+    size = _stated_size(data) if data else None
     named = data is not None and (is_image(data) or not data)
     return ImageRecord(
         image_id=_id(name, MAX_TEXT["image_id"]),
@@ -85,6 +87,12 @@ def _record(file: Path, name: str, delivery: str, reading: Reading) -> ImageReco
         width_px=size and size[0],
         height_px=size and size[1],
     )
+
+
+def _stated_size(data: bytes) -> tuple[int, int] | None:
+    """Width and height as the file's header states them; None if they are too large for the columns of a manifest."""
+    size = read_size(data)
+    return size if size is None or max(size) <= _MOST_PX else None
 
 
 def _id(name: str, limit: int) -> str:
