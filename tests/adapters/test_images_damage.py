@@ -6,6 +6,7 @@ import struct
 from io import BytesIO
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 import tifffile
@@ -289,3 +290,18 @@ def test_bytes_between_the_segments_of_a_header_do_no_harm() -> None:
     photograph = read(data[:place] + bytes(37) + data[place:])
     assert np.array_equal(photograph.rgb, read(data).rgb)
     assert len(photograph.notes) == 1
+
+
+@pytest.mark.parametrize(
+    "numbers", [[(1, 2)], [(0, 0)], [(0, 1)], [(2, 1)], [(1, 1), (1, 1)], [(1, 3), (3, 3)]], ids=str
+)
+def test_a_profile_whose_parts_are_numbered_badly_costs_no_pixel(numbers: list[tuple[int, int]]) -> None:
+    """The decoder warns of it as of damage; the profile is used if it is whole, and a note tells of it."""
+    rng = np.random.default_rng(0)
+    pixels = cv2.GaussianBlur(rng.integers(0, 255, (48, 64, 3), np.uint8), (0, 0), 5)
+    plain = bytes(cv2.imencode(".jpg", pixels)[1])
+    bodies = [b"ICC_PROFILE\0" + bytes(pair) + b"no profile" for pair in numbers]
+    parts = b"".join(b"\xff\xe2" + (len(body) + 2).to_bytes(2, "big") + body for body in bodies)
+    photograph = decode(plain[:2] + parts + plain[2:], max_pixels=10_000)
+    assert np.array_equal(photograph.rgb, decode(plain, max_pixels=10_000).rgb)
+    assert any("unusual program" in note for note in photograph.notes)

@@ -197,10 +197,23 @@ def test_high_dynamic_range_keeps_what_srgb_can_show(transfer: str, bits: int) -
         ("iCCP", b"x\0\0" + zlib.compress(srgb())[:40], "colour profile is broken"),
         ("iCCP", b"x\0\0not zlib", "colour profile is broken"),
         ("cICP", bytes((77, 13, 0, 1)), "unknown kind"),
+        ("cICP", bytes((12, 13, 1, 1)), "cICP"),
+        ("cICP", bytes((12, 2, 0, 1)), "cICP"),
+        ("cICP", b"abc", "cICP"),
         ("gAMA", bytes(4), "makes no sense"),
         ("cHRM", bytes(32), "makes no sense"),
     ],
-    ids=["bomb", "cut off", "not zlib", "cICP", "gAMA", "cHRM"],  # a profile states the time at which it was made
+    ids=[
+        "bomb",
+        "cut off",
+        "not zlib",
+        "cICP",
+        "matrix",
+        "unspecified",
+        "three bytes",
+        "gAMA",
+        "cHRM",
+    ],  # a profile states the time at which it was made
 )
 def test_metadata_that_cannot_be_used_leave_a_note(name: str, body: bytes, words: str) -> None:
     """The picture is not lost over them, and its owner hears of it."""

@@ -176,6 +176,33 @@ def test_ctrl_c_while_a_command_ends_does_not_change_its_status(when: str) -> No
     assert process.returncode == Status.STOPPED
 
 
+_DROPS_SIGNALS = """
+import os, signal, sys, time
+from cutouts.cli.exit_status import ended
+
+class Dropping:
+    def __del__(self):
+        os.kill(os.getpid(), signal.{name})
+        time.sleep(0.01)
+
+def work():
+    Dropping()
+    time.sleep(60)
+    print("went on")
+
+ended(work)
+"""
+
+
+@pytest.mark.parametrize(("name", "status"), [("SIGTERM", Status.TERMINATED), ("SIGINT", Status.STOPPED)])
+def test_a_signal_that_python_drops_still_ends_the_command(name: str, status: Status) -> None:
+    """It arrived in a destructor, where exceptions are only printed."""
+    code = _DROPS_SIGNALS.format(name=name)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=50, check=False)
+    assert (done.returncode, done.stdout) == (status, "")
+    assert "Traceback" not in done.stderr
+
+
 def test_sigterm_stops_cut_as_ctrl_c_does(photos: Path, tmp_path: Path) -> None:
     """A service that is shut down says what it did."""
     out = tmp_path / "out"

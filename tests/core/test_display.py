@@ -47,6 +47,10 @@ WITH_SECRETS = [
     f"https://h/resize?url=https%3A%2F%2Fu%3A{SECRET}%40h%2Fa.jpg",
     f"https://h/a.jpg?s={HEX}",
     f"https://h/a.jpg?verify=1700000000-{BASE64}",
+    f"https://h/a.jpg?a=1;sig={SECRET}",
+    f"https://h/a.jpg?sig=a;{SECRET}&b=1",
+    f"http:/user:{SECRET}@shop.example.com/a.jpg",
+    f"/user:{SECRET}@shop.example.com/a.jpg",
     f"host=db user=shop password={SECRET}",
     f"host=db password='a {SECRET}' user=shop",
     f"{{'user': 'shop', 'password': 'a {SECRET}'}}",
@@ -111,6 +115,14 @@ def test_a_path_of_this_machine_is_kept_as_it_is() -> None:
     """A file may be called anything."""
     for path in ("/photographs/a#sig=1/b.jpg", "file:///photographs/a?token=1.jpg"):
         assert stored_uri(path) == path
+
+
+@pytest.mark.parametrize("start", ["//", "http:/", "https:\\\\", "\\\\", "HTTPS:/"])
+def test_what_was_meant_for_a_url_keeps_its_secrets(start: str) -> None:
+    """It is a plain path, and was not typed as one."""
+    uri = f"{start}user:{SECRET}@h/a.jpg?token={SECRET}"
+    assert stored_uri(uri) == f"{start}***@h/a.jpg?token=***"
+    assert stored_uris(pa.chunked_array([[uri, "/a.jpg"]])).to_pylist() == [stored_uri(uri), "/a.jpg"]
 
 
 def test_columns_are_stored_as_single_uris_are() -> None:

@@ -43,6 +43,15 @@ def test_only_those_with_the_certificate_work_together(tmp_path: Path, monkeypat
             probe(Site(cluster=address.replace("tls://", "tcp://")))
 
 
+def test_no_certificate_is_written_through_a_link(tmp_path: Path) -> None:
+    """Also if it leads to what is not there yet."""
+    (tmp_path / "c").mkdir()
+    (tmp_path / "c" / "ca.pem").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(ConfigError, match="only some"):
+        make_certificates(tmp_path / "c")
+    assert not (tmp_path / "elsewhere").exists()
+
+
 def test_certificates_are_made_once_and_their_key_is_private(tmp_path: Path) -> None:
     """Asked again, they stay; a part of them is never filled up with what does not belong to it."""
     folder = tmp_path / "certificates"

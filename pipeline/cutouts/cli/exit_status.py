@@ -8,6 +8,7 @@ import os
 import select
 import signal
 import sys
+import threading
 import traceback
 from collections.abc import Callable
 from enum import IntEnum
@@ -62,6 +63,7 @@ def ended(call: Callable[[], object]) -> NoReturn:
     sys.stdout, sys.stderr = (stream or _nowhere() for stream in (sys.stdout, sys.stderr))
     quiet_logs()
     signal.signal(signal.SIGTERM, _terminated)
+    sys.unraisablehook = _once_more(sys.unraisablehook)
     atexit.register(signal.signal, signal.SIGINT, signal.SIG_IGN)  # from there on the interpreter would die of Ctrl-C
     try:
         _called(call)
@@ -114,6 +116,25 @@ def _leave(status: int | str | None, words: str = "", colour: str | None = None)
 def _nowhere() -> IO[str]:
     """A stream for a descriptor that whoever started us has closed."""
     return Path(os.devnull).open("w", encoding="utf-8")
+
+
+def _once_more(hook: Callable[[sys.UnraisableHookArgs], object]) -> Callable[[sys.UnraisableHookArgs], object]:
+    """A hook for exceptions that Python drops, as in a `__del__`: a signal that was lost so is sent again."""
+
+    def dropped(what: sys.UnraisableHookArgs) -> None:
+        lost = {KeyboardInterrupt: signal.SIGINT, SystemExit: signal.SIGTERM}.get(what.exc_type)
+        if lost is None:
+            hook(what)
+            return
+        again = threading.Timer(_MOMENT, os.kill, (os.getpid(), lost))
+        again.daemon = True
+        again.start()
+
+    return dropped
+
+
+_MOMENT = 0.05
+"""How long after it was lost a signal is sent again (s): the code that drops exceptions has ended by then."""
 
 
 def _terminated(_signal: int, _frame: object) -> NoReturn:

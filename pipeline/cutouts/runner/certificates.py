@@ -27,7 +27,7 @@ def make_certificates(folder: Path) -> bool:
     The authority's own key is kept nowhere, so that nobody can sign another certificate. Raises ConfigError if only
     some of the files are there, StorageError if they cannot be written.
     """
-    there = [name for name in (CA, CERTIFICATE, KEY) if (folder / name).exists()]
+    there = [name for name in (CA, CERTIFICATE, KEY) if os.path.lexists(folder / name)]
     if len(there) == 3:
         return False
     if there:

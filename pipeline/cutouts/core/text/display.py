@@ -36,16 +36,26 @@ _DATABASE_LOGIN = re.compile(
     re.IGNORECASE,
 )
 """SQLAlchemy takes everything up to the @ for the password, blanks and slashes included."""
+_MISSPELT = re.compile(r"(?P<start>(?:[A-Za-z][A-Za-z0-9+.-]*:)?[/\\]{1,2})[^/\\@\s]*:[^/\\@\s]*@")
+"""What somebody may have meant for a URL with a log-in, and what is a plain path."""
+_PATH_LOGIN = re.compile(
+    r"(?P<start>(?:^|(?<=[\s\"'(]))(?:[A-Za-z][A-Za-z0-9+.-]*:)?[/\\]{1,2})[^/\\@\s:]+:[^/\\@\s]+@(?=[\w\[])"
+)
+"""The same in the middle of a message."""
+_SUSPECT = r"(?s)://.*[@=]|^([A-Za-z][A-Za-z0-9+.-]*:)?[/\\]{1,2}[^/\\@]*:[^/\\@]*@"
 _USERS_ARE_NO_SECRET = frozenset({"abfs:", "abfss:", "wasb:", "wasbs:", "sftp:", "ssh:"})
 """Here the name before the @ is a container or a user, without which nobody knows what is meant."""
 _DATABASES = ("postgres", "mysql", "maria", "oracle", "mssql", "cockroach", "redshift")
 
 _FIELD = re.compile(
     r"(?P<lead>[?&;#]|%3F|%26)(?P<name>[\w.%\[\]-]{1,80})(?P<is>=|%3D)"
-    r"(?P<value>(?:[^&\s\"'<>`\\]|[\"'](?![\s,)\]}>;:]|$))*)",
+    r"(?P<value>(?:[^&;\s\"'<>`\\]|;(?![\w.%\[\]-]{1,80}(?:=|%3D))|[\"'](?![\s,)\]}>;:]|$))*)",
     re.IGNORECASE,
 )
-"""One field of a query. A quotation mark ends its value only if what follows looks like the end of a quotation."""
+"""One field of a query, ended by & or by a ; before another field.
+
+A quotation mark ends its value only if what follows looks like the end of a quotation.
+"""
 _PATH_FIELD = re.compile(r"(?P<lead>[/~,])(?P<name>[\w.-]{1,80})(?P<is>=)(?P<value>[^/~,&?#\s\"'<>`]*)")
 """Signed paths as content delivery networks have them: /exp=…~acl=…~hmac=…/."""
 _ASSIGNED = re.compile(
@@ -88,6 +98,8 @@ def redacted(text: str) -> str:
 
 def stored_uri(uri: str) -> str:
     """The form of an image's URI that tables keep: a URL is redacted; a path of this machine is left as it is."""
+    if found := _MISSPELT.match(uri):
+        return f"{found['start']}{HIDDEN}@{_fields_redacted(uri[found.end() :])}"
     return _urls_redacted(uri) if "://" in uri and not uri.lower().startswith("file:") else uri
 
 
@@ -97,7 +109,7 @@ def stored_uris(uris: pa.ChunkedArray) -> pa.ChunkedArray:
     import pyarrow.compute as pc
 
     def stored(part: pa.Array) -> pa.Array:
-        suspects = pc.fill_null(pc.match_substring_regex(part, "://.*[@=]"), False)
+        suspects = pc.fill_null(pc.match_substring_regex(part, _SUSPECT), False)
         if not pc.any(suspects).as_py():
             return part
         return pc.replace_with_mask(part, suspects, pa.array(map(stored_uri, part.filter(suspects).to_pylist())))
@@ -130,6 +142,11 @@ def _urls_redacted(text: str) -> str:
     if "@" in text:
         for pattern in (_DATABASE_LOGIN, _ODD_LOGIN, _LOGIN):
             text = pattern.sub(_without_login, text)
+        text = _PATH_LOGIN.sub(rf"\g<start>{HIDDEN}@", text)
+    return _fields_redacted(text)
+
+
+def _fields_redacted(text: str) -> str:
     return _PATH_FIELD.sub(_without_value, _FIELD.sub(_without_value, text))
 
 

@@ -62,7 +62,7 @@ def parse(data: bytes) -> JpegHeader | None:
             frame = (marker, data[start:end])
         elif marker == _APP1 and data.startswith(b"Exif\0\0", start) and not exif:
             exif = data[start + 6 : end]
-        elif marker == _APP2 and data.startswith(b"ICC_PROFILE\0", start) and end - start > 14:
+        elif _is_profile(marker, data, start) and end - start > 14:
             profile.setdefault(data[start + 12], data[start + 14 : end])
         elif marker == _APP14 and data.startswith(b"Adobe", start):
             adobe = True
@@ -72,15 +72,18 @@ def parse(data: bytes) -> JpegHeader | None:
     return None
 
 
-def tidied(data: bytes, header: JpegHeader) -> bytes:
+def tidied(data: bytes, header: JpegHeader, *, profile: bool) -> bytes:
     """`data` without bytes between the segments of its header, and with versions that decoders know.
 
-    They only warn about either, and of several warnings the first alone is heard.
+    They only warn about either, and of several warnings the first alone is heard. Without `profile`, segments of a
+    colour profile are left out: pixels do not need them.
     """
     parts = [data[:2]]
     for marker, start, end in segments(data):
         if marker == START_OF_SCAN:
             break
+        if not profile and _is_profile(marker, data, start):
+            continue
         part = bytearray(data[start - 4 : end])
         if marker == _APP0 and part[4:9] == b"JFIF\0":
             part[9] = 1
@@ -88,6 +91,10 @@ def tidied(data: bytes, header: JpegHeader) -> bytes:
             part[15] = 1 if len(header.components) == 3 else 2  # as decoders take it
         parts.append(bytes(part))
     return b"".join((*parts, data[header.scan :]))
+
+
+def _is_profile(marker: int, data: bytes, start: int) -> bool:
+    return marker == _APP2 and data.startswith(b"ICC_PROFILE\0", start)
 
 
 def segments(data: bytes, offset: int = 2) -> Iterator[Segment]:

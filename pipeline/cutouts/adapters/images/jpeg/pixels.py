@@ -49,7 +49,7 @@ def _samples(data: bytes, header: JpegHeader, colours: str) -> tuple[Bytes, tupl
         return _pixels(data, colours, strict=True), ()
     except ValueError as error:
         words = str(error)
-    if (tidy := tidied(data, header)) != data and (parsed := parse(tidy)):
+    if (tidy := tidied(data, header, profile="ICC" not in words)) != data and (parsed := parse(tidy)):
         pixels, notes = _samples(tidy, parsed, colours)
         return pixels, (*notes, "its header was written by an unusual program, or is damaged: its colours may be off")
     notes = _judged(words, data, header)

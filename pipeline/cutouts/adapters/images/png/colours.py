@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from dataclasses import replace
 
 from cutouts.adapters.images.colour import colours_of_code_points, colours_of_gamma
 from cutouts.adapters.images.inflate import BrokenStreamError, inflated
@@ -17,14 +18,23 @@ _BROKEN_PROFILE = "its colour profile is broken: taken for sRGB"
 _LARGE_PROFILE = f"its colour profile is larger than {LARGEST_PROFILE >> 20} MiB: taken for sRGB"
 
 
+_UNUSABLE_CODE_POINTS = "its colours are stated in a way that no PNG may (cICP), which was ignored: they may be off"
+
+
 def colours_of(png: PngFile) -> Colours:
     """The colours of the picture; sRGB if nothing is said. Raises ImageRejected for narrow-range samples."""
-    if (body := png.said.get(b"cICP")) is not None and len(body) == 4:
-        primaries, transfer, matrix, full = body
-        if not full:
-            raise ImageRejected(RejectionReason.UNSUPPORTED, "PNG of narrow range (cICP)")
-        if not matrix and 2 not in (primaries, transfer):
-            return colours_of_code_points(primaries, transfer)
+    if (body := png.said.get(b"cICP")) is None:
+        return _without_code_points(png)
+    primaries, transfer, matrix, full = body if len(body) == 4 else (2, 2, 0, 1)
+    if not full:
+        raise ImageRejected(RejectionReason.UNSUPPORTED, "PNG of narrow range (cICP)")
+    if not matrix and 2 not in (primaries, transfer):
+        return colours_of_code_points(primaries, transfer)
+    said = _without_code_points(png)
+    return replace(said, notes=(*said.notes, _UNUSABLE_CODE_POINTS))
+
+
+def _without_code_points(png: PngFile) -> Colours:
     if (body := png.said.get(b"iCCP")) is not None:
         return _of_profile(body)
     return SRGB if b"sRGB" in png.said else _of_gamma(png)
