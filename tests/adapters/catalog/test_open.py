@@ -126,6 +126,17 @@ def test_a_server_that_is_not_there_is_worth_another_try() -> None:
     assert "secret" not in str(error.value)
 
 
+@pytest.mark.parametrize(("user", "database"), [("nobody", "postgres"), ("cutouts", "no_such_database")])
+def test_a_server_that_refuses_the_connection_is_not_worth_another_try(
+    postgres_url: str, user: str, database: str
+) -> None:
+    """A wrong log-in or database is the same in an hour."""
+    host = postgres_url.rpartition("@")[2].partition("/")[0]
+    with pytest.raises(StorageError, match="does not exist") as error:
+        Catalog.open(f"postgresql://{user}:secret@{host}/{database}")
+    assert not isinstance(error.value, TransientError)
+
+
 def test_a_file_that_is_no_database_is_not_worth_another_try(tmp_path: Path) -> None:
     """Trying again does not turn a text into a database."""
     path = tmp_path / "catalog.sqlite"

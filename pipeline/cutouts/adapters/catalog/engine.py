@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -20,6 +21,11 @@ _WRITES = "cutouts_writes"
 _BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 _HELPED_BY_RETRY = ("08", "40", "53300", "55P03", "57")
 """SQLSTATEs (PostgreSQL, appendix A): connection lost, rolled back, too many connections, lock, shutdown or cancel."""
+
+
+_REFUSED = re.compile(r"FATAL:")
+"""What a server says when it refuses a connection: wrong password, no such database, no access. It has no SQLSTATE."""
+_NOT_READY = re.compile(r"starting up|shutting down|accepting connections|recovery|too many|connection slots")
 
 
 def open_engine(url: str) -> sa.Engine:
@@ -118,5 +124,6 @@ def _helped_by_retry(error: exc.SQLAlchemyError) -> bool:
         return getattr(error.orig, "sqlite_errorcode", 0) & 0xFF in _BUSY
     state: str | None = getattr(error.orig, "sqlstate", None)
     if state is None:
-        return error.connection_invalidated or isinstance(error, exc.OperationalError)
+        refused = _REFUSED.search(str(error.orig)) and not _NOT_READY.search(str(error.orig))
+        return not refused and (error.connection_invalidated or isinstance(error, exc.OperationalError))
     return state.startswith(_HELPED_BY_RETRY)
