@@ -1,6 +1,6 @@
 """Asks a vulnerability service about locked requirements, through pip-audit, and never mistakes silence for good news.
 
-    python supply/audit.py requirements-cpu.txt
+    python .ci/audit.py requirements-cpu.txt
 
 Exit status: 0 no known vulnerability, 1 there is one, 75 the audit did not run. It did not run if the service cannot be
 reached, does not know a vulnerability that it must know, or was not asked about every package.
@@ -8,7 +8,6 @@ reached, does not know a vulnerability that it must know, or was not asked about
 
 from __future__ import annotations
 
-import argparse
 import json
 import re
 import subprocess
@@ -19,8 +18,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import click
+
 CLEAN, VULNERABLE, DID_NOT_RUN = 0, 1, 75
 """The last is EX_TEMPFAIL of sysexits.h."""
+
+TOOLS = Path(__file__).resolve().parents[1] / ".venv-tools" / "bin" / "python"
+"""Where `make .venv-tools/.ready` installs pip-audit."""
 
 KNOWN = "pyyaml==5.1"
 """Has a vulnerability (CVE-2020-1747) that every service knows; one that does not say so knows nothing."""
@@ -53,32 +57,32 @@ class Report:
         return cls(audited=frozenset(_name(one["name"]) for one in packages), vulnerabilities=tuple(found))
 
 
-def audit(requirements: Sequence[Path], *, service: str | None = None) -> Report:
+def audit(requirements: Sequence[Path], *, service: str | None = None, python: Path = TOOLS) -> Report:
     """The report on every package that these files lock. Raises AuditDidNotRunError if there is none."""
     with tempfile.TemporaryDirectory() as folder:
         known = Path(folder) / "known.txt"
         known.write_text(f"{KNOWN}\n", encoding="utf-8")
-        if not _ask(known, service, "--no-deps").vulnerabilities:
+        if not _ask(known, service, python, "--no-deps").vulnerabilities:
             raise AuditDidNotRunError(f"the service does not know the vulnerability of {KNOWN}")
-    reports = [_audit(file, service) for file in requirements]
+    reports = [_audit(file, service, python) for file in requirements]
     return Report(
         audited=frozenset().union(*(one.audited for one in reports)),
         vulnerabilities=tuple(dict.fromkeys(line for one in reports for line in one.vulnerabilities)),
     )
 
 
-def _audit(file: Path, service: str | None) -> Report:
-    report = _ask(file, service, "--require-hashes")
+def _audit(file: Path, service: str | None, python: Path) -> Report:
+    report = _ask(file, service, python, "--require-hashes")
     missing = sorted(_locked(file) - report.audited)
     if missing or not report.audited:
         raise AuditDidNotRunError(f"the service was not asked about {', '.join(missing) or 'any package'} of {file}")
     return report
 
 
-def _ask(file: Path, service: str | None, *options: str) -> Report:
+def _ask(file: Path, service: str | None, python: Path, *options: str) -> Report:
     where = ["--osv-url", service] if service else []
     words = ["--vulnerability-service", "osv", *where, "--disable-pip", "--format", "json", "--progress-spinner", "off"]
-    command = [sys.executable, "-m", "pip_audit", *words, *options, "--requirement", str(file)]
+    command = [str(python), "-m", "pip_audit", *words, *options, "--requirement", str(file)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if not done.stdout.strip():
         last = (done.stderr.strip().splitlines() or [f"pip-audit ended with status {done.returncode}"])[-1]
@@ -100,27 +104,25 @@ def _name(text: str) -> str:
     return re.sub(r"[-_.]+", "-", text).lower()
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+@click.command(help=__doc__.replace("\n\n", "\n\n\b\n") if __doc__ else None)
+@click.argument("requirements", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--service", metavar="URL", help="An OSV service other than pip-audit's default.")
+@click.option("--may-not-run", is_flag=True, help="Exit with 0 if the audit did not run, but say so.")
+@click.option("--python", type=click.Path(path_type=Path), default=TOOLS, help="The Python that has pip-audit.")
+def main(requirements: tuple[Path, ...], service: str | None, may_not_run: bool, python: Path) -> None:
     """Print the verdict; the module's docstring has the exit statuses."""
-    parser = argparse.ArgumentParser(
-        prog="audit.py", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
-    parser.add_argument("requirements", nargs="+", type=Path, help="requirements files with hashes")
-    parser.add_argument("--service", metavar="URL", help="an OSV service other than pip-audit's default")
-    parser.add_argument("--may-not-run", action="store_true", help="exit with 0 if the audit did not run, but say so")
-    asked = parser.parse_args(arguments)
     try:
-        report = audit(asked.requirements, service=asked.service)
+        report = audit(requirements, service=service, python=python)
     except AuditDidNotRunError as error:
-        sys.stdout.write(f"The audit did not run: {error}. Nothing is known about vulnerabilities.\n")
-        return CLEAN if asked.may_not_run else DID_NOT_RUN
+        click.echo(f"The audit did not run: {error}. Nothing is known about vulnerabilities.")
+        sys.exit(CLEAN if may_not_run else DID_NOT_RUN)
     for line in report.vulnerabilities:
-        sys.stdout.write(f"{line}\n")
+        click.echo(line)
     packages, found = len(report.audited), len(report.vulnerabilities)
     counted = f"Known vulnerabilities: {found}, in" if found else "No known vulnerabilities in"
-    sys.stdout.write(f"{counted} {packages} packages.\n")
-    return VULNERABLE if found else CLEAN
+    click.echo(f"{counted} {packages} packages.")
+    sys.exit(VULNERABLE if found else CLEAN)
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    main()

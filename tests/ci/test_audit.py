@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import runpy
 import subprocess
 import sys
 import threading
@@ -14,9 +15,10 @@ from typing import Any
 
 import pytest
 
-from supply.audit import CLEAN, DID_NOT_RUN, VULNERABLE, AuditDidNotRunError, Report
-
 ROOT = Path(__file__).resolve().parents[2]
+AUDIT = ROOT / ".ci" / "audit.py"
+_audit = runpy.run_path(str(AUDIT))
+CLEAN, VULNERABLE, DID_NOT_RUN = (_audit[name] for name in ("CLEAN", "VULNERABLE", "DID_NOT_RUN"))
 TOOLS = ROOT / ".venv-tools" / "bin" / "python"
 LOCKED = "six==1.17.0 \\\n    --hash=sha256:" + "0" * 64 + "\nzipp==4.1.2 \\\n    --hash=sha256:" + "1" * 64 + "\n"
 DID_NOT = "The audit did not run: "
@@ -58,7 +60,7 @@ def audited(folder: Path, url: str, *flags: str, python: Path = TOOLS) -> tuple[
     """The exit status and what was printed."""
     file = folder / "requirements.txt"
     file.write_text(LOCKED, encoding="utf-8")
-    command = [str(python), str(ROOT / "supply" / "audit.py"), "--service", url, *flags, str(file)]
+    command = [sys.executable, str(AUDIT), "--python", str(python), "--service", url, *flags, str(file)]
     environment = {**os.environ, "NO_PROXY": "*"}  # the service is on this machine
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     return done.returncode, done.stdout
@@ -121,5 +123,5 @@ def test_an_audit_without_pip_audit_did_not_run(tmp_path: Path) -> None:
 )
 def test_a_report_that_leaves_packages_out_is_none(text: str, words: str) -> None:
     """pip-audit itself says `No known vulnerabilities found` then."""
-    with pytest.raises(AuditDidNotRunError, match=words.replace("(", r"\(").replace(")", r"\)")):
-        Report.parse(text)
+    with pytest.raises(_audit["AuditDidNotRunError"], match=words.replace("(", r"\(").replace(")", r"\)")):
+        _audit["Report"].parse(text)
