@@ -21,6 +21,8 @@ from cutouts.core.records import RejectionReason
 from tests.photographs import product
 
 CUTOUTS = str(Path(sys.executable).parent / "cutouts")
+HEEDING = ("env", "--default-signal=INT")
+"""As in a terminal: what a shell starts in the background inherits that Ctrl-C is ignored."""
 SERIAL = {**os.environ, "CUTOUTS_CLUSTER": "serial", "CUTOUTS_SHARD_IMAGES": "4"}
 
 
@@ -111,7 +113,11 @@ def stopped(
 ) -> tuple[int, str, float]:
     """Start a command, send its processes a signal when something is true: status, stderr, seconds that it took."""
     process = subprocess.Popen(
-        [CUTOUTS, *map(str, command)], env=SERIAL, stderr=subprocess.PIPE, text=True, start_new_session=True
+        [*HEEDING, CUTOUTS, *map(str, command)],
+        env=SERIAL,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
     )
     deadline = time.monotonic() + 120
     while not when():
@@ -168,7 +174,12 @@ ended(stopped)
 def test_ctrl_c_while_a_command_ends_does_not_change_its_status(when: str) -> None:
     """Its last words are said; libraries that close what they have open take their time."""
     code = _LEAVES_SLOWLY.format(**{"before": "", "within": "", when: "atexit.register(slowly)"})
-    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [*HEEDING, sys.executable, "-c", code],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
     assert process.stdout is not None
     assert process.stdout.readline() == "leaving\n"
     process.send_signal(signal.SIGINT)
@@ -198,7 +209,13 @@ ended(work)
 def test_a_signal_that_python_drops_still_ends_the_command(name: str, status: Status) -> None:
     """It arrived in a destructor, where exceptions are only printed."""
     code = _DROPS_SIGNALS.format(name=name)
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=50, check=False)
+    done = subprocess.run(
+        [*HEEDING, sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        timeout=50,
+        check=False,
+    )
     assert (done.returncode, done.stdout) == (status, "")
     assert "Traceback" not in done.stderr
 
