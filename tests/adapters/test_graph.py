@@ -94,9 +94,9 @@ def _whole_numbers(graph: onnx.GraphProto) -> None:
     ("change", "words"),
     [
         (_second_input, "has 2 inputs, one is expected: image, prompt"),
-        (_five_channels, r"takes float \[None, 5, 4, 4\]"),
-        (_classes, r"gives \[None, 4, 4, 4\]; one channel is expected"),
-        (_whole_numbers, "takes int64"),
+        (_five_channels, r"has the input float \[None, 5, 4, 4\]"),
+        (_classes, r"has the output \[None, 4, 4, 4\]; expected one channel"),
+        (_whole_numbers, "has the input int64"),
     ],
 )
 def test_what_no_row_can_describe_is_refused(
