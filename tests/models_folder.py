@@ -13,8 +13,15 @@ from tests.tiny_networks import picky
 def site_with_picky(folder: Path, *, limit: int) -> Site:
     """A site whose own network fails on images of this brightness or more."""
     folder.mkdir()
+    row = picky_row(folder, limit=limit)
+    (folder / OWN_TABLE).write_text(with_row("", row), encoding="utf-8")
+    return Site(root=str(folder), models=str(folder))
+
+
+def picky_row(folder: Path, *, limit: int) -> ModelRow:
+    """The row of a network, written into `folder`, that fails on images of this brightness or more."""
     digest = picky(folder / "picky.onnx", limit=limit)
-    row = ModelRow(
+    return ModelRow(
         name="picky",
         file="picky.onnx",
         sha256=digest,
@@ -26,5 +33,3 @@ def site_with_picky(folder: Path, *, limit: int) -> Site:
         commercial=True,
         about="",
     )
-    (folder / OWN_TABLE).write_text(with_row("", row), encoding="utf-8")
-    return Site(root=str(folder), models=str(folder))

@@ -17,11 +17,10 @@ from cutouts.adapters.model import ModelChoice, recipe_of
 from cutouts.core.config import Site
 from cutouts.core.errors import ImageRejected, ModelError, StorageError, TransientError
 from cutouts.core.records import ImageRecord, RejectionReason
-from cutouts.models import ModelRow
 from cutouts.stages import Job, cut_chunk, job_of
 from cutouts.stages.image_errors import one_image
+from tests.models_folder import picky_row
 from tests.photographs import product
-from tests.tiny_networks import picky
 
 
 def too_deep() -> None:
@@ -135,19 +134,7 @@ print(*(mask.image_id for mask in result.masks), *(f"{one.image_id}={one.reason}
 
 def _job(folder: Path, limit: int) -> Job:
     """A job with a network that fails on images brighter than `limit`."""
-    digest = picky(folder / "picky.onnx", limit=limit)
-    row = ModelRow(
-        name="picky",
-        file=str(folder / "picky.onnx"),
-        sha256=digest,
-        width_px=4,
-        height_px=4,
-        resize="stretch",
-        layout="nhwc-uint8",
-        licence="none",
-        commercial=True,
-        about="",
-    )
+    row = picky_row(folder, limit=limit).model_copy(update={"file": str(folder / "picky.onnx")})
     job = job_of(Site(root=str(folder)), sources=[str(folder)])
     return replace(job, choice=ModelChoice(row=row), recipe=recipe_of(row))
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from cutouts.adapters.storage.store import Store, open_store
 from cutouts.adapters.storage.stored_tables import (
@@ -58,7 +59,7 @@ def segment(site: Site, shard: ShardKey, runner: Runner, on_chunk: Callable[[Chu
     records = _without(records_of(rows, ImageRecord), reused)
     done = []
     with Progress(shard, len(records)) as progress:
-        for result in _cut(site, job, records, runner):
+        for result in cut_all(site, job, records, runner):
             progress.add(result)
             on_chunk(result)
             done.append(result)
@@ -72,7 +73,7 @@ def segment(site: Site, shard: ShardKey, runner: Runner, on_chunk: Callable[[Chu
     return receipt
 
 
-def _cut(site: Site, job: Job, records: Sequence[ImageRecord], runner: Runner) -> Iterator[ChunkResult]:
+def cut_all(site: Site, job: Job, records: Sequence[ImageRecord], runner: Runner) -> Iterator[ChunkResult]:
     """What becomes of all records, as their chunks are finished."""
     if records:
         chunks = _chunked(records, _chunk_size(len(records), site, runner))
@@ -94,7 +95,7 @@ def _job(site: Site, plan: Plan) -> Job:
 
 def _recall_unnamed(site: Site, tables: Store, plan: Plan, rows: pa.Table, runner: Runner) -> Results:
     """Results of images whose row states no sha256 but whose bytes the ledger knows: read to learn what they are."""
-    unnamed = [record for record in records_of(rows, ImageRecord) if record.sha256 is None]
+    unnamed = _unnamed(rows)
     if not unnamed or known_identities(tables, plan.recipe, by_content_only=True).num_rows == 0:
         return nothing()
     _log.info("%d images have no sha256 in the manifest: they are read to find out which are known", len(unnamed))
@@ -111,7 +112,7 @@ def _recall_unnamed(site: Site, tables: Store, plan: Plan, rows: pa.Table, runne
 
 def _changed(site: Site, tables: Store, plan: Plan, shard: ShardKey, rows: pa.Table, runner: Runner) -> bool:
     """Whether bytes that nothing identifies are no longer those that the shard's tables are about."""
-    unnamed = [record for record in records_of(rows, ImageRecord) if record.sha256 is None]
+    unnamed = _unnamed(rows)
     if not unnamed:
         return False
     masks = read_table(tables, shard_file(shard, "masks.parquet"), ["image_id", "sha256", "etag"])
@@ -122,6 +123,11 @@ def _changed(site: Site, tables: Store, plan: Plan, shard: ShardKey, rows: pa.Ta
     _log.info("%d images have neither a sha256 nor a confirmed ETag: they are read to see if they changed", len(unsure))
     content = _contents(site, plan, unsure, runner)
     return any(content[record.image_id] != cut[record.image_id] for record in unsure)
+
+
+def _unnamed(rows: pa.Table) -> tuple[ImageRecord, ...]:
+    """The images whose row states no sha256."""
+    return records_of(rows.filter(pc.is_null(rows.column("sha256"))), ImageRecord)
 
 
 def _contents(site: Site, plan: Plan, records: Sequence[ImageRecord], runner: Runner) -> dict[str, str | None]:

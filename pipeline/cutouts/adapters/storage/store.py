@@ -132,8 +132,7 @@ class Store:
 
         An object of that name and size is left alone; one of another size is damaged and is written again.
         """
-        digest = hashlib.sha256(data).hexdigest()
-        name = f"{digest[:2]}/{digest}{suffix}"
+        name = object_name(data, suffix)
         if self.size(name) != len(data):
             self.write(name, data)
         return name
@@ -181,6 +180,12 @@ class Store:
 def open_store(url: str) -> Store:
     """The store of that URL, opened once per process."""
     return Store(url)
+
+
+def object_name(data: bytes, suffix: str) -> str:
+    """The name of an object: `ab/ab….suffix`, by the sha256 of its bytes."""
+    digest = hashlib.sha256(data).hexdigest()
+    return f"{digest[:2]}/{digest}{suffix}"
 
 
 def file_system(url: str) -> tuple[Any, str]:

@@ -56,17 +56,20 @@ def read_folder(store: Store, folder: str, schema: pa.Schema, columns: Sequence[
     Files are read side by side, and filtered some at a time: only rows that are let through are kept.
     """
     wanted = pa.schema([schema.field(name) for name in (columns if where is None else schema.names)])
-    kept, held = [], wanted.empty_table()
+    kept: list[pa.Table] = []
+    held, rows = [wanted.empty_table()], 0
     with ThreadPoolExecutor(_THREADS) as pool:
         for table in pool.map(lambda name: read_table(store, name, wanted.names), store.names(folder, ".parquet")):
-            held = pa.concat_tables([held, table.cast(wanted)])
-            if held.num_rows > _ROWS:
+            held.append(table.cast(wanted))
+            rows += table.num_rows
+            if rows > _ROWS:
                 kept.append(_let_through(held, where, columns))
-                held = wanted.empty_table()
+                held, rows = [wanted.empty_table()], 0
     return pa.concat_tables([*kept, _let_through(held, where, columns)])
 
 
-def _let_through(table: pa.Table, where: Any, columns: Sequence[str]) -> pa.Table:
+def _let_through(tables: Sequence[pa.Table], where: Any, columns: Sequence[str]) -> pa.Table:
+    table = pa.concat_tables(tables)
     return (table if where is None else table.filter(where)).select(list(columns))
 
 

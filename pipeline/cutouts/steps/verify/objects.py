@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -11,14 +10,14 @@ from functools import partial
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cutouts.adapters.storage.store import Store, open_store
+from cutouts.adapters.storage.store import Store, object_name, open_store
 from cutouts.adapters.storage.stored_tables import find_record
 from cutouts.core.config import Site
 from cutouts.core.records import ImageRecord, Plan
 from cutouts.core.table_paths import plan_file
-from cutouts.runner import Runner, Work
-from cutouts.stages import ChunkResult, Job, cut_chunk, job_of
-from cutouts.stages.isolation import images_of, rejected, try_out
+from cutouts.runner import Runner
+from cutouts.stages import job_of
+from cutouts.steps.segment import cut_all
 from cutouts.steps.verify.findings import Finding
 
 _PNG_END = b"\x00\x00\x00\x00IEND\xaeB`\x82"
@@ -56,7 +55,7 @@ def make_again(
         rows = needed.filter(pc.field("plan_id") == plan_id)
         plan = find_record(tables, plan_file(plan_id, "plan.json"), Plan)
         cutting = replace(job_of(site, sources=plan.sources if plan else ()), objects_url=staging.url)
-        for result in _cut(cutting, rows, site.chunk, runner):
+        for result in cut_all(site, cutting, _records(rows), runner):
             for name in {name for mask in result.masks for name in (mask.mask, mask.cutout)}:
                 if name in broken:
                     objects.write(name, staging.read(name))
@@ -72,9 +71,9 @@ def _objects_of(masks: pa.Table) -> list[str]:
     return [*masks.column("mask").to_pylist(), *masks.column("cutout").to_pylist()]
 
 
-def _cut(job: Job, rows: pa.Table, size: int, runner: Runner) -> Iterator[ChunkResult]:
-    """What cutting these images once more makes; their ids are the numbers of the rows."""
-    records = [
+def _records(rows: pa.Table) -> list[ImageRecord]:
+    """The images of the ledger's rows, to be cut once more; their ids are the numbers of the rows."""
+    return [
         ImageRecord(
             image_id=str(number),
             product_id=str(number),
@@ -84,11 +83,6 @@ def _cut(job: Job, rows: pa.Table, size: int, runner: Runner) -> Iterator[ChunkR
         )
         for number, row in enumerate(rows.select(["uri", "sha256"]).to_pylist())
     ]
-    work: Work[tuple[ImageRecord, ...], ChunkResult] = Work(
-        function=partial(cut_chunk, job), parts=images_of, trial=partial(try_out, job), blamed=partial(rejected, job)
-    )
-    chunks = [tuple(records[start : start + size]) for start in range(0, len(records), size)]
-    yield from runner.map(work, chunks)
 
 
 def object_findings(
@@ -116,5 +110,4 @@ def _digest_fault(objects: Store, name: str) -> str | None:
         data = objects.read(name)
     except FileNotFoundError:
         return "it is not there"
-    found = hashlib.sha256(data).hexdigest()
-    return None if name == f"{found[:2]}/{found}.png" else "its bytes are not those that were stored"
+    return None if name == object_name(data, ".png") else "its bytes are not those that were stored"

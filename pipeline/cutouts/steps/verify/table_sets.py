@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from cutouts.adapters.storage.store import Store
 from cutouts.adapters.storage.stored_tables import check_record, check_table
 from cutouts.core.errors import DamagedError
+from cutouts.steps.ledger import SCHEMAS
 from cutouts.steps.verify.findings import Finding
 
 DAMAGED = "damaged"
@@ -17,10 +18,9 @@ DAMAGED = "damaged"
 _RECORDS = {"plans": "plan.json", "shards": "receipt.json", "gates": "decision.json"}
 _MEMBERS = {
     "plans": ("delivery.parquet", "shards.parquet"),
-    "shards": ("masks.parquet", "metrics.parquet", "rejections.parquet"),
+    "shards": tuple(f"{name}.parquet" for name in SCHEMAS),
     "gates": ("outcomes.parquet",),
 }
-_LEDGER = ("masks", "metrics", "rejections")
 _THREADS = 16
 
 
@@ -79,7 +79,7 @@ def _part_of(name: str) -> tuple[str, str]:
 
 
 def _ledger_set(recipe: str, part: str) -> TableSet:
-    return TableSet(members=tuple(f"ledger/{table}/{recipe}/{part}" for table in _LEDGER), record=None)
+    return TableSet(members=tuple(f"ledger/{table}/{recipe}/{part}" for table in SCHEMAS), record=None)
 
 
 def _damage(tables: Store, name: str, *, whole: bool) -> Finding | None:
