@@ -12,7 +12,7 @@ from cutouts.adapters.images.tiff.directory import HEIGHT, WIDTH
 from cutouts.adapters.images.tiff.layout import BITS, PHOTOMETRIC, SAMPLES, TILE_HEIGHT, TILE_WIDTH, shown_page
 
 _PNG_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
-_START = 8 << 20
+_START = 10_388_608
 """B that every decoder takes, however small the image."""
 
 
