@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 
 import pytest
 from distributed import Client, versions
@@ -38,6 +39,14 @@ def test_a_cluster_is_opened_by_its_first_use() -> None:
         assert list(runner.map(abs, [])) == []
         with pytest.raises(ConfigError, match="certificates"):
             runner.describe()
+
+
+def test_a_cluster_leaves_the_environment_of_its_caller_as_it_was() -> None:
+    """Its workers import nothing from the working folder, but processes that the caller starts later may."""
+    before = dict(os.environ)
+    with open_runner(Site(cluster="local", workers=1, threads=1)) as runner:
+        assert list(runner.map(_safe_path, [0])) == ["1"]
+    assert dict(os.environ) == before
 
 
 def test_a_gpu_that_is_not_there_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -106,3 +115,7 @@ def test_other_versions_on_the_workers_are_refused(standing_scheduler: str, monk
 def test_workers_and_threads_follow_the_cores(site: dict[str, int], cores: int, layout: tuple[int, int]) -> None:
     """What the site leaves open is taken from the cores."""
     assert clusters.local_layout(Site.model_validate(site), cores) == layout
+
+
+def _safe_path(_item: int) -> str | None:
+    return os.environ.get("PYTHONSAFEPATH")

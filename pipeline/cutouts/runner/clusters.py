@@ -67,7 +67,7 @@ def local_cluster(site: Site) -> Iterator[Client]:
     from distributed.system import MEMORY_LIMIT
 
     workers, threads = local_layout(site, CPU_COUNT)
-    with dask.config.set(_SETTINGS), _plain_main():
+    with dask.config.set(_SETTINGS), _environment_kept(), _plain_main():
         with _start_errors():
             cluster = LocalCluster(
                 n_workers=workers,
@@ -94,7 +94,7 @@ def cuda_cluster(site: Site) -> Iterator[Client]:
     from distributed import Client
 
     workers = min(site.workers or gpus, gpus)
-    with dask.config.set(_SETTINGS), _plain_main():
+    with dask.config.set(_SETTINGS), _environment_kept(), _plain_main():
         with _start_errors():
             cluster = LocalCUDACluster(
                 n_workers=workers,
@@ -228,6 +228,18 @@ def _closing(opened: Any) -> Iterator[Any]:
             for nanny in getattr(opened, "workers", {}).values():
                 with suppress(ProcessLookupError, TypeError, ValueError):
                     os.kill(nanny.pid, signal.SIGKILL)
+
+
+@contextmanager
+def _environment_kept() -> Iterator[None]:
+    """Give the caller's environment back as it was: Dask and we set in it what the workers are to inherit."""
+    before = dict(os.environ)
+    try:
+        yield
+    finally:
+        for name in os.environ.keys() - before.keys():
+            del os.environ[name]
+        os.environ.update(before)
 
 
 @contextmanager
