@@ -1,6 +1,6 @@
 """The frozen records of the catalogue.
 
-GateDecision → CatalogEntry, Publication, or Hold → Approval → Publication; Publication → Announcement.
+GateDecision → CatalogEntry, Publication, or Hold → Approval → Publication or HoldRejection; Publication → Announcement.
 """
 
 from __future__ import annotations
@@ -29,6 +29,18 @@ class CatalogEntry:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Approval:
     """A person's release of a held delivery: of exactly the content, recipe and suite that `judged` digests."""
+
+    judged: str
+    gate_id: str
+    delivery: DeliveryKey
+    by: str
+    why: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HoldRejection:
+    """A person's decision that a held delivery is never published: exactly what `judged` digests."""
 
     judged: str
     gate_id: str

@@ -6,7 +6,7 @@ Whatever a step writes last is its receipt; a step that finds it there gives bac
 from cutouts.steps.announce import facts_of, mark_announced, unannounced
 from cutouts.steps.gate import gate, read_results
 from cutouts.steps.plan import plan, read_delivery
-from cutouts.steps.publish import approve, publish, read_decision, waiting_hold
+from cutouts.steps.publish import approve, publish, read_decision, reject, waiting_hold, waiting_holds
 from cutouts.steps.segment import segment
 
 __all__ = [
@@ -19,7 +19,9 @@ __all__ = [
     "read_decision",
     "read_delivery",
     "read_results",
+    "reject",
     "segment",
     "unannounced",
     "waiting_hold",
+    "waiting_holds",
 ]

@@ -14,7 +14,7 @@ from cutouts.adapters.storage.stored_tables import read_record, read_table
 from cutouts.core.config import Site
 from cutouts.core.decisions import GateDecision, Outcome, Verdict
 from cutouts.core.errors import CutoutsError, HeldError, OvertakenError
-from cutouts.core.publications import Approval, Hold, Publication
+from cutouts.core.publications import Approval, Hold, HoldRejection, Publication
 from cutouts.core.table_paths import gate_file
 from cutouts.core.text.display import shown
 from cutouts.steps.gate import gate
@@ -51,6 +51,11 @@ def _released(site: Site, catalog: Catalog, decision: GateDecision) -> GateDecis
     if decision.verdict is Verdict.HOLD and catalog.approval_for(decision.judged) is not None:
         decision = _judged_again(site, catalog, decision)
     if decision.verdict is Verdict.HOLD:
+        if rejected := catalog.rejection_for(decision.judged):
+            raise HeldError(
+                f"delivery {shown(decision.delivery)} was rejected by {shown(rejected.by)}: {shown(rejected.why)}. "
+                "Nothing of it is published. Deliver it again with other photographs"
+            )
         raise HeldError(
             f"delivery {shown(decision.delivery)} is held: {'; '.join(decision.reasons)}. "
             f"Look at it, then release it with\n  {approve_command(site, decision.gate_id)}"
@@ -113,6 +118,26 @@ def approve(site: Site, named: str, *, by: str, why: str) -> Publication:
             )
         )
     return publish(site, gate(site, hold.plan_id).gate_id)
+
+
+def reject(site: Site, named: str, *, by: str, why: str) -> HoldRejection:
+    """Settle what `waiting_hold` finds by a person's word: it is never published. Raises the errors of `waiting_hold`.
+
+    The same content under the same recipe and suite does not wait for a person again.
+    """
+    hold = waiting_hold(site, named)
+    with Catalog.open(site.catalog_url) as catalog:
+        return catalog.reject(
+            HoldRejection(
+                judged=hold.judged, gate_id=hold.gate_id, delivery=hold.delivery, by=by, why=why, at=datetime.now(UTC)
+            )
+        )
+
+
+def waiting_holds(site: Site) -> tuple[Hold, ...]:
+    """Every decision that waits for a person, the oldest first."""
+    with Catalog.open(site.catalog_url) as catalog:
+        return catalog.all_waiting_holds()
 
 
 def _entries(tables: Store, decision: GateDecision) -> Iterator[pa.RecordBatch]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime
 
 from cutouts.core.decisions import GateDecision, Verdict
-from cutouts.core.publications import Approval, CatalogEntry, Hold, Publication
+from cutouts.core.publications import Approval, CatalogEntry, Hold, HoldRejection, Publication
 from cutouts.core.records import DeliveryKey, RecipeDigests
 
 MONDAY = DeliveryKey(date=date(2026, 11, 16), delivery_id="acme")
@@ -67,6 +67,11 @@ def hold_of(decision: GateDecision) -> Hold:
 def approval(gate_id: str, delivery: DeliveryKey = MONDAY, *, judged: str = "judged-1") -> Approval:
     """Ada's release."""
     return Approval(judged=judged, gate_id=gate_id, delivery=delivery, by="Ada", why="looked at them all", at=NOON)
+
+
+def rejection(gate_id: str, delivery: DeliveryKey = MONDAY, *, judged: str = "judged-1") -> HoldRejection:
+    """Ada's refusal."""
+    return HoldRejection(judged=judged, gate_id=gate_id, delivery=delivery, by="Ada", why="all are dark", at=NOON)
 
 
 def publication(delivery: DeliveryKey = MONDAY, **counts: int) -> Publication:

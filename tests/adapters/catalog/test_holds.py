@@ -10,7 +10,7 @@ import pytest
 from cutouts.adapters.catalog import Catalog
 from cutouts.core.decisions import Verdict
 from cutouts.core.errors import CutoutsError
-from tests.adapters.catalog.made import MONDAY, NOON, TUESDAY, approval, entry, held, hold_of
+from tests.adapters.catalog.made import MONDAY, NOON, TUESDAY, approval, entry, held, hold_of, rejection
 
 
 @pytest.mark.parametrize("name", ["gate", "acme", "2026-11-16/acme"])
@@ -117,3 +117,41 @@ def test_only_holds_are_recorded_as_holds(catalog: Catalog) -> None:
     """A decision to publish is not a hold."""
     with pytest.raises(ValueError, match="did not hold"):
         catalog.record_hold(replace(held("gate"), verdict=Verdict.PUBLISH), NOON)
+
+
+def test_a_rejected_hold_waits_no_longer(catalog: Catalog) -> None:
+    """Nor does another decision over the same content; who rejected it, why and when stays on record."""
+    catalog.record_hold(held("monday"), NOON)
+    catalog.record_hold(held("tuesday", TUESDAY), NOON)
+    catalog.record_hold(held("other", judged="judged-2"), NOON)
+    assert [hold.gate_id for hold in catalog.all_waiting_holds()] == ["other", "tuesday"]
+    assert catalog.reject(rejection("monday")) == rejection("monday")
+    assert catalog.reject(replace(rejection("monday"), by="Bob")) == rejection("monday")
+    catalog.record_hold(held("again"), NOON + timedelta(days=1))
+    assert catalog.rejection_for("judged-1") == rejection("monday")
+    assert catalog.rejection_for("judged-2") is None
+    assert [hold.gate_id for hold in catalog.all_waiting_holds()] == ["other"]
+    assert catalog.counts().waiting == 1
+
+
+def test_of_release_and_rejection_the_first_counts(catalog: Catalog) -> None:
+    """Two persons who disagree do not undo each other's word without knowing it."""
+    catalog.record_hold(held("gate"), NOON)
+    catalog.record_hold(held("other", judged="judged-2"), NOON)
+    catalog.approve(approval("gate"))
+    with pytest.raises(CutoutsError, match="released by Ada: looked at them all"):
+        catalog.reject(rejection("gate"))
+    catalog.reject(rejection("other", judged="judged-2"))
+    with pytest.raises(CutoutsError, match="rejected by Ada: all are dark"):
+        catalog.approve(approval("other", judged="judged-2"))
+
+
+@pytest.mark.parametrize(
+    "wrong", [rejection("unknown"), rejection("gate", TUESDAY), rejection("gate", judged="judged-2")]
+)
+def test_a_rejection_of_what_was_not_held_is_refused(catalog: Catalog, wrong: object) -> None:
+    """An unknown gate, another delivery or other content cannot be rejected."""
+    catalog.record_hold(held("gate"), NOON)
+    with pytest.raises(CutoutsError, match="held"):
+        catalog.reject(wrong)  # type: ignore[arg-type] # parametrised
+    assert len(catalog.all_waiting_holds()) == 1

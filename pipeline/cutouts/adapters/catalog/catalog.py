@@ -16,7 +16,7 @@ from cutouts.adapters.catalog import publishing, reading, sql_tables
 from cutouts.adapters.catalog.engine import open_engine, telling, writing
 from cutouts.adapters.catalog.migrate import upgrade
 from cutouts.core.decisions import GateDecision, Verdict
-from cutouts.core.publications import Approval, CatalogEntry, Hold, Publication
+from cutouts.core.publications import Approval, CatalogEntry, Hold, HoldRejection, Publication
 from cutouts.core.records import DeliveryKey
 
 T = TypeVar("T")
@@ -172,11 +172,30 @@ class Catalog:
     def approve(self, approval: Approval) -> Approval:
         """Record a person's release of a hold and return what is recorded: of two approvals, the first counts.
 
-        CutoutsError if that gate held nothing, or another delivery.
+        CutoutsError if that gate held nothing, or another delivery, or if it was rejected.
         """
         with self._writing(approval.delivery) as connection:
             publishing.record_approval(connection, approval)
             return _found(reading.approval(connection, approval.gate_id))
+
+    def all_waiting_holds(self) -> tuple[Hold, ...]:
+        """Every hold that waits for a person, the oldest first. Of several over the same content, the newest."""
+        with self._reading() as connection:
+            return reading.all_waiting_holds(connection)
+
+    def reject(self, rejection: HoldRejection) -> HoldRejection:
+        """Record a person's rejection of a hold and return what is recorded: of two rejections, the first counts.
+
+        CutoutsError if that gate held nothing, or another delivery, or if it was approved.
+        """
+        with self._writing(rejection.delivery) as connection:
+            publishing.record_rejection(connection, rejection)
+            return _found(reading.rejection_for(connection, rejection.judged))
+
+    def rejection_for(self, judged: str) -> HoldRejection | None:
+        """The rejection of exactly that content, recipe and suite, None if nobody rejected it."""
+        with self._reading() as connection:
+            return reading.rejection_for(connection, judged)
 
     def approval_for(self, judged: str) -> Approval | None:
         """The first release of exactly that content, recipe and suite (`GateDecision.judged`), None if none was."""

@@ -11,10 +11,18 @@ import pyarrow as pa
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from cutouts.adapters.catalog.reading import approval_for, version
-from cutouts.adapters.catalog.sql_tables import approvals, cutouts, holds, products, publications, staged
+from cutouts.adapters.catalog.reading import approval_for, rejection_for, version
+from cutouts.adapters.catalog.sql_tables import (
+    approvals,
+    cutouts,
+    hold_rejections,
+    holds,
+    products,
+    publications,
+    staged,
+)
 from cutouts.core.errors import CutoutsError, OvertakenError
-from cutouts.core.publications import Approval, CatalogEntry
+from cutouts.core.publications import Approval, CatalogEntry, HoldRejection
 from cutouts.core.records import DeliveryKey
 
 ENTRIES = pa.schema(
@@ -82,17 +90,34 @@ def approving_gate(connection: sa.Connection, gate_id: str, approval: Approval |
 
 
 def record_approval(connection: sa.Connection, approval: Approval) -> None:
-    """Record it, unless the gate is approved already; CutoutsError if that gate held nothing, or something else."""
-    held = connection.execute(sa.select(holds).where(holds.c.gate_id == approval.gate_id)).one_or_none()
-    if held is None:
-        raise CutoutsError(f"gate {approval.gate_id} held nothing: there is nothing to approve")
-    delivery = DeliveryKey(date=held.delivery_date, delivery_id=held.delivery_id)
-    if (delivery, held.judged) != (approval.delivery, approval.judged):
-        raise CutoutsError(f"gate {approval.gate_id} held {delivery} as {held.judged}, which is not what was approved")
+    """Record it, unless the gate is approved already; CutoutsError if it was rejected, or if that gate held nothing."""
+    _require_held(connection, approval, "approve")
+    if rejected := rejection_for(connection, approval.judged):
+        raise CutoutsError(f"{approval.delivery} was rejected by {rejected.by}: {rejected.why}")
     approved = sa.select(approvals.c.gate_id).where(approvals.c.gate_id == approval.gate_id)
     if connection.scalar(approved) is None:
         row = {"gate_id": approval.gate_id, "approved_by": approval.by, "why": approval.why, "at": approval.at}
         connection.execute(sa.insert(approvals), row)
+
+
+def record_rejection(connection: sa.Connection, rejection: HoldRejection) -> None:
+    """Record it, unless it is rejected already; CutoutsError if it was approved, or if that gate held nothing."""
+    _require_held(connection, rejection, "reject")
+    if approved := approval_for(connection, rejection.judged):
+        raise CutoutsError(f"{rejection.delivery} was released by {approved.by}: {approved.why}")
+    if rejection_for(connection, rejection.judged) is None:
+        row = {"gate_id": rejection.gate_id, "rejected_by": rejection.by, "why": rejection.why, "at": rejection.at}
+        connection.execute(sa.insert(hold_rejections), row)
+
+
+def _require_held(connection: sa.Connection, word: Approval | HoldRejection, doing: str) -> None:
+    """CutoutsError if the gate that a person's word is about held nothing, or something else."""
+    held = connection.execute(sa.select(holds).where(holds.c.gate_id == word.gate_id)).one_or_none()
+    if held is None:
+        raise CutoutsError(f"gate {word.gate_id} held nothing: there is nothing to {doing}")
+    delivery = DeliveryKey(date=held.delivery_date, delivery_id=held.delivery_id)
+    if (delivery, held.judged) != (word.delivery, word.judged):
+        raise CutoutsError(f"gate {word.gate_id} held {delivery} as {held.judged}: name what you looked at")
 
 
 def mark_announced(connection: sa.Connection, publication_ids: Collection[int], at: datetime) -> None:

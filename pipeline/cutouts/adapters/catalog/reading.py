@@ -8,8 +8,8 @@ from typing import Any
 import pyarrow as pa
 import sqlalchemy as sa
 
-from cutouts.adapters.catalog.sql_tables import approvals, cutouts, holds, publications
-from cutouts.core.publications import Approval, Hold, Publication
+from cutouts.adapters.catalog.sql_tables import approvals, cutouts, hold_rejections, holds, publications
+from cutouts.core.publications import Approval, Hold, HoldRejection, Publication
 from cutouts.core.records import DeliveryKey
 
 PUBLISHED = pa.schema(
@@ -116,8 +116,12 @@ def waiting_holds(connection: sa.Connection, named: str) -> tuple[Hold, ...]:
 
     Of several over the same content (`judged`), the newest: one approval releases them all.
     """
-    named_so = sa.or_(holds.c.gate_id == named, _names(named))
-    chosen = sa.select(holds).where(named_so, waiting()).order_by(holds.c.at, holds.c.delivery_date, holds.c.gate_id)
+    return _newest_of_each(connection, sa.or_(holds.c.gate_id == named, _names(named)), waiting())
+
+
+def _newest_of_each(connection: sa.Connection, *where: sa.ColumnElement[bool]) -> tuple[Hold, ...]:
+    """The holds, the oldest first; of several over the same content, the newest."""
+    chosen = sa.select(holds).where(*where).order_by(holds.c.at, holds.c.delivery_date, holds.c.gate_id)
     newest: dict[str, Hold] = {}
     for row in connection.execute(chosen):
         newest.pop(row.judged, None)
@@ -125,8 +129,33 @@ def waiting_holds(connection: sa.Connection, named: str) -> tuple[Hold, ...]:
     return tuple(newest.values())
 
 
+def all_waiting_holds(connection: sa.Connection) -> tuple[Hold, ...]:
+    """Every waiting hold, the oldest first; of several over the same content, the newest."""
+    return _newest_of_each(connection, waiting())
+
+
+def rejection_for(connection: sa.Connection, judged: str) -> HoldRejection | None:
+    """The rejection of exactly that content, recipe and suite, whichever gate decision held it."""
+    chosen = (
+        sa.select(hold_rejections, holds.c.judged, holds.c.delivery_date, holds.c.delivery_id)
+        .join(holds, holds.c.gate_id == hold_rejections.c.gate_id)
+        .where(holds.c.judged == judged)
+    )
+    row = connection.execute(chosen.order_by(hold_rejections.c.at, hold_rejections.c.gate_id)).first()
+    if row is None:
+        return None
+    return HoldRejection(
+        judged=row.judged,
+        gate_id=row.gate_id,
+        delivery=DeliveryKey(date=row.delivery_date, delivery_id=row.delivery_id),
+        by=row.rejected_by,
+        why=row.why,
+        at=row.at,
+    )
+
+
 def waiting() -> sa.ColumnElement[bool]:
-    """Holds that nothing was published for: neither by their own gate nor by a later one over the same delivery.
+    """Holds that nobody rejected and nothing was published for, by their own gate or a later one over the delivery.
 
     An approved one waits until it is published: whoever approved it and was cut off finds it again.
     """
@@ -135,7 +164,12 @@ def waiting() -> sa.ColumnElement[bool]:
         publications.c.delivery_date == holds.c.delivery_date,
         publications.c.at >= holds.c.at,
     )
-    return ~sa.exists().where(sa.or_(publications.c.gate_id == holds.c.gate_id, same)).correlate(holds)
+    settled = sa.exists().where(sa.or_(publications.c.gate_id == holds.c.gate_id, same)).correlate(holds)
+    twin = holds.alias()
+    rejected = (
+        sa.exists().where(twin.c.gate_id == hold_rejections.c.gate_id, twin.c.judged == holds.c.judged).correlate(holds)
+    )
+    return sa.and_(~settled, ~rejected)
 
 
 def _hold(row: sa.Row[Any]) -> Hold:

@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-REVISION = "0003"
+REVISION = "0004"
 """The newest revision of the schema, which is the one below."""
 
 metadata = sa.MetaData()
@@ -79,6 +79,16 @@ approvals = sa.Table(
 )
 """Each release of a held delivery by a person; of which delivery and of what in it, its hold says."""
 
+hold_rejections = sa.Table(
+    "hold_rejections",
+    metadata,
+    sa.Column("gate_id", sa.Text, sa.ForeignKey("holds.gate_id"), primary_key=True),
+    _text("rejected_by"),
+    _text("why"),
+    sa.Column("at", UtcDateTime, nullable=False),
+)
+"""Each rejection of a held delivery by a person, which ends the wait of every hold over the same content."""
+
 _UNANNOUNCED = sa.text("announced_at IS NULL AND published > 0")
 
 publications = sa.Table(
@@ -114,7 +124,7 @@ cutouts = sa.Table(
     "cutouts",
     metadata,
     sa.Column("delivery_id", sa.Text, primary_key=True),
-    sa.Column("image_id", sa.Text, primary_key=True),
+    sa.Column("image_id", sa.Text, primary_key=True, index=True),
     sa.Column("product_id", sa.Text, sa.ForeignKey("products.product_id"), nullable=False, index=True),
     sa.Column("delivery_date", sa.Date, nullable=False),
     _text("sha256"),
