@@ -19,7 +19,7 @@ TYPE_CHECKING = False  # type checkers know the name; importing `typing` takes l
 if TYPE_CHECKING:
     from typing import Any
 
-    from cutouts.adapters.settings import load_site as load_site
+    from cutouts.adapters.site_settings import load_site as load_site
     from cutouts.api.cutout import Cutout as Cutout
     from cutouts.api.cutter import Cutter as Cutter
     from cutouts.api.cutter import cut as cut
@@ -55,7 +55,7 @@ _PLACES = {
     "approve": "cutouts.steps",
     "cut": "cutouts.api.cutter",
     "gate": "cutouts.steps",
-    "load_site": "cutouts.adapters.settings",
+    "load_site": "cutouts.adapters.site_settings",
     "open_runner": "cutouts.runner",
     "plan": "cutouts.steps",
     "publish": "cutouts.steps",

@@ -16,9 +16,9 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from cutouts.core.records import DeliveryKey
 from cutouts.core.text.display import shown
+from cutouts_airflow.airflow_site import site
 from cutouts_airflow.order import DELIVERIES_AT_ONCE
 from cutouts_airflow.redacting import logged_without_secrets
-from cutouts_airflow.settings import site
 
 log = logging.getLogger(__name__)
 

@@ -15,11 +15,11 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from cutouts.adapters.images import decode
-from cutouts.adapters.settings import load_site
+from cutouts.adapters.site_settings import load_site
 from cutouts.adapters.storage.store import Store, open_store
 from cutouts.adapters.storage.stored_tables import read_record
 from cutouts.adapters.terminal import say
-from cutouts.cli.exit_status import ended
+from cutouts.cli.console.exit_status import ended
 from cutouts.core.config import Site
 from cutouts.core.decisions import GateDecision
 from cutouts.core.pixels import Floats
@@ -28,8 +28,8 @@ from cutouts.core.table_paths import gate_file, plan_file, shard_file
 from cutouts.intake import folder_manifest, take
 from cutouts.metrics import boundary_iou, intersection_over_union, mean_absolute_error
 from cutouts.report.contents import TruthRow
-from cutouts.report.folder_claim import claim_folder, write_manifest
-from cutouts.report.run_folder import RunSource, RunWork, write_folder
+from cutouts.report.folder.folder_claim import claim_folder, write_manifest
+from cutouts.report.folder.run_folder import RunSource, RunWork, write_folder
 from cutouts.samples import write_samples
 from cutouts.steps import read_decision
 from cutouts_airflow.home import settings_file

@@ -17,8 +17,8 @@ from cutouts.core.errors import HeldError, ManifestError
 from cutouts.core.records import DeliveryKey, ShardKey
 from cutouts.core.text.display import shown
 from cutouts.core.text.sentences import decision_sentence, plan_sentence, publication_sentence
+from cutouts_airflow.airflow_site import site
 from cutouts_airflow.redacting import logged_without_secrets
-from cutouts_airflow.settings import site
 
 log = logging.getLogger(__name__)
 

@@ -16,7 +16,7 @@ from cutouts.bench.plot import draw
 from cutouts.bench.records import PARTS
 from cutouts.bench.table import as_json, as_text
 from cutouts.bench.worker import time_parts
-from cutouts.cli.bench import bench as command
+from cutouts.cli.measuring.bench import bench as command
 from cutouts.core.config import Site
 from cutouts.core.errors import ConfigError
 from cutouts.core.records import ImageRecord

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cutouts.adapters.settings import load_site
+from cutouts.adapters.site_settings import load_site
 from cutouts.core.config import Site, parse_site
 from cutouts.core.errors import ConfigError
 from cutouts.core.sources.locations import Location

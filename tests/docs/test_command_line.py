@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 
 from cutouts.adapters.storage.ownership import MARKER
-from cutouts.cli.exit_status import Status
+from cutouts.cli.console.exit_status import Status
 from cutouts.core.png_mark import mark_of, marked
-from cutouts.report.folder_claim import REPLACED
+from cutouts.report.folder.folder_claim import REPLACED
 from tests.docs.pages import COMMAND_LINE, prose, rows
 
 

@@ -46,6 +46,14 @@ def test_the_tree_is_whole() -> None:
     assert {"dags", "plugins", "schemas", "pipeline", "tests", "docker"} <= shown
 
 
+@pytest.mark.parametrize("room", ["cli", "report"])
+def test_wings_of_rooms_are_shown(room: str) -> None:
+    """Every wing of the commands and of the report is in the tree."""
+    folder = ROOT / "pipeline/cutouts" / room
+    wings = {str(path.relative_to(ROOT)) for path in _rooms(folder) if path.is_dir()}
+    assert wings <= {path.rstrip("/") for path, _ in _tree()}
+
+
 def test_files_named_beside_the_tree_are_there() -> None:
     """The modules that are listed beside a folder are in it."""
     named = [(path, name) for path, about in _tree() for name in re.findall(r"\b\w+\.py\b", about)]
@@ -77,7 +85,7 @@ def test_doors_are_the_only_places_that_import(row: list[str]) -> None:
 def test_no_run_imports_the_training() -> None:
     """No run imports `cutouts.training`: only its command does, and the evaluation, which reads its data."""
     inside = [ROOT / "pipeline/cutouts" / room for room in ("training", "evaluation")]
-    command = ROOT / "pipeline/cutouts/cli/train.py"
+    command = ROOT / "pipeline/cutouts/cli/networks/train.py"
     outside = [path for path in _code() if path != command and not set(inside) & set(path.parents)]
     assert [path for path in outside if _imports(path, ["cutouts.training"])] == []
 

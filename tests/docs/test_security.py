@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from cutouts.adapters import settings
+from cutouts.adapters import site_settings
 from cutouts.adapters.storage.sources import reading, web
 from cutouts.core import table_paths
 from cutouts.core.config import ENV_PREFIX, Site, parse_site
@@ -60,9 +60,9 @@ def test_the_reason_that_it_names_is_recorded_so() -> None:
 def test_what_a_settings_file_that_was_found_may_set_is_listed() -> None:
     """The three rows have the settings that the reader lets through, and no others."""
     freely, below, lower = (re.findall(r"`(\w+)`", row[1]) for row in rows(SECURITY, "unless it contains only these"))
-    assert set(freely) == settings.HARMLESS | {"cluster"}
-    assert set(below) == settings.PLACES
-    assert set(lower) == settings.LIMITS
+    assert set(freely) == site_settings.HARMLESS | {"cluster"}
+    assert set(below) == site_settings.PLACES
+    assert set(lower) == site_settings.LIMITS
 
 
 def test_every_table_that_may_hold_a_secret_is_where_it_says() -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from cutouts.adapters.quality import bundled
-from cutouts.adapters.settings import CONFIG_VARIABLE
+from cutouts.adapters.site_settings import CONFIG_VARIABLE
 from cutouts.core.config import ENV_PREFIX, Site, parse_site
 from cutouts.models.table import ModelRow
 from tests.docs.pages import CATALOGUE, MODELS, PAGES, SETTINGS, blocks, rows

@@ -39,11 +39,10 @@ BASE = _names(PROJECT["project"]["dependencies"])
 RUNTIME = frozenset({"onnxruntime"})
 """ONNX Runtime comes with one of two extras, so that the base does not have to choose."""
 PACKAGE = ROOT / "pipeline" / "cutouts"
-TRAINING = ["pipeline/cutouts/training", "pipeline/cutouts/cli/train.py"]
+TRAINING = ["pipeline/cutouts/training", "pipeline/cutouts/cli/networks/train.py"]
 ROOMS = [
     name
-    for place in (PACKAGE, PACKAGE / "cli")
-    for path in sorted(place.iterdir())
+    for path in sorted([*PACKAGE.iterdir(), *(PACKAGE / "cli").rglob("*.py")])
     if (name := path.relative_to(ROOT).as_posix()) not in (*TRAINING, "pipeline/cutouts/cli")
     and (path.suffix == ".py" or any(path.glob("**/*.py")))
 ]

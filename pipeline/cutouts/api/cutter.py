@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 
 from cutouts.adapters.model import open_network
-from cutouts.adapters.settings import load_site
+from cutouts.adapters.site_settings import load_site
 from cutouts.adapters.storage.ownership import mark, require_free
 from cutouts.api.cutout import Cutout, require_png, told, write_png
 from cutouts.api.inputs import Input, of_file, only, opened, read_file

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 from cutouts.adapters.images import SUFFIXES
-from cutouts.adapters.settings import load_site
+from cutouts.adapters.site_settings import load_site
 from cutouts.adapters.storage.sources.folders import photographs
 from cutouts.core.config import Site
 from cutouts.core.decisions import GateDecision, Verdict
@@ -19,8 +19,8 @@ from cutouts.core.errors import ManifestError
 from cutouts.core.records import Plan
 from cutouts.intake import Intake, folder_manifest, inspect, rows_of
 from cutouts.report.contents import Refusal, RunSummary
-from cutouts.report.folder_claim import claim_folder, holds_manifest, write_manifest
-from cutouts.report.run_folder import Refusals, RunSource, RunWork, write_folder
+from cutouts.report.folder.folder_claim import claim_folder, holds_manifest, write_manifest
+from cutouts.report.folder.run_folder import Refusals, RunSource, RunWork, write_folder
 from cutouts.runner import Runner, open_runner
 from cutouts.stages import ChunkResult
 from cutouts.steps import gate, plan, publish, segment

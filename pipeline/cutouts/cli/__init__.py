@@ -9,27 +9,28 @@ from typing import Any, NoReturn
 
 import click
 
-from cutouts.cli.exit_status import Status, ended, nobody_reads
+from cutouts.cli.console.exit_status import Status, ended, nobody_reads
 from cutouts.core.errors import StorageError
 
 _COMMANDS = {
-    "run": ("cutouts.cli.run:run", "Cut out, judge and publish a folder or a manifest on this machine."),
-    "cut": ("cutouts.cli.cut:cut", "Only cut out: an image or a folder, no catalogue and no gate."),
-    "manifest": ("cutouts.cli.manifest:manifest", "Make a manifest of a folder of images."),
-    "plan": ("cutouts.cli.steps:plan", "Step 1: plan one delivery of a manifest."),
-    "segment": ("cutouts.cli.steps:segment", "Step 2: cut the shards of a plan."),
-    "gate": ("cutouts.cli.steps:gate", "Step 3: judge a delivery whose shards are cut."),
-    "publish": ("cutouts.cli.steps:publish", "Step 4: publish what the gate let through; release a held delivery."),
-    "verify": ("cutouts.cli.verify:verify", "Check that what a site keeps is whole, and repair it."),
-    "models": ("cutouts.cli.models:models", "See, get, add, check and convert networks."),
-    "doctor": ("cutouts.cli.doctor:doctor", "Say what this machine has, and what is missing."),
-    "certificates": ("cutouts.cli.certificates:certificates", "Make certificates for a Dask cluster of your own."),
-    "train": ("cutouts.cli.train:train", "Train the embedded network, or continue a training."),
-    "evaluate": ("cutouts.cli.evaluate:evaluate", "Measure mattes against known ones; compare two networks."),
-    "composites": ("cutouts.cli.evaluate:composites", "Make test images whose mattes are known exactly."),
-    "look": ("cutouts.cli.evaluate:look", "Lay cutouts of several networks side by side."),
-    "bench": ("cutouts.cli.bench:bench", "Measure images per second, by stage, worker and batch."),
+    "run": ("running", "Cut out, judge and publish a folder or a manifest on this machine."),
+    "cut": ("cutting", "Only cut out an image or a folder: no catalogue and no gate."),
+    "manifest": ("running", "Make a manifest of a folder of images."),
+    "plan": ("running", "Step 1: plan one delivery of a manifest."),
+    "segment": ("running", "Step 2: cut the shards of a plan."),
+    "gate": ("running", "Step 3: judge a delivery whose shards are cut."),
+    "publish": ("running", "Step 4: publish what the gate let through; release a held delivery."),
+    "verify": ("upkeep", "Check that what a site keeps is whole, and repair it."),
+    "models": ("networks", "See, get, add, check and convert networks."),
+    "doctor": ("upkeep", "Say what this machine has, and what is missing."),
+    "certificates": ("upkeep", "Make certificates for a Dask cluster of your own."),
+    "train": ("networks", "Train the embedded network, or continue a training."),
+    "evaluate": ("measuring", "Measure mattes against known ones; compare two networks."),
+    "composites": ("measuring", "Make test images whose mattes are known exactly."),
+    "look": ("measuring", "Lay cutouts of several networks side by side."),
+    "bench": ("measuring", "Measure images per second, by stage, worker and batch."),
 }
+"""Each command's wing and what it does. The command NAME is the function NAME in `cutouts.cli.WING.NAME`."""
 
 
 class _Lazy(click.Group):
@@ -41,8 +42,8 @@ class _Lazy(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in _COMMANDS:
             return None
-        module, _, name = _COMMANDS[cmd_name][0].partition(":")
-        command: click.Command = getattr(import_module(module), name)
+        wing, _ = _COMMANDS[cmd_name]
+        command: click.Command = getattr(import_module(f"cutouts.cli.{wing}.{cmd_name}"), cmd_name)
         return command
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -76,6 +77,6 @@ def cli(debug: bool) -> None:
 
 
 def main() -> NoReturn:
-    """Run the command; see `cli.ending`."""
+    """Run the command; see `cutouts.cli.console.exit_status`."""
     os.environ["PYTHONSAFEPATH"] = "1"  # else processes that we start import what is in the working folder
     ended(lambda: cli.main(standalone_mode=False))

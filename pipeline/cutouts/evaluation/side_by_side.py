@@ -15,7 +15,7 @@ from cutouts.evaluation.contenders import Contender
 from cutouts.evaluation.image_sets import Lost, Question
 from cutouts.evaluation.worst_images import SIDE, ShownPicture, WorstImage, levels, picture_uri, write_page
 from cutouts.metrics import mean_absolute_error
-from cutouts.report.pictures import data_uri, shrunk_cutout
+from cutouts.report.html.pictures import data_uri, shrunk_cutout
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,8 +15,8 @@ from cutouts.core.pixels import Bytes, Floats
 from cutouts.evaluation.measure import Measured, Seen
 from cutouts.evaluation.summary import SHOWN
 from cutouts.metrics import ERRORS
-from cutouts.report.content_security import sealed
-from cutouts.report.pictures import data_uri, shrunk
+from cutouts.report.html.content_security import sealed
+from cutouts.report.html.pictures import data_uri, shrunk
 
 SIDE = 360
 """Longest side of a picture (px)."""

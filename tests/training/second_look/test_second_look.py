@@ -13,7 +13,7 @@ torch: Any = pytest.importorskip("torch", reason="PyTorch lives in the training'
 onnx: Any = pytest.importorskip("onnx", reason="ONNX is a development dependency")
 onnxruntime: Any = pytest.importorskip("onnxruntime", reason="ONNX Runtime comes with the extra `cpu` or `gpu`")
 
-from cutouts.cli import train  # noqa: E402
+from cutouts.cli.networks import train  # noqa: E402
 from cutouts.core.errors import ModelError  # noqa: E402
 from cutouts.training.batches.schedule import Budget  # noqa: E402
 from cutouts.training.data.cache import Albums  # noqa: E402

@@ -1,0 +1,52 @@
+"""Options and arguments that several commands share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from cutouts.core.records import DeliveryKey
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def config_option(command: F) -> F:
+    """The option that names the settings file."""
+    about = "Settings.  [default: cutouts.toml, if it is there]"
+    return click.option("--config", metavar="FILE", help=about)(command)
+
+
+def site_options(command: F) -> F:
+    """The options of every command that works on a site."""
+    root = click.option("--out", "root", metavar="DIR", help="The site's root.  [default: the site's]")
+    return root(config_option(command))
+
+
+def cluster_options(command: F) -> F:
+    """The options that say where work runs."""
+    options = [
+        click.option("--cluster", help="serial, local, cuda, tcp://HOST:PORT or tls://HOST:PORT."),
+        click.option("--workers", type=click.IntRange(1), help="Worker processes of a local cluster."),
+        click.option("--threads", type=click.IntRange(1), help="Threads per worker."),
+        click.option("--provider", type=click.Choice(["cpu", "cuda", "tensorrt"]), help="That one, or an error."),
+        click.option("--batch", type=click.IntRange(1, 256), help="Images per model call."),
+        click.option("--model", help="A name of the model table."),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+class DeliveryParam(click.ParamType[DeliveryKey]):
+    """`YYYY-MM-DD/delivery_id`."""
+
+    name = "YYYY-MM-DD/DELIVERY"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> DeliveryKey:
+        """Parse, or fail in words."""
+        try:
+            return value if isinstance(value, DeliveryKey) else DeliveryKey.parse(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)

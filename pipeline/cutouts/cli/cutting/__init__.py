@@ -1,0 +1,1 @@
+"""Commands that only cut: no catalogue and no gate."""

@@ -1,0 +1,73 @@
+"""`cutouts bench`: how fast this machine is, and where the time goes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from cutouts.adapters.site_settings import load_site
+from cutouts.adapters.storage.ownership import claim
+from cutouts.adapters.storage.store import write_file
+from cutouts.adapters.terminal import say
+from cutouts.bench.bench import bench as run_bench
+from cutouts.bench.plot import draw
+from cutouts.bench.table import as_json, as_text
+from cutouts.cli.console.options import config_option
+from cutouts.samples import write_samples
+
+
+def _counts(_: click.Context, parameter: click.Parameter, value: str) -> tuple[int, ...]:
+    """Whole numbers from 1 on with commas between; empty text is none."""
+    parts = [part.strip() for part in value.split(",") if part.strip()]
+    if not all(part.isdecimal() and int(part) for part in parts):
+        raise click.BadParameter(f"{value!r}: expected numbers like 1,2,4", param=parameter)
+    return tuple(int(part) for part in parts)
+
+
+@click.command()
+@click.argument(
+    "source", required=False, type=click.Path(exists=True, file_okay=False, path_type=Path), metavar="[IMAGES]"
+)
+@click.option(
+    "--out", type=click.Path(path_type=Path), default=Path("bench"), show_default=True, help="Where to write."
+)
+@click.option("--images", type=click.IntRange(1), default=128, show_default=True, help="Repeat IMAGES up to so many.")
+@click.option(
+    "--workers", callback=_counts, default="1,2", show_default=True, help="Try these counts, of one thread each."
+)
+@click.option("--batches", callback=_counts, default="1,4", show_default=True, help="Try these batch sizes.")
+@click.option("--cluster", help="serial, local, cuda, tcp://HOST:PORT or tls://HOST:PORT.")
+@click.option("--provider", type=click.Choice(["cpu", "cuda", "tensorrt"]), help="That one, or an error.")
+@click.option("--model", help="A name of the model table.")
+@config_option
+def bench(
+    source: Path | None, out: Path, images: int, workers: tuple[int, ...], batches: tuple[int, ...], **where: Any
+) -> None:
+    """Measure the whole path on a folder of IMAGES (by default the demo's samples).
+
+    Cuts every image as always, and part by part in turns with that, so that both meet the same machine. Tells images
+    per second beside the bare network, the parts, the stages, memory, start-up, other layouts; writes the same to
+    OUT/bench.json and a plot to OUT/bench.svg.
+
+    \b
+    cutouts bench photos
+    cutouts bench photos --images 10000 --workers "" --batches ""     (does memory stay flat?)
+    """
+    site = load_site(where.pop("config"), **where)
+    claim(out, ("bench.json", "bench.svg", *(() if source else ("samples", "samples-truth"))))
+    if source is None:
+        write_samples(out / "samples")
+    report = run_bench(
+        site,
+        source or out / "samples",
+        images=images,
+        workers=workers,
+        batches=batches,
+        on_stage=lambda stage: say(f"… {stage}", err=True),
+    )
+    write_file(out / "bench.json", as_json(report).encode())
+    draw(report, out / "bench.svg")
+    say(f"{as_text(report)}\n", lines=True)
+    say(f"written: {out / 'bench.json'}, {out / 'bench.svg'}")

@@ -1,0 +1,1 @@
+"""Commands about networks: those that are there, and training."""

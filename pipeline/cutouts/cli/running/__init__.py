@@ -1,0 +1,1 @@
+"""Commands that run a delivery: all of it, or step by step."""

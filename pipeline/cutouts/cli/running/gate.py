@@ -1,0 +1,28 @@
+"""`cutouts gate`: step 3, judges a delivery whose shards are cut."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+import cutouts
+from cutouts.adapters.terminal import say
+from cutouts.cli.console.exit_status import Status
+from cutouts.cli.console.options import site_options
+from cutouts.core.decisions import Verdict
+
+
+@click.command()
+@click.argument("plan_id")
+@site_options
+def gate(plan_id: str, root: str | None, config: str | None) -> None:
+    """Judge the delivery of PLAN_ID as a whole. Prints the gate's id, for `cutouts publish`."""
+    decision = cutouts.gate(cutouts.load_site(config, root=root), plan_id)
+    counts = {name: getattr(decision, name) for name in ("published", "quarantined", "held", "rejected", "skipped")}
+    say(f"{decision.delivery}: {decision.verdict}; {json.dumps(counts)}", err=True)
+    for reason in decision.reasons:
+        say(f"  {reason}", err=True)
+    say(decision.gate_id)
+    if decision.verdict is Verdict.HOLD:
+        raise click.exceptions.Exit(Status.HELD)

@@ -1,0 +1,25 @@
+"""`cutouts plan`: step 1, one delivery of a manifest becomes shards."""
+
+from __future__ import annotations
+
+import click
+
+import cutouts
+from cutouts.adapters.terminal import say
+from cutouts.cli.console.options import DeliveryParam, site_options
+from cutouts.core.records import DeliveryKey
+
+
+@click.command()
+@click.argument("manifest")
+@click.option("--delivery", required=True, type=DeliveryParam(), help="Which delivery of it.")
+@site_options
+def plan(manifest: str, delivery: DeliveryKey, root: str | None, config: str | None) -> None:
+    """Plan one delivery of MANIFEST: skip what is decided already, split the rest into shards.
+
+    Prints one shard key a line, for `cutouts segment`, and the plan's id on stderr, for `cutouts gate`.
+    """
+    made = cutouts.plan(cutouts.load_site(config, root=root), manifest, delivery)
+    say(f"plan {made.plan_id}: {made.images} images, {made.known} known, {made.shards} shards", err=True)
+    for key in made.shard_keys():
+        say(str(key))

@@ -1,0 +1,55 @@
+"""`cutouts run`: `cutouts.run` with progress, in words, with an exit status."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+import cutouts
+from cutouts.adapters.terminal import say
+from cutouts.cli.console.exit_status import Status
+from cutouts.cli.console.options import cluster_options, config_option
+from cutouts.cli.console.progress import Tally
+from cutouts.core.decisions import Outcome
+
+
+@click.command()
+@click.argument("source", type=click.Path(path_type=str), metavar="SOURCE")
+@click.option("--out", required=True, type=click.Path(file_okay=False, path_type=Path), help="Where everything lies.")
+@config_option
+@click.option("--fail-on-held", is_flag=True, help="Exit with status 3 if a delivery is held.")
+@cluster_options
+def run(source: str, out: Path, config: str | None, fail_on_held: bool, **where: object) -> None:
+    """Cut out, judge and publish SOURCE, a folder of images or a manifest, on this machine.
+
+    All that is made is below --out: report.html to look at, cutouts/ with a PNG per published image, images.parquet
+    with what became of each, summary.json, and catalog.sqlite. Run again, only what is new or changed is cut; killed
+    at any moment, run it again.
+
+    \b
+    cutouts run photos --out result
+    """
+    summary = cutouts.run(source, out, site=cutouts.load_site(config, **where), progress=_tally)
+    _say(summary)
+    if summary.refused or summary.unlisted:
+        raise click.exceptions.Exit(Status.FAILED)
+    if fail_on_held and summary.held:
+        raise click.exceptions.Exit(Status.HELD)
+
+
+def _tally(doing: str, total: int) -> Tally:
+    return Tally(doing, total, again="finished shards are kept, run it again" if doing == "cutting" else "")
+
+
+def _say(summary: cutouts.Summary) -> None:
+    if summary.ignored:
+        say(summary.ignored, err=True)
+    for place in summary.unlisted:
+        say(f"not listed: {place}", colour="red", err=True)
+    say(f"{summary.images} images: " + ", ".join(f"{getattr(summary, o)} {o}" for o in Outcome))
+    say(f"{summary.model_batches} model batches, {summary.images_per_second:.1f} images/s")
+    for refusal in summary.refused:
+        say(f"refused: delivery {refusal.delivery}: {refusal.words}", colour="red", err=True)
+    say(f"report:  {summary.report}")
+    say(f"cutouts: {summary.cutouts}")

@@ -1,0 +1,107 @@
+"""`cutouts doctor`: what this machine has, and what is missing."""
+
+from __future__ import annotations
+
+import os
+import sys
+import uuid
+from collections.abc import Callable, Iterator
+from importlib.metadata import PackageNotFoundError, version
+
+import click
+
+from cutouts.adapters.site_settings import load_site
+from cutouts.adapters.terminal import say
+from cutouts.cli.console.options import cluster_options, site_options
+from cutouts.core.config import Site
+from cutouts.core.errors import CutoutsError
+
+_PACKAGES = (
+    "cutouts", "apache-airflow", "dask", "distributed", "dask-cuda", "great-expectations", "numpy",
+    "onnxruntime", "onnxruntime-gpu", "opencv-python-headless", "pillow", "pillow-heif", "pyarrow", "sqlalchemy",
+)  # fmt: skip
+_OPTIONAL = {"apache-airflow", "dask-cuda", "onnxruntime-gpu", "onnxruntime"}
+
+
+@click.command()
+@site_options
+@cluster_options
+def doctor(root: str | None, config: str | None, **where: object) -> None:
+    """Try everything that a run needs: settings, network, provider, GPU, stores, catalogue, cluster.
+
+    Exit status 1 if something that this site asks for is missing.
+    """
+    site = load_site(config, root=root, **where)
+    failed = 0
+    for name, check in _checks(site):
+        try:
+            say(f"{name}: {check()}", label="ok", colour="green")
+        except CutoutsError as error:
+            failed += 1
+            say(f"{name}: {error}", label="MISSING", colour="red", lines=True)
+    for line in _surroundings():
+        say(f"     {line}")
+    if failed:
+        raise click.exceptions.Exit(1)
+
+
+def _checks(site: Site) -> Iterator[tuple[str, Callable[[], str]]]:
+    yield "network", lambda: _network(site)
+    yield "mattes and cutouts", lambda: _store(site.objects_url)
+    yield "tables", lambda: _store(site.tables_url)
+    yield "catalogue", lambda: _catalogue(site)
+    yield "cluster", lambda: _cluster(site)
+    yield "expectations", _expectations
+
+
+def _network(site: Site) -> str:
+    from cutouts.adapters.model import choose, open_network
+
+    choice = choose(site.model, site.provider, models=site.models, allow_noncommercial=site.allow_noncommercial)
+    open_network(choice)
+    row = choice.row
+    return f"{row.name}, {row.width_px}×{row.height_px} px, {row.digest[:12]}…, runs on {site.provider}"
+
+
+def _store(url: str) -> str:
+    from cutouts.adapters.storage.store import open_store
+
+    store = open_store(url)
+    name = f".doctor-{uuid.uuid4().hex}"
+    store.write(name, b"ok")
+    store.fs.rm(store.path(name))
+    return f"{url} can be written"
+
+
+def _catalogue(site: Site) -> str:
+    from cutouts.adapters.catalog import Catalog
+
+    with Catalog.open(site.catalog_url) as catalog:
+        counts = catalog.counts()
+    return f"{counts.images} images published, {counts.waiting} deliveries wait for a person"
+
+
+def _cluster(site: Site) -> str:
+    from cutouts.runner import probe
+
+    return str(probe(site))
+
+
+def _expectations() -> str:
+    from cutouts.adapters.quality import bundled, load_suite
+
+    suite = load_suite(bundled("mask_quality"))
+    return f"{suite.name}, {len(suite.rules)} rules"
+
+
+def _surroundings() -> Iterator[str]:
+    from cutouts.adapters.model import available_providers
+
+    yield f"Python {sys.version.split()[0]}, {os.cpu_count()} cores"
+    for provider, state in available_providers().items():
+        yield f"provider {provider}: {state}"
+    for package in _PACKAGES:
+        try:
+            yield f"{package} {version(package)}"
+        except PackageNotFoundError:
+            yield f"{package}: not installed{' (optional)' if package in _OPTIONAL else ''}"

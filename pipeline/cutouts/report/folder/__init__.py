@@ -1,0 +1,1 @@
+"""The folder of a run: claimed, filled and linked."""

@@ -1,0 +1,106 @@
+"""The folder of a run: marked as ours before anything is written, and never its own source."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from datetime import date
+from pathlib import Path
+
+import pyarrow as pa
+
+from cutouts.adapters.images import SUFFIXES
+from cutouts.adapters.storage.manifests.files import is_part
+from cutouts.adapters.storage.ownership import claim, is_ours, is_within, owned
+from cutouts.adapters.storage.store import open_store
+from cutouts.adapters.storage.stored_tables import write_table
+from cutouts.core.errors import OutputError
+from cutouts.report.folder.links import FOLDER
+
+MANIFEST_FOLDER = "manifest"
+REPLACED = ("report.html", "images.parquet", "summary.json", MANIFEST_FOLDER, FOLDER)
+"""What each run writes anew."""
+_KEPT = ("objects", "tables", "catalog.sqlite")
+"""What a run adds to."""
+
+
+def claim_folder(out: Path, source: str, *, more: Sequence[str] = ()) -> None:
+    """Make `out` the folder of runs, for `REPLACED` and the names `more`, if `source` allows that.
+
+    Raises OutputError if `out` is the source, is itself a folder of photographs or manifests, or holds things by those
+    names that are not ours; nothing was written then.
+    """
+    place = Path(source)
+    if place.exists():
+        _require_apart(out.resolve(), place.resolve())
+    if links := [name for name in REPLACED if (out / name).is_symlink()]:
+        raise OutputError(f"{out / links[0]} is a link that cutouts did not make: name another folder, or move it away")
+    if not owned(out):
+        _require_no_source(out)
+    added = [name for name in _KEPT if not os.path.lexists(out / name)]
+    claim(out.resolve(), (*REPLACED, *more, *added))
+
+
+def write_manifest(out: Path, table: pa.Table, day: date) -> Path:
+    """Write the manifest of a folder to `out`/manifest, alone there; gives that folder.
+
+    Raises OutputError if anything else is in it, which would be read as a part of the manifest.
+    """
+    folder = out.resolve() / MANIFEST_FOLDER
+    part = folder / f"date={day.isoformat()}" / "part-0.parquet"
+    if folder.is_symlink():
+        raise OutputError(f"{folder} is a link that cutouts did not make: move it away; the folder is written again")
+    there = list(folder.rglob("*"))
+    if foreign := [path for path in there if not _is_part(folder, path)]:
+        raise OutputError(f"{foreign[0]} was not made by cutouts, and would be taken for a manifest: move it away")
+    for old in sorted(there, reverse=True):
+        old.rmdir() if old.is_dir() else old.unlink()
+    write_table(open_store(str(out.resolve())), part.relative_to(out.resolve()).as_posix(), table)
+    return folder
+
+
+def _is_part(folder: Path, path: Path) -> bool:
+    """Whether it is a part of an earlier manifest, its folder, or what a killed run left of one."""
+    if path.is_symlink():
+        return False
+    depth = len(path.relative_to(folder).parts)
+    if path.is_dir():
+        return depth == 1 and path.name.startswith("date=")
+    return depth == 2 and (is_ours(path, "manifest") or (path.name.startswith(".part-0.") and path.suffix == ".part"))
+
+
+def _require_apart(out: Path, source: Path) -> None:
+    """Nothing, or an OutputError if writing to `out` would write into the source, or read what is written."""
+    if source.is_dir() and is_within(out, source) and is_within(source, out):
+        raise OutputError(f"--out {out} is the source itself: name another folder")
+    if is_within(source, out):
+        first = source.relative_to(out).parts[0] if source.is_relative_to(out) else ""
+        if first in (*REPLACED, *_KEPT):
+            raise OutputError(f"{source} is made by runs into {out}: name the photographs, or another --out")
+    if source.is_dir() and is_within(out, source) and holds_manifest(source):
+        raise OutputError(f"--out {out} is below the manifest {source}, and would be read as a part of it")
+
+
+def holds_manifest(folder: Path) -> bool:
+    """Whether a folder is a manifest, of Parquet files or of folders by day, and not a folder of photographs.
+
+    Above its days a manifest may have other folders `KEY=VALUE`.
+    """
+    return any(
+        is_part(one.name) or one.name.lower().startswith("date=") or ("=" in one.name and any(_parts_below(one)))
+        for one in folder.iterdir()
+    )
+
+
+def _parts_below(folder: Path) -> Iterator[Path]:
+    return (path for path in folder.rglob("*") if is_part(path.relative_to(folder).as_posix()))
+
+
+def _require_no_source(out: Path) -> None:
+    if not out.is_dir() or any(os.path.lexists(out / name) for name in REPLACED):
+        return  # it is not a folder of ours then, which `claim` says
+    if holds_manifest(out):
+        raise OutputError(f"--out {out} is a folder of manifests: name a folder of its own")
+    photograph = next((one for one in sorted(out.iterdir()) if one.suffix.lower() in SUFFIXES), None)
+    if photograph is not None:
+        raise OutputError(f"--out {out} is a folder of photographs ({photograph.name}, …): name a folder of its own")

@@ -1,0 +1,276 @@
+"""What a run leaves in its folder: images.parquet, summary.json, report.html, cutouts/ with links to what is live."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from cutouts.adapters.model import choose
+from cutouts.adapters.storage.manifests.files import allowed_by
+from cutouts.adapters.storage.sources.reading import read_image
+from cutouts.adapters.storage.store import open_store
+from cutouts.adapters.storage.stored_tables import read_record, read_table, write_table
+from cutouts.core.config import Site
+from cutouts.core.decisions import GateDecision, Outcome
+from cutouts.core.errors import BooksError, DamagedError
+from cutouts.core.manifests.checks import Group
+from cutouts.core.records import DeliveryKey, Plan, Receipt
+from cutouts.core.sources.locations import Reading
+from cutouts.core.table_paths import gate_file, plan_file
+from cutouts.core.text.display import HIDDEN, redacted, stored_uri, stored_uris
+from cutouts.core.text.naming import one_name_each, safe_path
+from cutouts.intake import rows_of
+from cutouts.report.contents import NO_DELIVERY, Refusal, Report, RunSummary, TruthRow
+from cutouts.report.folder.links import write_links
+from cutouts.report.folder.summary import write_summary
+from cutouts.report.page.ranking import IDENTITY
+from cutouts.report.page.report_page import write_report
+from cutouts.schemas.tables import IMAGES, METRICS
+from cutouts.stages import ChunkResult
+from cutouts.steps import read_results
+from cutouts.steps.verify import broken_objects
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunSource:
+    """What was worked on: a manifest, and the folder that it was made of, if it was."""
+
+    manifest: str
+    folder: Path | None
+
+    def names_of(self, images: pa.Table) -> pa.ChunkedArray:
+        """Images (`image_id`, stored `uri`) as a person knows them: by their path in the folder, or by that URI."""
+        return images.column("image_id" if self.folder else "uri")
+
+    @property
+    def allowed(self) -> tuple[str, ...]:
+        """Where its photographs may be read from, besides what the site allows."""
+        return (str(self.folder),) if self.folder else allowed_by(self.manifest)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunWork:
+    """What a run really did; seconds by stage are summed over workers, `wall_seconds` is the clock's."""
+
+    images: int = 0
+    model_batches: int = 0
+    prepare_seconds: float = 0.0
+    infer_seconds: float = 0.0
+    finish_seconds: float = 0.0
+    wall_seconds: float = 0.0
+
+    @classmethod
+    def of(cls, done: ChunkResult | Receipt) -> RunWork:
+        """The work that a chunk or a shard took; a chunk's clock time is its caller's to measure."""
+        return cls(
+            images=done.images,
+            model_batches=done.model_batches,
+            prepare_seconds=done.prepare_seconds,
+            infer_seconds=done.infer_seconds,
+            finish_seconds=done.finish_seconds,
+            wall_seconds=done.wall_seconds if isinstance(done, Receipt) else 0.0,
+        )
+
+    def __add__(self, other: RunWork) -> RunWork:
+        return RunWork(**{name: getattr(self, name) + getattr(other, name) for name in RunWork.__slots__})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusals:
+    """Deliveries that the manifest's check refused, and their rows (`date`, `image_id`, `delivery_id`, `uri`).
+
+    `of` is how many rows the manifest has, good and bad.
+    """
+
+    refused: tuple[Refusal, ...]
+    rows: pa.Table
+    of: int
+
+    def images(self, source: RunSource) -> pa.Table:
+        """`IMAGES` of their rows: rejected, with what was wrong with their delivery."""
+        why: dict[Group, list[str]] = {}
+        for one in self.refused:
+            why.setdefault(one.group, []).append(f"its delivery was refused: {one.problem}")
+        rows = [
+            {
+                "image_id": row["image_id"] or "",
+                "delivery_id": row["delivery_id"] or NO_DELIVERY,
+                "date": row["date"],
+                "source": (row["image_id"] if source.folder else stored_uri(row["uri"] or "")) or "",
+                "outcome": str(Outcome.REJECTED),
+                "reasons": why[row["date"], row["delivery_id"]],
+                "notes": [],
+            }
+            for row in self.rows.to_pylist()
+        ]
+        return pa.Table.from_pylist(rows, schema=IMAGES)
+
+
+def write_folder(
+    site: Site,
+    out: Path,
+    source: RunSource,
+    decisions: Sequence[GateDecision],
+    work: RunWork,
+    *,
+    refusals: Refusals | None = None,
+    truth: Sequence[TruthRow] = (),
+) -> RunSummary:
+    """Write all that a run shows under `out`; gives its counts. Raises BooksError if they do not balance."""
+    images, metrics, uris = _gathered(site, source, decisions)
+    if refusals is not None:
+        images = pa.concat_tables([images, refusals.images(source)])
+        _check_rows(images, refusals)
+    summary = _summary(images, work)
+    write_table(open_store(str(out.resolve())), "images.parquet", images)
+    write_summary(out / "summary.json", summary)
+    report = Report(
+        source=redacted(str(source.folder or source.manifest)),
+        made_at=datetime.now(UTC),
+        summary=summary,
+        decisions=tuple(decisions),
+        images=images,
+        metrics=metrics,
+        wall_seconds=work.wall_seconds,
+        seconds={"prepare": work.prepare_seconds, "infer": work.infer_seconds, "finish": work.finish_seconds},
+        about=_about(site, decisions),
+        refused=refusals.refused if refusals else (),
+        truth=tuple(truth),
+    )
+    reading = site.reading(*source.allowed)
+    place = _places(source, images, decisions)
+    write_report(out / "report.html", report, read=lambda name: _read(out, place(uris.get(name, name)), reading))
+    _link(
+        out, images.filter(pc.is_in(images.column("outcome"), pa.array(_PUBLISHED))), folder=source.folder is not None
+    )
+    return summary
+
+
+def _check_rows(images: pa.Table, refusals: Refusals) -> None:
+    if images.num_rows != refusals.of:
+        raise BooksError(
+            f"the books do not balance: the manifest has {refusals.of} rows, but the outcomes are of {images.num_rows} "
+            "images. If the manifest was changed during the run, run again"
+        )
+
+
+_OBJECTS = "objects"
+"""Where mattes and cutouts are below a run's folder."""
+_PUBLISHED = [str(Outcome.PUBLISHED), str(Outcome.SKIPPED)]
+
+
+def _gathered(
+    site: Site, source: RunSource, decisions: Sequence[GateDecision]
+) -> tuple[pa.Table, pa.Table, dict[str, str]]:
+    """`IMAGES` of all decisions, their metrics with the columns `date` and `delivery_id` more, `source` to URI."""
+    parts = [_of_decision(site, source, decision) for decision in decisions]
+    if not parts:
+        return IMAGES.empty_table(), _of_delivery(METRICS.empty_table(), None), {}
+    images, metrics, uris = zip(*parts, strict=True)
+    return pa.concat_tables(images), pa.concat_tables(metrics), {name: uri for part in uris for name, uri in part}
+
+
+def _of_decision(
+    site: Site, source: RunSource, decision: GateDecision
+) -> tuple[pa.Table, pa.Table, list[tuple[str, str]]]:
+    tables = open_store(site.tables_url)
+    outcomes = read_table(tables, gate_file(decision.gate_id, "outcomes.parquet"))
+    plan = read_record(tables, plan_file(decision.plan_id, "plan.json"), Plan)
+    known = read_table(tables, plan_file(decision.plan_id, "delivery.parquet"))
+    metrics = read_results(tables, plan, known).metrics
+    public = pc.is_in(outcomes.column("outcome"), pa.array(_PUBLISHED))
+    names = source.names_of(outcomes)
+    columns = {
+        "image_id": outcomes.column("image_id"),
+        "delivery_id": outcomes.column("delivery_id"),
+        "date": pa.repeat(pa.scalar(decision.delivery.date, pa.date32()), outcomes.num_rows),
+        "source": names,
+        "outcome": outcomes.column("outcome"),
+        "reasons": outcomes.column("reasons"),
+        "cutout": pc.if_else(public, _below(outcomes.column("cutout")), pa.scalar(None, pa.string())),
+        "mask": _below(outcomes.column("mask")),
+        "p_bad": pa.nulls(outcomes.num_rows, pa.float32()),
+        "notes": outcomes.column("notes"),
+    }
+    images = pa.table([columns[name] for name in IMAGES.names], schema=IMAGES)
+    uris = list(zip(names.to_pylist(), outcomes.column("uri").to_pylist(), strict=True))
+    return images, _of_delivery(metrics, decision.delivery), uris
+
+
+def _of_delivery(metrics: pa.Table, delivery: DeliveryKey | None) -> pa.Table:
+    day, delivery_id = (delivery.date, delivery.delivery_id) if delivery else (None, None)
+    columns = {"date": pa.scalar(day, pa.date32()), "delivery_id": pa.scalar(delivery_id, pa.string())}
+    for name, value in columns.items():
+        metrics = metrics.append_column(name, pa.repeat(value, metrics.num_rows))
+    return metrics
+
+
+def _below(names: pa.ChunkedArray) -> pa.ChunkedArray:
+    return pc.binary_join_element_wise(_OBJECTS, names, "/")
+
+
+def _summary(images: pa.Table, work: RunWork) -> RunSummary:
+    counts = Counter(images.column("outcome").to_pylist())
+    return RunSummary(
+        images=images.num_rows,
+        **{str(outcome): counts[str(outcome)] for outcome in Outcome},
+        model_batches=work.model_batches,
+        images_per_second=round(work.images / work.wall_seconds, 3) if work.images else 0.0,
+    )
+
+
+def _about(site: Site, decisions: Sequence[GateDecision]) -> tuple[tuple[str, str], ...]:
+    row = choose(site.model, site.provider, models=site.models, allow_noncommercial=site.allow_noncommercial).row
+    facts = [
+        ("network", f"{row.name}, {row.width_px}×{row.height_px} px, {row.digest[:12]}…"),
+        ("provider", site.provider),
+        ("cluster", redacted(site.cluster)),
+        ("catalogue", redacted(site.catalog_url)),
+    ]
+    recipes = {decision.recipe for decision in decisions}
+    return (*facts, *(("recipe", f"matte {one.matte_digest}, render {one.render_digest}") for one in recipes))
+
+
+def _places(source: RunSource, images: pa.Table, decisions: Sequence[GateDecision]) -> Callable[[str], str]:
+    """Gives the whole URI of one that a table keeps: if it had a secret, the manifest is asked again."""
+    if not pc.any(pc.match_substring(images.column("source"), HIDDEN)).as_py():
+        return lambda name: name
+    groups = {(one.delivery.date, one.delivery.delivery_id) for one in decisions}
+    full = rows_of(source.manifest, groups).column("uri")
+    names = stored_uris(full)
+
+    def place(name: str) -> str:
+        at = pc.index(names, name).as_py()
+        return name if at < 0 else str(full[at])
+
+    return place
+
+
+def _read(out: Path, name: str, reading: Reading) -> bytes:
+    """Bytes of a picture of the report: a mask by its path below `out`, a photograph by its URI."""
+    if name.startswith(f"{_OBJECTS}/") and (out / name).is_file():
+        return (out / name).read_bytes()
+    return read_image(name, reading)
+
+
+def _link(out: Path, published: pa.Table, *, folder: bool) -> None:
+    """`cutouts/<source with .png>`, or by day, delivery and id if the sources have no names in a folder."""
+    rows = published.select(["source", *IDENTITY, "cutout"]).to_pylist()
+    keys = [tuple(str(row[name]) for name in IDENTITY) for row in rows]
+    wanted = {key: row["source"] if folder else _path_of_ids(row) for key, row in zip(keys, rows, strict=True)}
+    names = one_name_each(wanted)
+    write_links(out, {names[key]: row["cutout"] for key, row in zip(keys, rows, strict=True)})
+    if broken := broken_objects(open_store(str(out)), sorted({row["cutout"] for row in rows}), whole=False):
+        name, fault = next(iter(broken.items()))
+        raise DamagedError(f"{out / name}{f' (and {len(broken) - 1} more)' if len(broken) > 1 else ''}", fault)
+
+
+def _path_of_ids(row: dict[str, Any]) -> str:
+    return safe_path([row["date"].isoformat(), row["delivery_id"], *row["image_id"].split("/")])

@@ -1,0 +1,1 @@
+"""Parts of a page that opens offline, also used by the contact sheets of the evaluation."""

@@ -1,0 +1,1 @@
+"""`report.html`: what is shown, in what order, and drawn how."""

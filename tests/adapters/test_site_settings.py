@@ -1,0 +1,136 @@
+"""Which settings count, and what a file may decide that nobody named."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from cutouts.adapters.site_settings import HARMLESS, LIMITS, PLACES, load_site
+from cutouts.core.config import Site
+from cutouts.core.errors import ConfigError
+from tests.photographs import product
+
+CUTOUTS = str(Path(sys.executable).parent / "cutouts")
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The working folder; another one is the home."""
+    folder = tmp_path / "here"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    (tmp_path / "home" / ".cutouts").mkdir(parents=True)
+    return folder
+
+
+REFUSED = {
+    "cluster": '"tls://dask.example.com:8786"',
+    "insecure_cluster": "true",
+    "catalog": '"postgresql://u:s3cr3t@db.example.com/shop"',
+    "models": '"models"',
+    "mirror": '"https://networks.example.com"',
+    "mask_quality": '"suite.json"',
+    "allow_noncommercial": "true",
+    "tls_ca_file": '"ca.pem"',
+    "tls_cert": '"me.pem"',
+    "tls_key": '"me.key"',
+    "root": '"s3://elsewhere/site"',
+    "objects": '"/srv/objects"',
+    "tables": '"../tables"',
+    "manifests": '"~/manifests"',
+    "max_pixels": "100000001",
+    "max_bytes": "600000000",
+    "allowed_sources": '["https://", "/"]',
+    "read_seconds": "121",
+    "image_seconds": "121",
+    "max_memory": "1000000000",
+}
+ALLOWED = {"root": '"site"', "objects": '"./a/../objects"', "max_pixels": "1000", "cluster": '"serial"', "batch": "2"}
+
+
+def test_a_found_file_may_not_choose_places_or_give_leave(here: Path) -> None:
+    """Every such setting is listed at once, with its value but for secrets, and with what to do."""
+    (here / "cutouts.toml").write_text("\n".join(f"{name} = {value}" for name, value in REFUSED.items()))
+    with pytest.raises(ConfigError) as caught:
+        load_site()
+    told = str(caught.value)
+    assert [name for name in REFUSED if f"- {name} = " not in told] == []
+    assert "s3cr3t" not in told
+    for way in ("--config cutouts.toml", "CUTOUTS_CONFIG=cutouts.toml", "~/.cutouts/cutouts.toml", "environment"):
+        assert way in told
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_each_of_them_is_taken_from_a_file_that_is_named(
+    here: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """By option, by variable, or because it is in the home; in the working folder it is refused by itself."""
+    (here / "cutouts.toml").write_text(f"{name} = {REFUSED[name]}")
+    with pytest.raises(ConfigError, match=name):
+        load_site()
+    assert name in load_site("cutouts.toml").model_fields_set
+    monkeypatch.setenv("CUTOUTS_CONFIG", "cutouts.toml")
+    named = getattr(load_site(), name)
+    monkeypatch.delenv("CUTOUTS_CONFIG")
+    (here / "cutouts.toml").rename(Path("~/.cutouts/cutouts.toml").expanduser())
+    assert getattr(load_site(), name) == named
+
+
+def test_a_found_file_may_set_the_rest(here: Path) -> None:
+    """Folders below the working folder, lower limits, work on this machine, and how it is done."""
+    (here / "cutouts.toml").write_text("\n".join(f"{name} = {value}" for name, value in ALLOWED.items()))
+    site = load_site()
+    assert (site.root, site.cluster, site.max_pixels, site.batch) == ("site", "serial", 1000, 2)
+
+
+def test_a_link_does_not_lead_out_of_the_working_folder(here: Path, tmp_path: Path) -> None:
+    """What counts is where a store really lies."""
+    (here / "site").symlink_to(tmp_path)
+    (here / "cutouts.toml").write_text('root = "site"')
+    with pytest.raises(ConfigError, match="outside of the working folder"):
+        load_site()
+
+
+def test_every_setting_is_one_that_has_to_be_named_or_one_that_was_thought_about(here: Path) -> None:
+    """A new setting counts as dangerous until somebody writes down that it is not."""
+    assert set(Site.model_fields) > (HARMLESS | PLACES | LIMITS)
+    assert {*REFUSED} | HARMLESS >= set(Site.model_fields)
+
+
+def test_the_home_is_below_the_working_folder_and_that_below_the_environment(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each says what the ones before it left open or said otherwise; options win over all."""
+    Path("~/.cutouts/cutouts.toml").expanduser().write_text("batch = 1\nchunk = 1\nthreads = 1\nworkers = 1")
+    (here / "cutouts.toml").write_text("chunk = 2\nthreads = 2\nworkers = 2")
+    monkeypatch.setenv("CUTOUTS_THREADS", "3")
+    monkeypatch.setenv("CUTOUTS_WORKERS", "3")
+    site = load_site(workers=4)
+    assert (site.batch, site.chunk, site.threads, site.workers) == (1, 2, 3, 4)
+
+
+def test_no_code_of_the_working_folder_is_run(tmp_path: Path) -> None:
+    """Modules and settings of libraries that came with the photographs are left alone by our own processes too."""
+    product(tmp_path / "photos" / "a.jpg")
+    trap = tmp_path / "trap"
+    for name in ("multiprocessing", "random", "numpy", "cutouts", "sitecustomize", "usercustomize"):
+        (tmp_path / f"{name}.py").write_text(f"open({str(trap)!r}, 'w'); raise SystemExit('trapped')")
+    (tmp_path / "matplotlibrc").write_text("text.usetex: True\nfont.size: 71\n")
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    done = subprocess.run(
+        [CUTOUTS, "run", "photos", "--out", "out", "--cluster", "local", "--workers", "1"],
+        cwd=tmp_path,
+        env={**environment, "HOME": str(tmp_path / "home")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert not trap.exists()
+    assert "71px" not in (tmp_path / "out" / "report.html").read_text()
+    assert not [path for path in (tmp_path / "home").rglob("*") if "onnxruntime" in path.name]  # nobody is told of it

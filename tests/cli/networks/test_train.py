@@ -1,0 +1,124 @@
+"""`cutouts train` as a person calls it."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from cutouts.adapters.storage.ownership import claim
+from cutouts.cli.networks.train import stopped_by_signals, train
+from cutouts.core.errors import ConfigError
+
+
+def test_the_help_is_there_without_pytorch() -> None:
+    """Whoever has not set the training up yet reads how to."""
+    result = CliRunner().invoke(train, ["--help"])
+    assert result.exit_code == 0
+    assert "make setup-train" in result.output
+
+
+@pytest.mark.skipif(find_spec("torch") is not None, reason="PyTorch is here")
+def test_without_pytorch_it_says_where_to_get_it(tmp_path: Path) -> None:
+    """No traceback of a missing module."""
+    result = CliRunner().invoke(train, ["--data", str(tmp_path)])
+    assert isinstance(result.exception, ConfigError)
+    assert "make setup-train" in str(result.exception)
+
+
+@pytest.mark.parametrize("phases", ["1:100:2", "0.5:64:2", "nonsense"])
+def test_invalid_phases_are_refused_before_anything_is_decoded(tmp_path: Path, phases: str) -> None:
+    """As a usage error that names the option."""
+    result = CliRunner().invoke(train, ["--data", str(tmp_path), "--phases", phases])
+    assert result.exit_code == 2
+    assert "--phases" in result.output
+
+
+@pytest.mark.skipif(find_spec("torch") is None, reason="PyTorch lives in the training's own environment")
+def test_a_fold_that_is_misspelt_is_refused_before_anything_is_decoded(tmp_path: Path) -> None:
+    """With how a fold is spelled."""
+    result = CliRunner().invoke(train, ["--data", str(tmp_path), "--leave-out", "shoes"])
+    assert isinstance(result.exception, ConfigError)
+    assert "expected source:NAME or kind:NAME" in str(result.exception)
+
+
+@pytest.mark.skipif(find_spec("torch") is None, reason="PyTorch lives in the training's own environment")
+def test_a_training_does_not_go_on_with_what_it_left_out(tmp_path: Path) -> None:
+    """It could no longer be measured on it."""
+    claim(tmp_path / "run", ("checkpoint.pt", "left-out.txt"))
+    (tmp_path / "run/checkpoint.pt").touch()
+    (tmp_path / "run/left-out.txt").write_text("kind:shoes\n", encoding="utf-8")
+    result = CliRunner().invoke(train, ["--data", str(tmp_path), "--run", str(tmp_path / "run")])
+    assert isinstance(result.exception, ConfigError)
+    assert "then: kind:shoes" in str(result.exception)
+
+
+def test_no_minutes_and_nothing_to_start_from_is_refused(tmp_path: Path) -> None:
+    """There would be no network to write."""
+    result = CliRunner().invoke(train, ["--data", str(tmp_path), "--minutes", "0"])
+    assert result.exit_code == 2
+    assert "--start" in result.output
+
+
+def test_no_minutes_and_the_last_checkpoint_are_not_asked_for_at_once(tmp_path: Path) -> None:
+    """Each would write network.onnx, of another network."""
+    start = tmp_path / "a.onnx"
+    start.touch()
+    asked = ["--data", str(tmp_path), "--minutes", "0", "--start", str(start), "--export-only"]
+    result = CliRunner().invoke(train, asked)
+    assert result.exit_code == 2
+    assert "--export-only" in result.output
+
+
+def test_presence_alone_is_not_trained_on_masks_that_nobody_trained(tmp_path: Path) -> None:
+    """From ImageNet weights on there is no mask to keep."""
+    result = CliRunner().invoke(train, ["--data", str(tmp_path), "--only-presence"])
+    assert result.exit_code == 2
+    assert "--start" in result.output
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ([], "give one --start"),
+        (["--start", "a.onnx", "--start", "b.onnx"], "give one --start"),
+        (["--start", "a.onnx", "--only-presence"], "no --only-presence"),
+        (["--start", "a.onnx", "--minutes", "0"], "--minutes above 0"),
+        (["--start", "a.onnx", "--device", "cuda"], "on a CPU"),
+    ],
+)
+@pytest.mark.skipif(find_spec("torch") is None, reason="PyTorch lives in the training's own environment")
+def test_a_second_look_needs_one_network_to_look_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, more: list[str], said: str
+) -> None:
+    """As a usage error that says what to give."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("a.onnx", "b.onnx"):
+        (tmp_path / name).touch()
+    result = CliRunner().invoke(train, ["--data", ".", "--second-look", *more])
+    assert result.exit_code == 2
+    assert said in result.output
+
+
+@pytest.fixture
+def usual_ctrl_c() -> Iterator[None]:
+    """Ctrl-C as Python has it; what a shell starts in the background ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("usual_ctrl_c")
+def test_ctrl_c_stops_the_training_and_after_it_the_program() -> None:
+    """While it trains, the step under way is finished; while it exports, there is nothing to finish."""
+    stop = threading.Event()
+    with stopped_by_signals(stop):
+        signal.raise_signal(signal.SIGINT)
+        assert stop.is_set()
+    with pytest.raises(KeyboardInterrupt):
+        signal.raise_signal(signal.SIGINT)
