@@ -152,10 +152,18 @@ def test_a_jpeg_that_is_truly_grey_in_its_corner_is_taken() -> None:
     assert off(photograph.rgb, grey) < 3
 
 
-def test_bytes_behind_a_whole_jpeg_do_no_harm() -> None:
-    """Cameras append previews and more behind the picture's end."""
-    data = written(scene(), "JPEG")
-    assert np.array_equal(read(data + b"\0" * 999 + data).rgb, read(data).rgb)
+@pytest.mark.parametrize("name", FORMS)
+def test_bytes_behind_a_whole_picture_do_no_harm(name: str) -> None:
+    """Cameras append previews, videos and notes behind the picture's end; programs append zeros and zip archives."""
+    form, options = FORMS[name]
+    data = written(scene(), form, **options)
+    video = b"\0\0\0\x14ftypmp42\0\0\0\0mp42" + b"\0\0\1\0mdat" + bytes(range(248))
+    zipped = b"PK\3\4" + b"photographs/a.jpg" * 40
+    tails = [b"x", b"12345678", b"\0" * 999 + data, data, b"\0" * 4096, zipped, video, b"\0\0\1\0free"]
+    for tail in tails:
+        photograph = read(data + tail)
+        assert np.array_equal(photograph.rgb, read(data).rgb)
+        assert photograph.notes == ()
 
 
 @pytest.mark.parametrize(

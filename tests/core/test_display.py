@@ -103,6 +103,22 @@ def test_the_rest_of_a_url_stays_readable() -> None:
     assert redacted(url) == "https://***@h/a%2Fb.jpg?w=800&X-Amz-Expires=60&X-Amz-Signature=***&v=2"
 
 
+@pytest.mark.parametrize("after", [": 404 Not Found", ", again", ".", "): refused", ":", "!"])
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (f"https://h/a.jpg?sig={SECRET}", "https://h/a.jpg?sig=***"),
+        (f"https://h/a.jpg?w=1&token={SECRET}.{SECRET}", "https://h/a.jpg?w=1&token=***"),
+        (f"https://h/hmac={SECRET}", "https://h/hmac=***"),
+        (f"host=db password={SECRET}", "host=db password=***"),
+        (f"Authorization: Bearer {SECRET}", "Authorization: ***"),
+    ],
+)
+def test_the_punctuation_after_an_address_stays(text: str, told: str, after: str) -> None:
+    """A message says what is wrong behind the address; a secret is hidden up to there, points within it too."""
+    assert redacted(f"{text}{after}") == f"{told}{after}"
+
+
 def test_addresses_that_differ_in_a_random_value_alone_still_differ() -> None:
     """An id that looks random is not told, but two images are not taken for one; a new signature is not a new image."""
     one, other = (stored_uri(f"https://h/image?id={name}") for name in (HEX, HEX[::-1]))

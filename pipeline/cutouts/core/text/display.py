@@ -47,25 +47,35 @@ _USERS_ARE_NO_SECRET = frozenset({"abfs:", "abfss:", "wasb:", "wasbs:", "sftp:",
 """Here the name before the @ is a container or a user, without which nobody knows what is meant."""
 _DATABASES = ("postgres", "mysql", "maria", "oracle", "mssql", "cockroach", "redshift")
 
+_NO_END = r"(?![:;,.!)\]}]{1,4}(?:\s|$))"
+"""The punctuation of a sentence is no part of the address or the value before it."""
+
 _FIELD = re.compile(
     r"(?P<lead>[?&;#]|%3F|%26)(?P<name>[\w.%\[\]-]{1,80})(?P<is>=|%3D)"
-    r"(?P<value>(?:[^&;\s\"'<>`\\]|;(?![\w.%\[\]-]{1,80}(?:=|%3D))|[\"'](?![\s,)\]}>;:]|$))*)",
+    rf"(?P<value>(?:{_NO_END}[^&;\s\"'<>`\\]|"
+    r";(?![\w.%\[\]-]{1,80}(?:=|%3D))|[\"'](?![\s,)\]}>;:]|$))*)",
     re.IGNORECASE,
 )
 """One field of a query, ended by & or by a ; before another field.
 
 A quotation mark ends its value only if what follows looks like the end of a quotation.
 """
-_PATH_FIELD = re.compile(r"(?P<lead>[/~,])(?P<name>[\w.-]{1,80})(?P<is>=)(?P<value>[^/~,&?#\s\"'<>`]*)")
+_PATH_FIELD = re.compile(
+    r"(?P<lead>[/~,])(?P<name>[\w.-]{1,80})(?P<is>=)" rf"(?P<value>(?:{_NO_END}[^/~,&?#\s\"'<>`])*)"
+)
 """Signed paths as content delivery networks have them: /exp=…~acl=…~hmac=…/."""
 _ASSIGNED = re.compile(
     r"(?P<name>(?:password|passwd|passphrase|pwd|secret|token|api_?key|access_?key|signature))"
     r"(?P<is>\s*=\s*|(?P<quote>[\"'])\s*:\s*)"
-    r"(?P<value>'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|[^\s,;&\"')}\]]+)",
+    r"(?P<value>'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|"
+    rf"(?:{_NO_END}[^\s,;&\"')}}\]])+)",
     re.IGNORECASE,
 )
 """`password=…` of a connection string, `'token': '…'` of a dictionary that a library shows."""
-_HEADER = re.compile(r"(?P<name>\bauthorization[\"']?\s*[:=]\s*[\"']?)(?P<value>(?:\w+\s+)?[^\s\"',}]+)", re.IGNORECASE)
+_HEADER = re.compile(
+    r"(?P<name>\bauthorization[\"']?\s*[:=]\s*[\"']?)(?P<value>(?:\w+\s+)?" rf"(?:{_NO_END}[^\s\"',}}])+)",
+    re.IGNORECASE,
+)
 
 _SECRET_NAMES = re.compile(
     r"password|passwd|passphrase|^pass$|^pwd?$|secret|token|signature|^q?sign?$|[a-z]sig$|credential|hmac|^hdn|"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from io import BytesIO
 
 import numpy as np
@@ -21,12 +22,14 @@ from cutouts.core.pixels import Bytes
 from cutouts.core.records import RejectionReason
 
 _ZEROS = 256
+_NEEDED = frozenset({b"ftyp", b"meta", b"mdat", b"moov", b"moof"})
+"""Boxes that a file is cut off without. Any other that goes beyond the end is what something appended looks like."""
 
 
 def read(container: Container, form: Format, *, max_pixels: int) -> Raster:
     """The main picture of `container`. Raises ImageRejected for what is too large, cut off or damaged."""
-    data = container.data
-    _check_whole(data, form)
+    data = _without_appended(container.data, form)
+    container = replace(container, data=data)
     coded_sizes.check(container, max_pixels=max_pixels)
     with _open(data, form) as image:
         check_size(image.size, max_pixels=max_pixels)
@@ -52,15 +55,23 @@ def read(container: Container, form: Format, *, max_pixels: int) -> Raster:
     )
 
 
-def _check_whole(data: bytes, form: Format) -> None:
-    found = list(boxes(data))
-    if not found:
+def _without_appended(data: bytes, form: Format) -> bytes:
+    """The file without what was appended to it, which decoders would take for boxes of its own.
+
+    Raises ImageRejected for a file that is cut off.
+    """
+    last, end = b"", 0
+    for name, _, stop in boxes(data):
+        if (name == b"ftyp" and end) or (stop > len(data) and name not in _NEEDED):
+            break
+        last, end = name, stop
+    if not end:
         raise ImageRejected(RejectionReason.DAMAGED, f"{form.value}: its container is broken")
-    name, _, stop = found[-1]
-    if len(data) < stop:
-        raise ImageRejected(RejectionReason.TRUNCATED, f"{form.value}: it ends after {len(data)} of {stop} bytes")
-    if name == b"mdat" and not data[-_ZEROS:].strip(b"\0"):  # a transfer that broke off into space set aside before
+    if len(data) < end:
+        raise ImageRejected(RejectionReason.TRUNCATED, f"{form.value}: it ends after {len(data)} of {end} bytes")
+    if last == b"mdat" and not data[end - _ZEROS : end].strip(b"\0"):  # a transfer that broke off into space set aside
         raise ImageRejected(RejectionReason.TRUNCATED, f"{form.value}: its end is filled with zeros")
+    return data[:end]
 
 
 def _open(data: bytes, form: Format) -> ImageFile.ImageFile:
