@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -12,12 +13,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from cutouts.adapters.storage.ownership import MARKER, claim, is_ours, is_within, mark, owned, require_free
+from cutouts.adapters.storage.ownership import MARKER, claim, is_ours, is_within, mark, owned, require_free, write_ours
 from cutouts.adapters.storage.sources.folders import photographs
+from cutouts.adapters.storage.store import open_store
+from cutouts.adapters.storage.stored_tables import write_table
 from cutouts.core.errors import OutputError
 from cutouts.core.png_mark import MARK_BYTES, mark_of, marked
 from cutouts.schemas.tables import EVALUATION, MANIFEST
 
+MINE = b"mine"
 SUFFIXES = frozenset({".jpg", ".png"})
 
 
@@ -50,9 +54,96 @@ def test_a_folder_is_claimed_before_anything_is_in_it(tmp_path: Path) -> None:
     for _ in range(2):
         claim(tmp_path / "out", ["report.html", "cutouts"])
     assert owned(tmp_path / "out") == {"report.html", "cutouts"}
-    (tmp_path / "out" / "report.html").write_text("")
+    write_ours(tmp_path / "out" / "report.html", b"a page")
     claim(tmp_path / "out", ["report.html", "samples"])
     assert owned(tmp_path / "out") == {"report.html", "cutouts", "samples"}
+
+
+def ours(folder: Path) -> list[str]:
+    """A folder with one file of each kind that a claim covers; their names."""
+    names = ["a.html", "a.json", "a.md", "a.csv", "a.svg", "table.parquet", "pixels.u8", "objects"]
+    claim(folder, names)
+    for name in names[:5]:
+        write_ours(folder / name, name.encode())
+    write_table(open_store(str(folder)), "table.parquet", MANIFEST.empty_table())
+    (folder / "pixels.u8").write_bytes(b"pixels")
+    (folder / "objects").mkdir()
+    return names
+
+
+@pytest.mark.parametrize("where", ["beside", "in a folder of the same names"])
+def test_a_marker_that_was_copied_claims_nothing(tmp_path: Path, where: str) -> None:
+    """It says which folder it is in. Moved as a whole, or written back to where it was, a folder stays ours."""
+    names = ours(tmp_path / "a")
+    foreign = tmp_path / "b"
+    if where == "beside":
+        foreign.mkdir()
+        shutil.copy2(tmp_path / "a" / MARKER, foreign)
+        (foreign / "a.html").write_bytes(MINE)
+    else:
+        shutil.copytree(tmp_path / "a", foreign)
+    assert owned(foreign) == frozenset()
+    assert not is_ours(foreign / "a.html")
+    before = {path.name for path in foreign.iterdir()}
+    with pytest.raises(OutputError, match=r"holds .*a\.html.*another folder's"):
+        claim(foreign, names)
+    assert {path.name for path in foreign.iterdir()} == before
+    (tmp_path / "a").rename(tmp_path / "moved")
+    claim(tmp_path / "moved", names)
+    shutil.copytree(tmp_path / "moved", tmp_path / "a")
+    claim(tmp_path / "a", names)
+
+
+def test_the_marker_of_another_folder_is_replaced_if_nothing_is_in_the_way(tmp_path: Path) -> None:
+    """It is no file of anybody's."""
+    ours(tmp_path / "a")
+    (tmp_path / "b").mkdir()
+    shutil.copy2(tmp_path / "a" / MARKER, tmp_path / "b")
+    claim(tmp_path / "b", ["report.html"])
+    assert owned(tmp_path / "b") == {"report.html"}
+
+
+@pytest.mark.parametrize("name", ["a.html", "a.json", "a.md", "a.csv", "a.svg", "table.parquet"])
+@pytest.mark.parametrize("how", ["changed", "appended", "replaced", "link", "folder"])
+def test_what_somebody_changed_is_not_ours_any_more(tmp_path: Path, name: str, how: str) -> None:
+    """Its words or rows are theirs, also if it begins as ours did."""
+    names = ours(tmp_path)
+    file = tmp_path / name
+    data = file.read_bytes()
+    file.unlink()
+    if how == "link":
+        (tmp_path / "elsewhere").write_bytes(data)
+        file.symlink_to("elsewhere")
+    elif how == "folder":
+        file.mkdir()
+    elif how == "replaced" and name == "table.parquet":
+        pq.write_table(MANIFEST.empty_table(), file)
+    else:
+        file.write_bytes({"changed": data[:-1] + b"!", "appended": data + b"mine", "replaced": MINE}[how])
+    with pytest.raises(OutputError, match=rf"holds {name}, .*or was changed since"):
+        claim(tmp_path, names)
+
+
+def test_a_file_that_a_killed_run_was_about_to_replace_is_still_ours(tmp_path: Path) -> None:
+    """The new digest is in the marker before the new file is there; the old one stays until then."""
+    write_ours(tmp_path / "a.html", b"old")
+    write_ours(tmp_path / "a.html", b"new")
+    assert is_ours(tmp_path / "a.html")
+    (tmp_path / "a.html").write_bytes(b"old")  # as a run leaves it that was killed between marker and file
+    claim(tmp_path, ["a.html"])
+    write_ours(tmp_path / "a.html", b"newest")
+    (tmp_path / "a.html").write_bytes(b"new")
+    assert not is_ours(tmp_path / "a.html")
+
+
+@pytest.mark.parametrize("name", ["a\nb.html", "100%.md", "a b.csv", "caf\udce9.html", "靴.html"])
+def test_a_marker_holds_every_name(tmp_path: Path, name: str) -> None:
+    """A line is a name, whatever is in it; what is gone is not listed for ever."""
+    write_ours(tmp_path / "gone.html", b"page")
+    (tmp_path / "gone.html").unlink()
+    write_ours(tmp_path / name, b"page")
+    assert is_ours(tmp_path / name)
+    assert owned(tmp_path) == {name}
 
 
 @pytest.mark.parametrize("kind", ["file", "folder", "dangling link"])
@@ -74,7 +165,7 @@ def test_what_is_there_and_not_ours_is_refused(tmp_path: Path, kind: str) -> Non
         claim(tmp_path, ["report.html", "cutouts"])
 
 
-@pytest.mark.parametrize("content", ["", "photographs\n", "# something else\nreport.html\n"])
+@pytest.mark.parametrize("content", ["", "photographs\n", "# something else\nreport.html\n", "\xff\0"])
 def test_a_file_that_only_has_the_markers_name_marks_nothing(tmp_path: Path, content: str) -> None:
     """It is somebody's, and stays."""
     (tmp_path / MARKER).write_text(content)
@@ -93,26 +184,27 @@ def test_a_marker_that_is_a_link_marks_nothing(tmp_path: Path) -> None:
 
 
 def test_a_file_proves_itself(tmp_path: Path) -> None:
-    """PNG, page, figures and table by what is in them; a table of another name is another's."""
-    contents = {
-        "a.png": marked(png(), "cutout"),
-        "a.html": b'<!doctype html>\n<meta charset="utf-8">\n<meta name="generator" content="cutouts">\n',
-        "a.csv": b"images,network,name,mae\r\n",
-        "a.md": b"## All sets\n\n",
-    }
-    for name, data in contents.items():
-        (tmp_path / name).write_bytes(data)
+    """PNG and table by what is in them, pages and figures by their digest; a table of another name is another's."""
+    (tmp_path / "a.png").write_bytes(marked(png(), "cutout"))
+    (tmp_path / "b.png").write_bytes(png())
+    assert is_ours(tmp_path / "a.png")
+    assert not is_ours(tmp_path / "b.png")
+    page = b'<!doctype html>\n<meta charset="utf-8">\n<meta name="generator" content="cutouts">\n'
+    for name, data in {"a.html": page, "a.csv": b"images,network,name,mae\r\n", "a.md": b"## All sets\n\n"}.items():
+        write_ours(tmp_path / name, data)
         assert is_ours(tmp_path / name)
-        (tmp_path / f"not-{name}").write_bytes(data[-4:])
+        (tmp_path / f"not-{name}").write_bytes(data)
         assert not is_ours(tmp_path / f"not-{name}")
-    pq.write_table(EVALUATION.empty_table(), tmp_path / "a.parquet")
+    write_table(open_store(str(tmp_path)), "a.parquet", EVALUATION.empty_table())
     assert is_ours(tmp_path / "a.parquet", "evaluation")
     assert not is_ours(tmp_path / "a.parquet", "manifest")
     assert not is_ours(tmp_path / "a.parquet")
     for table in (pa.table({"a": [1]}), pa.table({"a": [1]}).replace_schema_metadata({"table": "mine"})):
         pq.write_table(table, tmp_path / "b.parquet")
         assert not is_ours(tmp_path / "b.parquet", "manifest")
-    pq.write_table(MANIFEST.empty_table(), tmp_path / "b.parquet")
+    pq.write_table(MANIFEST.empty_table(), tmp_path / "b.parquet")  # as somebody writes a table that they read
+    assert not is_ours(tmp_path / "b.parquet", "manifest")
+    write_table(open_store(str(tmp_path)), "b.parquet", MANIFEST.empty_table())
     assert is_ours(tmp_path / "b.parquet", "manifest")
     (tmp_path / "b.parquet").write_bytes(b"PAR1")
     assert not is_ours(tmp_path / "b.parquet", "manifest")
@@ -178,8 +270,9 @@ def test_photographs_are_all_but_what_is_ours(tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(marked(png(), "cutout"))
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "e.jpg").write_bytes(png())
-    claim(tmp_path / "result", ["report.html"])
-    (tmp_path / "result" / MARKER).write_text((tmp_path / "result" / MARKER).read_text() + "objects\n")
+    (tmp_path / "result" / "objects").rename(tmp_path / "away")
+    claim(tmp_path / "result", ["report.html", "objects"])
+    (tmp_path / "away").rename(tmp_path / "result" / "objects")
     found = photographs(tmp_path, SUFFIXES, without=tmp_path / "sub" / ".." / "out")
     assert [path.relative_to(tmp_path).as_posix() for path in found.files] == [
         "a.jpg",

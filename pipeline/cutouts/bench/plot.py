@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+from cutouts.adapters.storage.ownership import write_ours
 from cutouts.bench.records import AIM, BenchReport, Run
 
 _UNAVOIDABLE, _OURS, _AIM = "#4c78a8", "#f58518", "#c0392b"
@@ -22,7 +24,9 @@ def draw(report: BenchReport, path: Path) -> None:
     _draw_stages(stages, report.run)
     _draw_layouts(layouts, report)
     _draw_memory(memory, report.run)
-    figure.savefig(path)
+    picture = BytesIO()
+    figure.savefig(picture, format=path.suffix.removeprefix("."))
+    write_ours(path, picture.getvalue())
 
 
 def _draw_parts(axes: Any, report: BenchReport) -> None:

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from cutouts.adapters.storage.store import open_store, write_file
+from cutouts.adapters.storage.ownership import write_ours
+from cutouts.adapters.storage.store import open_store
 from cutouts.adapters.storage.stored_tables import write_table
 from cutouts.evaluation.measure import Evaluation
 from cutouts.schemas.tables import EVALUATION
@@ -28,7 +29,7 @@ def write_rows(path: Path, evaluation: Evaluation) -> None:
     writer = csv.DictWriter(text, fieldnames=EVALUATION.names)
     writer.writeheader()
     writer.writerows(rows)
-    write_file(path, text.getvalue().encode("utf-8", "surrogateescape"))
+    write_ours(path, text.getvalue().encode("utf-8", "surrogateescape"))
 
 
 def _rows(evaluation: Evaluation) -> Iterator[dict[str, object]]:

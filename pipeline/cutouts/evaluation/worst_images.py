@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
-from cutouts.adapters.storage.store import write_file
+from cutouts.adapters.storage.ownership import write_ours
 from cutouts.core.pixels import Bytes, Floats
 from cutouts.evaluation.measure import Measured, Seen
 from cutouts.evaluation.summary import SHOWN
@@ -141,4 +141,4 @@ def write_page(path: Path, template: str, **facts: object) -> None:
         lstrip_blocks=True,
     )
     page = environment.get_template(template).render(facts)
-    write_file(path, sealed(page).encode("utf-8", "replace"))
+    write_ours(path, sealed(page).encode("utf-8", "replace"))

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from cutouts.adapters.storage.ownership import MARKER
+from cutouts.adapters.storage.ownership import MARKER, write_ours
 from cutouts.core.errors import OutputError
 from cutouts.report.folder.folder_claim import REPLACED, claim_folder, holds_manifest, write_manifest
 from cutouts.schemas.tables import MANIFEST
@@ -65,8 +65,7 @@ def test_a_run_that_was_killed_at_any_moment_may_go_on(tmp_path: Path, photos: P
     out.mkdir()
     (out / f"{MARKER}.1-2.part").write_text("half of a marker")
     claim_folder(out, str(photos))
-    for name in ("report.html", "summary.json"):
-        (out / name).write_text("half")
+    write_ours(out / "report.html", b"of the run before")
     (out / "manifest" / "date=2026-11-26").mkdir(parents=True)
     claim_folder(out, str(photos))
 
@@ -118,9 +117,29 @@ def test_the_manifest_of_a_folder_is_alone_in_its_folder(tmp_path: Path) -> None
     """Written again on another day, or after a kill, only the new one is there."""
     table = MANIFEST.empty_table()
     write_manifest(tmp_path, table, TODAY)
-    (tmp_path / "manifest" / "date=2026-11-26" / ".part-0.parquet.1-2.part").write_bytes(b"PAR1")
     folder = write_manifest(tmp_path, table, TOMORROW)
     assert there(folder) == {"date=2026-11-27", "date=2026-11-27/part-0.parquet"}
+
+
+@pytest.mark.parametrize("name", ["date=2026-11-26/.part-0.mine.part", ".part-0.parquet.1-2.part", ".trash/a.parquet"])
+def test_what_is_hidden_in_its_folder_stays(tmp_path: Path, name: str) -> None:
+    """Nothing proves it ours, whatever it is called; and nobody reads it as a part of the manifest."""
+    folder = write_manifest(tmp_path, MANIFEST.empty_table(), TODAY)
+    hidden = folder / name
+    hidden.parent.mkdir(exist_ok=True)
+    hidden.write_bytes(b"mine")
+    write_manifest(tmp_path, MANIFEST.empty_table(), TOMORROW)
+    assert hidden.read_bytes() == b"mine"
+    assert [path.name for path in folder.rglob("part-0.parquet")] == ["part-0.parquet"]
+
+
+def test_a_manifest_that_somebody_wrote_anew_is_refused(tmp_path: Path) -> None:
+    """Read, changed and written by another program, its schema still has our name."""
+    folder = write_manifest(tmp_path, MANIFEST.empty_table(), TODAY)
+    part = folder / "date=2026-11-26" / "part-0.parquet"
+    pq.write_table(pq.read_table(part, partitioning=None), part)
+    with pytest.raises(OutputError, match="not made by cutouts"):
+        write_manifest(tmp_path, MANIFEST.empty_table(), TOMORROW)
 
 
 @pytest.mark.parametrize("name", ["notes.txt", "date=2026-11-26/more.parquet", "date=2026-11-26/deep/part-0.parquet"])

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from cutouts.adapters.storage.ownership import MARKER
 from cutouts.core.errors import BooksError
 from cutouts.report import RunSummary, write_summary
 
@@ -21,7 +22,7 @@ def test_the_summary_has_exactly_its_keys_in_order(tmp_path: Path) -> None:
     )
     write_summary(tmp_path / "summary.json", summary)
     assert list(json.loads((tmp_path / "summary.json").read_text()).items()) == list(zip(KEYS, numbers, strict=True))
-    assert [path.name for path in tmp_path.iterdir()] == ["summary.json"]
+    assert {path.name for path in tmp_path.iterdir()} == {"summary.json", MARKER}
 
 
 def test_books_that_do_not_balance_are_no_summary() -> None:

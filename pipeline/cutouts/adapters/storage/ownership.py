@@ -1,20 +1,24 @@
 """What is ours: only that is ever replaced, and it is never a source.
 
-A folder that we fill has a marker that lists what in it is ours. A single file proves itself: a PNG by its mark, a page
-by its generator, a table by the name in its schema, figures by their first line.
+A folder that we fill has a marker. It states which folder it is in, what in it is ours, and the digests of pages and
+figures as we wrote them: copied to another folder it proves nothing, and a file that somebody changed is not ours any
+more. Other files prove themselves: a PNG by its mark, a table by its seal and by the name in its schema.
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
 import stat
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote, unquote_to_bytes
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from cutouts.adapters.storage.seal import SealedFile
 from cutouts.adapters.storage.store import write_file
 from cutouts.core.errors import OutputError
 from cutouts.core.png_mark import MARK_BYTES, mark_of
@@ -22,42 +26,39 @@ from cutouts.core.png_mark import MARK_BYTES, mark_of
 MARKER = ".cutouts"
 """A file of this name lists what cutouts writes into its folder."""
 _HEAD = "# cutouts writes these into this folder, and its next run replaces them.\n"
-_GENERATOR = b'<meta name="generator" content="cutouts">'
-_BEGINNINGS = {".csv": b"images,network,name,", ".md": b"## All sets\n"}
-"""How figures begin that `cutouts evaluate` wrote."""
-_MOST_NAMES = 100
-"""Lines of a marker that are read."""
+_FOLDER = "# folder "
+"""How the line of a marker begins that says which folder it is in."""
+_ROOTS = 256
+"""Up to here, inodes are the roots of file systems, which have the same number on every disk."""
+_MOST_BYTES = 1 << 20
+"""So much of a marker is read."""
+_DIGESTED = frozenset({".html", ".json", ".md", ".csv", ".svg"})
+"""What is written by `write_ours`, and ours only as it was written."""
+_NO_DIGEST = "-"
 _NAMED = 5
 """So many names are told in one error."""
 
 
 def owned(folder: Path) -> frozenset[str]:
-    """The names in a folder that are ours by its marker; none in a folder without one."""
-    marker = folder / MARKER
-    if marker.is_symlink() or not marker.is_file():
-        return frozenset()
-    head, *names = _beginning(marker).decode("utf-8", "replace").splitlines(keepends=True)[:_MOST_NAMES] or [""]
-    return frozenset(name.strip() for name in names) if head == _HEAD else frozenset()
+    """The names in a folder that are ours by its marker; none in a folder without one, or with another folder's."""
+    return frozenset(_Marker.of(folder).digests)
 
 
 def mark(file: Path) -> str | None:
     """The mark of a cutout or a matte that we wrote, whatever its suffix; None for any other file."""
-    return mark_of(_beginning(file)) if file.is_file() else None
+    return mark_of(_beginning(file, MARK_BYTES)) if file.is_file() else None
 
 
 def is_ours(file: Path, table: str = "") -> bool:
-    """Whether we wrote this file; a Parquet file has to hold the table of that name."""
+    """Whether we wrote this file, as it is; a Parquet file has to hold the table of that name."""
     suffix = file.suffix.lower()
     if not file.is_file():
         return False
     if suffix == ".parquet":
-        return bool(table) and _table_in(file) == table.encode()
-    beginning = _beginning(file)
+        return bool(table) and _sealed_table(file) == table.encode()
     if suffix == ".png":
-        return mark_of(beginning) is not None
-    if suffix == ".html":
-        return _GENERATOR in beginning
-    return suffix in _BEGINNINGS and beginning.startswith(_BEGINNINGS[suffix])
+        return mark(file) is not None
+    return suffix in _DIGESTED and _digest(file) in _Marker.of(file.parent).digests.get(file.name, ())
 
 
 def claim(folder: Path, names: Iterable[str]) -> None:
@@ -65,18 +66,92 @@ def claim(folder: Path, names: Iterable[str]) -> None:
 
     The marker is written before anything else, so that a run that is killed at any moment can be run again.
     """
-    ours = owned(folder)
-    new = [name for name in names if name not in ours]
-    taken = [name for name in new if os.path.lexists(folder / name)]
+    marker, names = _Marker.of(folder), tuple(names)
+    taken = [name for name in names if os.path.lexists(folder / name) and not marker.proves(folder / name)]
     if taken:
+        copied = f" ({MARKER} there is another folder's)" if marker.elsewhere else ""
         raise OutputError(
-            f"{folder} holds {_listed(taken)}, which would be replaced and was not made by cutouts; "
-            "name another folder, or move it away"
+            f"{folder} holds {_listed(taken)}, which would be replaced and was not made by cutouts, or was changed "
+            f"since{copied}; name another folder, or move it away"
         )
-    if not ours and os.path.lexists(folder / MARKER):
+    if set(names) - marker.digests.keys():
+        _write_marker(folder, marker, dict.fromkeys(names, frozenset[str]()) | marker.digests)
+
+
+def write_ours(file: Path, data: bytes) -> None:
+    """Write a page or figures whole, with their digest in the marker of their folder. Raises OutputError or OSError.
+
+    Whether it may be replaced was asked before, by `claim` or `require_free`.
+    """
+    marker = _Marker.of(file.parent)
+    before = marker.digests.get(file.name, frozenset()) & {_digest(file)}
+    here = {name: digests for name, digests in marker.digests.items() if not digests or (file.parent / name).exists()}
+    _write_marker(file.parent, marker, here | {file.name: before | {hashlib.sha256(data).hexdigest()}})
+    write_file(file, data)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Marker:
+    """The marker of a folder: `digests` of the names that it lists, empty for what is known by its name alone.
+
+    It lists nothing if it is not ours (`foreign`), or another folder's (`elsewhere`).
+    """
+
+    digests: dict[str, frozenset[str]]
+    elsewhere: bool = False
+    foreign: bool = False
+
+    @classmethod
+    def of(cls, folder: Path) -> _Marker:
+        """The marker of a folder, or one that lists nothing."""
+        file = folder / MARKER
+        if file.is_symlink() or not file.is_file():
+            return cls(digests={}, foreign=os.path.lexists(file))
+        head, *lines = _beginning(file, _MOST_BYTES).decode("ascii", "replace").splitlines(keepends=True) or [""]
+        if head != _HEAD:
+            return cls(digests={}, foreign=True)
+        if not lines or not _is_here(lines[0], folder):
+            return cls(digests={}, elsewhere=True)
+        digests = dict[str, frozenset[str]]()
+        for line in lines[1:]:
+            digest, _, name = line.strip().partition(" ")
+            known = frozenset() if digest == _NO_DIGEST else frozenset({digest})
+            key = os.fsdecode(unquote_to_bytes(name))
+            digests[key] = digests.get(key, frozenset()) | known
+        return cls(digests=digests)
+
+    def proves(self, path: Path) -> bool:
+        """Whether what is at `path`, in its folder, is ours."""
+        if path.is_symlink() or path.name not in self.digests:
+            return False
+        suffix = path.suffix.lower()
+        if suffix == ".parquet":
+            return _sealed_table(path) is not None
+        return suffix not in _DIGESTED or _digest(path) in self.digests[path.name]
+
+
+def _is_here(line: str, folder: Path) -> bool:
+    """Whether this line of a marker means this folder: it has stayed where it was, or was moved as a whole."""
+    said, here = line.split(), _bound_to(folder).split()
+    moved = said[2:3] == here[2:3] and int(here[2]) > _ROOTS
+    return said[:2] == here[:2] and (moved or said[3:] == here[3:])
+
+
+def _bound_to(folder: Path) -> str:
+    path = hashlib.sha256(os.fsencode(folder.resolve())).hexdigest()
+    return f"{_FOLDER}{folder.stat().st_ino} {path}\n"
+
+
+def _write_marker(folder: Path, marker: _Marker, digests: Mapping[str, frozenset[str]]) -> None:
+    if marker.foreign:
         raise OutputError(f"{folder / MARKER} is not a marker of cutouts: name another folder, or move it away")
-    if new:
-        write_file(folder / MARKER, "".join([_HEAD, *(f"{name}\n" for name in sorted({*ours, *new}))]).encode())
+    folder.mkdir(parents=True, exist_ok=True)
+    lines = [
+        f"{digest} {quote(os.fsencode(name))}\n"
+        for name, known in sorted(digests.items())
+        for digest in sorted(known) or [_NO_DIGEST]
+    ]
+    write_file(folder / MARKER, "".join([_HEAD, _bound_to(folder), *lines]).encode("ascii"))
 
 
 def require_free(outputs: Iterable[Path], inputs: Sequence[Path] = (), *, table: str = "") -> None:
@@ -138,21 +213,35 @@ def _identity(path: Path) -> tuple[int, int] | None:
     return found.st_dev, found.st_ino
 
 
-def _beginning(file: Path) -> bytes:
+def _beginning(file: Path, size: int) -> bytes:
     try:
         with file.open("rb") as stream:
-            return stream.read(MARK_BYTES)
+            return stream.read(size)
     except OSError:
         return b""
 
 
-def _table_in(file: Path) -> bytes | None:
+def _digest(file: Path) -> str | None:
+    """The SHA-256 of a regular file; None for anything else, and if it cannot be read."""
+    if not file.is_file():
+        return None
     try:
-        metadata = pq.read_schema(file).metadata
+        with file.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError:
+        return None
+
+
+def _sealed_table(file: Path) -> bytes | None:
+    """The table in a Parquet file, empty if it names none; None for a file that `write_table` did not write."""
+    if not file.is_file():
+        return None
+    try:
+        with file.open("rb") as stream:
+            metadata = pq.read_schema(SealedFile(stream)).metadata
     except (OSError, pa.ArrowException):
         return None
-    found: bytes | None = (metadata or {}).get(b"table")
-    return found
+    return bytes((metadata or {}).get(b"table", b""))
 
 
 def _listed(words: Sequence[str], between: str = ", ") -> str:

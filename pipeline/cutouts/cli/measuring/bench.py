@@ -8,8 +8,7 @@ from typing import Any
 import click
 
 from cutouts.adapters.site_settings import load_site
-from cutouts.adapters.storage.ownership import claim
-from cutouts.adapters.storage.store import write_file
+from cutouts.adapters.storage.ownership import claim, write_ours
 from cutouts.adapters.terminal import say
 from cutouts.bench.bench import bench as run_bench
 from cutouts.bench.plot import draw
@@ -67,7 +66,7 @@ def bench(
         batches=batches,
         on_stage=lambda stage: say(f"… {stage}", err=True),
     )
-    write_file(out / "bench.json", as_json(report).encode())
+    write_ours(out / "bench.json", as_json(report).encode())
     draw(report, out / "bench.svg")
     say(f"{as_text(report)}\n", lines=True)
     say(f"written: {out / 'bench.json'}, {out / 'bench.svg'}")

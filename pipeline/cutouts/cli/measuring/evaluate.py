@@ -8,8 +8,7 @@ from typing import Any
 import click
 
 from cutouts.adapters.site_settings import load_site
-from cutouts.adapters.storage.ownership import require_free
-from cutouts.adapters.storage.store import write_file
+from cutouts.adapters.storage.ownership import require_free, write_ours
 from cutouts.adapters.terminal import say
 from cutouts.cli.console.options import config_option
 from cutouts.cli.console.progress import Tally
@@ -105,7 +104,7 @@ def _measured(sets: list[ImageSet], opened: dict[str, Contender], sheet: WorstIm
 def _write(out: Path, rows: Path, text: str, evaluation: Evaluation, sheet: WorstImages | None) -> None:
     """Print the text and leave it in `out`, with the rows and the contact sheet, if there is to be one."""
     say(text, lines=True)
-    write_file(out / "summary.md", text.encode())
+    write_ours(out / "summary.md", text.encode())
     write_rows(rows, evaluation)
     if sheet is not None:
         sheet.write(out / "worst.html", f"{', '.join(evaluation.networks)} on {', '.join(evaluation.sets)}")

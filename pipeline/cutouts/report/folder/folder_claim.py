@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from datetime import date
 from pathlib import Path
 
@@ -50,23 +51,29 @@ def write_manifest(out: Path, table: pa.Table, day: date) -> Path:
     part = folder / f"date={day.isoformat()}" / "part-0.parquet"
     if folder.is_symlink():
         raise OutputError(f"{folder} is a link that cutouts did not make: move it away; the folder is written again")
-    there = list(folder.rglob("*"))
+    there = [path for path in folder.rglob("*") if not _is_hidden(path.relative_to(folder))]
     if foreign := [path for path in there if not _is_part(folder, path)]:
         raise OutputError(f"{foreign[0]} was not made by cutouts, and would be taken for a manifest: move it away")
-    for old in sorted(there, reverse=True):
-        old.rmdir() if old.is_dir() else old.unlink()
+    for old in [path for path in there if path.is_file()]:
+        old.unlink()
+        with suppress(OSError):  # what is hidden in it is not ours, and is not read
+            old.parent.rmdir()
     write_table(open_store(str(out.resolve())), part.relative_to(out.resolve()).as_posix(), table)
     return folder
 
 
+def _is_hidden(path: Path) -> bool:
+    return any(name.startswith(".") for name in path.parts)
+
+
 def _is_part(folder: Path, path: Path) -> bool:
-    """Whether it is a part of an earlier manifest, its folder, or what a killed run left of one."""
+    """Whether it is the part of an earlier manifest, or the folder of one."""
     if path.is_symlink():
         return False
     depth = len(path.relative_to(folder).parts)
     if path.is_dir():
         return depth == 1 and path.name.startswith("date=")
-    return depth == 2 and (is_ours(path, "manifest") or (path.name.startswith(".part-0.") and path.suffix == ".part"))
+    return depth == 2 and is_ours(path, "manifest")
 
 
 def _require_apart(out: Path, source: Path) -> None:

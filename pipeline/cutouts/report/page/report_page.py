@@ -8,7 +8,7 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from cutouts.adapters.storage.store import write_file
+from cutouts.adapters.storage.ownership import write_ours
 from cutouts.report.contents import Report
 from cutouts.report.html.content_security import sealed
 from cutouts.report.html.number_format import clock, number, share
@@ -27,7 +27,7 @@ def write_report(path: Path, report: Report, *, read: Callable[[str], bytes]) ->
     `read` gives a photograph's bytes for a value of the column `source` (OSError, StorageError or ImageRejected if
     it cannot: the picture is left out); cutouts and masks are read relative to the folder of `path`.
     """
-    write_file(path, render(report, folder=path.parent, read=read).encode("utf-8", "replace"))
+    write_ours(path, render(report, folder=path.parent, read=read).encode("utf-8", "replace"))
 
 
 def render(report: Report, *, folder: Path, read: Callable[[str], bytes]) -> str:
