@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner, Result
 
+from cutouts.adapters.storage.ownership import MARKER
 from cutouts.cli import cli
 from cutouts.core.errors import ConfigError
 from cutouts.training.data.examples import SIDES
@@ -34,7 +35,7 @@ def test_a_folder_is_measured_with_the_model_of_the_site(halves: tuple[object, .
     result = call("evaluate", *halves)
     assert result.exit_code == 0
     assert "| F1, at ½ |" in result.output
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["rows.csv", "summary.md", "worst.html"]
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {MARKER, "rows.csv", "summary.md", "worst.html"}
     assert (tmp_path / "out" / "summary.md").read_text(encoding="utf-8").strip() in result.output
 
 
