@@ -4,9 +4,10 @@
 
     cutouts.cut("shoe.jpg").save("shoe.png")
 
-`cut` cuts one image, a `Cutter` many, `run` a folder or a manifest from end to end. `plan`, `segment`, `gate` and
-`publish` are the steps of a run, for an orchestrator of your own. Whatever is raised on purpose is a `CutoutsError`.
-Names are imported when they are first used.
+`cut` cuts one image, a `Cutter` many, and `run` a folder or a manifest from end to end. `plan`, `segment`, `gate` and
+`publish` are the steps of a run, for an orchestrator of your own. `waiting_holds`, `approve` and `reject` are for held
+deliveries, and `verify` checks what a site keeps. Every error raised on purpose is a `CutoutsError`. Names are imported
+when they are first used.
 """
 
 from __future__ import annotations
@@ -35,7 +36,12 @@ if TYPE_CHECKING:
     from cutouts.steps import gate as gate
     from cutouts.steps import plan as plan
     from cutouts.steps import publish as publish
+    from cutouts.steps import read_decision as read_decision
+    from cutouts.steps import reject as reject
     from cutouts.steps import segment as segment
+    from cutouts.steps import waiting_hold as waiting_hold
+    from cutouts.steps import waiting_holds as waiting_holds
+    from cutouts.steps.verify import verify as verify
 
     __version__: str
 
@@ -59,8 +65,13 @@ _PLACES = {
     "open_runner": "cutouts.runner",
     "plan": "cutouts.steps",
     "publish": "cutouts.steps",
+    "read_decision": "cutouts.steps",
+    "reject": "cutouts.steps",
     "run": "cutouts.api.runs",
     "segment": "cutouts.steps",
+    "verify": "cutouts.steps.verify",
+    "waiting_hold": "cutouts.steps",
+    "waiting_holds": "cutouts.steps",
 }
 """The module of each name that this package gives."""
 

@@ -15,6 +15,7 @@ from airflow.sdk import Asset, get_current_context
 from airflow.sdk.exceptions import AirflowSkipException
 
 from cutouts.core.records import DeliveryKey
+from cutouts.core.text.counting import counted
 from cutouts.core.text.display import shown
 from cutouts_airflow.airflow_site import site
 from cutouts_airflow.order import DELIVERIES_AT_ONCE
@@ -60,7 +61,9 @@ def hand_over(asset: Asset) -> None:
     room = _room()
     queue = intake.waiting(site(), at_most=room)
     if not queue.first:
-        raise AirflowSkipException(f"{queue.length} deliveries wait, {room} more may be in work")
+        raise AirflowSkipException(
+            f"{counted(queue.length, 'delivery waits', 'deliveries wait')}, {room} more may be in progress"
+        )
     log.info("Handed over %s; %d more wait.", shown(", ".join(map(str, queue.first))), queue.length - len(queue.first))
     get_current_context()["outlet_events"][asset].add_partitions([str(key) for key in queue.first])
 

@@ -25,6 +25,7 @@ from cutouts.core.decisions import GateDecision
 from cutouts.core.pixels import Floats
 from cutouts.core.records import Plan, Receipt
 from cutouts.core.table_paths import gate_file, plan_file, shard_file
+from cutouts.core.text.counting import counted
 from cutouts.intake import folder_manifest, take
 from cutouts.metrics import boundary_iou, intersection_over_union, mean_absolute_error
 from cutouts.report.contents import TruthRow
@@ -63,7 +64,7 @@ def demo(out: Path, images: Path | None) -> None:
             f"MAE {row.mean_absolute_error:.4f}"
         )
     say(
-        f"{summary.images} images: {summary.published} published, {summary.quarantined} quarantined, "
+        f"{counted(summary.images, 'image')}: {summary.published} published, {summary.quarantined} quarantined, "
         f"{summary.held} held, {summary.rejected} rejected, {summary.skipped} skipped; "
         f"{time.monotonic() - began:.0f} s in all"
     )

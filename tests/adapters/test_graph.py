@@ -93,7 +93,7 @@ def _whole_numbers(graph: onnx.GraphProto) -> None:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (_second_input, "has 2 inputs, one is expected: image, prompt"),
+        (_second_input, "has 2 inputs, expected 1: image, prompt"),
         (_five_channels, r"has the input float \[None, 5, 4, 4\]"),
         (_classes, r"has the output \[None, 4, 4, 4\]; expected one channel"),
         (_whole_numbers, "has the input int64"),

@@ -279,9 +279,7 @@ def test_photographs_are_all_but_what_is_ours(tmp_path: Path) -> None:
         "result/photographs/c.jpg",
         "sub/b.png",
     ]
-    assert found.ignored == (
-        "2 other files ignored; 2 PNGs that cutouts made ignored; 1 outputs of earlier runs ignored"
-    )
+    assert found.ignored == ("2 other files ignored; 2 PNGs made by cutouts ignored; 1 output of earlier runs ignored")
     assert mark(tmp_path / "sub" / "renamed.jpg") == "cutout"
 
 

@@ -115,7 +115,7 @@ def test_a_manifest_leaves_out_what_we_made(tmp_path: Path) -> None:
     photograph = product(tmp_path / "photos" / "a.jpg")
     assert call("cut", photograph, "-o", tmp_path / "photos" / "a.png").exit_code == 0
     result = call("manifest", tmp_path / "photos", "-o", tmp_path / "m.parquet")
-    assert "1 PNGs that cutouts made ignored" in result.output
+    assert "1 PNG made by cutouts ignored" in result.output
     assert pq.read_table(tmp_path / "m.parquet")["image_id"].to_pylist() == ["a.jpg"]
 
 
@@ -182,6 +182,6 @@ def test_a_copy_of_what_a_run_published_is_no_source(tmp_path: Path) -> None:
     shutil.copy(tmp_path / "result" / "cutouts" / "a.png", photos / "copy.png")
     result = call("cut", photos, "-o", tmp_path / "out")
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["a.png"]
-    assert "1 PNGs that cutouts made ignored" in result.output
+    assert "1 PNG made by cutouts ignored" in result.output
     for own in ("result", "result/cutouts"):
         assert "there are no images in" in call("cut", tmp_path / own, "-o", tmp_path / "x").output

@@ -112,8 +112,8 @@ def test_a_delivery_of_broken_files_balances() -> None:
 @pytest.mark.parametrize(
     ("findings", "rejections", "words"),
     [
-        ((FailedExpectation(words="soft", image_ids=frozenset({"z"})),), {}, "findings are about images"),
-        ((), {"z": "the file is empty"}, "rejections are about images"),
+        ((FailedExpectation(words="soft", image_ids=frozenset({"z"})),), {}, "findings about images"),
+        ((), {"z": "the file is empty"}, "rejections of images"),
         ((SOFT,), {"c": "the file is empty"}, "rejected images cannot be judged"),
     ],
     ids=["a finding about a stranger", "a rejected stranger", "a finding about a rejected image"],
@@ -126,7 +126,7 @@ def test_books_that_do_not_balance_are_no_decision(
         decided(findings=findings, rejections=rejections)
 
 
-def test_an_image_that_stands_twice_is_no_decision() -> None:
+def test_a_duplicate_image_is_refused() -> None:
     """It would be counted twice."""
-    with pytest.raises(BooksError, match="more than once"):
+    with pytest.raises(BooksError, match="duplicate image_id"):
         decide(("a", "a"), Judgement(outcomes=(), findings=(), holds=()), rejections={}, published={})

@@ -22,6 +22,7 @@ from cutouts.bench.worker import Compared, Watched, compare_chunk, decodable, fo
 from cutouts.core.config import Site
 from cutouts.core.errors import ConfigError
 from cutouts.core.records import ImageRecord
+from cutouts.core.text.counting import counted
 from cutouts.runner import Runner, open_runner
 from cutouts.stages import job_of
 
@@ -61,7 +62,7 @@ def bench(
         cut_seconds = _cut_seconds(records[0], Path(folder))
         on_stage("part by part")
         threads, compared = _compare(place("alone"), place("compared"), _cycle(records, min(images, COMPARED_IMAGES)))
-        on_stage(f"the whole path, {images} images")
+        on_stage(f"the whole path, {counted(images, 'image')}")
         run = _run(place("run"), _cycle(records, images))
         chunks = _cycle(records, min(images, OTHER_IMAGES))
         others = tuple(_run_others(_layouts(site, workers, batches), Path(folder), chunks, on_stage))

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 
 from cutouts.bench.records import AIM, BenchReport, Run
+from cutouts.core.text.counting import counted
 
 
 def as_text(report: BenchReport) -> str:
@@ -35,7 +36,7 @@ def _run_values(run: Run) -> dict[str, object]:
 
 def _head(report: BenchReport) -> Iterator[str]:
     left_out = f", {report.left_out} left out that cannot be decoded" if report.left_out else ""
-    yield f"{report.images} images of {report.megapixels:.2f} MP on average from {report.source}{left_out}"
+    yield f"{counted(report.images, 'image')} of {report.megapixels:.2f} MP on average from {report.source}{left_out}"
     yield (
         f"whole path {report.run.images_per_second:.2f} images/s, bare network"
         f" {report.network_images_per_second:.2f} images/s, on {report.threads} threads"
@@ -59,7 +60,7 @@ def _parts(report: BenchReport) -> Iterator[str]:
 
 def _run(report: BenchReport) -> Iterator[str]:
     run = report.run
-    yield f"{run.images} images on {_layout(run)}: threads at work {run.busy:.1%} of the time"
+    yield f"{counted(run.images, 'image')} on {_layout(run)}: threads at work {run.busy:.1%} of the time"
     total = run.prepare_ms + run.infer_ms + run.finish_ms
     stages = {"prepare": run.prepare_ms, "infer": run.infer_ms, "finish": run.finish_ms}
     yield "stages: " + ", ".join(f"{name} {ms:.1f} ms ({ms / total:.0%})" for name, ms in stages.items())

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from cutouts.core.decisions import ExpectationOutcome, Outcome, Verdict
 from cutouts.core.errors import BooksError
+from cutouts.core.text.counting import counted
 
 ALREADY_PUBLISHED = "published already with this content and recipe"
 """The reason of a skipped image."""
@@ -111,24 +112,24 @@ def _findings_by_image(findings: Sequence[FailedExpectation]) -> dict[str, tuple
 
 def _reasons(judgement: Judgement, *, approved: bool) -> tuple[str, ...]:
     released = (RELEASED,) if approved and judgement.holds else ()
-    counted = (
-        f"{_images(len(finding.image_ids))}: {finding.words}" for finding in judgement.findings if finding.image_ids
+    findings = (
+        f"{counted(len(finding.image_ids), 'image')}: {finding.words}"
+        for finding in judgement.findings
+        if finding.image_ids
     )
-    return (*judgement.holds, *released, *counted)
-
-
-def _images(count: int) -> str:
-    return "1 image" if count == 1 else f"{count} images"
+    return (*judgement.holds, *released, *findings)
 
 
 def _check_books(image_ids: Sequence[str], findings: Sequence[FailedExpectation], rejections: Collection[str]) -> None:
     delivery = set(image_ids)
     if len(delivery) != len(image_ids):
-        raise BooksError(f"{len(image_ids) - len(delivery)} images stand more than once in the delivery")
+        raise BooksError(
+            f"duplicate image_id in the delivery: {counted(len(image_ids) - len(delivery), 'row')} too many"
+        )
     if strangers := set(rejections) - delivery:
-        raise BooksError(f"{len(strangers)} rejections are about images that the delivery does not have")
+        raise BooksError(f"rejections of images that are not in the delivery: {len(strangers)}")
     for finding in findings:
         if unknown := finding.image_ids - delivery:
-            raise BooksError(f"{len(unknown)} findings are about images that the delivery does not have")
+            raise BooksError(f"findings about images that are not in the delivery: {len(unknown)}")
         if not finding.image_ids.isdisjoint(rejections):
             raise BooksError(f"rejected images cannot be judged, yet some fail: {finding.words}")

@@ -18,6 +18,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from cutouts.core.errors import TransientError
+from cutouts.core.text.counting import counted
 from cutouts.runner.dask_scheduler import LostError, NotYetError, Scheduler
 from cutouts.runner.isolated import Isolated
 from cutouts.runner.work import Attempt, Place, Work
@@ -205,7 +206,7 @@ class _Flights(Generic[T, R]):
         if not isinstance(self._function, Work):
             return f"{chunks} will be tried again"
         images = sum(len(self._function.parts(item)) for item in items)
-        return f"{chunks} of {images} images in all will be tried again, each image in a process of its own"
+        return f"{chunks} with {counted(images, 'image')} will be tried again, each image in a process of its own"
 
     def _give_up_if_hopeless(self) -> None:
         problem = self._problem()

@@ -64,7 +64,7 @@ def test_a_folder_keeps_its_shape(tmp_path: Path) -> None:
     assert [path.relative_to(tmp_path / "out").as_posix() for path in (tmp_path / "out").rglob("*.png")] == [
         "sub/a.png"
     ]
-    assert "1 other files ignored" in result.output
+    assert "1 other file ignored" in result.output
 
 
 def test_names_that_would_meet_keep_their_suffix(tmp_path: Path) -> None:
@@ -189,8 +189,8 @@ def test_what_we_made_is_no_source(tmp_path: Path) -> None:
     result = cut(folder, "-o", tmp_path / "out")
     assert result.exit_code == 0
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["a.png"]
-    assert "1 images" in result.output
-    assert "3 PNGs that cutouts made ignored" in result.output
+    assert "1 image in" in result.output
+    assert "3 PNGs made by cutouts ignored" in result.output
     with pytest.raises(OutputError, match="is a PNG that cutouts made"):
         cut(folder / "a.png", "-o", tmp_path / "x.png")
 

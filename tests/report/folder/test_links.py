@@ -55,7 +55,7 @@ def test_what_we_did_not_make_stays_as_it_is(out: Path, tmp_path: Path) -> None:
     (folder / "absolute.png").symlink_to(out / ONE)
     (folder / "sub").symlink_to(elsewhere)
     before = tree(tmp_path)
-    with pytest.raises(StorageError, match=r"4 links were not made in .*cutouts.*move it away") as error:
+    with pytest.raises(StorageError, match=r"4 links were not made in .*cutouts.*Move them away") as error:
         write_links(
             out, {"link.png": ONE, "dangling.png": ONE, "notes.txt/a.png": ONE, "sub/mine.png": TWO, "b.png": TWO}
         )

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from cutouts.core.errors import ModelError
+from cutouts.core.text.counting import counted
 from cutouts.models import ModelRow
 
 _AXES = {"nhw": 3, "n1hw": 4, "nhw1": 4}
@@ -23,7 +24,7 @@ def require_contract(session: Any, row: ModelRow) -> None:
 def _inputs(inputs: Sequence[Any], row: ModelRow) -> Iterator[str]:
     kind, shape = _expected_input(row)
     if len(inputs) != 1:
-        yield f"it has {len(inputs)} inputs, one is expected"
+        yield f"it has {counted(len(inputs), 'input')}, expected 1"
     taken = inputs[0]
     if taken.type != kind:
         yield f"it takes {taken.type}, the row says {kind}"
@@ -33,9 +34,9 @@ def _inputs(inputs: Sequence[Any], row: ModelRow) -> Iterator[str]:
 
 def _outputs(outputs: Sequence[Any], row: ModelRow) -> Iterator[str]:
     if row.outputs not in (None, len(outputs)):
-        yield f"it has {len(outputs)} outputs, the row says {row.outputs}"
+        yield f"it has {counted(len(outputs), 'output')}, the row says {row.outputs}"
     if row.output >= len(outputs):
-        yield f"it has {len(outputs)} outputs, the row serves output {row.output}, counted from 0"
+        yield f"it has {counted(len(outputs), 'output')}, the row uses output {row.output}, counted from 0"
         return
     given = outputs[row.output]
     if given.type not in ("tensor(float)", "tensor(float16)"):

@@ -9,6 +9,7 @@ from typing import Any
 
 from cutouts.adapters.model.self_contained import parse
 from cutouts.core.errors import ModelError
+from cutouts.core.text.counting import counted
 from cutouts.models import ModelFile
 from cutouts.models.table import Activation, Layout, OutputLayout
 
@@ -54,10 +55,12 @@ def read_graph(file: ModelFile, *, output: int = 0) -> Graph:
     weights = {one.name for one in graph.initializer}
     inputs = [one for one in graph.input if one.name not in weights]
     if len(inputs) != 1:
-        raise ModelError(f"{path.name} has {len(inputs)} inputs, one is expected: {', '.join(i.name for i in inputs)}")
+        raise ModelError(
+            f"{path.name} has {counted(len(inputs), 'input')}, expected 1: {', '.join(i.name for i in inputs)}"
+        )
     if output >= len(graph.output):
         raise ModelError(
-            f"{path.name} has {len(graph.output)} outputs; output {output}, counted from 0, does not exist"
+            f"{path.name} has {counted(len(graph.output), 'output')}; output {output}, counted from 0, does not exist"
         )
     layout, width, height = _taken(inputs[0], path)
     activations = [_activation(graph, one.name) for one in graph.output]

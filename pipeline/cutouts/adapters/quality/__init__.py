@@ -20,6 +20,7 @@ from cutouts.adapters.quality.validation import Check, validate
 from cutouts.core.errors import GateError
 from cutouts.core.gate import FailedExpectation, Judgement
 from cutouts.core.manifests.checks import DeliveryProblem
+from cutouts.core.text.counting import counted
 
 __all__ = ["Rule", "Suite", "bundled", "judge", "load_suite", "method", "refusals"]
 
@@ -39,7 +40,7 @@ def judge(suite: Suite, metrics: pa.Table, *, images: int, rejected: Collection[
     """
     if images < 1 or metrics.num_rows + len(rejected) != images:
         found = f"{metrics.num_rows} measured and {len(rejected)} rejected"
-        raise GateError(f"a delivery of {images} images cannot be judged: only {found} images are given")
+        raise GateError(f"a delivery of {counted(images, 'image')} cannot be judged: only {found} are given")
     checks = _check(suite.on("images"), metrics) if metrics.num_rows else ()
     findings, bad = _findings(checks, metrics)
     every = np.concatenate([bad, np.ones(len(rejected), np.int64)])

@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Any
 
 from cutouts.adapters.terminal import say
+from cutouts.core.text.counting import counted
 
 _EVERY_SECONDS = 15.0
 """How often a line is written if there is no terminal."""
@@ -54,7 +55,7 @@ class Tally:
         if self._bar is not None:
             self._bar.stop()
         if kind is not None and issubclass(kind, KeyboardInterrupt):
-            say(f"{self._doing}: stopped after {self.count} of {self._total} images{self._again}", err=True)
+            say(f"{self._doing}: stopped after {self.count} of {counted(self._total, 'image')}{self._again}", err=True)
 
     def add(self, fate: str, images: int = 1) -> None:
         """Count images."""
@@ -73,9 +74,8 @@ class Tally:
 
     def summary(self) -> str:
         """One line: how many, by what became of them, and how fast."""
-        return (
-            f"{self._counts.total()} images in {time.monotonic() - self._began:.1f} s ({self._rate()}): {self._words()}"
-        )
+        seconds = time.monotonic() - self._began
+        return f"{counted(self.count, 'image')} in {seconds:.1f} s ({self._rate()}): {self._words()}"
 
     def _words(self) -> str:
         return ", ".join(f"{count} {fate}" for fate, count in sorted(self._counts.items()))

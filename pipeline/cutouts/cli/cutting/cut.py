@@ -21,6 +21,7 @@ from cutouts.cli.console.options import config_option
 from cutouts.cli.console.progress import Tally
 from cutouts.cli.cutting.targets import targets
 from cutouts.core.errors import ImageRejected, OutputError
+from cutouts.core.text.counting import counted
 
 _HARMLESS = ("note: ", "warning: ")
 """How a line begins that does not cost the exit status."""
@@ -60,7 +61,10 @@ def cut(
         stopped = _cut_all(cutter, work, threads or os.cpu_count() or 1, tally, problems)
     _report(tally, where.ignored, problems)
     if stopped is not None:
-        say(f"stopped after {tally.count} of {len(work)} images: what is done is kept, run it again", err=True)
+        say(
+            f"stopped after {tally.count} of {counted(len(work), 'image')}: finished images are kept, run it again",
+            err=True,
+        )
         raise stopped
     if any(not problem.startswith(_HARMLESS) for problem in problems):
         raise click.exceptions.Exit(Status.FAILED)

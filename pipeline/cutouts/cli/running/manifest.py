@@ -20,6 +20,7 @@ from cutouts.cli.console.exit_status import Status
 from cutouts.cli.console.options import config_option
 from cutouts.cli.console.progress import Tally
 from cutouts.core.config import ENV_PREFIX, Site
+from cutouts.core.text.counting import counted
 from cutouts.core.text.display import command
 from cutouts.intake import folder_manifest
 
@@ -56,7 +57,8 @@ def manifest(folder: Path, out: Path, config: str | None) -> None:
     write_table(open_store(str(out.resolve().parent)), out.name, table)
     if found.ignored:
         say(found.ignored, err=True)
-    say(f"{out}: {table.num_rows} images in {len(table.column('delivery_id').unique())} deliveries", err=True)
+    deliveries = len(table.column("delivery_id").unique())
+    say(f"{out}: {counted(table.num_rows, 'image')} in {counted(deliveries, 'delivery', 'deliveries')}", err=True)
     _say_what_to_allow(site, folder.resolve(), out)
     for place in found.closed:
         say(f"not listed: {place}", colour="red", err=True)

@@ -8,6 +8,7 @@ import cutouts
 from cutouts.adapters.terminal import say
 from cutouts.cli.console.options import DeliveryParam, site_options
 from cutouts.core.records import DeliveryKey
+from cutouts.core.text.counting import counted
 
 
 @click.command()
@@ -20,6 +21,9 @@ def plan(manifest: str, delivery: DeliveryKey, root: str | None, config: str | N
     Prints one shard key a line, for `cutouts segment`, and the plan's id on stderr, for `cutouts gate`.
     """
     made = cutouts.plan(cutouts.load_site(config, root=root), manifest, delivery)
-    say(f"plan {made.plan_id}: {made.images} images, {made.known} known, {made.shards} shards", err=True)
+    say(
+        f"plan {made.plan_id}: {counted(made.images, 'image')}, {made.known} known, {counted(made.shards, 'shard')}",
+        err=True,
+    )
     for key in made.shard_keys():
         say(str(key))

@@ -7,6 +7,7 @@ import click
 import cutouts
 from cutouts.adapters.terminal import say
 from cutouts.cli.console.options import site_options
+from cutouts.core.text.counting import counted
 
 
 @click.command()
@@ -23,17 +24,18 @@ def publish(
     If only one decision of a delivery is held, its id or its key (YYYY-MM-DD/ID) will do. Of a released delivery, all
     images are published except those that are bad by themselves.
     """
-    from cutouts.steps import read_decision, waiting_hold
-
     if (gate_id is None) == (approve is None):
         raise click.UsageError("name a GATE_ID or --approve GATE_ID, one of them")
     site = cutouts.load_site(config, root=root)
     if approve is None:
         done = cutouts.publish(site, str(gate_id))
     elif by and why:
-        hold = waiting_hold(site, approve)
-        held = read_decision(site, hold.gate_id)
-        say(f"releasing gate {hold.gate_id}: {hold.words}; {held.images} images, {held.rejected} rejected", err=True)
+        hold = cutouts.waiting_hold(site, approve)
+        held = cutouts.read_decision(site, hold.gate_id)
+        say(
+            f"releasing gate {hold.gate_id}: {hold.words}; {counted(held.images, 'image')}, {held.rejected} rejected",
+            err=True,
+        )
         done = cutouts.approve(site, hold.gate_id, by=by, why=why)
     else:
         raise click.UsageError("--approve needs --by NAME and --why TEXT: both are recorded")

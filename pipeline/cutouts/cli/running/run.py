@@ -12,6 +12,7 @@ from cutouts.cli.console.exit_status import Status
 from cutouts.cli.console.options import cluster_options, config_option
 from cutouts.cli.console.progress import Tally
 from cutouts.core.decisions import Outcome
+from cutouts.core.text.counting import counted
 
 
 @click.command()
@@ -47,8 +48,8 @@ def _say(summary: cutouts.Summary) -> None:
         say(summary.ignored, err=True)
     for place in summary.unlisted:
         say(f"not listed: {place}", colour="red", err=True)
-    say(f"{summary.images} images: " + ", ".join(f"{getattr(summary, o)} {o}" for o in Outcome))
-    say(f"{summary.model_batches} model batches, {summary.images_per_second:.1f} images/s")
+    say(f"{counted(summary.images, 'image')}: " + ", ".join(f"{getattr(summary, o)} {o}" for o in Outcome))
+    say(f"{counted(summary.model_batches, 'model batch', 'model batches')}, {summary.images_per_second:.1f} images/s")
     for refusal in summary.refused:
         say(f"refused: delivery {refusal.delivery}: {refusal.words}", colour="red", err=True)
     say(f"report:  {summary.report}")

@@ -9,6 +9,7 @@ from cutouts.adapters.terminal import say
 from cutouts.cli.console.options import cluster_options, site_options
 from cutouts.cli.console.progress import told_on_stderr
 from cutouts.core.records import ShardKey
+from cutouts.core.text.counting import counted
 
 
 @click.command()
@@ -26,7 +27,10 @@ def segment(shards: tuple[str, ...], root: str | None, config: str | None, **whe
             try:
                 receipt = cutouts.segment(site, _shard(shard), runner)
             except KeyboardInterrupt:
-                say(f"stopped after {done} of {len(shards)} shards; finished ones are kept, run it again", err=True)
+                say(
+                    f"stopped after {done} of {counted(len(shards), 'shard')}; finished shards are kept, run it again",
+                    err=True,
+                )
                 raise
             say(f"{shard}: {receipt.cut} cut, {receipt.reused} reused, {receipt.rejected} rejected")
 

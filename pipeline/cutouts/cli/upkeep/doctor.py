@@ -15,6 +15,7 @@ from cutouts.adapters.terminal import say
 from cutouts.cli.console.options import cluster_options, site_options
 from cutouts.core.config import Site
 from cutouts.core.errors import CutoutsError
+from cutouts.core.text.counting import counted
 
 _PACKAGES = (
     "cutouts", "apache-airflow", "dask", "distributed", "dask-cuda", "great-expectations", "numpy",
@@ -78,7 +79,8 @@ def _catalogue(site: Site) -> str:
 
     with Catalog.open(site.catalog_url) as catalog:
         counts = catalog.counts()
-    return f"{counts.images} images published, {counts.waiting} deliveries wait for a person"
+    waiting = counted(counts.waiting, "delivery waits", "deliveries wait")
+    return f"{counted(counts.images, 'image')} published, {waiting} for a person"
 
 
 def _cluster(site: Site) -> str:
@@ -91,13 +93,13 @@ def _expectations() -> str:
     from cutouts.adapters.quality import bundled, load_suite
 
     suite = load_suite(bundled("mask_quality"))
-    return f"{suite.name}, {len(suite.rules)} rules"
+    return f"{suite.name}, {counted(len(suite.rules), 'rule')}"
 
 
 def _surroundings() -> Iterator[str]:
     from cutouts.adapters.model import available_providers
 
-    yield f"Python {sys.version.split()[0]}, {os.cpu_count()} cores"
+    yield f"Python {sys.version.split()[0]}, {counted(os.cpu_count() or 1, 'core')}"
     for provider, state in available_providers().items():
         yield f"provider {provider}: {state}"
     for package in _PACKAGES:

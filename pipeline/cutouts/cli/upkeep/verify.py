@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import click
 
-from cutouts.adapters.site_settings import load_site
+import cutouts
 from cutouts.adapters.terminal import say
 from cutouts.cli.console.exit_status import Status
 from cutouts.cli.console.options import site_options
+from cutouts.core.text.counting import counted
 
 
 @click.command()
@@ -21,13 +22,12 @@ def verify(whole: bool, repair: bool, root: str | None, config: str | None) -> N
     or cut off. With --repair, damaged tables are moved to tables/damaged/ and made again, now or by the next run, and
     masks and cutouts are made again from their photographs. Ends with 1 if anything is left that is wrong.
     """
-    from cutouts.steps.verify import verify as verify_step
-
-    found = verify_step(
-        load_site(config, root=root), whole=whole, repair=repair, tell=lambda finding: say(finding.words)
+    site = cutouts.load_site(config, root=root)
+    found = cutouts.verify(site, whole=whole, repair=repair, tell=lambda finding: say(finding.words))
+    looked = (
+        f"{counted(found.files, 'table file')}, {counted(found.objects, 'object')}, {counted(found.live, 'live image')}"
     )
-    looked = f"{found.files} files of tables, {found.objects} objects, {found.live} live images"
     repaired = len(found.findings) - found.left
-    say(f"{looked}: {found.left} faults" + (f", {repaired} repaired" if repair else ""), err=True)
+    say(f"{looked}: {counted(found.left, 'fault')}" + (f", {repaired} repaired" if repair else ""), err=True)
     if found.left:
         raise click.exceptions.Exit(Status.FAILED)

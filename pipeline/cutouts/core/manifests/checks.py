@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from cutouts.core.manifests.conversion import FAULTS
 from cutouts.core.records import MAX_KEY
+from cutouts.core.text.counting import counted
 from cutouts.core.text.display import printable
 
 EMPTY = "the manifest has no rows"
@@ -71,8 +72,7 @@ class DeliveryProblem:
         """The problem with its rows, without the name of the delivery."""
         pairs = zip(self.places, self.image_ids, strict=True)
         shown = ", ".join(f"{place} ({printable(image_id)})" if image_id else place for place, image_id in pairs)
-        rows = "1 row" if self.count == 1 else f"{self.count} rows"
-        return f"{self.problem}: {rows}: {shown}{', …' if self.count > len(self.rows) else ''}"
+        return f"{self.problem}: {counted(self.count, 'row')}: {shown}{', …' if self.count > len(self.rows) else ''}"
 
 
 def check_content(table: pa.Table) -> tuple[DeliveryProblem, ...]:

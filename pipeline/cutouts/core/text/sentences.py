@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from cutouts.core.decisions import GateDecision, Outcome
 from cutouts.core.publications import Publication
 from cutouts.core.records import Plan
+from cutouts.core.text.counting import counted
 from cutouts.core.text.display import shown
 
 
@@ -16,15 +17,16 @@ def plan_sentence(plan: Plan) -> str:
         known = "its 1 image is" if plan.images == 1 else f"all of its {plan.images} images are"
         return f"Delivery {shown(plan.delivery)}: {known} known already, nothing to cut."
     return (
-        f"Delivery {shown(plan.delivery)}: {_images(plan.images)}, {plan.known} known already, "
-        f"{plan.todo} to cut in {_counted(plan.shards, 'shard')}; plan {plan.plan_id}."
+        f"Delivery {shown(plan.delivery)}: {counted(plan.images, 'image')}, {plan.known} known already, "
+        f"{plan.todo} to cut in {counted(plan.shards, 'shard')}; plan {plan.plan_id}."
     )
 
 
 def decision_sentence(decision: GateDecision) -> str:
     """The verdict on a delivery, and how many of its images it concerns."""
     counts = _list({str(outcome): getattr(decision, outcome) for outcome in Outcome})
-    return f"Delivery {shown(decision.delivery)}: {_images(decision.images)}, {counts}; verdict: {decision.verdict}."
+    images = counted(decision.images, "image")
+    return f"Delivery {shown(decision.delivery)}: {images}, {counts}; verdict: {decision.verdict}."
 
 
 def publication_sentence(publication: Publication) -> str:
@@ -46,11 +48,3 @@ def _parts(counts: dict[str, int]) -> Iterator[str]:
 
 def _list(counts: dict[str, int]) -> str:
     return ", ".join(_parts(counts))
-
-
-def _images(count: int) -> str:
-    return _counted(count, "image")
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"1 {noun}" if count == 1 else f"{count} {noun}s"

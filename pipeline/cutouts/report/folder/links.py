@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from cutouts.core.errors import StorageError
+from cutouts.core.text.counting import counted
 from cutouts.core.text.naming import fitting
 
 FOLDER = "cutouts"
@@ -33,8 +34,8 @@ def write_links(out: Path, wanted: Mapping[str, str]) -> None:
     if blocked:
         named = ", ".join(str(link.relative_to(folder)) for link in blocked[:_NAMED])
         raise StorageError(
-            f"{len(blocked)} links were not made in {folder}, because something else has their names "
-            f"({named}{', …' if len(blocked) > _NAMED else ''}): move it away and run again"
+            f"{counted(len(blocked), 'link was', 'links were')} not made in {folder}: other files have these names "
+            f"({named}{', …' if len(blocked) > _NAMED else ''}). Move them away and run again"
         )
 
 

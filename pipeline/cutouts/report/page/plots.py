@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 
 from cutouts.core.decisions import Outcome
 from cutouts.core.pixels import Doubles
+from cutouts.core.text.counting import counted
 from cutouts.report.page.ranking import MEASURES
 from cutouts.schemas.tables import METRICS
 
@@ -65,7 +66,7 @@ def _plot(name: str, kept: Doubles, bad: Doubles, limits: tuple[float, ...]) -> 
     metadata = METRICS.field(name).metadata
     everything = np.concatenate([kept, bad])
     low, middle, high = (f"{value:.3g}" for value in np.quantile(everything, (0, 0.5, 1)))
-    words = f"{len(everything)} images between {low} and {high}, median {middle}"
+    words = f"{counted(len(everything), 'image')} between {low} and {high}, median {middle}"
     if limits:
         words += "; limit " + " and ".join(f"{limit:g}" for limit in limits)
     return Plot(

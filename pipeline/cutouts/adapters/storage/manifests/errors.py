@@ -10,6 +10,7 @@ import pyarrow as pa
 from cutouts.adapters.storage.manifests.thrift import ParquetError
 from cutouts.adapters.storage.store import helped_by_retry, store_errors
 from cutouts.core.errors import ManifestError, TransientError
+from cutouts.core.text.counting import counted
 
 _LISTED = 100
 """Problems that one error lists."""
@@ -54,4 +55,4 @@ def unusable(url: str, problems: Sequence[str]) -> ManifestError:
 
 def _listed(problems: Sequence[str]) -> list[str]:
     more = len(problems) - _LISTED
-    return [*problems[:_LISTED], *([f"… and {more:,} more problems"] if more > 0 else [])]
+    return [*problems[:_LISTED], *([f"… and {counted(more, 'more problem')}"] if more > 0 else [])]

@@ -22,6 +22,7 @@ from cutouts.adapters.storage.manifests.row_groups import batches
 from cutouts.core.errors import ManifestError
 from cutouts.core.manifests.checks import FAULT, PART, ROW
 from cutouts.core.manifests.conversion import DATE, conform, days_of
+from cutouts.core.text.counting import counted
 from cutouts.schemas.tables import MANIFEST
 
 MAX_BYTES_OF_DAY = 4 * 2**30
@@ -240,5 +241,5 @@ def _refuse_rows(
         return
     values = column.take(pa.array(rows[:_NAMED])).cast(pa.string()).to_pylist()
     named = ", ".join(f"{first + row + 1} ({value})" for row, value in zip(rows.tolist(), values, strict=False))
-    count = "1 row is" if len(rows) == 1 else f"{len(rows)} rows are"
+    count = counted(len(rows), "row is", "rows are")
     raise unusable(url, [of_file(part.name, f"{DATE}: {count} {words}: {named}{', …' if len(rows) > _NAMED else ''}")])

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cutouts.adapters.storage.ownership import MARKER, Places, mark, owned
+from cutouts.core.text.counting import counted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,12 +25,11 @@ class Photographs:
     def ignored(self) -> str:
         """What was passed over, in words; empty if nothing was."""
         counts = [
-            (self.others, "other files"),
-            (self.own, "PNGs that cutouts made"),
-            (self.outputs, "outputs of earlier runs"),
+            (self.others, "other file", "other files"),
+            (self.own, "PNG made by cutouts", "PNGs made by cutouts"),
+            (self.outputs, "output of earlier runs", "outputs of earlier runs"),
         ]
-        words = [f"{count} {what} ignored" for count, what in counts if count]
-        return "; ".join(words)
+        return "; ".join(f"{counted(*one)} ignored" for one in counts if one[0])
 
 
 def photographs(

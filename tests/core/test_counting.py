@@ -1,0 +1,16 @@
+"""Counts with their noun."""
+
+from __future__ import annotations
+
+import pytest
+
+from cutouts.core.text.counting import counted
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [((1, "image"), "1 image"), ((0, "image"), "0 images"), ((2, "delivery", "deliveries"), "2 deliveries")],
+)
+def test_only_one_is_singular(arguments: tuple[int, str] | tuple[int, str, str], words: str) -> None:
+    """One has the singular; none and several have the plural, whether it ends in s or not."""
+    assert counted(*arguments) == words
