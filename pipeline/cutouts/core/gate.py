@@ -58,6 +58,7 @@ def decide(
     *,
     rejections: Mapping[str, str],
     published: Mapping[str, str],
+    taken_back: Mapping[str, str] | None = None,
     approved: bool = False,
 ) -> Decision:
     """The outcome of every image of a delivery, `image_ids`, each of which has exactly one.
@@ -65,7 +66,8 @@ def decide(
     - One that is `published` already (image_id: why that is so) is skipped, whatever is said of it now.
     - One of the `rejections` (image_id: reason in words) is rejected.
     - Where the judgement holds the delivery, each other image is held, for that reason and its own if it has one.
-    - Else each other image with a finding is quarantined and the rest is published.
+    - Else each other image with a finding, or that a person had `taken_back` (image_id: why), is quarantined and the
+      rest is published.
     - `approved` says that a person released the delivery: nothing is held, single findings still count.
 
     Raises BooksError if an id occurs twice, or if rejections or findings are about images that the delivery
@@ -73,13 +75,14 @@ def decide(
     """
     _check_books(image_ids, judgement.findings, rejections)
     findings = _findings_by_image(judgement.findings)
+    _add_taken_back(findings, taken_back or {})
     holds = () if approved else judgement.holds
     decided = [_outcome(image_id, findings, rejections, published, holds) for image_id in image_ids]
     counts = Counter(outcome for outcome, _ in decided)
     verdict = Verdict.PUBLISH_ALL_BUT_QUARANTINED if counts[Outcome.QUARANTINED] else Verdict.PUBLISH
     return Decision(
         verdict=Verdict.HOLD if holds else verdict,
-        reasons=_reasons(judgement, approved=approved),
+        reasons=_reasons(judgement, taken_back or {}, approved=approved),
         outcomes=tuple(outcome for outcome, _ in decided),
         image_reasons=tuple(reasons for _, reasons in decided),
     )
@@ -110,14 +113,20 @@ def _findings_by_image(findings: Sequence[FailedExpectation]) -> dict[str, tuple
     return by_image
 
 
-def _reasons(judgement: Judgement, *, approved: bool) -> tuple[str, ...]:
+def _add_taken_back(findings: dict[str, tuple[str, ...]], taken_back: Mapping[str, str]) -> None:
+    for image_id, words in taken_back.items():
+        findings[image_id] = (*findings.get(image_id, ()), words)
+
+
+def _reasons(judgement: Judgement, taken_back: Mapping[str, str], *, approved: bool) -> tuple[str, ...]:
     released = (RELEASED,) if approved and judgement.holds else ()
     findings = (
         f"{counted(len(finding.image_ids), 'image')}: {finding.words}"
         for finding in judgement.findings
         if finding.image_ids
     )
-    return (*judgement.holds, *released, *findings)
+    undone = (f"{counted(count, 'image')}: {words}" for words, count in Counter(taken_back.values()).items())
+    return (*judgement.holds, *released, *findings, *undone)
 
 
 def _check_books(image_ids: Sequence[str], findings: Sequence[FailedExpectation], rejections: Collection[str]) -> None:

@@ -6,7 +6,8 @@ GateDecision → CatalogEntry, Publication, or Hold → Approval → Publication
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
+from enum import StrEnum
 
 from cutouts.core.records import DeliveryKey, RecipeDigests
 
@@ -67,11 +68,66 @@ class Hold:
         return f"{self.delivery}, held {self.at:%Y-%m-%d %H:%M} UTC: {'; '.join(self.reasons)}"
 
 
+class PublicationKind(StrEnum):
+    """How a publication came to be: by the gate, or by a person who went back, withdrew images or forgot them."""
+
+    PUBLISH = "publish"
+    ROLLBACK = "rollback"
+    WITHDRAW = "withdraw"
+    FORGET = "forget"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """A person's order to change what is live: who gave it, why and when (aware)."""
+
+    by: str
+    because: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TakenBack:
+    """A version of an image that a person took back: by which publication, whose order, why.
+
+    The digests are empty if the photograph was withdrawn, whatever is made of it; then photographs of an earlier day
+    than `day` are taken back too.
+    """
+
+    image_id: str
+    sha256: str
+    matte_digest: str
+    render_digest: str
+    publication_id: int
+    day: date
+    kind: PublicationKind
+    by: str
+    because: str
+
+    def covers(self, sha256: str, recipe: RecipeDigests, day: date) -> bool:
+        """Whether it is about that photograph, cut by that recipe and delivered on that day."""
+        if self.kind is PublicationKind.WITHDRAW:
+            return sha256 == self.sha256 or day < self.day
+        return (sha256, recipe.matte_digest, recipe.render_digest) == (
+            self.sha256,
+            self.matte_digest,
+            self.render_digest,
+        )
+
+    @property
+    def words(self) -> str:
+        """Why the image is not published again."""
+        done = "rolled back" if self.kind is PublicationKind.ROLLBACK else "withdrawn"
+        return f"{done} by {self.by} (publication {self.publication_id}): {self.because}"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Publication:
-    """One atomic change of the catalogue; its three counts add up to the entries that it was given.
+    """One atomic change of the catalogue; of the gate's, three counts add up to the entries that it was given.
 
-    `confirmed` images were live already, exactly so; `superseded` ones had a newer delivery published already.
+    `confirmed` images were live already, exactly so; `superseded` ones had a newer delivery published already;
+    `withdrawn` ones were live and are not any more. `by` and `because` are a person's, of what a person ordered or
+    released. `back_to` is the publication that a rollback went back to, `undone_by` the rollback that undid this one.
     """
 
     publication_id: int
@@ -83,6 +139,12 @@ class Publication:
     superseded: int
     approval: Approval | None
     confirmed: int = 0
+    withdrawn: int = 0
+    kind: PublicationKind = PublicationKind.PUBLISH
+    by: str | None = None
+    because: str | None = None
+    back_to: int | None = None
+    undone_by: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +161,6 @@ class Announcement:
 
     @property
     def counts(self) -> dict[str, int]:
-        """How many images they published, confirmed and superseded, added up."""
-        names = ("published", "confirmed", "superseded")
+        """How many images they published, confirmed, superseded and withdrew, added up."""
+        names = ("published", "confirmed", "superseded", "withdrawn")
         return {name: sum(getattr(one, name) for one in self.publications) for name in names}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -26,6 +27,7 @@ from cutouts.core.config import Site
 from cutouts.core.decisions import GateDecision, Outcome, Verdict
 from cutouts.core.errors import BooksError
 from cutouts.core.gate import ALREADY_PUBLISHED, REPLACED, Decision, Judgement, decide
+from cutouts.core.publications import TakenBack
 from cutouts.core.records import Plan, Receipt, Rejection, ShardKey
 from cutouts.core.table_paths import gate_file, plan_file, shard_file
 from cutouts.schemas.tables import OUTCOMES
@@ -52,12 +54,14 @@ def gate(site: Site, plan_id: str) -> GateDecision:
     with Catalog.open(site.catalog_url) as catalog:
         against = catalog.version(plan.delivery.delivery_id)
         published = _published(catalog.published(plan.delivery.delivery_id), results, plan)
+        taken_back = _taken_back(catalog.taken_back(plan.delivery.delivery_id), results, plan)
         approved = catalog.approval_for(judged) is not None
         decided = decide(
             images.column("image_id").to_pylist(),
             judgement,
             rejections=rejections,
             published=published,
+            taken_back={name: why for name, why in taken_back.items() if name not in published},
             approved=approved,
         )
         gate_id = _gate_id(plan, judged, against, approved=approved)
@@ -127,6 +131,18 @@ def _published(live: pa.Table, results: Results, plan: Plan) -> dict[str, str]:
         row["image_id"]: ALREADY_PUBLISHED if live_so[row["image_id"]] else REPLACED
         for row in rows
         if row["image_id"] in content and (row["newer"] or live_so[row["image_id"]])
+    }
+
+
+def _taken_back(orders: Sequence[TakenBack], results: Results, plan: Plan) -> dict[str, str]:
+    """Why images are not to be published: a person took exactly these versions back."""
+    wanted = {one.image_id for one in orders}
+    masks = zip(*(results.masks.column(name).to_pylist() for name in _JUDGED), strict=True) if wanted else ()
+    content = {image_id: sha256 for image_id, sha256 in masks if image_id in wanted}
+    return {
+        one.image_id: one.words
+        for one in orders
+        if one.image_id in content and one.covers(content[one.image_id], plan.recipe, plan.delivery.date)
     }
 
 

@@ -1,7 +1,10 @@
 """The door to the catalogue's database: SQLite by default, PostgreSQL by URL; SQLAlchemy and Alembic stay behind it."""
 
 from cutouts.adapters.catalog.catalog import Catalog, CatalogCounts
+from cutouts.adapters.catalog.catalog_history import CatalogHistory
+from cutouts.adapters.catalog.orders import Selection
+from cutouts.adapters.catalog.past import VIEW, Change
 from cutouts.adapters.catalog.publishing import ENTRIES
 from cutouts.adapters.catalog.reading import PUBLISHED
 
-__all__ = ["ENTRIES", "PUBLISHED", "Catalog", "CatalogCounts"]
+__all__ = ["ENTRIES", "PUBLISHED", "VIEW", "Catalog", "CatalogCounts", "CatalogHistory", "Change", "Selection"]

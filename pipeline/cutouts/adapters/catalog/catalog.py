@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from types import TracebackType
 from typing import Self, TypeVar
 
@@ -13,10 +13,11 @@ import pyarrow as pa
 import sqlalchemy as sa
 
 from cutouts.adapters.catalog import publishing, reading, sql_tables
+from cutouts.adapters.catalog.catalog_history import CatalogHistory
 from cutouts.adapters.catalog.engine import open_engine, telling, writing
 from cutouts.adapters.catalog.migrate import upgrade
 from cutouts.core.decisions import GateDecision, Verdict
-from cutouts.core.publications import Approval, CatalogEntry, Hold, HoldRejection, Publication
+from cutouts.core.publications import Approval, CatalogEntry, Hold, HoldRejection, Publication, TakenBack
 from cutouts.core.records import DeliveryKey
 
 T = TypeVar("T")
@@ -66,6 +67,11 @@ class Catalog:
         """Let go of the database."""
         self._engine.dispose()
 
+    @property
+    def history(self) -> CatalogHistory:
+        """What was live before, and the way back to it."""
+        return CatalogHistory(self._engine)
+
     def published(self, delivery_id: str) -> pa.Table:
         """What is live of a delivery id, in the columns of `PUBLISHED`."""
         with self._reading() as connection:
@@ -89,6 +95,16 @@ class Catalog:
         with self._reading() as connection:
             return reading.overtaken(connection, delivery, against, plan_id)
 
+    def full_since(self, delivery_id: str) -> date | None:
+        """The newest day that a publication of the delivery id was full, None if none was."""
+        with self._reading() as connection:
+            return reading.full_since(connection, delivery_id)
+
+    def taken_back(self, delivery_id: str) -> tuple[TakenBack, ...]:
+        """The versions of images of the delivery id that a person took back."""
+        with self._reading() as connection:
+            return reading.taken_back_of(connection, delivery_id)
+
     def publish(
         self,
         entries: Iterable[CatalogEntry] | Iterable[pa.RecordBatch],
@@ -99,27 +115,36 @@ class Catalog:
         at: datetime,
         against: int | None = None,
         approval: Approval | None = None,
+        withdraw: Iterable[str] | None = None,
     ) -> Publication:
         """Make the entries (or record batches with the columns of `ENTRIES`) live, all at once, exactly once per gate.
 
         The same gate again changes nothing, reads no entry and returns what is recorded. An entry that is live already,
         exactly so, is confirmed; one whose live row was delivered on a later day is superseded and left alone. `at` is
         aware. With `against`, OvertakenError is raised and nothing changes if `version` is another one by now. An
-        approval that is given (of this or an earlier gate over the same delivery) is recorded too.
+        approval that is given (of this or an earlier gate over the same delivery) is recorded too. With
+        `withdraw` (also an empty one) the delivery is full: these images are not live any more, unless a later day
+        delivered them, and deliveries of earlier days are superseded by it.
         CutoutsError if the gate held the delivery and nobody approved it; ValueError for an entry of another one.
         """
         known = self.publication_of(gate_id)
         if known is not None:
             return known
         with telling(self._engine), self._engine.connect() as connection:
-            publishing.stage(connection, entries, delivery)
+            publishing.stage(connection, entries, delivery, withdraw or ())
             with writing(connection, f"delivery/{delivery.delivery_id}"):
                 known = reading.publication(connection, gate_id)
                 if known is not None:
                     return known
                 publishing.require_version(connection, delivery, against)
                 approving = publishing.approving_gate(connection, gate_id, approval)
-                draft = {"gate_id": gate_id, "plan_id": plan_id, "at": at, "approval_gate_id": approving}
+                draft = {
+                    "gate_id": gate_id,
+                    "plan_id": plan_id,
+                    "at": at,
+                    "approval_gate_id": approving,
+                    "is_full": withdraw is not None,
+                }
                 publishing.take_over(connection, draft, delivery)
                 return _found(reading.publication(connection, gate_id))
 

@@ -44,11 +44,11 @@ def open_engine(url: str) -> sa.Engine:
 
 
 @contextmanager
-def writing(connection: sa.Connection, lock: str) -> Iterator[None]:
-    """One transaction that writes, alone among those with the same `lock`; commits at the end."""
+def writing(connection: sa.Connection, *locks: str) -> Iterator[None]:
+    """One transaction that writes, alone among those with one of the same `locks`; commits at the end."""
     connection.execution_options(**{_WRITES: True})
     with connection.begin():
-        if connection.dialect.name == "postgresql":
+        for lock in locks if connection.dialect.name == "postgresql" else ():
             key = sa.func.hashtextextended(f"cutouts/{lock}", 0)
             connection.execute(sa.select(sa.func.pg_advisory_xact_lock(key)))
         yield

@@ -11,12 +11,14 @@ import pyarrow as pa
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from cutouts.adapters.catalog.reading import approval_for, rejection_for, version
+from cutouts.adapters.catalog.reading import approval_for, full_since, rejection_for, version
 from cutouts.adapters.catalog.sql_tables import (
     approvals,
     cutouts,
     hold_rejections,
     holds,
+    leaving,
+    past_cutouts,
     products,
     publications,
     staged,
@@ -38,32 +40,76 @@ _BATCH = 5_000
 
 
 def stage(
-    connection: sa.Connection, entries: Iterable[CatalogEntry] | Iterable[pa.RecordBatch], delivery: DeliveryKey
+    connection: sa.Connection,
+    entries: Iterable[CatalogEntry] | Iterable[pa.RecordBatch],
+    delivery: DeliveryKey,
+    withdraw: Iterable[str] = (),
 ) -> None:
-    """Lay the entries of `delivery` into a table of this connection; nobody else sees it or waits for it.
+    """Lay the entries of `delivery`, and the ids of images to `withdraw`, into tables of this connection.
 
-    The columns of `ENTRIES`, each image once; ValueError for an entry of another delivery.
+    Nobody else sees them or waits for them. The columns of `ENTRIES`, each image once; ValueError for an entry of
+    another delivery.
     """
     with connection.begin():
         staged.create(connection)
+        leaving.create(connection)
         rows = _rows(entries, delivery)
         while batch := list(islice(rows, _BATCH)):
             connection.execute(sa.insert(staged), batch)
+        ids = iter(withdraw)
+        while batch := [{"image_id": one} for one in islice(ids, _BATCH)]:
+            connection.execute(sa.insert(leaving), batch)
 
 
 def take_over(connection: sa.Connection, draft: Mapping[str, Any], delivery: DeliveryKey) -> None:
     """Make the staged entries live as one publication, of which `draft` has the columns that cannot be counted.
 
-    The caller's transaction is alone with the delivery id.
+    What they replace, and what is withdrawn, is kept in `past_cutouts`. The caller's transaction is alone with the
+    delivery id.
     """
     _see_products(connection, delivery.date)
     superseded = _drop_superseded(connection, delivery)
     moved, confirmed = _move_day(connection, delivery), _drop_unchanged(connection, delivery)
     published = connection.scalar(sa.select(sa.func.count()).select_from(staged))
+    withdrawn = _drop_staying(connection, delivery)
     counts = {"published": published, "confirmed": confirmed, "superseded": superseded, "moved": moved}
-    row = {**draft, "delivery_id": delivery.delivery_id, "delivery_date": delivery.date, **counts}
+    row = {
+        **draft,
+        "delivery_id": delivery.delivery_id,
+        "delivery_date": delivery.date,
+        **counts,
+        "withdrawn": withdrawn,
+    }
     inserted = connection.execute(sa.insert(publications).values(row).returning(publications.c.publication_id))
-    _replace(connection, delivery, inserted.scalar_one())
+    publication_id = inserted.scalar_one()
+    connection.execute(sa.insert(leaving).from_select(["image_id"], sa.select(staged.c.image_id)))
+    end_leaving(connection, delivery.delivery_id, publication_id)
+    _insert_staged(connection, delivery, publication_id)
+
+
+def end_leaving(connection: sa.Connection, delivery_id: str, publication_id: int) -> None:
+    """Move what is live of the images in `leaving` to `past_cutouts`."""
+    ended = _leaving(delivery_id)
+    names = past_cutouts.columns.keys()
+    columns = [sa.literal(publication_id, sa.Integer) if name == "until" else cutouts.c[name] for name in names]
+    connection.execute(sa.insert(past_cutouts).from_select(names, sa.select(*columns).where(ended)))
+    connection.execute(sa.delete(cutouts).where(ended))
+
+
+def _leaving(delivery_id: str) -> sa.ColumnElement[bool]:
+    """What is live of the images in `leaving`."""
+    return sa.and_(cutouts.c.delivery_id == delivery_id, cutouts.c.image_id.in_(sa.select(leaving.c.image_id)))
+
+
+def _drop_staying(connection: sa.Connection, delivery: DeliveryKey) -> int:
+    """Of the images that are to be withdrawn, leave only those that are live and not delivered later; how many."""
+    older = sa.exists().where(
+        cutouts.c.delivery_id == delivery.delivery_id,
+        cutouts.c.image_id == leaving.c.image_id,
+        cutouts.c.delivery_date <= delivery.date,
+    )
+    connection.execute(sa.delete(leaving).where(~older))
+    return connection.scalar(sa.select(sa.func.count()).select_from(leaving)) or 0
 
 
 def require_version(connection: sa.Connection, delivery: DeliveryKey, against: int | None) -> None:
@@ -179,6 +225,9 @@ def _live(delivery: DeliveryKey) -> sa.ColumnElement[bool]:
 
 
 def _drop_superseded(connection: sa.Connection, delivery: DeliveryKey) -> int:
+    full = full_since(connection, delivery.delivery_id)
+    if full is not None and full > delivery.date:  # what a later full delivery does not have is withdrawn
+        return connection.execute(sa.delete(staged)).rowcount
     newer = sa.exists().where(_live(delivery), cutouts.c.delivery_date > delivery.date)
     return connection.execute(sa.delete(staged).where(newer)).rowcount
 
@@ -200,18 +249,15 @@ def _drop_unchanged(connection: sa.Connection, delivery: DeliveryKey) -> int:
     return connection.execute(sa.delete(staged).where(_unchanged(delivery))).rowcount
 
 
-def _replace(connection: sa.Connection, delivery: DeliveryKey, publication_id: int) -> None:
+def _insert_staged(connection: sa.Connection, delivery: DeliveryKey, publication_id: int) -> None:
     constants = {
         "delivery_id": sa.literal(delivery.delivery_id, sa.Text),
         "delivery_date": sa.literal(delivery.date, sa.Date),
         "publication_id": sa.literal(publication_id, sa.Integer),
+        "since": sa.literal(publication_id, sa.Integer),
     }
-    chosen = sa.select(*staged.columns, *constants.values()).where(staged.c.image_id.is_not(None))
-    names = [*staged.columns.keys(), *constants]
-    statement = _insert(connection, cutouts).from_select(names, chosen)
-    key = ["delivery_id", "image_id"]
-    changes = {name: statement.excluded[name] for name in names if name not in key}
-    connection.execute(statement.on_conflict_do_update(index_elements=key, set_=changes))
+    chosen = sa.select(*staged.columns, *constants.values())
+    connection.execute(sa.insert(cutouts).from_select([*staged.columns.keys(), *constants], chosen))
 
 
 def _insert(connection: sa.Connection, table: sa.Table) -> sqlite.Insert | postgresql.Insert:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 import pyarrow as pa
 import sqlalchemy as sa
 
-from cutouts.adapters.catalog.sql_tables import approvals, cutouts, hold_rejections, holds, publications
-from cutouts.core.publications import Approval, Hold, HoldRejection, Publication
+from cutouts.adapters.catalog.sql_tables import approvals, cutouts, hold_rejections, holds, publications, taken_back
+from cutouts.core.publications import Approval, Hold, HoldRejection, Publication, PublicationKind, TakenBack
 from cutouts.core.records import DeliveryKey
 
 PUBLISHED = pa.schema(
@@ -62,7 +62,7 @@ def _columns(connection: sa.Connection, schema: pa.Schema, *where: sa.ColumnElem
 
 def version(connection: sa.Connection, delivery_id: str) -> int:
     """The newest publication that changed what is live of the delivery id; 0 before the first."""
-    changed = sa.or_(publications.c.published > 0, publications.c.moved > 0)
+    changed = sa.or_(*(publications.c[name] > 0 for name in ("published", "moved", "withdrawn")))
     newest = sa.select(sa.func.max(publications.c.publication_id))
     return connection.scalar(newest.where(publications.c.delivery_id == delivery_id, changed)) or 0
 
@@ -75,21 +75,65 @@ def overtaken(connection: sa.Connection, delivery: DeliveryKey, against: int, pl
         publications.c.publication_id > against,
         publications.c.published > 0,
         publications.c.plan_id != plan_id,
+        by_the_gate(),
     )
     return bool(connection.scalar(sa.select(sa.exists().where(other))))
+
+
+def by_the_gate() -> sa.ColumnElement[bool]:
+    """Publications that a decision of the gate made, not a person's order."""
+    return publications.c.kind == str(PublicationKind.PUBLISH)
+
+
+def full_since(connection: sa.Connection, delivery_id: str) -> date | None:
+    """The newest day on which the delivery id was delivered in full and published, None if it never was.
+
+    Rollbacks of such a publication are respected.
+    """
+    day: date | None = connection.scalar(
+        sa.select(sa.func.max(publications.c.delivery_date)).where(
+            publications.c.delivery_id == delivery_id, publications.c.is_full, publications.c.undone_by.is_(None)
+        )
+    )
+    return day
+
+
+def taken_back_of(connection: sa.Connection, delivery_id: str) -> tuple[TakenBack, ...]:
+    """The versions of images of the delivery id that a person took back."""
+    chosen = (
+        sa.select(taken_back, *(publications.c[name] for name in ("kind", "made_by", "because", "delivery_date")))
+        .join(publications, publications.c.publication_id == taken_back.c.publication_id)
+        .where(taken_back.c.delivery_id == delivery_id)
+        .order_by(taken_back.c.publication_id, taken_back.c.image_id)
+    )
+    return tuple(
+        TakenBack(
+            image_id=row.image_id,
+            sha256=row.sha256,
+            matte_digest=row.matte_digest,
+            render_digest=row.render_digest,
+            publication_id=row.publication_id,
+            day=row.delivery_date,
+            kind=PublicationKind(row.kind),
+            by=row.made_by,
+            because=row.because,
+        )
+        for row in connection.execute(chosen)
+    )
 
 
 def publication(connection: sa.Connection, gate_id: str) -> Publication | None:
     """What was published by that gate decision, None if nothing was yet."""
     row = connection.execute(sa.select(publications).where(publications.c.gate_id == gate_id)).one_or_none()
-    return None if row is None else _publication(connection, row)
+    return None if row is None else publication_of(connection, row)
 
 
 def unannounced(
     connection: sa.Connection, *, before: datetime | None, delivery: DeliveryKey | None
 ) -> tuple[Publication, ...]:
     """Publications that changed something and that nobody was told of, the oldest first."""
-    pending = [publications.c.announced_at.is_(None), publications.c.published > 0]
+    changed = sa.or_(publications.c.published > 0, publications.c.withdrawn > 0)
+    pending = [publications.c.announced_at.is_(None), changed]
     if before is not None:
         pending.append(publications.c.at < before)
     if delivery is not None:
@@ -98,7 +142,7 @@ def unannounced(
             publications.c.delivery_date == delivery.date,
         ]
     rows = connection.execute(sa.select(publications).where(*pending).order_by(publications.c.publication_id)).all()
-    return tuple(_publication(connection, row) for row in rows)
+    return tuple(publication_of(connection, row) for row in rows)
 
 
 def approval(connection: sa.Connection, gate_id: str) -> Approval | None:
@@ -163,6 +207,7 @@ def waiting() -> sa.ColumnElement[bool]:
         publications.c.delivery_id == holds.c.delivery_id,
         publications.c.delivery_date == holds.c.delivery_date,
         publications.c.at >= holds.c.at,
+        by_the_gate(),
     )
     settled = sa.exists().where(sa.or_(publications.c.gate_id == holds.c.gate_id, same)).correlate(holds)
     twin = holds.alias()
@@ -183,7 +228,11 @@ def _hold(row: sa.Row[Any]) -> Hold:
     )
 
 
-def _publication(connection: sa.Connection, row: sa.Row[Any]) -> Publication:
+def publication_of(connection: sa.Connection, row: sa.Row[Any]) -> Publication:
+    """The record of a row of `publications`."""
+    approved = None
+    if row.approval_gate_id is not None:
+        approved = _approval(connection, approvals.c.gate_id == row.approval_gate_id)
     return Publication(
         publication_id=row.publication_id,
         gate_id=row.gate_id,
@@ -193,7 +242,13 @@ def _publication(connection: sa.Connection, row: sa.Row[Any]) -> Publication:
         published=row.published,
         confirmed=row.confirmed,
         superseded=row.superseded,
-        approval=_approval(connection, approvals.c.gate_id == row.approval_gate_id),
+        approval=approved,
+        withdrawn=row.withdrawn,
+        kind=PublicationKind(row.kind),
+        by=approved.by if approved else row.made_by,
+        because=approved.why if approved else row.because,
+        back_to=row.back_to,
+        undone_by=row.undone_by,
     )
 
 

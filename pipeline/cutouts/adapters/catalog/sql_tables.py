@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-REVISION = "0004"
+REVISION = "0005"
 """The newest revision of the schema, which is the one below."""
 
 metadata = sa.MetaData()
@@ -89,7 +89,7 @@ hold_rejections = sa.Table(
 )
 """Each rejection of a held delivery by a person, which ends the wait of every hold over the same content."""
 
-_UNANNOUNCED = sa.text("announced_at IS NULL AND published > 0")
+_UNANNOUNCED = sa.text("announced_at IS NULL AND (published > 0 OR withdrawn > 0)")
 
 publications = sa.Table(
     "publications",
@@ -106,6 +106,14 @@ publications = sa.Table(
     sa.Column("moved", sa.Integer, nullable=False, server_default="0"),
     sa.Column("approval_gate_id", sa.Text, sa.ForeignKey("approvals.gate_id"), nullable=True),
     sa.Column("announced_at", UtcDateTime, nullable=True),
+    sa.Column("kind", sa.Text, nullable=False, server_default="publish"),
+    sa.Column("withdrawn", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("is_full", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("made_by", sa.Text, nullable=True),
+    sa.Column("because", sa.Text, nullable=True),
+    sa.Column("back_to", sa.Integer, nullable=True),
+    sa.Column("undone_by", sa.Integer, nullable=True),
+    sa.Column("restorable", sa.Boolean, nullable=False, server_default=sa.true()),
     sa.Index("publications_delivery", "delivery_id", "delivery_date"),
     sa.Index(
         "publications_unannounced",
@@ -117,7 +125,9 @@ publications = sa.Table(
 )
 """Each atomic change of the catalogue, one per gate decision; `moved` of the confirmed images got a later day.
 
-`announced_at` is null until whoever runs after a publication was told of it; if nothing was published it stays so.
+`announced_at` is null until whoever runs after a publication was told of it; if nothing was changed it stays so.
+`kind` is a `PublicationKind`. `back_to` is the publication that a rollback went back to (0: to before the first), and
+`undone_by` the rollback that took a publication back. If `restorable`, what was live after it can be rebuilt.
 """
 
 cutouts = sa.Table(
@@ -135,8 +145,43 @@ cutouts = sa.Table(
     _count("width_px"),
     _count("height_px"),
     sa.Column("publication_id", sa.Integer, sa.ForeignKey("publications.publication_id"), nullable=False, index=True),
+    sa.Column("since", sa.Integer, nullable=False, server_default="0"),
 )
-"""What is live: one row per published image. `delivery_date` is the last day that delivered this very content."""
+"""What is live: one row per published image. `delivery_date` is the last day that delivered this very content.
+
+`publication_id` made this version live; `since` is that publication too, or the rollback that brought it back.
+"""
+
+past_cutouts = sa.Table(
+    "past_cutouts",
+    metadata,
+    sa.Column("delivery_id", sa.Text, primary_key=True),
+    sa.Column("image_id", sa.Text, primary_key=True),
+    sa.Column("since", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("until", sa.Integer, nullable=False, index=True),
+    sa.Column("product_id", sa.Text, nullable=False, index=True),
+    sa.Column("delivery_date", sa.Date, nullable=False),
+    *(_text(name) for name in ("sha256", "matte_digest", "render_digest", "mask", "cutout")),
+    _count("width_px"),
+    _count("height_px"),
+    _count("publication_id"),
+)
+"""What was live: from publication `since` on, up to publication `until`, which replaced or withdrew it."""
+
+taken_back = sa.Table(
+    "taken_back",
+    metadata,
+    sa.Column("delivery_id", sa.Text, primary_key=True),
+    sa.Column("image_id", sa.Text, primary_key=True),
+    sa.Column("sha256", sa.Text, primary_key=True),
+    sa.Column("matte_digest", sa.Text, primary_key=True),
+    sa.Column("render_digest", sa.Text, primary_key=True),
+    sa.Column("publication_id", sa.Integer, sa.ForeignKey("publications.publication_id"), nullable=False),
+)
+"""Versions that a person took back, so that delivering them again does not make them live.
+
+Of a rollback, one version; of a withdrawal, the photograph whatever its recipe, which is then empty.
+"""
 
 VIEW = "published_cutouts"
 """The view that consumers read."""
@@ -165,3 +210,16 @@ staged = sa.Table(
     prefixes=["TEMPORARY"],
 )
 """The entries of one publication before it begins; seen by one connection alone, gone with it."""
+
+leaving = sa.Table(
+    "leaving_cutouts", sa.MetaData(), sa.Column("image_id", sa.Text, primary_key=True), prefixes=["TEMPORARY"]
+)
+"""The images that one publication ends the live version of; seen by one connection alone."""
+
+returning = sa.Table(
+    "returning_cutouts",
+    sa.MetaData(),
+    *(sa.Column(column.name, column.type, primary_key=column.name == "image_id") for column in cutouts.columns),
+    prefixes=["TEMPORARY"],
+)
+"""The versions that one rollback brings back, in the columns of `cutouts`; seen by one connection alone."""

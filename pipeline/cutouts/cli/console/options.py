@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 import click
 
+from cutouts.core.publications import Order
 from cutouts.core.records import DeliveryKey
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -50,3 +52,14 @@ class DeliveryParam(click.ParamType[DeliveryKey]):
             return value if isinstance(value, DeliveryKey) else DeliveryKey.parse(value)
         except ValueError as error:
             self.fail(str(error), param, ctx)
+
+
+def order_options(command: F) -> F:
+    """The options that say who orders something, and why."""
+    because = click.option("--because", required=True, metavar="TEXT", help="Why; recorded.")
+    return click.option("--by", required=True, metavar="NAME", help="Who orders it; recorded.")(because(command))
+
+
+def order_now(order: dict[str, str]) -> Order:
+    """The order that these options make."""
+    return Order(by=order["by"], because=order["because"], at=datetime.now(UTC))

@@ -34,12 +34,20 @@ def publication_sentence(publication: Publication) -> str:
     counts = {
         "live already": publication.confirmed,
         "superseded by a newer delivery": publication.superseded,
+        "withdrawn": publication.withdrawn,
     }
     parts = [f"{publication.published} published", *_parts(counts)]
     approval = publication.approval
     released = f"; released by {shown(approval.by)}: {shown(approval.why)}" if approval else ""
     number = f"publication {publication.publication_id}"
     return f"Delivery {shown(publication.delivery)}: {', '.join(parts)}{released} ({number})."
+
+
+def order_sentence(publication: Publication) -> str:
+    """What a publication changed that a person ordered."""
+    counts = {"brought back": publication.published, "withdrawn": publication.withdrawn}
+    delivery_id = shown(publication.delivery.delivery_id)
+    return f"Delivery {delivery_id}: {_list(counts)} (publication {publication.publication_id})."
 
 
 def _parts(counts: dict[str, int]) -> Iterator[str]:

@@ -1,0 +1,94 @@
+"""Tables for other programs: Parquet, CSV or JSON lines, into a file or to standard output."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from datetime import date
+from pathlib import Path
+from typing import BinaryIO
+
+import pyarrow as pa
+import pyarrow.csv as pa_csv
+
+from cutouts.adapters.storage.ownership import is_ours
+from cutouts.adapters.storage.store import open_store
+from cutouts.adapters.storage.stored_tables import write_row_groups
+from cutouts.core.errors import OutputError
+
+FORMATS = ("parquet", "csv", "jsonl")
+"""The names of the formats; also the suffixes of their files."""
+
+
+def export_table(out: Path, kind: str | None, batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> int:
+    """Write batches to a new file, whole or not at all, and give the number of their rows.
+
+    The format is `kind`, or else the file's suffix. OutputError if there is a file that is not such a table of ours, or
+    if neither says which format.
+    """
+    kind = kind or out.suffix.lower().removeprefix(".")
+    if kind not in FORMATS:
+        raise OutputError(f"{out}: unknown format: name a file that ends in .{', .'.join(FORMATS)}, or give --format")
+    if os.path.lexists(out) and not is_ours(out, (schema.metadata or {}).get(b"table", b"").decode()):
+        raise OutputError(f"{out} exists already: name another file, or move it away")
+    rows = 0
+
+    def counted() -> Iterable[pa.RecordBatch]:
+        nonlocal rows
+        for batch in batches:
+            rows += batch.num_rows
+            yield batch
+
+    store = open_store(str(out.resolve().parent))
+    if kind == "parquet":
+        write_row_groups(store, out.name, (pa.Table.from_batches([one]) for one in counted()), schema)
+    else:
+        with store.writing(out.name) as stream:
+            _WRITERS[kind](stream, counted(), schema)
+    return rows
+
+
+def print_table(kind: str, batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> None:
+    """Write batches to standard output as text; OutputError for Parquet, which is none."""
+    if kind not in _WRITERS:
+        raise OutputError(f"{kind} cannot be written to standard output: name a file with -o")
+    sys.stdout.flush()
+    _WRITERS[kind](sys.stdout.buffer, batches, schema)
+    sys.stdout.buffer.flush()
+
+
+def print_lines(rows: Iterable[Mapping[str, object]]) -> None:
+    """Write each row to standard output as a line of JSON."""
+    sys.stdout.flush()
+    for row in rows:
+        sys.stdout.buffer.write(_line(row))
+    sys.stdout.buffer.flush()
+
+
+def _write_csv(stream: BinaryIO, batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> None:
+    options = pa_csv.WriteOptions(quoting_style="needed")
+    with pa_csv.CSVWriter(stream, schema, write_options=options) as writer:
+        for batch in batches:
+            writer.write_batch(batch)
+
+
+def _write_lines(stream: BinaryIO, batches: Iterable[pa.RecordBatch], _: pa.Schema) -> None:
+    for batch in batches:
+        for row in batch.to_pylist():
+            stream.write(_line(row))
+
+
+def _line(row: Mapping[str, object]) -> bytes:
+    return json.dumps(row, default=_plain).encode() + b"\n"
+
+
+def _plain(value: object) -> str:
+    return value.isoformat() if isinstance(value, date) else str(value)
+
+
+_WRITERS: dict[str, Callable[[BinaryIO, Iterable[pa.RecordBatch], pa.Schema], None]] = {
+    "csv": _write_csv,
+    "jsonl": _write_lines,
+}

@@ -1,0 +1,305 @@
+"""The history of the catalogue: every state can be rebuilt, compared and gone back to, exactly."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
+
+from cutouts.adapters.catalog import Catalog, Selection
+from cutouts.adapters.catalog.engine import open_engine, writing
+from cutouts.adapters.catalog.migrate import _FOLDER, VERSION_TABLE
+from cutouts.core.errors import CutoutsError
+from cutouts.core.publications import Order, Publication, PublicationKind
+from cutouts.core.records import DeliveryKey
+from tests.adapters.catalog.made import MONDAY, NOON, RECIPE, TUESDAY, entry
+from tests.adapters.catalog.reader import contents, view
+
+ROOT = Path(__file__).parents[3]
+ORDER = Order(by="Ada", because="wrong network", at=NOON + timedelta(hours=1))
+OTHER = DeliveryKey(date=MONDAY.date, delivery_id="other")
+
+
+def _publish(catalog: Catalog, names: str, content: str, delivery: DeliveryKey = MONDAY, **how: Any) -> Publication:
+    return catalog.publish(
+        [entry(name, delivery, content=content) for name in names],
+        gate_id=f"{delivery} {names} {content} {len(catalog.history.publications())}",
+        plan_id="plan",
+        delivery=delivery,
+        at=NOON,
+        **how,
+    )
+
+
+def _then(catalog: Catalog, moment: int | None = None) -> list[dict[str, Any]]:
+    with catalog.history.as_of(moment) as batches:
+        rows = [row for batch in batches for row in batch.to_pylist()]
+    return sorted(rows, key=lambda row: (row["image_id"], row["delivery_id"]))
+
+
+def _live(catalog: Catalog, url: str) -> list[dict[str, Any]]:
+    """The consumers' view, in the types of `as_of`."""
+    now = _then(catalog)
+    assert [row["image_id"] for row in now] == [row["image_id"] for row in view(url)]
+    return now
+
+
+def test_the_state_after_every_publication_can_be_rebuilt(catalog: Catalog, url: str) -> None:
+    """Images that are added, replaced, confirmed, moved to another day and withdrawn: each state as it was seen."""
+    steps: Sequence[tuple[str, str, DeliveryKey, dict[str, Any]]] = [
+        ("ab", "first", MONDAY, {}),
+        ("xy", "first", OTHER, {}),
+        ("bc", "second", TUESDAY, {}),
+        ("ab", "first", MONDAY, {}),
+        ("a", "first", TUESDAY, {"withdraw": ["b.jpg"]}),
+        ("x", "third", OTHER, {}),
+    ]
+    seen = {0: _then(catalog)}
+    for names, content, delivery, how in steps:
+        done = _publish(catalog, names, content, delivery, **how)
+        seen[done.publication_id] = _live(catalog, url)
+    assert len(seen) == 7
+    assert {one: _then(catalog, one) for one in seen} == seen
+
+
+def test_a_time_means_what_was_live_then(catalog: Catalog) -> None:
+    """The newest publication that was made up to that time counts."""
+    for hours, content in enumerate(("first", "second")):
+        at = NOON + timedelta(hours=hours)
+        catalog.publish([entry("a", content=content)], gate_id=content, plan_id="p", delivery=MONDAY, at=at)
+    for minutes, sha256 in ((-1, None), (0, "first-a"), (59, "first-a"), (60, "second-a")):
+        with catalog.history.as_of(NOON + timedelta(minutes=minutes)) as batches:
+            rows = [row for batch in batches for row in batch.to_pylist()]
+        assert [row["sha256"] for row in rows] == ([sha256] if sha256 else [])
+
+
+def test_a_difference_names_every_image_that_changed(catalog: Catalog) -> None:
+    """Added, replaced and withdrawn, in both directions; what came and went in between is no difference."""
+    _publish(catalog, "abc", "first")
+    _publish(catalog, "bde", "second", withdraw=["c.jpg"])
+    _publish(catalog, "f", "second")
+    _publish(catalog, "bd", "second", TUESDAY, withdraw=["f.jpg"])
+    changes = {one.image_id: one for one in catalog.history.changes(1, 4)}
+    assert {name: one.what for name, one in changes.items()} == {
+        "b.jpg": "replaced",
+        "c.jpg": "withdrawn",
+        "d.jpg": "added",
+        "e.jpg": "added",
+    }
+    replaced = changes["b.jpg"]
+    assert replaced.before
+    assert replaced.after
+    assert (replaced.before["sha256"], replaced.after["sha256"]) == ("first-b", "second-b")
+    back = {one.image_id: one.what for one in catalog.history.changes(4, 1)}
+    assert back == {"b.jpg": "replaced", "c.jpg": "added", "d.jpg": "withdrawn", "e.jpg": "withdrawn"}
+    assert catalog.history.changes(4) == ()
+
+
+def test_a_rollback_is_exact_and_a_publication_of_its_own(catalog: Catalog, url: str) -> None:
+    """The view is equal to what it was, row for row and column for column; the history says who, why and to where."""
+    _publish(catalog, "ab", "first")
+    _publish(catalog, "xy", "first", OTHER)
+    before = view(url)
+    _publish(catalog, "bc", "second", TUESDAY)
+    done = catalog.history.undo(3, ORDER)
+    assert view(url) == before
+    assert done
+    assert (done.kind, done.by, done.because) == (PublicationKind.ROLLBACK, "Ada", "wrong network")
+    assert (done.back_to, done.published, done.withdrawn, done.delivery) == (2, 1, 1, TUESDAY)
+    newest, undone, *_ = catalog.history.publications()
+    assert (newest, undone.undone_by) == (done, done.publication_id)
+    assert catalog.version("acme") == done.publication_id
+
+
+def test_a_rollback_can_be_taken_back(catalog: Catalog, url: str) -> None:
+    """There and back again, as often as one likes, is exact each time."""
+    _publish(catalog, "ab", "first")
+    first = view(url)
+    _publish(catalog, "bc", "second")
+    second = view(url)
+    for _ in range(2):
+        catalog.history.undo(catalog.version("acme"), ORDER)
+        assert view(url) == first
+        catalog.history.undo(catalog.version("acme"), ORDER)
+        assert view(url) == second
+    assert _then(catalog, 1) == _then(catalog, 3)
+    assert catalog.taken_back("acme") != ()
+    assert catalog.history.undo(catalog.version("acme"), ORDER)
+
+
+def test_a_publication_under_newer_ones_is_not_taken_back_alone(catalog: Catalog, url: str) -> None:
+    """The newer ones of the same delivery are named; they go too if that is said."""
+    _publish(catalog, "a", "first")
+    _publish(catalog, "x", "first", OTHER)
+    _publish(catalog, "a", "second")
+    _publish(catalog, "a", "third")
+    with pytest.raises(CutoutsError, match=r"changed delivery acme after 3: 4\."):
+        catalog.history.undo(3, ORDER)
+    assert contents(url)["a.jpg"] == "third-a"
+    catalog.history.undo(3, ORDER, with_newer=True)
+    assert contents(url) == {"a.jpg": "first-a", "x.jpg": "first-x"}
+    with pytest.raises(CutoutsError, match="there is no publication 77"):
+        catalog.history.undo(77, ORDER)
+
+
+def test_going_back_touches_several_deliveries_only_if_that_is_said(catalog: Catalog, url: str) -> None:
+    """One delivery by its id, all of them by saying so; what changed nothing is not named."""
+    _publish(catalog, "a", "first")
+    _publish(catalog, "x", "first", OTHER)
+    before = view(url)
+    _publish(catalog, "a", "second")
+    _publish(catalog, "xy", "second", OTHER)
+    with pytest.raises(CutoutsError, match=r"2 deliveries changed after publication 2: acme, other"):
+        catalog.history.go_back(2, ORDER)
+    (one,) = catalog.history.go_back(2, ORDER, delivery_id="acme")
+    assert (one.delivery.delivery_id, contents(url)["x.jpg"]) == ("acme", "second-x")
+    made = catalog.history.go_back(2, ORDER, everything=True)
+    assert [done.delivery.delivery_id for done in made] == ["other"]
+    assert view(url) == before
+    assert catalog.history.go_back(2, ORDER, everything=True) == ()
+
+
+def test_a_first_publication_can_be_taken_back(catalog: Catalog, url: str) -> None:
+    """Nothing was live before it, and nothing is live after."""
+    _publish(catalog, "ab", "first")
+    done = catalog.history.undo(1, ORDER)
+    assert done
+    assert (done.withdrawn, done.back_to, view(url)) == (2, 0, [])
+
+
+def test_what_was_taken_back_is_known_until_it_returns(catalog: Catalog) -> None:
+    """Each version that left by a person's order, with the reason; it is forgotten once a person brings it back."""
+    _publish(catalog, "a", "first")
+    _publish(catalog, "a", "second")
+    catalog.history.undo(2, ORDER)
+    (known,) = catalog.taken_back("acme")
+    assert (known.image_id, known.sha256, known.words) == (
+        "a.jpg",
+        "second-a",
+        "rolled back by Ada (publication 3): wrong network",
+    )
+    assert known.covers("second-a", RECIPE, MONDAY.date)
+    assert not known.covers("second-a", replace(RECIPE, matte_digest="better"), MONDAY.date)
+    assert not known.covers("third-a", RECIPE, MONDAY.date)
+    catalog.history.undo(3, ORDER)
+    assert [one.sha256 for one in catalog.taken_back("acme")] == ["first-a"]
+
+
+def test_a_withdrawal_takes_images_out_and_can_be_taken_back(catalog: Catalog, url: str) -> None:
+    """By product over all deliveries: a publication for each, the photographs are known whatever their recipe."""
+    _publish(catalog, "ab", "first")
+    _publish(catalog, "a", "other", OTHER)
+    before = view(url)
+    made = catalog.history.withdraw(Selection(product_id="a"), ORDER)
+    assert [(one.delivery.delivery_id, one.withdrawn, one.kind) for one in made] == [
+        ("acme", 1, PublicationKind.WITHDRAW),
+        ("other", 1, PublicationKind.WITHDRAW),
+    ]
+    assert contents(url) == {"b.jpg": "first-b"}
+    (known,) = catalog.taken_back("other")
+    assert known.covers("other-a", replace(RECIPE, matte_digest="better"), MONDAY.date)
+    assert not known.covers("new-a", RECIPE, MONDAY.date)
+    assert catalog.history.withdraw(Selection(product_id="a"), ORDER) == ()
+    for one in made:
+        catalog.history.undo(one.publication_id, ORDER)
+    assert view(url) == before
+    assert catalog.taken_back("other") == ()
+
+
+def test_others_are_told_of_withdrawals(catalog: Catalog) -> None:
+    """A publication that only withdraws is announced as any other."""
+    _publish(catalog, "a", "first")
+    catalog.mark_announced([1], NOON)
+    catalog.history.withdraw(Selection(delivery_id="acme"), ORDER)
+    assert [(one.publication_id, one.withdrawn) for one in catalog.unannounced()] == [(2, 1)]
+
+
+def test_a_full_delivery_supersedes_earlier_days(catalog: Catalog, url: str) -> None:
+    """What it does not have is withdrawn, and an older day that comes late does not bring it back."""
+    _publish(catalog, "ab", "first")
+    full = _publish(catalog, "b", "second", TUESDAY, withdraw=["a.jpg"])
+    assert (full.published, full.withdrawn) == (1, 1)
+    late = _publish(catalog, "ac", "late")
+    assert (late.published, late.superseded) == (0, 2)
+    assert contents(url) == {"b.jpg": "second-b"}
+    assert catalog.full_since("acme") == TUESDAY.date
+    catalog.history.undo(2, ORDER, with_newer=True)
+    assert catalog.full_since("acme") is None
+    assert _publish(catalog, "ac", "late").published == 2
+
+
+def test_a_full_delivery_withdraws_nothing_that_a_later_day_delivered(catalog: Catalog, url: str) -> None:
+    """Monday in full, published after Tuesday."""
+    _publish(catalog, "a", "second", TUESDAY)
+    full = _publish(catalog, "b", "first", MONDAY, withdraw=["a.jpg"])
+    assert (full.published, full.withdrawn) == (1, 0)
+    assert contents(url) == {"a.jpg": "second-a", "b.jpg": "first-b"}
+
+
+@pytest.mark.parametrize("moment", ["INSERT INTO past_cutouts", "INSERT INTO cutouts", "UPDATE publications"])
+def test_a_kill_during_a_rollback_leaves_all_or_nothing(url: str, moment: str) -> None:
+    """kill -9 with half of it written: the view and the history are as before, and the next attempt is exact."""
+    with Catalog.open(url) as catalog:
+        _publish(catalog, "ab", "first")
+        first = view(url)
+        _publish(catalog, "bc", "second")
+        second = view(url)
+    program = [sys.executable, "-m", "tests.adapters.catalog.killed_rollback", url, moment]
+    killed = subprocess.run(program, cwd=ROOT, check=False)
+    assert killed.returncode == -signal.SIGKILL
+    with Catalog.open(url) as catalog:
+        assert (view(url), len(catalog.history.publications())) == (second, 2)
+        assert catalog.taken_back("acme") == ()
+        catalog.history.undo(2, ORDER)
+    assert view(url) == first
+
+
+def test_history_begins_with_the_upgrade(url: str) -> None:
+    """A catalogue of an earlier version: its newest state can be gone back to, an earlier one is refused in words."""
+    engine = open_engine(url)
+    with engine.connect() as connection, writing(connection, "migration"):
+        config = Config(attributes={"connection": connection, "version_table": VERSION_TABLE})
+        config.set_main_option("script_location", str(_FOLDER).replace("%", "%%"))
+        command.upgrade(config, "0004")
+        _fill(connection)
+    engine.dispose()
+    before = view(url)
+    with Catalog.open(url) as catalog:
+        assert (view(url), len(_then(catalog, 2))) == (before, 1)
+        with pytest.raises(CutoutsError, match="after publication 1 is not kept any more: the history begins with 2"):
+            _then(catalog, 1)
+        _publish(catalog, "ab", "third")
+        catalog.history.undo(3, ORDER)
+        assert view(url) == before
+        with pytest.raises(CutoutsError, match="not kept any more"):
+            catalog.history.go_back(0, ORDER)
+
+
+def _fill(connection: sa.Connection) -> None:
+    """Two publications of one image, as version 0004 kept them."""
+    connection.execute(sa.text("INSERT INTO products VALUES ('a', '2026-11-16', '2026-11-16')"))
+    for number in (1, 2):
+        connection.execute(
+            sa.text(
+                "INSERT INTO publications (gate_id, plan_id, delivery_id, delivery_date, at, published, confirmed,"
+                " superseded) VALUES (:gate, 'plan', 'acme', '2026-11-16', '2026-11-16 12:00:00.000000', 1, 0, 0)"
+            ),
+            {"gate": f"gate {number}"},
+        )
+    connection.execute(
+        sa.text(
+            "INSERT INTO cutouts (delivery_id, image_id, product_id, delivery_date, sha256, matte_digest,"
+            " render_digest, mask, cutout, width_px, height_px, publication_id) VALUES"
+            " ('acme', 'a.jpg', 'a', '2026-11-16', 'c', 'm', 'r', 'mask', 'cutout', 1, 1, 2)"
+        )
+    )
