@@ -166,6 +166,26 @@ def test_bytes_behind_a_whole_picture_do_no_harm(name: str) -> None:
         assert photograph.notes == ()
 
 
+def test_fill_bytes_before_a_marker_cost_no_time() -> None:
+    """As many as a file holds, they are one marker: twenty million would take a minute if each were looked at."""
+    data = written(scene(), "JPEG")
+    filled = data[:2] + b"\xff" * 20_000_000 + data[2:]
+    assert np.array_equal(read(filled).rgb, read(data).rgb)
+
+
+def test_a_size_that_no_picture_has_is_not_called_cut_off() -> None:
+    """The header is whole, and is wrong; a JPEG may say its height later, which nobody reads."""
+    bmp, png = bytearray(written(scene(), "BMP")), bytearray(written(scene(), "PNG"))
+    bmp[18:22] = struct.pack("<i", -64)
+    png[16:20] = bytes(4)
+    jpeg = bytearray(written(scene(), "JPEG"))
+    frame = jpeg.index(b"\xff\xc0")
+    jpeg[frame + 5 : frame + 7] = bytes(2)
+    assert "it states a size of -64×48 px" in str(refusal(bytes(bmp)))
+    assert refusal(bytes(png)).reason is RejectionReason.DAMAGED
+    assert (refusal(bytes(jpeg)).reason, "DNL" in str(refusal(bytes(jpeg)))) == (RejectionReason.UNSUPPORTED, True)
+
+
 @pytest.mark.parametrize(
     ("data", "reason"),
     [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pyarrow as pa
 import pytest
 
 from cutouts.adapters.quality import bundled, load_suite, refusals
+from cutouts.adapters.quality.patterns import slow
 from cutouts.core.errors import GateError
 from cutouts.schemas.tables import MANIFEST
 from tests.adapters.quality.made import Load, Raw, entry, judged
@@ -21,6 +23,10 @@ COMPARISON = {"type": "comparison", "column": {"name": "coverage"}, "operator": 
 
 def _with(**kwargs: object) -> Callable[[Raw], object]:
     return lambda raw: entry(raw, "quarantine", "saliency_peak")["kwargs"].update(kwargs)
+
+
+def _nested(depth: int) -> Raw:
+    return {"type": "and", "conditions": [_nested(depth - 1)]} if depth else COMPARISON
 
 
 def _comparison(**changes: object) -> Callable[[Raw], object]:
@@ -68,6 +74,11 @@ UNSAFE: dict[str, Callable[[Raw], object]] = {
     "another table": _type("expect_query_results_to_match_comparison"),
     "attributes in words": _words("{min_value.__class__.__mro__}"),
     "indices in words": _words("{column[0]}"),
+    "how results are reported": _with(result_format="BOOLEAN_ONLY"),
+    "windows over earlier runs": _with(windows=[{"parameter_name": "x"}]),
+    "conditions in conditions without end": _with(row_condition=_nested(90)),
+    "a type that is a list": lambda raw: entry(raw, "quarantine", "coverage").update(type=["x"]),
+    "a type that is an object": lambda raw: entry(raw, "quarantine", "coverage").update(type={"x": 1}),
     "a width in words": _words("{min_value:99999999999}"),
     "a nested width in words": _words("{min_value:{column}}"),
     "a repetition in a repetition": _type("expect_column_values_to_match_regex", column="image_id", regex="^(a+)+$"),
@@ -128,6 +139,50 @@ def test_ordinary_patterns_are_taken(load: Load) -> None:
         "[^/]+/[^/]+",
     ):
         assert load(_type("expect_column_values_to_match_regex", column="image_id", regex=regex))
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        "a*a*a*b",
+        "^(.+)@(.+)/(.+)/(.+)",
+        "(a{0,19}){0,19}b",
+        "^(?:a{1,10}){1,10}b",
+        "a?" * 30 + "a" * 30,
+        "(?:ab|ab)" * 30 + "c",
+        "a{0,100000}a{0,100000}b",
+        "(?=(a+a+a+))b",
+        "(?i)a*A*a*b",
+        "(?m)^.*.*x",
+        r"^(\w+\s?)*$",
+        r"^[^,]*\w*é*é*.*$",
+    ],
+)
+def test_patterns_with_too_many_ways_are_refused(pattern: str) -> None:
+    """Repetitions one after the other divide a text among themselves as well as those within each other."""
+    assert "too many ways" in str(slow(pattern))
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        r".*\.jpg$",
+        r"^.+/.+\.jpg$",
+        r"^(?:\d{1,3}\.){3}\d{1,3}$",
+        r"^[a-z]+(?:-[a-z]+)*$",
+        r"(?i)^.*\.jpe?g$",
+        r"^[A-Z]{2}\d{4}(_\d+)?\.(jpg|png|webp)$",
+        "^https://[^/]+/[^?]*$",
+        "é+x",
+        "[ab]*[cd]*x",
+        "",
+    ],
+)
+def test_patterns_that_are_soon_done_are_taken(pattern: str) -> None:
+    """Where another letter has to follow, there is one way to divide a text. The worst text takes no time."""
+    assert slow(pattern) is None
+    for text in ("a" * 1000, "a-" * 500, "/a" * 500, "1." * 500):
+        re.search(pattern, text + "!")
 
 
 def test_the_suites_that_are_shipped_are_safe() -> None:

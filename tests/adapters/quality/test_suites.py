@@ -14,6 +14,14 @@ CHANGES: dict[str, tuple[Callable[[Raw], object], str]] = {
         lambda raw: entry(raw, "quarantine", "coverage").update(type="expect_column_values_to_be_betwen"),
         "betwen: there is no such expectation",
     ),
+    "a severity in capitals": (
+        lambda raw: entry(raw, "quarantine", "coverage").update(severity="CRITICAL"),
+        "no severity 'CRITICAL'; known are critical, warning, info",
+    ),
+    "a severity that is a list": (
+        lambda raw: entry(raw, "quarantine", "coverage").update(severity=["critical"]),
+        "no severity",
+    ),
     "an unknown severity": (
         lambda raw: entry(raw, "quarantine", "coverage").update(severity="fatal"),
         "no severity 'fatal'",

@@ -88,9 +88,19 @@ def _raster(data: bytes, form: Format, max_pixels: int) -> Raster:
     if size is not None:
         check_size(size, max_pixels=max_pixels)
     elif form not in (Format.AVIF, Format.HEIC):  # sequences may say it elsewhere: judged when opened
-        raise ImageRejected(RejectionReason.TRUNCATED, f"the header of this {form.value} cannot be read")
+        raise _without_size(data, form)
     check_bytes(header.decode_bytes(data), max_pixels=max_pixels)
     return _READERS[form](data, form, max_pixels)
+
+
+def _without_size(data: bytes, form: Format) -> ImageRejected:
+    """The rejection of a file whose header states no size that a picture can have."""
+    stated = header.stated_size(data)
+    if stated is None or not any(stated):
+        return ImageRejected(RejectionReason.TRUNCATED, f"the header of this {form.value} cannot be read")
+    if form is Format.JPEG and not stated[1]:
+        return ImageRejected(RejectionReason.UNSUPPORTED, "JPEG that states its height only after its pixels (DNL)")
+    return ImageRejected(RejectionReason.DAMAGED, f"{form.value}: it states a size of {stated[0]}×{stated[1]} px")
 
 
 def photograph_of(raster: Raster) -> Photograph:

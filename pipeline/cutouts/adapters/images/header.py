@@ -21,14 +21,19 @@ def read_size(data: bytes) -> tuple[int, int] | None:
 
     The first 64 KiB of a file usually suffice; not for a TIFF whose directory is at its end.
     """
+    size = stated_size(data)
+    return size if size and min(size) > 0 else None
+
+
+def stated_size(data: bytes) -> tuple[int, int] | None:
+    """What the header states, which may be no size of a picture; None if `data` ends before."""
     form = sniff(data)
     if form is None:
         return None
     try:
-        size = _READERS[form](data)
+        return _READERS[form](data)
     except (struct.error, IndexError):
         return None
-    return size if size and min(size) > 0 else None
 
 
 def decode_bytes(data: bytes) -> int:

@@ -10,8 +10,9 @@ import math
 import re
 import string
 from collections.abc import Iterable, Iterator, Mapping
-from re import _constants, _parser  # type: ignore[attr-defined] # the standard library's own reading of a pattern
 from typing import Any
+
+from cutouts.adapters.quality.patterns import slow
 
 TYPES = frozenset({
     "expect_column_distinct_values_to_be_in_set", "expect_column_distinct_values_to_contain_set",
@@ -40,10 +41,12 @@ TYPES = frozenset({
 
 _OPERATORS = frozenset({"==", "!=", "<", "<=", ">", ">="})
 _CONDITION = "row_condition"
+_NOT_OURS = frozenset({"batch_id", "catch_exceptions", "include_config", "result_format", "windows"})
+"""Arguments that say how Great Expectations reports, which is for us to say, or refer to what it has stored."""
 _FORM = '{"type": "comparison", "column": {"name": "…"}, "operator": "==", "parameter": …}'
 _NUMBER_FORMAT = re.compile(r",?(\.\d{1,2})?[%defg]?")
 _DEEP = 4
-"""Lists in lists, as quantiles have them."""
+"""Lists in lists, as quantiles have them; conditions in conditions."""
 
 
 def unsafe(entry: Mapping[str, Any]) -> Iterator[str]:
@@ -53,7 +56,9 @@ def unsafe(entry: Mapping[str, Any]) -> Iterator[str]:
         if name == "condition_parser":
             yield f"condition_parser: a condition is never parsed; write row_condition as {_FORM}"
         elif name == _CONDITION:
-            yield from _condition(value)
+            yield from _condition(value, _DEEP)
+        elif name in _NOT_OURS:
+            yield f"{name}: it is no part of an expectation"
         elif not _is_data(value, _DEEP):
             yield f"{name}: only numbers, texts and lists of them are allowed, no $PARAMETER"
         elif name in ("regex", "regex_list"):
@@ -61,12 +66,14 @@ def unsafe(entry: Mapping[str, Any]) -> Iterator[str]:
     yield from _fields(words)
 
 
-def _condition(value: Any) -> Iterator[str]:
+def _condition(value: Any, depth: int) -> Iterator[str]:
     """The problems of a condition: comparisons and null checks, joined by `and` and `or`, are what there may be."""
     kind = value.get("type") if isinstance(value, dict) else None
-    if kind in ("and", "or") and isinstance(value.get("conditions"), list) and value.keys() == {"type", "conditions"}:
+    if kind in ("and", "or") and not depth:
+        yield f"{_CONDITION}: its conditions are in each other more than {_DEEP} deep"
+    elif kind in ("and", "or") and isinstance(value.get("conditions"), list) and value.keys() == {"type", "conditions"}:
         for one in value["conditions"]:
-            yield from _condition(one)
+            yield from _condition(one, depth - 1)
     elif not ((kind == "nullity" and _is_nullity(value)) or (kind == "comparison" and _is_comparison(value))):
         yield f"{_CONDITION}: what is written there would be run as code; write it as {_FORM}"
 
@@ -115,40 +122,8 @@ def _all_data(values: Iterable[Any], depth: int) -> bool:
 
 def _regexes(patterns: Iterable[Any]) -> Iterator[str]:
     for pattern in patterns:
-        try:
-            if _explodes(_parser.parse(str(pattern)), repeated=False):
-                yield f"regex {pattern!r}: a repetition within a repetition can take for ever on a short text"
-        except re.error as error:
-            yield f"regex {pattern!r}: {error}"
-
-
-def _explodes(items: Any, *, repeated: bool) -> bool:
-    """Whether a part that is repeated without limit leaves a choice of how much or which, or refers to another part."""
-    for operation, argument in items:
-        if operation in (_constants.MAX_REPEAT, _constants.MIN_REPEAT):
-            low, high, body = argument
-            if (repeated and low != high) or _explodes(body, repeated=repeated or high > _MANY):
-                return True
-        elif (
-            operation is _constants.GROUPREF
-            or (operation is _constants.BRANCH and repeated)
-            or any(_explodes(part, repeated=repeated) for part in _parts(argument))
-        ):
-            return True
-    return False
-
-
-_MANY = 20
-"""From so many repetitions on choices within them count as without limit."""
-
-
-def _parts(argument: Any) -> Iterator[Any]:
-    """Patterns within a part of a pattern."""
-    if isinstance(argument, _parser.SubPattern):
-        yield argument
-    elif isinstance(argument, tuple | list):
-        for part in argument:
-            yield from _parts(part)
+        if problem := slow(str(pattern)):
+            yield f"regex {pattern!r}: {problem}"
 
 
 def _fields(words: str) -> Iterator[str]:

@@ -15,6 +15,7 @@ from cutouts.core.errors import GateError
 
 ACTIONS = {"images": ("fail", "quarantine", "hold"), "delivery": ("fail", "hold"), "rows": ("fail", "refuse")}
 """The frames that a rule may be about and what may follow there if it is not met."""
+_SEVERITIES = ("critical", "warning", "info")
 _BETWEEN_ROWS = frozenset({"unique", "increasing", "decreasing"})
 """How the expectations about single columns end that compare rows with each other."""
 _ROW_COUNT = "expect_table_row_count_to_be_between"
@@ -78,6 +79,8 @@ def load_suite(file: Traversable) -> Suite:
     """
     try:
         raw = json.loads(file.read_text(encoding="utf-8"))
+        if wrong := [str(one["type"]) for one in raw["expectations"] if not isinstance(one["type"], str)]:
+            raise ValueError(f"the type of an expectation is a text, not {wrong[0]}")
         if problems := [f"{one['type']}: {problem}" for one in raw["expectations"] for problem in unsafe(one)]:
             raise GateError("\n  - ".join([f"{file.name} contains something that is not data", *problems]))
         rules = tuple(_rule(entry, place) for place, entry in enumerate(raw["expectations"], start=1))
@@ -113,6 +116,8 @@ def _misfits(suite: Suite) -> Iterator[str]:
     for rule in suite.rules:
         if rule.type not in TYPES:
             yield f"{rule.type}: there is no such expectation that a suite may use"
+        if rule.severity not in _SEVERITIES:
+            yield f"{rule.type}: there is no severity {rule.severity!r}; known are {', '.join(_SEVERITIES)}"
         if rule.frame not in ACTIONS:
             yield f"{rule.type}: there is no frame {rule.frame!r}; known are {', '.join(ACTIONS)}"
         elif rule.action not in ACTIONS[rule.frame]:
@@ -140,14 +145,14 @@ def _dropped(suite: Suite) -> Iterator[str]:
     """What Great Expectations says against single entries; of an unknown type or severity it only logs."""
     gx = library()
     single = gx.expectations.expectation.ColumnMapExpectation
-    for rule in (rule for rule in suite.rules if rule.type in TYPES):
+    for rule in (rule for rule in suite.rules if rule.type in TYPES and rule.severity in _SEVERITIES):
         try:
             built = gx.ExpectationSuite(name=suite.name, expectations=[rule.entry()]).expectations
         except ValueError as error:
             yield f"{rule.type} of {rule.column}: {' '.join(str(error).split())}"
             continue
         if not built:
-            yield f"{rule.type}: there is no severity {rule.severity!r}"
+            yield f"{rule.type} of {rule.column}: Great Expectations drops it"
         elif rule.action == "quarantine" and not isinstance(built[0], single):
             yield f"{rule.type}: judges no single images, so it cannot quarantine them"
         elif rule.frame == "rows" and not (isinstance(built[0], single) or rule.type == _ROW_COUNT):

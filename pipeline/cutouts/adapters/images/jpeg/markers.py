@@ -12,6 +12,8 @@ Segment: TypeAlias = tuple[int, int, int]
 """Marker, start and end of the body."""
 _AFTER_ENTROPY = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
 """A marker that ends entropy-coded data: not a stuffed zero, a fill byte or a restart."""
+_MARKER = re.compile(rb"\xff[^\xff]")
+"""A marker, behind any fill bytes."""
 START_OF_SCAN, END_OF_IMAGE = 0xDA, 0xD9
 _APP0, _APP1, _APP2, _APP14 = 0xE0, 0xE1, 0xE2, 0xEE
 _ALONE = frozenset({0x01, *range(0xD0, 0xD9)})
@@ -100,12 +102,10 @@ def _is_profile(marker: int, data: bytes, start: int) -> bool:
 def segments(data: bytes, offset: int = 2) -> Iterator[Segment]:
     """Each segment, up to the end of the image; stops where the file does."""
     for _ in range(_MOST_SEGMENTS):
-        offset = data.find(b"\xff", offset)
-        if offset < 0 or offset + 1 >= len(data):
+        found = _MARKER.search(data, offset)
+        if found is None:
             return
-        while offset + 1 < len(data) and data[offset + 1] == 0xFF:
-            offset += 1
-        marker = data[offset + 1] if offset + 1 < len(data) else 0
+        offset, marker = found.start(), data[found.start() + 1]
         if marker in _ALONE or marker == 0:
             offset += 2
             continue
