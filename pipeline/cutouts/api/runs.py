@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
@@ -71,12 +72,14 @@ def run(
     *,
     site: Site | None = None,
     progress: Progress = _unwatched,
+    full: bool = False,
 ) -> Summary:
     """Cut out, judge and publish a folder of images or a manifest on this machine.
 
     All that is made is below the folder `out`: report.html, cutouts/, images.parquet, summary.json and the catalogue.
     Run again, only what is new or changed is cut; killed at any moment, it is simply run again. `site` says how and
-    where the work runs (by default as the settings say); where things are kept is `out`'s.
+    where the work runs (by default as the settings say); where things are kept is `out`'s. If `full`, each delivery in
+    the source is all that there is of it: images that are live under its id and not in the source are withdrawn.
 
     An image that cannot be cut is counted as rejected. Raises ManifestError for a source that cannot be worked on,
     OutputError for an `out` that holds something else, ConfigError for wrong settings, ModelError for the network,
@@ -86,11 +89,11 @@ def run(
     here = {"root": str(folder.resolve()), "objects": None, "tables": None, "catalog": None}
     site = (site or load_site()).model_copy(update=here)
     claim_folder(folder, os.fspath(source))
-    origin, ignored, unlisted = _source(site, os.fspath(source), folder, progress)
+    origin, ignored, unlisted = _source(site, os.fspath(source), folder, progress, full=full)
     if origin.folder is not None:
         site = site.allowing(str(origin.folder))
     intake = inspect(origin.manifest)
-    plans, refused = _plans(site, intake)
+    plans, refused = _plans(site, intake, full=full)
     decisions, work = _refresh(site, plans, progress)
     rows = rows_of(origin.manifest, {one.group for one in refused})
     refusals = Refusals(refused=tuple(refused), rows=rows, of=intake.rows)
@@ -107,28 +110,34 @@ def run(
     )
 
 
-def _source(site: Site, source: str, out: Path, progress: Progress) -> tuple[RunSource, str, tuple[str, ...]]:
+def _source(
+    site: Site, source: str, out: Path, progress: Progress, *, full: bool
+) -> tuple[RunSource, str, tuple[str, ...]]:
     """The manifest to work on: the one given (a file, or a folder of Parquet), or one made of the folder.
 
     Also what was passed over in words, and the folders that cannot be listed, whose images are in no books.
+    Raises ManifestError if the folder is to be `full` and some of it cannot be listed.
     """
     folder = Path(source)
     if not folder.is_dir() or holds_manifest(folder):
         return RunSource(manifest=source, folder=None), "", ()
     found = photographs(folder, SUFFIXES, without=out)
+    if full and found.closed:
+        raise ManifestError(f"{source} is not full: folders in it cannot be listed", found.closed)
     with progress("reading", len(found.files)) as heard:
         table, day = folder_manifest(folder, site, without=out, on_image=lambda: heard.add("read"))
+    day = max(day, datetime.now(UTC).date()) if full else day  # what is not there any more has no date
     origin = RunSource(manifest=str(write_manifest(out, table, day)), folder=folder.resolve())
     return origin, found.ignored, found.closed
 
 
-def _plans(site: Site, intake: Intake) -> tuple[list[Plan], list[Refusal]]:
+def _plans(site: Site, intake: Intake, *, full: bool) -> tuple[list[Plan], list[Refusal]]:
     """A plan of each delivery that can be worked with, and why the others cannot."""
     refused = [Refusal.of(problem) for problem in intake.refused]
     plans = []
     for delivery in intake.accepted:
         try:
-            plans.append(plan(site, intake.manifest, delivery))
+            plans.append(plan(site, intake.manifest, delivery, full=full))
         except ManifestError as error:
             refused += [
                 Refusal(day=delivery.date, delivery_id=delivery.delivery_id, problem=one, count=0)

@@ -21,6 +21,7 @@ _COMMANDS = {
     "gate": ("running", "Step 3: judge a delivery whose shards are cut."),
     "publish": ("running", "Step 4: publish what the gate let through; release a held delivery."),
     "catalog": ("upkeep", "See the history of the catalogue, export it, or go back."),
+    "withdraw": ("upkeep", "Take images out of the catalogue: by delivery, product or image."),
     "verify": ("upkeep", "Check that what a site keeps is whole, and repair it."),
     "models": ("networks", "See, get, add, check and convert networks."),
     "doctor": ("upkeep", "Say what this machine has, and what is missing."),

@@ -45,8 +45,9 @@ class GateDecision:
 
     `judged` is the digest of the content, recipe and suite that were judged: a person's approval is of that. `against`
     is the version of what was live of the delivery then (`Catalog.version`); publishing compares it first, and -1, of
-    a decision that an earlier release recorded, is never the same. `gate_id`
-    names this decision: what was judged, for which plan, against which version, and whether a person approved it.
+    a decision that an earlier release recorded, is never the same. A `full` delivery withdraws what is live under its
+    id and not in it: `withdrawn` images. `gate_id` names this decision: what was judged, for which plan, against which
+    version, and whether a person approved it.
     """
 
     gate_id: str
@@ -64,6 +65,8 @@ class GateDecision:
     skipped: int
     expectations: tuple[ExpectationOutcome, ...]
     against: int = -1
+    full: bool = False
+    withdrawn: int = 0
 
     @property
     def balances(self) -> bool:

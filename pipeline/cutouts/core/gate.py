@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cutouts.core.decisions import ExpectationOutcome, Outcome, Verdict
 from cutouts.core.errors import BooksError
@@ -14,6 +14,8 @@ ALREADY_PUBLISHED = "published already with this content and recipe"
 """The reason of a skipped image."""
 REPLACED = "a later delivery of this image is published"
 """The reason of a skipped image whose own content is not the one that is live."""
+MANY_WITHDRAWN, MANY_OF_LIVE = 5, 0.3
+"""A full delivery that withdraws at least so many images, and more than this share of what is live, is held."""
 RELEASED = "released by a person"
 """Stands behind the reasons of a hold that was approved."""
 
@@ -86,6 +88,14 @@ def decide(
         outcomes=tuple(outcome for outcome, _ in decided),
         image_reasons=tuple(reasons for _, reasons in decided),
     )
+
+
+def with_withdrawals(judgement: Judgement, *, leaving: int, live: int) -> Judgement:
+    """The judgement of a full delivery that withdraws `leaving` of its `live` images: many hold it."""
+    if leaving < MANY_WITHDRAWN or leaving <= MANY_OF_LIVE * live:
+        return judgement
+    words = f"it would withdraw {leaving} of the {counted(live, 'live image')} of its delivery id"
+    return replace(judgement, holds=(*judgement.holds, words))
 
 
 def _outcome(

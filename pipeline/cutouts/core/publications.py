@@ -10,6 +10,7 @@ from datetime import date, datetime
 from enum import StrEnum
 
 from cutouts.core.records import DeliveryKey, RecipeDigests
+from cutouts.core.text.display import shown
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +85,30 @@ class Order:
     by: str
     because: str
     at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """Which images are meant: those of a delivery id, of a product, of an image id; of several, those of all."""
+
+    delivery_id: str | None = None
+    product_id: str | None = None
+    image_id: str | None = None
+
+    def __post_init__(self) -> None:
+        if not self.given:
+            raise ValueError("a selection names a delivery, a product or an image")
+
+    @property
+    def given(self) -> dict[str, str]:
+        """What is named, by column."""
+        values = {name: getattr(self, name) for name in ("delivery_id", "product_id", "image_id")}
+        return {name: value for name, value in values.items() if value is not None}
+
+    @property
+    def words(self) -> str:
+        """The selection in words."""
+        return ", ".join(f"{name.removesuffix('_id')} {shown(value)}" for name, value in self.given.items())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -127,7 +127,8 @@ class RecipeDigests:
 class Plan:
     """What has to be done for one delivery; `images = todo + known`, `todo` is in `shards` row groups.
 
-    `sources` is where its photographs may be read from besides what the site allows: the manifest's own folder.
+    `sources` is where its photographs may be read from besides what the site allows: the manifest's own folder. If
+    `full`, the delivery is all that there is under its id: what else is live of it is to be withdrawn.
     """
 
     plan_id: str
@@ -138,6 +139,7 @@ class Plan:
     known: int
     shards: int
     sources: tuple[str, ...] = ()
+    full: bool = False
 
     def shard_keys(self) -> tuple[ShardKey, ...]:
         """The key of each shard."""

@@ -31,8 +31,11 @@ _SLICE = 500_000
 """Rows that are copied at a time, which bounds what a plan of millions of images needs of memory."""
 
 
-def plan(site: Site, source: str, delivery: DeliveryKey) -> Plan:
+def plan(site: Site, source: str, delivery: DeliveryKey, *, full: bool = False) -> Plan:
     """Plan one delivery of the manifest at `source`: skip what is decided under the same content and recipe.
+
+    The delivery is `full` if that, or its manifest, says so: what is live under its id and not in it is withdrawn when
+    it is published.
 
     Keyed by the delivery's rows, the recipe, what is known of them and how often what is to be cut was rejected before:
     planned again, the same plan comes back, with the receipts of its finished shards. Raises ManifestError if the
@@ -52,8 +55,10 @@ def plan(site: Site, source: str, delivery: DeliveryKey) -> Plan:
     shards = cut(rows, where=todo, **limits)
     tried = times_rejected(tables, recipe, told.select(["uri"]).filter(todo))
     sources = allowed_by(source)
+    full = full or open_manifest(source, day=delivery.date).is_full(delivery.date, delivery.delivery_id)
+    about = [str(delivery), astuple(recipe), sources, tried, shards.offsets, *(["full"] if full else [])]
     made = Plan(
-        plan_id=_plan_id([str(delivery), astuple(recipe), sources, tried, shards.offsets], everything.tables(rows)),
+        plan_id=_plan_id(about, everything.tables(rows)),
         delivery=delivery,
         recipe=recipe,
         images=rows.num_rows,
@@ -61,6 +66,7 @@ def plan(site: Site, source: str, delivery: DeliveryKey) -> Plan:
         known=rows.num_rows - pc.sum(todo).as_py(),
         shards=shards.count,
         sources=sources,
+        full=full,
     )
     if found := find_record(tables, plan_file(made.plan_id, "plan.json"), Plan):
         return found

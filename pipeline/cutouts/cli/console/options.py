@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 import click
 
-from cutouts.core.publications import Order
+from cutouts.core.publications import Order, Selection
 from cutouts.core.records import DeliveryKey
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -54,12 +54,32 @@ class DeliveryParam(click.ParamType[DeliveryKey]):
             self.fail(str(error), param, ctx)
 
 
+def selection_options(command: F) -> F:
+    """The options that say which images are meant."""
+    about = {
+        "delivery": "Images of this delivery id.",
+        "product": "Images of this product, in all deliveries.",
+        "image": "The image of this id.",
+    }
+    for name, words in reversed(about.items()):
+        command = click.option(f"--{name}", f"{name}_id", metavar="ID", help=words)(command)
+    return command
+
+
+def selection_of(chosen: Mapping[str, str | None]) -> Selection:
+    """What these options mean; of several, the images that all of them mean."""
+    given = {name: chosen[name] for name in ("delivery_id", "product_id", "image_id")}
+    if not any(given.values()):
+        raise click.UsageError("say which images: --delivery, --product or --image")
+    return Selection(**given)
+
+
 def order_options(command: F) -> F:
     """The options that say who orders something, and why."""
     because = click.option("--because", required=True, metavar="TEXT", help="Why; recorded.")
     return click.option("--by", required=True, metavar="NAME", help="Who orders it; recorded.")(because(command))
 
 
-def order_now(order: dict[str, str]) -> Order:
+def order_now(order: Mapping[str, str | None]) -> Order:
     """The order that these options make."""
-    return Order(by=order["by"], because=order["because"], at=datetime.now(UTC))
+    return Order(by=str(order["by"]), because=str(order["because"]), at=datetime.now(UTC))

@@ -23,6 +23,9 @@ from cutouts.schemas.tables import MANIFEST
 
 DATE = "date"
 """The column, or the folder's key, that says on which day a row was delivered."""
+SCOPE = "scope"
+"""The column that says whether a delivery is everything that there is (`full`), or only what is new (`delta`)."""
+FULL, DELTA = "full", "delta"
 MAX_TEXT = {name: 1_024 for name in MANIFEST.names if MANIFEST.field(name).type == pa.string()} | {"uri": 16_384}
 """Bytes that a value may have, by column: what a database indexes, and what web servers take for a URL."""
 
@@ -55,7 +58,7 @@ def check_structure(schema: pa.Schema, *, rows: int = 1) -> tuple[str, ...]:
     zone as long as one is stated, and no type at all if every value may be null or there are no `rows`.
     """
     problems = [problem for field in MANIFEST if (problem := _problem(field, schema, rows))]
-    return (*problems, *_date_problems(schema), *_look_alikes(schema))
+    return (*problems, *_date_problems(schema), *_scope_problems(schema), *_look_alikes(schema))
 
 
 def conform(table: pa.Table) -> tuple[pa.Table, Faults]:
@@ -71,6 +74,15 @@ def conform(table: pa.Table) -> tuple[pa.Table, Faults]:
         for words, flags in found:
             faults[flags] |= 1 << FAULTS.index(f"{field.name} {words}")
     return pa.Table.from_arrays(arrays, schema=MANIFEST), faults
+
+
+def scopes_of(column: pa.ChunkedArray) -> set[str | None]:
+    """The different values of a column `scope`; None for null and blank text."""
+    array = _whole(column)
+    if kinds.is_null(array.type):
+        return {None}
+    text, _ = _text(array, MAX_TEXT["image_id"])
+    return set(pc.unique(_without_blanks(text)).to_pylist())
 
 
 def days_of(column: pa.ChunkedArray) -> tuple[pa.Array, Flags]:
@@ -118,9 +130,19 @@ def _date_problems(schema: pa.Schema) -> Iterator[str]:
             yield f"{DATE}: expected a date, found {found}"
 
 
+def _scope_problems(schema: pa.Schema) -> Iterator[str]:
+    places = schema.get_all_field_indices(SCOPE)
+    if len(places) > 1:
+        yield f"{SCOPE}: {len(places)} columns have this name"
+    elif places:
+        found = schema.field(places[0]).type
+        if not (kinds.is_null(found) or _is_text(found)):
+            yield f"{SCOPE}: expected {FULL} or {DELTA}, found {found}"
+
+
 def _look_alikes(schema: pa.Schema) -> Iterator[str]:
     """Columns that somebody took for ours: ignored in silence, what they say would be lost."""
-    known = {*MANIFEST.names, DATE}
+    known = {*MANIFEST.names, DATE, SCOPE}
     for name in schema.names:
         meant = name.strip().lower()
         if name not in known and meant in known:

@@ -20,7 +20,7 @@ from cutouts.adapters.storage.manifests.footers import (
 from cutouts.adapters.storage.manifests.rows import Manifest, ManifestFile
 from cutouts.adapters.storage.manifests.thrift import ParquetError
 from cutouts.core.errors import ManifestError
-from cutouts.core.manifests.conversion import DATE, check_structure
+from cutouts.core.manifests.conversion import DATE, SCOPE, check_structure
 from cutouts.schemas.tables import MANIFEST
 
 MAX_FILES = 10_000
@@ -62,7 +62,7 @@ def _footers(url: str, place: ManifestLocation, found: Sequence[FoundFile]) -> l
                     raise ParquetError("; ".join(one.problems))
                 with place.fs.open(one.path, "rb") as stream:
                     footer = read_footer(stream, one.size)
-                check_unpacked(footer, footer.unpacked([*MANIFEST.names, DATE]))
+                check_unpacked(footer, footer.unpacked([*MANIFEST.names, DATE, SCOPE]))
                 return footer
         except ManifestError as error:
             return error
