@@ -97,6 +97,14 @@ REJECTIONS = _table(
 )
 """One row per image that could not be processed."""
 
+LEDGER_PART = _field("part", _TEXT, "the part of the ledger that held the row before parts were joined")
+
+JOINED = {
+    name: pa.schema([*schema, LEDGER_PART], metadata={"table": f"joined_{name}", "version": str(VERSION)})
+    for name, schema in {"masks": MASKS, "metrics": METRICS, "rejections": REJECTIONS}.items()
+}
+"""What several plans made, joined: the tables of the ledger with the part that each row comes from."""
+
 DELIVERY = _table(
     "delivery",
     *_IMAGE[:3],
@@ -175,3 +183,25 @@ EVALUATION = _table(
     _field("problem", _TEXT, "why there are no figures, in words", null=True),
 )
 """What `cutouts evaluate` measured on every image, a row per network."""
+
+TABLES = {
+    schema.metadata[b"table"].decode(): schema
+    for schema in (
+        MANIFEST,
+        SHARDS,
+        MASKS,
+        METRICS,
+        REJECTIONS,
+        *JOINED.values(),
+        DELIVERY,
+        OUTCOMES,
+        IMAGES,
+        EVALUATION,
+    )
+}
+"""Each table by the name that its files carry."""
+
+
+def version_of(schema: pa.Schema) -> int:
+    """The version that a schema, or the file that it was read from, says it has; 0 if it says none."""
+    return int((schema.metadata or {}).get(b"version", b"0"))

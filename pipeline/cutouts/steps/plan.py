@@ -24,7 +24,7 @@ from cutouts.core.table_paths import plan_file
 from cutouts.core.text.display import stored_uris
 from cutouts.schemas.tables import DELIVERY, MANIFEST, SHARDS
 from cutouts.stages import job_of
-from cutouts.steps.ledger import known_identities, times_rejected
+from cutouts.steps.ledger import join_parts, known_identities, times_rejected
 from cutouts.steps.verdicts import refusals_of
 
 _SLICE = 500_000
@@ -44,9 +44,9 @@ def plan(site: Site, source: str, delivery: DeliveryKey, *, full: bool = False) 
     tables = open_store(site.tables_url)
     recipe = job_of(site).recipe.digests
     rows = read_delivery(tables, source, delivery).select(SHARDS.names)
-    by_content_only = rows.column("sha256").null_count == 0
-    known = known_identities(tables, recipe, by_content_only=by_content_only, retry_rejected=site.retry_rejected)
+    join_parts(tables, recipe)
     told = rows.select(["sha256", "etag", "bytes"]).append_column("uri", stored_uris(rows.column("uri")))
+    known = known_identities(tables, recipe, told, retry_rejected=site.retry_rejected)
     content = split_known(told, known)
     rows = rows.append_column("content", content)
     everything = cut(rows, shard_images=_SLICE, shard_bytes=2**62, max_shards=2**31)
