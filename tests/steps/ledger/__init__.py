@@ -1,1 +1,0 @@
-"""The ledger: joined, killed, damaged, of another version."""
