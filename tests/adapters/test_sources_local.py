@@ -93,6 +93,10 @@ def test_nothing_is_told_of_files_outside(photos: Path) -> None:
     """Whether a private file exists is not a stranger's business."""
     for name in ("/etc/passwd", "/etc/no-such-file", "/proc/self/environ", "/dev/zero", "/root/x/y"):
         assert refused(name, below(photos)).reason is RejectionReason.NOT_ALLOWED
+    elsewhere = photos.parent / "elsewhere"
+    before = str(refused(elsewhere, below(photos)))
+    elsewhere.symlink_to("private.jpg")
+    assert str(refused(elsewhere, below(photos))) == before
 
 
 def test_a_link_is_read_where_it_leads(photos: Path) -> None:

@@ -11,9 +11,9 @@ import pytest
 
 from cutouts.adapters.storage.store import Store
 from cutouts.adapters.storage.stored_tables import (
-    read_folder,
     read_row_group,
     read_table,
+    read_tables,
     write_row_groups,
     write_table,
 )
@@ -74,12 +74,13 @@ def test_row_groups_are_read_one_by_one(store: Store) -> None:
     assert read_table(store, "shards.parquet") == numbers(1, 2, 3)
 
 
-def test_a_folder_of_tables_is_one_table(store: Store) -> None:
-    """The ledger is read as a whole; if nothing was written it has no rows but its columns."""
-    assert read_folder(store, "ledger", NUMBERS, ["number"]).num_rows == 0
+def test_many_files_are_one_table(store: Store) -> None:
+    """If there is none, it has no rows but its columns."""
+    assert read_tables(store, [], NUMBERS, ["number"]).num_rows == 0
     write_table(store, "ledger/recipe=a-b/one.parquet", numbers(1))
     write_table(store, "ledger/recipe=a-b/two.parquet", numbers(2))
-    assert sorted(read_folder(store, "ledger", NUMBERS, ["number"]).column("number").to_pylist()) == [1, 2]
+    names = store.names("ledger", ".parquet")
+    assert read_tables(store, names, NUMBERS, ["number"]).column("number").to_pylist() == [1, 2]
 
 
 def test_no_bit_that_flips_in_a_table_is_read_as_other_data(tmp_path: Path) -> None:
@@ -90,15 +91,15 @@ def test_no_bit_that_flips_in_a_table_is_read_as_other_data(tmp_path: Path) -> N
     data, told = path.read_bytes(), 0
     for place in range(0, len(data), 3):
         path.write_bytes(data[:place] + bytes([data[place] ^ 1 << place % 8]) + data[place + 1 :])
-        for found in (_read_or_told(store, folder) for folder in (False, True)):
+        for found in (_read_or_told(store, many) for many in (False, True)):
             told += found == str(path)
             assert found in (table, str(path)), place
     assert told > len(data) / 2
 
 
-def _read_or_told(store: Store, folder: bool) -> pa.Table | str:
+def _read_or_told(store: Store, many: bool) -> pa.Table | str:
     try:
-        return read_folder(store, "ledger", NUMBERS, ["number"]) if folder else read_table(store, PART)
+        return read_tables(store, [PART], NUMBERS, ["number"]) if many else read_table(store, PART)
     except DamagedError as error:
         return error.place
 

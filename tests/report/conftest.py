@@ -148,5 +148,6 @@ def _decision(delivery_id: str, images: Sequence[Shown]) -> GateDecision:
         reasons=(),
         images=len(images),
         expectations=(expectation,),
+        full=False,
         **counts,
     )

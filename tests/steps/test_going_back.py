@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from cutouts.adapters.catalog import Catalog, Selection
+from cutouts.adapters.catalog import Catalog
 from cutouts.adapters.storage.store import open_store
 from cutouts.adapters.storage.stored_tables import read_table
 from cutouts.core.config import Site
 from cutouts.core.decisions import GateDecision, Verdict
-from cutouts.core.publications import Order
+from cutouts.core.publications import Order, Selection
 from cutouts.core.table_paths import gate_file
 from cutouts.steps import publish
 from tests.photographs import product

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
@@ -46,20 +47,19 @@ class Summary(RunSummary):
 
 
 class Counter(Protocol):
-    """Is told about images as they are done."""
+    """Hears of images as they are done."""
 
     def add(self, fate: str, images: int = 1) -> None:
-        """`images` more images have this result ("read", "cut" or "rejected")."""
+        """So many images have come to this end ("read", "cut" or "rejected")."""
 
 
 Progress = Callable[[str, int], AbstractContextManager[Counter]]
-"""Called when a phase ("reading", "cutting") begins, with the number of its images; returns the counter that is told.
-"""
+"""Called at the beginning of a phase ("reading", "cutting") with the number of its images; gives who hears of them."""
 
 
 class _Nobody:
     def add(self, fate: str, images: int = 1) -> None:
-        """Do nothing."""
+        """Nobody watches."""
 
 
 def _unwatched(_doing: str, _total: int) -> AbstractContextManager[Counter]:
@@ -72,26 +72,28 @@ def run(
     *,
     site: Site | None = None,
     progress: Progress = _unwatched,
+    full: bool = False,
 ) -> Summary:
     """Cut out, judge and publish a folder of images or a manifest on this machine.
 
-    Everything is written below the folder `out`: report.html, cutouts/, images.parquet, summary.json and the catalogue.
-    If it is run again, only new or changed images are cut. If it was killed, run it again. `site` says how and where
-    the work runs (by default the settings decide); everything is kept in `out`, whatever `site` says.
+    All that is made is below the folder `out`: report.html, cutouts/, images.parquet, summary.json and the catalogue.
+    Run again, only what is new or changed is cut; killed at any moment, it is simply run again. `site` says how and
+    where the work runs (by default as the settings say); where things are kept is `out`'s. If `full`, each delivery in
+    the source is all that there is of it: images that are live under its id and not in the source are withdrawn.
 
-    An image that cannot be cut is counted as rejected. Raises ManifestError if the source cannot be used, OutputError
-    if `out` contains something else, ConfigError if settings are wrong, ModelError if the network is not available,
-    StorageError if something cannot be read or written, and BooksError if the counts do not add up.
+    An image that cannot be cut is counted as rejected. Raises ManifestError for a source that cannot be worked on,
+    OutputError for an `out` that holds something else, ConfigError for wrong settings, ModelError for the network,
+    StorageError for what cannot be read or written, and BooksError if the counts do not add up.
     """
     folder = Path(out)
     here = {"root": str(folder.resolve()), "objects": None, "tables": None, "catalog": None}
     site = (site or load_site()).model_copy(update=here)
     claim_folder(folder, os.fspath(source))
-    origin, ignored, unlisted = _source(site, os.fspath(source), folder, progress)
+    origin, ignored, unlisted = _source(site, os.fspath(source), folder, progress, full=full)
     if origin.folder is not None:
         site = site.allowing(str(origin.folder))
     intake = inspect(origin.manifest)
-    plans, refused = _plans(site, intake)
+    plans, refused = _plans(site, intake, full=full)
     decisions, work = _refresh(site, plans, progress)
     rows = rows_of(origin.manifest, {one.group for one in refused})
     refusals = Refusals(refused=tuple(refused), rows=rows, of=intake.rows)
@@ -108,28 +110,34 @@ def run(
     )
 
 
-def _source(site: Site, source: str, out: Path, progress: Progress) -> tuple[RunSource, str, tuple[str, ...]]:
-    """The manifest to work on: the one given (a file, or a folder of Parquet), or one made from the folder.
+def _source(
+    site: Site, source: str, out: Path, progress: Progress, *, full: bool
+) -> tuple[RunSource, str, tuple[str, ...]]:
+    """The manifest to work on: the one given (a file, or a folder of Parquet), or one made of the folder.
 
-    Also returns what was ignored, as text, and the folders that could not be listed, whose images are not counted.
+    Also what was passed over in words, and the folders that cannot be listed, whose images are in no books.
+    Raises ManifestError if the folder is to be `full` and some of it cannot be listed.
     """
     folder = Path(source)
     if not folder.is_dir() or holds_manifest(folder):
         return RunSource(manifest=source, folder=None), "", ()
     found = photographs(folder, SUFFIXES, without=out)
+    if full and found.closed:
+        raise ManifestError(f"{source} is not full: folders in it cannot be listed", found.closed)
     with progress("reading", len(found.files)) as heard:
         table, day = folder_manifest(folder, site, without=out, on_image=lambda: heard.add("read"))
+    day = max(day, datetime.now(UTC).date()) if full else day  # what is not there any more has no date
     origin = RunSource(manifest=str(write_manifest(out, table, day)), folder=folder.resolve())
     return origin, found.ignored, found.closed
 
 
-def _plans(site: Site, intake: Intake) -> tuple[list[Plan], list[Refusal]]:
-    """A plan of each delivery that can be used, and why the others cannot."""
+def _plans(site: Site, intake: Intake, *, full: bool) -> tuple[list[Plan], list[Refusal]]:
+    """A plan of each delivery that can be worked with, and why the others cannot."""
     refused = [Refusal.of(problem) for problem in intake.refused]
     plans = []
     for delivery in intake.accepted:
         try:
-            plans.append(plan(site, intake.manifest, delivery))
+            plans.append(plan(site, intake.manifest, delivery, full=full))
         except ManifestError as error:
             refused += [
                 Refusal(day=delivery.date, delivery_id=delivery.delivery_id, problem=one, count=0)
@@ -139,7 +147,7 @@ def _plans(site: Site, intake: Intake) -> tuple[list[Plan], list[Refusal]]:
 
 
 def _refresh(site: Site, plans: Sequence[Plan], progress: Progress) -> tuple[list[GateDecision], RunWork]:
-    """Segment, gate and publish every plan. Returns the decisions, and the work that was done."""
+    """Segment, gate and publish every plan; what was decided, and the work that it took."""
     todo = sum(one.todo for one in plans)
     work = RunWork()
     with progress("cutting", todo) as heard:

@@ -1,1 +1,1 @@
-"""Pure code: records, rules and pixel arithmetic. No I/O, no clock, no logging, no globals."""
+"""The pure middle: records, rules and pixel arithmetic. No I/O, no clock, no logging, no globals."""

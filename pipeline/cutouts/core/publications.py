@@ -10,11 +10,12 @@ from datetime import date, datetime
 from enum import StrEnum
 
 from cutouts.core.records import DeliveryKey, RecipeDigests
+from cutouts.core.text.display import shown
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CatalogEntry:
-    """One published image in the catalogue; `cutout` and `mask` are object names."""
+    """One published image as the catalogue keeps it; `cutout` and `mask` are object names."""
 
     image_id: str
     product_id: str
@@ -29,7 +30,7 @@ class CatalogEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Approval:
-    """A person's release of a held delivery: of exactly the content, recipe and suite with the digest `judged`."""
+    """A person's release of a held delivery: of exactly the content, recipe and suite that `judged` digests."""
 
     judged: str
     gate_id: str
@@ -41,7 +42,7 @@ class Approval:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HoldRejection:
-    """A person's decision that a held delivery is never published: exactly what has the digest `judged`."""
+    """A person's decision that a held delivery is never published: exactly what `judged` digests."""
 
     judged: str
     gate_id: str
@@ -53,7 +54,7 @@ class HoldRejection:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hold:
-    """A delivery that the gate held, and why. It waits for a person's approval of what has the digest `judged`."""
+    """A delivery that the gate held back, and why; waits for a person's approval of what `judged` is the digest of."""
 
     judged: str
     gate_id: str
@@ -84,6 +85,30 @@ class Order:
     by: str
     because: str
     at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """Which images are meant: those of a delivery id, of a product, of an image id; of several, those of all."""
+
+    delivery_id: str | None = None
+    product_id: str | None = None
+    image_id: str | None = None
+
+    def __post_init__(self) -> None:
+        if not self.given:
+            raise ValueError("a selection names a delivery, a product or an image")
+
+    @property
+    def given(self) -> dict[str, str]:
+        """What is named, by column."""
+        values = {name: getattr(self, name) for name in ("delivery_id", "product_id", "image_id")}
+        return {name: value for name, value in values.items() if value is not None}
+
+    @property
+    def words(self) -> str:
+        """The selection in words."""
+        return ", ".join(f"{name.removesuffix('_id')} {shown(value)}" for name, value in self.given.items())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,18 +174,18 @@ class Publication:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Announcement:
-    """What to announce about one delivery: its publications that changed something and are not announced yet."""
+    """What is to be told of one delivery: its publications that changed something and that nobody was told of."""
 
     delivery: DeliveryKey
     publications: tuple[Publication, ...]
 
     @property
     def publication_ids(self) -> list[int]:
-        """The ids of the publications, oldest first."""
+        """The publications, the oldest first."""
         return [one.publication_id for one in self.publications]
 
     @property
     def counts(self) -> dict[str, int]:
-        """The numbers of images that they published, confirmed, superseded and withdrew, added up."""
+        """How many images they published, confirmed, superseded and withdrew, added up."""
         names = ("published", "confirmed", "superseded", "withdrawn")
         return {name: sum(getattr(one, name) for one in self.publications) for name in names}

@@ -6,7 +6,7 @@ from cutouts.core.records import DeliveryKey, RecipeDigests, ShardKey
 from cutouts.core.text.naming import fitting
 
 WAITING = "intake/waiting"
-"""The folder of deliveries that are not being processed yet."""
+"""The folder of deliveries that nobody works on yet."""
 
 
 def plan_file(plan_id: str, name: str) -> str:
@@ -24,13 +24,31 @@ def ledger_folder(table: str, recipe: RecipeDigests) -> str:
     return f"ledger/{table}/recipe={recipe.matte_digest}-{recipe.render_digest}"
 
 
+def part_file(table: str, recipe: RecipeDigests, part: str) -> str:
+    """One table of a single part of the ledger: what one plan made. Its masks are written last."""
+    return f"{ledger_folder(table, recipe)}/{part}.parquet"
+
+
+JOINED_RECORD = "joined.json"
+
+
+def joined_folder(recipe: RecipeDigests) -> str:
+    """Where the joined parts of the ledger of one recipe are."""
+    return f"ledger/joined/recipe={recipe.matte_digest}-{recipe.render_digest}"
+
+
+def joined_file(table: str | None, recipe: RecipeDigests, part: str) -> str:
+    """One table of a joined part of the ledger; None is its record, written last."""
+    return f"{joined_folder(recipe)}/{part}/{f'{table}.parquet' if table else JOINED_RECORD}"
+
+
 def gate_file(gate_id: str, name: str) -> str:
     """`outcomes.parquet` or, written last, `decision.json`."""
     return f"gates/{gate_id}/{name}"
 
 
 def verdict_file(digest: str) -> str:
-    """The result of a suite of expectations for rows with this digest."""
+    """What expectations said of rows with that digest."""
     return f"verdicts/{digest}.json"
 
 

@@ -29,7 +29,8 @@ class RunSummary:
     """The counts of a run, each field a key of `summary.json`; `images` is the sum of the five outcomes.
 
     `images_per_second` counts the images that were processed in this run (not the skipped) over its wall clock;
-    `model_batches` are the calls of the network. Raises BooksError if the books do not balance.
+    `model_batches` are the calls of the network. `withdrawn` images were live, and a full delivery does not have them
+    any more. Raises BooksError if the books do not balance.
     """
 
     images: int
@@ -40,6 +41,7 @@ class RunSummary:
     rejected: int
     model_batches: int
     images_per_second: float
+    withdrawn: int = 0
 
     def __post_init__(self) -> None:
         outcomes = self.skipped + self.published + self.quarantined + self.held + self.rejected

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Collection
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -26,9 +27,9 @@ from cutouts.adapters.storage.stored_tables import (
 from cutouts.core.config import Site
 from cutouts.core.decisions import GateDecision, Outcome, Verdict
 from cutouts.core.errors import BooksError
-from cutouts.core.gate import ALREADY_PUBLISHED, REPLACED, Decision, Judgement, decide
+from cutouts.core.gate import ALREADY_PUBLISHED, REPLACED, Decision, Judgement, decide, with_withdrawals
 from cutouts.core.publications import TakenBack
-from cutouts.core.records import Plan, Receipt, Rejection, ShardKey
+from cutouts.core.records import DeliveryKey, Plan, Receipt, Rejection, ShardKey
 from cutouts.core.table_paths import gate_file, plan_file, shard_file
 from cutouts.schemas.tables import OUTCOMES
 from cutouts.steps.ledger import SCHEMAS, Results, concat, nothing, recall, record
@@ -48,24 +49,24 @@ def gate(site: Site, plan_id: str) -> GateDecision:
     images = read_table(tables, plan_file(plan_id, "delivery.parquet"))
     results = _reconciled(tables, plan, images)
     file = Path(site.mask_quality) if site.mask_quality else bundled("mask_quality")
-    judged = _digest(plan, results, file)
     rejections = {one.image_id: one.words for one in records_of(results.rejections, Rejection)}
     judgement = judgement_of(tables, file, results.metrics, images=plan.images, rejected=rejections)
     with Catalog.open(site.catalog_url) as catalog:
-        against = catalog.version(plan.delivery.delivery_id)
-        published = _published(catalog.published(plan.delivery.delivery_id), results, plan)
-        taken_back = _taken_back(catalog.taken_back(plan.delivery.delivery_id), results, plan)
+        standing = _standing(catalog, plan, images)
+        judged = _digest(plan, results, file, standing.leaving)
+        judgement = with_withdrawals(judgement, leaving=len(standing.leaving), live=standing.live.num_rows)
         approved = catalog.approval_for(judged) is not None
+        published = _published(standing, results, plan)
         decided = decide(
             images.column("image_id").to_pylist(),
             judgement,
             rejections=rejections,
             published=published,
-            taken_back={name: why for name, why in taken_back.items() if name not in published},
+            taken_back=_taken_back(standing, results, plan, without=published),
             approved=approved,
         )
-        gate_id = _gate_id(plan, judged, against, approved=approved)
-        decision = _decision(plan, judgement, decided, judged=judged, against=against, gate_id=gate_id)
+        gate_id = _gate_id(plan, judged, standing.version, approved=approved)
+        decision = _decision(plan, judgement, decided, standing, judged=judged, gate_id=gate_id)
         write_table(tables, gate_file(decision.gate_id, "outcomes.parquet"), _outcomes(plan, images, results, decided))
         write_record(tables, gate_file(decision.gate_id, "decision.json"), decision)
         if decision.verdict is Verdict.HOLD:
@@ -87,7 +88,7 @@ def _reconciled(tables: Store, plan: Plan, images: pa.Table) -> Results:
     """The delivery's results once its books balance; the plan's own are then entered in the ledger."""
     done = sum(_receipt(tables, shard).images for shard in plan.shard_keys())
     if done != plan.todo:
-        raise BooksError(f"plan {plan.plan_id}: {plan.todo} images had to be cut, but the receipts count {done}")
+        raise BooksError(f"plan {plan.plan_id}: {plan.todo} images were to be cut, the receipts say {done}")
     cut = shard_results(tables, plan)
     results = _with_known(tables, plan, images, cut)
     made = [*results.masks.column("image_id").to_pylist(), *results.rejections.column("image_id").to_pylist()]
@@ -103,7 +104,7 @@ def _reconciled(tables: Store, plan: Plan, images: pa.Table) -> Results:
 def _receipt(tables: Store, shard: ShardKey) -> Receipt:
     receipt = find_record(tables, shard_file(shard, "receipt.json"), Receipt)
     if receipt is None:
-        raise BooksError(f"shard {shard} has no receipt: run `cutouts segment` first")
+        raise BooksError(f"shard {shard} has no receipt: segment it before the gate")
     return receipt
 
 
@@ -117,8 +118,45 @@ def shard_results(tables: Store, plan: Plan) -> Results:
     return concat([nothing(), *parts])
 
 
-def _published(live: pa.Table, results: Results, plan: Plan) -> dict[str, str]:
+def missing(live: pa.Table, images: pa.Table, delivery: DeliveryKey) -> list[str]:
+    """What a full delivery withdraws: images that are live (`PUBLISHED`), not in it and not delivered later; sorted."""
+    older = live.filter(pc.less_equal(live.column("delivery_date"), pa.scalar(delivery.date)))
+    gone = pc.invert(pc.is_in(older.column("image_id"), value_set=images.column("image_id")))
+    return sorted(older.filter(gone).column("image_id").to_pylist())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Standing:
+    """What the catalogue says of a delivery id when it is judged.
+
+    `live` has the columns of `PUBLISHED`; `replaced` says that a later day was delivered in full; `leaving` are the
+    images that publishing the delivery withdraws, `taken_back` the versions that a person took back.
+    """
+
+    version: int
+    live: pa.Table
+    replaced: bool
+    leaving: tuple[str, ...]
+    taken_back: tuple[TakenBack, ...]
+
+
+def _standing(catalog: Catalog, plan: Plan, images: pa.Table) -> _Standing:
+    delivery = plan.delivery
+    version = catalog.version(delivery.delivery_id)  # first: what is published from here on is found when publishing
+    live, full_since = catalog.published(delivery.delivery_id), catalog.full_since(delivery.delivery_id)
+    replaced = full_since is not None and full_since > delivery.date
+    return _Standing(
+        version=version,
+        live=live,
+        replaced=replaced,
+        leaving=tuple(missing(live, images, delivery)) if plan.full and not replaced else (),
+        taken_back=catalog.taken_back(delivery.delivery_id),
+    )
+
+
+def _published(standing: _Standing, results: Results, plan: Plan) -> dict[str, str]:
     """Why images are not to be published: they are live with this content and recipe, or replaced by a later day."""
+    live = standing.live
     same = pc.and_(
         pc.equal(live.column("matte_digest"), plan.recipe.matte_digest),
         pc.equal(live.column("render_digest"), plan.recipe.render_digest),
@@ -127,33 +165,35 @@ def _published(live: pa.Table, results: Results, plan: Plan) -> dict[str, str]:
     content = dict(zip(*(results.masks.column(name).to_pylist() for name in _JUDGED), strict=True))
     rows = live.append_column("same", same).append_column("newer", newer).to_pylist()
     live_so = {row["image_id"]: row["same"] and row["sha256"] == content.get(row["image_id"]) for row in rows}
-    return {
+    found = {
         row["image_id"]: ALREADY_PUBLISHED if live_so[row["image_id"]] else REPLACED
         for row in rows
         if row["image_id"] in content and (row["newer"] or live_so[row["image_id"]])
     }
+    return dict.fromkeys(content, REPLACED) | found if standing.replaced else found
 
 
-def _taken_back(orders: Sequence[TakenBack], results: Results, plan: Plan) -> dict[str, str]:
+def _taken_back(standing: _Standing, results: Results, plan: Plan, *, without: Collection[str]) -> dict[str, str]:
     """Why images are not to be published: a person took exactly these versions back."""
-    wanted = {one.image_id for one in orders}
+    wanted = {one.image_id for one in standing.taken_back}.difference(without)
     masks = zip(*(results.masks.column(name).to_pylist() for name in _JUDGED), strict=True) if wanted else ()
     content = {image_id: sha256 for image_id, sha256 in masks if image_id in wanted}
     return {
         one.image_id: one.words
-        for one in orders
+        for one in standing.taken_back
         if one.image_id in content and one.covers(content[one.image_id], plan.recipe, plan.delivery.date)
     }
 
 
-def _digest(plan: Plan, results: Results, suite: Traversable) -> str:
-    """Of the content, recipe and suite that are judged; not of where, when or how often."""
+def _digest(plan: Plan, results: Results, suite: Traversable, leaving: Collection[str]) -> str:
+    """Of the content, recipe, suite and withdrawals that are judged; not of where, when or how often."""
     rows = sorted(
         (image_id, sha256 or "")
         for table in (results.masks, results.rejections)
         for image_id, sha256 in zip(*(table.column(name).to_pylist() for name in _JUDGED), strict=True)
     )
     parts = [plan.delivery.delivery_id, plan.recipe.matte_digest, plan.recipe.render_digest, rows]
+    parts += [sorted(leaving)] if leaving else []
     return hashlib.sha256(json.dumps(parts).encode() + suite.read_bytes()).hexdigest()[:32]
 
 
@@ -163,14 +203,16 @@ def _gate_id(plan: Plan, judged: str, against: int, *, approved: bool) -> str:
 
 
 def _decision(
-    plan: Plan, judgement: Judgement, decided: Decision, *, judged: str, against: int, gate_id: str
+    plan: Plan, judgement: Judgement, decided: Decision, standing: _Standing, *, judged: str, gate_id: str
 ) -> GateDecision:
     decision = GateDecision(
         gate_id=gate_id,
         judged=judged,
         plan_id=plan.plan_id,
         delivery=plan.delivery,
-        against=against,
+        against=standing.version,
+        full=plan.full,
+        withdrawn=len(standing.leaving),
         recipe=plan.recipe,
         verdict=decided.verdict,
         reasons=decided.reasons,

@@ -24,15 +24,18 @@ from cutouts.core.table_paths import plan_file
 from cutouts.core.text.display import stored_uris
 from cutouts.schemas.tables import DELIVERY, MANIFEST, SHARDS
 from cutouts.stages import job_of
-from cutouts.steps.ledger import known_identities, times_rejected
+from cutouts.steps.ledger import join_parts, known_identities, times_rejected
 from cutouts.steps.verdicts import refusals_of
 
 _SLICE = 500_000
 """Rows that are copied at a time, which bounds what a plan of millions of images needs of memory."""
 
 
-def plan(site: Site, source: str, delivery: DeliveryKey) -> Plan:
+def plan(site: Site, source: str, delivery: DeliveryKey, *, full: bool = False) -> Plan:
     """Plan one delivery of the manifest at `source`: skip what is decided under the same content and recipe.
+
+    The delivery is `full` if that, or its manifest, says so: what is live under its id and not in it is withdrawn when
+    it is published.
 
     Keyed by the delivery's rows, the recipe, what is known of them and how often what is to be cut was rejected before:
     planned again, the same plan comes back, with the receipts of its finished shards. Raises ManifestError if the
@@ -41,9 +44,9 @@ def plan(site: Site, source: str, delivery: DeliveryKey) -> Plan:
     tables = open_store(site.tables_url)
     recipe = job_of(site).recipe.digests
     rows = read_delivery(tables, source, delivery).select(SHARDS.names)
-    by_content_only = rows.column("sha256").null_count == 0
-    known = known_identities(tables, recipe, by_content_only=by_content_only, retry_rejected=site.retry_rejected)
+    join_parts(tables, recipe)
     told = rows.select(["sha256", "etag", "bytes"]).append_column("uri", stored_uris(rows.column("uri")))
+    known = known_identities(tables, recipe, told, retry_rejected=site.retry_rejected)
     content = split_known(told, known)
     rows = rows.append_column("content", content)
     everything = cut(rows, shard_images=_SLICE, shard_bytes=2**62, max_shards=2**31)
@@ -52,8 +55,10 @@ def plan(site: Site, source: str, delivery: DeliveryKey) -> Plan:
     shards = cut(rows, where=todo, **limits)
     tried = times_rejected(tables, recipe, told.select(["uri"]).filter(todo))
     sources = allowed_by(source)
+    full = full or open_manifest(source, day=delivery.date).is_full(delivery.date, delivery.delivery_id)
+    about = [str(delivery), astuple(recipe), sources, tried, shards.offsets, *(["full"] if full else [])]
     made = Plan(
-        plan_id=_plan_id([str(delivery), astuple(recipe), sources, tried, shards.offsets], everything.tables(rows)),
+        plan_id=_plan_id(about, everything.tables(rows)),
         delivery=delivery,
         recipe=recipe,
         images=rows.num_rows,
@@ -61,6 +66,7 @@ def plan(site: Site, source: str, delivery: DeliveryKey) -> Plan:
         known=rows.num_rows - pc.sum(todo).as_py(),
         shards=shards.count,
         sources=sources,
+        full=full,
     )
     if found := find_record(tables, plan_file(made.plan_id, "plan.json"), Plan):
         return found

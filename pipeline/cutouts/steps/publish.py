@@ -17,7 +17,7 @@ from cutouts.core.errors import CutoutsError, HeldError, OvertakenError
 from cutouts.core.publications import Approval, Hold, HoldRejection, Publication
 from cutouts.core.table_paths import gate_file
 from cutouts.core.text.display import shown
-from cutouts.steps.gate import gate
+from cutouts.steps.gate import gate, missing
 from cutouts.steps.shell_commands import approve_command
 
 _ROWS = 10_000
@@ -72,13 +72,20 @@ def _publish(site: Site, catalog: Catalog, decision: GateDecision) -> Publicatio
         at=datetime.now(UTC),
         against=decision.against,
         approval=catalog.approval_for(decision.judged),
+        withdraw=_withdrawn(site, catalog, decision) if decision.full else None,
     )
+
+
+def _withdrawn(site: Site, catalog: Catalog, decision: GateDecision) -> list[str]:
+    """What is live under the delivery's id and not in it; as it was judged, because publishing compares the version."""
+    outcomes = read_table(open_store(site.tables_url), gate_file(decision.gate_id, "outcomes.parquet"), ["image_id"])
+    return missing(catalog.published(decision.delivery.delivery_id), outcomes, decision.delivery)
 
 
 def _judged_again(site: Site, catalog: Catalog, decision: GateDecision) -> GateDecision:
     """The decision over what is live now. OvertakenError if it would undo another version of the same delivery."""
     again = gate(site, decision.plan_id)
-    changes = again.published or again.held
+    changes = again.published or again.held or again.withdrawn
     if changes and catalog.overtaken(decision.delivery, against=decision.against, plan_id=decision.plan_id):
         raise OvertakenError(
             f"another version of delivery {decision.delivery} was published after plan {decision.plan_id} was judged. "

@@ -29,7 +29,7 @@ from cutouts.core.text.display import stored_uri
 from cutouts.runner import Runner, Work
 from cutouts.stages import ChunkResult, Job, cut_chunk, identify_chunk, job_of
 from cutouts.stages.isolation import images_of, nothing_to_try, rejected, try_out, unidentified
-from cutouts.steps.ledger import SCHEMAS, Results, concat, known_identities, nothing, recall
+from cutouts.steps.ledger import SCHEMAS, Results, concat, knows_any, nothing, recall
 from cutouts.steps.shard_progress import Progress, tell_done, tell_done_before
 
 _log = logging.getLogger(__name__)
@@ -96,7 +96,7 @@ def _job(site: Site, plan: Plan) -> Job:
 def _recall_unnamed(site: Site, tables: Store, plan: Plan, rows: pa.Table, runner: Runner) -> Results:
     """Results of images whose row states no sha256 but whose bytes the ledger knows: read to learn what they are."""
     unnamed = _unnamed(rows)
-    if not unnamed or known_identities(tables, plan.recipe, by_content_only=True).num_rows == 0:
+    if not unnamed or not knows_any(tables, plan.recipe):
         return nothing()
     _log.info("%d images have no sha256 in the manifest: they are read to find out which are known", len(unnamed))
     content = _contents(site, plan, unnamed, runner)

@@ -16,11 +16,11 @@ import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
 
-from cutouts.adapters.catalog import Catalog, Selection
+from cutouts.adapters.catalog import Catalog
 from cutouts.adapters.catalog.engine import open_engine, writing
 from cutouts.adapters.catalog.migrate import _FOLDER, VERSION_TABLE
 from cutouts.core.errors import CutoutsError
-from cutouts.core.publications import Order, Publication, PublicationKind
+from cutouts.core.publications import Order, Publication, PublicationKind, Selection
 from cutouts.core.records import DeliveryKey
 from tests.adapters.catalog.made import MONDAY, NOON, RECIPE, TUESDAY, entry
 from tests.adapters.catalog.reader import contents, view
@@ -209,11 +209,22 @@ def test_a_withdrawal_takes_images_out_and_can_be_taken_back(catalog: Catalog, u
     (known,) = catalog.taken_back("other")
     assert known.covers("other-a", replace(RECIPE, matte_digest="better"), MONDAY.date)
     assert not known.covers("new-a", RECIPE, MONDAY.date)
-    assert catalog.history.withdraw(Selection(product_id="a"), ORDER) == ()
+    with pytest.raises(CutoutsError, match="no image of product a is live"):
+        catalog.history.withdraw(Selection(product_id="a"), ORDER)
     for one in made:
         catalog.history.undo(one.publication_id, ORDER)
     assert view(url) == before
     assert catalog.taken_back("other") == ()
+
+
+def test_an_image_id_that_several_deliveries_have_is_withdrawn_from_the_one_that_is_named(catalog: Catalog) -> None:
+    """Image ids are only unique within a delivery."""
+    _publish(catalog, "a", "first")
+    _publish(catalog, "a", "first", OTHER)
+    with pytest.raises(CutoutsError, match=r"image a\.jpg is live in acme, other"):
+        catalog.history.withdraw(Selection(image_id="a.jpg"), ORDER)
+    (one,) = catalog.history.withdraw(Selection(image_id="a.jpg", delivery_id="other"), ORDER)
+    assert one.delivery == OTHER
 
 
 def test_others_are_told_of_withdrawals(catalog: Catalog) -> None:

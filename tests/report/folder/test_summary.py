@@ -11,15 +11,14 @@ from cutouts.adapters.storage.ownership import MARKER
 from cutouts.core.errors import BooksError
 from cutouts.report import RunSummary, write_summary
 
-KEYS = ["images", "skipped", "published", "quarantined", "held", "rejected", "model_batches", "images_per_second"]
+KEYS = ["images", "skipped", "published", "quarantined", "held", "rejected", "model_batches"]
+KEYS += ["images_per_second", "withdrawn"]
 
 
 def test_the_summary_has_exactly_its_keys_in_order(tmp_path: Path) -> None:
-    """Other programs read these eight keys."""
-    numbers = (6, 1, 2, 1, 1, 1, 3, 4.5)
-    summary = RunSummary(
-        images=6, skipped=1, published=2, quarantined=1, held=1, rejected=1, model_batches=3, images_per_second=4.5
-    )
+    """Other programs read these nine keys."""
+    numbers = (6, 1, 2, 1, 1, 1, 3, 4.5, 2)
+    summary = RunSummary(**dict(zip(KEYS, numbers, strict=True)))  # type: ignore[arg-type]
     write_summary(tmp_path / "summary.json", summary)
     assert list(json.loads((tmp_path / "summary.json").read_text()).items()) == list(zip(KEYS, numbers, strict=True))
     assert {path.name for path in tmp_path.iterdir()} == {"summary.json", MARKER}

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from cutouts.adapters.catalog import orders, past
 from cutouts.adapters.catalog.engine import telling, writing
 from cutouts.core.errors import CutoutsError
-from cutouts.core.publications import Order, Publication
+from cutouts.core.publications import Order, Publication, Selection
 
 
 class CatalogHistory:
@@ -78,13 +78,20 @@ class CatalogHistory:
             delivery_id, target = orders.undo_target(connection, publication_id, with_newer=with_newer)
             return orders.go_back(connection, delivery_id, target, order)
 
-    def withdraw(self, selection: orders.Selection, order: Order) -> tuple[Publication, ...]:
-        """Withdraw the selected images that are live: a publication for each delivery id that had some."""
+    def withdraw(self, selection: Selection, order: Order) -> tuple[Publication, ...]:
+        """Withdraw the selected images that are live: a publication for each delivery id that had some.
+
+        CutoutsError if none is live, or if an image id is live in several deliveries and the selection names none.
+        """
 
         def having(connection: sa.Connection) -> tuple[str, ...]:
             return orders.live_deliveries(connection, selection)
 
         with self._alone(having) as (connection, found):
+            if not found:
+                raise CutoutsError(f"no image of {selection.words} is live")
+            if selection.image_id is not None and len(found) > 1:
+                raise CutoutsError(f"{selection.words} is live in {', '.join(found)}: say which one (--delivery)")
             made = [orders.withdraw(connection, one, selection, order) for one in found]
         return tuple(one for one in made if one)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Collection
-from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
@@ -16,35 +15,11 @@ from cutouts.adapters.catalog.publishing import end_leaving
 from cutouts.adapters.catalog.reading import publication_of
 from cutouts.adapters.catalog.sql_tables import cutouts, leaving, past_cutouts, publications, returning, taken_back
 from cutouts.core.errors import CutoutsError
-from cutouts.core.publications import Order, Publication, PublicationKind
+from cutouts.core.publications import Order, Publication, PublicationKind, Selection
 from cutouts.core.text.display import shown
 
 _VERSION = ("sha256", "matte_digest", "render_digest")
 _RETURNED = [name for name in returning.columns.keys() if name != "since"]  # noqa: SIM118 -- a collection of columns
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Selection:
-    """Which images are meant: those of a delivery id, of a product, of an image id; of several, those of all."""
-
-    delivery_id: str | None = None
-    product_id: str | None = None
-    image_id: str | None = None
-
-    def __post_init__(self) -> None:
-        if not self.given:
-            raise ValueError("a selection names a delivery, a product or an image")
-
-    @property
-    def given(self) -> dict[str, str]:
-        """What is named, by column."""
-        values = {name: getattr(self, name) for name in ("delivery_id", "product_id", "image_id")}
-        return {name: value for name, value in values.items() if value is not None}
-
-    @property
-    def words(self) -> str:
-        """The selection in words."""
-        return ", ".join(f"{name.removesuffix('_id')} {shown(value)}" for name, value in self.given.items())
 
 
 def deliveries_since(connection: sa.Connection, publication_id: int, delivery_id: str | None) -> tuple[str, ...]:

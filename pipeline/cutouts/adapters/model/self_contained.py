@@ -39,9 +39,7 @@ def parse(file: ModelFile) -> ModelProto:
                 "one file"
             )
         if kind == "NodeProto" and message.op_type == "EPContext":
-            raise ModelError(
-                f"{file.path} contains code that was compiled elsewhere (EPContext); export it without that",
-            )
+            raise ModelError(f"{file.path} runs code that was compiled elsewhere (EPContext); export it without")
     return model
 
 

@@ -18,6 +18,8 @@ from contextlib import contextmanager
 from typing import Any
 
 _BLOCK = 1 << 18
+_TAIL = 1 << 18
+"""So many bytes of the end are read at first, and at once: all of a small file, which on S3 is one request."""
 _MAGIC = b"sealed:1"
 _DIGEST = 32
 _LENGTH = 8
@@ -93,6 +95,9 @@ class SealedFile(io.RawIOBase):
         self._stream = stream
         self._size = stream.seek(0, os.SEEK_END)
         self._place = 0
+        self._tail_at = max(0, self._size - _TAIL)
+        stream.seek(self._tail_at)
+        self._tail = bytes(stream.read(self._size - self._tail_at))
         self._pages, self._digests, self._end = self._opened()
         self._last = (-1, b"")
 
@@ -150,6 +155,8 @@ class SealedFile(io.RawIOBase):
         return pages, digests, digests + fixed
 
     def _at(self, place: int, size: int) -> bytes:
+        if place >= self._tail_at:
+            return self._tail[place - self._tail_at : place - self._tail_at + size]
         self._stream.seek(place)
         return bytes(self._stream.read(size))
 

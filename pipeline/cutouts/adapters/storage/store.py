@@ -8,8 +8,9 @@ import hashlib
 import os
 import re
 import sys
+import tempfile
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
@@ -24,6 +25,9 @@ from cutouts.core.text.naming import fitting
 
 SCHEME = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]*)://", re.IGNORECASE)
 """What a URL begins with; everything else is a plain path."""
+
+_DELETED = 1_000
+"""Objects that S3 deletes by one request."""
 
 
 def write_file(path: Path, data: bytes) -> None:
@@ -108,6 +112,17 @@ class Store:
         with suppress(FileNotFoundError), self._errors(name):
             self.fs.rm_file(self.path(name))
 
+    def remove_all(self, names: Iterable[str]) -> None:
+        """Delete the files that are there, in this order; an object store deletes many at a time."""
+        if self._local:
+            for name in names:
+                self.remove(name)
+            return
+        paths = [self.path(name) for name in names]
+        for begin in range(0, len(paths), _DELETED):
+            with self._errors(paths[begin]):
+                self.fs.rm(paths[begin : begin + _DELETED])
+
     def move(self, name: str, target: str) -> None:
         """Give the file another name, if it is there."""
         with suppress(FileNotFoundError), self._errors(name):
@@ -139,13 +154,18 @@ class Store:
 
     def names(self, folder: str, suffix: str) -> list[str]:
         """Names of the files below `folder` that end in `suffix`, sorted; none where the folder is missing."""
+        return [*self.sizes(folder, suffix)]
+
+    def sizes(self, folder: str, suffix: str) -> dict[str, int]:
+        """`names` with the size of each in B."""
         with self._errors(folder):
             try:
-                found = self.fs.find(self.path(folder))
+                found = self.fs.find(self.path(folder), detail=True)
             except FileNotFoundError:
-                return []
+                return {}
         start = len(self.path("").rstrip("/")) + 1
-        return sorted(path[start:] for path in found if path.endswith(suffix) and "/." not in path)
+        named = {path[start:]: int(about["size"]) for path, about in found.items() if path.endswith(suffix)}
+        return {name: named[name] for name in sorted(named) if "/." not in f"/{name}"}
 
     @contextmanager
     def reading(self, name: str) -> Iterator[Any]:
@@ -157,9 +177,11 @@ class Store:
     def writing(self, name: str) -> Iterator[Any]:
         """A binary stream whose content appears under `name` when the block ends without an error."""
         with self._errors(name, missing=True):
-            if not self._local:
-                with self.fs.transaction, self.fs.open(self.path(name), "wb") as stream:
-                    yield stream
+            if not self._local:  # not by a transaction of fsspec: all threads share the one of their file system
+                with tempfile.NamedTemporaryFile(prefix="cutouts-") as part:
+                    yield part
+                    part.flush()
+                    self.fs.put_file(part.name, self.path(name))
                 return
             with _replacing(Path(self.path(name)), durable=True) as stream:
                 yield stream

@@ -14,13 +14,17 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Any, TypeVar
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 from pydantic import TypeAdapter, ValidationError
 
 from cutouts.adapters.storage.seal import SealedFile, sealing
 from cutouts.adapters.storage.store import Store
-from cutouts.core.errors import DamagedError
+from cutouts.adapters.storage.table_versions import NewerTableError, conformed, today
+from cutouts.core.errors import DamagedError, StorageError
 
 R = TypeVar("R")
 
@@ -39,38 +43,72 @@ def write_row_groups(store: Store, name: str, groups: Iterable[pa.Table], schema
 
 
 def read_table(store: Store, name: str, columns: Sequence[str] | None = None) -> pa.Table:
-    """Read one Parquet file. DamagedError if it is not there or not what was written."""
+    """Read one Parquet file, in today's columns. DamagedError if it is not there or not what was written."""
     with _parquet(store, name) as file:
-        return file.read(columns=None if columns is None else list(columns))
+        return file.read(columns)
 
 
 def read_row_group(store: Store, name: str, index: int) -> pa.Table:
     """Read one row group of a Parquet file. DamagedError if it is not there or not what was written."""
     with _parquet(store, name) as file:
-        return file.read_row_group(index)
+        return file.read(groups=[index])
 
 
-def read_folder(store: Store, folder: str, schema: pa.Schema, columns: Sequence[str], where: Any = None) -> pa.Table:
-    """The rows of all Parquet files below `folder` that `where` lets through; no rows if there is no file.
+def row_groups(store: Store, name: str) -> Iterator[pa.Table]:
+    """The row groups of a Parquet file, one in memory at a time. DamagedError as in `read_row_group`."""
+    with _parquet(store, name) as file:
+        for index in range(file.groups):
+            yield file.read(groups=[index])
 
-    Files are read side by side, and filtered some at a time: only rows that are let through are kept.
+
+def read_tables(
+    store: Store,
+    names: Iterable[str],
+    schema: pa.Schema,
+    columns: Sequence[str],
+    where: Any = None,
+    tested: Sequence[str] = (),
+) -> pa.Table:
+    """These columns of the rows of Parquet files that `where` lets through; no rows if there is no file.
+
+    `tested` are the columns that `where` names besides. Files are read side by side, and filtered some at a time: only
+    rows that are let through are kept.
     """
-    wanted = pa.schema([schema.field(name) for name in (columns if where is None else schema.names)])
+    wanted = pa.schema([schema.field(name) for name in dict.fromkeys((*columns, *tested))])
     kept: list[pa.Table] = []
     held, rows = [wanted.empty_table()], 0
-    with ThreadPoolExecutor(_THREADS) as pool:
-        for table in pool.map(lambda name: read_table(store, name, wanted.names), store.names(folder, ".parquet")):
-            held.append(table.cast(wanted))
-            rows += table.num_rows
-            if rows > _ROWS:
-                kept.append(_let_through(held, where, columns))
-                held, rows = [wanted.empty_table()], 0
+    for table in read_each(store, names, wanted.names):
+        held.append(table.cast(wanted))
+        rows += table.num_rows
+        if rows > _ROWS:
+            kept.append(_let_through(held, where, columns))
+            held, rows = [wanted.empty_table()], 0
     return pa.concat_tables([*kept, _let_through(held, where, columns)])
 
 
 def _let_through(tables: Sequence[pa.Table], where: Any, columns: Sequence[str]) -> pa.Table:
     table = pa.concat_tables(tables)
     return (table if where is None else table.filter(where)).select(list(columns))
+
+
+def read_each(store: Store, names: Iterable[str], columns: Sequence[str]) -> Iterator[pa.Table]:
+    """These columns of each Parquet file, in the order of their names; they are read side by side."""
+    with ThreadPoolExecutor(_THREADS) as pool:
+        yield from pool.map(lambda name: read_table(store, name, columns), names)
+
+
+def read_matching(store: Store, names: Sequence[str], schema: pa.Schema, key: str, values: pa.Array) -> pa.Table:
+    """The rows of Parquet files whose `key` is one of `values`; of the rest, only that column is read."""
+    keys = [table.column(key) for table in read_each(store, names, [key])]
+    matched = pc.is_in(pa.chunked_array([chunk for one in keys for chunk in one.chunks], pa.string()), value_set=values)
+    kept, begin = [schema.empty_table()], 0
+    for name, one in zip(names, keys, strict=True):
+        flags = matched.slice(begin, len(one)).to_numpy()
+        begin += len(one)
+        if flags.any():
+            with _parquet(store, name) as file:
+                kept.append(file.read_flagged(flags, schema.names).cast(schema))
+    return pa.concat_tables(kept)
 
 
 def table_of(records: Iterable[Any], schema: pa.Schema) -> pa.Table:
@@ -112,8 +150,8 @@ def check_record(store: Store, name: str) -> None:
 def check_table(store: Store, name: str, *, whole: bool) -> None:
     """DamagedError if the Parquet file is not there or its footer is damaged; with `whole`, every page is read."""
     with _parquet(store, name) as file:
-        for index in range(file.num_row_groups if whole else 0):
-            file.read_row_group(index)
+        for index in range(file.groups if whole else 0):
+            file.read(groups=[index])
 
 
 def find_record(store: Store, name: str, kind: type[R]) -> R | None:
@@ -149,12 +187,40 @@ def _writer(store: Store, name: str, schema: pa.Schema) -> Iterator[pq.ParquetWr
         sink.footer_follows()
 
 
+class _TableFile:
+    """An opened Parquet file, read in the columns that its table has today."""
+
+    def __init__(self, file: pq.ParquetFile) -> None:
+        self._file = file
+        self._written = file.schema_arrow
+        self._today = today(self._written)
+        self.groups: int = file.num_row_groups
+
+    def read(self, columns: Sequence[str] | None = None, groups: Sequence[int] | None = None) -> pa.Table:
+        """Some columns (None: all) of some row groups (None: all)."""
+        wanted = self._today.names if columns is None else list(columns)
+        there = [name for name in wanted if name in self._written.names]
+        if groups is None:
+            found = self._file.read(columns=there)
+        else:
+            found = self._file.read_row_groups(list(groups), columns=there)
+        return conformed(found, self._today, wanted)
+
+    def read_flagged(self, flags: NDArray[np.bool_], columns: Sequence[str]) -> pa.Table:
+        """The rows with a flag; only row groups that have one are read."""
+        sizes = [self._file.metadata.row_group(index).num_rows for index in range(self.groups)]
+        pieces = np.split(flags, np.cumsum(sizes)[:-1])
+        groups = [index for index, piece in enumerate(pieces) if piece.any()]
+        kept = np.concatenate([pieces[index] for index in groups])
+        return self.read(columns, groups).filter(pa.array(kept))
+
+
 @contextmanager
-def _parquet(store: Store, name: str) -> Iterator[pq.ParquetFile]:
+def _parquet(store: Store, name: str) -> Iterator[_TableFile]:
     """The file, opened; what it raises while it is read is told as damage, what the store raises is not."""
     try:
         with store.reading(name) as stream, _telling_damage(store, name):
-            yield pq.ParquetFile(SealedFile(stream))
+            yield _TableFile(pq.ParquetFile(SealedFile(stream)))
     except FileNotFoundError as error:
         raise _damaged(store, name, "it is not there") from error
 
@@ -163,6 +229,8 @@ def _parquet(store: Store, name: str) -> Iterator[pq.ParquetFile]:
 def _telling_damage(store: Store, name: str) -> Iterator[None]:
     try:
         yield
+    except NewerTableError as error:
+        raise StorageError(f"{store.url}/{name}: {error}. Upgrade cutouts to use this site") from error
     except pa.ArrowException as error:
         raise _damaged(store, name, str(error)) from error
     except OSError as error:

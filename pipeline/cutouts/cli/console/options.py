@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 import click
 
-from cutouts.core.publications import Order
+from cutouts.core.publications import Order, Selection
 from cutouts.core.records import DeliveryKey
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -32,11 +32,7 @@ def cluster_options(command: F) -> F:
         click.option("--cluster", help="serial, local, cuda, tcp://HOST:PORT or tls://HOST:PORT."),
         click.option("--workers", type=click.IntRange(1), help="Worker processes of a local cluster."),
         click.option("--threads", type=click.IntRange(1), help="Threads per worker."),
-        click.option(
-            "--provider",
-            type=click.Choice(["cpu", "cuda", "tensorrt"]),
-            help="The one that is used; an error if it is not available.",
-        ),
+        click.option("--provider", type=click.Choice(["cpu", "cuda", "tensorrt"]), help="That one, or an error."),
         click.option("--batch", type=click.IntRange(1, 256), help="Images per model call."),
         click.option("--model", help="A name of the model table."),
     ]
@@ -51,11 +47,31 @@ class DeliveryParam(click.ParamType[DeliveryKey]):
     name = "YYYY-MM-DD/DELIVERY"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> DeliveryKey:
-        """Parse the text, or fail with a usage error."""
+        """Parse, or fail in words."""
         try:
             return value if isinstance(value, DeliveryKey) else DeliveryKey.parse(value)
         except ValueError as error:
             self.fail(str(error), param, ctx)
+
+
+def selection_options(command: F) -> F:
+    """The options that say which images are meant."""
+    about = {
+        "delivery": "Images of this delivery id.",
+        "product": "Images of this product, in all deliveries.",
+        "image": "The image of this id.",
+    }
+    for name, words in reversed(about.items()):
+        command = click.option(f"--{name}", f"{name}_id", metavar="ID", help=words)(command)
+    return command
+
+
+def selection_of(chosen: Mapping[str, str | None]) -> Selection:
+    """What these options mean; of several, the images that all of them mean."""
+    given = {name: chosen[name] for name in ("delivery_id", "product_id", "image_id")}
+    if not any(given.values()):
+        raise click.UsageError("say which images: --delivery, --product or --image")
+    return Selection(**given)
 
 
 def order_options(command: F) -> F:
@@ -64,6 +80,6 @@ def order_options(command: F) -> F:
     return click.option("--by", required=True, metavar="NAME", help="Who orders it; recorded.")(because(command))
 
 
-def order_now(order: dict[str, str]) -> Order:
+def order_now(order: Mapping[str, str | None]) -> Order:
     """The order that these options make."""
-    return Order(by=order["by"], because=order["because"], at=datetime.now(UTC))
+    return Order(by=str(order["by"]), because=str(order["because"]), at=datetime.now(UTC))

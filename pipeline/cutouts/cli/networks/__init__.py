@@ -1,1 +1,1 @@
-"""Commands about networks: the model table, and training."""
+"""Commands about networks: those that are there, and training."""

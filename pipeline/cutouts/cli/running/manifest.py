@@ -1,4 +1,4 @@
-"""`cutouts manifest`: makes a manifest of a folder of images."""
+"""`cutouts manifest`: a folder of images becomes a manifest."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import click
+import pyarrow as pa
 
 from cutouts.adapters.images import SUFFIXES
 from cutouts.adapters.site_settings import CONFIG_VARIABLE, HOME_FILE, load_site
@@ -20,6 +21,8 @@ from cutouts.cli.console.exit_status import Status
 from cutouts.cli.console.options import config_option
 from cutouts.cli.console.progress import Tally
 from cutouts.core.config import ENV_PREFIX, Site
+from cutouts.core.errors import ManifestError
+from cutouts.core.manifests.conversion import FULL, SCOPE
 from cutouts.core.text.counting import counted
 from cutouts.core.text.display import command
 from cutouts.intake import folder_manifest
@@ -36,25 +39,31 @@ def _parquet(_: click.Context, parameter: click.Parameter, value: Path) -> Path:
 @click.option(
     "-o", "--out", required=True, type=click.Path(path_type=Path), callback=_parquet, help="The Parquet file to write."
 )
+@click.option("--full", is_flag=True, help="Say that each delivery is all that there is of it.")
 @config_option
-def manifest(folder: Path, out: Path, config: str | None) -> None:
+def manifest(folder: Path, out: Path, full: bool, config: str | None) -> None:
     """Make a manifest of every image in FOLDER and below.
 
-    image_id is the path relative to FOLDER, product_id is the same without the suffix, and delivery_id is the first
-    folder level, or else FOLDER's name. Each file is read once, for its sha256 and size. The manifest appears complete
-    or not at all.
+    image_id is the path relative to FOLDER, product_id the same without its suffix, delivery_id the first folder
+    level, else FOLDER's name. Each file is read once, for its sha256 and size. The file appears whole or not at all.
 
     A manifest may name images below its own folder. If FOLDER is elsewhere and the site does not allow it yet, the
-    command prints the setting that allows it.
+    setting that allows it is printed.
+
+    With --full, images that are live of a delivery and not in FOLDER are withdrawn when the manifest is published.
 
     \b
     cutouts manifest photos -o manifests/today.parquet
     """
     site = load_site(config)
     found = photographs(folder, SUFFIXES)
+    if full and found.closed:
+        raise ManifestError(f"{folder} is not full: folders in it cannot be listed", found.closed)
     require_free([out], found.files, table="manifest")
     with Tally("manifest", len(found.files)) as tally:
         table, _ = folder_manifest(folder, site, on_image=lambda: tally.add("read"))
+    if full:
+        table = table.append_column(SCOPE, pa.repeat(pa.scalar(FULL), table.num_rows))
     write_table(open_store(str(out.resolve().parent)), out.name, table)
     if found.ignored:
         say(found.ignored, err=True)
@@ -68,7 +77,7 @@ def manifest(folder: Path, out: Path, config: str | None) -> None:
 
 
 def _say_what_to_allow(site: Site, folder: Path, out: Path) -> None:
-    """Print the setting that a run of this manifest needs to read these images, unless they are already allowed."""
+    """The setting without which no run of this manifest may read these images; nothing if they are allowed."""
     if folder_allowed(folder, site.reading(*allowed_by(str(out.resolve())))):
         return
     plain = str(folder).isprintable() and "," not in str(folder)

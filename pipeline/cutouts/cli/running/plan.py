@@ -1,4 +1,4 @@
-"""`cutouts plan`: step 1, splits one delivery of a manifest into shards."""
+"""`cutouts plan`: step 1, one delivery of a manifest becomes shards."""
 
 from __future__ import annotations
 
@@ -13,14 +13,15 @@ from cutouts.core.text.counting import counted
 
 @click.command()
 @click.argument("manifest")
-@click.option("--delivery", required=True, type=DeliveryParam(), help="Which delivery of the manifest.")
+@click.option("--delivery", required=True, type=DeliveryParam(), help="Which delivery of it.")
+@click.option("--full", is_flag=True, help="Withdraw what is live of it and not in MANIFEST any more.")
 @site_options
-def plan(manifest: str, delivery: DeliveryKey, root: str | None, config: str | None) -> None:
-    """Plan one delivery of MANIFEST: skip images that are already decided, and split the rest into shards.
+def plan(manifest: str, delivery: DeliveryKey, full: bool, root: str | None, config: str | None) -> None:
+    """Plan one delivery of MANIFEST: skip what is decided already, split the rest into shards.
 
-    Prints one shard key per line, for `cutouts segment`, and the plan's id on stderr, for `cutouts gate`.
+    Prints one shard key a line, for `cutouts segment`, and the plan's id on stderr, for `cutouts gate`.
     """
-    made = cutouts.plan(cutouts.load_site(config, root=root), manifest, delivery)
+    made = cutouts.plan(cutouts.load_site(config, root=root), manifest, delivery, full=full)
     say(
         f"plan {made.plan_id}: {counted(made.images, 'image')}, {made.known} known, {counted(made.shards, 'shard')}",
         err=True,

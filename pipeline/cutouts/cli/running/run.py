@@ -1,4 +1,4 @@
-"""`cutouts run`: `cutouts.run` with progress, messages and an exit status."""
+"""`cutouts run`: `cutouts.run` with progress, in words, with an exit status."""
 
 from __future__ import annotations
 
@@ -17,26 +17,22 @@ from cutouts.core.text.counting import counted
 
 @click.command()
 @click.argument("source", type=click.Path(path_type=str), metavar="SOURCE")
-@click.option(
-    "--out",
-    required=True,
-    type=click.Path(file_okay=False, path_type=Path),
-    help="The folder for everything that is made.",
-)
+@click.option("--out", required=True, type=click.Path(file_okay=False, path_type=Path), help="Where everything lies.")
 @config_option
 @click.option("--fail-on-held", is_flag=True, help="Exit with status 3 if a delivery is held.")
+@click.option("--full", is_flag=True, help="Withdraw what is live of its deliveries and not in SOURCE any more.")
 @cluster_options
-def run(source: str, out: Path, config: str | None, fail_on_held: bool, **where: object) -> None:
+def run(source: str, out: Path, config: str | None, fail_on_held: bool, full: bool, **where: object) -> None:
     """Cut out, judge and publish SOURCE, a folder of images or a manifest, on this machine.
 
-    Everything is written below --out: report.html to look at, cutouts/ with a PNG per published image, images.parquet
-    with the result of every image, summary.json, and catalog.sqlite. If you run it again, only new or changed images
-    are cut. If it was killed, run it again.
+    All that is made is below --out: report.html to look at, cutouts/ with a PNG per published image, images.parquet
+    with what became of each, summary.json, and catalog.sqlite. Run again, only what is new or changed is cut; killed
+    at any moment, run it again.
 
     \b
     cutouts run photos --out result
     """
-    summary = cutouts.run(source, out, site=cutouts.load_site(config, **where), progress=_tally)
+    summary = cutouts.run(source, out, site=cutouts.load_site(config, **where), progress=_tally, full=full)
     _say(summary)
     if summary.refused or summary.unlisted:
         raise click.exceptions.Exit(Status.FAILED)
@@ -53,7 +49,8 @@ def _say(summary: cutouts.Summary) -> None:
         say(summary.ignored, err=True)
     for place in summary.unlisted:
         say(f"not listed: {place}", colour="red", err=True)
-    say(f"{counted(summary.images, 'image')}: " + ", ".join(f"{getattr(summary, o)} {o}" for o in Outcome))
+    gone = f"; {summary.withdrawn} withdrawn" if summary.withdrawn else ""
+    say(f"{counted(summary.images, 'image')}: " + ", ".join(f"{getattr(summary, o)} {o}" for o in Outcome) + gone)
     say(f"{counted(summary.model_batches, 'model batch', 'model batches')}, {summary.images_per_second:.1f} images/s")
     for refusal in summary.refused:
         say(f"refused: delivery {refusal.delivery}: {refusal.words}", colour="red", err=True)

@@ -18,7 +18,7 @@ from cutouts.adapters.storage.sources.reading import read_image
 from cutouts.adapters.storage.store import open_store
 from cutouts.adapters.storage.stored_tables import read_record, read_table, write_table
 from cutouts.core.config import Site
-from cutouts.core.decisions import GateDecision, Outcome
+from cutouts.core.decisions import GateDecision, Outcome, Verdict
 from cutouts.core.errors import BooksError, DamagedError
 from cutouts.core.manifests.checks import Group
 from cutouts.core.records import DeliveryKey, Plan, Receipt
@@ -128,7 +128,7 @@ def write_folder(
     if refusals is not None:
         images = pa.concat_tables([images, refusals.images(source)])
         _check_rows(images, refusals)
-    summary = _summary(images, work)
+    summary = _summary(images, decisions, work)
     write_table(open_store(str(out.resolve())), "images.parquet", images)
     write_summary(out / "summary.json", summary)
     report = Report(
@@ -216,13 +216,14 @@ def _below(names: pa.ChunkedArray) -> pa.ChunkedArray:
     return pc.binary_join_element_wise(_OBJECTS, names, "/")
 
 
-def _summary(images: pa.Table, work: RunWork) -> RunSummary:
+def _summary(images: pa.Table, decisions: Sequence[GateDecision], work: RunWork) -> RunSummary:
     counts = Counter(images.column("outcome").to_pylist())
     return RunSummary(
         images=images.num_rows,
         **{str(outcome): counts[str(outcome)] for outcome in Outcome},
         model_batches=work.model_batches,
         images_per_second=round(work.images / work.wall_seconds, 3) if work.images else 0.0,
+        withdrawn=sum(one.withdrawn for one in decisions if one.verdict is not Verdict.HOLD),
     )
 
 

@@ -2,31 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from cutouts.adapters.storage.store import Store
-from cutouts.adapters.storage.stored_tables import check_record, check_table
+from cutouts.adapters.storage.stored_tables import check_record, check_table, find_record
 from cutouts.core.errors import DamagedError
-from cutouts.steps.ledger import SCHEMAS
+from cutouts.core.table_paths import JOINED_RECORD
+from cutouts.steps.ledger import SCHEMAS, Joined
 from cutouts.steps.verify.findings import Finding
 
 DAMAGED = "damaged"
 """The folder, beside the tables, that damaged files are moved to."""
 
-_RECORDS = {"plans": "plan.json", "shards": "receipt.json", "gates": "decision.json"}
+_RECORDS = {"plans": "plan.json", "shards": "receipt.json", "gates": "decision.json", "ledger": JOINED_RECORD}
 _MEMBERS = {
     "plans": ("delivery.parquet", "shards.parquet"),
     "shards": tuple(f"{name}.parquet" for name in SCHEMAS),
     "gates": ("outcomes.parquet",),
+    "ledger": tuple(f"{name}.parquet" for name in SCHEMAS),
 }
+_JOINED = "ledger/joined/"
 _THREADS = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TableSet:
-    """Files that are only of use together; `record` is the one that is written last, None for a part of the ledger."""
+    """Files that are only of use together; `record` is the one that is written last.
+
+    None for a part of the ledger that one plan made. One that was joined of several has a record.
+    """
 
     members: tuple[str, ...]
     record: str | None
@@ -36,12 +42,30 @@ class TableSet:
         """All of them, the record first: without it the others count as not written."""
         return self.members if self.record is None else (self.record, *self.members)
 
+    @property
+    def ledger(self) -> bool:
+        """Whether it is a part of the ledger."""
+        return bool(self.members) and self.members[0].startswith("ledger/")
+
 
 def table_sets(tables: Store) -> tuple[TableSet, ...]:
     """Every set of tables that says it is whole, and every single record."""
     records = [name for name in tables.names("", ".json") if not name.startswith(f"{DAMAGED}/")]
-    parts = sorted({_part_of(name) for name in tables.names("ledger", ".parquet")})
-    return (*map(_set_of, records), *(_ledger_set(recipe, part) for recipe, part in parts))
+    parts = {_part_of(name) for name in tables.names("ledger", ".parquet") if not name.startswith(_JOINED)}
+    single = sorted(parts - _held(tables, [name for name in records if name.startswith(_JOINED)]))
+    return (*map(_set_of, records), *(_ledger_set(recipe, part) for recipe, part in single))
+
+
+def _held(tables: Store, records: Iterable[str]) -> set[tuple[str, str]]:
+    """The single parts, by recipe, that joined ones hold: what is left of them is not read any more."""
+    found = ((name, find_record(tables, name, Joined)) for name in records)
+    return {(name.split("/")[2], f"{part}.parquet") for name, joined in found if joined for part in joined.parts}
+
+
+def current(tables: Store, damaged: Sequence[tuple[TableSet, Finding]]) -> list[tuple[TableSet, Finding]]:
+    """Those that are still there: another process may have joined parts of the ledger while they were looked at."""
+    there = {one.files for one in table_sets(tables)} if damaged else set()
+    return [(one, finding) for one, finding in damaged if one.files in there]
 
 
 def damage(tables: Store, sets: Iterable[TableSet], *, whole: bool) -> Iterator[tuple[TableSet, Finding]]:
@@ -55,9 +79,9 @@ def damage(tables: Store, sets: Iterable[TableSet], *, whole: bool) -> Iterator[
         yield from filter(None, pool.map(look, sets))
 
 
-def plan_of(part: TableSet) -> str:
-    """The plan that made a part of the ledger."""
-    return part.members[0].rpartition("/")[2].removesuffix(".parquet").partition("-")[0]
+def part_of(one: TableSet) -> str:
+    """The name of a part of the ledger that one plan made."""
+    return one.members[0].rpartition("/")[2].removesuffix(".parquet")
 
 
 def move_away(tables: Store, one: TableSet) -> None:

@@ -10,9 +10,9 @@ import pyarrow.compute as pc
 
 from cutouts.adapters.catalog import Catalog
 from cutouts.adapters.storage.store import Store, open_store
-from cutouts.adapters.storage.stored_tables import find_record, read_table
+from cutouts.adapters.storage.stored_tables import find_record
 from cutouts.core.config import Site
-from cutouts.core.errors import CutoutsError
+from cutouts.core.errors import CutoutsError, DamagedError
 from cutouts.core.records import Plan
 from cutouts.core.table_paths import plan_file
 from cutouts.runner import open_runner
@@ -20,9 +20,11 @@ from cutouts.schemas.tables import MASKS
 from cutouts.steps.gate import shard_results
 from cutouts.steps.ledger import record
 from cutouts.steps.verify.findings import Finding
+from cutouts.steps.verify.ledger_sets import held_parts, masks_of, mended_record
 from cutouts.steps.verify.objects import broken_objects, make_again, object_findings
-from cutouts.steps.verify.table_sets import TableSet, damage, move_away, plan_of, table_sets
+from cutouts.steps.verify.table_sets import TableSet, current, damage, move_away, table_sets
 
+_PLANNED = MASKS.append(pa.field("plan_id", pa.string()))
 _KEY = ("sha256", "matte_digest", "render_digest", "mask", "cutout")
 
 
@@ -58,10 +60,10 @@ def verify(
         tell(finding)
 
     sets = table_sets(tables)
-    damaged = [*damage(tables, sets, whole=whole)]
+    damaged = current(tables, [*damage(tables, sets, whole=whole)])
     for one, finding in _records_first(damaged):
         add(replace(finding, repaired=_mended(tables, one)) if repair else finding)
-    masks = _masks(tables, [one for one in table_sets(tables) if one.record is None], without=damaged, repaired=repair)
+    masks = _masks(tables, without=set() if repair else {one.files for one, _ in damaged})
     with Catalog.open(site.catalog_url) as catalog:
         live = catalog.live()
     names = _names(masks, live)
@@ -80,37 +82,49 @@ def verify(
 
 def _records_first(damaged: list[tuple[TableSet, Finding]]) -> list[tuple[TableSet, Finding]]:
     """Parts of the ledger last: they are made again from shards, which have to be looked at before."""
-    return sorted(damaged, key=lambda pair: pair[0].record is None)
+    return sorted(damaged, key=lambda pair: pair[0].ledger)
 
 
 def _mended(tables: Store, one: TableSet) -> str:
-    """Move a damaged set away; a part of the ledger is made again from its plan's shards, if they are whole."""
-    if one.record is None:
-        try:
-            plan = find_record(tables, plan_file(plan_of(one), "plan.json"), Plan)
-            results = plan and shard_results(tables, plan)
-        except CutoutsError:
-            results = None
+    """Move a damaged set away; a part of the ledger is made again from its plans' shards, if they are whole."""
+    if not one.ledger:
         move_away(tables, one)
-        if plan and results:
-            record(tables, plan.recipe, plan.plan_id, results)
-            return "rebuilt from the shards"
-        return "moved away: its images are cut again when they are delivered again"
+        return "moved away: the next run makes it again"
+    if one.record and mended_record(tables, one):
+        return "its record was written again"
+    parts = held_parts(tables, one)
     move_away(tables, one)
-    return "moved away: the next run rebuilds it"
+    made = sum(_made_again(tables, part.partition("-")[0]) for part in sorted(parts))
+    if made == len(parts) > 0:
+        return "made again from the shards"
+    again = f"{made} of {len(parts)} plans made again from the shards, " if made else ""
+    return f"moved away: {again}{'other' if made else 'its'} images are cut again when they are delivered again"
 
 
-def _masks(
-    tables: Store, parts: list[TableSet], *, without: list[tuple[TableSet, Finding]], repaired: bool
-) -> pa.Table:
+def _made_again(tables: Store, plan_id: str) -> bool:
+    """Enter what the shards of a plan made in the ledger again; False if they are not whole any more."""
+    plan = find_record(tables, plan_file(plan_id, "plan.json"), Plan)
+    try:
+        results = plan and shard_results(tables, plan)
+    except CutoutsError:
+        return False
+    if plan and results:
+        record(tables, plan.recipe, plan.plan_id, results)
+    return bool(plan)
+
+
+def _masks(tables: Store, *, without: set[tuple[str, ...]]) -> pa.Table:
     """All masks of the ledger that can be read, with the plan that made them as the column `plan_id`."""
-    broken = set() if repaired else {one.members for one, _ in without}
-    pieces = [MASKS.empty_table().append_column("plan_id", pa.array([], pa.string()))]
-    for part in parts:
-        if part.members not in broken:
-            rows = read_table(tables, part.members[0]).cast(MASKS)
-            pieces.append(rows.append_column("plan_id", pa.repeat(plan_of(part), rows.num_rows)))
-    return pa.concat_tables(pieces)
+    parts = {one for one in table_sets(tables) if one.ledger}
+    while True:
+        try:
+            pieces = [masks_of(tables, one) for one in sorted(parts, key=str) if one.files not in without]
+        except DamagedError:
+            before, parts = parts, {one for one in table_sets(tables) if one.ledger}
+            if parts == before:
+                raise
+        else:
+            return pa.concat_tables([_PLANNED.empty_table(), *pieces])
 
 
 def _names(masks: pa.Table, live: pa.Table) -> list[str]:
@@ -127,5 +141,5 @@ def _unknown(site: Site, masks: pa.Table, live: pa.Table) -> Iterator[Finding]:
         if tuple(row[name] for name in _KEY) not in known:
             yield Finding(
                 place=f"{site.catalog_url}: {row['delivery_date']}/{row['delivery_id']}, image {row['image_id']}",
-                what="it is live, but the ledger has no matching result; deliver it again",
+                what="it is live, but the ledger does not know it so; deliver it again",
             )

@@ -20,7 +20,7 @@ from cutouts.adapters.storage.manifests.footers import (
 from cutouts.adapters.storage.manifests.rows import Manifest, ManifestFile
 from cutouts.adapters.storage.manifests.thrift import ParquetError
 from cutouts.core.errors import ManifestError
-from cutouts.core.manifests.conversion import DATE, check_structure
+from cutouts.core.manifests.conversion import DATE, SCOPE, check_structure
 from cutouts.schemas.tables import MANIFEST
 
 MAX_FILES = 10_000
@@ -62,7 +62,7 @@ def _footers(url: str, place: ManifestLocation, found: Sequence[FoundFile]) -> l
                     raise ParquetError("; ".join(one.problems))
                 with place.fs.open(one.path, "rb") as stream:
                     footer = read_footer(stream, one.size)
-                check_unpacked(footer, footer.unpacked([*MANIFEST.names, DATE]))
+                check_unpacked(footer, footer.unpacked([*MANIFEST.names, DATE, SCOPE]))
                 return footer
         except ManifestError as error:
             return error
@@ -84,7 +84,7 @@ def _without_day(found: Sequence[FoundFile], footers: Sequence[Footer]) -> Itera
     """The parts that state no day although others do."""
     stated = [one.states_day or DATE in footer.schema.names for one, footer in zip(found, footers, strict=True)]
     if any(stated):
-        words = f"it states no day, but other files do: move it into a folder {DATE}=YYYY-MM-DD, or add a column {DATE}"
+        words = f"states no day, as other files do: move it into a folder {DATE}=YYYY-MM-DD, or add a column {DATE}"
         silent = zip(found, footers, stated, strict=True)
         yield from (of_file(one.name, words) for one, footer, states in silent if footer.rows and not states)
 

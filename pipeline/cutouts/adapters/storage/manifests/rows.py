@@ -21,7 +21,7 @@ from cutouts.adapters.storage.manifests.footers import (
 from cutouts.adapters.storage.manifests.row_groups import batches
 from cutouts.core.errors import ManifestError
 from cutouts.core.manifests.checks import FAULT, PART, ROW
-from cutouts.core.manifests.conversion import DATE, conform, days_of
+from cutouts.core.manifests.conversion import DATE, DELTA, FULL, SCOPE, conform, days_of, scopes_of
 from cutouts.core.text.counting import counted
 from cutouts.schemas.tables import MANIFEST
 
@@ -122,6 +122,40 @@ class Manifest:
         Every column of a manifest is looked at for faults, whichever are asked for.
         """
         return self._read(day, columns, delivery_id, dated=True)
+
+    def is_full(self, day: date, delivery_id: str) -> bool:
+        """Whether the rows of a delivery say that they are all that there is of it; those that say nothing do not.
+
+        Raises ManifestError if they contradict each other or say something else.
+        """
+        if not any(SCOPE in part.footer.schema.names for part in self.parts):
+            return False
+        told: set[str | None] = set()
+        for part in self.parts:
+            if part.dated or part.day == day:
+                told |= self._scopes(part, day, delivery_id)
+        told = {one or DELTA for one in told}
+        if told <= {DELTA} or told == {FULL}:
+            return told == {FULL}
+        raise unusable(
+            self.url,
+            [
+                f"{SCOPE}: the rows of delivery {day}/{delivery_id} say {', '.join(sorted(map(str, told)))}; "
+                f"expected {FULL} in all of them, or {DELTA}"
+            ],
+        )
+
+    def _scopes(self, part: ManifestFile, day: date, delivery_id: str) -> set[str | None]:
+        columns = [_DELIVERY, SCOPE, *([DATE] if part.dated else [])]
+        found: set[str | None] = set()
+        for first, piece in self._pieces(part, columns, _Wanted(delivery_id=delivery_id)):
+            its = _equal(conform(piece)[0].column(_DELIVERY), pa.scalar(delivery_id, pa.string()))
+            if part.dated:
+                its &= _equal(self._days(part, first, piece), pa.scalar(day, pa.date32()))
+            rows = piece.filter(pa.array(its))
+            if rows.num_rows:
+                found |= scopes_of(rows.column(SCOPE)) if SCOPE in piece.column_names else {None}
+        return found
 
     def _read(self, day: date | None, columns: Sequence[str], delivery_id: str | None, *, dated: bool) -> pa.Table:
         schema = _schema(columns)

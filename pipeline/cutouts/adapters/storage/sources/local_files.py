@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -73,17 +73,27 @@ def _real_path(look: int, path: str) -> str:
 
 
 def _require_allowed(path: str, real: str, reading: Reading) -> None:
+    """Where a link outside of every allowed folder leads is not told: it would say that the link is there."""
     if _covered(real, reading):
         return
-    here = Location(scheme="file", authority="", path=real)
-    leads = "" if real == os.path.abspath(path) else f" leads to {real}, which"  # noqa: PTH100 -- resolves no link
+    plain = os.path.abspath(path)  # noqa: PTH100 -- resolves no link
+    told = real if _is_below(plain, [*_folders(reading), *map(os.path.realpath, _folders(reading))]) else plain
+    here = Location(scheme="file", authority="", path=told)
+    leads = "" if told == path else f" leads to {told}, which"
     raise not_allowed(f"{path}{leads} is in no allowed folder", here.folder)
 
 
 def _covered(real: str, reading: Reading) -> bool:
-    here = Location(scheme="file", authority="", path=real)
-    folders = (prefix.path for prefix in reading.allowed if prefix.scheme == "file")
-    return any(Prefix(scheme="file", authority="", path=os.path.realpath(one)).covers(here) for one in folders)
+    return _is_below(real, map(os.path.realpath, _folders(reading)))
+
+
+def _folders(reading: Reading) -> list[str]:
+    return [prefix.path for prefix in reading.allowed if prefix.scheme == "file"]
+
+
+def _is_below(path: str, folders: Iterable[str]) -> bool:
+    here = Location(scheme="file", authority="", path=path)
+    return any(Prefix(scheme="file", authority="", path=folder).covers(here) for folder in folders)
 
 
 def _size(look: int, path: str, reading: Reading) -> int:

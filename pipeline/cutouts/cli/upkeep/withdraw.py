@@ -1,0 +1,31 @@
+"""`cutouts withdraw`: take images out of the catalogue by a person's order."""
+
+from __future__ import annotations
+
+import click
+
+from cutouts.adapters.catalog import Catalog
+from cutouts.adapters.site_settings import load_site
+from cutouts.adapters.terminal import say
+from cutouts.cli.console.options import order_now, order_options, selection_of, selection_options, site_options
+from cutouts.core.text.sentences import order_sentence
+
+
+@click.command()
+@selection_options
+@order_options
+@site_options
+def withdraw(root: str | None, config: str | None, **chosen: str | None) -> None:
+    """Withdraw images that are live. Of several options, the images that all of them mean.
+
+    They leave the view in a publication of its own, with --by and --because, and can be brought back by taking it back
+    (`cutouts catalog rollback`). If the same photograph is delivered again, it is quarantined, with the reason that you
+    gave. Nothing is deleted.
+
+    \b
+    cutouts withdraw --product 4711 --by Ada --because "not for sale any more"
+    """
+    selection, order = selection_of(chosen), order_now(chosen)
+    with Catalog.open(load_site(config, root=root).catalog_url) as catalog:
+        for one in catalog.history.withdraw(selection, order):
+            say(order_sentence(one))

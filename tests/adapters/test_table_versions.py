@@ -1,0 +1,67 @@
+"""Tables of other versions: an older one is read in today's columns, a newer one is refused and left alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from cutouts.adapters.storage.store import Store
+from cutouts.adapters.storage.stored_tables import check_table, read_row_group, read_table, read_tables, write_table
+from cutouts.core.errors import DamagedError, StorageError
+from cutouts.schemas.tables import MASKS, TABLES, version_of
+
+ROW: dict[str, object] = dict.fromkeys(
+    ("image_id", "uri", "sha256", "matte_digest", "render_digest", "mask", "cutout"), "x"
+)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    """On this disk."""
+    return Store(str(tmp_path))
+
+
+def masks(version: int, **columns: pa.DataType) -> pa.Table:
+    """A row of masks under another version, with these columns instead of the last two and `bytes` as they were."""
+    fields = [*(MASKS.field(name) for name in ROW), *(pa.field(name, kind) for name, kind in columns.items())]
+    schema = pa.schema(fields, metadata={"table": "masks", "version": str(version)})
+    return pa.Table.from_pylist([ROW | dict.fromkeys(columns, 7)], schema=schema)
+
+
+def test_an_older_table_is_read_in_todays_columns(store: Store) -> None:
+    """What it lacks is null or a list of nothing, other types become today's, what is gone is left out."""
+    write_table(store, "m.parquet", masks(0, width_px=pa.int64(), height_px=pa.int8(), gone=pa.int64()))
+    today: dict[str, object] = ROW | {"etag": None, "bytes": None, "width_px": 7, "height_px": 7, "notes": []}
+    for found in (read_table(store, "m.parquet"), read_row_group(store, "m.parquet", 0)):
+        assert found.schema.equals(MASKS)
+        assert found.to_pylist() == [today]
+    assert read_tables(store, ["m.parquet"], MASKS, ["notes", "width_px"]).to_pylist() == [{"notes": [], "width_px": 7}]
+
+
+def test_a_table_that_lacks_what_every_version_had_is_damaged(store: Store) -> None:
+    """Nothing is made up for a column that may not be empty."""
+    write_table(store, "m.parquet", masks(0))
+    with pytest.raises(DamagedError, match="the column width_px is missing"):
+        read_table(store, "m.parquet")
+
+
+def test_a_newer_table_is_refused_with_what_to_do(store: Store, tmp_path: Path) -> None:
+    """The error names the file, both versions and the upgrade; it is no damage, so no repair moves it away."""
+    write_table(store, "m.parquet", masks(version_of(MASKS) + 1))
+    for read in (read_table, lambda *where: check_table(*where, whole=False)):
+        with pytest.raises(StorageError) as caught:
+            read(store, "m.parquet")
+        assert not isinstance(caught.value, DamagedError)
+        known = version_of(MASKS)
+        assert str(caught.value) == (
+            f"{tmp_path}/m.parquet: the table masks has version {known + 1}, and this program reads it up to version "
+            f"{known}. Upgrade cutouts to use this site"
+        )
+
+
+def test_every_table_is_known_by_the_name_that_its_files_carry() -> None:
+    """And has a version."""
+    assert all(schema.metadata[b"table"].decode() == name for name, schema in TABLES.items())
+    assert min(version_of(schema) for schema in TABLES.values()) >= 1

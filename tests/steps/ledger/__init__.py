@@ -1,0 +1,1 @@
+"""The ledger: joined, killed, damaged, of another version."""

@@ -1,0 +1,123 @@
+"""Many small parts become few large ones, and what the ledger says stays the same at every moment."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cutouts.adapters.storage.store import Store
+from cutouts.steps.ledger import join_parts
+from cutouts.steps.ledger.joining import MANY
+from tests.steps.ledger.made import RECIPE, add, said
+
+KILLED = """
+import os, signal, sys
+from cutouts.adapters.storage.store import Store
+from cutouts.steps.ledger import join_parts
+from tests.steps.ledger.made import RECIPE
+
+moment, count = int(sys.argv[2]), 0
+
+def dying(method):
+    def call(*args, **kwargs):
+        global count
+        count += 1
+        if count == moment:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return method(*args, **kwargs)
+    return call
+
+for name in ("writing", "write", "remove", "remove_all"):
+    setattr(Store, name, dying(getattr(Store, name)))
+join_parts(Store(sys.argv[1]), RECIPE)
+"""
+"""Joins, and is killed before the given call that changes the store."""
+
+
+def test_joined_parts_say_what_single_ones_said(store: Store) -> None:
+    """What is known, recalled and how often was tried; of `MANY` parts one is left, and the last joins them later."""
+    add(store, *range(MANY - 1))
+    assert join_parts(store, RECIPE) == 0
+    add(store, MANY - 1)
+    before = said(store, MANY)
+    assert join_parts(store, RECIPE) == MANY
+    assert said(store, MANY) == before
+    assert len(store.names("ledger", "")) == 4
+    add(store, *range(MANY, 2 * MANY - 1))
+    before = said(store, 2 * MANY)
+    assert join_parts(store, RECIPE) == MANY
+    assert said(store, 2 * MANY) == before
+    assert len(store.names("ledger", "")) == 4
+
+
+def test_a_year_of_deliveries_is_a_handful_of_files(tmp_path: Path) -> None:
+    """However many plans there were, a reader opens few files."""
+    store, most = Store(str(tmp_path)), 0
+    for plan in range(5 * MANY):
+        add(store, plan)
+        join_parts(store, RECIPE)
+        most = max(most, len(store.names("ledger", "masks.parquet")) + len(store.names("ledger/masks", "")))
+    assert most <= MANY
+    assert len({*said(store, 5 * MANY)[0]}) == 15 * MANY  # type: ignore[index]
+
+
+@pytest.mark.parametrize("moment", [1, 2, 3, 4, 5, 6, 7, 8, 14, 22, 23, 40, 56])
+def test_a_kill_at_any_moment_changes_nothing(tmp_path: Path, moment: int) -> None:
+    """Before each table, the record and each removal; the next joining leaves nothing behind."""
+    _killed(Store(str(tmp_path)), moment)
+
+
+@pytest.mark.parametrize("moment", [4, 6])
+def test_a_kill_at_any_moment_changes_nothing_in_a_bucket(bucket: str, moment: int) -> None:
+    """The same on S3, where many files are removed at a time."""
+    _killed(Store(f"{bucket}/a"), moment)
+
+
+def _killed(store: Store, moment: int) -> None:
+    add(store, *range(MANY))
+    before = said(store, MANY)
+    root = Path(__file__).parents[3]
+    command = [sys.executable, "-c", KILLED, store.url, str(moment)]
+    done = subprocess.run(command, cwd=root, env=os.environ | {"PYTHONPATH": str(root)}, check=False)
+    assert done.returncode == -9
+    assert said(store, MANY) == before
+    add(store, *range(MANY, 2 * MANY))
+    before = said(store, 2 * MANY)
+    assert join_parts(store, RECIPE) > 0
+    assert said(store, 2 * MANY) == before
+    unfinished = {name.split("/")[3] for name in store.names("ledger/joined", "")}
+    whole = {name.split("/")[3] for name in store.names("ledger/joined", "joined.json")}
+    assert len(whole) == 1
+    assert len(unfinished - whole) <= (moment < 6)
+    assert store.names("ledger/masks", "") == store.names("ledger/metrics", "") == store.names("ledger/rejections", "")
+
+
+def test_joined_tables_of_a_joining_that_ended_long_ago_are_removed(tmp_path: Path) -> None:
+    """Without a record nobody reads them; after a day nobody writes them either."""
+    store = Store(str(tmp_path))
+    add(store, *range(MANY))
+    store.write(f"ledger/joined/recipe={'a' * 16}-{'b' * 16}/1000000000-0123456789abcdef/masks.parquet", b"half")
+    join_parts(store, RECIPE)
+    assert len(store.names("ledger", "")) == 4
+
+
+def test_two_join_while_others_read_and_add(store: Store) -> None:
+    """Nobody misses a row at any moment, and one more joining leaves one part."""
+    add(store, *range(2 * MANY))
+    before = said(store, 2 * MANY)
+    with ThreadPoolExecutor(3) as pool:
+        work: list[Future[Any]] = [pool.submit(join_parts, store, RECIPE) for _ in range(2)]
+        work.append(pool.submit(add, store, *range(2 * MANY, 3 * MANY), rejected=8))
+        while not all(one.done() for one in work):
+            assert said(store, 2 * MANY) == before
+        assert [one.exception() for one in work] == [None, None, None]
+    assert said(store, 2 * MANY) == before
+    add(store, *range(3 * MANY, 4 * MANY))
+    join_parts(store, RECIPE)
+    assert len(store.names("ledger", "joined.json")) == 1

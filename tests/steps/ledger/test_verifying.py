@@ -1,0 +1,64 @@
+"""A joined part that is damaged is found and made again, and what a killed joining left is no damage."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from cutouts.adapters.storage.store import Store
+from cutouts.adapters.storage.stored_tables import read_record
+from cutouts.core.config import Site
+from cutouts.steps.ledger import Joined, join_parts, joining
+from cutouts.steps.verify import verify
+from tests.photographs import broken, product
+from tests.steps.conftest import Refresh
+from tests.steps.test_verify import cut_off, flipped, live
+
+
+@pytest.fixture
+def joined(site: Site, refresh: Refresh, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of a joined part of two deliveries' results; of the site's photographs, one is broken."""
+    monkeypatch.setattr(joining, "MANY", 2)
+    for number, shoot in enumerate(("one", "two")):
+        product(tmp_path / shoot / "0.jpg", seed=number)
+        broken(tmp_path / shoot / "1.jpg", seed=number + 2)
+        refresh(site, tmp_path / shoot)
+    tables = Store(site.tables_url)
+    recipe = refresh(site, tmp_path / "two")[0].recipe
+    assert join_parts(tables, recipe) == 0
+    (record,) = Path(site.tables_url).rglob("joined.json")
+    return record.parent
+
+
+@pytest.mark.usefixtures("joined")
+def test_a_site_whose_ledger_was_joined_is_whole(site: Site) -> None:
+    """Nothing is found, and both images are live."""
+    found = verify(site, whole=True)
+    assert (found.findings, found.live, found.objects) == ((), 2, 4)
+
+
+@pytest.mark.parametrize("name", ["masks.parquet", "metrics.parquet", "rejections.parquet", "joined.json"])
+@pytest.mark.parametrize("harm", [cut_off, flipped])
+def test_a_damaged_joined_part_is_made_again(
+    site: Site, joined: Path, refresh: Refresh, tmp_path: Path, name: str, harm: object
+) -> None:
+    """From the shards of its plans, or its record from its tables; no image is cut again for it."""
+    before = live(site)
+    assert callable(harm)
+    harm(joined / name)
+    assert verify(site, whole=True).findings[0].place == str(joined / name)
+    assert verify(site, whole=True, repair=True).left == 0
+    assert verify(site, whole=True).findings == ()
+    for shoot in ("one", "two"):
+        assert refresh(site, tmp_path / shoot)[1] == []
+    assert live(site) == before
+
+
+def test_what_a_killed_joining_left_is_no_damage(site: Site, joined: Path) -> None:
+    """Files of single parts that the joined one holds are not read any more."""
+    store = Store(site.tables_url)
+    part = read_record(store, f"{joined.relative_to(site.tables_url)}/joined.json", Joined).parts[0]
+    recipe = joined.parent.name
+    store.write(f"ledger/metrics/{recipe}/{part}.parquet", b"half removed")
+    assert verify(site, whole=True).findings == ()
