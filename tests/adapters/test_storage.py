@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from cutouts.adapters.storage.store import Store
+from cutouts.adapters.storage.store import Store, write_file
 from cutouts.adapters.storage.stored_tables import (
     read_row_group,
     read_table,
@@ -33,6 +33,15 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
 def numbers(*values: int) -> pa.Table:
     """A table of one column."""
     return pa.table({"number": list(values)}, schema=NUMBERS)
+
+
+def test_an_error_names_the_file_and_not_its_unfinished_part(tmp_path: Path) -> None:
+    """A hidden name with a number in it means nothing to whoever has to make room."""
+    (tmp_path / "page.html").mkdir()
+    with pytest.raises(IsADirectoryError) as caught:
+        write_file(tmp_path / "page.html", b"page")
+    assert str(caught.value) == f"[Errno 21] Is a directory: '{tmp_path / 'page.html'}'"
+    assert [path.name for path in tmp_path.iterdir()] == ["page.html"]
 
 
 def test_what_is_written_is_read_and_listed(store: Store) -> None:

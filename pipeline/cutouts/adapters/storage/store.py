@@ -53,6 +53,10 @@ def _replacing(path: Path, *, durable: bool) -> Iterator[BinaryIO]:
         part.replace(path)
         if durable:
             _sync_folder(path.parent)
+    except OSError as error:
+        if error.filename != str(part):
+            raise
+        raise OSError(error.errno, error.strerror, str(path)) from error  # whoever reads it knows the file by this name
     finally:
         part.unlink(missing_ok=True)
 
