@@ -23,10 +23,10 @@ def _table(name: str, *fields: pa.Field, version: int = VERSION) -> pa.Schema:
 _TEXT, _COUNT, _SHARE, _REAL = pa.string(), pa.int64(), pa.float32(), pa.float64()
 
 _IMAGE = (
-    _field("image_id", _TEXT, "unique within its delivery; of a folder: the path relative to it"),
-    _field("product_id", _TEXT, "the article that the image shows"),
+    _field("image_id", _TEXT, "unique within its delivery; for a folder of images, the path relative to it"),
+    _field("product_id", _TEXT, "the product that the image shows"),
     _field("delivery_id", _TEXT, "one supplier's or one shoot's share of a manifest"),
-    _field("uri", _TEXT, "where the bytes lie, as fsspec reads it"),
+    _field("uri", _TEXT, "where the bytes are, as fsspec reads it"),
     _field("sha256", _TEXT, "of the file's bytes, hexadecimal", null=True),
     _field("etag", _TEXT, "the object store's version tag", null=True),
     _field("bytes", _COUNT, "size of the file", unit="B", null=True),
@@ -47,7 +47,7 @@ The one table in which a URI stands with its log-in and signature: without them 
 
 _WORK = (
     _field("image_id", _TEXT, "unique within its delivery"),
-    _field("uri", _TEXT, "where the bytes were read, without secrets"),
+    _field("uri", _TEXT, "where the bytes were read from, without secrets"),
     _field("etag", _TEXT, "as the manifest stated it, if the store confirmed it", null=True),
     _field("bytes", _COUNT, "as the manifest stated it", unit="B", null=True),
 )
@@ -65,7 +65,7 @@ MASKS = _table(
     _field("height_px", pa.int32(), "of the oriented source, the matte and the cutout", unit="px"),
     _field("mask", _TEXT, "object name of the matte, an 8-bit grey PNG"),
     _field("cutout", _TEXT, "object name of the cutout, an 8-bit RGBA PNG, straight alpha"),
-    _field("notes", pa.list_(_TEXT), "what a person should know about how it was read, in words"),
+    _field("notes", pa.list_(_TEXT), "notes for a person on how it was read"),
 )
 """One row per image that was cut out."""
 
@@ -80,7 +80,7 @@ METRICS = _table(
     _field("soft_inside", _SHARE, "soft matte away from the contour", unit="share of the inside"),
     _field("components", pa.int32(), "separate parts of the matte of notable size", unit="count"),
     _field("frame_contact", _SHARE, "matte on the image's frame", unit="share of the frame"),
-    _field("edge_alignment", _SHARE, "contour that lies on an image edge (Canny)", unit="share of the contour"),
+    _field("edge_alignment", _SHARE, "contour that coincides with an image edge (Canny)", unit="share of the contour"),
     _field("fringe", _SHARE, "CIELAB distance of the rim to the inside beside it", unit="ΔE*ab"),
 )
 """What was measured on each matte without ground truth; one row per row of `MASKS`."""
@@ -88,11 +88,11 @@ METRICS = _table(
 REJECTIONS = _table(
     "rejections",
     *_WORK,
-    _field("sha256", _TEXT, "of the file's bytes; null if unread; if no image, as stated, or of its place", null=True),
+    _field("sha256", _TEXT, "of the file's bytes; null if unread; if not an image, as stated or of its URI", null=True),
     *_RECIPE,
     _field("stage", _TEXT, "prepare, infer or finish; process if its process ended"),
     _field("reason", _TEXT, "a RejectionReason"),
-    _field("detail", _TEXT, "what was wrong with this very file, in words"),
+    _field("detail", _TEXT, "what was wrong with this file"),
     _field("retryable", pa.bool_(), "whether trying again can help"),
 )
 """One row per image that could not be processed."""
@@ -108,28 +108,28 @@ JOINED = {
 DELIVERY = _table(
     "delivery",
     *_IMAGE[:3],
-    _field("uri", _TEXT, "where the bytes lie, without secrets"),
+    _field("uri", _TEXT, "where the bytes are, without secrets"),
     *_IMAGE[4:7],
-    _field("state", _TEXT, "todo, or known where the ledger holds its result under the same content and recipe"),
-    _field("content", _TEXT, "sha256 of the known result; null where todo", null=True),
+    _field("state", _TEXT, "known if the ledger has its result for the same content and recipe, else todo"),
+    _field("content", _TEXT, "sha256 of the known result; null if todo", null=True),
 )
 """Every image of the delivery that one plan is about; a plan's books are kept against it."""
 
 OUTCOMES = _table(
     "outcomes",
     _field("image_id", _TEXT, "unique within its delivery"),
-    _field("product_id", _TEXT, "the article that the image shows"),
+    _field("product_id", _TEXT, "the product that the image shows"),
     _field("delivery_id", _TEXT, "one supplier's or one shoot's share of a manifest"),
-    _field("uri", _TEXT, "where the bytes lie, without secrets"),
-    _field("sha256", _TEXT, "of the file's bytes; null if unread; if no image, as stated, or of its place", null=True),
+    _field("uri", _TEXT, "where the bytes are, without secrets"),
+    _field("sha256", _TEXT, "of the file's bytes; null if unread; if not an image, as stated or of its URI", null=True),
     *_RECIPE,
     _field("outcome", _TEXT, "published, quarantined, held, rejected or skipped"),
-    _field("reasons", pa.list_(_TEXT), "why it was not published, in words"),
+    _field("reasons", pa.list_(_TEXT), "why it was not published"),
     _field("mask", _TEXT, "object name", null=True),
     _field("cutout", _TEXT, "object name", null=True),
     _field("width_px", pa.int32(), "of the oriented source, the matte and the cutout", unit="px", null=True),
     _field("height_px", pa.int32(), "of the oriented source, the matte and the cutout", unit="px", null=True),
-    _field("notes", pa.list_(_TEXT), "what a person should know about how it was read, in words"),
+    _field("notes", pa.list_(_TEXT), "notes for a person on how it was read"),
 )
 """What the gate decided for each image of one delivery."""
 
@@ -140,11 +140,11 @@ IMAGES = _table(
     _field("date", pa.date32(), "day of delivery; null if the manifest states none for this row", null=True),
     _field("source", _TEXT, "path relative to the source folder, or the uri without secrets"),
     _field("outcome", _TEXT, "published, quarantined, held, rejected or skipped"),
-    _field("reasons", pa.list_(_TEXT), "why, in words"),
+    _field("reasons", pa.list_(_TEXT), "why"),
     _field("cutout", _TEXT, "path relative to the output folder", null=True),
     _field("mask", _TEXT, "path relative to the output folder", null=True),
     _field("p_bad", _SHARE, "probability that the mask is bad; null until the gate is calibrated", null=True),
-    _field("notes", pa.list_(_TEXT), "what a person should know about how it was read, in words"),
+    _field("notes", pa.list_(_TEXT), "notes for a person on how it was read"),
     version=2,
 )
 """What `cutouts run` says of every image of its source; `date`, `delivery_id` and `image_id` together are unique."""
@@ -153,8 +153,8 @@ _SUM = "thousand pixels"
 
 EVALUATION = _table(
     "evaluation",
-    _field("images", _TEXT, "the set that the image is of"),
-    _field("network", _TEXT, "what was measured; null where the image itself could not be used", null=True),
+    _field("images", _TEXT, "the set that the image belongs to"),
+    _field("network", _TEXT, "what was measured; null if the image itself could not be used", null=True),
     _field("name", _TEXT, "the image, unique within its set"),
     _field("mae", _REAL, "mean absolute error", unit="0..1", null=True),
     _field("precision", _REAL, "of the masks at one half", unit="0..1", null=True),
@@ -179,8 +179,8 @@ EVALUATION = _table(
     _field("largest_lost", _REAL, "largest missing part", unit="share of the product", null=True),
     _field("mean", _REAL, "mean of the matte", unit="0..1", null=True),
     _field("area", _REAL, "matte at one half or more", unit="share of the image", null=True),
-    _field("seconds", _REAL, "CPU time of the network's run; null where none ran", unit="s", null=True),
-    _field("problem", _TEXT, "why there are no figures, in words", null=True),
+    _field("seconds", _REAL, "CPU time of the network's run; null if none ran", unit="s", null=True),
+    _field("problem", _TEXT, "why there are no figures", null=True),
 )
 """What `cutouts evaluate` measured on every image, a row per network."""
 

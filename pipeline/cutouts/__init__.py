@@ -73,7 +73,7 @@ _PLACES = {
     "waiting_hold": "cutouts.steps",
     "waiting_holds": "cutouts.steps",
 }
-"""The module of each name that this package gives."""
+"""The module that each name of this package comes from."""
 
 __all__ = [*_PLACES, "__version__"]  # noqa: PLE0604 -- strings, all of them
 
@@ -81,7 +81,7 @@ __all__ = [*_PLACES, "__version__"]  # noqa: PLE0604 -- strings, all of them
 if not TYPE_CHECKING:  # a name that is misspelt is an error there
 
     def __getattr__(name: str) -> Any:
-        """A name of the package, imported at its first use."""
+        """Import a name of the package when it is first used."""
         if name == "__version__":
             value: object = import_module("importlib.metadata").version("cutouts")
         elif name in _PLACES:

@@ -41,7 +41,7 @@ def _overrides() -> dict[str, Any]:
         raise ConfigError(f"the Variable `{VARIABLE}` is wrong", ["expected a JSON object of site settings"])
     wrong = sorted(settings.keys() - Site.model_fields.keys())
     if wrong:
-        known = f"there is no such setting; known are {', '.join(Site.model_fields)}"
+        known = f"unknown setting; known are {', '.join(Site.model_fields)}"
         raise ConfigError(f"the Variable `{VARIABLE}` is wrong", [f"{key}: {known}" for key in wrong])
     catalog, dask = connection(CATALOG_CONNECTION), connection(DASK_CONNECTION)
     return {

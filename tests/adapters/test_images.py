@@ -265,7 +265,7 @@ def test_a_raw_file_is_not_taken_for_its_preview() -> None:
     rejection = refusal(written(scene(), "TIFF", tiffinfo={254: 1, 50706: b"\1\4\0\0"}))
     assert (rejection.reason, rejection.detail) == (
         RejectionReason.UNSUPPORTED,
-        "camera raw (only a preview could be read)",
+        "camera raw (only its preview could be read)",
     )
     pages = Image.fromarray(scene()), Image.fromarray(255 - scene())
     data = written(pages[0], "TIFF", save_all=True, append_images=[pages[1]])

@@ -87,7 +87,7 @@ def test_a_broken_or_foreign_profile_is_taken_for_srgb_and_said_so(form: str, pr
     assert np.array_equal(photograph.rgb, read(written(scene(), form)).rgb)
     (note,) = photograph.notes
     assert "colour profile" in note
-    assert "taken for sRGB" in note
+    assert "treated as sRGB" in note
 
 
 @pytest.mark.parametrize("form", ["PNG", "JPEG"])
@@ -297,7 +297,7 @@ def test_high_dynamic_range_by_code_points_is_brought_to_srgb_and_said(form: str
     assert photograph.notes == ("a high dynamic range picture: highlights brighter than paper white are cut off",)
     if form == "AVIF":  # libheif does not take them at all
         (note,) = read(stated(form, 77, 13)).notes
-        assert "unknown kind" in note
+        assert "unknown type" in note
 
 
 def test_adobe_rgb_that_only_exif_states_is_followed() -> None:

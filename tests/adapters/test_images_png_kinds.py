@@ -196,12 +196,12 @@ def test_high_dynamic_range_keeps_what_srgb_can_show(transfer: str, bits: int) -
         ("iCCP", b"x\0\0" + zlib.compress(bytes(40 << 20)), "larger than 16 MiB"),
         ("iCCP", b"x\0\0" + zlib.compress(srgb())[:40], "colour profile is broken"),
         ("iCCP", b"x\0\0not zlib", "colour profile is broken"),
-        ("cICP", bytes((77, 13, 0, 1)), "unknown kind"),
+        ("cICP", bytes((77, 13, 0, 1)), "unknown type"),
         ("cICP", bytes((12, 13, 1, 1)), "cICP"),
         ("cICP", bytes((12, 2, 0, 1)), "cICP"),
         ("cICP", b"abc", "cICP"),
-        ("gAMA", bytes(4), "makes no sense"),
-        ("cHRM", bytes(32), "makes no sense"),
+        ("gAMA", bytes(4), "is invalid"),
+        ("cHRM", bytes(32), "is invalid"),
     ],
     ids=[
         "bomb",
@@ -280,7 +280,7 @@ def test_pixels_beyond_the_palette_are_black_and_said_so() -> None:
     photograph = read(png(samples_of(8, 3), 8, 3, {"PLTE": palette(8)[:100].tobytes()}))
     beyond = samples_of(8, 3)[..., 0] >= 100
     assert (photograph.rgb[beyond] == 0).all()
-    assert photograph.notes == ("some of its pixels are not in its palette: shown black",)
+    assert photograph.notes == ("some of its pixels are not in its palette: shown as black",)
 
 
 def test_a_long_thin_picture_is_refused_by_its_side() -> None:
@@ -290,4 +290,4 @@ def test_a_long_thin_picture_is_refused_by_its_side() -> None:
     with pytest.raises(ImageRejected) as caught:
         decode(bytes(data), max_pixels=100_000_000)
     assert caught.value.reason is RejectionReason.TOO_LARGE
-    assert "65535 px a side" in caught.value.detail
+    assert "65535 px per side" in caught.value.detail

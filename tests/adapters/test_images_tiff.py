@@ -253,7 +253,7 @@ def test_more_samples_than_colours_are_left_out_with_a_note() -> None:
     photograph = read(written(samples, photometric="rgb", extrasamples=["unspecified"] * 4, planarconfig="contig"))
     assert np.array_equal(photograph.rgb, samples[..., :3])
     assert photograph.alpha is None
-    assert photograph.notes == ("it has 4 channels of unspecified meaning beside its colours: ignored",)
+    assert photograph.notes == ("it has 4 channels of unspecified meaning besides its colours: ignored",)
 
 
 def pages(count: int) -> tuple[bytes, list[int]]:

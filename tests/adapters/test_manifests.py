@@ -168,7 +168,7 @@ def test_files_without_a_day_beside_others_with_one_are_refused(tmp_path: Path) 
     assert open_manifest(str(tmp_path)).days() == (FIFTH,)
     write(tmp_path / "part.parquet", images("b"))
     (problem,) = problems(tmp_path)
-    assert problem.startswith("part.parquet: states no day, as other files do")
+    assert problem.startswith("part.parquet: it states no day, but other files do")
 
 
 def test_each_file_has_columns_and_types_of_its_own(tmp_path: Path) -> None:
@@ -317,7 +317,7 @@ def test_a_manifest_on_a_web_server_states_its_days(tmp_path: Path, *, ranges: b
     undated = write(tmp_path / "m.parquet", images("a")).read_bytes()
     with serving(FileServer(body=undated)) as server:
         (problem,) = problems(f"{server.url}/m.parquet")
-        assert problem.startswith("states no day")
+        assert problem.startswith("it states no day")
 
 
 @pytest.mark.parametrize("url", ["gopher://example/m.parquet", "reference://x::y", "no-such-scheme://x"])

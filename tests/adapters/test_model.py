@@ -89,8 +89,8 @@ def test_the_output_that_the_row_names_is_served(tmp_path: Path) -> None:
         (FLOAT, "it takes"),
         ({"sha256": "0" * 64}, "does not match the model table"),
         ({"file": "/nowhere/x.onnx"}, "is not at"),
-        ({"outputs": 7}, "it has 1 outputs, the row says 7"),
-        ({"output": 1}, "serves output 1"),
+        ({"outputs": 7}, "it has 1 output, the row says 7"),
+        ({"output": 1}, "uses output 1"),
         ({"output_layout": "n1hw"}, "the row says n1hw"),
     ],
 )
@@ -114,10 +114,10 @@ def test_an_output_of_several_channels_is_no_saliency(tmp_path: Path) -> None:
 
 
 def test_a_letterbox_needs_an_output_of_the_inputs_size(tmp_path: Path) -> None:
-    """Else its bars could not be taken off the saliency; stretched, a smaller output is fine."""
+    """Else its bars could not be removed the saliency; stretched, a smaller output is fine."""
     file = tmp_path / "x.onnx", tiny(tmp_path / "x.onnx", output=["n", 2, 8])
     Network(ModelChoice(row=row(file)))
-    with pytest.raises(ModelError, match="letterbox could not be taken off"):
+    with pytest.raises(ModelError, match="letterbox cannot be removed"):
         Network(ModelChoice(row=row(file, resize="letterbox")))
 
 
@@ -162,7 +162,7 @@ def test_a_provider_that_did_nothing_would_be_an_error(provider: Provider, tmp_p
     tiny(tmp_path / "x.onnx")
     options = session_options(1, recorded=True)
     session = onnxruntime.InferenceSession(tmp_path / "x.onnx", options, providers=["CPUExecutionProvider"])
-    with pytest.raises(ModelError, match="took no part"):
+    with pytest.raises(ModelError, match="runs no part"):
         require_placement(session, provider)
 
 

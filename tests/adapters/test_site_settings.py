@@ -92,7 +92,7 @@ def test_a_link_does_not_lead_out_of_the_working_folder(here: Path, tmp_path: Pa
     """What counts is where a store really lies."""
     (here / "site").symlink_to(tmp_path)
     (here / "cutouts.toml").write_text('root = "site"')
-    with pytest.raises(ConfigError, match="outside of the working folder"):
+    with pytest.raises(ConfigError, match="outside the working folder"):
         load_site()
 
 

@@ -195,7 +195,7 @@ def test_wrong_settings_are_told_before_any_image(tmp_path: Path) -> None:
     """A provider or a model that does not exist is an error of the call, with what there is."""
     with pytest.raises(ConfigError, match="provider"):
         cutouts.Cutter(provider="gpu")
-    with pytest.raises(ModelError, match="there is no model 'nonet'; the table has default"):
+    with pytest.raises(ModelError, match="unknown model 'nonet'; the table has default"):
         cutouts.Cutter(model="nonet", site=cutouts.Site(root=str(tmp_path)))
 
 

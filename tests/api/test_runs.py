@@ -51,7 +51,7 @@ def test_a_run_says_what_became_of_each_image(shop: Path, tmp_path: Path) -> Non
     """Its counts add up and are those of summary.json; what was passed over is told; the files are there."""
     summary = cutouts.run(shop, tmp_path / "out", site=SERIAL)
     assert (summary.images, summary.published, summary.quarantined, summary.rejected) == (6, 4, 1, 1)
-    assert (summary.ignored, summary.unlisted, summary.refused) == ("1 other files ignored", (), ())
+    assert (summary.ignored, summary.unlisted, summary.refused) == ("1 other file ignored", (), ())
     told = json.loads((tmp_path / "out" / "summary.json").read_text(encoding="utf-8"))
     assert told == {name: getattr(summary, name) for name in told}
     assert [decision.published for decision in summary.decisions] == [4]

@@ -114,7 +114,7 @@ def test_a_delivery_of_broken_files_balances() -> None:
     [
         ((FailedExpectation(words="soft", image_ids=frozenset({"z"})),), {}, "findings about images"),
         ((), {"z": "the file is empty"}, "rejections of images"),
-        ((SOFT,), {"c": "the file is empty"}, "rejected images cannot be judged"),
+        ((SOFT,), {"c": "the file is empty"}, "rejected images cannot fail"),
     ],
     ids=["a finding about a stranger", "a rejected stranger", "a finding about a rejected image"],
 )

@@ -24,7 +24,7 @@ def test_a_plan_says_what_there_is_to_do() -> None:
     """One image is an image; a plan without work says so."""
     some = "Delivery 2026-11-22/studio-a: 48 images, 40 known already, 8 to cut in 1 shard; plan p1."
     assert plan_sentence(_plan(48, 40, 1)) == some
-    one = "Delivery 2026-11-22/studio-a: its 1 image is known already, nothing to cut."
+    one = "Delivery 2026-11-22/studio-a: its 1 image is already known, nothing to cut."
     assert plan_sentence(_plan(1, 1, 0)) == one
 
 

@@ -92,7 +92,7 @@ def test_networks_that_cannot_be_run_so_are_refused(tmp_path: Path) -> None:
         open_contender(parse(f"x={theirs}"), SITE)
     with pytest.raises(ModelError, match="rembg cannot run that"):
         open_contender(parse(f"x={ours}:rembg"), SITE)
-    with pytest.raises(ModelError, match="there is no model 'nobody'"):
+    with pytest.raises(ModelError, match="unknown model 'nobody'"):
         open_contender(parse("nobody"), SITE)
 
 

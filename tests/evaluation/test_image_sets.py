@@ -51,10 +51,10 @@ def test_each_image_that_cannot_be_used_says_why(tmp_path: Path) -> None:
     (images / "broken.png").write_bytes((images / "good.png").read_bytes()[:40])
     found = problems(images, truth)
     assert found["none"] == f"it has no truth: {truth / 'none'}.* is not there"
-    assert found["two"] == "it has more than one truth: two.png, two.webp"
+    assert found["two"] == "it has more than one known matte: two.png, two.webp"
     assert found["size"] == "its truth does not fit: it has 60×30 px, the image 60×40"
     assert "expected a grey mask, or a cutout with alpha" in found["colours"]
-    assert "its image cannot be read: the image is cut off" in found["broken"]
+    assert "its image cannot be read: the image is truncated" in found["broken"]
     assert "its values are 0 and 1" in found["labels"]
     assert len(found) == 6
 
@@ -144,5 +144,5 @@ def test_sets_and_truths_have_to_match(tmp_path: Path) -> None:
         open_sets([images], [])
     with pytest.raises(ConfigError, match="more --truth than --images"):
         open_sets([images], [truth, truth])
-    with pytest.raises(ConfigError, match="two sets have one name"):
+    with pytest.raises(ConfigError, match="duplicate set name"):
         open_sets([images, images], [truth, truth])

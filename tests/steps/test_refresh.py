@@ -55,7 +55,7 @@ def test_every_image_is_accounted_for_with_its_reason(site: Site, refresh: Refre
     why = reasons(site, decision)
     assert why["empty.jpg"][0] == "quarantined"
     assert any("no product" in reason for reason in why["empty.jpg"][1])
-    assert "cut off" in why["broken.jpg"][1][0]
+    assert "truncated" in why["broken.jpg"][1][0]
 
 
 def test_what_was_decided_makes_no_model_call(site: Site, refresh: Refresh, shoot: Path) -> None:

@@ -64,7 +64,7 @@ def test_a_site_that_is_whole_has_nothing_to_find(site: Site) -> None:
     [
         (Path.unlink, False, "it is not there"),
         (cut_off, False, "it is cut off"),
-        (flipped, True, "its bytes are not those that were stored"),
+        (flipped, True, "its bytes do not match its name"),
     ],
 )
 def test_objects_are_made_again_from_their_photographs(site: Site, harm: Damage, whole: bool, what: str) -> None:
@@ -89,7 +89,7 @@ def test_an_object_whose_photograph_is_gone_is_left_as_it_is(site: Site, shoot: 
     data = path.read_bytes()
     found = verify(site, whole=True, repair=True)
     assert (places(found), found.left) == ([str(path)], 1)
-    assert "it cannot be made again: the file is not there" in found.findings[0].what
+    assert "it cannot be repaired: the file is not there" in found.findings[0].what
     assert path.read_bytes() == data
 
 
@@ -120,7 +120,7 @@ def test_what_is_live_and_not_in_the_ledger_is_found(site: Site) -> None:
     found = verify(site, repair=True)
     assert found.left == 1
     assert found.findings[0].place.endswith("image 0.jpg")
-    assert found.findings[0].what == "it is live, but the ledger does not know it so; deliver it again"
+    assert found.findings[0].what == "it is live, but the ledger has no matching result; deliver it again"
 
 
 def test_a_site_in_a_bucket_is_verified_and_repaired(bucket: str, refresh: Refresh, tmp_path: Path, site: Site) -> None:

@@ -51,7 +51,7 @@ def load_site(path: str | None = None, **overrides: object) -> Site:
 
 def _named(file: Path) -> dict[str, object]:
     if not file.is_file():
-        raise ConfigError("the settings cannot be read", [f"{file} is not there"])
+        raise ConfigError("the settings cannot be read", [f"{file} does not exist"])
     return _read(file)
 
 
@@ -61,7 +61,7 @@ def _found(file: Path) -> dict[str, object]:
     if problems := [*_overreach(settings)]:
         advice = (
             f"if you trust the file, name it: --config {command(FILE)}, or {CONFIG_VARIABLE}={command(FILE)}; "
-            f"else set them in {HOME_FILE} or in the environment"
+            f"otherwise set them in {HOME_FILE} or in the environment"
         )
         raise ConfigError(f"{FILE} was found in the working folder and may not set this", [*problems, advice])
     return settings
@@ -83,7 +83,7 @@ def _overreach(settings: Mapping[str, object]) -> Iterator[str]:
         told = f"{name} = {shown(value)}"
         if name in PLACES:
             if not _is_below_here(str(value)):
-                yield f"{told}: it lies outside of the working folder"
+                yield f"{told}: it is outside the working folder"
         elif name in LIMITS:
             if isinstance(value, int | float) and value > Site.model_fields[name].default:
                 yield f"{told}: it raises the limit, which is {Site.model_fields[name].default}"

@@ -101,7 +101,7 @@ def _require_free(row: ModelRow, target: Path) -> None:
         )
     if target.is_symlink() or target.exists():
         what = "is a link to a file that" if target.is_symlink() else "exists and"
-        raise ModelError(f"{target} {what} is not the file of {row.name}; move it away, then pull again")
+        raise ModelError(f"{target} {what} does not match the row of {row.name}; move it away, then pull again")
 
 
 def _silent(_there: int, _whole: int | None) -> None:
@@ -189,7 +189,7 @@ class _Download:
             _require(response, self.url)
             goes_on = response.status_code == 206
             if goes_on and not response.headers.get("Content-Range", "").startswith(f"bytes {there}-"):
-                raise StorageError(f"{self.url} sent another part than requested")
+                raise StorageError(f"{self.url} did not send the requested part")
             self._append(response, there if goes_on else 0)
 
     def _append(self, response: requests.Response, start: int) -> None:
@@ -221,7 +221,7 @@ class _Download:
         if shutil.disk_usage(self.part.path.parent).free < int(length):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         if whole > self._most:
-            raise self.wrong(f"it has {whole} B, at most {self._most} are taken")
+            raise self.wrong(f"it has {whole} B, at most {self._most} are accepted")
         return whole
 
     @property

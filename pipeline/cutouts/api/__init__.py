@@ -1,1 +1,1 @@
-"""What `import cutouts` gives: one image, many images, a whole run. The command line adds words and exit statuses."""
+"""What `import cutouts` offers: one image, many images, a whole run. The commands add messages and exit statuses."""

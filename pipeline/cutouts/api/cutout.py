@@ -1,4 +1,4 @@
-"""What was cut out of one photograph, and the PNG that it is saved as."""
+"""The result of cutting one photograph, and the PNG that it is saved as."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from cutouts.core.pixels import Bytes
 from cutouts.core.png_mark import marked
 
 _OF_ONE_FILE = frozenset({errno.ENAMETOOLONG, errno.EISDIR, errno.ENOTDIR, errno.EEXIST, errno.ELOOP, errno.EILSEQ})
-"""What the system says if it does not take one name; anything else would meet every image."""
+"""Errors of the system about this one name; any other error would affect every image."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Cutout:
     """A photograph without its background.
 
-    `rgba` is uint8 H×W×4, sRGB with straight (not premultiplied) alpha: colours of soft pixels are the product's own,
-    and pixels with alpha 0 are 0. `matte` is uint8 H×W, 0…255, the alpha of `rgba`. H×W is the size of the photograph
-    when it is upright, or of what was found in it if it was cropped. `notes` say in words what is approximate about how
-    the photograph was read. `source` is the file that was read, if it was one; `made_of` is what its PNG says about
-    itself: digests of the file, the network and the method.
+    `rgba` is uint8 H×W×4, sRGB with straight (not premultiplied) alpha. Soft pixels have the product's own colour, and
+    pixels with alpha 0 are 0. `matte` is uint8 H×W, 0…255, the alpha of `rgba`. H×W is the size of the upright
+    photograph, or of the crop. `notes` say what is approximate about how the photograph was read. `source` is the file
+    that was read, if there was one. `made_of` identifies what the cutout was made from: digests of the file, the
+    network and the method.
     """
 
     rgba: Bytes = field(repr=False)
@@ -44,8 +44,8 @@ class Cutout:
     def save(self, path: str | os.PathLike[str], *, mask: bool = False) -> None:
         """Write `rgba`, or with `mask` the matte, as an 8-bit PNG to `path`; missing folders are made.
 
-        The file appears whole or not at all. It replaces only a PNG that cutouts made. Raises OutputError for another
-        suffix than .png, for the photograph itself and for any other file, and StorageError if the file cannot be
+        The file appears complete or not at all. It replaces only a PNG that was made by cutouts. Raises OutputError if
+        the suffix is not .png, or if `path` is the photograph or any other file, and StorageError if the file cannot be
         written.
         """
         target = Path(path)
@@ -55,19 +55,19 @@ class Cutout:
 
 
 def require_png(target: Path) -> None:
-    """Nothing, or an OutputError for a name that no PNG has."""
+    """Raise OutputError if the name does not end in .png."""
     if target.suffix.lower() != ".png":
         raise OutputError(f"{target}: only PNG is written: name {target.stem or 'cutout'}.png")
 
 
 def told(made_of: str, *, mask: bool, notes: tuple[str, ...] = ()) -> str:
-    """What a PNG says about itself: what it was made of, whether it is the matte, and on a second line the notes."""
+    """The text stored in a PNG: what it was made from, whether it is the matte, and on a second line the notes."""
     line = f"{made_of} {'mask' if mask else 'cutout'}"
     return f"{line}\n{'; '.join(notes)}" if notes else line
 
 
 def write_png(target: Path, pixels: Bytes, text: str) -> None:
-    """Write a PNG with our mark. OutputError for a name that the system does not take, else StorageError."""
+    """Write a PNG with our mark. Raises OutputError if the system refuses the name, otherwise StorageError."""
     try:
         write_file(target, marked(encode_png(pixels), text))
     except OSError as error:

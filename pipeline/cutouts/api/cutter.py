@@ -35,7 +35,7 @@ T = TypeVar("T")
 
 
 class Made(StrEnum):
-    """What became of a file that was to be cut."""
+    """What happened to a file."""
 
     CUT = "cut"
     EMPTY = "empty"
@@ -44,9 +44,9 @@ class Made(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileResult:
-    """What became of a file, and what a person should know about how it was read.
+    """The result for a file, and notes on how it was read.
 
-    `EMPTY`: nothing was found in it, and its PNG is transparent throughout.
+    `EMPTY`: nothing was found in the image, and its PNG is completely transparent.
     """
 
     made: Made
@@ -58,11 +58,11 @@ def cut(image: Image, *, model: str | None = None, provider: str | None = None, 
 
     `image` is a path, the bytes of an image file (JPEG, PNG, WebP, AVIF, HEIC, TIFF, GIF or BMP), a NumPy array (uint8
     or uint16; H×W grey, H×W×3 sRGB, or H×W×4 sRGB with straight alpha) or an image of Pillow. `model` is a name of the
-    model table, `provider` is "cpu", "cuda" or "tensorrt"; both are the site's unless given. With `crop` the result
-    holds only what was found.
+    model table, and `provider` is "cpu", "cuda" or "tensorrt"; both default to the site's settings. With `crop`, the
+    result contains only what was found.
 
-    Raises ImageRejected if this image cannot be cut (`reason` and `detail` say why), ModelError for a network or a
-    provider that is not available, ConfigError for wrong settings, TypeError for any other kind of image.
+    Raises ImageRejected if this image cannot be cut (`reason` and `detail` say why), ModelError if the network or the
+    provider is not available, ConfigError if settings are wrong, and TypeError if `image` is of any other type.
     """
     return Cutter(model=model, provider=provider, crop=crop).cut(image)
 
@@ -71,12 +71,12 @@ class Cutter:
     """Cuts many images with the same network, from any number of threads.
 
     The network is opened with the first image and kept for the life of the process, so there is nothing to close.
-    Threads wait for each other if their images would need more memory together than `max_memory` allows.
+    Threads wait for each other if their images together would need more memory than `max_memory` allows.
 
-    `model`, `provider` and `crop` are as for `cut`. `site` holds all other settings; by default they are read as the
-    command reads them, from `cutouts.toml` and `CUTOUTS_*`. With `inside`, only files in that folder are read, also if
-    they are links: for folders that come from others. Raises ConfigError for wrong settings, and ModelError for a model
-    that the site does not know or does not allow.
+    `model`, `provider` and `crop` are as for `cut`. `site` has all other settings; by default they are read as the
+    commands read them, from `cutouts.toml` and `CUTOUTS_*`. With `inside`, only files in that folder are read, even
+    through links; use it for folders that come from others. Raises ConfigError if settings are wrong, and ModelError if
+    the site does not know or does not allow the model.
     """
 
     def __init__(
@@ -93,7 +93,7 @@ class Cutter:
         self._job = job_of(_site(site, model=model, provider=provider), crop=crop, sources=sources)
 
     def cut(self, image: Image) -> Cutout:
-        """Take the background off one image; arguments and errors are those of `cutouts.cut`.
+        """Take the background off one image. Arguments and errors are those of `cutouts.cut`.
 
         Also raises StorageError if the machine has run out of something that every image needs.
         """
@@ -117,8 +117,8 @@ class Cutter:
     ) -> FileResult:
         """Cut the image file `source` into the PNG `target`, or with `mask` write its matte there.
 
-        A `target` that was made of the same bytes by the same network and method is left alone: its photograph is read
-        and hashed, and not decoded. Raises what `Cutter.cut` and `Cutout.save` raise.
+        If `target` was made from the same bytes by the same network and method, it is left alone: the photograph is
+        read and hashed, but not decoded. Raises the errors of `Cutter.cut` and `Cutout.save`.
         """
         photograph, png = Path(source), Path(target)
         require_png(png)
@@ -141,14 +141,14 @@ class Cutter:
         return only(path, self._job.reading) if self._anywhere else self._job.reading
 
     def _made_of(self, sha256: str) -> str:
-        """What is written into a PNG: the file's sha256 and the recipe."""
+        """The text that is written into a PNG: the file's sha256 and the recipe."""
         digests = self._job.recipe.digests
         return f"{sha256 or '-'} {digests.matte_digest} {digests.render_digest}"
 
     def _worked(self, given: Input, make: Callable[[Photograph, Bytes], T]) -> T:
-        """What `make` gives for the photograph and its matte, while the memory for them is held.
+        """The result of `make` for the photograph and its matte, while the memory for them is reserved.
 
-        If memory was short all the same, once more with all the memory that images may have.
+        If memory was short anyway, it is tried once more with all the memory that images may use.
         """
         memory = process_memory.sized(self._job.max_memory)
         try:
@@ -167,7 +167,8 @@ class Cutter:
             return make(prepared.photograph, matte_from_saliency(saliency, prepared.photograph))
 
     def _saliency(self, prepared: Prepared, *, alone: bool) -> Floats:
-        """The network's answer. A network that fails on every image is a ModelError, and no rejection of this one."""
+        """The network's output. If the network fails on every image, this raises ModelError instead of rejecting the
+        image."""
         network = open_network(self._job.choice)
         try:
             (saliency,) = infer(network, [prepared], self._job.recipe)
@@ -179,7 +180,7 @@ class Cutter:
 
 
 def _site(site: Site | None, **given: object) -> Site:
-    """The site with what was given besides. Raises ConfigError."""
+    """The site with the given settings changed. Raises ConfigError."""
     if site is None:
         return load_site(None, **given)
     told = {name: value for name, value in given.items() if value is not None}

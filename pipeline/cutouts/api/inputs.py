@@ -1,4 +1,4 @@
-"""What a program may give as an image: a path, the bytes of a file, an array, an image of Pillow."""
+"""What can be cut: a path, the bytes of a file, an array, an image of Pillow."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ if TYPE_CHECKING:
     from cutouts.adapters.images.in_memory import PillowImage
 
     Image: TypeAlias = str | os.PathLike[str] | bytes | bytearray | memoryview | NDArray[Any] | PillowImage
-    """All that can be cut."""
+    """Every type that can be cut."""
 
 _IN_MEMORY = ImageRecord(image_id="", product_id="", delivery_id="", uri="")
-"""Stands for the row of an image that has none."""
+"""The row of an image that has none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Input:
-    """An image that is not decoded yet: how many bytes of memory its work takes, and the call that decodes it.
+    """An image that is not decoded yet: the bytes of memory that it needs, and the call that decodes it.
 
-    `sha256` is the digest of its file, "" if it comes from none.
+    `sha256` is the digest of its file, or "" if there is no file.
     """
 
     needed: int
@@ -44,9 +44,9 @@ class Input:
 
 
 def opened(image: Image, job: Job, reading: Reading) -> Input:
-    """The image, a file read once as far as `reading` allows it.
+    """The image, not decoded yet. A file is read once, if `reading` allows it.
 
-    Raises ImageRejected for a file that cannot be read, TypeError for any other object.
+    Raises ImageRejected if the file cannot be read, and TypeError for an object of any other type.
     """
     if isinstance(image, str | os.PathLike):
         return of_file(read_file(Path(image), reading), job)
@@ -69,13 +69,13 @@ def read_file(path: Path, reading: Reading) -> SourceFile:
 
 
 def only(path: str | os.PathLike[str], reading: Reading) -> Reading:
-    """Allows one file that the user named, wherever its links lead, and nothing else."""
+    """Allows one file that the user named, wherever its links lead, and no other file."""
     here = Prefix(scheme="file", authority="", path=os.path.realpath(path))
     return replace(reading, allowed=(here,))
 
 
 def of_file(file: SourceFile, job: Job) -> Input:
-    """The image in a file. Raises ImageRejected for a header that cannot be read."""
+    """The image in a file. Raises ImageRejected if its header cannot be read."""
     needed = needed_memory(file.data, max_pixels=job.max_pixels)
     return Input(needed=needed, decode=lambda: decoded(file, job), sha256=file.sha256)
 

@@ -47,19 +47,20 @@ class Summary(RunSummary):
 
 
 class Counter(Protocol):
-    """Hears of images as they are done."""
+    """Is told about images as they are done."""
 
     def add(self, fate: str, images: int = 1) -> None:
-        """So many images have come to this end ("read", "cut" or "rejected")."""
+        """`images` more images have this result ("read", "cut" or "rejected")."""
 
 
 Progress = Callable[[str, int], AbstractContextManager[Counter]]
-"""Called at the beginning of a phase ("reading", "cutting") with the number of its images; gives who hears of them."""
+"""Called when a phase ("reading", "cutting") begins, with the number of its images; returns the counter that is told.
+"""
 
 
 class _Nobody:
     def add(self, fate: str, images: int = 1) -> None:
-        """Nobody watches."""
+        """Do nothing."""
 
 
 def _unwatched(_doing: str, _total: int) -> AbstractContextManager[Counter]:
@@ -76,14 +77,14 @@ def run(
 ) -> Summary:
     """Cut out, judge and publish a folder of images or a manifest on this machine.
 
-    All that is made is below the folder `out`: report.html, cutouts/, images.parquet, summary.json and the catalogue.
-    Run again, only what is new or changed is cut; killed at any moment, it is simply run again. `site` says how and
-    where the work runs (by default as the settings say); where things are kept is `out`'s. If `full`, each delivery in
-    the source is all that there is of it: images that are live under its id and not in the source are withdrawn.
+    Everything is written below the folder `out`: report.html, cutouts/, images.parquet, summary.json and the catalogue.
+    If it is run again, only new or changed images are cut. If it was killed, run it again. `site` says how and where
+    the work runs (by default the settings decide); everything is kept in `out`, whatever `site` says. With `full`, each
+    delivery in the source is complete: images that are live under its id but not in the source are withdrawn.
 
-    An image that cannot be cut is counted as rejected. Raises ManifestError for a source that cannot be worked on,
-    OutputError for an `out` that holds something else, ConfigError for wrong settings, ModelError for the network,
-    StorageError for what cannot be read or written, and BooksError if the counts do not add up.
+    An image that cannot be cut is counted as rejected. Raises ManifestError if the source cannot be used, OutputError
+    if `out` contains something else, ConfigError if settings are wrong, ModelError if the network is not available,
+    StorageError if something cannot be read or written, and BooksError if the counts do not add up.
     """
     folder = Path(out)
     here = {"root": str(folder.resolve()), "objects": None, "tables": None, "catalog": None}
@@ -113,10 +114,10 @@ def run(
 def _source(
     site: Site, source: str, out: Path, progress: Progress, *, full: bool
 ) -> tuple[RunSource, str, tuple[str, ...]]:
-    """The manifest to work on: the one given (a file, or a folder of Parquet), or one made of the folder.
+    """The manifest to work on: the one given (a file, or a folder of Parquet), or one made from the folder.
 
-    Also what was passed over in words, and the folders that cannot be listed, whose images are in no books.
-    Raises ManifestError if the folder is to be `full` and some of it cannot be listed.
+    Also returns what was ignored, as text, and the folders that could not be listed, whose images are not counted.
+    Raises ManifestError with `full` if part of the folder cannot be listed.
     """
     folder = Path(source)
     if not folder.is_dir() or holds_manifest(folder):
@@ -132,7 +133,7 @@ def _source(
 
 
 def _plans(site: Site, intake: Intake, *, full: bool) -> tuple[list[Plan], list[Refusal]]:
-    """A plan of each delivery that can be worked with, and why the others cannot."""
+    """A plan of each delivery that can be used, and why the others cannot."""
     refused = [Refusal.of(problem) for problem in intake.refused]
     plans = []
     for delivery in intake.accepted:
@@ -147,7 +148,7 @@ def _plans(site: Site, intake: Intake, *, full: bool) -> tuple[list[Plan], list[
 
 
 def _refresh(site: Site, plans: Sequence[Plan], progress: Progress) -> tuple[list[GateDecision], RunWork]:
-    """Segment, gate and publish every plan; what was decided, and the work that it took."""
+    """Segment, gate and publish every plan. Returns the decisions, and the work that was done."""
     todo = sum(one.todo for one in plans)
     work = RunWork()
     with progress("cutting", todo) as heard:

@@ -106,7 +106,7 @@ def _records(site: Site, source: Path, runner: Runner) -> tuple[list[ImageRecord
     seen = sorted(runner.map(partial(decodable, site.reading(), site.max_pixels), found), key=lambda one: one[0].uri)
     good = [record for record, pixels in seen if pixels]
     if not good:
-        raise ConfigError("nothing to measure with", [f"no image below {source} can be decoded"])
+        raise ConfigError("no image to measure with", [f"no image below {source} can be decoded"])
     return good, sum(pixels for _, pixels in seen), len(found) - len(good)
 
 

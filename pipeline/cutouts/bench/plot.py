@@ -51,7 +51,7 @@ def _draw_stages(axes: Any, run: Run) -> None:
     axes.bar_label(bars, fmt="%.1f", padding=3)
     axes.invert_yaxis()
     axes.margins(x=0.15)
-    axes.set(title="where the time goes, by stage", xlabel="ms per image")
+    axes.set(title="time by stage", xlabel="ms per image")
 
 
 def _draw_layouts(axes: Any, report: BenchReport) -> None:

@@ -68,7 +68,7 @@ def _run(report: BenchReport) -> Iterator[str]:
         f"start-up to the first image: {report.cut_seconds:.1f} s by `cutouts cut`, {run.first_seconds:.1f} s on the"
         f" cluster ({run.open_seconds:.1f} s of it to open)"
     )
-    growth = "not said of so few images" if run.growth_mb is None else f"{run.growth_mb:+.1f} MB per 1000 images"
+    growth = "not reported for so few images" if run.growth_mb is None else f"{run.growth_mb:+.1f} MB per 1000 images"
     yield f"memory of the workers: peak {run.peak_mb:.0f} MB, growth over the second half {growth}"
 
 

@@ -1,4 +1,4 @@
-"""The command `cutouts`. Subcommands are imported when they are called, so that `--help` answers at once."""
+"""The command `cutouts`. Subcommands are imported when they are called, so `--help` answers at once."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ _COMMANDS = {
     "segment": ("running", "Step 2: cut the shards of a plan."),
     "gate": ("running", "Step 3: judge a delivery whose shards are cut."),
     "publish": ("running", "Step 4: publish what the gate let through; release a held delivery."),
-    "catalog": ("upkeep", "See the history of the catalogue, export it, or go back."),
+    "catalog": ("upkeep", "Show the history of the catalogue, export it, or roll it back."),
     "withdraw": ("upkeep", "Take images out of the catalogue: by delivery, product or image."),
-    "verify": ("upkeep", "Check that what a site keeps is whole, and repair it."),
-    "models": ("networks", "See, get, add, check and convert networks."),
-    "doctor": ("upkeep", "Say what this machine has, and what is missing."),
-    "certificates": ("upkeep", "Make certificates for a Dask cluster of your own."),
-    "train": ("networks", "Train the embedded network, or continue a training."),
+    "verify": ("upkeep", "Check that a site's data is intact, and repair it."),
+    "models": ("networks", "List, download, add, check and convert networks."),
+    "doctor": ("upkeep", "Show what this machine has, and what is missing."),
+    "certificates": ("upkeep", "Make certificates for your own Dask cluster."),
+    "train": ("networks", "Train the shipped network, or continue a training."),
     "evaluate": ("measuring", "Measure mattes against known ones; compare two networks."),
     "composites": ("measuring", "Make test images whose mattes are known exactly."),
-    "look": ("measuring", "Lay cutouts of several networks side by side."),
-    "bench": ("measuring", "Measure images per second, by stage, worker and batch."),
+    "look": ("measuring", "Show cutouts of several networks side by side."),
+    "bench": ("measuring", "Measure images per second, by stage, workers and batch size."),
 }
 """Each command's wing and what it does. The command NAME is the function NAME in `cutouts.cli.WING.NAME`."""
 
 
 class _Lazy(click.Group):
-    """A group whose commands are imported only when they run or explain themselves."""
+    """A group whose commands are imported only when they run or show their help."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(_COMMANDS)
@@ -49,7 +49,7 @@ class _Lazy(click.Group):
         return command
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Call the command; a reader that is gone, as after `| head`, ends it without a word."""
+        """Call the command. If nobody reads its output any more, as after `| head`, it ends without a message."""
         try:
             return super().invoke(ctx)
         except BrokenPipeError as error:
@@ -64,21 +64,22 @@ class _Lazy(click.Group):
 
 @click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(package_name="cutouts")
-@click.option("--debug", is_flag=True, help="Show the traceback of an error, for a report of a bug.")
+@click.option("--debug", is_flag=True, help="Show the traceback of an error, for a bug report.")
 def cli(debug: bool) -> None:
     """Take the backgrounds off product photographs.
 
     \b
     One photograph:            cutouts cut shoe.jpg -o shoe.png
-    A folder, judged and all:  cutouts run photos --out result
+    A folder, judged as well:  cutouts run photos --out result
     What this machine has:     cutouts doctor
 
-    Settings: ~/.cutouts/cutouts.toml, --config FILE or else cutouts.toml in the working folder, CUTOUTS_* in the
-    environment. What is in the working folder may not choose where code comes from or where anything goes to.
+    Settings are read from ~/.cutouts/cutouts.toml, then from --config FILE (by default cutouts.toml in the working
+    folder), then from CUTOUTS_* in the environment. A file that was only found in the working folder may not choose
+    where code comes from or where results go.
     """
 
 
 def main() -> NoReturn:
-    """Run the command; see `cutouts.cli.console.exit_status`."""
+    """Run the command; `cutouts.cli.console.exit_status` says how it ends."""
     os.environ["PYTHONSAFEPATH"] = "1"  # else processes that we start import what is in the working folder
     ended(lambda: cli.main(standalone_mode=False))

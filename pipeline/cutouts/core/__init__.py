@@ -1,1 +1,1 @@
-"""The pure middle: records, rules and pixel arithmetic. No I/O, no clock, no logging, no globals."""
+"""Pure code: records, rules and pixel arithmetic. No I/O, no clock, no logging, no globals."""

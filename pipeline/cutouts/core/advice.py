@@ -5,12 +5,12 @@ from __future__ import annotations
 import errno
 
 _ADVICE = {
-    errno.ENOSPC: "make room and run it again: what is done is kept",
-    errno.EDQUOT: "make room and run it again: what is done is kept",
-    errno.EFBIG: "allow larger files and run it again: what is done is kept",
-    errno.EROFS: "name a place that can be written",
-    errno.EACCES: "name another place, or allow it",
-    errno.EPERM: "name another place, or allow it",
+    errno.ENOSPC: "free some space and run it again: finished work is kept",
+    errno.EDQUOT: "free some space and run it again: finished work is kept",
+    errno.EFBIG: "allow larger files and run it again: finished work is kept",
+    errno.EROFS: "name a folder that can be written",
+    errno.EACCES: "name another folder, or change its permissions",
+    errno.EPERM: "name another folder, or change its permissions",
     errno.EMFILE: "allow more open files (ulimit -n) and run it again",
     errno.ENFILE: "close other programs and run it again",
     errno.ENAMETOOLONG: "use a shorter name",
@@ -19,5 +19,5 @@ _ADVICE = {
 
 
 def advice(error: OSError) -> str:
-    """What a person can do about what the system says."""
+    """What a person can do about this error of the system."""
     return _ADVICE.get(error.errno or 0, "correct that and run it again")

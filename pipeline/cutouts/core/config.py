@@ -1,6 +1,7 @@
-"""The site: where things run and lie. One frozen record, parsed once, every problem listed at once.
+"""The site: where work runs and where data is stored. One frozen record, parsed once, with every problem listed at
+once.
 
-A site never changes the pixels; what does is the recipe (`cutouts.core.recipe`).
+A site never changes the pixels; the recipe does (`cutouts.core.recipe`).
 """
 
 from __future__ import annotations
@@ -20,57 +21,66 @@ from cutouts.core.text.display import redacted
 ENV_PREFIX = "CUTOUTS_"
 
 LOCAL_CLUSTERS = ("serial", "local", "cuda")
-"""Values of `cluster` for which work stays on this machine."""
+"""Values of `cluster` that keep the work on this machine."""
 
 Provider = Literal["cpu", "cuda", "tensorrt"]
 
 
 class Site(BaseModel):
-    """Each field is a key of `cutouts.toml` and, in capitals behind `CUTOUTS_`, an environment variable."""
+    """Each field is a key of `cutouts.toml` and, in capitals after `CUTOUTS_`, an environment variable."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    root: str = Field("cutouts-site", description="folder or URL under which all stores lie unless named below")
+    root: str = Field("cutouts-site", description="folder or URL that contains all stores that are not named below")
     objects: str | None = Field(None, description="folder or URL of the mattes and cutouts; by default ROOT/objects")
     tables: str | None = Field(None, description="folder or URL of plans, receipts, ledger; by default ROOT/tables")
     catalog: str | None = Field(None, repr=False, description="SQLAlchemy URL; by default ROOT/catalog.sqlite")
-    manifests: str | None = Field(None, description="where manifests land; by default ROOT/manifests")
+    manifests: str | None = Field(None, description="where manifests arrive; by default ROOT/manifests")
     cluster: str = Field("local", description="serial, local, cuda, tcp://HOST:PORT or tls://HOST:PORT")
-    insecure_cluster: bool = Field(False, description="whether tcp:// may leave this machine, without TLS")
+    insecure_cluster: bool = Field(False, description="whether tcp:// (without TLS) may connect to other machines")
     tls_ca_file: str | None = Field(None, description="authority certificate of a tls:// scheduler")
     tls_cert: str | None = Field(None, description="our certificate for a tls:// scheduler")
     tls_key: str | None = Field(None, description="our key for a tls:// scheduler")
-    workers: int = Field(0, ge=0, description="worker processes of a local cluster; 0: by the cores")
-    threads: int = Field(0, ge=0, description="threads per worker of a local cluster; 0: by the cores")
-    provider: Provider = Field("cpu", description="cpu, cuda or tensorrt: the one used, or an error")
+    workers: int = Field(0, ge=0, description="worker processes of a local cluster; 0: chosen by the number of cores")
+    threads: int = Field(0, ge=0, description="threads per worker of a local cluster; 0: chosen by the number of cores")
+    provider: Provider = Field("cpu", description="cpu, cuda or tensorrt; an error if it is not available")
     batch: int = Field(0, ge=0, le=256, description="images per model call; 0: 1 on a CPU, 8 on a GPU")
-    chunk: int = Field(32, ge=1, le=256, description="images that a worker takes at a time")
+    chunk: int = Field(32, ge=1, le=256, description="images that a worker processes at a time")
     model: str = Field("default", description="a name of the model table")
     models: str = Field("~/.cutouts/models", description="folder of networks that are not shipped, and of their table")
-    mirror: str | None = Field(None, repr=False, description="base URL that networks are pulled from instead")
+    mirror: str | None = Field(
+        None, repr=False, description="base URL to pull networks from, instead of their own URLs"
+    )
     allow_noncommercial: bool = Field(False, description="whether non-commercial weights may be used")
-    mask_quality: str | None = Field(None, description="the gate's own suite; by default the one that we ship")
+    mask_quality: str | None = Field(None, description="the expectation suite of the gate; by default the shipped one")
     allowed_sources: tuple[str, ...] = Field(
         ("https://",),
-        description="prefixes of where photographs may be read; https:// alone: every public host. Always allowed are "
-        "the manifest's own folder, a folder named on the command line, and the buckets of the site's stores",
+        description="prefixes of paths and URLs that photographs may be read from; https:// alone: every public host. "
+        "Always allowed are the manifest's own folder, a folder named on the command line, and the buckets of "
+        "the site's stores",
     )
     read_seconds: float = Field(120, gt=0, description="time to read one photograph from the network (s)")
     max_pixels: int = Field(100_000_000, ge=1, description="larger images are rejected (px)")
     max_bytes: int = Field(512_000_000, ge=1, description="larger files are rejected (B)")
-    max_memory: int = Field(0, ge=0, description="memory for images in one process; 0: by what it has (B)")
-    image_seconds: int = Field(120, ge=1, description="images that take longer are rejected, on workers (s)")
+    max_memory: int = Field(
+        0, ge=0, description="memory for images in one process; 0: chosen by what the process has (B)"
+    )
+    image_seconds: int = Field(120, ge=1, description="images that take longer are rejected (s, on workers)")
     retry_rejected: bool = Field(False, description="try rejected images again although their bytes are the same")
-    shard_images: int = Field(512, ge=1, description="images in a shard at the most, while max_shards allows")
-    shard_bytes: int = Field(2_000_000_000, ge=1, description="bytes in a shard at the most, likewise (B)")
-    max_shards: int = Field(300, ge=1, description="shards of a plan at the most")
+    shard_images: int = Field(
+        512, ge=1, description="maximum number of images in a shard, unless max_shards requires more"
+    )
+    shard_bytes: int = Field(2_000_000_000, ge=1, description="maximum size of a shard, with the same exception (B)")
+    max_shards: int = Field(300, ge=1, description="maximum number of shards of a plan")
 
     @field_validator("root", "objects", "tables", "manifests", "cluster")
     @classmethod
     def _without_credentials(cls, value: str | None) -> str | None:
-        """These are written into records and shown in logs."""
+        """URLs are written into records and shown in logs, so they may not contain secrets."""
         if value is not None and "://" in value and redacted(value) != value:
-            raise ValueError("a URL with a password or a signature; give credentials as its client looks for them")
+            raise ValueError(
+                "the URL contains a password or a signature; put credentials where the storage client looks for them"
+            )
         return value
 
     @field_validator("cluster")
@@ -82,18 +92,19 @@ class Site(BaseModel):
 
     @model_validator(mode="after")
     def _encrypted_cluster(self) -> Site:
-        """Whoever reaches a scheduler without TLS runs code on every worker, and on us by what comes back."""
+        """Whoever can reach a scheduler without TLS can run code on every worker, and on us through the results."""
         if self.cluster.startswith("tcp://") and not (self.insecure_cluster or _is_loopback(self.cluster)):
             raise ValueError(
                 f"cluster: {self.cluster} is neither encrypted nor on this machine: use tls://HOST:PORT with "
-                "tls_ca_file, tls_cert and tls_key, or set insecure_cluster = true if nobody else reaches that network"
+                "tls_ca_file, tls_cert and tls_key, or set insecure_cluster = true if nobody else can reach "
+                "that network"
             )
         return self
 
     @field_validator("allowed_sources", mode="before")
     @classmethod
     def _listed(cls, value: object) -> object:
-        """A list, as it is in `cutouts.toml`; in the environment as JSON or with commas between."""
+        """Accepts a list, as in `cutouts.toml`, or text from the environment: JSON, or items separated by commas."""
         if not isinstance(value, str):
             return value
         return (
@@ -108,24 +119,24 @@ class Site(BaseModel):
 
     @property
     def objects_url(self) -> str:
-        """Where mattes and cutouts lie."""
+        """Where mattes and cutouts are stored."""
         return self.objects or self._below("objects")
 
     @property
     def tables_url(self) -> str:
-        """Where plans, receipts and the ledger lie."""
+        """Where plans, receipts and the ledger are stored."""
         return self.tables or self._below("tables")
 
     @property
     def manifests_url(self) -> str:
-        """Where manifests land."""
+        """Where manifests arrive."""
         return self.manifests or self._below("manifests")
 
     @property
     def catalog_url(self) -> str:
-        """The catalogue's SQLAlchemy URL; a root on a remote store needs one of its own."""
+        """The catalogue's SQLAlchemy URL. If the root is a remote store, the catalogue needs its own setting."""
         if self.catalog is None and "://" in self.root:
-            raise ConfigError("the site has no catalogue", [f"set `catalog`: SQLite cannot lie on {self.root}"])
+            raise ConfigError("the site has no catalogue", [f"set `catalog`: SQLite cannot be stored on {self.root}"])
         return self.catalog or f"sqlite:///{quote(self._below('catalog.sqlite'), safe='/:')}"
 
     @property
@@ -134,11 +145,11 @@ class Site(BaseModel):
         return self.batch or (1 if self.provider == "cpu" else 8)
 
     def allowing(self, *sources: str) -> Site:
-        """This site, with further `allowed_sources`: what a person named on the command line."""
+        """This site with further `allowed_sources`, which a person named on the command line."""
         return self.model_copy(update={"allowed_sources": (*self.allowed_sources, *sources)})
 
     def reading(self, *also: str) -> Reading:
-        """What may be read of a photograph: from `allowed_sources`, this site's own buckets, and `also`."""
+        """Where photographs may be read from: `allowed_sources`, this site's own buckets, and `also`."""
         allowed = parse_prefixes([*self.allowed_sources, *self._buckets(), *also])
         return Reading(allowed=allowed, max_bytes=self.max_bytes, seconds=self.read_seconds)
 
@@ -183,5 +194,5 @@ def _problem(location: tuple[int | str, ...], kind: str, message: str) -> str:
         return message.removeprefix("Value error, ")
     key = ".".join(str(part) for part in location)
     if kind == "extra_forbidden":
-        return f"{key}: there is no such setting; known are {', '.join(Site.model_fields)}"
+        return f"{key}: unknown setting; known are {', '.join(Site.model_fields)}"
     return f"{key}: {message}"

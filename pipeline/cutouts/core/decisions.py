@@ -1,4 +1,4 @@
-"""The frozen records of the gate: what became of each image, and what was decided about a delivery."""
+"""The frozen records of the gate: the outcome of each image, and the decision about a delivery."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from cutouts.core.records import DeliveryKey, RecipeDigests
 
 
 class Outcome(StrEnum):
-    """What became of an image; the five add up to the images of a delivery."""
+    """The outcome of an image. The five counts add up to the images of a delivery."""
 
     PUBLISHED = "published"
     QUARANTINED = "quarantined"
@@ -19,7 +19,7 @@ class Outcome(StrEnum):
 
 
 class Verdict(StrEnum):
-    """What the gate says of a delivery as a whole."""
+    """The gate's verdict on a delivery as a whole."""
 
     PUBLISH = "publish"
     PUBLISH_ALL_BUT_QUARANTINED = "publish all but the quarantined"
@@ -28,7 +28,7 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExpectationOutcome:
-    """What one expectation of a suite said of a delivery; `failing` counts rows, None if it has none."""
+    """The result of one expectation for a delivery; `failing` counts rows, and is None if the expectation has none."""
 
     expectation: str
     column: str | None
@@ -41,13 +41,13 @@ class ExpectationOutcome:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GateDecision:
-    """The gate's verdict on one delivery and the counts of its outcomes.
+    """The gate's verdict on one delivery, and the counts of its outcomes.
 
-    `judged` is the digest of the content, recipe and suite that were judged: a person's approval is of that. `against`
-    is the version of what was live of the delivery then (`Catalog.version`); publishing compares it first, and -1, of
-    a decision that an earlier release recorded, is never the same. A `full` delivery withdraws what is live under its
-    id and not in it: `withdrawn` images. `gate_id` names this decision: what was judged, for which plan, against which
-    version, and whether a person approved it.
+    `judged` is the digest of the content, recipe and suite that were judged; a person's approval applies to exactly
+    that. `against` is the version of the delivery that was live then (`Catalog.version`), which publishing compares
+    first. It is -1 for decisions recorded by an earlier release, which never matches. A `full` delivery withdraws the
+    images that are live under its id but not in it; `withdrawn` counts them. `gate_id` identifies this decision: what
+    was judged, for which plan, against which version, and whether a person approved it.
     """
 
     gate_id: str

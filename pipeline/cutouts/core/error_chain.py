@@ -1,7 +1,7 @@
-"""An error and all that led to it, with texts that may be shown.
+"""An error and the errors that led to it, with texts that are safe to show.
 
-Libraries put addresses with passwords and tokens into what they raise. An error of ours has none in its own text, but a
-traceback also prints the errors that it was raised from.
+Libraries put addresses with passwords and tokens into their errors. The text of our own errors has none, but a
+traceback also prints the errors that they were raised from.
 """
 
 from __future__ import annotations
@@ -14,14 +14,15 @@ from cutouts.core.text.display import HIDDEN, printable, redacted
 E = TypeVar("E", bound=BaseException)
 
 _INPUT = re.compile(r"(\binput_value=).*?(, input_type=)", re.DOTALL)
-"""How pydantic shows what it refuses, cut in the middle, so that nobody can tell what it was."""
+"""The way pydantic shows a refused value: cut in the middle, so a secret can no longer be recognised."""
 
 
 def without_secrets(error: E) -> E:
-    """The same error with its causes, contexts and notes; each text with a secret or a control character is replaced.
+    """The same error with its causes, contexts and notes. Every text with a secret or a control character is replaced.
 
-    An error whose text has to be replaced becomes one of a class of the same name that is derived from its own, so
-    whoever sorts errors by class sorts it as before. (A class that nothing can be derived from becomes an Exception.)
+    An error whose text has to be replaced becomes an instance of a class with the same name, derived from its own
+    class, so code that sorts errors by class still works. If nothing can be derived from its class, it becomes an
+    Exception.
     """
     return cast(E, _told(error, {}))
 
@@ -41,7 +42,7 @@ def _told(error: BaseException, known: dict[int, BaseException]) -> BaseExceptio
 
 
 def _replaced(error: BaseException, known: dict[int, BaseException]) -> BaseException:
-    """The error itself, if its text may be shown as it is."""
+    """The error itself, if its text is safe to show."""
     if isinstance(error, BaseExceptionGroup):
         return BaseExceptionGroup(_shown(error.message), [_told(one, known) for one in error.exceptions])
     if _shown(str(error)) == str(error):
@@ -54,7 +55,7 @@ def _replaced(error: BaseException, known: dict[int, BaseException]) -> BaseExce
 
 
 def _blank(kind: type[BaseException], names: dict[str, Any]) -> BaseException:
-    """An error of a class of that name, derived from it if that is possible, without what it was made of."""
+    """An error of a class with that name, derived from its own class if possible, without the original arguments."""
     try:
         made: BaseException = kind.__new__(type(kind.__name__, (kind,), names))
     except TypeError:

@@ -27,9 +27,9 @@ from cutouts.core.text.display import printable, redacted, shown
 
 
 class CutoutsError(Exception):
-    """Base of everything that this project raises on purpose; its text says what to do.
+    """Base of every error that this project raises on purpose. Its text says what to do.
 
-    Libraries put URLs into what they raise, and ids come from strangers: no error of ours shows a secret or a control
+    Libraries put URLs into their errors, and ids come from strangers. So no error of ours shows a secret or a control
     character. Only errors that list several problems, or a command, have more than one line.
     """
 
@@ -41,7 +41,7 @@ class CutoutsError(Exception):
 
 
 class _ListedError(CutoutsError):
-    """Carries every problem found, one line each."""
+    """Has every problem found, one line each."""
 
     _lines = True
 
@@ -73,11 +73,11 @@ class ImageRejected(CutoutsError):
 
 
 class ModelError(CutoutsError):
-    """The model file, its row or its provider is not what was asked for."""
+    """The model file, its row or its provider is not what was requested."""
 
 
 class OutputError(CutoutsError):
-    """What would be written would replace an input, or something that is not ours; nothing was written."""
+    """The output would replace an input, or a file that is not ours; nothing was written."""
 
 
 class StorageError(CutoutsError):
@@ -85,7 +85,7 @@ class StorageError(CutoutsError):
 
 
 class DamagedError(StorageError):
-    """A file of the site is not what was written; `place` names it, `why` says what is wrong."""
+    """A file of the site does not contain what was written; `place` names it, `why` says what is wrong."""
 
     def __init__(self, place: str, why: str) -> None:
         self.place, self.why = place, why

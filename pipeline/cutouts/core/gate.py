@@ -1,4 +1,4 @@
-"""What becomes of a delivery and of each of its images, once its masks have been judged."""
+"""The outcome of a delivery and of each of its images, once its masks have been judged."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from cutouts.core.decisions import ExpectationOutcome, Outcome, Verdict
 from cutouts.core.errors import BooksError
 from cutouts.core.text.counting import counted
 
-ALREADY_PUBLISHED = "published already with this content and recipe"
+ALREADY_PUBLISHED = "already published with this content and recipe"
 """The reason of a skipped image."""
 REPLACED = "a later delivery of this image is published"
-"""The reason of a skipped image whose own content is not the one that is live."""
+"""The reason of a skipped image whose live version has other content."""
 MANY_WITHDRAWN, MANY_OF_LIVE = 5, 0.3
-"""A full delivery that withdraws at least so many images, and more than this share of what is live, is held."""
+"""A full delivery is held if it withdraws at least this many images and more than this share of those that are live."""
 RELEASED = "released by a person"
-"""Stands behind the reasons of a hold that was approved."""
+"""Added to the reasons of a hold that was approved."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FailedExpectation:
-    """The images of a delivery that fail one expectation, which keeps each of them back; `words` say why."""
+    """The images of a delivery that fail one expectation and are therefore not published; `words` say why."""
 
     words: str
     image_ids: frozenset[str]
@@ -30,9 +30,9 @@ class FailedExpectation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judgement:
-    """What the expectations said of a delivery.
+    """The results of the expectations for a delivery.
 
-    `findings` are those that single images fail; `holds` the reasons, in words, to hold the delivery as a whole.
+    `findings` are expectations that single images fail. `holds` are the reasons to hold the delivery as a whole.
     """
 
     outcomes: tuple[ExpectationOutcome, ...]
@@ -63,17 +63,17 @@ def decide(
     taken_back: Mapping[str, str] | None = None,
     approved: bool = False,
 ) -> Decision:
-    """The outcome of every image of a delivery, `image_ids`, each of which has exactly one.
+    """The outcome of every image of a delivery. Each of `image_ids` gets exactly one.
 
-    - One that is `published` already (image_id: why that is so) is skipped, whatever is said of it now.
-    - One of the `rejections` (image_id: reason in words) is rejected.
-    - Where the judgement holds the delivery, each other image is held, for that reason and its own if it has one.
-    - Else each other image with a finding, or that a person had `taken_back` (image_id: why), is quarantined and the
-      rest is published.
-    - `approved` says that a person released the delivery: nothing is held, single findings still count.
+    - An image that is already `published` (image_id: reason) is skipped, whatever else applies.
+    - An image in `rejections` (image_id: reason) is rejected.
+    - If the judgement holds the delivery, every other image is held, for that reason and for its own if it has one.
+    - Otherwise every other image with a finding, or that a person had `taken_back` (image_id: reason), is quarantined,
+      and the rest is published.
+    - `approved` says that a person released the delivery: nothing is held, but findings about single images apply.
 
-    Raises BooksError if an id occurs twice, or if rejections or findings are about images that the delivery
-    does not have, or findings about rejected ones.
+    Raises BooksError if an id occurs twice, if rejections or findings are about images that are not in the delivery, or
+    if findings are about rejected images.
     """
     _check_books(image_ids, judgement.findings, rejections)
     findings = _findings_by_image(judgement.findings)
@@ -151,4 +151,4 @@ def _check_books(image_ids: Sequence[str], findings: Sequence[FailedExpectation]
         if unknown := finding.image_ids - delivery:
             raise BooksError(f"findings about images that are not in the delivery: {len(unknown)}")
         if not finding.image_ids.isdisjoint(rejections):
-            raise BooksError(f"rejected images cannot be judged, yet some fail: {finding.words}")
+            raise BooksError(f"rejected images cannot fail an expectation, but some do: {finding.words}")

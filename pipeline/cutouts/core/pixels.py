@@ -1,4 +1,4 @@
-"""Arrays of pixels: the photograph as decoded, and the one way in which it is shrunk."""
+"""Arrays of pixels: the decoded photograph, and the one way to shrink it."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ Doubles: TypeAlias = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Photograph:
-    """A decoded source: oriented, colour-managed to sRGB, 8 bit.
+    """A decoded source: upright, converted to sRGB, 8 bit.
 
-    `rgb` is uint8 H×W×3; `alpha` uint8 H×W where the source had one that is not opaque throughout, else None;
-    `notes` say in words what a person should know about how it was read.
+    `rgb` is uint8 H×W×3. `alpha` is uint8 H×W if the source had alpha that is not opaque everywhere, else None. `notes`
+    say what a person should know about how it was read.
     """
 
     rgb: Bytes
@@ -38,10 +38,11 @@ class Photograph:
 
 
 def shrink(image: Bytes, width: int, height: int) -> Bytes:
-    """`image` at `width`×`height` px, antialiased: each axis halved by 2×2 means while twice too long, then bilinear.
+    """`image` at `width`×`height` px, antialiased: each axis is halved by 2×2 means while it is twice too long, then
+    bilinear.
 
-    A ×½ bilinear step is an exact box mean for even sizes; about five times cheaper than area interpolation. Networks
-    are trained and served with this very function. Enlarging is bilinear.
+    A bilinear step by ½ is an exact box mean for even sizes, and about five times cheaper than area interpolation.
+    Networks are trained and run with this same function. Enlarging is bilinear.
     """
     while image.shape[1] >= 2 * width or image.shape[0] >= 2 * height:
         half_width = image.shape[1] // 2 if image.shape[1] >= 2 * width else image.shape[1]

@@ -15,7 +15,7 @@ from cutouts.core.text.display import shown
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CatalogEntry:
-    """One published image as the catalogue keeps it; `cutout` and `mask` are object names."""
+    """One published image in the catalogue; `cutout` and `mask` are object names."""
 
     image_id: str
     product_id: str
@@ -30,7 +30,7 @@ class CatalogEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Approval:
-    """A person's release of a held delivery: of exactly the content, recipe and suite that `judged` digests."""
+    """A person's release of a held delivery: of exactly the content, recipe and suite with the digest `judged`."""
 
     judged: str
     gate_id: str
@@ -42,7 +42,7 @@ class Approval:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HoldRejection:
-    """A person's decision that a held delivery is never published: exactly what `judged` digests."""
+    """A person's decision that a held delivery is never published: exactly what has the digest `judged`."""
 
     judged: str
     gate_id: str
@@ -54,7 +54,7 @@ class HoldRejection:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hold:
-    """A delivery that the gate held back, and why; waits for a person's approval of what `judged` is the digest of."""
+    """A delivery that the gate held, and why. It waits for a person's approval of what has the digest `judged`."""
 
     judged: str
     gate_id: str
@@ -174,18 +174,18 @@ class Publication:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Announcement:
-    """What is to be told of one delivery: its publications that changed something and that nobody was told of."""
+    """What to announce about one delivery: its publications that changed something and are not announced yet."""
 
     delivery: DeliveryKey
     publications: tuple[Publication, ...]
 
     @property
     def publication_ids(self) -> list[int]:
-        """The publications, the oldest first."""
+        """The ids of the publications, oldest first."""
         return [one.publication_id for one in self.publications]
 
     @property
     def counts(self) -> dict[str, int]:
-        """How many images they published, confirmed, superseded and withdrew, added up."""
+        """The numbers of images that they published, confirmed, superseded and withdrew, added up."""
         names = ("published", "confirmed", "superseded", "withdrawn")
         return {name: sum(getattr(one, name) for one in self.publications) for name in names}

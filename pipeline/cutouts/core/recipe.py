@@ -1,4 +1,4 @@
-"""The recipe: everything that changes the pixels, in two parts with a digest each; not where work runs."""
+"""The recipe: everything that changes the pixels, in two parts with a digest each. It does not say where work runs."""
 
 from __future__ import annotations
 
@@ -11,17 +11,18 @@ from cutouts.core.matting.preprocess import Preprocessing
 from cutouts.core.records import RecipeDigests
 
 MATTE_METHOD = "matte-3"
-"""Names the code that makes a matte of saliency; raised by whoever changes what it makes."""
+"""Version of the code that makes a matte from saliency. Whoever changes its results raises it."""
 RENDER_METHOD = "render-3"
-"""Names the code that makes a cutout of photograph and matte, decoding and encoding included; raised likewise."""
+"""Version of the code that makes a cutout from photograph and matte, including decoding and encoding. Raised likewise.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
     """How the matte is made (network, preprocessing, method) and how the cutout is rendered (method, crop).
 
-    `model_digest` is what the network's row says of its file: the sha256, or `md5:…` where that is what is published;
-    `output` says which of its outputs is served, and how it is read.
+    `model_digest` is the digest of the network's file in its row: the sha256, or `md5:…` if only that is published.
+    `output` says which of its outputs is used, and how it is read.
     """
 
     model_digest: str
@@ -33,13 +34,13 @@ class Recipe:
 
     @property
     def digests(self) -> RecipeDigests:
-        """The two digests that are stamped on what this recipe makes."""
+        """The two digests that identify this recipe in everything made with it."""
         return _digests(self)
 
 
 @cache
 def _digests(recipe: Recipe) -> RecipeDigests:
-    """Worked out once: every image of a job asks."""
+    """Computed once, because every image of a job needs them."""
     preprocessing = asdict(recipe.preprocessing)
     return RecipeDigests(
         matte_digest=_digest([recipe.model_digest, preprocessing, recipe.output, recipe.matte_method]),

@@ -2,7 +2,7 @@
 
 ImageRecord → Plan, ShardKey → Mask, MaskMetrics | Rejection → Receipt
 
-What the gate decides is in `cutouts.core.decisions`, what the catalogue keeps of it in `cutouts.core.publications`.
+The gate's decisions are in `cutouts.core.decisions`, and the catalogue's records in `cutouts.core.publications`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from enum import StrEnum
 from urllib.parse import quote
 
 MAX_KEY = 250
-"""Characters that a partition key may have in Airflow."""
+"""Maximum length of a partition key in Airflow (characters)."""
 
 
 class RejectionReason(StrEnum):
@@ -38,7 +38,7 @@ class RejectionReason(StrEnum):
 
     @property
     def words(self) -> str:
-        """The reason as a person reads it."""
+        """The reason as text for a person."""
         return _REJECTION_WORDS[self]
 
 
@@ -48,11 +48,11 @@ _REJECTION_WORDS = {
     RejectionReason.EMPTY: "the file is empty",
     RejectionReason.NOT_AN_IMAGE: "the file is not an image",
     RejectionReason.UNSUPPORTED: "the image format is not supported",
-    RejectionReason.TRUNCATED: "the image is cut off",
+    RejectionReason.TRUNCATED: "the image is truncated",
     RejectionReason.DAMAGED: "the image is damaged",
     RejectionReason.TOO_LARGE: "the image is too large",
     RejectionReason.TOO_SMALL: "the image is too small",
-    RejectionReason.CHANGED: "the file is not the one that the manifest names",
+    RejectionReason.CHANGED: "the file does not match the manifest",
     RejectionReason.NEEDS_MEMORY: "the image needs too much memory",
     RejectionReason.TOO_SLOW: "the image took too long",
     RejectionReason.CRASHED: "the image crashed the worker",
@@ -63,7 +63,7 @@ _REJECTION_WORDS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
 class DeliveryKey:
-    """Names a delivery: the day it was delivered and its id; as text `YYYY-MM-DD/delivery_id`."""
+    """Names a delivery by the day it was delivered and its id; as text `YYYY-MM-DD/delivery_id`."""
 
     date: Day
     delivery_id: str
@@ -79,7 +79,7 @@ class DeliveryKey:
 
     @classmethod
     def parse(cls, text: str) -> DeliveryKey:
-        """Read `YYYY-MM-DD/delivery_id`; ValueError says what was expected."""
+        """Parse `YYYY-MM-DD/delivery_id`. Raises ValueError that says what was expected."""
         day, slash, delivery_id = text.partition("/")
         try:
             if slash and len(day) == len("YYYY-MM-DD"):  # ISO 8601 has shorter forms, and by week
@@ -99,7 +99,7 @@ class DeliveryKey:
 class ImageRecord:
     """One row of a manifest. `bytes` in B, sizes in px as stored, `taken_at` in UTC; None if not stated.
 
-    `uri` may hold a signature or a password, so that it is not shown with the record.
+    `uri` may contain a signature or a password, so it is not part of the record's repr.
     """
 
     image_id: str
@@ -125,10 +125,10 @@ class RecipeDigests:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What has to be done for one delivery; `images = todo + known`, `todo` is in `shards` row groups.
+    """The work to do for one delivery; `images = todo + known`, and `todo` images are in `shards` row groups.
 
-    `sources` is where its photographs may be read from besides what the site allows: the manifest's own folder. If
-    `full`, the delivery is all that there is under its id: what else is live of it is to be withdrawn.
+    `sources` is where its photographs may be read from, besides the places that the site allows: the manifest's own
+    folder. If `full`, the delivery is complete: other images that are live under its id are withdrawn.
     """
 
     plan_id: str
@@ -158,7 +158,7 @@ class ShardKey:
 
     @classmethod
     def parse(cls, text: str) -> ShardKey:
-        """Read `plan_id/index`; ValueError says what was expected."""
+        """Parse `plan_id/index`. Raises ValueError that says what was expected."""
         plan_id, slash, index = text.partition("/")
         if not (slash and plan_id and index.isdecimal()):
             raise ValueError(f"{text!r} is not a shard key: expected PLAN_ID/INDEX")
@@ -185,7 +185,7 @@ class Mask:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measurements:
-    """What is measured on a matte without ground truth; units are in `cutouts.schemas.tables.METRICS`. Never NaN."""
+    """Measurements of a matte without a known matte; units are in `cutouts.schemas.tables.METRICS`. Never NaN."""
 
     saliency_peak: float
     saliency_mean: float
@@ -225,15 +225,15 @@ class Rejection:
 
     @property
     def words(self) -> str:
-        """The reason as a person reads it."""
+        """The reason as text for a person."""
         return f"{self.reason.words}: {self.detail}" if self.detail else self.reason.words
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Receipt:
-    """Written last; its presence means that the shard is done. `images = cut + reused + rejected`.
+    """Written last; if it exists, the shard is done. `images = cut + reused + rejected`.
 
-    Seconds are summed over workers. `reused` are images whose content the ledger already knew when it was read.
+    Seconds are summed over workers. `reused` are images whose content turned out to be in the ledger when it was read.
     """
 
     plan_id: str

@@ -6,7 +6,7 @@ from cutouts.core.records import DeliveryKey, RecipeDigests, ShardKey
 from cutouts.core.text.naming import fitting
 
 WAITING = "intake/waiting"
-"""The folder of deliveries that nobody works on yet."""
+"""The folder of deliveries that are not being processed yet."""
 
 
 def plan_file(plan_id: str, name: str) -> str:
@@ -48,7 +48,7 @@ def gate_file(gate_id: str, name: str) -> str:
 
 
 def verdict_file(digest: str) -> str:
-    """What expectations said of rows with that digest."""
+    """The result of a suite of expectations for rows with this digest."""
     return f"verdicts/{digest}.json"
 
 

@@ -57,5 +57,5 @@ def contenders(networks: Iterable[str], compared: Iterable[str]) -> tuple[list[S
     filled = [replace(spec, path=spec.path or paths.get(spec.name)) for spec in (*specs, *pair)]
     unique = {spec.label: spec for spec in filled}
     if clash := sorted({spec.label for spec in filled if unique[spec.label] != spec}):
-        raise ConfigError("two networks have one name", [f"{label} names two different files" for label in clash])
+        raise ConfigError("duplicate network name", [f"{label} names two different files" for label in clash])
     return list(unique.values()), [spec.label for spec in filled[len(specs) :]]

@@ -46,7 +46,7 @@ class Case(Question):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lost:
-    """An image that cannot be measured on, or that has no answer, and why, in words."""
+    """An image that cannot be measured on, or that has no answer, and why."""
 
     name: str
     problem: str
@@ -84,7 +84,7 @@ def open_sets(images: Sequence[Path], truths: Sequence[Path], *, limit: int | No
         raise ConfigError("there are more --truth than --images", [f"{path} has no images" for path in left])
     names = [one.name for one in sets]
     if again := sorted({name for name in names if names.count(name) > 1}):
-        raise ConfigError("two sets have one name", [f"{name}: rename a folder or a file" for name in again])
+        raise ConfigError("duplicate set name", [f"{name}: rename a folder or a file" for name in again])
     return sets
 
 
@@ -96,7 +96,7 @@ def folder_set(images: Path, truth: Path, *, name: str, limit: int | None = None
     truths = by_stem(truth)
     files = {path: _stem(images, path) for path in _pictures(images, without=truth)}
     if not files:
-        raise ConfigError("nothing to measure on", [f"no image found in {images}"])
+        raise ConfigError("no image to measure on", [f"no image found in {images}"])
     chosen = [list(files)[index] for index in spread(len(files), limit)]
 
     def cases() -> Iterator[Case | Lost]:
@@ -186,7 +186,7 @@ def _stem(folder: Path, path: Path) -> str:
 def _unmatched(name: str, found: list[Path], truth: Path) -> Lost:
     if not found:
         return Lost(name=name, problem=f"it has no truth: {truth / name}.* is not there")
-    return Lost(name=name, problem=f"it has more than one truth: {', '.join(path.name for path in found)}")
+    return Lost(name=name, problem=f"it has more than one known matte: {', '.join(path.name for path in found)}")
 
 
 def _question(name: str, image: Path) -> Question | Lost:
@@ -229,10 +229,10 @@ def _table(file: Path) -> pa.Table:
     except (pa.ArrowException, OSError) as error:
         raise ConfigError(f"{file} cannot be read", [str(error)]) from error
     if "rgba_webp" in table.column_names:
-        advice = "they have no background; make composites of them first: cutouts composites --help"
+        advice = "they have no background; make composites first: cutouts composites --help"
         raise ConfigError(f"{file} holds cutouts", [advice])
     if missing := {"name", "image"} - set(table.column_names):
         raise ConfigError(f"{file} holds no images", [f"there is no column {name}" for name in sorted(missing)])
     if not table.num_rows:
-        raise ConfigError("nothing to measure on", [f"{file} has no rows"])
+        raise ConfigError("no image to measure on", [f"{file} has no rows"])
     return table.select([name for name in ("name", "image", "mask") if name in table.column_names])

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from cutouts.models.table import ModelRow
 
-_HEAD = "This site's own networks. Fields as in the shipped table; a row that contradicts its graph is refused."
+_HEAD = (
+    "This site's own networks. The fields are those of the shipped table. A row that contradicts its graph is refused."
+)
 
 
 def with_row(text: str, row: ModelRow) -> str:

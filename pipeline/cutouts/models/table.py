@@ -27,27 +27,30 @@ class ModelRow(BaseModel):
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
     file: str = Field(description="file name beside the table or in the models folder, or an absolute path")
-    url: str | None = Field(None, pattern="^https?://", description="where `cutouts models pull` gets the file")
+    url: str | None = Field(None, pattern="^https?://", description="the URL that `cutouts models pull` downloads from")
     sha256: str | None = Field(None, pattern="^[0-9a-f]{64}$", description="of the file")
-    md5: str | None = Field(None, pattern="^[0-9a-f]{32}$", description="of the file, where that is what is published")
-    bytes: int | None = Field(None, gt=0, description="size of the file, where it is known (B)")
+    md5: str | None = Field(None, pattern="^[0-9a-f]{32}$", description="of the file, if the publisher states md5")
+    bytes: int | None = Field(None, gt=0, description="size of the file, if known (B)")
     width_px: int = Field(gt=0, description="width of the network's input")
     height_px: int = Field(gt=0, description="height of the network's input")
     resize: Literal["stretch", "letterbox"]
     layout: Layout = Field(description="what the graph takes")
     mean: tuple[float, float, float] | None = Field(None, description="per channel, of 0…1; none if in the graph")
     std: tuple[float, float, float] | None = Field(None, description="per channel, of 0…1; none if in the graph")
-    divide_by: Literal["255", "own maximum"] = Field("255", description="what float input is divided by first")
-    colour_space: Literal["rgb", "bgr", "hsv", "lab"] = Field("rgb", description="and with it the channels' order")
+    divide_by: Literal["255", "own maximum"] = Field("255", description="the divisor of float input, applied first")
+    colour_space: Literal["rgb", "bgr", "hsv", "lab"] = Field(
+        "rgb",
+        description="of the input, and so the order of its channels",
+    )
     denoise_sigma: float = Field(0.0, ge=0, description="Gaussian on the network's input (px); 0 for none")
-    output: int = Field(0, ge=0, description="which of the graph's outputs is served, from 0 on")
-    outputs: int | None = Field(None, gt=0, description="how many outputs the graph has; none: not checked")
+    output: int = Field(0, ge=0, description="which of the graph's outputs is used, counted from 0")
+    outputs: int | None = Field(None, gt=0, description="number of outputs of the graph; none: not checked")
     output_layout: OutputLayout = Field("nhw", description="the axes of that output")
     activation: Activation = Field("probability", description="what that output is")
     licence: str
     commercial: bool = Field(description="whether the licence allows commercial use")
-    cpu_only: bool = Field(False, description="whether it is made for CPUs, as int8 networks are: no GPU opens it")
-    opened: bool = Field(True, description="whether the file was opened where this row was written")
+    cpu_only: bool = Field(False, description="whether it runs only on CPUs, as int8 networks do")
+    opened: bool = Field(True, description="whether the file was opened when this row was written")
     card: str | None = Field(None, description="its model card: file name beside the table or in the models folder")
     about: str
 
@@ -56,11 +59,11 @@ class ModelRow(BaseModel):
         if not (self.sha256 or self.md5):
             raise ValueError(f"{self.name}: state the file's sha256 or md5, so that it can be verified")
         if not self.file_is_bare and not Path(self.file).is_absolute():
-            raise ValueError(f"{self.name}: file is a bare name or an absolute path, not {self.file!r}")
+            raise ValueError(f"{self.name}: file must be a bare name or an absolute path, not {self.file!r}")
         if not (self.file.endswith(".onnx") and self.file.isprintable()) or Path(self.file).name.startswith("."):
-            raise ValueError(f"{self.name}: file is called NAME.onnx, not {self.file!r}")
+            raise ValueError(f"{self.name}: file must end in .onnx, not {self.file!r}")
         if self.card is not None and Path(self.card).name != self.card:
-            raise ValueError(f"{self.name}: card is a bare name, not {self.card!r}")
+            raise ValueError(f"{self.name}: card must be a bare name, not {self.card!r}")
         normalised_here = self.mean is not None and self.std is not None
         if normalised_here != (self.layout == "nchw-float32") or (self.mean is None) != (self.std is None):
             raise ValueError(f"{self.name}: float input needs mean and std (0 and 1 for none), uint8 input neither")
@@ -117,7 +120,7 @@ def own_rows(models: str) -> tuple[ModelRow, ...]:
     shipped = {row.file.casefold() for row in rows() if row.url is None}
     if stolen := sorted({row.file for row in own if row.file.casefold() in shipped}):
         raise ModelError(
-            f"{path} is wrong: these files are shipped, a row of your own needs another: {', '.join(stolen)}"
+            f"{path} is wrong: these files are shipped, so your own rows need other file names: {', '.join(stolen)}"
         )
     return own
 
@@ -128,7 +131,7 @@ def find(name: str, models: str) -> ModelRow:
     for row in known:
         if row.name == name:
             return row
-    raise ModelError(f"there is no model {name!r}; the table has {', '.join(row.name for row in known)}")
+    raise ModelError(f"unknown model {name!r}; the table has {', '.join(row.name for row in known)}")
 
 
 def permit(row: ModelRow, *, allow_noncommercial: bool) -> None:

@@ -31,7 +31,7 @@ def make_certificates(folder: Path) -> bool:
     if len(there) == 3:
         return False
     if there:
-        missing = "remove it, and all three are made anew"
+        missing = "remove the folder, and run again to make all three"
         raise ConfigError(f"{folder} has only some of the certificates", [f"{name}: {missing}" for name in there])
     try:
         _write(folder)

@@ -115,7 +115,7 @@ def _start_errors() -> Iterator[None]:
         yield
     except (RuntimeError, OSError) as error:
         raise TransientError(
-            f"the workers on this machine do not start ({error}); run again when the machine is less busy"
+            f"the workers on this machine did not start ({error}); run again when the machine is less busy"
         ) from error
 
 
@@ -144,7 +144,7 @@ def standing_cluster(site: Site) -> Iterator[Client]:
             _await_workers(client, address)
             _check_versions(client, address)
         except OSError as error:
-            raise TransientError(f"{address} has closed the connection; run again when it is up") from error
+            raise TransientError(f"{address} closed the connection; run again when it is up") from error
         yield client
 
 

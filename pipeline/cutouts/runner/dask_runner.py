@@ -182,7 +182,7 @@ class _Flights(Generic[T, R]):
             self._lost(worker, "a worker died or left")
         for worker, since in self._paused.items():
             if now - since > PATIENCE_SECONDS:
-                self._lost(worker, "a worker is paused, for it is short of memory")
+                self._lost(worker, "a worker is paused because it is short of memory")
         if self._paused and now - self._released > _POLL_SECONDS:
             self._released = now
             self._scheduler.release_memory(list(self._paused))
@@ -220,10 +220,10 @@ class _Flights(Generic[T, R]):
         if not self._scheduler.threads():
             return "has no worker left; start workers and run again"
         if not self._in_flight:
-            return "has no worker that takes work, for all are short of memory; give them more, or fewer threads"
+            return "has only paused workers, because all are short of memory; give them more memory, or fewer threads"
         # A task that the scheduler dropped stays pending here for ever.
         if None in self._scheduler.states(list(self._in_flight)).values():
-            return "has lost chunks that it was given; run again (was it restarted?)"
+            return "lost chunks that it was given, perhaps in a restart; run again"
         return None
 
 

@@ -98,4 +98,4 @@ class Scheduler:
         raise self._closed()
 
     def _closed(self) -> TransientError:
-        return TransientError(f"{self.cluster} has closed the connection; run again when the scheduler is up")
+        return TransientError(f"{self.cluster} closed the connection; run again when the scheduler is up")

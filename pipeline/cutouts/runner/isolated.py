@@ -105,7 +105,7 @@ class _EndedError(CutoutsError):
         if self.grown is not None:
             return ImageRejected(
                 RejectionReason.NEEDS_MEMORY,
-                f"its process was ended at {self.grown / 1e6:,.0f} MB, more than this worker has left",
+                f"its process was stopped at {self.grown / 1e6:,.0f} MB, more than this worker has left",
             )
         if self.status == -deadline.SIGNAL:
             return ImageRejected(RejectionReason.TOO_SLOW, "longer than image_seconds allows")

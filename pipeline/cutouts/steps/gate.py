@@ -88,7 +88,7 @@ def _reconciled(tables: Store, plan: Plan, images: pa.Table) -> Results:
     """The delivery's results once its books balance; the plan's own are then entered in the ledger."""
     done = sum(_receipt(tables, shard).images for shard in plan.shard_keys())
     if done != plan.todo:
-        raise BooksError(f"plan {plan.plan_id}: {plan.todo} images were to be cut, the receipts say {done}")
+        raise BooksError(f"plan {plan.plan_id}: {plan.todo} images had to be cut, but the receipts count {done}")
     cut = shard_results(tables, plan)
     results = _with_known(tables, plan, images, cut)
     made = [*results.masks.column("image_id").to_pylist(), *results.rejections.column("image_id").to_pylist()]
@@ -104,7 +104,7 @@ def _reconciled(tables: Store, plan: Plan, images: pa.Table) -> Results:
 def _receipt(tables: Store, shard: ShardKey) -> Receipt:
     receipt = find_record(tables, shard_file(shard, "receipt.json"), Receipt)
     if receipt is None:
-        raise BooksError(f"shard {shard} has no receipt: segment it before the gate")
+        raise BooksError(f"shard {shard} has no receipt: run `cutouts segment` first")
     return receipt
 
 

@@ -67,4 +67,4 @@ def tell_done(receipt: Receipt) -> None:
 
 def tell_done_before(receipt: Receipt) -> None:
     """One line about a shard that needs no work."""
-    _log.info("shard %d: was done before, %d images", receipt.index, receipt.images)
+    _log.info("shard %d: already done, %d images", receipt.index, receipt.images)

@@ -12,19 +12,19 @@ from tests.adapters.quality.made import Load, Raw, entry
 CHANGES: dict[str, tuple[Callable[[Raw], object], str]] = {
     "a misspelt expectation": (
         lambda raw: entry(raw, "quarantine", "coverage").update(type="expect_column_values_to_be_betwen"),
-        "betwen: there is no such expectation",
+        "betwen: unknown or not allowed in a suite",
     ),
     "a severity in capitals": (
         lambda raw: entry(raw, "quarantine", "coverage").update(severity="CRITICAL"),
-        "no severity 'CRITICAL'; known are critical, warning, info",
+        "unknown severity 'CRITICAL'; known are critical, warning, info",
     ),
     "a severity that is a list": (
         lambda raw: entry(raw, "quarantine", "coverage").update(severity=["critical"]),
-        "no severity",
+        "unknown severity",
     ),
     "an unknown severity": (
         lambda raw: entry(raw, "quarantine", "coverage").update(severity="fatal"),
-        "no severity 'fatal'",
+        "unknown severity 'fatal'",
     ),
     "a misspelt threshold": (
         lambda raw: entry(raw, "quarantine", "saliency_peak")["kwargs"].update(min_valu=0.1),
@@ -32,11 +32,11 @@ CHANGES: dict[str, tuple[Callable[[Raw], object], str]] = {
     ),
     "an unknown action": (
         lambda raw: entry(raw, "quarantine", "coverage")["meta"].update(action="quarantaine"),
-        "there is no action 'quarantaine'",
+        "unknown action 'quarantaine'",
     ),
     "an unknown frame": (
         lambda raw: entry(raw, "quarantine", "coverage")["meta"].update(frame="pictures"),
-        "there is no frame 'pictures'",
+        "unknown frame 'pictures'",
     ),
     "words without their number": (
         lambda raw: entry(raw, "quarantine", "coverage")["meta"].update(words="above {limit}"),
@@ -49,7 +49,7 @@ CHANGES: dict[str, tuple[Callable[[Raw], object], str]] = {
     ),
     "a quarantine that judges no images": (
         lambda raw: entry(raw, "quarantine", "coverage").update(type="expect_column_mean_to_be_between"),
-        "judges no single images",
+        "does not judge single images",
     ),
     "a quarantine over a column that may be null": (
         lambda raw: raw["expectations"].remove(entry(raw, "fail", "soft_inside")),
@@ -77,5 +77,5 @@ def test_every_problem_of_a_suite_is_told_at_once(load: Load) -> None:
         CHANGES["an unknown severity"][0](raw)
         entry(raw, "quarantine", "saliency_peak")["meta"]["action"] = "stop"
 
-    with pytest.raises(GateError, match=r"no action 'stop'(.|\n)*no such expectation"):
+    with pytest.raises(GateError, match=r"unknown action 'stop'(.|\n)*unknown or not allowed"):
         load(change)

@@ -67,7 +67,7 @@ def test_no_traceback_is_shown_unless_asked_for(tmp_path: Path) -> None:
     """A network that is not there, settings that are wrong, a bug: a line, and what to do."""
     done = call("models", "verify", "nobody")
     assert done.returncode == Status.FAILED
-    assert done.stderr.startswith("there is no model 'nobody'")
+    assert done.stderr.startswith("unknown model 'nobody'")
     assert "Traceback" not in done.stderr
     assert "Traceback" in call("--debug", "models", "verify", "nobody").stderr
     assert call("cut", tmp_path / "nowhere", "-o", "x").returncode == Status.USAGE

@@ -137,7 +137,7 @@ def test_a_bad_image_is_reported_and_the_others_are_cut(tmp_path: Path) -> None:
     result = cut(tmp_path / "in", "-o", tmp_path / "out")
     assert result.exit_code == 1
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["good.png"]
-    assert "bad.jpg: the image is cut off" in result.output
+    assert "bad.jpg: the image is truncated" in result.output
     assert "zero.jpg: the file is empty" in result.output
 
 

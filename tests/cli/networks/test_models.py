@@ -187,7 +187,7 @@ def test_a_card_says_everything() -> None:
     card = run("card", "bria-rmbg-2.0").output
     assert "CC BY-NC 4.0" in card
     assert "5b486f08200f513f460da46dd701db5fbb47d79b4be4b708a19444bcd4e79958" in card
-    assert "there is no model 'nobody'" in run("card", "nobody").output
+    assert "unknown model 'nobody'" in run("card", "nobody").output
 
 
 def test_a_card_that_is_not_there_is_missed(tmp_path: Path, models: Path) -> None:

@@ -23,7 +23,7 @@ MIXED = (
     Shown(source="unsure.jpg", peak=0.6),
     Shown(source="held.jpg", outcome=Outcome.HELD, reasons=("too many bad images",)),
     Shown(source="empty.jpg", outcome=Outcome.QUARANTINED, reasons=(NO_PRODUCT,), peak=0.02),
-    Shown(source="broken.jpg", outcome=Outcome.REJECTED, reasons=("the image is cut off: at row 7",), peak=None),
+    Shown(source="broken.jpg", outcome=Outcome.REJECTED, reasons=("the image is truncated: at row 7",), peak=None),
     Shown(source="also-broken.jpg", outcome=Outcome.REJECTED, reasons=("the file is empty",), peak=None),
 )
 
@@ -64,7 +64,7 @@ def test_every_rejection_stands_there_with_its_reason(mixed: ReadPage) -> None:
     """Each rejected file is named next to why."""
     text = mixed.text
     assert "also-broken.jpg the file is empty" in text
-    assert "broken.jpg the image is cut off: at row 7" in text
+    assert "broken.jpg the image is truncated: at row 7" in text
 
 
 def test_every_image_that_waits_stands_there_with_its_reasons(mixed: ReadPage) -> None:
@@ -142,14 +142,14 @@ def test_a_rerun_with_images_that_wait_says_so(run: Run, make_report: Make) -> N
     report = make_report(images)
     idle = replace(report, summary=replace(report.summary, model_batches=0, images_per_second=0.0), wall_seconds=0.0)
     text = _written(run, idle).text
-    assert "2 images: 1 published by an earlier run, 1 waits for a person. All of it was decided before" in text
+    assert "2 images: 1 published by an earlier run, 1 waits for a person. Everything was decided before" in text
     assert "Throughput nothing was processed" in text
 
 
 def test_no_images_at_all_is_a_page_too(run: Run, make_report: Make) -> None:
     """An empty source gives a page that says so."""
     report = replace(make_report([]), images=IMAGES.empty_table(), metrics=METRICS.empty_table(), decisions=())
-    assert "There was no image to look at." in _written(run, report).text
+    assert "There were no images." in _written(run, report).text
 
 
 def test_a_refused_delivery_is_listed_with_its_problem_and_rows(run: Run, make_report: Make) -> None:
@@ -202,7 +202,7 @@ def test_pictures_that_are_gone_are_left_out(run: Run, make_report: Make, missin
         (run.folder / "disc.jpg").write_bytes(b"no longer an image")
     page = _written(run, make_report([Shown(source="good.jpg")]))
     assert page.names() == ["good.jpg"]
-    assert ("Its pictures are no longer at hand." in page.text) == (missing == "both")
+    assert ("Its pictures are no longer available." in page.text) == (missing == "both")
 
 
 def test_every_picture_has_an_alternative_text(mixed: ReadPage) -> None:

@@ -61,7 +61,8 @@ def decode(data: bytes, *, max_pixels: int) -> Photograph:
         raise ImageRejected(_reason(words), f"{form.value}: {words}") from error
     except ImageRejected as error:
         if error.reason is RejectionReason.DAMAGED and form in _DENSE and not data[-_ZEROS:].strip(b"\0"):
-            words = f"{error.detail}; its end is filled with zeros"  # a transfer that broke off into space set aside
+            # A transfer broke off after the space for the whole file was reserved.
+            words = f"{error.detail}; its end is missing and was filled with zeros"
             raise ImageRejected(RejectionReason.TRUNCATED, words) from error
         raise
 
@@ -156,7 +157,7 @@ def orient(pixels: Bytes, orientation: int) -> Bytes:
 def _jpeg(data: bytes, _: Format, max_pixels: int) -> Raster:
     parsed = jpeg.parse(data)
     if parsed is None:
-        raise ImageRejected(RejectionReason.TRUNCATED, "JPEG: it ends within its header")
+        raise ImageRejected(RejectionReason.TRUNCATED, "JPEG: it ends in its header")
     return jpeg.read(data, parsed, max_pixels=max_pixels)
 
 

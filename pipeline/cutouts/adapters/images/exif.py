@@ -24,7 +24,7 @@ def colours(block: bytes) -> Colours:
     if camera.number(_COLOUR_SPACE, 1) not in (2, _UNCALIBRATED):
         return SRGB
     if camera.number(_COLOUR_SPACE, 1) != 2 and camera.inner(_INTEROPERABILITY).text(_INDEX)[:3] != b"R03":
-        return Colours(notes=("its EXIF says that its colours are not sRGB, and not which: taken for sRGB",))
+        return Colours(notes=("its EXIF says that its colours are not sRGB, but not what they are: treated as sRGB",))
     from cutouts.adapters.images.colour.profiles import matrix_profile
 
     return Colours(profile=matrix_profile(ADOBE_RGB, ADOBE_GAMMA))

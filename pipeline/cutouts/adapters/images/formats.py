@@ -108,7 +108,7 @@ def describe(data: bytes) -> str:
         return "it holds only zero bytes"
     if data[:512].isascii() and b"\0" not in data[:512]:
         return "it is text"
-    return "it begins as no image does"
+    return "its first bytes are not those of an image format"
 
 
 def _of_brands(data: bytes) -> Format | None:

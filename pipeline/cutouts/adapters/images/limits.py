@@ -22,9 +22,9 @@ def check_size(size: tuple[int, int], *, max_pixels: int) -> None:
     if width * height > max_pixels:
         raise ImageRejected(RejectionReason.TOO_LARGE, f"{width}×{height} px, {max_pixels} px are allowed")
     if max(size) > LONGEST:
-        raise ImageRejected(RejectionReason.TOO_LARGE, f"{width}×{height} px, {LONGEST} px a side are allowed")
+        raise ImageRejected(RejectionReason.TOO_LARGE, f"{width}×{height} px, {LONGEST} px per side are allowed")
     if min(size) < SMALLEST:
-        raise ImageRejected(RejectionReason.TOO_SMALL, f"{width}×{height} px, {SMALLEST} px a side are needed")
+        raise ImageRejected(RejectionReason.TOO_SMALL, f"{width}×{height} px, {SMALLEST} px per side are required")
 
 
 def check_bytes(needed: int, *, max_pixels: int) -> None:

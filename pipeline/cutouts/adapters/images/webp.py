@@ -61,9 +61,9 @@ def read(data: bytes, *, largest: int | None = None) -> Raster:
     first = whole.pictures[0]
     width, height = size_of(first)
     if largest is not None and width * height > largest:
-        raise ImageRejected(RejectionReason.DAMAGED, "WebP: it is larger than the part of a picture that it is")
+        raise ImageRejected(RejectionReason.DAMAGED, "WebP: it is larger than its part of the picture")
     if not first.body[-_ZEROS:].strip(b"\0"):  # a transfer that broke off into space set aside before
-        raise ImageRejected(RejectionReason.TRUNCATED, "WebP: its end is filled with zeros")
+        raise ImageRejected(RejectionReason.TRUNCATED, "WebP: its end is missing and was filled with zeros")
     _check_size(first, whole)
     rgba = _pixels(first)
     if _left_over(first):
@@ -166,7 +166,7 @@ def _check_size(picture: WebpPicture, whole: _File) -> None:
     if whole.canvas is None or (width, height) == whole.canvas:
         return
     if picture.left + width > whole.canvas[0] or picture.top + height > whole.canvas[1] or not whole.frames:
-        raise ImageRejected(RejectionReason.DAMAGED, "WebP: its picture has another size than it states")
+        raise ImageRejected(RejectionReason.DAMAGED, "WebP: its picture does not have the stated size")
 
 
 def _on_canvas(rgba: Bytes, picture: WebpPicture, whole: _File) -> Bytes:

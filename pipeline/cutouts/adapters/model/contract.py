@@ -40,7 +40,7 @@ def _outputs(outputs: Sequence[Any], row: ModelRow) -> Iterator[str]:
         return
     given = outputs[row.output]
     if given.type not in ("tensor(float)", "tensor(float16)"):
-        yield f"its output {row.output} is {given.type}, no tensor(float)"
+        yield f"its output {row.output} is {given.type}, expected tensor(float)"
     if given.shape:  # none where the graph leaves even the number of axes open
         yield from _served(list(given.shape), row)
 
@@ -52,7 +52,7 @@ def _served(shape: list[int | str | None], row: ModelRow) -> Iterator[str]:
         return
     plane = shape[1:3] if row.output_layout == "nhw1" else shape[-2:]
     if row.resize == "letterbox" and not _fits(plane, [row.height_px, row.width_px]):
-        yield f"its output {row.output} is {plane} and its input is not, so a letterbox could not be taken off"
+        yield f"its output {row.output} is {plane} and its input is not, so a letterbox cannot be removed"
 
 
 def _expected_input(row: ModelRow) -> tuple[str, tuple[int, int, int]]:

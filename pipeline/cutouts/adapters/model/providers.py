@@ -98,7 +98,7 @@ def require_placement(session: Any, provider: Provider) -> None:
         told = "; ".join(f"{name}: {', '.join(ops)}" for name, ops in strays.items())
         raise ModelError(f"provider {provider!r} does not run the whole network: parts run elsewhere ({told})")
     if PROVIDERS[provider] not in placed:
-        raise ModelError(f"provider {provider!r} took no part of the network")
+        raise ModelError(f"provider {provider!r} runs no part of the network")
 
 
 def _asked(provider: Provider, engines: Path) -> Sequence[str | tuple[str, dict[str, str]]]:

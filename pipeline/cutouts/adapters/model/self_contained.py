@@ -39,7 +39,9 @@ def parse(file: ModelFile) -> ModelProto:
                 "one file"
             )
         if kind == "NodeProto" and message.op_type == "EPContext":
-            raise ModelError(f"{file.path} runs code that was compiled elsewhere (EPContext); export it without")
+            raise ModelError(
+                f"{file.path} contains code that was compiled elsewhere (EPContext); export it without that",
+            )
     return model
 
 

@@ -54,7 +54,7 @@ def unsafe(entry: Mapping[str, Any]) -> Iterator[str]:
     kwargs, words = entry["kwargs"], str(entry["meta"].get("words", ""))
     for name, value in kwargs.items():
         if name == "condition_parser":
-            yield f"condition_parser: a condition is never parsed; write row_condition as {_FORM}"
+            yield f"condition_parser: conditions are never parsed; write row_condition as {_FORM}"
         elif name == _CONDITION:
             yield from _condition(value, _DEEP)
         elif name in _NOT_OURS:
@@ -75,7 +75,7 @@ def _condition(value: Any, depth: int) -> Iterator[str]:
         for one in value["conditions"]:
             yield from _condition(one, depth - 1)
     elif not ((kind == "nullity" and _is_nullity(value)) or (kind == "comparison" and _is_comparison(value))):
-        yield f"{_CONDITION}: what is written there would be run as code; write it as {_FORM}"
+        yield f"{_CONDITION}: text there would be run as code; write it as {_FORM}"
 
 
 def _is_nullity(value: Mapping[str, Any]) -> bool:

@@ -82,13 +82,13 @@ def load_suite(file: Traversable) -> Suite:
         if wrong := [str(one["type"]) for one in raw["expectations"] if not isinstance(one["type"], str)]:
             raise ValueError(f"the type of an expectation is a text, not {wrong[0]}")
         if problems := [f"{one['type']}: {problem}" for one in raw["expectations"] for problem in unsafe(one)]:
-            raise GateError("\n  - ".join([f"{file.name} contains something that is not data", *problems]))
+            raise GateError("\n  - ".join([f"{file.name} contains more than data", *problems]))
         rules = tuple(_rule(entry, place) for place, entry in enumerate(raw["expectations"], start=1))
         suite = Suite(name=raw["name"], rules=rules)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise GateError(f"{file.name} is not a suite of expectations: {error}") from error
     if problems := [*_misfits(suite), *_unguarded(suite), *_dropped(suite)]:
-        raise GateError("\n  - ".join([f"{file.name} cannot be relied on", *problems]))
+        raise GateError("\n  - ".join([f"{file.name} is not safe to use as a gate", *problems]))
     return suite
 
 
@@ -98,7 +98,9 @@ def _rule(entry: Mapping[str, Any], place: int) -> Rule:
     try:
         words = str(meta["words"]).format_map(kwargs)
     except (KeyError, ValueError) as error:
-        raise ValueError(f"entry {place}: meta has no `words`, or they name what is not in kwargs: {error}") from error
+        raise ValueError(
+            f"entry {place}: meta has no `words`, or they use a name that is not in kwargs: {error}"
+        ) from error
     return Rule(
         type=entry["type"],
         kwargs=kwargs,
@@ -115,16 +117,16 @@ def _misfits(suite: Suite) -> Iterator[str]:
         yield "it has no expectations"
     for rule in suite.rules:
         if rule.type not in TYPES:
-            yield f"{rule.type}: there is no such expectation that a suite may use"
+            yield f"{rule.type}: unknown or not allowed in a suite"
         if rule.severity not in _SEVERITIES:
-            yield f"{rule.type}: there is no severity {rule.severity!r}; known are {', '.join(_SEVERITIES)}"
+            yield f"{rule.type}: unknown severity {rule.severity!r}; known are {', '.join(_SEVERITIES)}"
         if rule.frame not in ACTIONS:
-            yield f"{rule.type}: there is no frame {rule.frame!r}; known are {', '.join(ACTIONS)}"
+            yield f"{rule.type}: unknown frame {rule.frame!r}; known are {', '.join(ACTIONS)}"
         elif rule.action not in ACTIONS[rule.frame]:
             known = ", ".join(ACTIONS[rule.frame])
-            yield f"{rule.type}: there is no action {rule.action!r} on the frame {rule.frame}; known are {known}"
+            yield f"{rule.type}: unknown action {rule.action!r} on the frame {rule.frame}; known are {known}"
         if rule.frame == "rows" and rule.type.rpartition("_")[2] in _BETWEEN_ROWS:
-            yield f"{rule.type} of {rule.column}: compares rows, yet a manifest is judged in slices"
+            yield f"{rule.type} of {rule.column}: compares rows, but a manifest is judged in slices"
         if rule.action == "quarantine" and "mostly" in rule.kwargs:
             yield f"{rule.type} of {rule.column}: a quarantine is about single images and takes no `mostly`"
 
@@ -154,6 +156,6 @@ def _dropped(suite: Suite) -> Iterator[str]:
         if not built:
             yield f"{rule.type} of {rule.column}: Great Expectations drops it"
         elif rule.action == "quarantine" and not isinstance(built[0], single):
-            yield f"{rule.type}: judges no single images, so it cannot quarantine them"
+            yield f"{rule.type}: does not judge single images, so it cannot quarantine them"
         elif rule.frame == "rows" and not (isinstance(built[0], single) or rule.type == _ROW_COUNT):
-            yield f"{rule.type}: judges no single rows"
+            yield f"{rule.type}: does not judge single rows"

@@ -71,7 +71,7 @@ def claim(folder: Path, names: Iterable[str]) -> None:
     if taken:
         copied = f" ({MARKER} there is another folder's)" if marker.elsewhere else ""
         raise OutputError(
-            f"{folder} holds {_listed(taken)}, which would be replaced and was not made by cutouts, or was changed "
+            f"{folder} holds {_listed(taken)}, which would be replaced, but was not made by cutouts or was changed "
             f"since{copied}; name another folder, or move it away"
         )
     if set(names) - marker.digests.keys():
@@ -144,7 +144,9 @@ def _bound_to(folder: Path) -> str:
 
 def _write_marker(folder: Path, marker: _Marker, digests: Mapping[str, frozenset[str]]) -> None:
     if marker.foreign:
-        raise OutputError(f"{folder / MARKER} is not a marker of cutouts: name another folder, or move it away")
+        raise OutputError(
+            f"{folder / MARKER} is not a valid marker of cutouts: name another folder, or move the file away",
+        )
     folder.mkdir(parents=True, exist_ok=True)
     lines = [
         f"{digest} {quote(os.fsencode(name))}\n"
@@ -163,7 +165,7 @@ def require_free(outputs: Iterable[Path], inputs: Sequence[Path] = (), *, table:
     problems = []
     for output in outputs:
         if (source := places.same(output)) is not None:
-            problems.append(f"{output} is {source}, which is read" if source != output else f"{output} is read")
+            problems.append(f"{output} is {source}, which is an input" if source != output else f"{output} is an input")
         elif (kind := _kind(output)) is not None:
             problems.append(f"{output} is a {kind}")
         elif os.path.lexists(output) and not is_ours(output, table):

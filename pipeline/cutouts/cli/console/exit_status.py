@@ -1,4 +1,4 @@
-"""How a command ends: one line that says what is wrong and what to do, and an exit status by kind."""
+"""How a command ends: a message that says what is wrong and what to do, and an exit status by type of error."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Status(IntEnum):
 
 
 def words_of(error: BaseException) -> str:
-    """The error in words: one line, unless it lists several problems."""
+    """The error as text: one line, unless it lists several problems."""
     if isinstance(error, CutoutsError):
         return str(error)
     if isinstance(error, MemoryError):
@@ -47,7 +47,7 @@ def words_of(error: BaseException) -> str:
         return f"{place}{os.strerror(error.errno)}; {advice(error)}"
     first = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
     told = f"{type(error).__name__}: {first}" if first else type(error).__name__
-    return f"{told} (this is a bug: please report it with what `cutouts --debug …` says)"
+    return f"{told} (this is a bug: please report it with the output of `cutouts --debug …`)"
 
 
 def status_of(error: BaseException) -> Status:
@@ -59,7 +59,7 @@ def status_of(error: BaseException) -> Status:
 
 
 def ended(call: Callable[[], object]) -> NoReturn:
-    """Run a command of click's, not in its standalone mode, and end this process as this module says."""
+    """Run a click command, not in its standalone mode, and end this process as this module describes."""
     sys.stdout, sys.stderr = (stream or _nowhere() for stream in (sys.stdout, sys.stderr))
     quiet_logs()
     signal.signal(signal.SIGTERM, _terminated)
@@ -91,7 +91,7 @@ def _called(call: Callable[[], object]) -> NoReturn:
 
 
 def nobody_reads(*streams: IO[str]) -> bool:
-    """Whether one of these streams leads into a pipe whose other end is closed."""
+    """Whether one of these streams is a pipe whose reader is gone."""
     poll = select.poll()
     for stream in streams:
         poll.register(stream.fileno(), 0)
@@ -99,9 +99,9 @@ def nobody_reads(*streams: IO[str]) -> bool:
 
 
 def _leave(status: int | str | None, words: str = "", colour: str | None = None) -> NoReturn:
-    """End with these last words and this status; what nobody reads, or no disk takes, is dropped.
+    """End with this message and this status. Output that cannot be written is dropped.
 
-    Ctrl-C during this ends at once, with the same status.
+    Ctrl-C during this ends the process at once, with the same status.
     """
     signal.signal(signal.SIGINT, lambda *_: os._exit(status if isinstance(status, int) else Status.FAILED))
     if words and not nobody_reads(sys.stderr):
@@ -114,12 +114,12 @@ def _leave(status: int | str | None, words: str = "", colour: str | None = None)
 
 
 def _nowhere() -> IO[str]:
-    """A stream for a descriptor that whoever started us has closed."""
+    """A stream for a descriptor that the parent process closed."""
     return Path(os.devnull).open("w", encoding="utf-8")
 
 
 def _once_more(hook: Callable[[sys.UnraisableHookArgs], object]) -> Callable[[sys.UnraisableHookArgs], object]:
-    """A hook for exceptions that Python drops, as in a `__del__`: a signal that was lost so is sent again."""
+    """A hook for exceptions that Python drops, as in a `__del__`: if one was a signal, the signal is sent again."""
 
     def dropped(what: sys.UnraisableHookArgs) -> None:
         lost = {KeyboardInterrupt: signal.SIGINT, SystemExit: signal.SIGTERM}.get(what.exc_type)
@@ -134,9 +134,9 @@ def _once_more(hook: Callable[[sys.UnraisableHookArgs], object]) -> Callable[[sy
 
 
 _MOMENT = 0.05
-"""How long after it was lost a signal is sent again (s): the code that drops exceptions has ended by then."""
+"""Delay before a lost signal is sent again (s): by then, the code that dropped it has ended."""
 
 
 def _terminated(_signal: int, _frame: object) -> NoReturn:
-    """SIGTERM closes what is open, as Ctrl-C does."""
+    """On SIGTERM, close what is open, as on Ctrl-C."""
     raise SystemExit(Status.TERMINATED)

@@ -32,7 +32,11 @@ def cluster_options(command: F) -> F:
         click.option("--cluster", help="serial, local, cuda, tcp://HOST:PORT or tls://HOST:PORT."),
         click.option("--workers", type=click.IntRange(1), help="Worker processes of a local cluster."),
         click.option("--threads", type=click.IntRange(1), help="Threads per worker."),
-        click.option("--provider", type=click.Choice(["cpu", "cuda", "tensorrt"]), help="That one, or an error."),
+        click.option(
+            "--provider",
+            type=click.Choice(["cpu", "cuda", "tensorrt"]),
+            help="The one that is used; an error if it is not available.",
+        ),
         click.option("--batch", type=click.IntRange(1, 256), help="Images per model call."),
         click.option("--model", help="A name of the model table."),
     ]
@@ -47,7 +51,7 @@ class DeliveryParam(click.ParamType[DeliveryKey]):
     name = "YYYY-MM-DD/DELIVERY"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> DeliveryKey:
-        """Parse, or fail in words."""
+        """Parse the text, or fail with a usage error."""
         try:
             return value if isinstance(value, DeliveryKey) else DeliveryKey.parse(value)
         except ValueError as error:

@@ -1,4 +1,4 @@
-"""Progress for people: a bar with rate, ETA and counts on a terminal, a line now and then elsewhere."""
+"""Progress for people: a bar with rate, ETA and counts on a terminal, otherwise a line from time to time."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from cutouts.adapters.terminal import say
 from cutouts.core.text.counting import counted
 
 _EVERY_SECONDS = 15.0
-"""How often a line is written if there is no terminal."""
+"""How often a line is written if there is no terminal (s)."""
 
 
 @contextmanager
 def told_on_stderr() -> Iterator[None]:
-    """What the steps log inside this block is written to stderr, a line each."""
+    """Write what the steps log inside this block to stderr, one line each."""
     log, handler = logging.getLogger("cutouts"), logging.StreamHandler()
     level = log.level
     log.addHandler(handler)
@@ -33,9 +33,9 @@ def told_on_stderr() -> Iterator[None]:
 
 
 class Tally:
-    """Counts images by what became of them while it shows how far the work is; writes to stderr.
+    """Counts images by result and shows progress on stderr.
 
-    After Ctrl-C it says how many were done, and what to do `again`.
+    After Ctrl-C it says how many images were done, and how to continue (`again`).
     """
 
     def __init__(self, doing: str, total: int, *, again: str = "") -> None:
@@ -58,7 +58,7 @@ class Tally:
             say(f"{self._doing}: stopped after {self.count} of {counted(self._total, 'image')}{self._again}", err=True)
 
     def add(self, fate: str, images: int = 1) -> None:
-        """Count images."""
+        """Count images with this result."""
         self._counts[str(fate)] += images
         if self._bar is not None:
             self._bar.update(self._task, completed=self._counts.total(), counts=self._words(), rate=self._rate())
@@ -69,11 +69,11 @@ class Tally:
 
     @property
     def count(self) -> int:
-        """Images that were counted so far."""
+        """The number of images counted so far."""
         return self._counts.total()
 
     def summary(self) -> str:
-        """One line: how many, by what became of them, and how fast."""
+        """One line: number of images, counts by result, and speed."""
         seconds = time.monotonic() - self._began
         return f"{counted(self.count, 'image')} in {seconds:.1f} s ({self._rate()}): {self._words()}"
 
@@ -85,7 +85,7 @@ class Tally:
 
 
 class Transfer:
-    """Shows how far a download is; writes to stderr."""
+    """Shows the progress of a download on stderr."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -103,7 +103,7 @@ class Transfer:
             self._bar.stop()
 
     def tell(self, there: int, whole: int | None) -> None:
-        """So many bytes are there, of so many where that is known."""
+        """`there` bytes have arrived, of `whole` if that is known."""
         if self._bar is not None:
             self._bar.update(self._task, completed=there, total=whole)
         elif time.monotonic() - self._told > _EVERY_SECONDS:

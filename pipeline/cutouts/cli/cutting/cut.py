@@ -1,4 +1,4 @@
-"""`cutouts cut`: images in, PNGs out; no catalogue, no gate, and none of their libraries."""
+"""`cutouts cut`: images in, PNGs out, without the catalogue, the gate and their libraries."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from cutouts.core.errors import ImageRejected, OutputError
 from cutouts.core.text.counting import counted
 
 _HARMLESS = ("note: ", "warning: ")
-"""How a line begins that does not cost the exit status."""
+"""The beginnings of lines that do not change the exit status."""
 
 
 @click.command()
@@ -33,18 +33,22 @@ _HARMLESS = ("note: ", "warning: ")
 @click.option("--mask", is_flag=True, help="Write the matte as a grey PNG instead of the cutout.")
 @click.option("--crop", is_flag=True, help="Crop to what was found.")
 @click.option("--model", help="A name of the model table.  [default: the site's]")
-@click.option("--provider", type=click.Choice(["cpu", "cuda", "tensorrt"]), help="What to run on; that, or an error.")
+@click.option(
+    "--provider",
+    type=click.Choice(["cpu", "cuda", "tensorrt"]),
+    help="The one that is used; an error if it is not available.",
+)
 @click.option("--threads", type=click.IntRange(1), help="Images at once.  [default: the cores]")
 @config_option
 def cut(
     source: Path, out: Path, mask: bool, crop: bool, threads: int | None, config: str | None, **which: str | None
 ) -> None:
-    """Cut out an IMAGE, or every image of a FOLDER and the folders below it.
+    """Cut out an IMAGE, or every image in FOLDER and the folders below it.
 
-    sub/a.jpg becomes OUT/sub/a.png: 8 bit, at the source's size. An output that exists is made again only if its
-    image, the recipe or what you ask for changed; a file that this command did not make is never replaced, and what it
-    made is never taken for a photograph. A bad image is reported at the end and the others are cut; the exit status is
-    then 1. Ctrl-C stops when the images in progress are done.
+    sub/a.jpg becomes OUT/sub/a.png, with 8 bits per channel and the size of the photograph. An existing output is made
+    again only if its image, the recipe or your options changed. A file that this command did not make is never
+    replaced, and its outputs are never used as photographs. Bad images are listed at the end and the others are cut;
+    the exit status is then 1. Ctrl-C stops when the images in progress are done.
 
     \b
     cutouts cut shoe.jpg -o shoe.png
@@ -72,7 +76,7 @@ def cut(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Work:
-    """One image, where its PNG goes, and whether that is the matte instead of the cutout."""
+    """One image, the path of its PNG, and whether the PNG is the matte instead of the cutout."""
 
     source: Path
     target: Path
@@ -85,10 +89,9 @@ class _Work:
 def _cut_all(
     cutter: Cutter, work: Sequence[_Work], threads: int, tally: Tally, problems: list[str]
 ) -> BaseException | None:
-    """Cut every image; what a person should know of one of them is added to `problems` as a line.
+    """Cut every image, and add a line to `problems` for each image that a person should know about.
 
-    What stops the work is given back, once the images in progress are done: Ctrl-C, or an error that is about all of
-    them.
+    Returns what stopped the work, once the images in progress are done: Ctrl-C, or an error that affects all images.
     """
     todo = iter(work)
     running: dict[Future[FileResult], _Work] = {}
@@ -120,7 +123,7 @@ def _cut_all(
 
 
 def _finish(pool: ThreadPoolExecutor, *, by_hand: bool) -> None:
-    """Drop what is not begun and wait for the images in progress; a second Ctrl-C leaves them."""
+    """Cancel images that have not begun, and wait for those in progress; a second Ctrl-C abandons them."""
     try:
         if by_hand:
             say("stopping when the images in progress are done; Ctrl-C again stops at once", err=True)
@@ -130,7 +133,7 @@ def _finish(pool: ThreadPoolExecutor, *, by_hand: bool) -> None:
 
 
 def _told(work: _Work, future: Future[FileResult]) -> tuple[str, list[str]]:
-    """What became of an image, and what a person should know of it. Raises what is not about this image alone."""
+    """The result of an image, and lines about it. Raises errors that do not concern this image alone."""
     try:
         done = future.result()
     except ImageRejected as error:

@@ -1,4 +1,4 @@
-"""Where `cutouts cut` writes: a PNG for each photograph, never over a photograph and over nothing that is not ours."""
+"""Where `cutouts cut` writes: one PNG per photograph. It never replaces a photograph, or a file that is not ours."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ _OTHER_FILES = frozenset(
     | {".pgm", ".pbm", ".pnm", ".pam", ".pcx", ".qoi", ".eps", ".ai", ".pdf", ".dng", ".cr2", ".cr3", ".nef", ".arw"}
     | {".raw", ".raf", ".orf", ".rw2", ".zip", ".tar", ".gz", ".txt", ".csv", ".json", ".html", ".parquet", ".mp4"}
 )
-"""Suffixes, besides those of images that are read, that a person gives to a file and not to a folder."""
+"""Suffixes of files, other than the images that we read: an --out with one of them is a file, not a folder."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Targets:
-    """The PNG of each photograph, what was passed over in words, and the folders that cannot be listed."""
+    """The PNG of each photograph, what was ignored (as text), and the folders that cannot be listed."""
 
     pairs: tuple[tuple[Path, Path], ...]
     ignored: str = ""
@@ -31,17 +31,18 @@ class Targets:
 
 
 def targets(source: Path, out: Path) -> Targets:
-    """Where each photograph of `source`, a file or a folder, goes.
+    """The target of each photograph of `source`, which is a file or a folder.
 
-    Raises UsageError for an `out` that cannot be meant, OutputError if anything would be replaced that is not ours.
+    Raises UsageError if `out` is neither a folder nor a PNG, and OutputError if a file that is not ours would be
+    replaced.
     """
     to_file = _is_file(out)
     if not source.is_dir():
         if mark(source) is not None:
-            raise OutputError(f"{source} is a PNG that cutouts made, not a photograph: name the photograph")
+            raise OutputError(f"{source} is a PNG made by cutouts, not a photograph: name the photograph")
         found = Targets(pairs=((source, out if to_file else out / fitting(source.stem, ".png")),))
     elif to_file:
-        raise click.UsageError(f"{source} is a folder, so --out has to be one too")
+        raise click.UsageError(f"{source} is a folder, so --out must be a folder too")
     else:
         found = _of_folder(source, out)
     require_free([target for _, target in found.pairs], [photograph for photograph, _ in found.pairs])
@@ -67,13 +68,13 @@ def _of_folder(source: Path, out: Path) -> Targets:
 
 
 def _require_no_source(source: Path, out: Path) -> None:
-    """Nothing, or an OutputError if `out`, which is not read, is a folder of photographs below `source`."""
+    """Raise OutputError if `out` is below `source` (so it is not read) and contains photographs itself."""
     same = Places.of([source]).same(out) is not None
     if same or not out.is_dir() or not is_within(out, source):
         return
     inside = photographs(out, SUFFIXES)
     if inside.files:
         raise OutputError(
-            f"{out} is below {source} and holds photographs itself ({inside.files[0].relative_to(out)}, …): "
+            f"{out} is below {source} and contains photographs itself ({inside.files[0].relative_to(out)}, …): "
             "they would not be cut out; name another folder"
         )

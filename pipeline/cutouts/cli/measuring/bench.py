@@ -1,4 +1,4 @@
-"""`cutouts bench`: how fast this machine is, and where the time goes."""
+"""`cutouts bench`: how fast this machine is, and where the time is spent."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from cutouts.samples import write_samples
 
 
 def _counts(_: click.Context, parameter: click.Parameter, value: str) -> tuple[int, ...]:
-    """Whole numbers from 1 on with commas between; empty text is none."""
+    """Whole numbers from 1 upwards, separated by commas; empty text gives none."""
     parts = [part.strip() for part in value.split(",") if part.strip()]
     if not all(part.isdecimal() and int(part) for part in parts):
         raise click.BadParameter(f"{value!r}: expected numbers like 1,2,4", param=parameter)
@@ -30,15 +30,25 @@ def _counts(_: click.Context, parameter: click.Parameter, value: str) -> tuple[i
     "source", required=False, type=click.Path(exists=True, file_okay=False, path_type=Path), metavar="[IMAGES]"
 )
 @click.option(
-    "--out", type=click.Path(path_type=Path), default=Path("bench"), show_default=True, help="Where to write."
+    "--out", type=click.Path(path_type=Path), default=Path("bench"), show_default=True, help="The folder to write to."
 )
-@click.option("--images", type=click.IntRange(1), default=128, show_default=True, help="Repeat IMAGES up to so many.")
 @click.option(
-    "--workers", callback=_counts, default="1,2", show_default=True, help="Try these counts, of one thread each."
+    "--images",
+    type=click.IntRange(1),
+    default=128,
+    show_default=True,
+    help="Number of images; IMAGES are repeated to reach it.",
 )
-@click.option("--batches", callback=_counts, default="1,4", show_default=True, help="Try these batch sizes.")
+@click.option(
+    "--workers", callback=_counts, default="1,2", show_default=True, help="Worker counts to try, with one thread each."
+)
+@click.option("--batches", callback=_counts, default="1,4", show_default=True, help="Batch sizes to try.")
 @click.option("--cluster", help="serial, local, cuda, tcp://HOST:PORT or tls://HOST:PORT.")
-@click.option("--provider", type=click.Choice(["cpu", "cuda", "tensorrt"]), help="That one, or an error.")
+@click.option(
+    "--provider",
+    type=click.Choice(["cpu", "cuda", "tensorrt"]),
+    help="The one that is used; an error if it is not available.",
+)
 @click.option("--model", help="A name of the model table.")
 @config_option
 def bench(
@@ -46,9 +56,9 @@ def bench(
 ) -> None:
     """Measure the whole path on a folder of IMAGES (by default the demo's samples).
 
-    Cuts every image as always, and part by part in turns with that, so that both meet the same machine. Tells images
-    per second beside the bare network, the parts, the stages, memory, start-up, other layouts; writes the same to
-    OUT/bench.json and a plot to OUT/bench.svg.
+    Cuts every image as a run does and, in turns with that, part by part, so that both meet the same load. Reports
+    images per second beside the bare network, the parts, the stages, memory, start-up time and other layouts. Writes
+    the same to OUT/bench.json, and a plot to OUT/bench.svg.
 
     \b
     cutouts bench photos

@@ -21,17 +21,22 @@ _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 @click.option("--products", type=_FILE, metavar="FILE", help="Cutouts: name, rgba_webp, touches_top, …")
 @click.option("--backgrounds", type=_FILE, metavar="FILE", help="Scenes without a product: name, image.")
 @click.option(
-    "-o", "--out", required=True, type=click.Path(path_type=Path), metavar="FOLDER", help="Gets a folder per kind."
+    "-o",
+    "--out",
+    required=True,
+    type=click.Path(path_type=Path),
+    metavar="FOLDER",
+    help="The folder to write to, with one folder per kind.",
 )
 @click.option(
     "--renders", type=_FOLDER, metavar="FOLDER", help="Tables of renders: name, model, image, alpha, coverage."
 )
-@click.option("--models", type=_FILE, metavar="FILE", help="What the rendered models are, CSV: name, category, source.")
+@click.option("--models", type=_FILE, metavar="FILE", help="The rendered models, as CSV: name, category, source.")
 @click.option(
     "--only",
     multiple=True,
     metavar="FOLD",
-    help="source:NAME or kind:NAME: products and renders of these folds alone.",
+    help="Only products and renders of this fold: source:NAME or kind:NAME.",
 )
 @click.option(
     "--kind",
@@ -40,16 +45,20 @@ _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
     type=click.Choice(KINDS),
     help="May be repeated.  [default: all that the files allow]",
 )
-@click.option("--limit", type=click.IntRange(1), help="Images of each kind at the most, spread evenly.")
+@click.option("--limit", type=click.IntRange(1), help="Maximum number of images of each kind, spread evenly.")
 def composites(out: Path, kinds: tuple[Kind, ...], limit: int | None, **files: Any) -> None:
-    """Make test images whose mattes are known exactly, by laying cutouts over scenes with a fixed seed.
+    """Make test images whose mattes are known exactly, by placing cutouts on backgrounds with a fixed seed.
 
-    plain: one colour; shaded: light that falls off, and the product's shadow; busy: real BACKGROUNDS; empty: the
-    BACKGROUNDS by themselves; boxes: rectangles of one colour on white, which need no file; rendered: RENDERS of 3D
-    models on their own ground. Each kind becomes OUT/KIND/images and OUT/KIND/truth, lossless PNGs, the same pixels at
-    every call, which `cutouts evaluate --images OUT/KIND` takes.
+    \b
+    plain     one colour
+    shaded    light that falls off, and the product's shadow
+    busy      real BACKGROUNDS
+    empty     only the BACKGROUNDS
+    boxes     rectangles of one colour on white; these need no file
+    rendered  RENDERS of 3D models on their own background
 
-    --only makes sets of what a training left out by --leave-out.
+    Each kind is written to OUT/KIND/images and OUT/KIND/truth as lossless PNGs, with the same pixels at every call.
+    `cutouts evaluate --images OUT/KIND` reads them. --only makes sets from what a training left out with --leave-out.
 
     \b
     cutouts composites --products products-test.parquet --backgrounds backgrounds-test.parquet -o sets
@@ -69,6 +78,6 @@ def composites(out: Path, kinds: tuple[Kind, ...], limit: int | None, **files: A
 
 
 def _possible(sources: Sources) -> list[Kind]:
-    """All kinds; without renders none of them, with folds none that holds no product."""
+    """All kinds that can be made: `rendered` needs renders, and `empty` and `boxes` have no folds."""
     without = {*(() if sources.renders else ("rendered",)), *(("empty", "boxes") if sources.only else ())}
     return [kind for kind in KINDS if kind not in without]

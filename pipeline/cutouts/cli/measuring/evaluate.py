@@ -44,15 +44,32 @@ Examples:
 
 
 @click.command(epilog=_EXAMPLES)
-@click.option("--images", multiple=True, required=True, type=_PATH, metavar="FOLDER|FILE", help="A set; repeatable.")
-@click.option("--truth", multiple=True, type=_FOLDER, metavar="FOLDER", help="The truths of a folder of images.")
-@click.option("--network", "networks", multiple=True, metavar="WHAT", help="To measure.  [default: the site's model]")
-@click.option("--compare", nargs=2, metavar="A B", help="Test two against each other, image by image.")
+@click.option(
+    "--images",
+    multiple=True,
+    required=True,
+    type=_PATH,
+    metavar="FOLDER|FILE",
+    help="A set of images; may be repeated.",
+)
+@click.option("--truth", multiple=True, type=_FOLDER, metavar="FOLDER", help="The known mattes of a folder of images.")
+@click.option(
+    "--network", "networks", multiple=True, metavar="WHAT", help="A network to measure.  [default: the site's model]"
+)
+@click.option("--compare", nargs=2, metavar="A B", help="Compare two networks, image by image.")
 @click.option("-o", "--out", type=_PATH_OUT, default=Path("evaluation"), show_default=True, metavar="FOLDER")
 @click.option("--rows", type=_PATH_OUT, callback=_suffix, metavar="FILE", help=_ROWS)
-@click.option("--worst", type=click.IntRange(0), default=30, show_default=True, help="Images on the contact sheet.")
-@click.option("--by", type=click.Choice(METRICS), default="mae", show_default=True, help="What is worst there.")
-@click.option("--limit", type=click.IntRange(1), help="Images of each set at the most, spread evenly.")
+@click.option(
+    "--worst", type=click.IntRange(0), default=30, show_default=True, help="Number of images on the contact sheet."
+)
+@click.option(
+    "--by",
+    type=click.Choice(METRICS),
+    default="mae",
+    show_default=True,
+    help="The metric that ranks the contact sheet.",
+)
+@click.option("--limit", type=click.IntRange(1), help="Maximum number of images of each set, spread evenly.")
 @config_option
 def evaluate(
     images: tuple[Path, ...],
@@ -65,20 +82,20 @@ def evaluate(
 ) -> None:
     """Measure mattes against known ones: error, precision, recall, F1, IoU, boundary, structure, and more.
 
-    A set of --images is a folder, whose truths are in --truth under the same names (grey pictures, or cutouts with
-    alpha); a folder that has images/ and truth/; or a Parquet file with the columns name, image and mask (without
-    mask: scenes without a product). Each is answered by every --network, spelled as
+    A set of --images is a folder whose known mattes are in --truth under the same names (grey pictures, or cutouts with
+    alpha), a folder that has images/ and truth/, or a Parquet file with the columns name, image and mask (without mask:
+    scenes without a product). Every --network processes every set. It is written as
 
     \b
-      NAME           of the model table, with the whole recipe: the matte that is published
-      NAME=FILE      a network of ours that is in no table: uint8 [n, h, w, 3] in, probability out
-      NAME=FOLDER    mattes that some other tool made already, under the names of the images
-      …:bare         the network alone: its raw probability, enlarged
-      …:rembg        U²-Net and its family as rembg runs them, stretch of the output and all
+      NAME           a row of the model table, with the whole recipe: the matte that is published
+      NAME=FILE      one of our networks that is in no table: uint8 [n, h, w, 3] in, probability out
+      NAME=FOLDER    mattes that another tool has made, under the names of the images
+      …:bare         only the network: its raw probability, enlarged
+      …:rembg        U²-Net and its family as rembg runs them, including its stretching of the output
 
-    Networks run on one CPU thread; their own CPU time is told too. Prints a summary; OUT gets it as summary.md, the
-    figures of every image as rows.csv, and worst.html, a contact sheet of image, truth, matte and error. An image
-    without a usable truth is listed, and the status is then 1.
+    Networks run on one CPU thread, and their CPU time is reported. The command prints a summary and writes it to
+    OUT/summary.md, the figures of every image to OUT/rows.csv, and a contact sheet of image, known matte, matte and
+    error to OUT/worst.html. Images without a usable known matte are listed, and the exit status is then 1.
     """
     site = load_site(how["config"])
     specs, pair = contenders(networks or (() if compare else (site.model,)), compare or ())
@@ -102,7 +119,7 @@ def _measured(sets: list[ImageSet], opened: dict[str, Contender], sheet: WorstIm
 
 
 def _write(out: Path, rows: Path, text: str, evaluation: Evaluation, sheet: WorstImages | None) -> None:
-    """Print the text and leave it in `out`, with the rows and the contact sheet, if there is to be one."""
+    """Print the text and write it to `out`, with the rows and, if wanted, the contact sheet."""
     say(text, lines=True)
     write_ours(out / "summary.md", text.encode())
     write_rows(rows, evaluation)
@@ -112,7 +129,7 @@ def _write(out: Path, rows: Path, text: str, evaluation: Evaluation, sheet: Wors
 
 
 def _report(sets: list[ImageSet], evaluation: Evaluation) -> None:
-    """Everything that could not be measured; status 1 if there is such."""
+    """Report everything that could not be measured; the exit status is then 1."""
     for one in sets:
         if one.unused:
             say(f"warning: {one.name}: truths without an image: {one.unused}", colour="yellow", err=True)

@@ -1,4 +1,4 @@
-"""`cutouts look`: lays cutouts of several networks side by side."""
+"""`cutouts look`: shows cutouts of several networks side by side."""
 
 from __future__ import annotations
 
@@ -25,7 +25,9 @@ def _page(_: click.Context, parameter: click.Parameter, value: Path) -> Path:
 
 @click.command()
 @click.argument("images", type=click.Path(exists=True, file_okay=False, path_type=Path), metavar="FOLDER")
-@click.option("--network", "networks", multiple=True, metavar="WHAT", help="To ask.  [default: the site's model]")
+@click.option(
+    "--network", "networks", multiple=True, metavar="WHAT", help="A network to show.  [default: the site's model]"
+)
 @click.option(
     "-o",
     "--out",
@@ -35,13 +37,13 @@ def _page(_: click.Context, parameter: click.Parameter, value: Path) -> Path:
     show_default=True,
     metavar="FILE",
 )
-@click.option("--limit", type=click.IntRange(1), help="Images at the most, spread evenly.")
+@click.option("--limit", type=click.IntRange(1), help="Maximum number of images, spread evenly.")
 @config_option
 def look(images: Path, networks: tuple[str, ...], out: Path, limit: int | None, config: str | None) -> None:
-    """Lay cutouts of several networks side by side when nobody knows the truth.
+    """Show cutouts of several networks side by side, when no mattes are known.
 
-    Writes a page that opens offline: each image of FOLDER and what every --network cuts out of it, those first about
-    which they differ most. Networks are spelled as for `cutouts evaluate`.
+    Writes a page that opens offline, with each image of FOLDER and its cutout by every --network. Images on which the
+    networks differ most come first. Networks are written as for `cutouts evaluate`.
 
     \b
     cutouts look photos --network default --network u2netp=u2netp.onnx:rembg -o looks.html

@@ -1,1 +1,1 @@
-"""Commands about networks: those that are there, and training."""
+"""Commands about networks: the model table, and training."""

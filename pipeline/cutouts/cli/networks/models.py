@@ -1,4 +1,4 @@
-"""`cutouts models`: which networks there are, and to get, add, check, describe and convert them."""
+"""`cutouts models`: lists, downloads, adds, checks, describes and converts networks."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from cutouts.models import ModelRow, find, folder, own_rows, permit, rows, verif
 
 @click.group()
 def models() -> None:
-    """Networks: the shipped one, public ones, and your own.
+    """Networks: the shipped ones, public ones, and your own.
 
     \b
     cutouts models list
@@ -29,8 +29,8 @@ def models() -> None:
     cutouts models add studio.onnx --licence MIT --commercial
     cutouts models verify
 
-    What is pulled or added is in the site's models folder, with a table of its own; nothing in it is ever opened
-    before its digest was found to be that of its row.
+    Downloaded and added networks are in the site's models folder, which has a table of its own. A network is opened
+    only if its digest matches its row.
     """
 
 
@@ -38,9 +38,9 @@ def models() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Every field of every row, as JSON.")
 @config_option
 def list_(as_json: bool, config: str | None) -> None:
-    """Show every network: input size, file size, where it is, licence.
+    """Show every network: input size, file size, state, licence.
 
-    OPENED says whether its file was tried where its row was written; the others are as published.
+    OPENED says whether the file was tried when its row was written. The other rows are as published.
     """
     site = load_site(config)
     table = _table(site)
@@ -54,14 +54,14 @@ def list_(as_json: bool, config: str | None) -> None:
 
 @models.command()
 @click.argument("names", nargs=-1, required=True, metavar="NAME...")
-@click.option("--mirror", metavar="URL", help="Get URL/FILE instead of the published one.  [default: the site's]")
+@click.option("--mirror", metavar="URL", help="Download URL/FILE instead of the published file.  [default: the site's]")
 @config_option
 def pull(names: Sequence[str], mirror: str | None, config: str | None) -> None:
-    """Get each NAME from where it is published, or from a mirror, and verify it.
+    """Download each NAME from where it is published, or from a mirror, and verify it.
 
-    A download that broke off continues where it stopped. HTTPS_PROXY, HTTP_PROXY and NO_PROXY are respected. Without
-    access to the web, put the file into the models folder yourself, named as `cutouts models card NAME` says: it is
-    verified like any other.
+    An interrupted download is resumed. HTTPS_PROXY, HTTP_PROXY and NO_PROXY are respected. Without access to the web,
+    put the file into the models folder yourself, under the name that `cutouts models card NAME` shows; it is verified
+    like any other.
     """
     from cutouts.adapters.weights import pull as pull_file
 
@@ -78,12 +78,12 @@ def pull(names: Sequence[str], mirror: str | None, config: str | None) -> None:
 
 @models.command()
 @click.argument("names", nargs=-1, metavar="[NAME...]")
-@click.option("--provider", type=click.Choice(["cpu", "cuda", "tensorrt"]), help="Open them on that one, or fail.")
+@click.option("--provider", type=click.Choice(["cpu", "cuda", "tensorrt"]), help="Open them on this provider.")
 @config_option
 def verify(names: Sequence[str], provider: str | None, config: str | None) -> None:
-    """Check every network that is here, or each NAME: its digest, that it opens, and that its row fits its graph.
+    """Check each NAME, or every network on this machine: its digest, that it opens, and that its row fits its graph.
 
-    Exit status 1 if one does not.
+    The exit status is 1 if one of them fails.
     """
     site = load_site(config, provider=provider)
     table = [find(name, site.models) for name in names] or _table(site)
@@ -105,7 +105,7 @@ def verify(names: Sequence[str], provider: str | None, config: str | None) -> No
 @click.argument("name")
 @config_option
 def card(name: str, config: str | None) -> None:
-    """Say everything that is known of NAME: its model card if there is one, and its row."""
+    """Show everything that is known about NAME: its model card, if it has one, and its row."""
     site = load_site(config)
     row = find(name, site.models)
     written = row.card_path(site.models)
@@ -119,11 +119,16 @@ def card(name: str, config: str | None) -> None:
 @models.command()
 @click.argument("name")
 @click.option("--fp16", is_flag=True, help="Half precision, for GPUs: half the bytes and faster; slower on a CPU.")
-@click.option("-o", "--out", type=click.Path(dir_okay=False, path_type=Path), help="The new file.  [models folder]")
+@click.option(
+    "-o",
+    "--out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="The new file.  [default: in the models folder]",
+)
 @click.option("--name", "new_name", metavar="NEW", help="Its name in the table.  [default: NAME-fp16]")
 @config_option
 def convert(name: str, fp16: bool, out: Path | None, new_name: str | None, config: str | None) -> None:
-    """Make another variant of NAME, with a row of its own.
+    """Make another variant of NAME, with its own row.
 
     \b
     cutouts models convert default --fp16
@@ -153,7 +158,7 @@ models.add_command(add)
 
 
 def _variant(base: ModelRow, name: str, data: bytes, *, file: str) -> ModelRow:
-    """The row of `base` converted to half precision, as `data`, whose file is called `file`."""
+    """The row of `base` converted to half precision, whose file `file` contains `data`."""
     changes = {
         "name": name,
         "file": file,
@@ -185,7 +190,7 @@ def _table(site: Site) -> list[ModelRow]:
 
 
 def _state(row: ModelRow, site: Site) -> str:
-    """Where the network's file is; says nothing of whether it is the right one."""
+    """Where the network's file is; it is not verified here."""
     path = row.path(site.models)
     if not path.is_file():
         return "not pulled" if row.url else "missing"

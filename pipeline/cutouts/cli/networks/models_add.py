@@ -1,4 +1,4 @@
-"""`cutouts models add`: a network of one's own. Its graph says what it can, a person the rest; then it is tried."""
+"""`cutouts models add`: adds your own network. Its graph answers some questions, a person the rest."""
 
 from __future__ import annotations
 
@@ -45,9 +45,9 @@ _ASKED = {
     "about": "Where it comes from, and what it is good at",
 }
 _USUAL: dict[str, object] = {"resize": "stretch", "divide_by": "255", "colour_space": "rgb", "about": ""}
-"""What holds if there is nobody to ask."""
+"""Answers that are used if nobody can be asked."""
 _OPTIONS = {"commercial": "--commercial or --non-commercial"}
-"""How an option is spelt that is not the question's name."""
+"""Options that are not spelled like the question."""
 _CHOICES = {
     "resize": ["stretch", "letterbox"],
     "divide_by": ["255", "own maximum"],
@@ -57,13 +57,13 @@ _CHOICES = {
 
 
 class _Numbers(click.ParamType[tuple[Any, ...]]):
-    """Numbers with something between them: three with commas, or two with an x."""
+    """Several numbers in one option: three separated by commas, or two separated by an x."""
 
     def __init__(self, name: str, separator: str, count: int, kind: type[int] | type[float]) -> None:
         self.name, self._separator, self._count, self._kind = name, separator, count, kind
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[Any, ...]:
-        """Parse, or fail in words."""
+        """Parse the text, or fail with a usage error."""
         if isinstance(value, tuple):
             return value
         try:
@@ -85,14 +85,14 @@ _TYPES |= {name: click.Choice(choices) for name, choices in _CHOICES.items()}
 @click.command()
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--name", help="Its name in the table.  [default: the file's]")
-@click.option("--size", type=_SIZE, help="Input size, where the graph leaves it open.")
+@click.option("--size", type=_SIZE, help="Input size, if the graph does not fix it.")
 @click.option("--resize", type=_TYPES["resize"], help=_ASKED["resize"])
 @click.option("--mean", type=_COLOUR, help=_ASKED["mean"])
 @click.option("--std", type=_COLOUR, help=_ASKED["std"])
 @click.option("--divide-by", type=_TYPES["divide_by"], help=_ASKED["divide_by"])
 @click.option("--colour-space", type=_TYPES["colour_space"], help="Colour space and channel order.  [default: rgb]")
-@click.option("--output", type=click.IntRange(0), default=0, show_default=True, help="Which output, from 0 on.")
-@click.option("--activation", type=_TYPES["activation"], help="What that output is, where the graph does not say.")
+@click.option("--output", type=click.IntRange(0), default=0, show_default=True, help="Which output, counted from 0.")
+@click.option("--activation", type=_TYPES["activation"], help="What this output is, if the graph does not say.")
 @click.option("--licence", help="Licence of the weights.")
 @click.option("--commercial/--non-commercial", default=None, help="Whether it allows commercial use.")
 @click.option("--about", help="Where it comes from, and what it is good at.")
@@ -100,9 +100,9 @@ _TYPES |= {name: click.Choice(choices) for name, choices in _CHOICES.items()}
 def add(file: Path, name: str | None, output: int, config: str | None, **given: Any) -> None:
     """Add the ONNX graph in FILE as a network of this site.
 
-    What the graph says is taken from it: input size and type, how many outputs, whether the last step is a sigmoid, and
-    for known families how they normalise. The rest is asked for, or given as options. Then it is opened, run once on a
-    test image, and copied into the models folder, beside the table that its row is written to.
+    Input size and type, the number of outputs, whether the last step is a sigmoid and, for known families, the
+    normalisation are read from the graph. The rest is asked for, or given as options. Then the network is opened, run
+    once on a test image, and copied into the models folder, next to the table that its row is written to.
 
     \b
     cutouts models add studio.onnx --mean 0.5,0.5,0.5 --std 1,1,1 --licence MIT --commercial
@@ -125,15 +125,15 @@ def add(file: Path, name: str | None, output: int, config: str | None, **given: 
 
 @contextmanager
 def placed(target: Path, row: ModelRow, data: Callable[[], bytes]) -> Iterator[None]:
-    """Write the row's file to `target`, where nothing else may be; gone again if the block raises.
+    """Write the row's file to `target`, where no other file may be; remove it again if the block raises.
 
-    A file that is there and has the row's digest stays. Raises ModelError for any other.
+    A file that exists and has the row's digest stays. Raises ModelError if another file exists.
     """
     from cutouts.adapters.storage.store import write_file
 
     if target.is_symlink() or target.exists():
         if not target.is_file() or contradiction(target, row):
-            raise ModelError(f"{target} is there and is another file: give another --name, or move it away")
+            raise ModelError(f"{target} exists and is a different file: give another --name, or move the file away")
         yield
         return
     write_file(target, data())
@@ -145,7 +145,7 @@ def placed(target: Path, row: ModelRow, data: Callable[[], bytes]) -> Iterator[N
 
 
 def append_row(site: Site, row: ModelRow) -> None:
-    """Write the row into the site's own table, once it was opened. Raises ModelError for a row that does not fit."""
+    """Write the row into the site's own table after opening the network. Raises ModelError if the row does not fit."""
     from cutouts.adapters.model import ModelChoice, Network
     from cutouts.adapters.storage.store import write_file
 
@@ -157,22 +157,22 @@ def append_row(site: Site, row: ModelRow) -> None:
 
 
 def require_nothing(target: Path) -> None:
-    """Nothing, or an error if something has that name, or if it is not a name for a network."""
+    """Raise an error if a file has that name, or if it is not a name for a network."""
     if target.suffix != ".onnx":
-        raise click.UsageError(f"{target}: a network is written as a file that ends in .onnx")
+        raise click.UsageError(f"{target}: expected a file name that ends in .onnx")
     if target.is_symlink() or target.exists():
-        raise ModelError(f"{target} is there already: name another file, or move it away")
+        raise ModelError(f"{target} already exists: name another file, or move it away")
 
 
 def require_new(site: Site, name: str) -> None:
-    """Nothing, or an error for a name that the table has already."""
+    """Raise an error if the table already has the name."""
     if name in {one.name for one in (*rows(), *own_rows(site.models))}:
         table = folder(site.models) / OWN_TABLE
         raise click.ClickException(f"the model {name!r} already exists: give another --name, or take it out of {table}")
 
 
 def _said(graph: Graph) -> dict[str, Any]:
-    """What the graph says of the questions, told on stderr if it is more than a reading."""
+    """The answers that the graph gives; those that are guesses are printed on stderr."""
     said: dict[str, Any] = {}
     if graph.width_px and graph.height_px:
         said["size"] = (graph.width_px, graph.height_px)
@@ -218,7 +218,7 @@ def _row(file: ModelFile, name: str, output: int, graph: Graph, answers: dict[st
 
 
 def _try(row: ModelRow, file: Path, site: Site) -> None:
-    """Open the file where it lies and run it once. Raises ModelError for a row that it contradicts."""
+    """Open the file and run it once. Raises ModelError if the row contradicts it."""
     from cutouts.adapters.model import ModelChoice, Network
 
     here = row.model_copy(update={"file": str(file.resolve())})

@@ -1,4 +1,4 @@
-"""`cutouts train`: trains the embedded network from ImageNet weights or from an exported one."""
+"""`cutouts train`: trains the shipped network, from ImageNet weights or from an exported network."""
 
 from __future__ import annotations
 
@@ -48,21 +48,25 @@ Examples:
 @click.command(epilog=_EXAMPLES)
 @click.option("--data", required=True, type=click.Path(exists=True, file_okay=False, path_type=Path), metavar="FOLDER")
 @click.option("--run", type=click.Path(path_type=Path), default=Path("training"), show_default=True, metavar="FOLDER")
-@click.option("--cache", "decoded", type=click.Path(path_type=Path), help="Decoded images.  [default: beside RUN]")
+@click.option(
+    "--cache", "decoded", type=click.Path(path_type=Path), help="The folder for decoded images.  [default: beside RUN]"
+)
 @click.option(
     "--minutes",
     type=click.FloatRange(0),
     default=600.0,
     show_default=True,
-    help="Over all calls together; 0 takes --start as it is.",
+    help="Total time of training, over all calls; 0 writes --start without training.",
 )
-@click.option("--images", type=click.IntRange(1), default=1_000_000, show_default=True, help="To see, if time allows.")
+@click.option(
+    "--images", type=click.IntRange(1), default=1_000_000, show_default=True, help="Images to train on, if time allows."
+)
 @click.option(
     "--start",
     "starts",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     multiple=True,
-    help="Continue from an exported network; if given several times, from their mean.",
+    help="Continue from an exported network, or from the mean of several.",
 )
 @click.option(
     "--rate",
@@ -71,25 +75,27 @@ Examples:
     show_default=True,
     help="Factor on the learning rates.",
 )
-@click.option("--licensed", is_flag=True, help="Only data whose authors state a licence: leaves DUTS-TR out.")
+@click.option("--licensed", is_flag=True, help="Use only data whose authors state a licence (without DUTS-TR).")
 @click.option(
     "--leave-out",
     "left_out",
     multiple=True,
     metavar="FOLD",
-    help="source:NAME or kind:NAME, such as kind:shoes: train without it, to be measured on it.",
+    help="Train without source:NAME or kind:NAME (kind:shoes), to measure on it later.",
 )
 @click.option(
     "--phases",
     callback=_phases,
     metavar="UNTIL:SIZE:BATCH,…",
-    help="Input sizes and batches over time; the last is served.",
+    help="Input sizes and batches over time; the last size is exported.",
 )
 @click.option("--frozen", type=click.IntRange(0, 16), default=5, show_default=True, help="Encoder blocks not trained.")
-@click.option("--only-presence", is_flag=True, help="Learn whether there is a product; masks stay as in --start.")
+@click.option("--only-presence", is_flag=True, help="Only learn whether there is a product; masks stay as in --start.")
 @click.option("--second-look", is_flag=True, help="Train a small network that repairs parts; --start is unchanged.")
 @click.option("--device", default="cpu", show_default=True, help="cpu or cuda.")
-@click.option("--threads", type=click.IntRange(1), default=2, show_default=True, help="CPU threads of a step at most.")
+@click.option(
+    "--threads", type=click.IntRange(1), default=2, show_default=True, help="Maximum number of CPU threads of a step."
+)
 @click.option(
     "--loader-workers",
     type=click.IntRange(1),
@@ -97,7 +103,9 @@ Examples:
     show_default=True,
     help="Processes that draw images, one core each.",
 )
-@click.option("--validate", type=click.IntRange(1), default=200, show_default=True, help="Photographs to score.")
+@click.option(
+    "--validate", type=click.IntRange(1), default=200, show_default=True, help="Photographs used for validation."
+)
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--export-only", is_flag=True, help="Write the ONNX files of the last checkpoint and stop.")
 def train(
@@ -111,11 +119,11 @@ def train(
     export_only: bool,
     **how: Any,
 ) -> None:
-    """Train the embedded network on FOLDER/{duts,fashion,products,backgrounds,weights}.
+    """Train the shipped network on FOLDER/{duts,fashion,products,backgrounds,weights}.
 
-    Call it again to continue where it stopped: Ctrl-C saves, and so does every third minute. At the end RUN holds
-    network.onnx, its twin network-int8.onnx, the curves and the log. --minutes may differ at each call: the learning
-    rates are planned anew, and always reach their end.
+    Call it again to continue where it stopped. Ctrl-C saves, and so does every third minute. At the end RUN contains
+    network.onnx, its twin network-int8.onnx, the curves and the log. --minutes may differ from call to call: the
+    learning rates are planned again each time, and always reach their end.
     """
     second = how.pop("second_look")
     _refuse_what_cannot_be(minutes, starts, export_only, how["only_presence"])
@@ -140,12 +148,13 @@ def train(
 
 
 def _refuse_what_cannot_be(minutes: float, starts: tuple[Path, ...], export_only: bool, only_presence: bool) -> None:
-    """Before anything is decoded. Raises UsageError if options contradict, ConfigError if PyTorch is missing."""
+    """Check the options before anything is decoded. Raises UsageError if they contradict, ConfigError if PyTorch is
+    missing."""
     if minutes == 0 and not starts:
         raise click.UsageError("--minutes 0 trains nothing: give the networks to write with --start")
     if minutes == 0 and export_only:
         raise click.UsageError(
-            "--minutes 0 writes the networks of --start, --export-only those of RUN: give only one of them"
+            "--minutes 0 writes the networks of --start, --export-only those of RUN: use only one of them"
         )
     if only_presence and not starts:
         raise click.UsageError("--only-presence needs a trained network: give it with --start")
@@ -156,7 +165,7 @@ def _refuse_what_cannot_be(minutes: float, starts: tuple[Path, ...], export_only
 
 
 def _refuse_second_look(starts: tuple[Path, ...], minutes: float, *, only_presence: bool, device: str) -> None:
-    """Raises UsageError for options that contradict a second look."""
+    """Raise UsageError if options contradict --second-look."""
     if len(starts) != 1 or only_presence or minutes == 0:
         raise click.UsageError(
             "--second-look needs exactly one network: give one --start, no --only-presence, and --minutes above 0"
@@ -166,7 +175,7 @@ def _refuse_second_look(starts: tuple[Path, ...], minutes: float, *, only_presen
 
 
 def _claim(run: Path, starts: tuple[Path, ...]) -> None:
-    """Mark what a training writes in `run` as ours. Raises OutputError if it is not, or if it is one of `starts`."""
+    """Mark what a training writes to `run` as ours. Raises OutputError if it is not, or if it is one of `starts`."""
     places = Places.of(starts)
     if read := [name for name in _WRITTEN if places.same(run / name) is not None]:
         raise OutputError(f"{run / read[0]} is a --start and would be replaced: give another --run")
@@ -174,7 +183,7 @@ def _claim(run: Path, starts: tuple[Path, ...]) -> None:
 
 
 def _begun(run: Path) -> bool:
-    """Whether a training began there before such folders had markers."""
+    """Whether a training began there before training folders had markers."""
     try:
         with (run / "log.jsonl").open("rb") as log:
             return log.read(10) == b'{"steps": '
@@ -183,7 +192,7 @@ def _begun(run: Path) -> bool:
 
 
 def _refuse_other_folds(run: Path, left_out: tuple[Fold, ...]) -> None:
-    """Note under `run` what is left out. Raises ConfigError if it was trained with another choice before."""
+    """Record in `run` what is left out. Raises ConfigError if an earlier training there left out something else."""
     note, told = run / "left-out.txt", "".join(f"{fold}\n" for fold in sorted(map(str, left_out)))
     before = note.read_text(encoding="utf-8") if note.exists() else ""
     if before != told and any(run.glob("checkpoint.*")):
@@ -197,7 +206,7 @@ def _refuse_other_folds(run: Path, left_out: tuple[Fold, ...]) -> None:
 def _trained(
     data: Path, run: Path, starts: tuple[Path, ...], albums: cache.Albums, settings: TrainingOptions, validate: int
 ) -> bool:
-    """Train; whether to the end."""
+    """Train. Returns whether training reached its end."""
     import torch
 
     from cutouts.training.export import restore
@@ -215,7 +224,7 @@ def _trained(
 
 
 def _mend(run: Path, start: Path, albums: cache.Albums, settings: TrainingOptions, *, export_only: bool) -> None:
-    """Train the second look behind the network of `start`, and write both as one network."""
+    """Train a second look behind the network of `start`, and write both as one network."""
     import torch
 
     from cutouts.training.second_look import export, loop
@@ -234,7 +243,7 @@ def _mend(run: Path, start: Path, albums: cache.Albums, settings: TrainingOption
 
 @contextmanager
 def stopped_by_signals(stop: threading.Event) -> Iterator[None]:
-    """Within, Ctrl-C and SIGTERM set `stop`; afterwards they do what they did before."""
+    """Inside the block, Ctrl-C and SIGTERM set `stop`; afterwards they do what they did before."""
     numbers = (signal.SIGTERM, signal.SIGINT)
     before = [signal.signal(number, lambda *_: stop.set()) for number in numbers]
     try:

@@ -1,1 +1,1 @@
-"""Commands that run a delivery: all of it, or step by step."""
+"""Commands that run a delivery, completely or step by step."""

@@ -1,4 +1,4 @@
-"""`cutouts manifest`: a folder of images becomes a manifest."""
+"""`cutouts manifest`: makes a manifest of a folder of images."""
 
 from __future__ import annotations
 
@@ -44,11 +44,12 @@ def _parquet(_: click.Context, parameter: click.Parameter, value: Path) -> Path:
 def manifest(folder: Path, out: Path, full: bool, config: str | None) -> None:
     """Make a manifest of every image in FOLDER and below.
 
-    image_id is the path relative to FOLDER, product_id the same without its suffix, delivery_id the first folder
-    level, else FOLDER's name. Each file is read once, for its sha256 and size. The file appears whole or not at all.
+    image_id is the path relative to FOLDER, product_id is the same without the suffix, and delivery_id is the first
+    folder level, or else FOLDER's name. Each file is read once, for its sha256 and size. The manifest appears complete
+    or not at all.
 
     A manifest may name images below its own folder. If FOLDER is elsewhere and the site does not allow it yet, the
-    setting that allows it is printed.
+    command prints the setting that allows it.
 
     With --full, images that are live of a delivery and not in FOLDER are withdrawn when the manifest is published.
 
@@ -77,7 +78,7 @@ def manifest(folder: Path, out: Path, full: bool, config: str | None) -> None:
 
 
 def _say_what_to_allow(site: Site, folder: Path, out: Path) -> None:
-    """The setting without which no run of this manifest may read these images; nothing if they are allowed."""
+    """Print the setting that a run of this manifest needs to read these images, unless they are already allowed."""
     if folder_allowed(folder, site.reading(*allowed_by(str(out.resolve())))):
         return
     plain = str(folder).isprintable() and "," not in str(folder)

@@ -1,4 +1,4 @@
-"""`cutouts plan`: step 1, one delivery of a manifest becomes shards."""
+"""`cutouts plan`: step 1, splits one delivery of a manifest into shards."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from cutouts.core.text.counting import counted
 
 @click.command()
 @click.argument("manifest")
-@click.option("--delivery", required=True, type=DeliveryParam(), help="Which delivery of it.")
-@click.option("--full", is_flag=True, help="Withdraw what is live of it and not in MANIFEST any more.")
+@click.option("--delivery", required=True, type=DeliveryParam(), help="Which delivery of the manifest.")
+@click.option("--full", is_flag=True, help="Withdraw its live images that are not in MANIFEST any more.")
 @site_options
 def plan(manifest: str, delivery: DeliveryKey, full: bool, root: str | None, config: str | None) -> None:
-    """Plan one delivery of MANIFEST: skip what is decided already, split the rest into shards.
+    """Plan one delivery of MANIFEST: skip images that are already decided, and split the rest into shards.
 
-    Prints one shard key a line, for `cutouts segment`, and the plan's id on stderr, for `cutouts gate`.
+    Prints one shard key per line, for `cutouts segment`, and the plan's id on stderr, for `cutouts gate`.
     """
     made = cutouts.plan(cutouts.load_site(config, root=root), manifest, delivery, full=full)
     say(

@@ -12,20 +12,20 @@ from cutouts.core.text.counting import counted
 
 @click.command()
 @click.argument("gate_id", required=False)
-@click.option("--approve", metavar="GATE_ID", help="Release what this gate held.")
+@click.option("--approve", metavar="GATE_ID", help="Release the delivery that this decision holds.")
 @click.option("--by", metavar="NAME", help="Who releases it.")
 @click.option("--why", metavar="TEXT", help="Why.")
 @site_options
 def publish(
     gate_id: str | None, approve: str | None, by: str | None, why: str | None, root: str | None, config: str | None
 ) -> None:
-    """Publish what the gate GATE_ID let through, or release a held delivery with --approve.
+    """Publish what the gate decided as GATE_ID, or release a held delivery with --approve.
 
-    If only one decision of a delivery is held, its id or its key (YYYY-MM-DD/ID) will do. Of a released delivery, all
-    images are published except those that are bad by themselves.
+    If only one decision of a delivery is held, the delivery's id or key (YYYY-MM-DD/ID) is enough. When a delivery is
+    released, all its images are published except those that are bad by themselves.
     """
     if (gate_id is None) == (approve is None):
-        raise click.UsageError("name a GATE_ID or --approve GATE_ID, one of them")
+        raise click.UsageError("name either a GATE_ID or --approve GATE_ID")
     site = cutouts.load_site(config, root=root)
     if approve is None:
         done = cutouts.publish(site, str(gate_id))

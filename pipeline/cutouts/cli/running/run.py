@@ -1,4 +1,4 @@
-"""`cutouts run`: `cutouts.run` with progress, in words, with an exit status."""
+"""`cutouts run`: `cutouts.run` with progress, messages and an exit status."""
 
 from __future__ import annotations
 
@@ -17,7 +17,12 @@ from cutouts.core.text.counting import counted
 
 @click.command()
 @click.argument("source", type=click.Path(path_type=str), metavar="SOURCE")
-@click.option("--out", required=True, type=click.Path(file_okay=False, path_type=Path), help="Where everything lies.")
+@click.option(
+    "--out",
+    required=True,
+    type=click.Path(file_okay=False, path_type=Path),
+    help="The folder for everything that is made.",
+)
 @config_option
 @click.option("--fail-on-held", is_flag=True, help="Exit with status 3 if a delivery is held.")
 @click.option("--full", is_flag=True, help="Withdraw what is live of its deliveries and not in SOURCE any more.")
@@ -25,9 +30,9 @@ from cutouts.core.text.counting import counted
 def run(source: str, out: Path, config: str | None, fail_on_held: bool, full: bool, **where: object) -> None:
     """Cut out, judge and publish SOURCE, a folder of images or a manifest, on this machine.
 
-    All that is made is below --out: report.html to look at, cutouts/ with a PNG per published image, images.parquet
-    with what became of each, summary.json, and catalog.sqlite. Run again, only what is new or changed is cut; killed
-    at any moment, run it again.
+    Everything is written below --out: report.html to look at, cutouts/ with a PNG per published image, images.parquet
+    with the result of every image, summary.json, and catalog.sqlite. If you run it again, only new or changed images
+    are cut. If it was killed, run it again.
 
     \b
     cutouts run photos --out result

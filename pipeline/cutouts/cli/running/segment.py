@@ -17,9 +17,9 @@ from cutouts.core.text.counting import counted
 @site_options
 @cluster_options
 def segment(shards: tuple[str, ...], root: str | None, config: str | None, **where: object) -> None:
-    """Cut the images of each SHARD (a key that `cutouts plan` printed). One that is done is not done again.
+    """Cut the images of each SHARD, a key that `cutouts plan` printed. A finished shard is not cut again.
 
-    Says on stderr every ten seconds how far it is, and when a worker is lost.
+    Reports progress on stderr every ten seconds, and when a worker is lost.
     """
     site = cutouts.load_site(config, root=root, **where)
     with told_on_stderr(), cutouts.open_runner(site) as runner:

@@ -1,4 +1,4 @@
-"""`cutouts certificates`: what a cluster of one's own needs for TLS."""
+"""`cutouts certificates`: makes what your own cluster needs for TLS."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from cutouts.adapters.terminal import say
 @click.command()
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
 def certificates(folder: Path) -> None:
-    """Make certificates for a Dask cluster in FOLDER, unless they are there already.
+    """Make certificates for a Dask cluster in FOLDER, unless they already exist.
 
-    ca.pem is the authority, node.pem and node.key are what scheduler, workers and clients show each other. Copy all
+    ca.pem is the authority; scheduler, workers and clients identify themselves with node.pem and node.key. Copy all
     three to each machine of the cluster, and to nobody else: whoever has node.key can run code on all of them.
 
     \b

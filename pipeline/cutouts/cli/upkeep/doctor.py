@@ -1,4 +1,4 @@
-"""`cutouts doctor`: what this machine has, and what is missing."""
+"""`cutouts doctor`: shows what this machine has, and what is missing."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _OPTIONAL = {"apache-airflow", "dask-cuda", "onnxruntime-gpu", "onnxruntime"}
 def doctor(root: str | None, config: str | None, **where: object) -> None:
     """Try everything that a run needs: settings, network, provider, GPU, stores, catalogue, cluster.
 
-    Exit status 1 if something that this site asks for is missing.
+    The exit status is 1 if something that this site needs is missing.
     """
     site = load_site(config, root=root, **where)
     failed = 0

@@ -1,4 +1,4 @@
-"""`cutouts verify`: whether what a site keeps is whole and agrees, and its repair."""
+"""`cutouts verify`: checks that a site's data is intact and consistent, and repairs it."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from cutouts.core.text.counting import counted
 
 
 @click.command()
-@click.option("--whole", is_flag=True, help="Read every byte and compare it with its checksum.")
-@click.option("--repair", is_flag=True, help="Make again what can be made again.")
+@click.option("--whole", is_flag=True, help="Read every byte and compare checksums.")
+@click.option("--repair", is_flag=True, help="Repair what can be repaired.")
 @site_options
 def verify(whole: bool, repair: bool, root: str | None, config: str | None) -> None:
-    """Check that tables, ledger, objects and catalogue are whole and agree.
+    """Check that tables, ledger, objects and catalogue are intact and consistent.
 
-    Without --whole, it reads the footers of tables, records, and the end of each PNG: enough to find what is missing
-    or cut off. With --repair, damaged tables are moved to tables/damaged/ and made again, now or by the next run, and
-    masks and cutouts are made again from their photographs. Ends with 1 if anything is left that is wrong.
+    Without --whole, it reads records, the footers of tables, and the end of each PNG: enough to find what is missing or
+    truncated. With --repair, damaged tables are moved to tables/damaged/ and made again, now or by the next run, and
+    masks and cutouts are made again from their photographs. The exit status is 1 if a fault remains.
     """
     site = cutouts.load_site(config, root=root)
     found = cutouts.verify(site, whole=whole, repair=repair, tell=lambda finding: say(finding.words))

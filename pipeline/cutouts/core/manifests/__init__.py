@@ -1,1 +1,1 @@
-"""The rows of manifests: brought to our types, checked, and cut into shards."""
+"""The rows of manifests: converted to our types, checked, and split into shards."""

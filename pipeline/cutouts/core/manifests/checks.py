@@ -1,6 +1,6 @@
-"""Whether the rows of a manifest can be worked with, delivery by delivery.
+"""Checks the rows of a manifest, delivery by delivery.
 
-Columnar throughout: 10 million rows are checked without a Python object per row.
+Everything is columnar: 10 million rows are checked without a Python object per row.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ from cutouts.core.text.counting import counted
 from cutouts.core.text.display import printable
 
 EMPTY = "the manifest has no rows"
-"""The problem of a manifest with zero rows, which refuses it as a whole."""
+"""The problem of a manifest without rows, which refuses it as a whole."""
 CONTENT_COLUMNS = ("image_id", "product_id", "delivery_id", "uri", "bytes")
-"""What `check_content` reads, besides what a reader tells."""
+"""The columns that `check_content` reads, besides those that a reader adds."""
 FAULT, ROW, PART = "fault", "row", "part"
-"""What a reader tells of each row: faults of its values (bits of `FAULTS`), and where it was read."""
+"""The columns that a reader adds to each row: faults of its values (bits of `FAULTS`), and where it was read from."""
 
 _SHOWN = 10
 MAX_DELIVERY_ID = MAX_KEY - len("YYYY-MM-DD/")
-"""Characters of a delivery id that still fit into a partition key."""
+"""Maximum length of a delivery id (characters), so that it still fits into a partition key."""
 
 Group: TypeAlias = tuple[date | None, str | None]
-"""Rows that are accepted or refused together: their day and their delivery id, None for what they do not state."""
+"""Rows that are accepted or refused together: their day and delivery id, None if not stated."""
 Rows: TypeAlias = NDArray[np.int64]
 Codes: TypeAlias = NDArray[np.int32]
 Flags: TypeAlias = NDArray[np.bool_]
@@ -40,11 +40,11 @@ Flags: TypeAlias = NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeliveryProblem:
-    """One kind of bad content in one delivery, which is refused for it while the others go on.
+    """One type of bad content in one delivery. The delivery is refused for it; the others are processed.
 
-    `delivery_id` is None for the rows that name no delivery, `day` for those that state no day. `count` rows have the
-    problem; the first ten of them are `rows` (counted from 1 in their file), `image_ids` (None if there is none) and,
-    if the manifest has several files, `parts`.
+    `delivery_id` is None for rows without a delivery, `day` for rows without a day. `count` rows have the problem. The
+    first ten are listed: `rows` (counted from 1 in their file), `image_ids` (None if there is none) and, if the
+    manifest has several files, `parts`.
     """
 
     delivery_id: str | None
@@ -62,7 +62,7 @@ class DeliveryProblem:
 
     @property
     def places(self) -> tuple[str, ...]:
-        """The first rows as a person finds them: by number, and by file if there are several."""
+        """The first rows, by number, and by file if there are several."""
         if not self.parts:
             return tuple(str(row) for row in self.rows)
         return tuple(f"{part} row {row}" for part, row in zip(self.parts, self.rows, strict=True))
@@ -76,11 +76,11 @@ class DeliveryProblem:
 
 
 def check_content(table: pa.Table) -> tuple[DeliveryProblem, ...]:
-    """What is wrong with the rows of one day of a conformed manifest, in the order of the deliveries; else nothing.
+    """The problems in the rows of one day of a conformed manifest, in the order of the deliveries.
 
-    `table` needs `CONTENT_COLUMNS`, and has `FAULT`, `ROW` and `PART` if a reader made it. Found are: rows without
-    a delivery; ids and URIs that are missing or blank; a repeated `image_id`; negative sizes; deliveries whose id
-    cannot be a key; and what a reader could not keep of a value.
+    `table` needs `CONTENT_COLUMNS`, and has `FAULT`, `ROW` and `PART` if a reader made it. Detected are rows without a
+    delivery, missing or blank ids and URIs, duplicate `image_id`s, negative sizes, deliveries whose id cannot be a key,
+    and values that a reader could not keep.
     """
     codes, names = _deliveries(table.column("delivery_id"))
     found = [
@@ -92,13 +92,13 @@ def check_content(table: pa.Table) -> tuple[DeliveryProblem, ...]:
 
 
 def check_undated(table: pa.Table) -> tuple[DeliveryProblem, ...]:
-    """What is wrong with rows that state no day of delivery: that, whatever else is."""
+    """The problems of rows that state no day of delivery: only that, whatever else is wrong."""
     codes, names = _deliveries(table.column("delivery_id"))
     return tuple(_by_delivery("date is missing", np.ones(table.num_rows, np.bool_), codes, names, table))
 
 
 def placed(problem: DeliveryProblem, table: pa.Table) -> DeliveryProblem:
-    """The problem with its rows, which count within `table`, named as a reader found them (`ROW`, `PART`)."""
+    """The problem with its rows, which are numbered within `table` or as a reader found them (`ROW`, `PART`)."""
     if ROW not in table.column_names:
         return problem
     found = table.select([ROW, PART]).take(pa.array([row - 1 for row in problem.rows], pa.int64()))
@@ -144,12 +144,12 @@ def _flags(column: pa.ChunkedArray | pa.Array) -> Flags:
 
 
 def _names_a_key(delivery_id: str) -> bool:
-    """Whether it fits into a partition key and could name a folder."""
+    """Whether the id fits into a partition key and can name a folder."""
     return len(delivery_id) <= MAX_DELIVERY_ID and delivery_id not in (".", "..")
 
 
 def _repeated(image_ids: pa.ChunkedArray, codes: Codes) -> Flags:
-    """Every row whose delivery and `image_id` another row has too."""
+    """Every row that shares delivery and `image_id` with another row."""
     ranks = pc.rank(image_ids, tiebreaker="dense").to_numpy().astype(np.int64)
     pairs = ranks * (int(codes.max(initial=0)) + 2) + codes + 1
     del ranks

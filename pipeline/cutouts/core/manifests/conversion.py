@@ -1,8 +1,8 @@
-"""Makes the rows of any writer's Parquet file rows of a manifest, or says why that would lose something.
+"""Converts the rows of any writer's Parquet file to rows of a manifest, or says why values would be lost.
 
-Types that hold the same values are brought to ours. A value that cannot be kept is replaced by text that can be shown
-(or by null), and a bit in the row's faults says so: `checks.check_content` then refuses the delivery.
-Columnar: Python sees single values only of rows that are faulty.
+Types that hold the same values are converted to ours. A value that cannot be kept is replaced by text that can be shown
+(or by null), and marked by a bit in the row's faults; `checks.check_content` then refuses the delivery. Everything is
+columnar: Python handles single values only in faulty rows.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from cutouts.core.pixels import Bytes
 from cutouts.schemas.tables import MANIFEST
 
 DATE = "date"
-"""The column, or the folder's key, that says on which day a row was delivered."""
+"""The column, or the key of a folder, that states the day of delivery."""
 SCOPE = "scope"
-"""The column that says whether a delivery is everything that there is (`full`), or only what is new (`delta`)."""
+"""The column that says whether a delivery is complete (`full`) or has only new and changed images (`delta`)."""
 FULL, DELTA = "full", "delta"
 MAX_TEXT = {name: 1_024 for name in MANIFEST.names if MANIFEST.field(name).type == pa.string()} | {"uri": 16_384}
-"""Bytes that a value may have, by column: what a database indexes, and what web servers take for a URL."""
+"""Maximum size of a value by column (B): what a database indexes, and what web servers accept as a URL."""
 
 _NOT_UTF8, _TOO_LONG, _CONTROL = "is not valid UTF-8", "is longer than {limit} bytes", "has control characters"
 FAULTS = tuple(
@@ -35,27 +35,27 @@ FAULTS = tuple(
     for field in MANIFEST
     for words in ((_NOT_UTF8, _TOO_LONG, _CONTROL) if field.name in MAX_TEXT else (f"does not fit {field.type}",))
 )
-"""What can be wrong with one value; the bits of a row's faults, in this order."""
+"""What can be wrong with one value: the bits of a row's faults, in this order."""
 
 Flags: TypeAlias = NDArray[np.bool_]
 Faults: TypeAlias = NDArray[np.int32]
 Found: TypeAlias = tuple[pa.Array, list[tuple[str, Flags]]]
-"""A conformed column, and which of its rows have which fault."""
+"""A conformed column, and the rows that have each fault."""
 
 _CONTROLS = "[\x00-\x1f\x7f-\u009f]"
 _SHOWN = 80
-"""Bytes that are kept of a value that is too long."""
+"""The number of bytes that are kept of a value that is too long."""
 _ISO = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _PER_DAY = {"s": 86_400, "ms": 86_400_000, "us": 86_400_000_000, "ns": 86_400_000_000_000}
 _FIRST_DAY, _LAST_DAY = (day.toordinal() - date(1970, 1, 1).toordinal() for day in (date.min, date.max))
 
 
 def check_structure(schema: pa.Schema, *, rows: int = 1) -> tuple[str, ...]:
-    """Every problem of a file's columns, in words; none if `conform` can make it a manifest.
+    """Every problem of a file's columns, as text; none if `conform` can convert it.
 
-    A column that may be null may also be missing, and further columns are ignored. Types may differ if no value is
-    lost by it: any kind of text (also as a dictionary), any integer, decimal numbers, any unit of time and any time
-    zone as long as one is stated, and no type at all if every value may be null or there are no `rows`.
+    A column that may be null may also be missing, and other columns are ignored. Types may differ if no value is lost:
+    any type of text (also as a dictionary), any integer, decimal numbers, any unit of time with any stated time zone,
+    and the null type if every value may be null or there are no `rows`.
     """
     problems = [problem for field in MANIFEST if (problem := _problem(field, schema, rows))]
     return (*problems, *_date_problems(schema), *_scope_problems(schema), *_look_alikes(schema))
@@ -64,8 +64,8 @@ def check_structure(schema: pa.Schema, *, rows: int = 1) -> tuple[str, ...]:
 def conform(table: pa.Table) -> tuple[pa.Table, Faults]:
     """`table` with the columns and types of `schemas.tables.MANIFEST`, and the faults of each row (bits of `FAULTS`).
 
-    Expects a structure without problems. What `table` lacks is null, and so is blank text in a column that may be
-    null. A null or blank in another one stays, for `check_content` to find.
+    Expects columns without problems. Columns that `table` lacks become null, and so does blank text in a column that
+    may be null. A null or blank in any other column stays, and `check_content` reports it.
     """
     arrays, faults = [], np.zeros(table.num_rows, np.int32)
     for field in MANIFEST:
@@ -77,7 +77,7 @@ def conform(table: pa.Table) -> tuple[pa.Table, Faults]:
 
 
 def scopes_of(column: pa.ChunkedArray) -> set[str | None]:
-    """The different values of a column `scope`; None for null and blank text."""
+    """The distinct values of a column `scope`; None for null and blank text."""
     array = _whole(column)
     if kinds.is_null(array.type):
         return {None}
@@ -86,9 +86,10 @@ def scopes_of(column: pa.ChunkedArray) -> set[str | None]:
 
 
 def days_of(column: pa.ChunkedArray) -> tuple[pa.Array, Flags]:
-    """A column `date` as date32, and which rows are not a day: other text than `YYYY-MM-DD`, a time but midnight.
+    """A column `date` as date32, and the rows that do not state a day: text other than `YYYY-MM-DD`, or a time other
+    than midnight.
 
-    Blank text is null. Of times with a zone the day in UTC counts.
+    Blank text becomes null. For times with a zone, the day in UTC is used.
     """
     array = _whole(column)
     if kinds.is_null(array.type):
@@ -141,7 +142,7 @@ def _scope_problems(schema: pa.Schema) -> Iterator[str]:
 
 
 def _look_alikes(schema: pa.Schema) -> Iterator[str]:
-    """Columns that somebody took for ours: ignored in silence, what they say would be lost."""
+    """Columns that look like a misspelling of ours. If they were ignored silently, their values would be lost."""
     known = {*MANIFEST.names, DATE, SCOPE}
     for name in schema.names:
         meant = name.strip().lower()
@@ -176,7 +177,7 @@ def _conformed(field: pa.Field, table: pa.Table) -> Found:
 
 
 def _whole(column: pa.ChunkedArray) -> pa.Array:
-    """The column in one piece, a dictionary resolved."""
+    """The column as one array, with dictionaries resolved."""
     array = column.combine_chunks()
     if isinstance(array, pa.ChunkedArray):  # nothing at all, or more than fits into one piece
         array = pa.concat_arrays(array.chunks) if array.num_chunks else pa.nulls(0, array.type)
@@ -184,7 +185,7 @@ def _whole(column: pa.ChunkedArray) -> pa.Array:
 
 
 def _text(array: pa.Array, limit: int) -> Found:
-    """Text as it is, but of faulty rows in a form that can be shown."""
+    """The text, with the values of faulty rows replaced by a form that can be shown."""
     raw = array.cast(pa.binary() if kinds.is_string(array.type) else pa.large_binary())
     long = _flags(pc.greater(pc.binary_length(raw), limit))
     raw = _cut(raw, long).cast(pa.binary())
@@ -198,7 +199,7 @@ def _text(array: pa.Array, limit: int) -> Found:
 
 
 def _invalid(raw: pa.Array) -> Flags:
-    """Which values are not UTF-8; Arrow does not look at them when it reads a file."""
+    """The values that are not UTF-8. Arrow does not check this when it reads a file."""
     try:
         raw.cast(pa.string())
     except pa.ArrowInvalid:
@@ -214,9 +215,9 @@ def _is_utf8(value: bytes | None) -> bool:
 
 
 def _steering(raw: pa.Array) -> Flags:
-    """Which values have control characters, besides blank ones, which are missing.
+    """The values that have control characters, except blank ones, which count as missing.
 
-    The bytes are looked at as a whole first: a regex takes far longer.
+    All bytes are scanned first, because a regex takes far longer.
     """
     buffer = raw.buffers()[2]
     data = np.frombuffer(buffer, np.uint8) if buffer else np.zeros(0, np.uint8)
@@ -227,13 +228,13 @@ def _steering(raw: pa.Array) -> Flags:
 
 
 def _has_c1(data: Bytes) -> bool:
-    """Whether bytes of UTF-8 may hold U+0080 to U+009F: C2, and then 80 to 9F."""
+    """Whether bytes of UTF-8 may contain U+0080 to U+009F: C2, followed by 80 to 9F."""
     following = data[np.flatnonzero(data[:-1] == 0xC2) + 1]
     return bool((following < 0xA0).any())
 
 
 def _cut(raw: pa.Array, long: Flags) -> pa.Array:
-    """Only the beginning of values that are too long: together they may be larger than the memory."""
+    """The text, with values that are too long cut short: together they may be larger than the memory."""
     if not long.any():
         return raw
     more, nothing = pa.scalar(b"...", raw.type), pa.scalar(b"", raw.type)
@@ -242,7 +243,7 @@ def _cut(raw: pa.Array, long: Flags) -> pa.Array:
 
 
 def _shown(raw: pa.Array, flags: Flags) -> pa.Array:
-    """Where `flags` say so, the value as text that can be shown."""
+    """The text, with the values that `flags` mark replaced by a form that can be shown."""
     if not flags.any():
         return raw
     texts = [_escaped(value) for value in raw.filter(pa.array(flags)).to_pylist()]
@@ -260,7 +261,7 @@ def _without_blanks(text: pa.Array) -> pa.Array:
 
 
 def _number(array: pa.Array, expected: pa.DataType) -> Found:
-    """Numbers and times in the expected type; a value that would change becomes null, with a fault."""
+    """Numbers and times in the expected type; a value that would change becomes null and is marked as a fault."""
     if kinds.is_decimal(array.type) and array.type.bit_width < 128:  # Arrow says of each that it is out of bounds
         array = array.cast(pa.decimal128(38, array.type.scale))
     # Nanoseconds of a camera's clock say nothing; every other loss is a fault.
@@ -274,7 +275,7 @@ def _number(array: pa.Array, expected: pa.DataType) -> Found:
 
 
 def _misfits(array: pa.Array, expected: pa.DataType) -> Flags:
-    """Which values cannot be `expected` without a loss."""
+    """The values that cannot be converted to `expected` without a loss."""
     factor, bits = 1, expected.bit_width
     if kinds.is_timestamp(array.type):
         factor, array = _PER_DAY["us"] // _PER_DAY[array.type.unit], array.cast(pa.int64())
@@ -284,7 +285,7 @@ def _misfits(array: pa.Array, expected: pa.DataType) -> Flags:
 
 
 def _days_of_text(array: pa.Array) -> tuple[pa.Array, Flags]:
-    """Few days stand in many rows, so each is read once."""
+    """Many rows share few days, so each day is parsed once."""
     encoded = _text(array, MAX_TEXT["delivery_id"])[0].dictionary_encode()
     texts = encoded.dictionary.to_pylist()
     days = [_day(text) for text in texts]

@@ -1,4 +1,4 @@
-"""How a delivery is cut into shards, and which of its images are known already; columnar throughout."""
+"""How a delivery is split into shards, and which of its images are already known. Everything is columnar."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from numpy.typing import NDArray
 from cutouts.core.pixels import Mask
 
 DEFAULT_BYTES = 1_000_000
-"""What an image counts in B where the manifest does not state its size."""
+"""The size that an image counts for if the manifest does not state it (B)."""
 _GROWTH = 1.1
-"""By how much both limits grow at a time until no more than `max_shards` are needed."""
+"""The factor by which both limits grow until at most `max_shards` are needed."""
 _BAND = 250_000
-"""Rows copied at a time: bounds the memory of the copy, and the walks through the table."""
+"""Rows copied at a time; this bounds the memory of the copy and the passes over the table."""
 _SLICE = 2_000_000
-"""Digests looked for at a time: bounds the memory of their hash table, which takes several times what it holds."""
+"""Digests looked up at a time; this bounds the memory of their hash table, which is several times their size."""
 _NO_TEXT = pa.scalar(None, pa.string())
 
 Counts: TypeAlias = NDArray[np.int64]
@@ -29,10 +29,10 @@ Counts: TypeAlias = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shards:
-    """Rows in the order of their `image_id` and where each shard begins in that order.
+    """Row numbers in the order of their `image_id`, and where each shard begins in that order.
 
-    `order` is a uint64 array of row numbers; `offsets` starts with 0, ends with the number of rows and has one
-    number more than there are shards, so that shard i is `table.take(order[offsets[i]:offsets[i + 1]])`.
+    `order` is a uint64 array of row numbers. `offsets` starts with 0, ends with the number of rows, and is one longer
+    than the number of shards, so shard i is `table.take(order[offsets[i]:offsets[i + 1]])`.
     """
 
     order: pa.Array
@@ -44,9 +44,9 @@ class Shards:
         return len(self.offsets) - 1
 
     def tables(self, table: pa.Table) -> Iterator[pa.Table]:
-        """The rows of each shard, one shard after the other; `table` is the one that was cut, with any columns.
+        """The rows of each shard, one shard after the other. `table` is the one that was split, with any columns.
 
-        `_BAND` rows (or one shard, if larger) are copied at a time.
+        `_BAND` rows (or one shard, if it is larger) are copied at a time.
         """
         if not self.count:
             return
@@ -67,14 +67,16 @@ def cut(
     max_shards: int,
     where: pa.ChunkedArray | None = None,
 ) -> Shards:
-    """The shards of `table` (columns `image_id`, unique, and `bytes` in B): the same whatever the order of its rows.
+    """The shards of `table` (columns `image_id`, unique, and `bytes` in B). They do not depend on the order of its
+    rows.
 
-    Only rows `where` the boolean is true are cut, or all; this spares the caller a filtered copy of the table.
+    Only rows for which the boolean `where` is true are used, or all rows; so the caller needs no filtered copy of the
+    table.
 
-    Images are in the order of their `image_id`. A shard holds at most `shard_images` rows and `shard_bytes` B, an
-    image of unknown size counting as `DEFAULT_BYTES`; one that is larger by itself has a shard of its own. Where
-    that makes more than `max_shards`, both limits grow together until it does not. No rows make no shard.
-    Raises ValueError if a limit is below 1.
+    Images are in the order of their `image_id`. A shard has at most `shard_images` rows and `shard_bytes` B. An image
+    of unknown size counts as `DEFAULT_BYTES`, and one that is larger than the limit has a shard of its own. If this
+    needs more than `max_shards`, both limits grow together until it does not. Without rows there are no shards. Raises
+    ValueError if a limit is below 1.
     """
     if min(shard_images, shard_bytes, max_shards) < 1:
         raise ValueError("shard_images, shard_bytes and max_shards are at least 1")
@@ -89,7 +91,7 @@ def cut(
 
 
 def _take(batches: Sequence[pa.RecordBatch], schema: pa.Schema, rows: NDArray[np.uint64]) -> pa.Table:
-    """The `rows` of a table, in their order; Arrow's own `take` first copies each column of the whole table."""
+    """The `rows` of a table, in their order. Arrow's own `take` would copy each column of the whole table first."""
     ascending = np.argsort(rows, kind="stable")
     ends = np.cumsum([batch.num_rows for batch in batches])
     parts = np.split(rows[ascending], np.searchsorted(rows[ascending], ends[:-1]))
@@ -111,7 +113,7 @@ def _offsets(until: Counts, images: int, size: int, max_shards: int) -> tuple[in
 
 
 def _fill(until: Counts, images: int, size: int, max_shards: int) -> tuple[int, ...]:
-    """Where shards begin that are filled one after the other; stops short of the end after `max_shards`."""
+    """Where shards begin if they are filled one after the other; stops early after `max_shards`."""
     offsets, before = [0], 0
     while offsets[-1] < len(until) and len(offsets) <= max_shards:
         begin = offsets[-1]
@@ -122,12 +124,12 @@ def _fill(until: Counts, images: int, size: int, max_shards: int) -> tuple[int, 
 
 
 def split_known(rows: pa.Table, known: pa.Table) -> pa.ChunkedArray:
-    """For each row of a manifest the `sha256` of the known result that is about the same content, or null.
+    """For each row of a manifest, the `sha256` of the known result for the same content, or null.
 
-    `rows` and `known` have the columns `uri`, `etag`, `bytes`, `sha256`. A row that states its `sha256` is known
-    where `known` has the same one, whatever else they state. A row that does not is known where it states an `etag`,
-    `known` has exactly one content under its `uri` and `etag`, and their `bytes` are the same too (or neither states
-    them). Any other row is not known. Rows of `known` without a `sha256` count for nothing.
+    `rows` and `known` have the columns `uri`, `etag`, `bytes`, `sha256`. A row that states its `sha256` is known if
+    `known` has the same one, whatever else they state. A row that does not is known if it states an `etag`, `known` has
+    exactly one content under its `uri` and `etag`, and the stated `bytes` are equal (or neither states them). No other
+    row is known. Rows of `known` without a `sha256` are ignored.
     """
     if not known.num_rows:  # the first plan of all, and the largest
         return pa.chunked_array([pa.nulls(rows.num_rows, pa.string())])
@@ -141,7 +143,7 @@ def split_known(rows: pa.Table, known: pa.Table) -> pa.ChunkedArray:
 
 
 def _among(contents: pa.ChunkedArray, known: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Which of `contents` are known; a null is not."""
+    """Which of `contents` are known; null is not."""
     flags = pc.and_(pc.is_valid(contents), False)
     for begin in range(0, len(known) if contents.null_count < len(contents) else 0, _SLICE):
         part = known.slice(begin, _SLICE)
@@ -150,7 +152,8 @@ def _among(contents: pa.ChunkedArray, known: pa.ChunkedArray) -> pa.ChunkedArray
 
 
 def _places_known(rows: pa.Table, unsettled: Mask, known: pa.Table) -> Counts:
-    """For each row the row of `known` with the same `uri`, `etag` and `bytes`; −1 if there is not one content."""
+    """For each row, the row of `known` with the same `uri`, `etag` and `bytes`, or −1 if there is not exactly one
+    content."""
     asked, places = np.split(_numbers("uri", "etag", rows, known), [rows.num_rows])
     valid = pc.and_(pc.is_valid(known.column("sha256")), pc.is_valid(known.column("etag")))
     candidates = np.flatnonzero(valid)
@@ -168,7 +171,7 @@ def _places_known(rows: pa.Table, unsettled: Mask, known: pa.Table) -> Counts:
 
 
 def _numbers(first: str, second: str, *tables: pa.Table) -> Counts:
-    """A number per row of the tables that is the same exactly when both columns are: pairs of ranks."""
+    """A number per row that is equal for two rows if and only if both columns are equal: pairs of ranks."""
     ranks = [
         pc.rank(
             pa.chunked_array([chunk for table in tables for chunk in table.column(name).chunks], pa.string()),

@@ -1,1 +1,1 @@
-"""From a photograph to its cutout: the network's input, the matte, its refinement, and what is measured on it."""
+"""From a photograph to its cutout: the network's input, the matte, its refinement, and its measurements."""

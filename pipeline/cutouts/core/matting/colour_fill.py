@@ -1,4 +1,4 @@
-"""Spreading known colours over the pixels where they are not known: a push-pull pyramid."""
+"""Spreads known colours over the pixels whose colour is not known, with a push-pull pyramid."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ import numpy as np
 from cutouts.core.pixels import Floats
 
 _GAIN = 4.0
-"""A coarse pixel is fully known from a quarter of its area: near colours then win over far ones."""
+"""A coarse pixel counts as fully known from a quarter of its area, so near colours win over far ones."""
 
 
 def spread(colour: Floats, known: Floats) -> Floats:
-    """Colour everywhere, float32 h×w×3, from `colour` (h×w×3) where `known` (h×w, weight 0…1) says that it holds.
+    """Colour everywhere, float32 h×w×3, from `colour` (h×w×3) and the weight 0…1 with which it is `known` (h×w).
 
-    `colour` comes multiplied by `known`. The push-pull pyramid of Gortler et al. 1996 (The Lumigraph): weighted means
-    are pulled up to one pixel, weights saturating, then pushed down into what each level does not know. Black where
-    nothing is known.
+    `colour` must be multiplied by `known`. This is the push-pull pyramid of Gortler et al. 1996 (The Lumigraph):
+    weighted means are pulled up to one pixel, with saturating weights, and then pushed down into the pixels that each
+    level does not know. The result is black if nothing is known.
     """
     levels = [_saturate(np.asarray(cv2.merge([colour, known]), np.float32))]
     while max(levels[-1].shape[:2]) > 1:
@@ -29,14 +29,14 @@ def spread(colour: Floats, known: Floats) -> Floats:
 
 
 def _saturate(level: Floats) -> Floats:
-    """`level` (colour times weight, weight) with its weights raised by the gain, but to 1 at the most."""
+    """`level` (colour times weight, weight) with its weights multiplied by the gain, at most 1."""
     weight = np.maximum(level[..., 3], np.float32(1e-6))
     gain = np.minimum(np.float32(_GAIN), 1 / weight)
     return np.asarray(cv2.multiply(level, cv2.merge([gain] * 4)), np.float32)
 
 
 def _push(filled: Floats, level: Floats) -> Floats:
-    """`level` with `filled`, half its size, in what it does not know."""
+    """`level`, completed with `filled` (half its size) in the pixels that it does not know."""
     height, width = level.shape[:2]
     unknown = 1 - level[..., 3]
     below = cv2.multiply(_resize(filled, width, height), cv2.merge([unknown] * 4))

@@ -10,16 +10,16 @@ from cutouts.core.matting.specks import without_specks
 from cutouts.core.pixels import Bytes, Floats, Photograph
 
 SURE_OUTSIDE = 0.1
-"""Probability up to which a pixel is sure to be outside: matte exactly 0."""
+"""Pixels up to this probability are certainly outside: matte exactly 0."""
 SURE_INSIDE = 0.9
-"""Probability from which a pixel is sure to lie inside: matte exactly 1."""
+"""Pixels from this probability on are certainly inside: matte exactly 1."""
 
 
 def matte_from_saliency(saliency: Floats, photograph: Photograph) -> Bytes:
-    """The matte of `photograph`, uint8 H×W, 0…255 at its size.
+    """The matte of `photograph`, uint8 H×W, 0…255, at its size.
 
-    `saliency` is float32 h×w, the network's raw probability at model size, of the whole photograph. Alpha that the
-    photograph came with multiplies the matte. The curve is `curve`, the same for every image.
+    `saliency` is float32 h×w, the network's raw probability at model size, for the whole photograph. If the photograph
+    has alpha, it multiplies the matte. The curve is `curve`, the same for every image.
     """
     saliency = without_specks(saliency, SURE_OUTSIDE)
     enlarged = cv2.resize(alpha_bytes(curve(saliency)), photograph.size, interpolation=cv2.INTER_LINEAR)
@@ -32,11 +32,11 @@ def matte_from_saliency(saliency: Floats, photograph: Photograph) -> Bytes:
 
 
 def curve(probability: Floats) -> Floats:
-    """clip((p − 0.1) / 0.8, 0, 1): monotone, float32; sure inside is exactly 1 and sure outside exactly 0."""
+    """clip((p − 0.1) / 0.8, 0, 1): monotone, float32; certain inside is exactly 1 and certain outside exactly 0."""
     scale = np.float32(1 / (SURE_INSIDE - SURE_OUTSIDE))
     return np.asarray(np.clip((probability - np.float32(SURE_OUTSIDE)) * scale, 0, 1), np.float32)
 
 
 def alpha_bytes(matte: Floats) -> Bytes:
-    """`matte` as uint8 H×W, 0…255: the one place where it is rounded, to the nearest of 255 steps."""
+    """`matte` as uint8 H×W, 0…255. It is rounded only here, to the nearest of 255 steps."""
     return np.asarray(cv2.convertScaleAbs(matte, alpha=255.0), np.uint8)

@@ -1,9 +1,9 @@
-"""What can be measured on a matte without ground truth, for the gate.
+"""Measurements of a matte without a known matte, for the gate.
 
-Shapes are judged on a copy whose long side has at most 256 px, so lengths are shares of that side: on 240 photographs
-what the gate asks for correlates to 0.9999 with the same on 512 px, for a third of the time. A matte without what a
-metric looks at (no product, no contour, no rim) gets the value of a faultless one, and `coverage` 0 alone tells that it
-is empty: one cause, one reason.
+Shapes are measured on a copy whose long side has at most 256 px, so lengths are shares of that side. On 240 photographs
+the metrics that the gate uses correlate to 0.9999 with the same on 512 px, for a third of the time. If a matte lacks
+what a metric measures (product, contour, rim), the metric has the value of a faultless matte. Only `coverage` 0 says
+that the matte is empty: one cause, one reason.
 """
 
 from __future__ import annotations
@@ -15,22 +15,23 @@ from cutouts.core.pixels import Bytes, Floats, Mask, Photograph, shrink
 from cutouts.core.records import Measurements
 
 LONG_SIDE = 256
-"""Longest side (px) of the copy that is measured."""
+"""Longest side of the copy that is measured (px)."""
 INSIDE_SHARE = 0.02
-"""The inside begins this share of the long side away from the product's outer contour: rims may be soft, hair too."""
+"""Distance between the product's outer contour and the inside, as a share of the long side: rims and hair may be soft.
+"""
 NOTABLE_PART = 0.01
 """Parts smaller than this share of the product's area are not counted."""
 EDGE_REACH = 1
-"""A contour pixel lies on an image edge at most so many px of the copy (0.4 % of its side) away, along each axis."""
+"""A contour pixel is on an image edge if the edge is at most this far away along each axis (px; 0.4 % of the side)."""
 RIM = 1
-"""Width (px of the copy, 0.4 % of its side) of the rim that `fringe` compares with the inside beside it."""
+"""Width of the rim that `fringe` compares with the inside beside it (px of the copy, 0.4 % of its side)."""
 
 _HALF, _FAINT, _HAZE, _SOLID = 128, 26, 13, 242
-"""In the matte's 8 bits: one half, a tenth, and the limits (5 %, 95 %) between which the inside counts as soft."""
+"""As 8-bit values: one half, a tenth, and the limits (5 %, 95 %) between which the inside counts as soft."""
 
 
 def measure(saliency: Floats, photograph: Photograph, matte: Bytes) -> Measurements:
-    """Measure a matte; `saliency` is float32 h×w as the network said it, `matte` uint8 H×W at source size."""
+    """Measure a matte. `saliency` is float32 h×w, the network's output; `matte` is uint8 H×W at source size."""
     alpha, rgb = _reduced(matte, photograph.rgb)
     mask = _at_least(alpha, _HALF)
     return Measurements(
@@ -53,22 +54,22 @@ def _reduced(alpha: Bytes, rgb: Bytes) -> tuple[Bytes, Bytes]:
 
 
 def _at_least(alpha: Bytes, value: int) -> Bytes:
-    """255 where `alpha` reaches `value`, else 0."""
+    """255 where `alpha` is at least `value`, else 0."""
     return np.asarray(cv2.threshold(alpha, value - 1, 255, cv2.THRESH_BINARY)[1], np.uint8)
 
 
 def _peak(saliency: Floats) -> float:
-    """The 99.9th percentile: the highest value, but for specks. A quarter of the pixels tells it."""
+    """The 99.9th percentile: the highest value, ignoring specks. A quarter of the pixels is enough to compute it."""
     some = saliency[::2, ::2]
     rank = int(0.999 * (some.size - 1))
     return float(np.partition(some, rank, axis=None)[rank])
 
 
 def _soft_inside(alpha: Bytes) -> float:
-    """Share of the inside, holes included, whose matte is neither nearly 0 nor nearly 1.
+    """Share of the inside, including holes, whose matte is neither nearly 0 nor nearly 1.
 
-    The outer contour runs at a tenth: at one half, what is hazy throughout would have none (and of scenes without a
-    product only half as many stood out, with good masks measuring the same).
+    The outer contour is at a tenth. At one half, a matte that is hazy everywhere would have none (and of scenes without
+    a product only half as many would stand out, with the same measurements for good masks).
     """
     contours, _ = cv2.findContours(_at_least(alpha, _FAINT), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     filled = np.zeros_like(alpha)
@@ -79,7 +80,7 @@ def _soft_inside(alpha: Bytes) -> float:
 
 
 def _components(mask: Bytes) -> int:
-    """Separate parts that hold a notable share of the product's area."""
+    """Number of separate parts that have a notable share of the product's area."""
     _, labels = cv2.connectedComponents(mask)
     areas = np.bincount(labels.reshape(-1))[1:]
     return int(np.count_nonzero(areas >= max(1.0, NOTABLE_PART * areas.sum())))
@@ -93,7 +94,7 @@ def _frame_contact(mask: Bytes) -> float:
 
 
 def _edge_alignment(mask: Bytes, rgb: Bytes) -> float:
-    """Share of the contour, its part along the frame excepted, that lies on an edge of the photograph (Canny 1986)."""
+    """Share of the contour, except along the frame, that coincides with an edge of the photograph (Canny 1986)."""
     contour = mask & ~_erode(mask, 1)
     edges = cv2.Canny(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), 40, 120)  # shrinking has smoothed the copy
     near = np.asarray(cv2.dilate(edges, np.ones((2 * EDGE_REACH + 1,) * 2, np.uint8)), np.uint8)
@@ -101,9 +102,9 @@ def _edge_alignment(mask: Bytes, rgb: Bytes) -> float:
 
 
 def _fringe(alpha: Bytes, rgb: Bytes) -> float:
-    """Mean CIELAB distance of the solid rim, which keeps the photograph's colours, to the inside beside it.
+    """Mean CIELAB distance between the solid rim, which keeps the photograph's colours, and the inside beside it.
 
-    Beside it is the mean of the inside within twice the rim's width; rims of parts without an inside do not count.
+    The inside is averaged within twice the rim's width. Rims of parts without an inside are ignored.
     """
     solid = _at_least(alpha, _SOLID)
     inside = _erode(solid, RIM)
@@ -118,7 +119,7 @@ def _fringe(alpha: Bytes, rgb: Bytes) -> float:
 
 
 def _erode(mask: Bytes, reach: int) -> Bytes:
-    """`mask` without what lies within `reach` px of its contour; the frame is not a contour."""
+    """`mask` without the pixels within `reach` px of its contour; the frame is not a contour."""
     return np.asarray(cv2.erode(mask, np.ones((2 * reach + 1,) * 2, np.uint8)), np.uint8)
 
 
@@ -129,6 +130,6 @@ def _lab(rgb: Floats) -> Floats:
 
 
 def _share(part: Mask | Bytes, whole: Mask | Bytes, *, nothing: float) -> float:
-    """How many pixels of `whole` there are in `part`; `nothing` if there is no `whole`."""
+    """The share of the pixels of `whole` that are in `part`; `nothing` if `whole` has none."""
     total = int(np.count_nonzero(whole))
     return int(np.count_nonzero(part)) / total if total else nothing

@@ -1,4 +1,5 @@
-"""Looking up a small plane at single pixels of the source: work at full size goes to the few pixels that need it."""
+"""Reads a small plane at single pixels of the source, so that work at full size is done only for the pixels that need
+it."""
 
 from __future__ import annotations
 
@@ -16,12 +17,12 @@ Indices: TypeAlias = NDArray[np.intp]
 """Flat indices of pixels of the source, row by row."""
 
 _BLOCK = 1 << 14
-"""Pixels that are worked on at a time: their arrays stay in the cache, and memory does not grow with the photograph."""
+"""Pixels processed at a time: their arrays fit into the cache, and memory does not grow with the photograph."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Enlarged:
-    """A small plane of up to four channels, read as if it were bilinearly enlarged to the source's size."""
+    """A small plane of up to four channels, read as if it were enlarged bilinearly to the source's size."""
 
     small: Floats
     columns: Floats
@@ -50,5 +51,5 @@ def blocks(mask: Mask) -> Iterator[Indices]:
 
 
 def _axis(size: int, small: int) -> Floats:
-    """Where each pixel along one axis of the source is in the small plane, as `cv2.resize` sees it."""
+    """The position in the small plane of each pixel along one axis of the source, as in `cv2.resize`."""
     return ((np.arange(size) + 0.5) * (small / size) - 0.5).astype(np.float32)

@@ -1,6 +1,6 @@
-"""From a photograph to the network's input: the method's denoising, size and colour space, on this copy only.
+"""From a photograph to the network's input: denoising, size and colour space.
 
-Published pixels never pass through here.
+Only this copy is changed. Published pixels never pass through here.
 """
 
 from __future__ import annotations
@@ -41,9 +41,9 @@ class Preprocessing:
 
 
 def network_input(photograph: Photograph, how: Preprocessing) -> Bytes | Floats:
-    """The photograph as the network sees it: uint8 height×width×3, or float32 3×height×width where normalised here.
+    """The photograph as the network's input: uint8 height×width×3, or float32 3×height×width if it is normalised here.
 
-    Existing alpha is composed on white. A letterbox is filled with the mean colour's grey (127).
+    Existing alpha is composed on white. A letterbox is filled with grey (127).
     """
     pixels = _fit(_on_white(photograph), how)
     if how.denoise_sigma:
@@ -89,7 +89,7 @@ def _fit(rgb: Bytes, how: Preprocessing) -> Bytes:
 
 
 def _normalise(pixels: Bytes, mean: tuple[float, ...], std: tuple[float, ...], divisor: int) -> Floats:
-    """float32 3×height×width; a `divisor` of 0 stands for the pixels' own maximum (U²-Net's published way)."""
+    """float32 3×height×width; a `divisor` of 0 means the maximum of the pixels (as published for U²-Net)."""
     levels = _levels(mean, std, divisor or max(int(pixels.max()), 1))
     planes = [cv2.LUT(plane, row) for plane, row in zip(cv2.split(pixels), levels, strict=True)]
     return np.asarray(planes, np.float32)
@@ -97,10 +97,10 @@ def _normalise(pixels: Bytes, mean: tuple[float, ...], std: tuple[float, ...], d
 
 @lru_cache(maxsize=256)
 def _levels(mean: tuple[float, ...], std: tuple[float, ...], divisor: int) -> Floats:
-    """What becomes of each of the 256 levels of each channel, float32 3×256.
+    """The normalised value of each of the 256 levels of each channel, float32 3×256.
 
-    Worked out in double precision and rounded once, as the published code does, so that the result is the same to the
-    last bit; and looked up, because there are far fewer levels than pixels.
+    It is computed in double precision and rounded once, as in the published code, so the result is the same to the last
+    bit. It is looked up because there are far fewer levels than pixels.
     """
     levels = np.arange(256)[None] / divisor
     return np.asarray((levels - np.array(mean)[:, None]) / np.array(std)[:, None], np.float32)

@@ -1,1 +1,1 @@
-"""Where photographs are, and from where they may be read."""
+"""Where photographs are, and where they may be read from."""

@@ -1,7 +1,7 @@
 """Where a photograph is, and whether it may be read from there: URIs, allowed prefixes, limits.
 
-A manifest comes from a stranger, so its URIs are only taken apart here, by one strict grammar; what is opened is built
-of these parts again. Nothing here touches a file or the network.
+A manifest comes from a stranger. So its URIs are parsed only here, by one strict grammar, and what is opened is built
+from the parsed parts. Nothing here touches a file or the network.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from ipaddress import IPv4Address, IPv6Address
 from urllib.parse import quote, unquote, unquote_to_bytes
 
 OBJECT_SCHEMES = ("s3", "gs", "abfs")
-"""Stores of objects: the authority is a bucket, the path is a key and taken as it is written."""
+"""Object stores: the authority is a bucket, and the path is a key that is used as written."""
 WEB_SCHEMES = ("https", "http")
 SCHEMES = ("file", *OBJECT_SCHEMES, *WEB_SCHEMES)
-"""All that a photograph can be read from."""
+"""All schemes that a photograph can be read from."""
 
 _LISTED = ", ".join(f"{scheme}://" for scheme in SCHEMES)
 _URL = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://(?P<rest>.*)", re.DOTALL)
@@ -25,9 +25,9 @@ CHAINING = (
     *("async_wrapper", "asyncwrapper", "blockcache", "cached", "dask", "dir", "filecache", "libarchive", "reference"),
     *("simplecache", "tar", "zip"),
 )
-"""What fsspec opens on top of another address, as in `zip::https://…`; nothing is ever read so."""
+"""Protocols that fsspec opens on top of another address, as in `zip::https://…`; nothing is ever read like this."""
 CHAINED = rf"^(?i:(?:{'|'.join(CHAINING)})::|[a-z][a-z0-9+.-]*::(?s:.*)://)"
-"""Matches what is a chain of addresses and no name, in the regular expressions of Python and of Arrow (RE2)."""
+"""Matches a chain of addresses, but not a name, in the regular expressions of Python and of Arrow (RE2)."""
 _CHAINED = re.compile(CHAINED)
 _WEB = re.compile(
     r"(?:(?P<login>[^/?#\\]*)@)?(?P<host>\[[0-9A-Fa-f:.]+\]|[^/?#\\@:\[\]%]+)(?::(?P<port>\d{0,5}))?"
@@ -37,17 +37,17 @@ _CONTROL = re.compile(r"[\x00-\x20\x7f-\x9f\u2028\u2029]")
 _NAME = re.compile(r"[a-z0-9_-]+(?:\.[a-z0-9_-]+)*")
 _NUMBER = re.compile(r"\d+|0[xX][0-9A-Fa-f]*")
 _AS_WRITTEN = "%/:@!$&'()*+,;=-._~?[]"
-"""Characters that a URL's path and query may hold (RFC 3986); percent-encoded ones are left as they are."""
+"""Characters that a URL's path and query may contain (RFC 3986); percent-encoded ones stay as they are."""
 _PORTS = {"https": 443, "http": 80}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Location:
-    """One photograph's place, taken apart.
+    """The parsed location of one photograph.
 
-    `authority` is `host:port` (lower case, port always there) of a web address, the bucket of an object store, and
-    empty for a file. `path` is the file's name, the object's key, or what is asked of a web server, query included,
-    percent-encoded as in the URI. `login` is `user:password`, likewise, empty if there is none.
+    `authority` is `host:port` of a web address (lower case, always with a port), the bucket of an object store, or
+    empty for a file. `path` is the name of the file, the key of the object, or the path and query of a web address,
+    percent-encoded as in the URI. `login` is `user:password`, encoded likewise, or empty.
     """
 
     scheme: str
@@ -57,10 +57,11 @@ class Location:
 
     @classmethod
     def parse(cls, uri: str) -> Location:
-        """The place that a URI or a plain path names. Raises ValueError, in words, if it is none that can be read.
+        """The location that a URI or a plain path names. Raises ValueError with a message if it names none that can be
+        read.
 
-        Whatever has no `scheme://` is a plain path: a name may hold `::`, `#`, `?` and `%20` and means just that,
-        unless it begins like a chain (`zip::a.jpg`).
+        Text without `scheme://` is a plain path: a name may contain `::`, `#`, `?` and `%20`, and is used exactly as it
+        is, unless it begins like a chain (`zip::a.jpg`).
         """
         if "\0" in uri:
             raise ValueError("a NUL character cannot be part of a name")
@@ -92,13 +93,13 @@ class Location:
 
     @property
     def folder(self) -> str:
-        """What has to be allowed for this place, at the least as a person would: a file's folder, a bucket, a host."""
+        """The prefix that a person would add to allow this location: a file's folder, a bucket, a host."""
         if self.scheme == "file":
             return os.path.dirname(self.path) or "/"  # noqa: PTH120 -- a Path drops what a name may end in
         return f"{self.scheme}://{self.authority.removesuffix(f':{_PORTS.get(self.scheme)}')}/"
 
     def __str__(self) -> str:
-        """Without log-in and query, which may be secrets."""
+        """The location without log-in and query, which may be secrets."""
         if self.scheme == "file":
             return self.path
         return f"{self.folder}{self.path.partition('?')[0].removeprefix('/')}"
@@ -106,9 +107,9 @@ class Location:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prefix:
-    """An allowed beginning of places, compared part by part: `/photos` covers `/photos/a.jpg`, not `/photos2/a.jpg`.
+    """A prefix of allowed locations, compared part by part: `/photos` covers `/photos/a.jpg`, but not `/photos2/a.jpg`.
 
-    Without an authority it covers every bucket, and every public host.
+    Without an authority it covers every bucket, or every public host.
     """
 
     scheme: str
@@ -117,7 +118,7 @@ class Prefix:
 
     @classmethod
     def parse(cls, text: str) -> Prefix:
-        """Read an absolute path, `file:///…`, `s3://BUCKET/…`, `https://HOST/…` or `https://`. Raises ValueError."""
+        """Parse an absolute path, `file:///…`, `s3://BUCKET/…`, `https://HOST/…` or `https://`. Raises ValueError."""
         for scheme in (*OBJECT_SCHEMES, *WEB_SCHEMES):
             if text.lower() == f"{scheme}://":
                 return cls(scheme=scheme, authority="", path="")
@@ -125,16 +126,16 @@ class Prefix:
         if place.scheme == "file" and not place.path.startswith("/"):
             raise ValueError(f"expected an absolute path or one of {_LISTED}")
         if place.scheme in WEB_SCHEMES and (place.login or "?" in place.path):
-            raise ValueError("a prefix has no log-in and no query")
+            raise ValueError("a prefix cannot have a log-in or a query")
         return cls(scheme=place.scheme, authority=place.authority, path=place.path)
 
     @property
     def names_host(self) -> bool:
-        """Whether it names one host, which may then have a private address."""
+        """Whether it names a single host, which may then have a private address."""
         return bool(self.authority)
 
     def covers(self, place: Location) -> bool:
-        """Whether the place is below it. A file's path has to be resolved (no links, no `..`), and so has ours."""
+        """Whether the location is below it. Both paths of files have to be resolved (no links, no `..`)."""
         if place.scheme != self.scheme or self.authority not in ("", place.authority):
             return False
         ours, theirs = _parts(self.scheme, self.path), _parts(place.scheme, place.path)
@@ -143,33 +144,34 @@ class Prefix:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """What may be read of one photograph: from where, how many bytes, and for how many seconds in all."""
+    """Limits for one photograph: where it may be read from, how many bytes, and how many seconds in all."""
 
     allowed: tuple[Prefix, ...]
     max_bytes: int
     seconds: float
 
     def covering(self, place: Location) -> Prefix | None:
-        """The prefix that allows a place that is not a file; preferably one that names the host. None: refused."""
+        """The prefix that allows a location that is not a file, preferably one that names the host. None if it is
+        refused."""
         found = [prefix for prefix in self.allowed if prefix.covers(place)]
         return max(found, key=lambda prefix: prefix.names_host, default=None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FetchedFile:
-    """What is at a place: its bytes, and the ETag as the store gives it, None if it gives none."""
+    """The content of a location: its bytes, and the ETag as the store reports it (None if it reports none)."""
 
     data: bytes
     etag: str | None
 
 
 def same_etag(one: str, other: str) -> bool:
-    """Whether two ETags name the same version; stores and manifests differ in quotes and in the mark of a weak one."""
+    """Whether two ETags name the same version. Stores and manifests differ in quotes and in the mark of a weak one."""
     return _bare(one) == _bare(other)
 
 
 def parse_prefixes(texts: Iterable[str]) -> tuple[Prefix, ...]:
-    """Prefixes of their texts. Raises ValueError with every text that is none."""
+    """The prefixes written in the texts. Raises ValueError with every invalid text."""
     found, problems = [], []
     for text in texts:
         try:
@@ -207,7 +209,7 @@ def _object(scheme: str, rest: str) -> Location:
 def _web(scheme: str, rest: str) -> Location:
     found = _WEB.fullmatch(rest)
     if found is None or _CONTROL.search(rest.replace(" ", "")):
-        raise ValueError(f"not a web address: {scheme}://HOST[:PORT]/PATH is expected")
+        raise ValueError(f"not a web address: expected {scheme}://HOST[:PORT]/PATH")
     port = int(found["port"] or _PORTS[scheme])
     if not 0 < port < 65536:
         raise ValueError(f"not a web address: there is no port {port}")
@@ -216,7 +218,7 @@ def _web(scheme: str, rest: str) -> Location:
 
 
 def _host(text: str) -> str:
-    """The host in one spelling. Raises ValueError for numbers that a resolver would take for some address."""
+    """The host in one spelling. Raises ValueError for numbers that a resolver would accept as an address."""
     host = text.lower().rstrip(".")
     try:
         if host.startswith("["):
@@ -232,7 +234,7 @@ def _host(text: str) -> str:
 
 
 def _parts(scheme: str, path: str) -> list[str]:
-    """The path's parts as they are compared; of a key also empty ones, which are part of its name."""
+    """The path's parts as they are compared. Keys keep empty parts, which are part of their name."""
     if scheme in OBJECT_SCHEMES:
         parts = path.removesuffix("/").split("/")
         return parts if parts != [""] else []
@@ -242,7 +244,7 @@ def _parts(scheme: str, path: str) -> list[str]:
 
 
 def _has_dots(place: Location) -> bool:
-    """Whether a web server may climb out of a folder by this path, taking encoded separators for real ones."""
+    """Whether this path could make a web server leave a folder, if encoded separators count as real ones."""
     if place.scheme not in WEB_SCHEMES:
         return False
     path = unquote(place.path.partition("?")[0]).replace("\\", "/")

@@ -1,7 +1,7 @@
-"""Text as it may be shown and stored: secrets hidden, control characters escaped, commands quoted for the shell.
+"""Text that is safe to show and store: secrets hidden, control characters escaped, commands quoted for the shell.
 
-Every error of ours, every line of the command and every URI in a table that does not have to be read again goes
-through here. What is hidden reads `***`; hiding twice changes nothing.
+Every error of ours, every line that a command prints, and every URI in a table that is not needed for reading goes
+through here. Hidden text becomes `***`; hiding twice changes nothing.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 HIDDEN = "***"
-"""What is in the place of a secret."""
+"""Replaces a secret."""
 
 _MARKS = ("@", "=", ":", "%40")
-"""Text without any of these has no secret that can be told."""
+"""Text without any of these cannot contain a recognisable secret."""
 
 _LOGIN = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*:)?//(?P<login>[^/?#\s<>\\]*)@")
-"""What stands before the host of a URL (RFC 3986, section 3.2.1), up to the last @ of the authority."""
+"""The part of a URL before the host (RFC 3986, section 3.2.1), up to the last @ of the authority."""
 _ODD_LOGIN = re.compile(
     r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*:)//(?P<login>[^/?#\s:@\[]*:(?!\d*(?:[/?#\s\"'),\]]|$))[^\s@]*)@"
 )
@@ -35,20 +35,20 @@ _DATABASE_LOGIN = re.compile(
     r"//(?P<login>[^:/@\n]*:[^@\n]*)@",
     re.IGNORECASE,
 )
-"""SQLAlchemy takes everything up to the @ for the password, blanks and slashes included."""
+"""SQLAlchemy reads everything up to the @ as the password, including blanks and slashes."""
 _MISSPELT = re.compile(r"(?P<start>(?:[A-Za-z][A-Za-z0-9+.-]*:)?[/\\]{1,2})[^/\\@\s]*:[^/\\@\s]*@")
-"""What somebody may have meant for a URL with a log-in, and what is a plain path."""
+"""Text that may have been meant as a URL with a log-in; the rest is a plain path."""
 _PATH_LOGIN = re.compile(
     r"(?P<start>(?:^|(?<=[\s\"'(]))(?:[A-Za-z][A-Za-z0-9+.-]*:)?[/\\]{1,2})[^/\\@\s:]+:[^/\\@\s]+@(?=[\w\[])"
 )
 """The same in the middle of a message."""
 _SUSPECT = r"(?s)://.*[@=]|^([A-Za-z][A-Za-z0-9+.-]*:)?[/\\]{1,2}[^/\\@]*:[^/\\@]*@"
 _USERS_ARE_NO_SECRET = frozenset({"abfs:", "abfss:", "wasb:", "wasbs:", "sftp:", "ssh:"})
-"""Here the name before the @ is a container or a user, without which nobody knows what is meant."""
+"""For these schemes, the name before the @ is a container or a user, and is needed to know what is meant."""
 _DATABASES = ("postgres", "mysql", "maria", "oracle", "mssql", "cockroach", "redshift")
 
 _NO_END = r"(?![:;,.!)\]}]{1,4}(?:\s|$))"
-"""The punctuation of a sentence is no part of the address or the value before it."""
+"""Punctuation of a sentence is not part of the address or the value before it."""
 
 _FIELD = re.compile(
     r"(?P<lead>[?&;#]|%3F|%26)(?P<name>[\w.%\[\]-]{1,80})(?P<is>=|%3D)"
@@ -56,14 +56,14 @@ _FIELD = re.compile(
     r";(?![\w.%\[\]-]{1,80}(?:=|%3D))|[\"'](?![\s,)\]}>;:]|$))*)",
     re.IGNORECASE,
 )
-"""One field of a query, ended by & or by a ; before another field.
+"""One field of a query. It ends at & or at a ; before another field.
 
 A quotation mark ends its value only if what follows looks like the end of a quotation.
 """
 _PATH_FIELD = re.compile(
     r"(?P<lead>[/~,])(?P<name>[\w.-]{1,80})(?P<is>=)" rf"(?P<value>(?:{_NO_END}[^/~,&?#\s\"'<>`])*)"
 )
-"""Signed paths as content delivery networks have them: /exp=…~acl=…~hmac=…/."""
+"""Signed paths of content delivery networks: /exp=…~acl=…~hmac=…/."""
 _ASSIGNED = re.compile(
     r"(?P<name>(?:password|passwd|passphrase|pwd|secret|token|api_?key|access_?key|signature))"
     r"(?P<is>\s*=\s*|(?P<quote>[\"'])\s*:\s*)"
@@ -71,7 +71,7 @@ _ASSIGNED = re.compile(
     rf"(?:{_NO_END}[^\s,;&\"')}}\]])+)",
     re.IGNORECASE,
 )
-"""`password=…` of a connection string, `'token': '…'` of a dictionary that a library shows."""
+"""`password=…` of a connection string, or `'token': '…'` of a dictionary that a library prints."""
 _HEADER = re.compile(
     r"(?P<name>\bauthorization[\"']?\s*[:=]\s*[\"']?)(?P<value>(?:\w+\s+)?" rf"(?:{_NO_END}[^\s\"',}}])+)",
     re.IGNORECASE,
@@ -82,24 +82,24 @@ _SECRET_NAMES = re.compile(
     r"apikey|access(?:key)?id|accesskey|keypairid|privatekey|signkey|authkey|subscriptionkey|^auth$|authori[sz]ation|"
     r"jwt|session|^sid$|^otp$|cookie"
 )
-"""Names of fields, in lower case and without marks, whose value is a secret or part of a signature."""
+"""Names of fields, in lower case and without separators, whose value is a secret or part of a signature."""
 _RANDOM = re.compile(r"[A-Za-z0-9+/=_-]{16,}")
 _DIGEST = re.compile(r"(?=.*[0-9])(?=.*[a-f])[0-9a-f]{24,}", re.IGNORECASE)
 _TURNS = 6
-"""How often a random text changes between small letters, capitals and digits at the least."""
+"""A random text changes at least this often between lower case, upper case and digits."""
 
 _LEFT_AS_THEY_ARE = frozenset("\u200c\u200d")
-"""Joiners, without which words of some scripts and many emoji fall apart."""
+"""Joiners; without them, words of some scripts and many emoji break."""
 _ESCAPED = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
-"""Unicode categories that steer a terminal or turn a line around, and halves of characters."""
+"""Unicode categories that control a terminal or reverse a line, and unpaired surrogates."""
 
 
 def redacted(text: str) -> str:
     """`text`, a URL or a message with URLs in it, without passwords, log-ins, tokens and signatures.
 
-    Hidden are the log-in of a URL, values of fields with a telling name (`password`, `token`, `sig`,
-    `X-Amz-Signature`, …), of connection strings and of an Authorization header. A value that looks random under any
-    other name is replaced by a short digest, so that two addresses which differ in it alone still differ.
+    Hidden are the log-in of a URL, and values of fields with a telling name (`password`, `token`, `sig`,
+    `X-Amz-Signature`, …), of connection strings and of an Authorization header. A random-looking value under any other
+    name is replaced by a short digest, so two addresses that differ only in it still differ.
     """
     if not any(mark in text for mark in _MARKS):
         return text
@@ -107,14 +107,14 @@ def redacted(text: str) -> str:
 
 
 def stored_uri(uri: str) -> str:
-    """The form of an image's URI that tables keep: a URL is redacted; a path of this machine is left as it is."""
+    """An image's URI as tables keep it: a URL is redacted, and a path on this machine is unchanged."""
     if found := _MISSPELT.match(uri):
         return f"{found['start']}{HIDDEN}@{_fields_redacted(uri[found.end() :])}"
     return _urls_redacted(uri) if "://" in uri and not uri.lower().startswith("file:") else uri
 
 
 def stored_uris(uris: pa.ChunkedArray) -> pa.ChunkedArray:
-    """`stored_uri` of each; only those that can have anything to hide become Python objects."""
+    """`stored_uri` of each; only those that may contain something to hide become Python objects."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -128,9 +128,10 @@ def stored_uris(uris: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def printable(text: str, *, lines: bool = False) -> str:
-    r"""`text` for a terminal or a log: control characters, also those that turn text around, as `\x1b` or `\u202e`.
+    """`text` for a terminal or a log: control characters, including those that reverse text, become `\\x1b` or
+    `\\u202e`.
 
-    With `lines`, line feeds and tabs stay as they are.
+    With `lines`, line feeds and tabs are kept.
     """
     if text.isascii() and text.isprintable():
         return text
@@ -144,7 +145,7 @@ def shown(text: object) -> str:
 
 
 def command(*words: object) -> str:
-    """A command that can be pasted into a shell, whatever its words are."""
+    """The words as a command that can be pasted into a shell, whatever they contain."""
     return " ".join(_quoted(str(word)) for word in words)
 
 

@@ -1,4 +1,4 @@
-"""What the files that we write are called: names that fit every file system, and never the same name twice."""
+"""Names of the files that we write: they fit every file system, and no two are the same."""
 
 from __future__ import annotations
 
@@ -13,32 +13,32 @@ from urllib.parse import quote
 K = TypeVar("K", bound=Hashable)
 
 MAX_NAME = 255
-"""Bytes that the name of a file or folder may have on the file systems in use; a limit in bytes, not in characters."""
+"""Maximum length of a file or folder name on the file systems in use; in bytes, not characters."""
 MAX_PATH = 1024
-"""Bytes of a relative path that we derive from ids; most systems allow 4,096 for the whole path."""
+"""Maximum length of a relative path that we derive from ids (B); most systems allow 4,096 for the whole path."""
 _DIGITS = 12
-"""Hexadecimal digits of the digest that tells shortened names apart."""
+"""Hexadecimal digits of the digest that distinguishes shortened names."""
 _UNSAFE = frozenset('/\\:*?"<>|%')
-"""Characters, besides control characters, that some file system does not take in a name, and the escape itself."""
+"""Characters, besides control characters, that some file system refuses in a name, and the escape character itself."""
 
 
 def fitting(name: str, ending: str = "", *, limit: int = MAX_NAME) -> str:
-    """`name + ending`, or if that has too many bytes the beginning of `name`, a digest of all of it, and `ending`."""
+    """`name + ending` or, if that has too many bytes, the beginning of `name`, a digest of all of it, and `ending`."""
     if len(_encoded(name + ending)) <= limit:
         return name + ending
     return _shortened(name, ending, limit=limit)
 
 
 def is_text(name: str) -> bool:
-    """Whether a name can be stored as UTF-8 and shown; a byte that is none travels as half a character (PEP 383)."""
+    """Whether a name can be stored as UTF-8 and shown. Bytes that are not UTF-8 arrive as surrogates (PEP 383)."""
     return not any("\ud800" <= one <= "\udfff" or unicodedata.category(one) == "Cc" for one in name)
 
 
 def text_names(paths: Sequence[str]) -> dict[str, str]:
-    r"""Text for each relative path that can be stored as UTF-8 and shown; another one for each.
+    """Text for each relative path that can be stored as UTF-8 and shown, different for each.
 
-    A path that is such text already stays as it is. Other bytes and control characters become `%E9` or `%0A`, with a
-    number behind if that is taken.
+    A path that already is such text is unchanged. Other bytes and control characters become `%E9` or `%0A`, followed by
+    a number if that name is taken.
     """
     names = {path: path for path in paths if is_text(path)}
     taken = set(names.values())
@@ -51,7 +51,7 @@ def text_names(paths: Sequence[str]) -> dict[str, str]:
 
 
 def safe_path(parts: Iterable[str]) -> str:
-    """A relative path of `parts`, whatever they hold: a name that no system refuses for each of them."""
+    """A relative path of `parts`, whatever they contain: every part becomes a name that no system refuses."""
     path = "/".join(fitting(_safe(part)) for part in parts)
     return path if len(_encoded(path)) <= MAX_PATH else _shortened(path.replace("/", "_"), "")
 
@@ -59,9 +59,10 @@ def safe_path(parts: Iterable[str]) -> str:
 def png_names(sources: Sequence[str]) -> dict[str, str]:
     """The PNG's relative path for each relative source path: `sub/a.jpg` becomes `sub/a.png`.
 
-    Only sources that would meet under one name keep their suffix (`a.jpg.png`, `a.webp.png`), as one does whose name a
-    folder has (`a.jpg` beside `a.png/x.jpg`). Names that only differ in case or in how accents are composed meet too,
-    because many file systems do not tell them apart: a digest follows them. No two get the same.
+    Only sources that would get the same name keep their suffix (`a.jpg.png`, `a.webp.png`), as does one whose name
+    belongs to a folder (`a.jpg` beside `a.png/x.jpg`). Names that differ only in case or in the composition of accents
+    count as the same, because many file systems do not distinguish them; a digest is added to them. No two get the same
+    name.
     """
     forms = {source: _forms(PurePosixPath(source)) for source in sources}
     level = dict.fromkeys(sources, 0)
@@ -75,7 +76,8 @@ def png_names(sources: Sequence[str]) -> dict[str, str]:
 
 
 def one_name_each(wanted: Mapping[K, str]) -> dict[K, str]:
-    """The PNG's path for each key, from the source path that it would like; keys that like the same get a digest."""
+    """The PNG's path for each key, from the source path that it prefers. If several keys prefer the same one, they get
+    a digest."""
     counts = Counter(wanted.values())
     apart = {key: path if counts[path] == 1 else _told_apart(path, repr(key)) for key, path in wanted.items()}
     names = png_names(sorted(set(apart.values())))
@@ -88,7 +90,7 @@ def _told_apart(path: str, key: str) -> str:
 
 
 def _forms(source: PurePosixPath) -> tuple[str, str, str]:
-    """Names for one source, the one that it should have first, the one that nobody else has last."""
+    """Candidate names for one source, from the preferred one to one that no other source has."""
     apart = _shortened(source.name, ".png", of=str(source))
     names = fitting(source.stem, ".png"), fitting(source.name, ".png"), apart
     first, second, last = ((source.parent / name).as_posix() for name in names)
@@ -96,7 +98,7 @@ def _forms(source: PurePosixPath) -> tuple[str, str, str]:
 
 
 def _meeting(names: Mapping[str, str], level: Mapping[str, int]) -> list[str]:
-    """The sources that have to give way: of those that meet in one name, those that did least often so far."""
+    """The sources that have to use another name: of those that share one, those that did so least often so far."""
     folded = {source: _folded(name) for source, name in names.items()}
     folders = {str(parent) for name in set(folded.values()) for parent in PurePosixPath(name).parents}
     by_name: dict[str, list[str]] = defaultdict(list)
@@ -111,7 +113,7 @@ def _meeting(names: Mapping[str, str], level: Mapping[str, int]) -> list[str]:
 
 
 def _folded(name: str) -> str:
-    """The same for names that a file system may take for one: without regard to case and composition of accents."""
+    """Names that a file system may treat as one become equal: case and composition of accents are ignored."""
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
 
 
@@ -133,7 +135,7 @@ def _is_unsafe(letter: str) -> bool:
 
 
 def _encoded(name: str) -> bytes:
-    """The bytes of a name on disk; those that are no UTF-8 travel as surrogates (PEP 383)."""
+    """The bytes of a name on disk; bytes that are not UTF-8 arrive as surrogates (PEP 383)."""
     return name.encode("utf-8", "surrogateescape")
 
 

@@ -1,4 +1,4 @@
-"""What the steps did, as sentences for people: in Airflow's logs, on a terminal. Counts of 0 are left out."""
+"""What the steps did, in sentences, for Airflow's logs and for a terminal. Counts of 0 are left out."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def plan_sentence(plan: Plan) -> str:
     """What there is to do for a delivery."""
     if not plan.todo:
         known = "its 1 image is" if plan.images == 1 else f"all of its {plan.images} images are"
-        return f"Delivery {shown(plan.delivery)}: {known} known already, nothing to cut."
+        return f"Delivery {shown(plan.delivery)}: {known} already known, nothing to cut."
     return (
         f"Delivery {shown(plan.delivery)}: {counted(plan.images, 'image')}, {plan.known} known already, "
         f"{plan.todo} to cut in {counted(plan.shards, 'shard')}; plan {plan.plan_id}."

@@ -35,7 +35,9 @@ def claim_folder(out: Path, source: str, *, more: Sequence[str] = ()) -> None:
     if place.exists():
         _require_apart(out.resolve(), place.resolve())
     if links := [name for name in REPLACED if (out / name).is_symlink()]:
-        raise OutputError(f"{out / links[0]} is a link that cutouts did not make: name another folder, or move it away")
+        raise OutputError(
+            f"{out / links[0]} is a link that was not made by cutouts: name another folder, or move the link away"
+        )
     if not owned(out):
         _require_no_source(out)
     added = [name for name in _KEPT if not os.path.lexists(out / name)]
@@ -83,7 +85,7 @@ def _require_apart(out: Path, source: Path) -> None:
     if is_within(source, out):
         first = source.relative_to(out).parts[0] if source.is_relative_to(out) else ""
         if first in (*REPLACED, *_KEPT):
-            raise OutputError(f"{source} is made by runs into {out}: name the photographs, or another --out")
+            raise OutputError(f"{source} was written by runs into {out}: name the photographs, or another --out")
     if source.is_dir() and is_within(out, source) and holds_manifest(source):
         raise OutputError(f"--out {out} is below the manifest {source}, and would be read as a part of it")
 
@@ -107,7 +109,7 @@ def _require_no_source(out: Path) -> None:
     if not out.is_dir() or any(os.path.lexists(out / name) for name in REPLACED):
         return  # it is not a folder of ours then, which `claim` says
     if holds_manifest(out):
-        raise OutputError(f"--out {out} is a folder of manifests: name a folder of its own")
+        raise OutputError(f"--out {out} is a folder of manifests: name a separate folder")
     photograph = next((one for one in sorted(out.iterdir()) if one.suffix.lower() in SUFFIXES), None)
     if photograph is not None:
-        raise OutputError(f"--out {out} is a folder of photographs ({photograph.name}, …): name a folder of its own")
+        raise OutputError(f"--out {out} is a folder of photographs ({photograph.name}, …): name a separate folder")

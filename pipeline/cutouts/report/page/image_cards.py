@@ -14,9 +14,9 @@ from cutouts.report.html.pictures import PictureFiles, Pictures, load_pictures
 from cutouts.report.page.ranking import IDENTITY
 
 _SHOWN = (
-    ("saliency_peak", "network at its surest"),
+    ("saliency_peak", "confidence of the network"),
     ("coverage", "of the image"),
-    ("soft_inside", "of the inside soft"),
+    ("soft_inside", "of the inside is soft"),
 )
 
 
@@ -62,5 +62,5 @@ def make_cards(
 def _facts(measures: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
     facts = [(f"{100 * measures[name]:.0f}\u202f%", words) for name, words in _SHOWN if measures[name] is not None]
     if measures["p_bad"] is not None:
-        facts.insert(0, (f"{100 * measures['p_bad']:.0f}\u202f%", "likely to be bad"))
+        facts.insert(0, (f"{100 * measures['p_bad']:.0f}\u202f%", "probability that it is bad"))
     return tuple(facts)

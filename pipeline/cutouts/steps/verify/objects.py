@@ -43,7 +43,7 @@ def make_again(
     That takes today's recipe, and photographs that may be read and are what they were. `masks` has the columns of
     `MASKS` and `plan_id`.
     """
-    fates: dict[str, str | None] = dict.fromkeys(broken, "the ledger does not know how it was made")
+    fates: dict[str, str | None] = dict.fromkeys(broken, "the ledger does not record how it was made")
     needed = masks.filter(pc.or_(*(pc.is_in(masks.column(name), pa.array([*broken])) for name in ("mask", "cutout"))))
     fates.update(dict.fromkeys(_objects_of(needed), "it was made by another recipe"))
     job = job_of(site)
@@ -93,7 +93,7 @@ def object_findings(
         why = fates[name] if fates is not None else None
         yield Finding(
             place=f"{objects.url}/{name}",
-            what=f"{fault}, and it cannot be made again: {why}" if why else fault,
+            what=f"{fault}, and it cannot be repaired: {why}" if why else fault,
             repaired="cut again" if fates is not None and why is None else None,
         )
 
@@ -110,4 +110,4 @@ def _digest_fault(objects: Store, name: str) -> str | None:
         data = objects.read(name)
     except FileNotFoundError:
         return "it is not there"
-    return None if name == object_name(data, ".png") else "its bytes are not those that were stored"
+    return None if name == object_name(data, ".png") else "its bytes do not match its name"

@@ -141,5 +141,5 @@ def _unknown(site: Site, masks: pa.Table, live: pa.Table) -> Iterator[Finding]:
         if tuple(row[name] for name in _KEY) not in known:
             yield Finding(
                 place=f"{site.catalog_url}: {row['delivery_date']}/{row['delivery_id']}, image {row['image_id']}",
-                what="it is live, but the ledger does not know it so; deliver it again",
+                what="it is live, but the ledger has no matching result; deliver it again",
             )

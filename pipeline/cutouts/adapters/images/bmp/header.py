@@ -49,7 +49,7 @@ def parse(data: bytes) -> BmpHeader:
     try:
         return _parse(data)
     except struct.error as error:
-        raise ImageRejected(RejectionReason.TRUNCATED, "BMP: it ends within its header") from error
+        raise ImageRejected(RejectionReason.TRUNCATED, "BMP: it ends in its header") from error
 
 
 def _parse(data: bytes) -> BmpHeader:
@@ -88,7 +88,7 @@ def _check(size: int, bits: int, packing: int) -> None:
         raise ImageRejected(RejectionReason.UNSUPPORTED, f"BMP that holds {_OTHER_PACKINGS[packing]} data")
     known = {RGB: (1, 2, 4, 8, 16, 24, 32), RLE8: (8,), RLE4: (4,), FIELDS: (16, 32), ALPHA_FIELDS: (16, 32)}
     if bits not in known.get(packing, ()):
-        raise ImageRejected(RejectionReason.UNSUPPORTED, f"BMP of an unknown kind ({bits} bit, compression {packing})")
+        raise ImageRejected(RejectionReason.UNSUPPORTED, f"BMP of an unknown type ({bits} bit, compression {packing})")
 
 
 def _masks(data: bytes, size: int, bits: int, packing: int) -> tuple[tuple[int, int, int, int], int]:
@@ -99,7 +99,7 @@ def _masks(data: bytes, size: int, bits: int, packing: int) -> tuple[tuple[int, 
     red, green, blue, *alpha = struct.unpack_from(f"<{count}I", data, _FILE_HEADER + 40)
     masks = red, green, blue, (alpha[0] if alpha else 0)
     if not all(masks[:3]) or any(mask >> bits or not _is_run(mask) for mask in masks) or _overlap(masks):
-        raise ImageRejected(RejectionReason.DAMAGED, "BMP: its colour masks make no sense")
+        raise ImageRejected(RejectionReason.DAMAGED, "BMP: its colour masks are invalid")
     return masks, 4 * count if size == 40 else 0
 
 
@@ -121,7 +121,7 @@ def _colours(data: bytes, size: int) -> Colours:
         profile = data[_FILE_HEADER + offset : _FILE_HEADER + offset + min(length, _LARGEST_PROFILE)]
         return Colours(profile=profile or b"-")
     if kind == _LINKED:
-        return Colours(notes=("its colour profile is another file, which is not opened: taken for sRGB",))
+        return Colours(notes=("its colour profile is in another file, which is not opened: treated as sRGB",))
     return _calibrated(data) if int.from_bytes(kind, "little") == _CALIBRATED else SRGB
 
 

@@ -11,9 +11,9 @@ from cutouts.core.errors import ImageRejected
 from cutouts.core.pixels import Bytes
 from cutouts.core.records import RejectionReason
 
-_BEYOND = "some of its pixels are not in its palette: shown black"
+_BEYOND = "some of its pixels are not in its palette: shown as black"
 _SKIPPED = "some of its pixels are not in the file: shown in the first colour of its palette"
-_FOURTH = "its fourth byte may be meant as transparency, which this kind of BMP does not have: ignored"
+_FOURTH = "its fourth byte may be transparency, which this type of BMP does not have: ignored"
 
 
 def read(data: bytes, header: BmpHeader) -> Raster:

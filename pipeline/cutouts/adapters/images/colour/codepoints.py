@@ -34,7 +34,7 @@ def colours_of_code_points(primaries: int, transfer: int) -> Colours:
     transfer = 13 if transfer == UNSPECIFIED else transfer
     place = PRIMARIES.get(primaries)
     if place is None or transfer not in _SRGB_LIKE | _POWERS.keys() | {PQ, HLG}:
-        words = f"its colours are of an unknown kind (primaries {primaries}, transfer {transfer}): taken for sRGB"
+        words = f"its colours are of an unknown type (primaries {primaries}, transfer {transfer}): treated as sRGB"
         return Colours(notes=(words,))
     if transfer in (PQ, HLG):
         return Colours(hdr=(primaries, transfer))

@@ -92,10 +92,10 @@ def _management(profile: bytes, mode: str) -> _Management:
         wanted = _MODES.get(space, "")
         if wanted != mode and (wanted, mode) != ("RGB", "L"):
             words = f"its colour profile is for {_SPACES.get(space, 'other colours')} and its pixels are not"
-            return _Management(mode=mode, problem=f"{words}: taken for sRGB")
+            return _Management(mode=mode, problem=f"{words}: treated as sRGB")
         transform = _build(source, wanted)
     except (OSError, ImageCms.PyCMSError, ValueError):
-        return _Management(mode=mode, problem="its colour profile is broken: taken for sRGB")
+        return _Management(mode=mode, problem="its colour profile is broken: treated as sRGB")
     if wanted in ("RGB", "L") and _furthest(transform, _probe(wanted)) <= _SAME:
         return _Management(mode=wanted)
     return _Management(mode=wanted, transform=transform, shaper=_agreeing(profile, transform, wanted))

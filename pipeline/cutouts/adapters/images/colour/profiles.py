@@ -33,7 +33,7 @@ def colours_of_gamma(gamma: float | None, primaries: Primaries | None) -> Colour
     """
     place = primaries or BT709
     if not _usable(place) or (gamma is not None and not 0.1 <= gamma <= 10):
-        return Colours(notes=("its colour information (cHRM, gAMA) makes no sense: taken for sRGB",))
+        return Colours(notes=("its colour information (cHRM, gAMA) is invalid: treated as sRGB",))
     usual = gamma is None or _USUAL_GAMMA[0] <= gamma <= _USUAL_GAMMA[1]
     if usual and np.abs(np.array(place) - np.array(BT709)).max() < _SAME_PLACE:
         return SRGB

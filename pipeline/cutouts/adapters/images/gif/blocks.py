@@ -88,7 +88,7 @@ def _frame(data: bytes, offset: int, palette: bytes, clear: int | None, codes: i
     if not palette:
         raise ImageRejected(RejectionReason.DAMAGED, "GIF: its palette is missing")
     if codes >= len(data) or not 1 <= data[codes] <= 11 or not width or not height:
-        raise ImageRejected(RejectionReason.DAMAGED, "GIF: the header of its picture makes no sense")
+        raise ImageRejected(RejectionReason.DAMAGED, "GIF: the header of its picture is invalid")
     return _Frame(
         left=left,
         top=top,

@@ -70,7 +70,7 @@ def _without_appended(data: bytes, form: Format) -> bytes:
     if len(data) < end:
         raise ImageRejected(RejectionReason.TRUNCATED, f"{form.value}: it ends after {len(data)} of {end} bytes")
     if last == b"mdat" and not data[end - _ZEROS : end].strip(b"\0"):  # a transfer that broke off into space set aside
-        raise ImageRejected(RejectionReason.TRUNCATED, f"{form.value}: its end is filled with zeros")
+        raise ImageRejected(RejectionReason.TRUNCATED, f"{form.value}: its end is missing and was filled with zeros")
     return data[:end]
 
 

@@ -66,8 +66,8 @@ def _judged(words: str, data: bytes, header: JpegHeader) -> tuple[str, ...]:
     if found := _LEFT_OVER.search(words):
         count, marker = int(found[1]), int(found[2], 16)
         if marker == END_OF_IMAGE and not header.progressive and _harmless(data, count, header):
-            return ("it holds some bytes behind its last pixel: ignored",) if count > 1 else ()
-        raise ImageRejected(RejectionReason.DAMAGED, f"JPEG: {count} bytes of its pixels do not belong to any")
+            return ("there are extra bytes after its last pixel: ignored",) if count > 1 else ()
+        raise ImageRejected(RejectionReason.DAMAGED, f"JPEG: {count} extra bytes among its pixels")
     if _NO_MEMORY.search(words):
         raise MemoryError(words)
     if _ENDED.search(words):
@@ -92,10 +92,10 @@ def read_part(data: bytes, *, largest: int) -> Bytes:
     """
     header = parse(data)
     if header is None:
-        raise ImageRejected(RejectionReason.DAMAGED, "JPEG: it ends within its header")
+        raise ImageRejected(RejectionReason.DAMAGED, "JPEG: it ends in its header")
     if header.problem:
         raise ImageRejected(RejectionReason.UNSUPPORTED, f"JPEG {header.problem}")
     if header.width * header.height > largest:
-        raise ImageRejected(RejectionReason.DAMAGED, "JPEG: it is larger than the part of a picture that it is")
+        raise ImageRejected(RejectionReason.DAMAGED, "JPEG: it is larger than its part of the picture")
     scans.check(data, header, max_pixels=largest)
     return _samples(data, header, _NAMES[_SPACES[len(header.components)]])[0]

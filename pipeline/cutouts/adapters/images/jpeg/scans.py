@@ -54,10 +54,10 @@ def _note(scan: bytes, known: dict[int, list[int]], *, progressive: bool) -> Non
     for number in scan[1 : 1 + 2 * count : 2]:
         levels = known.get(number)
         if levels is None:
-            raise ImageRejected(RejectionReason.DAMAGED, "JPEG: a scan is of a component that it does not have")
+            raise ImageRejected(RejectionReason.DAMAGED, "JPEG: a scan has an unknown component")
         if not progressive:
             if not levels[0]:
-                raise ImageRejected(RejectionReason.DAMAGED, "JPEG: it has a component twice")
+                raise ImageRejected(RejectionReason.DAMAGED, "JPEG: duplicate component")
             levels[:] = [0] * 64
         else:
             _refine(levels, first, min(last, 63), bits)
@@ -67,5 +67,5 @@ def _refine(levels: list[int], first: int, last: int, bits: int) -> None:
     high, low = bits >> 4, bits & 15
     for place in range(first, last + 1):
         if levels[place] != (high or _ABSENT):
-            raise ImageRejected(RejectionReason.DAMAGED, "JPEG: its scans do not follow each other")
+            raise ImageRejected(RejectionReason.DAMAGED, "JPEG: its scans are not in order")
         levels[place] = low

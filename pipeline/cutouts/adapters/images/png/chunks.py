@@ -81,7 +81,7 @@ def _png(said: dict[bytes, bytes], pixels: list[memoryview], notes: list[str]) -
         raise _damaged("its header has a wrong length")
     width, height, bits, kind, packing, filtering, interlace = struct.unpack(">IIBBBBB", said[b"IHDR"])
     if bits not in _DEPTHS.get(kind, ()) or packing or filtering or interlace > 1:
-        words = f"PNG of an unknown kind ({bits} bit, colour type {kind}, interlace {interlace})"
+        words = f"PNG of an unknown type ({bits} bit, colour type {kind}, interlace {interlace})"
         raise ImageRejected(RejectionReason.UNSUPPORTED, words)
     if kind == 3 and not said.get(b"PLTE"):
         raise _damaged("its palette (PLTE) is missing")
@@ -122,7 +122,7 @@ def _checked(data: bytes, name: bytes, start: int, end: int, notes: list[str]) -
             raise _damaged(f"the checksum of its {name.decode()} chunk is wrong")
         return True
     if not name[0] & _ANCILLARY:
-        raise _damaged("it has a chunk that is needed and unknown")
+        raise _damaged("it has an unknown critical chunk")
     if not whole and "part of its metadata is damaged: ignored" not in notes:
         notes.append("part of its metadata is damaged: ignored")
     return whole
@@ -130,8 +130,8 @@ def _checked(data: bytes, name: bytes, start: int, end: int, notes: list[str]) -
 
 def _first(name: bytes) -> ImageRejected:
     if name == b"CgBI":
-        return ImageRejected(RejectionReason.UNSUPPORTED, "PNG as changed for Apple's phones (CgBI)")
-    return _damaged("it does not begin with its header")
+        return ImageRejected(RejectionReason.UNSUPPORTED, "PNG in Apple's own variant (CgBI)")
+    return _damaged("its header (IHDR) is not its first chunk")
 
 
 def _damaged(words: str) -> ImageRejected:

@@ -14,11 +14,11 @@ from cutouts.core.records import RejectionReason
 
 LARGEST_PROFILE = 16 << 20
 """B; the largest ones in use, for printing presses, have 4 MB."""
-_BROKEN_PROFILE = "its colour profile is broken: taken for sRGB"
-_LARGE_PROFILE = f"its colour profile is larger than {LARGEST_PROFILE >> 20} MiB: taken for sRGB"
+_BROKEN_PROFILE = "its colour profile is broken: treated as sRGB"
+_LARGE_PROFILE = f"its colour profile is larger than {LARGEST_PROFILE >> 20} MiB: treated as sRGB"
 
 
-_UNUSABLE_CODE_POINTS = "its colours are stated in a way that no PNG may (cICP), which was ignored: they may be off"
+_UNUSABLE_CODE_POINTS = "its cICP chunk is invalid and was ignored: its colours may be off"
 
 
 def colours_of(png: PngFile) -> Colours:

@@ -138,5 +138,5 @@ def _looked_up(indices: Bytes, png: PngFile) -> tuple[Samples, Space, Bytes | No
     clear = np.frombuffer(png.said.get(b"tRNS", b""), np.uint8)[:256]
     shares[: clear.size] = clear
     beyond = int(indices.max()) >= len(stored)
-    notes = ("some of its pixels are not in its palette: shown black",) if beyond else ()
+    notes = ("some of its pixels are not in its palette: shown as black",) if beyond else ()
     return palette[indices], Space.RGB, shares[indices] if clear.size else None, notes

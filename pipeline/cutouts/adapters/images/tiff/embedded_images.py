@@ -29,7 +29,7 @@ def samples_of(tiff: TiffFile, block: Block) -> Samples:
     part = part[..., None] if part.ndim == 2 else part
     _, _, width, height = block.place
     if part.shape[0] < height or part.shape[1] < width or part.shape[2] != tiff.block_samples:
-        raise ImageRejected(RejectionReason.DAMAGED, "TIFF: a strip or tile has another size than it should")
+        raise ImageRejected(RejectionReason.DAMAGED, "TIFF: a strip or tile has the wrong size")
     return part
 
 

@@ -67,7 +67,7 @@ def parse(data: bytes) -> TiffFile:
         raise ImageRejected(RejectionReason.TRUNCATED, "TIFF: its first page (directory) cannot be read")
     pages, parts = _pages_and_parts(data, first)
     if DNG_VERSION in first or any(page.number(PHOTOMETRIC, 0) in _CAMERA for page in (*pages, *parts)):
-        raise ImageRejected(RejectionReason.UNSUPPORTED, "camera raw (only a preview could be read)")
+        raise ImageRejected(RejectionReason.UNSUPPORTED, "camera raw (only its preview could be read)")
     page = _shown(first, pages, parts)
     notes = [f"it has {len(pages)} pages: only the {'first' if page is first else 'first full-size one'} is used"]
     notes = notes if len(pages) > 1 else []
@@ -119,7 +119,7 @@ def _laid_out(page: Directory, notes: tuple[str, ...]) -> TiffFile:
     rows = min(page.number(ROWS, height) or height, height)
     block = (page.number(TILE_WIDTH, 0), page.number(TILE_HEIGHT, 0)) if tiled else (width, rows)
     if min(width, height, samples, bits[0], *block) <= 0:
-        raise ImageRejected(RejectionReason.DAMAGED, "TIFF: its size makes no sense")
+        raise ImageRejected(RejectionReason.DAMAGED, "TIFF: its size is invalid")
     return TiffFile(
         page=page,
         width=width,

@@ -61,16 +61,16 @@ def _check(tiff: TiffFile) -> tuple[Space, int]:
     space = _SPACES.get(tiff.photometric)
     if space is None:
         name = _NAMES.get(tiff.photometric, f"number {tiff.photometric}")
-        raise ImageRejected(RejectionReason.UNSUPPORTED, f"TIFF with colours of another kind ({name})")
+        raise ImageRejected(RejectionReason.UNSUPPORTED, f"TIFF with an unsupported colour space ({name})")
     if space is Space.CMYK and tiff.page.number(INK_SET, 1) != 1:
         raise ImageRejected(RejectionReason.UNSUPPORTED, "TIFF with inks other than CMYK")
     if _is_ycc(tiff) and (tiff.bits != 8 or tiff.page.numbers(_SUBSAMPLING) != (1, 1) or not _full_range(tiff)):
-        raise ImageRejected(RejectionReason.UNSUPPORTED, "TIFF with YCbCr whose colour is coarser, or of narrow range")
+        raise ImageRejected(RejectionReason.UNSUPPORTED, "TIFF with subsampled or narrow-range YCbCr")
     if space is Space.LAB and tiff.bits not in (8, 16):
         raise ImageRejected(RejectionReason.UNSUPPORTED, f"TIFF with Lab of {tiff.bits} bit")
     channels = 1 if tiff.photometric == PALETTE else _CHANNELS[space]
     if tiff.samples < channels:
-        raise ImageRejected(RejectionReason.DAMAGED, f"TIFF: {tiff.samples} samples a pixel are too few for {space}")
+        raise ImageRejected(RejectionReason.DAMAGED, f"TIFF: {tiff.samples} samples per pixel are too few for {space}")
     return space, channels
 
 
@@ -91,14 +91,14 @@ def _full_range(tiff: TiffFile) -> bool:
 def _extra(tiff: TiffFile, channels: int) -> tuple[int | None, bool, tuple[str, ...]]:
     """Which sample is alpha, whether colours are multiplied by it, and a note on samples that are left out."""
     if EXTRA not in tiff.page and tiff.samples == channels + 1 and channels in (1, 3):
-        return channels, False, ("it has one channel more than its colours, without saying why: taken for alpha",)
+        return channels, False, ("it has one extra channel of unstated meaning: treated as alpha",)
     kinds = tiff.page.numbers(EXTRA)[: tiff.samples - channels]
     for place, kind in enumerate(kinds):
         if kind in (_PREMULTIPLIED, _STRAIGHT):
             return channels + place, kind == _PREMULTIPLIED, ()
     count = tiff.samples - channels
     words = "a channel of unspecified meaning" if count == 1 else f"{count} channels of unspecified meaning"
-    return None, False, (f"it has {words} beside its colours: ignored",) if count > 0 else ()
+    return None, False, (f"it has {words} besides its colours: ignored",) if count > 0 else ()
 
 
 def _assembled(tiff: TiffFile, wanted: list[int]) -> Samples:
@@ -181,5 +181,5 @@ def _colours(tiff: TiffFile) -> Colours:
     if profile:
         return Colours(profile=profile)
     if _PRIMARIES in tiff.page and _SPACES[tiff.photometric] is Space.RGB:
-        return Colours(notes=("it states primaries, but no colour profile: taken for sRGB",))
+        return Colours(notes=("it states primaries, but no colour profile: treated as sRGB",))
     return Colours()

@@ -33,9 +33,9 @@ def _words(error: BaseException) -> str:
     if isinstance(error, FileNotFoundError):
         return "it is not there"
     if isinstance(error, MemoryError):
-        return "it needs more memory than there is"
+        return "it needs more memory than is available"
     words = next(iter(str(error).splitlines()), "") or type(error).__name__
-    return f"damaged, or of a kind that cannot be read: {words}" if isinstance(error, pa.ArrowException) else words
+    return f"damaged, or of a type that cannot be read: {words}" if isinstance(error, pa.ArrowException) else words
 
 
 def of_file(name: str, problem: str) -> str:

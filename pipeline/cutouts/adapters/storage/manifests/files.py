@@ -111,7 +111,7 @@ def written(fs: Any, path: str) -> date:
     try:
         moment: datetime = fs.modified(path)
     except NotImplementedError:
-        words = f"states no day, and its store does not say when it was written: add a column {DATE}"
+        words = f"it states no day, and its store does not say when it was written: add a column {DATE}"
         raise ValueError(words) from None
     return (moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)).date()
 
@@ -161,7 +161,7 @@ def _size(fs: Any, path: str) -> tuple[int, str]:
     """A file's size in bytes, and why it cannot be read if it is none."""
     if not is_local(fs):
         size = fs.info(path)["size"]
-        return (size, "") if size is not None else (0, "the server does not say how large it is")
+        return (size, "") if size is not None else (0, "the server does not report its size")
     found = os.stat(path)  # noqa: PTH116
     return found.st_size, "" if stat.S_ISREG(found.st_mode) else "not a regular file"
 

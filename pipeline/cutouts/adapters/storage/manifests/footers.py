@@ -152,7 +152,7 @@ def _names(schema: Sequence[Value]) -> list[str]:
         while left and left[-1] <= 0:
             left.pop()
         if not left:
-            raise ParquetError("damaged: its columns do not belong to each other")
+            raise ParquetError("damaged: its columns do not match each other")
         outermost, children = len(left) == 1, number_of(element, 5)
         left[-1] -= 1
         if children > 0:
@@ -179,7 +179,7 @@ def _row_group(told: Value, names: Sequence[str]) -> RowGroup:
 def _chunk(name: str, told: Fields) -> Chunk:
     kind, values, unpacked, packed, begin = (number_of(told, field) for field in (1, 5, 6, 7, 9))
     if min(kind, values, unpacked, packed, begin) < 0:
-        raise ParquetError(f"damaged: the sizes of {name} cannot be right")
+        raise ParquetError(f"damaged: the sizes of {name} are invalid")
     dictionary = number_of(told, 11)
     begin = dictionary if 0 < dictionary < begin else begin
     statistics = struct_of(told, 12)

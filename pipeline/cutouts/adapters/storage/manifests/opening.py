@@ -84,7 +84,7 @@ def _without_day(found: Sequence[FoundFile], footers: Sequence[Footer]) -> Itera
     """The parts that state no day although others do."""
     stated = [one.states_day or DATE in footer.schema.names for one, footer in zip(found, footers, strict=True)]
     if any(stated):
-        words = f"states no day, as other files do: move it into a folder {DATE}=YYYY-MM-DD, or add a column {DATE}"
+        words = f"it states no day, but other files do: move it into a folder {DATE}=YYYY-MM-DD, or add a column {DATE}"
         silent = zip(found, footers, stated, strict=True)
         yield from (of_file(one.name, words) for one, footer, states in silent if footer.rows and not states)
 

@@ -111,7 +111,7 @@ def _head(stream: BinaryIO, at: int) -> tuple[Fields, int]:
             return read_struct(stream.read(size))
         except Incomplete:
             size *= 4
-    raise ParquetError("damaged: the head of a page has no end")
+    raise ParquetError("damaged: the header of a page has no end")
 
 
 def _page(head: Fields, column: str) -> tuple[_Page, int]:
@@ -120,7 +120,7 @@ def _page(head: Fields, column: str) -> tuple[_Page, int]:
     details = head.get({_DATA: 5, _DICTIONARY: 7, _DATA_V2: 8}.get(kind, 0)) or {1: 0, 2: 0}
     values, encoding = number_of(details, 1), number_of(details, 4 if kind == _DATA_V2 else 2)
     if min(kind, size, packed, values, encoding) < 0:
-        raise ParquetError(f"damaged: the head of a page of {column} cannot be right")
+        raise ParquetError(f"damaged: the header of a page of {column} is invalid")
     if kind == _DICTIONARY and values > size:
         raise ParquetError(f"damaged: {values:,} values of {column} in a dictionary of {size:,} bytes")
     return _Page(kind=kind, size=size, values=values, encoding=encoding), packed

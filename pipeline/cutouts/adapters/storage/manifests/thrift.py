@@ -72,7 +72,7 @@ class _Reader:
             return self._byte()
         if kind == _DOUBLE:
             return self._bytes(8)
-        raise ParquetError(f"damaged: there is no type {kind}")
+        raise ParquetError(f"damaged: unknown type {kind}")
 
     def _list(self, depth: int) -> list[Value]:
         head = self._byte()

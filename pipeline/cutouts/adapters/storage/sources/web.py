@@ -143,9 +143,9 @@ def _next(place: Location, target: str) -> Location:
     try:
         found = Location.parse(urljoin(f"{place.scheme}://{place.authority}{place.path}", target))
     except ValueError as error:
-        raise unreadable(place, f"it redirects to what is no address: {error}") from error
+        raise unreadable(place, f"it redirects to an invalid address: {error}") from error
     if found.scheme not in WEB_SCHEMES:
-        raise not_allowed(f"{place} redirects to {found}, which is no web address")
+        raise not_allowed(f"{place} redirects to {found}, which is not a web address")
     return replace(found, login="")
 
 
