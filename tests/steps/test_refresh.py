@@ -114,7 +114,7 @@ def test_a_file_that_is_not_the_one_of_the_manifest_is_rejected(site: Site, tmp_
     product(folder_of_two / "a.jpg", seed=7)
     decision, _ = refresh_manifest(site, str(tmp_path / "two.parquet"))
     assert (decision.published, decision.rejected) == (1, 1)
-    assert "not the one that the manifest names" in reasons(site, decision)["a.jpg"][1][0]
+    assert "does not match the manifest" in reasons(site, decision)["a.jpg"][1][0]
 
 
 def test_a_missing_file_is_tried_again_once_it_is_there(site: Site, tmp_path: Path) -> None:

@@ -52,7 +52,7 @@ def test_it_says_how_far_it_is(
     said = [record.getMessage() for record in caplog.records if record.name == "cutouts.steps.shard_progress"]
     assert said[0] == "shard 0: 4 images to cut"
     assert said[-2].startswith("shard 0: done, 3 cut, 0 reused, 1 rejected in ")
-    assert said[-1] == "shard 0: was done before, 4 images"
+    assert said[-1] == "shard 0: already done, 4 images"
     pattern = re.compile(r"shard 0: [0-4] of 4 images, \d+\.\d images/s, [01] rejected")
     assert said[1:-2]
     assert all(pattern.fullmatch(line) for line in said[1:-2])

@@ -191,7 +191,7 @@ def test_what_we_made_is_no_source(tmp_path: Path) -> None:
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["a.png"]
     assert "1 image in" in result.output
     assert "3 PNGs made by cutouts ignored" in result.output
-    with pytest.raises(OutputError, match="is a PNG that cutouts made"):
+    with pytest.raises(OutputError, match="is a PNG made by cutouts"):
         cut(folder / "a.png", "-o", tmp_path / "x.png")
 
 

@@ -64,7 +64,7 @@ def test_a_file_of_the_models_folder_is_never_replaced(tmp_path: Path, models: P
     options = ("--activation", "probability", *LICENCE)
     refused = run("add", tmp_path / "mine.onnx", *options)
     assert refused.exit_code == 1
-    assert "give another --name, or move it away" in refused.output
+    assert "give another --name, or move the file away" in refused.output
     assert (models / "mine.onnx").read_bytes() == b"somebody's"
     assert not (models / OWN_TABLE).exists()
     (models / "mine.onnx").write_bytes((tmp_path / "mine.onnx").read_bytes())

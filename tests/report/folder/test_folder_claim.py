@@ -103,7 +103,7 @@ def test_what_a_run_made_is_no_source_of_another_into_the_same_folder(tmp_path: 
         (out / name).write_text("")
     else:
         product(out / name / "a.jpg")
-    with pytest.raises(OutputError, match="is made by runs into"):
+    with pytest.raises(OutputError, match="was written by runs into"):
         claim_folder(out, str(out / name))
 
 
