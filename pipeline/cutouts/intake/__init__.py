@@ -1,4 +1,4 @@
-"""Where work comes from: manifests that land, folders that become one."""
+"""Where work comes from: manifests that arrive, and folders that are made into one."""
 
 from cutouts.intake.landing import (
     Intake,

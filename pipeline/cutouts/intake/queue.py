@@ -1,4 +1,4 @@
-"""The queue of deliveries that were taken and that nobody works on yet: one record each, so that a kill loses none."""
+"""The queue of accepted deliveries that are not in progress yet: one record each, so a kill loses none."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from cutouts.core.table_paths import WAITING, waiting_file
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Queue:
-    """The first deliveries of the queue, the oldest day first, and how many wait in all."""
+    """The first deliveries of the queue, oldest day first, and the number of all waiting deliveries."""
 
     first: tuple[DeliveryKey, ...]
     length: int
@@ -28,12 +28,12 @@ class _Waiting:
 
 
 def enter(site: Site, delivery: DeliveryKey) -> None:
-    """Put a delivery into the queue; one that is in it stays once."""
+    """Put a delivery into the queue; a delivery is never in it twice."""
     write_record(open_store(site.tables_url), waiting_file(delivery), _Waiting(delivery=delivery))
 
 
 def waiting(site: Site, *, at_most: int) -> Queue:
-    """The queue now; only its first deliveries are read."""
+    """The queue now. Only its first deliveries are read."""
     tables = open_store(site.tables_url)
     names = tables.names(WAITING, ".json")
     found = (_read(tables, name) for name in names[: max(0, at_most)])
@@ -41,14 +41,14 @@ def waiting(site: Site, *, at_most: int) -> Queue:
 
 
 def leave(site: Site, deliveries: Iterable[DeliveryKey]) -> None:
-    """Take deliveries out of the queue; one that is not in it is not an error."""
+    """Remove deliveries from the queue; one that is not in it is ignored."""
     tables = open_store(site.tables_url)
     for delivery in deliveries:
         tables.remove(waiting_file(delivery))
 
 
 def _read(tables: Store, name: str) -> DeliveryKey | None:
-    """The delivery of a record; None if it left the queue meanwhile."""
+    """The delivery of a record; None if it has left the queue meanwhile."""
     try:
         return read_record(tables, name, _Waiting).delivery
     except FileNotFoundError:

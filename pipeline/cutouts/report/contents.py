@@ -1,4 +1,4 @@
-"""What a report is made of; assembled by the caller, which has run the steps."""
+"""The content of a report. The caller, which has run the steps, puts it together."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from cutouts.core.errors import BooksError
 from cutouts.core.manifests.checks import DeliveryProblem, Group
 
 NO_DELIVERY = "(none)"
-"""Stands for the delivery of rows that name none."""
+"""The name shown for the delivery of rows that name none."""
 NO_DAY = "(no day)"
-"""Stands for the day of rows that state none."""
+"""The name shown for the day of rows that state none."""
 
 
 def key_in_words(day: Day | None, delivery_id: str | None) -> str:
-    """`YYYY-MM-DD/delivery_id`, with words in place of what a row does not state."""
+    """`YYYY-MM-DD/delivery_id`, with a name in place of a part that the row does not state."""
     return f"{day.isoformat() if day else NO_DAY}/{delivery_id or NO_DELIVERY}"
 
 
@@ -65,7 +65,7 @@ class Refusal:
 
     @classmethod
     def of(cls, problem: DeliveryProblem) -> Refusal:
-        """What the manifest's check said of a delivery."""
+        """The problem that the check of a manifest found in a delivery."""
         return cls(
             day=problem.day,
             delivery_id=problem.delivery_id,
@@ -89,13 +89,13 @@ class Refusal:
 
     @property
     def delivery(self) -> str:
-        """The delivery's key as a person reads it."""
+        """The delivery's key as text for a person."""
         return key_in_words(self.day, self.delivery_id)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TruthRow:
-    """How far a matte is from the known one, as `cutouts.metrics` measures; ratios 0..1."""
+    """How much a matte differs from the known one, as `cutouts.metrics` measures it; ratios 0..1."""
 
     image_id: str
     delivery_id: str
@@ -107,12 +107,12 @@ class TruthRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """All that `report.html` tells.
+    """Everything that `report.html` shows.
 
     `images` has the schema `schemas.tables.IMAGES`; `metrics` has `METRICS` and the columns `date` and `delivery_id`.
-    `seconds` are summed over workers, by stage; `wall_seconds` is the clock's. `about` are labelled facts of the run as
-    (label, value): model, recipe digests, provider, cluster, store, versions. `thresholds` are drawn into the plots, by
-    metric; None takes those of the suite that comes with the project.
+    `seconds` are summed over workers, by stage; `wall_seconds` is clock time. `about` are facts of the run as (label,
+    value): model, recipe digests, provider, cluster, store, versions. `thresholds` by metric are drawn into the plots;
+    None means those of the shipped suite.
     """
 
     source: str

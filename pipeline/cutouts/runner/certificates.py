@@ -1,6 +1,7 @@
-"""Certificates for a cluster of one's own: an authority that signs one certificate, which all its processes share.
+"""Certificates for your own cluster: an authority that signs one certificate, which all its processes share.
 
-Scheduler, workers and clients each show it and demand it of each other: who has its key may run code on all of them.
+Scheduler, workers and clients all present it and require it from each other. Whoever has its key may run code on all of
+them.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 
 CA, CERTIFICATE, KEY = "ca.pem", "node.pem", "node.key"
-"""What `tls_ca_file`, `tls_cert` and `tls_key` name."""
+"""The files that `tls_ca_file`, `tls_cert` and `tls_key` name."""
 _VALID = timedelta(days=3650)
 
 
@@ -58,7 +59,7 @@ def _write(folder: Path) -> None:
 def _certificate(
     name: str, key: EllipticCurvePrivateKey, *, issuer: x509.Certificate | None, signed_by: EllipticCurvePrivateKey
 ) -> x509.Certificate:
-    """A certificate of `key`; without an `issuer` that of an authority, which signs itself."""
+    """A certificate for `key`; without an `issuer`, that of an authority, which signs itself."""
     from cryptography import x509
     from cryptography.hazmat.primitives.hashes import SHA256
     from cryptography.x509.oid import NameOID

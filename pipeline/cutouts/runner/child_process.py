@@ -1,6 +1,6 @@
-"""The program of a process that works on one image at a time, for a worker that must not end with it.
+"""The program of a process that works on one image at a time, so that a worker does not end with it.
 
-It is sent over a descriptor what to do, then part after part, and answers each. It ends when the other side hangs up.
+It receives its work and then each part through a descriptor, and answers each. It ends when the other side hangs up.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from cutouts.runner.worker_setup import become_worker, one_thread_per_chunk
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
-    """What a child is told first; `memory_limit` in B."""
+    """The first message to a child; `memory_limit` in B."""
 
     work: Work[Any, Any]
     memory_limit: int
@@ -27,13 +27,13 @@ class Task:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """What came of a trial or of a part: its value, or what it raised."""
+    """The result of a trial or of a part: its value, or the error that it raised."""
 
     value: Any = None
     error: Exception | None = None
 
     def get(self) -> Any:
-        """The value; raises the error."""
+        """The value. Raises the error if there was one."""
         if self.error is not None:
             raise self.error
         return self.value
@@ -55,7 +55,7 @@ def _trial(work: Work[Any, Any]) -> None:
 
 
 def _answer(attempt: Attempt) -> bytes:
-    """The attempt's answer; an error that cannot travel is told in words."""
+    """The answer to a request; an error that cannot be serialised is sent as text."""
     try:
         return pickle.dumps(Reply(value=attempt()))
     except Exception as error:  # noqa: BLE001 -- it is raised again on the other side
@@ -67,13 +67,13 @@ def _answer(attempt: Attempt) -> bytes:
 
 
 def _first_to_go() -> None:
-    """If the machine runs out of memory, this process is ended and not the worker's (Linux)."""
+    """If the machine runs out of memory, the kernel ends this process instead of the worker (Linux)."""
     with suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
 
 
 def main(descriptor: int) -> None:
-    """Serve whoever is at the other end of this descriptor."""
+    """Serve the process at the other end of this descriptor."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process of a terminal; the worker answers it
     _first_to_go()
     with suppress(EOFError, BrokenPipeError, ConnectionResetError):

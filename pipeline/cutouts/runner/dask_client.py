@@ -1,4 +1,4 @@
-"""A Dask client that is closed where it could not connect."""
+"""A Dask client that is closed if it cannot connect."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from distributed import Client
 class ConnectingClient(Client):  # type: ignore[misc]  # untyped in Dask
     """Dask leaves a client that failed in its constructor to the garbage collector.
 
-    That closes it whenever it pleases: where the next client is just being started, both wait for one lock for ever.
+    That may close it at any time. If the next client is being started at that moment, both wait for one lock for ever.
     """
 
     def start(self, **kwargs: Any) -> None:

@@ -1,4 +1,4 @@
-"""Keeps Dask's own log out of ours: what concerns a run is said by the runner, in sentences."""
+"""Keeps Dask's own log out of ours: the runner reports what concerns a run, in sentences."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ _NOISY = ("distributed", "tornado")
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Inside this block Dask logs in this process only what is critical: a lost connection is a traceback to it.
+    """Inside this block Dask logs only critical messages in this process; it would log a lost connection with a
+    traceback.
 
-    What asyncio says of tasks that Dask left behind is kept out for good: it says so when they are collected.
+    Messages of asyncio about tasks that Dask left behind are suppressed for good, because they appear when these are
+    collected.
     """
     import distributed  # noqa: F401 -- it sets its loggers' levels when it is imported
 
@@ -31,6 +33,6 @@ def quiet() -> Iterator[None]:
 
 
 def _not_of_dask(record: logging.LogRecord) -> bool:
-    """Whether a record is of no error of Dask's own, such as the `AllExit` with which it stops waiting for results."""
+    """Whether a record is not about an error of Dask, such as the `AllExit` with which it stops waiting for results."""
     kind = record.exc_info[0] if record.exc_info else None
     return kind is None or kind.__module__.partition(".")[0] != "distributed"

@@ -1,4 +1,4 @@
-"""A Dask scheduler as we use it: what it says of its workers, and tasks that are bound to one of them."""
+"""A Dask scheduler as we use it: the state of its workers, and tasks that are bound to one of them."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from distributed import Client, Future
 
 ANSWER_SECONDS = 60.0
-"""How long the scheduler may take to answer a question."""
+"""How long the scheduler may take to answer a request (s)."""
 RESULT_SECONDS = 5.0
-"""How long a result that is there may take to arrive, before it is looked whether its worker still is."""
+"""How long a finished result may take to arrive before its worker is checked (s)."""
 
 
 class LostError(TransientError):
@@ -23,13 +23,13 @@ class LostError(TransientError):
 
 
 class NotYetError(TransientError):
-    """A result does not arrive: most likely its worker died after it was finished."""
+    """A result does not arrive, probably because its worker died after finishing it."""
 
 
 class Scheduler:
-    """The scheduler that `client` is connected to; `cluster` is how people call it.
+    """The scheduler that `client` is connected to; `cluster` is its name for people.
 
-    Every method raises TransientError once it is gone: what it had of ours is gone with it.
+    Every method raises TransientError once the scheduler is gone, because our tasks are gone with it.
     """
 
     def __init__(self, client: Client, cluster: str) -> None:
@@ -45,7 +45,7 @@ class Scheduler:
         return self._ask("ncores_running")
 
     def release_memory(self, workers: Sequence[str]) -> None:
-        """Have workers give back what their allocators keep, if they can be reached."""
+        """Ask reachable workers to release memory that their allocators keep."""
         with suppress(OSError):
             self._client.run(release_freed, workers=list(workers), on_error="ignore")
 
@@ -54,7 +54,7 @@ class Scheduler:
         return self._ask("get_task_status", keys=list(keys))
 
     def submit(self, attempt: Callable[[], Any], key: str, worker: str) -> Future:
-        """Start a task on one worker. Dask never moves it to another one, where it could do the same harm."""
+        """Start a task on one worker. Dask never moves it to another one, where it could cause the same damage."""
         from distributed.client import ClosedClientError
 
         try:
@@ -63,12 +63,12 @@ class Scheduler:
             raise self._closed() from error
 
     def forget(self, futures: Collection[Future]) -> None:
-        """Take tasks off the scheduler, if it is still there."""
+        """Remove tasks from the scheduler, if it still exists."""
         if futures and self._client.status == "running":
             self._client.cancel(list(futures), force=True)
 
     def result(self, future: Future) -> Any:
-        """What a finished task gave. Raises what it raised, LostError and NotYetError."""
+        """The result of a finished task. Raises the task's error, LostError or NotYetError."""
         from distributed import KilledWorker
         from distributed.client import FutureCancelledError
 
@@ -87,7 +87,7 @@ class Scheduler:
             raise TransientError(f"{self.cluster} lost a chunk ({error}); run again when it is up") from error
 
     def _ask(self, question: str, **arguments: object) -> dict[str, Any]:
-        """What the scheduler answers."""
+        """The scheduler's answer."""
         try:
             if self._client.status == "running":
                 ask = getattr(self._client.scheduler, question)

@@ -1,6 +1,6 @@
 """prepare → infer → finish: plain functions for one chunk, which do not know where they run.
 
-What is wrong with one image is a `Rejection` in the result; anything else raises.
+A problem of one image becomes a `Rejection` in the result; every other error is raised.
 """
 
 from cutouts.stages.chunk import cut_chunk, identify_chunk

@@ -23,7 +23,7 @@ T = TypeVar("T")
 def cut_chunk(job: Job, chunk: Sequence[ImageRecord]) -> ChunkResult:
     """Cut every image of a chunk: prepare → infer → finish, batch by batch; images = masks + rejections.
 
-    Waits while the images in work in this process take all the memory that they may.
+    Waits while the images in progress in this process use all the memory that they may.
     """
     with _Work(job) as work:
         for record in chunk:
@@ -52,7 +52,7 @@ class _Stopwatch:
 
 
 class _Work:
-    """The stages of one chunk, and what became of its images so far. An image that a stage rejects goes no further."""
+    """The stages of one chunk, and the results of its images so far. A rejected image does not enter the next stage."""
 
     def __init__(self, job: Job) -> None:
         self._job = job
@@ -75,7 +75,7 @@ class _Work:
         self._memory.give_back(self._held)
 
     def take(self, record: ImageRecord) -> None:
-        """Prepare one image; a batch that is full, or that leaves it no room in memory, is finished."""
+        """Prepare one image. If the batch is full, or leaves no memory for the image, it is finished first."""
         file = self._tried("prepare", record, None, lambda: read(record, self._job.reading))
         if file is None or not self._hold(file):
             return
@@ -86,7 +86,7 @@ class _Work:
             self.flush()
 
     def flush(self) -> None:
-        """Infer and finish what is prepared, and give back its memory."""
+        """Infer and finish the prepared images, and release their memory."""
         batch, self._batch = self._batch, []
         for one, saliency in self._inferred(batch):
             self._finish(one, saliency)
@@ -95,7 +95,7 @@ class _Work:
         self._held = 0
 
     def take_again(self) -> None:
-        """Those for which memory was short, each with all the memory that the images in this process may take."""
+        """The images for which memory was short, each with all the memory that the images in this process may use."""
         short, self._short = self._short, []
         for record in short:
             with self._memory.all_of_it():
@@ -105,7 +105,7 @@ class _Work:
                 self._alone = False
 
     def result(self) -> ChunkResult:
-        """What became of the chunk."""
+        """The results of the chunk."""
         return ChunkResult(
             masks=tuple(mask for mask, _ in self._finished),
             metrics=tuple(metrics for _, metrics in self._finished),
@@ -117,7 +117,7 @@ class _Work:
         )
 
     def _hold(self, file: SourceFile) -> bool:
-        """Have the memory that a file needs; False for one that needs more than there is."""
+        """Reserve the memory that a file needs. False if it needs more than there is."""
         size = self._tried("prepare", file.record, None, lambda: room_for(file, self._job, self._memory))
         if size is None:
             return False
@@ -147,13 +147,13 @@ class _Work:
         return list(zip(batch, maps, strict=True))
 
     def _finish(self, one: Prepared, saliency: Floats) -> None:
-        """Store what was made of one image."""
+        """Store the results of one image."""
         made = self._tried("finish", one.record, one.sha256, lambda: finish(one, saliency, self._store, self._job))
         if made is not None:
             self._finished.append(made)
 
     def _tried(self, stage: str, record: ImageRecord, sha256: str | None, call: Callable[[], T]) -> T | None:
-        """What the call gives; None if it rejects the image."""
+        """The result of the call; None if it rejects the image."""
         try:
             with self._watches[stage]:
                 return call()
@@ -162,7 +162,7 @@ class _Work:
             return None
 
     def _reject(self, record: ImageRecord, error: ImageRejected, stage: str, sha256: str | None) -> None:
-        """Enter a rejection, or if memory was short put the image off until it can have all there is."""
+        """Record a rejection. If memory was short, the image is tried again later with all the memory there is."""
         short = error.reason is RejectionReason.NEEDS_MEMORY
         if short and error.retryable and not self._alone:
             self._short.append(record)

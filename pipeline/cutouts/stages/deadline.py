@@ -1,8 +1,8 @@
-"""A clock over the work on one image, in a process that may be ended: a worker's, never a person's own.
+"""A time limit for the work on one image, in a process that may be ended: a worker, never a user's own process.
 
-Code of a codec cannot be interrupted from Python, and one that holds the interpreter's lock stops every thread of
-Python. So the clock is the kernel's: an interval timer whose signal is left to its default, which ends the process.
-What then becomes of the image is the runner's to decide. An image costs two system calls.
+A codec's code cannot be interrupted from Python, and a codec that holds the interpreter's lock stops every Python
+thread. So the kernel measures the time: an interval timer whose signal has its default action, which ends the process.
+The runner decides what happens to the image. This costs two system calls per image.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 SIGNAL = signal.SIGALRM
-"""What ends a process in which an image took too long."""
+"""The signal that ends a process in which an image took too long."""
 
 
 class Deadlines:
-    """The moments at which the work in this process's threads has to be over; the earliest is the timer's."""
+    """The deadlines of the work in this process's threads; the timer is set to the earliest."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -26,14 +26,13 @@ class Deadlines:
         self._armed = False
 
     def arm(self) -> None:
-        """From now on a deadline that passes ends this process."""
+        """From now on, a missed deadline ends this process."""
         self._armed = True
 
     @contextmanager
     def within(self, seconds: float) -> Iterator[None]:
-        """The block takes `seconds` at the most, or the process ends; in a process that is not armed it may take any
-        time. Blocks of one thread do not lie within each other.
-        """
+        """The block may take `seconds`, or the process ends; if deadlines are not enabled in this process, it may take
+        any time. Blocks of one thread may not be nested."""
         if not self._armed:
             yield
             return
@@ -55,4 +54,4 @@ class Deadlines:
 
 
 deadlines = Deadlines()
-"""Those of this process."""
+"""The deadlines of this process."""

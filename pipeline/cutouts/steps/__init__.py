@@ -1,6 +1,6 @@
-"""plan → segment → gate → publish: each reads one keyed thing, writes one keyed thing, and may be run again.
+"""plan → segment → gate → publish: each step reads one keyed thing, writes one keyed thing, and may be repeated.
 
-Whatever a step writes last is its receipt; a step that finds it there gives back what it says and does nothing.
+The last file that a step writes is its receipt. A step that finds its receipt returns the result and does nothing.
 """
 
 from cutouts.steps.announce import facts_of, mark_announced, unannounced

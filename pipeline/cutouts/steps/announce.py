@@ -1,4 +1,5 @@
-"""What others still have to be told of: derived from the catalogue, whoever published and whatever was killed since."""
+"""Publications that still have to be announced. They follow from the catalogue, whoever published and whatever was
+killed."""
 
 from __future__ import annotations
 
@@ -16,9 +17,9 @@ from cutouts.steps.publish import read_decision
 def unannounced(
     site: Site, *, delivery: DeliveryKey | None = None, before: datetime | None = None
 ) -> tuple[Announcement, ...]:
-    """One announcement per delivery with publications that changed something and that nobody was told of.
+    """One announcement per delivery that has publications which changed something and are not announced yet.
 
-    Only of one `delivery`, and of publications made `before` a moment, if these are given.
+    Only for one `delivery`, and for publications made `before` a moment, if these are given.
     """
     with Catalog.open(site.catalog_url) as catalog:
         pending = catalog.unannounced(delivery=delivery, before=before)
@@ -29,9 +30,9 @@ def unannounced(
 
 
 def facts_of(site: Site, announcement: Announcement) -> dict[str, object]:
-    """What an event says of an announcement: its counts and ids, and the last decision's counts of all images.
+    """The content of an event: the counts and ids of an announcement, and the last decision's counts of all images.
 
-    Without those if the decision is gone (somebody cleared old tables) or damaged.
+    The latter are left out if the decision is missing (old tables were deleted) or damaged.
     """
     gate_id = announcement.publications[-1].gate_id
     facts = {**announcement.counts, "publication_ids": announcement.publication_ids, "gate_id": gate_id}
@@ -43,6 +44,6 @@ def facts_of(site: Site, announcement: Announcement) -> dict[str, object]:
 
 
 def mark_announced(site: Site, publication_ids: Collection[int]) -> None:
-    """Record that others were told of these publications."""
+    """Record that these publications were announced."""
     with Catalog.open(site.catalog_url) as catalog:
         catalog.mark_announced(publication_ids, datetime.now(UTC))

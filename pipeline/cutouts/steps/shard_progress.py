@@ -1,4 +1,4 @@
-"""Says in the log how far a shard is, in sentences with counts."""
+"""Logs the progress of a shard, in sentences with counts."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from cutouts.stages import ChunkResult
 _log = logging.getLogger(__name__)
 
 EVERY_SECONDS = 10.0
-"""How often it is said how far the work is, also if nothing was finished in between."""
+"""How often progress is logged, even if nothing was finished in between (s)."""
 
 
 class Progress:
@@ -36,7 +36,7 @@ class Progress:
         self._ticker.join()
 
     def add(self, result: ChunkResult) -> None:
-        """Count what was finished."""
+        """Count finished images."""
         self._done += result.images
         self._rejected += len(result.rejections)
 
@@ -54,7 +54,7 @@ class Progress:
 
 
 def tell_done(receipt: Receipt) -> None:
-    """One line about a shard that is done."""
+    """One line about a finished shard."""
     _log.info(
         "shard %d: done, %d cut, %d reused, %d rejected in %.0f s",
         receipt.index,

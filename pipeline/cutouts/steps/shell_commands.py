@@ -1,4 +1,4 @@
-"""Commands for people to copy: with the site's own settings, quoted for the shell, without a password."""
+"""Commands that people can copy: with the site's own settings, quoted for the shell, and without passwords."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def approve_command(site: Site, gate_id: str) -> str:
 
 
 def _absolute(place: str) -> str:
-    """A local path from any folder; a URL as it is."""
+    """A local path, made absolute; a URL is unchanged."""
     return place if "://" in place else str(Path(place).absolute())
 
 

@@ -1,4 +1,4 @@
-"""The folder of a run: marked as ours before anything is written, and never its own source."""
+"""The folder of a run: marked as ours before anything is written to it, and never its own source."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from cutouts.report.folder.links import FOLDER
 
 MANIFEST_FOLDER = "manifest"
 REPLACED = ("report.html", "images.parquet", "summary.json", MANIFEST_FOLDER, FOLDER)
-"""What each run writes anew."""
+"""The files and folders that each run writes again."""
 _KEPT = ("objects", "tables", "catalog.sqlite")
-"""What a run adds to."""
+"""The files and folders that a run adds to."""
 
 
 def claim_folder(out: Path, source: str, *, more: Sequence[str] = ()) -> None:
     """Make `out` the folder of runs, for `REPLACED` and the names `more`, if `source` allows that.
 
-    Raises OutputError if `out` is the source, is itself a folder of photographs or manifests, or holds things by those
-    names that are not ours; nothing was written then.
+    Raises OutputError before anything is written if `out` is the source, if it is a folder of photographs or manifests,
+    or if it contains files under those names that are not ours.
     """
     place = Path(source)
     if place.exists():
@@ -45,9 +45,9 @@ def claim_folder(out: Path, source: str, *, more: Sequence[str] = ()) -> None:
 
 
 def write_manifest(out: Path, table: pa.Table, day: date) -> Path:
-    """Write the manifest of a folder to `out`/manifest, alone there; gives that folder.
+    """Write the manifest of a folder to `out`/manifest and return that folder, which contains nothing else.
 
-    Raises OutputError if anything else is in it, which would be read as a part of the manifest.
+    Raises OutputError if other files are in it, because they would be read as a part of the manifest.
     """
     folder = out.resolve() / MANIFEST_FOLDER
     part = folder / f"date={day.isoformat()}" / "part-0.parquet"
@@ -69,7 +69,7 @@ def _is_hidden(path: Path) -> bool:
 
 
 def _is_part(folder: Path, path: Path) -> bool:
-    """Whether it is the part of an earlier manifest, or the folder of one."""
+    """Whether it is a part of an earlier manifest, or the folder of one."""
     if path.is_symlink():
         return False
     depth = len(path.relative_to(folder).parts)
@@ -79,7 +79,7 @@ def _is_part(folder: Path, path: Path) -> bool:
 
 
 def _require_apart(out: Path, source: Path) -> None:
-    """Nothing, or an OutputError if writing to `out` would write into the source, or read what is written."""
+    """Raise OutputError if a run into `out` would write into the source, or read its own results."""
     if source.is_dir() and is_within(out, source) and is_within(source, out):
         raise OutputError(f"--out {out} is the source itself: name another folder")
     if is_within(source, out):
@@ -91,9 +91,9 @@ def _require_apart(out: Path, source: Path) -> None:
 
 
 def holds_manifest(folder: Path) -> bool:
-    """Whether a folder is a manifest, of Parquet files or of folders by day, and not a folder of photographs.
+    """Whether a folder is a manifest (Parquet files, or folders by day) and not a folder of photographs.
 
-    Above its days a manifest may have other folders `KEY=VALUE`.
+    A manifest may have other folders `KEY=VALUE` above its days.
     """
     return any(
         is_part(one.name) or one.name.lower().startswith("date=") or ("=" in one.name and any(_parts_below(one)))

@@ -1,4 +1,4 @@
-"""`cutouts/`: a relative link for each published image. Only links to our own objects are ever replaced or removed."""
+"""`cutouts/`: a relative link for each published image. Only links to our own objects are replaced or removed."""
 
 from __future__ import annotations
 
@@ -13,15 +13,16 @@ from cutouts.core.text.naming import fitting
 
 FOLDER = "cutouts"
 _TARGET = re.compile(r"objects/([0-9a-f]{2})/\1[0-9a-f]{62}\.png")
-"""Where our own links lead, relative to the folder of the run: to an object by its content."""
+"""The targets of our own links, relative to the folder of the run: objects, named by their content."""
 _NAMED = 5
-"""So many names are told of the links that could not be made."""
+"""At most this many names are listed if links could not be made."""
 
 
 def write_links(out: Path, wanted: Mapping[str, str]) -> None:
-    """Make `out/cutouts/NAME` a link to `out/OBJECT` for each name, and remove those of earlier runs.
+    """Make `out/cutouts/NAME` a link to `out/OBJECT` for each name, and remove the other links of earlier runs.
 
-    Raises StorageError, after all others are made, for names that something else has. It is left as it is.
+    Raises StorageError, after all other links were made, if other files have some of the names. These files are left
+    alone.
     """
     folder = out / FOLDER
     if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
@@ -53,7 +54,7 @@ def _is_own(out: Path, link: Path) -> bool:
 
 
 def _remove(link: Path, folder: Path) -> None:
-    """Remove a link of ours, and the folders above it that it leaves empty."""
+    """Remove one of our links, and the folders above it that become empty."""
     link.unlink()
     for parent in link.relative_to(folder).parents[:-1]:
         if any((folder / parent).iterdir()):
@@ -62,7 +63,7 @@ def _remove(link: Path, folder: Path) -> None:
 
 
 def _point(out: Path, link: Path, target: str) -> bool:
-    """Make the link; False if something that is not ours has its name, or that of a folder above it."""
+    """Make the link. False if a file that is not ours has its name, or the name of a folder above it."""
     if not _is_own(out, link) and (link.is_symlink() or link.exists()):
         return False
     if link.is_symlink() and str(link.readlink()) == target:
@@ -78,7 +79,7 @@ def _point(out: Path, link: Path, target: str) -> bool:
 
 
 def _made(top: Path, folder: Path) -> bool:
-    """Make a folder below `top`; False if one above it is a link or a file."""
+    """Make a folder below `top`. False if a folder above it is a link or a file."""
     for parent in reversed([folder, *folder.parents[: len(folder.relative_to(top).parts)]]):
         if parent.is_symlink() or (parent.exists() and not parent.is_dir()):
             return False

@@ -1,4 +1,4 @@
-"""What a run leaves in its folder: images.parquet, summary.json, report.html, cutouts/ with links to what is live."""
+"""What a run writes to its folder: images.parquet, summary.json, report.html, and links to what is live in cutouts/"""
 
 from __future__ import annotations
 
@@ -40,24 +40,24 @@ from cutouts.steps.verify import broken_objects
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunSource:
-    """What was worked on: a manifest, and the folder that it was made of, if it was."""
+    """The source of a run: a manifest, and the folder that it was made from, if there was one."""
 
     manifest: str
     folder: Path | None
 
     def names_of(self, images: pa.Table) -> pa.ChunkedArray:
-        """Images (`image_id`, stored `uri`) as a person knows them: by their path in the folder, or by that URI."""
+        """The names of images (`image_id`, stored `uri`) for a person: their path in the folder, or the URI."""
         return images.column("image_id" if self.folder else "uri")
 
     @property
     def allowed(self) -> tuple[str, ...]:
-        """Where its photographs may be read from, besides what the site allows."""
+        """Where the photographs may be read from, besides the places that the site allows."""
         return (str(self.folder),) if self.folder else allowed_by(self.manifest)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunWork:
-    """What a run really did; seconds by stage are summed over workers, `wall_seconds` is the clock's."""
+    """The work that a run did. Seconds by stage are summed over workers; `wall_seconds` is clock time."""
 
     images: int = 0
     model_batches: int = 0
@@ -68,7 +68,7 @@ class RunWork:
 
     @classmethod
     def of(cls, done: ChunkResult | Receipt) -> RunWork:
-        """The work that a chunk or a shard took; a chunk's clock time is its caller's to measure."""
+        """The work of a chunk or a shard, without clock time, which the caller measures."""
         return cls(
             images=done.images,
             model_batches=done.model_batches,
@@ -84,9 +84,9 @@ class RunWork:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refusals:
-    """Deliveries that the manifest's check refused, and their rows (`date`, `image_id`, `delivery_id`, `uri`).
+    """Deliveries that the check of the manifest refused, and their rows (`date`, `image_id`, `delivery_id`, `uri`).
 
-    `of` is how many rows the manifest has, good and bad.
+    `of` is the number of all rows of the manifest, good and bad.
     """
 
     refused: tuple[Refusal, ...]
@@ -94,7 +94,7 @@ class Refusals:
     of: int
 
     def images(self, source: RunSource) -> pa.Table:
-        """`IMAGES` of their rows: rejected, with what was wrong with their delivery."""
+        """Their rows as `IMAGES`: rejected, with the problem of their delivery."""
         why: dict[Group, list[str]] = {}
         for one in self.refused:
             why.setdefault(one.group, []).append(f"its delivery was refused: {one.problem}")
@@ -123,7 +123,7 @@ def write_folder(
     refusals: Refusals | None = None,
     truth: Sequence[TruthRow] = (),
 ) -> RunSummary:
-    """Write all that a run shows under `out`; gives its counts. Raises BooksError if they do not balance."""
+    """Write everything that a run shows to `out`, and return its counts. Raises BooksError if they do not balance."""
     images, metrics, uris = _gathered(site, source, decisions)
     if refusals is not None:
         images = pa.concat_tables([images, refusals.images(source)])
@@ -169,7 +169,7 @@ _PUBLISHED = [str(Outcome.PUBLISHED), str(Outcome.SKIPPED)]
 def _gathered(
     site: Site, source: RunSource, decisions: Sequence[GateDecision]
 ) -> tuple[pa.Table, pa.Table, dict[str, str]]:
-    """`IMAGES` of all decisions, their metrics with the columns `date` and `delivery_id` more, `source` to URI."""
+    """`IMAGES` of all decisions, their metrics with the columns `date` and `delivery_id`, and `source` by URI."""
     parts = [_of_decision(site, source, decision) for decision in decisions]
     if not parts:
         return IMAGES.empty_table(), _of_delivery(METRICS.empty_table(), None), {}
@@ -240,7 +240,7 @@ def _about(site: Site, decisions: Sequence[GateDecision]) -> tuple[tuple[str, st
 
 
 def _places(source: RunSource, images: pa.Table, decisions: Sequence[GateDecision]) -> Callable[[str], str]:
-    """Gives the whole URI of one that a table keeps: if it had a secret, the manifest is asked again."""
+    """Returns the full URI for one from a table. If its secrets were removed, they are read from the manifest again."""
     if not pc.any(pc.match_substring(images.column("source"), HIDDEN)).as_py():
         return lambda name: name
     groups = {(one.delivery.date, one.delivery.delivery_id) for one in decisions}
@@ -255,14 +255,14 @@ def _places(source: RunSource, images: pa.Table, decisions: Sequence[GateDecisio
 
 
 def _read(out: Path, name: str, reading: Reading) -> bytes:
-    """Bytes of a picture of the report: a mask by its path below `out`, a photograph by its URI."""
+    """The bytes of a picture for the report: a mask by its path below `out`, a photograph by its URI."""
     if name.startswith(f"{_OBJECTS}/") and (out / name).is_file():
         return (out / name).read_bytes()
     return read_image(name, reading)
 
 
 def _link(out: Path, published: pa.Table, *, folder: bool) -> None:
-    """`cutouts/<source with .png>`, or by day, delivery and id if the sources have no names in a folder."""
+    """`cutouts/<source with .png>`, or by day, delivery and id if the sources are not files of a folder."""
     rows = published.select(["source", *IDENTITY, "cutout"]).to_pylist()
     keys = [tuple(str(row[name]) for name in IDENTITY) for row in rows]
     wanted = {key: row["source"] if folder else _path_of_ids(row) for key, row in zip(keys, rows, strict=True)}

@@ -1,6 +1,7 @@
-"""Closes a page of ours: the browser runs and paints what we wrote, by its digest, and nothing that got in with a name.
+"""Restricts a page of ours with a content security policy: the browser runs and applies only scripts and styles with
+our digests.
 
-A content security policy by digest knows no style attributes, so these become rules of the page's own style sheet.
+A policy by digest does not allow style attributes, so these are converted to rules of the page's own style sheet.
 """
 
 from __future__ import annotations
@@ -11,17 +12,17 @@ import re
 from html import unescape
 
 OPEN = "default-src 'none'"
-"""The policy that a template states: nothing at all is allowed until `sealed` has put the real one in its place."""
+"""The policy in a template: it allows nothing, until `sealed` replaces it."""
 
 _STYLED = re.compile(r'\sstyle="([^"]*)"')
-"""Text of a template is escaped: quotation marks stand in tags alone."""
+"""Text in a template is escaped, so quotation marks only occur in tags."""
 _STYLE, _SCRIPT = (re.compile(rf"<{tag}>(.*?)</{tag}>", re.DOTALL) for tag in ("style", "script"))
 
 
 def sealed(page: str) -> str:
-    """The page with a policy that allows its own style sheet and script by their sha256, and pictures that it holds.
+    """The page with a policy that allows its own style sheet and script by their sha256, and embedded pictures.
 
-    Raises ValueError for a page that states no policy to put it in place of.
+    Raises ValueError if the page has no policy to replace.
     """
     if f'content="{OPEN}"' not in page:
         raise ValueError(f"the page states no policy {OPEN!r}")
@@ -45,6 +46,6 @@ def sealed(page: str) -> str:
 
 
 def _digests(kind: re.Pattern[str], page: str) -> str:
-    """The sources of each style sheet or script of the page, as a policy names them; `'none'` without any."""
+    """The sources of each style sheet or script of the page, in the form of a policy; `'none'` if there are none."""
     digests = (hashlib.sha256(text.encode("utf-8", "replace")).digest() for text in kind.findall(page))
     return " ".join(f"'sha256-{base64.b64encode(digest).decode()}'" for digest in digests) or "'none'"

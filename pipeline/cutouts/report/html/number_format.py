@@ -1,17 +1,17 @@
-"""Numbers as a person reads them."""
+"""Numbers for people."""
 
 from __future__ import annotations
 
 
 def number(value: float) -> str:
-    """Thousands apart by a thin space; decimals only where they say something: 12 345, 8.25, 0.031."""
+    """Thousands are separated by a thin space; decimals are shown only if they are significant: 12 345, 8.25, 0.031."""
     if float(value).is_integer():
         return f"{int(value):,}".replace(",", "\u202f")
     return f"{value:.3g}" if abs(value) < 100 else number(round(value))
 
 
 def share(part: float, whole: float) -> str:
-    """`part` of `whole` in per cent; the smallest share is not 0 %, the largest not 100 %."""
+    """`part` of `whole` in per cent. A small share is never shown as 0 %, nor a large one as 100 %."""
     percent = 100 * part / whole if whole else 0.0
     if 0 < percent < 1:
         return "<1\u202f%"

@@ -22,16 +22,16 @@ from cutouts.stages.memory_budget import process_memory
 THREADS = 2
 """Photographs in memory at a time, each with its cutout."""
 MAX_PIXELS = 400_000_000
-"""What was cut out was decoded before, under the site's own limit; a photograph waits until there is memory for it."""
+"""These photographs were decoded before, under the site's own limit. Each waits until there is memory for it."""
 _SIDES = ((16, 640), (48, 448))
 _SIDE = 320
-"""Longest side in px: large if there are few pictures, so that a hundred stay below a few megabytes."""
+"""Longest side (px): larger if there are few pictures, so that a hundred pictures need less than a few megabytes."""
 _QUALITY = 78
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PictureFiles:
-    """Where the pictures of one image lie: its photograph, and its cutout or else its mask in the output folder."""
+    """Where the pictures of one image are: its photograph, and its cutout (or else its mask) in the output folder."""
 
     photograph: str
     cutout: str | None
@@ -49,24 +49,24 @@ class Pictures:
 
     @property
     def frame(self) -> float:
-        """Width over height of the frame on the sheet: the picture's own, unless it is very long or very wide."""
+        """Width divided by height of the frame: that of the picture, unless it is very long or very wide."""
         return min(max(self.width / self.height, 0.75), 1.34)
 
     @property
     def fit(self) -> float:
-        """Share of the frame's width that the picture takes up; above 1 if its height is what is left over."""
+        """Share of the frame's width that the picture fills; above 1 if its height does not fill the frame."""
         return self.width / self.height / self.frame
 
 
 def load_pictures(sources: Sequence[PictureFiles], folder: Path, read: Callable[[str], bytes]) -> list[Pictures]:
-    """The pictures of each source in order; `read` gives a photograph's bytes, outputs are read below `folder`."""
+    """The pictures of each source, in order. `read` returns a photograph's bytes; outputs are read below `folder`."""
     side = next((size for count, size in _SIDES if len(sources) <= count), _SIDE)
     with ThreadPoolExecutor(THREADS) as pool:
         return list(pool.map(lambda source: _load(source, folder, read, side), sources))
 
 
 def _load(source: PictureFiles, folder: Path, read: Callable[[str], bytes], side: int) -> Pictures:
-    """A picture that is not there, or for which there is no memory, is left out: the report is still worth reading."""
+    """A missing picture, or one for which there is no memory, is left out; the report is still useful."""
     try:
         data = read(source.photograph)
     except (OSError, StorageError, ImageRejected):
@@ -120,7 +120,7 @@ def _masked(rgb: Bytes, mask: Bytes | None) -> Bytes | None:
 
 
 def shrunk(picture: Bytes, side: int) -> Bytes:
-    """The picture with its longer side at `side` px at the most, averaged."""
+    """The picture, averaged so that its longer side is at most `side` px."""
     height, width = picture.shape[:2]
     scale = min(1.0, side / max(height, width))
     size = max(1, round(width * scale)), max(1, round(height * scale))
@@ -128,9 +128,9 @@ def shrunk(picture: Bytes, side: int) -> Bytes:
 
 
 def shrunk_cutout(rgba: Bytes, side: int) -> Bytes:
-    """The cutout, RGBA, as `shrunk` does it with premultiplied colours.
+    """The RGBA cutout, shrunk as in `shrunk` but with premultiplied colours.
 
-    They then go on under the transparent part: WebP would mix in black there.
+    Colours are extended under the transparent part, because WebP would mix in black there.
     """
     small = shrunk(np.asarray(cv2.cvtColor(rgba, cv2.COLOR_RGBA2mRGBA), np.uint8), side)
     opaque, small_alpha = small[..., :3].astype(np.float32), small[..., 3]
@@ -142,7 +142,7 @@ def shrunk_cutout(rgba: Bytes, side: int) -> Bytes:
 
 
 def data_uri(picture: Bytes) -> str:
-    """The picture, uint8 H×W×3 (sRGB) or H×W×4, as a WebP that stands in a page. Raises StorageError."""
+    """The picture, uint8 H×W×3 (sRGB) or H×W×4, as a WebP data URI for a page. Raises StorageError."""
     order = cv2.COLOR_RGBA2BGRA if picture.shape[2] == 4 else cv2.COLOR_RGB2BGR
     written, data = cv2.imencode(".webp", cv2.cvtColor(picture, order), [cv2.IMWRITE_WEBP_QUALITY, _QUALITY])
     if not written:

@@ -1,4 +1,4 @@
-"""What a verification finds."""
+"""The findings of a verification."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """One thing that is wrong: where, what, and what was done about it (None: nothing yet)."""
+    """One fault: where it is, what it is, and how it was repaired (None: not repaired)."""
 
     place: str
     what: str
@@ -15,5 +15,5 @@ class Finding:
 
     @property
     def words(self) -> str:
-        """One line."""
+        """One line of text."""
         return f"{self.place}: {self.what}" + (f"; {self.repaired}" if self.repaired else "")
