@@ -1,4 +1,4 @@
-"""Albums small enough to train on in a test: discs and boxes in front of gradients."""
+"""Datasets small enough to train on in a test: discs and boxes in front of gradients."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from cutouts.training.data.cache import Albums, album
+from cutouts.training.data.cache import Datasets, dataset
 from cutouts.training.data.examples import Example, premultiplied
 
 
@@ -44,12 +44,12 @@ def _clearings() -> Iterator[Example]:
 
 
 @pytest.fixture(scope="session")
-def albums(tmp_path_factory: pytest.TempPathFactory) -> Albums:
-    """The albums of a training, on disk as in earnest."""
-    folder: Path = tmp_path_factory.mktemp("albums")
-    return Albums(
-        natural=album(folder / "natural", _natural),
-        products=album(folder / "products", _products),
-        scenes=album(folder / "scenes", _scenes),
-        clearings=album(folder / "clearings", _clearings),
+def datasets(tmp_path_factory: pytest.TempPathFactory) -> Datasets:
+    """The datasets of a training, on disk as in a real training."""
+    folder: Path = tmp_path_factory.mktemp("datasets")
+    return Datasets(
+        natural=dataset(folder / "natural", _natural),
+        products=dataset(folder / "products", _products),
+        scenes=dataset(folder / "scenes", _scenes),
+        clearings=dataset(folder / "clearings", _clearings),
     )

@@ -11,7 +11,7 @@ import pytest
 from cutouts.core.pixels import Bytes
 from cutouts.training.batches import sampler
 from cutouts.training.batches.schedule import Phase
-from cutouts.training.data.cache import Album, Albums, album
+from cutouts.training.data.cache import Dataset, Datasets, dataset
 from cutouts.training.data.examples import Example
 from cutouts.training.drawing.composite import Cutting, composite, edge_colour, merged, nothing, placed
 from cutouts.training.drawing.scenes import empty_scene, repainted
@@ -20,52 +20,52 @@ SEEDS = range(12)
 PHASE = Phase(until=1.0, size=64, batch=4)
 
 
-def test_a_step_shows_the_same_images_again(albums: Albums) -> None:
+def test_a_step_shows_the_same_images_again(datasets: Datasets) -> None:
     """Seed and step say everything, so a resumed training sees what it would have seen."""
-    first, again = (sampler.batch(albums, 3, 7, PHASE) for _ in range(2))
+    first, again = (sampler.batch(datasets, 3, 7, PHASE) for _ in range(2))
     np.testing.assert_array_equal(first, again)
 
 
-def test_the_next_step_shows_others(albums: Albums) -> None:
+def test_the_next_step_shows_others(datasets: Datasets) -> None:
     """Neighbouring steps share no image."""
-    first, other = sampler.batch(albums, 3, 7, PHASE), sampler.batch(albums, 3, 8, PHASE)
+    first, other = sampler.batch(datasets, 3, 7, PHASE), sampler.batch(datasets, 3, 8, PHASE)
     assert not any(np.array_equal(one, two) for one in first for two in other)
 
 
-def test_a_batch_has_the_promised_form(albums: Albums) -> None:
+def test_a_batch_has_the_promised_form(datasets: Datasets) -> None:
     """Uint8 RGBA, NHWC, as many and as large as the phase asks for."""
-    batch = sampler.batch(albums, 0, 0, PHASE)
+    batch = sampler.batch(datasets, 0, 0, PHASE)
     assert batch.shape == (4, 64, 64, 4)
     assert batch.dtype == np.uint8
 
 
-def _green(tmp_path: Path) -> Album:
+def _green(tmp_path: Path) -> Dataset:
     """One render that is green all over, ground and product."""
     rgba = np.full((80, 80, 4), (0, 220, 0, 0), np.uint8)
     rgba[20:60, 20:60, 3] = 255
-    return album(tmp_path / "green", lambda: iter([Example(name="green", rgba=rgba)]))
+    return dataset(tmp_path / "green", lambda: iter([Example(name="green", rgba=rgba)]))
 
 
-def test_renders_are_shown_on_their_own_ground(albums: Albums, tmp_path: Path) -> None:
+def test_renders_are_shown_on_their_own_ground(datasets: Datasets, tmp_path: Path) -> None:
     """In about an eighth of all images; without renders nothing is green on green."""
 
-    def count(of: Albums) -> int:
+    def count(of: Datasets) -> int:
         shown = (sampler.sample(np.random.default_rng(seed), of, PHASE).astype(int) for seed in range(120))
         return sum(rgba[..., 3].max() == 255 and (rgba[..., 1] > rgba[..., 0] + 60).mean() > 0.9 for rgba in shown)
 
-    assert 6 <= count(replace(albums, rendered=_green(tmp_path))) <= 28
-    assert count(albums) == 0
+    assert 6 <= count(replace(datasets, rendered=_green(tmp_path))) <= 28
+    assert count(datasets) == 0
 
 
-def test_models_are_set_into_scenes_like_products(albums: Albums, tmp_path: Path) -> None:
+def test_models_are_set_into_scenes_like_products(datasets: Datasets, tmp_path: Path) -> None:
     """Some of the products are the model's green, and without models none is."""
-    model = replace(albums, models=_green(tmp_path), garments=False, shapes=False)
+    model = replace(datasets, models=_green(tmp_path), garments=False, shapes=False)
 
     def green(rgba: Bytes) -> bool:
         inside = rgba[rgba[..., 3] == 255].astype(int)
         return bool(len(inside)) and bool((inside[:, 1] > 3 * inside[:, 0].clip(4)).mean() > 0.5)
 
-    def count(of: Albums) -> int:
+    def count(of: Datasets) -> int:
         return sum(green(composite(np.random.default_rng(seed), of, 64)) for seed in range(40))
 
     assert count(model) > 5
@@ -73,50 +73,50 @@ def test_models_are_set_into_scenes_like_products(albums: Albums, tmp_path: Path
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_nothing_is_drawn_that_is_left_out(albums: Albums, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_is_drawn_that_is_left_out(datasets: Datasets, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """A training without garments and shapes asks for none."""
     monkeypatch.setattr("cutouts.training.drawing.composite.garment", None)
     monkeypatch.setattr("cutouts.training.drawing.composite.shape", None)
-    rgba = composite(np.random.default_rng(seed), replace(albums, garments=False, shapes=False), 64)
+    rgba = composite(np.random.default_rng(seed), replace(datasets, garments=False, shapes=False), 64)
     assert rgba[..., 3].max() > 100
 
 
-def test_who_learns_from_the_ground_is_shown_no_photographs(albums: Albums, tmp_path: Path) -> None:
+def test_who_learns_from_the_ground_is_shown_no_photographs(datasets: Datasets, tmp_path: Path) -> None:
     """Composites, a few empty scenes and, if there are any, renders; the same images for the same step."""
     phase = Phase(until=1.0, size=64, batch=60)
-    shown = sampler.grounded(replace(albums, rendered=_green(tmp_path)), 0, 0, phase)
+    shown = sampler.grounded(replace(datasets, rendered=_green(tmp_path)), 0, 0, phase)
     assert shown.shape == (60, 64, 64, 4)
     empty = (shown[..., 3].reshape(60, -1).max(1) == 0).sum()
     on_green = ((shown[..., 1].astype(int) > shown[..., 0] + 60).mean((1, 2)) > 0.9).sum()
     assert 1 <= empty <= 12
     assert 9 <= on_green <= 30
-    np.testing.assert_array_equal(sampler.grounded(albums, 0, 1, PHASE), sampler.grounded(albums, 0, 1, PHASE))
+    np.testing.assert_array_equal(sampler.grounded(datasets, 0, 1, PHASE), sampler.grounded(datasets, 0, 1, PHASE))
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_composites_hold_a_product(albums: Albums, seed: int) -> None:
+def test_composites_hold_a_product(datasets: Datasets, seed: int) -> None:
     """The alpha of a composite is not empty, and the picture has the canvas's size."""
-    rgba = composite(np.random.default_rng(seed), albums, 96)
+    rgba = composite(np.random.default_rng(seed), datasets, 96)
     assert rgba.shape[2] == 4
     assert rgba[..., 3].max() > 100
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_empty_scenes_have_no_alpha(albums: Albums, seed: int) -> None:
+def test_empty_scenes_have_no_alpha(datasets: Datasets, seed: int) -> None:
     """Nothing is expected where nothing is."""
-    assert not nothing(np.random.default_rng(seed), albums, 96)[..., 3].any()
+    assert not nothing(np.random.default_rng(seed), datasets, 96)[..., 3].any()
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_shelves_are_never_called_empty(albums: Albums, seed: int) -> None:
-    """A shop shelf is full of products: an empty scene never shows the album's, which has no green and no blue."""
-    scene = empty_scene(np.random.default_rng(seed), albums, 40, 40)
+def test_shelves_are_never_called_empty(datasets: Datasets, seed: int) -> None:
+    """A shop shelf is full of products: an empty scene never shows the dataset's, which has no green and no blue."""
+    scene = empty_scene(np.random.default_rng(seed), datasets, 40, 40)
     assert scene[..., 1:].any()
 
 
-def test_empty_scenes_also_come_from_beside_the_subjects_of_photographs(albums: Albums) -> None:
+def test_empty_scenes_also_come_from_beside_the_subjects_of_photographs(datasets: Datasets) -> None:
     """A few hundred rooms are too few: some of the scenes are the meadow."""
-    scenes = [empty_scene(np.random.default_rng(seed), albums, 40, 40) for seed in range(40)]
+    scenes = [empty_scene(np.random.default_rng(seed), datasets, 40, 40) for seed in range(40)]
     meadows = [scene for scene in scenes if scene[..., 1].min() > 1.5 * scene[..., 0].max() > 0]
     assert 2 <= len(meadows) <= 30
 

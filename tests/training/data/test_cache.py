@@ -1,4 +1,4 @@
-"""Decoded images in a memory map: the same pixels, decoded once, and never half an album."""
+"""Decoded images in a memory map: the same pixels, decoded once, and never half a dataset."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from cutouts.training.data.cache import (
     PRODUCTS,
     SCENES,
     TRAINING_SHARDS,
-    Album,
-    Albums,
-    album,
-    open_albums,
+    Dataset,
+    Datasets,
+    dataset,
+    open_datasets,
 )
 from cutouts.training.data.examples import (
     CLEARING_SIDE,
@@ -46,7 +46,7 @@ def _examples() -> Iterator[Example]:
 
 def _nobody() -> Iterator[Example]:
     """Pages that nobody may ask for."""
-    raise AssertionError("the album was written already")
+    raise AssertionError("the dataset was written already")
 
 
 def _encoded(kind: str, pixels: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) -> bytes:
@@ -56,23 +56,23 @@ def _encoded(kind: str, pixels: np.ndarray[tuple[int, ...], np.dtype[np.uint8]])
     return data.tobytes()
 
 
-def test_an_album_gives_back_what_was_written(tmp_path: Path) -> None:
+def test_a_dataset_gives_back_what_was_written(tmp_path: Path) -> None:
     """Pixels, names and cut sides come back as they went in, by index."""
-    book = album(tmp_path / "book", _examples)
+    book = dataset(tmp_path / "book", _examples)
     assert [example.name for example in _examples()] == list(book.names)
     for index, example in enumerate(_examples()):
         np.testing.assert_array_equal(book[index], example.rgba)
         assert tuple(book.sides[index]) == example.sides
 
 
-def test_an_album_is_decoded_once(tmp_path: Path) -> None:
+def test_a_dataset_is_decoded_once(tmp_path: Path) -> None:
     """A second opening reads the files and asks for no example."""
-    album(tmp_path / "book", _examples)
-    again = album(tmp_path / "book", _nobody)
+    dataset(tmp_path / "book", _examples)
+    again = dataset(tmp_path / "book", _nobody)
     assert len(again) == 2
 
 
-def test_an_album_that_broke_off_is_written_again(tmp_path: Path) -> None:
+def test_a_dataset_that_broke_off_is_written_again(tmp_path: Path) -> None:
     """Pixels without an index are what a killed process leaves; the next one starts over."""
 
     def breaking() -> Iterator[Example]:
@@ -80,8 +80,8 @@ def test_an_album_that_broke_off_is_written_again(tmp_path: Path) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        album(tmp_path / "book", breaking)
-    assert len(album(tmp_path / "book", _examples)) == 2
+        dataset(tmp_path / "book", breaking)
+    assert len(dataset(tmp_path / "book", _examples)) == 2
 
 
 def test_colours_are_premultiplied_and_alpha_stays() -> None:
@@ -170,7 +170,7 @@ def data(tmp_path: Path) -> Path:
     return folder
 
 
-def _names(book: Album | None) -> tuple[str, ...]:
+def _names(book: Dataset | None) -> tuple[str, ...]:
     return () if book is None else book.names
 
 
@@ -184,7 +184,7 @@ def _names(book: Album | None) -> tuple[str, ...]:
         (["kind:garments"], ("a/boot", "b/mug"), ("plain-1", "glass-1"), False, 7),
     ],
 )
-def test_nothing_of_a_fold_that_is_left_out_is_in_an_album(
+def test_nothing_of_a_fold_that_is_left_out_is_in_an_dataset(
     data: Path,
     tmp_path: Path,
     left_out: list[str],
@@ -194,7 +194,7 @@ def test_nothing_of_a_fold_that_is_left_out_is_in_an_album(
     photographs: int,
 ) -> None:
     """Neither the product nor a render of its kind; with garments go those that are drawn, and street fashion."""
-    found = open_albums(data, tmp_path / "cache", left_out=[*map(parse_fold, left_out)])
+    found = open_datasets(data, tmp_path / "cache", left_out=[*map(parse_fold, left_out)])
     assert _names(found.products) == products
     assert _names(found.rendered) == rendered
     assert _names(found.models) == tuple(name for name in rendered if name != "glass-1")
@@ -203,30 +203,30 @@ def test_nothing_of_a_fold_that_is_left_out_is_in_an_album(
 
 def test_what_is_drawn_can_be_left_out(data: Path, tmp_path: Path) -> None:
     """Garments and shapes alike."""
-    found = open_albums(data, tmp_path / "cache", left_out=[parse_fold("source:drawn")])
+    found = open_datasets(data, tmp_path / "cache", left_out=[parse_fold("source:drawn")])
     assert (found.garments, found.shapes) == (False, False)
 
 
 def test_a_training_without_any_product_is_refused(data: Path, tmp_path: Path) -> None:
     """With what was left out."""
     with pytest.raises(ConfigError, match="no products left") as caught:
-        open_albums(data, tmp_path / "cache", left_out=[parse_fold("source:shop")])
+        open_datasets(data, tmp_path / "cache", left_out=[parse_fold("source:shop")])
     assert "source:shop" in str(caught.value)
     with pytest.raises(ConfigError, match="no photographs left"):
-        open_albums(data, tmp_path / "cache", licensed=True, left_out=[parse_fold("kind:garments")])
+        open_datasets(data, tmp_path / "cache", licensed=True, left_out=[parse_fold("kind:garments")])
 
 
 def test_more_renders_are_decoded_anew(data: Path, tmp_path: Path) -> None:
-    """The album of the earlier ones does not stand for all of them."""
-    assert len(_names(open_albums(data, tmp_path / "cache").rendered)) == 2
+    """The dataset of the earlier ones does not stand for all of them."""
+    assert len(_names(open_datasets(data, tmp_path / "cache").rendered)) == 2
     _renders(data / "renders/train-1.parquet")
-    assert len(_names(open_albums(data, tmp_path / "cache").rendered)) == 4
+    assert len(_names(open_datasets(data, tmp_path / "cache").rendered)) == 4
 
 
 def test_without_renders_there_are_none(data: Path, tmp_path: Path) -> None:
     """The training does without."""
     (data / "renders/train-0.parquet").unlink()
-    found = open_albums(data, tmp_path / "cache")
+    found = open_datasets(data, tmp_path / "cache")
     assert (found.rendered, found.models) == (None, None)
 
 
@@ -262,8 +262,8 @@ def test_an_image_that_cannot_be_decoded_is_named_as_such(tmp_path: Path) -> Non
         list(scene_examples(tmp_path / "scenes.parquet"))
 
 
-def test_an_album_travels_to_another_process_without_its_pixels(albums: Albums) -> None:
+def test_a_dataset_travels_to_another_process_without_its_pixels(datasets: Datasets) -> None:
     """Which maps the same file."""
-    packed = pickle.dumps(albums)
-    assert len(packed) < albums.natural.pixels.size / 10
-    np.testing.assert_array_equal(pickle.loads(packed).products[0], albums.products[0])
+    packed = pickle.dumps(datasets)
+    assert len(packed) < datasets.natural.pixels.size / 10
+    np.testing.assert_array_equal(pickle.loads(packed).products[0], datasets.products[0])

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pytest
 
 from cutouts.core.pixels import Floats
-from cutouts.training.data.cache import Albums
+from cutouts.training.data.cache import Datasets
 from cutouts.training.drawing import equipment, scenes
 from cutouts.training.drawing.composite import composite, nothing
 from cutouts.training.drawing.equipment import equipped
@@ -60,12 +60,12 @@ def test_the_same_chance_leaves_the_same_equipment() -> None:
     np.testing.assert_array_equal(first, again)
 
 
-def test_plain_ground_carries_no_equipment(albums: Albums, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_plain_ground_carries_no_equipment(datasets: Datasets, monkeypatch: pytest.MonkeyPatch) -> None:
     """A lamp on white is a lamp for sale: only rooms and sheets, a minority of the backdrops, carry any."""
 
     def drawn(share: float, near: Floats | None) -> list[npt.NDArray[Any]]:
         monkeypatch.setattr(scenes, "EQUIPPED_SHARE", share)
-        return [backdrop(np.random.default_rng(seed), albums, 60, 60, near) for seed in range(60)]
+        return [backdrop(np.random.default_rng(seed), datasets, 60, 60, near) for seed in range(60)]
 
     white = np.full(3, 240, np.float32)
     carry, hidden = (
@@ -76,24 +76,26 @@ def test_plain_ground_carries_no_equipment(albums: Albums, monkeypatch: pytest.M
     assert hidden == 0
 
 
-def test_empty_scenes_carry_equipment_and_no_alpha(albums: Albums, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_empty_scenes_carry_equipment_and_no_alpha(datasets: Datasets, monkeypatch: pytest.MonkeyPatch) -> None:
     """A lamp is not a product: the truth of a scene that holds nothing else is empty."""
 
     def drawn(share: float) -> list[npt.NDArray[Any]]:
         monkeypatch.setattr(scenes, "EMPTY_EQUIPPED_SHARE", share)
-        return [empty_scene(np.random.default_rng(seed), albums, 60, 60) for seed in range(40)]
+        return [empty_scene(np.random.default_rng(seed), datasets, 60, 60) for seed in range(40)]
 
     assert sum(_differs(bare, full) for bare, full in zip(drawn(0.0), drawn(1.0), strict=True)) >= 20
-    assert all(nothing(np.random.default_rng(seed), albums, 60)[..., 3].max() == 0 for seed in range(40))
+    assert all(nothing(np.random.default_rng(seed), datasets, 60)[..., 3].max() == 0 for seed in range(40))
 
 
-def test_equipment_is_behind_the_product_and_not_in_its_alpha(albums: Albums, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_equipment_is_behind_the_product_and_not_in_its_alpha(
+    datasets: Datasets, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """With and without equipment a composite has the same alpha, and what is opaque looks the same but for noise."""
 
     def drawn(share: float) -> list[npt.NDArray[Any]]:
         monkeypatch.setattr(scenes, "equipped", lambda _, scene: scene if share == 0 else 255 - scene)
         monkeypatch.setattr(scenes, "EQUIPPED_SHARE", 1.0)
-        return [composite(np.random.default_rng(seed), albums, 64) for seed in range(20)]
+        return [composite(np.random.default_rng(seed), datasets, 64) for seed in range(20)]
 
     pairs = list(zip(drawn(0.0), drawn(1.0), strict=True))
     assert sum(_differs(bare, full) for bare, full in pairs) >= 4

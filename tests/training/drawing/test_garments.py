@@ -6,16 +6,16 @@ import cv2
 import numpy as np
 import pytest
 
-from cutouts.training.data.cache import Albums
+from cutouts.training.data.cache import Datasets
 from cutouts.training.drawing.garments import garment
 
 SEEDS = range(24)
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_a_garment_is_one_solid_piece(albums: Albums, seed: int) -> None:
+def test_a_garment_is_one_solid_piece(datasets: Datasets, seed: int) -> None:
     """Nearly all of its alpha is one connected part without holes; only the edge is soft."""
-    alpha = garment(np.random.default_rng(seed), albums.natural, 200)[..., 3]
+    alpha = garment(np.random.default_rng(seed), datasets.natural, 200)[..., 3]
     solid = (alpha > 127).astype(np.uint8)
     _, _, parts, _ = cv2.connectedComponentsWithStats(solid)
     assert parts[1:, cv2.CC_STAT_AREA].max() > 0.97 * solid.sum()
@@ -26,23 +26,23 @@ def test_a_garment_is_one_solid_piece(albums: Albums, seed: int) -> None:
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_colours_are_premultiplied(albums: Albums, seed: int) -> None:
+def test_colours_are_premultiplied(datasets: Datasets, seed: int) -> None:
     """No colour exceeds its alpha, so that a garment may be resized as the products are."""
-    rgba = garment(np.random.default_rng(seed), albums.natural, 120)
+    rgba = garment(np.random.default_rng(seed), datasets.natural, 120)
     assert (rgba[..., :3] <= rgba[..., 3:]).all()
 
 
-def test_a_garment_fits_its_canvas(albums: Albums) -> None:
+def test_a_garment_fits_its_canvas(datasets: Datasets) -> None:
     """The outline touches no side: what the frame cuts is another matter."""
     for seed in SEEDS:
-        alpha = garment(np.random.default_rng(seed), albums.natural, 160)[..., 3]
+        alpha = garment(np.random.default_rng(seed), datasets.natural, 160)[..., 3]
         assert alpha.shape[0] == pytest.approx(160, abs=1)
         assert not alpha[[0, -1]].any()
         assert not alpha[:, [0, -1]].any()
 
 
-def test_garments_differ(albums: Albums) -> None:
+def test_garments_differ(datasets: Datasets) -> None:
     """Shape, colour and pattern are drawn anew each time, and the same ones by the same seed."""
-    first, again, other = (garment(np.random.default_rng(seed), albums.natural, 80) for seed in (1, 1, 2))
+    first, again, other = (garment(np.random.default_rng(seed), datasets.natural, 80) for seed in (1, 1, 2))
     np.testing.assert_array_equal(first, again)
     assert first.shape != other.shape or np.abs(first.astype(int) - other).mean() > 5

@@ -17,7 +17,7 @@ from cutouts.cli.networks import train  # noqa: E402
 from cutouts.core.errors import ModelError  # noqa: E402
 from cutouts.training.batches import sampler  # noqa: E402
 from cutouts.training.batches.schedule import Phase  # noqa: E402
-from cutouts.training.data.cache import Albums  # noqa: E402
+from cutouts.training.data.cache import Datasets  # noqa: E402
 from cutouts.training.export import graph, half_weights, restore  # noqa: E402
 from cutouts.training.network.saliency import SaliencyNetwork, normalised  # noqa: E402
 
@@ -66,7 +66,7 @@ def test_an_exported_network_can_be_trained_further(
     tmp_path: Path,
     network: SaliencyNetwork,
     exported: Path,
-    albums: Albums,
+    datasets: Datasets,
     stored: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -77,8 +77,8 @@ def test_an_exported_network_can_be_trained_further(
         half_weights.halve(file)
     measured = Phase(until=1.0, size=SIZE, batch=4)
     monkeypatch.setattr(restore, "MEASURED", measured)
-    again = restore.from_exports([file], albums)
-    images = sampler.batch(albums, 0, 0, measured)[..., :3]
+    again = restore.from_exports([file], datasets)
+    images = sampler.batch(datasets, 0, 0, measured)[..., :3]
     for from_the_batch in (False, True):
         with torch.no_grad():
             said = again.train(from_the_batch)(normalised(torch.from_numpy(images))).probability()
@@ -89,7 +89,7 @@ def test_an_exported_network_can_be_trained_further(
 
 
 def test_of_several_exports_the_mean_is_trained_further(
-    tmp_path: Path, network: SaliencyNetwork, exported: Path, albums: Albums, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, network: SaliencyNetwork, exported: Path, datasets: Datasets, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where one says a product is likelier by two, what continued from them says by one; all else is as in both."""
     other = copy.deepcopy(network)
@@ -97,7 +97,7 @@ def test_of_several_exports_the_mean_is_trained_further(
         other.decoder.heads[0].bias += 2.0
     graph.export(other, tmp_path / "other.onnx", SIZE)
     monkeypatch.setattr(restore, "MEASURED", Phase(until=1.0, size=SIZE, batch=4))
-    again = restore.from_exports([exported, tmp_path / "other.onnx"], albums).eval()
+    again = restore.from_exports([exported, tmp_path / "other.onnx"], datasets).eval()
     images = normalised(torch.zeros(1, SIZE, SIZE, 3, dtype=torch.uint8))
     with torch.no_grad():
         said, before = again(images), network(images)
@@ -106,19 +106,19 @@ def test_of_several_exports_the_mean_is_trained_further(
 
 
 def test_no_minutes_write_the_mean_of_several_as_it_is(
-    tmp_path: Path, network: SaliencyNetwork, exported: Path, albums: Albums, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, network: SaliencyNetwork, exported: Path, datasets: Datasets, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of a network and itself that is the network; its twin is beside it, and no curve of a training that was not."""
     monkeypatch.setattr(restore, "MEASURED", Phase(until=1.0, size=SIZE, batch=4))
     monkeypatch.setattr(graph, "CALIBRATION_IMAGES", 2)
-    train.write(tmp_path, (exported, exported), albums, SIZE)
+    train.write(tmp_path, (exported, exported), datasets, SIZE)
     assert {file.name for file in tmp_path.iterdir()} == {"network.onnx", "network-int8.onnx"}
     images = np.random.default_rng(0).integers(0, 256, (2, SIZE, SIZE, 3), dtype=np.uint8)
     np.testing.assert_allclose(_saliency(tmp_path / "network.onnx", images), _saliency(exported, images), atol=2e-3)
 
 
 def test_an_export_that_said_presence_by_one_convolution_can_be_trained_further(
-    tmp_path: Path, albums: Albums, network: SaliencyNetwork, exported: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, datasets: Datasets, network: SaliencyNetwork, exported: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its planes are what they were; whether there is a product is learned anew."""
     model = onnx.load(exported)
@@ -126,7 +126,7 @@ def test_an_export_that_said_presence_by_one_convolution_can_be_trained_further(
         node.output[0] = node.output[0].replace("/presence/", "/earlier/")
     onnx.save(model, tmp_path / "earlier.onnx")
     monkeypatch.setattr(restore, "MEASURED", Phase(until=1.0, size=SIZE, batch=4))
-    again = restore.from_exports([tmp_path / "earlier.onnx"], albums).eval()
+    again = restore.from_exports([tmp_path / "earlier.onnx"], datasets).eval()
     images = normalised(torch.from_numpy(np.random.default_rng(0).integers(0, 256, (2, SIZE, SIZE, 3), dtype=np.uint8)))
     with torch.no_grad():
         said, before = again(images), network(images)
@@ -134,13 +134,13 @@ def test_an_export_that_said_presence_by_one_convolution_can_be_trained_further(
     assert not torch.allclose(said.presence, before.presence, atol=1e-3)
 
 
-def test_another_network_is_not_trained_further(tmp_path: Path, albums: Albums, exported: Path) -> None:
+def test_another_network_is_not_trained_further(tmp_path: Path, datasets: Datasets, exported: Path) -> None:
     """What is missing or has another shape is named."""
     model = onnx.load(exported)
     model.graph.node.remove(next(node for node in model.graph.node if "heads.0" in node.output[0]))
     onnx.save(model, tmp_path / "other.onnx")
     with pytest.raises(ModelError, match="is not a network that `cutouts train` exported") as error:
-        restore.from_exports([exported, tmp_path / "other.onnx"], albums)
+        restore.from_exports([exported, tmp_path / "other.onnx"], datasets)
     assert "decoder.heads.0" in str(error.value)
 
 
@@ -152,23 +152,23 @@ def test_padding_is_part_of_the_convolutions(exported: Path) -> None:
 
 
 def test_the_int8_twin_is_close_and_has_the_same_form(
-    tmp_path: Path, exported: Path, albums: Albums, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, exported: Path, datasets: Datasets, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Quantised from training images, with the same input and output, within a few hundredths."""
     monkeypatch.setattr(graph, "CALIBRATION_IMAGES", 6)
-    graph.quantise(exported, tmp_path / "int8.onnx", albums, SIZE)
-    images = next(graph.calibration_images(albums, SIZE))[None]
+    graph.quantise(exported, tmp_path / "int8.onnx", datasets, SIZE)
+    images = next(graph.calibration_images(datasets, SIZE))[None]
     difference = _saliency(exported, images) - _saliency(tmp_path / "int8.onnx", images)
     assert np.abs(difference).mean() < 0.05
     assert (tmp_path / "int8.onnx").stat().st_size < 0.5 * exported.stat().st_size
 
 
 def test_presence_is_not_quantised(
-    tmp_path: Path, exported: Path, albums: Albums, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, exported: Path, datasets: Datasets, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The twin says whether there is a product by the very numbers of the network."""
     monkeypatch.setattr(graph, "CALIBRATION_IMAGES", 2)
-    graph.quantise(exported, tmp_path / "int8.onnx", albums, SIZE)
+    graph.quantise(exported, tmp_path / "int8.onnx", datasets, SIZE)
     nodes = onnx.load(tmp_path / "int8.onnx").graph.node
     makers = {name: node.op_type for node in nodes for name in node.output}
     says = [node for node in nodes if "/presence/say/" in node.name and node.op_type == "Conv"]

@@ -14,7 +14,7 @@ import pytest
 torch: Any = pytest.importorskip("torch", reason="PyTorch lives in the training's own environment")
 
 from cutouts.training.batches.schedule import Budget, Phase  # noqa: E402
-from cutouts.training.data.cache import Albums  # noqa: E402
+from cutouts.training.data.cache import Datasets  # noqa: E402
 from cutouts.training.export.frozen import FrozenNetwork  # noqa: E402
 from cutouts.training.loop import curve, loop  # noqa: E402
 from cutouts.training.loop.options import TrainingOptions  # noqa: E402
@@ -43,20 +43,20 @@ def _start() -> SaliencyNetwork:
     return SaliencyNetwork()
 
 
-def _trained(run: Path, albums: Albums, settings: TrainingOptions, stop: bool = False) -> None:
+def _trained(run: Path, datasets: Datasets, settings: TrainingOptions, stop: bool = False) -> None:
     """Train under `run`; with `stop`, only one step further."""
     flag = threading.Event()
     if stop:
         flag.set()
     run.mkdir(exist_ok=True)
-    loop.train(run, _start(), albums, _unscored, settings, flag)
+    loop.train(run, _start(), datasets, _unscored, settings, flag)
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory, albums: Albums) -> Path:
+def run(tmp_path_factory: pytest.TempPathFactory, datasets: Datasets) -> Path:
     """The folder of a training that went through."""
     folder = tmp_path_factory.mktemp("run")
-    _trained(folder, albums, _settings())
+    _trained(folder, datasets, _settings())
     return folder
 
 
@@ -69,10 +69,10 @@ def test_a_training_ends_when_its_plan_is_used_up(run: Path) -> None:
     assert rows[-1]["mae"] == 0.5
 
 
-def test_a_training_that_was_stopped_ends_where_it_would_have(tmp_path: Path, albums: Albums, run: Path) -> None:
+def test_a_training_that_was_stopped_ends_where_it_would_have(tmp_path: Path, datasets: Datasets, run: Path) -> None:
     """Stopped after every step and called again, it comes to the same weights, to rounding."""
     for _ in range(STEPS):
-        _trained(tmp_path / "pieces", albums, _settings(), stop=True)
+        _trained(tmp_path / "pieces", datasets, _settings(), stop=True)
     whole, pieces = checkpoint.load(run), checkpoint.load(tmp_path / "pieces")
     assert whole is not None
     assert pieces is not None
@@ -91,9 +91,9 @@ def test_frozen_blocks_keep_their_weights(run: Path) -> None:
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")  # of PyTorch's exporter
-def test_where_only_presence_is_trained_every_mask_stays(tmp_path: Path, albums: Albums) -> None:
+def test_where_only_presence_is_trained_every_mask_stays(tmp_path: Path, datasets: Datasets) -> None:
     """To the last bit, running statistics of batch norm included; of presence every weight has moved."""
-    _trained(tmp_path / "run", albums, replace(_settings(), only_presence=True))
+    _trained(tmp_path / "run", datasets, replace(_settings(), only_presence=True))
     saved = checkpoint.load(tmp_path / "run")
     assert saved is not None
     before, after = _start().state_dict(), saved[1]["network"]

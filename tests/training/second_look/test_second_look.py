@@ -16,7 +16,7 @@ onnxruntime: Any = pytest.importorskip("onnxruntime", reason="ONNX Runtime comes
 from cutouts.cli.networks import train  # noqa: E402
 from cutouts.core.errors import ModelError  # noqa: E402
 from cutouts.training.batches.schedule import Budget  # noqa: E402
-from cutouts.training.data.cache import Albums  # noqa: E402
+from cutouts.training.data.cache import Datasets  # noqa: E402
 from cutouts.training.export import graph, half_weights, restore  # noqa: E402
 from cutouts.training.loop.options import TrainingOptions  # noqa: E402
 from cutouts.training.network import checkpoint  # noqa: E402
@@ -98,12 +98,12 @@ def test_a_network_has_one_second_look_at_most(look: Mending, base: Path, tmp_pa
 
 
 def test_a_network_with_a_second_look_is_not_trained_further(
-    look: Mending, base: Path, albums: Albums, tmp_path: Path
+    look: Mending, base: Path, datasets: Datasets, tmp_path: Path
 ) -> None:
     """What comes of it would have lost the second look in silence."""
     export.graft(base, look, tmp_path / "both.onnx")
     with pytest.raises(ModelError, match="has a second look: start from the network without it"):
-        restore.from_exports([tmp_path / "both.onnx"], albums)
+        restore.from_exports([tmp_path / "both.onnx"], datasets)
 
 
 def _settings(steps: int) -> TrainingOptions:
@@ -111,28 +111,28 @@ def _settings(steps: int) -> TrainingOptions:
     return TrainingOptions(budget=Budget(images=steps * loop.BATCH, seconds=1e9), threads=1)
 
 
-def test_it_is_trained_stopped_and_goes_on(albums: Albums, base: Path, tmp_path: Path) -> None:
+def test_it_is_trained_stopped_and_goes_on(datasets: Datasets, base: Path, tmp_path: Path) -> None:
     """The checkpoint counts the steps of both calls, and what was trained is no longer what it started from."""
     stop = threading.Event()
     stop.set()
-    loop.train(tmp_path, base, albums, _settings(2), stop)
+    loop.train(tmp_path, base, datasets, _settings(2), stop)
     saved = checkpoint.load(tmp_path)
     assert saved is not None
     assert saved[0].steps == 1
-    loop.train(tmp_path, base, albums, _settings(2), threading.Event())
+    loop.train(tmp_path, base, datasets, _settings(2), threading.Event())
     saved = checkpoint.load(tmp_path)
     assert saved is not None
     assert (saved[0].steps, saved[0].images) == (2, 2 * loop.BATCH)
     assert float(loop.trained(tmp_path).look.say.weight.abs().sum()) > 0
 
 
-def test_the_command_writes_both_as_one_network(albums: Albums, base: Path, tmp_path: Path) -> None:
+def test_the_command_writes_both_as_one_network(datasets: Datasets, base: Path, tmp_path: Path) -> None:
     """Trained in one call, and behind another network by a later one."""
-    train._mend(tmp_path, base, albums, _settings(1), export_only=False)
+    train._mend(tmp_path, base, datasets, _settings(1), export_only=False)
     first = (tmp_path / "network.onnx").read_bytes()
     assert _said(tmp_path / "network.onnx", _image(True)).shape == (1, 1, SIZE, SIZE)
     (tmp_path / "network.onnx").unlink()
-    train._mend(tmp_path, base, albums, _settings(1), export_only=True)
+    train._mend(tmp_path, base, datasets, _settings(1), export_only=True)
     assert (tmp_path / "network.onnx").read_bytes() == first
 
 

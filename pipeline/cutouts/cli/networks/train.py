@@ -132,17 +132,17 @@ def train(
     _claim(run, starts)
     left_out = tuple(map(parse_fold, how.pop("left_out")))
     _refuse_other_folds(run, left_out)
-    albums = cache.open_albums(data, decoded or run.parent / "cache", licensed=licensed, left_out=left_out)
+    datasets = cache.open_datasets(data, decoded or run.parent / "cache", licensed=licensed, left_out=left_out)
     validate = how.pop("validate")
     if minutes == 0:
-        write(run, starts, albums, how["phases"][-1].size)
+        write(run, starts, datasets, how["phases"][-1].size)
         return
     settings = TrainingOptions(budget=schedule.Budget(images=images, seconds=60.0 * minutes), **how)
     if second:
-        _mend(run, starts[0], albums, settings, export_only=export_only)
+        _mend(run, starts[0], datasets, settings, export_only=export_only)
         return
-    if export_only or _trained(data, run, starts, albums, settings, validate):
-        write(run, (), albums, settings.phases[-1].size)
+    if export_only or _trained(data, run, starts, datasets, settings, validate):
+        write(run, (), datasets, settings.phases[-1].size)
     else:
         say("stopped and saved: the same command continues from here; --export-only writes the networks trained so far")
 
@@ -204,7 +204,7 @@ def _refuse_other_folds(run: Path, left_out: tuple[Fold, ...]) -> None:
 
 
 def _trained(
-    data: Path, run: Path, starts: tuple[Path, ...], albums: cache.Albums, settings: TrainingOptions, validate: int
+    data: Path, run: Path, starts: tuple[Path, ...], datasets: cache.Datasets, settings: TrainingOptions, validate: int
 ) -> bool:
     """Train. Returns whether training reached its end."""
     import torch
@@ -218,12 +218,12 @@ def _trained(
     stop = threading.Event()
     with stopped_by_signals(stop):
         scored = validation(data, validate, settings.phases[-1].size, settings.device)
-        network = restore.from_exports(starts, albums) if starts else from_imagenet(data / WEIGHTS)
-        loop.train(run, network, albums, scored, settings, stop)
+        network = restore.from_exports(starts, datasets) if starts else from_imagenet(data / WEIGHTS)
+        loop.train(run, network, datasets, scored, settings, stop)
     return not stop.is_set()
 
 
-def _mend(run: Path, start: Path, albums: cache.Albums, settings: TrainingOptions, *, export_only: bool) -> None:
+def _mend(run: Path, start: Path, datasets: cache.Datasets, settings: TrainingOptions, *, export_only: bool) -> None:
     """Train a second look behind the network of `start`, and write both as one network."""
     import torch
 
@@ -233,7 +233,7 @@ def _mend(run: Path, start: Path, albums: cache.Albums, settings: TrainingOption
     stop = threading.Event()
     if not export_only:
         with stopped_by_signals(stop):
-            loop.train(run, start, albums, settings, stop)
+            loop.train(run, start, datasets, settings, stop)
     if stop.is_set():
         say("stopped and saved: the same command continues from here; --export-only writes the networks trained so far")
         return
@@ -253,15 +253,15 @@ def stopped_by_signals(stop: threading.Event) -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def write(run: Path, starts: tuple[Path, ...], albums: cache.Albums, size: int) -> None:
+def write(run: Path, starts: tuple[Path, ...], datasets: cache.Datasets, size: int) -> None:
     """Write the ONNX files to `run`: of its last checkpoint or, if there are `starts`, of their mean."""
     from cutouts.training.export import graph, half_weights, restore
     from cutouts.training.loop import curve
 
-    network = restore.from_exports(starts, albums).eval() if starts else graph.trained(run)
+    network = restore.from_exports(starts, datasets).eval() if starts else graph.trained(run)
     target, twin = run / "network.onnx", run / "network-int8.onnx"
     graph.export(network, target, size)
-    graph.quantise(target, twin, albums, size)
+    graph.quantise(target, twin, datasets, size)
     half_weights.halve(target)
     drawn = () if starts else (curve.draw(run),)
     say(f"written: {', '.join(map(str, (target, twin, *drawn)))}")

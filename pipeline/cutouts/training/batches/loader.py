@@ -14,10 +14,10 @@ from torch.utils.data import DataLoader, Dataset
 from cutouts.core.pixels import Bytes
 from cutouts.training.batches import sampler
 from cutouts.training.batches.schedule import Phase
-from cutouts.training.data.cache import Albums
+from cutouts.training.data.cache import Datasets
 
-Draw = Callable[[Albums, int, int, Phase], Bytes]
-"""Draws the images of a step, uint8 RGBA (N, S, S, 4), from the albums by seed and step, such as `sampler.batch`."""
+Draw = Callable[[Datasets, int, int, Phase], Bytes]
+"""Draws the images of a step, uint8 RGBA (N, S, S, 4), from the datasets by seed and step, such as `sampler.batch`."""
 AHEAD = 2
 """Batches that each process is ahead."""
 
@@ -30,12 +30,12 @@ class BatchLoader:
     """
 
     def __init__(
-        self, albums: Albums, seed: int, step: int, loader_workers: int, *, pinned: bool, draw: Draw = sampler.batch
+        self, datasets: Datasets, seed: int, step: int, loader_workers: int, *, pinned: bool, draw: Draw = sampler.batch
     ) -> None:
         self._step = step
         self._phase: Phase
         self._loader = DataLoader(
-            _Drawn(albums, seed, draw),
+            _Drawn(datasets, seed, draw),
             batch_size=None,
             sampler=self._orders(),
             num_workers=loader_workers,
@@ -65,12 +65,12 @@ class BatchLoader:
 
 
 class _Drawn(Dataset):  # type: ignore[misc]
-    def __init__(self, albums: Albums, seed: int, draw: Draw) -> None:
-        self._albums, self._seed, self._draw = albums, seed, draw
+    def __init__(self, datasets: Datasets, seed: int, draw: Draw) -> None:
+        self._datasets, self._seed, self._draw = datasets, seed, draw
 
     def __getitem__(self, order: tuple[int, Phase]) -> torch.Tensor:
         step, phase = order
-        return torch.from_numpy(self._draw(self._albums, self._seed, step, phase))
+        return torch.from_numpy(self._draw(self._datasets, self._seed, step, phase))
 
 
 def _clean_processes() -> Any:

@@ -9,7 +9,7 @@ import numpy as np
 
 from cutouts.core.pixels import Bytes, shrink
 from cutouts.training.batches.schedule import Phase
-from cutouts.training.data.cache import Album, Albums
+from cutouts.training.data.cache import Dataset, Datasets
 from cutouts.training.drawing.camera import sensor
 from cutouts.training.drawing.composite import composite, cropped, nothing
 from cutouts.training.drawing.erase import patched
@@ -24,38 +24,38 @@ GROUNDED_EMPTY_SHARE, GROUNDED_RENDERED_SHARE = 0.08, 0.3
 EMPTY_SHARE = 0.24
 
 
-def batch(albums: Albums, seed: int, step: int, phase: Phase) -> Bytes:
+def batch(datasets: Datasets, seed: int, step: int, phase: Phase) -> Bytes:
     """The images of step number `step` with their alpha: uint8 RGBA (N, S, S, 4), N and S what `phase` asks for."""
     rng = np.random.default_rng([seed, step])
-    return np.stack([sample(rng, albums, phase) for _ in range(phase.batch)])
+    return np.stack([sample(rng, datasets, phase) for _ in range(phase.batch)])
 
 
-def grounded(albums: Albums, seed: int, step: int, phase: Phase) -> Bytes:
+def grounded(datasets: Datasets, seed: int, step: int, phase: Phase) -> Bytes:
     """The images of step number `step` for who learns from the ground behind products, like `batch`."""
     rng = np.random.default_rng([seed, step])
-    return np.stack([_with_ground(rng, albums, phase) for _ in range(phase.batch)])
+    return np.stack([_with_ground(rng, datasets, phase) for _ in range(phase.batch)])
 
 
-def _with_ground(rng: np.random.Generator, albums: Albums, phase: Phase) -> Bytes:
+def _with_ground(rng: np.random.Generator, datasets: Datasets, phase: Phase) -> Bytes:
     kind = rng.random()
     if kind < GROUNDED_EMPTY_SHARE:
-        return _seen(rng, nothing(rng, albums, phase.size), phase.size)
-    if kind < GROUNDED_EMPTY_SHARE + GROUNDED_RENDERED_SHARE and albums.rendered is not None:
-        return _seen(rng, rendered(rng, albums.rendered), phase.size)
-    return _seen(rng, composite(rng, albums, phase.size), phase.size)
+        return _seen(rng, nothing(rng, datasets, phase.size), phase.size)
+    if kind < GROUNDED_EMPTY_SHARE + GROUNDED_RENDERED_SHARE and datasets.rendered is not None:
+        return _seen(rng, rendered(rng, datasets.rendered), phase.size)
+    return _seen(rng, composite(rng, datasets, phase.size), phase.size)
 
 
-def sample(rng: np.random.Generator, albums: Albums, phase: Phase) -> Bytes:
+def sample(rng: np.random.Generator, datasets: Datasets, phase: Phase) -> Bytes:
     """One training image, uint8 (S, S, 4): photograph, render, composite or empty scene, as a camera gives it."""
     kind, size = rng.random(), phase.size
     if kind < NATURAL_SHARE:
-        rgba = photograph(rng, albums.natural)
+        rgba = photograph(rng, datasets.natural)
     elif kind < NATURAL_SHARE + EMPTY_SHARE:
-        rgba = nothing(rng, albums, size)
-    elif albums.rendered is not None and rng.random() < RENDERED_SHARE:
-        rgba = rendered(rng, albums.rendered)
+        rgba = nothing(rng, datasets, size)
+    elif datasets.rendered is not None and rng.random() < RENDERED_SHARE:
+        rgba = rendered(rng, datasets.rendered)
     else:
-        rgba = composite(rng, albums, size)
+        rgba = composite(rng, datasets, size)
     return _seen(rng, rgba, size)
 
 
@@ -65,14 +65,14 @@ def _seen(rng: np.random.Generator, rgba: Bytes, size: int) -> Bytes:
     return np.dstack([sensor(rng, np.ascontiguousarray(small[..., :3])), small[..., 3]])
 
 
-def rendered(rng: np.random.Generator, album: Album) -> Bytes:
+def rendered(rng: np.random.Generator, dataset: Dataset) -> Bytes:
     """A crop of a 3D model on its own ground with its matte, uint8 (H, W, 4)."""
-    return cropped(rng, album[int(rng.integers(len(album)))])
+    return cropped(rng, dataset[int(rng.integers(len(dataset)))])
 
 
-def photograph(rng: np.random.Generator, album: Album) -> Bytes:
+def photograph(rng: np.random.Generator, dataset: Dataset) -> Bytes:
     """A crop of a photograph with its mask, uint8 (H, W, 4); in some a place beside the subject is filled."""
-    rgba = album[int(rng.integers(len(album)))]
+    rgba = dataset[int(rng.integers(len(dataset)))]
     if rng.random() < PATCHED_SHARE:
-        rgba = patched(rng, rgba, album[int(rng.integers(len(album)))][..., 3])
+        rgba = patched(rng, rgba, dataset[int(rng.integers(len(dataset)))][..., 3])
     return cropped(rng, rgba)

@@ -1,6 +1,6 @@
 """The training images, decoded once into flat uint8 files that every later epoch maps into memory.
 
-Decoding WebP costs as much as a third of a training step, so each Parquet file is decoded once. An album is one file
+Decoding WebP costs as much as a third of a training step, so each Parquet file is decoded once. A dataset is one file
 of pixels, four channels interleaved (RGB and alpha, so that one resize moves both), and one index of offsets and sizes.
 """
 
@@ -39,7 +39,7 @@ MODELS = "models3d/models.csv"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Album:
+class Dataset:
     """Many uint8 (H, W, 4) images in the memory map of `file`; `sides[i]` are top, bottom, left, right."""
 
     file: Path
@@ -52,11 +52,11 @@ class Album:
     def __len__(self) -> int:
         return len(self.names)
 
-    def __reduce__(self) -> tuple[Callable[..., Album], tuple[object, ...]]:
+    def __reduce__(self) -> tuple[Callable[..., Dataset], tuple[object, ...]]:
         """Another process maps the file too; its pixels do not travel."""
         return _mapped, (self.file, self.offsets, self.sizes, self.sides, self.names)
 
-    def only(self, indices: Sequence[int]) -> Album:
+    def only(self, indices: Sequence[int]) -> Dataset:
         """The images at `indices`, in the same file."""
         chosen = np.array(indices, np.int64)
         return replace(
@@ -75,7 +75,7 @@ class Album:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Albums:
+class Datasets:
     """Everything the sampler draws from.
 
     `natural`: photographs with their mask as alpha. `products`: cutouts, colours premultiplied by alpha (so that they
@@ -84,21 +84,21 @@ class Albums:
     that are not of glass, like `products`; None without renders. `garments` and `shapes`: whether such are drawn.
     """
 
-    natural: Album
-    products: Album
-    scenes: Album
-    clearings: Album
-    rendered: Album | None = None
-    models: Album | None = None
+    natural: Dataset
+    products: Dataset
+    scenes: Dataset
+    clearings: Dataset
+    rendered: Dataset | None = None
+    models: Dataset | None = None
     garments: bool = True
     shapes: bool = True
 
 
-def open_albums(data: Path, cache: Path, *, licensed: bool = False, left_out: Sequence[Fold] = ()) -> Albums:
-    """The albums of the training data in `data`, decoded into `cache` if they are not there yet.
+def open_datasets(data: Path, cache: Path, *, licensed: bool = False, left_out: Sequence[Fold] = ()) -> Datasets:
+    """The datasets of the training data in `data`, decoded into `cache` if they are not there yet.
 
     `licensed` leaves DUTS-TR out, whose authors state no licence: of the photographs only street fashion remains.
-    Nothing of the `left_out` folds is in an album; photographs of DUTS-TR have no label and stay. Raises ConfigError if
+    Nothing of the `left_out` folds is in them; photographs of DUTS-TR have no label and stay. Raises ConfigError if
     a fold holds nothing, or if no photograph or no product is left.
     """
     products, renders = data / PRODUCTS, sorted(data.glob(RENDERS))
@@ -107,17 +107,17 @@ def open_albums(data: Path, cache: Path, *, licensed: bool = False, left_out: Se
     natural, kind = _photographs(data, licensed=licensed, fashion=not folds.held(left_out, folds.FASHION))
     drawn = cache / f"renders-{_state(renders)}"
 
-    def kept(stem: Path, examples: Callable[[], Iterable[Example]]) -> Album | None:
-        return _without(left_out, labels, album(stem, examples))
+    def kept(stem: Path, examples: Callable[[], Iterable[Example]]) -> Dataset | None:
+        return _without(left_out, labels, dataset(stem, examples))
 
     shown = kept(cache / "products", lambda: product_examples(products))
     if shown is None:
         raise ConfigError("no products left to train on", [f"left out: {', '.join(map(str, left_out))}"])
-    return Albums(
-        natural=album(cache / kind, lambda: masked_examples(natural)),
+    return Datasets(
+        natural=dataset(cache / kind, lambda: masked_examples(natural)),
         products=shown,
-        scenes=album(cache / "scenes", lambda: scene_examples(data / SCENES)),
-        clearings=album(cache / f"{kind}-clearings", lambda: clearing_examples(natural)),
+        scenes=dataset(cache / "scenes", lambda: scene_examples(data / SCENES)),
+        clearings=dataset(cache / f"{kind}-clearings", lambda: clearing_examples(natural)),
         rendered=kept(drawn, lambda: render_examples(renders)) if renders else None,
         models=kept(drawn.with_name(f"{drawn.name}-cutouts"), lambda: model_examples(renders)) if renders else None,
         garments=not folds.held(left_out, folds.DRAWN_GARMENT),
@@ -130,7 +130,7 @@ def _labels(products: Path, renders: Sequence[Path], models: Path) -> dict[str, 
 
 
 def _photographs(data: Path, *, licensed: bool, fashion: bool) -> tuple[list[Path], str]:
-    """The tables of photographs, and what their albums are called. Raises ConfigError if none is left."""
+    """The tables of photographs, and what their datasets are called. Raises ConfigError if none is left."""
     dressed = [data / FASHION] if fashion else []
     if licensed:
         if not dressed:
@@ -145,15 +145,15 @@ def _state(files: Sequence[Path]) -> str:
     return hashlib.sha256(told.encode()).hexdigest()[:12]
 
 
-def _without(left_out: Sequence[Fold], labels: Mapping[str, Label], whole: Album) -> Album | None:
-    """The album without the pictures of these folds; None if nothing is left."""
+def _without(left_out: Sequence[Fold], labels: Mapping[str, Label], whole: Dataset) -> Dataset | None:
+    """The dataset without the pictures of these folds; None if nothing is left."""
     gone = {name for name, label in labels.items() if folds.held(left_out, label)}
     stay = [index for index, name in enumerate(whole.names) if name not in gone]
     return whole.only(stay) if stay else None
 
 
-def album(stem: Path, examples: Callable[[], Iterable[Example]]) -> Album:
-    """The album at `stem`, made of `examples` if it is missing. Its index is written last, after all pixels."""
+def dataset(stem: Path, examples: Callable[[], Iterable[Example]]) -> Dataset:
+    """The dataset at `stem`, made of `examples` if it is missing. Its index is written last, after all pixels."""
     index, pixels = stem.with_suffix(".npz"), stem.with_suffix(".u8")
     if not index.exists():
         claim(stem.parent, (pixels.name, index.name))
@@ -168,9 +168,9 @@ def _mapped(
     sizes: npt.NDArray[np.int64],
     sides: Mask,
     names: tuple[str, ...],
-) -> Album:
+) -> Dataset:
     pixels = np.memmap(file, np.uint8, mode="r")
-    return Album(file=file, pixels=pixels, offsets=offsets, sizes=sizes, sides=sides, names=names)
+    return Dataset(file=file, pixels=pixels, offsets=offsets, sizes=sizes, sides=sides, names=names)
 
 
 def _write(index: Path, pixels: Path, examples: Iterable[Example]) -> None:

@@ -26,7 +26,7 @@ SIDES = ("touches_top", "touches_bottom", "touches_left", "touches_right")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Example:
-    """One decoded image on its way into an album: uint8 (H, W, 4), a name, and the frame sides that cut its subject."""
+    """A decoded image to store in a dataset: uint8 (H, W, 4), its name, and the frame sides that cut its subject."""
 
     name: str
     rgba: Bytes

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 from cutouts.core.pixels import Bytes, Floats
-from cutouts.training.data.cache import Albums
+from cutouts.training.data.cache import Datasets
 from cutouts.training.drawing.camera import lens
 from cutouts.training.drawing.erase import emptied
 from cutouts.training.drawing.garments import garment
@@ -44,30 +44,30 @@ class Cutting:
     featureless: bool = False
 
 
-def composite(rng: np.random.Generator, albums: Albums, size: int) -> Bytes:
+def composite(rng: np.random.Generator, datasets: Datasets, size: int) -> Bytes:
     """One composite of about `size` pixels a side, uint8 (H, W, 4): a picture and the true alpha in it."""
     height, width = _canvas(rng, size)
-    cutting = _product(rng, albums, size)
+    cutting = _product(rng, datasets, size)
     hidden = not cutting.featureless and rng.random() < LOW_CONTRAST_SHARE
     near = edge_colour(rng, cutting.rgba) if hidden else None
-    scene = backdrop(rng, albums, height, width, near)
+    scene = backdrop(rng, datasets, height, width, near)
     layer = placed(rng, cutting, height, width)
     if not any(cutting.sides) and rng.random() < COMPANY_SHARE:
         for _ in range(int(rng.integers(1, 3))):
-            layer = _over(placed(rng, _loose(rng, albums, size), height, width, share=rng.uniform(0.2, 0.5)), layer)
+            layer = _over(placed(rng, _loose(rng, datasets, size), height, width, share=rng.uniform(0.2, 0.5)), layer)
     ground = _grounded(rng, scene.astype(np.float32), layer)
     return lens(rng, merged(ground, layer))
 
 
-def nothing(rng: np.random.Generator, albums: Albums, size: int) -> Bytes:
+def nothing(rng: np.random.Generator, datasets: Datasets, size: int) -> Bytes:
     """A scene without a product, uint8 (H, W, 4), alpha 0."""
     if rng.random() < EMPTIED_SHARE:
-        photograph = albums.natural[int(rng.integers(len(albums.natural)))]
+        photograph = datasets.natural[int(rng.integers(len(datasets.natural)))]
         scene = emptied(rng, photograph)
         if scene is not None:
             return lens(rng, cropped(rng, scene))
     height, width = _canvas(rng, size)
-    scene = empty_scene(rng, albums, height, width)
+    scene = empty_scene(rng, datasets, height, width)
     return lens(rng, np.dstack([scene, np.zeros((height, width), np.uint8)]))
 
 
@@ -119,34 +119,34 @@ def _canvas(rng: np.random.Generator, size: int) -> tuple[int, int]:
     return round(short * max(1.0, 1.0 / aspect)), round(short * max(1.0, aspect))
 
 
-def _product(rng: np.random.Generator, albums: Albums, size: int) -> Cutting:
+def _product(rng: np.random.Generator, datasets: Datasets, size: int) -> Cutting:
     """A garment or a shape, drawn, or a photographed product, also instead of what is not to be drawn."""
     kind = rng.random()
-    if kind < GARMENT_SHARE and albums.garments:
-        return _garment(rng, albums, size)
-    if GARMENT_SHARE <= kind < GARMENT_SHARE + SHAPE_SHARE and albums.shapes:
-        rgba, sides = shape(rng, albums.natural, round(size * rng.uniform(0.8, 1.2)))
+    if kind < GARMENT_SHARE and datasets.garments:
+        return _garment(rng, datasets, size)
+    if GARMENT_SHARE <= kind < GARMENT_SHARE + SHAPE_SHARE and datasets.shapes:
+        rgba, sides = shape(rng, datasets.natural, round(size * rng.uniform(0.8, 1.2)))
         return Cutting(rgba=rgba, sides=sides, featureless=True)
-    return _cutting(rng, albums, size)
+    return _cutting(rng, datasets, size)
 
 
-def _garment(rng: np.random.Generator, albums: Albums, size: int) -> Cutting:
+def _garment(rng: np.random.Generator, datasets: Datasets, size: int) -> Cutting:
     """A garment lying flat, drawn; of some the frame shows a part."""
-    rgba = garment(rng, albums.natural, round(size * rng.uniform(0.8, 1.2)))
+    rgba = garment(rng, datasets.natural, round(size * rng.uniform(0.8, 1.2)))
     if rng.random() >= FRAMED_SHARE:
         return Cutting(rgba=rgba, sides=(False, False, False, False))
     rows, upper = round(rgba.shape[0] * rng.uniform(0.45, 0.9)), bool(rng.random() < 0.5)
     return Cutting(rgba=rgba[:rows] if upper else rgba[-rows:], sides=(not upper, upper, False, False))
 
 
-def _cutting(rng: np.random.Generator, albums: Albums, size: int) -> Cutting:
+def _cutting(rng: np.random.Generator, datasets: Datasets, size: int) -> Cutting:
     """A random product, its longer side below 2.4 times `size`, perhaps mirrored, relit, printed on or glass."""
-    album = albums.products
-    if albums.models is not None and rng.random() < MODEL_SHARE:
-        album = albums.models
-    index = int(rng.integers(len(album)))
-    rgba = _halved(album[index], 2.4 * size)
-    top, bottom, left, right = (bool(side) for side in album.sides[index])
+    dataset = datasets.products
+    if datasets.models is not None and rng.random() < MODEL_SHARE:
+        dataset = datasets.models
+    index = int(rng.integers(len(dataset)))
+    rgba = _halved(dataset[index], 2.4 * size)
+    top, bottom, left, right = (bool(side) for side in dataset.sides[index])
     if rng.random() < 0.5:
         rgba, left, right = rgba[:, ::-1], right, left
     rgba = relit(rng, np.ascontiguousarray(rgba))
@@ -161,10 +161,10 @@ def _halved(rgba: Bytes, limit: float) -> Bytes:
     return rgba
 
 
-def _loose(rng: np.random.Generator, albums: Albums, size: int) -> Cutting:
+def _loose(rng: np.random.Generator, datasets: Datasets, size: int) -> Cutting:
     """A product that no frame side cuts (after a few draws any, as if none did)."""
     for _ in range(8):
-        cutting = _cutting(rng, albums, size)
+        cutting = _cutting(rng, datasets, size)
         if not any(cutting.sides):
             return cutting
     return Cutting(rgba=cutting.rgba, sides=(False, False, False, False))

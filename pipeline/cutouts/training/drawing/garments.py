@@ -11,13 +11,13 @@ import cv2
 import numpy as np
 
 from cutouts.core.pixels import Bytes, Floats
-from cutouts.training.data.cache import Album
+from cutouts.training.data.cache import Dataset
 from cutouts.training.drawing.cloth import cloth, cloth_colour, folded, smooth_noise
 
 Outline = list[tuple[float, float]]
 
 
-def garment(rng: np.random.Generator, prints: Album, size: int) -> Bytes:
+def garment(rng: np.random.Generator, prints: Dataset, size: int) -> Bytes:
     """One garment, about `size` pixels high, uint8 (H, W, 4), premultiplied; `prints` are pictures to print on it."""
     alpha = _silhouette(rng, size)
     height, width = alpha.shape
@@ -88,7 +88,7 @@ def _crumpled(rng: np.random.Generator, plane: Bytes) -> Bytes:
     return np.asarray(cv2.remap(plane, x, y, cv2.INTER_LINEAR), np.uint8)
 
 
-def _printed(rng: np.random.Generator, front: Floats, prints: Album) -> Floats:
+def _printed(rng: np.random.Generator, front: Floats, prints: Dataset) -> Floats:
     """`front` with a picture, or a picture's dark parts alone as a logo, across its upper half, float32 (H, W, 3)."""
     height, width = front.shape[:2]
     rows, columns = int(height * rng.uniform(0.1, 0.4)), int(width * rng.uniform(0.2, 0.5))

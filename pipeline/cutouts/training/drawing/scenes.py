@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from cutouts.core.pixels import Bytes, Floats
-from cutouts.training.data.cache import Album, Albums
+from cutouts.training.data.cache import Dataset, Datasets
 from cutouts.training.drawing.cloth import sheet, wave
 from cutouts.training.drawing.equipment import equipped
 from cutouts.training.drawing.floors import floor
@@ -23,13 +23,13 @@ EMPTY_EQUIPPED_SHARE = 0.3
 """The same of scenes that hold no product."""
 
 
-def backdrop(rng: np.random.Generator, albums: Albums, height: int, width: int, near: Floats | None) -> Bytes:
+def backdrop(rng: np.random.Generator, datasets: Datasets, height: int, width: int, near: Floats | None) -> Bytes:
     """A backdrop, uint8 (H, W, 3). `near`, an RGB colour in 0..255, asks for one of low contrast."""
     if near is not None:
         return _low_contrast(rng, near, height, width)
     kind = rng.random()
     if kind < 0.35:
-        return _equipped(rng, photographed(rng, _scenes(rng, albums), height, width), EQUIPPED_SHARE)
+        return _equipped(rng, photographed(rng, _scenes(rng, datasets), height, width), EQUIPPED_SHARE)
     if kind < 0.45:
         return _equipped(rng, sheet(rng, height, width), EQUIPPED_SHARE)
     return _drawn(rng, studio_colour(rng), height, width)
@@ -54,9 +54,9 @@ def _low_contrast(rng: np.random.Generator, near: Floats, height: int, width: in
     return plain(colour, height, width) if kind < 0.55 else shaded(rng, colour, height, width)
 
 
-def empty_scene(rng: np.random.Generator, albums: Albums, height: int, width: int) -> Bytes:
+def empty_scene(rng: np.random.Generator, datasets: Datasets, height: int, width: int) -> Bytes:
     """A scene that holds no product, uint8 (H, W, 3): never a shop shelf, whose goods are products."""
-    rooms = replace(albums, scenes=_rooms(albums.scenes))
+    rooms = replace(datasets, scenes=_rooms(datasets.scenes))
     kind = rng.random()
     if kind < 0.3:
         return backdrop(rng, rooms, height, width, None)
@@ -70,8 +70,8 @@ def _equipped(rng: np.random.Generator, scene: Bytes, share: float) -> Bytes:
     return equipped(rng, scene) if rng.random() < share else scene
 
 
-def _scenes(rng: np.random.Generator, albums: Albums) -> Album:
-    return albums.clearings if rng.random() < CLEARING_SHARE else albums.scenes
+def _scenes(rng: np.random.Generator, datasets: Datasets) -> Dataset:
+    return datasets.clearings if rng.random() < CLEARING_SHARE else datasets.scenes
 
 
 def studio_colour(rng: np.random.Generator) -> Floats:
@@ -131,7 +131,7 @@ def _stripes(rng: np.random.Generator, height: int, width: int) -> Floats:
     return np.asarray(stripes * np.float32(rng.uniform(0.5, 2)), np.float32)
 
 
-def photographed(rng: np.random.Generator, scenes: Album, height: int, width: int, sharp: bool = False) -> Bytes:
+def photographed(rng: np.random.Generator, scenes: Dataset, height: int, width: int, sharp: bool = False) -> Bytes:
     """A crop of a photographed scene, uint8 (H, W, 3), often out of focus; a shop shelf always is."""
     index = int(rng.integers(len(scenes)))
     image = scenes[index][..., :3]
@@ -158,6 +158,6 @@ def repainted(rng: np.random.Generator, scene: Bytes) -> Bytes:
     return np.asarray(cv2.LUT(cv2.transform(scene, mix), np.rint(curve).astype(np.uint8)), np.uint8)
 
 
-def _rooms(scenes: Album) -> Album:
+def _rooms(scenes: Dataset) -> Dataset:
     """The scenes without the shop shelves."""
     return scenes.only([index for index, name in enumerate(scenes.names) if not name.startswith("shop/")])

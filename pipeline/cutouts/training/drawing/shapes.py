@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from cutouts.core.pixels import Bytes, Floats
-from cutouts.training.data.cache import Album
+from cutouts.training.data.cache import Dataset
 from cutouts.training.drawing.scenes import shaded, studio_colour
 
 Sides = tuple[bool, bool, bool, bool]
@@ -29,7 +29,7 @@ SMALLEST = 32
 DRAWS = 8
 
 
-def shape(rng: np.random.Generator, subjects: Album, size: int) -> tuple[Bytes, Sides]:
+def shape(rng: np.random.Generator, subjects: Dataset, size: int) -> tuple[Bytes, Sides]:
     """A product, uint8 (H, W, 4), premultiplied, and the frame sides that cut it.
 
     Its longer side has `size` pixels; straps rise above that.
@@ -47,7 +47,7 @@ def shape(rng: np.random.Generator, subjects: Album, size: int) -> tuple[Bytes, 
     return np.dstack([colours.astype(np.uint8), alpha]), sides
 
 
-def _silhouette(rng: np.random.Generator, subjects: Album) -> tuple[Bytes, Sides]:
+def _silhouette(rng: np.random.Generator, subjects: Dataset) -> tuple[Bytes, Sides]:
     """A slab, a tool or the outline of a subject, uint8 (H, W), and the frame sides that cut it."""
     kind = rng.random()
     if kind < SLAB_SHARE:
@@ -55,7 +55,7 @@ def _silhouette(rng: np.random.Generator, subjects: Album) -> tuple[Bytes, Sides
     return (_tool(rng), WHOLE) if kind < SLAB_SHARE + TOOL_SHARE else _outline(rng, subjects)
 
 
-def _outline(rng: np.random.Generator, subjects: Album) -> tuple[Bytes, Sides]:
+def _outline(rng: np.random.Generator, subjects: Dataset) -> tuple[Bytes, Sides]:
     """The mask of a photograph's subject, cut to it, uint8 (H, W), and the sides at which the frame cuts it."""
     for _ in range(DRAWS):
         mask = subjects[int(rng.integers(len(subjects)))][..., 3]
@@ -87,7 +87,7 @@ def _strapped(rng: np.random.Generator, alpha: Bytes) -> Bytes:
     return out
 
 
-def _print(rng: np.random.Generator, front: Bytes, subjects: Album) -> None:
+def _print(rng: np.random.Generator, front: Bytes, subjects: Dataset) -> None:
     """Set another outline on `front` (H, W, 3), in one colour, more often than not that of a studio's backdrop."""
     height, width = front.shape[:2]
     logo, _ = _silhouette(rng, subjects)

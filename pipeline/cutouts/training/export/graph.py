@@ -22,7 +22,7 @@ from torch import nn
 
 from cutouts.training.batches import sampler
 from cutouts.training.batches.schedule import Phase
-from cutouts.training.data.cache import Albums
+from cutouts.training.data.cache import Datasets
 from cutouts.training.network import checkpoint
 from cutouts.training.network.saliency import MEAN, SCALE, Logits, SaliencyNetwork
 
@@ -122,9 +122,9 @@ class Calibration:
         return None if image is None else {"image": image[None]}
 
 
-def calibration_images(albums: Albums, size: int) -> Iterator[np.ndarray[Any, Any]]:
+def calibration_images(datasets: Datasets, size: int) -> Iterator[np.ndarray[Any, Any]]:
     """Uint8 (size, size, 3) images as the training sees them."""
-    yield from sampler.batch(albums, 0, CALIBRATION_STEP, Phase(until=1.0, size=size, batch=CALIBRATION_IMAGES))[
+    yield from sampler.batch(datasets, 0, CALIBRATION_STEP, Phase(until=1.0, size=size, batch=CALIBRATION_IMAGES))[
         ..., :3
     ]
 
@@ -137,7 +137,7 @@ def _presence_nodes(model: Any) -> list[str]:
     return [node.name for node in model.graph.node if node.op_type == "Conv" and "/presence/say/" in node.name]
 
 
-def quantise(source: Path, target: Path, albums: Albums, size: int) -> None:
+def quantise(source: Path, target: Path, datasets: Datasets, size: int) -> None:
     """Write the int8 twin of the network in `source` to `target`."""
     # Imported here because it is slow and nothing else of the training needs it.
     from onnxruntime.quantization import CalibrationMethod, QuantFormat, QuantType, quantize_static, shape_inference
@@ -148,7 +148,7 @@ def quantise(source: Path, target: Path, albums: Albums, size: int) -> None:
     quantize_static(
         str(prepared),
         str(target),
-        Calibration(calibration_images(albums, size)),
+        Calibration(calibration_images(datasets, size)),
         quant_format=QuantFormat.QDQ,
         per_channel=True,
         activation_type=QuantType.QUInt8,

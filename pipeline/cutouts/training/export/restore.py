@@ -21,7 +21,7 @@ from cutouts.core.errors import ModelError
 from cutouts.models import read_file
 from cutouts.training.batches import sampler
 from cutouts.training.batches.schedule import Phase
-from cutouts.training.data.cache import Albums
+from cutouts.training.data.cache import Datasets
 from cutouts.training.export.graph import is_mended
 from cutouts.training.network.saliency import SCALE, SaliencyNetwork, normalised
 
@@ -33,8 +33,8 @@ MEASURED = Phase(until=1.0, size=352, batch=32)
 MAY_BE_MISSING = (*(f"decoder.heads.{level}" for level in range(1, 5)), "decoder.presence.")
 
 
-def from_exports(files: Sequence[Path], albums: Albums) -> SaliencyNetwork:
-    """The network of `files`, ready for training on `albums`: of several the mean of their weights.
+def from_exports(files: Sequence[Path], datasets: Datasets) -> SaliencyNetwork:
+    """The network of `files`, ready for training on `datasets`: of several the mean of their weights.
 
     Networks that continue one another are in one valley, and their mean is better on what none of them has seen
     (Wortsman et al. 2022, arXiv 2203.05482). Raises `ModelError` if a file is not an export of this network, or has a
@@ -52,7 +52,7 @@ def from_exports(files: Sequence[Path], albums: Albums) -> SaliencyNetwork:
     _take_over(network, _mean(found))
     with torch.no_grad():
         network.encoder.stem.conv.weight.mul_(SCALE)
-        _measure_norms(network.eval(), normalised(torch.from_numpy(sampler.batch(albums, 0, 0, MEASURED)[..., :3])))
+        _measure_norms(network.eval(), normalised(torch.from_numpy(sampler.batch(datasets, 0, 0, MEASURED)[..., :3])))
     return network
 
 

@@ -15,7 +15,7 @@ from torch import nn
 
 from cutouts.training.batches import schedule
 from cutouts.training.batches.loader import BatchLoader
-from cutouts.training.data.cache import Albums
+from cutouts.training.data.cache import Datasets
 from cutouts.training.export.frozen import FrozenNetwork
 from cutouts.training.loop.log import Log
 from cutouts.training.loop.options import TrainingOptions
@@ -84,7 +84,7 @@ def _frozen(network: SaliencyNetwork, settings: TrainingOptions) -> list[nn.Modu
 def train(
     run: Path,
     start: SaliencyNetwork,
-    albums: Albums,
+    datasets: Datasets,
     validation: Validation,
     settings: TrainingOptions,
     stop: threading.Event,
@@ -99,7 +99,7 @@ def train(
     if saved is not None:
         student.load(saved[1])
     log = Log(run / "log.jsonl")
-    for position in _steps(student, albums, start_at, settings, log):
+    for position in _steps(student, datasets, start_at, settings, log):
         if log.due("save", settings.save_minutes, position):
             checkpoint.save(run, position, student.states())
         if log.due("validate", settings.validate_minutes, position):
@@ -112,14 +112,14 @@ def train(
 
 
 def _steps(
-    student: Trainee, albums: Albums, position: Position, settings: TrainingOptions, log: Log
+    student: Trainee, datasets: Datasets, position: Position, settings: TrainingOptions, log: Log
 ) -> Iterator[Position]:
     """Train step by step and give the position after each, until the budget is used up."""
     budget, pace, began = settings.budget, Pace(settings.threads), time.monotonic()
     torch.set_num_threads(settings.threads)
     judged = _judge(student.network, settings)
     pinned = settings.device != "cpu"
-    with closing(BatchLoader(albums, settings.seed, position.steps, settings.loader_workers, pinned=pinned)) as feed:
+    with closing(BatchLoader(datasets, settings.seed, position.steps, settings.loader_workers, pinned=pinned)) as feed:
         while (progress := budget.progress(position.images, position.seconds)) < 1.0:
             batch = feed.next(schedule.phase(progress, settings.phases)).to(settings.device, non_blocking=True)
             value = step(student, judged(batch), settings.rate * schedule.rate(progress))

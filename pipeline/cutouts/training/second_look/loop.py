@@ -17,7 +17,7 @@ from cutouts.core.pixels import Bytes, Floats
 from cutouts.training.batches import sampler, schedule
 from cutouts.training.batches.loader import BatchLoader
 from cutouts.training.batches.schedule import Phase
-from cutouts.training.data.cache import Albums
+from cutouts.training.data.cache import Datasets
 from cutouts.training.loop.log import Log
 from cutouts.training.loop.loop import LOG_EVERY, WEIGHT_DECAY, Trainee, step
 from cutouts.training.loop.options import TrainingOptions
@@ -52,7 +52,7 @@ class Base:
         return np.asarray(self._session.run(None, {"image": image[None]})[0][0, 0], np.float32)
 
 
-def train(run: Path, base: Path, albums: Albums, settings: TrainingOptions, stop: threading.Event) -> None:
+def train(run: Path, base: Path, datasets: Datasets, settings: TrainingOptions, stop: threading.Event) -> None:
     """Train a second look behind `base`, or continue from the checkpoint under `run`, until the budget is used up."""
     torch.set_num_threads(settings.threads)
     student = _student()
@@ -61,7 +61,7 @@ def train(run: Path, base: Path, albums: Albums, settings: TrainingOptions, stop
     if saved is not None:
         student.load(saved[1])
     log = Log(run / "log.jsonl")
-    for position in _steps(student, Base(base), albums, start_at, settings, log):
+    for position in _steps(student, Base(base), datasets, start_at, settings, log):
         if log.due("save", settings.save_minutes, position):
             checkpoint.save(run, position, student.states())
         if stop.is_set():
@@ -82,14 +82,14 @@ def _student() -> Trainee:
 
 
 def _steps(
-    student: Trainee, base: Base, albums: Albums, position: Position, settings: TrainingOptions, log: Log
+    student: Trainee, base: Base, datasets: Datasets, position: Position, settings: TrainingOptions, log: Log
 ) -> Iterator[Position]:
     """Train step by step and give the position after each, until the budget is used up."""
     budget, began, phase = settings.budget, time.monotonic(), Phase(until=1.0, size=base.size, batch=BATCH)
     # A step of the training draws once and again until its batch is full, so the feed counts steps of its own.
     first = position.steps << 8
     with closing(
-        BatchLoader(albums, settings.seed, first, settings.loader_workers, pinned=False, draw=sampler.grounded)
+        BatchLoader(datasets, settings.seed, first, settings.loader_workers, pinned=False, draw=sampler.grounded)
     ) as feed:
         while (progress := budget.progress(position.images, position.seconds)) < 1.0:
             rng = np.random.default_rng([settings.seed, position.steps, 1])
