@@ -61,7 +61,7 @@ def watch_chunk(job: Job, chunk: Sequence[ImageRecord]) -> Watched:
     began = time.perf_counter()
     result = cut_chunk(job, chunk)
     seconds = time.perf_counter() - began
-    resident, peak = _memory()
+    resident, peak = memory()
     return Watched(
         images=result.images,
         seconds=seconds,
@@ -142,7 +142,7 @@ def _read(record: ImageRecord, reading: Reading) -> bytes:
     return data
 
 
-def _memory() -> tuple[int, int]:
+def memory() -> tuple[int, int]:
     """Resident memory of this process in B: now, and at its peak (where the system tells, else now)."""
     now = psutil.Process().memory_info().rss
     return now, max([now, *_stated_peak()])

@@ -14,6 +14,14 @@ from cutouts.core.records import DeliveryKey
 F = TypeVar("F", bound=Callable[..., Any])
 
 
+def counts(_: click.Context, parameter: click.Parameter, value: str) -> tuple[int, ...]:
+    """Whole numbers from 1 upwards, separated by commas; empty text gives none."""
+    parts = [part.strip() for part in value.split(",") if part.strip()]
+    if not all(part.isdecimal() and int(part) for part in parts):
+        raise click.BadParameter(f"{value!r}: expected numbers like 1,2,4", param=parameter)
+    return tuple(int(part) for part in parts)
+
+
 def config_option(command: F) -> F:
     """The option that names the settings file."""
     about = "Settings.  [default: cutouts.toml, if it is there]"

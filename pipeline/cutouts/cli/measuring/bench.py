@@ -13,19 +13,24 @@ from cutouts.adapters.terminal import say
 from cutouts.bench.bench import bench as run_bench
 from cutouts.bench.plot import draw
 from cutouts.bench.table import as_json, as_text
-from cutouts.cli.console.options import config_option
+from cutouts.cli.console.options import config_option, counts
+from cutouts.cli.measuring.bench_plan import bench_plan
 from cutouts.samples import write_samples
 
 
-def _counts(_: click.Context, parameter: click.Parameter, value: str) -> tuple[int, ...]:
-    """Whole numbers from 1 upwards, separated by commas; empty text gives none."""
-    parts = [part.strip() for part in value.split(",") if part.strip()]
-    if not all(part.isdecimal() and int(part) for part in parts):
-        raise click.BadParameter(f"{value!r}: expected numbers like 1,2,4", param=parameter)
-    return tuple(int(part) for part in parts)
+class _Bench(click.Command):
+    """The bench of a folder of images; `plan` in its place is another bench."""
+
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
+    ) -> click.Context:
+        """That of the command that the first word means."""
+        if args[:1] == [bench_plan.name]:
+            return bench_plan.make_context(f"{info_name} {bench_plan.name}", args[1:], parent=parent, **extra)
+        return super().make_context(info_name, args, parent=parent, **extra)
 
 
-@click.command()
+@click.command(cls=_Bench)
 @click.argument(
     "source", required=False, type=click.Path(exists=True, file_okay=False, path_type=Path), metavar="[IMAGES]"
 )
@@ -40,9 +45,9 @@ def _counts(_: click.Context, parameter: click.Parameter, value: str) -> tuple[i
     help="Number of images; IMAGES are repeated to reach it.",
 )
 @click.option(
-    "--workers", callback=_counts, default="1,2", show_default=True, help="Worker counts to try, with one thread each."
+    "--workers", callback=counts, default="1,2", show_default=True, help="Worker counts to try, with one thread each."
 )
-@click.option("--batches", callback=_counts, default="1,4", show_default=True, help="Batch sizes to try.")
+@click.option("--batches", callback=counts, default="1,4", show_default=True, help="Batch sizes to try.")
 @click.option("--cluster", help="serial, local, cuda, tcp://HOST:PORT or tls://HOST:PORT.")
 @click.option(
     "--provider",
@@ -63,6 +68,7 @@ def bench(
     \b
     cutouts bench photos
     cutouts bench photos --images 10000 --workers "" --batches ""     (does memory stay flat?)
+    cutouts bench plan --help                                         (plan, gate and publish; a folder: ./plan)
     """
     site = load_site(where.pop("config"), **where)
     claim(out, ("bench.json", "bench.svg", *(() if source else ("samples", "samples-truth"))))

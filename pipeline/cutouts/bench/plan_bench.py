@@ -1,0 +1,151 @@
+"""What plan, gate and publish cost by images and by parts of the ledger; nothing is cut."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from cutouts.adapters.quality.library import library
+from cutouts.adapters.storage.request_count import counted_requests
+from cutouts.adapters.storage.store import Store, open_store
+from cutouts.adapters.storage.stored_tables import write_table
+from cutouts.bench.made_ledgers import DELIVERY, manifest, results, write_parts
+from cutouts.bench.worker import forget_peak, memory
+from cutouts.core.config import Site
+from cutouts.stages import job_of
+from cutouts.steps import gate, plan, publish
+from cutouts.steps.ledger import record
+
+_PLAN = 1
+"""A plan id of made results begins anywhere; this one is of what is large."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """One step, in a process of its own: wall and CPU seconds, memory at its peak, requests to S3 (None elsewhere)."""
+
+    step: str
+    images: int
+    parts: int
+    seconds: float = 0.0
+    cpu_seconds: float = 0.0
+    peak_mb: float = 0.0
+    requests: int | None = None
+    key: str = ""
+
+
+def measure_parts(
+    site: Site, scratch: Path, *, parts: int, per_part: int, images: int, tell: Callable[[str], None]
+) -> Iterator[Measured]:
+    """A delivery of known images, from all over a ledger of so many parts: its first plan, a later one, its gate."""
+    tables = open_store(site.tables_url)
+
+    def told(done: int) -> None:
+        if done % 1_000 == 0 or done == parts:
+            tell(f"{done} of {parts} parts of the ledger made")
+
+    write_parts(tables, job_of(site).recipe.digests, parts=parts, images=per_part, tell=told)
+    known = np.sort(np.random.default_rng(1).permutation(parts * per_part)[:images])
+    source = _manifest(scratch, manifest(known))
+    one = Measured(step="", images=len(known), parts=parts)
+    for step in ("first plan, which joins", "plan"):
+        made = _measured(replace(one, step=step), partial(_plan, site, source))
+        yield made
+    yield _measured(replace(one, step="gate"), partial(_gate, site, made.key))
+
+
+def measure_images(site: Site, scratch: Path, *, images: int, tell: Callable[[str], None]) -> Iterator[Measured]:
+    """A delivery of so many images: nothing is known, all are; judged, published, and again with 10 % changed."""
+    tables, recipe = open_store(site.tables_url), job_of(site).recipe.digests
+    one, numbers = Measured(step="", images=images, parts=1), np.arange(images)
+    source = _manifest(scratch, manifest(numbers))
+    yield _measured(replace(one, step="plan, nothing known", parts=0), partial(_plan, site, source))
+    tell(f"a ledger of {images} images is made")
+    _record(tables, site, numbers)
+    yield from _decided(site, source, one, "all known")
+    changed = images // 10
+    record(tables, recipe, f"{_PLAN + 1:032x}", results(numbers[:changed], recipe, changed=True))
+    source = _manifest(scratch, manifest(numbers, changed=changed))
+    yield from _decided(site, source, replace(one, parts=2), "10 % changed")
+
+
+def as_text(measured: Sequence[Measured]) -> str:
+    """A table for people."""
+    head = f"{'step':<28}{'images':>10}{'parts':>8}{'seconds':>10}{'CPU s':>9}{'peak MB':>9}{'requests':>10}"
+    lines = (
+        f"{one.step:<28}{one.images:>10}{one.parts:>8}{one.seconds:>10.2f}{one.cpu_seconds:>9.2f}{one.peak_mb:>9.0f}"
+        f"{'-' if one.requests is None else one.requests:>10}"
+        for one in measured
+    )
+    return "\n".join([head, *lines])
+
+
+def as_json(measured: Sequence[Measured]) -> str:
+    """The same for programs."""
+    rows = [{name: value for name, value in asdict(one).items() if name != "key"} for one in measured]
+    return json.dumps({"cores": os.cpu_count(), "measured": rows}, indent=2)
+
+
+def _decided(site: Site, source: str, one: Measured, words: str) -> Iterator[Measured]:
+    planned = _measured(replace(one, step=f"plan, {words}"), partial(_plan, site, source))
+    yield planned
+    judged = _measured(replace(one, step=f"gate, {words}"), partial(_gate, site, planned.key))
+    yield judged
+    yield _measured(replace(one, step=f"publish, {words}"), partial(_publish, site, judged.key))
+
+
+def _record(tables: Store, site: Site, numbers: NDArray[np.int64]) -> None:
+    recipe = job_of(site).recipe.digests
+    record(tables, recipe, f"{_PLAN:032x}", results(numbers, recipe))
+
+
+def _manifest(scratch: Path, rows: pa.Table) -> str:
+    name = f"manifest-{rows.num_rows}-{time.monotonic_ns()}"
+    write_table(open_store(str(scratch)), f"{name}/date={DELIVERY.date}/part-0.parquet", rows)
+    return str(scratch / name)
+
+
+def _plan(site: Site, source: str) -> str:
+    return plan(site, source, DELIVERY).plan_id
+
+
+def _gate(site: Site, plan_id: str) -> str:
+    return gate(site, plan_id).gate_id
+
+
+def _publish(site: Site, gate_id: str) -> str:
+    return publish(site, gate_id).gate_id
+
+
+def _measured(one: Measured, step: Callable[[], str]) -> Measured:
+    """The step in a new process, whose memory holds nothing of an earlier one; imports are not counted."""
+    tables = step.args[0].tables_url if isinstance(step, partial) else ""
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        return pool.submit(_watched, one, tables, step).result()
+
+
+def _watched(one: Measured, tables: str, step: Callable[[], str]) -> Measured:
+    sent = counted_requests(open_store(tables))
+    library()
+    forget_peak()
+    began, cpu = time.perf_counter(), time.process_time()
+    key = step()
+    return replace(
+        one,
+        seconds=time.perf_counter() - began,
+        cpu_seconds=time.process_time() - cpu,
+        peak_mb=memory()[1] / 1e6,
+        requests=sent() if sent else None,
+        key=key,
+    )

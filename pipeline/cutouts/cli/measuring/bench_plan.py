@@ -1,0 +1,82 @@
+"""`cutouts bench plan`: what plan, gate and publish cost, by images and by the parts of the ledger."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import click
+
+from cutouts.adapters.site_settings import load_site
+from cutouts.adapters.storage.ownership import claim, write_ours
+from cutouts.adapters.terminal import say
+from cutouts.bench.plan_bench import Measured, as_json, as_text, measure_images, measure_parts
+from cutouts.cli.console.options import config_option, counts
+from cutouts.core.config import Site
+
+
+@click.command("plan")
+@click.option(
+    "--parts", callback=counts, default="1,100,1000", show_default=True, help="Parts of the ledger, made one by one."
+)
+@click.option("--per-part", type=click.IntRange(1), default=50, show_default=True, help="Images of each part.")
+@click.option(
+    "--images", type=click.IntRange(1), default=1000, show_default=True, help="Images of the delivery for --parts."
+)
+@click.option("--rows", callback=counts, default="100000", show_default=True, help="Images of a single large delivery.")
+@click.option("--store", metavar="URL", help="Where the ledgers are made.  [default: a temporary folder]")
+@click.option("--catalog", metavar="URL", help="An empty database.  [default: SQLite in a temporary folder]")
+@click.option(
+    "--out", type=click.Path(path_type=Path), default=Path("bench"), show_default=True, help="Where to write."
+)
+@config_option
+def bench_plan(
+    parts: tuple[int, ...],
+    per_part: int,
+    images: int,
+    rows: tuple[int, ...],
+    store: str | None,
+    catalog: str | None,
+    out: Path,
+    config: str | None,
+) -> None:
+    """Measure plan, gate and publish on ledgers made for it; no image is cut.
+
+    First a delivery of known images over a ledger of many parts, one per earlier delivery: the first plan joins them.
+    Then one large delivery: nothing known, all known, 10 % changed. Each step runs in a process of its own. Writes
+    seconds, memory at its peak and requests to S3 to OUT/plan.json. What it makes below --store stays there.
+
+    \b
+    cutouts bench plan
+    cutouts bench plan --parts 1,20000 --rows 1000000
+    """
+    claim(out, ("plan.json",))
+    measured: list[Measured] = []
+    with tempfile.TemporaryDirectory(prefix="cutouts-bench-") as folder:
+        scratch = Path(folder)
+        for count in parts:
+            site = _site(config, scratch, store, catalog, f"parts-{count}")
+            for one in measure_parts(site, scratch, parts=count, per_part=per_part, images=images, tell=_told):
+                _add(measured, one)
+        for count in rows:
+            site = _site(config, scratch, store, catalog, f"rows-{count}")
+            for one in measure_images(site, scratch, images=count, tell=_told):
+                _add(measured, one)
+    write_ours(out / "plan.json", as_json(measured).encode())
+    say(as_text(measured), lines=True)
+    say(f"written: {out / 'plan.json'}")
+
+
+def _site(config: str | None, scratch: Path, store: str | None, catalog: str | None, name: str) -> Site:
+    root = str(scratch / name)
+    where = {"root": root, "tables": f"{store.rstrip('/')}/{name}" if store else None, "catalog": catalog}
+    return load_site(config).model_copy(update=where | {"objects": None, "manifests": None})
+
+
+def _add(measured: list[Measured], one: Measured) -> None:
+    measured.append(one)
+    _told(as_text([one]).splitlines()[-1].strip())
+
+
+def _told(words: str) -> None:
+    say(f"… {words}", err=True)
