@@ -81,7 +81,7 @@ def test_a_limit_below_one_is_refused(limit: str) -> None:
     """No shard could hold anything."""
     limits = {"shard_images": 1, "shard_bytes": 1, "max_shards": 1} | {limit: 0}
     with pytest.raises(ValueError, match="at least 1"):
-        sharding.cut(images([1]), **limits)
+        sharding.cut(images([1]), together=False, **limits)
 
 
 def test_rows_are_copied_in_bands_without_losing_any(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -98,7 +98,7 @@ def test_rows_that_are_left_out_are_in_no_shard() -> None:
     table = images([30, 30, 30, 30, 30]).take(pa.array([4, 3, 2, 1, 0]))
     wanted = pa.chunked_array([[True, False], [True, False, True]])
     limits = {"shard_images": 10, "shard_bytes": 60, "max_shards": 9}
-    shards = sharding.cut(table, where=wanted, **limits)
+    shards = sharding.cut(table, where=wanted, together=False, **limits)
     assert [part.column("image_id").to_pylist() for part in shards.tables(table)] == [
         ["0000.jpg", "0002.jpg"],
         ["0004.jpg"],

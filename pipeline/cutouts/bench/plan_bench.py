@@ -8,9 +8,9 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, replace
-from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -45,8 +45,50 @@ class Measured:
     key: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """A step of a site, `about` some text; gives the key of what it made."""
+
+    function: Callable[..., str]
+    site: Site
+    about: tuple[str, ...]
+
+
+def in_new_process(one: Measured, step: Step) -> Measured:
+    """The step in a process whose memory holds nothing of an earlier one."""
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        return pool.submit(in_this_process, one, step).result()
+
+
+def in_this_process(one: Measured, step: Step) -> Measured:
+    """The step, measured. Imports are not counted."""
+    sent = counted_requests(open_store(step.site.tables_url))
+    library()
+    forget_peak()
+    began, cpu = time.perf_counter(), time.process_time()
+    key = step.function(step.site, *step.about)
+    return replace(
+        one,
+        seconds=time.perf_counter() - began,
+        cpu_seconds=time.process_time() - cpu,
+        peak_mb=memory()[1] / 1e6,
+        requests=sent() if sent else None,
+        key=key,
+    )
+
+
+Where: TypeAlias = Callable[[Measured, Step], Measured]
+
+
 def measure_parts(
-    site: Site, scratch: Path, *, parts: int, per_part: int, images: int, tell: Callable[[str], None]
+    site: Site,
+    scratch: Path,
+    *,
+    parts: int,
+    per_part: int,
+    images: int,
+    tell: Callable[[str], None],
+    where: Where = in_new_process,
 ) -> Iterator[Measured]:
     """A delivery of known images, from all over a ledger of so many parts: its first plan, a later one, its gate."""
     tables = open_store(site.tables_url)
@@ -60,24 +102,26 @@ def measure_parts(
     source = _manifest(scratch, manifest(known))
     one = Measured(step="", images=len(known), parts=parts)
     for step in ("first plan, which joins", "plan"):
-        made = _measured(replace(one, step=step), partial(_plan, site, source))
+        made = where(replace(one, step=step), Step(function=_plan, site=site, about=(source,)))
         yield made
-    yield _measured(replace(one, step="gate"), partial(_gate, site, made.key))
+    yield where(replace(one, step="gate"), Step(function=_gate, site=site, about=(made.key,)))
 
 
-def measure_images(site: Site, scratch: Path, *, images: int, tell: Callable[[str], None]) -> Iterator[Measured]:
+def measure_images(
+    site: Site, scratch: Path, *, images: int, tell: Callable[[str], None], where: Where = in_new_process
+) -> Iterator[Measured]:
     """A delivery of so many images: nothing is known, all are; judged, published, and again with 10 % changed."""
     tables, recipe = open_store(site.tables_url), job_of(site).recipe.digests
     one, numbers = Measured(step="", images=images, parts=1), np.arange(images)
     source = _manifest(scratch, manifest(numbers))
-    yield _measured(replace(one, step="plan, nothing known", parts=0), partial(_plan, site, source))
+    yield where(replace(one, step="plan, nothing known", parts=0), Step(function=_plan, site=site, about=(source,)))
     tell(f"a ledger of {images} images is made")
     _record(tables, site, numbers)
-    yield from _decided(site, source, one, "all known")
+    yield from _decided(site, source, one, "all known", where)
     changed = images // 10
     record(tables, recipe, f"{_PLAN + 1:032x}", results(numbers[:changed], recipe, changed=True))
     source = _manifest(scratch, manifest(numbers, changed=changed))
-    yield from _decided(site, source, replace(one, parts=2), "10 % changed")
+    yield from _decided(site, source, replace(one, parts=2), "10 % changed", where)
 
 
 def as_text(measured: Sequence[Measured]) -> str:
@@ -97,12 +141,12 @@ def as_json(measured: Sequence[Measured]) -> str:
     return json.dumps({"cores": os.cpu_count(), "measured": rows}, indent=2)
 
 
-def _decided(site: Site, source: str, one: Measured, words: str) -> Iterator[Measured]:
-    planned = _measured(replace(one, step=f"plan, {words}"), partial(_plan, site, source))
+def _decided(site: Site, source: str, one: Measured, words: str, where: Where) -> Iterator[Measured]:
+    planned = where(replace(one, step=f"plan, {words}"), Step(function=_plan, site=site, about=(source,)))
     yield planned
-    judged = _measured(replace(one, step=f"gate, {words}"), partial(_gate, site, planned.key))
+    judged = where(replace(one, step=f"gate, {words}"), Step(function=_gate, site=site, about=(planned.key,)))
     yield judged
-    yield _measured(replace(one, step=f"publish, {words}"), partial(_publish, site, judged.key))
+    yield where(replace(one, step=f"publish, {words}"), Step(function=_publish, site=site, about=(judged.key,)))
 
 
 def _record(tables: Store, site: Site, numbers: NDArray[np.int64]) -> None:
@@ -126,26 +170,3 @@ def _gate(site: Site, plan_id: str) -> str:
 
 def _publish(site: Site, gate_id: str) -> str:
     return publish(site, gate_id).gate_id
-
-
-def _measured(one: Measured, step: Callable[[], str]) -> Measured:
-    """The step in a new process, whose memory holds nothing of an earlier one; imports are not counted."""
-    tables = step.args[0].tables_url if isinstance(step, partial) else ""
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-        return pool.submit(_watched, one, tables, step).result()
-
-
-def _watched(one: Measured, tables: str, step: Callable[[], str]) -> Measured:
-    sent = counted_requests(open_store(tables))
-    library()
-    forget_peak()
-    began, cpu = time.perf_counter(), time.process_time()
-    key = step()
-    return replace(
-        one,
-        seconds=time.perf_counter() - began,
-        cpu_seconds=time.process_time() - cpu,
-        peak_mb=memory()[1] / 1e6,
-        requests=sent() if sent else None,
-        key=key,
-    )

@@ -233,7 +233,8 @@ class Rejection:
 class Receipt:
     """Written last; if it exists, the shard is done. `images = cut + reused + rejected`.
 
-    Seconds are summed over workers. `reused` are images whose content turned out to be in the ledger when it was read.
+    Seconds are summed over workers. `reused` are images whose content turned out to be in the ledger when it was read,
+    or to be that of another image of the shard.
     """
 
     plan_id: str

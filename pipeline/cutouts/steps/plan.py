@@ -52,7 +52,7 @@ def plan(site: Site, source: str, delivery: DeliveryKey, *, full: bool = False) 
     everything = cut(rows, shard_images=_SLICE, shard_bytes=2**62, max_shards=2**31)
     todo = pc.is_null(content)
     limits = {"shard_images": site.shard_images, "shard_bytes": site.shard_bytes, "max_shards": site.max_shards}
-    shards = cut(rows, where=todo, **limits)
+    shards = cut(rows, where=todo, together=True, **limits)
     tried = times_rejected(tables, recipe, told.select(["uri"]).filter(todo))
     sources = allowed_by(source)
     full = full or open_manifest(source, day=delivery.date).is_full(delivery.date, delivery.delivery_id)

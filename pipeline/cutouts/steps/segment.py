@@ -30,6 +30,7 @@ from cutouts.runner import Runner, Work
 from cutouts.stages import ChunkResult, Job, cut_chunk, identify_chunk, job_of
 from cutouts.stages.isolation import images_of, nothing_to_try, rejected, try_out, unidentified
 from cutouts.steps.ledger import SCHEMAS, Results, concat, knows_any, nothing, recall
+from cutouts.steps.same_content import cut_once, look_alike
 from cutouts.steps.shard_progress import Progress, tell_done, tell_done_before
 
 _log = logging.getLogger(__name__)
@@ -55,14 +56,17 @@ def segment(site: Site, shard: ShardKey, runner: Runner, on_chunk: Callable[[Chu
         return receipt
     tables.remove(shard_file(shard, "receipt.json"))
     job = _job(site, plan)
-    reused = _recall_unnamed(site, tables, plan, rows, runner)
+    contents = _unnamed_contents(site, tables, plan, rows, runner)
+    reused = _recall_unnamed(tables, plan, rows, contents)
     records = _without(records_of(rows, ImageRecord), reused)
-    done = []
+    done: list[ChunkResult] = []
+    shared: list[ChunkResult] = []
     with Progress(shard, len(records)) as progress:
-        for result in cut_all(site, job, records, runner):
+        for result, again in cut_once(records, contents, lambda some: cut_all(site, job, some, runner)):
             progress.add(result)
             on_chunk(result)
-            done.append(result)
+            (shared if again else done).append(result)
+    reused = concat([reused, _tables(shared)])
     results = concat([reused, _tables(done)])
     _balance(shard, rows, results)
     for name in SCHEMAS:
@@ -93,13 +97,25 @@ def _job(site: Site, plan: Plan) -> Job:
     return job
 
 
-def _recall_unnamed(site: Site, tables: Store, plan: Plan, rows: pa.Table, runner: Runner) -> Results:
-    """Results of images whose row states no sha256 but whose bytes the ledger knows: read to learn what they are."""
+def _unnamed_contents(site: Site, tables: Store, plan: Plan, rows: pa.Table, runner: Runner) -> dict[str, str | None]:
+    """The contents of images whose row states no sha256, by their ids: of all if the ledger may know some of them.
+
+    Else of those that may be the same as another one.
+    """
     unnamed = _unnamed(rows)
-    if not unnamed or not knows_any(tables, plan.recipe):
-        return nothing()
+    if unnamed and not knows_any(tables, plan.recipe):
+        unnamed = tuple(look_alike(unnamed))
+    if not unnamed:
+        return {}
     _log.info("%d images have no sha256 in the manifest: they are read to find out which are known", len(unnamed))
-    content = _contents(site, plan, unnamed, runner)
+    return _contents(site, plan, unnamed, runner)
+
+
+def _recall_unnamed(tables: Store, plan: Plan, rows: pa.Table, content: dict[str, str | None]) -> Results:
+    """Results of images whose row states no sha256 but whose content the ledger knows."""
+    unnamed = [record for record in _unnamed(rows) if content.get(record.image_id)]
+    if not unnamed:
+        return nothing()
     images = pa.table(
         {
             "image_id": pa.array([record.image_id for record in unnamed], pa.string()),

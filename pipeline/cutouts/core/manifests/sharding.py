@@ -66,6 +66,7 @@ def cut(
     shard_bytes: int,
     max_shards: int,
     where: pa.ChunkedArray | None = None,
+    together: bool = False,
 ) -> Shards:
     """The shards of `table` (columns `image_id`, unique, and `bytes` in B). They do not depend on the order of its
     rows.
@@ -73,21 +74,49 @@ def cut(
     Only rows for which the boolean `where` is true are used, or all rows; so the caller needs no filtered copy of the
     table.
 
-    Images are in the order of their `image_id`. A shard has at most `shard_images` rows and `shard_bytes` B. An image
-    of unknown size counts as `DEFAULT_BYTES`, and one that is larger than the limit has a shard of its own. If this
-    needs more than `max_shards`, both limits grow together until it does not. Without rows there are no shards. Raises
-    ValueError if a limit is below 1.
+    Images are in the order of their `image_id`; with `together`, those that may have the same content (`_alike`)
+    follow the first of them, in the same shard. Apart from these, a shard has at most `shard_images` rows and
+    `shard_bytes` B. An image of unknown size counts as `DEFAULT_BYTES`, and one that is larger than the limit has a
+    shard of its own. If this needs more than `max_shards`, both limits grow together until it does not. Without rows
+    there are no shards. Raises ValueError if a limit is below 1.
     """
     if min(shard_images, shard_bytes, max_shards) < 1:
         raise ValueError("shard_images, shard_bytes and max_shards are at least 1")
     rows = np.arange(table.num_rows) if where is None else np.flatnonzero(where)
-    keys = table.select(["image_id", "bytes"])
+    keys = table.select(["image_id", "bytes", *(("sha256", "etag", "uri") if together else ())])
     keys = keys if where is None else keys.filter(where)
     order = pc.sort_indices(keys.column("image_id")).to_numpy()
+    alike = _alike(keys, order) if together else None
+    if alike is not None:
+        order, alike = order[np.argsort(alike, kind="stable")], np.sort(alike)
     sizes = pc.fill_null(keys.column("bytes"), DEFAULT_BYTES).to_numpy()
     until = np.cumsum(sizes[order], dtype=np.int64)
-    order = pa.array(rows[order].astype(np.uint64))
-    return Shards(order=order, offsets=_offsets(until, shard_images, shard_bytes, max_shards))
+    offsets = _offsets(until, shard_images, shard_bytes, max_shards)
+    if alike is not None:
+        offsets = _unbroken(offsets, alike)
+    return Shards(order=pa.array(rows[order].astype(np.uint64)), offsets=offsets)
+
+
+def _alike(rows: pa.Table, order: Counts) -> Counts | None:
+    """For each row of that order the place of the first one that may have the same content; None if all are different.
+
+    Rows may have the same content if they state the same sha256 (here its first digits: a mistake only makes a shard
+    larger), or without one the same ETag and size, or the same URI.
+    """
+    size = pc.coalesce(rows.column("bytes").cast(pa.string()), "?")
+    version = pc.binary_join_element_wise(rows.column("etag"), size, " ")
+    key = pc.coalesce(pc.utf8_slice_codeunits(rows.column("sha256"), 0, 16), version, rows.column("uri"))
+    codes = key.take(pa.array(order)).combine_chunks().dictionary_encode()
+    if len(codes.dictionary) == rows.num_rows:
+        return None
+    return np.asarray(codes.indices.to_numpy(), np.int64)
+
+
+def _unbroken(offsets: Sequence[int], alike: Counts) -> tuple[int, ...]:
+    """The same beginnings of shards, moved behind rows that are alike."""
+    ends = np.append(np.flatnonzero(np.diff(alike)) + 1, len(alike))
+    moved = [0, *(int(ends[np.searchsorted(ends, offset)]) for offset in offsets[1:])]
+    return tuple(dict.fromkeys(moved))
 
 
 def _take(batches: Sequence[pa.RecordBatch], schema: pa.Schema, rows: NDArray[np.uint64]) -> pa.Table:

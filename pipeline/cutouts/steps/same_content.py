@@ -1,0 +1,107 @@
+"""Images of one shard that have the same content: one of them is cut, and all of them have its result."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+from cutouts.core.records import ImageRecord, Mask, MaskMetrics, Rejection
+from cutouts.core.text.display import stored_uri
+from cutouts.stages import ChunkResult
+
+W = TypeVar("W", Mask, Rejection)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Made:
+    """What became of one content: a mask with its metrics, or a rejection that trying again would not change."""
+
+    mask: Mask | None = None
+    metrics: MaskMetrics | None = None
+    rejection: Rejection | None = None
+
+
+def cut_once(
+    records: Sequence[ImageRecord],
+    contents: Mapping[str, str | None],
+    cut: Callable[[Sequence[ImageRecord]], Iterator[ChunkResult]],
+) -> Iterator[tuple[ChunkResult, bool]]:
+    """What becomes of all records; True beside those that have the result of another record with the same content.
+
+    `contents` is the sha256 of images whose row states none, as far as somebody read them. If the image that was cut
+    was rejected for something that is not its content, such as a missing file, the next one is cut.
+    """
+    first, waiting = _apart(records, contents)
+    while first:
+        made: dict[str, _Made] = {}
+        for result in cut(first):
+            yield result, False
+            made.update(_made(result))
+        ready = [(record, made[content]) for content in waiting if content in made for record in waiting[content]]
+        if ready:
+            yield _shared(ready), True
+        waiting = {content: found for content, found in waiting.items() if found and content not in made}
+        first = [found.pop(0) for found in waiting.values()]
+
+
+def look_alike(records: Sequence[ImageRecord]) -> list[ImageRecord]:
+    """Records without a sha256 that may have the same content as another one: one URI, or one ETag and size."""
+    groups: dict[tuple[object, ...], list[ImageRecord]] = {}
+    for record in records:
+        if record.sha256 is None:
+            key = (record.uri,) if record.etag is None else (record.etag, record.bytes)
+            groups.setdefault(key, []).append(record)
+    return [record for group in groups.values() if len(group) > 1 for record in group]
+
+
+def _apart(
+    records: Sequence[ImageRecord], contents: Mapping[str, str | None]
+) -> tuple[list[ImageRecord], dict[str, list[ImageRecord]]]:
+    """The first record of each content and those without one; the others by their content."""
+    first: list[ImageRecord] = []
+    waiting: dict[str, list[ImageRecord]] = {}
+    for record in records:
+        content = record.sha256 or contents.get(record.image_id)
+        if content in waiting:
+            waiting[content].append(record)
+        else:
+            first.append(record)
+            if content:
+                waiting[content] = []
+    return first, waiting
+
+
+def _made(result: ChunkResult) -> Iterator[tuple[str, _Made]]:
+    metrics = {one.image_id: one for one in result.metrics}
+    for mask in result.masks:
+        yield mask.sha256, _Made(mask=mask, metrics=metrics[mask.image_id])
+    for rejection in result.rejections:
+        if rejection.sha256 and not rejection.retryable:
+            yield rejection.sha256, _Made(rejection=rejection)
+
+
+def _shared(ready: Sequence[tuple[ImageRecord, _Made]]) -> ChunkResult:
+    """What was made of one image of each content, under the ids and places of the others."""
+    masks, metrics, rejections = [], [], []
+    for record, one in ready:
+        if one.mask and one.metrics:
+            masks.append(_placed(record, one.mask))
+            metrics.append(replace(one.metrics, image_id=record.image_id))
+        elif one.rejection:
+            rejections.append(_placed(record, one.rejection))
+    return ChunkResult(
+        masks=tuple(masks),
+        metrics=tuple(metrics),
+        rejections=tuple(rejections),
+        model_batches=0,
+        prepare_seconds=0.0,
+        infer_seconds=0.0,
+        finish_seconds=0.0,
+    )
+
+
+def _placed(record: ImageRecord, one: W) -> W:
+    """Under the record's id and place; its ETag only if the store confirmed it for the image that was cut."""
+    etag = one.etag if record.etag == one.etag else None
+    return replace(one, image_id=record.image_id, uri=stored_uri(record.uri), bytes=record.bytes, etag=etag)

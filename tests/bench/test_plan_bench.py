@@ -1,0 +1,65 @@
+"""Plan, gate and publish are measured on ledgers that were made for it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from cutouts.bench.plan_bench import as_json, as_text, in_this_process, measure_images, measure_parts
+from cutouts.cli.measuring.bench import bench as command
+from cutouts.core.config import Site
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    """A site of its own."""
+    return Site(root=str(tmp_path / "site"))
+
+
+def quiet(_: str) -> None:
+    """Nobody is told."""
+
+
+def test_each_step_is_measured_over_many_parts(site: Site, tmp_path: Path) -> None:
+    """The first plan joins the parts; memory, seconds and no requests of a local store are told."""
+    how = {"parts": 20, "per_part": 3, "images": 10}
+    found = [*measure_parts(site, tmp_path, **how, tell=quiet, where=in_this_process)]
+    assert [(one.step, one.images, one.parts) for one in found] == [
+        ("first plan, which joins", 10, 20),
+        ("plan", 10, 20),
+        ("gate", 10, 20),
+    ]
+    assert len(list(Path(site.tables_url).rglob("joined.json"))) == 1
+    assert all(one.seconds > 0 and one.peak_mb > 0 and one.requests is None for one in found)
+    assert [row["step"] for row in json.loads(as_json(found))["measured"]] == [one.step for one in found]
+    assert len(as_text(found).splitlines()) == 4
+
+
+def test_a_large_delivery_is_taken_through_all_steps(site: Site, tmp_path: Path) -> None:
+    """Nothing known, all known, and 10 % changed: the made results pass the gate and are published."""
+    found = [*measure_images(site, tmp_path, images=40, tell=quiet, where=in_this_process)]
+    assert [one.step for one in found] == [
+        "plan, nothing known",
+        *(f"{step}, {words}" for words in ("all known", "10 % changed") for step in ("plan", "gate", "publish")),
+    ]
+
+
+def test_requests_to_s3_are_counted(bucket: str, site: Site, tmp_path: Path) -> None:
+    """A plan over a joined ledger sends few, however many parts there were."""
+    there = site.model_copy(update={"tables": f"{bucket}/tables"})
+    how = {"parts": 20, "per_part": 3, "images": 10}
+    first, again, _ = measure_parts(there, tmp_path, **how, tell=quiet, where=in_this_process)
+    assert first.requests
+    assert again.requests
+    assert again.requests < 20 < first.requests
+
+
+def test_the_command_says_what_it_measures() -> None:
+    """`cutouts bench plan` is a bench of its own, with options of its own."""
+    result = CliRunner().invoke(command, ["plan", "--help"])
+    assert result.exit_code == 0
+    assert "--per-part" in result.output
+    assert CliRunner().invoke(command, ["plan", "--parts", "two"]).exit_code == 2
