@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from cutouts.adapters.storage.store import Store
@@ -15,6 +17,19 @@ from cutouts.schemas.tables import MASKS, TABLES, version_of
 ROW: dict[str, object] = dict.fromkeys(
     ("image_id", "uri", "sha256", "matte_digest", "render_digest", "mask", "cutout"), "x"
 )
+
+FROZEN = Path(__file__).parent / "frozen"
+_VALUES = {
+    "string": "x",
+    "int32": 7,
+    "int64": 7,
+    "float": 0.5,
+    "double": 0.5,
+    "bool": True,
+    "date32[day]": date(2026, 1, 5),
+    "timestamp[us, tz=UTC]": datetime(2026, 1, 5, tzinfo=UTC),
+    "list<item: string>": ["x"],
+}
 
 
 @pytest.fixture
@@ -65,3 +80,31 @@ def test_every_table_is_known_by_the_name_that_its_files_carry() -> None:
     """And has a version."""
     assert all(schema.metadata[b"table"].decode() == name for name, schema in TABLES.items())
     assert min(version_of(schema) for schema in TABLES.values()) >= 1
+
+
+def sample(schema: pa.Schema) -> pa.Table:
+    """Two rows of a table: one with a value in each column, one with as little as may be."""
+    full = {field.name: _VALUES[str(field.type)] for field in schema}
+    least = {field.name: None if field.nullable else full[field.name] for field in schema}
+    return pa.Table.from_pylist([full, least], schema=schema)
+
+
+@pytest.mark.parametrize("name", sorted(TABLES))
+def test_todays_columns_are_those_that_were_frozen(name: str) -> None:
+    """Whoever changes columns gives the table a new version, and freezes a file of it beside the older ones.
+
+    `write_table(Store("tests/adapters/frozen"), f"{name}-{version}.parquet", sample(TABLES[name]))` does that.
+    """
+    written = pq.read_schema(FROZEN / f"{name}-{version_of(TABLES[name])}.parquet")
+    assert [(one.name, one.type, one.nullable) for one in written] == [
+        (one.name, one.type, one.nullable) for one in TABLES[name]
+    ]
+
+
+@pytest.mark.parametrize("file", sorted(FROZEN.glob("*.parquet")), ids=lambda file: str(file.stem))
+def test_every_version_that_ever_was_is_read(file: Path) -> None:
+    """In today's columns."""
+    name = file.stem.rpartition("-")[0]
+    found = read_table(Store(str(FROZEN)), file.name)
+    assert found.schema.equals(TABLES[name])
+    assert found == sample(TABLES[name]) or version_of(pq.read_schema(file)) < version_of(TABLES[name])

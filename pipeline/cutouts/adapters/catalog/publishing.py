@@ -11,6 +11,7 @@ import pyarrow as pa
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
+from cutouts.adapters.catalog.copying import copy_in
 from cutouts.adapters.catalog.reading import approval_for, full_since, rejection_for, version
 from cutouts.adapters.catalog.sql_tables import (
     approvals,
@@ -53,9 +54,12 @@ def stage(
     with connection.begin():
         staged.create(connection)
         leaving.create(connection)
-        rows = _rows(entries, delivery)
-        while batch := list(islice(rows, _BATCH)):
-            connection.execute(sa.insert(staged), batch)
+        batches = _batches(entries, delivery)
+        if connection.dialect.name == "postgresql":
+            copy_in(connection, staged, batches)
+        else:
+            for batch in batches:
+                connection.execute(sa.insert(staged), batch.to_pylist())
         ids = iter(withdraw)
         while batch := [{"image_id": one} for one in islice(ids, _BATCH)]:
             connection.execute(sa.insert(leaving), batch)
@@ -172,16 +176,21 @@ def mark_announced(connection: sa.Connection, publication_ids: Collection[int], 
     connection.execute(sa.update(publications).where(*told).values(announced_at=at))
 
 
-def _rows(
+def _batches(
     entries: Iterable[CatalogEntry] | Iterable[pa.RecordBatch], delivery: DeliveryKey
-) -> Iterator[dict[str, Any]]:
+) -> Iterator[pa.RecordBatch]:
+    """The entries with the columns of `ENTRIES`, not empty."""
+    one_by_one: list[dict[str, Any]] = []
     for entry in entries:
         if isinstance(entry, pa.RecordBatch):
-            yield from entry.select(ENTRIES.names).to_pylist()
+            if entry.num_rows:
+                yield entry.select(ENTRIES.names)
         elif entry.delivery == delivery:
-            yield _row(entry)
+            one_by_one.append(_row(entry))
         else:
             raise ValueError(f"{entry.image_id} belongs to {entry.delivery}, not to {delivery}")
+    for begin in range(0, len(one_by_one), _BATCH):
+        yield pa.RecordBatch.from_pylist(one_by_one[begin : begin + _BATCH], ENTRIES)
 
 
 def _row(entry: CatalogEntry) -> dict[str, Any]:
