@@ -69,6 +69,13 @@ def test_a_file_is_pulled_verified_and_alone(row: ModelRow, target: Path, body: 
     assert told == sorted(told)
 
 
+def test_a_mirror_may_have_a_query(row: ModelRow, target: Path, body: bytes) -> None:
+    """The name of the file belongs to its path; a signature stays behind it."""
+    with serving(FileServer(body=body)) as server:
+        assert weights.pull(row, target, mirror=f"{server.url}/networks/?sig=a/b")
+    assert [path for path, _ in server.asked] == ["/networks/u2netp.onnx?sig=a/b"]
+
+
 def test_a_connection_that_breaks_is_taken_up_where_it_broke(row: ModelRow, target: Path, body: bytes) -> None:
     """Only what is missing is asked for, and only of the same file."""
     with serving(FileServer(body=body, cuts=[HALF])) as server:

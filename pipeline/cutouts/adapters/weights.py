@@ -17,7 +17,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit, urlunsplit
 
 from cutouts.core.errors import ModelError, StorageError, TransientError
 from cutouts.core.text.naming import fitting
@@ -73,7 +73,7 @@ def pull(row: ModelRow, target: Path, *, mirror: str | None = None, tell: Tell |
     """
     if target.is_file() and contradiction(target, row) is None:
         return False
-    url = f"{mirror.rstrip('/')}/{quote(row.file)}" if mirror else row.url
+    url = _below(mirror, row.file) if mirror else row.url
     if url is None:
         raise ModelError(f"the network {row.name!r} has no URL; put its file at {target}")
     _require_free(row, target)
@@ -90,6 +90,12 @@ def pull(row: ModelRow, target: Path, *, mirror: str | None = None, tell: Tell |
         part.path.replace(target)
         part.remove()
     return True
+
+
+def _below(mirror: str, name: str) -> str:
+    """The URL of a file of a mirror, whose own URL may have a query (a signature)."""
+    parts = urlsplit(mirror)
+    return urlunsplit(parts._replace(path=f"{parts.path.rstrip('/')}/{quote(name)}"))
 
 
 def _require_free(row: ModelRow, target: Path) -> None:

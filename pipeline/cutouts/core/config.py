@@ -190,8 +190,9 @@ def _is_loopback(address: str) -> bool:
 
 
 def _problem(location: tuple[int | str, ...], kind: str, message: str) -> str:
+    message = message.removeprefix("Value error, ")
     if not location:
-        return message.removeprefix("Value error, ")
+        return message
     key = ".".join(str(part) for part in location)
     if kind == "extra_forbidden":
         return f"{key}: unknown setting; known are {', '.join(Site.model_fields)}"
