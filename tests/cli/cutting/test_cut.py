@@ -199,7 +199,7 @@ def test_an_output_folder_that_holds_photographs_is_refused(tmp_path: Path) -> N
     """It would not be read, and its photographs would be missing without a word."""
     product(tmp_path / "p" / "a.jpg")
     product(tmp_path / "p" / "studio" / "b.jpg")
-    with pytest.raises(OutputError, match=r"holds photographs itself \(b\.jpg"):
+    with pytest.raises(OutputError, match=r"contains photographs itself \(b\.jpg"):
         cut(tmp_path / "p", "-o", tmp_path / "p" / "studio")
 
 

@@ -227,7 +227,7 @@ def test_a_conversion_replaces_nothing(tmp_path: Path, models: Path) -> None:
     for options in ([], ["-o", tmp_path / "half.onnx"]):
         result = run("convert", "default", "--fp16", *options)
         assert result.exit_code == 1
-        assert "is there already" in result.output
+        assert "already exists" in result.output
     assert run("convert", "default", "--fp16", "-o", models / "table.toml").exit_code == 2
     assert [path.name for path in models.iterdir()] == ["default-fp16.onnx"]
     assert (models / "default-fp16.onnx").read_bytes() == b"mine"
