@@ -25,6 +25,7 @@ from cutouts.report.folder.run_folder import Refusals, RunSource, RunWork, write
 from cutouts.runner import Runner, open_runner
 from cutouts.stages import ChunkResult
 from cutouts.steps import gate, plan, publish, segment
+from cutouts.steps.lease import site_lease
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +91,12 @@ def run(
     here = {"root": str(folder.resolve()), "objects": None, "tables": None, "catalog": None}
     site = (site or load_site()).model_copy(update=here)
     claim_folder(folder, os.fspath(source))
-    origin, ignored, unlisted = _source(site, os.fspath(source), folder, progress, full=full)
+    with site_lease(site):
+        return _run(site, os.fspath(source), folder, progress, full=full)
+
+
+def _run(site: Site, source: str, folder: Path, progress: Progress, *, full: bool) -> Summary:
+    origin, ignored, unlisted = _source(site, source, folder, progress, full=full)
     if origin.folder is not None:
         site = site.allowing(str(origin.folder))
     intake = inspect(origin.manifest)

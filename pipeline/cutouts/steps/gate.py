@@ -32,12 +32,14 @@ from cutouts.core.publications import TakenBack
 from cutouts.core.records import DeliveryKey, Plan, Receipt, Rejection, ShardKey
 from cutouts.core.table_paths import gate_file, plan_file, shard_file
 from cutouts.schemas.tables import OUTCOMES
+from cutouts.steps.lease import at_work
 from cutouts.steps.ledger import SCHEMAS, Results, concat, nothing, recall, record
 from cutouts.steps.verdicts import judgement_of
 
 _JUDGED = ("image_id", "sha256")
 
 
+@at_work
 def gate(site: Site, plan_id: str) -> GateDecision:
     """Judge one planned delivery as a whole, with the stored metrics of images that were not redone.
 

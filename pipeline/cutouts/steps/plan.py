@@ -24,6 +24,7 @@ from cutouts.core.table_paths import plan_file
 from cutouts.core.text.display import stored_uris
 from cutouts.schemas.tables import DELIVERY, MANIFEST, SHARDS
 from cutouts.stages import job_of
+from cutouts.steps.lease import at_work
 from cutouts.steps.ledger import join_parts, known_identities, times_rejected
 from cutouts.steps.verdicts import refusals_of
 
@@ -31,6 +32,7 @@ _SLICE = 500_000
 """Rows that are copied at a time, which bounds what a plan of millions of images needs of memory."""
 
 
+@at_work
 def plan(site: Site, source: str, delivery: DeliveryKey, *, full: bool = False) -> Plan:
     """Plan one delivery of the manifest at `source`: skip what is decided under the same content and recipe.
 

@@ -18,6 +18,7 @@ from cutouts.core.publications import Approval, Hold, HoldRejection, Publication
 from cutouts.core.table_paths import gate_file
 from cutouts.core.text.display import shown
 from cutouts.steps.gate import gate, missing
+from cutouts.steps.lease import at_work
 from cutouts.steps.shell_commands import approve_command
 
 _ROWS = 10_000
@@ -29,6 +30,7 @@ def read_decision(site: Site, gate_id: str) -> GateDecision:
     return read_record(open_store(site.tables_url), gate_file(gate_id, "decision.json"), GateDecision)
 
 
+@at_work
 def publish(site: Site, gate_id: str) -> Publication:
     """Publish what the gate let through, exactly once however often it is called.
 

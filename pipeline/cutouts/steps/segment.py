@@ -29,6 +29,7 @@ from cutouts.core.text.display import stored_uri
 from cutouts.runner import Runner, Work
 from cutouts.stages import ChunkResult, Job, cut_chunk, identify_chunk, job_of
 from cutouts.stages.isolation import images_of, nothing_to_try, rejected, try_out, unidentified
+from cutouts.steps.lease import at_work
 from cutouts.steps.ledger import SCHEMAS, Results, concat, knows_any, nothing, recall
 from cutouts.steps.same_content import cut_once, look_alike
 from cutouts.steps.shard_progress import Progress, tell_done, tell_done_before
@@ -40,6 +41,7 @@ def _ignore(_: ChunkResult) -> None:
     """Nobody watches."""
 
 
+@at_work
 def segment(site: Site, shard: ShardKey, runner: Runner, on_chunk: Callable[[ChunkResult], None] = _ignore) -> Receipt:
     """Cut one shard; `on_chunk` hears of each finished chunk, and the log every ten seconds.
 

@@ -12,7 +12,7 @@ from typing import Self, TypeVar
 import pyarrow as pa
 import sqlalchemy as sa
 
-from cutouts.adapters.catalog import publishing, reading, sql_tables
+from cutouts.adapters.catalog import leases, publishing, reading, sql_tables
 from cutouts.adapters.catalog.catalog_history import CatalogHistory
 from cutouts.adapters.catalog.engine import open_engine, telling, writing
 from cutouts.adapters.catalog.migrate import upgrade
@@ -66,6 +66,15 @@ class Catalog:
     def close(self) -> None:
         """Let go of the database."""
         self._engine.dispose()
+
+    @contextmanager
+    def lease(self, *, alone: bool) -> Iterator[None]:
+        """Work on the catalogue's site beside others, or `alone`: TransientError if somebody works on it then.
+
+        The lease ends with the block, and with the process.
+        """
+        with leases.lease(self._engine, alone=alone):
+            yield
 
     @property
     def history(self) -> CatalogHistory:

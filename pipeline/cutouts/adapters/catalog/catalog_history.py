@@ -9,7 +9,8 @@ from datetime import datetime
 import pyarrow as pa
 import sqlalchemy as sa
 
-from cutouts.adapters.catalog import orders, past
+from cutouts.adapters.catalog import clearing, orders, past
+from cutouts.adapters.catalog.clearing import References
 from cutouts.adapters.catalog.engine import telling, writing
 from cutouts.core.errors import CutoutsError
 from cutouts.core.publications import Order, Publication, Selection
@@ -94,6 +95,18 @@ class CatalogHistory:
                 raise CutoutsError(f"{selection.words} is live in {', '.join(found)}: say which one (--delivery)")
             made = [orders.withdraw(connection, one, selection, order) for one in found]
         return tuple(one for one in made if one)
+
+    def expired(self, before: datetime | None, *, dry_run: bool) -> tuple[int, References]:
+        """Forget what was replaced before a moment: how many rows, and what is referred to from then on.
+
+        None forgets nothing, and a `dry_run` only says so.
+        """
+        with telling(self._engine), self._engine.connect() as connection, writing(connection, "history"):
+            gone = clearing.expire(connection, before) if before else 0
+            found = clearing.references(connection)
+            if dry_run:
+                connection.get_transaction().rollback()  # type: ignore[union-attr] # `writing` has begun it
+        return gone, found
 
     def _publication(self, connection: sa.Connection, moment: int | datetime | None) -> int:
         """The publication that a moment is after; CutoutsError if what was live then is not kept."""

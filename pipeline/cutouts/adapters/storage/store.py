@@ -10,8 +10,9 @@ import re
 import sys
 import tempfile
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -171,6 +172,16 @@ class Store:
         named = {path[start:]: int(about["size"]) for path, about in found.items() if path.endswith(suffix)}
         return {name: named[name] for name in sorted(named) if "/." not in f"/{name}"}
 
+    def written(self, folder: str = "") -> dict[str, tuple[int, datetime]]:
+        """Every file below `folder` with its size in B and when it was written; hidden and unfinished ones too."""
+        with self._errors(folder):
+            try:
+                found = self.fs.find(self.path(folder), detail=True)
+            except FileNotFoundError:
+                return {}
+        start = len(self.path("").rstrip("/")) + 1
+        return {path[start:]: (int(about["size"]), _written(about)) for path, about in sorted(found.items())}
+
     @contextmanager
     def reading(self, name: str) -> Iterator[Any]:
         """A binary stream of the file's bytes. FileNotFoundError if it is not there."""
@@ -200,6 +211,16 @@ class Store:
                 raise
             kind = TransientError if helped_by_retry(error) else StorageError
             raise kind(f"{self.url}/{name}: {type(error).__name__}: {error}") from error
+
+
+def _written(about: Mapping[str, Any]) -> datetime:
+    """When a file was written, by what its file system says of it: seconds, or a time in UTC."""
+    told = about.get("mtime") or about.get("LastModified") or about.get("last_modified") or about.get("created")
+    if isinstance(told, datetime):
+        return told if told.tzinfo else told.replace(tzinfo=UTC)
+    if told is None:
+        raise StorageError(f"{about.get('name')}: its store does not say when it was written")
+    return datetime.fromtimestamp(float(told), UTC)
 
 
 @lru_cache(maxsize=16)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -59,6 +59,20 @@ def row_groups(store: Store, name: str) -> Iterator[pa.Table]:
     with _parquet(store, name) as file:
         for index in range(file.groups):
             yield file.read(groups=[index])
+
+
+def filter_table(store: Store, name: str, keep: Callable[[pa.Table], pa.Array | pa.ChunkedArray]) -> int:
+    """Write a Parquet file again with the rows for which `keep` is true, in the same row groups; gives how many went.
+
+    A row group that has no row left stays, empty. Nothing is written if no row goes.
+    """
+    with _parquet(store, name) as file:
+        groups = [file.read(groups=[index]) for index in range(file.groups)]
+    kept = [group.filter(keep(group)) for group in groups]
+    gone: int = sum(group.num_rows for group in groups) - sum(group.num_rows for group in kept)
+    if gone:
+        write_row_groups(store, name, kept, groups[0].schema)
+    return gone
 
 
 def read_tables(

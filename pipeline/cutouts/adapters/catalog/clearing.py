@@ -1,0 +1,66 @@
+"""What the catalogue refers to, and the end of history that is older than it has to be kept."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from cutouts.adapters.catalog.reading import waiting
+from cutouts.adapters.catalog.sql_tables import cutouts, holds, past_cutouts, publications
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class References:
+    """What live images, kept history and waiting holds refer to: objects, and photographs by their digests.
+
+    `gates` and `plans` made what is live or kept, and say where it comes from; those that are `waiting` may be
+    published yet, with all that they need.
+    """
+
+    objects: frozenset[str]
+    contents: frozenset[str]
+    gates: frozenset[str]
+    plans: frozenset[str]
+    waiting_gates: frozenset[str]
+    waiting_plans: frozenset[str]
+
+
+def expire(connection: sa.Connection, before: datetime) -> int:
+    """Forget what was replaced before that moment; gives how many rows. Those states cannot be rebuilt any more."""
+    old = sa.select(publications.c.publication_id).where(publications.c.at < before)
+    ended = past_cutouts.c.until.in_(old)
+    last = connection.scalar(sa.select(sa.func.max(past_cutouts.c.until)).where(ended))
+    if last is None:
+        return 0
+    gone = connection.execute(sa.delete(past_cutouts).where(ended)).rowcount
+    lost = sa.update(publications).where(publications.c.publication_id < last).values(restorable=False)
+    connection.execute(lost)
+    return gone
+
+
+def references(connection: sa.Connection) -> References:
+    """What is referred to now."""
+    objects: set[str] = set()
+    contents: set[str] = set()
+    made: set[int] = set()
+    for table in (cutouts, past_cutouts):
+        chosen = sa.select(table.c.mask, table.c.cutout, table.c.sha256, table.c.publication_id)
+        for row in connection.execution_options(yield_per=20_000).execute(chosen):
+            objects.update((row.mask, row.cutout))
+            contents.add(row.sha256)
+            made.add(row.publication_id)
+    decided = connection.execute(
+        sa.select(publications.c.publication_id, publications.c.gate_id, publications.c.plan_id)
+    ).all()
+    kept = [row for row in decided if row.publication_id in made]
+    held = connection.execute(sa.select(holds.c.gate_id, holds.c.plan_id).where(waiting())).all()
+    return References(
+        objects=frozenset(objects),
+        contents=frozenset(contents),
+        gates=frozenset(row.gate_id for row in (*kept, *held)),
+        plans=frozenset(row.plan_id for row in (*kept, *held)),
+        waiting_gates=frozenset(row.gate_id for row in held),
+        waiting_plans=frozenset(row.plan_id for row in held),
+    )

@@ -1,0 +1,118 @@
+"""gc: only what nothing refers to is removed, older than the grace period, and never while something runs."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from cutouts.adapters.catalog import Catalog
+from cutouts.adapters.storage.store import open_store
+from cutouts.core.config import Site
+from cutouts.core.errors import CutoutsError, TransientError
+from cutouts.core.publications import Order
+from cutouts.steps.clearing import Cleared, clear
+from cutouts.steps.lease import site_lease
+from cutouts.steps.verify import verify
+from tests.photographs import product
+from tests.steps.conftest import Refresh
+
+ORDER = Order(by="Ada", because="wrong light", at=datetime(2026, 11, 27, tzinfo=UTC))
+
+
+@pytest.fixture
+def shoot(tmp_path: Path) -> Path:
+    """A folder of two photographs."""
+    for seed in range(2):
+        product(tmp_path / "shoot" / f"{seed}.jpg", seed=seed)
+    return tmp_path / "shoot"
+
+
+def _objects(site: Site) -> set[str]:
+    return set(open_store(site.objects_url).names("", ".png"))
+
+
+def _later(days: float) -> datetime:
+    return datetime.now(UTC) + timedelta(days=days)
+
+
+def test_only_old_orphans_are_removed(site: Site, refresh: Refresh, shoot: Path) -> None:
+    """What a killed run left is removed once it is old; what is live, and what was live, is not."""
+    refresh(site, shoot)
+    product(shoot / "0.jpg", seed=7)
+    refresh(site, shoot)
+    kept = _objects(site)
+    store = open_store(site.objects_url)
+    store.put_object(b"of a killed run", ".png")
+    (Path(site.objects_url) / "ab").mkdir(exist_ok=True)
+    (Path(site.objects_url) / "ab" / ".abc.png.1-2.part").write_bytes(b"half")
+    assert clear(site) == Cleared()
+    said = clear(site, dry_run=True, now=_later(2))
+    assert (said.objects, said.unfinished, said.bytes) == (1, 1, 19)
+    assert len(_objects(site)) == len(kept) + 1
+    assert clear(site, now=_later(2)) == said
+    assert _objects(site) == kept
+    assert len([path for path in Path(site.objects_url).rglob("*") if path.is_file()]) == len(kept)
+    assert clear(site, now=_later(2)) == Cleared()
+    assert verify(site, whole=True).findings == ()
+
+
+def test_nothing_is_removed_while_something_runs(site: Site, refresh: Refresh, shoot: Path) -> None:
+    """A step holds a lease as long as it works."""
+    refresh(site, shoot)
+    with site_lease(site), pytest.raises(TransientError, match="something runs on this site"):
+        clear(site, now=_later(2))
+
+
+def test_history_ends_where_the_setting_says(site: Site, refresh: Refresh, shoot: Path) -> None:
+    """Its objects and tables go with it; what is live stays, is whole, and is known to the next run."""
+    refresh(site, shoot)
+    old = _objects(site)
+    product(shoot / "0.jpg", seed=7)
+    refresh(site, shoot)
+    product(shoot / "0.jpg", seed=8)
+    refresh(site, shoot)
+    brief = site.model_copy(update={"history_days": 30})
+    assert clear(brief, now=_later(29)) == Cleared()
+    said = clear(brief, dry_run=True, now=_later(31))
+    before = _objects(site)
+    done = clear(brief, now=_later(31))
+    assert said == done
+    assert (done.history, done.ledger > 0, done.tables > 0) == (2, True, True)
+    assert len(before) - len(_objects(site)) == done.objects == 4
+    assert _objects(site) & old != old
+    with Catalog.open(site.catalog_url) as catalog:
+        assert catalog.counts().images == 2
+        with pytest.raises(CutoutsError, match="not kept any more: the history begins with 3"):
+            catalog.history.undo(3, ORDER)
+    assert verify(site, whole=True).findings == ()
+    decision, chunks = refresh(site, shoot)
+    assert (decision.skipped, chunks) == (2, [])
+    assert clear(brief, now=_later(31)).objects == 0
+
+
+def test_what_waits_for_a_person_is_kept(site: Site, refresh: Refresh, tmp_path: Path) -> None:
+    """A held delivery can be released however long it waited."""
+    from cutouts.steps import approve
+    from tests.photographs import blank
+
+    for seed in range(5):
+        blank(tmp_path / "held" / f"empty-{seed}.jpg", seed=seed)
+        product(tmp_path / "held" / f"{seed}.jpg", seed=seed)
+    decision, _ = refresh(site, tmp_path / "held")
+    brief = site.model_copy(update={"history_days": 1})
+    clear(brief, now=_later(400))
+    assert approve(site, decision.gate_id, by="Ada", why="meant so").published == 5
+    assert verify(site, whole=True).findings == ()
+
+
+def test_a_file_that_is_not_an_object_is_left_alone(site: Site, refresh: Refresh, shoot: Path) -> None:
+    """Only PNGs and what our own writers left are looked at."""
+    refresh(site, shoot)
+    note = Path(site.objects_url) / "read-me.txt"
+    note.write_text("mine")
+    os.utime(note, (0, 0))
+    clear(site, now=_later(2))
+    assert note.read_text() == "mine"
