@@ -22,6 +22,7 @@ _COMMANDS = {
     "publish": ("running", "Step 4: publish what the gate let through; release a held delivery."),
     "catalog": ("upkeep", "Show the history of the catalogue, export it, or roll it back."),
     "withdraw": ("upkeep", "Take images out of the catalogue: by delivery, product or image."),
+    "forget": ("upkeep", "Remove images for good, by delivery, product or image."),
     "gc": ("upkeep", "Remove what nothing refers to any more."),
     "verify": ("upkeep", "Check that a site's data is intact, and repair it."),
     "models": ("networks", "List, download, add, check and convert networks."),

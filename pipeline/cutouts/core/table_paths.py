@@ -42,6 +42,11 @@ def joined_file(table: str | None, recipe: RecipeDigests, part: str) -> str:
     return f"{joined_folder(recipe)}/{part}/{f'{table}.parquet' if table else JOINED_RECORD}"
 
 
+def forgotten_file(receipt_id: str) -> str:
+    """The receipt of images that were forgotten."""
+    return f"forgotten/{receipt_id}.json"
+
+
 def gate_file(gate_id: str, name: str) -> str:
     """`outcomes.parquet` or, written last, `decision.json`."""
     return f"gates/{gate_id}/{name}"

@@ -9,11 +9,11 @@ from datetime import datetime
 import pyarrow as pa
 import sqlalchemy as sa
 
-from cutouts.adapters.catalog import clearing, orders, past
+from cutouts.adapters.catalog import clearing, forgetting, orders, past
 from cutouts.adapters.catalog.clearing import References
 from cutouts.adapters.catalog.engine import telling, writing
 from cutouts.core.errors import CutoutsError
-from cutouts.core.publications import Order, Publication, Selection
+from cutouts.core.publications import Order, Publication, PublicationKind, Selection
 
 
 class CatalogHistory:
@@ -95,6 +95,27 @@ class CatalogHistory:
                 raise CutoutsError(f"{selection.words} is live in {', '.join(found)}: say which one (--delivery)")
             made = [orders.withdraw(connection, one, selection, order) for one in found]
         return tuple(one for one in made if one)
+
+    def withdraw_forgotten(self, selection: Selection, order: Order) -> tuple[Publication, ...]:
+        """Withdraw the selected images, if any is live, as the beginning of forgetting them."""
+
+        def having(connection: sa.Connection) -> tuple[str, ...]:
+            return orders.live_deliveries(connection, selection)
+
+        kind = PublicationKind.FORGET
+        with self._alone(having) as (connection, found):
+            made = [orders.withdraw(connection, one, selection, order, kind) for one in found]
+        return tuple(one for one in made if one)
+
+    def versions(self, selection: Selection, *, others: bool = False) -> pa.Table:
+        """`KEPT` of all versions of the selected images, live or past; with `others`, of all other images."""
+        with self._reading() as connection:
+            return forgetting.versions(connection, selection, others=others)
+
+    def purge(self, selection: Selection, alias: str) -> int:
+        """Delete the history of the selected images; gives how many rows. A delivery id gets the alias."""
+        with telling(self._engine), self._engine.connect() as connection, writing(connection, "history"):
+            return forgetting.purge(connection, selection, alias)
 
     def expired(self, before: datetime | None, *, dry_run: bool) -> tuple[int, References]:
         """Forget what was replaced before a moment: how many rows, and what is referred to from then on.

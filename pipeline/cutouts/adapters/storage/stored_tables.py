@@ -61,13 +61,20 @@ def row_groups(store: Store, name: str) -> Iterator[pa.Table]:
             yield file.read(groups=[index])
 
 
+def change_table(store: Store, name: str, change: Callable[[pa.Table], pa.Table]) -> None:
+    """Write a Parquet file again as `change` makes its row groups; not if it changes none."""
+    groups = [*row_groups(store, name)]
+    changed = [change(group) for group in groups]
+    if any(one != other for one, other in zip(groups, changed, strict=True)):
+        write_row_groups(store, name, changed, groups[0].schema)
+
+
 def filter_table(store: Store, name: str, keep: Callable[[pa.Table], pa.Array | pa.ChunkedArray]) -> int:
     """Write a Parquet file again with the rows for which `keep` is true, in the same row groups; gives how many went.
 
     A row group that has no row left stays, empty. Nothing is written if no row goes.
     """
-    with _parquet(store, name) as file:
-        groups = [file.read(groups=[index]) for index in range(file.groups)]
+    groups = [*row_groups(store, name)]
     kept = [group.filter(keep(group)) for group in groups]
     gone: int = sum(group.num_rows for group in groups) - sum(group.num_rows for group in kept)
     if gone:

@@ -20,7 +20,7 @@ def withdraw(root: str | None, config: str | None, **chosen: str | None) -> None
 
     They leave the view in a publication of its own, with --by and --because, and can be brought back by taking it back
     (`cutouts catalog rollback`). If the same photograph is delivered again, it is quarantined, with the reason that you
-    gave. Nothing is deleted.
+    gave. Nothing is deleted: that is `cutouts forget`.
 
     \b
     cutouts withdraw --product 4711 --by Ada --because "not for sale any more"

@@ -1,0 +1,43 @@
+"""Images forgotten by a catalogue: their rows in what is live, in the history and among what was taken back."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+import sqlalchemy as sa
+
+from cutouts.adapters.catalog.orders import selected
+from cutouts.adapters.catalog.sql_tables import cutouts, holds, past_cutouts, products, publications, taken_back
+from cutouts.core.publications import Selection
+
+KEPT = pa.schema([(name, pa.string()) for name in ("delivery_id", "image_id", "sha256", "mask", "cutout")])
+"""What the catalogue says of an image's version."""
+
+
+def versions(connection: sa.Connection, selection: Selection, *, others: bool) -> pa.Table:
+    """`KEPT` of every version, live or past, that the selection means; with `others`, of those that it does not."""
+    parts = []
+    for table in (cutouts, past_cutouts):
+        meant = selected(table, selection)
+        chosen = sa.select(*(table.c[name] for name in KEPT.names)).where(~meant if others else meant)
+        parts.append(chosen)
+    rows = connection.execute(sa.union_all(*parts)).all()
+    return pa.Table.from_pylist([dict(zip(KEPT.names, row, strict=True)) for row in rows], KEPT)
+
+
+def purge(connection: sa.Connection, selection: Selection, alias: str) -> int:
+    """Delete what is past of the selected images; gives how many rows. A delivery id that is meant gets an alias.
+
+    The publications stay, because other rows and other programs refer to them; so do holds and approvals.
+    """
+    keys = sa.select(past_cutouts.c.delivery_id, past_cutouts.c.image_id).where(selected(past_cutouts, selection))
+    for delivery_id, image_id in connection.execute(keys.distinct()).all():
+        its = taken_back.c.delivery_id == delivery_id, taken_back.c.image_id == image_id
+        connection.execute(sa.delete(taken_back).where(*its))
+    gone = connection.execute(sa.delete(past_cutouts).where(selected(past_cutouts, selection))).rowcount
+    used = sa.union(sa.select(cutouts.c.product_id), sa.select(past_cutouts.c.product_id))
+    connection.execute(sa.delete(products).where(products.c.product_id.not_in(used)))
+    if list(selection.given) == ["delivery_id"]:
+        for table in (publications, holds):
+            renamed = sa.update(table).where(table.c.delivery_id == selection.delivery_id)
+            connection.execute(renamed.values(delivery_id=alias))
+    return gone

@@ -1,0 +1,126 @@
+"""The right to be forgotten: nothing of an image is left anywhere, what others share stays, and a receipt says so."""
+
+from __future__ import annotations
+
+import shutil
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+import pytest
+
+from cutouts.adapters.catalog import Catalog
+from cutouts.adapters.storage.store import open_store
+from cutouts.api.forgetting import forget
+from cutouts.api.runs import run
+from cutouts.core.config import Site
+from cutouts.core.errors import CutoutsError, TransientError
+from cutouts.core.publications import Order, Selection
+from cutouts.steps.lease import site_lease
+from cutouts.steps.verify import verify
+from tests.photographs import product
+
+ORDER = Order(by="Ada", because="asked by letter", at=datetime(2026, 11, 27, tzinfo=UTC))
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    """Two suppliers with two photographs each; `twin` is the same photograph at both."""
+    for supplier, seed in (("acme", 0), ("bolt", 1)):
+        product(tmp_path / "photos" / supplier / f"own-{supplier}.jpg", seed=seed)
+        product(tmp_path / "photos" / supplier / f"twin-{supplier}.jpg", seed=9)
+    return tmp_path / "photos"
+
+
+@pytest.fixture
+def site(photos: Path, tmp_path: Path) -> Site:
+    """A folder in which they were run, and then once more with another photograph of acme's own."""
+    run(photos, tmp_path / "out", site=Site(cluster="serial"))
+    product(photos / "acme" / "own-acme.jpg", seed=5)
+    run(photos, tmp_path / "out", site=Site(cluster="serial"))
+    return Site(root=str(tmp_path / "out"), cluster="serial")
+
+
+def _traces(site: Site, word: str) -> list[str]:
+    """The files below the root that have the word in their name or content; tables are read."""
+    found = []
+    for path in sorted(Path(site.root).rglob("*")):
+        if path.is_dir() or path.suffix == ".lock":
+            continue
+        text = str(pq.read_table(path).to_pydict()).encode() if path.suffix == ".parquet" else path.read_bytes()
+        if word in path.name or (path.suffix != ".png" and word.encode() in text):
+            found.append(path.relative_to(site.root).as_posix())
+    return found
+
+
+def _live(site: Site) -> list[str]:
+    with Catalog.open(site.catalog_url) as catalog:
+        return sorted(catalog.live().column("image_id").to_pylist())
+
+
+def test_nothing_of_a_product_is_left(site: Site, photos: Path) -> None:
+    """Each version leaves catalogue, history, objects, tables and report; all other images stay."""
+    before = set(open_store(site.objects_url).names("", ".png"))
+    receipt = forget(site, Selection(product_id="acme/own-acme"), ORDER)
+    assert (receipt.kind, receipt.withdrawn, receipt.history) == ("product", 1, 2)
+    assert len(before) - len(open_store(site.objects_url).names("", ".png")) == receipt.objects > 0
+    left = [name for name in _traces(site, "own-acme") if not name.startswith("catalog.sqlite")]
+    assert left == []
+    assert _live(site) == ["acme/twin-acme.jpg", "bolt/own-bolt.jpg", "bolt/twin-bolt.jpg"]
+    assert verify(site, whole=True).findings == ()
+    with Catalog.open(site.catalog_url) as catalog:
+        for moment in range(1, catalog.version("acme") + 1):
+            with catalog.history.as_of(moment) as batches:
+                rows = [row["image_id"] for batch in batches for row in batch.to_pylist()]
+            assert "acme/own-acme.jpg" not in rows
+    (photos / "acme" / "own-acme.jpg").unlink()
+    again = run(photos, site.root, site=Site(cluster="serial"))
+    assert (again.skipped, again.model_batches) == (3, 0)
+
+
+def test_nothing_of_a_supplier_is_left(site: Site, photos: Path) -> None:
+    """By delivery id, which becomes an alias in the books; the photograph that another one shares stays theirs."""
+    receipt = forget(site, Selection(delivery_id="acme"), ORDER)
+    assert [name for name in _traces(site, "acme") if not name.startswith("catalog.sqlite")] == []
+    assert _live(site) == ["bolt/own-bolt.jpg", "bolt/twin-bolt.jpg"]
+    assert verify(site, whole=True).findings == ()
+    with Catalog.open(site.catalog_url) as catalog:
+        names = {one.delivery.delivery_id for one in catalog.history.publications()}
+        assert catalog.counts().products == 2
+    assert names == {"bolt", f"forgotten-{receipt.receipt_id}"}
+    assert "acme" not in open_store(site.tables_url).read(f"forgotten/{receipt.receipt_id}.json").decode()
+    shutil.rmtree(photos / "acme")
+    assert run(photos, site.root, site=Site(cluster="serial")).skipped == 2
+
+
+def test_an_order_that_was_cut_off_is_completed(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stopped before the catalogue's history went: the same order again leaves nothing."""
+    from cutouts.adapters.catalog import CatalogHistory
+
+    def stop(*_: object) -> int:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(CatalogHistory, "purge", stop)
+        with pytest.raises(KeyboardInterrupt):
+            forget(site, Selection(delivery_id="acme", image_id="acme/own-acme.jpg"), ORDER)
+    receipt = forget(site, Selection(delivery_id="acme", image_id="acme/own-acme.jpg"), ORDER)
+    assert (receipt.withdrawn, receipt.history) == (0, 2)
+    assert verify(site, whole=True).findings == ()
+    with Catalog.open(site.catalog_url) as catalog:
+        known = catalog.history.versions(Selection(image_id="acme/own-acme.jpg"))
+        assert pc.count(known.column("image_id")).as_py() == 0
+
+
+def test_orders_that_mean_nothing_or_too_much_are_refused(site: Site) -> None:
+    """What is not known, an image without its delivery, and any order while something runs."""
+    for selection, words in (
+        (Selection(product_id="unknown"), "nothing is known of product unknown"),
+        (Selection(image_id="acme/own-acme.jpg"), "only unique within its delivery"),
+    ):
+        with pytest.raises(CutoutsError, match=words):
+            forget(site, selection, ORDER)
+    with site_lease(site), pytest.raises(TransientError, match="something runs"):
+        forget(site, Selection(delivery_id="acme"), ORDER)
+    assert len(_live(site)) == 4
