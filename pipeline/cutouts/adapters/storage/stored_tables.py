@@ -228,12 +228,12 @@ class _TableFile:
         return conformed(found, self._today, wanted)
 
     def read_flagged(self, flags: NDArray[np.bool_], columns: Sequence[str]) -> pa.Table:
-        """The rows with a flag; only row groups that have one are read."""
+        """The rows with a flag; only row groups that have one are read, one at a time."""
         sizes = [self._file.metadata.row_group(index).num_rows for index in range(self.groups)]
         pieces = np.split(flags, np.cumsum(sizes)[:-1])
-        groups = [index for index, piece in enumerate(pieces) if piece.any()]
-        kept = np.concatenate([pieces[index] for index in groups])
-        return self.read(columns, groups).filter(pa.array(kept))
+        return pa.concat_tables(
+            self.read(columns, [index]).filter(pa.array(piece)) for index, piece in enumerate(pieces) if piece.any()
+        )
 
 
 @contextmanager
