@@ -149,5 +149,6 @@ def _decision(delivery_id: str, images: Sequence[Shown]) -> GateDecision:
         images=len(images),
         expectations=(expectation,),
         full=False,
+        suite="",
         **counts,
     )

@@ -64,7 +64,8 @@ class _Nobody:
         """Do nothing."""
 
 
-def _unwatched(_doing: str, _total: int) -> AbstractContextManager[Counter]:
+def unwatched(_doing: str, _total: int) -> AbstractContextManager[Counter]:
+    """Nobody hears of progress."""
     return nullcontext(_Nobody())
 
 
@@ -73,7 +74,7 @@ def run(
     out: str | os.PathLike[str],
     *,
     site: Site | None = None,
-    progress: Progress = _unwatched,
+    progress: Progress = unwatched,
     full: bool = False,
 ) -> Summary:
     """Cut out, judge and publish a folder of images or a manifest on this machine.
@@ -100,8 +101,8 @@ def _run(site: Site, source: str, folder: Path, progress: Progress, *, full: boo
     if origin.folder is not None:
         site = site.allowing(str(origin.folder))
     intake = inspect(origin.manifest)
-    plans, refused = _plans(site, intake, full=full)
-    decisions, work = _refresh(site, plans, progress)
+    plans, refused = plan_all(site, intake, full=full)
+    decisions, work = refresh_all(site, plans, progress)
     rows = rows_of(origin.manifest, {one.group for one in refused})
     refusals = Refusals(refused=tuple(refused), rows=rows, of=intake.rows)
     counts = write_folder(site, folder, origin, decisions, work, refusals=refusals)
@@ -138,7 +139,7 @@ def _source(
     return origin, found.ignored, found.closed
 
 
-def _plans(site: Site, intake: Intake, *, full: bool) -> tuple[list[Plan], list[Refusal]]:
+def plan_all(site: Site, intake: Intake, *, full: bool) -> tuple[list[Plan], list[Refusal]]:
     """A plan of each delivery that can be used, and why the others cannot."""
     refused = [Refusal.of(problem) for problem in intake.refused]
     plans = []
@@ -153,7 +154,7 @@ def _plans(site: Site, intake: Intake, *, full: bool) -> tuple[list[Plan], list[
     return plans, refused
 
 
-def _refresh(site: Site, plans: Sequence[Plan], progress: Progress) -> tuple[list[GateDecision], RunWork]:
+def refresh_all(site: Site, plans: Sequence[Plan], progress: Progress) -> tuple[list[GateDecision], RunWork]:
     """Segment, gate and publish every plan. Returns the decisions, and the work that was done."""
     todo = sum(one.todo for one in plans)
     work = RunWork()

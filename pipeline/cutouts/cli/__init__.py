@@ -13,17 +13,21 @@ from cutouts.cli.console.exit_status import Status, ended, nobody_reads
 from cutouts.core.errors import StorageError
 
 _COMMANDS = {
-    "run": ("running", "Cut out, judge and publish a folder or a manifest on this machine."),
+    "run": ("running", "Cut out, judge and publish a folder or a manifest."),
     "cut": ("cutting", "Only cut out an image or a folder: no catalogue and no gate."),
     "manifest": ("running", "Make a manifest of a folder of images."),
     "plan": ("running", "Step 1: plan one delivery of a manifest."),
     "segment": ("running", "Step 2: cut the shards of a plan."),
     "gate": ("running", "Step 3: judge a delivery whose shards are cut."),
-    "publish": ("running", "Step 4: publish what the gate let through; release a held delivery."),
+    "publish": ("running", "Step 4: publish what the gate let through; release or reject a held delivery."),
+    "backfill": ("running", "Work again on images of older deliveries, within a budget."),
     "catalog": ("upkeep", "Show the history of the catalogue, export it, or roll it back."),
     "withdraw": ("upkeep", "Take images out of the catalogue: by delivery, product or image."),
     "forget": ("upkeep", "Remove images for good, by delivery, product or image."),
     "gc": ("upkeep", "Remove what nothing refers to any more."),
+    "holds": ("upkeep", "List the deliveries that wait for a person."),
+    "status": ("upkeep", "Show what a site holds, what waits, and how far its work is."),
+    "explain": ("upkeep", "Show where an image in the catalogue comes from, or why it is not there."),
     "verify": ("upkeep", "Check that a site's data is intact, and repair it."),
     "models": ("networks", "List, download, add, check and convert networks."),
     "doctor": ("upkeep", "Show what this machine has, and what is missing."),

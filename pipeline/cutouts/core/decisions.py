@@ -47,7 +47,8 @@ class GateDecision:
     that. `against` is the version of the delivery that was live then (`Catalog.version`), which publishing compares
     first. It is -1 for decisions recorded by an earlier release, which never matches. A `full` delivery withdraws the
     images that are live under its id but not in it; `withdrawn` counts them. `gate_id` identifies this decision: what
-    was judged, for which plan, against which version, and whether a person approved it.
+    was judged, for which plan, against which version, and whether a person approved it. `suite` is the digest under
+    which the text of the suite is kept; it is empty for decisions of an earlier release.
     """
 
     gate_id: str
@@ -67,6 +68,7 @@ class GateDecision:
     against: int = -1
     full: bool = False
     withdrawn: int = 0
+    suite: str = ""
 
     @property
     def balances(self) -> bool:

@@ -33,6 +33,17 @@ class Recipe:
     crop: bool = False
 
     @property
+    def words(self) -> tuple[str, ...]:
+        """What a person should know of it, in lines."""
+        given = self.preprocessing
+        how = "letterbox" if given.letterbox else "stretched"
+        return (
+            f"network {self.model_digest}, output {self.output}",
+            f"its input: {given.width_px}×{given.height_px} px, {how}, {given.colour_space}",
+            f"methods {self.matte_method} and {self.render_method}" + (", cropped" if self.crop else ""),
+        )
+
+    @property
     def digests(self) -> RecipeDigests:
         """The two digests that identify this recipe in everything made with it."""
         return _digests(self)

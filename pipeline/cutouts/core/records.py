@@ -129,6 +129,8 @@ class Plan:
 
     `sources` is where its photographs may be read from, besides the places that the site allows: the manifest's own
     folder. If `full`, the delivery is complete: other images that are live under its id are withdrawn.
+    `manifest` is where it was read, without secrets, and `code` the version of the code that planned. Both are empty
+    for plans of an earlier release.
     """
 
     plan_id: str
@@ -140,6 +142,8 @@ class Plan:
     shards: int
     sources: tuple[str, ...] = ()
     full: bool = False
+    manifest: str = ""
+    code: str = ""
 
     def shard_keys(self) -> tuple[ShardKey, ...]:
         """The key of each shard."""
@@ -234,7 +238,8 @@ class Receipt:
     """Written last; if it exists, the shard is done. `images = cut + reused + rejected`.
 
     Seconds are summed over workers. `reused` are images whose content turned out to be in the ledger when it was read,
-    or to be that of another image of the shard.
+    or to be that of another image of the shard. `code` is the version of the code that cut; it is
+    empty for receipts of an earlier release.
     """
 
     plan_id: str
@@ -248,3 +253,4 @@ class Receipt:
     infer_seconds: float
     finish_seconds: float
     wall_seconds: float
+    code: str = ""

@@ -8,6 +8,9 @@ from cutouts.core.text.naming import fitting
 WAITING = "intake/waiting"
 """The folder of deliveries that are not being processed yet."""
 
+BACKFILLS = "backfills"
+"""The folder of backfills, one folder each."""
+
 
 def plan_file(plan_id: str, name: str) -> str:
     """`delivery.parquet`, `shards.parquet` or, written last, `plan.json`."""
@@ -52,9 +55,35 @@ def gate_file(gate_id: str, name: str) -> str:
     return f"gates/{gate_id}/{name}"
 
 
+def recipe_file(recipe: RecipeDigests) -> str:
+    """What the two digests of a recipe are of."""
+    return f"recipes/{recipe.matte_digest}-{recipe.render_digest}.json"
+
+
+def suite_file(digest: str) -> str:
+    """The text of a suite that the gate judged with."""
+    return f"suites/{digest}.json"
+
+
+def backfill_file(backfill_id: str, name: str) -> str:
+    """`state.json` or `cancelled.json` of a backfill."""
+    return f"{BACKFILLS}/{backfill_id}/{name}"
+
+
+def backfilled_file(backfill_id: str, delivery: DeliveryKey) -> str:
+    """There if a backfill is done with a delivery."""
+    day, _, name = delivery.slug.partition("/")
+    return f"{BACKFILLS}/{backfill_id}/done/{day}/{fitting(name, '.json')}"
+
+
 def verdict_file(digest: str) -> str:
     """The result of a suite of expectations for rows with this digest."""
     return f"verdicts/{digest}.json"
+
+
+def folder_manifest_file(content: str, day: str) -> str:
+    """The manifest that was made of a folder of photographs, by the digest of what it says."""
+    return f"manifests/{content}/date={day}/part-0.parquet"
 
 
 def intake_file(delivery: DeliveryKey) -> str:

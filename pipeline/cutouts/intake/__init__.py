@@ -3,6 +3,7 @@
 from cutouts.intake.landing import (
     Intake,
     ManifestRefusal,
+    deliveries_between,
     deliveries_on,
     inspect,
     landed,
@@ -18,6 +19,7 @@ __all__ = [
     "Intake",
     "ManifestRefusal",
     "Queue",
+    "deliveries_between",
     "deliveries_on",
     "folder_manifest",
     "inspect",

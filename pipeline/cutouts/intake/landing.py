@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import date
 
@@ -34,6 +35,7 @@ from cutouts.core.table_paths import intake_file, refused_file, taken_file
 from cutouts.intake.queue import enter
 
 _LANDED = "_SUCCESS"
+_THREADS = 8
 _REFUSED = pa.schema(
     [("date", pa.date32()), ("image_id", pa.string()), ("delivery_id", pa.string()), ("uri", pa.string())]
 )
@@ -151,6 +153,15 @@ def deliveries_on(site: Site, day: date) -> tuple[DeliveryKey, ...]:
     tables = open_store(site.tables_url)
     names = tables.names(f"intake/deliveries/{day.isoformat()}", ".json")
     return tuple(sorted(read_record(tables, name, _Origin).delivery for name in names))
+
+
+def deliveries_between(site: Site, first: date | None, last: date | None) -> tuple[DeliveryKey, ...]:
+    """Every delivery that was taken, from the first to the last of these days; all of them without."""
+    tables = open_store(site.tables_url)
+    start, end = (first or date.min).isoformat(), (last or date.max).isoformat()
+    names = [name for name in tables.names("intake/deliveries", ".json") if start <= name.split("/")[2] <= end]
+    with ThreadPoolExecutor(_THREADS) as pool:
+        return tuple(sorted(pool.map(lambda name: read_record(tables, name, _Origin).delivery, names)))
 
 
 def _rows_on(day: date | None, rows: pa.Table, groups: Collection[Group]) -> pa.Table:

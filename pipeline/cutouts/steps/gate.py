@@ -34,6 +34,7 @@ from cutouts.core.table_paths import gate_file, plan_file, shard_file
 from cutouts.schemas.tables import OUTCOMES
 from cutouts.steps.lease import at_work
 from cutouts.steps.ledger import SCHEMAS, Results, concat, nothing, recall, record
+from cutouts.steps.provenance import keep_suite
 from cutouts.steps.verdicts import judgement_of
 
 _JUDGED = ("image_id", "sha256")
@@ -68,7 +69,8 @@ def gate(site: Site, plan_id: str) -> GateDecision:
             approved=approved,
         )
         gate_id = _gate_id(plan, judged, standing.version, approved=approved)
-        decision = _decision(plan, judgement, decided, standing, judged=judged, gate_id=gate_id)
+        suite = keep_suite(tables, file.read_bytes())
+        decision = _decision(plan, judgement, decided, standing, judged=judged, gate_id=gate_id, suite=suite)
         write_table(tables, gate_file(decision.gate_id, "outcomes.parquet"), _outcomes(plan, images, results, decided))
         write_record(tables, gate_file(decision.gate_id, "decision.json"), decision)
         if decision.verdict is Verdict.HOLD:
@@ -205,7 +207,7 @@ def _gate_id(plan: Plan, judged: str, against: int, *, approved: bool) -> str:
 
 
 def _decision(
-    plan: Plan, judgement: Judgement, decided: Decision, standing: _Standing, *, judged: str, gate_id: str
+    plan: Plan, judgement: Judgement, decided: Decision, standing: _Standing, *, judged: str, gate_id: str, suite: str
 ) -> GateDecision:
     decision = GateDecision(
         gate_id=gate_id,
@@ -220,6 +222,7 @@ def _decision(
         reasons=decided.reasons,
         images=plan.images,
         expectations=judgement.outcomes,
+        suite=suite,
         **{str(outcome): decided.count(outcome) for outcome in Outcome},
     )
     if not decision.balances:

@@ -10,6 +10,7 @@ from dataclasses import astuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from cutouts.adapters.code_version import code_version
 from cutouts.adapters.storage.manifests.files import allowed_by
 from cutouts.adapters.storage.manifests.opening import open_manifest
 from cutouts.adapters.storage.store import Store, open_store
@@ -18,14 +19,15 @@ from cutouts.core.config import Site
 from cutouts.core.errors import ManifestError
 from cutouts.core.manifests.checks import EMPTY, check_content, placed
 from cutouts.core.manifests.sharding import cut, split_known
-from cutouts.core.records import DeliveryKey, Plan
+from cutouts.core.records import DeliveryKey, Plan, RecipeDigests
 from cutouts.core.sources.locations import CHAINED
 from cutouts.core.table_paths import plan_file
-from cutouts.core.text.display import stored_uris
+from cutouts.core.text.display import shown, stored_uris
 from cutouts.schemas.tables import DELIVERY, MANIFEST, SHARDS
 from cutouts.stages import job_of
 from cutouts.steps.lease import at_work
 from cutouts.steps.ledger import join_parts, known_identities, times_rejected
+from cutouts.steps.provenance import keep_recipe
 from cutouts.steps.verdicts import refusals_of
 
 _SLICE = 500_000
@@ -33,23 +35,24 @@ _SLICE = 500_000
 
 
 @at_work
-def plan(site: Site, source: str, delivery: DeliveryKey, *, full: bool = False) -> Plan:
+def plan(site: Site, source: str, delivery: DeliveryKey, *, full: bool = False, only: pa.Array | None = None) -> Plan:
     """Plan one delivery of the manifest at `source`: skip what is decided under the same content and recipe.
 
     The delivery is `full` if that, or its manifest, says so: what is live under its id and not in it is withdrawn when
     it is published.
 
     Keyed by the delivery's rows, the recipe, what is known of them and how often what is to be cut was rejected before:
-    planned again, the same plan comes back, with the receipts of its finished shards. Raises ManifestError if the
-    delivery cannot be worked with.
+    planned again, the same plan comes back, with the receipts of its finished shards. With `only`, the plan is about
+    these image ids alone, and withdraws nothing. Raises ManifestError if the delivery cannot be worked with.
     """
     tables = open_store(site.tables_url)
-    recipe = job_of(site).recipe.digests
+    whole_recipe = job_of(site).recipe
+    recipe = whole_recipe.digests
     rows = read_delivery(tables, source, delivery).select(SHARDS.names)
+    if only is not None:
+        rows = rows.filter(pc.is_in(rows.column("image_id"), value_set=only))
     join_parts(tables, recipe)
-    told = rows.select(["sha256", "etag", "bytes"]).append_column("uri", stored_uris(rows.column("uri")))
-    known = known_identities(tables, recipe, told, retry_rejected=site.retry_rejected)
-    content = split_known(told, known)
+    told, content = known_content(site, tables, recipe, rows)
     rows = rows.append_column("content", content)
     everything = cut(rows, shard_images=_SLICE, shard_bytes=2**62, max_shards=2**31)
     todo = pc.is_null(content)
@@ -57,7 +60,10 @@ def plan(site: Site, source: str, delivery: DeliveryKey, *, full: bool = False) 
     shards = cut(rows, where=todo, together=True, **limits)
     tried = times_rejected(tables, recipe, told.select(["uri"]).filter(todo))
     sources = allowed_by(source)
-    full = full or open_manifest(source, day=delivery.date).is_full(delivery.date, delivery.delivery_id)
+    if only is not None:
+        full = False
+    else:
+        full = full or open_manifest(source, day=delivery.date).is_full(delivery.date, delivery.delivery_id)
     about = [str(delivery), astuple(recipe), sources, tried, shards.offsets, *(["full"] if full else [])]
     made = Plan(
         plan_id=_plan_id(about, everything.tables(rows)),
@@ -69,6 +75,8 @@ def plan(site: Site, source: str, delivery: DeliveryKey, *, full: bool = False) 
         shards=shards.count,
         sources=sources,
         full=full,
+        manifest=shown(source),
+        code=code_version(),
     )
     if found := find_record(tables, plan_file(made.plan_id, "plan.json"), Plan):
         return found
@@ -77,8 +85,16 @@ def plan(site: Site, source: str, delivery: DeliveryKey, *, full: bool = False) 
     groups = (part.select(SHARDS.names).cast(SHARDS) for part in shards.tables(rows))
     write_row_groups(tables, plan_file(made.plan_id, "delivery.parquet"), images, DELIVERY)
     write_row_groups(tables, plan_file(made.plan_id, "shards.parquet"), groups, SHARDS)
+    keep_recipe(tables, site.model, whole_recipe)
     write_record(tables, plan_file(made.plan_id, "plan.json"), made)
     return made
+
+
+def known_content(site: Site, tables: Store, recipe: RecipeDigests, rows: pa.Table) -> tuple[pa.Table, pa.ChunkedArray]:
+    """`sha256`, `etag`, `bytes` and the stored `uri` of rows of a manifest, and the content of each that is known."""
+    told = rows.select(["sha256", "etag", "bytes"]).append_column("uri", stored_uris(rows.column("uri")))
+    known = known_identities(tables, recipe, told, retry_rejected=site.retry_rejected)
+    return told, split_known(told, known)
 
 
 def read_delivery(tables: Store, source: str, delivery: DeliveryKey) -> pa.Table:

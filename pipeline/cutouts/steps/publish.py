@@ -19,7 +19,7 @@ from cutouts.core.table_paths import gate_file
 from cutouts.core.text.display import shown
 from cutouts.steps.gate import gate, missing
 from cutouts.steps.lease import at_work
-from cutouts.steps.shell_commands import approve_command
+from cutouts.steps.shell_commands import approve_command, reject_command
 
 _ROWS = 10_000
 """Entries that are on their way to the catalogue at a time."""
@@ -60,7 +60,8 @@ def _released(site: Site, catalog: Catalog, decision: GateDecision) -> GateDecis
             )
         raise HeldError(
             f"delivery {shown(decision.delivery)} is held: {'; '.join(decision.reasons)}. "
-            f"Look at it, then release it with\n  {approve_command(site, decision.gate_id)}"
+            f"Look at it, then reject it with\n  {reject_command(site, decision.gate_id)}\n"
+            f"or release it with\n  {approve_command(site, decision.gate_id)}"
         )
     return decision
 

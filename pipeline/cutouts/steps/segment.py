@@ -10,6 +10,7 @@ from functools import partial
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from cutouts.adapters.code_version import code_version
 from cutouts.adapters.storage.store import Store, open_store
 from cutouts.adapters.storage.stored_tables import (
     find_record,
@@ -206,4 +207,5 @@ def _receipt(shard: ShardKey, done: Sequence[ChunkResult], reused: Results, seco
         infer_seconds=sum(one.infer_seconds for one in done),
         finish_seconds=sum(one.finish_seconds for one in done),
         wall_seconds=seconds,
+        code=code_version(),
     )

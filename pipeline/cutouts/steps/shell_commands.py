@@ -16,13 +16,22 @@ def approve_command(site: Site, gate_id: str) -> str:
 
     A password in the catalogue's URL is left out: PostgreSQL's own `PGPASSWORD` takes its place.
     """
+    return _publish_command(site, "--approve", gate_id)
+
+
+def reject_command(site: Site, gate_id: str) -> str:
+    """The command that rejects what this gate held, likewise."""
+    return _publish_command(site, "--reject", gate_id)
+
+
+def _publish_command(site: Site, option: str, gate_id: str) -> str:
     settings = {
         "catalog": site.catalog and _shown_url(site.catalog),
         "tables": site.tables and _absolute(site.tables),
         "mask_quality": site.mask_quality and _absolute(site.mask_quality),
     }
     given = [f"{ENV_PREFIX}{name.upper()}={value}" for name, value in settings.items() if value]
-    call = ["cutouts", "publish", "--approve", gate_id, "--by", "NAME", "--why", "TEXT", "--out", _absolute(site.root)]
+    call = ["cutouts", "publish", option, gate_id, "--by", "NAME", "--why", "TEXT", "--out", _absolute(site.root)]
     return command(*(["env", *given] if given else []), *call)
 
 

@@ -18,7 +18,7 @@ from cutouts.adapters.catalog.engine import open_engine, telling, writing
 from cutouts.adapters.catalog.migrate import upgrade
 from cutouts.core.decisions import GateDecision, Verdict
 from cutouts.core.publications import Approval, CatalogEntry, Hold, HoldRejection, Publication, TakenBack
-from cutouts.core.records import DeliveryKey
+from cutouts.core.records import DeliveryKey, RecipeDigests
 
 T = TypeVar("T")
 
@@ -161,6 +161,28 @@ class Catalog:
         """What was published by a gate decision, None if nothing was."""
         with self._reading() as connection:
             return reading.publication(connection, gate_id)
+
+    def live_images(
+        self, named: str, *, delivery_id: str | None = None, at_most: int = 100
+    ) -> tuple[tuple[CatalogEntry, int], ...]:
+        """What is live under that image id or product id, of one delivery id if given, with its publication's id."""
+        with self._reading() as connection:
+            return reading.live_images(connection, named, delivery_id, at_most)
+
+    def deliveries_not_made_by(self, recipe: RecipeDigests) -> tuple[DeliveryKey, ...]:
+        """The deliveries of which something is live that another recipe made, the oldest first."""
+        with self._reading() as connection:
+            return reading.deliveries_not_made_by(connection, recipe)
+
+    def decisions_on(self, delivery_id: str, *, at_most: int = 20) -> tuple[Publication | Hold, ...]:
+        """What was published or held of a delivery id, the newest first."""
+        with self._reading() as connection:
+            return reading.decisions_on(connection, delivery_id, at_most)
+
+    def last_publications(self, at_most: int) -> tuple[Publication, ...]:
+        """The newest publications that changed something, the newest first."""
+        with self._reading() as connection:
+            return reading.last_publications(connection, at_most)
 
     def unannounced(
         self, *, before: datetime | None = None, delivery: DeliveryKey | None = None

@@ -9,8 +9,16 @@ import pyarrow as pa
 import sqlalchemy as sa
 
 from cutouts.adapters.catalog.sql_tables import approvals, cutouts, hold_rejections, holds, publications, taken_back
-from cutouts.core.publications import Approval, Hold, HoldRejection, Publication, PublicationKind, TakenBack
-from cutouts.core.records import DeliveryKey
+from cutouts.core.publications import (
+    Approval,
+    CatalogEntry,
+    Hold,
+    HoldRejection,
+    Publication,
+    PublicationKind,
+    TakenBack,
+)
+from cutouts.core.records import DeliveryKey, RecipeDigests
 
 PUBLISHED = pa.schema(
     [
@@ -142,6 +150,57 @@ def unannounced(
             publications.c.delivery_date == delivery.date,
         ]
     rows = connection.execute(sa.select(publications).where(*pending).order_by(publications.c.publication_id)).all()
+    return tuple(publication_of(connection, row) for row in rows)
+
+
+def live_images(
+    connection: sa.Connection, named: str, delivery_id: str | None, at_most: int
+) -> tuple[tuple[CatalogEntry, int], ...]:
+    """What is live under that image id or product id, of one delivery id if it is given, with its publication."""
+    where = [sa.or_(cutouts.c.image_id == named, cutouts.c.product_id == named)]
+    if delivery_id is not None:
+        where.append(cutouts.c.delivery_id == delivery_id)
+    order = (cutouts.c.delivery_date.desc(), cutouts.c.delivery_id, cutouts.c.image_id)
+    rows = connection.execute(sa.select(cutouts).where(*where).order_by(*order).limit(at_most)).all()
+    return tuple((_entry(row), row.publication_id) for row in rows)
+
+
+def _entry(row: sa.Row[Any]) -> CatalogEntry:
+    return CatalogEntry(
+        image_id=row.image_id,
+        product_id=row.product_id,
+        delivery=DeliveryKey(date=row.delivery_date, delivery_id=row.delivery_id),
+        cutout=row.cutout,
+        mask=row.mask,
+        sha256=row.sha256,
+        recipe=RecipeDigests(matte_digest=row.matte_digest, render_digest=row.render_digest),
+        width_px=row.width_px,
+        height_px=row.height_px,
+    )
+
+
+def deliveries_not_made_by(connection: sa.Connection, recipe: RecipeDigests) -> tuple[DeliveryKey, ...]:
+    """The deliveries of which something is live that another recipe made."""
+    other = sa.or_(cutouts.c.matte_digest != recipe.matte_digest, cutouts.c.render_digest != recipe.render_digest)
+    chosen = sa.select(cutouts.c.delivery_date, cutouts.c.delivery_id).where(other).distinct()
+    rows = connection.execute(chosen.order_by(cutouts.c.delivery_date, cutouts.c.delivery_id)).all()
+    return tuple(DeliveryKey(date=row.delivery_date, delivery_id=row.delivery_id) for row in rows)
+
+
+def decisions_on(connection: sa.Connection, delivery_id: str, at_most: int) -> tuple[Publication | Hold, ...]:
+    """What was published or held of a delivery id, the newest first."""
+    published = sa.select(publications).where(publications.c.delivery_id == delivery_id)
+    held = sa.select(holds).where(holds.c.delivery_id == delivery_id)
+    newest = connection.execute(published.order_by(publications.c.publication_id.desc()).limit(at_most)).all()
+    waiting_so = connection.execute(held.order_by(holds.c.at.desc()).limit(at_most)).all()
+    found: list[Publication | Hold] = [*(publication_of(connection, row) for row in newest), *map(_hold, waiting_so)]
+    return tuple(sorted(found, key=lambda one: one.at, reverse=True)[:at_most])
+
+
+def last_publications(connection: sa.Connection, at_most: int) -> tuple[Publication, ...]:
+    """The newest publications that changed something, the newest first."""
+    chosen = sa.select(publications).where(publications.c.published > 0)
+    rows = connection.execute(chosen.order_by(publications.c.publication_id.desc()).limit(at_most)).all()
     return tuple(publication_of(connection, row) for row in rows)
 
 

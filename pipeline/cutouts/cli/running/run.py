@@ -8,40 +8,50 @@ import click
 
 import cutouts
 from cutouts.adapters.terminal import say
+from cutouts.api.site_runs import SiteRun, run_on_site
 from cutouts.cli.console.exit_status import Status
 from cutouts.cli.console.options import cluster_options, config_option
 from cutouts.cli.console.progress import Tally
 from cutouts.core.decisions import Outcome
 from cutouts.core.text.counting import counted
+from cutouts.core.text.display import shown
+from cutouts.core.text.sentences import decision_sentence
 
 
 @click.command()
 @click.argument("source", type=click.Path(path_type=str), metavar="SOURCE")
 @click.option(
-    "--out",
-    required=True,
-    type=click.Path(file_okay=False, path_type=Path),
-    help="The folder for everything that is made.",
+    "--out", type=click.Path(file_okay=False, path_type=Path), help="Keep all of it in this folder, with a report."
 )
 @config_option
 @click.option("--fail-on-held", is_flag=True, help="Exit with status 3 if a delivery is held.")
 @click.option("--full", is_flag=True, help="Withdraw what is live of its deliveries and not in SOURCE any more.")
 @cluster_options
-def run(source: str, out: Path, config: str | None, fail_on_held: bool, full: bool, **where: object) -> None:
-    """Cut out, judge and publish SOURCE, a folder of images or a manifest, on this machine.
+def run(source: str, out: Path | None, config: str | None, fail_on_held: bool, full: bool, **where: object) -> None:
+    """Cut out, judge and publish SOURCE, a folder of images or a manifest.
 
-    Everything is written below --out: report.html to look at, cutouts/ with a PNG per published image, images.parquet
-    with the result of every image, summary.json, and catalog.sqlite. If you run it again, only new or changed images
-    are cut. If it was killed, run it again.
+    With --out, everything is written below that folder: report.html to look at, cutouts/ with a PNG per published
+    image, images.parquet with the result of every image, summary.json, and catalog.sqlite. Without --out, the stores
+    and the catalogue of the site's settings are used. If you run it again, only new or changed images are cut. If it
+    was killed, run it again.
 
     \b
     cutouts run photos --out result
+    cutouts run today.parquet --config site.toml
     """
-    summary = cutouts.run(source, out, site=cutouts.load_site(config, **where), progress=_tally, full=full)
-    _say(summary)
-    if summary.refused or summary.unlisted:
+    site = cutouts.load_site(config, **where)
+    done: SiteRun | cutouts.Summary
+    if out is None:
+        done = run_on_site(source, site=site, progress=_tally, full=full)
+        held = done.count(Outcome.HELD)
+        _say_site(site, done)
+    else:
+        done = cutouts.run(source, out, site=site, progress=_tally, full=full)
+        held = done.held
+        _say(done)
+    if done.refused or done.unlisted:
         raise click.exceptions.Exit(Status.FAILED)
-    if fail_on_held and summary.held:
+    if fail_on_held and held:
         raise click.exceptions.Exit(Status.HELD)
 
 
@@ -49,15 +59,38 @@ def _tally(doing: str, total: int) -> Tally:
     return Tally(doing, total, again="finished shards are kept, run it again" if doing == "cutting" else "")
 
 
-def _say(summary: cutouts.Summary) -> None:
-    if summary.ignored:
-        say(summary.ignored, err=True)
-    for place in summary.unlisted:
+def _say_site(site: cutouts.Site, done: SiteRun) -> None:
+    _say_passed_over(done)
+    for decision in done.decisions:
+        say(decision_sentence(decision))
+        for reason in decision.reasons:
+            say(f"  {reason}")
+    _say_refused(done)
+    say(f"{counted(done.images, 'image')}: " + ", ".join(f"{done.count(outcome)} {outcome}" for outcome in Outcome))
+    speed = done.cut / max(done.wall_seconds, 1e-3)
+    say(f"{counted(done.model_batches, 'model batch', 'model batches')}, {speed:.1f} images/s")
+    if done.count(Outcome.HELD):
+        say("held deliveries wait for a person: see `cutouts holds`", err=True)
+    say(f"site: {site.objects_url}, {shown(site.catalog_url)}")
+
+
+def _say_passed_over(done: SiteRun | cutouts.Summary) -> None:
+    if done.ignored:
+        say(done.ignored, err=True)
+    for place in done.unlisted:
         say(f"not listed: {place}", colour="red", err=True)
+
+
+def _say_refused(done: SiteRun | cutouts.Summary) -> None:
+    for refusal in done.refused:
+        say(f"refused: delivery {refusal.delivery}: {refusal.words}", colour="red", err=True)
+
+
+def _say(summary: cutouts.Summary) -> None:
+    _say_passed_over(summary)
     gone = f"; {summary.withdrawn} withdrawn" if summary.withdrawn else ""
     say(f"{counted(summary.images, 'image')}: " + ", ".join(f"{getattr(summary, o)} {o}" for o in Outcome) + gone)
     say(f"{counted(summary.model_batches, 'model batch', 'model batches')}, {summary.images_per_second:.1f} images/s")
-    for refusal in summary.refused:
-        say(f"refused: delivery {refusal.delivery}: {refusal.words}", colour="red", err=True)
+    _say_refused(summary)
     say(f"report:  {summary.report}")
     say(f"cutouts: {summary.cutouts}")

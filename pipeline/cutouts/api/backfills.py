@@ -1,0 +1,151 @@
+"""A backfill without Airflow: older deliveries, one by one, within a budget, stopped and resumed anywhere."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import replace
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any
+
+from cutouts.adapters.site_settings import load_site
+from cutouts.api.runs import Counter, Progress, unwatched
+from cutouts.core.backfills import NO_LIMIT, BackfillPhase, BackfillState, Budget, DeliveryWork, Selection, Survey
+from cutouts.core.config import Site
+from cutouts.core.decisions import Verdict
+from cutouts.core.errors import CutoutsError, TransientError
+from cutouts.core.records import Plan, ShardKey
+from cutouts.intake import deliveries_between, source_of
+from cutouts.runner import Runner, open_runner
+from cutouts.stages import ChunkResult
+from cutouts.steps import backfill as steps
+from cutouts.steps import gate, publish, segment
+
+
+def survey(site: Site, selection: Selection, progress: Progress = unwatched) -> Survey:
+    """How much a backfill is, and why; nothing is written."""
+    keys = steps.candidates(site, selection, lambda: deliveries_between(site, selection.first, selection.last))
+    looked = []
+    with progress("looking at deliveries", len(keys)) as heard:
+        for key in keys:
+            looked.append(steps.look_at(site, selection, key, source_of))
+            heard.add("looked at")
+    return steps.survey_of(site, selection, looked)
+
+
+def backfill(
+    selection: Selection, *, site: Site | None = None, budget: Budget = NO_LIMIT, progress: Progress = unwatched
+) -> BackfillState:
+    """Work through what `survey` finds, delivery by delivery, until it is done or the budget is used up.
+
+    Killed, cancelled or out of budget, it continues where it was when the same selection is given again. A delivery
+    that cannot be worked on is listed in `failed`, and stops none of the others. Raises TransientError if trying again
+    can help.
+    """
+    site = site or load_site()
+    found = survey(site, selection, progress)
+    state = _begin(site, selection, found)
+    open_work = [one for one in found.deliveries if one.images and not steps.is_finished(site, state.backfill_id, one)]
+    run = _Run(site, selection, budget, state)
+    with ExitStack() as stack, progress("cutting", _limited(found.todo, budget)) as heard:
+        open_once = cache(lambda: stack.enter_context(open_runner(site)))
+        if all(run.do(work, open_once, heard) for work in open_work):
+            return steps.keep_backfill(site, replace(run.state, phase=BackfillPhase.DONE))
+    return run.state
+
+
+def _limited(todo: int, budget: Budget) -> int:
+    return todo if budget.images is None else min(todo, budget.images)
+
+
+def _begin(site: Site, selection: Selection, found: Survey) -> BackfillState:
+    """The record of this backfill, continued or new. What is left to do is counted anew each time."""
+    steps.uncancel(site, found.backfill_id)
+    now = datetime.now(UTC)
+    before = steps.find_backfill(site, found.backfill_id)
+    cut = before.cut if before and before.phase is not BackfillPhase.DONE else 0
+    work = [one for one in found.deliveries if one.images]
+    done = sum(steps.is_finished(site, found.backfill_id, one) for one in work)
+    state = BackfillState(
+        backfill_id=found.backfill_id,
+        selection=selection,
+        phase=BackfillPhase.RUNNING,
+        begun_at=before.begun_at if before and cut else now,
+        at=now,
+        images=cut + found.todo,
+        cut=cut,
+        deliveries=len(work),
+        deliveries_done=done,
+        failed=tuple(f"{one.delivery}: {one.problem}" for one in found.deliveries if one.problem),
+        seconds=before.seconds if before and cut else 0.0,
+    )
+    return steps.keep_backfill(site, state)
+
+
+class _Run:
+    """One run of a backfill: its budget, its runner once one is needed, and how far it is."""
+
+    def __init__(self, site: Site, selection: Selection, budget: Budget, state: BackfillState) -> None:
+        self._site, self._selection, self._budget = site, selection, budget
+        self.state = state
+        self._began = self._told = time.monotonic()
+        self._cut = 0
+
+    def do(self, work: DeliveryWork, open_once: Callable[[], Runner], heard: Counter) -> bool:
+        """Work on one delivery; False if the backfill has to stop now."""
+        if self._must_stop(work.todo):
+            return False
+        try:
+            planned = steps.plan_part(self._site, self._selection, work.delivery, source_of, at_most=self._room())
+            for shard in planned.shard_keys() if planned else ():
+                if self._must_stop(work.todo):
+                    return False
+                self._segment(shard, open_once(), heard)
+            if planned:
+                _judge(self._site, planned)
+        except TransientError:
+            raise
+        except CutoutsError as error:
+            self._keep(failed=(*self.state.failed, f"{work.delivery}: {error}"))
+            return True
+        if planned and planned.todo < work.todo:
+            return not self._must_stop(work.todo)
+        steps.finish_delivery(self._site, self.state.backfill_id, work)
+        self._keep(deliveries_done=self.state.deliveries_done + 1)
+        return True
+
+    def _segment(self, shard: ShardKey, runner: Runner, heard: Counter) -> None:
+        def hear(result: ChunkResult) -> None:
+            heard.add("cut", len(result.masks))
+            heard.add("rejected", len(result.rejections))
+
+        receipt = segment(self._site, shard, runner, hear)
+        self._cut += receipt.images
+        self._keep(cut=self.state.cut + receipt.images)
+
+    def _room(self) -> int | None:
+        """How many more images may be cut today."""
+        return None if self._budget.images is None else max(0, self._budget.images - self._cut)
+
+    def _must_stop(self, todo: int) -> bool:
+        """Whether somebody cancelled it, or the budget is used up and there is more to cut; it is recorded."""
+        hours = (time.monotonic() - self._began) / 3600
+        if steps.is_cancelled(self._site, self.state.backfill_id):
+            self._keep(phase=BackfillPhase.CANCELLED)
+        elif todo and (self._room() == 0 or (self._budget.hours is not None and hours >= self._budget.hours)):
+            self._keep(phase=BackfillPhase.PAUSED)
+        return self.state.phase is not BackfillPhase.RUNNING
+
+    def _keep(self, **changes: Any) -> None:
+        now = time.monotonic()
+        seconds = self.state.seconds + now - self._told
+        self._told = now
+        self.state = steps.keep_backfill(self._site, replace(self.state, seconds=seconds, **changes))
+
+
+def _judge(site: Site, planned: Plan) -> None:
+    decision = gate(site, planned.plan_id)
+    if decision.verdict is not Verdict.HOLD:
+        publish(site, decision.gate_id)

@@ -1,0 +1,106 @@
+"""A run on the configured site: what was delivered is taken, cut, judged and published where the settings say."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+
+from cutouts.adapters.images import SUFFIXES
+from cutouts.adapters.site_settings import load_site
+from cutouts.adapters.storage.sources.folders import photographs
+from cutouts.adapters.storage.store import open_store
+from cutouts.adapters.storage.stored_tables import write_table
+from cutouts.api.runs import Progress, plan_all, refresh_all, unwatched
+from cutouts.core.config import Site
+from cutouts.core.decisions import GateDecision, Outcome
+from cutouts.core.table_paths import folder_manifest_file
+from cutouts.intake import folder_manifest, take
+from cutouts.report.contents import Refusal
+from cutouts.report.folder.folder_claim import holds_manifest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SiteRun:
+    """What a run did on a site: the gate's decision on each delivery, and the deliveries that were refused.
+
+    `unlisted` are folders of photographs that could not be listed, with the reason; `ignored` says in words what was
+    passed over. `cut` images took `model_batches` calls of the network and `wall_seconds`.
+    """
+
+    decisions: tuple[GateDecision, ...]
+    refused: tuple[Refusal, ...]
+    unlisted: tuple[str, ...]
+    ignored: str
+    cut: int
+    model_batches: int
+    wall_seconds: float
+
+    @property
+    def images(self) -> int:
+        """Images of the deliveries that were judged; the five outcomes add up to them."""
+        return sum(decision.images for decision in self.decisions)
+
+    def count(self, outcome: Outcome) -> int:
+        """How many images have this outcome."""
+        return sum(getattr(decision, outcome) for decision in self.decisions)
+
+
+def run_on_site(
+    source: str | os.PathLike[str],
+    *,
+    site: Site | None = None,
+    progress: Progress = unwatched,
+    full: bool = False,
+) -> SiteRun:
+    """Cut out, judge and publish a folder of images or a manifest on the configured site: its stores, its catalogue.
+
+    What was taken is on record afterwards, as if the manifest had landed: a later backfill finds it. Run again, only
+    what is new or changed is cut; killed at any moment, it is simply run again. `full` is that of `cutouts.run`. Raises what `cutouts.run` does, except
+    OutputError.
+    """
+    site = site or load_site()
+    manifest, ignored, unlisted = _manifest(site, os.fspath(source), progress)
+    if Path(source).is_dir():
+        site = site.allowing(str(Path(source).resolve()))
+    plans, refused = plan_all(site, take(site, manifest), full=full)
+    decisions, work = refresh_all(site, plans, progress)
+    return SiteRun(
+        decisions=tuple(decisions),
+        refused=tuple(refused),
+        unlisted=unlisted,
+        ignored=ignored,
+        cut=work.images,
+        model_batches=work.model_batches,
+        wall_seconds=work.wall_seconds,
+    )
+
+
+def _manifest(site: Site, source: str, progress: Progress) -> tuple[str, str, tuple[str, ...]]:
+    """The manifest: the one given, from anywhere, or one made of the folder and kept beside the site's tables.
+
+    Also what was passed over in words, and the folders that cannot be listed.
+    """
+    folder = Path(source)
+    if not folder.is_dir():
+        return (source if "://" in source else str(folder.resolve())), "", ()
+    if holds_manifest(folder):
+        return str(folder.resolve()), "", ()
+    found = photographs(folder, SUFFIXES)
+    with progress("reading", len(found.files)) as heard:
+        table, day = folder_manifest(folder, site, on_image=lambda: heard.add("read"))
+    name = folder_manifest_file(_digest(table), day.isoformat())
+    tables = open_store(site.tables_url)
+    write_table(tables, name, table)
+    return f"{tables.url}/{name.partition('/date=')[0]}", found.ignored, found.closed
+
+
+def _digest(table: pa.Table) -> str:
+    """32 hexadecimal characters of what the rows say."""
+    digest = hashlib.sha256()
+    for batch in table.combine_chunks().to_batches():
+        digest.update(batch.serialize())
+    return digest.hexdigest()[:32]

@@ -1,0 +1,146 @@
+"""`cutouts backfill`: work on older deliveries again, within a budget."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import click
+
+import cutouts
+from cutouts.adapters.terminal import say
+from cutouts.api.backfills import backfill as work_through
+from cutouts.api.backfills import survey
+from cutouts.cli.console.exit_status import Status
+from cutouts.cli.console.options import cluster_options, site_options
+from cutouts.cli.console.progress import Tally
+from cutouts.core.backfills import BackfillPhase, BackfillState, Budget, Selection, Survey, Why
+from cutouts.core.config import Site
+from cutouts.core.errors import CutoutsError
+from cutouts.core.text.counting import counted
+from cutouts.steps.backfill import cancel_backfill, find_backfill
+
+_CHOICES = ("--from", "--to", "--supplier", "--category", "--product", "--stale", "--all")
+_DAY = click.DateTime(["%Y-%m-%d"])
+
+
+@click.command()
+@click.option("--from", "first", type=_DAY, metavar="YYYY-MM-DD", help="The first day of delivery.")
+@click.option("--to", "last", type=_DAY, metavar="YYYY-MM-DD", help="The last day of delivery.")
+@click.option("--supplier", "suppliers", multiple=True, metavar="ID", help="A delivery id; * and ? match any text.")
+@click.option("--category", "categories", multiple=True, metavar="NAME", help="A category of the manifest.")
+@click.option("--product", "products", multiple=True, metavar="ID", help="A product id.")
+@click.option("--stale", is_flag=True, help="Only what is live and was made by another recipe than today's.")
+@click.option("--all", "everything", is_flag=True, help="Every delivery that was ever taken.")
+@click.option("--newest-first", is_flag=True, help="Begin with the newest day.  [default: the oldest]")
+@click.option("--dry-run", is_flag=True, help="Say how many images, why, how long and how many bytes; do nothing.")
+@click.option("--images", type=click.IntRange(1), metavar="N", help="Stop for today after N images were cut.")
+@click.option("--hours", type=click.FloatRange(0, min_open=True), metavar="T", help="Stop for today after T hours.")
+@click.option("--resume", metavar="BACKFILL_ID", help="Continue this backfill.")
+@click.option("--cancel", metavar="BACKFILL_ID", help="Stop this backfill, wherever it runs.")
+@site_options
+@cluster_options
+def backfill(
+    *,
+    first: date | None,
+    last: date | None,
+    suppliers: tuple[str, ...],
+    categories: tuple[str, ...],
+    products: tuple[str, ...],
+    stale: bool,
+    everything: bool,
+    newest_first: bool,
+    dry_run: bool,
+    images: int | None,
+    hours: float | None,
+    resume: str | None,
+    cancel: str | None,
+    root: str | None,
+    config: str | None,
+    **where: object,
+) -> None:
+    """Work again on images of older deliveries: what is not live, or was made by another recipe than today's.
+
+    Only deliveries that were taken are known (Airflow, or `cutouts run` on the site). Killed, cancelled or out of
+    budget, the same command continues, and so does --resume. `cutouts status` shows how far it is.
+
+    \b
+    cutouts backfill --stale --dry-run
+    cutouts backfill --from 2026-01-01 --to 2026-03-31 --supplier "acme*" --images 20000
+    """
+    site = cutouts.load_site(config, root=root, **where)
+    if cancel:
+        say(cancel_backfill(site, cancel).words)
+        return
+    given = Selection(
+        first=_day(first),
+        last=_day(last),
+        suppliers=suppliers,
+        categories=categories,
+        products=products,
+        stale=stale,
+        newest_first=newest_first,
+    )
+    chosen = _chosen(site, given, resume, everything=everything)
+    if dry_run:
+        _say_survey(chosen, survey(site, chosen, _tally))
+        return
+    state = work_through(chosen, site=site, budget=Budget(images=images, hours=hours), progress=_tally)
+    _say_state(state)
+
+
+def _day(moment: date | None) -> date | None:
+    """click gives a moment."""
+    return moment and date(moment.year, moment.month, moment.day)
+
+
+def _chosen(site: Site, given: Selection, resume: str | None, *, everything: bool) -> Selection:
+    nothing = given == Selection(newest_first=given.newest_first)
+    if resume is not None:
+        if not nothing or everything:
+            raise click.UsageError("--resume continues with the selection that the backfill has: give no other one")
+        state = find_backfill(site, resume)
+        if state is None:
+            raise CutoutsError(f"there is no backfill {resume}: `cutouts status` lists them")
+        return state.selection
+    if nothing and not everything:
+        raise click.UsageError(
+            "say what to go back to: --from, --to, --supplier, --category, --product, --stale or --all"
+        )
+    if not nothing and everything and given.stale:
+        raise click.UsageError("--all and --stale contradict each other")
+    return given
+
+
+def _tally(doing: str, total: int) -> Tally:
+    return Tally(doing, total, again="finished shards are kept, run it again" if doing == "cutting" else "")
+
+
+def _say_survey(selection: Selection, found: Survey) -> None:
+    work = [one for one in found.deliveries if one.images]
+    say(f"backfill {found.backfill_id}: {selection.words}")
+    say(f"{counted(len(found.deliveries), 'delivery', 'deliveries')} looked at, {len(work)} with work")
+    for why in Why:
+        if found.count(why):
+            say(f"  {counted(found.count(why), 'image')} {why}")
+    unsized = f", without {counted(found.unsized, 'image')} of unknown size" if found.unsized else ""
+    say(f"to cut: {counted(found.todo, 'image')}, {found.bytes / 1e6:,.1f} MB to read{unsized}")
+    say(f"time:   {_time(found)}")
+    for one in found.deliveries:
+        if one.problem:
+            say(f"cannot be worked on: {one.delivery}: {one.problem}", colour="red", err=True)
+
+
+def _time(found: Survey) -> str:
+    if found.duration is None:
+        return "unknown, because nothing was cut here under this recipe yet" if found.todo else "nothing to cut"
+    return f"about {found.duration}, at {found.images_per_second:.1f} images/s as measured here"
+
+
+def _say_state(state: BackfillState) -> None:
+    say(state.words)
+    for problem in state.failed:
+        say(f"failed: {problem}", colour="red", err=True)
+    if state.phase in (BackfillPhase.PAUSED, BackfillPhase.CANCELLED):
+        say(f"continue with: cutouts backfill --resume {state.backfill_id}", err=True)
+    if state.failed:
+        raise click.exceptions.Exit(Status.FAILED)

@@ -1,0 +1,120 @@
+"""`cutouts explain`: where an image in the catalogue comes from, or why it is not there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import click
+
+import cutouts
+from cutouts.adapters.terminal import say
+from cutouts.cli.console.options import site_options
+from cutouts.core.records import DeliveryKey
+from cutouts.core.text.display import shown
+
+if TYPE_CHECKING:
+    from cutouts.steps.explain import Explanation, ImageDecision, StoredObject
+
+
+@click.command()
+@click.argument("image")
+@click.option("--delivery", metavar="DELIVERY", help="Only of this delivery: its id, or its key (YYYY-MM-DD/ID).")
+@click.option("--suite", is_flag=True, help="Also print the whole text of the gate's suite.")
+@click.option("--json", "as_json", is_flag=True, help="Print all of it as JSON.")
+@site_options
+def explain(image: str, delivery: str | None, suite: bool, as_json: bool, root: str | None, config: str | None) -> None:
+    """Say where IMAGE comes from: an image id or a product id.
+
+    Its bytes, the recipe and network, the code, the plan and the shard that cut it, the gate's decision with its rules,
+    who released it and why, the publication, and the objects. For an image that is not live, name its delivery: each
+    decision about it is listed, the newest first.
+    """
+    from pydantic import TypeAdapter
+
+    from cutouts.steps.explain import Explanation
+    from cutouts.steps.explain import explain as explain_step
+
+    found = explain_step(cutouts.load_site(config, root=root), image, delivery=_delivery(delivery))
+    if as_json:
+        say(TypeAdapter(tuple[Explanation, ...]).dump_json(found, indent=1).decode(), lines=True)
+        return
+    for one in found:
+        for line in _lines(one, suite=suite):
+            say(line)
+
+
+def _delivery(named: str | None) -> DeliveryKey | str | None:
+    """A key if it reads as one, else a delivery id."""
+    try:
+        return None if named is None else DeliveryKey.parse(named)
+    except ValueError:
+        return named
+
+
+def _lines(one: Explanation, *, suite: bool) -> Iterator[str]:
+    live = one.live
+    about = f"product {live.product_id}, live since publication {one.publication_id}" if live else "not live"
+    yield f"image {one.image_id} of delivery {live.delivery if live else one.delivery_id}: {about}"
+    if live and one.published is None:
+        yield f"  bytes        sha256 {live.sha256}"
+        yield f"  recipe       matte {live.recipe.matte_digest}, rendering {live.recipe.render_digest}"
+        yield f"  objects      {live.mask} (matte), {live.cutout} (cutout)"
+        yield "  The tables of the decision that published it are gone."
+    chosen = [one.published] if one.published else one.decisions
+    for decision in chosen:
+        yield from _decision_lines(decision, suite=suite)
+
+
+def _decision_lines(one: ImageDecision, *, suite: bool) -> Iterator[str]:
+    yield f"  bytes        sha256 {one.sha256 or 'not read'}, {shown(one.uri)}"
+    digests = one.gate.recipe
+    yield f"  recipe       matte {digests.matte_digest}, rendering {digests.render_digest}"
+    if one.recipe:
+        yield f"               model {one.recipe.model}, first used by cutouts {one.recipe.code}"
+        for line in one.recipe.recipe.words:
+            yield f"               {line}"
+    yield from _plan_lines(one)
+    yield f"  gate         {one.gate.gate_id}, {_moment(one.at)}, delivery {one.gate.delivery}: {one.gate.verdict}"
+    for rule in one.gate.expectations:
+        yield f"               {'met' if rule.success else 'not met'}: {rule.words} ({rule.action}; {rule.observed})"
+    if one.gate.suite:
+        yield f"               suite {one.gate.suite}"
+    if suite and one.suite:
+        yield from (f"               {line}" for line in one.suite.splitlines())
+    yield f"  outcome      {one.outcome}" + (f": {'; '.join(one.reasons)}" if one.reasons else "")
+    yield from (f"  note         {note}" for note in one.notes)
+    yield from _person_lines(one)
+    if one.publication:
+        yield f"  publication  {one.publication.publication_id}, {_moment(one.publication.at)}"
+    for what, stored in (("matte", one.mask), ("cutout", one.cutout)):
+        if stored:
+            yield f"  {what:<11}  {_object(stored)}"
+
+
+def _plan_lines(one: ImageDecision) -> Iterator[str]:
+    plan = one.plan
+    if plan is None:
+        yield f"  plan         {one.gate.plan_id}, whose tables are gone"
+        return
+    made = f", made by cutouts {plan.code}" if plan.code else ""
+    yield f"  plan         {plan.plan_id}{made}" + (f", of {shown(one.source)}" if one.source else "")
+    by = f" by cutouts {one.code}" if one.code else ""
+    yield f"               cut in shard {one.shard.index}{by}" if one.shard else "               known before this plan"
+
+
+def _person_lines(one: ImageDecision) -> Iterator[str]:
+    approval = one.publication and one.publication.approval
+    if approval:
+        yield f"  person       released by {approval.by}, {_moment(approval.at)}: {approval.why}"
+    if one.rejection:
+        yield f"  person       rejected by {one.rejection.by}, {_moment(one.rejection.at)}: {one.rejection.why}"
+
+
+def _moment(at: datetime) -> str:
+    return f"{at:%Y-%m-%d %H:%M} UTC"
+
+
+def _object(stored: StoredObject) -> str:
+    return f"{stored.name}, " + ("which is not there" if stored.bytes is None else f"{stored.bytes} B")

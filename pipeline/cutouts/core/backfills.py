@@ -1,0 +1,192 @@
+"""Backfills: which older images to work on again, how much that is, and how far it is. Frozen records."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from datetime import date as Day  # noqa: N812 -- a field is called date elsewhere; its type must not be mistaken for it
+from datetime import datetime, timedelta
+from enum import StrEnum
+from fnmatch import fnmatchcase
+
+from cutouts.core.records import DeliveryKey, RecipeDigests
+
+
+class Why(StrEnum):
+    """Why an image of an old delivery has to be worked on, or why not."""
+
+    MISSING = "not live"
+    CHANGED = "live with other content"
+    STALE = "made by another recipe"
+    CURRENT = "live and up to date"
+    SUPERSEDED = "delivered again on a later day"
+
+
+WORK = (Why.MISSING, Why.CHANGED, Why.STALE)
+"""What a backfill works on; of `stale` ones only the last."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """What to go back to; what is not given restricts nothing.
+
+    `suppliers` are delivery ids, with the wildcards `*` and `?`; `products` and `categories` are whole names. `stale`
+    takes only what is live and was made by another recipe than today's. Deliveries are done the oldest first, or the
+    newest.
+    """
+
+    first: Day | None = None
+    last: Day | None = None
+    suppliers: tuple[str, ...] = ()
+    categories: tuple[str, ...] = ()
+    products: tuple[str, ...] = ()
+    stale: bool = False
+    newest_first: bool = False
+
+    def __post_init__(self) -> None:
+        if self.first and self.last and self.first > self.last:
+            raise ValueError(f"the first day, {self.first}, is after the last one, {self.last}")
+
+    def covers(self, delivery: DeliveryKey) -> bool:
+        """Whether images of this delivery may be meant."""
+        return (
+            (self.first is None or self.first <= delivery.date)
+            and (self.last is None or delivery.date <= self.last)
+            and (not self.suppliers or any(fnmatchcase(delivery.delivery_id, one) for one in self.suppliers))
+        )
+
+    def backfill_id(self, recipe: RecipeDigests) -> str:
+        """12 hexadecimal characters: the same for the same selection under the same recipe, in whatever order."""
+        parts = asdict(replace(self, newest_first=False)) | asdict(recipe)
+        return hashlib.sha256(json.dumps(parts, default=str, sort_keys=True).encode()).hexdigest()[:12]
+
+    @property
+    def words(self) -> str:
+        """The selection in one line."""
+        days = " to ".join(str(day) for day in dict.fromkeys((self.first or "the first day", self.last or "today")))
+        parts = [
+            *(["what another recipe made"] if self.stale else []),
+            f"delivered {days}",
+            *(
+                f"{name} {', '.join(values)}"
+                for name, values in (
+                    ("suppliers", self.suppliers),
+                    ("categories", self.categories),
+                    ("products", self.products),
+                )
+                if values
+            ),
+        ]
+        return "; ".join(parts)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveryWork:
+    """What a backfill finds in one delivery: how many images for which reason, and how many of them have to be cut.
+
+    `bytes` is what the manifest states of those to cut; of `unsized` it states nothing. `problem` says why the delivery
+    cannot be worked on.
+    """
+
+    delivery: DeliveryKey
+    reasons: Mapping[Why, int] = field(default_factory=dict)
+    todo: int = 0
+    bytes: int = 0
+    unsized: int = 0
+    problem: str = ""
+
+    @property
+    def images(self) -> int:
+        """Images to work on: cut, or only judged again because the ledger knows them."""
+        return sum(self.reasons.get(why, 0) for why in WORK)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Survey:
+    """What a backfill has to do, delivery by delivery in its order; `images_per_second` None if never measured here."""
+
+    backfill_id: str
+    deliveries: tuple[DeliveryWork, ...]
+    images_per_second: float | None
+
+    @property
+    def todo(self) -> int:
+        """Images to cut."""
+        return sum(one.todo for one in self.deliveries)
+
+    @property
+    def bytes(self) -> int:
+        """Bytes to read, as far as the manifests state them."""
+        return sum(one.bytes for one in self.deliveries)
+
+    @property
+    def unsized(self) -> int:
+        """Images to cut of which no size is stated."""
+        return sum(one.unsized for one in self.deliveries)
+
+    @property
+    def duration(self) -> timedelta | None:
+        """How long cutting takes at the speed that was measured."""
+        return timedelta(seconds=round(self.todo / self.images_per_second)) if self.images_per_second else None
+
+    def count(self, why: Why) -> int:
+        """Images for this reason."""
+        return sum(one.reasons.get(why, 0) for one in self.deliveries)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Budget:
+    """When to stop for today: after so many images were cut, or after so many hours; None for no limit."""
+
+    images: int | None = None
+    hours: float | None = None
+
+
+NO_LIMIT = Budget()
+
+
+class BackfillPhase(StrEnum):
+    """Where a backfill stands."""
+
+    RUNNING = "running"
+    PAUSED = "paused: its budget is used up"
+    CANCELLED = "cancelled"
+    DONE = "done"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackfillState:
+    """How far a backfill is; `cut` of `images` that were to be cut, in `seconds` of work, over all of its runs."""
+
+    backfill_id: str
+    selection: Selection
+    phase: BackfillPhase
+    begun_at: datetime
+    at: datetime
+    images: int
+    cut: int = 0
+    deliveries: int = 0
+    deliveries_done: int = 0
+    failed: tuple[str, ...] = ()
+    seconds: float = 0.0
+
+    @property
+    def left(self) -> timedelta | None:
+        """How much longer the work takes at the speed so far; None if that is not known."""
+        if not (self.cut and self.seconds):
+            return None
+        return timedelta(seconds=round(max(0, self.images - self.cut) * self.seconds / self.cut))
+
+    @property
+    def words(self) -> str:
+        """One line."""
+        left = self.left
+        return (
+            f"{self.backfill_id}: {self.phase}, {self.cut} of {self.images} images cut, {self.deliveries_done} of "
+            f"{self.deliveries} deliveries done"
+            + (f", {len(self.failed)} failed" if self.failed else "")
+            + (f", {left} of work left" if left and self.phase is not BackfillPhase.DONE else "")
+            + f" ({self.selection.words})"
+        )

@@ -1,0 +1,197 @@
+"""backfill: which images of older deliveries have to be worked on again, planned like any delivery; and its records."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from cutouts.adapters.catalog import Catalog
+from cutouts.adapters.storage.store import Store, open_store
+from cutouts.adapters.storage.stored_tables import find_record, write_record
+from cutouts.core.backfills import WORK, BackfillPhase, BackfillState, DeliveryWork, Selection, Survey, Why
+from cutouts.core.config import Site
+from cutouts.core.errors import CutoutsError, TransientError
+from cutouts.core.records import DeliveryKey, Plan, Receipt, RecipeDigests
+from cutouts.core.table_paths import BACKFILLS, backfill_file, backfilled_file, plan_file, shard_file
+from cutouts.stages import job_of
+from cutouts.steps.plan import known_content, plan, read_delivery
+
+SourceOf = Callable[[Site, DeliveryKey], str]
+"""Gives the manifest that a delivery was taken from."""
+
+_RECENT = 20
+"""Publications whose shards are asked how fast cutting is here."""
+
+
+def candidates(site: Site, selection: Selection, taken: Callable[[], tuple[DeliveryKey, ...]]) -> list[DeliveryKey]:
+    """The deliveries that a selection may mean, in its order: of those that were `taken`, or of what is live."""
+    if selection.stale:
+        with Catalog.open(site.catalog_url) as catalog:
+            keys = catalog.deliveries_not_made_by(job_of(site).recipe.digests)
+    else:
+        keys = taken()
+    return sorted(filter(selection.covers, keys), reverse=selection.newest_first)
+
+
+def look_at(site: Site, selection: Selection, delivery: DeliveryKey, source_of: SourceOf) -> DeliveryWork:
+    """What there is to do in one delivery; what is wrong with it is told as its `problem`."""
+    try:
+        rows, why, todo = _rows(site, selection, delivery, source_of(site, delivery))
+    except TransientError:
+        raise
+    except (CutoutsError, FileNotFoundError) as error:
+        return DeliveryWork(delivery=delivery, problem=str(error))
+    counts = {one: int(np.count_nonzero(why == str(one))) for one in Why}
+    cut = rows.filter(pa.array(todo)).column("bytes")
+    return DeliveryWork(
+        delivery=delivery,
+        reasons={one: count for one, count in counts.items() if count},
+        todo=int(todo.sum()),
+        bytes=pc.sum(cut).as_py() or 0,
+        unsized=cut.null_count,
+    )
+
+
+def plan_part(
+    site: Site, selection: Selection, delivery: DeliveryKey, source_of: SourceOf, *, at_most: int | None = None
+) -> Plan | None:
+    """A plan of what a backfill has to do in a delivery, with `at_most` so many images to cut; None if it is nothing.
+
+    Called again after it was cut off, the same plan comes back.
+    """
+    source = source_of(site, delivery)
+    rows, why, todo = _rows(site, selection, delivery, source)
+    chosen = np.isin(why, [str(one) for one in _wanted(selection)])
+    if at_most is not None:
+        chosen &= ~todo | (np.cumsum(todo) <= at_most)
+    if not chosen.any():
+        return None
+    return plan(site, source, delivery, only=rows.filter(pa.array(chosen)).column("image_id").combine_chunks())
+
+
+def measured_speed(site: Site, recipe: RecipeDigests) -> float | None:
+    """Images per second by the receipts of the newest publications under this recipe; None if nothing was cut."""
+    tables = open_store(site.tables_url)
+    with Catalog.open(site.catalog_url) as catalog:
+        plans = [one.plan_id for one in catalog.last_publications(_RECENT)]
+    receipts = [receipt for plan_id in dict.fromkeys(plans) for receipt in _receipts(tables, plan_id, recipe)]
+    seconds = sum(receipt.wall_seconds for receipt in receipts)
+    cut = sum(receipt.cut + receipt.rejected for receipt in receipts)
+    return cut / seconds if cut and seconds else None
+
+
+def survey_of(site: Site, selection: Selection, deliveries: list[DeliveryWork]) -> Survey:
+    """What all of a backfill is, once its deliveries were looked at."""
+    recipe = job_of(site).recipe.digests
+    return Survey(
+        backfill_id=selection.backfill_id(recipe),
+        deliveries=tuple(deliveries),
+        images_per_second=measured_speed(site, recipe),
+    )
+
+
+def find_backfill(site: Site, backfill_id: str) -> BackfillState | None:
+    """How far a backfill is; None if there is none of that id."""
+    return find_record(open_store(site.tables_url), backfill_file(backfill_id, "state.json"), BackfillState)
+
+
+def keep_backfill(site: Site, state: BackfillState) -> BackfillState:
+    """Record how far a backfill is, as of now."""
+    state = replace(state, at=datetime.now(UTC))
+    write_record(open_store(site.tables_url), backfill_file(state.backfill_id, "state.json"), state)
+    return state
+
+
+def backfills(site: Site) -> tuple[BackfillState, ...]:
+    """Every backfill, the one that was last at work first."""
+    tables = open_store(site.tables_url)
+    names = [name for name in tables.names(BACKFILLS, "/state.json") if name.count("/") == 2]
+    found = filter(None, (find_record(tables, name, BackfillState) for name in names))
+    return tuple(sorted(found, key=lambda state: state.at, reverse=True))
+
+
+def cancel_backfill(site: Site, backfill_id: str) -> BackfillState:
+    """Ask a backfill to stop, wherever it runs: it does before its next shard. CutoutsError if there is none."""
+    state = find_backfill(site, backfill_id)
+    if state is None:
+        raise CutoutsError(f"there is no backfill {backfill_id}: `cutouts status` lists them")
+    if state.phase is BackfillPhase.DONE:
+        return state
+    state = keep_backfill(site, replace(state, phase=BackfillPhase.CANCELLED))
+    write_record(open_store(site.tables_url), backfill_file(backfill_id, "cancelled.json"), state)
+    return state
+
+
+def is_cancelled(site: Site, backfill_id: str) -> bool:
+    """Whether somebody asked the backfill to stop."""
+    return open_store(site.tables_url).exists(backfill_file(backfill_id, "cancelled.json"))
+
+
+def uncancel(site: Site, backfill_id: str) -> None:
+    """Whoever starts a backfill again does not want it cancelled any more."""
+    open_store(site.tables_url).remove(backfill_file(backfill_id, "cancelled.json"))
+
+
+def finish_delivery(site: Site, backfill_id: str, work: DeliveryWork) -> None:
+    """Record that a backfill is done with a delivery."""
+    write_record(open_store(site.tables_url), backfilled_file(backfill_id, work.delivery), work)
+
+
+def is_finished(site: Site, backfill_id: str, work: DeliveryWork) -> bool:
+    """Whether a backfill is done with a delivery: nothing is left to cut, and all was judged and published."""
+    return not work.todo and open_store(site.tables_url).exists(backfilled_file(backfill_id, work.delivery))
+
+
+def _receipts(tables: Store, plan_id: str, recipe: RecipeDigests) -> Iterator[Receipt]:
+    found = find_record(tables, plan_file(plan_id, "plan.json"), Plan)
+    if found and found.recipe == recipe:
+        for shard in found.shard_keys():
+            if receipt := find_record(tables, shard_file(shard, "receipt.json"), Receipt):
+                yield receipt
+
+
+def _wanted(selection: Selection) -> tuple[Why, ...]:
+    return (Why.STALE,) if selection.stale else WORK
+
+
+def _rows(
+    site: Site, selection: Selection, delivery: DeliveryKey, source: str
+) -> tuple[pa.Table, np.ndarray, np.ndarray]:
+    """The selected rows of a delivery; for each why it is worked on or not, and whether it has to be cut."""
+    tables, recipe = open_store(site.tables_url), job_of(site).recipe.digests
+    rows = read_delivery(tables, source, delivery)
+    for column, names in (("category", selection.categories), ("product_id", selection.products)):
+        if names:
+            rows = rows.filter(pc.is_in(rows.column(column), value_set=pa.array(names, pa.string())))
+    with Catalog.open(site.catalog_url) as catalog:
+        live = catalog.published(delivery.delivery_id)
+    why = _reasons(rows, live, delivery, recipe)
+    _, content = known_content(site, tables, recipe, rows)
+    wanted = np.isin(why, [str(one) for one in _wanted(selection)])
+    return rows, why, wanted & content.is_null().to_numpy()
+
+
+def _reasons(rows: pa.Table, live: pa.Table, delivery: DeliveryKey, recipe: RecipeDigests) -> np.ndarray:
+    """`Why` for each row, as text."""
+    at = pc.index_in(rows.column("image_id"), value_set=live.column("image_id"))
+    there = at.is_valid()
+    later = pc.greater(live.column("delivery_date").take(at), pa.scalar(delivery.date))
+    same_recipe = pc.and_(
+        pc.equal(live.column("matte_digest").take(at), recipe.matte_digest),
+        pc.equal(live.column("render_digest").take(at), recipe.render_digest),
+    )
+    stated = rows.column("sha256")
+    same_content = pc.or_kleene(pc.is_null(stated), pc.equal(live.column("sha256").take(at), stated))
+    conditions = (
+        (pc.invert(there), Why.MISSING),
+        (later, Why.SUPERSEDED),
+        (pc.invert(same_content), Why.CHANGED),
+        (pc.invert(same_recipe), Why.STALE),
+    )
+    flags = [pc.fill_null(flag, fill_value=False).to_numpy() for flag, _ in conditions]
+    return np.select(flags, [str(why) for _, why in conditions], str(Why.CURRENT))

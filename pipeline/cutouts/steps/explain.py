@@ -1,0 +1,190 @@
+"""explain: where an image in the catalogue comes from, or why it is not there, read from what the steps kept."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import pyarrow.compute as pc
+
+from cutouts.adapters.catalog import Catalog
+from cutouts.adapters.storage.store import Store, open_store
+from cutouts.adapters.storage.stored_tables import find_record, read_row_group, read_table
+from cutouts.core.config import Site
+from cutouts.core.decisions import GateDecision
+from cutouts.core.errors import CutoutsError, DamagedError
+from cutouts.core.publications import CatalogEntry, Hold, HoldRejection, Publication
+from cutouts.core.records import DeliveryKey, Plan, Receipt, RecipeDigests, ShardKey
+from cutouts.core.table_paths import gate_file, plan_file, shard_file
+from cutouts.core.text.display import shown
+from cutouts.steps.provenance import KeptRecipe, kept_recipe, suite_text
+
+_RECIPE = ("matte_digest", "render_digest")
+_OUTCOME = ("image_id", "uri", "sha256", *_RECIPE, "outcome", "reasons", "mask", "cutout", "notes")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredObject:
+    """An object of the site by name; `bytes` is None if it is not there."""
+
+    name: str
+    bytes: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageDecision:
+    """What one decision of the gate said of an image, and what it was based on.
+
+    `publication` is what was published by it, with a person's release if there was one; `rejection` a person's
+    rejection of the hold. `shard` cut the image, by the code version `code`; None if it was known to the plan already.
+    """
+
+    at: datetime
+    gate: GateDecision
+    suite: str | None
+    plan: Plan | None
+    source: str | None
+    uri: str
+    sha256: str | None
+    recipe: KeptRecipe | None
+    outcome: str
+    reasons: tuple[str, ...]
+    notes: tuple[str, ...]
+    mask: StoredObject | None
+    cutout: StoredObject | None
+    shard: ShardKey | None
+    code: str
+    publication: Publication | None
+    rejection: HoldRejection | None
+
+    @property
+    def made(self) -> int | None:
+        """The publication that made the image live by this decision."""
+        return self.publication.publication_id if self.publication and self.outcome == "published" else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explanation:
+    """An image of a delivery id: what is live of it, and the gate's decisions about it, the newest first."""
+
+    image_id: str
+    delivery_id: str
+    live: CatalogEntry | None
+    publication_id: int | None
+    decisions: tuple[ImageDecision, ...]
+
+    @property
+    def published(self) -> ImageDecision | None:
+        """The decision that made it live, if its tables are kept."""
+        return next((one for one in self.decisions if one.made and one.made == self.publication_id), None)
+
+
+def explain(site: Site, named: str, *, delivery: DeliveryKey | str | None = None) -> tuple[Explanation, ...]:
+    """Where each image with that image id or product id comes from, of one delivery (its id or key) if it is given.
+
+    An image that is not live is found if its delivery is given. Raises CutoutsError if there is none.
+    """
+    delivery_id = delivery.delivery_id if isinstance(delivery, DeliveryKey) else delivery
+    tables, objects = open_store(site.tables_url), open_store(site.objects_url)
+    with Catalog.open(site.catalog_url) as catalog:
+        live = catalog.live_images(named, delivery_id=delivery_id)
+        wanted: list[tuple[str, str, CatalogEntry | None, int | None]] = [
+            (entry.image_id, entry.delivery.delivery_id, entry, number) for entry, number in live
+        ]
+        if not wanted and delivery_id:
+            wanted = [(named, delivery_id, None, None)]
+        found = tuple(
+            Explanation(
+                image_id=image_id,
+                delivery_id=of,
+                live=entry,
+                publication_id=number,
+                decisions=tuple(_decisions(catalog, tables, objects, image_id, of)),
+            )
+            for image_id, of, entry, number in wanted
+        )
+    known = tuple(one for one in found if one.live or one.decisions)
+    if not known:
+        raise CutoutsError(
+            f"no image or product {shown(named)} is live"
+            + (f", and no decision about delivery {shown(delivery_id)} has it" if delivery_id else "")
+            + ". If it was held, quarantined or rejected, name its delivery with --delivery"
+        )
+    return known
+
+
+def _decisions(
+    catalog: Catalog, tables: Store, objects: Store, image_id: str, delivery_id: str
+) -> Iterator[ImageDecision]:
+    """What the last decisions about a delivery id said of the image; those whose tables are gone are passed over."""
+    for one in catalog.decisions_on(delivery_id):
+        decision = find_record(tables, gate_file(one.gate_id, "decision.json"), GateDecision)
+        row = decision and _row(tables, gate_file(one.gate_id, "outcomes.parquet"), image_id, _OUTCOME)
+        if decision and row:
+            publication = one if isinstance(one, Publication) else None
+            held = isinstance(one, Hold)
+            rejection = catalog.rejection_for(decision.judged) if held else None
+            yield _decision(tables, objects, one.at, decision, row, publication=publication, rejection=rejection)
+
+
+def _decision(
+    tables: Store,
+    objects: Store,
+    at: datetime,
+    decision: GateDecision,
+    row: Mapping[str, Any],
+    *,
+    publication: Publication | None,
+    rejection: HoldRejection | None,
+) -> ImageDecision:
+    plan = find_record(tables, plan_file(decision.plan_id, "plan.json"), Plan)
+    shard = _shard(tables, plan, row["image_id"]) if plan else None
+    receipt = shard and find_record(tables, shard_file(shard, "receipt.json"), Receipt)
+    recipe = RecipeDigests(matte_digest=row["matte_digest"], render_digest=row["render_digest"])
+    return ImageDecision(
+        at=at,
+        gate=decision,
+        suite=suite_text(tables, decision.suite),
+        plan=plan,
+        source=plan.manifest or None if plan else None,
+        uri=row["uri"],
+        sha256=row["sha256"],
+        recipe=kept_recipe(tables, recipe),
+        outcome=row["outcome"],
+        reasons=tuple(row["reasons"]),
+        notes=tuple(row["notes"]),
+        mask=_stored(objects, row["mask"]),
+        cutout=_stored(objects, row["cutout"]),
+        shard=shard,
+        code=receipt.code if receipt else "",
+        publication=publication,
+        rejection=rejection,
+    )
+
+
+def _shard(tables: Store, plan: Plan, image_id: str) -> ShardKey | None:
+    """The shard of the plan that has the image; None if it was known before."""
+    try:
+        for shard in plan.shard_keys():
+            rows = read_row_group(tables, plan_file(plan.plan_id, "shards.parquet"), shard.index)
+            if pc.any(pc.equal(rows.column("image_id"), image_id)).as_py():
+                return shard
+    except DamagedError:  # somebody cleared old tables: the decision is still there
+        return None
+    return None
+
+
+def _row(tables: Store, name: str, image_id: str, columns: tuple[str, ...]) -> Mapping[str, Any] | None:
+    """The row of the image; None if there is none, or the table is gone or damaged."""
+    try:
+        table = read_table(tables, name, columns)
+    except DamagedError:
+        return None
+    rows = table.filter(pc.equal(table.column("image_id"), image_id)).to_pylist()
+    return rows[0] if rows else None
+
+
+def _stored(objects: Store, name: str | None) -> StoredObject | None:
+    return StoredObject(name=name, bytes=objects.size(name)) if name else None

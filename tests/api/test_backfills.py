@@ -1,0 +1,190 @@
+"""Older deliveries are worked on again: what is chosen and why, within a budget, stopped and resumed anywhere."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from datetime import date, timedelta
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from cutouts import intake
+from cutouts.adapters.catalog import Catalog
+from cutouts.api.backfills import backfill, survey
+from cutouts.core.backfills import BackfillPhase, Budget, Selection, Why
+from cutouts.core.config import Site
+from cutouts.steps.backfill import backfills, cancel_backfill
+from tests.deliveries import land, manifest_of, photograph, product
+
+MARCH, APRIL = date(2025, 3, 4), date(2025, 4, 5)
+Take = Callable[[str, date, int], None]
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    """A site on local files that works in this process, two images a shard."""
+    return Site(root=str(tmp_path / "site"), cluster="serial", shard_images=2, allowed_sources=(str(tmp_path),))
+
+
+@pytest.fixture
+def take(site: Site, tmp_path: Path) -> Take:
+    """Records a delivery of so many products as taken; nothing of it is worked on yet."""
+
+    def taken(name: str, day: date, images: int) -> None:
+        first = 10 if name == "other" else 0  # no two deliveries have the same photographs
+        photograph(tmp_path / f"{day}" / name / name, *map(product, range(first, first + images)))
+        table = manifest_of(tmp_path / f"{day}" / name)
+        category = pa.array([f"kind-{index % 2}" for index in range(images)], pa.string())
+        table = table.set_column(table.schema.get_field_index("category"), table.schema.field("category"), category)
+        intake.take(site, str(land(tmp_path / "archive", f"{name}-{day}", day, table)))
+
+    return taken
+
+
+def live(site: Site) -> set[tuple[str, str]]:
+    """The delivery and the id of each live image."""
+    with Catalog.open(site.catalog_url) as catalog:
+        return {(row["delivery_id"], row["image_id"]) for row in catalog.live().to_pylist()}
+
+
+def test_a_survey_says_how_many_why_and_how_much_and_does_nothing(site: Site, take: Take) -> None:
+    """Speed is unknown until something was cut; nothing is planned, cut or published."""
+    take("acme", MARCH, 3)
+    take("other", APRIL, 1)
+    found = survey(site, Selection(last=MARCH))
+    assert [str(one.delivery) for one in found.deliveries] == ["2025-03-04/acme"]
+    assert (found.todo, found.count(Why.MISSING), found.images_per_second, found.duration) == (3, 3, None, None)
+    assert found.bytes > 1000
+    assert not Path(site.tables_url, "plans").exists()
+    backfill(Selection(last=MARCH), site=site)
+    again = survey(site, Selection())
+    assert (again.todo, again.count(Why.CURRENT), again.count(Why.MISSING)) == (1, 3, 1)
+    assert again.duration is not None
+
+
+@pytest.mark.parametrize(
+    ("selection", "expected"),
+    [
+        (Selection(first=APRIL), {("other", "other/00.png")}),
+        (Selection(suppliers=("ac*",)), {("acme", "acme/00.png"), ("acme", "acme/01.png")}),
+        (Selection(categories=("kind-1",)), {("acme", "acme/01.png")}),
+        (Selection(products=("acme/00",)), {("acme", "acme/00.png")}),
+    ],
+    ids=["days", "suppliers", "categories", "products"],
+)
+def test_only_what_is_selected_is_worked_on(
+    site: Site, take: Take, selection: Selection, expected: set[tuple[str, str]]
+) -> None:
+    """By day, supplier, category or product; of a delivery, the other images stay as they are."""
+    take("acme", MARCH, 2)
+    take("other", APRIL, 1)
+    state = backfill(selection, site=site)
+    assert (state.phase, state.cut, state.left) == (BackfillPhase.DONE, len(expected), timedelta(0))
+    assert live(site) == expected
+
+
+def test_what_another_recipe_made_is_found_by_the_catalogue(site: Site, take: Take) -> None:
+    """A new network makes what is live stale; what was never live is left alone, and a second time nothing is stale."""
+    take("acme", MARCH, 2)
+    take("other", APRIL, 1)
+    backfill(Selection(suppliers=("acme",)), site=site)
+    newer = site.model_copy(update={"model": "default-int8"})
+    found = survey(newer, Selection(stale=True))
+    assert (found.todo, found.count(Why.STALE), found.count(Why.MISSING)) == (2, 2, 0)
+    assert backfill(Selection(stale=True), site=newer).cut == 2
+    assert {delivery for delivery, _ in live(site)} == {"acme"}
+    assert survey(newer, Selection(stale=True)).deliveries == ()
+
+
+def test_images_that_a_later_day_delivered_are_left_alone(site: Site, take: Take) -> None:
+    """The old version would be superseded, so that nobody cuts it."""
+    take("acme", APRIL, 2)
+    backfill(Selection(), site=site)
+    take("acme", MARCH, 2)
+    found = survey(site, Selection(last=MARCH))
+    assert (found.todo, found.count(Why.SUPERSEDED)) == (0, 2)
+
+
+def test_a_budget_stops_it_and_it_continues_where_it_was(site: Site, take: Take) -> None:
+    """Three images today, also in the middle of a delivery, each published; the rest another day."""
+    take("acme", MARCH, 4)
+    take("other", APRIL, 1)
+    first = backfill(Selection(), site=site, budget=Budget(images=3))
+    assert (first.phase, first.cut, first.images) == (BackfillPhase.PAUSED, 3, 5)
+    assert len(live(site)) == 3
+    assert backfills(site) == (first,)
+    assert "3 of 5 images cut" in first.words
+    second = backfill(Selection(), site=site, budget=Budget(images=3))
+    assert (second.phase, second.cut, second.images, second.deliveries_done) == (BackfillPhase.DONE, 5, 5, 2)
+    assert len(live(site)) == 5
+    assert backfill(Selection(), site=site).cut == 0
+
+
+def test_no_time_left_stops_it_before_the_first_shard(site: Site, take: Take) -> None:
+    """A budget in hours is looked at before each shard."""
+    take("acme", MARCH, 1)
+    state = backfill(Selection(), site=site, budget=Budget(hours=1e-12))
+    assert (state.phase, state.cut, live(site)) == (BackfillPhase.PAUSED, 0, set())
+
+
+class _Acts:
+    """Hears of images, and does something as soon as some were cut."""
+
+    def __init__(self, act: Callable[[], None]) -> None:
+        self._act = act
+
+    def __call__(self, _doing: str, _total: int) -> _Acts:
+        """A phase begins."""
+        return self
+
+    def __enter__(self) -> _Acts:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Nothing to close."""
+
+    def add(self, fate: str, images: int = 1) -> None:
+        """Act on the first image that was cut."""
+        if fate == "cut" and images:
+            self._act()
+
+
+def test_it_is_cancelled_from_anywhere_and_resumed(site: Site, take: Take) -> None:
+    """It stops before its next shard; started again, finished shards are not cut again, and nothing is half done."""
+    take("acme", MARCH, 4)
+
+    def cancel() -> None:
+        (state,) = backfills(site)
+        cancel_backfill(site, state.backfill_id)
+
+    state = backfill(Selection(), site=site, progress=_Acts(cancel))
+    assert (state.phase, state.cut, live(site)) == (BackfillPhase.CANCELLED, 2, set())
+    receipts = sorted(Path(site.tables_url).glob("shards/**/receipt.json"))
+    again = backfill(Selection(), site=site)
+    assert (again.phase, len(live(site))) == (BackfillPhase.DONE, 4)
+    assert set(receipts) < set(Path(site.tables_url).glob("shards/**/receipt.json"))
+
+
+def test_a_kill_between_two_shards_costs_no_work_twice(site: Site, take: Take) -> None:
+    """What a killed run has cut is there for the next one, whatever the record of the backfill says."""
+    take("acme", MARCH, 4)
+
+    def die() -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        backfill(Selection(), site=site, progress=_Acts(die))
+    assert backfill(Selection(), site=site).phase is BackfillPhase.DONE
+    assert len(live(site)) == 4
+
+
+def test_a_delivery_that_cannot_be_worked_on_stops_none_of_the_others(site: Site, take: Take, tmp_path: Path) -> None:
+    """Its manifest is gone: it is named as failed, and the other one is published."""
+    take("gone", MARCH, 1)
+    take("here", APRIL, 1)
+    shutil.rmtree(tmp_path / "archive" / f"gone-{MARCH}")
+    state = backfill(Selection(), site=site)
+    assert [one.partition(":")[0] for one in state.failed] == ["2025-03-04/gone"]
+    assert live(site) == {("here", "here/00.png")}

@@ -1,0 +1,86 @@
+"""`cutouts run`, `status`, `holds` and `publish --reject` on the site that the settings describe."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from cutouts.adapters.catalog import Catalog
+from cutouts.adapters.storage.store import Store
+from cutouts.cli import cli
+from cutouts.core.errors import CutoutsError
+from tests.adapters.catalog.conftest import postgres_schema
+from tests.photographs import blank, product
+from tests.s3 import bucket, s3_server
+
+__all__ = ["bucket", "postgres_schema", "s3_server"]
+
+
+def cutouts(*arguments: object) -> Result:
+    """Run a command in this process."""
+    return CliRunner().invoke(cli, [*map(str, arguments)], catch_exceptions=False)
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    """A folder of two deliveries: a product, and five photographs that show nothing."""
+    product(tmp_path / "photos" / "good" / "0.jpg")
+    for seed in range(5):
+        blank(tmp_path / "photos" / "empty" / f"{seed}.jpg", seed=seed)
+    return tmp_path / "photos"
+
+
+@pytest.fixture(params=["files and SQLite", "S3 and PostgreSQL"])
+def settings(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """The settings file of a site, in a folder of its own."""
+    if request.param == "files and SQLite":
+        lines = [f'root = "{tmp_path}/site"']
+    else:
+        place, database = request.getfixturevalue("bucket"), request.getfixturevalue("postgres_schema")
+        lines = [f'root = "{place}/site"', f'catalog = "{database}"']
+    file = tmp_path / "site.toml"
+    file.write_text("\n".join([*lines, 'cluster = "serial"', f'allowed_sources = ["{tmp_path}/elsewhere"]', ""]))
+    return file
+
+
+def test_a_folder_is_published_to_the_site_and_a_hold_is_rejected_for_good(photos: Path, settings: Path) -> None:
+    """Images, tables and catalogue are where the settings say; run again, nothing is cut and nobody is asked again."""
+    site = ("--config", settings)
+    done = cutouts("run", photos, *site, "--fail-on-held")
+    assert done.exit_code == 3, done.output
+    assert "6 images: 1 published, 0 quarantined, 5 held, 0 rejected, 0 skipped" in done.stdout
+    told = cutouts("status", *site).stdout
+    assert "live:      1 image of 1 product" in told
+    assert "held:      1 delivery" in told
+    listed = cutouts("holds", *site)
+    assert "/empty, held " in listed.stdout
+    command = next(line for line in listed.stdout.splitlines() if "--reject" in line)
+    gate_id = command.partition("--reject ")[2].split()[0]
+    assert cutouts("publish", "--reject", gate_id, *site).exit_code == 2
+    rejected = cutouts("publish", "--reject", gate_id, "--by", "Ada", "--why", "no product", *site)
+    assert "rejected by Ada: no product" in rejected.stdout
+    again = cutouts("run", photos, *site)
+    assert "0 model batches" in again.stdout
+    assert cutouts("holds", *site).stdout == ""
+    refused = CliRunner().invoke(cli, ["publish", gate_id, *map(str, site)])
+    assert isinstance(refused.exception, CutoutsError)
+    assert "was rejected by Ada: no product" in str(refused.exception)
+
+
+def test_a_manifest_is_published_to_the_site_and_known_to_it(photos: Path, settings: Path, tmp_path: Path) -> None:
+    """Its deliveries are on record as if it had landed, and its cutouts are in the site's store of objects."""
+    from cutouts import intake, load_site
+
+    manifest = tmp_path / "elsewhere" / "today.parquet"
+    product(tmp_path / "elsewhere" / "good" / "1.jpg")
+    assert cutouts("manifest", tmp_path / "elsewhere", "-o", manifest).exit_code == 0
+    done = cutouts("run", manifest, "--config", settings)
+    assert "1 published" in done.stdout, done.output
+    site = load_site(str(settings))
+    with Catalog.open(site.catalog_url) as catalog:
+        (row,) = catalog.live().to_pylist()
+    assert Store(site.objects_url).exists(row["cutout"])
+    (delivery,) = intake.deliveries_on(site, row["delivery_date"])
+    assert intake.source_of(site, delivery) == str(manifest)

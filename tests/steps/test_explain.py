@@ -1,0 +1,96 @@
+"""Where an image comes from is told from its bytes to its objects, also if it is not in the catalogue."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from cutouts.adapters.code_version import code_version
+from cutouts.adapters.storage.store import Store
+from cutouts.core.config import Site
+from cutouts.core.errors import CutoutsError
+from cutouts.steps import approve, reject, waiting_holds
+from cutouts.steps.explain import explain
+from tests.photographs import blank, broken, product
+from tests.steps.conftest import Refresh
+
+
+def test_a_live_image_is_told_from_its_bytes_to_its_objects(site: Site, refresh: Refresh, tmp_path: Path) -> None:
+    """Content, recipe, network, code, plan, shard, gate with the suite's text, publication and objects."""
+    photograph = tmp_path / "shoot" / "0.jpg"
+    product(photograph)
+    decision, _ = refresh(site, tmp_path / "shoot")
+    (found,) = explain(site, "0.jpg")
+    told = found.published
+    assert found.live is not None
+    assert told is not None
+    assert told.sha256 == found.live.sha256 == hashlib.sha256(photograph.read_bytes()).hexdigest()
+    assert (told.gate.gate_id, told.outcome, told.made) == (decision.gate_id, "published", found.publication_id)
+    assert told.recipe is not None
+    assert (told.recipe.model, told.recipe.recipe.digests) == ("default", found.live.recipe)
+    assert told.plan is not None
+    assert (told.plan.code, told.code, told.plan.manifest) == (code_version(), code_version(), f"{tmp_path}/manifest")
+    assert told.shard == told.plan.shard_keys()[0]
+    assert told.suite is not None
+    assert '"expectations"' in told.suite
+    assert any(rule.words for rule in told.gate.expectations)
+    for stored in (told.mask, told.cutout):
+        assert stored is not None
+        assert stored.bytes == Store(site.objects_url).size(stored.name)
+    assert explain(site, "0") == (found,)
+
+
+def test_what_was_not_published_is_told_with_its_delivery(site: Site, refresh: Refresh, tmp_path: Path) -> None:
+    """A rejected image has its reason; an unknown one is an error that says what to do."""
+    product(tmp_path / "shoot" / "0.jpg")
+    broken(tmp_path / "shoot" / "1.jpg", seed=1)
+    refresh(site, tmp_path / "shoot")
+    (found,) = explain(site, "1.jpg", delivery="shoot")
+    assert (found.live, found.published) == (None, None)
+    (told,) = found.decisions
+    assert told.outcome == "rejected"
+    assert told.reasons
+    assert told.made is None
+    with pytest.raises(CutoutsError, match="--delivery"):
+        explain(site, "1.jpg")
+    with pytest.raises(CutoutsError, match="no decision about delivery shoot has it"):
+        explain(site, "2.jpg", delivery="shoot")
+
+
+def test_who_released_and_who_rejected_is_told(site: Site, refresh: Refresh, tmp_path: Path) -> None:
+    """Both with name and reason, at the decision that they are about."""
+    for seed in range(5):
+        blank(tmp_path / "grey" / f"{seed}.jpg", seed=seed)
+        blank(tmp_path / "white" / f"{seed}.jpg", seed=10 + seed)
+    refresh(site, tmp_path / "grey")
+    (hold,) = waiting_holds(site)
+    approve(site, hold.gate_id, by="Ada", why="meant so")
+    refresh(site, tmp_path / "white")
+    (hold,) = waiting_holds(site)
+    reject(site, hold.gate_id, by="Bob", why="too dark")
+    released = explain(site, "0.jpg", delivery="grey")[0].decisions[0]
+    assert released.publication is not None
+    assert released.publication.approval is not None
+    assert (released.publication.approval.by, released.publication.approval.why) == ("Ada", "meant so")
+    rejected = explain(site, "0.jpg", delivery="white")[0].decisions[0]
+    assert rejected.rejection is not None
+    assert (rejected.outcome, rejected.rejection.by, rejected.rejection.why) == ("held", "Bob", "too dark")
+
+
+def test_cleared_tables_leave_what_the_catalogue_knows(site: Site, refresh: Refresh, tmp_path: Path) -> None:
+    """Without the gate's tables, content, recipe and objects are still told; without the plan's, the decision is."""
+    product(tmp_path / "shoot" / "0.jpg")
+    refresh(site, tmp_path / "shoot")
+    tables = Store(site.tables_url)
+    for name in tables.names("plans", ""):
+        tables.remove(name)
+    told = explain(site, "0.jpg")[0].published
+    assert told is not None
+    assert (told.plan, told.shard) == (None, None)
+    for name in tables.names("gates", ""):
+        tables.remove(name)
+    (found,) = explain(site, "0.jpg")
+    assert found.live is not None
+    assert (found.published, found.decisions) == (None, ())
