@@ -18,6 +18,13 @@ SHARDS_AT_ONCE: Final = 2
 OLDER_AT_ONCE: Final = 1
 """Deliveries of a backfill that are cut at a time, over all of its runs."""
 
+BACKFILL_POOL: Final = "cutouts_backfill"
+"""The pool of a backfill's tasks, so that no more than this many of them take slots that others need."""
+BACKFILL_SLOTS: Final = 2
+
+DELIVERIES_A_RUN: Final = 500
+"""Deliveries that one run of a backfill maps over; Airflow allows 1,024. What is beyond goes on with the next run."""
+
 INTAKE: Final = 30
 """Short tasks that only take, list or announce."""
 

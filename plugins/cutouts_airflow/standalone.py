@@ -25,6 +25,7 @@ from typing import Any, NoReturn
 
 import click
 
+from cutouts_airflow import order
 from cutouts_airflow.home import DATABASE, HOSTS, PROJECT, hostname, over, service_environment
 
 PARTS = ("metadatabase", "scheduler", "triggerer", "dag_processor")
@@ -57,6 +58,9 @@ def standalone(environment: Mapping[str, str], *, log: Path | None = None) -> It
         how: dict[str, Any] = {"env": dict(environment), "stdout": output, "stderr": output}
         if subprocess.run(["airflow", "db", "migrate"], check=False, **how).returncode:
             raise AirflowDidNotStart(f"its database cannot be made; see {log or 'the output above'}")
+        pool = (order.BACKFILL_POOL, str(order.BACKFILL_SLOTS), "what a backfill may take at a time")
+        if subprocess.run(["airflow", "pools", "set", *pool], check=False, **how).returncode:
+            raise AirflowDidNotStart(f"the pool {pool[0]} cannot be made; see {log or 'the output above'}")
         processes: list[subprocess.Popen[bytes]] = []
         stack.callback(_stop, processes)
         processes += (subprocess.Popen(one, start_new_session=True, **how) for one in _commands(environment))

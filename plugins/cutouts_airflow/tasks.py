@@ -96,12 +96,6 @@ def delivery() -> str:
     return str(DeliveryKey.parse(_partition("delivery", "YYYY-MM-DD/delivery_id")))
 
 
-@logged_without_secrets
-def day() -> date:
-    """The day that this run is about: its partition key, or the param `day`; ValueError as for `delivery`."""
-    return date.fromisoformat(_partition("day", "YYYY-MM-DD"))
-
-
 def _partition(param: str, form: str) -> str:
     context = get_current_context()
     given = {key for key in (context["dag_run"].partition_key, context["params"][param]) if key}

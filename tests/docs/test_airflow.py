@@ -37,12 +37,12 @@ def test_what_is_sent_names_dags_and_params_that_exist(airflow_home: Path) -> No
     for words in shell_lines(AIRFLOW):
         if words[0] == "airflow":
             assert words[words.index("--dag-id") + 1 if "--dag-id" in words else 3] in dags
-            confs += [("catalog_refresh", json.loads(words[-1]))] if "--conf" in words else []
+            confs += [(words[3], json.loads(words[-1]))] if "--conf" in words else []
         elif words[0] == "curl":
             body = json.loads(words[-1])
             name = body.get("dag_id") or words[3].split("/dags/")[1].split("/")[0]
             confs.append((name, body.get("conf", {})))
-    assert len(confs) == 4
+    assert len(confs) == 6
     for name, conf in confs:
         params = dags[name].params
         assert {param: params.get_param(param).resolve(value) for param, value in conf.items()} == conf

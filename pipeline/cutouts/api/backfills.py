@@ -46,12 +46,11 @@ def backfill(
     """
     site = site or load_site()
     found = survey(site, selection, progress)
-    state = _begin(site, selection, found)
-    open_work = [one for one in found.deliveries if one.images and not steps.is_finished(site, state.backfill_id, one)]
+    state = begin(site, selection, found, budget)
     run = _Run(site, selection, budget, state)
     with ExitStack() as stack, progress("cutting", _limited(found.todo, budget)) as heard:
         open_once = cache(lambda: stack.enter_context(open_runner(site)))
-        if all(run.do(work, open_once, heard) for work in open_work):
+        if all(run.do(work, open_once, heard) for work in open_work(site, state, found) if not work.problem):
             return steps.keep_backfill(site, replace(run.state, phase=BackfillPhase.DONE))
     return run.state
 
@@ -60,7 +59,13 @@ def _limited(todo: int, budget: Budget) -> int:
     return todo if budget.images is None else min(todo, budget.images)
 
 
-def _begin(site: Site, selection: Selection, found: Survey) -> BackfillState:
+def open_work(site: Site, state: BackfillState, found: Survey) -> list[DeliveryWork]:
+    """The deliveries of a survey that a backfill is not done with, also those that cannot be worked on."""
+    work = [one for one in found.deliveries if one.images or one.problem]
+    return [one for one in work if not steps.is_finished(site, state.backfill_id, one)]
+
+
+def begin(site: Site, selection: Selection, found: Survey, budget: Budget) -> BackfillState:
     """The record of this backfill, continued or new. What is left to do is counted anew each time."""
     steps.uncancel(site, found.backfill_id)
     now = datetime.now(UTC)
@@ -80,6 +85,7 @@ def _begin(site: Site, selection: Selection, found: Survey) -> BackfillState:
         deliveries_done=done,
         failed=tuple(f"{one.delivery}: {one.problem}" for one in found.deliveries if one.problem),
         seconds=before.seconds if before and cut else 0.0,
+        budget=budget,
     )
     return steps.keep_backfill(site, state)
 

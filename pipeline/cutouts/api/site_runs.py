@@ -59,8 +59,8 @@ def run_on_site(
     """Cut out, judge and publish a folder of images or a manifest on the configured site: its stores, its catalogue.
 
     What was taken is on record afterwards, as if the manifest had landed: a later backfill finds it. Run again, only
-    what is new or changed is cut; killed at any moment, it is simply run again. `full` is that of `cutouts.run`. Raises what `cutouts.run` does, except
-    OutputError.
+    what is new or changed is cut; killed at any moment, it is simply run again. `full` is that of `cutouts.run`. Raises
+    what `cutouts.run` does, except OutputError.
     """
     site = site or load_site()
     manifest, ignored, unlisted = _manifest(site, os.fspath(source), progress)

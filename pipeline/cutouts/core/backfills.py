@@ -12,6 +12,7 @@ from enum import StrEnum
 from fnmatch import fnmatchcase
 
 from cutouts.core.records import DeliveryKey, RecipeDigests
+from cutouts.core.text.counting import counted
 
 
 class Why(StrEnum):
@@ -131,6 +132,26 @@ class Survey:
         """How long cutting takes at the speed that was measured."""
         return timedelta(seconds=round(self.todo / self.images_per_second)) if self.images_per_second else None
 
+    def words(self, selection: Selection) -> tuple[str, ...]:
+        """All of it, in lines."""
+        work = sum(1 for one in self.deliveries if one.images)
+        unsized = f", without {counted(self.unsized, 'image')} of unknown size" if self.unsized else ""
+        return (
+            f"backfill {self.backfill_id}: {selection.words}",
+            f"{counted(len(self.deliveries), 'delivery', 'deliveries')} looked at, {work} with work",
+            *(f"  {counted(self.count(why), 'image')} {why}" for why in Why if self.count(why)),
+            f"to cut: {counted(self.todo, 'image')}, {self.bytes / 1e6:,.1f} MB to read{unsized}",
+            f"time:   {self._time()}",
+            *(f"cannot be worked on: {one.delivery}: {one.problem}" for one in self.deliveries if one.problem),
+        )
+
+    def _time(self) -> str:
+        if not self.todo:
+            return "nothing to cut"
+        if self.duration is None:
+            return "unknown, because nothing was cut here under this recipe yet"
+        return f"about {self.duration}, at {self.images_per_second:.1f} images/s as measured here"
+
     def count(self, why: Why) -> int:
         """Images for this reason."""
         return sum(one.reasons.get(why, 0) for one in self.deliveries)
@@ -153,6 +174,7 @@ class BackfillPhase(StrEnum):
     RUNNING = "running"
     PAUSED = "paused: its budget is used up"
     CANCELLED = "cancelled"
+    FAILED = "ended, with failed deliveries"
     DONE = "done"
 
 
@@ -171,6 +193,7 @@ class BackfillState:
     deliveries_done: int = 0
     failed: tuple[str, ...] = ()
     seconds: float = 0.0
+    budget: Budget = NO_LIMIT
 
     @property
     def left(self) -> timedelta | None:
@@ -183,9 +206,9 @@ class BackfillState:
     def words(self) -> str:
         """One line."""
         left = self.left
+        images, deliveries = counted(self.images, "image"), counted(self.deliveries, "delivery", "deliveries")
         return (
-            f"{self.backfill_id}: {self.phase}, {self.cut} of {self.images} images cut, {self.deliveries_done} of "
-            f"{self.deliveries} deliveries done"
+            f"{self.backfill_id}: {self.phase}, {self.cut} of {images} cut, {self.deliveries_done} of {deliveries} done"
             + (f", {len(self.failed)} failed" if self.failed else "")
             + (f", {left} of work left" if left and self.phase is not BackfillPhase.DONE else "")
             + f" ({self.selection.words})"

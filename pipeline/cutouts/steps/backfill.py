@@ -100,6 +100,40 @@ def find_backfill(site: Site, backfill_id: str) -> BackfillState | None:
     return find_record(open_store(site.tables_url), backfill_file(backfill_id, "state.json"), BackfillState)
 
 
+def require_backfill(site: Site, backfill_id: str) -> BackfillState:
+    """How far a backfill is. CutoutsError if there is none of that id."""
+    state = find_backfill(site, backfill_id)
+    if state is None:
+        raise CutoutsError(f"there is no backfill {backfill_id}: `cutouts status` lists them")
+    return state
+
+
+def note_work(site: Site, backfill_id: str, *, cut: int, seconds: float) -> BackfillState:
+    """Count what one shard of a backfill took; only whoever cuts its shards may call it, one after the other."""
+    state = require_backfill(site, backfill_id)
+    done = _finished(site, backfill_id)
+    return keep_backfill(
+        site, replace(state, cut=state.cut + cut, seconds=state.seconds + seconds, deliveries_done=done)
+    )
+
+
+def end_run(site: Site, backfill_id: str, *, failed: bool) -> BackfillState:
+    """Record where a backfill stands at the end of a run: done, cancelled, failed, or out of budget."""
+    state = require_backfill(site, backfill_id)
+    state = replace(state, deliveries_done=_finished(site, backfill_id))
+    if is_cancelled(site, backfill_id):
+        phase = BackfillPhase.CANCELLED
+    elif failed:
+        phase = BackfillPhase.FAILED
+    else:
+        phase = BackfillPhase.DONE if state.deliveries_done >= state.deliveries else BackfillPhase.PAUSED
+    return keep_backfill(site, replace(state, phase=phase))
+
+
+def _finished(site: Site, backfill_id: str) -> int:
+    return len(open_store(site.tables_url).names(backfill_file(backfill_id, "done"), ".json"))
+
+
 def keep_backfill(site: Site, state: BackfillState) -> BackfillState:
     """Record how far a backfill is, as of now."""
     state = replace(state, at=datetime.now(UTC))
@@ -117,9 +151,7 @@ def backfills(site: Site) -> tuple[BackfillState, ...]:
 
 def cancel_backfill(site: Site, backfill_id: str) -> BackfillState:
     """Ask a backfill to stop, wherever it runs: it does before its next shard. CutoutsError if there is none."""
-    state = find_backfill(site, backfill_id)
-    if state is None:
-        raise CutoutsError(f"there is no backfill {backfill_id}: `cutouts status` lists them")
+    state = require_backfill(site, backfill_id)
     if state.phase is BackfillPhase.DONE:
         return state
     state = keep_backfill(site, replace(state, phase=BackfillPhase.CANCELLED))

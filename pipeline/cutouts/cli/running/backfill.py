@@ -13,11 +13,9 @@ from cutouts.api.backfills import survey
 from cutouts.cli.console.exit_status import Status
 from cutouts.cli.console.options import cluster_options, site_options
 from cutouts.cli.console.progress import Tally
-from cutouts.core.backfills import BackfillPhase, BackfillState, Budget, Selection, Survey, Why
+from cutouts.core.backfills import BackfillPhase, BackfillState, Budget, Selection
 from cutouts.core.config import Site
-from cutouts.core.errors import CutoutsError
-from cutouts.core.text.counting import counted
-from cutouts.steps.backfill import cancel_backfill, find_backfill
+from cutouts.steps.backfill import cancel_backfill, require_backfill
 
 _CHOICES = ("--from", "--to", "--supplier", "--category", "--product", "--stale", "--all")
 _DAY = click.DateTime(["%Y-%m-%d"])
@@ -82,7 +80,8 @@ def backfill(
     )
     chosen = _chosen(site, given, resume, everything=everything)
     if dry_run:
-        _say_survey(chosen, survey(site, chosen, _tally))
+        for line in survey(site, chosen, _tally).words(chosen):
+            say(line)
         return
     state = work_through(chosen, site=site, budget=Budget(images=images, hours=hours), progress=_tally)
     _say_state(state)
@@ -98,10 +97,7 @@ def _chosen(site: Site, given: Selection, resume: str | None, *, everything: boo
     if resume is not None:
         if not nothing or everything:
             raise click.UsageError("--resume continues with the selection that the backfill has: give no other one")
-        state = find_backfill(site, resume)
-        if state is None:
-            raise CutoutsError(f"there is no backfill {resume}: `cutouts status` lists them")
-        return state.selection
+        return require_backfill(site, resume).selection
     if nothing and not everything:
         raise click.UsageError(
             "say what to go back to: --from, --to, --supplier, --category, --product, --stale or --all"
@@ -113,27 +109,6 @@ def _chosen(site: Site, given: Selection, resume: str | None, *, everything: boo
 
 def _tally(doing: str, total: int) -> Tally:
     return Tally(doing, total, again="finished shards are kept, run it again" if doing == "cutting" else "")
-
-
-def _say_survey(selection: Selection, found: Survey) -> None:
-    work = [one for one in found.deliveries if one.images]
-    say(f"backfill {found.backfill_id}: {selection.words}")
-    say(f"{counted(len(found.deliveries), 'delivery', 'deliveries')} looked at, {len(work)} with work")
-    for why in Why:
-        if found.count(why):
-            say(f"  {counted(found.count(why), 'image')} {why}")
-    unsized = f", without {counted(found.unsized, 'image')} of unknown size" if found.unsized else ""
-    say(f"to cut: {counted(found.todo, 'image')}, {found.bytes / 1e6:,.1f} MB to read{unsized}")
-    say(f"time:   {_time(found)}")
-    for one in found.deliveries:
-        if one.problem:
-            say(f"cannot be worked on: {one.delivery}: {one.problem}", colour="red", err=True)
-
-
-def _time(found: Survey) -> str:
-    if found.duration is None:
-        return "unknown, because nothing was cut here under this recipe yet" if found.todo else "nothing to cut"
-    return f"about {found.duration}, at {found.images_per_second:.1f} images/s as measured here"
 
 
 def _say_state(state: BackfillState) -> None:

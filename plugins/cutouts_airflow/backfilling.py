@@ -1,0 +1,173 @@
+"""The bodies of the backfill's tasks. One run is one backfill, whatever its days: none of it waits as another run."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from airflow.sdk import get_current_context
+from airflow.sdk.exceptions import AirflowSkipException
+
+from cutouts.core.backfills import BackfillPhase, BackfillState, Budget, DeliveryWork, Selection
+from cutouts.core.config import Site
+from cutouts.core.errors import CutoutsError
+from cutouts.core.records import DeliveryKey, ShardKey
+from cutouts.core.text.display import shown
+from cutouts.core.text.sentences import plan_sentence
+from cutouts_airflow import tasks
+from cutouts_airflow.airflow_site import site
+from cutouts_airflow.order import DELIVERIES_A_RUN
+from cutouts_airflow.redacting import logged_without_secrets
+
+log = logging.getLogger(__name__)
+
+Work = dict[str, Any]
+"""One delivery's share of a backfill: `delivery`, `backfill`, `images` to cut at the most, and whether that is all."""
+
+
+@logged_without_secrets
+def chosen() -> list[Work]:
+    """The deliveries that this run works on, by its params, its partition key (a day) or the backfill that it resumes.
+
+    With the param `dry_run`, it only logs how many images, why, how long and how many bytes.
+    """
+    from cutouts.api import backfills
+
+    here, context = site(), get_current_context()
+    selection, budget = _asked(here, context)
+    found = backfills.survey(here, selection)
+    for line in found.words(selection):
+        log.info("%s", shown(line))
+    if context["params"]["dry_run"]:
+        return []
+    state = backfills.begin(here, selection, found, budget)
+    return list(_shares(state, backfills.open_work(here, state, found), budget))
+
+
+def _asked(here: Site, context: Mapping[str, Any]) -> tuple[Selection, Budget]:
+    given = context["params"]
+    budget = Budget(images=given["images"], hours=given["hours"])
+    if given["resume"]:
+        state = _state(here, given["resume"])
+        return state.selection, budget if budget != Budget() else state.budget
+    day = context["dag_run"].partition_key or given["day"]
+    if day:
+        tasks.deliveries_on(date.fromisoformat(day))  # takes the manifest of that day, if nobody did
+    first, last = (day or given[name] for name in ("first", "last"))
+    selection = Selection(
+        first=date.fromisoformat(first) if first else None,
+        last=date.fromisoformat(last) if last else None,
+        suppliers=tuple(given["suppliers"]),
+        categories=tuple(given["categories"]),
+        products=tuple(given["products"]),
+        stale=given["stale"],
+        newest_first=given["newest_first"],
+    )
+    if selection == Selection(newest_first=selection.newest_first):
+        raise ValueError("this run selects nothing: give days, suppliers, categories, products, stale, or resume")
+    return selection, budget
+
+
+def _shares(state: BackfillState, work: Sequence[DeliveryWork], budget: Budget) -> Iterator[Work]:
+    """What fits the budget, in order; Airflow maps over no more than a thousand."""
+    room = budget.images
+    for one in work[:DELIVERIES_A_RUN]:
+        images = one.todo if room is None else min(one.todo, room)
+        if one.todo and not images and not one.problem:
+            return
+        room = None if room is None else room - images
+        whole = images == one.todo
+        yield {"delivery": str(one.delivery), "backfill": state.backfill_id, "images": images, "whole": whole}
+
+
+@logged_without_secrets
+def plan(delivery: str, backfill: str, images: int) -> list[str]:
+    """Plan a delivery's share: its shards' keys; the plan's goes to XCom `plan_id`. Skips it if nothing is left."""
+    from cutouts import intake
+    from cutouts.steps import backfill as steps
+
+    here = site()
+    planned = steps.plan_part(
+        here, _state(here, backfill).selection, DeliveryKey.parse(delivery), intake.source_of, at_most=images
+    )
+    if planned is None:
+        raise AirflowSkipException(f"nothing of delivery {shown(delivery)} has to be done any more")
+    log.info("%s", plan_sentence(planned))
+    get_current_context()["ti"].xcom_push("plan_id", planned.plan_id)
+    return [str(shard) for shard in planned.shard_keys()]
+
+
+@logged_without_secrets
+def segment(backfill: str, shards: Iterable[str]) -> None:
+    """Cut these shards, and say in the log how far the whole backfill is.
+
+    Skips the rest if the backfill was cancelled or its time for today is over; the next run continues there.
+    """
+    from cutouts import steps
+    from cutouts.runner import open_runner
+    from cutouts.steps.backfill import note_work
+
+    here = site()
+    with open_runner(here) as runner:
+        for shard in shards:
+            _require_time(here, backfill)
+            began = datetime.now(UTC)
+            receipt = steps.segment(here, ShardKey.parse(shard), runner)
+            seconds = (datetime.now(UTC) - began).total_seconds()
+            state = note_work(here, backfill, cut=receipt.images, seconds=seconds)
+            get_current_context()["ti"].xcom_push("progress", state.words)
+            log.info("Backfill %s.", shown(state.words))
+
+
+def _require_time(here: Site, backfill: str) -> None:
+    from cutouts.steps.backfill import is_cancelled
+
+    if is_cancelled(here, backfill):
+        raise AirflowSkipException(f"backfill {backfill} was cancelled")
+    hours = _state(here, backfill).budget.hours
+    start = get_current_context()["dag_run"].start_date
+    if hours is not None and start and datetime.now(UTC) - start >= timedelta(hours=hours):
+        raise AirflowSkipException(f"backfill {backfill}: its {hours} hours for today are over")
+
+
+@logged_without_secrets
+def publish(delivery: str, backfill: str, whole: bool, gate_id: str) -> str:
+    """Publish like any delivery, and record that the backfill is done with it, also if it is held."""
+    from cutouts.steps.backfill import finish_delivery
+
+    try:
+        return tasks.publish(gate_id)
+    finally:
+        if whole:
+            finish_delivery(site(), backfill, DeliveryWork(delivery=DeliveryKey.parse(delivery)))
+
+
+@logged_without_secrets
+def finish(work: list[Work] | None) -> None:
+    """Record where the backfill stands now. Raises CutoutsError if a delivery failed, so that the run fails."""
+    from cutouts.steps.backfill import end_run
+
+    context = get_current_context()
+    states = context["ti"].get_task_states(dag_id=context["ti"].dag_id, run_ids=[context["ti"].run_id])
+    failed = [state for run in states.values() for state in run.values() if state in ("failed", "upstream_failed")]
+    for backfill in dict.fromkeys(one["backfill"] for one in work or ()):
+        state = end_run(site(), backfill, failed=bool(failed))
+        log.info("Backfill %s.", shown(state.words))
+    if failed:
+        raise CutoutsError("some deliveries of the backfill failed: see their tasks")
+
+
+@logged_without_secrets
+def paused() -> list[dict[str, str]]:
+    """The `conf` of a run for each backfill whose budget was used up."""
+    from cutouts.steps.backfill import backfills
+
+    return [{"resume": one.backfill_id} for one in backfills(site()) if one.phase is BackfillPhase.PAUSED]
+
+
+def _state(here: Site, backfill: str) -> BackfillState:
+    from cutouts.steps.backfill import require_backfill
+
+    return require_backfill(here, backfill)
