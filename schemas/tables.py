@@ -82,8 +82,26 @@ METRICS = _table(
     _field("frame_contact", _SHARE, "matte on the image's frame", unit="share of the frame"),
     _field("edge_alignment", _SHARE, "contour that coincides with an image edge (Canny)", unit="share of the contour"),
     _field("fringe", _SHARE, "CIELAB distance of the rim to the inside beside it", unit="ΔE*ab"),
+    _field(
+        "saliency_doubt",
+        _SHARE,
+        "1 minus the soft Dice of the network's probability with itself",
+        unit="0..1",
+        null=True,
+    ),
+    _field("matte_doubt", _SHARE, "the same of the matte", unit="0..1", null=True),
+    _field(
+        "worst_doubt",
+        _SHARE,
+        "entropy of the probability in the region that is least sure",
+        unit="bit per pixel",
+        null=True,
+    ),
+    _field("islands", _SHARE, "matte outside its largest part", unit="share of the matte", null=True),
+    _field("thin", _SHARE, "matte close to its contour", unit="share of the matte", null=True),
+    version=2,
 )
-"""What was measured on each matte without ground truth; one row per row of `MASKS`."""
+"""What was measured on each matte without ground truth; one row per row of `MASKS`. From version 2 on, the doubts."""
 
 REJECTIONS = _table(
     "rejections",
@@ -100,7 +118,9 @@ REJECTIONS = _table(
 LEDGER_PART = _field("part", _TEXT, "the part of the ledger that held the row before parts were joined")
 
 JOINED = {
-    name: pa.schema([*schema, LEDGER_PART], metadata={"table": f"joined_{name}", "version": str(VERSION)})
+    name: pa.schema(
+        [*schema, LEDGER_PART], metadata={"table": f"joined_{name}", "version": schema.metadata[b"version"].decode()}
+    )
     for name, schema in {"masks": MASKS, "metrics": METRICS, "rejections": REJECTIONS}.items()
 }
 """What several plans made, joined: the tables of the ledger with the part that each row comes from."""
@@ -129,7 +149,10 @@ OUTCOMES = _table(
     _field("cutout", _TEXT, "object name", null=True),
     _field("width_px", pa.int32(), "of the oriented source, the matte and the cutout", unit="px", null=True),
     _field("height_px", pa.int32(), "of the oriented source, the matte and the cutout", unit="px", null=True),
+    _field("p_bad", _SHARE, "probability that the mask is bad; null if rejected or not calibrated", null=True),
+    _field("calibration", _TEXT, "version of the calibration that p_bad is from", null=True),
     _field("notes", pa.list_(_TEXT), "notes for a person on how it was read"),
+    version=2,
 )
 """What the gate decided for each image of one delivery."""
 
@@ -143,11 +166,25 @@ IMAGES = _table(
     _field("reasons", pa.list_(_TEXT), "why"),
     _field("cutout", _TEXT, "path relative to the output folder", null=True),
     _field("mask", _TEXT, "path relative to the output folder", null=True),
-    _field("p_bad", _SHARE, "probability that the mask is bad; null until the gate is calibrated", null=True),
+    _field("p_bad", _SHARE, "probability that the mask is bad; null if rejected or not calibrated", null=True),
     _field("notes", pa.list_(_TEXT), "notes for a person on how it was read"),
     version=2,
 )
 """What `cutouts run` says of every image of its source; `date`, `delivery_id` and `image_id` together are unique."""
+
+JUDGED_MASKS = _table(
+    "judged_masks",
+    _field("images", _TEXT, "the set that the image is of"),
+    _field("name", _TEXT, "the image, unique within its set"),
+    _field("network", _TEXT, "whose mask it is"),
+    _field("matte_digest", _TEXT, "of the network's recipe"),
+    _field("bad", pa.bool_(), "whether a person would reject the mask, by its true alpha"),
+    *(
+        METRICS.field(name)
+        for name in ("saliency_peak", "saliency_doubt", "matte_doubt", "worst_doubt", "islands", "thin")
+    ),
+)
+"""What the gate is calibrated on: masks of images with truth, and what the probability is made of."""
 
 _SUM = "thousand pixels"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 from cutouts.core.config import Site
@@ -33,3 +34,8 @@ def picky_row(folder: Path, *, limit: int) -> ModelRow:
         commercial=True,
         about="",
     )
+
+
+def digest_of(file: Path) -> str:
+    """What a row says of a file: its sha256."""
+    return hashlib.sha256(file.read_bytes()).hexdigest()

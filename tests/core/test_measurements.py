@@ -134,3 +134,26 @@ def test_measurements_do_not_depend_on_the_size(factor: int) -> None:
     assert found.components == 1
     assert found.edge_alignment > 0.95
     assert found.soft_inside == 0
+
+
+def test_a_certain_answer_has_no_doubt_and_haze_has_much() -> None:
+    """A hard box agrees with itself; one half everywhere in it does not, in network, matte and worst region."""
+    hard, haze = measured(boxes((100, 100, 300, 300))), measured(boxes((100, 100, 300, 300)) * np.float32(0.5))
+    assert (hard.saliency_doubt, hard.matte_doubt) == pytest.approx((0, 0), abs=0.01)
+    assert haze.saliency_doubt == pytest.approx(1 / 3, abs=0.01)
+    assert haze.worst_doubt == pytest.approx(1, abs=0.01)
+    assert hard.worst_doubt < 0.5
+
+
+def test_islands_are_what_is_not_in_the_largest_part() -> None:
+    """A box a sixth as large as the other holds a seventh of the matte; an empty matte has none."""
+    assert measured(boxes((50, 50, 250, 200), (300, 300, 350, 400))).islands == pytest.approx(1 / 7, abs=0.01)
+    assert measured(boxes((100, 100, 300, 300))).islands == 0
+    assert measured(boxes()).islands == 0
+
+
+def test_a_pole_is_thin_and_a_box_is_not() -> None:
+    """All of a pole is close to its contour, and little of a box."""
+    assert measured(boxes((198, 20, 203, 380))).thin == 1
+    assert measured(boxes((100, 100, 300, 300))).thin < 0.1
+    assert measured(boxes()).thin == 0

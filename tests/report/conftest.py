@@ -114,7 +114,8 @@ def _image(shown: Shown) -> dict[str, object]:
 
 def _metrics(shown: Shown) -> dict[str, object]:
     measures = {"saliency_peak": shown.peak, "saliency_mean": 0.2, "coverage": 0.25, "soft_inside": 0.01}
-    rest = {"components": 1, "frame_contact": 0.0, "edge_alignment": 0.9, "fringe": 2.5}
+    rest = {"components": 1, "frame_contact": 0.0, "edge_alignment": 0.9, "fringe": 2.5, "worst_doubt": 0.3}
+    rest |= {"saliency_doubt": 0.01, "matte_doubt": 0.01, "islands": 0.0, "thin": 0.2}
     keys = {
         "image_id": shown.source,
         "date": shown.day,

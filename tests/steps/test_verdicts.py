@@ -33,9 +33,16 @@ print("imported:", [name for name in ("great_expectations", "distributed") if na
 
 def _metrics(**changed: float) -> pa.Table:
     good: dict[str, object] = {field.name: 0.5 if pa.types.is_floating(field.type) else "x" for field in METRICS}
-    good |= {"saliency_peak": 1.0, "soft_inside": 0.0, "components": 1, "fringe": 0.0, "frame_contact": 0.0}
+    good |= {
+        "saliency_peak": 1.0,
+        "soft_inside": 0.0,
+        "components": 1,
+        "fringe": 0.0,
+        "frame_contact": 0.0,
+        "p_bad": 0.1,
+    }
     rows = [good | {"image_id": name} for name in ("b", "a")] + [good | {"image_id": "c"} | changed]
-    return pa.Table.from_pylist(rows, schema=METRICS)
+    return pa.Table.from_pylist(rows, schema=METRICS.append(pa.field("p_bad", pa.float32())))
 
 
 def _judged(tmp_path: Path, metrics: pa.Table, suite: Path | None = None, **rejected: str) -> Judgement:

@@ -34,6 +34,7 @@ _COMMANDS = {
     "certificates": ("upkeep", "Make certificates for your own Dask cluster."),
     "train": ("networks", "Train the shipped network, or continue a training."),
     "evaluate": ("measuring", "Measure mattes against known ones; compare two networks."),
+    "calibrate": ("measuring", "Calibrate the gate for a network: the probability that a mask is bad."),
     "composites": ("measuring", "Make test images whose mattes are known exactly."),
     "look": ("measuring", "Show cutouts of several networks side by side."),
     "bench": ("measuring", "Measure images per second, by stage, workers and batch size."),

@@ -12,6 +12,8 @@ from cutouts.core.records import RecipeDigests
 
 MATTE_METHOD = "matte-3"
 """Version of the code that makes a matte from saliency. Whoever changes its results raises it."""
+MEASURE_METHOD = "measure-2"
+"""Version of the code that measures a matte. Raised likewise, because a calibration of the gate depends on it."""
 RENDER_METHOD = "render-3"
 """Version of the code that makes a cutout from photograph and matte, including decoding and encoding. Raised likewise.
 """
@@ -29,6 +31,7 @@ class Recipe:
     preprocessing: Preprocessing
     output: str = "0 probability"
     matte_method: str = MATTE_METHOD
+    measure_method: str = MEASURE_METHOD
     render_method: str = RENDER_METHOD
     crop: bool = False
 
@@ -54,7 +57,9 @@ def _digests(recipe: Recipe) -> RecipeDigests:
     """Computed once, because every image of a job needs them."""
     preprocessing = asdict(recipe.preprocessing)
     return RecipeDigests(
-        matte_digest=_digest([recipe.model_digest, preprocessing, recipe.output, recipe.matte_method]),
+        matte_digest=_digest(
+            [recipe.model_digest, preprocessing, recipe.output, recipe.matte_method, recipe.measure_method]
+        ),
         render_digest=_digest([recipe.render_method, recipe.crop]),
     )
 

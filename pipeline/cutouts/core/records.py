@@ -199,6 +199,11 @@ class Measurements:
     frame_contact: float
     edge_alignment: float
     fringe: float
+    saliency_doubt: float
+    matte_doubt: float
+    worst_doubt: float
+    islands: float
+    thin: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

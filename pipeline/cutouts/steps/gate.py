@@ -8,13 +8,11 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.resources.abc import Traversable
-from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from cutouts.adapters.catalog import Catalog
-from cutouts.adapters.quality import bundled
 from cutouts.adapters.storage.store import Store, open_store
 from cutouts.adapters.storage.stored_tables import (
     find_record,
@@ -31,11 +29,13 @@ from cutouts.core.gate import ALREADY_PUBLISHED, REPLACED, Decision, Judgement, 
 from cutouts.core.publications import TakenBack
 from cutouts.core.records import DeliveryKey, Plan, Receipt, Rejection, ShardKey
 from cutouts.core.table_paths import gate_file, plan_file, shard_file
+from cutouts.models.calibrations import find_calibration
 from cutouts.schemas.tables import OUTCOMES
+from cutouts.steps.doubts import Doubts
 from cutouts.steps.lease import at_work
 from cutouts.steps.ledger import SCHEMAS, Results, concat, nothing, recall, record
 from cutouts.steps.provenance import keep_suite
-from cutouts.steps.verdicts import judgement_of
+from cutouts.steps.verdicts import judgement_of, suite_of
 
 _JUDGED = ("image_id", "sha256")
 
@@ -51,12 +51,13 @@ def gate(site: Site, plan_id: str) -> GateDecision:
     plan = read_record(tables, plan_file(plan_id, "plan.json"), Plan)
     images = read_table(tables, plan_file(plan_id, "delivery.parquet"))
     results = _reconciled(tables, plan, images)
-    file = Path(site.mask_quality) if site.mask_quality else bundled("mask_quality")
+    file = suite_of(site)
+    doubts = Doubts(metrics=results.metrics, calibration=find_calibration(plan.recipe.matte_digest, site.models))
     rejections = {one.image_id: one.words for one in records_of(results.rejections, Rejection)}
-    judgement = judgement_of(tables, file, results.metrics, images=plan.images, rejected=rejections)
+    judgement = judgement_of(tables, file, doubts.judged(), images=plan.images, rejected=rejections)
     with Catalog.open(site.catalog_url) as catalog:
         standing = _standing(catalog, plan, images)
-        judged = _digest(plan, results, file, standing.leaving)
+        judged = _digest(plan, results, file, standing.leaving, doubts)
         judgement = with_withdrawals(judgement, leaving=len(standing.leaving), live=standing.live.num_rows)
         approved = catalog.approval_for(judged) is not None
         published = _published(standing, results, plan)
@@ -71,7 +72,8 @@ def gate(site: Site, plan_id: str) -> GateDecision:
         gate_id = _gate_id(plan, judged, standing.version, approved=approved)
         suite = keep_suite(tables, file.read_bytes())
         decision = _decision(plan, judgement, decided, standing, judged=judged, gate_id=gate_id, suite=suite)
-        write_table(tables, gate_file(decision.gate_id, "outcomes.parquet"), _outcomes(plan, images, results, decided))
+        outcomes = _outcomes(plan, images, results, decided, doubts)
+        write_table(tables, gate_file(decision.gate_id, "outcomes.parquet"), outcomes)
         write_record(tables, gate_file(decision.gate_id, "decision.json"), decision)
         if decision.verdict is Verdict.HOLD:
             catalog.record_hold(decision, datetime.now(UTC))
@@ -189,14 +191,15 @@ def _taken_back(standing: _Standing, results: Results, plan: Plan, *, without: C
     }
 
 
-def _digest(plan: Plan, results: Results, suite: Traversable, leaving: Collection[str]) -> str:
-    """Of the content, recipe, suite and withdrawals that are judged; not of where, when or how often."""
+def _digest(plan: Plan, results: Results, suite: Traversable, leaving: Collection[str], doubts: Doubts) -> str:
+    """Of the content, recipe, suite, calibration and withdrawals that are judged; not of where, when or how often."""
     rows = sorted(
         (image_id, sha256 or "")
         for table in (results.masks, results.rejections)
         for image_id, sha256 in zip(*(table.column(name).to_pylist() for name in _JUDGED), strict=True)
     )
-    parts = [plan.delivery.delivery_id, plan.recipe.matte_digest, plan.recipe.render_digest, rows]
+    recipe = plan.recipe
+    parts: list[object] = [plan.delivery.delivery_id, recipe.matte_digest, recipe.render_digest, rows, doubts.version]
     parts += [sorted(leaving)] if leaving else []
     return hashlib.sha256(json.dumps(parts).encode() + suite.read_bytes()).hexdigest()[:32]
 
@@ -230,12 +233,14 @@ def _decision(
     return decision
 
 
-def _outcomes(plan: Plan, images: pa.Table, results: Results, decided: Decision) -> pa.Table:
+def _outcomes(plan: Plan, images: pa.Table, results: Results, decided: Decision, doubts: Doubts) -> pa.Table:
     """`OUTCOMES`, one row per image of the delivery."""
     at = pc.index_in(images.column("image_id"), value_set=results.masks.column("image_id"))
     rejected_at = pc.index_in(images.column("image_id"), value_set=results.rejections.column("image_id"))
     made = {name: results.masks.column(name).take(at) for name in ("mask", "cutout", "width_px", "height_px")}
     sha256 = pc.coalesce(results.masks.column("sha256").take(at), results.rejections.column("sha256").take(rejected_at))
+    measured_at = pc.index_in(images.column("image_id"), value_set=results.metrics.column("image_id"))
+    p_bad = doubts.p_bad().take(measured_at)
     notes = [value or [] for value in results.masks.column("notes").take(at).to_pylist()]
     columns = {
         **{name: images.column(name) for name in ("image_id", "product_id", "delivery_id", "uri")},
@@ -244,7 +249,21 @@ def _outcomes(plan: Plan, images: pa.Table, results: Results, decided: Decision)
         "matte_digest": pa.repeat(plan.recipe.matte_digest, images.num_rows),
         "render_digest": pa.repeat(plan.recipe.render_digest, images.num_rows),
         "outcome": pa.array([str(outcome) for outcome in decided.outcomes], pa.string()),
-        "reasons": pa.array([list(reasons) for reasons in decided.image_reasons], pa.list_(pa.string())),
+        "reasons": pa.array(_reasons(images, decided, doubts), pa.list_(pa.string())),
+        "p_bad": p_bad,
+        "calibration": pc.if_else(pc.is_valid(p_bad), pa.scalar(doubts.version, pa.string()), None),
         "notes": pa.array(notes, pa.list_(pa.string())),
     }
     return pa.table([columns[name] for name in OUTCOMES.names], schema=OUTCOMES)
+
+
+def _reasons(images: pa.Table, decided: Decision, doubts: Doubts) -> list[list[str]]:
+    """The reasons of each image, and if it is kept back what speaks most against its mask."""
+    against = doubts.reasons()
+    kept_back = (Outcome.QUARANTINED, Outcome.HELD)
+    return [
+        [*reasons, *([against[name]] if outcome in kept_back and name in against else [])]
+        for name, outcome, reasons in zip(
+            images.column("image_id").to_pylist(), decided.outcomes, decided.image_reasons, strict=True
+        )
+    ]

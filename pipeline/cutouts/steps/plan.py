@@ -23,12 +23,14 @@ from cutouts.core.records import DeliveryKey, Plan, RecipeDigests
 from cutouts.core.sources.locations import CHAINED
 from cutouts.core.table_paths import plan_file
 from cutouts.core.text.display import shown, stored_uris
+from cutouts.models.calibrations import find_calibration
 from cutouts.schemas.tables import DELIVERY, MANIFEST, SHARDS
 from cutouts.stages import job_of
+from cutouts.steps.doubts import require_calibrated
 from cutouts.steps.lease import at_work
 from cutouts.steps.ledger import join_parts, known_identities, times_rejected
 from cutouts.steps.provenance import keep_recipe
-from cutouts.steps.verdicts import refusals_of
+from cutouts.steps.verdicts import refusals_of, suite_of
 
 _SLICE = 500_000
 """Rows that are copied at a time, which bounds what a plan of millions of images needs of memory."""
@@ -43,11 +45,13 @@ def plan(site: Site, source: str, delivery: DeliveryKey, *, full: bool = False, 
 
     Keyed by the delivery's rows, the recipe, what is known of them and how often what is to be cut was rejected before:
     planned again, the same plan comes back, with the receipts of its finished shards. With `only`, the plan is about
-    these image ids alone, and withdraws nothing. Raises ManifestError if the delivery cannot be worked with.
+    these image ids alone, and withdraws nothing. Raises ManifestError if the delivery cannot be worked with, GateError
+    if the gate is not calibrated for the network.
     """
     tables = open_store(site.tables_url)
     whole_recipe = job_of(site).recipe
     recipe = whole_recipe.digests
+    require_calibrated(find_calibration(recipe.matte_digest, site.models), suite_of(site), site.model)
     rows = read_delivery(tables, source, delivery).select(SHARDS.names)
     if only is not None:
         rows = rows.filter(pc.is_in(rows.column("image_id"), value_set=only))

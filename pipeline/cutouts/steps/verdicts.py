@@ -12,12 +12,14 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources.abc import Traversable
+from pathlib import Path
 
 import pyarrow as pa
 
 from cutouts.adapters.quality import bundled, judge, load_suite, method, refusals
 from cutouts.adapters.storage.store import Store
 from cutouts.adapters.storage.stored_tables import find_record, write_record
+from cutouts.core.config import Site
 from cutouts.core.gate import Judgement
 from cutouts.core.manifests.checks import DeliveryProblem
 from cutouts.core.table_paths import verdict_file
@@ -28,6 +30,11 @@ class _Clean:
     """Rows that no expectation refuses."""
 
     rows: int
+
+
+def suite_of(site: Site) -> Traversable:
+    """The file of the suite that judges a site's masks."""
+    return Path(site.mask_quality) if site.mask_quality else bundled("mask_quality")
 
 
 def judgement_of(

@@ -23,6 +23,12 @@ SOUND = {
     "frame_contact": 0.0,
     "edge_alignment": 0.9,
     "fringe": 2.0,
+    "saliency_doubt": 0.01,
+    "matte_doubt": 0.01,
+    "worst_doubt": 0.3,
+    "islands": 0.0,
+    "thin": 0.2,
+    "p_bad": 0.02,
 }
 Raw: TypeAlias = dict[str, Any]
 Load: TypeAlias = Callable[[Callable[[Raw], object]], quality.Suite]
@@ -31,7 +37,7 @@ Load: TypeAlias = Callable[[Callable[[Raw], object]], quality.Suite]
 def metrics(*images: dict[str, object]) -> pa.Table:
     """One sound mask per entry, changed as it says; named a, b, c and so on."""
     rows = [SOUND | {"image_id": chr(ord("a") + place)} | image for place, image in enumerate(images)]
-    return pa.Table.from_pylist(rows, schema=METRICS)
+    return pa.Table.from_pylist(rows, schema=METRICS.append(pa.field("p_bad", pa.float32())))
 
 
 def judged(suite: quality.Suite, *images: dict[str, object], rejected: tuple[str, ...] = ()) -> Judgement:

@@ -11,6 +11,7 @@ import pytest
 
 from cutouts.core.decisions import Outcome
 from cutouts.report import Refusal, Report, TruthRow, write_report
+from cutouts.report.page.ranking import MEASURES
 from cutouts.schemas.tables import IMAGES, METRICS
 from tests.report.conftest import NO_PRODUCT, Run, Shown
 from tests.report.page.html_reader import ReadPage, read_page
@@ -189,7 +190,7 @@ def test_plots_show_the_limits_of_the_suite(mixed: ReadPage) -> None:
     """Each metric has its plot, with words for who does not see it."""
     assert "images between 0.02 and 0.99" in mixed.text
     assert "limit 0.5" in mixed.text
-    assert sum(tag == "figure" for tag, _ in mixed.tags) == 8
+    assert sum(tag == "figure" for tag, _ in mixed.tags) == len(MEASURES)
 
 
 @pytest.mark.parametrize("missing", ["photograph", "outputs", "both"])

@@ -65,5 +65,15 @@ def _work(image: int) -> dict[str, object]:
 
 
 def _metrics(row: dict[str, object]) -> dict[str, object]:
-    shares = ("saliency_peak", "saliency_mean", "soft_inside", "frame_contact", "edge_alignment", "fringe")
-    return row | dict.fromkeys(shares, 0.5) | {"coverage": 0.25, "components": 1}
+    shares = (
+        "saliency_peak",
+        "saliency_mean",
+        "soft_inside",
+        "frame_contact",
+        "edge_alignment",
+        "fringe",
+        "thin",
+        "islands",
+    )
+    doubts = ("saliency_doubt", "matte_doubt", "worst_doubt")
+    return row | dict.fromkeys((*shares, *doubts), 0.5) | {"coverage": 0.25, "components": 1}

@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
+from cutouts.core.matting.doubt import doubt, worst_doubt
 from cutouts.core.pixels import Bytes, Floats, Mask, Photograph, shrink
 from cutouts.core.records import Measurements
 
@@ -23,6 +25,8 @@ NOTABLE_PART = 0.01
 """Parts smaller than this share of the product's area are not counted."""
 EDGE_REACH = 1
 """A contour pixel is on an image edge if the edge is at most this far away along each axis (px; 0.4 % of the side)."""
+THIN = 3
+"""What is nearer to the contour than this is close to it (px of the copy; 1.2 % of its side)."""
 RIM = 1
 """Width of the rim that `fringe` compares with the inside beside it (px of the copy, 0.4 % of its side)."""
 
@@ -34,15 +38,22 @@ def measure(saliency: Floats, photograph: Photograph, matte: Bytes) -> Measureme
     """Measure a matte. `saliency` is float32 h×w, the network's output; `matte` is uint8 H×W at source size."""
     alpha, rgb = _reduced(matte, photograph.rgb)
     mask = _at_least(alpha, _HALF)
+    areas = _areas(mask)
+    said = cv2.resize(saliency, (alpha.shape[1], alpha.shape[0]), interpolation=cv2.INTER_AREA).astype(np.float32)
     return Measurements(
         saliency_peak=_peak(saliency),
         saliency_mean=float(np.mean(saliency, dtype=np.float64)),
         coverage=cv2.mean(matte)[0] / 255,
         soft_inside=_soft_inside(alpha),
-        components=_components(mask),
+        components=int(np.count_nonzero(areas >= max(1.0, NOTABLE_PART * areas.sum()))),
         frame_contact=_frame_contact(mask),
         edge_alignment=_edge_alignment(mask, rgb),
         fringe=_fringe(alpha, rgb),
+        saliency_doubt=doubt(said),
+        matte_doubt=doubt(alpha.astype(np.float32) / np.float32(255)),
+        worst_doubt=worst_doubt(said),
+        islands=1.0 - float(areas.max() / areas.sum()) if areas.size else 0.0,
+        thin=_thin(mask),
     )
 
 
@@ -79,11 +90,16 @@ def _soft_inside(alpha: Bytes) -> float:
     return _share(soft, inside, nothing=0.0)
 
 
-def _components(mask: Bytes) -> int:
-    """Number of separate parts that have a notable share of the product's area."""
+def _areas(mask: Bytes) -> NDArray[np.int64]:
+    """Pixels of each separate part of the product."""
     _, labels = cv2.connectedComponents(mask)
-    areas = np.bincount(labels.reshape(-1))[1:]
-    return int(np.count_nonzero(areas >= max(1.0, NOTABLE_PART * areas.sum())))
+    return np.bincount(labels.reshape(-1))[1:]
+
+
+def _thin(mask: Bytes) -> float:
+    """Share of the product that is close to its contour: near 1 for wire and poles, whose masks are always soft."""
+    close = cv2.distanceTransform(mask, cv2.DIST_L2, 3) < THIN
+    return _share(mask * close, mask, nothing=0.0)
 
 
 def _frame_contact(mask: Bytes) -> float:

@@ -196,7 +196,7 @@ def _of_decision(
         "reasons": outcomes.column("reasons"),
         "cutout": pc.if_else(public, _below(outcomes.column("cutout")), pa.scalar(None, pa.string())),
         "mask": _below(outcomes.column("mask")),
-        "p_bad": pa.nulls(outcomes.num_rows, pa.float32()),
+        "p_bad": outcomes.column("p_bad"),
         "notes": outcomes.column("notes"),
     }
     images = pa.table([columns[name] for name in IMAGES.names], schema=IMAGES)

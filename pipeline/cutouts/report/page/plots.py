@@ -18,7 +18,7 @@ from cutouts.core.decisions import Outcome
 from cutouts.core.pixels import Doubles
 from cutouts.core.text.counting import counted
 from cutouts.report.page.ranking import MEASURES
-from cutouts.schemas.tables import METRICS
+from cutouts.schemas.tables import IMAGES, METRICS
 
 _COLOURS = {"#010101": "currentColor", "#020202": "var(--published)", "#030303": "var(--bad)", "#040404": "var(--line)"}
 """Drawn with these by matplotlib, replaced in its SVG by the page's variables."""
@@ -54,7 +54,7 @@ def draw(measured: pa.Table, thresholds: Mapping[str, tuple[float, ...]]) -> lis
     """A histogram per metric that was measured at all; `measured` is from `ranking.with_metrics`."""
     bad = pc.is_in(measured["outcome"], pa.array([Outcome.QUARANTINED, Outcome.HELD])).to_numpy(zero_copy_only=False)
     plots = []
-    for name in MEASURES:
+    for name in ("p_bad", *MEASURES):
         values = measured[name].cast(pa.float64()).to_numpy(zero_copy_only=False)
         known = np.isfinite(values)
         if known.any():
@@ -63,7 +63,7 @@ def draw(measured: pa.Table, thresholds: Mapping[str, tuple[float, ...]]) -> lis
 
 
 def _plot(name: str, kept: Doubles, bad: Doubles, limits: tuple[float, ...]) -> Plot:
-    metadata = METRICS.field(name).metadata
+    metadata = (IMAGES if name in IMAGES.names else METRICS).field(name).metadata
     everything = np.concatenate([kept, bad])
     low, middle, high = (f"{value:.3g}" for value in np.quantile(everything, (0, 0.5, 1)))
     words = f"{counted(len(everything), 'image')} between {low} and {high}, median {middle}"

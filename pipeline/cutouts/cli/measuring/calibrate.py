@@ -1,0 +1,120 @@
+"""`cutouts calibrate`: fits the gate's probability that a mask is bad, and says how far it can be believed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from cutouts.adapters.site_settings import load_site
+from cutouts.adapters.storage.store import write_file
+from cutouts.adapters.terminal import say
+from cutouts.cli.console.options import config_option
+from cutouts.cli.console.progress import Tally
+from cutouts.core.config import Site
+from cutouts.core.errors import ConfigError, GateError
+from cutouts.evaluation.calibration.check import as_markdown
+from cutouts.evaluation.calibration.fit import fit
+from cutouts.evaluation.calibration.judged_masks import judged_masks
+from cutouts.evaluation.image_sets import open_sets
+from cutouts.models import folder
+from cutouts.models.calibrations import SUFFIX, calibration_json, read_calibration
+from cutouts.schemas.tables import JUDGED_MASKS
+
+_PATH = click.Path(exists=True, path_type=Path)
+_FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+_NEW = click.Path(dir_okay=False, path_type=Path)
+
+_EXAMPLES = """
+\b
+Examples:
+  cutouts calibrate --images photos --truth mattes --network mine
+  cutouts calibrate --images sets/plain --images sets/busy --network mine --keep masks.parquet
+  cutouts calibrate --masks masks.parquet --masks more.parquet --check other.parquet -o mine.calibration.json
+"""
+
+
+@click.command(epilog=_EXAMPLES)
+@click.option("--images", multiple=True, type=_PATH, metavar="FOLDER|FILE", help="A set to measure; repeatable.")
+@click.option("--truth", multiple=True, type=_FOLDER, metavar="FOLDER", help="The truths of a folder of images.")
+@click.option("--network", "networks", multiple=True, metavar="NAME", help="Of the table.  [default: the site's model]")
+@click.option("--masks", multiple=True, type=_FILE, metavar="FILE", help="Masks that --keep wrote; repeatable.")
+@click.option("--check", multiple=True, type=_FILE, metavar="FILE", help="Masks to check on; none of them is fitted.")
+@click.option("--keep", type=_NEW, metavar="FILE", help="Only measure, and write the masks to this Parquet file.")
+@click.option("-o", "--out", type=_NEW, metavar="FILE", help=f"[default: NETWORK{SUFFIX} in the models folder]")
+@click.option("--limit", type=click.IntRange(1), help="Images of each set at the most, spread evenly.")
+@config_option
+def calibrate(
+    images: tuple[Path, ...],
+    truth: tuple[Path, ...],
+    networks: tuple[str, ...],
+    masks: tuple[Path, ...],
+    check: tuple[Path, ...],
+    keep: Path | None,
+    out: Path | None,
+    **how: Any,
+) -> None:
+    """Calibrate the gate for a network: fit the probability that a mask is bad, on images with known mattes.
+
+    Take images that the network was not trained on, and several sets of them that are like the shop's own photographs:
+    each set counts alike. A mask is bad if IoU < .90, boundary IoU < .70, more than 3 % of the product is missing, more
+    than 5 % of the matte is no product, or the scene has no product.
+
+    Prints how well the probability tells bad masks from good ones, on the masks of --check if there are any. The gate
+    finds the result by itself if it is in the models folder.
+    """
+    site = load_site(how["config"])
+    asked = networks or (site.model,)
+    tables = [_read(path) for path in masks]
+    if images:
+        tables.append(_measured(site, images, truth, asked, how["limit"]))
+    if not tables:
+        raise ConfigError("there is nothing to calibrate on", ["name --images with their --truth, or --masks"])
+    found = pa.concat_tables(tables)
+    if keep is not None:
+        _require_replaceable(keep, _read)
+        write_file(keep, _parquet(found))
+        say(f"{keep}: {found.num_rows} masks", err=True)
+        return
+    calibration = fit(found)
+    target = out or folder(site.models) / f"{asked[0]}{SUFFIX}"
+    _require_replaceable(target, read_calibration)
+    write_file(target, calibration_json(calibration))
+    say(as_markdown(calibration, pa.concat_tables(map(_read, check)) if check else found), lines=True)
+    say(f"written: {target}", err=True)
+
+
+def _measured(
+    site: Site, images: Sequence[Path], truth: Sequence[Path], networks: Sequence[str], limit: int | None
+) -> pa.Table:
+    sets = open_sets(images, truth, limit=limit)
+    with Tally("masks", sum(one.count for one in sets)) as tally:
+        return judged_masks(site, sets, networks, on_image=tally.add)
+
+
+def _require_replaceable(path: Path, read: Callable[[Path], object]) -> None:
+    """ConfigError for a file that `read` does not take for one of this command."""
+    try:
+        if path.exists():
+            read(path)
+    except (ConfigError, GateError) as error:
+        raise ConfigError(f"{path} is there already and is not of this command", ["name another file"]) from error
+
+
+def _parquet(masks: pa.Table) -> bytes:
+    sink = pa.BufferOutputStream()
+    pq.write_table(masks, sink)
+    return bytes(sink.getvalue())
+
+
+def _read(path: Path) -> pa.Table:
+    """The masks in a file. Raises ConfigError if it does not hold any."""
+    try:
+        return pq.read_table(path).select(JUDGED_MASKS.names).cast(JUDGED_MASKS)
+    except (pa.ArrowException, KeyError, OSError, ValueError) as error:
+        raise ConfigError(f"{path} holds no masks of `cutouts calibrate --keep`", [str(error)]) from error

@@ -1,0 +1,88 @@
+"""The probability that a mask is bad, from what was measured on it: a logistic regression, fitted by `evaluation`.
+
+Bad is a mask that a person would reject: `BAD` says it in figures, against the true alpha. A calibration holds for the
+networks on whose masks it was fitted or checked, and for what is measured on them; both are part of the matte digest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from cutouts.core.pixels import Doubles
+
+TERMS: Mapping[str, tuple[float, str]] = {
+    "saliency_peak": (0.0, "the network is sure of a product nowhere"),
+    "saliency_doubt": (1e-3, "the network doubts much of what it found"),
+    "matte_doubt": (1e-3, "much of the matte is half transparent"),
+    "worst_doubt": (0.0, "of one region the network cannot tell product from background"),
+    "islands": (1e-3, "parts of the matte lie apart from the product"),
+    "thin": (1e-3, ""),
+}
+"""What the probability is made of: the measurement, what is added before its logarithm is taken (0: it is taken as it
+is), and how a person reads that it speaks against the mask. Thin products excuse softness and accuse nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """When a mask counts as bad: below an overlap, above a share; a scene without a product always does."""
+
+    iou: float = 0.90
+    boundary_iou: float = 0.70
+    lost: float = 0.03
+    taken_along: float = 0.05
+
+
+BAD = Limits()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Weight:
+    """One measurement's part: its mean and spread over the masks that were fitted, and its weight in logits."""
+
+    mean: float
+    spread: float
+    weight: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Calibration:
+    """A fitted gate. `networks` are names by matte digest; `images` and `bad` count the masks that it was fitted on."""
+
+    version: str
+    networks: Mapping[str, str]
+    bias: float
+    weights: Mapping[str, Weight]
+    images: int
+    bad: int
+
+    def probabilities(self, measured: Mapping[str, Doubles]) -> Doubles:
+        """The probability, float64 (n,) in 0…1, that each mask is bad; `measured` has (n,) values per term."""
+        logits = sum(self._parts(measured).values()) + self.bias
+        return np.asarray(1 / (1 + np.exp(-np.clip(logits, -50, 50))), np.float64)
+
+    def reasons(self, measured: Mapping[str, Doubles]) -> list[str]:
+        """What speaks most against each mask, in words, one sentence per mask."""
+        parts = {name: part for name, part in self._parts(measured).items() if TERMS[name][1]}
+        names = list(parts)
+        return [TERMS[names[at]][1] for at in np.argmax(np.stack(list(parts.values())), axis=0)]
+
+    def _parts(self, measured: Mapping[str, Doubles]) -> dict[str, Doubles]:
+        return {
+            name: one.weight * (term(name, measured[name]) - one.mean) / one.spread
+            for name, one in self.weights.items()
+        }
+
+
+def term(name: str, values: Doubles) -> Doubles:
+    """A measurement as the regression takes it: its logarithm, or as it is."""
+    offset, _ = TERMS[name]
+    return np.log(np.maximum(values, 0) + offset) if offset else np.asarray(values, np.float64)
+
+
+def is_bad(*, iou: float, boundary_iou: float, lost: float, taken_along: float, empty: bool) -> bool:
+    """Whether a person would reject a mask with these figures; `empty` says that the scene has no product."""
+    good = iou >= BAD.iou and boundary_iou >= BAD.boundary_iou
+    return empty or not (good and lost <= BAD.lost and taken_along <= BAD.taken_along)

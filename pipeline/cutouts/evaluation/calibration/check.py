@@ -1,0 +1,103 @@
+"""How far a calibration can be believed, on masks that it was not fitted on, as a table in Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from cutouts.core.calibration import Calibration
+from cutouts.core.pixels import Doubles, Mask
+from cutouts.evaluation.calibration.fit import flags, terms
+from cutouts.metrics.witness import area_under_curve, calibration_error, caught
+
+FALSE_ALARMS = 0.05
+THRESHOLD = 0.5
+BINS = 10
+RESAMPLES = 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figures:
+    """Of some masks: how many, how many bad, and how well the probability tells them; None without bad or good ones."""
+
+    about: str
+    masks: int
+    bad: int
+    auroc: float | None
+    caught: float | None
+    interval: tuple[float, float] | None
+    calibration_error: float
+    published_bad: float
+
+
+def figures(calibration: Calibration, masks: pa.Table) -> list[Figures]:
+    """The figures of all masks, of each network's and of each set's."""
+    groups = [("all", masks)]
+    for column in ("network", "images"):
+        names = sorted(set(masks.column(column).to_pylist()))
+        groups += [(name, masks.filter(pc.equal(masks.column(column), name))) for name in names]
+    return [_figures(about, calibration, some) for about, some in groups]
+
+
+def as_markdown(calibration: Calibration, masks: pa.Table) -> str:
+    """The figures, and how often a probability was right."""
+    lines = [
+        f"Calibration {calibration.version}, fitted on {calibration.images} masks, {calibration.bad} of them bad.",
+        "",
+        "| masks | number | bad | AUROC | caught at 5 % false alarms | calibration error | bad of those published |",
+        "|---|---|---|---|---|---|---|",
+        *map(_line, figures(calibration, masks)),
+        "",
+        "| said | masks | bad |",
+        "|---|---|---|",
+        *_reliability(calibration.probabilities(terms(masks)), flags(masks)),
+    ]
+    return "\n".join(lines)
+
+
+def _figures(about: str, calibration: Calibration, masks: pa.Table) -> Figures:
+    bad, said = flags(masks), calibration.probabilities(terms(masks))
+    both = bool(bad.any() and not bad.all())
+    published = said <= THRESHOLD
+    return Figures(
+        about=about,
+        masks=len(bad),
+        bad=int(bad.sum()),
+        auroc=area_under_curve(bad, said) if both else None,
+        caught=caught(bad, said, false_alarms=FALSE_ALARMS) if both else None,
+        interval=_interval(bad, said) if both else None,
+        calibration_error=calibration_error(bad, said, BINS),
+        published_bad=float(bad[published].mean()) if published.any() else 0.0,
+    )
+
+
+def _interval(bad: Mask, said: Doubles) -> tuple[float, float]:
+    """The middle 95 % of the share caught, over resamples of the masks (bootstrap)."""
+    rng = np.random.default_rng(0)
+    picks = (rng.integers(0, len(bad), len(bad)) for _ in range(RESAMPLES))
+    shares = [caught(bad[at], said[at], false_alarms=FALSE_ALARMS) for at in picks if 0 < bad[at].sum() < len(bad)]
+    low, high = np.quantile(shares, [0.025, 0.975])
+    return float(low), float(high)
+
+
+def _line(one: Figures) -> str:
+    auroc = "" if one.auroc is None else f"{one.auroc:.3f}"
+    shares = "" if one.caught is None or one.interval is None else _share(one.caught, one.interval)
+    error, published = f"{one.calibration_error:.3f}", f"{one.published_bad:.1%}"
+    return f"| {one.about} | {one.masks} | {one.bad} | {auroc} | {shares} | {error} | {published} |"
+
+
+def _share(share: float, interval: tuple[float, float]) -> str:
+    return f"{share:.0%} ({interval[0]:.0%} to {interval[1]:.0%})"
+
+
+def _reliability(said: Doubles, bad: Mask) -> Iterator[str]:
+    place = np.minimum((said * BINS).astype(np.int64), BINS - 1)
+    for at in range(BINS):
+        here = place == at
+        if here.any():
+            yield f"| {said[here].mean():.0%} | {here.sum()} | {bad[here].mean():.0%} |"

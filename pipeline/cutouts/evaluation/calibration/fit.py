@@ -1,0 +1,90 @@
+"""Fits the probability that a mask is bad: a logistic regression with a ridge, each set of images counting alike."""
+
+from __future__ import annotations
+
+import hashlib
+
+import numpy as np
+import pyarrow as pa
+from scipy.optimize import minimize
+
+from cutouts.core.calibration import TERMS, Calibration, Weight, term
+from cutouts.core.errors import ConfigError
+from cutouts.core.pixels import Doubles, Mask
+
+RIDGE = 3.0
+"""Weight of the squared weights beside the sum of the losses: so that a few masks do not make a sharp threshold."""
+FEWEST = 20
+"""Good and bad masks that a calibration needs at the least, each."""
+
+
+def fit(masks: pa.Table) -> Calibration:
+    """The calibration for the networks of `masks`, a table `JUDGED_MASKS`. Raises ConfigError for too few of a kind."""
+    bad = flags(masks)
+    counts = int(bad.sum()), int((~bad).sum())
+    if min(counts) < FEWEST:
+        raise ConfigError(
+            "too little to calibrate the gate on",
+            [f"{counts[0]} bad and {counts[1]} good masks; at least {FEWEST} of each are needed"],
+        )
+    share = _shares(masks)
+    columns = {name: term(name, values) for name, values in terms(masks).items()}
+    means = {name: float(np.average(values, weights=share)) for name, values in columns.items()}
+    spreads = {
+        name: float(np.sqrt(np.average((values - means[name]) ** 2, weights=share))) or 1.0
+        for name, values in columns.items()
+    }
+    scaled = np.stack([(values - means[name]) / spreads[name] for name, values in columns.items()], axis=1)
+    bias, *weights = _regression(scaled, bad, share * len(bad)).tolist()
+    return Calibration(
+        version=_version(masks),
+        networks=dict(
+            sorted(zip(*(masks.column(name).to_pylist() for name in ("matte_digest", "network")), strict=True))
+        ),
+        bias=bias,
+        weights={
+            name: Weight(mean=means[name], spread=spreads[name], weight=weight)
+            for name, weight in zip(columns, weights, strict=True)
+        },
+        images=len(bad),
+        bad=counts[0],
+    )
+
+
+def terms(masks: pa.Table) -> dict[str, Doubles]:
+    """What the probability is made of, float64 (n,) each."""
+    return {name: masks.column(name).to_numpy().astype(np.float64) for name in TERMS}
+
+
+def flags(masks: pa.Table) -> Mask:
+    """Which masks are bad, (n,)."""
+    return np.asarray(masks.column("bad").to_pylist(), np.bool_)
+
+
+def _shares(masks: pa.Table) -> Doubles:
+    """The weight of each mask: each set of images counts alike, and the masks of one count alike; their sum is 1."""
+    _, place, counts = np.unique(masks.column("images").to_pylist(), return_inverse=True, return_counts=True)
+    return np.asarray(1 / counts[place] / len(counts), np.float64)
+
+
+def _regression(scaled: Doubles, bad: Mask, share: Doubles) -> Doubles:
+    """Bias and weights, (1 + terms,), at the least penalised loss; it is convex, so there is one."""
+    inputs = np.hstack([np.ones((len(bad), 1)), scaled])
+    sign = np.where(bad, 1.0, -1.0)
+
+    def loss(weights: Doubles) -> tuple[float, Doubles]:
+        margin = sign * (inputs @ weights)
+        ridge = np.concatenate([[0.0], weights[1:]]) * RIDGE
+        slope = -inputs.T @ (share * sign / (1 + np.exp(margin))) + ridge
+        return float((share * np.logaddexp(0, -margin)).sum() + 0.5 * ridge @ weights), slope
+
+    found = minimize(loss, np.zeros(inputs.shape[1]), jac=True, method="L-BFGS-B")
+    return np.asarray(found.x, np.float64)
+
+
+def _version(masks: pa.Table) -> str:
+    """Names what it was fitted on: 12 hexadecimal characters."""
+    digest = hashlib.sha256()
+    for batch in masks.combine_chunks().to_batches():
+        digest.update(batch.serialize())
+    return digest.hexdigest()[:12]

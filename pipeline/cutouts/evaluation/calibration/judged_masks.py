@@ -1,0 +1,83 @@
+"""Masks whose truth is known, measured as the gate measures them, and whether each is bad."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from cutouts.adapters.model import Network, open_network
+from cutouts.core.calibration import TERMS, is_bad
+from cutouts.core.config import Site
+from cutouts.core.matting.matte import matte_from_saliency
+from cutouts.core.matting.measurements import measure
+from cutouts.core.matting.preprocess import crop_saliency, network_input
+from cutouts.evaluation.image_sets import Case, ImageSet, Lost
+from cutouts.metrics.lost_parts import lost_area, taken_along_area
+from cutouts.metrics.overlap import boundary_iou, intersection_over_union
+from cutouts.schemas.tables import JUDGED_MASKS
+from cutouts.stages import Job, job_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Opened:
+    """A network of the table, ready to be asked."""
+
+    name: str
+    job: Job
+    network: Network
+
+
+def judged_masks(
+    site: Site, sets: Sequence[ImageSet], networks: Sequence[str], *, on_image: Callable[[str], None] = lambda _: None
+) -> pa.Table:
+    """`JUDGED_MASKS` of every network on every image that can be used. `on_image` is told measured or failed.
+
+    Raises ModelError for a network that the table does not have.
+    """
+    opened = [_open(site, name) for name in networks]
+    rows = list(_rows(sets, opened, on_image))
+    return pa.Table.from_pylist(rows, schema=JUDGED_MASKS)
+
+
+def _open(site: Site, name: str) -> _Opened:
+    job = job_of(site.model_copy(update={"model": name, "provider": "cpu"}))
+    return _Opened(name=name, job=job, network=open_network(job.choice))
+
+
+def _rows(
+    sets: Iterable[ImageSet], opened: Sequence[_Opened], on_image: Callable[[str], None]
+) -> Iterator[dict[str, object]]:
+    for images, case in ((one.name, case) for one in sets for case in one.cases()):
+        if isinstance(case, Lost):
+            on_image("failed")
+            continue
+        for one in opened:
+            yield {"images": images, **_row(one, case)}
+        on_image("measured")
+
+
+def _row(one: _Opened, case: Case) -> dict[str, object]:
+    recipe = one.job.recipe
+    (said,) = one.network.saliency([network_input(case.photograph, recipe.preprocessing)])
+    saliency = crop_saliency(said, *case.photograph.size, recipe.preprocessing)
+    matte = matte_from_saliency(saliency, case.photograph)
+    measured = measure(saliency, case.photograph, matte)
+    plane = matte.astype(np.float32) / np.float32(255)
+    bad = is_bad(
+        iou=intersection_over_union(plane, case.truth),
+        boundary_iou=boundary_iou(plane, case.truth),
+        lost=lost_area(plane, case.truth),
+        taken_along=taken_along_area(plane, case.truth),
+        empty=not case.truth.any(),
+    )
+    terms = {name: getattr(measured, name) for name in TERMS}
+    return {
+        "name": case.name,
+        "network": one.name,
+        "matte_digest": recipe.digests.matte_digest,
+        "bad": bad,
+        **terms,
+    }

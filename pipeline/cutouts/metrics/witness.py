@@ -1,0 +1,29 @@
+"""How well a probability tells bad masks from good ones, and how far it can be believed."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from cutouts.core.pixels import Doubles, Mask
+
+
+def caught(bad: Mask, probability: Doubles, *, false_alarms: float = 0.05) -> float:
+    """Share of the bad masks above the threshold that `false_alarms` of the good ones exceed."""
+    threshold = np.quantile(probability[~bad], 1 - false_alarms)
+    return float((probability[bad] > threshold).mean())
+
+
+def calibration_error(bad: Mask, probability: Doubles, bins: int = 10) -> float:
+    """Expected calibration error (Naeini et al. 2015): mean gap between what was said and what was, by equal bins."""
+    place = np.minimum((probability * bins).astype(np.int64), bins - 1)
+    gaps = (abs(float(bad[place == at].sum() - probability[place == at].sum())) for at in range(bins))
+    return sum(gaps) / len(bad)
+
+
+def area_under_curve(bad: Mask, probability: Doubles) -> float:
+    """AUROC: how often a bad mask has a higher probability than a good one, ties counting half."""
+    _, place, counts = np.unique(probability, return_inverse=True, return_counts=True)
+    ranks = np.cumsum(counts) - (counts - 1) / 2
+    positive = int(bad.sum())
+    above = ranks[place][bad].sum() - positive * (positive + 1) / 2
+    return float(above / (positive * (len(bad) - positive)))

@@ -1,0 +1,63 @@
+"""The probability that each mask of a delivery is bad, and what speaks most against those that are probably bad."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from importlib.resources.abc import Traversable
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from cutouts.core.calibration import TERMS, Calibration
+from cutouts.core.errors import GateError
+from cutouts.core.pixels import Doubles
+from cutouts.core.text.display import command
+
+_LIKELY = 0.5
+"""From this probability on a person is told what speaks against the mask."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Doubts:
+    """Of the rows of `metrics`: `p_bad` float32 (n,), null without a calibration, and its version."""
+
+    metrics: pa.Table
+    calibration: Calibration | None
+
+    @property
+    def version(self) -> str | None:
+        """The calibration's version; None without one."""
+        return None if self.calibration is None else self.calibration.version
+
+    def judged(self) -> pa.Table:
+        """The metrics with the column `p_bad` more."""
+        return self.metrics.append_column("p_bad", self.p_bad())
+
+    def p_bad(self) -> pa.Array:
+        """The probability of each row, float32 in 0…1; null without a calibration."""
+        if self.calibration is None:
+            return pa.nulls(self.metrics.num_rows, pa.float32())
+        return pa.array(self.calibration.probabilities(_terms(self.metrics)).astype(np.float32))
+
+    def reasons(self) -> dict[str, str]:
+        """What speaks most against each mask that is probably bad, in words, by image."""
+        if self.calibration is None:
+            return {}
+        likely = self.metrics.filter(pc.greater(self.p_bad(), _LIKELY))
+        return dict(zip(likely.column("image_id").to_pylist(), self.calibration.reasons(_terms(likely)), strict=True))
+
+
+def require_calibrated(calibration: Calibration | None, suite: Traversable, network: str) -> None:
+    """GateError if the suite asks for `p_bad` and nobody calibrated the network: before hours of work, not after."""
+    if calibration is None and json.dumps("p_bad") in suite.read_text(encoding="utf-8"):
+        how = command("cutouts", "calibrate", "--network", network, "--images", "FOLDER", "--truth", "FOLDER")
+        raise GateError(
+            f"the gate is not calibrated for the network {network!r}. Calibrate it with images whose mattes are known: "
+            f"{how}; or set mask_quality to expectations without p_bad"
+        )
+
+
+def _terms(metrics: pa.Table) -> dict[str, Doubles]:
+    return {name: metrics.column(name).to_numpy().astype(np.float64) for name in TERMS}

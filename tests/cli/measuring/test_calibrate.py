@@ -1,0 +1,108 @@
+"""`cutouts calibrate` as a person uses it, up to a run that is judged by it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from click.testing import CliRunner, Result
+
+from cutouts.cli import cli
+from cutouts.core.config import Site
+from cutouts.core.errors import ConfigError, GateError
+from cutouts.intake import inspect
+from cutouts.models import OWN_TABLE, ModelRow
+from cutouts.models.site_rows import with_row
+from cutouts.steps import plan
+from tests.evaluation.networks import picture, red_is_product
+from tests.models_folder import digest_of
+
+
+def call(*arguments: object) -> Result:
+    """Run the command in this process."""
+    return CliRunner().invoke(cli, ["calibrate", *map(str, arguments)], catch_exceptions=False)
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Path:
+    """The settings of a site whose one network takes what is red for the product."""
+    models = tmp_path / "models"
+    models.mkdir()
+    file = red_is_product(models / "red.onnx")
+    row = ModelRow(
+        name="red", file="red.onnx", sha256=digest_of(file), width_px=8, height_px=8, resize="stretch",
+        layout="nhwc-uint8", licence="none", commercial=True, about="",
+    )  # fmt: skip
+    (models / OWN_TABLE).write_text(with_row("", row), encoding="utf-8")
+    path = tmp_path / "cutouts.toml"
+    path.write_text(f'model = "red"\nmodels = "{models}"\nroot = "{tmp_path / "site"}"\ncluster = "serial"\n')
+    return path
+
+
+@pytest.fixture
+def photographs(tmp_path: Path) -> tuple[Path, Path]:
+    """Thirty products that the network finds and thirty of which it sees a faint half, with their truths."""
+    rng = np.random.default_rng(0)
+    for number in range(60):
+        image, truth = np.zeros((64, 64, 3), np.uint8), np.zeros((64, 64), np.uint8)
+        left, top = (int(at) for at in rng.integers(4, 16, 2))
+        cv2.rectangle(truth, (left, top), (left + 40, top + 40), 255, cv2.FILLED)
+        image[truth > 0] = (255, 0, 0)
+        if number % 2:
+            image[32:][truth[32:] > 0] = (int(rng.integers(90, 160)), 200, 0)
+        picture(tmp_path / "pictures" / f"{number}.png", image)
+        picture(tmp_path / "masks" / f"{number}.png", truth)
+    return tmp_path / "pictures", tmp_path / "masks"
+
+
+def test_a_network_is_calibrated_and_then_trusted_to_a_run(settings: Path, photographs: tuple[Path, Path]) -> None:
+    """Before, a plan is refused with the command that helps; afterwards the models folder has what the gate needs."""
+    images, truth = photographs
+    site = Site(model="red", models=str(settings.parent / "models"), root=str(settings.parent / "site"))
+    manifest = settings.parent / "today.parquet"
+    CliRunner().invoke(cli, ["manifest", str(images), "-o", str(manifest)], catch_exceptions=False)
+    (delivery,) = inspect(str(manifest)).accepted
+    with pytest.raises(GateError, match=r"not calibrated for the network 'red'.*cutouts calibrate --network red"):
+        plan(site, str(manifest), delivery)
+    result = call("--images", images, "--truth", truth, "--config", settings)
+    assert result.exit_code == 0
+    assert "| red | 60 |" in result.output
+    assert plan(site, str(manifest), delivery).todo == 60
+
+
+def test_masks_are_measured_once_and_fitted_or_checked_later(settings: Path, photographs: tuple[Path, Path]) -> None:
+    """--keep only measures; --masks and --check need no image."""
+    images, truth = photographs
+    kept, written = settings.parent / "kept.parquet", settings.parent / "x.calibration.json"
+    assert call("--images", images, "--truth", truth, "--keep", kept, "--config", settings).exit_code == 0
+    assert pq.read_table(kept).num_rows == 60
+    result = call("--masks", kept, "--check", kept, "-o", written, "--config", settings)
+    assert "fitted on 60 masks" in result.output
+    assert written.is_file()
+
+
+def test_what_holds_no_masks_is_refused_by_name(settings: Path, photographs: tuple[Path, Path]) -> None:
+    """Neither a picture nor another table is taken for measured masks, and nothing at all is not either."""
+    with pytest.raises(ConfigError, match=r"0\.png holds no masks"):
+        call("--masks", photographs[0] / "0.png", "--config", settings)
+    with pytest.raises(ConfigError, match="nothing to calibrate on"):
+        call("--config", settings)
+
+
+def test_no_file_of_yours_is_replaced(settings: Path, photographs: tuple[Path, Path]) -> None:
+    """Neither by the masks nor by the calibration; what the command wrote before it may write again."""
+    images, truth = photographs
+    kept, own = settings.parent / "kept.parquet", settings.parent / "own.txt"
+    own.write_text("mine")
+    for _ in range(2):
+        assert (
+            call("--images", images, "--truth", truth, "--limit", 4, "--keep", kept, "--config", settings).exit_code
+            == 0
+        )
+    for option, arguments in (("--keep", ("--masks", kept)), ("-o", ("--images", images, "--truth", truth))):
+        with pytest.raises(ConfigError, match=r"own\.txt is there already"):
+            call(*arguments, option, own, "--config", settings)
+    assert own.read_text() == "mine"
