@@ -19,6 +19,7 @@ import pyarrow.compute as pc
 from cutouts.adapters.storage.store import Store
 from cutouts.adapters.storage.stored_tables import (
     check_table,
+    find_record,
     read_record,
     read_table,
     row_groups,
@@ -137,7 +138,11 @@ def _join(tables: Store, chosen: Parts) -> int:
 
 def _held(tables: Store, recipe: RecipeDigests, joined: str) -> frozenset[str]:
     """The single parts that a joined part holds."""
-    return frozenset(read_record(tables, joined_file(None, recipe, joined), Joined).parts)
+    name = joined_file(None, recipe, joined)
+    try:
+        return frozenset(read_record(tables, name, Joined).parts)
+    except FileNotFoundError as error:  # as of a table: another joining may have removed it
+        raise DamagedError(f"{tables.url}/{name}", "it is not there") from error
 
 
 def _write(tables: Store, members: _Members, table: str, name: str) -> int:
@@ -188,7 +193,8 @@ def _groups(pieces: Iterable[pa.Table], schema: pa.Schema) -> Iterator[pa.Table]
 def remove_left_over(tables: Store, recipe: RecipeDigests) -> None:
     """Remove what a killed joining left: single parts that a joined one holds, and joined ones without a record."""
     joined = visible_parts(tables, recipe).joined
-    held = frozenset[str]().union(*(_held(tables, recipe, part) for part in joined))
+    records = (find_record(tables, joined_file(None, recipe, part), Joined) for part in joined)
+    held = {part for record in records if record for part in record.parts}
     left = []
     for table in reversed(WRITTEN):
         names = tables.names(ledger_folder(table, recipe), ".parquet")
