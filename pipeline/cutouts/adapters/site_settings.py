@@ -1,8 +1,8 @@
-"""The one reader of settings: files, `CUTOUTS_*`, options; each wins over the ones before it.
+"""The one reader of settings: files, `CUTOUTS_*` and options; each overrides the ones before it.
 
-Files are `~/.cutouts/cutouts.toml`, and over it the file that the user names, or else `cutouts.toml` in the working
-folder. Nobody named that last one: it may have come with the photographs, so it may not choose where code comes from
-or where anything goes to.
+The files are `~/.cutouts/cutouts.toml` and then the file that the user names, or else `cutouts.toml` in the working
+folder. Nobody named the latter: it may have come with the photographs, so it may not choose where code comes from or
+where results go.
 """
 
 from __future__ import annotations
@@ -18,20 +18,21 @@ from cutouts.core.text.display import command, shown
 
 FILE = "cutouts.toml"
 HOME_FILE = f"~/.cutouts/{FILE}"
-"""This user's own settings, which hold wherever nothing else is said."""
+"""This user's own settings, which apply unless something else overrides them."""
 CONFIG_VARIABLE = f"{ENV_PREFIX}CONFIG"
-"""Names another file than `cutouts.toml`; the only `CUTOUTS_*` that is not a setting."""
+"""Names another file than `cutouts.toml`. It is the only `CUTOUTS_*` variable that is not a setting."""
 
 HARMLESS = frozenset({
     "batch", "chunk", "max_shards", "model", "provider", "retry_rejected", "shard_bytes", "shard_images", "threads",
     "workers",
 })  # fmt: skip
-"""What a file that was found may set as it likes: none of it says where anything comes from or goes to, none is a leave
-that only this user can give. A setting that is neither here nor below has to be named."""
+"""Settings that a file which was only found may change freely. None of them says where anything comes from or goes to,
+or gives a permission that only this user can give. Every other setting, except those below, needs a file that was
+named."""
 PLACES = frozenset({"root", "objects", "tables", "manifests"})
-"""These may be set to folders below the working folder."""
+"""Settings that may name folders below the working folder."""
 LIMITS = frozenset({"image_seconds", "max_pixels", "max_bytes", "read_seconds"})
-"""These may be lowered."""
+"""Limits that may be lowered."""
 
 
 def load_site(path: str | None = None, **overrides: object) -> Site:

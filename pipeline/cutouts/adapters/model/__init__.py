@@ -1,4 +1,4 @@
-"""The door to ONNX Runtime and ONNX: checked sessions on the provider that was asked for, graphs read and converted."""
+"""The door to ONNX Runtime and ONNX: sessions on the required provider, and graphs that are read and converted."""
 
 from cutouts.adapters.model.session import (
     ModelChoice,

@@ -1,4 +1,4 @@
-"""What a row promises of its graph, held against the session: the input, how many outputs, the one that is served."""
+"""Compares a row with its graph: the input, the number of outputs, and the output that is used."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ _CHANNEL = {"n1hw": 1, "nhw1": 3}
 
 
 def require_contract(session: Any, row: ModelRow) -> None:
-    """Refuse a row that contradicts its graph, naming every contradiction. A size that the graph leaves open fits."""
+    """Raise ModelError with every contradiction between a row and its graph. A size that the graph does not fix is
+    accepted."""
     problems = [*_inputs(session.get_inputs(), row), *_outputs(session.get_outputs(), row)]
     if problems:
         raise ModelError(f"the model table's row {row.name!r} contradicts its graph: {'; '.join(problems)}")

@@ -1,4 +1,4 @@
-"""What can be read off an ONNX graph, so that a person only has to be asked for the rest."""
+"""Reads facts from an ONNX graph, so that a person only has to answer the remaining questions."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _PASSES = frozenset({
     "Cast", "Clip", "DequantizeLinear", "Flatten", "Gather", "Identity", "QuantizeLinear", "Reshape", "Resize", "Slice",
     "Squeeze", "Transpose", "Unsqueeze", "Upsample",
 })  # fmt: skip
-"""Operators behind which a probability is still one, and a logit a logit."""
+"""Operators that do not change whether a value is a probability or a logit."""
 _LOGIT = frozenset({"Add", "BatchNormalization", "Concat", "Conv", "ConvTranspose", "Gemm", "MatMul", "Sum"})
 
 
@@ -33,7 +33,7 @@ class Normalisation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Graph:
-    """Facts of a graph; None for what it leaves open. Sizes in px."""
+    """Facts of a graph; None for what it does not fix. Sizes in px."""
 
     layout: Layout
     width_px: int | None
@@ -106,7 +106,7 @@ def _shape(value: Any) -> list[int | None]:
 
 
 def _activation(graph: Any, name: str) -> Activation | None:
-    """What is said by the last operator that changes what the output means; None if that is not known."""
+    """Whether the output is a probability or a logit, by the last operator that changes this; None if unknown."""
     makers = {made: node for node in graph.node for made in node.output}
     while (node := makers.get(name)) is not None and node.op_type in _PASSES:
         name = node.input[0]

@@ -30,7 +30,7 @@ def half_precision(source: ModelFile) -> bytes:
 
 
 def _sort(graph: Any) -> None:
-    """Nodes in an order in which each comes after what it reads, as ONNX demands; the converter appends its casts."""
+    """The nodes, each after those whose output it reads, as ONNX requires; the converter appends its casts."""
     makers = {name: node for node in graph.node for name in node.output}
     done: dict[int, Any] = {}
     waiting = list(reversed(graph.node))
@@ -47,6 +47,6 @@ def _sort(graph: Any) -> None:
 
 
 def _reads(node: Any) -> list[str]:
-    """What a node reads, also from within its branches and loops."""
+    """The inputs of a node, including those of its branches and loops."""
     inner = [name for field in node.attribute for one in field.g.node for name in _reads(one)]
     return [*node.input, *inner]

@@ -1,4 +1,4 @@
-"""Where a session runs: the provider that was asked for does the work, or there is no session."""
+"""Where a session runs: on the required provider. If that is not possible, there is no session."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ _RECKONING = frozenset({
     "ReduceProd", "Reshape", "Round", "Shape", "Size", "Slice", "Split", "Squeeze", "Sub", "Tile", "Transpose",
     "Unsqueeze", "Where",
 })  # fmt: skip
-"""Operators that may stay on the CPU beside a GPU: ONNX Runtime puts those that only reckon with shapes there on
-purpose, and a dynamic batch needs some of them in every graph. Any other touches pixels."""
+"""Operators that may stay on the CPU beside a GPU: ONNX Runtime runs shape computations there on purpose, and a dynamic
+batch needs some in every graph. All others process pixels."""
 
 
 def open_session(file: ModelFile, provider: Provider, *, threads: int, engines: Path) -> Any:
-    """A session whose work is done by `provider`; TensorRT keeps the engines that it builds in `engines`.
+    """A session that runs on `provider`; TensorRT stores the engines that it builds in `engines`.
 
-    What is opened are the bytes of `file`, alone. Raises ModelError if they refer to other files or do not load, or
-    where anything that touches pixels would run elsewhere.
+    Only the bytes of `file` are opened. Raises ModelError if they refer to other files or do not load, or if an
+    operator that processes pixels would run elsewhere.
     """
     ort = _onnx_runtime()
     require_contained(file)
@@ -87,7 +87,7 @@ def session_options(threads: int, *, recorded: bool) -> Any:
 
 
 def require_placement(session: Any, provider: Provider) -> None:
-    """ModelError unless `provider` does the work. Beside TensorRT, CUDA may do what TensorRT does not know."""
+    """Raise ModelError unless `provider` runs the network. With TensorRT, CUDA may run what it does not support."""
     placed = {part.ep_name: set[str]() for part in session.get_provider_graph_assignment_info()}
     for part in session.get_provider_graph_assignment_info():
         placed[part.ep_name] |= {node.op_type for node in part.get_nodes()}

@@ -1,4 +1,4 @@
-"""A network is its file and nothing else: what a graph would read besides was never verified."""
+"""A network must be one file: other files that its graph would read were never verified."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ _MARKS = (b"location", b"EPContext")
 
 
 def require_contained(file: ModelFile) -> None:
-    """ModelError if anything in the graph, however deep, is in another file; cheap for a graph that says no such."""
+    """Raise ModelError if any part of the graph is in another file; fast for a graph without such references."""
     if any(mark in file.data for mark in _MARKS):
         parse(file)
 
 
 def parse(file: ModelFile) -> ModelProto:
-    """The graph in `file`. Raises ModelError for what is not an ONNX graph, or refers to other files."""
+    """The graph in `file`. Raises ModelError if it is not an ONNX graph, or refers to other files."""
     import onnx
     from google.protobuf.message import DecodeError
 

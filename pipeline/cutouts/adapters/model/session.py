@@ -26,7 +26,8 @@ _MODELS: str = Site.model_fields["models"].default
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelChoice:
-    """Which network runs where: all that a worker needs to open it. `threads` are ONNX Runtime's own, per call.
+    """Which network runs where: everything that a worker needs to open it. `threads` are those of ONNX Runtime, per
+    call.
 
     `models` is the site's folder of networks, as each worker sees it.
     """
@@ -68,7 +69,7 @@ def recipe_of(row: ModelRow, *, crop: bool = False) -> Recipe:
 
 
 class Network:
-    """An open session. Thread-safe: ONNX Runtime is; on a GPU one call at a time is let through."""
+    """An open session. It is thread-safe, as ONNX Runtime is; on a GPU, one call runs at a time."""
 
     def __init__(self, choice: ModelChoice) -> None:
         self.row = choice.row
@@ -94,7 +95,7 @@ class Network:
         return [np.clip(one, 0, 1, dtype=np.float32) for one in maps]
 
     def require_probability(self) -> None:
-        """Run the network once on a test image. Raises ModelError if a "probability" is outside of 0…1."""
+        """Run the network once on a test image. Raises ModelError if a probability is outside 0…1."""
         ramp = np.tile(np.arange(256, dtype=np.uint8), (256, 1))
         photograph = Photograph(rgb=np.stack([ramp, ramp.T, 255 - ramp], axis=2))
         pixels = network_input(photograph, recipe_of(self.row).preprocessing)
@@ -133,7 +134,7 @@ _opening = threading.Lock()
 
 
 def open_network(choice: ModelChoice) -> Network:
-    """The one session of this process for that choice, opened at first use. Raises ModelError."""
+    """The one session of this process for that choice, opened when it is first used. Raises ModelError."""
     with _opening:
         return _opened(choice)
 
