@@ -49,6 +49,8 @@ REFUSED = {
     "read_seconds": "121",
     "image_seconds": "121",
     "max_memory": "1000000000",
+    "history_days": "1",
+    "grace_hours": "0",
 }
 ALLOWED = {"root": '"site"', "objects": '"./a/../objects"', "max_pixels": "1000", "cluster": '"serial"', "batch": "2"}
 
