@@ -33,6 +33,7 @@ from cutouts.core.publications import Order, Selection
 from cutouts.core.records import DeliveryKey, Plan, Receipt
 from cutouts.core.table_paths import forgotten_file, gate_file, intake_file, plan_file, waiting_file
 from cutouts.intake import Intake
+from cutouts.report.folder.links import own_links
 from cutouts.steps.lease import site_lease
 
 R = TypeVar("R")
@@ -302,7 +303,7 @@ def _from_report(site: Site, mine: _Found) -> int:
     prefixes = tuple(_link_names(read_table(store, "images.parquet"), keep))
     listed = ("images.parquet", *store.names("manifest", ".parquet"))
     changed = [name for name in listed if filter_table(store, name, keep)]
-    links = [link for link in (root / "cutouts").rglob("*") if link.is_symlink()]
+    links = list(own_links(root))
     gone = [
         link
         for link in links

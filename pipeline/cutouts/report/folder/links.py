@@ -29,7 +29,7 @@ def write_links(out: Path, wanted: Mapping[str, str]) -> None:
         raise StorageError(f"{folder} is not a folder: move it away; links to the cutouts are made there")
     folder.mkdir(parents=True, exist_ok=True)
     links = {folder / name: os.path.relpath(out / target, (folder / name).parent) for name, target in wanted.items()}
-    for stale in [link for link in _own_links(out) if link not in links]:
+    for stale in [link for link in own_links(out) if link not in links]:
         _remove(stale, folder)
     blocked = [link for link, target in links.items() if not _point(out, link, target)]
     if blocked:
@@ -40,7 +40,8 @@ def write_links(out: Path, wanted: Mapping[str, str]) -> None:
         )
 
 
-def _own_links(out: Path) -> Iterator[Path]:
+def own_links(out: Path) -> Iterator[Path]:
+    """The links below `out/cutouts` that runs into `out` made, whether or not their objects are still there."""
     for parent, folders, files in os.walk(out / FOLDER):
         yield from (link for name in (*folders, *files) if _is_own(out, link := Path(parent, name)))
 
