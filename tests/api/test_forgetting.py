@@ -14,6 +14,7 @@ from cutouts.adapters.catalog import Catalog
 from cutouts.adapters.storage.store import open_store
 from cutouts.api.forgetting import forget
 from cutouts.api.runs import run
+from cutouts.api.site_runs import run_on_site
 from cutouts.core.config import Site
 from cutouts.core.errors import CutoutsError, TransientError
 from cutouts.core.publications import Order, Selection
@@ -124,3 +125,13 @@ def test_orders_that_mean_nothing_or_too_much_are_refused(site: Site) -> None:
     with site_lease(site), pytest.raises(TransientError, match="something runs"):
         forget(site, Selection(delivery_id="acme"), ORDER)
     assert len(_live(site)) == 4
+
+
+def test_a_manifest_that_was_made_of_a_folder_forgets_too(photos: Path, tmp_path: Path) -> None:
+    """It lies with the site's own tables, and a backfill would bring the image back from it."""
+    site = Site(root=str(tmp_path / "site"), cluster="serial")
+    run_on_site(photos, site=site)
+    assert _traces(site, "own-acme")
+    forget(site, Selection(product_id="acme/own-acme"), ORDER)
+    left = [name for name in _traces(site, "own-acme") if not name.startswith("catalog.sqlite")]
+    assert left == []

@@ -21,6 +21,7 @@ from cutouts.core.table_paths import folder_manifest_file
 from cutouts.intake import folder_manifest, take
 from cutouts.report.contents import Refusal
 from cutouts.report.folder.folder_claim import holds_manifest
+from cutouts.steps.lease import site_lease
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,8 +67,9 @@ def run_on_site(
     manifest, ignored, unlisted = _manifest(site, os.fspath(source), progress)
     if Path(source).is_dir():
         site = site.allowing(str(Path(source).resolve()))
-    plans, refused = plan_all(site, take(site, manifest), full=full)
-    decisions, work = refresh_all(site, plans, progress)
+    with site_lease(site):
+        plans, refused = plan_all(site, take(site, manifest), full=full)
+        decisions, work = refresh_all(site, plans, progress)
     return SiteRun(
         decisions=tuple(decisions),
         refused=tuple(refused),

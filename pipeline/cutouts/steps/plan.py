@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import astuple
 
 import pyarrow as pa
@@ -64,10 +64,7 @@ def plan(site: Site, source: str, delivery: DeliveryKey, *, full: bool = False, 
     shards = cut(rows, where=todo, together=True, **limits)
     tried = times_rejected(tables, recipe, told.select(["uri"]).filter(todo))
     sources = allowed_by(source)
-    if only is not None:
-        full = False
-    else:
-        full = full or open_manifest(source, day=delivery.date).is_full(delivery.date, delivery.delivery_id)
+    full = only is None and (full or open_manifest(source, day=delivery.date).is_full(*astuple(delivery)))
     about = [str(delivery), astuple(recipe), sources, tried, shards.offsets, *(["full"] if full else [])]
     made = Plan(
         plan_id=_plan_id(about, everything.tables(rows)),
@@ -82,16 +79,21 @@ def plan(site: Site, source: str, delivery: DeliveryKey, *, full: bool = False, 
         manifest=shown(source),
         code=code_version(),
     )
-    if found := find_record(tables, plan_file(made.plan_id, "plan.json"), Plan):
-        return found
-    told = rows.set_column(rows.schema.get_field_index("uri"), "uri", told.column("uri"))
-    images = (_delivery_table(part) for part in everything.tables(told))
-    groups = (part.select(SHARDS.names).cast(SHARDS) for part in shards.tables(rows))
-    write_row_groups(tables, plan_file(made.plan_id, "delivery.parquet"), images, DELIVERY)
+    found = find_record(tables, plan_file(made.plan_id, "plan.json"), Plan)
+    if found is None:
+        keep_recipe(tables, site.model, whole_recipe)
+        stored = rows.set_column(rows.schema.get_field_index("uri"), "uri", told.column("uri"))
+        _write(tables, made, everything.tables(stored), shards.tables(rows))
+    return found or made
+
+
+def _write(tables: Store, made: Plan, images: Iterable[pa.Table], shards: Iterable[pa.Table]) -> None:
+    """Write the delivery's images, with the URIs as they may be stored, then the shards, and the plan's record last."""
+    told = (_delivery_table(part) for part in images)
+    groups = (part.select(SHARDS.names).cast(SHARDS) for part in shards)
+    write_row_groups(tables, plan_file(made.plan_id, "delivery.parquet"), told, DELIVERY)
     write_row_groups(tables, plan_file(made.plan_id, "shards.parquet"), groups, SHARDS)
-    keep_recipe(tables, site.model, whole_recipe)
     write_record(tables, plan_file(made.plan_id, "plan.json"), made)
-    return made
 
 
 def known_content(site: Site, tables: Store, recipe: RecipeDigests, rows: pa.Table) -> tuple[pa.Table, pa.ChunkedArray]:

@@ -12,7 +12,7 @@ from typing import Self, TypeVar
 import pyarrow as pa
 import sqlalchemy as sa
 
-from cutouts.adapters.catalog import leases, publishing, reading, sql_tables
+from cutouts.adapters.catalog import leases, live_images, publishing, reading, sql_tables
 from cutouts.adapters.catalog.catalog_history import CatalogHistory
 from cutouts.adapters.catalog.engine import open_engine, telling, writing
 from cutouts.adapters.catalog.migrate import upgrade
@@ -84,12 +84,12 @@ class Catalog:
     def published(self, delivery_id: str) -> pa.Table:
         """What is live of a delivery id, in the columns of `PUBLISHED`."""
         with self._reading() as connection:
-            return reading.published(connection, delivery_id)
+            return live_images.published(connection, delivery_id)
 
     def live(self) -> pa.Table:
         """All that is live, in the columns of `LIVE`."""
         with self._reading() as connection:
-            return reading.live(connection)
+            return live_images.live(connection)
 
     def version(self, delivery_id: str) -> int:
         """The version of what is live of a delivery id: its newest publication that changed it, 0 before the first.
@@ -97,7 +97,7 @@ class Catalog:
         Read it before `published`: what is published in between is then found when the decision is published.
         """
         with self._reading() as connection:
-            return reading.version(connection, delivery_id)
+            return live_images.version(connection, delivery_id)
 
     def overtaken(self, delivery: DeliveryKey, *, against: int, plan_id: str) -> bool:
         """Whether another plan of the same delivery was published after version `against`."""
@@ -167,12 +167,12 @@ class Catalog:
     ) -> tuple[tuple[CatalogEntry, int], ...]:
         """What is live under that image id or product id, of one delivery id if given, with its publication's id."""
         with self._reading() as connection:
-            return reading.live_images(connection, named, delivery_id, at_most)
+            return live_images.live_images(connection, named, delivery_id, at_most)
 
     def deliveries_not_made_by(self, recipe: RecipeDigests) -> tuple[DeliveryKey, ...]:
         """The deliveries of which something is live that another recipe made, the oldest first."""
         with self._reading() as connection:
-            return reading.deliveries_not_made_by(connection, recipe)
+            return live_images.deliveries_not_made_by(connection, recipe)
 
     def decisions_on(self, delivery_id: str, *, at_most: int = 20) -> tuple[Publication | Hold, ...]:
         """What was published or held of a delivery id, the newest first."""

@@ -12,7 +12,8 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from cutouts.adapters.catalog.copying import copy_in
-from cutouts.adapters.catalog.reading import approval_for, full_since, rejection_for, version
+from cutouts.adapters.catalog.live_images import version
+from cutouts.adapters.catalog.reading import approval_for, full_since, rejection_for
 from cutouts.adapters.catalog.sql_tables import (
     approvals,
     cutouts,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from datetime import date
+from typing import Any
 
 import click
 
@@ -18,7 +20,22 @@ from cutouts.core.config import Site
 from cutouts.steps.backfill import cancel_backfill, require_backfill
 
 _CHOICES = ("--from", "--to", "--supplier", "--category", "--product", "--stale", "--all")
-_DAY = click.DateTime(["%Y-%m-%d"])
+_SELECTED = tuple(field.name for field in fields(Selection))
+
+
+class _Day(click.ParamType[date]):
+    """A day as ISO 8601 has it."""
+
+    name = "day"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> date:
+        try:
+            return date.fromisoformat(value)
+        except ValueError:
+            self.fail(f"{value!r} is not a day: expected YYYY-MM-DD", param, ctx)
+
+
+_DAY = _Day()
 
 
 @click.command()
@@ -39,22 +56,13 @@ _DAY = click.DateTime(["%Y-%m-%d"])
 @cluster_options
 def backfill(
     *,
-    first: date | None,
-    last: date | None,
-    suppliers: tuple[str, ...],
-    categories: tuple[str, ...],
-    products: tuple[str, ...],
-    stale: bool,
     everything: bool,
-    newest_first: bool,
     dry_run: bool,
     images: int | None,
     hours: float | None,
     resume: str | None,
     cancel: str | None,
-    root: str | None,
-    config: str | None,
-    **where: object,
+    **options: Any,
 ) -> None:
     """Work again on images of older deliveries: what is not live, or was made by another recipe than today's.
 
@@ -65,19 +73,11 @@ def backfill(
     cutouts backfill --stale --dry-run
     cutouts backfill --from 2026-01-01 --to 2026-03-31 --supplier "acme*" --images 20000
     """
-    site = cutouts.load_site(config, root=root, **where)
+    given = Selection(**{name: options.pop(name) for name in _SELECTED})
+    site = cutouts.load_site(options.pop("config"), **options)
     if cancel:
         say(cancel_backfill(site, cancel).words)
         return
-    given = Selection(
-        first=_day(first),
-        last=_day(last),
-        suppliers=suppliers,
-        categories=categories,
-        products=products,
-        stale=stale,
-        newest_first=newest_first,
-    )
     chosen = _chosen(site, given, resume, everything=everything)
     if dry_run:
         for line in survey(site, chosen, _tally).words(chosen):
@@ -85,11 +85,6 @@ def backfill(
         return
     state = work_through(chosen, site=site, budget=Budget(images=images, hours=hours), progress=_tally)
     _say_state(state)
-
-
-def _day(moment: date | None) -> date | None:
-    """click gives a moment."""
-    return moment and date(moment.year, moment.month, moment.day)
 
 
 def _chosen(site: Site, given: Selection, resume: str | None, *, everything: bool) -> Selection:
