@@ -1,5 +1,5 @@
-"""Publications that still have to be announced. They follow from the catalogue, whoever published and whatever was
-killed."""
+"""Publications that still have to be announced. The catalogue alone tells which, so it does not matter who published or
+which process was killed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def unannounced(
 ) -> tuple[Announcement, ...]:
     """One announcement per delivery that has publications which changed something and are not announced yet.
 
-    Only for one `delivery`, and for publications made `before` a moment, if these are given.
+    If given, only those of one `delivery`, and only publications made `before` a moment.
     """
     with Catalog.open(site.catalog_url) as catalog:
         pending = catalog.unannounced(delivery=delivery, before=before)
@@ -32,7 +32,7 @@ def unannounced(
 def facts_of(site: Site, announcement: Announcement) -> dict[str, object]:
     """The content of an event: the counts and ids of an announcement, and the last decision's counts of all images.
 
-    The latter are left out if the decision is missing (old tables were deleted) or damaged.
+    The last decision's counts are left out if its record is missing (old tables were deleted) or damaged.
     """
     gate_id = announcement.publications[-1].gate_id
     facts = {**announcement.counts, "publication_ids": announcement.publication_ids, "gate_id": gate_id}

@@ -1,4 +1,5 @@
-"""backfill: which images of older deliveries have to be worked on again, planned like any delivery; and its records."""
+"""backfill: finds the images of older deliveries that must be processed again, plans them like any delivery, and keeps
+the backfill's records."""
 
 from __future__ import annotations
 
@@ -22,14 +23,15 @@ from cutouts.stages import job_of
 from cutouts.steps.plan import known_content, plan, read_delivery
 
 SourceOf = Callable[[Site, DeliveryKey], str]
-"""Gives the manifest that a delivery was taken from."""
+"""Returns the manifest that a delivery was taken from."""
 
 _RECENT = 20
-"""Publications whose shards are asked how fast cutting is here."""
+"""The number of newest publications whose receipts are used to measure the speed of cutting."""
 
 
 def candidates(site: Site, selection: Selection, taken: Callable[[], tuple[DeliveryKey, ...]]) -> list[DeliveryKey]:
-    """The deliveries that a selection may mean, in its order: of those that were `taken`, or of what is live."""
+    """The deliveries that a selection may cover, in its order: from those that were `taken`, or, for `stale` images,
+    from what is live."""
     if selection.stale:
         with Catalog.open(site.catalog_url) as catalog:
             keys = catalog.deliveries_not_made_by(job_of(site).recipe.digests)
@@ -39,7 +41,8 @@ def candidates(site: Site, selection: Selection, taken: Callable[[], tuple[Deliv
 
 
 def look_at(site: Site, selection: Selection, delivery: DeliveryKey, source_of: SourceOf) -> DeliveryWork:
-    """What there is to do in one delivery; what is wrong with it is told as its `problem`."""
+    """The work to do in one delivery. If the delivery cannot be used, the result has its `problem`. Raises
+    TransientError."""
     try:
         rows, why, todo = _rows(site, selection, delivery, source_of(site, delivery))
     except TransientError:
@@ -60,9 +63,9 @@ def look_at(site: Site, selection: Selection, delivery: DeliveryKey, source_of: 
 def plan_part(
     site: Site, selection: Selection, delivery: DeliveryKey, source_of: SourceOf, *, at_most: int | None = None
 ) -> Plan | None:
-    """A plan of what a backfill has to do in a delivery, with `at_most` so many images to cut; None if it is nothing.
+    """Plan the work of a backfill in one delivery, with `at_most` that many images to cut; None if there is no work.
 
-    Called again after it was cut off, the same plan comes back.
+    If it is called again after an interruption, it returns the same plan.
     """
     source = source_of(site, delivery)
     rows, why, todo = _rows(site, selection, delivery, source)
@@ -75,7 +78,7 @@ def plan_part(
 
 
 def measured_speed(site: Site, recipe: RecipeDigests) -> float | None:
-    """Images per second by the receipts of the newest publications under this recipe; None if nothing was cut."""
+    """Images per second, from the receipts of the newest publications under this recipe; None if nothing was cut."""
     tables = open_store(site.tables_url)
     with Catalog.open(site.catalog_url) as catalog:
         plans = [one.plan_id for one in catalog.last_publications(_RECENT)]
@@ -86,7 +89,7 @@ def measured_speed(site: Site, recipe: RecipeDigests) -> float | None:
 
 
 def survey_of(site: Site, selection: Selection, deliveries: list[DeliveryWork]) -> Survey:
-    """What all of a backfill is, once its deliveries were looked at."""
+    """The survey of a whole backfill, from the work found in its deliveries."""
     recipe = job_of(site).recipe.digests
     return Survey(
         backfill_id=selection.backfill_id(recipe),
@@ -96,12 +99,12 @@ def survey_of(site: Site, selection: Selection, deliveries: list[DeliveryWork]) 
 
 
 def find_backfill(site: Site, backfill_id: str) -> BackfillState | None:
-    """How far a backfill is; None if there is none of that id."""
+    """The progress of a backfill; None if no backfill has that id."""
     return find_record(open_store(site.tables_url), backfill_file(backfill_id, "state.json"), BackfillState)
 
 
 def require_backfill(site: Site, backfill_id: str) -> BackfillState:
-    """How far a backfill is. CutoutsError if there is none of that id."""
+    """The progress of a backfill. Raises CutoutsError if no backfill has that id."""
     state = find_backfill(site, backfill_id)
     if state is None:
         raise CutoutsError(f"there is no backfill {backfill_id}: `cutouts status` lists them")
@@ -109,7 +112,8 @@ def require_backfill(site: Site, backfill_id: str) -> BackfillState:
 
 
 def note_work(site: Site, backfill_id: str, *, cut: int, seconds: float) -> BackfillState:
-    """Count what one shard of a backfill took; only whoever cuts its shards may call it, one after the other."""
+    """Add one finished shard to the progress of a backfill. Only the process that cuts its shards may call this, for
+    one shard at a time."""
     state = require_backfill(site, backfill_id)
     done = _finished(site, backfill_id)
     return keep_backfill(
@@ -118,7 +122,8 @@ def note_work(site: Site, backfill_id: str, *, cut: int, seconds: float) -> Back
 
 
 def end_run(site: Site, backfill_id: str, *, failed: bool) -> BackfillState:
-    """Record where a backfill stands at the end of a run: done, cancelled, failed, or out of budget."""
+    """Record the state of a backfill at the end of a run: done, cancelled, failed, or paused because the budget is used
+    up."""
     state = require_backfill(site, backfill_id)
     state = replace(state, deliveries_done=_finished(site, backfill_id))
     if is_cancelled(site, backfill_id):
@@ -135,14 +140,14 @@ def _finished(site: Site, backfill_id: str) -> int:
 
 
 def keep_backfill(site: Site, state: BackfillState) -> BackfillState:
-    """Record how far a backfill is, as of now."""
+    """Record the progress of a backfill, with the present time."""
     state = replace(state, at=datetime.now(UTC))
     write_record(open_store(site.tables_url), backfill_file(state.backfill_id, "state.json"), state)
     return state
 
 
 def backfills(site: Site) -> tuple[BackfillState, ...]:
-    """Every backfill, the one that was last at work first."""
+    """Every backfill, the most recently active first."""
     tables = open_store(site.tables_url)
     names = [name for name in tables.names(BACKFILLS, "/state.json") if name.count("/") == 2]
     found = filter(None, (find_record(tables, name, BackfillState) for name in names))
@@ -150,7 +155,8 @@ def backfills(site: Site) -> tuple[BackfillState, ...]:
 
 
 def cancel_backfill(site: Site, backfill_id: str) -> BackfillState:
-    """Ask a backfill to stop, wherever it runs: it does before its next shard. CutoutsError if there is none."""
+    """Ask a backfill to stop, wherever it runs: it stops before its next shard. Raises CutoutsError if no backfill has
+    that id."""
     state = require_backfill(site, backfill_id)
     if state.phase is BackfillPhase.DONE:
         return state
@@ -160,22 +166,22 @@ def cancel_backfill(site: Site, backfill_id: str) -> BackfillState:
 
 
 def is_cancelled(site: Site, backfill_id: str) -> bool:
-    """Whether somebody asked the backfill to stop."""
+    """Whether somebody has asked the backfill to stop."""
     return open_store(site.tables_url).exists(backfill_file(backfill_id, "cancelled.json"))
 
 
 def uncancel(site: Site, backfill_id: str) -> None:
-    """Whoever starts a backfill again does not want it cancelled any more."""
+    """Withdraw the request to stop a backfill, because it is started again."""
     open_store(site.tables_url).remove(backfill_file(backfill_id, "cancelled.json"))
 
 
 def finish_delivery(site: Site, backfill_id: str, work: DeliveryWork) -> None:
-    """Record that a backfill is done with a delivery."""
+    """Record that a backfill has finished a delivery."""
     write_record(open_store(site.tables_url), backfilled_file(backfill_id, work.delivery), work)
 
 
 def is_finished(site: Site, backfill_id: str, work: DeliveryWork) -> bool:
-    """Whether a backfill is done with a delivery: nothing is left to cut, and all was judged and published."""
+    """Whether a backfill has finished a delivery: no image is left to cut, and everything was judged and published."""
     return not work.todo and open_store(site.tables_url).exists(backfilled_file(backfill_id, work.delivery))
 
 
@@ -194,7 +200,7 @@ def _wanted(selection: Selection) -> tuple[Why, ...]:
 def _rows(
     site: Site, selection: Selection, delivery: DeliveryKey, source: str
 ) -> tuple[pa.Table, np.ndarray, np.ndarray]:
-    """The selected rows of a delivery; for each why it is worked on or not, and whether it has to be cut."""
+    """The selected rows of a delivery, and for each row its `Why` (text) and whether it must be cut (bool)."""
     tables, recipe = open_store(site.tables_url), job_of(site).recipe.digests
     rows = read_delivery(tables, source, delivery)
     for column, names in (("category", selection.categories), ("product_id", selection.products)):

@@ -1,7 +1,7 @@
-"""gc: what nothing refers to any more is removed, if it is older than the grace period and nothing runs.
+"""gc: removes what nothing refers to any more, if it is older than the grace period and nothing runs.
 
-Referred to is what is live, what the history keeps, what waits for a person, and what the tables name. If the site
-limits the history, tables that none of these needs go first, once they are older than that.
+References come from live images, the history, decisions that wait for a person, and the tables. If the site limits the
+history, tables that are older than this limit and not needed by any of these are removed first.
 """
 
 from __future__ import annotations
@@ -25,12 +25,13 @@ _NAMES = ("mask", "cutout")
 _KEYED = ("plans", "shards", "gates")
 
 Files = Mapping[str, tuple[int, datetime]]
-"""Size in B, and when it was written, of each file."""
+"""The size (B) and the time of writing of each file, by name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cleared:
-    """What was removed: rows of the history and of the ledger, files of tables, objects; bytes of all files."""
+    """The numbers of things removed: rows of the history and of the ledger, files of tables, objects, and unfinished
+    files; `bytes` is the size of all removed files."""
 
     history: int = 0
     ledger: int = 0
@@ -41,9 +42,9 @@ class Cleared:
 
 
 def clear(site: Site, *, dry_run: bool = False, now: datetime | None = None) -> Cleared:
-    """Remove what nothing refers to; a `dry_run` only counts. `now` is aware, and by default the time it is.
+    """Remove what nothing refers to; a `dry_run` only counts. `now` is timezone-aware, by default the present time.
 
-    Raises TransientError if anything runs on the site, DamagedError if a table that has to be read is damaged.
+    Raises TransientError if anything runs on the site, DamagedError if a table that must be read is damaged.
     """
     with site_lease(site, alone=True):
         now = now or datetime.now(UTC)
@@ -73,7 +74,7 @@ def clear(site: Site, *, dry_run: bool = False, now: datetime | None = None) -> 
 
 
 def _keep(_store: Store, _name: str) -> None:
-    """A dry run removes nothing."""
+    """Stands in for `Store.remove` in a dry run, and removes nothing."""
 
 
 def _removed(store: Store, files: Files, names: Iterable[str], remove: Callable[[Store, str], None]) -> int:
@@ -85,7 +86,8 @@ def _removed(store: Store, files: Files, names: Iterable[str], remove: Callable[
 
 
 def _unneeded(tables: Store, files: Files, kept: References, old: datetime) -> Iterator[str]:
-    """Files of plans, shards, decisions and verdicts that are that old, and that nothing kept was made with."""
+    """Files of plans, shards, decisions and verdicts that were written before `old` and that nothing kept depends
+    on."""
     yield from (name for name, (_, written) in files.items() if name.startswith("verdicts/") and written < old)
     sets: dict[tuple[str, str], list[str]] = {}
     for name in files:
@@ -98,7 +100,7 @@ def _unneeded(tables: Store, files: Files, kept: References, old: datetime) -> I
     needed = {"gates": gates, "plans": kept.plans | working | _plans_of(tables, gates), "shards": working}
     for (kind, key), names in sets.items():
         if key not in needed[kind]:
-            yield from sorted(names, key=lambda name: not name.endswith(".json"))  # without its record a set is nothing
+            yield from sorted(names, key=lambda name: not name.endswith(".json"))  # the record goes first
 
 
 def _plans_of(tables: Store, gates: Iterable[str]) -> set[str]:
@@ -107,7 +109,8 @@ def _plans_of(tables: Store, gates: Iterable[str]) -> set[str]:
 
 
 def _planned(tables: Store, files: Files, waiting: Collection[str], old: datetime) -> frozenset[str]:
-    """The photographs of plans that may be worked on yet: young ones, and those that wait for a person."""
+    """The sha256 of all photographs in plans that may still be worked on: recent plans, and those that wait for a
+    person."""
     found: set[str] = set()
     for name, (_, written) in files.items():
         plan_id = name.removeprefix("plans/").removesuffix("/delivery.parquet")
@@ -120,7 +123,7 @@ def _planned(tables: Store, files: Files, waiting: Collection[str], old: datetim
 def _shortened(
     tables: Store, files: Files, contents: Collection[str], old: datetime, *, dry_run: bool
 ) -> Iterator[tuple[str, pa.Table]]:
-    """Each file of the ledger of which rows are dropped, with these rows: old, and about photographs nobody needs."""
+    """Each file of the ledger that loses rows, with these rows: the file is old, and nobody needs their photographs."""
     wanted = pa.array(sorted(contents), pa.string())
     for name, (_, written) in files.items():
         if name.startswith("ledger/") and name.endswith(".parquet") and written < old:
@@ -134,9 +137,9 @@ def _shortened(
 
 
 def _named(tables: Store, files: Files, dropped: Mapping[str, pa.Table], *, without: Collection[str]) -> frozenset[str]:
-    """The objects that masks of shards and ledger, and decisions, name; without the rows that are dropped.
+    """The objects that are named by masks of shards and of the ledger, and by decisions, except in the dropped rows.
 
-    Also `without` the decisions of these gates, which were published long ago.
+    Decisions of the gates in `without`, which were published long ago, are ignored too.
     """
     found: set[str] = set()
     for name in files:
@@ -159,7 +162,8 @@ def _names_objects(name: str) -> bool:
 
 
 def _orphans(stored: Files, named: Collection[str], young: datetime) -> Iterator[str]:
-    """Objects that nothing names, and what killed writers left unfinished, older than the grace period."""
+    """Objects that nothing refers to, and unfinished files of killed writers, if they are older than the grace
+    period."""
     for name, (_, written) in stored.items():
         if written < young and (_is_hidden(name) or (name.endswith(".png") and name not in named)):
             yield name

@@ -1,4 +1,4 @@
-"""The probability that each mask of a delivery is bad, and what speaks most against those that are probably bad."""
+"""The probability that each mask of a delivery is bad, and the main reason against each mask that is probably bad."""
 
 from __future__ import annotations
 
@@ -16,12 +16,13 @@ from cutouts.core.pixels import Doubles
 from cutouts.core.text.display import command
 
 _LIKELY = 0.5
-"""From this probability on a person is told what speaks against the mask."""
+"""Above this probability, a person is shown the main reason against the mask."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Doubts:
-    """Of the rows of `metrics`: `p_bad` float32 (n,), null without a calibration, and its version."""
+    """The doubts about the masks in `metrics`: `p_bad`, float32 (n,) and null without a calibration, and its
+    version."""
 
     metrics: pa.Table
     calibration: Calibration | None
@@ -32,7 +33,7 @@ class Doubts:
         return None if self.calibration is None else self.calibration.version
 
     def judged(self) -> pa.Table:
-        """The metrics with the column `p_bad` more."""
+        """The metrics with `p_bad` as an additional column."""
         return self.metrics.append_column("p_bad", self.p_bad())
 
     def p_bad(self) -> pa.Array:
@@ -42,7 +43,7 @@ class Doubts:
         return pa.array(self.calibration.probabilities(_terms(self.metrics)).astype(np.float32))
 
     def reasons(self) -> dict[str, str]:
-        """What speaks most against each mask that is probably bad, in words, by image."""
+        """The main reason against each mask that is probably bad, in words, by image id."""
         if self.calibration is None:
             return {}
         likely = self.metrics.filter(pc.greater(self.p_bad(), _LIKELY))
@@ -50,7 +51,7 @@ class Doubts:
 
 
 def require_calibrated(calibration: Calibration | None, suite: Traversable, network: str) -> None:
-    """GateError if the suite asks for `p_bad` and nobody calibrated the network: before hours of work, not after."""
+    """Raise GateError if the suite uses `p_bad` and the network is not calibrated, before hours of work are spent."""
     if calibration is None and json.dumps("p_bad") in suite.read_text(encoding="utf-8"):
         how = command("cutouts", "calibrate", "--network", network, "--images", "FOLDER", "--truth", "FOLDER")
         raise GateError(

@@ -1,4 +1,4 @@
-"""explain: where an image in the catalogue comes from, or why it is not there, read from what the steps kept."""
+"""explain: where an image in the catalogue comes from, or why it is not there, read from the records of the steps."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _OUTCOME = ("image_id", "uri", "sha256", *_RECIPE, "outcome", "reasons", "mask",
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredObject:
-    """An object of the site by name; `bytes` is None if it is not there."""
+    """An object of the site and its size (B); `bytes` is None if the object is missing."""
 
     name: str
     bytes: int | None
@@ -35,10 +35,11 @@ class StoredObject:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageDecision:
-    """What one decision of the gate said of an image, and what it was based on.
+    """One decision of the gate about an image, and its basis.
 
-    `publication` is what was published by it, with a person's release if there was one; `rejection` a person's
-    rejection of the hold. `shard` cut the image, by the code version `code`; None if it was known to the plan already.
+    `publication` is the publication of this decision, with a person's release if there was one; `rejection` is a
+    person's rejection of the hold. `shard` cut the image with the code version `code`; it is None if the plan already
+    knew the image.
     """
 
     at: datetime
@@ -61,13 +62,13 @@ class ImageDecision:
 
     @property
     def made(self) -> int | None:
-        """The publication that made the image live by this decision."""
+        """The id of the publication that made the image live by this decision; None if it did not."""
         return self.publication.publication_id if self.publication and self.outcome == "published" else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Explanation:
-    """An image of a delivery id: what is live of it, and the gate's decisions about it, the newest first."""
+    """An image of a delivery id: its live entry, and the gate's decisions about it, newest first."""
 
     image_id: str
     delivery_id: str
@@ -77,14 +78,14 @@ class Explanation:
 
     @property
     def published(self) -> ImageDecision | None:
-        """The decision that made it live, if its tables are kept."""
+        """The decision that made the image live; None if there is none or its tables were removed."""
         return next((one for one in self.decisions if one.made and one.made == self.publication_id), None)
 
 
 def explain(site: Site, named: str, *, delivery: DeliveryKey | str | None = None) -> tuple[Explanation, ...]:
-    """Where each image with that image id or product id comes from, of one delivery (its id or key) if it is given.
+    """Explain each image with that image id or product id, if given only of one `delivery` (its id or key).
 
-    An image that is not live is found if its delivery is given. Raises CutoutsError if there is none.
+    An image that is not live is found only if its delivery is given. Raises CutoutsError if no image is found.
     """
     delivery_id = delivery.delivery_id if isinstance(delivery, DeliveryKey) else delivery
     tables, objects = open_store(site.tables_url), open_store(site.objects_url)
@@ -118,7 +119,7 @@ def explain(site: Site, named: str, *, delivery: DeliveryKey | str | None = None
 def _decisions(
     catalog: Catalog, tables: Store, objects: Store, image_id: str, delivery_id: str
 ) -> Iterator[ImageDecision]:
-    """What the last decisions about a delivery id said of the image; those whose tables are gone are passed over."""
+    """The last decisions on a delivery id, for this image; decisions whose tables are gone are skipped."""
     for one in catalog.decisions_on(delivery_id):
         decision = find_record(tables, gate_file(one.gate_id, "decision.json"), GateDecision)
         row = decision and _row(tables, gate_file(one.gate_id, "outcomes.parquet"), image_id, _OUTCOME)
@@ -165,19 +166,19 @@ def _decision(
 
 
 def _shard(tables: Store, plan: Plan, image_id: str) -> ShardKey | None:
-    """The shard of the plan that has the image; None if it was known before."""
+    """The shard of the plan that has the image; None if the plan already knew the image, or its tables are gone."""
     try:
         for shard in plan.shard_keys():
             rows = read_row_group(tables, plan_file(plan.plan_id, "shards.parquet"), shard.index)
             if pc.any(pc.equal(rows.column("image_id"), image_id)).as_py():
                 return shard
-    except DamagedError:  # somebody cleared old tables: the decision is still there
+    except DamagedError:  # old tables were cleared; the decision still exists
         return None
     return None
 
 
 def _row(tables: Store, name: str, image_id: str, columns: tuple[str, ...]) -> Mapping[str, Any] | None:
-    """The row of the image; None if there is none, or the table is gone or damaged."""
+    """The row of the image; None if there is no such row, or if the table is missing or damaged."""
     try:
         table = read_table(tables, name, columns)
     except DamagedError:

@@ -1,4 +1,4 @@
-"""gate: reconcile what was cut with what was planned, judge the whole delivery, decide for each of its images."""
+"""gate: reconciles the results with the plan, judges the whole delivery, and decides on each of its images."""
 
 from __future__ import annotations
 
@@ -42,10 +42,10 @@ _JUDGED = ("image_id", "sha256")
 
 @at_work
 def gate(site: Site, plan_id: str) -> GateDecision:
-    """Judge one planned delivery as a whole, with the stored metrics of images that were not redone.
+    """Judge one planned delivery as a whole, including the stored metrics of images that were not cut again.
 
-    Keyed by what is judged, the version of what is live and whether a person approved. Raises BooksError if receipts
-    and plan disagree, GateError if the suite could not judge.
+    The decision is keyed by what is judged, the live version, and whether a person approved. Raises BooksError if
+    receipts and plan disagree, GateError if the suite could not judge.
     """
     tables = open_store(site.tables_url)
     plan = read_record(tables, plan_file(plan_id, "plan.json"), Plan)
@@ -81,7 +81,7 @@ def gate(site: Site, plan_id: str) -> GateDecision:
 
 
 def read_results(tables: Store, plan: Plan, images: pa.Table) -> Results:
-    """What was made of a planned delivery's images: its shards' tables, and the ledger's for those known before."""
+    """The results of all images of a planned delivery: from its shards, and from the ledger for images known before."""
     return _with_known(tables, plan, images, shard_results(tables, plan))
 
 
@@ -91,7 +91,8 @@ def _with_known(tables: Store, plan: Plan, images: pa.Table, cut: Results) -> Re
 
 
 def _reconciled(tables: Store, plan: Plan, images: pa.Table) -> Results:
-    """The delivery's results once its books balance; the plan's own are then entered in the ledger."""
+    """The delivery's results, checked against the plan. Those that the plan's own shards made are added to the ledger.
+    Raises BooksError if the counts or images do not match."""
     done = sum(_receipt(tables, shard).images for shard in plan.shard_keys())
     if done != plan.todo:
         raise BooksError(f"plan {plan.plan_id}: {plan.todo} images had to be cut, but the receipts count {done}")
@@ -115,7 +116,7 @@ def _receipt(tables: Store, shard: ShardKey) -> Receipt:
 
 
 def shard_results(tables: Store, plan: Plan) -> Results:
-    """What the shards of a plan made."""
+    """The results of all shards of a plan."""
 
     def read(shard: ShardKey, name: str) -> pa.Table:
         return read_table(tables, shard_file(shard, f"{name}.parquet")).cast(SCHEMAS[name])
@@ -125,7 +126,8 @@ def shard_results(tables: Store, plan: Plan) -> Results:
 
 
 def missing(live: pa.Table, images: pa.Table, delivery: DeliveryKey) -> list[str]:
-    """What a full delivery withdraws: images that are live (`PUBLISHED`), not in it and not delivered later; sorted."""
+    """The sorted ids of the images that a full delivery withdraws: in `live` (`PUBLISHED`), not in `images` and not
+    delivered on a later day."""
     older = live.filter(pc.less_equal(live.column("delivery_date"), pa.scalar(delivery.date)))
     gone = pc.invert(pc.is_in(older.column("image_id"), value_set=images.column("image_id")))
     return sorted(older.filter(gone).column("image_id").to_pylist())
@@ -133,10 +135,10 @@ def missing(live: pa.Table, images: pa.Table, delivery: DeliveryKey) -> list[str
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Standing:
-    """What the catalogue says of a delivery id when it is judged.
+    """The catalogue's facts about a delivery id at the time of the judgement.
 
-    `live` has the columns of `PUBLISHED`; `replaced` says that a later day was delivered in full; `leaving` are the
-    images that publishing the delivery withdraws, `taken_back` the versions that a person took back.
+    `live` has the columns of `PUBLISHED`. `replaced` is true if a later day was delivered in full. `leaving` are the
+    images that publishing the delivery would withdraw, and `taken_back` the versions that a person took back.
     """
 
     version: int
@@ -148,7 +150,7 @@ class _Standing:
 
 def _standing(catalog: Catalog, plan: Plan, images: pa.Table) -> _Standing:
     delivery = plan.delivery
-    version = catalog.version(delivery.delivery_id)  # first: what is published from here on is found when publishing
+    version = catalog.version(delivery.delivery_id)  # read first: publishing detects whatever is published after this
     live, full_since = catalog.published(delivery.delivery_id), catalog.full_since(delivery.delivery_id)
     replaced = full_since is not None and full_since > delivery.date
     return _Standing(
@@ -161,7 +163,7 @@ def _standing(catalog: Catalog, plan: Plan, images: pa.Table) -> _Standing:
 
 
 def _published(standing: _Standing, results: Results, plan: Plan) -> dict[str, str]:
-    """Why images are not to be published: they are live with this content and recipe, or replaced by a later day."""
+    """Why images should not be published: they are live with this content and recipe, or a later day replaced them."""
     live = standing.live
     same = pc.and_(
         pc.equal(live.column("matte_digest"), plan.recipe.matte_digest),
@@ -180,7 +182,7 @@ def _published(standing: _Standing, results: Results, plan: Plan) -> dict[str, s
 
 
 def _taken_back(standing: _Standing, results: Results, plan: Plan, *, without: Collection[str]) -> dict[str, str]:
-    """Why images are not to be published: a person took exactly these versions back."""
+    """Why images should not be published: a person took back exactly these versions."""
     wanted = {one.image_id for one in standing.taken_back}.difference(without)
     masks = zip(*(results.masks.column(name).to_pylist() for name in _JUDGED), strict=True) if wanted else ()
     content = {image_id: sha256 for image_id, sha256 in masks if image_id in wanted}
@@ -192,7 +194,8 @@ def _taken_back(standing: _Standing, results: Results, plan: Plan, *, without: C
 
 
 def _digest(plan: Plan, results: Results, suite: Traversable, leaving: Collection[str], doubts: Doubts) -> str:
-    """Of the content, recipe, suite, calibration and withdrawals that are judged; not of where, when or how often."""
+    """A digest, 32 hexadecimal characters, of the content, recipe, suite, calibration and withdrawals that are judged.
+    It does not depend on the place, the time or the number of attempts."""
     rows = sorted(
         (image_id, sha256 or "")
         for table in (results.masks, results.rejections)
@@ -258,7 +261,7 @@ def _outcomes(plan: Plan, images: pa.Table, results: Results, decided: Decision,
 
 
 def _reasons(images: pa.Table, decided: Decision, doubts: Doubts) -> list[list[str]]:
-    """The reasons of each image, and if it is kept back what speaks most against its mask."""
+    """The reasons of each image, with the main reason against its mask if it is held or quarantined."""
     against = doubts.reasons()
     kept_back = (Outcome.QUARANTINED, Outcome.HELD)
     return [

@@ -1,4 +1,4 @@
-"""Every step holds a lease of the site while it works, so that nobody removes beneath it what it is about to use."""
+"""Every step holds a lease of the site while it works, so that no other process removes files that the step needs."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ R = TypeVar("R")
 
 @contextmanager
 def site_lease(site: Site, *, alone: bool = False) -> Iterator[None]:
-    """Work on the site beside others, or `alone`; TransientError if somebody works on it then.
+    """Hold the site's lease, shared or `alone`, during the block. If `alone`, raises TransientError if others work
+    there.
 
-    A site without a catalogue is never cleared, so it needs no lease.
+    A shared lease waits for one that is alone. A site without a catalogue is never cleared, so it needs no lease.
     """
     try:
         url = site.catalog_url
@@ -31,7 +32,7 @@ def site_lease(site: Site, *, alone: bool = False) -> Iterator[None]:
 
 
 def at_work(step: Callable[Concatenate[Site, P], R]) -> Callable[Concatenate[Site, P], R]:
-    """The step, which holds a lease of its site while it works."""
+    """Wrap a step so that it holds a lease of its site while it works."""
 
     @wraps(step)
     def leased(site: Site, /, *args: P.args, **kwargs: P.kwargs) -> R:

@@ -1,4 +1,4 @@
-"""plan: which images of a delivery have to be cut, in stable shards. Columnar: no Python object per row."""
+"""plan: decides which images of a delivery must be cut, in stable shards. Columnar: no Python object per row."""
 
 from __future__ import annotations
 
@@ -33,20 +33,21 @@ from cutouts.steps.provenance import keep_recipe
 from cutouts.steps.verdicts import refusals_of, suite_of
 
 _SLICE = 500_000
-"""Rows that are copied at a time, which bounds what a plan of millions of images needs of memory."""
+"""Rows that are copied at a time. This limits the memory that a plan of millions of images needs."""
 
 
 @at_work
 def plan(site: Site, source: str, delivery: DeliveryKey, *, full: bool = False, only: pa.Array | None = None) -> Plan:
-    """Plan one delivery of the manifest at `source`: skip what is decided under the same content and recipe.
+    """Plan one delivery of the manifest at `source`; images that were decided with the same content and recipe are
+    skipped.
 
-    The delivery is `full` if that, or its manifest, says so: what is live under its id and not in it is withdrawn when
-    it is published.
+    The delivery is full if `full` is set or its manifest says so: publishing it then withdraws the images that are live
+    under its id but not in it.
 
-    Keyed by the delivery's rows, the recipe, what is known of them and how often what is to be cut was rejected before:
-    planned again, the same plan comes back, with the receipts of its finished shards. With `only`, the plan is about
-    these image ids alone, and withdraws nothing. Raises ManifestError if the delivery cannot be worked with, GateError
-    if the gate is not calibrated for the network.
+    The plan is keyed by the delivery's rows, the recipe, the known contents, and how often the images to cut were
+    rejected before. Planning again returns the same plan, with the receipts of its finished shards. With `only`, the
+    plan covers these image ids alone, and withdraws nothing. Raises ManifestError if the delivery cannot be used,
+    GateError if the gate is not calibrated for the network.
     """
     tables = open_store(site.tables_url)
     whole_recipe = job_of(site).recipe
@@ -88,7 +89,8 @@ def plan(site: Site, source: str, delivery: DeliveryKey, *, full: bool = False, 
 
 
 def _write(tables: Store, made: Plan, images: Iterable[pa.Table], shards: Iterable[pa.Table]) -> None:
-    """Write the delivery's images, with the URIs as they may be stored, then the shards, and the plan's record last."""
+    """Write the delivery's images, with the URIs in the form that may be stored, then the shards, and the plan's record
+    last."""
     told = (_delivery_table(part) for part in images)
     groups = (part.select(SHARDS.names).cast(SHARDS) for part in shards)
     write_row_groups(tables, plan_file(made.plan_id, "delivery.parquet"), told, DELIVERY)
@@ -97,14 +99,16 @@ def _write(tables: Store, made: Plan, images: Iterable[pa.Table], shards: Iterab
 
 
 def known_content(site: Site, tables: Store, recipe: RecipeDigests, rows: pa.Table) -> tuple[pa.Table, pa.ChunkedArray]:
-    """`sha256`, `etag`, `bytes` and the stored `uri` of rows of a manifest, and the content of each that is known."""
+    """`sha256`, `etag`, `bytes` and the stored `uri` of rows of a manifest, and the sha256 of each image that is known
+    (else null)."""
     told = rows.select(["sha256", "etag", "bytes"]).append_column("uri", stored_uris(rows.column("uri")))
     known = known_identities(tables, recipe, told, retry_rejected=site.retry_rejected)
     return told, split_known(told, known)
 
 
 def read_delivery(tables: Store, source: str, delivery: DeliveryKey) -> pa.Table:
-    """The rows of one delivery as it stands now, checked, URIs absolute. Raises ManifestError listing every problem."""
+    """The checked rows of one delivery as it is now, with absolute URIs. Raises ManifestError with a list of every
+    problem."""
     manifest = open_manifest(source, day=delivery.date)
     rows = manifest.read(delivery.date, delivery_id=delivery.delivery_id)
     if rows.num_rows == 0:
@@ -118,7 +122,7 @@ def read_delivery(tables: Store, source: str, delivery: DeliveryKey) -> pa.Table
 
 
 def _absolute(rows: pa.Table, base: str) -> pa.Table:
-    """URIs that are relative made absolute: they start at `base`. What has no scheme and is not a chain is a path."""
+    """Make relative URIs absolute: they start at `base`. A URI without a scheme that is not chained is a path."""
     uri = rows.column("uri")
     relative = pc.invert(pc.match_substring_regex(uri, rf"^(/|(?i:[a-z][a-z0-9+.-]*)://)|{CHAINED}"))
     if not pc.any(relative).as_py():
@@ -134,7 +138,7 @@ def _delivery_table(rows: pa.Table) -> pa.Table:
 
 
 def _plan_id(about: list[object], parts: Iterator[pa.Table]) -> str:
-    """32 hexadecimal characters: of what the plan is `about` and of the delivery's rows in their order."""
+    """A digest, 32 hexadecimal characters, of what the plan is `about` and of the delivery's rows in their order."""
     digest = hashlib.sha256(json.dumps(about).encode())
     for part in parts:
         for batch in part.select(["image_id", "product_id", "uri", "sha256", "etag", "bytes", "content"]).to_batches():

@@ -1,4 +1,4 @@
-"""What digests are of: the recipe behind a matte's two digests, and the text of the suite that judged it."""
+"""Keeps what digests stand for: the recipe behind a matte's two digests, and the text of the suite that judged it."""
 
 from __future__ import annotations
 
@@ -30,19 +30,19 @@ class _KeptSuite:
 
 
 def keep_recipe(tables: Store, model: str, recipe: Recipe) -> None:
-    """Keep what a recipe's digests are of, unless it is kept already."""
+    """Store the recipe under its digests, unless it is stored already."""
     name = recipe_file(recipe.digests)
     if find_record(tables, name, KeptRecipe) is None:
         write_record(tables, name, KeptRecipe(model=model, recipe=recipe, code=code_version()))
 
 
 def kept_recipe(tables: Store, recipe: RecipeDigests) -> KeptRecipe | None:
-    """The recipe of these digests; None if only an earlier release used it here."""
+    """The recipe with these digests; None if it is not stored, as when only an earlier release used it here."""
     return find_record(tables, recipe_file(recipe), KeptRecipe)
 
 
 def keep_suite(tables: Store, text: bytes) -> str:
-    """Keep the text of a suite; gives its digest, 32 hexadecimal characters."""
+    """Store the text of a suite. Returns its digest, 32 hexadecimal characters."""
     digest = hashlib.sha256(text).hexdigest()[:32]
     if find_record(tables, suite_file(digest), _KeptSuite) is None:
         write_record(tables, suite_file(digest), _KeptSuite(text=text.decode()))
@@ -50,6 +50,6 @@ def keep_suite(tables: Store, text: bytes) -> str:
 
 
 def suite_text(tables: Store, digest: str) -> str | None:
-    """The text of the suite with that digest; None if it is not kept."""
+    """The text of the suite with that digest; None if it is not stored."""
     kept = find_record(tables, suite_file(digest), _KeptSuite) if digest else None
     return kept.text if kept else None

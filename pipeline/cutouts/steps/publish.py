@@ -1,4 +1,5 @@
-"""publish: one delivery's outcomes become the catalogue's, in one transaction; a held one only by a person's word."""
+"""publish: writes one delivery's outcomes to the catalogue in one transaction; a held delivery needs a person's
+release."""
 
 from __future__ import annotations
 
@@ -22,21 +23,21 @@ from cutouts.steps.lease import at_work
 from cutouts.steps.shell_commands import approve_command, reject_command
 
 _ROWS = 10_000
-"""Entries that are on their way to the catalogue at a time."""
+"""Entries that are sent to the catalogue at a time."""
 
 
 def read_decision(site: Site, gate_id: str) -> GateDecision:
-    """What the gate decided under that id."""
+    """The gate's decision with that id. Raises FileNotFoundError if there is none."""
     return read_record(open_store(site.tables_url), gate_file(gate_id, "decision.json"), GateDecision)
 
 
 @at_work
 def publish(site: Site, gate_id: str) -> Publication:
-    """Publish what the gate let through, exactly once however often it is called.
+    """Publish what the gate let through, exactly once, however often this is called.
 
-    A decision is published only over what was live when it was made. If something else was published since, or a
-    person released the delivery since, it is judged again. Raises HeldError for a delivery that is held (`approve`
-    releases it), OvertakenError if another version of the delivery was published meanwhile.
+    A decision is published only if the live version is still the one that it was made against. If something else was
+    published since, or a person released the delivery since, it is judged again. Raises HeldError if the delivery is
+    held (`approve` releases it), OvertakenError if another version of the delivery was published meanwhile.
     """
     decision = read_decision(site, gate_id)
     with Catalog.open(site.catalog_url) as catalog:
@@ -49,7 +50,7 @@ def publish(site: Site, gate_id: str) -> Publication:
 
 
 def _released(site: Site, catalog: Catalog, decision: GateDecision) -> GateDecision:
-    """The decision, or the one that a person's release since makes of a hold. HeldError if nobody released it."""
+    """The decision; a hold that a person has released since is judged again. Raises HeldError if nobody released it."""
     if decision.verdict is Verdict.HOLD and catalog.approval_for(decision.judged) is not None:
         decision = _judged_again(site, catalog, decision)
     if decision.verdict is Verdict.HOLD:
@@ -80,13 +81,15 @@ def _publish(site: Site, catalog: Catalog, decision: GateDecision) -> Publicatio
 
 
 def _withdrawn(site: Site, catalog: Catalog, decision: GateDecision) -> list[str]:
-    """What is live under the delivery's id and not in it; as it was judged, because publishing compares the version."""
+    """The ids of images that are live under the delivery's id but not in it. They are the judged ones, because
+    publishing compares the version."""
     outcomes = read_table(open_store(site.tables_url), gate_file(decision.gate_id, "outcomes.parquet"), ["image_id"])
     return missing(catalog.published(decision.delivery.delivery_id), outcomes, decision.delivery)
 
 
 def _judged_again(site: Site, catalog: Catalog, decision: GateDecision) -> GateDecision:
-    """The decision over what is live now. OvertakenError if it would undo another version of the same delivery."""
+    """Judge again with what is live now. Raises OvertakenError if it would undo another version of the same
+    delivery."""
     again = gate(site, decision.plan_id)
     changes = again.published or again.held or again.withdrawn
     if changes and catalog.overtaken(decision.delivery, against=decision.against, plan_id=decision.plan_id):
@@ -100,8 +103,8 @@ def _judged_again(site: Site, catalog: Catalog, decision: GateDecision) -> GateD
 def waiting_hold(site: Site, named: str) -> Hold:
     """The one decision that waits for a person under that gate id, delivery id or delivery key.
 
-    Raises CutoutsError if there is none. If there are several, a person has to say which one was looked at: the error
-    lists them.
+    Raises CutoutsError if there is none, HeldError if there are several: a person must say which one was looked at, and
+    the error lists them.
     """
     with Catalog.open(site.catalog_url) as catalog:
         holds = catalog.waiting_holds(named)
@@ -116,7 +119,7 @@ def waiting_hold(site: Site, named: str) -> Hold:
 
 
 def approve(site: Site, named: str, *, by: str, why: str) -> Publication:
-    """Release what `waiting_hold` finds by a person's word, judge it again, publish it.
+    """Release the hold that `waiting_hold` finds, in the name of a person, judge it again, and publish it.
 
     Images that are bad by themselves stay in quarantine. Raises the errors of `waiting_hold`.
     """
@@ -131,9 +134,10 @@ def approve(site: Site, named: str, *, by: str, why: str) -> Publication:
 
 
 def reject(site: Site, named: str, *, by: str, why: str) -> HoldRejection:
-    """Settle what `waiting_hold` finds by a person's word: it is never published. Raises the errors of `waiting_hold`.
+    """Reject the hold that `waiting_hold` finds, in the name of a person: it is never published. Raises the errors of
+    `waiting_hold`.
 
-    The same content under the same recipe and suite does not wait for a person again.
+    The same content with the same recipe and suite does not wait for a person again.
     """
     hold = waiting_hold(site, named)
     with Catalog.open(site.catalog_url) as catalog:
@@ -145,13 +149,14 @@ def reject(site: Site, named: str, *, by: str, why: str) -> HoldRejection:
 
 
 def waiting_holds(site: Site) -> tuple[Hold, ...]:
-    """Every decision that waits for a person, the oldest first."""
+    """Every decision that waits for a person, oldest first."""
     with Catalog.open(site.catalog_url) as catalog:
         return catalog.all_waiting_holds()
 
 
 def _entries(tables: Store, decision: GateDecision) -> Iterator[pa.RecordBatch]:
-    """What is to be live: published images, and skipped ones so that the catalogue knows they were delivered again."""
+    """The rows that should be live: published images, and skipped ones, so that the catalogue knows they were delivered
+    again."""
     outcomes = read_table(tables, gate_file(decision.gate_id, "outcomes.parquet"))
     live = pc.is_in(outcomes.column("outcome"), pa.array([str(Outcome.PUBLISHED), str(Outcome.SKIPPED)]))
     yield from outcomes.filter(live).to_batches(max_chunksize=_ROWS)

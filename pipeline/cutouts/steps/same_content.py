@@ -15,7 +15,7 @@ W = TypeVar("W", Mask, Rejection)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Made:
-    """What became of one content: a mask with its metrics, or a rejection that trying again would not change."""
+    """The result of one content: a mask with its metrics, or a rejection that another try would not change."""
 
     mask: Mask | None = None
     metrics: MaskMetrics | None = None
@@ -27,10 +27,10 @@ def cut_once(
     contents: Mapping[str, str | None],
     cut: Callable[[Sequence[ImageRecord]], Iterator[ChunkResult]],
 ) -> Iterator[tuple[ChunkResult, bool]]:
-    """What becomes of all records; True beside those that have the result of another record with the same content.
+    """The results of all records, each with True if they were copied from another record with the same content.
 
-    `contents` is the sha256 of images whose row states none, as far as somebody read them. If the image that was cut
-    was rejected for something that is not its content, such as a missing file, the next one is cut.
+    `contents` has the sha256 of images whose row states none, if they were read. If the image that was cut is rejected
+    for a reason other than its content, such as a missing file, the next image with the same content is cut.
     """
     first, waiting = _apart(records, contents)
     while first:
@@ -46,7 +46,7 @@ def cut_once(
 
 
 def look_alike(records: Sequence[ImageRecord]) -> list[ImageRecord]:
-    """Records without a sha256 that may have the same content as another one: one URI, or one ETag and size."""
+    """Records without a sha256 that may have the same content as another: they share a URI, or an ETag and size."""
     groups: dict[tuple[object, ...], list[ImageRecord]] = {}
     for record in records:
         if record.sha256 is None:
@@ -58,7 +58,7 @@ def look_alike(records: Sequence[ImageRecord]) -> list[ImageRecord]:
 def _apart(
     records: Sequence[ImageRecord], contents: Mapping[str, str | None]
 ) -> tuple[list[ImageRecord], dict[str, list[ImageRecord]]]:
-    """The first record of each content and those without one; the others by their content."""
+    """The first record of each content, with the records of unknown content; and the other records by their content."""
     first: list[ImageRecord] = []
     waiting: dict[str, list[ImageRecord]] = {}
     for record in records:
@@ -82,7 +82,7 @@ def _made(result: ChunkResult) -> Iterator[tuple[str, _Made]]:
 
 
 def _shared(ready: Sequence[tuple[ImageRecord, _Made]]) -> ChunkResult:
-    """What was made of one image of each content, under the ids and places of the others."""
+    """The result of one image of each content, copied to the ids and URIs of the others."""
     masks, metrics, rejections = [], [], []
     for record, one in ready:
         if one.mask and one.metrics:
@@ -102,6 +102,7 @@ def _shared(ready: Sequence[tuple[ImageRecord, _Made]]) -> ChunkResult:
 
 
 def _placed(record: ImageRecord, one: W) -> W:
-    """Under the record's id and place; its ETag only if the store confirmed it for the image that was cut."""
+    """The result with the record's id and URI; with its ETag only if the store confirmed it for the image that was
+    cut."""
     etag = one.etag if record.etag == one.etag else None
     return replace(one, image_id=record.image_id, uri=stored_uri(record.uri), bytes=record.bytes, etag=etag)

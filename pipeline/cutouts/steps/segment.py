@@ -1,4 +1,4 @@
-"""segment: one shard's images cut, chunk by chunk on a runner; its tables, then its receipt."""
+"""segment: cuts one shard's images, chunk by chunk on a runner, and writes its tables and then its receipt."""
 
 from __future__ import annotations
 
@@ -39,15 +39,16 @@ _log = logging.getLogger(__name__)
 
 
 def _ignore(_: ChunkResult) -> None:
-    """Nobody watches."""
+    """The default for `on_chunk`: does nothing."""
 
 
 @at_work
 def segment(site: Site, shard: ShardKey, runner: Runner, on_chunk: Callable[[ChunkResult], None] = _ignore) -> Receipt:
-    """Cut one shard; `on_chunk` hears of each finished chunk, and the log every ten seconds.
+    """Cut one shard. `on_chunk` is called with each finished chunk; progress is logged every ten seconds.
 
-    A shard that has its receipt is not cut again. Images that neither a sha256 nor an ETag identifies are read to see
-    whether they are still the same; if one is not, the shard is cut again.
+    A shard with a receipt is not cut again. Images without a sha256 or a confirmed ETag are read to check that they
+    have not changed; if one has, the shard is cut again. Raises ConfigError if the recipe is no longer the plan's,
+    BooksError if the results do not balance.
     """
     tables = open_store(site.tables_url)
     receipt = find_record(tables, shard_file(shard, "receipt.json"), Receipt)
@@ -81,7 +82,7 @@ def segment(site: Site, shard: ShardKey, runner: Runner, on_chunk: Callable[[Chu
 
 
 def cut_all(site: Site, job: Job, records: Sequence[ImageRecord], runner: Runner) -> Iterator[ChunkResult]:
-    """What becomes of all records, as their chunks are finished."""
+    """The results of all records, one chunk at a time as they finish."""
     if records:
         chunks = _chunked(records, _chunk_size(len(records), site, runner))
         yield from runner.map(_cutting(job), chunks)
@@ -101,10 +102,8 @@ def _job(site: Site, plan: Plan) -> Job:
 
 
 def _unnamed_contents(site: Site, tables: Store, plan: Plan, rows: pa.Table, runner: Runner) -> dict[str, str | None]:
-    """The contents of images whose row states no sha256, by their ids: of all if the ledger may know some of them.
-
-    Else of those that may be the same as another one.
-    """
+    """The sha256 of images whose row states none, by id: of all if the ledger may know some of them, else of those that
+    may have the same content as another."""
     unnamed = _unnamed(rows)
     if unnamed and not knows_any(tables, plan.recipe):
         unnamed = tuple(look_alike(unnamed))
@@ -115,7 +114,7 @@ def _unnamed_contents(site: Site, tables: Store, plan: Plan, rows: pa.Table, run
 
 
 def _recall_unnamed(tables: Store, plan: Plan, rows: pa.Table, content: dict[str, str | None]) -> Results:
-    """Results of images whose row states no sha256 but whose content the ledger knows."""
+    """The results of images whose row states no sha256 but whose content the ledger knows."""
     unnamed = [record for record in _unnamed(rows) if content.get(record.image_id)]
     if not unnamed:
         return nothing()
@@ -130,7 +129,7 @@ def _recall_unnamed(tables: Store, plan: Plan, rows: pa.Table, content: dict[str
 
 
 def _changed(site: Site, tables: Store, plan: Plan, shard: ShardKey, rows: pa.Table, runner: Runner) -> bool:
-    """Whether bytes that nothing identifies are no longer those that the shard's tables are about."""
+    """Whether images that nothing identifies now have other bytes than those the shard's tables describe."""
     unnamed = _unnamed(rows)
     if not unnamed:
         return False
@@ -150,7 +149,7 @@ def _unnamed(rows: pa.Table) -> tuple[ImageRecord, ...]:
 
 
 def _contents(site: Site, plan: Plan, records: Sequence[ImageRecord], runner: Runner) -> dict[str, str | None]:
-    """The sha256 of each image's bytes, by its id; None if it cannot be read, or is not what its row states."""
+    """The sha256 of each image's bytes, by image id; None if the image cannot be read, or does not match its row."""
     identify = Work(
         function=partial(identify_chunk, site.reading(*plan.sources)),
         parts=images_of,
@@ -167,7 +166,7 @@ def _without(records: Sequence[ImageRecord], reused: Results) -> list[ImageRecor
 
 
 def _chunk_size(images: int, site: Site, runner: Runner) -> int:
-    """As many images as the site says, or fewer, so that a small shard still keeps every thread busy."""
+    """Images per chunk: the site's setting, or fewer, so that a small shard still keeps every thread busy."""
     return max(1, min(site.chunk, images // (4 * max(1, runner.describe().threads))))
 
 
@@ -183,7 +182,7 @@ def _tables(done: Sequence[ChunkResult]) -> Results:
 
 
 def _balance(shard: ShardKey, rows: pa.Table, results: Results) -> None:
-    """Every image of the shard is accounted for exactly once, and every mask has its metrics."""
+    """Raise BooksError unless each image of the shard has exactly one result and each mask has its metrics."""
     wanted = sorted(rows.column("image_id").to_pylist())
     masks, metrics, rejections = (sorted(getattr(results, name).column("image_id").to_pylist()) for name in SCHEMAS)
     if sorted(masks + rejections) != wanted or masks != metrics:

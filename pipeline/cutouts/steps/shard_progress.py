@@ -54,7 +54,7 @@ class Progress:
 
 
 def tell_done(receipt: Receipt) -> None:
-    """One line about a finished shard."""
+    """Log one line about a finished shard."""
     _log.info(
         "shard %d: done, %d cut, %d reused, %d rejected in %.0f s",
         receipt.index,
@@ -66,5 +66,5 @@ def tell_done(receipt: Receipt) -> None:
 
 
 def tell_done_before(receipt: Receipt) -> None:
-    """One line about a shard that needs no work."""
+    """Log one line about a shard that needs no work."""
     _log.info("shard %d: already done, %d images", receipt.index, receipt.images)

@@ -12,15 +12,15 @@ _SQLITE = "sqlite:///"
 
 
 def approve_command(site: Site, gate_id: str) -> str:
-    """The command that releases what this gate held, from any folder; a person fills in NAME and TEXT.
+    """The command that releases a held decision, from any folder; a person fills in NAME and TEXT.
 
-    A password in the catalogue's URL is left out: PostgreSQL's own `PGPASSWORD` takes its place.
+    A password in the catalogue's URL is left out; PostgreSQL reads it from `PGPASSWORD` instead.
     """
     return _publish_command(site, "--approve", gate_id)
 
 
 def reject_command(site: Site, gate_id: str) -> str:
-    """The command that rejects what this gate held, likewise."""
+    """The command that rejects a held decision, in the same form."""
     return _publish_command(site, "--reject", gate_id)
 
 

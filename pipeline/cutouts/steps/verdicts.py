@@ -1,8 +1,9 @@
-"""What expectations said of exactly these rows, kept under a digest of all that the answer depends on.
+"""Stores the verdicts of expectations on given rows, under a digest of everything that a verdict depends on.
 
-The digest covers the suite's bytes, every value of the rows, and what judges. So a delivery in which nothing changed is
-judged by a look into the store, and Great Expectations, which takes seconds to import, stays out. What is missing or
-damaged in the store is judged anew. Only a clean bill is kept of a manifest's rows.
+The digest covers the suite's bytes, every value of the rows, and the judging method. For an unchanged delivery the
+verdict is read from the store, and Great Expectations, which takes seconds to import, is not loaded. If a verdict is
+missing or damaged in the store, the rows are judged again. For the rows of a manifest, only the absence of problems is
+stored.
 """
 
 from __future__ import annotations
@@ -40,19 +41,19 @@ def suite_of(site: Site) -> Traversable:
 def judgement_of(
     tables: Store, suite: Traversable, metrics: pa.Table, *, images: int, rejected: Mapping[str, str]
 ) -> Judgement:
-    """What the suite in that file says of a delivery; see `cutouts.adapters.quality.judge`."""
+    """The suite's judgement of a delivery; see `cutouts.adapters.quality.judge`."""
     rules = suite.read_bytes()
     key = _digest(rules, metrics.sort_by("image_id").combine_chunks(), [images, sorted(rejected.items())])
     if found := find_record(tables, verdict_file(key), Judgement):
         return found
     judgement = judge(load_suite(suite), metrics, images=images, rejected=rejected)
-    if suite.read_bytes() == rules:  # else somebody changed the file while it was in use
+    if suite.read_bytes() == rules:  # otherwise the file was changed while it was in use
         write_record(tables, verdict_file(key), judgement)
     return judgement
 
 
 def refusals_of(tables: Store, delivery_id: str, rows: pa.Table) -> tuple[DeliveryProblem, ...]:
-    """Why the rows of a delivery are refused by the suite for manifests; none if they are not."""
+    """The reasons why the suite for manifests refuses the rows of a delivery; empty if it does not."""
     suite = bundled("manifest")
     key = _digest(suite.read_bytes(), rows, [rows.num_rows])
     if find_record(tables, verdict_file(key), _Clean):
@@ -64,7 +65,7 @@ def refusals_of(tables: Store, delivery_id: str, rows: pa.Table) -> tuple[Delive
 
 
 def _digest(rules: bytes, rows: pa.Table, about: Sequence[object]) -> str:
-    """32 hexadecimal characters."""
+    """A digest, 32 hexadecimal characters, of the method, `about`, the suite's `rules` and all values of the rows."""
     digest = hashlib.sha256(json.dumps([method(), *about]).encode())
     digest.update(hashlib.sha256(rules).digest())
     digest.update(rows.schema.serialize())

@@ -1,7 +1,7 @@
-"""The ledger: what was made of every decided image, by content and recipe.
+"""The ledger: the result of every decided image, by content and recipe.
 
-The gate adds one part per plan (`recording`), a plan joins many small parts into few large ones (`joining`), and every
-reader takes all parts that are visible (`parts`).
+The gate adds one part per plan (`recording`), planning joins many small parts into a few large ones (`joining`), and
+every reader reads all visible parts (`parts`).
 """
 
 from cutouts.steps.ledger.joining import join_parts

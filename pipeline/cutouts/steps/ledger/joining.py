@@ -1,7 +1,8 @@
-"""Many small parts of the ledger are joined into few large ones, so that years of deliveries are read as fast as one.
+"""Joins many small parts of the ledger into a few large ones, so that reading stays fast after years of deliveries.
 
-Killed at any moment, or done by two at once, it loses and changes nothing: the joined part is written whole, then its
-record, and only then the parts that it holds are removed. What was left over is removed by the next joining.
+No row is lost or changed if joining is killed at any moment, or if two processes join at once: first the whole joined
+part is written, then its record, and only then are the parts that it holds removed. The next joining removes leftover
+files.
 """
 
 from __future__ import annotations
@@ -36,24 +37,25 @@ from cutouts.steps.ledger.recording import WRITTEN
 _log = logging.getLogger(__name__)
 
 MANY = 16
-"""So many small parts are joined: fewer cost less to read than to write again."""
+"""The number of small parts from which on they are joined: reading fewer costs less than writing them again."""
 _SMALL = 2_000_000
-"""A joined part of fewer bytes (some 10,000 images) is small."""
+"""A joined part with fewer bytes than this (about 10,000 images) is small."""
 _TIER = 10
-"""So many joined parts of one size (up to ten times `_SMALL`, up to a hundred times, …) are joined into one."""
+"""The number of joined parts of one size class (up to ten times `_SMALL`, up to a hundred times, …) that are joined
+into one."""
 _AT_ONCE = 2_000
-"""Parts that are joined at a time, so that a kill costs no more than the work on these."""
+"""The largest number of parts joined at a time, so that a kill loses no more than this work."""
 _SIDE_BY_SIDE = 64
 _THREADS = 8
 _ROWS = 16_384
-"""Rows of a row group: few, so that a delivery that is recalled reads little beside its own rows."""
+"""Rows per row group: few, so that recalling a delivery reads few rows of other deliveries."""
 _ABANDONED_S = 86_400
-"""A joined part that has no record after a day belongs to nobody any more."""
+"""A joined part that has no record after this time (s) was abandoned, and is removed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Members:
-    """Parts to be joined: single ones, and joined ones by their name with the single ones that each holds."""
+    """The parts to join: single parts, and joined parts by name with the single parts that each holds."""
 
     recipe: RecipeDigests
     joined: Mapping[str, frozenset[str]]
@@ -64,7 +66,7 @@ class _Members:
         object.__setattr__(self, "parts", frozenset(self.single).union(*self.joined.values()))
 
     def shown(self) -> list[str]:
-        """The files by which the members are visible."""
+        """The files that make the members visible."""
         masks = [part_file(WRITTEN[-1], self.recipe, part) for part in self.single]
         return [*(joined_file(None, self.recipe, part) for part in self.joined), *masks]
 
@@ -75,7 +77,8 @@ class _Members:
 
 
 def join_parts(tables: Store, recipe: RecipeDigests) -> int:
-    """Join parts of the ledger of one recipe as long as there are many of one size; gives how many were joined."""
+    """Join parts of one recipe's ledger while there are many of one size. Returns the number of joined parts. Raises
+    DamagedError if a part is damaged."""
     count = 0
     while chosen := _chosen(tables, visible_parts(tables, recipe)):
         try:
@@ -88,7 +91,7 @@ def join_parts(tables: Store, recipe: RecipeDigests) -> int:
 
 
 def _chosen(tables: Store, parts: Parts) -> Parts | None:
-    """The parts that are to be joined into one; None if there are few of each size."""
+    """The parts to join into one next; None if there are few of each size."""
     if len(parts.single) + len(parts.joined) < min(MANY, _TIER):
         return None
     tiers = _by_size(tables, parts)
@@ -100,7 +103,8 @@ def _chosen(tables: Store, parts: Parts) -> Parts | None:
 
 
 def _by_size(tables: Store, parts: Parts) -> dict[int, list[str]]:
-    """The joined parts: at 0 those that are small, then a number more for ten times the bytes."""
+    """The joined parts by size class: 0 for small ones; classes of larger parts grow by one with each factor of ten in
+    bytes."""
     sizes = dict.fromkeys(parts.joined, 0)
     for name, size in tables.sizes(joined_folder(parts.recipe), ".parquet").items():
         part = name.split("/")[-2]
@@ -118,7 +122,7 @@ def _still_there(tables: Store, chosen: Parts) -> bool:
 
 
 def _join(tables: Store, chosen: Parts) -> int:
-    """Join these parts; gives how many they were."""
+    """Join these parts into one. Returns their number."""
     recipe, began = chosen.recipe, time.monotonic()
     held = {part: _held(tables, recipe, part) for part in chosen.joined}
     members = _Members(recipe=recipe, joined=held, single=chosen.single)
@@ -141,12 +145,12 @@ def _held(tables: Store, recipe: RecipeDigests, joined: str) -> frozenset[str]:
     name = joined_file(None, recipe, joined)
     try:
         return frozenset(read_record(tables, name, Joined).parts)
-    except FileNotFoundError as error:  # as of a table: another joining may have removed it
+    except FileNotFoundError as error:  # raised as for a table: another joining may have removed it
         raise DamagedError(f"{tables.url}/{name}", "it is not there") from error
 
 
 def _write(tables: Store, members: _Members, table: str, name: str) -> int:
-    """Write one table of the joined part; gives its rows."""
+    """Write one table of the joined part. Returns its number of rows."""
     rows = 0
 
     def counted() -> Iterator[pa.Table]:
@@ -160,7 +164,7 @@ def _write(tables: Store, members: _Members, table: str, name: str) -> int:
 
 
 def _rows(tables: Store, members: _Members, table: str) -> Iterator[pa.Table]:
-    """The rows of one table of all members, those of each single part once."""
+    """The rows of one table of all members; the rows of each single part appear once."""
     taken: set[str] = set()
     for joined, parts in members.joined.items():
         known = pa.array(sorted(parts & taken), pa.string())
@@ -177,7 +181,7 @@ def _rows(tables: Store, members: _Members, table: str) -> Iterator[pa.Table]:
 
 
 def _groups(pieces: Iterable[pa.Table], schema: pa.Schema) -> Iterator[pa.Table]:
-    """The same rows in pieces of about `_ROWS`."""
+    """The same rows, in pieces of at most `_ROWS` rows."""
     held, rows = [schema.empty_table()], 0
     for piece in pieces:
         held.append(piece.cast(schema))
@@ -191,7 +195,8 @@ def _groups(pieces: Iterable[pa.Table], schema: pa.Schema) -> Iterator[pa.Table]
 
 
 def remove_left_over(tables: Store, recipe: RecipeDigests) -> None:
-    """Remove what a killed joining left: single parts that a joined one holds, and joined ones without a record."""
+    """Remove the leftovers of a killed joining: single parts that a joined part holds, and old joined parts without a
+    record."""
     joined = visible_parts(tables, recipe).joined
     records = (find_record(tables, joined_file(None, recipe, part), Joined) for part in joined)
     held = {part for record in records if record for part in record.parts}

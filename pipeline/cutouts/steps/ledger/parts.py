@@ -1,9 +1,9 @@
-"""Which parts of the ledger there are, and how they are read while somebody else adds or joins some.
+"""Lists the parts of the ledger, and reads them safely while other processes add or join parts.
 
-A part is visible by the file that is written last: its masks, or of a joined part its record. A joined part is written
-whole before the parts that it replaces are removed, so every row is in a visible part at each moment. A listing is not
-taken at one moment: single parts are listed first and joined ones twice after them, so that what moves meanwhile is
-found in its old place or in its new one.
+A part becomes visible with the file that is written last: its masks, or the record of a joined part. A joined part is
+written whole before the parts that it replaces are removed, so every row is in a visible part at any moment. A listing
+takes time: single parts are listed first and joined parts twice after them, so that rows that move meanwhile are found
+in their old place or in their new one.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Joined:
-    """The record of a joined part, written last: which single parts it holds, `images` in all."""
+    """The record of a joined part, written last: the single parts that it holds, and the number of `images` in them."""
 
     parts: tuple[str, ...]
     images: int
@@ -33,14 +33,14 @@ class Joined:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
-    """The visible parts of one recipe, by name: single ones, each of one plan, and joined ones."""
+    """The visible parts of one recipe, by name: single parts, each made by one plan, and joined parts."""
 
     recipe: RecipeDigests
     single: tuple[str, ...]
     joined: tuple[str, ...]
 
     def files(self, table: str) -> list[str]:
-        """The file of that table of each part: single ones, then joined ones."""
+        """The file of that table in each part: single parts first, then joined parts."""
         return [
             *(part_file(table, self.recipe, part) for part in self.single),
             *(joined_file(table, self.recipe, part) for part in self.joined),
@@ -60,7 +60,8 @@ def joined_parts(tables: Store, recipe: RecipeDigests) -> tuple[str, ...]:
 
 
 def read_visible(tables: Store, recipe: RecipeDigests, read: Callable[[Parts], T]) -> T:
-    """What `read` makes of the visible parts; again with those of then, if some were joined while it read."""
+    """The result of `read` for the visible parts. If parts were joined meanwhile, it is called again with the new ones.
+    Raises DamagedError if a part that still exists is damaged."""
     parts = visible_parts(tables, recipe)
     while True:
         try:
@@ -72,7 +73,7 @@ def read_visible(tables: Store, recipe: RecipeDigests, read: Callable[[Parts], T
 
 
 def labelled(rows: pa.Table, part: str) -> pa.Table:
-    """Rows of a single part, with the column that says so."""
+    """Rows of a single part, with its name as a column (`LEDGER_PART`)."""
     return rows.append_column(LEDGER_PART, pa.repeat(pa.scalar(part, pa.string()), rows.num_rows))
 
 

@@ -1,4 +1,4 @@
-"""What the ledger knows of images."""
+"""Reads what the ledger knows about images."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from cutouts.steps.ledger.results import SCHEMAS, Results
 _IDENTITY = ("sha256", "uri", "etag", "bytes")
 _TRIES = pa.schema([REJECTIONS.field("uri"), REJECTIONS.field("image_id"), LEDGER_PART])
 _FEW = 200_000
-"""Up to so many images, only the rows of the ledger that may be about them are kept."""
+"""Up to this number of images, only the rows of the ledger that may be about them are read."""
 
 
 def knows_any(tables: Store, recipe: RecipeDigests) -> bool:
@@ -31,10 +31,11 @@ def knows_any(tables: Store, recipe: RecipeDigests) -> bool:
 def known_identities(
     tables: Store, recipe: RecipeDigests, images: pa.Table, *, retry_rejected: bool = False
 ) -> pa.Table:
-    """sha256, uri, etag, bytes of images decided under `recipe`, at least of those that `images` may be.
+    """sha256, uri, etag and bytes of images decided under `recipe`; at least all rows that may match one of `images`.
 
-    `images` has the columns sha256 and uri. If each of them states its sha256, only that is read, and the rest is null.
-    A rejection that trying again may cure is not known, nor is one without content; with `retry_rejected` none is.
+    `images` has the columns sha256 and uri. If every image states its sha256, only the sha256 is read, and the other
+    columns are null. Rejections that may succeed on another try, and rejections without a sha256, are left out; with
+    `retry_rejected`, all are.
     """
     columns = _IDENTITY[:1] if images.column("sha256").null_count == 0 else _IDENTITY
     wanted = _may_be(images, columns)
@@ -55,7 +56,7 @@ def known_identities(
 
 
 def times_rejected(tables: Store, recipe: RecipeDigests, images: pa.Table) -> int:
-    """How often images at the URIs of `images` were rejected before: each try of them is a plan of its own."""
+    """How often images at the URIs of `images` were rejected before; each try was made by a plan of its own."""
 
     def read(parts: Parts) -> pa.Table:
         names = [part_file("rejections", recipe, part) for part in parts.single]
@@ -72,11 +73,12 @@ def times_rejected(tables: Store, recipe: RecipeDigests, images: pa.Table) -> in
 
 
 def recall(tables: Store, recipe: RecipeDigests, images: pa.Table) -> Results:
-    """The known results of `images` (columns `image_id`, `uri`, and `content`, their sha256), under their own ids."""
+    """The known results of `images` (columns `image_id`, `uri`, and `content`, which is their sha256), with these ids
+    and URIs."""
 
     def read(parts: Parts) -> Results:
         masks, metrics = (_recall_one(tables, parts, name, images) for name in ("masks", "metrics"))
-        cut = pc.is_in(images.column("content"), value_set=masks.column("sha256"))  # rejected once, cut at a later try
+        cut = pc.is_in(images.column("content"), value_set=masks.column("sha256"))  # rejected once, cut on a later try
         rejections = _recall_one(tables, parts, "rejections", images.filter(pc.invert(cut)))
         return Results(masks=masks, metrics=metrics, rejections=rejections)
 
@@ -84,7 +86,8 @@ def recall(tables: Store, recipe: RecipeDigests, images: pa.Table) -> Results:
 
 
 def _may_be(images: pa.Table, columns: Sequence[str]) -> Any:
-    """What lets through each row of the ledger that may be about one of `images`; None for many of them."""
+    """A filter for the rows of the ledger that may be about one of `images`; None if there are too many images for
+    one."""
     if images.num_rows > _FEW:
         return None
     same = pc.field("sha256").isin(images.column("sha256").combine_chunks().drop_null())

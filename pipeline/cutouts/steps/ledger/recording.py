@@ -1,4 +1,4 @@
-"""What one plan made is added to the ledger as one part."""
+"""Adds the results of one plan to the ledger as one part."""
 
 from __future__ import annotations
 
@@ -18,9 +18,10 @@ WRITTEN = ("rejections", "metrics", "masks")
 
 
 def record(tables: Store, recipe: RecipeDigests, plan_id: str, results: Results) -> None:
-    """Add what one plan made to the ledger; written again, it is the same.
+    """Add the results of one plan to the ledger. Adding the same results again changes nothing.
 
-    What the plan made of other bytes (its rows do not identify them) is a part of its own.
+    If the plan's images had other bytes in an earlier run (its rows do not identify them), those results stay a
+    separate part.
     """
     contents = sorted(filter(None, (*_contents(results.masks), *_contents(results.rejections))))
     part = f"{plan_id}-{hashlib.sha256(json.dumps(contents).encode()).hexdigest()[:16]}"

@@ -1,4 +1,4 @@
-"""What was made of some images, as tables."""
+"""The results of a set of images, as tables."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SCHEMAS = {"masks": MASKS, "metrics": METRICS, "rejections": REJECTIONS}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Results:
-    """What was made of some images, as tables of `cutouts.schemas.tables` MASKS, METRICS and REJECTIONS."""
+    """The results of a set of images, as the tables MASKS, METRICS and REJECTIONS of `cutouts.schemas.tables`."""
 
     masks: pa.Table
     metrics: pa.Table
@@ -22,15 +22,15 @@ class Results:
 
     @property
     def images(self) -> int:
-        """Images that these results account for."""
+        """The number of images in these results."""
         return int(self.masks.num_rows + self.rejections.num_rows)
 
 
 def concat(parts: Sequence[Results]) -> Results:
-    """Several results as one."""
+    """Join several results into one."""
     return Results(**{name: pa.concat_tables([getattr(part, name) for part in parts]) for name in SCHEMAS})
 
 
 def nothing() -> Results:
-    """Results of no image."""
+    """Empty results."""
     return Results(**{name: schema.empty_table() for name, schema in SCHEMAS.items()})

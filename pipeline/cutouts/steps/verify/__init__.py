@@ -1,6 +1,7 @@
-"""verify: whether tables, ledger, objects and catalogue are whole and agree, and the repair of what is not.
+"""verify: checks that tables, ledger, objects and catalogue are complete and agree, and repairs faults.
 
-What is damaged is never deleted: it is moved to `damaged/` beside the tables, and made again from what is sound.
+Damaged tables are never deleted: they are moved to `damaged/` beside the tables. Everything that can be is made again
+from sound data.
 """
 
 from cutouts.steps.verify.findings import Finding

@@ -1,4 +1,4 @@
-"""Parts of the ledger as `verify` sees them: which plans they hold, and what they say of masks."""
+"""Reads parts of the ledger for `verify`: the plans that they hold, and their masks."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def masks_of(tables: Store, one: TableSet) -> pa.Table:
 
 
 def held_parts(tables: Store, one: TableSet) -> set[str]:
-    """The single parts that a part of the ledger holds, as far as anything of it can be read."""
+    """The single parts that a part of the ledger holds, as far as they can be read."""
     if one.record is None:
         return {part_of(one)}
     record = find_record(tables, one.record, Joined)
@@ -30,7 +30,7 @@ def held_parts(tables: Store, one: TableSet) -> set[str]:
 
 
 def mended_record(tables: Store, one: TableSet) -> bool:
-    """Write the record of a joined part again if its tables are whole; whether they are."""
+    """Write the record of a joined part again if its tables are undamaged. Returns whether they are."""
     assert one.record is not None
     try:
         for name in one.members:
@@ -43,7 +43,7 @@ def mended_record(tables: Store, one: TableSet) -> bool:
 
 
 def _parts_in_rows(tables: Store, one: TableSet) -> tuple[set[str], int]:
-    """Of a joined part: the single parts that its rows come from, and how many images it has."""
+    """For a joined part: the single parts that its rows come from, and its number of images."""
     found: set[str] = set()
     images = 0
     for name in one.members:

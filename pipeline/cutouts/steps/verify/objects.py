@@ -1,4 +1,4 @@
-"""The objects that ledger and catalogue refer to: whether they are whole, and how they are made again."""
+"""Checks the objects that ledger and catalogue refer to, and makes broken ones again."""
 
 from __future__ import annotations
 
@@ -21,14 +21,15 @@ from cutouts.steps.segment import cut_all
 from cutouts.steps.verify.findings import Finding
 
 _PNG_END = b"\x00\x00\x00\x00IEND\xaeB`\x82"
-"""The last chunk of every PNG: what is cut off lacks it (PNG specification, section 11.2.5)."""
+"""The last chunk of every PNG; a truncated file lacks it (PNG specification, section 11.2.5)."""
 _STAGING = ".repair"
-"""The folder beside the objects into which they are made again, before they replace what is broken."""
+"""The folder beside the objects in which they are made again before they replace the broken ones."""
 _THREADS = 16
 
 
 def broken_objects(objects: Store, names: Sequence[str], *, whole: bool) -> dict[str, str]:
-    """What is wrong with each object that is not as it was stored; with `whole`, each is read and digested."""
+    """The fault of each broken object, by name. By default only the end of each PNG is checked; with `whole`, every
+    object is read and its digest compared."""
     look = partial(_digest_fault if whole else _end_fault, objects)
     with ThreadPoolExecutor(_THREADS) as pool:
         faults = pool.map(look, names)
@@ -38,10 +39,11 @@ def broken_objects(objects: Store, names: Sequence[str], *, whole: bool) -> dict
 def make_again(
     site: Site, tables: Store, masks: pa.Table, broken: Mapping[str, str], runner: Runner
 ) -> dict[str, str | None]:
-    """Make broken objects again, from the photographs that the ledger names; why one could not be made, None if it was.
+    """Make broken objects again from the photographs that the ledger names. Returns for each why it could not be made,
+    or None if it was.
 
-    That takes today's recipe, and photographs that may be read and are what they were. `masks` has the columns of
-    `MASKS` and `plan_id`.
+    This is only possible if an object was made by the present recipe, and if its photograph is readable and unchanged.
+    `masks` has the columns of `MASKS` and `plan_id`.
     """
     fates: dict[str, str | None] = dict.fromkeys(broken, "the ledger does not record how it was made")
     needed = masks.filter(pc.or_(*(pc.is_in(masks.column(name), pa.array([*broken])) for name in ("mask", "cutout"))))
@@ -72,7 +74,7 @@ def _objects_of(masks: pa.Table) -> list[str]:
 
 
 def _records(rows: pa.Table) -> list[ImageRecord]:
-    """The images of the ledger's rows, to be cut once more; their ids are the numbers of the rows."""
+    """The images of the ledger's rows, to cut them again; their ids are the row numbers."""
     return [
         ImageRecord(
             image_id=str(number),
@@ -88,7 +90,7 @@ def _records(rows: pa.Table) -> list[ImageRecord]:
 def object_findings(
     objects: Store, broken: Mapping[str, str], fates: Mapping[str, str | None] | None
 ) -> Iterator[Finding]:
-    """Each broken object, and if they were to be repaired (`fates`), whether it was, or why not."""
+    """A finding for each broken object; after a repair (`fates` is given), with whether it was repaired, or why not."""
     for name, fault in sorted(broken.items()):
         why = fates[name] if fates is not None else None
         yield Finding(

@@ -1,4 +1,5 @@
-"""The tables of a site: files that belong together, of which the record is written last and vouches for the others."""
+"""The tables of a site, in sets of files that belong together. The record of a set is written last and vouches for the
+others."""
 
 from __future__ import annotations
 
@@ -29,9 +30,9 @@ _THREADS = 16
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TableSet:
-    """Files that are only of use together; `record` is the one that is written last.
+    """Files that are only useful together; `record` is the one that is written last.
 
-    None for a part of the ledger that one plan made. One that was joined of several has a record.
+    It is None for a part of the ledger that one plan made; a joined part has a record.
     """
 
     members: tuple[str, ...]
@@ -39,7 +40,7 @@ class TableSet:
 
     @property
     def files(self) -> tuple[str, ...]:
-        """All of them, the record first: without it the others count as not written."""
+        """All files, the record first: without it, the others count as not written."""
         return self.members if self.record is None else (self.record, *self.members)
 
     @property
@@ -49,7 +50,7 @@ class TableSet:
 
 
 def table_sets(tables: Store) -> tuple[TableSet, ...]:
-    """Every set of tables that says it is whole, and every single record."""
+    """Every set of tables that has its record, every other record, and every single part of the ledger in use."""
     records = [name for name in tables.names("", ".json") if not name.startswith(f"{DAMAGED}/")]
     parts = {_part_of(name) for name in tables.names("ledger", ".parquet") if not name.startswith(_JOINED)}
     single = sorted(parts - _held(tables, [name for name in records if name.startswith(_JOINED)]))
@@ -57,19 +58,19 @@ def table_sets(tables: Store) -> tuple[TableSet, ...]:
 
 
 def _held(tables: Store, records: Iterable[str]) -> set[tuple[str, str]]:
-    """The single parts, by recipe, that joined ones hold: what is left of them is not read any more."""
+    """The single parts (recipe and file name) that joined parts hold. Leftover files of these are not read any more."""
     found = ((name, find_record(tables, name, Joined)) for name in records)
     return {(name.split("/")[2], f"{part}.parquet") for name, joined in found if joined for part in joined.parts}
 
 
 def current(tables: Store, damaged: Sequence[tuple[TableSet, Finding]]) -> list[tuple[TableSet, Finding]]:
-    """Those that are still there: another process may have joined parts of the ledger while they were looked at."""
+    """The damaged sets that still exist: another process may have joined parts of the ledger during the check."""
     there = {one.files for one in table_sets(tables)} if damaged else set()
     return [(one, finding) for one, finding in damaged if one.files in there]
 
 
 def damage(tables: Store, sets: Iterable[TableSet], *, whole: bool) -> Iterator[tuple[TableSet, Finding]]:
-    """Each set that has a file which is missing or damaged; with `whole`, every byte is read."""
+    """Each set with a missing or damaged file, and the first finding; with `whole`, every byte is read."""
 
     def look(one: TableSet) -> tuple[TableSet, Finding] | None:
         found = [finding for name in one.files if (finding := _damage(tables, name, whole=whole))]
@@ -85,7 +86,7 @@ def part_of(one: TableSet) -> str:
 
 
 def move_away(tables: Store, one: TableSet) -> None:
-    """Move the files of a set to `damaged/`, the record first: from then on the set counts as not written."""
+    """Move the files of a set to `damaged/`, the record first: after that, the set counts as not written."""
     for name in one.files:
         tables.move(name, f"{DAMAGED}/{name}")
 

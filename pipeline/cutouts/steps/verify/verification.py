@@ -1,4 +1,4 @@
-"""verify: look at everything a site keeps, cheaply or byte by byte, and repair what can be made again."""
+"""verify: checks everything that a site stores, quickly or byte by byte, and repairs what can be made again."""
 
 from __future__ import annotations
 
@@ -30,7 +30,8 @@ _KEY = ("sha256", "matte_digest", "render_digest", "mask", "cutout")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verification:
-    """What was looked at, and what is wrong; `files` are tables and records, `live` images of the catalogue."""
+    """The numbers of things checked, and the findings; `files` counts tables and records, `live` the catalogue's live
+    images."""
 
     files: int
     objects: int
@@ -39,18 +40,18 @@ class Verification:
 
     @property
     def left(self) -> int:
-        """Findings that nothing was done about."""
+        """The number of findings that were not repaired."""
         return sum(finding.repaired is None for finding in self.findings)
 
 
 def verify(
     site: Site, *, whole: bool = False, repair: bool = False, tell: Callable[[Finding], None] = lambda _: None
 ) -> Verification:
-    """Look whether tables, ledger, objects and catalogue are whole and agree; `tell` hears of each finding.
+    """Check that tables, ledger, objects and catalogue are complete and agree; `tell` is called with each finding.
 
-    Cheap by default: footers of tables, digests of records, the end of each PNG. With `whole`, every byte is read and
-    compared with its checksum. With `repair`, damaged tables are moved away, so that the next run makes them again;
-    parts of the ledger are made again from their shards, and objects from their photographs.
+    By default the check is quick: footers of tables, digests of records, the end of each PNG. With `whole`, every byte
+    is read and compared with its checksum. With `repair`, damaged tables are moved away, so that the next run makes
+    them again; parts of the ledger are made again from their shards, and objects from their photographs.
     """
     tables, objects = open_store(site.tables_url), open_store(site.objects_url)
     findings: list[Finding] = []
@@ -81,12 +82,13 @@ def verify(
 
 
 def _records_first(damaged: list[tuple[TableSet, Finding]]) -> list[tuple[TableSet, Finding]]:
-    """Parts of the ledger last: they are made again from shards, which have to be looked at before."""
+    """Sort parts of the ledger last: they are made again from shards, which must be checked before."""
     return sorted(damaged, key=lambda pair: pair[0].ledger)
 
 
 def _mended(tables: Store, one: TableSet) -> str:
-    """Move a damaged set away; a part of the ledger is made again from its plans' shards, if they are whole."""
+    """Move a damaged set away. A part of the ledger is made again from its plans' shards if they are undamaged. Returns
+    what was done, in words."""
     if not one.ledger:
         move_away(tables, one)
         return "moved away: the next run makes it again"
@@ -102,7 +104,8 @@ def _mended(tables: Store, one: TableSet) -> str:
 
 
 def _made_again(tables: Store, plan_id: str) -> bool:
-    """Enter what the shards of a plan made in the ledger again; False if they are not whole any more."""
+    """Add the results of a plan's shards to the ledger again. Returns False if the plan is gone or its shards are
+    damaged."""
     plan = find_record(tables, plan_file(plan_id, "plan.json"), Plan)
     try:
         results = plan and shard_results(tables, plan)
@@ -135,7 +138,7 @@ def _names(masks: pa.Table, live: pa.Table) -> list[str]:
 
 
 def _unknown(site: Site, masks: pa.Table, live: pa.Table) -> Iterator[Finding]:
-    """Live images that the ledger says nothing of, or something else."""
+    """A finding for each live image that has no matching result in the ledger."""
     known = set(zip(*(masks.column(name).to_pylist() for name in _KEY), strict=True))
     for row in live.to_pylist():
         if tuple(row[name] for name in _KEY) not in known:
