@@ -1,1 +1,1 @@
-"""One door per heavy library: storage, images, model, weights, quality, catalog, settings; none knows another."""
+"""One door per heavy library: storage, images, model, weights, quality, catalog, settings; none imports another."""

@@ -1,4 +1,4 @@
-"""Pictures in and out: the one door to the codecs."""
+"""Decodes and encodes pictures: the only door to the codecs."""
 
 from cutouts.adapters.images.decode import decode
 from cutouts.adapters.images.formats import SUFFIXES, is_image

@@ -1,4 +1,4 @@
-"""Bytes of an image file to a `Photograph`: oriented, sRGB, 8 bit; or a rejection that says why."""
+"""Decodes the bytes of an image file to a `Photograph` (upright, sRGB, 8 bit), or rejects them with a reason."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from cutouts.core.records import RejectionReason
 
 _BAD_DATA = (
     OSError,  # Pillow: broken or cut off
-    SyntaxError,  # Pillow: a header that is not what it says
+    SyntaxError,  # Pillow: an invalid header
     ValueError,
     EOFError,  # no first frame, libheif
     IndexError,
@@ -33,35 +33,35 @@ _BAD_DATA = (
     zlib.error,
     cv2.error,
 )
-"""What decoders, and our own reading of headers, raise on bad data: found by feeding them damaged files."""
+"""The errors that decoders and our own header parsers raise for bad data, found by testing with damaged files."""
 _ZEROS = 256
 _DENSE = frozenset({Format.JPEG, Format.PNG, Format.WEBP, Format.AVIF, Format.HEIC})
-"""Whole files of these formats do not end in so many zeros."""
+"""Complete files of these formats do not end in `_ZEROS` zero bytes."""
 _UNSUPPORTED = re.compile(r"unsupported|not supported|cannot handle|unknown|not available|not implemented", re.I)
 _NO_MEMORY = re.compile(r"insufficient memory|out of memory|memory allocation|cannot allocate", re.I)
 _ENDED = re.compile(r"truncated|premature|end of (file|data)|not enough data", re.I)
 
 
 def decode(data: bytes, *, max_pixels: int) -> Photograph:
-    """The picture in `data`, told by its content: JPEG, PNG, WebP, AVIF, HEIC, TIFF, GIF or BMP.
+    """The picture in `data`, whose format is recognised by its content: JPEG, PNG, WebP, AVIF, HEIC, TIFF, GIF or BMP.
 
-    Oriented as its EXIF (or container) says, its colours taken to sRGB, 16 bit scaled to 8, straight alpha kept if it
-    is not opaque throughout; of several frames or pages the first. `notes` say what was approximate.
-    Raises ImageRejected, and nothing else but MemoryError, for what is empty, no image, of a kind that we do not read,
-    too large (`max_pixels`, or what it needs to be decoded), too small, cut off or damaged. May be called from many
-    threads.
+    It is oriented according to its EXIF (or container), converted to sRGB and, if it has 16 bit, scaled to 8. Straight
+    alpha is kept unless it is opaque everywhere. If there are several frames or pages, the first is used. `notes` list
+    approximations.
+    Raises ImageRejected if `data` is empty, not an image, unsupported, too large (more than `max_pixels`, or too much
+    memory to decode), too small, cut off or damaged. The only other error is MemoryError. Thread-safe.
     """
     form = _recognise(data)
     try:
         return photograph_of(_raster(data, form, max_pixels))
     except _BAD_DATA as error:
         words = str(error) or type(error).__name__
-        if _NO_MEMORY.search(words) and "limit" not in words:  # libheif's own limits are no lack of memory
+        if _NO_MEMORY.search(words) and "limit" not in words:  # libheif's own limits do not mean that memory ran out
             raise MemoryError(words) from error
         raise ImageRejected(_reason(words), f"{form.value}: {words}") from error
     except ImageRejected as error:
         if error.reason is RejectionReason.DAMAGED and form in _DENSE and not data[-_ZEROS:].strip(b"\0"):
-            # A transfer broke off after the space for the whole file was reserved.
+            # A transfer was interrupted after space for the whole file was reserved.
             words = f"{error.detail}; its end is missing and was filled with zeros"
             raise ImageRejected(RejectionReason.TRUNCATED, words) from error
         raise
@@ -88,14 +88,14 @@ def _raster(data: bytes, form: Format, max_pixels: int) -> Raster:
     size = header.read_size(data)
     if size is not None:
         check_size(size, max_pixels=max_pixels)
-    elif form not in (Format.AVIF, Format.HEIC):  # sequences may say it elsewhere: judged when opened
+    elif form not in (Format.AVIF, Format.HEIC):  # sequences may state it elsewhere: checked when opened
         raise _without_size(data, form)
     check_bytes(header.decode_bytes(data), max_pixels=max_pixels)
     return _READERS[form](data, form, max_pixels)
 
 
 def _without_size(data: bytes, form: Format) -> ImageRejected:
-    """The rejection of a file whose header states no size that a picture can have."""
+    """The rejection of a file whose header states no valid size."""
     stated = header.stated_size(data)
     if stated is None or not any(stated):
         return ImageRejected(RejectionReason.TRUNCATED, f"the header of this {form.value} cannot be read")
@@ -105,7 +105,7 @@ def _without_size(data: bytes, form: Format) -> ImageRejected:
 
 
 def photograph_of(raster: Raster) -> Photograph:
-    """The picture in sRGB, 8 bit and upright; alpha that is opaque throughout is left out."""
+    """The picture in sRGB, 8 bit and upright. Alpha is left out if it is opaque everywhere."""
     rgb, notes = _managed(raster)
     alpha = raster.alpha
     if alpha is not None and (alpha == 255).all():
@@ -118,7 +118,7 @@ def photograph_of(raster: Raster) -> Photograph:
 
 
 def _managed(raster: Raster) -> tuple[Bytes, tuple[str, ...]]:
-    """The ordinary photograph, 8 bit and sRGB, does not wait for the colour management to be imported."""
+    """The samples as sRGB, and notes. An 8 bit sRGB photograph does not need colour management to be imported."""
     ordinary = raster.space is Space.RGB and raster.samples.dtype == np.uint8
     if ordinary and raster.colours == Colours(notes=raster.colours.notes):
         return np.asarray(raster.samples, np.uint8), raster.colours.notes
@@ -128,12 +128,12 @@ def _managed(raster: Raster) -> tuple[Bytes, tuple[str, ...]]:
 
 
 def _own(pixels: Bytes) -> Bytes:
-    """`pixels` themselves, or a copy if they are a decoder's, which may not be written to."""
+    """`pixels` if they are contiguous and writable, otherwise a copy, because a decoder's pixels may be read-only."""
     return np.require(pixels, requirements=["C", "W"])
 
 
 def orient(pixels: Bytes, orientation: int) -> Bytes:
-    """`pixels` (H×W or H×W×3) upright: EXIF's orientation 1…8 undone."""
+    """`pixels` (uint8 H×W or H×W×3) turned upright according to EXIF's orientation, 1…8."""
     match orientation:
         case 2:
             turned = cv2.flip(pixels, 1)
@@ -205,4 +205,4 @@ _READERS: dict[Format, Callable[[bytes, Format, int], Raster]] = {
     Format.AVIF: _isobmff,
     Format.HEIC: _isobmff,
 }
-"""Readers are imported when a picture of their format comes: nearly all are JPEGs."""
+"""Most readers are imported when the first picture of their format arrives, because nearly all pictures are JPEGs."""

@@ -1,4 +1,4 @@
-"""How a picture has to be turned, and in which colours it is, by its EXIF block, which is a TIFF structure."""
+"""The orientation and the colours of a picture according to its EXIF block, which is a TIFF structure."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ ADOBE_GAMMA = 563 / 256
 
 
 def orientation(block: bytes) -> int:
-    """EXIF's orientation of an EXIF block, with or without its `Exif` header, 1…8; 1 if it says none."""
+    """The orientation, 1…8, in an EXIF block with or without its `Exif` header; 1 if it states none."""
     value = _first(block).number(ORIENTATION, 1)
     return value if 1 <= value <= 8 else 1
 
 
 def colours(block: bytes) -> Colours:
-    """The colours of a picture without a profile: cameras say Adobe RGB by EXIF alone (DCF 2.0, option file)."""
+    """The colours of a picture without a profile. Cameras state Adobe RGB only in EXIF (DCF 2.0, option file)."""
     camera = _first(block).inner(_EXIF)
     if camera.number(_COLOUR_SPACE, 1) not in (2, _UNCALIBRATED):
         return SRGB

@@ -1,4 +1,4 @@
-"""What kind of file some bytes are, told from their first bytes alone; a suffix is never believed."""
+"""Recognises the kind of a file by its first bytes; file name suffixes are not trusted."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ SUFFIXES: frozenset[str] = frozenset(
     {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".apng", ".webp", ".avif", ".avifs", ".heic", ".heif", ".hif"}
     | {".tif", ".tiff", ".gif", ".bmp", ".dib"}
 )
-"""Suffixes of the files that are taken for images, lower case, with the dot."""
+"""Suffixes of files that count as images, lower case, with the dot."""
 
 
 class Format(StrEnum):
-    """A format that can be decoded; the value is its name as a person says it."""
+    """A format that can be decoded; the value is its usual name."""
 
     JPEG = "JPEG"
     PNG = "PNG"
@@ -37,7 +37,7 @@ _MAGIC = (
 _AVIF_BRANDS = frozenset({b"avif", b"avis"})
 _HEIC_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"})
 _BMP_HEADERS = frozenset({12, 16, 40, 52, 56, 64, 108, 124})
-"""Sizes in B of the information headers that a BMP may have; two letters alone would take many a text for one."""
+"""Sizes in B of a BMP's information header. Some texts begin with the same two letters as a BMP."""
 
 _UNSUPPORTED = (
     (b"\xff\x0a", "JPEG XL"),
@@ -65,10 +65,10 @@ _OTHERS = (
 
 
 def sniff(data: bytes) -> Format | None:
-    """The format of `data` by its signature; None if it is none that can be decoded. The first 64 B suffice."""
+    """The format of `data` by its signature; None if it cannot be decoded. The first 64 B are usually enough."""
     for magic, form in _MAGIC:
         if data.startswith(magic):
-            return None if data[8:10] == b"CR" and form is Format.TIFF else form  # Canon's raw poses as a TIFF
+            return None if data[8:10] == b"CR" and form is Format.TIFF else form  # Canon's raw files look like TIFF
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
         return Format.WEBP
     if data[4:8] == b"ftyp":
@@ -79,7 +79,7 @@ def sniff(data: bytes) -> Format | None:
 
 
 def unsupported(data: bytes) -> str | None:
-    """The name of the image format that `data` has if it is one that we do not decode; None if it is not an image."""
+    """The name of the format of `data` if it is an image format that we recognise but cannot decode, otherwise None."""
     if data[4:8] == b"ftyp":
         return "camera raw" if data[8:11] == b"crx" else None
     if data[:2] in (b"II", b"MM") and data[8:10] == b"CR":
@@ -92,12 +92,12 @@ def unsupported(data: bytes) -> str | None:
 
 
 def is_image(data: bytes) -> bool:
-    """Whether `data` begins as an image of a known format, also of one that cannot be decoded. 1,024 B suffice."""
+    """Whether `data` begins like an image of a known format, even if we cannot decode it. 1,024 B are enough."""
     return sniff(data) is not None or unsupported(data) is not None
 
 
 def describe(data: bytes) -> str:
-    """In words what kind of thing `data`, which is not an image, is; never what it says, which may be private."""
+    """A description of `data`, which is not an image. It never quotes the content, which may be private."""
     start = data[:64].lstrip().lower()
     for magic, words in _OTHERS:
         if start.startswith(magic.lower()):
@@ -112,7 +112,7 @@ def describe(data: bytes) -> str:
 
 
 def _of_brands(data: bytes) -> Format | None:
-    """AVIF and HEIC share a container and, as major brand, `mif1`; the compatible brands tell them apart."""
+    """AVIF or HEIC by the compatible brands, because both have the same container and the major brand may be `mif1`."""
     end = min(int.from_bytes(data[:4], "big"), len(data), 256)
     brands = [data[8:12], *(data[start : start + 4] for start in range(16, end, 4))]
     for brand in brands:

@@ -1,4 +1,4 @@
-"""The size of an image, and what decoding it takes, by its header alone: what is judged before memory is given."""
+"""The size of an image and the memory that decoding needs, read from the header before memory is allocated."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from cutouts.adapters.images.tiff.layout import BITS, PHOTOMETRIC, SAMPLES, TILE
 
 _PNG_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 _START = 10_388_608
-"""B that every decoder takes, however small the image."""
+"""B that every decoder needs, even for the smallest image."""
 
 
 def read_size(data: bytes) -> tuple[int, int] | None:
-    """Width and height in px as stored, before orientation; None if `data` does not tell.
+    """Width and height in px as stored, before orientation; None if `data` states no valid size.
 
-    The first 64 KiB of a file usually suffice; not for a TIFF whose directory is at its end.
+    The first 64 KiB of a file are usually enough, but not for a TIFF that has its directory at the end.
     """
     size = stated_size(data)
     return size if size and min(size) > 0 else None
 
 
 def stated_size(data: bytes) -> tuple[int, int] | None:
-    """What the header states, which may be no size of a picture; None if `data` ends before."""
+    """Width and height that the header states, which may be invalid; None if they are not in `data`."""
     form = sniff(data)
     if form is None:
         return None
@@ -37,9 +37,9 @@ def stated_size(data: bytes) -> tuple[int, int] | None:
 
 
 def decode_bytes(data: bytes) -> int:
-    """About how many bytes of memory decoding `data` takes at its peak, itself and its pixels included; 0 if unknown.
+    """The peak memory in B that decoding `data` needs, including `data` and its pixels; 0 if unknown.
 
-    An estimate from above, by format, bit depth, channels and the way it is packed.
+    This is an upper estimate from format, bit depth, channels and compression.
     """
     form, size = sniff(data), read_size(data)
     if form is None or size is None:
@@ -56,7 +56,7 @@ def _pair(values: tuple[int, ...]) -> tuple[int, int]:
 
 
 def _png(data: bytes) -> tuple[int, int]:
-    start = 32 if data[12:16] == b"CgBI" else 16  # Apple's own variant, which is refused by name later
+    start = 32 if data[12:16] == b"CgBI" else 16  # Apple's variant, which is rejected by name later
     return _pair(struct.unpack_from(">II", data, start))
 
 
@@ -64,7 +64,7 @@ def _bmp(data: bytes) -> tuple[int, int]:
     if int.from_bytes(data[14:18], "little") == 12:
         return _pair(struct.unpack_from("<HH", data, 18))
     width, height = struct.unpack_from("<ii", data, 18)
-    return width, abs(height)  # a negative height means rows from the top
+    return width, abs(height)  # a negative height means that rows start at the top
 
 
 def _webp(data: bytes) -> tuple[int, int] | None:
@@ -102,7 +102,7 @@ _READERS: dict[Format, Callable[[bytes], tuple[int, int] | None]] = {
 
 
 def _jpeg_takes(data: bytes, _: int) -> tuple[int, int]:
-    """Pixels twice, thrice if colours are changed; CMYK takes more; a progressive one keeps its coefficients."""
+    """Two copies of the pixels, three if colours are converted, more for CMYK; coefficients if it is progressive."""
     header = jpeg.parse(data)
     if header is None:
         return 9, 0
@@ -118,7 +118,7 @@ def _png_takes(data: bytes, _: int) -> tuple[int, int]:
 
 
 def _tiff_takes(data: bytes, pixels: int) -> tuple[int, int]:
-    """All samples of a strip or tile at once, each bit as a byte if they are oddly packed."""
+    """All samples of a strip or tile at once; one byte per bit if samples do not have 8, 16 or 32 bits."""
     page = shown_page(data)
     samples, bits = max(page.number(SAMPLES, 1), 1), page.number(BITS, 1)
     height = max(page.number(HEIGHT, 1), 1)
@@ -131,7 +131,7 @@ def _tiff_takes(data: bytes, pixels: int) -> tuple[int, int]:
 
 
 def _isobmff_takes(data: bytes, pixels: int) -> tuple[int, int]:
-    """What is coded, which may be far more than what is shown: planes, their copy, and the picture in RGB twice."""
+    """Planes, their copy, and two copies in RGB of the coded picture, which may be much larger than the shown one."""
     container = isobmff.parse(data)
     return 0, 40 * max((pixels, *(width * height for width, height in coded_sizes.sizes(container))))
 

@@ -1,4 +1,4 @@
-"""Pictures that a program holds already: NumPy arrays and images of Pillow, to a `Photograph`."""
+"""Converts pictures in memory (NumPy arrays and Pillow images) to a `Photograph`."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ if TYPE_CHECKING:
     PillowImage: TypeAlias = Image
 
 _ORIENTATION = 0x0112
-"""The tag of EXIF that says how a picture has to be turned."""
+"""The EXIF tag for the orientation of a picture."""
 _SPACES = {1: Space.GREY, 3: Space.RGB, 4: Space.RGB}
 _AS_STORED = {"L": Space.GREY, "I;16": Space.GREY, "RGB": Space.RGB, "CMYK": Space.CMYK}
-"""Modes of Pillow whose pixels are taken as they are."""
+"""Pillow modes whose pixels are used unchanged."""
 _WITH_ALPHA = frozenset({"LA", "La", "PA", "RGBA", "RGBa"})
 _WITHOUT_ALPHA = frozenset({"1", "P", "RGBX", "YCbCr", "HSV"})
 
 
 def is_pillow(image: object) -> bool:
-    """Whether it is an image of Pillow, which is not imported to find out."""
+    """Whether it is a Pillow image. This does not import Pillow."""
     pillow = sys.modules.get("PIL.Image")
     return pillow is not None and isinstance(image, pillow.Image)
 
@@ -38,7 +38,7 @@ def is_pillow(image: object) -> bool:
 def of_array(pixels: NDArray[Any], *, max_pixels: int) -> Photograph:
     """The photograph in an array: uint8 or uint16; H×W (grey), H×W×3 (sRGB) or H×W×4 (sRGB, straight alpha).
 
-    Raises ImageRejected for any other type or shape, and for what is too large or too small.
+    Raises ImageRejected for any other type or shape, and if it is too large or too small.
     """
     planes = pixels[..., None] if pixels.ndim == 2 else pixels
     if pixels.dtype not in (np.uint8, np.uint16) or planes.ndim != 3 or planes.shape[2] not in _SPACES:
@@ -52,9 +52,9 @@ def of_array(pixels: NDArray[Any], *, max_pixels: int) -> Photograph:
 
 
 def of_pillow(image: Image, *, max_pixels: int) -> Photograph:
-    """The photograph in an image of Pillow, by its colour profile and turned as its EXIF says.
+    """The photograph in a Pillow image, with its colour profile and EXIF orientation applied.
 
-    Raises ImageRejected for modes without a fixed range (`I`, `F`), and for what is too large or too small.
+    Raises ImageRejected for modes without a fixed range (`I`, `F`), and if it is too large or too small.
     """
     check_size(image.size, max_pixels=max_pixels)
     shown = _shown(image)
@@ -71,7 +71,7 @@ def of_pillow(image: Image, *, max_pixels: int) -> Photograph:
 
 
 def _shown(image: Image) -> Image:
-    """The image in one of the modes that are taken as they are, or in RGBA."""
+    """The image in one of the modes in `_AS_STORED`, or in RGBA."""
     if image.mode in _WITH_ALPHA or "transparency" in image.info:
         return image.convert("RGBA")
     if image.mode in _WITHOUT_ALPHA:
@@ -85,7 +85,7 @@ def _shown(image: Image) -> Image:
 
 
 def _raster(planes: NDArray[Any], space: Space, *, profile: bytes = b"", orientation: int = 1) -> Raster:
-    """Planes H×W×C as they are handed on; a fourth plane of RGB is alpha."""
+    """A raster of the planes, H×W×C. In RGB, a fourth plane is alpha."""
     samples: Samples = np.ascontiguousarray(planes, planes.dtype.newbyteorder("="))
     alpha = eight_bit(np.ascontiguousarray(samples[..., 3])) if space is Space.RGB and samples.shape[2] == 4 else None
     if samples.shape[2] == 1:

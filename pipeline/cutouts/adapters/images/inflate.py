@@ -1,4 +1,4 @@
-"""zlib streams unpacked within bounds, by ISA-L; small ones may hold gigabytes."""
+"""Unpacks zlib streams with ISA-L up to a limit, because a small stream may contain gigabytes."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ class BrokenStreamError(CutoutsError):
 
 
 def inflated(pieces: Iterable[bytes | memoryview], limit: int) -> tuple[bytes, bool]:
-    """The stream that `pieces` make, and whether it is there to its end, its checksum verified.
+    """The unpacked stream in `pieces`, and whether it was complete, with a verified checksum.
 
-    Of a stream longer than `limit` B the first `limit` + 1. Raises BrokenStreamError.
+    If it has more than `limit` B, its first `limit` + 1 are returned. Raises BrokenStreamError if it is damaged.
     """
     unpack, parts, left = isal_zlib.decompressobj(), list[bytes](), limit + 1
     try:

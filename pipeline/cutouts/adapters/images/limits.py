@@ -1,4 +1,4 @@
-"""How large and how small a picture may be, judged by its header, before memory is given to it."""
+"""Limits on the size of a picture, checked by its header before memory is allocated for it."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from cutouts.core.records import RejectionReason
 SMALLEST = 8
 """Sides shorter than this (px) cannot show a product."""
 LONGEST = 65_535
-"""Longest side (px): as in JPEG. Longer ones take memory out of proportion to their pixels."""
+"""Longest side (px), as in JPEG. Longer sides need memory out of proportion to the pixels."""
 BYTES_PER_PIXEL = 32
-"""An image may take as many bytes to decode for each pixel that the site allows: plain ones take 6 to 20."""
+"""Decoding may need this many bytes for each pixel that the site allows. Ordinary images need 6 to 20."""
 
 _ALWAYS = 64 << 20
-"""Bytes that any image may take."""
+"""Bytes that decoding any image may need in addition."""
 
 
 def check_size(size: tuple[int, int], *, max_pixels: int) -> None:
-    """Raise ImageRejected if width×height in px is more than allowed, a side is too long, or too short to show much."""
+    """Raise ImageRejected if `size` (width and height in px) has too many pixels, or a too long or too short side."""
     width, height = size
     if width * height > max_pixels:
         raise ImageRejected(RejectionReason.TOO_LARGE, f"{width}×{height} px, {max_pixels} px are allowed")
@@ -28,7 +28,7 @@ def check_size(size: tuple[int, int], *, max_pixels: int) -> None:
 
 
 def check_bytes(needed: int, *, max_pixels: int) -> None:
-    """Raise ImageRejected if decoding takes more memory than an image of `max_pixels` may."""
+    """Raise ImageRejected if decoding needs more memory (B) than is allowed for an image of `max_pixels`."""
     allowed = BYTES_PER_PIXEL * max_pixels + _ALWAYS
     if needed > allowed:
         words = f"it takes about {needed >> 20} MiB to decode, {allowed >> 20} MiB are allowed"

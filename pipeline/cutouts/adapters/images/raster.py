@@ -1,4 +1,4 @@
-"""A picture as its file stores it, and how every reader hands it on: before colour management and turning."""
+"""A picture as its file stores it. Every reader returns this, before colour management and orientation."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Samples: TypeAlias = NDArray[np.unsignedinteger[Any]]
 
 
 class Space(StrEnum):
-    """What the samples of a pixel mean. CMYK: 0 is not an ink. Lab: 16 bit, L of 65535, a + 128 and b + 128 by 256."""
+    """The colour space of samples. CMYK: 0 is no ink. Lab: 16 bit; L = 100 is 65535, a and b are (x + 128) · 256."""
 
     GREY = "grey"
     RGB = "RGB"
@@ -27,9 +27,9 @@ class Space(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Colours:
-    """What a file says about its colours: an ICC profile, or code points (H.273) of high dynamic range, or sRGB.
+    """The colours that a file states: an ICC profile, or code points (H.273) of high dynamic range, or sRGB.
 
-    `hdr` is primaries and transfer. `notes` say what was wrong with what the file says.
+    `hdr` is primaries and transfer. `notes` list problems with the stated colours.
     """
 
     profile: bytes = b""
@@ -42,7 +42,7 @@ SRGB = Colours()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Raster:
-    """Samples as stored, straight alpha (uint8 H×W, or None), and the EXIF orientation that is still to be applied."""
+    """Samples as stored, straight alpha (uint8 H×W, or None), and the EXIF orientation, which is not applied yet."""
 
     samples: Samples
     space: Space
@@ -53,14 +53,14 @@ class Raster:
 
 
 def eight_bit(samples: Samples) -> Bytes:
-    """`samples` scaled to 8 bit, rounded to the nearest level; uint8 ones are returned as they are."""
+    """`samples` scaled to 8 bit, rounded to the nearest level; uint8 samples are returned unchanged."""
     if samples.dtype == np.uint8:
         return np.asarray(samples, np.uint8)
     return np.asarray(cv2.convertScaleAbs(samples, alpha=255 / 65535), np.uint8).reshape(samples.shape)
 
 
 def spread_bits(samples: Samples, bits: int) -> Samples:
-    """Samples of `bits` (1…16) stretched to the full range of 8 or 16 bit, 0 to 0 and the largest to the largest."""
+    """Samples of `bits` (1…16) scaled to the full range of 8 or 16 bit: 0 stays 0, and the maximum the maximum."""
     if bits in (8, 16):
         return samples
     top = (1 << bits) - 1

@@ -1,7 +1,7 @@
-"""WebP: chunks by our own reading, pixels by libwebp, through Pillow (RFC 9649).
+"""WebP: chunks read by our own code, pixels by libwebp through Pillow (RFC 9649).
 
-A WebP has no checksums. libwebp sees data that end too early; that they go on after the last pixel we see by taking the
-last bytes away: then it must miss them.
+A WebP has no checksums. libwebp reports data that end too early. To detect data that continue after the last pixel, we
+decode without the last bytes: this must fail.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from cutouts.core.pixels import Bytes
 from cutouts.core.records import RejectionReason
 
 _LAST = 8
-"""Bytes that are taken away: encoders fill up less than that."""
+"""Bytes that are removed for this check; encoders add less padding than this."""
 _ZEROS = 256
 _MOST_CHUNKS = 100_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebpPicture:
-    """The chunks of one picture: `kind` is VP8 or VP8L, `alpha` the body of ALPH; its place on the canvas in px."""
+    """The chunks of one picture: `kind` is VP8 or VP8L, `alpha` the body of ALPH; its position on the canvas in px."""
 
     kind: bytes = b""
     body: bytes = b""
@@ -38,7 +38,7 @@ class WebpPicture:
 
 @dataclass(slots=True, kw_only=True)
 class _File:
-    """What a file's chunks hold, filled as they are walked."""
+    """The content of a file's chunks, collected while they are read."""
 
     canvas: tuple[int, int] | None = None
     pictures: list[WebpPicture] = field(default_factory=list)
@@ -48,9 +48,9 @@ class _File:
 
 
 def read(data: bytes, *, largest: int | None = None) -> Raster:
-    """The picture of `data`, the first of an animation. Raises ImageRejected for what is cut off or damaged.
+    """The picture of `data`, or the first frame of an animation. Raises ImageRejected if it is cut off or damaged.
 
-    `largest`: pixels that a part of another file may have.
+    If it is a part of another file, `largest` is the most pixels that it may have.
     """
     stated = int.from_bytes(data[4:8], "little") + 8
     if len(data) < stated:
@@ -62,7 +62,7 @@ def read(data: bytes, *, largest: int | None = None) -> Raster:
     width, height = size_of(first)
     if largest is not None and width * height > largest:
         raise ImageRejected(RejectionReason.DAMAGED, "WebP: it is larger than its part of the picture")
-    if not first.body[-_ZEROS:].strip(b"\0"):  # a transfer that broke off into space set aside before
+    if not first.body[-_ZEROS:].strip(b"\0"):  # an interrupted transfer into reserved space
         raise ImageRejected(RejectionReason.TRUNCATED, "WebP: its end is missing and was filled with zeros")
     _check_size(first, whole)
     rgba = _pixels(first)
@@ -124,7 +124,7 @@ def _chunks(data: bytes, offset: int, end: int) -> Iterator[tuple[bytes, int, in
 
 
 def size_of(picture: WebpPicture) -> tuple[int, int]:
-    """Width and height in px that the compressed data themselves state."""
+    """Width and height in px that the compressed data state."""
     body = picture.body
     if picture.kind == b"VP8L":
         bits = int.from_bytes(body[1:5], "little")
@@ -133,7 +133,7 @@ def size_of(picture: WebpPicture) -> tuple[int, int]:
 
 
 def _pixels(picture: WebpPicture, shorter: int = 0) -> Bytes:
-    """H×W×3 or ×4. OSError if the data end too early; `shorter`: bytes that are left out at their end."""
+    """uint8 H×W×3 or H×W×4, decoded without the last `shorter` bytes. Raises OSError if the data end too early."""
     body = picture.body[: len(picture.body) - shorter]
     chunks = _chunk(picture.kind, body)
     if picture.alpha:
@@ -150,7 +150,7 @@ def _chunk(name: bytes, body: bytes) -> bytes:
 
 
 def _left_over(picture: WebpPicture) -> bool:
-    """Whether the picture comes out without its last bytes too: then its codes have gone wrong before."""
+    """Whether the picture can be decoded without its last bytes, which means that its codes are damaged."""
     if len(picture.body) < 64 or not picture.body[-_LAST:].strip(b"\0"):
         return False
     try:
@@ -161,7 +161,7 @@ def _left_over(picture: WebpPicture) -> bool:
 
 
 def _check_size(picture: WebpPicture, whole: _File) -> None:
-    """Raise ImageRejected if the picture does not fit its canvas, which was measured before."""
+    """Raise ImageRejected if the picture does not fit the canvas, whose size was checked before."""
     width, height = size_of(picture)
     if whole.canvas is None or (width, height) == whole.canvas:
         return
@@ -170,7 +170,7 @@ def _check_size(picture: WebpPicture, whole: _File) -> None:
 
 
 def _on_canvas(rgba: Bytes, picture: WebpPicture, whole: _File) -> Bytes:
-    """The picture where it lies on its canvas, which is transparent around it."""
+    """The picture at its position on the canvas, which is transparent elsewhere."""
     height, width = rgba.shape[:2]
     if whole.canvas is None or (width, height) == whole.canvas:
         return rgba

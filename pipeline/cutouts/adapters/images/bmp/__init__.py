@@ -1,4 +1,4 @@
-"""BMP, read by ourselves from its specification: decoders at hand disagree about its alpha."""
+"""BMP, read by our own code from its specification, because the available decoders disagree about its alpha."""
 
 from cutouts.adapters.images.bmp.header import BmpHeader, parse
 from cutouts.adapters.images.bmp.pixels import read

@@ -16,13 +16,13 @@ _OTHER_PACKINGS = {4: "JPEG", 5: "PNG", 11: "CMYK", 12: "CMYK", 13: "CMYK"}
 _PLAIN_MASKS = {16: (0x7C00, 0x03E0, 0x001F, 0), 32: (0xFF0000, 0xFF00, 0xFF, 0)}
 _OS2 = frozenset({16, 64})
 _CALIBRATED, _LINKED, _EMBEDDED = 0, b"KNIL", b"DEBM"
-"""What version 4 and 5 say of colours: end points and gamma, a profile's path, a profile in the file."""
+"""How versions 4 and 5 state colours: end points and gamma, a profile's path, or a profile in the file."""
 _LARGEST_PROFILE = 16 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BmpHeader:
-    """Sizes in px; `masks` for red, green, blue and alpha; `palette`: b, g, r of `entry` bytes each.
+    """Sizes in px; `masks` for red, green, blue and alpha; `palette` entries have `entry` bytes, starting with b, g, r.
 
     `pixels` is the offset of the first row.
     """
@@ -40,12 +40,12 @@ class BmpHeader:
 
     @property
     def stride(self) -> int:
-        """Bytes of a row."""
+        """Bytes per row."""
         return (self.bits * self.width + 31) // 32 * 4
 
 
 def parse(data: bytes) -> BmpHeader:
-    """The header of `data`, which is a BMP. Raises ImageRejected for what it cannot be, or what we do not read."""
+    """The header of `data`, which is a BMP. Raises ImageRejected if it is cut off, invalid or unsupported."""
     try:
         return _parse(data)
     except struct.error as error:
@@ -92,7 +92,7 @@ def _check(size: int, bits: int, packing: int) -> None:
 
 
 def _masks(data: bytes, size: int, bits: int, packing: int) -> tuple[tuple[int, int, int, int], int]:
-    """The masks, and how many bytes of them lie between header and palette."""
+    """The masks, and how many of their bytes are between header and palette."""
     if packing not in (FIELDS, ALPHA_FIELDS):
         return _PLAIN_MASKS.get(bits, (0, 0, 0, 0)), 0
     count = 4 if packing == ALPHA_FIELDS or size >= 56 else 3
@@ -104,7 +104,7 @@ def _masks(data: bytes, size: int, bits: int, packing: int) -> tuple[tuple[int, 
 
 
 def _is_run(mask: int) -> bool:
-    """Whether the set bits stand side by side."""
+    """Whether the set bits are adjacent."""
     return mask == 0 or ((mask // (mask & -mask) + 1) & (mask // (mask & -mask))) == 0
 
 
@@ -126,7 +126,7 @@ def _colours(data: bytes, size: int) -> Colours:
 
 
 def _calibrated(data: bytes) -> Colours:
-    """End points as XYZ (2.30 fixed point) and gamma (16.16); programs that know of none leave zeros."""
+    """The colours of end points as XYZ (2.30 fixed point) and gamma (16.16). Programs without this data write zeros."""
     ends = [[value / (1 << 30) for value in struct.unpack_from("<3I", data, 74 + 12 * index)] for index in range(3)]
     gamma = sum(struct.unpack_from("<3I", data, 110)) / 3 / 65536
     if not all(sum(end) > 0 for end in ends) or gamma <= 0:

@@ -1,4 +1,4 @@
-"""The pixels of a BMP: packed, in fields of bits, in a palette, or in run lengths."""
+"""The pixels of a BMP, stored as bytes, bit fields, palette indices or run lengths."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ _FOURTH = "its fourth byte may be transparency, which this type of BMP does not 
 def read(data: bytes, header: BmpHeader) -> Raster:
     """The picture of `data`. Raises ImageRejected if it is cut off or damaged.
 
-    Alpha counts only if the header gives it bits, and if it is not 0 throughout: programs that know nothing of alpha
-    leave zeros there.
+    Alpha is used only if the header has a mask for it and not all values are 0, because programs without alpha support
+    write zeros there.
     """
     alpha, notes = None, tuple[str, ...]()
     if header.packing in (RLE8, RLE4):
@@ -46,7 +46,7 @@ def read(data: bytes, header: BmpHeader) -> Raster:
 
 def _rows(data: bytes, header: BmpHeader) -> Bytes:
     needed = header.stride * header.height
-    spare = header.stride - (header.bits * header.width + 7) // 8  # programs leave out the last row's padding
+    spare = header.stride - (header.bits * header.width + 7) // 8  # programs omit the last row's padding
     have = len(data) - header.pixels
     if have + spare < needed:
         raise ImageRejected(RejectionReason.TRUNCATED, f"BMP: it holds {max(have, 0)} of {needed} bytes of pixels")
@@ -74,7 +74,7 @@ def _looked_up(indices: Bytes, header: BmpHeader) -> tuple[Bytes, tuple[str, ...
 
 
 def _fields(rows: Bytes, header: BmpHeader) -> tuple[Bytes, Bytes | None, tuple[str, ...]]:
-    """Colour, alpha and notes of pixels of 16 or 32 bit."""
+    """Colour, alpha and notes of pixels with 16 or 32 bits."""
     words = rows.view("<u2" if header.bits == 16 else "<u4")[:, : header.width]
     rgb = np.stack([_field(words, mask) for mask in header.masks[:3]], axis=-1)
     if header.masks[3]:
@@ -89,7 +89,7 @@ def _says_something(fourth: Bytes) -> bool:
 
 
 def _field(words: np.ndarray[tuple[int, ...], np.dtype[np.unsignedinteger]], mask: int) -> Bytes:
-    """The bits under `mask`, stretched to 0…255."""
+    """The bits under `mask`, scaled to 0…255."""
     low = (mask & -mask).bit_length() - 1
     top = mask >> low
     values = (words & np.array(mask, words.dtype)) >> np.array(low, words.dtype)

@@ -11,13 +11,13 @@ from cutouts.core.records import RejectionReason
 
 _END_OF_LINE, _END, _MOVE = 0, 1, 2
 _MOST_BYTES = 32 << 20
-"""Run lengths are taken one by one; more of them would keep a worker for seconds."""
+"""Run lengths are decoded one by one; more bytes would occupy a worker for seconds."""
 
 
 def unpacked(data: bytes, header: BmpHeader) -> tuple[Bytes, bool]:
-    """The palette's index of each pixel, H×W, in the order of the file, and whether some are not in it.
+    """The palette index of each pixel, uint8 H×W, rows in file order, and whether the file leaves out some pixels.
 
-    Raises ImageRejected for runs that leave the picture or end too early.
+    Raises ImageRejected if the runs leave the picture, end too early or have too many bytes.
     """
     if len(data) - header.pixels > _MOST_BYTES:
         raise ImageRejected(RejectionReason.TOO_LARGE, f"BMP: more than {_MOST_BYTES >> 20} MiB of run lengths")
@@ -27,7 +27,7 @@ def unpacked(data: bytes, header: BmpHeader) -> tuple[Bytes, bool]:
 
 
 def _fill(canvas: bytearray, data: bytes, header: BmpHeader) -> int:
-    """Write the runs into `canvas`; how many pixels were given."""
+    """Write the runs into `canvas`. Returns the number of pixels written."""
     width, offset, x, y, given = header.width, header.pixels, 0, 0, 0
     while offset + 2 <= len(data):
         count, code = data[offset], data[offset + 1]
@@ -52,7 +52,7 @@ def _fill(canvas: bytearray, data: bytes, header: BmpHeader) -> int:
 
 
 def _run(data: bytes, offset: int, count: int, code: int, header: BmpHeader) -> tuple[bytes, int]:
-    """The indices of one run, and how many bytes it took behind its code; nothing if it is cut off."""
+    """The indices of one run, and how many bytes it takes after its code; no indices if it is cut off."""
     nibbles = header.packing == RLE4
     if count:
         return (bytes((code >> 4, code & 15)) * 128)[:count] if nibbles else bytes((code,)) * count, 0

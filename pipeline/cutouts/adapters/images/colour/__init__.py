@@ -1,4 +1,4 @@
-"""Colours as a file states them, brought to sRGB."""
+"""Converts colours to sRGB from the colour space that a file states."""
 
 from cutouts.adapters.images.colour.codepoints import colours_of_code_points
 from cutouts.adapters.images.colour.management import UNMANAGED_CMYK, to_srgb

@@ -19,17 +19,17 @@ PRIMARIES: dict[int, Primaries] = {
     12: ((0.680, 0.320), (0.265, 0.690), (0.150, 0.060), _D65),
     22: ((0.630, 0.340), (0.295, 0.605), (0.155, 0.077), _D65),
 }
-"""By code point; 10 (XYZ itself) is left out, since no picture is stored so."""
+"""Primaries by code point. 10 (XYZ itself) is left out because no pictures are stored in it."""
 PQ, HLG = 16, 18
 _SRGB_LIKE = frozenset({1, 6, 7, 11, 12, 13, 14, 15})
-"""Transfers that are shown as sRGB: its own, and those of television, whose displays and whose cameras differ; all
-common viewers do the same."""
+"""Transfers that are shown as sRGB, as in all common viewers: its own, and those of television, whose displays and
+cameras have different curves."""
 _POWERS = {4: 2.2, 5: 2.8, 8: 1.0, 17: 2.6}
 UNSPECIFIED = 2
 
 
 def colours_of_code_points(primaries: int, transfer: int) -> Colours:
-    """What the code points ask for; what is unspecified counts as sRGB's, what is unknown as well, with a note."""
+    """The colours for these code points. Unspecified ones count as sRGB's; unknown ones as well, with a note."""
     primaries = 1 if primaries == UNSPECIFIED else primaries
     transfer = 13 if transfer == UNSPECIFIED else transfer
     place = PRIMARIES.get(primaries)

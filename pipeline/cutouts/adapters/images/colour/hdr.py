@@ -10,15 +10,15 @@ from cutouts.adapters.images.raster import Samples
 from cutouts.core.pixels import Bytes, Floats
 
 WHITE = 203.0
-"""Light in cd/m² that becomes sRGB's white: diffuse white of BT.2408."""
+"""Luminance in cd/m² that is mapped to sRGB's white: the diffuse white of BT.2408."""
 HLG_PEAK, HLG_GAMMA = 1000.0, 1.2
-"""The display that HLG is shown on, in cd/m², and its system gamma."""
+"""Peak luminance in cd/m² of the display that HLG is shown on, and its system gamma."""
 NOTE = "a high dynamic range picture: highlights brighter than paper white are cut off"
 _BAND = 1 << 18
 
 
 def to_srgb(samples: Samples, primaries: int, transfer: int) -> Bytes:
-    """`samples`, H×W or H×W×3, as sRGB, uint8 H×W×3; what lies beyond sRGB's white or gamut is cut off."""
+    """`samples`, H×W or H×W×3, as sRGB, uint8 H×W×3. Colours beyond sRGB's white or gamut are clipped."""
     rgb = np.repeat(samples[..., None], 3, axis=2) if samples.ndim == 2 else samples
     levels = np.linspace(0, 1, 256 if samples.dtype == np.uint8 else 65536, dtype=np.float32)
     light = _pq(levels) / np.float32(WHITE) if transfer == PQ else _hlg(levels)
@@ -36,19 +36,19 @@ def to_srgb(samples: Samples, primaries: int, transfer: int) -> Bytes:
 
 
 def _pq(stored: Floats) -> Floats:
-    """Light in cd/m² (SMPTE ST 2084)."""
+    """Luminance in cd/m² (SMPTE ST 2084)."""
     root = stored.astype(np.float64) ** (32 / 2523)
     light = np.maximum(root - 0.8359375, 0) / (18.8515625 - 18.6875 * root)
     return np.asarray(10000 * light ** (8192 / 1305), np.float32)
 
 
 def _hlg(stored: Floats) -> Floats:
-    """Light in the scene, 0…1 (ARIB STD-B67)."""
+    """Scene light, 0…1 (ARIB STD-B67)."""
     a, b, c = 0.17883277, 0.28466892, 0.55991073
     return np.asarray(np.where(stored <= 0.5, stored**2 / 3, (np.exp((stored - c) / a) + b) / 12), np.float32)
 
 
 def _displayed(scene: Floats, luminance: Floats) -> Floats:
-    """HLG's light on its display, in shares of our white."""
+    """Display light of HLG, relative to our white."""
     whole = np.maximum(scene @ luminance, 1e-6) ** (HLG_GAMMA - 1)
     return np.asarray(scene * whole[..., None] * (HLG_PEAK / WHITE), np.float32)

@@ -1,4 +1,4 @@
-"""CIE Lab, relative to D50 as in printing, to sRGB (CIE 15; ICC.1:2022, annex A)."""
+"""Converts CIE Lab, relative to D50 as in printing, to sRGB (CIE 15; ICC.1:2022, annex A)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _BAND = 1 << 18
 
 
 def to_srgb(samples: Samples) -> Bytes:
-    """`samples`, uint16 H×W×3 as `Space.LAB` has them, as sRGB, uint8 H×W×3; what is outside its gamut is cut off."""
+    """`samples`, uint16 H×W×3 as in `Space.LAB`, as sRGB, uint8 H×W×3. Colours outside its gamut are clipped."""
     matrix = np.linalg.inv(xyz_of(BT709, adapted=True)).astype(np.float32)
     out = np.empty(samples.shape, np.uint8)
     rows = max(1, _BAND // samples.shape[1])

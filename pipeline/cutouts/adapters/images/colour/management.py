@@ -1,6 +1,6 @@
-"""Colour management: ICC profiles to sRGB, relative colorimetric, without black point compensation (ICC.1:2022).
+"""Colour management: from ICC profiles to sRGB, relative colorimetric, without black point compensation (ICC.1:2022).
 
-Most photographs carry a profile that is sRGB in effect: their pixels stay as they are, bit by bit.
+Most photographs have a profile that is effectively sRGB; their pixels are not changed at all.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ from cutouts.adapters.images.raster import Colours, Samples, Space, eight_bit
 from cutouts.core.pixels import Bytes
 
 _MODES = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK"}
-"""Pillow's mode for each colour space that a profile may be for."""
+"""Pillow's mode for each supported colour space of a profile."""
 _MODE_OF = {Space.GREY: "L", Space.RGB: "RGB", Space.CMYK: "CMYK"}
 _SAME = 1
-"""Levels by which a transform may move any colour of the probe and still count as none."""
+"""A transform counts as none if it changes each colour of the probe by at most this many levels."""
 _SPACES = {"RGB": "RGB", "GRAY": "grey", "CMYK": "CMYK", "Lab": "Lab"}
 UNMANAGED_CMYK = "CMYK without a usable colour profile: its colours are approximate"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Management:
-    """What a profile asks for: the mode its pixels must have, the transform (None: none needed), a problem in words.
+    """How a profile is applied: the mode that pixels must have, the transform (None if not needed), a problem in words.
 
-    `shaper` gives what `transform` gives, faster, where the profile allows it.
+    If the profile allows it, `shaper` gives the same result as `transform`, but faster.
     """
 
     mode: str
@@ -44,8 +44,8 @@ class _Management:
 def to_srgb(samples: Samples, space: Space, colours: Colours) -> tuple[Bytes, tuple[str, ...]]:
     """`samples` as sRGB, uint8 H×W×3, and notes in words. A broken profile counts as none.
 
-    Where nothing has to be changed the samples are returned as they are; 16 bit are reduced after the change, if the
-    profile allows it.
+    8 bit RGB that needs no conversion is returned unchanged. If the profile allows it, 16 bit are reduced after the
+    conversion, otherwise before it.
     """
     if colours.hdr is not None and space in (Space.GREY, Space.RGB):
         return hdr.to_srgb(samples, *colours.hdr), (*colours.notes, hdr.NOTE)
@@ -71,7 +71,7 @@ def _unmanaged(pixels: Bytes, space: Space, notes: tuple[str, ...]) -> tuple[Byt
 
 
 def _three(samples: Samples) -> Samples:
-    """Grey as three equal channels; RGB as it is."""
+    """Grey as three equal channels; other samples unchanged."""
     return np.repeat(samples[..., None], 3, axis=2) if samples.ndim == 2 else np.ascontiguousarray(samples)
 
 
@@ -83,7 +83,7 @@ def _apply(transform: ImageCms.ImageCmsTransform, image: Image.Image) -> Image.I
 
 @lru_cache(maxsize=8)
 def _management(profile: bytes, mode: str) -> _Management:
-    """Kept by the profile's bytes; several threads may use one transform (lcms2 copies its cache per call)."""
+    """How to apply a profile, cached by its bytes. Threads may share a transform (lcms2 copies its cache per call)."""
     if not profile:
         return _Management(mode=mode)
     try:
@@ -115,19 +115,19 @@ def _furthest(transform: ImageCms.ImageCmsTransform, probe: Bytes, expected: Byt
 
 
 def _agreeing(profile: bytes, transform: ImageCms.ImageCmsTransform, mode: str) -> Shaper | None:
-    """The profile's shaper where it gives lcms2's colours within one level."""
+    """The profile's shaper, if its colours agree with those of lcms2 within one level."""
     if mode != "RGB":
         return None
     try:
         shaper = parse(profile)
         agrees = shaper is not None and _furthest(transform, _probe(mode), shaper.apply(_probe(mode))) <= _SAME
-    except (struct.error, cv2.error):  # tags cut short; OpenCV before 5 has no tables of 65536
+    except (struct.error, cv2.error):  # truncated tags; OpenCV before 5 has no tables of 65536 entries
         return None
     return shaper if agrees else None
 
 
 def _probe(mode: str) -> Bytes:
-    """All greys, and for RGB a grid of 17³ colours."""
+    """All 256 greys, and for RGB a grid of 17³ colours too."""
     greys = np.arange(256, dtype=np.uint8)
     if mode == "L":
         return greys[None]

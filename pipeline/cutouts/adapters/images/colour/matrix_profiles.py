@@ -1,6 +1,6 @@
-"""Profiles made of three curves and a matrix (Display P3, Adobe RGB, ProPhoto …) applied by table and matrix product.
+"""Applies profiles made of three curves and a matrix (Display P3, Adobe RGB, ProPhoto …) by tables and matrix product.
 
-A fifth of what lcms2 takes per pixel. lcms2 stays the judge: `colour` uses a shaper only where it agrees with it.
+This takes a fifth of the time of lcms2 per pixel. lcms2 is the reference: `colour` uses a shaper only if both agree.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _SRGB = np.array(
     [[0.43604, 0.38512, 0.14305], [0.22248, 0.71690, 0.06061], [0.01392, 0.09706, 0.71391]]
 )  # XYZ of sRGB's red, green and blue in columns, adapted to D50 as in lcms2's own sRGB profile
 _BAND = 1 << 18
-"""Pixels taken at a time, so that what lies between the tables stays in the cache."""
+"""Pixels converted at a time, so that intermediate results stay in the cache."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +32,7 @@ class Shaper:
     matrix: NDArray[np.float64]
 
     def apply(self, rgb: Samples) -> Bytes:
-        """`rgb`, uint8 or uint16 H×W×3, in sRGB, 8 bit."""
+        """`rgb`, uint8 or uint16 H×W×3, converted to sRGB, uint8 H×W×3."""
         out = np.empty(rgb.shape, np.uint8)
         linear = _linear(self.profile, 256 if rgb.dtype == np.uint8 else 65536)
         rows = max(1, _BAND // rgb.shape[1])
@@ -43,7 +43,7 @@ class Shaper:
 
 
 def parse(profile: bytes) -> Shaper | None:
-    """The shaper of an RGB profile; None if it is not made of curves and a matrix. struct.error for broken ones."""
+    """The shaper of an RGB profile; None if it is not made of curves and a matrix. Raises struct.error if broken."""
     tags = _tags(profile)
     if not {b"rXYZ", b"gXYZ", b"bXYZ", b"rTRC", b"gTRC", b"bTRC"} <= tags.keys():
         return None
@@ -55,9 +55,9 @@ def parse(profile: bytes) -> Shaper | None:
 
 @lru_cache(maxsize=8)
 def _linear(profile: bytes, levels: int) -> NDArray[np.uint16] | None:
-    """Light by stored value, uint16 1×levels×3; None for curves of an unknown kind."""
+    """Linear light by stored value, uint16 1×levels×3; None for curves of an unknown kind."""
     tags = _tags(profile)
-    with np.errstate(all="ignore"):  # a damaged curve gives what lcms2 does not agree with
+    with np.errstate(all="ignore"):  # a damaged curve disagrees with lcms2 and is not used
         curves = [_curve(tags[name], levels) for name in (b"rTRC", b"gTRC", b"bTRC")]
     light = [np.clip(np.nan_to_num(curve), 0, 1) for curve in curves if curve is not None]
     if len(light) < 3:
@@ -72,7 +72,7 @@ def _tags(profile: bytes) -> dict[bytes, bytes]:
 
 
 def _curve(tag: bytes, levels: int) -> NDArray[np.float64] | None:
-    """Light, 0…1, of the stored values (ICC.1:2022, 10.6 and 10.18)."""
+    """Linear light, 0…1, of the stored values; None for a curve of an unknown kind (ICC.1:2022, 10.6 and 10.18)."""
     stored = np.linspace(0, 1, levels)
     if tag[:4] == b"para":
         (kind,) = struct.unpack_from(">H", tag, 8)
@@ -101,7 +101,7 @@ def _parametric(kind: int, fixed: tuple[int, ...], stored: NDArray[np.float64]) 
 
 
 def _encoded() -> Bytes:
-    """sRGB's stored value for each of 65536 levels of light (IEC 61966-2-1)."""
+    """sRGB's stored value for each of 65536 levels of linear light, uint8 1×65536 (IEC 61966-2-1)."""
     light = np.arange(65536) / 65535
     stored = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
     return (stored * 255).round().astype(np.uint8)[None]

@@ -1,4 +1,4 @@
-"""ICC profiles made of primaries, a white point and a tone curve (ICC.1:2022), for files that state only these."""
+"""Makes ICC profiles from primaries, a white point and a tone curve (ICC.1:2022), for files that state only these."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ D50 = np.array([0.9642, 1.0, 0.8249])
 _BRADFORD = np.array([[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]])
 _SRGB_CURVE = struct.pack(">4sIHH5i", b"para", 0, 3, 0, 157286, 62119, 3417, 5072, 2651)
 _USUAL_GAMMA = (0.44, 0.47)
-"""What programs write for sRGB, which has no gamma: 1/2.2 = 0.45455, some of them rounded."""
+"""The range of gamma that programs write for sRGB, which has no single gamma: 1/2.2 = 0.45455, sometimes rounded."""
 _SAME_PLACE = 0.002
-"""Chromaticities closer than this are the same; files state them with five digits, programs round them."""
+"""Chromaticities closer than this count as equal. Files state them with five digits; programs round them."""
 
 
 def colours_of_gamma(gamma: float | None, primaries: Primaries | None) -> Colours:
-    """The colours of an image that states the exponent of its encoding (1/2.2 or so), its primaries, or both.
+    """The colours of an image that states the exponent of its encoding (about 1/2.2), its primaries, or both.
 
-    1/2.2 with sRGB's primaries is sRGB, as all common viewers have it.
+    1/2.2 with sRGB's primaries is sRGB, as in all common viewers.
     """
     place = primaries or BT709
     if not _usable(place) or (gamma is not None and not 0.1 <= gamma <= 10):
@@ -41,14 +41,14 @@ def colours_of_gamma(gamma: float | None, primaries: Primaries | None) -> Colour
 
 
 def encoded(light: NDArray[np.floating[Any]]) -> Bytes:
-    """sRGB's stored value of light, whose white is 1 (IEC 61966-2-1); what is beyond 0…1 is cut off."""
+    """Linear light, in which 1 is white, as uint8 sRGB (IEC 61966-2-1). Values beyond 0…1 are clipped."""
     light = np.clip(light, 0, 1)
     stored = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
     return np.asarray((stored * 255).round(), np.uint8)
 
 
 def matrix_profile(primaries: Primaries, gamma: float | None) -> bytes:
-    """An RGB profile of these primaries; `gamma` is the power of its tone curve, None stands for sRGB's curve."""
+    """An RGB profile with these primaries. `gamma` is the exponent of its tone curve; None means sRGB's curve."""
     curve = _SRGB_CURVE if gamma is None else struct.pack(">4sIHHi", b"para", 0, 0, 0, round(gamma * 65536))
     columns = xyz_of(primaries, adapted=True).T
     tags = {name: b"XYZ \0\0\0\0" + _fixed(xyz) for name, xyz in zip((b"rXYZ", b"gXYZ", b"bXYZ"), columns, strict=True)}
@@ -58,7 +58,7 @@ def matrix_profile(primaries: Primaries, gamma: float | None) -> bytes:
 
 
 def xyz_of(primaries: Primaries, *, adapted: bool) -> NDArray[np.float64]:
-    """3×3: the XYZ of red, green and blue in columns, white at Y = 1; `adapted`: to D50, by Bradford."""
+    """float64 3×3: the XYZ of red, green and blue in columns, white at Y = 1. If `adapted`: to D50, by Bradford."""
     points = np.array([[x / y, 1, (1 - x - y) / y] for x, y in primaries]).T
     white = points[:, 3]
     matrix = points[:, :3] * np.linalg.solve(points[:, :3], white)
@@ -69,7 +69,7 @@ def xyz_of(primaries: Primaries, *, adapted: bool) -> NDArray[np.float64]:
 
 
 def _usable(primaries: Primaries) -> bool:
-    """Whether the points span a triangle around its white, so that a matrix can be made of them."""
+    """Whether the primaries span a triangle that contains the white point, so that they define a matrix."""
     if not all(-1 < x < 1.5 and 0.001 < y < 1.5 for x, y in primaries):
         return False
     (red, green, blue, white) = (np.array(point) for point in primaries)

@@ -1,4 +1,4 @@
-"""GIF: read by ourselves, its codes included, since decoders fill what is missing and say nothing."""
+"""GIF, read by our own code including its LZW codes, because decoders silently fill in missing pixels."""
 
 from cutouts.adapters.images.gif.blocks import read, read_size
 

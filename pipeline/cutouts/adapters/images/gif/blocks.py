@@ -16,14 +16,14 @@ from cutouts.core.records import RejectionReason
 
 _IMAGE, _EXTENSION, _TRAILER, _CONTROL = 0x2C, 0x21, 0x3B, 0xF9
 _MOST_BLOCKS = 4_000_000
-"""Of 255 B at most each: more than any file that we take."""
+"""Each has at most 255 B. No accepted file needs more blocks than this."""
 _PASSES = ((0, 8), (4, 8), (2, 4), (1, 2))
 """First row and step of each pass of an interlaced picture."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Frame:
-    """The first frame: its place in px, its palette (uint8 n×3 as bytes), the index that is transparent, its codes."""
+    """The first frame: its position and size in px, palette (uint8 n×3 as bytes), transparent index and codes."""
 
     left: int
     top: int
@@ -37,12 +37,12 @@ class _Frame:
 
 
 def read_size(data: bytes) -> tuple[int, int] | None:
-    """Width and height in px of the canvas; None if it is not said."""
+    """Width and height in px of the canvas; None if `data` ends before them."""
     return (_two(data, 6), _two(data, 8)) if len(data) >= 10 else None
 
 
 def read(data: bytes, *, max_pixels: int) -> Raster:
-    """The picture of `data`, its first frame on its canvas. Raises ImageRejected for what is cut off or damaged."""
+    """The first frame of `data` on its canvas. Raises ImageRejected if it is cut off, damaged or of a bad size."""
     frame, count = _parse(data)
     width, height = read_size(data) or (0, 0)
     width, height = max(width, frame.left + frame.width), max(height, frame.top + frame.height)
@@ -61,7 +61,7 @@ def read(data: bytes, *, max_pixels: int) -> Raster:
 
 
 def _parse(data: bytes) -> tuple[_Frame, int]:
-    """The first frame, and how many there are, as far as the file can be walked."""
+    """The first frame, and the number of frames as far as the file can be read."""
     packed, offset = data[10] if len(data) > 10 else 0, 13
     shared, offset = _palette(data, offset, packed)
     first, clear, count = None, None, 0
@@ -77,7 +77,7 @@ def _parse(data: bytes) -> tuple[_Frame, int]:
                 first = _frame(data, offset, local or shared, clear, codes)
             offset = _behind(data, codes + 1)
         else:
-            break  # what follows is not a block; the first frame may be whole
+            break  # the rest is not a block, but the first frame may be complete
     if first is None:
         raise ImageRejected(RejectionReason.TRUNCATED, "GIF: it ends before its first picture")
     return first, count
@@ -103,7 +103,7 @@ def _frame(data: bytes, offset: int, palette: bytes, clear: int | None, codes: i
 
 
 def _palette(data: bytes, offset: int, packed: int) -> tuple[bytes, int]:
-    """The palette at `offset`, empty if `packed` says that there is none, and the offset behind it."""
+    """The palette at `offset`, empty if `packed` states none, and the offset after it."""
     size = 3 << (packed & 7) + 1 if packed & 0x80 else 0
     return data[offset : offset + size], offset + size
 
@@ -118,7 +118,7 @@ def _pieces(data: bytes, offset: int) -> Iterator[tuple[int, int]]:
 
 
 def _behind(data: bytes, offset: int) -> int:
-    """The offset behind the blocks at `offset` and the empty one that ends them."""
+    """The offset after the blocks at `offset` and after the empty block that ends them."""
     for _, end in _pieces(data, offset):
         offset = end
     return offset + 1
@@ -134,7 +134,7 @@ def _in_order(rows: Bytes) -> Bytes:
 
 
 def _coloured(indices: Bytes, frame: _Frame) -> Bytes:
-    """RGBA; indices beyond the palette are black, as in common viewers."""
+    """RGBA, uint8 H×W×4. Indices beyond the palette are black, as in common viewers."""
     table = np.zeros((256, 4), np.uint8)
     stored = np.frombuffer(frame.palette, np.uint8, len(frame.palette) // 3 * 3).reshape(-1, 3)
     table[: len(stored), :3] = stored

@@ -1,4 +1,4 @@
-"""The codes of a GIF (LZW of variable length), which must give exactly as many pixels as the picture has."""
+"""Decodes the codes of a GIF (LZW of variable length), which must give exactly the pixels of the picture."""
 
 from __future__ import annotations
 
@@ -7,11 +7,14 @@ from cutouts.core.records import RejectionReason
 
 _LARGEST_CODE = 12
 _MOST_BYTES = 16 << 20
-"""Codes are taken one by one; more of them would keep a worker for many seconds."""
+"""Codes are decoded one by one; more bytes would occupy a worker for many seconds."""
 
 
 def unpacked(codes: bytes, bits: int, count: int) -> bytes:
-    """`count` indices of the palette; `bits` of the codes' first symbols. Raises ImageRejected for damage."""
+    """`count` palette indices, one byte each. `bits` is the minimum code size of the file (bits of an index).
+
+    Raises ImageRejected if the codes are damaged, have too many bytes, or give more or fewer pixels.
+    """
     if len(codes) > _MOST_BYTES:
         raise ImageRejected(RejectionReason.TOO_LARGE, f"GIF: a frame of more than {_MOST_BYTES >> 20} MiB")
     pixels, ended = _unpack(codes, bits, count)
@@ -24,7 +27,7 @@ def unpacked(codes: bytes, bits: int, count: int) -> bytes:
 
 
 def _unpack(codes: bytes, bits: int, count: int) -> tuple[bytes, bool]:
-    """The indices, a few too many if there are, and whether the end code was reached."""
+    """The indices (a few more than `count` if the codes give too many), and whether the end code was reached."""
     clear, end = 1 << bits, (1 << bits) + 1
     alphabet = [bytes((index & 255,)) for index in range(clear)] + [b"", b""]
     table, size, last = alphabet.copy(), bits + 1, b""

@@ -1,6 +1,6 @@
-"""Damage in the AV1 data of an AVIF file, as libaom finds it: dav1d, which decodes them, passes over some of it.
+"""Finds damage in the AV1 data of an AVIF file with libaom, because dav1d, which decodes them, ignores some of it.
 
-libaom is asked through OpenCV. It checks how each tile ends, which nearly every changed bit spoils.
+libaom is used through OpenCV. It checks the end of each tile, which nearly every changed bit spoils.
 """
 
 from __future__ import annotations
@@ -31,6 +31,6 @@ def damage(data: bytes) -> tuple[str, ...]:
 
 @cache
 def _available() -> bool:
-    """OpenCV writes to the process's stderr what it cannot read, which reaches us as None anyway: silenced."""
+    """Whether OpenCV can read AVIF. This also silences OpenCV's log: it writes to stderr about data it cannot read."""
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
     return "avif" in cv2.getBuildInformation().lower()

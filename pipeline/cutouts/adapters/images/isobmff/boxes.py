@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from typing import TypeAlias
 
 Box: TypeAlias = tuple[bytes, int, int]
-"""Name, start and stated end of the body; the stated end may lie beyond the data."""
+"""Name, start and stated end of the body; the stated end may be beyond the data."""
 _MOST_BOXES = 100_000
 
 
 def boxes(data: bytes, start: int = 0, end: int | None = None) -> Iterator[Box]:
-    """The boxes from `start` to `end`, not those within them."""
+    """The boxes from `start` to `end`, without the boxes nested in them."""
     end = len(data) if end is None else min(end, len(data))
     for _ in range(_MOST_BOXES):
         if start + 8 > end:
@@ -28,7 +28,7 @@ def boxes(data: bytes, start: int = 0, end: int | None = None) -> Iterator[Box]:
 
 
 def child(data: bytes, box: Box | None, name: bytes, skip: int = 0) -> Box | None:
-    """The first box of that name within `box`, whose body begins with `skip` bytes of its own."""
+    """The first box of that name in `box`, whose body begins with `skip` other bytes; None if there is none."""
     if box is None:
         return None
     return next((found for found in boxes(data, box[1] + skip, box[2]) if found[0] == name), None)

@@ -1,6 +1,6 @@
-"""How large the coded pictures of a HEIC or AVIF are by their own headers, whatever the boxes around them say.
+"""Sizes of the coded pictures in a HEIC or AVIF file, read from boxes and from the headers of the coded data.
 
-What is shown may be a small crop of something that no memory holds (23008-12, 6.5.9; H.265, 7.3.2.2; AV1, 5.5).
+The shown picture may be a small crop of one that does not fit in memory (23008-12, 6.5.9; H.265, 7.3.2.2; AV1, 5.5).
 """
 
 from __future__ import annotations
@@ -13,19 +13,20 @@ from cutouts.core.errors import ImageRejected
 from cutouts.core.records import RejectionReason
 
 _SEQUENCE = 33
-"""Type of the HEVC unit that states the size, and of AV1's."""
+"""Type of the HEVC unit that states the size."""
 _AV1_SEQUENCE = 1
+"""Type of the AV1 unit that states the size."""
 _START = 4096
-"""Bytes of an AV1 picture that its sequence header is looked for in."""
+"""The sequence header is searched in this many bytes at the start of an AV1 picture."""
 _MOST_SETS = 100
 _FILLING = 63
-"""Coded sides are filled up to whole blocks (px)."""
+"""Coded sides are padded to whole blocks, by at most this many px."""
 _MOST_PASSES = 4
-"""Pixels of all parts together, in times of those that an image may have: parts overlap, and alpha is one of them."""
+"""All parts together may have this many times the allowed pixels of an image: parts overlap, and alpha is a part."""
 
 
 def check(container: Container, *, max_pixels: int) -> None:
-    """Raise ImageRejected if what is coded is larger than a picture may be, or as a whole takes too long to decode."""
+    """Raise ImageRejected if a coded picture is too large, or if all parts together take too long to decode."""
     for width, height in sizes(container):
         check_size((max(width - _FILLING, SMALLEST), max(height - _FILLING, SMALLEST)), max_pixels=max_pixels)
     parts = [container.size_of(number) or (0, 0) for number in container.coded()]
@@ -34,7 +35,7 @@ def check(container: Container, *, max_pixels: int) -> None:
 
 
 def sizes(container: Container) -> Iterator[tuple[int, int]]:
-    """Width and height in px of the picture, of each coded part of it and of its alpha, before any crop."""
+    """Width and height in px of the picture and of the coded parts of it and of its alpha, before any crop."""
     for number in (container.primary, *dict.fromkeys(container.coded())):
         if (size := container.size_of(number)) is not None:
             yield size
@@ -66,7 +67,7 @@ def parameter_sets(data: bytes, place: int) -> Iterator[bytes]:
 
 
 class _Bits:
-    """Bits of a byte string, the highest first; zeros behind its end."""
+    """Reads bits of a byte string, the highest first. Beyond its end they are 0."""
 
     def __init__(self, data: bytes) -> None:
         self._value, self._left = int.from_bytes(data, "big"), 8 * len(data)
@@ -76,7 +77,7 @@ class _Bits:
         return (self._value >> max(self._left, 0)) & ((1 << count) - 1) if self._left >= 0 else 0
 
     def golomb(self) -> int:
-        """An unsigned number of variable length (H.265, 9.2)."""
+        """An unsigned number in Exp-Golomb code (H.265, 9.2)."""
         zeros = 0
         while zeros < 32 and self._left > 0 and not self.take(1):
             zeros += 1
@@ -99,7 +100,7 @@ def _sequence_size(unit: bytes) -> tuple[int, int]:
 
 
 def _av1(units: bytes) -> tuple[int, int] | None:
-    """The largest frame by the first sequence header; None if it is not there, or times its frames."""
+    """The largest frame size in the first sequence header; None if there is none, or if it has timing information."""
     offset = 0
     for _ in range(_MOST_SETS):
         if offset + 2 > len(units):

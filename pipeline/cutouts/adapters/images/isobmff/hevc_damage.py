@@ -1,6 +1,6 @@
-"""Damage in the HEVC data of a HEIC file, as libde265 finds it: libheif, which decodes them, keeps it to itself.
+"""Finds damage in the HEVC data of a HEIC file with libde265, because libheif does not report its warnings.
 
-The decoder is asked for its warnings by the copy of libde265 that pillow-heif brings and uses.
+This uses the copy of libde265 that pillow-heif installs and uses itself.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def _units(data: bytes, item: Item) -> list[bytes]:
 
 
 def _warning(library: ctypes.CDLL, units: list[bytes]) -> str:
-    """What libde265 says of the picture in `units`, its first words; empty if it has nothing to say."""
+    """The error, or else the first warning, of libde265 for the picture in `units`; empty if there is none."""
     decoder = library.de265_new_decoder()
     try:
         for unit in units:

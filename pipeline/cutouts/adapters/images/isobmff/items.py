@@ -1,4 +1,4 @@
-"""The items of an AVIF or HEIC file: which is the picture, what it is made of and how large that is (23008-12)."""
+"""The items of an AVIF or HEIC file: which of them is the picture, its parts and their sizes (23008-12)."""
 
 from __future__ import annotations
 
@@ -13,12 +13,15 @@ Extents: TypeAlias = tuple[tuple[int, int], ...]
 _MOST_ITEMS = 20_000
 _MOST_EXTENTS = 100_000
 _DEEPEST = 8
-"""Pictures made of pictures made of pictures …"""
+"""The most levels of pictures that are made of other pictures."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Item:
-    """`kind` is hvc1, av01, grid, …; `properties` are the starts of their bodies by name, of several the first."""
+    """`kind` is hvc1, av01, grid, …; `properties` has the start of each property's body by name (the first of several).
+
+    `extents` are the places of its data in the file; `parts` the numbers of the items that a derived item is made of.
+    """
 
     kind: bytes = b""
     properties: dict[bytes, int] = field(default_factory=dict)
@@ -28,7 +31,7 @@ class Item:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Container:
-    """The items of `data` by number; `alpha` maps an item to the one that is its alpha."""
+    """The items of `data` by number; `auxiliary` maps an item to those that belong to it, such as alpha or depth."""
 
     data: bytes
     primary: int = 0
@@ -37,11 +40,11 @@ class Container:
 
     @property
     def picture(self) -> Item:
-        """The item that is shown; one without properties if the file names none."""
+        """The item that is shown; an empty item if the file does not name one."""
         return self.items.get(self.primary, Item())
 
     def leaves(self, number: int, depth: int = 0) -> list[int]:
-        """The coded items that `number` is made of, each as often as it is used; itself if it is coded."""
+        """The coded items that `number` is made of, with repetitions; only itself if it is coded."""
         item = self.items.get(number, Item())
         if not item.parts or depth >= _DEEPEST:
             return [number]
@@ -53,18 +56,18 @@ class Container:
         return found
 
     def coded(self) -> list[int]:
-        """The coded items of the picture and of what belongs to it, as alpha does."""
+        """The coded items of the picture and of its auxiliary items, such as alpha."""
         return [
             leaf for number in (self.primary, *self.auxiliary.get(self.primary, ())) for leaf in self.leaves(number)
         ]
 
     def size_of(self, number: int) -> tuple[int, int] | None:
-        """Width and height in px before any crop."""
+        """Width and height in px of an item before any crop; None if it states none."""
         place = self.items.get(number, Item()).properties.get(b"ispe")
         return None if place is None else _pair(self.data, place + 4)
 
     def shown_size(self) -> tuple[int, int] | None:
-        """Width and height in px of the picture, cropped but not turned."""
+        """Width and height in px of the picture, cropped but not rotated; None if it states none."""
         crop = self.picture.properties.get(b"clap")
         if crop is not None:
             width, over, height, under = struct.unpack_from(">4I", self.data, crop)
@@ -72,7 +75,7 @@ class Container:
         return self.size_of(self.primary)
 
     def crop(self) -> tuple[int, int, int, int] | None:
-        """Left, top, width and height in px of the crop of the picture, of its size before; None if it has none."""
+        """Left, top, width and height in px of the crop within the uncropped picture; None if it has no crop."""
         place, size = self.picture.properties.get(b"clap"), self.size_of(self.primary)
         if place is None or size is None:
             return None
@@ -84,7 +87,7 @@ class Container:
         return round(left), round(top), int(width), int(height)
 
     def code_points(self) -> tuple[int, int] | None:
-        """Primaries and transfer (ITU-T H.273) that the picture states, or else its first part."""
+        """Primaries and transfer (ITU-T H.273) of the picture, or else of its first part; None if not stated."""
         for item in (self.picture, *(self.items.get(leaf, Item()) for leaf in self.leaves(self.primary)[:1])):
             place = item.properties.get(b"nclx")
             if place is not None:
@@ -93,7 +96,7 @@ class Container:
 
 
 def parse(data: bytes) -> Container:
-    """The items of `data`, as far as they can be read."""
+    """The items of `data`; none if they cannot be read."""
     try:
         return _parse(data)
     except (struct.error, IndexError):
@@ -141,7 +144,7 @@ def _kinds(data: bytes, box: Box | None) -> dict[int, bytes]:
 
 
 def _properties(data: bytes, box: Box | None) -> dict[int, dict[bytes, int]]:
-    """Of each item, its properties."""
+    """The properties of each item, by its number."""
     described, owners = child(data, box, b"ipco"), child(data, box, b"ipma")
     if described is None or owners is None:
         return {}
@@ -157,13 +160,13 @@ def _properties(data: bytes, box: Box | None) -> dict[int, dict[bytes, int]]:
         place += 1 + len(indices) * struct.calcsize(code)
         own = found.setdefault(number, {})
         for index in indices:
-            if 0 < index & mask <= len(known):  # the highest bit says: essential
+            if 0 < index & mask <= len(known):  # the highest bit marks essential properties
                 own.setdefault(*known[(index & mask) - 1])
     return found
 
 
 def _named(data: bytes, box: Box) -> bytes:
-    """The property's name; of colours, their kind."""
+    """The property's name; for colours (colr), their type."""
     return data[box[1] : box[1] + 4] if box[0] == b"colr" else box[0]
 
 
@@ -196,7 +199,7 @@ def _places(data: bytes, box: Box | None, own: Box | None) -> dict[int, Extents]
 
 
 def _references(data: bytes, box: Box | None) -> tuple[dict[int, tuple[int, ...]], dict[int, list[int]]]:
-    """Of what each derived item is made, and what belongs to each item as alpha or depth."""
+    """The parts of each derived item, and the items that belong to each item as alpha or depth."""
     parts, auxiliary = dict[int, tuple[int, ...]](), dict[int, list[int]]()
     if box is None:
         return parts, auxiliary
@@ -215,7 +218,7 @@ def _references(data: bytes, box: Box | None) -> tuple[dict[int, tuple[int, ...]
 
 
 def _number(data: bytes, place: int, size: int) -> tuple[int, int]:
-    """The number of `size` bytes at `place`, and what follows it. struct.error beyond the data."""
+    """The number of `size` bytes at `place`, and the offset after it. Raises struct.error beyond the data."""
     if place + size > len(data):
         raise struct.error
     return int.from_bytes(data[place : place + size], "big"), place + size

@@ -1,4 +1,4 @@
-"""The picture of an AVIF or HEIC file: whole, decoded, in the colours that it states."""
+"""Decodes the picture of an AVIF or HEIC file, checks that it is complete, and reads its stated colours."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from cutouts.core.records import RejectionReason
 
 _ZEROS = 256
 _NEEDED = frozenset({b"ftyp", b"meta", b"mdat", b"moov", b"moof"})
-"""Boxes that a file is cut off without. Any other that goes beyond the end is what something appended looks like."""
+"""If one of these boxes ends beyond the data, the file is cut off. Any other such box is appended data."""
 
 
 def read(container: Container, form: Format, *, max_pixels: int) -> Raster:
-    """The main picture of `container`. Raises ImageRejected for what is too large, cut off or damaged."""
+    """The main picture of `container`. Raises ImageRejected if it is too large, too small, cut off or damaged."""
     data = _without_appended(container.data, form)
     container = replace(container, data=data)
     coded_sizes.check(container, max_pixels=max_pixels)
@@ -38,7 +38,7 @@ def read(container: Container, form: Format, *, max_pixels: int) -> Raster:
         image.load()
         samples, alpha, premultiplied = _planes(image)
         profile = image.info.get("icc_profile") or b""
-        # libheif turns a HEIC while loading; AVIF's own rotation arrives as EXIF
+        # libheif rotates a HEIC while loading it; Pillow reports an AVIF's rotation as EXIF
         orientation = 1 if form is Format.HEIC else exif.orientation(image.info.get("exif") or b"")
     if alpha is not None and premultiplied:
         samples = _straight(samples, alpha)
@@ -56,9 +56,9 @@ def read(container: Container, form: Format, *, max_pixels: int) -> Raster:
 
 
 def _without_appended(data: bytes, form: Format) -> bytes:
-    """The file without what was appended to it, which decoders would take for boxes of its own.
+    """The file without data that were appended to it, because decoders would read them as boxes.
 
-    Raises ImageRejected for a file that is cut off.
+    Raises ImageRejected if the file is cut off or its container is broken.
     """
     last, end = b"", 0
     for name, _, stop in boxes(data):
@@ -69,15 +69,15 @@ def _without_appended(data: bytes, form: Format) -> bytes:
         raise ImageRejected(RejectionReason.DAMAGED, f"{form.value}: its container is broken")
     if len(data) < end:
         raise ImageRejected(RejectionReason.TRUNCATED, f"{form.value}: it ends after {len(data)} of {end} bytes")
-    if last == b"mdat" and not data[end - _ZEROS : end].strip(b"\0"):  # a transfer that broke off into space set aside
+    if last == b"mdat" and not data[end - _ZEROS : end].strip(b"\0"):  # an interrupted transfer into reserved space
         raise ImageRejected(RejectionReason.TRUNCATED, f"{form.value}: its end is missing and was filled with zeros")
     return data[:end]
 
 
 def _open(data: bytes, form: Format) -> ImageFile.ImageFile:
-    """The plugin's image, header read, nothing decoded yet."""
+    """The plugin's image with its header read and nothing decoded yet."""
     if form is Format.HEIC:
-        from pillow_heif.as_plugin import HeifImageFile  # 70 ms that other formats do not wait for
+        from pillow_heif.as_plugin import HeifImageFile  # takes 70 ms, which other formats do not need
 
         heic: ImageFile.ImageFile = HeifImageFile(BytesIO(data))
         return heic
@@ -94,7 +94,7 @@ def _frames(image: ImageFile.ImageFile, form: Format) -> tuple[str, ...]:
 
 
 def _planes(image: Image.Image) -> tuple[Samples, Bytes | None, bool]:
-    """Samples, alpha, and whether they are multiplied by it."""
+    """Samples, alpha (or None), and whether the samples are premultiplied by it."""
     premultiplied = image.mode in ("RGBa", "La")
     if image.mode.startswith("I;16"):
         return np.asarray(image).astype(np.uint16), None, False

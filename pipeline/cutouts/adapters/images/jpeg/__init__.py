@@ -1,4 +1,4 @@
-"""JPEG: markers and scans by our own reading, pixels by libjpeg-turbo, whose warnings are heard for each file."""
+"""JPEG: markers and scans read by our own code, pixels by libjpeg-turbo, with its warnings for each file."""
 
 from cutouts.adapters.images.jpeg.markers import JpegHeader, parse, read_size
 from cutouts.adapters.images.jpeg.pixels import read, read_part

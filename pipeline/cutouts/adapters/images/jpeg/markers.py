@@ -11,9 +11,9 @@ from typing import TypeAlias
 Segment: TypeAlias = tuple[int, int, int]
 """Marker, start and end of the body."""
 _AFTER_ENTROPY = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
-"""A marker that ends entropy-coded data: not a stuffed zero, a fill byte or a restart."""
+"""A marker that ends entropy-coded data (not a stuffed zero, a fill byte or a restart marker)."""
 _MARKER = re.compile(rb"\xff[^\xff]")
-"""A marker, behind any fill bytes."""
+"""A marker, after any fill bytes."""
 START_OF_SCAN, END_OF_IMAGE = 0xDA, 0xD9
 _APP0, _APP1, _APP2, _APP14 = 0xE0, 0xE1, 0xE2, 0xEE
 _ALONE = frozenset({0x01, *range(0xD0, 0xD9)})
@@ -22,15 +22,15 @@ _PROGRESSIVE = frozenset({0xC2, 0xC6, 0xCA, 0xCE})
 _LOSSLESS_OR_HIERARCHICAL = frozenset({0xC3, 0xC5, 0xC6, 0xC7, 0xCB, 0xCD, 0xCE, 0xCF})
 _ARITHMETIC = frozenset({0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF})
 _MOST_SEGMENTS = 20_000
-"""Files have some dozens; a profile of 16 MB takes 256."""
+"""Files usually have a few dozen; a profile of 16 MB needs 256."""
 _LARGEST_PROFILE = 16 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JpegHeader:
-    """What stands before the first scan. Sizes in px as stored; `scan` is the offset of the first scan's marker.
+    """The content before the first scan. Sizes in px as stored; `scan` is the offset of the first scan's marker.
 
-    `components` are the numbers by which scans name them; `problem` says in words what keeps us from reading it.
+    `components` are the ids of the components in scans. `problem` says in words why we cannot decode it, or is empty.
     """
 
     width: int
@@ -45,7 +45,7 @@ class JpegHeader:
 
 
 def read_size(data: bytes) -> tuple[int, int] | None:
-    """Width and height in px as stored; None if the frame's header is not within `data`."""
+    """Width and height in px as stored; None if the frame's header is not in `data`."""
     for marker, start, end in segments(data):
         if marker in _FRAMES and end - start >= 6:
             height, width = struct.unpack_from(">HH", data, start + 1)
@@ -75,10 +75,10 @@ def parse(data: bytes) -> JpegHeader | None:
 
 
 def tidied(data: bytes, header: JpegHeader, *, profile: bool) -> bytes:
-    """`data` without bytes between the segments of its header, and with versions that decoders know.
+    """`data` without bytes between the segments of its header, and with version numbers that decoders know.
 
-    They only warn about either, and of several warnings the first alone is heard. Without `profile`, segments of a
-    colour profile are left out: pixels do not need them.
+    Decoders only warn about either, and only the first of several warnings is available. Without `profile`, segments of
+    a colour profile are left out, because pixels do not need them.
     """
     parts = [data[:2]]
     for marker, start, end in segments(data):
@@ -90,7 +90,7 @@ def tidied(data: bytes, header: JpegHeader, *, profile: bool) -> bytes:
         if marker == _APP0 and part[4:9] == b"JFIF\0":
             part[9] = 1
         elif marker == _APP14 and part[4:9] == b"Adobe" and len(part) > 15 and part[15] > 2:
-            part[15] = 1 if len(header.components) == 3 else 2  # as decoders take it
+            part[15] = 1 if len(header.components) == 3 else 2  # as decoders interpret it
         parts.append(bytes(part))
     return b"".join((*parts, data[header.scan :]))
 
@@ -100,7 +100,7 @@ def _is_profile(marker: int, data: bytes, start: int) -> bool:
 
 
 def segments(data: bytes, offset: int = 2) -> Iterator[Segment]:
-    """Each segment, up to the end of the image; stops where the file does."""
+    """Each segment up to the end of the image, or to the end of the data."""
     for _ in range(_MOST_SEGMENTS):
         found = _MARKER.search(data, offset)
         if found is None:
@@ -144,6 +144,6 @@ def _problem(marker: int, body: bytes) -> str:
 
 
 def entropy_end(data: bytes, start: int) -> int:
-    """Offset of the marker that ends the entropy-coded data at `start`; the file's length if there is none."""
+    """Offset of the marker that ends the entropy-coded data at `start`; the length of `data` if there is none."""
     end = _AFTER_ENTROPY.search(data, start)
     return end.start() if end else len(data)

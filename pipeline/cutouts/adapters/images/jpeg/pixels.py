@@ -1,7 +1,7 @@
-"""The pixels of a JPEG by libjpeg-turbo, with its warnings: it continues over damage, and only warns.
+"""Decodes the pixels of a JPEG with libjpeg-turbo and checks its warnings, because it only warns about damage.
 
-What it can see: codes that do not exist, data that end too early or are left over, restart markers out of order. What
-nobody can see: a changed bit that makes another valid code of the same length; a JPEG has no checksums.
+It detects invalid codes, data that end too early or are left over, and restart markers out of order. Nothing can detect
+a changed bit that makes another valid code of the same length, because a JPEG has no checksums.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ _SPACES = {1: Space.GREY, 3: Space.RGB, 4: Space.CMYK}
 _NAMES = {Space.GREY: "GRAY", Space.RGB: "RGB", Space.CMYK: "CMYK"}
 _LEFT_OVER = re.compile(r"(\d+) extraneous bytes before marker 0x([0-9a-f]{2})")
 _FEW = 2
-"""Some programs leave so many bytes behind the last pixel; a picture that went wrong mostly leaves more."""
+"""Some programs leave up to this many bytes after the last pixel; a damaged picture usually leaves more."""
 _ENDED = re.compile(r"premature end", re.I)
 _UNSUPPORTED = re.compile(r"unsupported|not supported|not implemented", re.I)
 _NO_MEMORY = re.compile(r"memory|allocat", re.I)
 
 
 def read(data: bytes, header: JpegHeader, *, max_pixels: int) -> Raster:
-    """The picture of `data`. Raises ImageRejected for damage, and for what takes too long to decode."""
+    """The picture of `data`. Raises ImageRejected if it is unsupported or damaged, or takes too long to decode."""
     if header.problem:
         raise ImageRejected(RejectionReason.UNSUPPORTED, f"JPEG {header.problem}")
     scans.check(data, header, max_pixels=max_pixels)
@@ -40,7 +40,7 @@ def read(data: bytes, header: JpegHeader, *, max_pixels: int) -> Raster:
         space = Space.RGB
     pixels, notes = _samples(data, header, _NAMES[space])
     if space is Space.CMYK and header.adobe:
-        pixels = np.invert(pixels)  # only Adobe's are stored inverted (libjpeg.txt)
+        pixels = np.invert(pixels)  # only Adobe programs store it inverted (libjpeg.txt)
     return Raster(samples=pixels, space=space, colours=colours, orientation=exif.orientation(header.exif), notes=notes)
 
 
@@ -62,7 +62,7 @@ def _pixels(data: bytes, colours: str, *, strict: bool) -> Bytes:
 
 
 def _judged(words: str, data: bytes, header: JpegHeader) -> tuple[str, ...]:
-    """Notes for what does no harm; raises ImageRejected for everything else."""
+    """Notes for a harmless warning. Raises ImageRejected for any other, or MemoryError if memory ran out."""
     if found := _LEFT_OVER.search(words):
         count, marker = int(found[1]), int(found[2], 16)
         if marker == END_OF_IMAGE and not header.progressive and _harmless(data, count, header):
@@ -79,16 +79,16 @@ def _judged(words: str, data: bytes, header: JpegHeader) -> tuple[str, ...]:
 
 
 def _harmless(data: bytes, count: int, header: JpegHeader) -> bool:
-    """Whether the bytes before the end marker are few, or nothing but filling."""
+    """Whether the extra bytes before the end marker are few, or only padding."""
     start = header.scan + 2 + int.from_bytes(data[header.scan + 2 : header.scan + 4], "big")
     end = entropy_end(data, start)
     return count <= _FEW or not data[max(start, end - count) : end].strip(data[end - 1 : end])
 
 
 def read_part(data: bytes, *, largest: int) -> Bytes:
-    """The samples of a JPEG that is a part of another file, as they are stored: H×W, H×W×3 or H×W×4.
+    """The stored samples, uint8, of a JPEG that is a part of another file: H×W, H×W×3 or H×W×4.
 
-    Raises ImageRejected also if it has more than `largest` pixels.
+    Raises ImageRejected if it is unsupported or damaged, or has more than `largest` pixels.
     """
     header = parse(data)
     if header is None:

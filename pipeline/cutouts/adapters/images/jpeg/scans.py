@@ -1,6 +1,6 @@
-"""The scans of a JPEG: how many there are, and whether those of a progressive one give every bit of every coefficient.
+"""Checks the scans of a JPEG: their number, and whether a progressive one has every bit of every coefficient.
 
-A progressive file whose last scans are missing shows a blurred picture, and its decoder sees nothing wrong.
+A progressive file without its last scans shows a blurred picture, and its decoder reports no error.
 """
 
 from __future__ import annotations
@@ -10,16 +10,16 @@ from cutouts.core.errors import ImageRejected
 from cutouts.core.records import RejectionReason
 
 MOST_SCANS = 100
-"""Ordinary progressive files have about ten, optimised ones some more."""
+"""Ordinary progressive files have about ten scans, optimised ones a few more."""
 MOST_PASSES = 16
-"""Scans times pixels, in times of the pixels that an image may have: each scan goes over every pixel."""
+"""Scans times pixels may be this many times the allowed pixels of an image, because each scan visits every pixel."""
 _ABSENT = 99
 
 
 def check(data: bytes, header: JpegHeader, *, max_pixels: int) -> None:
-    """Raise ImageRejected for scans that are too many to decode, or too few to show the picture.
+    """Raise ImageRejected if there are too many scans to decode, or too few for the complete picture, or invalid ones.
 
-    A file with a single scan, which nearly all are, is not walked through: its decoder tells if it is cut off.
+    A file with a single sequential scan, as most are, is not checked here: the decoder reports if it is cut off.
     """
     if not header.progressive and data.find(b"\xff\xda", header.scan + 2) < 0:
         return
@@ -46,7 +46,7 @@ def _count(scans: int, header: JpegHeader, max_pixels: int) -> None:
 
 
 def _note(scan: bytes, known: dict[int, list[int]], *, progressive: bool) -> None:
-    """Enter what `scan` gives: `known` holds for each coefficient the lowest bit that is there, 0 if all are."""
+    """Update `known`, the lowest known bit of each coefficient (0 if all are known). Raises ImageRejected."""
     count = scan[0] if scan else 0
     if not count or len(scan) < 4 + 2 * count:
         raise ImageRejected(RejectionReason.DAMAGED, "JPEG: the header of a scan is damaged")

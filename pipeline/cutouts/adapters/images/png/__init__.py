@@ -1,1 +1,1 @@
-"""PNG: chunks and colours by our own reading, the filters undone by Pillow; files are written by ISA-L."""
+"""PNG: chunks and colours read by our own code, filters undone by Pillow; files are compressed by ISA-L."""

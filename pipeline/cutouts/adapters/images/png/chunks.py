@@ -1,4 +1,4 @@
-"""The chunks of a PNG file (PNG, third edition): the picture's, checked; what is said about it, read within bounds."""
+"""Reads the chunks of a PNG file (PNG, third edition): checked pixel data, and metadata within limits."""
 
 from __future__ import annotations
 
@@ -16,21 +16,24 @@ Chunk: TypeAlias = tuple[bytes, int, int]
 """Name, start and end of the body."""
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
-"""By colour type."""
+"""Number of channels by colour type."""
 _DEPTHS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
 _ANCILLARY = 0x20
-"""Bit of a chunk name's first letter: the picture can be shown without it."""
+"""This bit in the first letter of a chunk's name means that the picture can be shown without the chunk."""
 _SEEN = frozenset({b"IHDR", b"PLTE", b"IDAT", b"IEND", b"tRNS"})
-"""Chunks that pixels are made of: their checksums count."""
+"""Chunks that pixels depend on: their checksums must be right."""
 _KEPT = _SEEN | {b"cICP", b"iCCP", b"sRGB", b"gAMA", b"cHRM", b"eXIf", b"acTL"}
 _MOST_CHUNKS = 200_000
 PASSES = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
-"""Adam7: left, top, and steps across and down of each pass."""
+"""Left, top, and horizontal and vertical step of each pass of Adam7."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PngFile:
-    """What a file's chunks hold: `data` the bodies of IDAT, `said` the first body of each other one that we read."""
+    """The content of a file's chunks: `data` has the bodies of IDAT, `said` the first body of other known chunks.
+
+    Sizes in px; `bits` per sample; `kind` is the colour type.
+    """
 
     width: int
     height: int
@@ -42,7 +45,7 @@ class PngFile:
     notes: tuple[str, ...]
 
     def passes(self) -> Iterator[tuple[int, int, tuple[int, int, int, int]]]:
-        """Width and height in px of each pass that is not empty, and its place; one pass if not interlaced."""
+        """Width and height in px of each non-empty pass, and its entry as in `PASSES`; one pass if not interlaced."""
         for place in PASSES if self.interlaced else ((0, 0, 1, 1),):
             left, top, across, down = place
             width, height = -(-(self.width - left) // across), -(-(self.height - top) // down)
@@ -50,12 +53,12 @@ class PngFile:
                 yield width, height, place
 
     def row_bytes(self, width: int) -> int:
-        """Bytes of a row of `width` px, without its filter's number."""
+        """Bytes of a row of `width` px, without its filter type."""
         return (width * self.bits * CHANNELS[self.kind] + 7) // 8
 
 
 def parse(data: bytes) -> PngFile:
-    """The chunks of `data`, which begins as a PNG does. Raises ImageRejected for what is cut off or damaged."""
+    """The chunks of `data`, which starts like a PNG. Raises ImageRejected if it is cut off, damaged or unsupported."""
     view, said = memoryview(data), dict[bytes, bytes]()
     pixels: list[memoryview] = []
     notes: list[str] = []
@@ -115,7 +118,7 @@ def _walk(data: bytes) -> Iterator[Chunk]:
 
 
 def _checked(data: bytes, name: bytes, start: int, end: int, notes: list[str]) -> bool:
-    """Whether the chunk can be used; a broken one that pixels are made of is refused (0.03 ms/MP)."""
+    """Whether the chunk can be used. Raises ImageRejected if pixels depend on it and it is damaged (0.03 ms/MP)."""
     whole = isal_zlib.crc32(memoryview(data)[start - 4 : end]) == int.from_bytes(data[end : end + 4], "big")
     if name in _SEEN:
         if not whole:

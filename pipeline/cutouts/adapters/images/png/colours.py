@@ -1,4 +1,4 @@
-"""What a PNG says about its colours, in the order in which it counts: cICP, iCCP, sRGB, then cHRM and gAMA."""
+"""Reads the colours that a PNG states, in order of precedence: cICP, iCCP, sRGB, then cHRM and gAMA."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from cutouts.core.errors import ImageRejected
 from cutouts.core.records import RejectionReason
 
 LARGEST_PROFILE = 16 << 20
-"""B; the largest ones in use, for printing presses, have 4 MB."""
+"""Size limit in B. The largest profiles in use, for printing presses, have 4 MB."""
 _BROKEN_PROFILE = "its colour profile is broken: treated as sRGB"
 _LARGE_PROFILE = f"its colour profile is larger than {LARGEST_PROFILE >> 20} MiB: treated as sRGB"
 
@@ -22,7 +22,7 @@ _UNUSABLE_CODE_POINTS = "its cICP chunk is invalid and was ignored: its colours 
 
 
 def colours_of(png: PngFile) -> Colours:
-    """The colours of the picture; sRGB if nothing is said. Raises ImageRejected for narrow-range samples."""
+    """The colours of the picture; sRGB if none are stated. Raises ImageRejected for narrow-range samples."""
     if (body := png.said.get(b"cICP")) is None:
         return _without_code_points(png)
     primaries, transfer, matrix, full = body if len(body) == 4 else (2, 2, 0, 1)

@@ -1,4 +1,4 @@
-"""PNG out, fast and exact: the Up filter in numpy, ISA-L's deflate; a quarter of what other encoders take."""
+"""Encodes PNG files with the Up filter in numpy and ISA-L's deflate, in a quarter of the time of other encoders."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ _LEVEL = 1
 
 
 def encode_png(pixels: Bytes) -> bytes:
-    """`pixels`, uint8 H×W (grey), H×W×3 (sRGB) or H×W×4 (sRGB, straight alpha), as a PNG file that says sRGB.
+    """`pixels`, uint8 H×W (grey), H×W×3 (sRGB) or H×W×4 (sRGB, straight alpha), as a PNG file that states sRGB.
 
-    Lossless. Releases the GIL while it compresses. ValueError for any other shape or type.
+    Lossless. Releases the GIL while it compresses. Raises ValueError for any other shape or type.
     """
     channels = pixels.shape[2] if pixels.ndim == 3 else 1
     if pixels.dtype != np.uint8 or pixels.ndim not in (2, 3) or channels not in _COLOUR_TYPES or not pixels.size:
@@ -34,7 +34,7 @@ def encode_png(pixels: Bytes) -> bytes:
 
 
 def _filtered(rows: Bytes) -> Bytes:
-    """Each row as its difference to the row above, behind the filter's number (PNG, section 9)."""
+    """Each row as its filter type and then the difference from the row above (PNG, section 9)."""
     raw = np.empty((rows.shape[0], rows.shape[1] + 1), np.uint8)
     raw[:, 0] = _UP
     raw[0, 1:] = rows[0]

@@ -1,4 +1,4 @@
-"""The samples of a PNG file: unpacked, unfiltered, its passes put together, its transparent colour made alpha."""
+"""The samples of a PNG file: unpacked, unfiltered, with passes combined and the transparent colour as alpha."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from cutouts.core.records import RejectionReason
 
 _MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 _STORED = 65535
-"""Bytes of the largest block that deflate takes as it is."""
+"""Bytes of the largest uncompressed block of deflate."""
 
 
 def read(png: PngFile) -> Raster:
-    """The picture of `png`, the first one of an animation. Raises ImageRejected for what is cut off or damaged."""
+    """The picture of `png`, or the first frame of an animation. Raises ImageRejected if it is cut off or damaged."""
     raw, notes = _unpacked(png)
     shape = png.height, png.width, CHANNELS[png.kind]
     samples = np.empty(shape, np.uint16 if png.bits == 16 else np.uint8)
@@ -46,7 +46,11 @@ def read(png: PngFile) -> Raster:
 
 
 def _unpacked(png: PngFile) -> tuple[bytes, tuple[str, ...]]:
-    """The filtered rows of all passes, exactly as many bytes as they take, with zlib's checksum verified."""
+    """The filtered rows of all passes, with zlib's checksum verified, and notes.
+
+    If the stream has more bytes than the rows need, one more byte is included. Raises ImageRejected if bytes are
+    missing or damaged.
+    """
     needed = sum(height * (1 + png.row_bytes(width)) for width, height, _ in png.passes())
     try:
         raw, whole = inflated(png.data, needed)
@@ -60,13 +64,13 @@ def _unpacked(png: PngFile) -> tuple[bytes, tuple[str, ...]]:
 
 
 def _samples(rows: Bytes, png: PngFile, width: int) -> Samples:
-    """height×width×channels of one pass, still of the stored range; `rows` have their filter's number in front."""
+    """height×width×channels of one pass, still in the stored range; each of `rows` begins with its filter type."""
     if rows[:, 0].max() > 4:
         raise ImageRejected(RejectionReason.DAMAGED, "PNG: a row has an unknown filter")
     channels = CHANNELS[png.kind]
     if png.bits == 8:
         return _unfiltered(rows, channels)
-    if png.bits == 16:  # filters take each byte of a pixel by itself: upper and lower bytes are pictures of their own
+    if png.bits == 16:  # filters work on single bytes, so upper and lower bytes are handled as two pictures
         upper, lower = (_unfiltered(_lane(rows, first), channels) for first in (1, 2))
         return upper.astype(np.uint16) << np.uint16(8) | lower
     packed = _unfiltered(rows, 1)[..., 0]
@@ -77,12 +81,12 @@ def _samples(rows: Bytes, png: PngFile, width: int) -> Samples:
 
 
 def _lane(rows: Bytes, first: int) -> Bytes:
-    """Every second byte of each row from `first` on, behind the filter's number."""
+    """The filter type and then every second byte of each row, starting at `first`."""
     return np.concatenate([rows[:, :1], rows[:, first::2]], axis=1)
 
 
 def _unfiltered(rows: Bytes, channels: int) -> Bytes:
-    """`rows` without their filters (PNG, section 9), height×width×channels; Pillow does it."""
+    """`rows` with their filters undone by Pillow (PNG, section 9), uint8 height×width×channels."""
     height, width = rows.shape[0], (rows.shape[1] - 1) // channels
     mode = _MODES[channels]
     image = Image.frombytes(mode, (width, height), _as_zlib(rows), "zip", mode)
@@ -90,7 +94,7 @@ def _unfiltered(rows: Bytes, channels: int) -> Bytes:
 
 
 def _as_zlib(rows: Bytes) -> bytes:
-    """`rows` as a zlib stream that compresses nothing (RFC 1950, 1951)."""
+    """`rows` as an uncompressed zlib stream (RFC 1950, 1951)."""
     view = memoryview(np.ascontiguousarray(rows).reshape(-1).data)
     return b"".join((b"\x78\x01", *_blocks(view), struct.pack(">I", isal_zlib.adler32(view))))
 
@@ -120,7 +124,7 @@ def _last(samples: Samples) -> Bytes | None:
 
 
 def _keyed(samples: Samples, png: PngFile) -> Bytes | None:
-    """Alpha of a picture in which one colour stands for transparent, None if none does."""
+    """Alpha of a picture in which one colour is transparent; None if there is no such colour."""
     body, channels = png.said.get(b"tRNS", b""), samples.shape[2]
     if len(body) < 2 * channels:
         return None
@@ -130,7 +134,7 @@ def _keyed(samples: Samples, png: PngFile) -> Bytes | None:
 
 
 def _looked_up(indices: Bytes, png: PngFile) -> tuple[Samples, Space, Bytes | None, tuple[str, ...]]:
-    """A palette picture; indices beyond the palette are black, as in common viewers."""
+    """A palette picture in RGB. Indices beyond the palette are black, as in common viewers."""
     stored = np.frombuffer(png.said[b"PLTE"], np.uint8)
     stored = stored[: min(stored.size // 3, 256) * 3].reshape(-1, 3)
     palette, shares = np.zeros((256, 3), np.uint8), np.full(256, 255, np.uint8)

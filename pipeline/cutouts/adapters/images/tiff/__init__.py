@@ -1,1 +1,1 @@
-"""TIFF: its layout by our own reading, in all its freedom; only compressed bytes are unpacked by libtiff and others."""
+"""TIFF: all layouts are read by our own code; libtiff and others only unpack compressed bytes."""

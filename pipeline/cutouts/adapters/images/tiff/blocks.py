@@ -1,4 +1,4 @@
-"""The strips and tiles of a TIFF: where each is in the picture, and its bytes unpacked."""
+"""The strips and tiles of a TIFF: their positions in the picture and their unpacked bytes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _READ = FAX | _BY_LIBTIFF | {NONE, JPEG, DEFLATE, OLD_DEFLATE, WEBP}
 _NAMES = {6: "old JPEG", 32809: "ThunderScan", 33003: "JPEG 2000", 33005: "JPEG 2000", 34661: "JBIG", 34676: "SGI Log"}
 _NAMES |= {32908: "Pixar", 32909: "PixarLog", 34677: "SGI Log", 34712: "JPEG 2000", 34887: "LERC", 50002: "JPEG XL"}
 _MOST_BLOCKS = 100_000
-"""Each is unpacked by itself; more of them would keep a worker for many seconds."""
+"""Each block is unpacked separately; more of them would occupy a worker for many seconds."""
 _REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 
 Area: TypeAlias = tuple[int, int, int, int]
@@ -28,7 +28,7 @@ Area: TypeAlias = tuple[int, int, int, int]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Block:
-    """One strip or tile: `plane` is the sample that it holds (0 if all), `rows` how many rows are stored."""
+    """One strip or tile: `plane` is the sample that it contains (0 if all), `rows` the number of stored rows."""
 
     plane: int
     place: Area
@@ -37,7 +37,7 @@ class Block:
 
 
 def check(tiff: TiffFile) -> None:
-    """Raise ImageRejected for a compression that we do not read, named, and for a wrong number of blocks."""
+    """Raise ImageRejected if the compression is not supported, or if there are too many or too few blocks."""
     if tiff.compression not in _READ:
         name = _NAMES.get(tiff.compression, f"number {tiff.compression}")
         raise ImageRejected(RejectionReason.UNSUPPORTED, f"TIFF with a compression that is not supported ({name})")
@@ -70,12 +70,12 @@ def blocks(tiff: TiffFile) -> Iterator[Block]:
 
 
 def unpacked(tiff: TiffFile, block: Block) -> bytes:
-    """The bytes of a block whose compression knows nothing of pixels: exactly those of its rows."""
+    """The bytes of exactly the rows of a block, whose compression works on bytes, not pixels. Raises ImageRejected."""
     needed = block.rows * tiff.row_bytes()
     if tiff.compression == NONE:
         whole = block.stored
     elif tiff.compression in (DEFLATE, OLD_DEFLATE):
-        whole = _inflated(block.stored, tiff.block[1] * tiff.row_bytes())  # the last strip may be a whole one
+        whole = _inflated(block.stored, tiff.block[1] * tiff.row_bytes())  # the last strip may have all rows
     else:
         whole = libtiff.unpacked(block.stored, tiff.compression, block.rows, tiff.row_bytes())
     if len(whole) < needed:
@@ -91,14 +91,14 @@ def _stored(tiff: TiffFile, number: int, rows: int) -> bytes:
     offset, whole = tiff.offsets[number], rows * tiff.row_bytes()
     count = tiff.counts[number] if number < len(tiff.counts) else whole
     if tiff.compression == NONE:
-        count = max(count, whole)  # some programs state too little, and the bytes are there
+        count = max(count, whole)  # some programs state too few although the bytes are there
     if not count or offset + count > len(tiff.page.data):
         raise ImageRejected(RejectionReason.TRUNCATED, "TIFF: it ends before its last strip or tile")
     return tiff.page.data[offset : offset + count]
 
 
 def _inflated(stored: bytes, largest: int) -> bytes:
-    """At most `largest` bytes; more than that come only of codes that have gone wrong."""
+    """At most `largest` unpacked bytes. Raises ImageRejected if there are more, because the codes must be damaged."""
     try:
         whole, _ = inflated([stored], largest)
     except BrokenStreamError as error:

@@ -1,4 +1,4 @@
-"""The directories of a TIFF structure, which is what EXIF is as well (TIFF 6.0; BigTIFF)."""
+"""The directories of a TIFF structure, which EXIF uses too (TIFF 6.0; BigTIFF)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _NUMBERS = {1: "B", 3: "H", 4: "I", 6: "b", 8: "h", 9: "i", 13: "I", 16: "Q", 17
 _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
 _MAX_TAGS = 4096
 _MAX_VALUES = 1 << 22
-"""More than that of one tag are the strips of no picture that we take."""
+"""Values of one tag. No accepted picture has more strips than this."""
 
 Entry: TypeAlias = tuple[int, int, int]
 """Type, count, and offset of the first value."""
@@ -19,7 +19,7 @@ Entry: TypeAlias = tuple[int, int, int]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Directory:
-    """The tags of one directory, their values read when they are asked for; without tags if it is broken or missing."""
+    """The tags of one directory; values are read on demand. It has no tags if it is broken or missing."""
 
     data: bytes = b""
     order: str = "<"
@@ -31,7 +31,7 @@ class Directory:
         return tag in self.entries
 
     def numbers(self, tag: int) -> tuple[int, ...]:
-        """All values of `tag`, which are whole numbers; none if there are none, or if they are beyond the data."""
+        """All values of `tag` if they are integers; none if there are none, or if they are beyond the data."""
         kind, count, offset = self.entries.get(tag, (0, 0, 0))
         code = _NUMBERS.get(kind)
         if code is None or not 0 < count <= _MAX_VALUES:
@@ -42,7 +42,7 @@ class Directory:
             return ()
 
     def number(self, tag: int, default: int) -> int:
-        """The first value of `tag`; `default` if it has none."""
+        """The first value of `tag`; `default` if there is none, or if it is not an integer."""
         kind, count, offset = self.entries.get(tag, (0, 0, 0))
         try:
             code = _NUMBERS[kind]
@@ -51,17 +51,17 @@ class Directory:
             return default
 
     def text(self, tag: int) -> bytes:
-        """The bytes of `tag`, whatever their type."""
+        """The bytes of `tag` of any type."""
         kind, count, offset = self.entries.get(tag, (0, 0, 0))
         return self.data[offset : offset + count * _SIZES.get(kind, 0)]
 
     def inner(self, tag: int) -> Directory:
-        """The directory that `tag` points to."""
+        """The directory that `tag` points to; one without tags if there is none."""
         return read_directory(self.data, self.number(tag, 0), self.order, big=self.big) if tag in self else Directory()
 
 
 def open_directory(data: bytes) -> Directory:
-    """The first directory of `data`."""
+    """The first directory of `data`; one without tags if it cannot be read."""
     order = {b"II": "<", b"MM": ">"}.get(data[:2], "")
     try:
         version = struct.unpack_from(f"{order}H", data, 2)[0] if order else 0
@@ -75,7 +75,7 @@ def open_directory(data: bytes) -> Directory:
 
 
 def read_directory(data: bytes, offset: int, order: str, *, big: bool) -> Directory:
-    """The directory at `offset`; of a tag that stands twice the first counts."""
+    """The directory at `offset`; one without tags if it cannot be read. Of duplicate tags, the first is used."""
     count_code, size, at = ("Q", 20, 12) if big else ("H", 12, 8)
     try:
         (count,) = struct.unpack_from(order + count_code, data, offset)

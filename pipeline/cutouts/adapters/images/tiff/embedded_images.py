@@ -1,4 +1,4 @@
-"""Strips and tiles that are images by themselves: JPEG, WebP and fax."""
+"""Decodes strips and tiles that are complete images: JPEG, WebP and fax."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _FILLING = 63
 
 
 def samples_of(tiff: TiffFile, block: Block) -> Samples:
-    """rows×width×samples of one block, of the stored range. Raises ImageRejected."""
+    """rows×width×samples of one block in the stored range. Raises ImageRejected."""
     if tiff.compression in FAX:
         part = _fax(tiff, block)
     elif tiff.bits != 8:
@@ -34,12 +34,12 @@ def samples_of(tiff: TiffFile, block: Block) -> Samples:
 
 
 def _largest(tiff: TiffFile) -> int:
-    """Pixels of a strip or tile, filled up to whole blocks."""
+    """Pixels of a strip or tile, padded to whole blocks."""
     return (tiff.block[0] + _FILLING) * (tiff.block[1] + _FILLING)
 
 
 def _jpeg(tiff: TiffFile, block: Block) -> Samples:
-    """One JPEG with the tables of the whole file; TIFF says what its components are, so an Adobe marker does too."""
+    """A JPEG with the tables of the whole file, and an Adobe marker for the colour space that the TIFF states."""
     tables = tiff.page.text(_TABLES)
     transform = 1 if tiff.photometric == _YCC else 0
     adobe = b"\xff\xee\x00\x0eAdobe\x00\x64\x00\x00\x00\x00" + bytes([transform])

@@ -1,4 +1,4 @@
-"""Which of a TIFF's pages is the picture, and how its samples are laid out (TIFF 6.0, its supplements, BigTIFF)."""
+"""Finds the page of a TIFF that is the picture, and the layout of its samples (TIFF 6.0, its supplements, BigTIFF)."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ BITS, COMPRESSION, PHOTOMETRIC, FILL_ORDER, OFFSETS, SAMPLES = 258, 259, 262, 26
 ROWS, COUNTS, PLANAR, PREDICTOR, TILE_WIDTH, TILE_HEIGHT = 278, 279, 284, 317, 322, 323
 TILE_OFFSETS, TILE_COUNTS, SUB_DIRECTORIES, INK_SET, EXTRA, FORMAT = 324, 325, 330, 332, 338, 339
 _CAMERA = frozenset({32803, 34892})
-"""Photometric interpretations of a sensor's samples."""
+"""Photometric interpretations of raw sensor samples."""
 _MOST_PAGES = 1000
 _REDUCED = 1
-"""Bit of the tag that says what a page is for: a smaller copy of another."""
+"""This bit in the tag for a page's purpose means that it is a smaller copy of another page."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TiffFile:
-    """One page. Sizes in px; `block` is the size of a strip or tile; `bits` those of each sample; `notes` in words."""
+    """One page. Sizes in px; `block` is the size of a strip or tile; `bits` per sample; `notes` in words."""
 
     page: Directory
     width: int
@@ -47,16 +47,16 @@ class TiffFile:
 
     @property
     def tiled(self) -> bool:
-        """Whether blocks are tiles, which are whole even if they lie over the edge."""
+        """Whether blocks are tiles, which have their full size even if they extend beyond the edge."""
         return TILE_WIDTH in self.page
 
     @property
     def block_samples(self) -> int:
-        """Samples of a pixel within one block."""
+        """Samples per pixel in one block."""
         return 1 if self.separate else self.samples
 
     def row_bytes(self) -> int:
-        """Bytes of a row of one block."""
+        """Bytes per row of one block."""
         return (self.block[0] * self.block_samples * self.bits + 7) // 8
 
 
@@ -77,7 +77,7 @@ def parse(data: bytes) -> TiffFile:
 
 
 def shown_page(data: bytes) -> Directory:
-    """The page that `parse` takes; one without tags if there is none."""
+    """The page that `parse` uses; one without tags if there is none."""
     first = open_directory(data)
     if not first.number(SUBFILE, 0) & _REDUCED:
         return first
@@ -95,7 +95,7 @@ def _shown(first: Directory, pages: list[Directory], parts: list[Directory]) -> 
 
 
 def _pages(data: bytes, first: Directory) -> Iterator[Directory]:
-    """The chain of pages as far as it can be read; it may be damaged behind the first, or lead back to itself."""
+    """The chain of pages as far as it can be read; it may be damaged after the first page, or contain a cycle."""
     seen, page = set[int](), first
     while page.entries and len(seen) < _MOST_PAGES:
         yield page

@@ -1,7 +1,7 @@
-"""The door to libtiff, which Pillow brings: it unpacks bytes, and no more than that.
+"""The door to libtiff, which Pillow includes. It is only used to unpack bytes.
 
-A block is handed over as a TIFF of its own whose pixels are the very bytes (or, for fax, bits): what libtiff and Pillow
-think of layouts, colours and alpha never matters.
+A block is passed as a separate TIFF whose pixels are its bytes (or, for fax, bits), so that libtiff and Pillow never
+interpret layouts, colours or alpha.
 """
 
 from __future__ import annotations
@@ -22,12 +22,15 @@ _HEADER = 8
 
 
 def unpacked(stored: bytes, compression: int, rows: int, row_bytes: int) -> bytes:
-    """`rows`×`row_bytes` bytes. Raises ImageRejected for damage."""
+    """`rows`×`row_bytes` unpacked bytes. Raises ImageRejected if they are damaged."""
     return _read(stored, {258: 8, 259: compression, 262: 1, 256: row_bytes, 257: rows})
 
 
 def unpacked_fax(stored: bytes, tags: dict[int, int], rows: int, width: int) -> bytes:
-    """The rows of a fax, 8 pixels a byte, 0 for white as fax codes have it; `tags` say which code it is."""
+    """The rows of a fax, 8 pixels per byte, 0 for white as in fax codes; `tags` state the code.
+
+    Raises ImageRejected if it is damaged.
+    """
     return _read(stored, {258: 1, 262: 1, 256: width, 257: rows} | tags)
 
 
@@ -48,6 +51,6 @@ def _read(stored: bytes, tags: dict[int, int]) -> bytes:
 
 @cache
 def _silence() -> None:
-    """libtiff writes to the process's stderr whatever it finds; what matters reaches us as Pillow's exception."""
+    """Stop libtiff from writing errors to stderr; Pillow raises the important ones as exceptions."""
     for path in (Path(PIL.__file__).parents[1] / "pillow.libs").glob("libtiff*"):
         ctypes.CDLL(str(path)).TIFFSetErrorHandler(None)

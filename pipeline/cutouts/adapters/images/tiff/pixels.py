@@ -1,4 +1,4 @@
-"""The picture of a TIFF: its blocks put together, its colours and its alpha told apart."""
+"""The picture of a TIFF, assembled from its blocks, with colours and alpha separated."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _LARGEST_PROFILE = 16 << 20
 
 
 def read(tiff: TiffFile) -> Raster:
-    """The picture of `tiff`. Raises ImageRejected for damage, and by name for what we do not read."""
+    """The picture of `tiff`. Raises ImageRejected if it is damaged, or uses a feature that we do not support."""
     blocks.check(tiff)
     samples.check(tiff)
     space, channels = _check(tiff)
@@ -57,7 +57,7 @@ def read(tiff: TiffFile) -> Raster:
 
 
 def _check(tiff: TiffFile) -> tuple[Space, int]:
-    """What the colours are, and how many samples of a pixel make one."""
+    """The colour space, and how many samples per pixel make a colour. Raises ImageRejected if it is unsupported."""
     space = _SPACES.get(tiff.photometric)
     if space is None:
         name = _NAMES.get(tiff.photometric, f"number {tiff.photometric}")
@@ -75,12 +75,12 @@ def _check(tiff: TiffFile) -> tuple[Space, int]:
 
 
 def _is_ycc(tiff: TiffFile) -> bool:
-    """Whether samples are luminance and colour; JPEG and WebP bring their own to RGB."""
+    """Whether samples are luminance and chrominance. JPEG and WebP decoders convert theirs to RGB themselves."""
     return tiff.photometric == YCC and tiff.compression not in (blocks.JPEG, blocks.WEBP)
 
 
 def _full_range(tiff: TiffFile) -> bool:
-    """Whether black and white of luminance and colour are where they are in a JPEG."""
+    """Whether luminance and chrominance use the full range, as in a JPEG."""
     stored = tiff.page.text(_RANGE)
     if not stored:
         return True
@@ -89,7 +89,7 @@ def _full_range(tiff: TiffFile) -> bool:
 
 
 def _extra(tiff: TiffFile, channels: int) -> tuple[int | None, bool, tuple[str, ...]]:
-    """Which sample is alpha, whether colours are multiplied by it, and a note on samples that are left out."""
+    """The index of the alpha sample, whether colours are premultiplied by it, and a note on ignored samples."""
     if EXTRA not in tiff.page and tiff.samples == channels + 1 and channels in (1, 3):
         return channels, False, ("it has one extra channel of unstated meaning: treated as alpha",)
     kinds = tiff.page.numbers(EXTRA)[: tiff.samples - channels]
@@ -102,7 +102,7 @@ def _extra(tiff: TiffFile, channels: int) -> tuple[int | None, bool, tuple[str, 
 
 
 def _assembled(tiff: TiffFile, wanted: list[int]) -> Samples:
-    """H×W×len(wanted): those samples of each pixel."""
+    """The `wanted` samples of each pixel, uint8 or uint16 H×W×len(wanted)."""
     deep = tiff.bits > 8
     canvas = np.zeros((tiff.height, tiff.width, len(wanted)), np.uint16 if deep else np.uint8)
     for block in blocks.blocks(tiff):
@@ -126,7 +126,7 @@ def _bits(tiff: TiffFile) -> int:
 
 
 def _straight(colour: Samples, alpha: Samples) -> Samples:
-    """`colour` without the alpha that it was multiplied by; 0 where nothing is seen."""
+    """`colour` divided by the alpha that it was multiplied by; 0 where alpha is 0."""
     full = 255 if colour.dtype == np.uint8 else 65535
     share = np.maximum(alpha, 1).astype(np.uint32)[..., None]
     straight = np.minimum((colour.astype(np.uint32) * full + share // 2) // share, full)
@@ -134,7 +134,7 @@ def _straight(colour: Samples, alpha: Samples) -> Samples:
 
 
 def _meant(colour: Samples, tiff: TiffFile) -> Samples:
-    """Samples as `Space` has them."""
+    """Samples encoded as in `Space`."""
     if tiff.photometric == PALETTE:
         return _looked_up(colour[..., 0], tiff)
     if tiff.photometric in (CIE_LAB, ICC_LAB):
@@ -148,14 +148,16 @@ def _meant(colour: Samples, tiff: TiffFile) -> Samples:
 
 
 def _rgb_of(ycc: Samples) -> Bytes:
-    """Luminance and colour of full range (ITU-R BT.601) as RGB."""
+    """Full-range luminance and chrominance (ITU-R BT.601) as RGB, uint8."""
     light, blue, red = (ycc[..., place].astype(np.float32) - np.float32(128 * (place > 0)) for place in range(3))
     rgb = np.stack([light + 1.402 * red, light - 0.344136 * blue - 0.714136 * red, light + 1.772 * blue], axis=-1)
     return np.asarray(rgb.round().clip(0, 255), np.uint8)
 
 
 def _lab(colour: Samples, tiff: TiffFile) -> Samples:
-    """CIE Lab has signed a and b; 16 bit ICC Lab has L of 65280, all others L of the full range."""
+    """Lab samples, uint16, as in `Space.LAB`. CIE Lab has signed a and b. L = 100 is 65280 in 16 bit ICC Lab, and the
+    maximum in all others.
+    """
     wide = colour.astype(np.uint16) << np.uint16(8) if tiff.bits == 8 else colour
     if tiff.photometric == CIE_LAB:
         wide = wide ^ np.array([0, 32768, 32768], np.uint16)
@@ -170,9 +172,9 @@ def _looked_up(indices: Samples, tiff: TiffFile) -> Bytes:
         raise ImageRejected(RejectionReason.DAMAGED, "TIFF: its palette is missing or too short")
     table: Samples = np.array(stored[: 3 << tiff.bits], np.uint16).reshape(3, -1).T
     if not (table & 255).any():
-        table = table >> np.uint16(8)  # programs that know of 8 bit only, and leave the lower ones empty
+        table = table >> np.uint16(8)  # some programs only support 8 bit and leave the lower bits empty
     if table.max() < 256:
-        table = table * np.uint16(257)  # likewise
+        table = table * np.uint16(257)  # likewise, but with the upper bits empty
     return eight_bit(table)[indices]
 
 

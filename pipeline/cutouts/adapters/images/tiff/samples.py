@@ -1,4 +1,4 @@
-"""Bytes of a strip or tile to samples: bits, byte order and predictor."""
+"""Converts the bytes of a strip or tile to samples: bits, byte order and predictor."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _WHOLE = {8: "u1", 16: "u2", 32: "u4"}
 
 
 def check(tiff: TiffFile) -> None:
-    """Raise ImageRejected for samples that we do not read, by name: nobody knows which number is white in them."""
+    """Raise ImageRejected for unsupported samples, such as signed or floating point ones: their white is unknown."""
     form = tiff.page.number(FORMAT, 1)
     if form in _FORMATS:
         raise ImageRejected(RejectionReason.UNSUPPORTED, f"TIFF with {_FORMATS[form]} samples ({tiff.bits} bit)")
@@ -26,7 +26,7 @@ def check(tiff: TiffFile) -> None:
 
 
 def samples_of(raw: bytes, tiff: TiffFile, rows: int) -> Samples:
-    """rows×width×samples of one block, of the stored range; those of 32 bit reduced to 16."""
+    """rows×width×samples of one block in the stored range; 32 bit samples are reduced to 16."""
     width, count = tiff.block[0], tiff.block_samples
     code = _WHOLE.get(tiff.bits)
     if code is None:
@@ -41,7 +41,7 @@ def samples_of(raw: bytes, tiff: TiffFile, rows: int) -> Samples:
 
 
 def _single(rows: Bytes, bits: int, count: int) -> Samples:
-    """`count` samples of `bits` each (1…7, 9…15), packed from the highest bit on, each row from a byte of its own."""
+    """`count` samples per row of `bits` each (1…7, 9…15), packed from the highest bit; rows start at whole bytes."""
     singles = np.unpackbits(rows, axis=1, count=count * bits).reshape(rows.shape[0], count, bits)
     values = np.zeros(singles.shape[:2], np.uint8 if bits < 8 else np.uint16)
     for place in range(bits):
