@@ -21,9 +21,9 @@ T = TypeVar("T")
 
 
 def cut_chunk(job: Job, chunk: Sequence[ImageRecord]) -> ChunkResult:
-    """Cut every image of a chunk: prepare → infer → finish, batch by batch; images = masks + rejections.
+    """Cut every image of a chunk: prepare → infer → finish, batch by batch. Each image gives a mask or a rejection.
 
-    Waits while the images in progress in this process use all the memory that they may.
+    Waits while the images in progress in this process use all memory that images may use.
     """
     with _Work(job) as work:
         for record in chunk:
@@ -95,7 +95,7 @@ class _Work:
         self._held = 0
 
     def take_again(self) -> None:
-        """The images for which memory was short, each with all the memory that the images in this process may use."""
+        """Try images that lacked memory again, each with all memory that images in this process may use."""
         short, self._short = self._short, []
         for record in short:
             with self._memory.all_of_it():
@@ -117,7 +117,8 @@ class _Work:
         )
 
     def _hold(self, file: SourceFile) -> bool:
-        """Reserve the memory that a file needs. False if it needs more than there is."""
+        """Reserve the memory that a file needs. Returns False if it needs more than is available; the image is then
+        rejected."""
         size = self._tried("prepare", file.record, None, lambda: room_for(file, self._job, self._memory))
         if size is None:
             return False
@@ -130,7 +131,8 @@ class _Work:
         return True
 
     def _inferred(self, batch: Sequence[Prepared]) -> list[tuple[Prepared, Floats]]:
-        """The saliency of each image by one model call; if it fails, by one call each, so that only one is rejected."""
+        """The saliency of each image from one model call; if that fails, from one call per image, so that only the
+        failing image is rejected."""
         if not batch:
             return []
         try:
@@ -162,7 +164,8 @@ class _Work:
             return None
 
     def _reject(self, record: ImageRecord, error: ImageRejected, stage: str, sha256: str | None) -> None:
-        """Record a rejection. If memory was short, the image is tried again later with all the memory there is."""
+        """Record a rejection. If memory was short, the image is tried again later with all memory that images may
+        use."""
         short = error.reason is RejectionReason.NEEDS_MEMORY
         if short and error.retryable and not self._alone:
             self._short.append(record)

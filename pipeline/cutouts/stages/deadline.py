@@ -31,8 +31,8 @@ class Deadlines:
 
     @contextmanager
     def within(self, seconds: float) -> Iterator[None]:
-        """The block may take `seconds`, or the process ends; if deadlines are not enabled in this process, it may take
-        any time. Blocks of one thread may not be nested."""
+        """If the block takes longer than `seconds`, the process ends; if deadlines are not enabled in this process, it
+        may take any time. Blocks of one thread must not be nested."""
         if not self._armed:
             yield
             return

@@ -29,13 +29,14 @@ from cutouts.stages.memory_budget import Memory
 from cutouts.stages.records import Job, Prepared, SourceFile
 
 _BASE_BYTES = 64_000_000
-"""What one image takes whatever its size (B): the network's planes, blocks of pixels in work."""
+"""The memory that an image needs independent of its size (B): the network's planes, and blocks of pixels in
+progress."""
 _BYTES_PER_PIXEL = 14
-"""The photograph, its matte and cutout and their PNGs: 10 to 13 B were measured at 16 to 100 MP."""
+"""Bytes per pixel of the photograph, its matte and cutout, and their PNGs: 10 to 13 B were measured at 16 to 100 MP."""
 
 
 class IdentifiedRejection(ImageRejected):
-    """A rejection of bytes that were read: it holds until they change."""
+    """A rejection of bytes that were read: it stays valid until they change."""
 
     def __init__(self, error: ImageRejected, sha256: str) -> None:
         super().__init__(error.reason, error.detail, retryable=error.retryable)
@@ -43,9 +44,10 @@ class IdentifiedRejection(ImageRejected):
 
 
 def rejected_content(record: ImageRecord, error: ImageRejected) -> str | None:
-    """By what the ledger finds a rejection again: the sha256 of the bytes, unless they are not those of an image.
+    """The key by which the ledger finds a rejection again: the sha256 of the bytes, if they are an image.
 
-    Of such it is the digest that the manifest states, or else a name made of where the file lies and of its version.
+    Otherwise it is the digest that the manifest states, or else, if the file is not an image, a name made from its URI,
+    ETag and size; None if there is none of these.
     """
     if isinstance(error, IdentifiedRejection):
         return error.sha256
@@ -56,9 +58,9 @@ def rejected_content(record: ImageRecord, error: ImageRejected) -> str | None:
 
 
 def read(record: ImageRecord, reading: Reading) -> SourceFile:
-    """The image's file, if it is the one that the manifest names. Raises ImageRejected.
+    """Read the image's file. Raises ImageRejected if it cannot be read or does not match the manifest.
 
-    Its record keeps an ETag only if the store confirms it: results are found again by it.
+    The record keeps its ETag only if the store confirms it, because results are found again by it.
     """
     with one_image(RejectionReason.UNREADABLE, retryable=True):
         found = find_image(record.uri, reading)
@@ -71,9 +73,11 @@ def read(record: ImageRecord, reading: Reading) -> SourceFile:
 
 
 def _confirmed_etag(record: ImageRecord, found: FetchedFile) -> str | None:
-    """The ETag that the manifest states, if the store gives the same; None if it cannot be compared.
+    """The manifest's ETag if the store has the same; None if they cannot be compared. Raises ImageRejected if they
+    differ.
 
-    Of a local file only our own version tag is known: a stated one may be of the store that it was copied from.
+    For a local file only our own version tag is known; the manifest's ETag may come from the store that the file was
+    copied from.
     """
     if record.etag is None or found.etag is None:
         return None
@@ -89,9 +93,9 @@ def _changed(detail: str) -> ImageRejected:
 
 
 def needed_memory(data: bytes, *, max_pixels: int) -> int:
-    """About how much memory the work on a file takes at its worst (B), as far as its header says.
+    """The approximate peak memory for the work on a file (B), from its header.
 
-    What has more than `max_pixels` is not decoded and needs nothing. Raises ImageRejected.
+    An image with more than `max_pixels` is not decoded, so its pixels count as 0. Raises ImageRejected.
     """
     with one_image():
         width, height = read_size(data) or (0, 0)
@@ -100,12 +104,13 @@ def needed_memory(data: bytes, *, max_pixels: int) -> int:
 
 
 def finishing_memory(pixels: int) -> int:
-    """About how much memory the work on a decoded photograph of so many pixels takes (B), itself included."""
+    """The approximate memory for the work on a decoded photograph with this many pixels (B), including the
+    photograph."""
     return _BASE_BYTES + _BYTES_PER_PIXEL * pixels
 
 
 def room_for(file: SourceFile, job: Job, memory: Memory) -> int:
-    """How much of `memory` a file needs (B). Raises ImageRejected for more than there is."""
+    """The memory that a file needs (B). Raises ImageRejected if it is more than `memory` allows."""
     try:
         return memory.fitting(needed_memory(file.data, max_pixels=job.max_pixels))
     except ImageRejected as error:
@@ -121,7 +126,7 @@ def decoded(file: SourceFile, job: Job) -> Prepared:
             photograph = decode(file.data, max_pixels=job.max_pixels)
             return fitted(file.record, photograph, job, sha256=file.sha256)
     except ImageRejected as error:
-        if error.reason is RejectionReason.NOT_AN_IMAGE:  # whatever it is, its digest is nobody's business
+        if error.reason is RejectionReason.NOT_AN_IMAGE:  # not an image: its digest must not be revealed
             raise
         raise IdentifiedRejection(error, file.sha256) from error
 
@@ -135,7 +140,7 @@ def fitted(record: ImageRecord, photograph: Photograph, job: Job, *, sha256: str
 def infer(network: Network, prepared: Sequence[Prepared], recipe: Recipe) -> list[Floats]:
     """One model call: the raw probability of each photograph, float32 h×w of the part that it fills.
 
-    Raises ImageRejected if the call fails: for a batch that says nothing of any single image.
+    Raises ImageRejected if the call fails; for a batch, the error does not tell which image caused it.
     """
     with one_image():
         maps = network.saliency([one.pixels for one in prepared])
@@ -146,9 +151,9 @@ def infer(network: Network, prepared: Sequence[Prepared], recipe: Recipe) -> lis
 
 
 def require_sound(choice: ModelChoice, network: Network, pixels: Bytes | Floats) -> None:
-    """Run the network on an empty image with the size of `pixels`. Raises an error of the network if that fails too.
+    """Run the network on an empty image with the size of `pixels`. Raises ModelError if that fails too.
 
-    A GPU that is gone is a TransientError: the next process may get it back.
+    On a GPU it raises TransientError instead: the GPU may be lost, and the next process may get it back.
     """
     try:
         with one_image():
@@ -159,12 +164,13 @@ def require_sound(choice: ModelChoice, network: Network, pixels: Bytes | Floats)
 
 
 def stored_png(pixels: Bytes) -> bytes:
-    """A matte or a cutout as the PNG that is stored: with our mark, so that it is never taken for a photograph."""
+    """The PNG that is stored for a matte or a cutout, with our mark, so that it is never mistaken for a photograph."""
     return marked(encode_png(pixels), "mask" if pixels.ndim == 2 else "cutout")
 
 
 def finish(prepared: Prepared, saliency: Floats, store: Store, job: Job) -> tuple[Mask, MaskMetrics]:
-    """Matte at source size and cutout, both stored by their content, and what was measured on the matte.
+    """Make the matte at source size and the cutout, store both under the digest of their content, and measure the
+    matte.
 
     Raises ImageRejected if the image cannot be cut out, StorageError if its files cannot be stored.
     """

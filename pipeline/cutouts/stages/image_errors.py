@@ -1,4 +1,4 @@
-"""The border between one image and all others: which exceptions are about one image, and which are about the run."""
+"""Separates errors of one image from errors of the whole run."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from cutouts.core.errors import CutoutsError, ImageRejected, StorageError
 from cutouts.core.records import RejectionReason
 
 _EXHAUSTED = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EMFILE, errno.ENFILE})
-"""What the system says when the machine has run out of something: every image would meet it."""
+"""System errors of an exhausted machine (disk space, open files); they would affect every image."""
 _LENGTH = 200
-"""Characters of an exception's text that go into a rejection."""
+"""The largest number of characters of an exception's text in a rejection."""
 
 
 @contextmanager
 def one_image(reason: RejectionReason = RejectionReason.FAILED, *, retryable: bool = False) -> Iterator[None]:
-    """Whatever goes wrong with an image in this block is raised as ImageRejected.
+    """Raise every error of an image in this block as ImageRejected.
 
-    Errors that are not about the image pass through as they are: those of the store, the network and the settings, a
-    library that is missing. An exhausted machine (no space, too many open files) is a StorageError. Memory that could
-    not be obtained is the reason NEEDS_MEMORY, retryable: beside fewer images there may be enough.
+    Errors that are not about the image pass unchanged: those of the store, the network and the settings, and missing
+    libraries. An exhausted machine (no space, too many open files) raises StorageError. A failed allocation has the
+    reason NEEDS_MEMORY and is retryable: with fewer images in progress, there may be enough memory.
     """
     try:
         yield
     except (CutoutsError, ImportError):
         raise
-    except Exception as error:  # the one border: no file may stop the work on the others
+    except Exception as error:  # the only place for this: no file may stop the work on the others
         if isinstance(error, OSError) and error.errno in _EXHAUSTED:
             raise StorageError(f"the work on the images cannot continue: {error}") from error
         if _is_memory(error):
@@ -38,7 +38,7 @@ def one_image(reason: RejectionReason = RejectionReason.FAILED, *, retryable: bo
 
 
 def _is_memory(error: Exception) -> bool:
-    """Whether memory was asked for that is not there: said by Python, OpenCV, or in words by ONNX Runtime and CUDA."""
+    """Whether an allocation failed: Python and OpenCV have an error for it, ONNX Runtime and CUDA only a text."""
     if isinstance(error, cv2.error):
         return bool(error.code == cv2.Error.StsNoMem)
     return isinstance(error, MemoryError) or "allocate memory" in str(error) or "out of memory" in str(error)

@@ -1,4 +1,5 @@
-"""What a runner needs to carry on with a chunk that ended its process: its images, a trial without any, the verdict."""
+"""What a runner needs to continue with a chunk that ended its process: its single images, a trial without images, and a
+verdict."""
 
 from __future__ import annotations
 
@@ -21,17 +22,18 @@ def images_of(chunk: Sequence[ImageRecord]) -> list[tuple[ImageRecord, ...]]:
 
 
 def try_out(job: Job) -> None:
-    """Run the network on an empty image; raises its error. What ends a process here is not an image's fault."""
+    """Run the network on an empty image. Raises its error. If this ends the process, no image is to blame."""
     empty = Photograph(rgb=np.full((64, 64, 3), 128, np.uint8))
     require_sound(job.choice, open_network(job.choice), network_input(empty, job.recipe.preprocessing))
 
 
 def nothing_to_try() -> None:
-    """Reading a file needs no trial."""
+    """Does nothing: reading a file needs no trial."""
 
 
 def rejected(job: Job, chunk: Sequence[ImageRecord], error: ImageRejected) -> ChunkResult:
-    """The images of a chunk as rejections. Their bytes are read once more, so that they are known in the next run."""
+    """The images of a chunk as rejections. If a row states no sha256, the bytes are read again, so that the next run
+    recognises them."""
     return ChunkResult(
         masks=(),
         metrics=(),
@@ -47,7 +49,7 @@ def rejected(job: Job, chunk: Sequence[ImageRecord], error: ImageRejected) -> Ch
 
 
 def unidentified(chunk: Sequence[ImageRecord], _: ImageRejected) -> tuple[Identity, ...]:
-    """The images of a chunk as ones whose content is not known."""
+    """The images of a chunk with unknown content."""
     return tuple(Identity(image_id=record.image_id, sha256=None) for record in chunk)
 
 

@@ -1,4 +1,5 @@
-"""How much memory the images in work may take in this process: who needs more waits for others to finish."""
+"""Limits the memory that images in progress may use in this process. A thread that needs more waits for others to
+finish."""
 
 from __future__ import annotations
 
@@ -15,18 +16,20 @@ from cutouts.core.errors import ImageRejected
 from cutouts.core.records import RejectionReason
 
 _AT_ONCE = 0.7
-"""Share of the free memory that images take together; estimates are estimates, and the allocator keeps some."""
+"""Share of the free memory that all images together may use; the rest is for errors of the estimates and for the
+allocator."""
 _ALONE = 0.9
-"""Share of the free memory that one image may need by itself."""
+"""Share of the free memory that a single image may need."""
 _LARGE = 1 << 28
-"""An image that needs so much (B) does not rely on what the allocator has kept: it may be kept in pieces."""
+"""For an image that needs at least this much (B), freed memory is first returned to the system, because the allocator
+may only have it in pieces."""
 _CGROUP = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
 
 
 class Memory:
-    """Counts the bytes that images in work need, of at most `at_once`; an image may need `alone` if it is the only one.
+    """Counts the bytes that images in progress need, at most `at_once`; a single image may need up to `alone`.
 
-    Threads that wait hold nothing, or they would wait for each other: `try_take` never waits.
+    A thread must hold nothing while it waits, or threads would wait for each other. `try_take` never waits.
     """
 
     def __init__(self, *, at_once: int, alone: int) -> None:
@@ -37,7 +40,7 @@ class Memory:
         self._changed = threading.Condition()
 
     def fitting(self, size: int) -> int:
-        """`size` (B); raises ImageRejected if an image that needs so much cannot be worked on here at all."""
+        """Returns `size` (B). Raises ImageRejected if it is more than a single image may use here."""
         if size > self.alone:
             raise ImageRejected(
                 RejectionReason.NEEDS_MEMORY,
@@ -47,11 +50,11 @@ class Memory:
         return size
 
     def counted(self, size: int) -> int:
-        """What an image that needs `size` B takes of the memory: everything at the most."""
+        """The bytes that are counted for an image that needs `size` B: never more than `at_once`."""
         return min(size, self.at_once)
 
     def try_take(self, size: int) -> bool:
-        """Take `size` B if they are free now; a size above `at_once` takes everything."""
+        """Take `size` B if they are free now, and return whether they were; a size above `at_once` takes everything."""
         with self._changed:
             if not self._fits(size):
                 return False
@@ -61,21 +64,21 @@ class Memory:
         return True
 
     def take(self, size: int) -> None:
-        """Take `size` B, and wait until they are free."""
+        """Wait until `size` B are free, and take them."""
         with self._changed:
             self._changed.wait_for(lambda: self._fits(size))
             self._taken += self.counted(size)
         release_freed()
 
     def give_back(self, size: int) -> None:
-        """Free what was `counted`."""
+        """Return `size` B, as `counted` gave them."""
         with self._changed:
             self._taken -= size
             self._changed.notify_all()
 
     @contextmanager
     def taken(self, size: int) -> Iterator[None]:
-        """Hold `size` B during the block; raises as `fitting` does."""
+        """Hold `size` B during the block. Raises the errors of `fitting`."""
         counted = self.counted(self.fitting(size))
         if not self.try_take(size):
             self.take(size)
@@ -86,7 +89,7 @@ class Memory:
 
     @contextmanager
     def all_of_it(self) -> Iterator[None]:
-        """Hold everything during the block: no other image is in work, and none begins."""
+        """Hold all memory during the block: no other image is in progress, and none begins."""
         with self._changed:
             self._waiting_alone += 1
             self._changed.wait_for(lambda: self._taken == 0 and not self._exclusive)
@@ -107,7 +110,7 @@ class Memory:
 
 
 class ProcessMemory(Memory):
-    """That of one process, which is sized when it is known what that may use."""
+    """The memory of one process, sized when the process's limit is known."""
 
     def __init__(self) -> None:
         super().__init__(at_once=0, alone=0)
@@ -115,13 +118,14 @@ class ProcessMemory(Memory):
         self._sized_for: int | None = None
 
     def limit_to(self, size: int) -> None:
-        """This process as a whole may use `size` B; unless this is said, all that the machine has."""
+        """Limit the whole process to `size` B. Without this, it may use all memory of the machine."""
         self._limit = size
 
     def sized(self, max_memory: int | None = None) -> Memory:
-        """Itself: images may take `max_memory` B, or if that is 0 what the process does not use before the first.
+        """Set the size and return itself: images may use `max_memory` B. If that is 0, they may use most of the memory
+        that is free before the first image.
 
-        None leaves it as it was sized before.
+        None keeps the size that was set before.
         """
         with self._changed:
             if max_memory is None:
@@ -135,11 +139,11 @@ class ProcessMemory(Memory):
 
 
 process_memory = ProcessMemory()
-"""That of this process."""
+"""The memory of this process."""
 
 
 def machine_memory() -> int:
-    """The memory of this machine, or of the container that we are in (B)."""
+    """The memory of this machine, or of the container that this process is in (B)."""
     limits = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
     for file in _CGROUP:
         with suppress(OSError, ValueError):  # not there, or "max"
@@ -148,17 +152,17 @@ def machine_memory() -> int:
 
 
 def release_freed() -> None:
-    """Have the allocator give back to the system what images before have freed. Only glibc can be told.
+    """Return memory that earlier images have freed from the allocator to the system. This works only with glibc.
 
-    Where memory is short it may not be kept for the next image: four threads that took turns with images of 64 MP kept
-    twice of what one of them needed.
+    If memory is short, the allocator must not keep it for the next image: with four threads and images of 64 MP, it
+    kept twice the memory that one image needs.
     """
     with suppress(AttributeError, TypeError, OSError):
         ctypes.CDLL(None).malloc_trim(0)
 
 
 def _used() -> int:
-    """What this process uses now (B); where the system does not say that, the most that it has used so far."""
+    """The memory that this process uses now (B); if the system does not tell, the most that it has used so far."""
     with suppress(OSError):
         return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * os.sysconf("SC_PAGE_SIZE")
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

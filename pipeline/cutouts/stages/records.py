@@ -1,4 +1,4 @@
-"""What goes into a chunk's work and what comes out of it, as frozen records."""
+"""The inputs and results of the work on a chunk, as frozen records."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from cutouts.core.text.display import stored_uri
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """All that a worker needs to cut a chunk. `max_pixels` in px, `max_memory` in B."""
+    """Everything that a worker needs to cut a chunk. `max_pixels` in px, `max_memory` in B, `image_seconds` in s."""
 
     choice: ModelChoice
     recipe: Recipe
@@ -31,7 +31,7 @@ class Job:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChunkResult:
-    """What became of a chunk; seconds are summed over its images."""
+    """The results of a chunk; seconds are summed over its images."""
 
     masks: tuple[Mask, ...]
     metrics: tuple[MaskMetrics, ...]
@@ -43,7 +43,7 @@ class ChunkResult:
 
     @property
     def images(self) -> int:
-        """Images that this result accounts for."""
+        """The number of images in this result."""
         return len(self.masks) + len(self.rejections)
 
 
@@ -77,7 +77,7 @@ class Identity:
 def job_of(site: Site, *, crop: bool = False, sources: Sequence[str] = ()) -> Job:
     """The job that this site's settings describe; photographs may also be read below `sources`.
 
-    Raises ModelError for a model that the site may not use.
+    Raises ModelError if the site may not use the model.
     """
     choice = choose(site.model, site.provider, models=site.models, allow_noncommercial=site.allow_noncommercial)
     return Job(
@@ -95,7 +95,7 @@ def job_of(site: Site, *, crop: bool = False, sources: Sequence[str] = ()) -> Jo
 def rejection(
     record: ImageRecord, error: ImageRejected, recipe: Recipe, *, stage: str, sha256: str | None
 ) -> Rejection:
-    """The record of an image that was rejected at a stage; `sha256` of its bytes, None if they are not known."""
+    """The record of an image that was rejected at a stage; `sha256` of its bytes, or None if it is not known."""
     return Rejection(
         image_id=record.image_id,
         uri=stored_uri(record.uri),
