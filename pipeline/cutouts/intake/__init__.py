@@ -1,4 +1,4 @@
-"""Where work comes from: manifests that arrive, and folders that are made into one."""
+"""Where work comes from: manifests that arrive, and manifests made from folders of images."""
 
 from cutouts.intake.landing import (
     Intake,

@@ -1,7 +1,8 @@
-"""Intake: which manifests have landed, which of their deliveries can be worked with, and where a delivery came from.
+"""Intake: finds manifests that have landed and the deliveries in them that can be used, and records where a delivery
+came from.
 
-Nothing is moved: what was taken is recorded beside the tables. A dataset has landed when its `_SUCCESS` file is
-there, a single file when it is there (it has to appear by an atomic rename or upload).
+No file is moved: taken manifests are recorded beside the tables. A dataset has landed when its `_SUCCESS` file exists,
+a single file when it exists itself (it must appear by an atomic rename or upload).
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ _REFUSED = pa.schema(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Intake:
-    """What was found in one manifest: deliveries to work on, and what is wrong with the others."""
+    """The content of one manifest: deliveries to work on, the problems of the others, and the number of rows."""
 
     manifest: str
     accepted: tuple[DeliveryKey, ...]
@@ -61,14 +62,14 @@ class _Origin:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ManifestRefusal:
-    """Why nothing could be taken from a manifest as it stands."""
+    """Why nothing could be taken from a manifest in its present state."""
 
     manifest: str
     problems: tuple[str, ...]
 
 
 def inspect(source: str) -> Intake:
-    """The deliveries of a manifest, good and bad. ManifestError if its structure is wrong or it has no rows."""
+    """The deliveries of a manifest, good and bad. Raises ManifestError if its structure is wrong or it has no rows."""
     manifest = open_manifest(source)
     accepted: list[DeliveryKey] = []
     refused: list[DeliveryProblem] = []
@@ -83,16 +84,18 @@ def inspect(source: str) -> Intake:
 
 
 def rows_of(source: str, groups: Collection[Group]) -> pa.Table:
-    """`date`, `image_id`, `delivery_id`, `uri` of the rows of these groups, and of all that name no delivery."""
+    """`date`, `image_id`, `delivery_id` and `uri` of the rows of these groups, and of all rows without a delivery
+    id."""
     found = open_manifest(source).by_day(_REFUSED.names[1:]) if groups else ()
     return pa.concat_tables([_REFUSED.empty_table(), *(_rows_on(day, rows, groups) for day, rows in found)])
 
 
 def take(site: Site, manifest: str, *, waiting: bool = False) -> Intake:
-    """Check a landed manifest and record what was taken from it; taken again as it stands, the same comes back.
+    """Check a landed manifest and record the deliveries taken from it. If it has not changed, taking it again returns
+    the same.
 
-    With `waiting`, each delivery also enters the queue of `cutouts.intake.queue`. Raises ManifestError if nothing
-    can be taken, and records that; a manifest that was refused before is looked at again.
+    With `waiting`, each delivery also enters the queue of `cutouts.intake.queue`. Raises ManifestError if nothing can
+    be taken, and records the refusal; a manifest that was refused before is checked again.
     """
     tables = open_store(site.tables_url)
     fingerprint = _fingerprint(manifest)
@@ -115,7 +118,7 @@ def take(site: Site, manifest: str, *, waiting: bool = False) -> Intake:
 
 
 def landed(site: Site) -> tuple[str, ...]:
-    """URLs of the manifests below the site's `manifests` that were neither taken nor refused as they stand now."""
+    """URLs of the manifests below the site's `manifests` that were neither taken nor refused in their present state."""
     tables = open_store(site.tables_url)
     return tuple(
         url
@@ -125,7 +128,7 @@ def landed(site: Site) -> tuple[str, ...]:
 
 
 def refused(site: Site) -> tuple[ManifestRefusal, ...]:
-    """Why nothing could be taken from manifests below the site's `manifests`, as they stand now."""
+    """The refusals of manifests below the site's `manifests`, in their present state."""
     tables = open_store(site.tables_url)
     found = (find_record(tables, refused_file(fingerprint), ManifestRefusal) for _, fingerprint in _standing(site))
     return tuple(one for one in found if one)
@@ -138,7 +141,7 @@ def _standing(site: Site) -> Iterator[tuple[str, str]]:
 
 
 def source_of(site: Site, delivery: DeliveryKey) -> str:
-    """The manifest that a delivery was taken from. Raises ManifestError for one that never was."""
+    """The manifest that a delivery was taken from. Raises ManifestError if the delivery was never taken."""
     tables = open_store(site.tables_url)
     try:
         return read_record(tables, intake_file(delivery), _Origin).manifest
@@ -156,7 +159,7 @@ def deliveries_on(site: Site, day: date) -> tuple[DeliveryKey, ...]:
 
 
 def deliveries_between(site: Site, first: date | None, last: date | None) -> tuple[DeliveryKey, ...]:
-    """Every delivery that was taken, from the first to the last of these days; all of them without."""
+    """Every delivery that was taken from `first` to `last`, both included; None means no limit."""
     tables = open_store(site.tables_url)
     start, end = (first or date.min).isoformat(), (last or date.max).isoformat()
     names = [name for name in tables.names("intake/deliveries", ".json") if start <= name.split("/")[2] <= end]
@@ -180,7 +183,7 @@ def _keys(table: pa.Table, day: date, refused: set[str | None]) -> Iterator[Deli
 
 
 def _landed(store: Store) -> Iterator[str]:
-    """Folders with a `_SUCCESS`, of a whole dataset or of one of its days, and Parquet files at the top."""
+    """Folders with a `_SUCCESS` file (a whole dataset or one of its days), and Parquet files at the top level."""
     for name in store.names("", ""):
         folder, _, last = name.rpartition("/")
         if last == _LANDED:

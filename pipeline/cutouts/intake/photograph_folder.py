@@ -1,4 +1,4 @@
-"""Makes a manifest of a folder of images."""
+"""Makes a manifest from a folder of images."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _THREADS = 4
 _MOST_PX = (1 << 31) - 1
 """The largest side that a manifest can state; headers may state larger ones."""
 _LAST_SECOND = datetime.max.replace(tzinfo=UTC).timestamp() - 1
-"""The last time that a date can be obtained from; file systems hold others."""
+"""The latest timestamp (s) that can be converted to a date; file systems allow later ones."""
 
 
 def folder_manifest(
@@ -41,13 +41,14 @@ def folder_manifest(
     without: Path | None = None,
     on_image: Callable[[], None] = lambda: None,
 ) -> tuple[pa.Table, date]:
-    """A manifest of every image below `folder` (not below `without`), and its day: when the newest file was written.
+    """A manifest of every image below `folder` (except below `without`), and its day: the day when the newest file was
+    written.
 
-    `image_id` is the relative path, `product_id` the same without its suffix, `delivery_id` the first folder level,
-    else the folder's name; what cannot be shown of a name (control characters, bytes that are no UTF-8) is written
-    `%0A`, and names that are too long for an id get a digest. Each file is read once for its sha256, as a run of `site`
-    would read it, which is stated of images only; what cannot be read is listed all the same, so that its rejection is
-    recorded. Raises ManifestError if there is no image.
+    `image_id` is the relative path, `product_id` the same without its suffix, `delivery_id` the first folder level, or
+    else the folder's name. Parts of a name that cannot be shown (control characters, bytes that are not UTF-8) are
+    written like `%0A`, and names that are too long for an id get a digest. Each file is read once for its sha256, as a
+    run of `site` would read it; the sha256 is stated only for images. Unreadable files are listed too, so that their
+    rejections are recorded. Raises ManifestError if there is no image.
     """
     root = folder.resolve()
     files = photographs(root, SUFFIXES, without=without).files
@@ -90,24 +91,25 @@ def _record(file: Path, name: str, delivery: str, reading: Reading) -> ImageReco
 
 
 def _stated_size(data: bytes) -> tuple[int, int] | None:
-    """Width and height as the file's header states them; None if they are too large for the columns of a manifest."""
+    """Width and height (px) from the file's header; None if they are unknown or too large for the columns of a
+    manifest."""
     size = read_size(data)
     return size if size is None or max(size) <= _MOST_PX else None
 
 
 def _id(name: str, limit: int) -> str:
-    """An id of at most `limit` bytes that is not blank, as the name of a folder may be."""
+    """An id of at most `limit` bytes that is not blank, although a folder's name may be."""
     return fitting(name if name.strip() else quote(name), limit=limit)
 
 
 def _uri(file: Path) -> str:
-    """The absolute path; as a `file://` URI with its bytes quoted if it is not text, so that a table can hold it."""
+    """The absolute path; if it is not text, a `file://` URI with quoted bytes, so that a table can store it."""
     path = str(file)
     return path if is_text(path) else f"file://{quote(os.fsencode(path))}"
 
 
 def _bytes(file: Path, reading: Reading) -> bytes | None:
-    """The file's bytes; None for what cannot be read, which a run rejects with its reason."""
+    """The file's bytes; None if it cannot be read: a run then rejects it with the reason."""
     try:
         return read_image(str(file), reading)
     except ImageRejected:
@@ -115,7 +117,7 @@ def _bytes(file: Path, reading: Reading) -> bytes | None:
 
 
 def _version(file: Path) -> str | None:
-    """Stands for a file whose digest is not told: when it was written and how large it is."""
+    """A version tag for a file whose digest is not stated, from its time of writing and size; None if it is unknown."""
     try:
         return version_of(file.stat())
     except OSError:

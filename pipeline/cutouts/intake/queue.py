@@ -1,4 +1,4 @@
-"""The queue of accepted deliveries that are not in progress yet: one record each, so a kill loses none."""
+"""The queue of accepted deliveries that are not in progress yet: one record each, so that a kill loses none."""
 
 from __future__ import annotations
 
