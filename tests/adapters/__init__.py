@@ -1,1 +1,1 @@
-"""How each door behaves."""
+"""Tests of the adapters."""

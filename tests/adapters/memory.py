@@ -1,4 +1,4 @@
-"""Measures in a process of its own what decoding takes: `python -m tests.adapters.memory` prints a line per kind."""
+"""Measures the memory that decoding takes: `python -m tests.adapters.memory` prints a line per kind."""
 
 from __future__ import annotations
 

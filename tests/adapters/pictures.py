@@ -1,4 +1,4 @@
-"""Tiny pictures, profiles and damaged files for the tests of the image door."""
+"""Tiny pictures, profiles and damaged files for the tests of the image adapter."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def written(picture: Image.Image | Bytes, form: str, **options: Any) -> bytes:
 
 
 def exif(orientation: int) -> bytes:
-    """An EXIF block that says nothing but how the picture has to be turned."""
+    """An EXIF block that states only the orientation."""
     block = Image.Exif()
     block[0x0112] = orientation
     return block.tobytes()

@@ -1,4 +1,4 @@
-"""Parquet files that are damaged, that lie, or that unpack to more than a machine has: refused in words."""
+"""Parquet files that are damaged, misstate their content or expand beyond memory are refused with a message."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ LONG = "u" * 100_000
 
 @pytest.fixture(autouse=True)
 def _small_limits(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Limits a hundredth as large, so that a bomb for them is none for the machine of the tests."""
+    """Limits a hundredth as large, so that a bomb for them is harmless to the test machine."""
     for room, name in ((footers, "FREE_BYTES"), (row_groups, "MAX_PAGES"), (row_groups, "TEXT_AT_ONCE")):
         monkeypatch.setattr(room, name, getattr(room, name) // 100)
 
@@ -93,13 +93,13 @@ def footer_begins(data: bytes) -> int:
         },
     ],
 )
-def test_whatever_a_writer_chooses_is_read(options: dict[str, Any]) -> None:
-    """Encodings, compressions, sizes of pages and row groups: the rows are the same."""
+def test_files_are_read_whatever_options_the_writer_chose(options: dict[str, Any]) -> None:
+    """Encodings, compressions and sizes of pages and row groups do not change the rows."""
     assert pa.Table.from_batches(unpacked(packed(table(), **options))) == table()
 
 
-def test_nested_columns_beside_ours_are_left_alone() -> None:
-    """Also if one in them has the name of ours."""
+def test_nested_columns_beside_ours_are_ignored() -> None:
+    """They are ignored even if one in them has the name of one of our columns."""
     nested = pa.array([[{"uri": "x", "deeper": [1, 2]}]] * 300)
     assert pa.Table.from_batches(unpacked(packed(table().add_column(1, "more", nested)))) == table()
 
@@ -111,8 +111,8 @@ def test_nested_columns_beside_ours_are_left_alone() -> None:
         ("beginnings", "DELTA_BYTE_ARRAY"),
     ],
 )
-def test_a_small_file_that_unpacks_to_too_much_is_refused(content: str, encoding: str) -> None:
-    """A text of 100 kB stands once in the file and in 10 GB of rows; or each row repeats the one before."""
+def test_a_small_file_that_expands_too_much_is_refused(content: str, encoding: str) -> None:
+    """A text of 100 kB is stored once and repeated over 10 GB of rows, or each row repeats the one before."""
     rows = 100_000 if content == "dictionary" else 400
     uri: Any = repeated(LONG, rows)
     options: dict[str, Any] = {}
@@ -126,14 +126,14 @@ def test_a_small_file_that_unpacks_to_too_much_is_refused(content: str, encoding
         sum(batch.num_rows for batch in unpacked(data))
 
 
-def test_what_is_unpacked_at_a_time_is_bounded() -> None:
-    """A batch of large values has few of them; small values come thousands at a time."""
+def test_the_size_of_each_batch_is_bounded() -> None:
+    """A batch holds few large values, or thousands of small ones."""
     assert next(unpacked(packed(table().set_column(1, "uri", repeated(LONG, 300))))).num_rows < 30
     assert next(unpacked(packed(table(50_000)))).num_rows > 5_000
 
 
-def test_a_footer_that_promises_too_much_is_refused_before_anything_is_read() -> None:
-    """Compressed 10,000 times, it says so itself."""
+def test_a_footer_that_states_too_much_data_is_refused_before_reading() -> None:
+    """The footer itself states a compression of 10,000 to 1."""
     data = packed(table().set_column(1, "uri", pa.array([LONG] * 300)), use_dictionary=False)
     stream = io.BytesIO(data)
     footer = read_footer(stream, len(data))
@@ -142,8 +142,8 @@ def test_a_footer_that_promises_too_much_is_refused_before_anything_is_read() ->
     check_unpacked(footer, footers.FREE_BYTES)
 
 
-def test_pages_that_are_larger_than_their_footer_says_are_found() -> None:
-    """The footer is the writer's word; the pages are what is unpacked."""
+def test_pages_larger_than_the_footer_states_are_refused() -> None:
+    """The footer may be wrong, so the pages themselves are measured."""
     text = pa.array([LONG] * 300)
     data = packed(table().set_column(1, "uri", text), use_dictionary=False, data_page_size=2**31 - 1)
     (group,) = read_footer(io.BytesIO(data), len(data)).groups
@@ -155,8 +155,8 @@ def test_pages_that_are_larger_than_their_footer_says_are_found() -> None:
         next(batches(io.BytesIO(lie), footer, 0, COLUMNS))
 
 
-def test_a_dictionary_that_promises_more_entries_than_it_has_bytes_is_refused() -> None:
-    """A reader would make room for all of them first."""
+def test_a_dictionary_that_states_more_entries_than_bytes_is_refused() -> None:
+    """A reader would allocate all of them first."""
     data = packed(table().set_column(1, "uri", pa.array([f"{number % 100:02}" for number in range(300)])))
     (group,) = read_footer(io.BytesIO(data), len(data)).groups
     lie = lying(data, 100, 8_000, begin=group.chunks["uri"].begin)
@@ -166,15 +166,15 @@ def test_a_dictionary_that_promises_more_entries_than_it_has_bytes_is_refused() 
 
 @pytest.mark.parametrize("false", [299, 301, 8_000])
 def test_a_footer_that_contradicts_itself_is_refused(false: int) -> None:
-    """The file's rows are those of its row groups, and each column has as many values."""
+    """Row counts must add up over the row groups, and each column must have as many values."""
     data = packed(table())
     begin = footer_begins(data)
     with pytest.raises(ParquetError, match="damaged"):
         pa.Table.from_batches(unpacked(lying(data, 300, false, begin=begin)))
 
 
-def test_more_columns_than_anybody_has_are_refused() -> None:
-    """Nested ones count, too."""
+def test_too_many_columns_are_refused() -> None:
+    """Nested ones count too."""
     wide = pa.table({f"c{number}": [1] for number in range(MAX_COLUMNS + 1)})
     data = packed(wide)
     with pytest.raises(ParquetError, match="1,001 columns; at most 1,000"):
@@ -195,14 +195,14 @@ def test_more_columns_than_anybody_has_are_refused() -> None:
         (b"PAR1" + b"\x19\xf8\xff\xff\xff\x7f" + bytes(20) + struct.pack("<I", 26) + b"PAR1", "elements in its lists"),
     ],
 )
-def test_what_is_no_parquet_is_refused_in_words(data: bytes, words: str) -> None:
-    """Each kind of nonsense has its words."""
+def test_files_that_are_not_parquet_are_refused_with_a_message(data: bytes, words: str) -> None:
+    """Each kind of wrong file has its own message."""
     with pytest.raises(ParquetError, match=words):
         read_footer(io.BytesIO(data), len(data))
 
 
-def test_a_file_that_is_damaged_anywhere_never_ends_the_process() -> None:
-    """Bits are turned in footers and pages of many kinds: rows, or an error that has words."""
+def test_a_file_with_flipped_bits_never_crashes_the_process() -> None:
+    """Bits are flipped in footers and pages of many kinds; the result is rows or an error with a message."""
     chance = random.Random(7)
     kinds: list[dict[str, Any]] = [
         {},

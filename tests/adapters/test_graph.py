@@ -1,4 +1,4 @@
-"""What is read off a graph, so that nobody has to be asked."""
+"""What is read from a graph so that nobody has to be asked."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from cutouts.models import read_file
 from tests.tiny_networks import seven, tiny
 
 
-def test_bytes_are_taken_in_their_order(tmp_path: Path) -> None:
-    """uint8 NHWC: normalisation is in the graph, so there is no family to guess; what a division gives is open."""
+def test_a_uint8_graph_states_its_layout(tmp_path: Path) -> None:
+    """With uint8 NHWC input the graph normalises, so no family is guessed; what a division gives is unknown."""
     tiny(tmp_path / "x.onnx", size=6)
     graph = read_graph(read_file(tmp_path / "x.onnx"))
     assert (graph.layout, graph.width_px, graph.height_px) == ("nhwc-uint8", 6, 6)
@@ -37,10 +37,10 @@ def test_bytes_are_taken_in_their_order(tmp_path: Path) -> None:
         (2, False, 1024, None),
     ],
 )
-def test_known_families_give_themselves_away(
+def test_known_families_are_recognised(
     tmp_path: Path, outputs: int, sigmoid: bool, size: int, family: str | None
 ) -> None:
-    """By how many outputs they have, and what those are; in doubt nothing is said."""
+    """They are recognised by the number and kind of their outputs, and in doubt nothing is guessed."""
     seven(tmp_path / "x.onnx", size=size, sigmoid=sigmoid, outputs=outputs)
     graph = read_graph(read_file(tmp_path / "x.onnx"))
     assert (graph.normalisation.family if graph.normalisation else None) == family
@@ -48,15 +48,15 @@ def test_known_families_give_themselves_away(
     assert graph.outputs == outputs
 
 
-def test_a_size_that_is_open_stays_so(tmp_path: Path) -> None:
-    """It will be asked for."""
+def test_a_dynamic_size_stays_unknown(tmp_path: Path) -> None:
+    """The user is asked for it."""
     seven(tmp_path / "x.onnx", size="side")
     graph = read_graph(read_file(tmp_path / "x.onnx"))
     assert (graph.width_px, graph.height_px) == (None, None)
 
 
-def test_a_sigmoid_is_found_behind_what_keeps_it_one(tmp_path: Path) -> None:
-    """Cut to its channel and clipped, a probability is still one: so ends the network that we ship."""
+def test_a_sigmoid_is_found_behind_operators_that_preserve_it(tmp_path: Path) -> None:
+    """A probability stays one when sliced to its channel and clipped, as in the shipped network."""
     nodes = [
         helper.make_node("Sigmoid", ["image"], ["all"]),
         helper.make_node("Gather", ["all", "first"], ["one"], axis=1),
@@ -99,10 +99,10 @@ def _whole_numbers(graph: onnx.GraphProto) -> None:
         (_whole_numbers, "has the input int64"),
     ],
 )
-def test_what_no_row_can_describe_is_refused(
+def test_graphs_that_no_row_can_describe_are_refused(
     tmp_path: Path, change: Callable[[onnx.GraphProto], None], words: str
 ) -> None:
-    """Prompts, more than three channels, class maps, other types."""
+    """Prompts, more than three channels, class maps and other types are refused."""
     seven(tmp_path / "x.onnx")
     model = onnx.load(tmp_path / "x.onnx")
     change(model.graph)
@@ -111,8 +111,8 @@ def test_what_no_row_can_describe_is_refused(
         read_graph(read_file(tmp_path / "x.onnx"))
 
 
-def test_what_is_converted_is_a_valid_graph_of_the_same_shape(tmp_path: Path) -> None:
-    """float32 goes in and comes out; every number inside that may be has half as many bytes."""
+def test_a_converted_graph_is_valid_and_keeps_its_shape(tmp_path: Path) -> None:
+    """Inputs and outputs stay float32, and every number inside that may be halved is half as large."""
     seven(tmp_path / "x.onnx")
     half = onnx.load_from_string(half_precision(read_file(tmp_path / "x.onnx")))
     whole = onnx.load(tmp_path / "x.onnx")

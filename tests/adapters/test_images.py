@@ -1,4 +1,4 @@
-"""Photographs of every kind come out upright, in sRGB and 8 bit, or are refused with their own reason."""
+"""Photographs of every kind come out upright, in sRGB and 8 bit, or are rejected with a specific reason."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def off(one: Bytes, other: Bytes) -> float:
 
 @pytest.mark.parametrize("name", FORMS)
 def test_each_format_gives_the_picture_that_was_written(name: str) -> None:
-    """All formats arrive as uint8 RGB of the same picture, without alpha and without anything to say."""
+    """Every format is decoded to uint8 RGB of the same picture, without alpha and without notes."""
     form, options = FORMS[name]
     photograph = read(written(scene(), form, **options))
     assert photograph.rgb.dtype == np.uint8
@@ -65,7 +65,7 @@ def test_each_format_gives_the_picture_that_was_written(name: str) -> None:
 @pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize("name", TURNABLE)
 def test_pictures_are_turned_upright_exactly_once(name: str, orientation: int) -> None:
-    """Whatever EXIF or the container says, the picture comes out as a person would hold it."""
+    """Whatever orientation EXIF or the container states, the picture comes out upright."""
     form, options = FORMS[name]
     methods = Image.Transpose
     stored = {  # how a camera held that way stores the upright picture
@@ -84,7 +84,7 @@ def test_pictures_are_turned_upright_exactly_once(name: str, orientation: int) -
 
 
 def test_alpha_is_turned_with_its_picture() -> None:
-    """Orientation applies to alpha as well."""
+    """The orientation applies to alpha as well."""
     alpha = np.zeros((48, 64), np.uint8)
     alpha[:10, :20] = 200
     stored = np.rot90(np.dstack([scene(), alpha]))
@@ -104,29 +104,29 @@ def test_the_size_is_read_from_the_header_alone(name: str) -> None:
 
 
 @pytest.mark.parametrize("data", [b"", b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"II*\0\xff\xff\xff\xff", b"no image"])
-def test_no_size_is_read_where_none_is_said(data: bytes) -> None:
-    """What is not an image, or breaks off before it says its size, has no size."""
+def test_no_size_is_read_if_none_is_stated(data: bytes) -> None:
+    """A file that is not an image, or is cut off before it states its size, has no size."""
     assert read_size(data) is None
 
 
 def test_suffixes_are_lower_case_with_a_dot() -> None:
-    """The suffixes can be compared with a lowered path's suffix."""
+    """They can be compared with the suffix of a lower-cased path."""
     assert {".jpg", ".jpeg", ".png", ".webp", ".avif", ".heic", ".tif", ".tiff"} <= SUFFIXES
     assert all(suffix.startswith(".") and suffix == suffix.lower() for suffix in SUFFIXES)
 
 
 @pytest.mark.parametrize("name", ["jpeg", "progressive jpeg", "png", "webp", "avif", "heic", "tiff", "lzw tiff", "bmp"])
 @pytest.mark.parametrize("share", [0.5, 0.9, 0.999])
-def test_files_cut_off_are_refused_as_such(name: str, share: float) -> None:
-    """A file that ends too early is told from one that is not an image, and never half decoded."""
+def test_cut_off_files_are_refused_as_cut_off(name: str, share: float) -> None:
+    """A file that ends too early is told from one that is not an image and is never half decoded."""
     form, options = FORMS[name]
     data = written(scene(120, 90), form, **options)
     assert refusal(data[: int(len(data) * share)]).reason is RejectionReason.TRUNCATED
 
 
 @pytest.mark.parametrize("name", ["jpeg", "progressive jpeg", "png", "webp", "avif", "heic"])
-def test_a_transfer_that_left_zeros_at_the_end_is_refused(name: str) -> None:
-    """A file of the right length whose second half never arrived is found."""
+def test_a_file_that_ends_in_zeros_is_refused(name: str) -> None:
+    """A file of the right length whose second half never arrived is detected."""
     form, options = FORMS[name]
     data = written(scene(120, 90), form, **options)
     half = len(data) // 2
@@ -137,14 +137,14 @@ def test_a_transfer_that_left_zeros_at_the_end_is_refused(name: str) -> None:
     "tail", [b"\xff\xd9", np.random.default_rng(5).bytes(9000) + b"\xff\xd9", b"x" * 4096 + b"\xff\xd9"]
 )
 def test_a_cut_off_jpeg_with_something_appended_is_refused(tail: bytes) -> None:
-    """An end marker that a program added, or other bytes behind the break, do not hide it."""
+    """An end marker or other bytes appended after the break do not hide it."""
     data = written(scene(320, 240), "JPEG", quality=95)
     reason = refusal(data[: len(data) * 2 // 3] + tail).reason
     assert reason in (RejectionReason.TRUNCATED, RejectionReason.DAMAGED)
 
 
-def test_a_jpeg_that_is_truly_grey_in_its_corner_is_taken() -> None:
-    """Exactly the grey that stands for missing data may also be the backdrop."""
+def test_a_jpeg_with_a_truly_grey_corner_is_accepted() -> None:
+    """A backdrop may have exactly the grey that stands for missing data."""
     grey = np.full((96, 128, 3), 128, np.uint8)
     grey[:48] = scene(128, 48)
     photograph = read(written(grey, "JPEG", quality=95))
@@ -153,8 +153,8 @@ def test_a_jpeg_that_is_truly_grey_in_its_corner_is_taken() -> None:
 
 
 @pytest.mark.parametrize("name", FORMS)
-def test_bytes_behind_a_whole_picture_do_no_harm(name: str) -> None:
-    """Cameras append previews, videos and notes behind the picture's end; programs append zeros and zip archives."""
+def test_bytes_after_a_whole_picture_are_ignored(name: str) -> None:
+    """Cameras append previews, videos and notes after the picture, and programs append zeros and zip archives."""
     form, options = FORMS[name]
     data = written(scene(), form, **options)
     video = b"\0\0\0\x14ftypmp42\0\0\0\0mp42" + b"\0\0\1\0mdat" + bytes(range(248))
@@ -166,15 +166,15 @@ def test_bytes_behind_a_whole_picture_do_no_harm(name: str) -> None:
         assert photograph.notes == ()
 
 
-def test_fill_bytes_before_a_marker_cost_no_time() -> None:
-    """As many as a file holds, they are one marker: twenty million would take a minute if each were looked at."""
+def test_fill_bytes_before_a_marker_take_no_time() -> None:
+    """Any number of them counts as one marker; looking at twenty million one by one would take a minute."""
     data = written(scene(), "JPEG")
     filled = data[:2] + b"\xff" * 20_000_000 + data[2:]
     assert np.array_equal(read(filled).rgb, read(data).rgb)
 
 
-def test_a_size_that_no_picture_has_is_not_called_cut_off() -> None:
-    """The header is whole, and is wrong; a JPEG may say its height later, which nobody reads."""
+def test_an_impossible_size_is_not_called_cut_off() -> None:
+    """The header is complete but wrong; a height that a JPEG states later is not supported."""
     bmp, png = bytearray(written(scene(), "BMP")), bytearray(written(scene(), "PNG"))
     bmp[18:22] = struct.pack("<i", -64)
     png[16:20] = bytes(4)
@@ -202,8 +202,8 @@ def test_a_size_that_no_picture_has_is_not_called_cut_off() -> None:
         (b"<?xml version='1.0'?><svg xmlns='http://www.w3.org/2000/svg'/>", RejectionReason.UNSUPPORTED),
     ],
 )
-def test_what_is_no_picture_of_ours_has_its_own_reason(data: bytes, reason: RejectionReason) -> None:
-    """Empty, no image and an image of another format are told apart, whatever the file is called."""
+def test_unsupported_files_have_a_specific_reason(data: bytes, reason: RejectionReason) -> None:
+    """Empty files, files that are not images and other formats are told apart, whatever their names."""
     rejection = refusal(data)
     assert rejection.reason is reason
     assert rejection.detail
@@ -211,7 +211,7 @@ def test_what_is_no_picture_of_ours_has_its_own_reason(data: bytes, reason: Reje
 
 
 def test_a_pixel_bomb_is_refused_by_its_header() -> None:
-    """A few bytes that claim 40,000 × 40,000 px are refused before memory is given to them."""
+    """A few bytes that claim 40,000 × 40,000 px are refused before memory is allocated."""
     data = bytearray(written(scene(), "PNG"))
     data[16:24] = struct.pack(">II", 40_000, 40_000)
     rejection = refusal(bytes(data), max_pixels=100_000_000)
@@ -220,8 +220,8 @@ def test_a_pixel_bomb_is_refused_by_its_header() -> None:
 
 
 @pytest.mark.parametrize("name", FORMS)
-def test_the_site_says_how_many_pixels_are_too_many(name: str) -> None:
-    """Exactly the allowed number passes, one less does not."""
+def test_the_pixel_limit_is_a_setting_of_the_site(name: str) -> None:
+    """An image of exactly the limit passes, and a limit one pixel lower refuses it."""
     form, options = FORMS[name]
     data = written(scene(), form, **options)
     assert decode(data, max_pixels=64 * 48).size == (64, 48)
@@ -243,8 +243,8 @@ def test_pictures_too_small_to_show_anything_are_refused(size: tuple[int, int]) 
 
 
 @pytest.mark.parametrize(("form", "options"), [("GIF", {}), ("WEBP", {"lossless": True}), ("PNG", {}), ("AVIF", {})])
-def test_of_an_animation_the_first_frame_is_used_and_said_so(form: str, options: dict[str, Any]) -> None:
-    """The note names how many frames there are."""
+def test_the_first_frame_of_an_animation_is_used_with_a_note(form: str, options: dict[str, Any]) -> None:
+    """The note states the number of frames."""
     first, second = Image.fromarray(scene()), Image.fromarray(255 - scene())
     data = written(first, form, save_all=True, append_images=[second, first], duration=40, **options)
     photograph = read(data)
@@ -252,16 +252,16 @@ def test_of_an_animation_the_first_frame_is_used_and_said_so(form: str, options:
     assert photograph.notes == ("it is animated (3 frames): only the first is used",)
 
 
-def test_of_a_tiff_with_pages_the_first_is_used_and_said_so() -> None:
-    """The note names how many pages there are."""
+def test_the_first_page_of_a_tiff_is_used_with_a_note() -> None:
+    """The note states the number of pages."""
     data = written(scene(), "TIFF", save_all=True, append_images=[Image.fromarray(255 - scene())])
     photograph = read(data)
     assert np.array_equal(photograph.rgb, scene())
     assert photograph.notes == ("it has 2 pages: only the first is used",)
 
 
-def test_a_raw_file_is_not_taken_for_its_preview() -> None:
-    """A TIFF with a sensor's samples in it, or that calls itself a DNG, is not cut out at a thumbnail's size."""
+def test_a_raw_file_is_not_replaced_by_its_preview() -> None:
+    """A TIFF with sensor samples, or one marked as DNG, is not cut out at the size of its thumbnail."""
     rejection = refusal(written(scene(), "TIFF", tiffinfo={254: 1, 50706: b"\1\4\0\0"}))
     assert (rejection.reason, rejection.detail) == (
         RejectionReason.UNSUPPORTED,
@@ -276,8 +276,8 @@ def test_a_raw_file_is_not_taken_for_its_preview() -> None:
     assert "camera raw" in refusal(sensor).detail
 
 
-def test_a_tiff_that_calls_itself_a_smaller_copy_is_no_camera_raw() -> None:
-    """It is used, with a note; if the larger picture is in the file, that one is."""
+def test_a_tiff_marked_as_a_reduced_copy_is_not_camera_raw() -> None:
+    """It is used with a note; if the larger picture is in the file, that one is used."""
     photograph = read(written(scene(), "TIFF", tiffinfo={254: 1}))
     assert np.array_equal(photograph.rgb, scene())
     assert "smaller copy" in photograph.notes[0]
@@ -296,8 +296,8 @@ def test_several_threads_may_decode_at_once() -> None:
     assert all(np.array_equal(one, other) for one, other in zip(alone, together, strict=True))
 
 
-def test_the_ordinary_jpeg_has_the_very_pixels_of_the_decoder() -> None:
-    """Nothing is done to the pixels of an ordinary photograph."""
+def test_an_ordinary_jpeg_keeps_the_pixels_of_the_decoder() -> None:
+    """The pixels of an ordinary photograph are not changed."""
     data = written(scene(), "JPEG", quality=90)
     expected = np.asarray(cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB))
     assert np.array_equal(read(data).rgb, expected)

@@ -1,4 +1,4 @@
-"""BMPs of every kind, written here from the specification: headers, depths, fields, run lengths and alpha."""
+"""BMPs of every kind, written from the specification: headers, depths, bit fields, run lengths and alpha."""
 
 from __future__ import annotations
 
@@ -67,8 +67,8 @@ def fields(rgb: Bytes, alpha: Bytes, widths: tuple[int, ...], bits: int) -> tupl
 
 
 @pytest.mark.parametrize(("header", "from_top"), [(12, False), *product(HEADERS, (False, True))])
-def test_plain_colours_of_every_header(header: int, from_top: bool) -> None:
-    """24 bit, from the bottom as usual and from the top; in the oldest header the height has no sign."""
+def test_24_bit_colours_are_read_with_every_header(header: int, from_top: bool) -> None:
+    """Rows start at the bottom or at the top; the height of the oldest header has no sign."""
     pixels = scene(21, 17)
     rows = rows_of((pixels[::-1] if from_top else pixels)[..., ::-1].copy(), 24)
     data = bmp(rows, (21, -17 if from_top else 17), 24, header=header)
@@ -78,8 +78,8 @@ def test_plain_colours_of_every_header(header: int, from_top: bool) -> None:
 
 @pytest.mark.parametrize("bits", [1, 2, 4, 8])
 @pytest.mark.parametrize("header", [12, 40, 124])
-def test_palettes_of_every_size(header: int, bits: int) -> None:
-    """OS/2's have three bytes a colour, all others four."""
+def test_palettes_of_every_size_are_read(header: int, bits: int) -> None:
+    """OS/2 palettes have three bytes per colour and all others four."""
     indices = np.random.default_rng(4).integers(0, 1 << bits, (17, 21)).astype(np.uint8)
     palette = np.random.default_rng(5).integers(0, 256, (1 << bits, 3), np.uint8)
     data = bmp(rows_of(indices, bits), (21, 17), bits, header=header, palette=palette)
@@ -99,8 +99,8 @@ def test_palettes_of_every_size(header: int, bits: int) -> None:
         ((8, 8, 8, 0), 32),
     ],
 )
-def test_fields_of_bits_are_stretched(widths: tuple[int, ...], bits: int, header: int) -> None:
-    """Whatever the masks, and alpha wherever the header gives it bits."""
+def test_bit_fields_are_stretched_to_8_bit(widths: tuple[int, ...], bits: int, header: int) -> None:
+    """Any masks are supported, and alpha if the header gives it bits."""
     alpha = np.tile(np.linspace(0, 255, 21).astype(np.uint8), (17, 1))
     rows, masks, kept = fields(scene(21, 17), alpha, widths, bits)
     has_alpha = header >= 56 and widths[3] > 0
@@ -112,8 +112,8 @@ def test_fields_of_bits_are_stretched(widths: tuple[int, ...], bits: int, header
 
 
 @pytest.mark.parametrize("header", [56, 108, 124])
-def test_alpha_that_is_zero_throughout_means_nothing(header: int) -> None:
-    """Programs that know nothing of alpha leave zeros; the picture is not made invisible."""
+def test_alpha_that_is_zero_throughout_is_ignored(header: int) -> None:
+    """Programs without alpha support leave zeros, which must not make the picture invisible."""
     rows, masks, kept = fields(scene(21, 17), np.zeros((17, 21), np.uint8), (8, 8, 8, 8), 32)
     photograph = read(bmp(rows, (21, 17), 32, header=header, packing=3, masks=masks))
     assert np.array_equal(photograph.rgb, kept[..., :3])
@@ -121,7 +121,7 @@ def test_alpha_that_is_zero_throughout_means_nothing(header: int) -> None:
 
 
 @pytest.mark.parametrize(("fourth", "noted"), [(0, False), (255, False), (None, True)])
-def test_the_fourth_byte_of_a_plain_bmp_is_no_alpha(fourth: int | None, noted: bool) -> None:
+def test_the_fourth_byte_of_a_plain_bmp_is_not_alpha(fourth: int | None, noted: bool) -> None:
     """It is unused by definition; if it varies, a note says so."""
     last = np.full((17, 21), fourth, np.uint8) if fourth is not None else scene(21, 17)[..., 0]
     pixels = np.dstack([scene(21, 17)[..., ::-1], last])
@@ -131,7 +131,7 @@ def test_the_fourth_byte_of_a_plain_bmp_is_no_alpha(fourth: int | None, noted: b
     assert bool(photograph.notes) == noted
 
 
-def test_sixteen_bits_without_masks_are_five_each() -> None:
+def test_sixteen_bits_without_masks_are_five_per_channel() -> None:
     """The highest bit is unused."""
     rows, _, kept = fields(scene(21, 17)[..., ::-1].copy(), np.zeros((17, 21), np.uint8), (5, 5, 5, 0), 16)
     assert np.array_equal(read(bmp(rows, (21, 17), 16)).rgb, kept[..., 2::-1])
@@ -163,7 +163,7 @@ def runs(indices: Bytes, bits: int) -> bytes:
 
 @pytest.mark.parametrize("bits", [4, 8])
 def test_run_lengths_are_unpacked(bits: int) -> None:
-    """Runs, and pixels told one by one."""
+    """Both runs and literal pixels are read."""
     indices = np.random.default_rng(4).integers(0, 1 << bits, (17, 47)).astype(np.uint8)
     indices[:, -4:] = indices[:, -1:]
     palette = np.random.default_rng(5).integers(0, 256, (1 << bits, 3), np.uint8)
@@ -176,8 +176,8 @@ def test_run_lengths_are_unpacked(bits: int) -> None:
     assert caught.value.reason is RejectionReason.TRUNCATED
 
 
-def test_pixels_that_run_lengths_leave_out_are_said() -> None:
-    """A step aside leaves pixels that nobody stated."""
+def test_pixels_skipped_by_run_lengths_are_noted() -> None:
+    """A delta code leaves pixels without a stated value."""
     palette = np.random.default_rng(5).integers(0, 256, (256, 3), np.uint8)
     data = bmp(b"\5\7\0\2\3\4\5\7\0\1", (16, 16), 8, packing=1, palette=palette)
     photograph = read(data)
@@ -186,8 +186,8 @@ def test_pixels_that_run_lengths_leave_out_are_said() -> None:
     assert "not in the file" in photograph.notes[0]
 
 
-def test_an_embedded_profile_is_followed() -> None:
-    """Version 5 may carry one; the path of a linked one is not opened."""
+def test_an_embedded_profile_is_applied() -> None:
+    """Version 5 may carry a profile; the path of a linked one is not opened."""
     pixels = scene(21, 17)
     rows = rows_of(pixels[..., ::-1].copy(), 24)
     data = bmp(rows, (21, 17), 24, header=124, kind=b"DEBM", profile=display_p3())
@@ -209,8 +209,8 @@ def test_an_embedded_profile_is_followed() -> None:
         ({"size": (64, 64)}, RejectionReason.TRUNCATED),
     ],
 )
-def test_what_is_wrong_with_a_file_is_said(options: dict[str, Any], reason: RejectionReason) -> None:
-    """JPEG inside, OS/2's own codes, masks that overlap, a palette that is missing, rows that are missing."""
+def test_an_unreadable_bmp_is_refused_with_its_reason(options: dict[str, Any], reason: RejectionReason) -> None:
+    """JPEG data, OS/2 codes, overlapping masks, a missing palette and missing rows each have their reason."""
     how = {"size": (16, 16), "bits": 24, **options}
     with pytest.raises(ImageRejected) as caught:
         read(bmp(bytes(16 * 48), **how))

@@ -51,8 +51,8 @@ def furthest(one: Bytes, other: Bytes) -> int:
         ("HEIF", {"quality": 90}),
     ],
 )
-def test_a_wide_gamut_profile_is_taken_to_srgb(form: str, options: dict[str, Any]) -> None:
-    """In every format that carries profiles the pixels come out as lcms2 says, and differ from those stored."""
+def test_a_wide_gamut_profile_is_converted_to_srgb(form: str, options: dict[str, Any]) -> None:
+    """In every format that carries profiles the pixels match lcms2 and differ from those stored."""
     profile = display_p3()
     with_profile = read(written(scene(), form, icc_profile=profile, **options)).rgb
     stored = read(written(scene(), form, **options)).rgb
@@ -62,8 +62,8 @@ def test_a_wide_gamut_profile_is_taken_to_srgb(form: str, options: dict[str, Any
 
 @pytest.mark.parametrize("kind", CURVES)
 @pytest.mark.parametrize("form", ["PNG", "JPEG"])
-def test_every_kind_of_tone_curve_is_followed(kind: str, form: str) -> None:
-    """Power, table and parametric curves give lcms2's colours within one level, for every colour there is."""
+def test_every_kind_of_tone_curve_is_applied(kind: str, form: str) -> None:
+    """Power, table and parametric curves match lcms2 within one level for every colour."""
     profile = display_p3(CURVES[kind])
     colours = np.random.default_rng(9).integers(0, 256, (128, 128, 3), np.uint8)
     stored = read(written(colours, form, quality=95)).rgb
@@ -72,8 +72,8 @@ def test_every_kind_of_tone_curve_is_followed(kind: str, form: str) -> None:
 
 
 @pytest.mark.parametrize("form", ["PNG", "JPEG"])
-def test_a_profile_that_is_srgb_in_effect_leaves_every_bit(form: str) -> None:
-    """Nothing is transformed, and nothing said, where the transform would change nothing."""
+def test_a_profile_equivalent_to_srgb_changes_no_bit(form: str) -> None:
+    """If the transform would change nothing, none is done and no note is left."""
     photograph = read(written(scene(), form, icc_profile=srgb()))
     assert np.array_equal(photograph.rgb, read(written(scene(), form)).rgb)
     assert photograph.notes == ()
@@ -81,8 +81,8 @@ def test_a_profile_that_is_srgb_in_effect_leaves_every_bit(form: str) -> None:
 
 @pytest.mark.parametrize("form", ["PNG", "JPEG", "TIFF"])
 @pytest.mark.parametrize("profile", [b"not a profile at all", srgb()[:200], cmyk()])
-def test_a_broken_or_foreign_profile_is_taken_for_srgb_and_said_so(form: str, profile: bytes) -> None:
-    """The picture is not lost over its profile; a note says what was done."""
+def test_a_broken_or_unsuitable_profile_is_treated_as_srgb_with_a_note(form: str, profile: bytes) -> None:
+    """A bad profile does not reject the picture."""
     photograph = read(written(scene(), form, icc_profile=profile))
     assert np.array_equal(photograph.rgb, read(written(scene(), form)).rgb)
     (note,) = photograph.notes
@@ -100,8 +100,8 @@ def test_a_grey_profile_is_applied_to_a_grey_picture(form: str) -> None:
     assert photograph.rgb.mean() > stored.mean() + 20
 
 
-def test_an_rgb_profile_serves_a_grey_picture_too() -> None:
-    """Programs that turn pictures grey often leave the profile in."""
+def test_an_rgb_profile_is_applied_to_a_grey_picture() -> None:
+    """Programs that convert pictures to grey often keep the profile."""
     grey = Image.fromarray(scene()[..., 0])
     photograph = read(written(grey, "JPEG", icc_profile=srgb()))
     assert photograph.notes == ()
@@ -114,8 +114,8 @@ def inks() -> Image.Image:
 
 
 @pytest.mark.parametrize(("form", "options"), [("JPEG", {"quality": 95}), ("TIFF", {})])
-def test_cmyk_goes_through_its_own_profile(form: str, options: dict[str, Any]) -> None:
-    """The inks mean what the profile says, in Adobe's inverted JPEG as well as in TIFF."""
+def test_cmyk_is_converted_with_its_own_profile(form: str, options: dict[str, Any]) -> None:
+    """This holds for Adobe's inverted JPEG as well as for TIFF."""
     data = written(inks(), form, icc_profile=cmyk(), **options)
     stored = Image.open(BytesIO(data))
     photograph = read(data)
@@ -124,8 +124,8 @@ def test_cmyk_goes_through_its_own_profile(form: str, options: dict[str, Any]) -
 
 
 @pytest.mark.parametrize(("form", "bound"), [("JPEG", 6), ("TIFF", 1)])
-def test_cmyk_without_a_profile_is_approximate_and_said_so(form: str, bound: int) -> None:
-    """White paper stays white, black ink black, and a note tells that colours are a guess."""
+def test_cmyk_without_a_profile_is_approximated_with_a_note(form: str, bound: int) -> None:
+    """White paper stays white and black ink black, and a note says that the colours are approximate."""
     paper = np.zeros((32, 32, 4), np.uint8)
     paper[:16, :, 3] = 255
     photograph = read(written(Image.fromarray(paper, "CMYK"), form))
@@ -134,8 +134,8 @@ def test_cmyk_without_a_profile_is_approximate_and_said_so(form: str, bound: int
     assert "CMYK without a usable colour profile" in photograph.notes[0]
 
 
-def test_cmyk_that_is_not_adobe_s_is_not_inverted() -> None:
-    """Without Adobe's marker a JPEG holds ink as it is, 255 being full."""
+def test_cmyk_without_an_adobe_marker_is_not_inverted() -> None:
+    """Without the marker a JPEG stores ink directly, and 255 is full ink."""
     paper = np.zeros((32, 32, 4), np.uint8)
     paper[:16, :, 3] = 255
     data = written(Image.fromarray(paper, "CMYK"), "JPEG")
@@ -144,8 +144,8 @@ def test_cmyk_that_is_not_adobe_s_is_not_inverted() -> None:
     assert np.abs(read(without).rgb.astype(int) - (255 - read(data).rgb.astype(int))).mean() > 50
 
 
-def test_ycck_is_read_as_the_inks_it_holds() -> None:
-    """Adobe's transform flag 2 says that the inks were stored as luminance and colour."""
+def test_ycck_is_converted_to_cmyk() -> None:
+    """Adobe's transform flag 2 says that the inks are stored as luminance and colour."""
     flat = np.full((32, 32, 4), (0, 0, 0, 100), np.uint8)
     data = written(Image.fromarray(flat, "CMYK"), "JPEG", quality=100)
     marker = data.index(b"Adobe") + 11
@@ -157,8 +157,8 @@ def test_ycck_is_read_as_the_inks_it_holds() -> None:
 
 @pytest.mark.parametrize("suffix", [".png", ".tiff"])
 @pytest.mark.parametrize("channels", [1, 3, 4])
-def test_sixteen_bits_are_scaled_and_not_clipped(suffix: str, channels: int) -> None:
-    """The full range of 16 bit becomes the full range of 8."""
+def test_16_bit_samples_are_scaled_and_not_clipped(suffix: str, channels: int) -> None:
+    """The full range of 16 bit becomes the full range of 8 bit."""
     ramp = np.repeat(np.linspace(0, 65535, 256).round().astype(np.uint16)[None], 16, axis=0)
     picture = ramp if channels == 1 else np.dstack([ramp] * channels)
     written_file = cv2.imencode(suffix, picture)[1].tobytes()
@@ -169,7 +169,7 @@ def test_sixteen_bits_are_scaled_and_not_clipped(suffix: str, channels: int) -> 
 
 
 def test_sixteen_bit_grey_may_have_a_transparent_value() -> None:
-    """One of 65536 greys that stands for transparent becomes alpha 0."""
+    """The grey level that stands for transparent becomes alpha 0."""
     grey = np.full((16, 16), 40_000, np.uint16)
     grey[4:12, 4:12] = 40_001
     photograph = read(written(Image.fromarray(grey), "PNG", transparency=40_000))
@@ -177,8 +177,8 @@ def test_sixteen_bit_grey_may_have_a_transparent_value() -> None:
     assert np.array_equal(photograph.alpha, np.where(grey == 40_001, 255, 0))
 
 
-def test_a_jpeg_may_hold_rgb_as_it_is() -> None:
-    """Adobe's transform flag 0 says that three channels are not luminance and colour."""
+def test_a_jpeg_may_store_rgb_directly() -> None:
+    """Adobe's transform flag 0 says that the three channels are not luminance and colour."""
     assert furthest(read(written(scene(), "JPEG", keep_rgb=True, quality=100)).rgb, scene()) <= 3
 
 
@@ -191,7 +191,7 @@ def test_white_may_be_zero_in_a_sixteen_bit_tiff() -> None:
 
 
 def test_floating_point_pixels_are_refused_as_unsupported() -> None:
-    """Nobody knows which number is white there."""
+    """The level of white is unknown."""
     with pytest.raises(ImageRejected) as caught:
         read(written(Image.fromarray(scene()[..., 0].astype(np.float32)), "TIFF"))
     assert caught.value.reason is RejectionReason.UNSUPPORTED
@@ -245,8 +245,8 @@ def test_grey_pictures_get_three_equal_channels(form: str) -> None:
         ("TIFF", "RGBA", {}),
     ],
 )
-def test_alpha_is_kept(form: str, mode: str, options: dict[str, Any]) -> None:
-    """Existing transparency arrives beside the colours, not mixed into them."""
+def test_alpha_is_kept_beside_the_colours(form: str, mode: str, options: dict[str, Any]) -> None:
+    """Existing transparency is returned separately and not mixed into the colours."""
     alpha = np.tile(np.linspace(0, 255, 64).astype(np.uint8), (48, 1))
     image = Image.fromarray(scene()).convert(mode)
     image.putalpha(Image.fromarray(alpha))
@@ -256,12 +256,12 @@ def test_alpha_is_kept(form: str, mode: str, options: dict[str, Any]) -> None:
     assert np.abs(photograph.rgb.astype(int) - np.asarray(image.convert("RGB"))).mean() < 3
 
 
-def test_alpha_that_is_opaque_throughout_is_none() -> None:
-    """An alpha channel that says nothing is not carried along."""
+def test_fully_opaque_alpha_is_dropped() -> None:
+    """An alpha channel that is opaque throughout is not kept."""
     assert read(written(Image.fromarray(scene()).convert("RGBA"), "PNG")).alpha is None
 
 
-def test_colours_under_alpha_are_managed_and_alpha_is_not() -> None:
+def test_a_profile_applies_to_colours_and_not_to_alpha() -> None:
     """A profile speaks of colours only."""
     alpha = Image.fromarray(scene()[..., 1])
     image = Image.fromarray(scene())
@@ -280,8 +280,8 @@ def stated(form: str, primaries: int, transfer: int) -> bytes:
 
 
 @pytest.mark.parametrize("form", ["AVIF", "HEIF"])
-def test_code_points_of_a_wide_gamut_are_followed(form: str) -> None:
-    """P3 without a profile comes out as with one that says the same; sRGB's own code points change nothing."""
+def test_code_points_of_a_wide_gamut_are_applied(form: str) -> None:
+    """P3 by code points matches P3 by profile, and the code points of sRGB change nothing."""
     stored = read(written(scene(), form, quality=90)).rgb
     photograph = read(stated(form, 12, 13))
     assert furthest(photograph.rgb, reference(Image.fromarray(stored), display_p3(CURVES["parametric 3"]))) <= 2
@@ -291,17 +291,17 @@ def test_code_points_of_a_wide_gamut_are_followed(form: str) -> None:
 
 
 @pytest.mark.parametrize("form", ["AVIF", "HEIF"])
-def test_high_dynamic_range_by_code_points_is_brought_to_srgb_and_said(form: str) -> None:
-    """PQ's middle values are bright in sRGB; what nobody has defined is taken for sRGB, and said."""
+def test_high_dynamic_range_by_code_points_is_converted_to_srgb_with_a_note(form: str) -> None:
+    """Middle values of PQ are bright in sRGB; undefined code points are treated as sRGB, with a note."""
     photograph = read(stated(form, 9, 16))
     assert photograph.notes == ("a high dynamic range picture: highlights brighter than paper white are cut off",)
-    if form == "AVIF":  # libheif does not take them at all
+    if form == "AVIF":  # libheif does not accept them at all
         (note,) = read(stated(form, 77, 13)).notes
         assert "unknown type" in note
 
 
-def test_adobe_rgb_that_only_exif_states_is_followed() -> None:
-    """Cameras write it so (DCF): an interoperability index of R03, and no profile."""
+def test_adobe_rgb_stated_only_in_exif_is_applied() -> None:
+    """Cameras (DCF) write an interoperability index of R03 and no profile."""
     block = Image.Exif()
     block.get_ifd(0x8769)[0xA001] = 0xFFFF
     block.get_ifd(0x8769)[0xA005] = {1: "R03", 2: b"0100"}

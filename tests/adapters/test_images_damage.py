@@ -1,4 +1,4 @@
-"""Damage is heard of: what decoders only warn about becomes a rejection or a note, and nothing reaches stderr."""
+"""Damage is detected: a decoder's warnings become a rejection or a note, and nothing reaches stderr."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def verdict(data: bytes) -> RejectionReason | None:
 
 @pytest.mark.parametrize("scans", [1, 3, 6, 9])
 def test_a_progressive_jpeg_without_its_last_scans_is_refused(scans: int) -> None:
-    """It would be published blurred: an end marker behind the scans that came does not hide it."""
+    """An end marker after the scans that arrived does not hide that the picture is blurred."""
     data = written(detailed(), "JPEG", progressive=True)
     starts = markers(data, 0xDA)
     assert len(starts) == 10
@@ -82,10 +82,10 @@ def test_a_progressive_jpeg_without_its_last_scans_is_refused(scans: int) -> Non
     ("GIF", {}, 0.25),
     ("PNG", {}, 1.0),
 ])  # fmt: skip
-def test_changed_bits_are_found_as_far_as_the_format_allows(
+def test_flipped_bits_are_detected_as_far_as_the_format_allows(
     form: str, options: dict[str, Any], share: float, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """Each format at its rate; a JPEG's changed bit is often another valid code. Nothing is written to stderr."""
+    """Each format has its rate, since a flipped bit in a JPEG is often another valid code."""
     data = written(detailed(), form, **options)
     read(data)
     verdicts = [verdict(damaged) for damaged in flipped(data)]
@@ -95,8 +95,8 @@ def test_changed_bits_are_found_as_far_as_the_format_allows(
 
 
 @pytest.mark.parametrize("progressive", [False, True])
-def test_a_hole_in_a_jpeg_is_found(progressive: bool) -> None:
-    """A run of other bytes in the middle, as a broken transfer leaves."""
+def test_a_hole_in_a_jpeg_is_detected(progressive: bool) -> None:
+    """A run of other bytes in the middle is what a broken transfer leaves."""
     data = written(detailed(), "JPEG", quality=90, progressive=progressive)
     half = len(data) // 2
     for hole in (b"\xff\x00" * 32, bytes(range(64)), b"\xa5" * 64):
@@ -104,21 +104,21 @@ def test_a_hole_in_a_jpeg_is_found(progressive: bool) -> None:
 
 
 def test_a_jpeg_whose_restart_markers_are_out_of_order_is_refused() -> None:
-    """A piece of the file is missing, or twice there."""
+    """A piece of the file is missing or duplicated."""
     data = written(detailed(), "JPEG", restart_marker_blocks=4)
     first, third = markers(data, 0xD0)[0], markers(data, 0xD2)[0]
     assert refusal(data[:first] + data[third:]).reason in BROKEN
 
 
-def test_filling_behind_the_last_pixel_of_a_jpeg_does_no_harm() -> None:
-    """Some cameras fill up their files before the end marker."""
+def test_padding_after_the_last_pixel_of_a_jpeg_is_ignored() -> None:
+    """Some cameras pad their files before the end marker."""
     data = written(detailed(), "JPEG")
     for filling in (bytes(500), b"\xff" * 333):
         assert np.array_equal(read(data[:-2] + filling + b"\xff\xd9").rgb, read(data).rgb)
 
 
 def test_scans_are_counted_before_a_jpeg_is_decoded() -> None:
-    """Each scan goes over all pixels: hundreds of them keep a worker for half a minute."""
+    """Each scan covers all pixels, so hundreds of them would keep a worker busy for half a minute."""
     data = written(detailed(), "JPEG", progressive=True)
     last = markers(data, 0xDA)[-1]
     rejection = refusal(data[:last] + data[last:-2] * 400 + b"\xff\xd9")
@@ -128,8 +128,8 @@ def test_scans_are_counted_before_a_jpeg_is_decoded() -> None:
     assert refusal(plain[:-2] + again * 400 + b"\xff\xd9").reason is RejectionReason.DAMAGED
 
 
-def test_many_scans_of_many_pixels_are_refused_by_their_work() -> None:
-    """A site's limit of pixels limits the passes over them too."""
+def test_many_scans_of_many_pixels_are_refused() -> None:
+    """The pixel limit of a site also limits the passes over the pixels."""
     from cutouts.adapters.images.jpeg.scans import MOST_PASSES
 
     rows = b"".join(
@@ -146,7 +146,7 @@ def test_many_scans_of_many_pixels_are_refused_by_their_work() -> None:
 
 @pytest.mark.parametrize(("marker", "words"), [(0xC3, "lossless"), (0xC9, "arithmetic"), (0xC5, "hierarchical")])
 def test_rare_kinds_of_jpeg_are_refused_by_name(marker: int, words: str) -> None:
-    """Not as damaged, which they are not."""
+    """They are not reported as damaged."""
     data = written(scene(), "JPEG")
     place = markers(data, 0xC0)[0]
     rejection = refusal(data[: place + 1] + bytes((marker,)) + data[place + 2 :])
@@ -154,8 +154,8 @@ def test_rare_kinds_of_jpeg_are_refused_by_name(marker: int, words: str) -> None
     assert words in rejection.detail
 
 
-def test_a_jpeg_of_twelve_bits_is_refused_by_name() -> None:
-    """As medical scanners write them."""
+def test_a_12_bit_jpeg_is_refused_by_name() -> None:
+    """Medical scanners write such files."""
     data = written(scene(), "JPEG")
     place = markers(data, 0xC0)[0]
     rejection = refusal(data[: place + 4] + b"\x0c" + data[place + 5 :])
@@ -176,15 +176,15 @@ def single_codes(count: int, end: bool) -> bytes:
     return bits.to_bytes(-(-3 * len(codes) // 8), "little")
 
 
-def test_gifs_are_whole_if_all_their_pixels_are_there() -> None:
-    """No end code, no trailer, or something behind it: other programs take them, and nothing is missing."""
+def test_a_gif_with_all_its_pixels_is_accepted() -> None:
+    """A missing end code or trailer, or appended bytes, do not matter."""
     for data in (gif(single_codes(256, True)), gif(single_codes(256, False)), gif(single_codes(256, True), behind=b"")):
         assert (read(data).rgb == 255).all()
     assert read(gif(single_codes(256, True), behind=b"\x21\xfe\x03abc")).notes == ()
 
 
 def test_a_gif_with_too_few_or_too_many_pixels_is_refused() -> None:
-    """An end code does not hide that pixels are missing."""
+    """An end code does not hide missing pixels."""
     assert refusal(gif(single_codes(200, True))).reason is RejectionReason.DAMAGED
     assert refusal(gif(single_codes(200, False))).reason is RejectionReason.TRUNCATED
     assert refusal(gif(single_codes(300, True))).reason is RejectionReason.DAMAGED
@@ -192,13 +192,13 @@ def test_a_gif_with_too_few_or_too_many_pixels_is_refused() -> None:
 
 @pytest.mark.parametrize("interlace", [False, True])
 @pytest.mark.parametrize("colours", [2, 16, 200, 256])
-def test_gif_codes_are_unpacked_as_pillow_does(interlace: bool, colours: int) -> None:
+def test_gif_codes_are_unpacked_as_by_pillow(interlace: bool, colours: int) -> None:
     """An independent decoder gives the same pixels, interlaced or not."""
     data = written(Image.fromarray(detailed()).quantize(colours), "GIF", interlace=interlace)
     assert np.array_equal(read(data).rgb, np.asarray(Image.open(BytesIO(data)).convert("RGB")))
 
 
-def test_the_metadata_of_a_whole_picture_may_be_damaged() -> None:
+def test_damaged_metadata_do_not_reject_a_whole_picture() -> None:
     """EXIF that points nowhere leaves the picture as it is stored."""
     block = exif(6)
     for damaged in (block[:12], block[:8] + b"\xff" * (len(block) - 8), b"\xff" * 60000):
@@ -206,7 +206,7 @@ def test_the_metadata_of_a_whole_picture_may_be_damaged() -> None:
         assert read(written(scene(), "WEBP", exif=damaged)).size == (64, 48)
 
 
-def test_a_webp_frame_lies_where_it_belongs() -> None:
+def test_a_webp_frame_is_placed_on_its_canvas() -> None:
     """The first frame of an animation may be smaller than its canvas, which is transparent around it."""
     still = written(detailed(40, 30), "WEBP", lossless=True)
     body = still[12:]
@@ -220,8 +220,8 @@ def test_a_webp_frame_lies_where_it_belongs() -> None:
     assert photograph.alpha.sum() == 255 * 40 * 30
 
 
-def test_what_is_no_image_is_described_without_its_bytes() -> None:
-    """A file that somebody points us to may be secret: nothing of it is repeated."""
+def test_a_file_that_is_not_an_image_is_described_without_its_bytes() -> None:
+    """The file may be secret, so none of its content is repeated."""
     for secret in (b"\x01\x02password=hunter2\xff\xfe" * 9, b"hunter2" * 20, b"\0\0\0\x18ftyphunt\0\0\0\1er2 "):
         rejection = refusal(secret)
         assert "hunt" not in rejection.detail
@@ -238,8 +238,8 @@ def test_a_webp_larger_than_its_canvas_is_refused_before_it_is_decoded() -> None
 
 
 @pytest.mark.parametrize("code", ["jpeg", "webp"])
-def test_a_strip_larger_than_it_should_be_is_refused_before_it_is_decoded(code: str) -> None:
-    """A TIFF of 64×48 px whose strip claims to be 60,000 px wide."""
+def test_an_oversized_strip_is_refused_before_it_is_decoded(code: str) -> None:
+    """A TIFF of 64×48 px has a strip that claims to be 60,000 px wide."""
     target = BytesIO()
     how = {"level": 80, "lossless": False} if code == "webp" else {"level": 80}
     tifffile.imwrite(target, scene(), photometric="rgb", compression=code, compressionargs=how)
@@ -253,8 +253,8 @@ def test_a_strip_larger_than_it_should_be_is_refused_before_it_is_decoded(code: 
     assert "larger than its part" in refusal(large).detail
 
 
-def test_a_tiff_of_countless_tiles_is_refused() -> None:
-    """Tiles of 1×1 px would each be unpacked by itself."""
+def test_a_tiff_with_too_many_tiles_is_refused() -> None:
+    """Tiles of 1×1 px would each be unpacked separately."""
     target = BytesIO()
     tifffile.imwrite(target, np.zeros((512, 512), np.uint8), tile=(16, 16), compression="lzw")
     data = bytearray(target.getvalue())
@@ -270,7 +270,7 @@ def test_a_tiff_of_countless_tiles_is_refused() -> None:
 
 @pytest.mark.parametrize(("mark", "offset", "value"), [(b"JFIF\0", 5, 9), (b"Adobe", 11, 7)])
 def test_an_unusual_header_does_not_hide_damage(mark: bytes, offset: int, value: int) -> None:
-    """Of several warnings a decoder tells the first: those about the header are dealt with before."""
+    """A decoder reports only its first warning, so those about the header are handled before."""
     data = written(detailed(), "JPEG", quality=90)
     if mark == b"Adobe":
         data = data[:2] + b"\xff\xee\x00\x0eAdobe\x00\x64\x00\x00\x00\x00\x01" + data[20:]
@@ -283,8 +283,8 @@ def test_an_unusual_header_does_not_hide_damage(mark: bytes, offset: int, value:
     assert refusal(unusual[:half] + b"\xa5" * 64 + unusual[half + 64 :]).reason in BROKEN
 
 
-def test_bytes_between_the_segments_of_a_header_do_no_harm() -> None:
-    """Some programs leave them; the picture is whole."""
+def test_bytes_between_header_segments_are_ignored() -> None:
+    """Some programs leave them, and the picture is whole."""
     data = written(detailed(), "JPEG", quality=90)
     place = markers(data, 0xDB)[0]
     photograph = read(data[:place] + bytes(37) + data[place:])
@@ -295,8 +295,8 @@ def test_bytes_between_the_segments_of_a_header_do_no_harm() -> None:
 @pytest.mark.parametrize(
     "numbers", [[(1, 2)], [(0, 0)], [(0, 1)], [(2, 1)], [(1, 1), (1, 1)], [(1, 3), (3, 3)]], ids=str
 )
-def test_a_profile_whose_parts_are_numbered_badly_costs_no_pixel(numbers: list[tuple[int, int]]) -> None:
-    """The decoder warns of it as of damage; the profile is used if it is whole, and a note tells of it."""
+def test_a_profile_with_misnumbered_parts_changes_no_pixel(numbers: list[tuple[int, int]]) -> None:
+    """The decoder warns as if of damage; the profile is used if it is whole, and a note says so."""
     rng = np.random.default_rng(0)
     pixels = cv2.GaussianBlur(rng.integers(0, 255, (48, 64, 3), np.uint8), (0, 0), 5)
     plain = bytes(cv2.imencode(".jpg", pixels)[1])

@@ -1,4 +1,4 @@
-"""Whatever bytes arrive, decoding gives a photograph or a rejection, never anything else."""
+"""Whatever bytes arrive, decoding gives a photograph or a rejection and nothing else."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ def survives(data: bytes) -> bool:
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("name", [*FILES, *made()])
 def test_damaged_files_are_photographs_or_rejections(name: str, capfd: pytest.CaptureFixture[str]) -> None:
-    """At many places and in many ways, each within its time; nothing is warned of or written to stderr meanwhile."""
+    """Each file takes a bounded time, and nothing is warned about or written to stderr."""
     data = original(name)
     assert survives(data)
     for variant in damaged(data, seed=11):

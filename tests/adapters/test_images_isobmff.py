@@ -1,4 +1,4 @@
-"""AVIF and HEIC: what is coded counts, not what is shown of it; crops are followed; parts are put together."""
+"""AVIF and HEIC: limits apply to the coded size, crops are applied, and tiles are assembled."""
 
 from __future__ import annotations
 
@@ -78,16 +78,16 @@ def _moved(data: bytes, more: int) -> bytes:
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_the_coded_size_is_read_from_the_codec_s_own_header(form: str) -> None:
-    """Boxes may state another one; blocks are filled up."""
+def test_the_coded_size_is_read_from_the_codec_header(form: str) -> None:
+    """Boxes may state another size, and blocks are padded."""
     sizes = list(coded_sizes.sizes(isobmff.parse(written(scene(120, 88), form, **FORMS[form]))))
     assert sizes
     assert all(120 <= width < 120 + 64 and 88 <= height < 88 + 64 for width, height in sizes)
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_a_large_picture_behind_a_small_crop_is_refused(form: str) -> None:
-    """What is shown is 16×16 px; what has to be decoded is 600×400."""
+def test_a_large_picture_with_a_small_crop_is_refused(form: str) -> None:
+    """The visible part is 16×16 px, but 600×400 px have to be decoded."""
     data = written(scene(600, 400), form, quality=60)
     cropped = with_property(data, b"clap", struct.pack(">IIIIiIiI", 16, 1, 16, 1, 0, 1, 0, 1))
     assert read_size(cropped) == (16, 16)
@@ -104,8 +104,8 @@ def test_boxes_that_state_a_smaller_size_do_not_help(form: str) -> None:
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_crops_are_followed(form: str) -> None:
-    """The clean aperture of 40×30 px, 4 px right and 2 px above of the middle."""
+def test_crops_are_applied(form: str) -> None:
+    """The clean aperture is 40×30 px, 4 px right of and 2 px above the middle."""
     data = written(scene(96, 64), form, **FORMS[form])
     crop = struct.pack(">IIIIiIiI", 40, 1, 30, 1, 4, 1, -2, 1)
     photograph = read(with_property(data, b"clap", crop))
@@ -113,8 +113,8 @@ def test_crops_are_followed(form: str) -> None:
     assert np.abs(photograph.rgb.astype(int) - scene(96, 64)[15:45, 32:72]).mean() < 3
 
 
-def test_a_picture_of_tiles_is_put_together(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As phones store them; each tile is checked for damage."""
+def test_a_tiled_picture_is_assembled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Phones store tiles, and each tile is checked for damage."""
     monkeypatch.setattr(pillow_heif.options, "GRID_TILE_SIZE", 64)
     data = written(scene(200, 150), "HEIF", quality=95)
     assert np.abs(read(data).rgb.astype(int) - scene(200, 150)).mean() < 3
@@ -126,7 +126,7 @@ def test_a_picture_of_tiles_is_put_together(monkeypatch: pytest.MonkeyPatch) -> 
     )
 
 
-def test_the_decoders_that_are_asked_about_damage_are_here() -> None:
-    """Where they are not, a note says that nothing was checked; in our own environments they are."""
+def test_the_decoders_that_detect_damage_are_installed() -> None:
+    """Without them a note says that nothing was checked; our own environments have them."""
     assert hevc_damage.damage(isobmff.parse(written(scene(), "HEIF"))) == ()
     assert av1_damage.damage(written(scene(), "AVIF")) == ()

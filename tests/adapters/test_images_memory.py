@@ -1,4 +1,4 @@
-"""What decoding takes is estimated from above, before it is done."""
+"""The memory that decoding takes is estimated from above before decoding."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from tests.adapters.pictures import scene, written
 ROOT = Path(__file__).parents[2]
 
 
-def test_no_kind_takes_more_memory_than_was_estimated() -> None:
-    """Measured on files of 2 MP in a process of its own; the estimate is at most some times too large."""
+def test_no_kind_takes_more_memory_than_estimated() -> None:
+    """Files of 2 MP are measured in a separate process; the estimate is too large only by a bounded factor."""
     run = subprocess.run(
         [sys.executable, "-m", "tests.adapters.memory"], cwd=ROOT, capture_output=True, text=True, check=True
     )
@@ -28,14 +28,14 @@ def test_no_kind_takes_more_memory_than_was_estimated() -> None:
         assert 0 < int(measured) <= int(estimate) <= 8 * int(measured) + (16 << 20), name
 
 
-def test_nothing_is_estimated_of_what_is_no_image() -> None:
-    """Nor of a header that is cut off."""
+def test_a_file_that_is_not_an_image_has_no_estimate() -> None:
+    """Neither has a header that is cut off."""
     assert decode_bytes(b"no image") == 0
     assert decode_bytes(written(scene(), "PNG")[:20]) == 0
 
 
-def test_an_image_that_takes_too_much_memory_is_refused_by_its_header() -> None:
-    """Few pixels of many deep samples are as bad as many pixels."""
+def test_an_image_that_needs_too_much_memory_is_refused_by_its_header() -> None:
+    """A few pixels of many deep samples count as much as many pixels."""
     data = bytearray(written(scene(), "TIFF"))
     place = data.index(struct.pack("<HH", 277, 3)) + 8
     data[place : place + 2] = struct.pack("<H", 60_000)

@@ -1,4 +1,4 @@
-"""The PNG encoder is exact, and every reader agrees."""
+"""The PNG encoder is exact, and other readers agree with it."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ SHAPES = [(48, 64), (48, 64, 3), (48, 64, 4), (1, 1), (1, 7, 3), (9, 1, 4)]
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_what_is_written_is_read_back_bit_by_bit(shape: tuple[int, ...]) -> None:
-    """Pillow and OpenCV read the very pixels, whatever they are."""
+def test_written_pixels_are_read_back_exactly(shape: tuple[int, ...]) -> None:
+    """Pillow and OpenCV read the same pixels."""
     pixels = np.random.default_rng(3).integers(0, 256, shape, np.uint8)
     data = encode_png(pixels)
     assert np.array_equal(np.asarray(Image.open(BytesIO(data))), pixels)
@@ -32,13 +32,13 @@ def test_a_view_of_other_pixels_is_written_as_it_looks() -> None:
     assert np.array_equal(np.asarray(Image.open(BytesIO(encode_png(view)))), view)
 
 
-def test_the_file_says_that_it_is_srgb() -> None:
-    """Viewers with wide-gamut screens show the colours that were meant."""
+def test_the_file_states_srgb() -> None:
+    """Viewers with wide-gamut screens show the intended colours."""
     assert Image.open(BytesIO(encode_png(scene()))).info["srgb"] == 1
 
 
-def test_our_own_files_are_taken_as_sources_again() -> None:
-    """A cutout may be cut again: colours and alpha come back."""
+def test_our_own_files_are_accepted_as_sources() -> None:
+    """A cutout may be cut again, and its colours and alpha are read back."""
     rgba = np.dstack([scene(), scene()[..., 0]])
     photograph = decode(encode_png(rgba), max_pixels=1_000_000)
     assert photograph.alpha is not None
@@ -48,7 +48,7 @@ def test_our_own_files_are_taken_as_sources_again() -> None:
 @pytest.mark.parametrize(
     "pixels", [np.zeros((4, 4), np.float32), np.zeros((4, 4, 2), np.uint8), np.zeros((0, 4), np.uint8)]
 )
-def test_other_arrays_are_refused(pixels: np.ndarray) -> None:
-    """A matte of floats has to be made bytes by whoever knows its range."""
+def test_arrays_of_other_types_are_refused(pixels: np.ndarray) -> None:
+    """The caller has to convert a float matte to bytes."""
     with pytest.raises(ValueError, match="PNG takes uint8"):
         encode_png(pixels)

@@ -1,4 +1,4 @@
-"""PNGs of every kind: depth × colour type × interlace × transparent colour, and every way to state colours."""
+"""PNGs of every kind: depth × colour type × interlacing × transparent colour, and every way to state colours."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def palette(bits: int) -> Bytes:
 @pytest.mark.parametrize("transparent", [False, True])
 @pytest.mark.parametrize(("bits", "kind"), KINDS)
 def test_every_kind_gives_its_samples_and_its_alpha(bits: int, kind: int, transparent: bool, interlaced: bool) -> None:
-    """Every filter occurs; one transparent colour is compared at its full depth."""
+    """Every filter occurs, and the transparent colour is compared at its full depth."""
     samples, chunks = samples_of(bits, kind), dict[str, bytes]()
     colour, alpha = samples, None
     if kind == 3:
@@ -96,7 +96,7 @@ def test_every_kind_gives_its_samples_and_its_alpha(bits: int, kind: int, transp
 
 @pytest.mark.parametrize(("width", "height"), [(8, 8), (9, 8), (8, 11), (12, 9), (17, 23)])
 def test_small_interlaced_pictures_have_empty_passes(width: int, height: int) -> None:
-    """Passes that hold no pixel are not in the file."""
+    """Passes without pixels are not in the file."""
     samples = samples_of(8, 2)[:height, :width]
     assert np.array_equal(read(png(samples, 8, 2, interlaced=True)).rgb, samples)
 
@@ -121,8 +121,8 @@ def moved(linear: np.ndarray[Any, Any], primaries: int) -> Bytes:
 @pytest.mark.parametrize("primaries", [9, 12])
 @pytest.mark.parametrize("bits", [8, 16])
 @pytest.mark.parametrize("said", ["cICP", "cHRM"])
-def test_wide_gamuts_are_taken_to_srgb(said: str, primaries: int, bits: int) -> None:
-    """P3 and BT.2020, said by code points or by chromaticities, in 8 and in 16 bit."""
+def test_wide_gamuts_are_converted_to_srgb(said: str, primaries: int, bits: int) -> None:
+    """P3 and BT.2020 are stated by code points or chromaticities, in 8 and in 16 bit."""
     samples = samples_of(bits, 2)
     stored = samples / ((1 << bits) - 1)
     body = bytes((primaries, 13, 0, 1)) if said == "cICP" else struct.pack(">8I", *CHRM[primaries])
@@ -133,8 +133,8 @@ def test_wide_gamuts_are_taken_to_srgb(said: str, primaries: int, bits: int) -> 
 
 @pytest.mark.parametrize("gamma", [100_000, 55_556, 35_000])
 @pytest.mark.parametrize(("bits", "kind"), [(8, 0), (8, 2), (16, 2), (16, 4), (8, 3)])
-def test_gamma_is_followed(gamma: int, bits: int, kind: int) -> None:
-    """Linear light and old Macintosh pictures come out as light as they are meant."""
+def test_gamma_is_applied(gamma: int, bits: int, kind: int) -> None:
+    """Linear light and old Macintosh pictures come out with the intended brightness."""
     samples, chunks = samples_of(bits, kind), {"gAMA": struct.pack(">I", gamma)}
     if kind == 3:
         chunks["PLTE"] = palette(bits).tobytes()
@@ -146,15 +146,15 @@ def test_gamma_is_followed(gamma: int, bits: int, kind: int) -> None:
 
 
 @pytest.mark.parametrize("gamma", [45455, 45000, 46000])
-def test_the_gamma_that_programs_write_for_srgb_changes_nothing(gamma: int) -> None:
-    """Not a bit, since it stands for sRGB's curve, which is not a power; with sRGB's primaries too."""
+def test_the_gamma_written_for_srgb_changes_nothing(gamma: int) -> None:
+    """It stands for the curve of sRGB, which is not a power, with or without the primaries of sRGB."""
     samples = samples_of(8, 2)
     said = {"gAMA": struct.pack(">I", gamma), "cHRM": struct.pack(">8I", *CHRM[1])}
     assert np.array_equal(read(png(samples, 8, 2, said)).rgb, samples)
 
 
-def test_of_what_is_said_about_colours_the_first_counts() -> None:
-    """cICP before iCCP before sRGB before cHRM and gAMA; the file's order does not matter."""
+def test_the_first_kind_of_colour_information_counts() -> None:
+    """The order is cICP, iCCP, sRGB, then cHRM and gAMA, whatever the order in the file."""
     samples = samples_of(8, 2)
     p3 = b"P3\0\0" + zlib.compress(display_p3())
     said = {"gAMA": struct.pack(">I", 100_000), "cHRM": struct.pack(">8I", *CHRM[9]), "sRGB": b"\0", "iCCP": p3}
@@ -169,7 +169,7 @@ def test_of_what_is_said_about_colours_the_first_counts() -> None:
 @pytest.mark.parametrize("transfer", ["PQ", "HLG"])
 @pytest.mark.parametrize("bits", [8, 16])
 def test_high_dynamic_range_keeps_what_srgb_can_show(transfer: str, bits: int) -> None:
-    """A picture that sRGB can show, stored as BT.2100 has it, comes out as it was; a note says that more is cut off."""
+    """A picture within sRGB stored as BT.2100 is unchanged; a note says that the rest is clipped."""
     expected = scene()
     light = light_of(expected / 255) @ (np.linalg.inv(PRIMARIES[9]) @ PRIMARIES[1]).T * 203
     if transfer == "PQ":
@@ -213,10 +213,10 @@ def test_high_dynamic_range_keeps_what_srgb_can_show(transfer: str, bits: int) -
         "three bytes",
         "gAMA",
         "cHRM",
-    ],  # a profile states the time at which it was made
+    ],  # a profile states its time of creation
 )
-def test_metadata_that_cannot_be_used_leave_a_note(name: str, body: bytes, words: str) -> None:
-    """The picture is not lost over them, and its owner hears of it."""
+def test_unusable_metadata_leave_a_note(name: str, body: bytes, words: str) -> None:
+    """They do not reject the picture."""
     samples = samples_of(8, 2)
     photograph = read(png(samples, 8, 2, {name: body}))
     assert np.array_equal(photograph.rgb, samples)
@@ -224,8 +224,8 @@ def test_metadata_that_cannot_be_used_leave_a_note(name: str, body: bytes, words
     assert words in note
 
 
-def test_large_metadata_do_no_harm() -> None:
-    """A text that unpacks to gigabytes is not unpacked; a profile of 2 MB is used."""
+def test_large_metadata_are_harmless() -> None:
+    """A text that expands to gigabytes is not unpacked, and a profile of 2 MB is used."""
     samples = samples_of(8, 2)
     packed = zlib.compressobj(9)
     text = b"".join(packed.compress(bytes(1 << 20)) for _ in range(300)) + packed.flush()
@@ -239,8 +239,8 @@ def test_large_metadata_do_no_harm() -> None:
     assert photograph.notes == ()
 
 
-def test_damaged_metadata_are_left_out_and_said_so() -> None:
-    """A wrong checksum counts only where pixels are concerned."""
+def test_damaged_metadata_are_left_out_with_a_note() -> None:
+    """A wrong checksum rejects the file only if it concerns pixels."""
     samples = samples_of(8, 2)
     data = png(samples, 8, 2, {"tEXt": b"Comment\0anything"})
     place = data.index(b"anything")
@@ -268,15 +268,15 @@ def test_damaged_metadata_are_left_out_and_said_so() -> None:
         (lambda data: data[:33] + chunk(b"IEND", b""), RejectionReason.DAMAGED),
     ],
 )
-def test_what_is_wrong_with_a_file_is_said(change: Any, reason: RejectionReason) -> None:
-    """Cut off, damaged, and of a kind that we do not read."""
+def test_an_unreadable_png_is_refused_with_its_reason(change: Any, reason: RejectionReason) -> None:
+    """Files that are cut off, damaged or of an unsupported kind each have their reason."""
     with pytest.raises(ImageRejected) as caught:
         read(change(png(samples_of(8, 2), 8, 2)))
     assert caught.value.reason is reason
 
 
-def test_pixels_beyond_the_palette_are_black_and_said_so() -> None:
-    """As viewers show them."""
+def test_pixels_beyond_the_palette_are_black_with_a_note() -> None:
+    """Viewers show them as black too."""
     photograph = read(png(samples_of(8, 3), 8, 3, {"PLTE": palette(8)[:100].tobytes()}))
     beyond = samples_of(8, 3)[..., 0] >= 100
     assert (photograph.rgb[beyond] == 0).all()
@@ -284,7 +284,7 @@ def test_pixels_beyond_the_palette_are_black_and_said_so() -> None:
 
 
 def test_a_long_thin_picture_is_refused_by_its_side() -> None:
-    """Few pixels, and yet more than memory can take when it is brought to the network's shape."""
+    """It has few pixels but would take too much memory when resized for the network."""
     data = bytearray(written(scene(), "PNG"))
     data[16:24] = struct.pack(">II", 12_000_000, 8)
     with pytest.raises(ImageRejected) as caught:

@@ -1,4 +1,4 @@
-"""TIFFs of every layout: written and read back by tifffile and imagecodecs, which share nothing with our reader."""
+"""TIFFs of every layout, written and read back by tifffile and imagecodecs, which share no code with our reader."""
 
 from __future__ import annotations
 
@@ -70,8 +70,8 @@ def layouts() -> Iterator[dict[str, Any]]:
 @pytest.mark.parametrize(
     ("code", "predictor"), [(code, after) for code in CODES for after in (False, True)[: 2 - (code in _UNPREDICTED)]]
 )
-def test_every_layout_of_every_code_gives_the_samples(code: str, dtype: str, predictor: bool) -> None:
-    """Grey, RGB, straight alpha and CMYK × order of bytes × planes × stripes and tiles × predictor."""
+def test_every_layout_of_every_compression_gives_the_samples(code: str, dtype: str, predictor: bool) -> None:
+    """Grey, RGB, straight alpha and CMYK × byte order × planes × strips and tiles × predictor."""
     how = {"compression": None if code == "none" else code, "predictor": predictor or None}
     for layout in layouts():
         for channels, photometric in ((1, "minisblack"), (3, "rgb"), (4, "rgb"), (4, "separated")):
@@ -99,7 +99,7 @@ def test_every_layout_of_every_code_gives_the_samples(code: str, dtype: str, pre
     ("bits", "channels"), [(1, 1), *((bits, channels) for bits in (2, 4, 6, 10, 12, 14) for channels in (1, 3))]
 )
 def test_odd_numbers_of_bits_are_stretched_to_the_full_range(bits: int, channels: int) -> None:
-    """The largest value is white, whatever its bits, and each row begins with a byte of its own."""
+    """The largest value is white for any number of bits, and each row starts at a byte boundary."""
     whole = picture("uint16", channels) >> (16 - bits)
     samples = whole.astype("uint8" if bits <= 8 else "uint16")
     if bits == 1:
@@ -116,7 +116,7 @@ def test_odd_numbers_of_bits_are_stretched_to_the_full_range(bits: int, channels
 @pytest.mark.parametrize("dtype", ["uint8", "uint16"])
 @pytest.mark.parametrize("planar", ["contig", "separate"])
 def test_colours_multiplied_by_alpha_are_divided_by_it(dtype: str, planar: Any) -> None:
-    """Associated alpha is made straight, so that soft rims do not get dark."""
+    """Associated alpha is converted to straight alpha, so that soft rims do not become dark."""
     samples = picture(dtype, 4)
     top = np.iinfo(samples.dtype).max
     share = samples[..., 3:].astype(np.float64) / top
@@ -133,7 +133,7 @@ def test_colours_multiplied_by_alpha_are_divided_by_it(dtype: str, planar: Any) 
 @pytest.mark.parametrize("dtype", ["uint8", "uint16"])
 @pytest.mark.parametrize("alpha", [False, True])
 def test_white_may_be_zero(dtype: str, alpha: bool) -> None:
-    """Grey that counts from white is turned round, its alpha is not."""
+    """Grey that counts from white is inverted, and its alpha is not."""
     samples = picture(dtype, 1)
     options = {"extrasamples": ["unassalpha"], "planarconfig": "contig"} if alpha else {}
     stored = np.dstack([samples, samples]) if alpha else samples
@@ -145,7 +145,7 @@ def test_white_may_be_zero(dtype: str, alpha: bool) -> None:
 
 @pytest.mark.parametrize("dtype", ["uint8", "uint16"])
 def test_palettes_are_looked_up(dtype: str) -> None:
-    """Also those of 65536 colours; 16 bit a colour are rounded to 8."""
+    """Palettes of up to 65536 colours are read, and 16-bit colours are rounded to 8 bit."""
     samples = picture(dtype, 1)
     colours = np.random.default_rng(1).integers(0, 65536, (3, np.iinfo(dtype).max + 1), np.uint16)
     rgb = read(written(samples, photometric="palette", colormap=colours)).rgb
@@ -155,7 +155,7 @@ def test_palettes_are_looked_up(dtype: str) -> None:
 @pytest.mark.parametrize("dtype", ["uint8", "uint16"])
 @pytest.mark.parametrize("photometric", ["cielab", "icclab"])
 def test_lab_becomes_srgb(dtype: str, photometric: str) -> None:
-    """CIE Lab has signed a and b, ICC Lab shifted ones: known colours come out, in 8 and in 16 bit."""
+    """CIE Lab has signed a and b and ICC Lab shifted ones; known colours come out in 8 and in 16 bit."""
     known = {(100, 0, 0): (255, 255, 255), (53.585, 0, 0): (128, 128, 128), (54.29, 80.81, 69.89): (255, 0, 0)}
     rows = []
     for light, a, b in known:
@@ -176,8 +176,8 @@ def test_lab_becomes_srgb(dtype: str, photometric: str) -> None:
 
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("block", [{"rowsperstrip": 16}, {"tile": (32, 32)}])
-def test_jpeg_and_webp_inside_are_read(channels: int, block: dict[str, Any]) -> None:
-    """Strips and tiles that are images by themselves, in RGB and in luminance and colour."""
+def test_embedded_jpeg_and_webp_are_read(channels: int, block: dict[str, Any]) -> None:
+    """Strips and tiles may themselves be images, in RGB or in luminance and colour."""
     samples = picture("uint8", channels)
     expected = np.dstack([samples] * 3) if channels == 1 else samples
     for code, options in (
@@ -198,7 +198,7 @@ def test_jpeg_and_webp_inside_are_read(channels: int, block: dict[str, Any]) -> 
 
 
 @pytest.mark.parametrize("code", ["none", "lzw", "zlib", "packbits"])
-def test_bits_may_be_in_the_other_order(code: str) -> None:
+def test_the_bit_order_may_be_reversed(code: str) -> None:
     """Fill order 2 means that each byte of the file is mirrored, compressed or not."""
     samples = picture("uint8", 3)
     target = BytesIO()
@@ -214,8 +214,8 @@ def test_bits_may_be_in_the_other_order(code: str) -> None:
 
 @pytest.mark.parametrize("bigtiff", [False, True])
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_big_files_and_every_orientation_are_read(bigtiff: bool, orientation: int) -> None:
-    """BigTIFF has other numbers everywhere; the orientation is applied once."""
+def test_bigtiff_and_every_orientation_are_read(bigtiff: bool, orientation: int) -> None:
+    """BigTIFF uses wider numbers, and the orientation is applied once."""
     from cutouts.adapters.images.decode import orient
 
     samples = picture("uint8", 3)
@@ -237,8 +237,8 @@ def test_big_files_and_every_orientation_are_read(bigtiff: bool, orientation: in
         (np.zeros((16, 16), np.uint8), {"compression": "jpegxl"}, "JPEG XL"),
     ],
 )
-def test_what_nobody_knows_the_white_of_is_refused_by_name(samples: Any, options: dict[str, Any], word: str) -> None:
-    """Floating point, signed and very long numbers, and compressions that we do not read."""
+def test_samples_without_a_known_white_are_refused_by_name(samples: Any, options: dict[str, Any], word: str) -> None:
+    """Float, signed and very long numbers and unsupported compressions are refused."""
     target = BytesIO()
     tifffile.imwrite(target, samples, **options)
     with pytest.raises(ImageRejected) as caught:
@@ -247,7 +247,7 @@ def test_what_nobody_knows_the_white_of_is_refused_by_name(samples: Any, options
     assert word in caught.value.detail
 
 
-def test_more_samples_than_colours_are_left_out_with_a_note() -> None:
+def test_extra_samples_are_left_out_with_a_note() -> None:
     """Channels of unspecified meaning are not taken for alpha."""
     samples = np.dstack([picture("uint8", 4), picture("uint8", 3)])
     photograph = read(written(samples, photometric="rgb", extrasamples=["unspecified"] * 4, planarconfig="contig"))
@@ -269,7 +269,7 @@ def pages(count: int) -> tuple[bytes, list[int]]:
 
 
 def test_only_the_first_page_has_to_be_whole() -> None:
-    """A damaged second page, one beyond the file's end, and pages in a circle do no harm."""
+    """A damaged second page, one beyond the end of the file and pages in a cycle are ignored."""
     data, nexts = pages(3)
     with tifffile.TiffFile(BytesIO(data)) as file:
         second = file.pages[1].offset
@@ -279,8 +279,8 @@ def test_only_the_first_page_has_to_be_whole() -> None:
     assert "only the first is used" in read(data).notes[0]
 
 
-def test_of_a_smaller_copy_and_the_picture_the_picture_is_taken() -> None:
-    """Programs put a preview first; it is not cut out in the picture's place."""
+def test_the_full_picture_is_preferred_to_a_reduced_copy() -> None:
+    """Programs put a preview first, which must not replace the picture."""
     target = BytesIO()
     with tifffile.TiffWriter(target) as writer:
         writer.write(picture("uint8", 3)[::2, ::2].copy(), photometric="rgb", subfiletype=1)
@@ -292,8 +292,8 @@ def test_of_a_smaller_copy_and_the_picture_the_picture_is_taken() -> None:
 
 
 @pytest.mark.parametrize("code", CODES)
-def test_strips_cut_off_or_damaged_are_refused(code: str, capfd: pytest.CaptureFixture[str]) -> None:
-    """Cut off is told from damaged, and nothing is written to stderr meanwhile."""
+def test_cut_off_or_damaged_strips_are_refused(code: str, capfd: pytest.CaptureFixture[str]) -> None:
+    """The two are told apart, and nothing is written to stderr."""
     data = written(picture("uint8", 3), photometric="rgb", compression=None if code == "none" else code)
     with tifffile.TiffFile(BytesIO(data)) as file:
         start, size = file.pages[0].dataoffsets[0], sum(file.pages[0].databytecounts)
@@ -308,8 +308,8 @@ def test_strips_cut_off_or_damaged_are_refused(code: str, capfd: pytest.CaptureF
 
 
 @pytest.mark.parametrize("code", [None, "tiff_lzw"])
-def test_luminance_and_colour_become_rgb(code: str | None) -> None:
-    """Without a JPEG around them too; if colour is coarser than luminance, the file is refused by name."""
+def test_luminance_and_colour_are_converted_to_rgb(code: str | None) -> None:
+    """This also works outside of JPEG; if colour is subsampled, the file is refused by name."""
     options = {"compression": code} if code else {}
     stored = Image.fromarray(scene()).convert("YCbCr")
     data = saved(stored, "TIFF", **options)
@@ -320,8 +320,8 @@ def test_luminance_and_colour_become_rgb(code: str | None) -> None:
     assert caught.value.reason is RejectionReason.UNSUPPORTED
 
 
-def test_a_palette_of_eight_bits_is_not_stretched() -> None:
-    """Programs that know of 8 bit only leave the lower ones empty, or the upper ones."""
+def test_a_palette_of_8_bit_colours_is_not_stretched() -> None:
+    """Programs that know only 8 bit leave the lower or the upper bytes empty."""
     palette = np.random.default_rng(1).integers(0, 256, (3, 256)).astype(np.uint16)
     samples = picture("uint8", 1)
     for stored in (palette << 8, palette, palette * 257):

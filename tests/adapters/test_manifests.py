@@ -1,4 +1,4 @@
-"""Manifests as they lie on a disk, in a bucket or on a web server: their files, days, columns and limits."""
+"""Manifests on a disk, in a bucket or on a web server: their files, days, columns and limits."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def problems(url: object) -> tuple[str, ...]:
 
 
 def test_a_partitioned_manifest_knows_its_days(tmp_path: Path) -> None:
-    """The day of delivery is the folder's name; one day can be opened by itself, and one file of it."""
+    """The delivery day is the folder's name; a single day, or one file of it, can be opened."""
     for day, name in (("2026-01-06", "b"), ("2026-01-05", "a")):
         write(tmp_path / f"date={day}" / "part.parquet", images(name))
     manifest = open_manifest(str(tmp_path))
@@ -73,8 +73,8 @@ def test_a_partitioned_manifest_knows_its_days(tmp_path: Path) -> None:
     assert ids(open_manifest(str(tmp_path), day=SIXTH), SIXTH) == ["b"]
 
 
-def test_days_may_stand_deeper_and_beside_other_keys(tmp_path: Path) -> None:
-    """However a site sorts its files."""
+def test_day_folders_may_be_nested_among_other_keys(tmp_path: Path) -> None:
+    """A site may sort its files in any way."""
     write(tmp_path / "region=eu" / "date=2026-01-05" / "a b.parquet", images("a"))
     write(tmp_path / "region=us" / "date=2026-01-05" / "hour=7" / "x.snappy.PARQUET", images("b"))
     manifest = open_manifest(str(tmp_path))
@@ -83,8 +83,8 @@ def test_days_may_stand_deeper_and_beside_other_keys(tmp_path: Path) -> None:
     assert open_manifest(str(tmp_path / "region=eu" / "date=2026-01-05")).base == f"{tmp_path}/"
 
 
-def test_a_single_file_was_delivered_when_it_was_written(tmp_path: Path) -> None:
-    """A folder without days when its newest file was; a column `date` says otherwise."""
+def test_a_manifest_without_days_is_dated_by_its_newest_file(tmp_path: Path) -> None:
+    """A column `date` takes precedence."""
     for name, day in (("a", 5), ("b", 6)):
         path = write(tmp_path / "m" / f"{name}.parquet", images(name))
         os.utime(path, (datetime(2026, 1, day, tzinfo=UTC).timestamp(),) * 2)
@@ -106,15 +106,15 @@ def test_a_single_file_was_delivered_when_it_was_written(tmp_path: Path) -> None
         pa.array([datetime(2026, 1, 5), None, datetime(2026, 1, 6)], pa.timestamp("ns")),
     ],
 )
-def test_rows_that_state_no_day_are_not_lost(tmp_path: Path, column: pa.Array) -> None:
-    """They are a day of their own, the last one, however the column is written."""
+def test_rows_without_a_day_are_kept(tmp_path: Path, column: pa.Array) -> None:
+    """They form a day of their own, the last one, however the column is written."""
     manifest = open_manifest(str(write(tmp_path / "m.parquet", with_column(images("a", "b", "c"), "date", column))))
     assert manifest.days() == (FIFTH, SIXTH, None)
     assert [ids(manifest, day) for day in manifest.days()] == [["a"], ["c"], ["b"]]
 
 
-def test_the_folder_of_null_states_no_day(tmp_path: Path) -> None:
-    """As Hive and Spark write it."""
+def test_the_null_folder_states_no_day(tmp_path: Path) -> None:
+    """Hive and Spark write such a folder."""
     write(tmp_path / "date=__HIVE_DEFAULT_PARTITION__" / "part.parquet", images("a"))
     write(tmp_path / "date=2026-01-05" / "part.parquet", images("b"))
     manifest = open_manifest(str(tmp_path))
@@ -122,8 +122,8 @@ def test_the_folder_of_null_states_no_day(tmp_path: Path) -> None:
     assert ids(manifest, None) == ["a"]
 
 
-def test_a_folder_says_the_day_of_rows_whose_column_does_not(tmp_path: Path) -> None:
-    """If both say one, it has to be the same."""
+def test_the_folder_gives_the_day_of_rows_without_one(tmp_path: Path) -> None:
+    """If both state a day, they have to agree."""
     folder = tmp_path / "m" / "date=2026-01-05"
     write(folder / "part.parquet", with_column(images("a", "b"), "date", pa.array([None, FIFTH])))
     assert open_manifest(str(tmp_path / "m")).days() == (FIFTH,)
@@ -133,8 +133,8 @@ def test_a_folder_says_the_day_of_rows_whose_column_does_not(tmp_path: Path) -> 
     )
 
 
-def test_every_value_that_is_no_day_is_found(tmp_path: Path) -> None:
-    """In every file, with its row."""
+def test_every_invalid_day_is_found(tmp_path: Path) -> None:
+    """It is found in every file, with its row."""
     write(tmp_path / "a.parquet", with_column(images("a", "b"), "date", pa.array(["2026-01-05", "yesterday"])))
     write(tmp_path / "b.parquet", with_column(images("a"), "date", pa.array([datetime(2026, 1, 5, 7)])))
     assert problems(tmp_path) == (
@@ -154,15 +154,15 @@ def test_every_value_that_is_no_day_is_found(tmp_path: Path) -> None:
         ("date=2026-01-05/date=2026-01-06", "its folders name several days: 2026-01-05, 2026-01-06"),
     ],
 )
-def test_a_folder_that_names_no_day_is_refused(tmp_path: Path, folder: str, words: str) -> None:
-    """Nobody guesses a day."""
+def test_a_folder_with_an_invalid_day_is_refused(tmp_path: Path, folder: str, words: str) -> None:
+    """No day is guessed."""
     write(tmp_path / folder / "part.parquet", images("a"))
     (problem,) = problems(tmp_path)
     assert problem.startswith(f"{folder}/part.parquet: {words}")
 
 
-def test_files_without_a_day_beside_others_with_one_are_refused(tmp_path: Path) -> None:
-    """On which day they were delivered nobody can say; a file without rows needs none."""
+def test_files_with_and_without_a_day_are_refused_together(tmp_path: Path) -> None:
+    """Their delivery day is unknown, unless a file has no rows."""
     write(tmp_path / "date=2026-01-05" / "part.parquet", images("a"))
     write(tmp_path / "empty.parquet", images())
     assert open_manifest(str(tmp_path)).days() == (FIFTH,)
@@ -171,8 +171,8 @@ def test_files_without_a_day_beside_others_with_one_are_refused(tmp_path: Path) 
     assert problem.startswith("part.parquet: it states no day, but other files do")
 
 
-def test_each_file_has_columns_and_types_of_its_own(tmp_path: Path) -> None:
-    """What the first one lacks, or has no type or a narrower one for, is not lost of the second."""
+def test_each_file_has_its_own_columns_and_types(tmp_path: Path) -> None:
+    """Columns that the first file lacks, or has with no type or a narrower one, are kept from the second."""
     digest, noon = "a" * 64, datetime(2026, 1, 5, 12, tzinfo=UTC)
     first = images("a").select(["uri", "delivery_id", "product_id", "image_id"])
     first = with_column(with_column(first, "category", pa.nulls(1)), "bytes", pa.array([7], pa.int8()))
@@ -192,8 +192,8 @@ def test_each_file_has_columns_and_types_of_its_own(tmp_path: Path) -> None:
     assert rows.column("taken_at").to_pylist() == [None, noon, None]
 
 
-def test_every_problem_of_every_file_is_told_with_its_name(tmp_path: Path) -> None:
-    """Whoever delivers it again has to mend it once."""
+def test_every_problem_of_every_file_is_reported_with_its_name(tmp_path: Path) -> None:
+    """The supplier can fix all of them at once."""
     folder = tmp_path / "date=2026-01-05"
     write(folder / "part 0.parquet", images("a").drop_columns(["uri"]))
     write(folder / "part-1.parquet", with_column(images("b"), "bytes", pa.array(["7"])))
@@ -209,16 +209,16 @@ def test_every_problem_of_every_file_is_told_with_its_name(tmp_path: Path) -> No
     assert problems(tmp_path)[1] == "date=2026-01-05/part-4.parquet: the file is empty"
 
 
-def test_an_error_stays_readable_however_much_is_wrong(tmp_path: Path) -> None:
-    """A hundred problems are listed, the others counted."""
+def test_an_error_stays_readable_with_many_problems(tmp_path: Path) -> None:
+    """A hundred problems are listed and the others are counted."""
     for number in range(120):
         (tmp_path / f"{number:03}.parquet").touch()
     found = problems(tmp_path)
     assert (len(found), found[-1]) == (101, "… and 20 more problems")
 
 
-def test_hidden_files_are_no_part_of_a_manifest(tmp_path: Path) -> None:
-    """What writers leave beside their files, or have not finished."""
+def test_hidden_files_are_not_part_of_a_manifest(tmp_path: Path) -> None:
+    """Writers leave such files beside theirs, or have not finished them."""
     folder = tmp_path / "m" / "date=2026-01-05"
     write(folder / "part.parquet", images("a"))
     for name in ("_SUCCESS", ".part.parquet.crc", "_metadata", "_common_metadata", "README.txt"):
@@ -231,7 +231,7 @@ def test_hidden_files_are_no_part_of_a_manifest(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [None, b"", b"no parquet"])
-def test_what_is_no_manifest_is_refused(tmp_path: Path, content: bytes | None) -> None:
+def test_a_path_that_is_not_a_manifest_is_refused(tmp_path: Path, content: bytes | None) -> None:
     """A missing, empty or foreign file is one clear error."""
     path = tmp_path / "m.parquet"
     if content is not None:
@@ -242,14 +242,14 @@ def test_what_is_no_manifest_is_refused(tmp_path: Path, content: bytes | None) -
 
 @pytest.mark.parametrize("make", [os.mkfifo, lambda path: path.symlink_to("/dev/zero")], ids=["pipe", "device"])
 def test_only_regular_files_are_read(tmp_path: Path, make: Callable[[Path], None]) -> None:
-    """A pipe that nobody writes into would be waited for, a device has no end."""
+    """Reading a pipe could wait for ever, and a device may have no end."""
     make(tmp_path / "m.parquet")
     assert problems(tmp_path / "m.parquet") == ("not a regular file",)
     assert problems(tmp_path) == ("m.parquet: not a regular file",)
 
 
-def test_links_that_go_round_are_walked_once(tmp_path: Path) -> None:
-    """A folder may be a link to another disk; one to itself has no end."""
+def test_link_cycles_are_walked_once(tmp_path: Path) -> None:
+    """A folder may be a link to another disk, or to itself."""
     write(tmp_path / "disk" / "date=2026-01-05" / "part.parquet", images("a"))
     (tmp_path / "m").mkdir()
     (tmp_path / "m" / "linked").symlink_to(tmp_path / "disk")
@@ -257,8 +257,8 @@ def test_links_that_go_round_are_walked_once(tmp_path: Path) -> None:
     assert ids(open_manifest(str(tmp_path / "m")), FIFTH) == ["a"]
 
 
-def test_a_manifest_has_no_more_files_and_rows_than_it_may(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The limits hold for all its files together."""
+def test_the_number_of_files_and_rows_is_limited(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The limits apply to all files together."""
     for name in ("a", "b"):
         write(tmp_path / f"{name}.parquet", images(name))
     for name, most, words in (
@@ -273,8 +273,8 @@ def test_a_manifest_has_no_more_files_and_rows_than_it_may(tmp_path: Path, monke
 
 
 @pytest.mark.parametrize("name", ["a::b.parquet", "data:x.parquet", "50%25.parquet", "a#b?c.parquet", "http:x.parquet"])
-def test_a_plain_path_is_a_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    """Whatever else its characters could mean; relative ones start where we are."""
+def test_a_plain_path_is_taken_literally(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """Its characters have no special meaning, and a relative path starts in the working folder."""
     monkeypatch.chdir(tmp_path)
     write(tmp_path / name, images("a"))
     for spelling in (name, f"./{name}", f"{tmp_path}/{name}"):
@@ -290,7 +290,7 @@ def test_a_file_uri_is_unquoted(tmp_path: Path) -> None:
 
 
 def test_a_manifest_is_read_from_a_bucket(bucket: str, tmp_path: Path) -> None:
-    """By day, and with what may be in a key; relative URIs start in it."""
+    """It can be read by day, keys may have any characters, and relative URIs start in the bucket."""
     store = Store(f"{bucket}/shop::x/m")
     for day, name in (("2026-01-05", "a"), ("2026-01-06", "b")):
         store.write(f"date={day}/part 0%.parquet", write(tmp_path / "p.parquet", images(name)).read_bytes())
@@ -305,7 +305,7 @@ def test_a_manifest_is_read_from_a_bucket(bucket: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("ranges", [True, False])
 def test_a_manifest_on_a_web_server_states_its_days(tmp_path: Path, *, ranges: bool) -> None:
-    """When it was written a server need not know; one that cannot give a part of a file is refused in words."""
+    """The server need not know file times; one without range support is refused with a message."""
     dated = write(tmp_path / "m.parquet", with_column(images("a"), "date", pa.array([FIFTH]))).read_bytes()
     with serving(FileServer(body=dated, ranges=ranges)) as server:
         url = f"{server.url}/in/m.parquet?sig=a/b"
@@ -321,14 +321,14 @@ def test_a_manifest_on_a_web_server_states_its_days(tmp_path: Path, *, ranges: b
 
 
 @pytest.mark.parametrize("url", ["gopher://example/m.parquet", "reference://x::y", "no-such-scheme://x"])
-def test_a_url_that_nobody_can_read_is_refused(url: str) -> None:
-    """In words."""
+def test_an_unreadable_url_is_refused_with_a_message(url: str) -> None:
+    """The message says what is wrong."""
     with pytest.raises(ManifestError, match="cannot be read"):
         open_manifest(url)
 
 
-def test_text_that_is_no_utf_8_is_told_of_its_row(tmp_path: Path) -> None:
-    """Parquet's readers do not look; the row is named, and its text can be stored and shown."""
+def test_text_that_is_not_utf_8_is_reported_with_its_row(tmp_path: Path) -> None:
+    """Parquet readers do not check it; the row is named, and its text can be stored and shown."""
     raw = pa.array([b"a", b"caf\xe9"], pa.binary())
     text = pa.StringArray.from_buffers(2, raw.buffers()[1], raw.buffers()[2])
     path = write(tmp_path / "m.parquet", with_column(images("a", "b"), "image_id", text))
@@ -352,7 +352,7 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 
 def test_a_file_of_many_days_is_read_once_for_all_of_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Together with files whose folder says the day; each day is what reading it by itself gives."""
+    """Each day has the same rows as when it is read separately."""
     many = with_column(images("a", "b", "c", "d"), "date", pa.array([SIXTH, FIFTH, None, SIXTH]))
     write(tmp_path / "m" / "many.parquet", many)
     write(tmp_path / "m" / "date=2026-01-05" / "part.parquet", images("e"))
@@ -369,10 +369,8 @@ def test_a_file_of_many_days_is_read_once_for_all_of_them(tmp_path: Path, monkey
 
 
 @pytest.mark.parametrize("by", ["delivery_id", "date"])
-def test_row_groups_that_cannot_hold_a_delivery_are_left_out(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, by: str
-) -> None:
-    """A plan reads of a large manifest what it needs; if a writer told nothing it reads all."""
+def test_row_groups_outside_of_a_delivery_are_skipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, by: str) -> None:
+    """A plan reads only what it needs of a large manifest, or everything if there are no statistics."""
     table = pa.concat_tables([images("a", delivery="d2" if by == "date" else name) for name in ("d1", "d2", "d3")])
     days = [FIFTH, SIXTH, date(2026, 1, 7)] if by == "date" else [SIXTH] * 3
     table = with_column(table, "date", pa.array(days))
@@ -385,8 +383,8 @@ def test_row_groups_that_cannot_hold_a_delivery_are_left_out(
         assert read == groups
 
 
-def test_a_manifest_lies_in_one_folder_however_it_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """That of a file; of a dataset its own, also if one day or one part of it is named."""
+def test_a_manifest_has_one_folder_however_it_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is the file's folder or the dataset itself, even if one day or one part of it is named."""
     part = tmp_path / "my set" / "date=2026-01-02" / "part-0.parquet"
     part.parent.mkdir(parents=True)
     pq.write_table(images("a"), part)
@@ -398,14 +396,14 @@ def test_a_manifest_lies_in_one_folder_however_it_is_named(tmp_path: Path, monke
     assert manifest_folder("today.pq") == f"{tmp_path}/"
 
 
-def test_a_manifest_at_the_top_of_the_disk_allows_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Else it would allow every file."""
+def test_a_manifest_in_the_root_folder_allows_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Otherwise it would allow every file."""
     assert (manifest_folder("/today.parquet"), allowed_by("/today.parquet")) == ("/", ())
     assert allowed_by("/date=2026-01-02/part-0.parquet") == ()
 
 
 def test_a_manifest_on_a_remote_store_allows_its_folder_there(bucket: str) -> None:
-    """By a prefix without log-in and query."""
+    """The prefix has no login and no query."""
     Store(bucket).write("in/date=2026-01-02/part-0.parquet", b"")
     for name in ("in", "in/date=2026-01-02/", "in/date=2026-01-02/part-0.parquet"):
         assert allowed_by(f"{bucket}/{name}") == (f"{bucket}/in/",)

@@ -40,8 +40,8 @@ def file(tmp_path: Path) -> tuple[Path, str]:
     return tmp_path / "tiny.onnx", tiny(tmp_path / "tiny.onnx")
 
 
-def test_probability_is_raw(file: tuple[Path, str]) -> None:
-    """No stretch: a dull image stays unsure, each in its batch by itself."""
+def test_probabilities_are_not_stretched(file: tuple[Path, str]) -> None:
+    """The probabilities of a dull image stay low, and each image is independent of its batch."""
     network = Network(ModelChoice(row=row(file)))
     dull, bright = (np.full((4, 4, 3), value, np.uint8) for value in (51, 255))
     maps = network.saliency([dull, bright])
@@ -50,7 +50,7 @@ def test_probability_is_raw(file: tuple[Path, str]) -> None:
 
 
 def test_a_logit_becomes_a_probability(file: tuple[Path, str]) -> None:
-    """The row says which of them the graph gives."""
+    """The row says which of the two the graph returns."""
     network = Network(ModelChoice(row=row(file, activation="logit")))
     assert network.saliency([np.zeros((4, 4, 3), np.uint8)])[0].max() == pytest.approx(0.5)
     bright = network.saliency([np.full((4, 4, 3), 255, np.uint8)])[0]
@@ -61,16 +61,16 @@ def test_a_logit_becomes_a_probability(file: tuple[Path, str]) -> None:
 @pytest.mark.parametrize(
     ("layout", "shape"), [("nhw", ["n", 4, 4]), ("n1hw", ["n", 1, 4, 4]), ("nhw1", ["n", 4, 4, 1])]
 )
-def test_an_output_may_lie_in_any_of_three_ways(tmp_path: Path, layout: str, shape: list[str | int]) -> None:
-    """The row says which axes it has; the saliency is the same."""
+def test_an_output_may_have_any_of_three_layouts(tmp_path: Path, layout: str, shape: list[str | int]) -> None:
+    """The row says which axes it has, and the saliency is the same."""
     digest = tiny(tmp_path / "x.onnx", output=shape)
     network = Network(ModelChoice(row=row((tmp_path / "x.onnx", digest), output_layout=layout)))
     image = np.arange(48, dtype=np.uint8).reshape(4, 4, 3)
     assert (network.saliency([image, image])[1] * 255).round().tolist() == image[..., 0].tolist()
 
 
-def test_the_output_that_the_row_names_is_served(tmp_path: Path) -> None:
-    """Of seven maps the first by default, another if the row says so; and the recipe knows the difference."""
+def test_the_output_that_the_row_names_is_used(tmp_path: Path) -> None:
+    """The first of seven maps is the default; another one changes the recipe too."""
     file = tmp_path / "seven.onnx", seven(tmp_path / "seven.onnx")
     images = [np.zeros((3, 4, 4), np.float32)]
     served = {}
@@ -97,13 +97,13 @@ def test_the_output_that_the_row_names_is_served(tmp_path: Path) -> None:
 def test_a_row_that_contradicts_its_graph_is_refused(
     file: tuple[Path, str], changes: dict[str, object], words: str
 ) -> None:
-    """A wrong input size silently halves quality; here it is an error at load."""
+    """A wrong input size would silently halve quality, so it is an error at load."""
     with pytest.raises(ModelError, match=words):
         Network(ModelChoice(row=row(file, **changes)))
 
 
-def test_an_output_of_several_channels_is_no_saliency(tmp_path: Path) -> None:
-    """Class maps are refused when they are loaded, by the graph, or at the latest when they come."""
+def test_an_output_with_several_channels_is_refused(tmp_path: Path) -> None:
+    """Class maps are refused at load if the graph states them, and otherwise when they are returned."""
     told, silent = tmp_path / "told.onnx", tmp_path / "silent.onnx"
     digests = tiny(told, output=["n", 3, 4, 4]), surprising(silent)
     with pytest.raises(ModelError, match="its output 0 is"):
@@ -113,16 +113,16 @@ def test_an_output_of_several_channels_is_no_saliency(tmp_path: Path) -> None:
         network.saliency([np.zeros((3, 4, 4), np.float32)])
 
 
-def test_a_letterbox_needs_an_output_of_the_inputs_size(tmp_path: Path) -> None:
-    """Else its bars could not be removed the saliency; stretched, a smaller output is fine."""
+def test_a_letterbox_needs_an_output_of_the_input_size(tmp_path: Path) -> None:
+    """Otherwise its bars could not be removed; with stretching a smaller output is fine."""
     file = tmp_path / "x.onnx", tiny(tmp_path / "x.onnx", output=["n", 2, 8])
     Network(ModelChoice(row=row(file)))
     with pytest.raises(ModelError, match="letterbox cannot be removed"):
         Network(ModelChoice(row=row(file, resize="letterbox")))
 
 
-def test_a_file_that_is_no_network_is_an_error(tmp_path: Path) -> None:
-    """With the file's name, not the runtime's stack."""
+def test_a_file_that_is_not_a_network_is_an_error(tmp_path: Path) -> None:
+    """The message names the file and hides the runtime's stack."""
     (tmp_path / "x.onnx").write_bytes(b"nonsense")
     digest = hashlib.sha256(b"nonsense").hexdigest()
     with pytest.raises(ModelError, match=r"x\.onnx does not load"):
@@ -130,14 +130,14 @@ def test_a_file_that_is_no_network_is_an_error(tmp_path: Path) -> None:
 
 
 def test_a_fixed_batch_is_known(tmp_path: Path) -> None:
-    """So that nobody sends it two images."""
+    """Such a network must not be given two images at once."""
     digest = tiny(tmp_path / "one.onnx", fixed_batch=True)
     assert Network(ModelChoice(row=row((tmp_path / "one.onnx", digest)))).largest_batch == 1
 
 
 @pytest.mark.parametrize("provider", ["cuda", "tensorrt"])
-def test_a_provider_that_is_not_there_is_an_error(provider: Provider, tmp_path: Path) -> None:
-    """No silent fallback to the CPU."""
+def test_an_unavailable_provider_is_an_error(provider: Provider, tmp_path: Path) -> None:
+    """There is no silent fallback to the CPU."""
     if GPU_STATES[provider] == "ok":
         pytest.skip(f"this machine has {provider}")
     with pytest.raises(ModelError, match=provider):
@@ -147,8 +147,8 @@ def test_a_provider_that_is_not_there_is_an_error(provider: Provider, tmp_path: 
 @pytest.mark.parametrize(
     ("provider", "words"), [("cuda", "CPUExecutionProvider: .*Conv"), ("tensorrt", "run elsewhere")]
 )
-def test_work_that_ran_elsewhere_would_be_an_error(provider: Provider, words: str) -> None:
-    """Placement is read off the session, operator by operator: here one whose work the CPU does."""
+def test_work_placed_on_another_provider_is_an_error(provider: Provider, words: str) -> None:
+    """The placement of each operator is read from the session; here the CPU does the work of one."""
     path = find("default", "/nowhere").path("/nowhere")
     session = onnxruntime.InferenceSession(path, session_options(1, recorded=True), providers=["CPUExecutionProvider"])
     require_placement(session, "cpu")
@@ -157,8 +157,8 @@ def test_work_that_ran_elsewhere_would_be_an_error(provider: Provider, words: st
 
 
 @pytest.mark.parametrize("provider", ["cuda", "tensorrt"])
-def test_a_provider_that_did_nothing_would_be_an_error(provider: Provider, tmp_path: Path) -> None:
-    """A graph of shapes alone runs on the CPU even beside a GPU: then the GPU was not used."""
+def test_a_provider_that_did_nothing_is_an_error(provider: Provider, tmp_path: Path) -> None:
+    """A graph of shapes alone runs on the CPU even beside a GPU, so the GPU was not used."""
     tiny(tmp_path / "x.onnx")
     options = session_options(1, recorded=True)
     session = onnxruntime.InferenceSession(tmp_path / "x.onnx", options, providers=["CPUExecutionProvider"])
@@ -166,8 +166,8 @@ def test_a_provider_that_did_nothing_would_be_an_error(provider: Provider, tmp_p
         require_placement(session, provider)
 
 
-def test_a_gpu_sees_few_sizes_of_batches() -> None:
-    """Each new one costs it a second: short ones are filled up, and what they begin with stays what it was."""
+def test_a_gpu_is_given_few_batch_sizes() -> None:
+    """Each new size costs it a second, so short batches are padded without changing their results."""
     inputs = [np.full(3, value, np.uint8) for value in range(9)]
     filled = {count: rounded_up(inputs[:count]) for count in range(1, 10)}
     assert [len(batch) for batch in filled.values()] == [1, 2, 4, 4, 8, 8, 8, 8, 16]
@@ -177,8 +177,8 @@ def test_a_gpu_sees_few_sizes_of_batches() -> None:
 
 @pytest.mark.gpu
 @pytest.mark.parametrize("provider", ["cuda", "tensorrt"])
-def test_a_gpu_says_what_the_cpu_says(provider: Provider, tmp_path: Path) -> None:
-    """Twins within 0.02 of probability (a GPU may round to TF32); TensorRT keeps its engine for the next session."""
+def test_a_gpu_agrees_with_the_cpu(provider: Provider, tmp_path: Path) -> None:
+    """Probabilities differ by at most 0.02, and TensorRT keeps its engine for the next session."""
     if GPU_STATES[provider] != "ok":
         pytest.skip(f"not run: this machine has no {provider}")
     shipped = find("default", str(tmp_path))
@@ -194,7 +194,7 @@ def test_a_gpu_says_what_the_cpu_says(provider: Provider, tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("name", ["u2net", "u2netp", "u2net_human_seg", "silueta"])
 def test_the_u2net_family_is_prepared_as_published(name: str) -> None:
-    """320², stretched, ImageNet's normalisation of what was divided by its own maximum; core tests the formula."""
+    """Images are stretched to 320², divided by their maximum and normalised as for ImageNet."""
     assert recipe_of(find(name, "/nowhere")).preprocessing == Preprocessing(
         width_px=320,
         height_px=320,
@@ -205,8 +205,8 @@ def test_the_u2net_family_is_prepared_as_published(name: str) -> None:
     )
 
 
-def test_the_real_u2netp_is_what_its_row_says(u2netp_file: Path) -> None:
-    """Its seven outputs, sizes and digests; its saliency is rembg's before the stretch."""
+def test_the_real_u2netp_matches_its_row(u2netp_file: Path) -> None:
+    """Its seven outputs, sizes and digests match, and its saliency is that of rembg before the stretch."""
     shipped = find("u2netp", str(u2netp_file.parent))
     network = Network(ModelChoice(row=shipped, models=str(u2netp_file.parent)))
     rgb = np.random.default_rng(0).integers(0, 256, (300, 400, 3)).astype(np.uint8)
@@ -217,14 +217,14 @@ def test_the_real_u2netp_is_what_its_row_says(u2netp_file: Path) -> None:
     assert (network.saliency([image])[0] == outputs[0][:, 0, :, :][0]).all()
 
 
-def test_the_default_network_is_what_the_table_says() -> None:
-    """Its file is there, whole, fits its row, and is opened once per process."""
+def test_the_default_network_matches_its_row() -> None:
+    """Its file exists, matches its digest and its row, and is opened once per process."""
     choice = choose("default", "cpu")
     assert open_network(choice) is open_network(choose("default", "cpu"))
     assert choice.row.path(choice.models).stat().st_size < 16_000_000
 
 
-def test_an_unknown_model_is_answered_with_the_table() -> None:
+def test_an_unknown_model_lists_the_known_ones() -> None:
     """The error lists what there is."""
     with pytest.raises(ModelError, match="default"):
         choose("u3net", "cpu")
@@ -232,20 +232,20 @@ def test_an_unknown_model_is_answered_with_the_table() -> None:
 
 @pytest.mark.parametrize("provider", ["cuda", "tensorrt"])
 def test_a_network_for_cpus_is_refused_on_a_gpu(provider: Provider) -> None:
-    """Before anything is planned, and saying why."""
+    """It is refused before anything is planned, with the reason."""
     with pytest.raises(ModelError, match="runs only on CPUs"):
         choose("default-int8", provider)
 
 
-def test_weights_that_are_not_for_commerce_are_refused_at_use() -> None:
-    """However they came there; the site may allow them."""
+def test_non_commercial_weights_are_refused_at_use() -> None:
+    """It does not matter how they were obtained; a site may allow them."""
     with pytest.raises(ModelError, match="allow_noncommercial"):
         choose("bria-rmbg-2.0", "cpu")
     assert choose("bria-rmbg-2.0", "cpu", allow_noncommercial=True).row.licence.startswith("CC BY-NC")
 
 
 def test_what_changes_pixels_changes_the_recipe(file: tuple[Path, str]) -> None:
-    """Network and preprocessing are the matte's, cropping the rendering's; where it runs is neither."""
+    """Network and preprocessing belong to the matte and cropping to the rendering; the provider belongs to neither."""
     base = recipe_of(row(file)).digests
     assert recipe_of(row(file, about="renamed", licence="other")).digests == base
     assert recipe_of(row(file, denoise_sigma=1.0)).digests.matte_digest != base.matte_digest

@@ -1,4 +1,4 @@
-"""What is ours: the marker of a folder, the marks of files, and what is refused."""
+"""Which files are ours: the marker of a folder, the marks in files, and what is refused."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ def png() -> bytes:
     return cv2.imencode(".png", np.zeros((4, 4), np.uint8))[1].tobytes()
 
 
-def test_a_mark_is_a_chunk_that_every_reader_skips() -> None:
-    """Pixels stay, the text comes back, and a text of any length fits into what is read."""
+def test_a_mark_is_a_chunk_that_readers_skip() -> None:
+    """The pixels are unchanged, the text is read back, and a text of any length fits."""
     data = marked(png(), "matte\nnote")
     picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     assert picture is not None
@@ -45,12 +45,12 @@ def test_a_mark_is_a_chunk_that_every_reader_skips() -> None:
 
 @pytest.mark.parametrize("data", [b"", b"\x89PNG\r\n\x1a\n", b"JFIF" * 20, b"\x89PNG\r\n\x1a\n" + b"\xff" * 40])
 def test_other_bytes_have_no_mark(data: bytes) -> None:
-    """However short or strange they are."""
+    """This holds however short or strange they are."""
     assert mark_of(data) is None
 
 
-def test_a_folder_is_claimed_before_anything_is_in_it(tmp_path: Path) -> None:
-    """The marker lists the names; claimed again it stays, and more names are added."""
+def test_a_folder_is_claimed_before_anything_is_written(tmp_path: Path) -> None:
+    """The marker lists the names; a second claim keeps it and adds names."""
     for _ in range(2):
         claim(tmp_path / "out", ["report.html", "cutouts"])
     assert owned(tmp_path / "out") == {"report.html", "cutouts"}
@@ -72,8 +72,8 @@ def ours(folder: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("where", ["beside", "in a folder of the same names"])
-def test_a_marker_that_was_copied_claims_nothing(tmp_path: Path, where: str) -> None:
-    """It says which folder it is in. Moved as a whole, or written back to where it was, a folder stays ours."""
+def test_a_copied_marker_claims_nothing(tmp_path: Path, where: str) -> None:
+    """It states its folder. A folder that is moved as a whole, or restored in its place, stays ours."""
     names = ours(tmp_path / "a")
     foreign = tmp_path / "b"
     if where == "beside":
@@ -94,8 +94,8 @@ def test_a_marker_that_was_copied_claims_nothing(tmp_path: Path, where: str) -> 
     claim(tmp_path / "a", names)
 
 
-def test_the_marker_of_another_folder_is_replaced_if_nothing_is_in_the_way(tmp_path: Path) -> None:
-    """It is no file of anybody's."""
+def test_a_foreign_marker_is_replaced_if_the_folder_has_no_other_files(tmp_path: Path) -> None:
+    """The folder has no file of anybody's in it."""
     ours(tmp_path / "a")
     (tmp_path / "b").mkdir()
     shutil.copy2(tmp_path / "a" / MARKER, tmp_path / "b")
@@ -105,8 +105,8 @@ def test_the_marker_of_another_folder_is_replaced_if_nothing_is_in_the_way(tmp_p
 
 @pytest.mark.parametrize("name", ["a.html", "a.json", "a.md", "a.csv", "a.svg", "table.parquet"])
 @pytest.mark.parametrize("how", ["changed", "appended", "replaced", "link", "folder"])
-def test_what_somebody_changed_is_not_ours_any_more(tmp_path: Path, name: str, how: str) -> None:
-    """Its words or rows are theirs, also if it begins as ours did."""
+def test_a_changed_file_is_no_longer_ours(tmp_path: Path, name: str, how: str) -> None:
+    """Somebody's own words or rows must be kept, even if the file began as ours."""
     names = ours(tmp_path)
     file = tmp_path / name
     data = file.read_bytes()
@@ -125,11 +125,11 @@ def test_what_somebody_changed_is_not_ours_any_more(tmp_path: Path, name: str, h
 
 
 def test_a_file_that_a_killed_run_was_about_to_replace_is_still_ours(tmp_path: Path) -> None:
-    """The new digest is in the marker before the new file is there; the old one stays until then."""
+    """The marker gets the new digest before the file is replaced and keeps the old one until then."""
     write_ours(tmp_path / "a.html", b"old")
     write_ours(tmp_path / "a.html", b"new")
     assert is_ours(tmp_path / "a.html")
-    (tmp_path / "a.html").write_bytes(b"old")  # as a run leaves it that was killed between marker and file
+    (tmp_path / "a.html").write_bytes(b"old")  # the state that a run leaves if it is killed between marker and file
     claim(tmp_path, ["a.html"])
     write_ours(tmp_path / "a.html", b"newest")
     (tmp_path / "a.html").write_bytes(b"new")
@@ -137,8 +137,8 @@ def test_a_file_that_a_killed_run_was_about_to_replace_is_still_ours(tmp_path: P
 
 
 @pytest.mark.parametrize("name", ["a\nb.html", "100%.md", "a b.csv", "caf\udce9.html", "靴.html"])
-def test_a_marker_holds_every_name(tmp_path: Path, name: str) -> None:
-    """A line is a name, whatever is in it; what is gone is not listed for ever."""
+def test_a_marker_can_hold_every_name(tmp_path: Path, name: str) -> None:
+    """Each line is a name with any characters, and files that are gone are dropped from it."""
     write_ours(tmp_path / "gone.html", b"page")
     (tmp_path / "gone.html").unlink()
     write_ours(tmp_path / name, b"page")
@@ -147,8 +147,8 @@ def test_a_marker_holds_every_name(tmp_path: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["file", "folder", "dangling link"])
-def test_what_is_there_and_not_ours_is_refused(tmp_path: Path, kind: str) -> None:
-    """By name, and without leaving a marker; other things in the folder are in nobody's way."""
+def test_existing_files_that_are_not_ours_are_refused(tmp_path: Path, kind: str) -> None:
+    """They are named, and no marker is left; other files in the folder do not matter."""
     (tmp_path / "notes.txt").write_text("mine")
     place = tmp_path / "report.html"
     if kind == "file":
@@ -166,8 +166,8 @@ def test_what_is_there_and_not_ours_is_refused(tmp_path: Path, kind: str) -> Non
 
 
 @pytest.mark.parametrize("content", ["", "photographs\n", "# something else\nreport.html\n", "\xff\0"])
-def test_a_file_that_only_has_the_markers_name_marks_nothing(tmp_path: Path, content: str) -> None:
-    """It is somebody's, and stays."""
+def test_a_file_that_only_has_the_name_of_the_marker_marks_nothing(tmp_path: Path, content: str) -> None:
+    """It belongs to somebody and stays."""
     (tmp_path / MARKER).write_text(content)
     assert owned(tmp_path) == frozenset()
     with pytest.raises(OutputError, match="is not a valid marker of cutouts"):
@@ -176,15 +176,15 @@ def test_a_file_that_only_has_the_markers_name_marks_nothing(tmp_path: Path, con
 
 
 def test_a_marker_that_is_a_link_marks_nothing(tmp_path: Path) -> None:
-    """A link to the marker of another folder would give that folder's rights to this one."""
+    """A link to the marker of another folder would give its rights to this one."""
     claim(tmp_path / "a", ["report.html"])
     (tmp_path / "b").mkdir()
     (tmp_path / "b" / MARKER).symlink_to(tmp_path / "a" / MARKER)
     assert owned(tmp_path / "b") == frozenset()
 
 
-def test_a_file_proves_itself(tmp_path: Path) -> None:
-    """PNG and table by what is in them, pages and figures by their digest; a table of another name is another's."""
+def test_a_file_proves_that_it_is_ours(tmp_path: Path) -> None:
+    """PNGs and tables are known by their content, pages and figures by their digest."""
     (tmp_path / "a.png").write_bytes(marked(png(), "cutout"))
     (tmp_path / "b.png").write_bytes(png())
     assert is_ours(tmp_path / "a.png")
@@ -202,7 +202,7 @@ def test_a_file_proves_itself(tmp_path: Path) -> None:
     for table in (pa.table({"a": [1]}), pa.table({"a": [1]}).replace_schema_metadata({"table": "mine"})):
         pq.write_table(table, tmp_path / "b.parquet")
         assert not is_ours(tmp_path / "b.parquet", "manifest")
-    pq.write_table(MANIFEST.empty_table(), tmp_path / "b.parquet")  # as somebody writes a table that they read
+    pq.write_table(MANIFEST.empty_table(), tmp_path / "b.parquet")  # somebody may write a table that they have read
     assert not is_ours(tmp_path / "b.parquet", "manifest")
     write_table(open_store(str(tmp_path)), "b.parquet", MANIFEST.empty_table())
     assert is_ours(tmp_path / "b.parquet", "manifest")
@@ -210,8 +210,8 @@ def test_a_file_proves_itself(tmp_path: Path) -> None:
     assert not is_ours(tmp_path / "b.parquet", "manifest")
 
 
-def test_an_input_is_found_behind_every_name(tmp_path: Path) -> None:
-    """A path with dots, links of both kinds, a linked folder."""
+def test_an_input_is_recognised_under_every_name(tmp_path: Path) -> None:
+    """It is recognised through a path with dots, both kinds of links and a linked folder."""
     source = tmp_path / "p" / "a.png"
     source.parent.mkdir()
     source.write_bytes(marked(png(), "cutout"))  # even one that we may replace
@@ -226,8 +226,8 @@ def test_an_input_is_found_behind_every_name(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="this machine has no right to mount")
-def test_an_input_is_found_behind_a_bind_mount(tmp_path: Path) -> None:
-    """Two paths, one folder."""
+def test_an_input_is_recognised_behind_a_bind_mount(tmp_path: Path) -> None:
+    """Two paths lead to one folder."""
     (tmp_path / "p").mkdir()
     (tmp_path / "q").mkdir()
     (tmp_path / "p" / "a.png").write_bytes(png())
@@ -242,7 +242,7 @@ def test_an_input_is_found_behind_a_bind_mount(tmp_path: Path) -> None:
 
 
 def test_every_problem_is_counted_and_the_first_are_named(tmp_path: Path) -> None:
-    """A thousand files do not make a thousand lines."""
+    """A thousand files do not give a thousand lines."""
     outputs = [tmp_path / f"{number}.png" for number in range(9)]
     for output in outputs:
         output.write_bytes(png())
@@ -250,8 +250,8 @@ def test_every_problem_is_counted_and_the_first_are_named(tmp_path: Path) -> Non
         require_free(outputs)
 
 
-def test_a_folder_is_within_itself_and_those_above_it(tmp_path: Path) -> None:
-    """Whether or not it is there."""
+def test_a_folder_is_within_itself_and_its_parents(tmp_path: Path) -> None:
+    """This holds whether or not it exists."""
     (tmp_path / "p").mkdir()
     (tmp_path / "link").symlink_to("p")
     assert is_within(tmp_path / "p", tmp_path / "p")
@@ -260,8 +260,8 @@ def test_a_folder_is_within_itself_and_those_above_it(tmp_path: Path) -> None:
     assert not is_within(tmp_path / "pq", tmp_path / "p")
 
 
-def test_photographs_are_all_but_what_is_ours(tmp_path: Path) -> None:
-    """Outputs that a marker lists, PNGs with our mark whatever they are called; all of it is counted."""
+def test_our_own_files_are_not_photographs(tmp_path: Path) -> None:
+    """Outputs that a marker lists and PNGs with our mark are left out, whatever their names, and counted."""
     names = ["a.jpg", "sub/b.png", ".hidden.jpg", "notes.txt", "result/photographs/c.jpg", "result/objects/d.png"]
     for name in names:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
@@ -283,8 +283,8 @@ def test_photographs_are_all_but_what_is_ours(tmp_path: Path) -> None:
     assert mark(tmp_path / "sub" / "renamed.jpg") == "cutout"
 
 
-def test_what_is_ours_is_found_if_it_is_asked_for(tmp_path: Path) -> None:
-    """Cutouts of an earlier run are measured against known mattes like anybody's."""
+def test_our_own_files_are_listed_if_requested(tmp_path: Path) -> None:
+    """Cutouts of an earlier run are measured against known mattes like any others."""
     claim(tmp_path, ["listed.png"])
     (tmp_path / "listed.png").write_bytes(png())
     (tmp_path / "marked.png").write_bytes(marked(png(), "cutout"))
@@ -294,5 +294,5 @@ def test_what_is_ours_is_found_if_it_is_asked_for(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_cannot_be_listed_is_named(tmp_path: Path) -> None:
-    """Its photographs would be missing without a word."""
+    """Otherwise its photographs would be missing silently."""
     assert photographs(tmp_path / "gone", SUFFIXES).closed == (f"{tmp_path / 'gone'}: No such file or directory",)

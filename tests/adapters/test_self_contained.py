@@ -1,4 +1,4 @@
-"""A network is its file and nothing else, at every load."""
+"""A network is one file and needs no other, at every load."""
 
 from __future__ import annotations
 
@@ -117,10 +117,8 @@ def split(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     return tmp_path / "mine.onnx"
 
 
-def test_what_lies_in_another_file_is_refused_wherever_it_is_named(
-    split: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """At each way to load a network: to run it, read it, convert it, and by the reading that a training begins with."""
+def test_a_reference_to_another_file_is_refused_everywhere(split: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is refused by each way to load a network: to run, read, convert or train it."""
     monkeypatch.chdir(split.parent)
     file = read_file(split)
     row = ModelRow.model_validate(FIELDS | {"sha256": file.digest()})
@@ -136,8 +134,8 @@ def test_what_lies_in_another_file_is_refused_wherever_it_is_named(
             load()
 
 
-def test_the_commands_refuse_it_too(split: Path, models: Path, tmp_path: Path) -> None:
-    """Neither added, nor found sound, nor measured by its file alone."""
+def test_the_commands_refuse_such_a_network_too(split: Path, models: Path, tmp_path: Path) -> None:
+    """It is not added, verified or evaluated."""
     refusal = ("in other files", "compiled elsewhere")
     assert any(words in run("add", split, *LICENCE).output for words in refusal)
     assert not models.exists()
@@ -155,8 +153,8 @@ def test_the_commands_refuse_it_too(split: Path, models: Path, tmp_path: Path) -
     assert any(words in str(told.exception) for words in refusal)
 
 
-def test_a_name_is_no_reference(tmp_path: Path) -> None:
-    """A network that only says `location` somewhere is opened, and so is one with graphs inside."""
+def test_a_name_is_not_a_reference(tmp_path: Path) -> None:
+    """A network that merely contains the word `location` is opened, and so is one with nested graphs."""
     tiny(tmp_path / "mine.onnx")
     model = onnx.load(tmp_path / "mine.onnx")
     model.graph.doc_string = "location of the EPContext"
@@ -167,8 +165,8 @@ def test_a_name_is_no_reference(tmp_path: Path) -> None:
     assert session.get_inputs()[0].name == "image"
 
 
-def test_what_is_opened_is_what_was_verified(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A file that is exchanged between its check and its opening is not opened: it is read once."""
+def test_the_verified_bytes_are_the_ones_that_are_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that is exchanged between check and opening is not opened, since it is read only once."""
     tiny(tmp_path / "mine.onnx")
     row = ModelRow.model_validate(FIELDS | {"sha256": read_file(tmp_path / "mine.onnx").digest()})
     digest = ModelFile.digest
@@ -184,8 +182,8 @@ def test_what_is_opened_is_what_was_verified(tmp_path: Path, monkeypatch: pytest
     assert plane.shape == (4, 4)
 
 
-def test_another_format_is_no_way_around(tmp_path: Path) -> None:
-    """ONNX Runtime also reads files of its own format, which nobody looks through."""
+def test_the_ort_format_is_refused(tmp_path: Path) -> None:
+    """ONNX Runtime also reads its own format, which is not checked for references."""
     import onnxruntime
 
     tiny(tmp_path / "mine.onnx")

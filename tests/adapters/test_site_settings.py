@@ -1,4 +1,4 @@
-"""Which settings count, and what a file may decide that nobody named."""
+"""Which settings apply, and what a settings file may decide if nobody named it."""
 
 from __future__ import annotations
 
@@ -55,8 +55,8 @@ REFUSED = {
 ALLOWED = {"root": '"site"', "objects": '"./a/../objects"', "max_pixels": "1000", "cluster": '"serial"', "batch": "2"}
 
 
-def test_a_found_file_may_not_choose_places_or_give_leave(here: Path) -> None:
-    """Every such setting is listed at once, with its value but for secrets, and with what to do."""
+def test_a_found_file_may_not_choose_places_or_grant_permissions(here: Path) -> None:
+    """All such settings are listed at once with what to do, and with their values unless secret."""
     (here / "cutouts.toml").write_text("\n".join(f"{name} = {value}" for name, value in REFUSED.items()))
     with pytest.raises(ConfigError) as caught:
         load_site()
@@ -68,10 +68,8 @@ def test_a_found_file_may_not_choose_places_or_give_leave(here: Path) -> None:
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_each_of_them_is_taken_from_a_file_that_is_named(
-    here: Path, monkeypatch: pytest.MonkeyPatch, name: str
-) -> None:
-    """By option, by variable, or because it is in the home; in the working folder it is refused by itself."""
+def test_these_settings_are_accepted_from_a_named_file(here: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """It is named by an option, by a variable, or by being in the home; in the working folder it is refused."""
     (here / "cutouts.toml").write_text(f"{name} = {REFUSED[name]}")
     with pytest.raises(ConfigError, match=name):
         load_site()
@@ -84,30 +82,30 @@ def test_each_of_them_is_taken_from_a_file_that_is_named(
 
 
 def test_a_found_file_may_set_the_rest(here: Path) -> None:
-    """Folders below the working folder, lower limits, work on this machine, and how it is done."""
+    """It may set folders below the working folder, lower limits and how to work on this machine."""
     (here / "cutouts.toml").write_text("\n".join(f"{name} = {value}" for name, value in ALLOWED.items()))
     site = load_site()
     assert (site.root, site.cluster, site.max_pixels, site.batch) == ("site", "serial", 1000, 2)
 
 
 def test_a_link_does_not_lead_out_of_the_working_folder(here: Path, tmp_path: Path) -> None:
-    """What counts is where a store really lies."""
+    """The real location of a store counts."""
     (here / "site").symlink_to(tmp_path)
     (here / "cutouts.toml").write_text('root = "site"')
     with pytest.raises(ConfigError, match="outside the working folder"):
         load_site()
 
 
-def test_every_setting_is_one_that_has_to_be_named_or_one_that_was_thought_about(here: Path) -> None:
-    """A new setting counts as dangerous until somebody writes down that it is not."""
+def test_every_setting_is_classified(here: Path) -> None:
+    """A new setting counts as dangerous until somebody declares that it is not."""
     assert set(Site.model_fields) > (HARMLESS | PLACES | LIMITS)
     assert {*REFUSED} | HARMLESS >= set(Site.model_fields)
 
 
-def test_the_home_is_below_the_working_folder_and_that_below_the_environment(
+def test_the_environment_wins_over_the_working_folder_and_that_over_the_home(
     here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each says what the ones before it left open or said otherwise; options win over all."""
+    """Each overrides the ones before it, and options win over all."""
     Path("~/.cutouts/cutouts.toml").expanduser().write_text("batch = 1\nchunk = 1\nthreads = 1\nworkers = 1")
     (here / "cutouts.toml").write_text("chunk = 2\nthreads = 2\nworkers = 2")
     monkeypatch.setenv("CUTOUTS_THREADS", "3")
@@ -116,8 +114,8 @@ def test_the_home_is_below_the_working_folder_and_that_below_the_environment(
     assert (site.batch, site.chunk, site.threads, site.workers) == (1, 2, 3, 4)
 
 
-def test_no_code_of_the_working_folder_is_run(tmp_path: Path) -> None:
-    """Modules and settings of libraries that came with the photographs are left alone by our own processes too."""
+def test_no_code_from_the_working_folder_is_run(tmp_path: Path) -> None:
+    """Our own processes also ignore modules and library settings that came with the photographs."""
     product(tmp_path / "photos" / "a.jpg")
     trap = tmp_path / "trap"
     for name in ("multiprocessing", "random", "numpy", "cutouts", "sitecustomize", "usercustomize"):
@@ -135,4 +133,6 @@ def test_no_code_of_the_working_folder_is_run(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert not trap.exists()
     assert "71px" not in (tmp_path / "out" / "report.html").read_text()
-    assert not [path for path in (tmp_path / "home").rglob("*") if "onnxruntime" in path.name]  # nobody is told of it
+    assert not [
+        path for path in (tmp_path / "home").rglob("*") if "onnxruntime" in path.name
+    ]  # nobody is told about it

@@ -1,4 +1,4 @@
-"""Photographs on this machine's disk: which files may be read, by which name, and that reading one always ends."""
+"""Photographs on the local disk: which files may be read, under which names, and that every read ends."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def below(*folders: Path, max_bytes: int = 100) -> Reading:
 
 
 def refused(uri: str | Path, reading: Reading) -> ImageRejected:
-    """How reading it fails; always to be tried again by a later run."""
+    """How reading it fails; a later run always tries it again."""
     with pytest.raises(ImageRejected) as caught:
         read_image(str(uri), reading)
     assert caught.value.retryable
@@ -41,7 +41,7 @@ def refused(uri: str | Path, reading: Reading) -> ImageRejected:
 
 
 def test_a_file_below_an_allowed_folder_is_read(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """By its path, its URI, a relative path or one with `..` that stays inside."""
+    """It is read by its path, its URI, a relative path or one with `..` that stays inside."""
     monkeypatch.chdir(photos)
     for uri in (
         photos / "a.jpg",
@@ -58,21 +58,21 @@ def test_a_file_below_an_allowed_folder_is_read(photos: Path, monkeypatch: pytes
     "name",
     ["a::b.jpg", "data:x.jpg", "a b%20c.jpg", "a#1.jpg", "a?b.jpg", "s3:x.jpg", "*.jpg", "[a].jpg", "a\n.jpg", "ü.jpg"],
 )
-def test_a_name_is_a_name(photos: Path, name: str) -> None:
-    """As a plain path nothing of it is decoded; as a URI it is decoded once."""
+def test_a_plain_path_is_not_decoded(photos: Path, name: str) -> None:
+    """Nothing in a path is decoded, and a URI is decoded once."""
     (photos / name).write_bytes(name.encode())
     for uri in (str(photos / name), (photos / name).as_uri()):
         assert read_image(uri, below(photos)) == name.encode()
 
 
-def test_a_name_that_is_no_text_is_read(photos: Path) -> None:
+def test_a_name_that_is_not_text_is_read(photos: Path) -> None:
     """Its URI holds the bytes."""
     (photos / os.fsdecode(b"caf\xe9.jpg")).write_bytes(b"bytes")
     assert read_image(f"{photos.as_uri()}/caf%E9.jpg", below(photos)) == b"bytes"
 
 
 def test_a_file_outside_is_refused_with_what_to_allow(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """However it is written; a folder whose name only begins alike is outside."""
+    """A folder whose name only begins like an allowed one is outside too."""
     monkeypatch.chdir(photos)
     secret = photos.parent / "private.jpg"
     for uri in (
@@ -89,8 +89,8 @@ def test_a_file_outside_is_refused_with_what_to_allow(photos: Path, monkeypatch:
     assert read_image(str(secret), below(photos, photos.parent)) == b"private"
 
 
-def test_nothing_is_told_of_files_outside(photos: Path) -> None:
-    """Whether a private file exists is not a stranger's business."""
+def test_the_existence_of_files_outside_is_not_revealed(photos: Path) -> None:
+    """The message is the same whether or not a private file exists."""
     for name in ("/etc/passwd", "/etc/no-such-file", "/proc/self/environ", "/dev/zero", "/root/x/y"):
         assert refused(name, below(photos)).reason is RejectionReason.NOT_ALLOWED
     elsewhere = photos.parent / "elsewhere"
@@ -99,8 +99,8 @@ def test_nothing_is_told_of_files_outside(photos: Path) -> None:
     assert str(refused(elsewhere, below(photos))) == before
 
 
-def test_a_link_is_read_where_it_leads(photos: Path) -> None:
-    """Inside to inside it is read; to the outside it is refused, over any number of links and folders."""
+def test_a_link_is_allowed_by_its_target(photos: Path) -> None:
+    """A link inside is read, and one to the outside is refused, over any number of links and folders."""
     (photos / "inside.jpg").symlink_to("a.jpg")
     (photos / "outside.jpg").symlink_to("../private.jpg")
     (photos / "chain.jpg").symlink_to("outside.jpg")
@@ -113,14 +113,14 @@ def test_a_link_is_read_where_it_leads(photos: Path) -> None:
 
 
 def test_an_allowed_folder_may_be_a_link(photos: Path) -> None:
-    """A person names it so, and what lies there is meant."""
+    """The folder that it leads to is allowed."""
     (photos.parent / "link").symlink_to(photos)
     assert read_image(str(photos / "a.jpg"), below(photos.parent / "link")) == b"bytes"
     assert read_image(str(photos.parent / "link" / "a.jpg"), below(photos)) == b"bytes"
 
 
-def test_a_link_that_changes_while_it_is_read_never_gives_what_is_outside(photos: Path) -> None:
-    """It is the file that was looked at that is read."""
+def test_a_link_that_changes_during_the_read_never_gives_a_file_outside(photos: Path) -> None:
+    """The file that was checked is the one that is read."""
     link, over = photos / "link.jpg", threading.Event()
 
     def flip() -> None:
@@ -149,33 +149,33 @@ def _attempt(link: Path, photos: Path) -> bytes | RejectionReason:
 
 
 def pipe(path: Path) -> None:
-    """Nobody writes into it."""
+    """A pipe without a writer."""
     os.mkfifo(path)
 
 
 def unix_socket(path: Path) -> None:
-    """Nobody listens at it."""
+    """A socket without a listener."""
     with socket.socket(socket.AF_UNIX) as made:
         made.bind(os.path.relpath(path))
 
 
 def folder(path: Path) -> None:
-    """With the name of an image."""
+    """A folder with the name of an image."""
     path.mkdir()
 
 
 def device(path: Path) -> None:
-    """It never ends."""
+    """A device that never ends."""
     path.symlink_to("/dev/zero")
 
 
 @pytest.mark.parametrize(
     ("make", "words"), [(pipe, "named pipe"), (unix_socket, "socket"), (folder, "folder"), (device, "device")]
 )
-def test_what_is_no_regular_file_is_never_opened(
+def test_special_files_are_never_opened(
     photos: Path, make: Callable[[Path], None], words: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It could be waited for, or read, for ever; the words say what it is."""
+    """Opening or reading them could block for ever; the message says what the file is."""
     monkeypatch.chdir(photos)
     make(photos / "odd.jpg")
     found = refused(photos / "odd.jpg", below(photos, Path("/dev")))
@@ -184,8 +184,8 @@ def test_what_is_no_regular_file_is_never_opened(
 
 
 @pytest.mark.parametrize("size", [100, 101, 10**13])
-def test_no_more_than_the_limit_is_read(photos: Path, size: int) -> None:
-    """The stated size is looked at first."""
+def test_a_read_stops_at_the_size_limit(photos: Path, size: int) -> None:
+    """The stated size is checked first."""
     with (photos / "a.jpg").open("wb") as stream:
         stream.truncate(size)
     if size == 100:
@@ -195,14 +195,14 @@ def test_no_more_than_the_limit_is_read(photos: Path, size: int) -> None:
 
 
 def test_a_file_that_hides_its_size_is_read_up_to_the_limit() -> None:
-    """Files of /proc state 0 bytes."""
+    """Files in /proc state 0 bytes."""
     maps = Path("/proc/self/smaps")
     assert maps.stat().st_size == 0
     assert refused(maps, below(Path("/proc"), max_bytes=1000)).reason is RejectionReason.TOO_LARGE
     assert read_image("/proc/version", below(Path("/proc"), max_bytes=100_000)) == Path("/proc/version").read_bytes()
 
 
-def test_a_file_that_grows_while_it_is_read_ends(photos: Path) -> None:
+def test_reading_a_growing_file_ends(photos: Path) -> None:
     """Its writer does not decide how much is read."""
     path, over = photos / "growing.jpg", threading.Event()
     path.write_bytes(b"")
@@ -232,18 +232,18 @@ def _attempt_of(path: Path, reading: Reading) -> bytes | RejectionReason:
 
 
 @pytest.mark.parametrize("name", ["no.jpg", "no/no.jpg", "a.jpg/no.jpg"])
-def test_a_file_that_is_not_there_is_missing(photos: Path, name: str) -> None:
-    """Also if its folder is not there, or is a file."""
+def test_a_missing_file_is_reported_as_missing(photos: Path, name: str) -> None:
+    """This also holds if its folder is missing or is a file."""
     assert refused(photos / name, below(photos)).reason is RejectionReason.MISSING
 
 
 @pytest.mark.parametrize("name", ["x" * 300 + ".jpg", "a\0b.jpg", "a\ud800.jpg", ""])
-def test_a_name_that_no_file_can_have_is_one_rejection(photos: Path, name: str) -> None:
-    """Too long, with a NUL, with half of a character, or empty."""
+def test_an_impossible_name_is_one_rejection(photos: Path, name: str) -> None:
+    """It is too long, contains NUL or half a character, or is empty."""
     assert refused(f"{photos}/{name}" if name else "", below(photos)) is not None
 
 
-def test_links_in_a_circle_are_one_rejection(photos: Path) -> None:
+def test_link_cycles_are_one_rejection(photos: Path) -> None:
     """They lead to no file."""
     (photos / "a.jpg").unlink()
     (photos / "a.jpg").symlink_to("b.jpg")
@@ -252,8 +252,8 @@ def test_links_in_a_circle_are_one_rejection(photos: Path) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything, and this machine has no other user")
-def test_a_file_that_this_user_may_not_read_is_unreadable(photos: Path) -> None:
-    """With the system's own words."""
+def test_a_file_without_read_permission_is_unreadable(photos: Path) -> None:
+    """The detail has the system's own message."""
     (photos / "a.jpg").chmod(0)
     assert "Permission denied" in str(refused(photos / "a.jpg", below(photos)))
 
@@ -266,7 +266,7 @@ def test_a_file_that_this_user_may_not_read_is_unreadable(photos: Path) -> None:
         "local:///etc/passwd", "ftp://example.com/a.jpg", "github://o:r@main/a.jpg", "dask::s3://b/k", "s3://b/../c/k",
     ],
 )  # fmt: skip
-def test_other_protocols_and_chains_are_refused_whatever_is_allowed(uri: str) -> None:
+def test_other_protocols_and_chains_are_always_refused(uri: str) -> None:
     """fsspec would open all of them, some with the secrets of this process."""
     reading = Reading(
         allowed=parse_prefixes(["/", "s3://", "gs://", "abfs://", "https://", "http://"]), max_bytes=100, seconds=5

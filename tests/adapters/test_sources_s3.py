@@ -1,4 +1,4 @@
-"""Photographs in buckets: which ones may be read, and that reading one always ends."""
+"""Photographs in buckets: which ones may be read, and that every read ends."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def below(*prefixes: str, max_bytes: int = 100, seconds: float = 30) -> Reading:
 
 
 def refused(uri: str, reading: Reading) -> ImageRejected:
-    """How reading it fails; always to be tried again by a later run."""
+    """How reading it fails; a later run always tries it again."""
     with pytest.raises(ImageRejected) as caught:
         read_image(uri, reading)
     assert caught.value.retryable
@@ -29,7 +29,7 @@ def refused(uri: str, reading: Reading) -> ImageRejected:
 
 
 def test_an_object_is_read_by_its_key(bucket: str) -> None:
-    """Whatever its name looks like."""
+    """Its name may look like anything."""
     for key in ("a.jpg", "in/a::b.jpg", "a%20b.jpg", "a b#1.jpg", "ü.jpg"):
         Store(bucket).fs.pipe_file(f"{bucket.removeprefix('s3://')}/{key}", key.encode())
         assert read_image(f"{bucket}/{key}", below(bucket)) == key.encode()
@@ -38,7 +38,7 @@ def test_an_object_is_read_by_its_key(bucket: str) -> None:
 
 
 def test_another_bucket_is_refused_with_what_to_allow(bucket: str) -> None:
-    """Whether the object is there or not: it is not asked for."""
+    """The object is not requested, whether it exists or not."""
     Store(bucket).write("in/a.jpg", b"bytes")
     for allowed in ("https://", "s3://other", f"{bucket}2", f"{bucket}/out"):
         found = refused(f"{bucket}/in/a.jpg", below(allowed))
@@ -48,8 +48,8 @@ def test_another_bucket_is_refused_with_what_to_allow(bucket: str) -> None:
 
 
 @pytest.mark.parametrize("size", [0, 100, 101, 100_000])
-def test_no_more_than_the_limit_is_read(bucket: str, size: int) -> None:
-    """Also nothing of an empty object."""
+def test_a_read_stops_at_the_size_limit(bucket: str, size: int) -> None:
+    """An empty object is refused too."""
     Store(bucket).write("a.jpg", bytes(size))
     if size <= 100:
         assert read_image(f"{bucket}/a.jpg", below(bucket)) == bytes(size)
@@ -57,22 +57,22 @@ def test_no_more_than_the_limit_is_read(bucket: str, size: int) -> None:
         assert refused(f"{bucket}/a.jpg", below(bucket)).reason is RejectionReason.TOO_LARGE
 
 
-def test_what_is_stored_compressed_stays_so(bucket: str, s3_server: str) -> None:
-    """An object's Content-Encoding is a label, not an order to unpack it."""
+def test_a_compressed_object_is_not_unpacked(bucket: str, s3_server: str) -> None:
+    """An object's Content-Encoding is a label and not an order to unpack it."""
     store = Store(bucket)
     with store.fs.open(store.path("a.jpg"), "wb", ContentEncoding="gzip") as stream:
         stream.write(b"\x1f\x8bnot unpacked")
     assert read_image(f"{bucket}/a.jpg", below(bucket)) == b"\x1f\x8bnot unpacked"
 
 
-def test_a_store_whose_client_is_not_installed_is_one_rejection() -> None:
-    """It says what is missing."""
+def test_a_store_without_its_client_is_one_rejection() -> None:
+    """It says what is not installed."""
     assert "gcsfs" in str(refused("gs://bucket/a.jpg", below("gs://")))
 
 
 @pytest.fixture
 def slow_store(monkeypatch: pytest.MonkeyPatch) -> Iterator[RawServer]:
-    """An S3 server that tells the size of an object and then sends it drop by drop."""
+    """An S3 server that states the size of an object and then sends it drop by drop."""
     import s3fs
 
     def answer(connection: Connection, line: str) -> None:
@@ -90,8 +90,8 @@ def slow_store(monkeypatch: pytest.MonkeyPatch) -> Iterator[RawServer]:
         s3fs.S3FileSystem.clear_instance_cache()
 
 
-def test_a_slow_store_is_not_waited_for_for_ever(slow_store: RawServer) -> None:
-    """One clock runs over the whole read."""
+def test_a_slow_store_times_out(slow_store: RawServer) -> None:
+    """One clock covers the whole read."""
     began = time.monotonic()
     found = refused("s3://bucket/a.jpg", below("s3://bucket", seconds=6))
     assert 5.9 < time.monotonic() - began < 20

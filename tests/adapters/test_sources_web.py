@@ -1,4 +1,4 @@
-"""Photographs over HTTP and HTTPS: whom we ask, and how much and how long we listen. Real servers on loopback."""
+"""Photographs over HTTP and HTTPS, from real servers on loopback: allowed hosts, sizes and timeouts."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def allowing(*prefixes: str, max_bytes: int = 100, seconds: float = 30) -> Readi
 
 
 def rejection(uri: str, reading: Reading) -> ImageRejected:
-    """How reading it fails; always to be tried again by a later run."""
+    """How reading it fails; a later run always tries it again."""
     with pytest.raises(ImageRejected) as caught:
         read_image(uri, reading)
     assert caught.value.retryable
@@ -50,12 +50,12 @@ def answer(body: bytes, *headers: str, status: str = "200 OK") -> bytes:
 
 
 def redirect(target: str) -> bytes:
-    """An answer that sends us elsewhere."""
+    """An answer that redirects elsewhere."""
     return answer(b"", f"Location: {target}", "Content-Length: 0", status="302 Found")
 
 
 def test_a_photograph_is_read() -> None:
-    """Without compression being asked for, and by one request."""
+    """It takes one request, which does not ask for compression."""
     with serving(FileServer(body=b"bytes")) as server:
         assert read_image(f"{server.url}/a.jpg", allowing(server.url)) == b"bytes"
     ((path, headers),) = server.asked
@@ -70,8 +70,8 @@ def test_a_connection_that_breaks_is_tried_again() -> None:
     assert len(server.asked) == 3
 
 
-def test_a_server_that_is_busy_is_asked_again() -> None:
-    """503 says that it may answer later."""
+def test_a_busy_server_is_asked_again() -> None:
+    """503 means that it may answer later."""
     answers = [answer(b"", "Content-Length: 0", status="503 Busy")] * 2 + [answer(b"bytes")]
     with answering(lambda connection, _: connection.sendall(answers.pop(0))) as server:
         assert read_image(f"{server.url}/a.jpg", allowing(server.url)) == b"bytes"
@@ -87,22 +87,22 @@ def test_a_server_that_is_busy_is_asked_again() -> None:
         (206, RejectionReason.UNREADABLE),
     ],
 )
-def test_what_a_server_does_not_give_is_rejected_for_now(status: int, reason: RejectionReason) -> None:
-    """A later run tries it again; a part is not taken for the whole."""
+def test_a_failed_download_is_rejected_until_a_later_run(status: int, reason: RejectionReason) -> None:
+    """A part is not taken for the whole."""
     with answering(answer(b"bytes", "Content-Length: 5", status=f"{status} Status")) as server:
         assert rejection(f"{server.url}/a.jpg", allowing(server.url)).reason is reason
 
 
-def test_a_signed_url_is_asked_for_byte_by_byte() -> None:
-    """Its signature holds for what is written, not for what is equivalent."""
+def test_a_signed_url_is_requested_byte_for_byte() -> None:
+    """Its signature covers the exact spelling."""
     target = "/a%2fb%2F%7e/../c%20d;v=1?X-Sig=a%2Bb%2f+c&e=[1]&f=é"
     with answering(answer(b"bytes")) as server:
         read_image(f"{server.url}{target}", allowing(server.url))
     assert server.asked[0].startswith("GET /a%2fb%2F%7e/../c%20d;v=1?X-Sig=a%2Bb%2f+c&e=[1]&f=%C3%A9 HTTP/1.1\r\n")
 
 
-def test_a_log_in_is_sent_to_its_own_host_alone() -> None:
-    """As HTTP basic authentication, decoded; a redirect does not take it along, and messages do not show it."""
+def test_credentials_are_sent_to_their_own_host_only() -> None:
+    """They go out as HTTP basic authentication, never to a redirect, and messages do not show them."""
     with answering(answer(b"bytes")) as other, answering(redirect(f"{other.url}/b.jpg")) as server:
         uri = f"{server.url.replace('//', '//me:p%40ss@')}/a.jpg"
         assert read_image(uri, allowing(server.url, other.url)) == b"bytes"
@@ -111,12 +111,12 @@ def test_a_log_in_is_sent_to_its_own_host_alone() -> None:
     assert "Authorization" not in other.asked[0]
 
 
-# Whom we ask
+# Allowed hosts
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "127.0.0.2", "[::ffff:127.0.0.1]", "LOCALHOST.", "0.0.0.0"])
-def test_this_machine_is_not_asked(host: str) -> None:
-    """Every public host may be; the message says what to allow, and nothing was connected to."""
+def test_loopback_is_refused_by_default(host: str) -> None:
+    """All public hosts are allowed; the message says what to allow, and no connection was made."""
     with answering(answer(b"private")) as server:
         refused = rejection(f"http://{host}:{server.port}/a.jpg", allowing("http://"))
         assert refused.reason is RejectionReason.NOT_ALLOWED
@@ -126,7 +126,7 @@ def test_this_machine_is_not_asked(host: str) -> None:
 
 
 @pytest.mark.parametrize("host", ["2130706433", "0x7f000001", "0177.0.0.1", "127.1", "0"])
-def test_this_machine_is_not_asked_by_a_number(host: str) -> None:
+def test_loopback_written_as_a_number_is_refused(host: str) -> None:
     """Resolvers take these for 127.0.0.1."""
     with answering(answer(b"private")) as server:
         refused = rejection(f"http://{host}:{server.port}/a.jpg", allowing("http://"))
@@ -137,30 +137,30 @@ def test_this_machine_is_not_asked_by_a_number(host: str) -> None:
 @pytest.mark.parametrize(
     "address", ["10.0.0.1", "169.254.169.254", "100.64.0.1", "[::1]", "[fe80::1]", "[fd00::1]", "224.0.0.1"]
 )
-def test_an_address_inside_is_not_asked(address: str) -> None:
-    """Refused before any connection, so at once."""
+def test_a_private_address_is_refused(address: str) -> None:
+    """It is refused at once, before any connection."""
     began = time.monotonic()
     refused = rejection(f"http://{address}/latest/meta-data", allowing("http://"))
     assert refused.reason is RejectionReason.NOT_ALLOWED
     assert time.monotonic() - began < 2
 
 
-def test_a_host_that_the_site_names_is_asked_although_it_is_inside() -> None:
-    """By its prefix, with its port."""
+def test_a_private_host_that_the_site_names_is_allowed() -> None:
+    """It is allowed by its prefix, with its port."""
     with answering(answer(b"bytes")) as server:
         assert read_image(f"{server.url}/a.jpg", allowing("https://", f"{server.url}/")) == b"bytes"
         refused = rejection(f"{server.url}/a.jpg", allowing("https://", "http://127.0.0.1/"))
         assert refused.reason is RejectionReason.NOT_ALLOWED
 
 
-def test_plain_http_is_not_allowed_by_https() -> None:
-    """Whoever is between could read and change it."""
+def test_allowing_https_does_not_allow_plain_http() -> None:
+    """Anybody in between could read and change it."""
     assert rejection("http://example.com/a.jpg", allowing("https://")).reason is RejectionReason.NOT_ALLOWED
 
 
 @pytest.mark.parametrize("kind", ["absolute", "other scheme", "file", "relative to nowhere", "object"])
-def test_a_redirect_goes_only_where_the_site_allows(kind: str) -> None:
-    """Each hop is looked at as the first address is; what is inside is not asked."""
+def test_a_redirect_may_lead_only_where_the_site_allows(kind: str) -> None:
+    """Each hop is checked like the first address."""
     with answering(answer(b"private")) as inside:
         targets = {
             "absolute": f"{inside.url}/a.jpg",
@@ -176,8 +176,8 @@ def test_a_redirect_goes_only_where_the_site_allows(kind: str) -> None:
     assert inside.asked == []
 
 
-def test_a_redirect_within_what_is_allowed_is_followed() -> None:
-    """A relative one too, and again with the address that is asked as it is written."""
+def test_a_redirect_within_the_allowed_hosts_is_followed() -> None:
+    """A relative one is too, and the new address is requested as written."""
 
     def answers(connection: Connection, line: str) -> None:
         moved = line.startswith("GET /moved")
@@ -188,16 +188,16 @@ def test_a_redirect_within_what_is_allowed_is_followed() -> None:
     assert server.asked[-1].startswith("GET /moved%2fhere?a=%2F ")
 
 
-def test_redirects_in_a_circle_end() -> None:
-    """After a few."""
+def test_a_redirect_cycle_ends() -> None:
+    """It ends after a few hops."""
     with answering(redirect("/a.jpg")) as server:
         assert "redirects" in str(rejection(f"{server.url}/a.jpg", allowing(server.url)))
     assert len(server.asked) == web.REDIRECTS + 1
 
 
 @pytest.mark.parametrize("target", ["", "http://[", "http://a\x01b/", "\xff\xfe"])
-def test_a_redirect_to_nothing_is_one_rejection(target: str) -> None:
-    """Whatever a server writes there."""
+def test_an_invalid_redirect_is_one_rejection(target: str) -> None:
+    """This holds whatever the server writes there."""
     with answering(redirect(target)) as server:
         assert rejection(f"{server.url}/a.jpg", allowing(server.url))
 
@@ -227,13 +227,13 @@ class Flipping(AbstractResolver):
 
 
 def resolver(*answers: tuple[str, ...]) -> type[Flipping]:
-    """Such a name server."""
+    """The resolver of an attacker."""
     return type("Resolver", (Flipping,), {"answers": answers, "asked": []})
 
 
 @pytest.mark.parametrize("answers", [(("127.0.0.1",),), (("10.0.0.1", "127.0.0.1"),)])
-def test_a_name_that_leads_inside_is_refused(answers: tuple[tuple[str, ...], ...]) -> None:
-    """With the addresses that were found."""
+def test_a_name_that_resolves_to_a_private_address_is_refused(answers: tuple[tuple[str, ...], ...]) -> None:
+    """The message has the addresses that were found."""
     with answering(answer(b"private")) as server:
         place = Location.parse(f"http://shop.example:{server.port}/a.jpg")
         with pytest.raises(ImageRejected, match=answers[0][0]) as caught:
@@ -243,8 +243,8 @@ def test_a_name_that_leads_inside_is_refused(answers: tuple[tuple[str, ...], ...
 
 
 @pytest.mark.parametrize("answers", [((PUBLIC,), ("127.0.0.1",)), ((PUBLIC, "127.0.0.1"),)])
-def test_a_name_that_changes_its_mind_leads_nowhere(answers: tuple[tuple[str, ...], ...]) -> None:
-    """DNS rebinding: the connection is made to the address that was checked, never to a later answer."""
+def test_dns_rebinding_is_prevented(answers: tuple[tuple[str, ...], ...]) -> None:
+    """The connection goes to the address that was checked and never to a later answer."""
     names = resolver(*answers)
     with answering(answer(b"private")) as server:
         place = Location.parse(f"http://shop.example:{server.port}/a.jpg")
@@ -255,7 +255,7 @@ def test_a_name_that_changes_its_mind_leads_nowhere(answers: tuple[tuple[str, ..
     assert server.asked == []
 
 
-def test_a_host_that_the_site_names_may_lead_anywhere() -> None:
+def test_a_host_that_the_site_names_may_resolve_to_any_address() -> None:
     """A prefix with a host trusts that host's name server."""
     with answering(answer(b"bytes")) as server:
         place = Location.parse(f"http://images.internal:{server.port}/a.jpg")
@@ -264,8 +264,8 @@ def test_a_host_that_the_site_names_may_lead_anywhere() -> None:
     assert f"Host: images.internal:{server.port}" in server.asked[0]
 
 
-def test_proxies_of_the_environment_are_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A proxy would resolve the name by itself, and reach what we may not."""
+def test_proxy_variables_are_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A proxy would resolve the name by itself and reach what we may not."""
     with answering(answer(b"proxy")) as proxy, answering(answer(b"bytes")) as server:
         for name in ("http_proxy", "HTTP_PROXY", "ALL_PROXY"):
             monkeypatch.setenv(name, proxy.url)
@@ -277,7 +277,7 @@ def test_proxies_of_the_environment_are_not_asked(monkeypatch: pytest.MonkeyPatc
 
 
 def certificate(folder: Path, host: str) -> ssl.SSLContext:
-    """A server's context with a certificate for `host` that signs itself; it is in `folder` as ca.pem."""
+    """A server's context with a self-signed certificate for `host`, which is in `folder` as ca.pem."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, host)])
     now = datetime.datetime.now(datetime.UTC)
@@ -322,8 +322,8 @@ print(read_web(Location.parse(sys.argv[1]), reading, Deadline(20), Here).data.de
 
 
 @pytest.mark.parametrize(("named", "read"), [("shop.example", True), ("other.example", False)])
-def test_tls_verifies_the_name_and_says_it(tmp_path: Path, named: str, read: bool) -> None:
-    """Although the connection is made to an address; a certificate of another host is not taken."""
+def test_tls_verifies_the_host_name_and_sends_it(tmp_path: Path, named: str, read: bool) -> None:
+    """The connection goes to an address, and a certificate of another host is refused."""
     context, names = certificate(tmp_path, "shop.example"), list[str | None]()
     context.sni_callback = lambda _socket, name, _context: names.append(name)
     with answering(answer(b"bytes"), context) as server:
@@ -341,11 +341,11 @@ def test_tls_verifies_the_name_and_says_it(tmp_path: Path, named: str, read: boo
     assert not read or done.stderr == ""
 
 
-# How much, and how long
+# Sizes and timeouts
 
 
-def test_no_more_than_the_limit_is_read_of_a_stream_without_end() -> None:
-    """Chunked, so without a length; the connection is dropped."""
+def test_an_endless_stream_is_read_up_to_the_limit() -> None:
+    """It is chunked, so it has no length, and the connection is dropped."""
 
     def endless(connection: Connection, _: str) -> None:
         connection.sendall(answer(b"", "Transfer-Encoding: chunked"))
@@ -363,8 +363,8 @@ def test_no_more_than_the_limit_is_read_of_a_stream_without_end() -> None:
 
 
 @pytest.mark.parametrize("length", ["101", "999999999999"])
-def test_a_stated_length_above_the_limit_is_enough(length: str) -> None:
-    """Nothing of the body is waited for."""
+def test_a_stated_length_above_the_limit_is_refused(length: str) -> None:
+    """The body is not waited for."""
     with answering(answer(b"", f"Content-Length: {length}")) as server:
         refused = rejection(f"{server.url}/a.jpg", allowing(server.url))
     assert refused.reason is RejectionReason.TOO_LARGE
@@ -372,8 +372,8 @@ def test_a_stated_length_above_the_limit_is_enough(length: str) -> None:
 
 
 @pytest.mark.parametrize("headers", [[], ["Content-Length: 5"], ["Transfer-Encoding: chunked"]])
-def test_a_file_of_the_limit_is_read_and_one_byte_more_is_not(headers: list[str]) -> None:
-    """Whatever the server says of its length."""
+def test_a_file_of_exactly_the_limit_is_read_and_one_byte_more_is_refused(headers: list[str]) -> None:
+    """The server's stated length does not matter."""
     for extra, expected in ((0, None), (1, RejectionReason.TOO_LARGE)):
         body = bytes(100 + extra)
         stated = [line.replace("5", str(len(body))) for line in headers]
@@ -385,7 +385,7 @@ def test_a_file_of_the_limit_is_read_and_one_byte_more_is_not(headers: list[str]
                 assert rejection(f"{server.url}/a.jpg", allowing(server.url)).reason is expected
 
 
-def test_a_body_that_ends_before_its_stated_length_is_not_the_file() -> None:
+def test_a_body_shorter_than_its_stated_length_is_refused() -> None:
     """It was cut off on the way."""
     with answering(answer(b"half", "Content-Length: 8")) as server:
         assert rejection(f"{server.url}/a.jpg", allowing(server.url)).reason is RejectionReason.UNREADABLE
@@ -393,7 +393,7 @@ def test_a_body_that_ends_before_its_stated_length_is_not_the_file() -> None:
 
 @pytest.mark.parametrize("coding", ["gzip", "br", "deflate", "x-anything"])
 def test_a_compressed_body_is_refused(coding: str) -> None:
-    """A few kB of it can become gigabytes, and it was asked not to be."""
+    """A few kB of it can expand to gigabytes, and compression was not requested."""
     with answering(answer(b"\x1f\x8b", f"Content-Encoding: {coding}")) as server:
         refused = rejection(f"{server.url}/a.jpg", allowing(server.url))
     assert refused.reason is RejectionReason.UNREADABLE
@@ -401,7 +401,7 @@ def test_a_compressed_body_is_refused(coding: str) -> None:
 
 
 def dripping_body(connection: Connection, _: str) -> None:
-    """A byte now and then."""
+    """Sends a byte from time to time."""
     connection.sendall(answer(b"", "Content-Length: 90"))
     while True:
         connection.sendall(b"x")
@@ -409,7 +409,7 @@ def dripping_body(connection: Connection, _: str) -> None:
 
 
 def dripping_head(connection: Connection, _: str) -> None:
-    """A header that never ends."""
+    """Sends a header that never ends."""
     connection.sendall(b"HTTP/1.1 200 OK\r\nX-Slow: ")
     while True:
         connection.sendall(b"x")
@@ -417,19 +417,19 @@ def dripping_head(connection: Connection, _: str) -> None:
 
 
 def silent(_: Connection, __: str) -> None:
-    """Nothing."""
+    """Sends nothing."""
     time.sleep(20)
 
 
 def moving(connection: Connection, _: str) -> None:
-    """Elsewhere, after a while."""
+    """Redirects after a while."""
     time.sleep(0.7)
     connection.sendall(redirect("/again.jpg"))
 
 
 @pytest.mark.parametrize("how", [dripping_body, dripping_head, silent, moving])
-def test_one_clock_runs_over_the_whole_read(how: object) -> None:
-    """Over headers, body, redirects and tries together."""
+def test_one_clock_covers_the_whole_read(how: object) -> None:
+    """It covers headers, body, redirects and retries together."""
     with answering(how) as server:  # type: ignore[arg-type]  # each is an Answer
         began = time.monotonic()
         refused = rejection(f"{server.url}/a.jpg", allowing(server.url, seconds=2))
@@ -438,12 +438,12 @@ def test_one_clock_runs_over_the_whole_read(how: object) -> None:
     assert "2 s" in str(refused)
 
 
-def test_a_server_that_falls_silent_is_not_waited_for_until_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The time without a byte has a limit of its own."""
+def test_a_silent_server_times_out_early(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The time without a byte has its own limit."""
     monkeypatch.setattr(web, "IDLE_SECONDS", 0.3)
     with serving(FileServer(body=b"bytes", hangs_after=2)) as server:
         began = time.monotonic()
-        names = resolver(("127.0.0.1",))  # a new one, so that the session is new
+        names = resolver(("127.0.0.1",))  # a new source, so that the session is new
         place = Location.parse(f"http://shop.example:{server.url.rpartition(':')[2]}/a.jpg")
         with pytest.raises(TimeoutError):
             read_web(place, allowing("http://shop.example:" + server.url.rpartition(":")[2]), Deadline(20), names)
@@ -451,35 +451,35 @@ def test_a_server_that_falls_silent_is_not_waited_for_until_the_end(monkeypatch:
 
 
 def headers_without_end(connection: Connection, _: str) -> None:
-    """One after the other."""
+    """Sends one header after the other."""
     connection.sendall(b"HTTP/1.1 200 OK\r\n")
     while True:
         connection.sendall(b"X-More: " + b"x" * 4000 + b"\r\n")
 
 
 def one_header_without_end(connection: Connection, _: str) -> None:
-    """Never a line's end."""
+    """Sends a header line that never ends."""
     connection.sendall(b"HTTP/1.1 200 OK\r\nX-Long: ")
     while True:
         connection.sendall(b"x" * 65536)
 
 
 def chunk_size_without_end(connection: Connection, _: str) -> None:
-    """A chunk whose extension never ends."""
+    """Sends a chunk whose extension never ends."""
     connection.sendall(answer(b"", "Transfer-Encoding: chunked") + b"5;")
     while True:
         connection.sendall(b"x" * 65536)
 
 
 def trailers_without_end(connection: Connection, _: str) -> None:
-    """After a body that is fine."""
+    """Sends endless trailers after a valid body."""
     connection.sendall(answer(b"", "Transfer-Encoding: chunked") + b"5\r\nbytes\r\n0\r\n")
     while True:
         connection.sendall(b"X-More: " + b"x" * 4000 + b"\r\n")
 
 
 def information_without_end(connection: Connection, _: str) -> None:
-    """Provisional answers only."""
+    """Sends only provisional answers."""
     while True:
         connection.sendall(b"HTTP/1.1 103 Early Hints\r\nLink: <a>\r\n\r\n" * 100)
 
@@ -494,8 +494,8 @@ def information_without_end(connection: Connection, _: str) -> None:
         information_without_end,
     ],
 )
-def test_what_is_around_the_body_is_bounded_too(how: object) -> None:
-    """The connection is dropped, or the clock runs out, and memory does not grow."""
+def test_headers_and_trailers_are_bounded_too(how: object) -> None:
+    """The connection is dropped or the clock runs out, and memory does not grow."""
     import psutil
 
     process = psutil.Process()
@@ -510,14 +510,14 @@ def test_what_is_around_the_body_is_bounded_too(how: object) -> None:
 
 
 @pytest.mark.parametrize("text", [b"", b"not http\r\n\r\n", b"HTTP/1.1 abc\r\n\r\n", b"\0" * 100, b"SSH-2.0-x\r\n"])
-def test_what_is_no_web_server_is_one_rejection(text: bytes) -> None:
-    """Whatever it says."""
+def test_a_server_that_does_not_speak_http_is_one_rejection(text: bytes) -> None:
+    """This holds whatever it sends."""
     with answering(text) as server:
         assert rejection(f"{server.url}/a.jpg", allowing(server.url)).reason is RejectionReason.UNREADABLE
 
 
-def test_a_host_that_does_not_exist_is_one_rejection() -> None:
-    """Like a port at which nobody listens."""
+def test_an_unknown_host_is_one_rejection() -> None:
+    """So is a port without a listener."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     for url in ("https://no-such-host.invalid", f"http://127.0.0.1:{port}"):

@@ -1,4 +1,4 @@
-"""Stores and manifests, on local files and a real S3 protocol server."""
+"""Stores and manifests, on local files and a real S3 server."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ def numbers(*values: int) -> pa.Table:
     return pa.table({"number": list(values)}, schema=NUMBERS)
 
 
-def test_an_error_names_the_file_and_not_its_unfinished_part(tmp_path: Path) -> None:
-    """A hidden name with a number in it means nothing to whoever has to make room."""
+def test_an_error_names_the_file_and_not_its_temporary_name(tmp_path: Path) -> None:
+    """A hidden name with a number in it means nothing to the person who has to make room."""
     (tmp_path / "page.html").mkdir()
     with pytest.raises(IsADirectoryError) as caught:
         write_file(tmp_path / "page.html", b"page")
@@ -44,8 +44,8 @@ def test_an_error_names_the_file_and_not_its_unfinished_part(tmp_path: Path) -> 
     assert [path.name for path in tmp_path.iterdir()] == ["page.html"]
 
 
-def test_what_is_written_is_read_and_listed(store: Store) -> None:
-    """Names are relative, sorted, and a folder that is not there has none."""
+def test_written_files_are_read_and_listed(store: Store) -> None:
+    """Names are relative and sorted, and a missing folder is empty."""
     store.write("b/two.txt", b"2")
     store.write("b/one.txt", b"1")
     assert store.read("b/two.txt") == b"2"
@@ -55,8 +55,8 @@ def test_what_is_written_is_read_and_listed(store: Store) -> None:
         store.read("b/three.txt")
 
 
-def test_an_object_is_stored_once_under_its_content(store: Store) -> None:
-    """The name is the digest, so the same bytes are the same object."""
+def test_an_object_is_stored_once_under_its_digest(store: Store) -> None:
+    """Equal bytes are the same object."""
     digest = hashlib.sha256(b"pixels").hexdigest()
     assert store.put_object(b"pixels", ".png") == f"{digest[:2]}/{digest}.png"
     assert store.put_object(b"pixels", ".png") == f"{digest[:2]}/{digest}.png"
@@ -64,7 +64,7 @@ def test_an_object_is_stored_once_under_its_content(store: Store) -> None:
 
 
 def test_a_file_whose_writing_fails_never_appears(store: Store) -> None:
-    """Neither under its name nor beside it."""
+    """Nothing is left under its name or beside it."""
 
     def die_half_way() -> None:
         with store.writing("x/table.parquet") as stream:
@@ -77,14 +77,14 @@ def test_a_file_whose_writing_fails_never_appears(store: Store) -> None:
 
 
 def test_row_groups_are_read_one_by_one(store: Store) -> None:
-    """A shard is one row group, read without the others."""
+    """A shard is one row group and is read without the others."""
     write_row_groups(store, "shards.parquet", iter([numbers(1, 2), numbers(3)]), NUMBERS)
     assert read_row_group(store, "shards.parquet", 1) == numbers(3)
     assert read_table(store, "shards.parquet") == numbers(1, 2, 3)
 
 
-def test_many_files_are_one_table(store: Store) -> None:
-    """If there is none, it has no rows but its columns."""
+def test_many_files_are_read_as_one_table(store: Store) -> None:
+    """Without files it has all columns and no rows."""
     assert read_tables(store, [], NUMBERS, ["number"]).num_rows == 0
     write_table(store, "ledger/recipe=a-b/one.parquet", numbers(1))
     write_table(store, "ledger/recipe=a-b/two.parquet", numbers(2))
@@ -92,8 +92,8 @@ def test_many_files_are_one_table(store: Store) -> None:
     assert read_tables(store, names, NUMBERS, ["number"]).column("number").to_pylist() == [1, 2]
 
 
-def test_no_bit_that_flips_in_a_table_is_read_as_other_data(tmp_path: Path) -> None:
-    """Wherever it is, in pages, footer or seal: the error names the file, or the data is the same."""
+def test_a_flipped_bit_in_a_table_is_never_read_as_other_data(tmp_path: Path) -> None:
+    """In pages, footer or seal, the error names the file or the data is the same."""
     store, table = Store(str(tmp_path)), numbers(*range(50))
     write_table(store, PART, table)
     path = tmp_path / "ledger" / "one.parquet"
@@ -114,7 +114,7 @@ def _read_or_told(store: Store, many: bool) -> pa.Table | str:
 
 
 def test_a_sealed_table_is_an_ordinary_parquet_file(tmp_path: Path) -> None:
-    """Whoever reads Parquet reads it; a file that somebody else wrote in its place is told."""
+    """Any Parquet reader reads it, and a file that somebody else put in its place is reported."""
     store, path = Store(str(tmp_path)), tmp_path / "ledger" / "one.parquet"
     write_table(store, PART, numbers(1, 2))
     assert pq.read_table(path) == numbers(1, 2)
@@ -124,7 +124,7 @@ def test_a_sealed_table_is_an_ordinary_parquet_file(tmp_path: Path) -> None:
 
 
 def test_a_file_is_moved_and_its_end_is_read(store: Store) -> None:
-    """On a disk and in a bucket; what is not there cannot be moved."""
+    """This holds on a disk and in a bucket, and a missing file cannot be moved."""
     store.write("a/b.png", b"0123456789")
     assert store.tail("a/b.png", 4) == b"6789"
     store.move("a/b.png", "damaged/a/b.png")
@@ -134,7 +134,7 @@ def test_a_file_is_moved_and_its_end_is_read(store: Store) -> None:
         store.tail("a/b.png", 4)
 
 
-def test_a_store_travels_by_its_url(store: Store) -> None:
+def test_a_store_is_pickled_as_its_url(store: Store) -> None:
     """A worker opens it for itself."""
     import pickle
 
@@ -142,15 +142,15 @@ def test_a_store_travels_by_its_url(store: Store) -> None:
     assert pickle.loads(pickle.dumps(store)).read("a") == b"1"
 
 
-def test_a_store_that_cannot_be_used_says_so(bucket: str) -> None:
-    """A bucket that is not there is an error with its name, not an empty store."""
+def test_an_unusable_store_is_an_error(bucket: str) -> None:
+    """A missing bucket is an error with its name, not an empty store."""
     with pytest.raises(StorageError, match="no-such-bucket") as raised:
         Store("s3://no-such-bucket").write("a", b"1")
     assert not isinstance(raised.value, TransientError)
 
 
-def test_a_store_that_is_away_may_be_asked_again(monkeypatch: pytest.MonkeyPatch, s3_server: str) -> None:
-    """Nobody listens at the endpoint: trying again can help. A folder where a file should be is no such case."""
+def test_an_unreachable_store_is_worth_a_retry(monkeypatch: pytest.MonkeyPatch, s3_server: str) -> None:
+    """Nothing listens at the endpoint; a folder in place of a file is not worth a retry."""
     import s3fs
 
     monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{free_port()}")
@@ -163,7 +163,7 @@ def test_a_store_that_is_away_may_be_asked_again(monkeypatch: pytest.MonkeyPatch
 
 
 def test_a_full_disk_and_a_wrong_name_need_a_person(tmp_path: Path) -> None:
-    """`/dev/full` refuses every byte as a full disk does; a name that is too long never fits."""
+    """`/dev/full` refuses every byte like a full disk, and a name that is too long never fits."""
     (tmp_path / "full").symlink_to("/dev/full")
     (tmp_path / "file").write_bytes(b"1")
 

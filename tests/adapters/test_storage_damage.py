@@ -1,4 +1,4 @@
-"""What is damaged on a store is noticed and named; what an outage says is worth another try."""
+"""Damage in a store is detected and named, and an outage is worth a retry."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def store(tmp_path: Path) -> Store:
     return Store(str(tmp_path))
 
 
-def test_every_flipped_bit_of_a_record_is_noticed(store: Store, tmp_path: Path) -> None:
+def test_every_flipped_bit_of_a_record_is_detected(store: Store, tmp_path: Path) -> None:
     """None of them is read as another record."""
     write_record(store, "a/record.json", RECORD)
     whole = (tmp_path / "a" / "record.json").read_bytes()
@@ -37,14 +37,14 @@ def test_every_flipped_bit_of_a_record_is_noticed(store: Store, tmp_path: Path) 
         assert find_record(store, "a/record.json", RecipeDigests) is None
 
 
-def test_a_record_without_a_digest_is_one_of_an_earlier_release(store: Store) -> None:
-    """It is read as it stands."""
+def test_a_record_without_a_digest_is_read(store: Store) -> None:
+    """It was written by an earlier release."""
     store.write("a/record.json", b'{"matte_digest": "matte", "render_digest": "render"}')
     assert read_record(store, "a/record.json", RecipeDigests) == RECORD
 
 
-def test_flipped_bits_in_the_pages_of_a_table_are_noticed(store: Store, tmp_path: Path) -> None:
-    """Its values are never read as others; the error names the file and the repair."""
+def test_flipped_bits_in_the_pages_of_a_table_are_detected(store: Store, tmp_path: Path) -> None:
+    """Values are never misread, and the error names the file and the repair."""
     rng = np.random.default_rng(1)
     table = pa.table({"value": rng.integers(0, 2**60, 2_000)})
     write_table(store, "plans/p/delivery.parquet", table)
@@ -58,14 +58,14 @@ def test_flipped_bits_in_the_pages_of_a_table_are_noticed(store: Store, tmp_path
             read_table(store, "plans/p/delivery.parquet")
 
 
-def test_a_table_that_a_receipt_promises_and_that_is_gone_is_named(store: Store) -> None:
-    """A missing file is damage, told in one line."""
+def test_a_missing_table_of_a_receipt_is_named(store: Store) -> None:
+    """A missing file is damage and is reported in one line."""
     with pytest.raises(DamagedError, match="it is not there"):
         read_table(store, "gates/g/outcomes.parquet")
 
 
-def test_an_object_of_another_size_is_written_again(store: Store, tmp_path: Path) -> None:
-    """A cut-off object under its digest heals as soon as its bytes are made again."""
+def test_an_object_of_the_wrong_size_is_written_again(store: Store, tmp_path: Path) -> None:
+    """A cut-off object is repaired as soon as its bytes are made again."""
     name = store.put_object(b"all of it", ".png")
     (tmp_path / name).write_bytes(b"all")
     assert store.put_object(b"all of it", ".png") == name
@@ -92,7 +92,7 @@ class _Outage(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def outage(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[_Outage]]:
-    """An S3 server that fails as it is told to."""
+    """An S3 server that fails in the way it is told to."""
     import s3fs
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Outage)
@@ -109,24 +109,24 @@ def outage(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[_Outage]]:
 
 
 @pytest.mark.parametrize(("status", "again"), [(500, True), (503, True), (502, True), (0, True), (403, False)])
-def test_outages_of_a_store_are_worth_another_try(outage: type[_Outage], status: int, *, again: bool) -> None:
-    """5xx and broken connections are transient, a refusal is not."""
+def test_outages_of_a_store_are_worth_a_retry(outage: type[_Outage], status: int, *, again: bool) -> None:
+    """5xx and broken connections are transient, and a refusal is not."""
     outage.status = status
     with pytest.raises(StorageError) as caught:
         Store("s3://shop/site").write("a.txt", b"a")
     assert isinstance(caught.value, TransientError) is again
 
 
-def test_a_disk_that_refuses_is_not_worth_another_try(tmp_path: Path) -> None:
-    """A folder that is a file stays one."""
+def test_a_disk_that_refuses_is_not_worth_a_retry(tmp_path: Path) -> None:
+    """A folder in place of a file will not go away."""
     (tmp_path / "folder").write_bytes(b"")
     with pytest.raises(StorageError) as caught:
         Store(str(tmp_path)).write("folder/a.txt", b"a")
     assert not isinstance(caught.value, TransientError)
 
 
-def test_a_listing_is_never_remembered(bucket: str) -> None:
-    """What another process writes to S3 is seen by the next look."""
+def test_a_listing_is_never_cached(bucket: str) -> None:
+    """What another process writes to S3 is seen by the next listing."""
     watching, writing = Store(f"{bucket}/a"), Store(f"{bucket}/a")
     assert watching.names("", ".txt") == []
     writing.fs.clear_instance_cache()

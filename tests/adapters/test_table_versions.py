@@ -1,4 +1,4 @@
-"""Tables of other versions: an older one is read in today's columns, a newer one is refused and left alone."""
+"""Tables of other versions: an older one is read in the current columns, and a newer one is refused unchanged."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _VALUES = {
 
 @pytest.fixture
 def store(tmp_path: Path) -> Store:
-    """On this disk."""
+    """A store on this disk."""
     return Store(str(tmp_path))
 
 
@@ -45,8 +45,8 @@ def masks(version: int, **columns: pa.DataType) -> pa.Table:
     return pa.Table.from_pylist([ROW | dict.fromkeys(columns, 7)], schema=schema)
 
 
-def test_an_older_table_is_read_in_todays_columns(store: Store) -> None:
-    """What it lacks is null or a list of nothing, other types become today's, what is gone is left out."""
+def test_an_older_table_is_read_in_the_current_columns(store: Store) -> None:
+    """Missing columns are null or empty lists, types are converted, and removed columns are left out."""
     write_table(store, "m.parquet", masks(0, width_px=pa.int64(), height_px=pa.int8(), gone=pa.int64()))
     today: dict[str, object] = ROW | {"etag": None, "bytes": None, "width_px": 7, "height_px": 7, "notes": []}
     for found in (read_table(store, "m.parquet"), read_row_group(store, "m.parquet", 0)):
@@ -55,7 +55,7 @@ def test_an_older_table_is_read_in_todays_columns(store: Store) -> None:
     assert read_tables(store, ["m.parquet"], MASKS, ["notes", "width_px"]).to_pylist() == [{"notes": [], "width_px": 7}]
 
 
-def test_a_table_that_lacks_what_every_version_had_is_damaged(store: Store) -> None:
+def test_a_table_that_lacks_a_column_of_every_version_is_damaged(store: Store) -> None:
     """Nothing is made up for a column that may not be empty."""
     write_table(store, "m.parquet", masks(0))
     with pytest.raises(DamagedError, match="the column width_px is missing"):
@@ -63,7 +63,7 @@ def test_a_table_that_lacks_what_every_version_had_is_damaged(store: Store) -> N
 
 
 def test_a_newer_table_is_refused_with_what_to_do(store: Store, tmp_path: Path) -> None:
-    """The error names the file, both versions and the upgrade; it is no damage, so no repair moves it away."""
+    """The error names the file, both versions and the upgrade; it is not damage, so no repair moves the file."""
     write_table(store, "m.parquet", masks(version_of(MASKS) + 1))
     for read in (read_table, lambda *where: check_table(*where, whole=False)):
         with pytest.raises(StorageError) as caught:
@@ -76,14 +76,14 @@ def test_a_newer_table_is_refused_with_what_to_do(store: Store, tmp_path: Path) 
         )
 
 
-def test_every_table_is_known_by_the_name_that_its_files_carry() -> None:
-    """And has a version."""
+def test_every_table_has_a_name_and_a_version() -> None:
+    """The files carry that name."""
     assert all(schema.metadata[b"table"].decode() == name for name, schema in TABLES.items())
     assert min(version_of(schema) for schema in TABLES.values()) >= 1
 
 
 def sample(schema: pa.Schema) -> pa.Table:
-    """Two rows of a table: one with a value in each column, one with as little as may be."""
+    """Two rows of a table: one with a value in each column, and one with as little as possible."""
     full = {field.name: _VALUES[str(field.type)] for field in schema}
     least = {field.name: None if field.nullable else full[field.name] for field in schema}
     return pa.Table.from_pylist([full, least], schema=schema)
@@ -102,8 +102,8 @@ def test_todays_columns_are_those_that_were_frozen(name: str) -> None:
 
 
 @pytest.mark.parametrize("file", sorted(FROZEN.glob("*.parquet")), ids=lambda file: str(file.stem))
-def test_every_version_that_ever_was_is_read(file: Path) -> None:
-    """In today's columns."""
+def test_tables_of_every_version_are_read(file: Path) -> None:
+    """They are read in the current columns."""
     name = file.stem.rpartition("-")[0]
     found = read_table(Store(str(FROZEN)), file.name)
     assert found.schema.equals(TABLES[name])

@@ -12,7 +12,7 @@ NAME = "evil\x1b]0;owned\x07\nrefused: all.jpg"
 
 
 def run(*words: str, folder: Path) -> str:
-    """All that a call of `cutouts` writes."""
+    """All output of a call of `cutouts`."""
     environment = {**os.environ, "CUTOUTS_CLUSTER": "serial"}
     done = subprocess.run(
         [CUTOUTS, *words], capture_output=True, text=True, cwd=folder, env=environment, check=False, errors="replace"
@@ -20,8 +20,8 @@ def run(*words: str, folder: Path) -> str:
     return done.stdout + done.stderr
 
 
-def test_names_of_files_steer_no_terminal(tmp_path: Path) -> None:
-    """A stranger's file name is shown escaped, on its one line, by the commands that tell of it."""
+def test_file_names_cannot_control_the_terminal(tmp_path: Path) -> None:
+    """A file name is shown escaped and on one line by the commands that print it."""
     (tmp_path / "photographs").mkdir()
     (tmp_path / "photographs" / NAME).write_bytes(b"no image")
     for words in (
@@ -38,8 +38,8 @@ def test_names_of_files_steer_no_terminal(tmp_path: Path) -> None:
         assert "\nrefused: all" not in told
 
 
-def test_logs_of_libraries_steer_no_terminal_and_tell_no_secret() -> None:
-    """What is logged without a handler goes to stderr as before, but escaped and without secrets."""
+def test_library_logs_cannot_control_the_terminal_or_reveal_secrets() -> None:
+    """Records without a handler go to stderr as before, but escaped and without secrets."""
     code = (
         "import logging; from cutouts.adapters.terminal import quiet_logs; quiet_logs(); "
         "logging.getLogger('library').warning('%s', '\\x1b[2J https://u:s3cr3t@h/a'); "
@@ -49,8 +49,8 @@ def test_logs_of_libraries_steer_no_terminal_and_tell_no_secret() -> None:
     assert done.stderr == "\\x1b[2J https://***@h/a\n"
 
 
-def test_everything_leaves_through_one_door() -> None:
-    """No command writes to the terminal past `say`."""
+def test_all_output_goes_through_say() -> None:
+    """No command writes to the terminal in another way."""
     root = Path(__file__).resolve().parents[2]
     door = root / "pipeline" / "cutouts" / "adapters" / "terminal.py"
     code = [path for top in ("pipeline", "plugins", "dags") for path in (root / top).rglob("*.py") if path != door]

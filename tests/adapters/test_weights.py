@@ -1,4 +1,4 @@
-"""Networks from the web, with the real U²-Net-p file behind servers that behave well and badly."""
+"""Downloading networks, with the real U²-Net-p file behind servers that behave well and badly."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ HALF = 2_000_000
 
 @pytest.fixture
 def body(u2netp_file: Path) -> bytes:
-    """The file as it is published."""
+    """The file as published."""
     return u2netp_file.read_bytes()
 
 
@@ -33,31 +33,31 @@ def row(tmp_path: Path) -> ModelRow:
 
 @pytest.fixture
 def target(tmp_path: Path) -> Path:
-    """Where the network goes."""
+    """Where the network is written."""
     return tmp_path / "models" / "u2netp.onnx"
 
 
 @pytest.fixture(autouse=True)
 def no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Try again at once."""
+    """Retries happen at once."""
     monkeypatch.setattr(weights, "_PAUSE_SECONDS", 0.0)
 
 
 def left(target: Path) -> list[str]:
-    """What is in the folder."""
+    """The files in the folder."""
     return sorted(path.name for path in target.parent.glob("*")) if target.parent.is_dir() else []
 
 
 def begun(target: Path, row: ModelRow, data: bytes) -> Path:
-    """The beginning of a file, as a broken connection leaves it: without an ETag."""
+    """The start of a file, as a broken connection leaves it, without an ETag."""
     target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(f".u2netp.onnx.{row.digest.removeprefix('md5:')[:12]}.part")
     part.write_bytes(data)
     return part
 
 
-def test_a_file_is_pulled_verified_and_alone(row: ModelRow, target: Path, body: bytes) -> None:
-    """Once; a second time nothing is asked. Progress is told up to the last byte."""
+def test_a_file_is_downloaded_once_and_verified(row: ModelRow, target: Path, body: bytes) -> None:
+    """A second pull asks for nothing, and progress is reported up to the last byte."""
     told: list[tuple[int, int | None]] = []
     with serving(FileServer(body=body)) as server:
         assert weights.pull(row, target, mirror=server.url, tell=lambda there, whole: told.append((there, whole)))
@@ -70,14 +70,14 @@ def test_a_file_is_pulled_verified_and_alone(row: ModelRow, target: Path, body: 
 
 
 def test_a_mirror_may_have_a_query(row: ModelRow, target: Path, body: bytes) -> None:
-    """The name of the file belongs to its path; a signature stays behind it."""
+    """The file name is appended to the path, and the signature stays behind it."""
     with serving(FileServer(body=body)) as server:
         assert weights.pull(row, target, mirror=f"{server.url}/networks/?sig=a/b")
     assert [path for path, _ in server.asked] == ["/networks/u2netp.onnx?sig=a/b"]
 
 
-def test_a_connection_that_breaks_is_taken_up_where_it_broke(row: ModelRow, target: Path, body: bytes) -> None:
-    """Only what is missing is asked for, and only of the same file."""
+def test_a_broken_connection_is_resumed(row: ModelRow, target: Path, body: bytes) -> None:
+    """Only the missing bytes are requested, and only of the same file."""
     with serving(FileServer(body=body, cuts=[HALF])) as server:
         weights.pull(row, target, mirror=server.url)
     assert target.read_bytes() == body
@@ -86,8 +86,8 @@ def test_a_connection_that_breaks_is_taken_up_where_it_broke(row: ModelRow, targ
     assert headers["If-Range"] == '"first"'
 
 
-def test_what_came_before_everything_broke_is_kept_for_the_next_time(row: ModelRow, target: Path, body: bytes) -> None:
-    """Never under the network's name; the next pull asks for the rest alone."""
+def test_a_failed_pull_keeps_what_arrived_for_the_next_one(row: ModelRow, target: Path, body: bytes) -> None:
+    """It never has the network's name, and the next pull requests the rest alone."""
     with serving(FileServer(body=body, cuts=[HALF, *[0] * 8])) as server:
         with pytest.raises(TransientError, match="it resumes"):
             weights.pull(row, target, mirror=server.url)
@@ -112,8 +112,8 @@ pull(find("u2netp", "nowhere"), Path(sys.argv[1]), mirror=sys.argv[2])
 """
 
 
-def test_a_killed_pull_goes_on(row: ModelRow, target: Path, body: bytes) -> None:
-    """SIGKILL in the middle: no file of that name, and the next pull asks for the rest alone."""
+def test_a_killed_pull_is_resumed(row: ModelRow, target: Path, body: bytes) -> None:
+    """After SIGKILL no file has the network's name, and the next pull requests the rest alone."""
     with serving(FileServer(body=body, hangs_after=HALF)) as server:
         process = subprocess.Popen([sys.executable, "-c", _PULL, str(target), server.url])
         while not any(path.stat().st_size for path in target.parent.glob(".*.part")):
@@ -131,8 +131,8 @@ def test_a_killed_pull_goes_on(row: ModelRow, target: Path, body: bytes) -> None
     assert left(target) == ["u2netp.onnx"]
 
 
-def test_a_server_without_ranges_sends_all_of_it_again(row: ModelRow, target: Path, body: bytes) -> None:
-    """What was there is forgotten, not put in front."""
+def test_a_server_without_ranges_sends_the_whole_file_again(row: ModelRow, target: Path, body: bytes) -> None:
+    """The bytes from before are dropped."""
     begun(target, row, body[:HALF])
     with serving(FileServer(body=body, ranges=False)) as server:
         weights.pull(row, target, mirror=server.url)
@@ -140,8 +140,8 @@ def test_a_server_without_ranges_sends_all_of_it_again(row: ModelRow, target: Pa
     assert len(server.asked) == 1
 
 
-def test_a_connection_that_gets_no_further_is_given_up(row: ModelRow, target: Path, body: bytes) -> None:
-    """Where every try begins anew and breaks early, some bytes are no progress."""
+def test_a_connection_without_progress_is_given_up(row: ModelRow, target: Path, body: bytes) -> None:
+    """If every try starts anew and breaks early, the bytes do not count as progress."""
     hopeless = FileServer(body=body, ranges=False, cuts=[HALF, HALF // 2] * 20)
     with serving(hopeless) as server, pytest.raises(TransientError):
         weights.pull(row, target, mirror=server.url)
@@ -150,10 +150,8 @@ def test_a_connection_that_gets_no_further_is_given_up(row: ModelRow, target: Pa
 
 
 @pytest.mark.parametrize("etag", ['"second"', None, 'W/"weak"'])
-def test_the_beginning_of_another_file_is_not_gone_on_with(
-    row: ModelRow, target: Path, body: bytes, etag: str | None
-) -> None:
-    """The server says so by its ETag; if it has none, the digest does, and all is asked for anew."""
+def test_the_start_of_another_file_is_not_resumed(row: ModelRow, target: Path, body: bytes, etag: str | None) -> None:
+    """The ETag tells the files apart, or else the digest does, and the whole file is requested anew."""
     part = begun(target, row, b"x" * HALF)
     part.with_suffix(".etag").write_text('"first"')
     with serving(FileServer(body=body, etag=etag)) as server:
@@ -162,8 +160,8 @@ def test_the_beginning_of_another_file_is_not_gone_on_with(
     assert left(target) == ["u2netp.onnx"]
 
 
-def test_a_part_that_is_whole_is_only_verified(row: ModelRow, target: Path, body: bytes) -> None:
-    """Killed between the last byte and the move: there is nothing left to send."""
+def test_a_complete_part_is_only_verified(row: ModelRow, target: Path, body: bytes) -> None:
+    """It was killed between the last byte and the move, so nothing is left to request."""
     begun(target, row, body)
     with serving(FileServer(body=body, status=416)) as server:
         weights.pull(row, target, mirror=server.url)
@@ -172,7 +170,7 @@ def test_a_part_that_is_whole_is_only_verified(row: ModelRow, target: Path, body
 
 @pytest.mark.parametrize("length", [True, False])
 def test_a_wrong_digest_leaves_nothing(row: ModelRow, target: Path, body: bytes, length: bool) -> None:
-    """Neither another file nor half a file whose length nobody told is ever taken for the network."""
+    """Another file, or half a file of unknown length, is never taken for the network."""
     row = row.model_copy(update={"bytes": None})
     wrong = body[:-1] + b"x" if length else body[:HALF]
     with (
@@ -183,18 +181,18 @@ def test_a_wrong_digest_leaves_nothing(row: ModelRow, target: Path, body: bytes,
     assert left(target) == []
 
 
-def test_half_a_file_is_no_file(row: ModelRow, target: Path, body: bytes) -> None:
-    """A server that always stops short of what it announced: an error that says that trying again can help."""
+def test_a_truncated_file_is_refused(row: ModelRow, target: Path, body: bytes) -> None:
+    """If a server always stops short of the stated length, the error says that a retry can help."""
     with serving(FileServer(body=body[:1000], claims=len(body))) as server, pytest.raises(TransientError):
         weights.pull(row, target, mirror=server.url)
     assert not target.exists()
 
 
 @pytest.mark.parametrize("kind", ["file", "link", "dangling link", "folder"])
-def test_what_has_the_name_and_is_not_the_rows_file_stays(
+def test_an_existing_file_that_does_not_match_its_row_stays(
     row: ModelRow, target: Path, body: bytes, tmp_path: Path, kind: str
 ) -> None:
-    """It may be somebody's own: the error says to move it away, and nothing is asked of the web."""
+    """It may belong to somebody: the error says to move it away, and nothing is requested."""
     mine = tmp_path / "mine.onnx"
     target.parent.mkdir()
     if kind == "folder":
@@ -215,8 +213,8 @@ def test_what_has_the_name_and_is_not_the_rows_file_stays(
         assert target.read_bytes() == b"mine"
 
 
-def test_a_link_to_the_rows_file_counts_as_pulled(row: ModelRow, target: Path, body: bytes, tmp_path: Path) -> None:
-    """A shared folder of networks may be linked to."""
+def test_a_link_to_the_right_file_counts_as_pulled(row: ModelRow, target: Path, body: bytes, tmp_path: Path) -> None:
+    """A site may link to a shared folder of networks."""
     (tmp_path / "shared.onnx").write_bytes(body)
     target.parent.mkdir()
     target.symlink_to(tmp_path / "shared.onnx")
@@ -227,7 +225,7 @@ def test_a_link_to_the_rows_file_counts_as_pulled(row: ModelRow, target: Path, b
 def test_nothing_is_written_through_a_link(
     row: ModelRow, target: Path, body: bytes, tmp_path: Path, ending: str
 ) -> None:
-    """Not by the hidden names either."""
+    """This holds for temporary names too."""
     mine = tmp_path / "mine"
     mine.write_bytes(b"mine")
     begun(target, row, b"").with_suffix(f".{ending}").unlink(missing_ok=True)
@@ -239,7 +237,7 @@ def test_nothing_is_written_through_a_link(
 
 
 @pytest.mark.parametrize("file", ["/etc/studio.onnx", "../studio.onnx", "a/studio.onnx", "a\\studio.onnx"])
-def test_only_bare_names_are_pulled(row: ModelRow, target: Path, body: bytes, file: str) -> None:
+def test_only_plain_file_names_are_pulled(row: ModelRow, target: Path, body: bytes, file: str) -> None:
     """A row may come from a stranger."""
     elsewhere = row.model_copy(update={"file": file})
     with serving(FileServer(body=body)) as server, pytest.raises(ModelError, match="only files in the models folder"):
@@ -252,7 +250,7 @@ def test_only_bare_names_are_pulled(row: ModelRow, target: Path, body: bytes, fi
 def test_a_file_of_another_size_is_refused(
     row: ModelRow, target: Path, body: bytes, announced: bool, difference: int
 ) -> None:
-    """By its announced length before any byte is read; else at the first byte too many, or by its digest."""
+    """It is refused by its stated length, at the first byte too many, or by its digest."""
     other = row.model_copy(update={"bytes": len(body) + difference})
     with (
         serving(FileServer(body=body, silent_length=not announced)) as server,
@@ -266,7 +264,7 @@ def test_a_file_of_another_size_is_refused(
     assert left(target) == []
 
 
-def test_an_endless_file_is_stopped_at_the_rows_size(row: ModelRow, target: Path) -> None:
+def test_an_endless_file_is_stopped_at_the_size_in_its_row(row: ModelRow, target: Path) -> None:
     """A server that never ends costs no more than that."""
     told: list[int] = []
     small = row.model_copy(update={"bytes": 100_000})
@@ -280,10 +278,10 @@ def test_an_endless_file_is_stopped_at_the_rows_size(row: ModelRow, target: Path
 
 
 @pytest.mark.parametrize(("status", "kind"), [(404, StorageError), (403, StorageError), (503, TransientError)])
-def test_what_a_server_refuses_is_said(
+def test_a_server_error_is_reported(
     row: ModelRow, target: Path, body: bytes, status: int, kind: type[Exception]
 ) -> None:
-    """With the URL and its answer; only what may pass is called transient."""
+    """The message has the URL and the answer, and only temporary errors are called transient."""
     with (
         serving(FileServer(body=body, status=status)) as server,
         pytest.raises(kind, match=f"answers {status}") as error,
@@ -307,8 +305,8 @@ except StorageError as error:
 """
 
 
-def test_a_disk_that_is_full_leaves_nothing(target: Path, body: bytes) -> None:
-    """The system refuses the write after 1 MB; what was written goes."""
+def test_a_full_disk_leaves_nothing(target: Path, body: bytes) -> None:
+    """The system refuses the write after 1 MB, and the part is removed."""
     with serving(FileServer(body=body)) as server:
         command = [sys.executable, "-c", _FULL, str(target), server.url]
         done = subprocess.run(command, capture_output=True, text=True, check=True)
@@ -316,8 +314,8 @@ def test_a_disk_that_is_full_leaves_nothing(target: Path, body: bytes) -> None:
     assert left(target) == []
 
 
-def test_a_file_that_cannot_fit_is_not_begun(row: ModelRow, target: Path, body: bytes) -> None:
-    """If the server tells the length, the free space is looked at first."""
+def test_a_file_that_cannot_fit_is_not_started(row: ModelRow, target: Path, body: bytes) -> None:
+    """If the server states the length, the free space is checked first."""
     row = row.model_copy(update={"bytes": None})
     with (
         serving(FileServer(body=body, claims=10**16)) as server,
@@ -327,15 +325,15 @@ def test_a_file_that_cannot_fit_is_not_begun(row: ModelRow, target: Path, body: 
     assert left(target) == []
 
 
-def test_a_folder_that_cannot_be_made_is_an_error(row: ModelRow, tmp_path: Path) -> None:
-    """In words, before anything is asked."""
+def test_a_folder_that_cannot_be_created_is_an_error(row: ModelRow, tmp_path: Path) -> None:
+    """The message comes before anything is requested."""
     (tmp_path / "models").write_text("a file")
     with pytest.raises(StorageError, match="cannot be written"):
         weights.pull(row, tmp_path / "models" / "u2netp.onnx", mirror="http://127.0.0.1:9")
 
 
-def test_two_at_once_do_not_write_into_each_other(row: ModelRow, target: Path, body: bytes) -> None:
-    """The second says so and goes."""
+def test_concurrent_pulls_do_not_mix(row: ModelRow, target: Path, body: bytes) -> None:
+    """The second one says so and stops."""
     part = begun(target, row, body[:HALF])
     with part.open("ab") as other, serving(FileServer(body=body)) as server:
         fcntl.flock(other, fcntl.LOCK_EX)
@@ -345,10 +343,10 @@ def test_two_at_once_do_not_write_into_each_other(row: ModelRow, target: Path, b
 
 
 @pytest.mark.parametrize("variable", ["http_proxy", "HTTP_PROXY", "all_proxy"])
-def test_a_proxy_of_the_environment_is_used(
+def test_a_proxy_from_the_environment_is_used(
     row: ModelRow, target: Path, body: bytes, variable: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The name of the host is only known to the proxy, which is asked for the whole URL."""
+    """Only the proxy knows the host, and it is asked for the whole URL."""
     for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY", "no_proxy", "NO_PROXY"):
         monkeypatch.delenv(name, raising=False)
     elsewhere = row.model_copy(update={"url": "http://networks.invalid/v1/u2netp.onnx"})
@@ -359,7 +357,7 @@ def test_a_proxy_of_the_environment_is_used(
     assert target.read_bytes() == body
 
 
-def test_a_network_that_nobody_publishes_cannot_be_pulled(row: ModelRow, target: Path) -> None:
+def test_an_unpublished_network_cannot_be_pulled(row: ModelRow, target: Path) -> None:
     """The error says where its file belongs."""
     with pytest.raises(ModelError, match=r"has no URL; put its file at .*u2netp\.onnx"):
         weights.pull(row.model_copy(update={"url": None}), target)

@@ -1,1 +1,1 @@
-"""How the catalogue behaves, on SQLite and on PostgreSQL."""
+"""Tests of the catalogue, on SQLite and on PostgreSQL."""

@@ -1,4 +1,4 @@
-"""A program that publishes and is killed on the way: `python -m tests.adapters.catalog.killed URL MOMENT IMAGES`."""
+"""A program that is killed while it publishes: `python -m tests.adapters.catalog.killed URL MOMENT IMAGES`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A program that takes publication 2 back and is killed on the way: `… killed_rollback URL STATEMENT`."""
+"""A program that is killed while it rolls publication 2 back: `… killed_rollback URL STATEMENT`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.adapters.catalog.made import NOON
 
 
 def main(url: str, statement: str) -> None:
-    """Die when a statement that begins so was executed."""
+    """Die once a statement that begins with the given text has been executed."""
 
     def die_once_written(*event: object) -> None:
         if str(event[2]).startswith(statement):

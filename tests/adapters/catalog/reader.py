@@ -1,4 +1,4 @@
-"""The consumers' view, read as a consumer would: by another connection that knows nothing of this project."""
+"""The consumers' view, read through another connection that knows nothing of this project."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 
 def view(url: str) -> list[dict[str, Any]]:
-    """The rows of `published_cutouts` by image."""
+    """The rows of `published_cutouts`, ordered by image."""
     engine = sa.create_engine(url.replace("postgresql:", "postgresql+psycopg:"), poolclass=sa.NullPool)
     with engine.connect() as connection:
         rows = connection.execute(sa.text("SELECT * FROM published_cutouts ORDER BY image_id"))

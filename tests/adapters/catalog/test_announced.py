@@ -1,4 +1,4 @@
-"""Which publications others still have to be told of."""
+"""Which publications still have to be announced."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from cutouts.adapters.catalog.migrate import _FOLDER, VERSION_TABLE
 from tests.adapters.catalog.made import MONDAY, NOON, TUESDAY, entry
 
 
-def test_what_changed_nothing_is_nothing_to_tell(catalog: Catalog) -> None:
-    """The first publication makes an image live; the second finds it so."""
+def test_a_publication_that_changes_nothing_is_not_announced(catalog: Catalog) -> None:
+    """The first publication makes an image live, and the second one changes nothing."""
     first = catalog.publish([entry("a")], gate_id="first", plan_id="plan", delivery=MONDAY, at=NOON)
     catalog.publish([entry("a")], gate_id="second", plan_id="plan", delivery=MONDAY, at=NOON)
     assert catalog.unannounced() == (first,)
 
 
-def test_what_was_announced_is_not_told_again(catalog: Catalog) -> None:
-    """The first moment counts, however often it is recorded."""
+def test_an_announced_publication_is_not_announced_again(catalog: Catalog) -> None:
+    """The first time is kept, however often it is recorded."""
     first = catalog.publish([entry("a")], gate_id="first", plan_id="plan", delivery=MONDAY, at=NOON)
     second = catalog.publish([entry("b")], gate_id="second", plan_id="plan", delivery=MONDAY, at=NOON)
     catalog.mark_announced([first.publication_id], NOON)
@@ -33,8 +33,8 @@ def test_what_was_announced_is_not_told_again(catalog: Catalog) -> None:
     assert [str(moment)[:10] for moment in moments] == ["2026-11-17", "None"]
 
 
-def test_they_are_found_by_delivery_and_age(catalog: Catalog) -> None:
-    """Who has just published gets the time to tell of it."""
+def test_unannounced_publications_are_found_by_delivery_and_age(catalog: Catalog) -> None:
+    """A process that has just published gets some time to announce it itself."""
     old = catalog.publish([entry("a")], gate_id="old", plan_id="plan", delivery=MONDAY, at=NOON)
     late = NOON + timedelta(minutes=1)
     new = catalog.publish([entry("a", TUESDAY, content="new")], gate_id="new", plan_id="p", delivery=TUESDAY, at=late)
@@ -44,7 +44,7 @@ def test_they_are_found_by_delivery_and_age(catalog: Catalog) -> None:
 
 
 def test_publications_of_an_earlier_release_count_as_announced(url: str) -> None:
-    """An upgrade does not start everybody's work again."""
+    """An upgrade does not trigger work downstream."""
     engine = open_engine(url)
     with engine.connect() as connection, writing(connection, "test"):
         config = Config(attributes={"connection": connection, "version_table": VERSION_TABLE})

@@ -1,4 +1,4 @@
-"""The history of the catalogue: every state can be rebuilt, compared and gone back to, exactly."""
+"""The history of the catalogue: every state can be rebuilt, compared and restored exactly."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def _live(catalog: Catalog, url: str) -> list[dict[str, Any]]:
 
 
 def test_the_state_after_every_publication_can_be_rebuilt(catalog: Catalog, url: str) -> None:
-    """Images that are added, replaced, confirmed, moved to another day and withdrawn: each state as it was seen."""
+    """Images are added, replaced, confirmed, moved to another day and withdrawn."""
     steps: Sequence[tuple[str, str, DeliveryKey, dict[str, Any]]] = [
         ("ab", "first", MONDAY, {}),
         ("xy", "first", OTHER, {}),
@@ -72,8 +72,8 @@ def test_the_state_after_every_publication_can_be_rebuilt(catalog: Catalog, url:
     assert {one: _then(catalog, one) for one in seen} == seen
 
 
-def test_a_time_means_what_was_live_then(catalog: Catalog) -> None:
-    """The newest publication that was made up to that time counts."""
+def test_a_point_in_time_selects_what_was_live_then(catalog: Catalog) -> None:
+    """The newest publication made up to that time counts."""
     for hours, content in enumerate(("first", "second")):
         at = NOON + timedelta(hours=hours)
         catalog.publish([entry("a", content=content)], gate_id=content, plan_id="p", delivery=MONDAY, at=at)
@@ -84,7 +84,7 @@ def test_a_time_means_what_was_live_then(catalog: Catalog) -> None:
 
 
 def test_a_difference_names_every_image_that_changed(catalog: Catalog) -> None:
-    """Added, replaced and withdrawn, in both directions; what came and went in between is no difference."""
+    """Images that were added, replaced or withdrawn are listed, but not those that came and went between."""
     _publish(catalog, "abc", "first")
     _publish(catalog, "bde", "second", withdraw=["c.jpg"])
     _publish(catalog, "f", "second")
@@ -105,8 +105,8 @@ def test_a_difference_names_every_image_that_changed(catalog: Catalog) -> None:
     assert catalog.history.changes(4) == ()
 
 
-def test_a_rollback_is_exact_and_a_publication_of_its_own(catalog: Catalog, url: str) -> None:
-    """The view is equal to what it was, row for row and column for column; the history says who, why and to where."""
+def test_a_rollback_is_exact_and_is_itself_a_publication(catalog: Catalog, url: str) -> None:
+    """The view is restored row for row, and the history records who rolled back, why and to where."""
     _publish(catalog, "ab", "first")
     _publish(catalog, "xy", "first", OTHER)
     before = view(url)
@@ -121,8 +121,8 @@ def test_a_rollback_is_exact_and_a_publication_of_its_own(catalog: Catalog, url:
     assert catalog.version("acme") == done.publication_id
 
 
-def test_a_rollback_can_be_taken_back(catalog: Catalog, url: str) -> None:
-    """There and back again, as often as one likes, is exact each time."""
+def test_a_rollback_can_be_undone(catalog: Catalog, url: str) -> None:
+    """Rolling back and forth is exact each time."""
     _publish(catalog, "ab", "first")
     first = view(url)
     _publish(catalog, "bc", "second")
@@ -137,8 +137,8 @@ def test_a_rollback_can_be_taken_back(catalog: Catalog, url: str) -> None:
     assert catalog.history.undo(catalog.version("acme"), ORDER)
 
 
-def test_a_publication_under_newer_ones_is_not_taken_back_alone(catalog: Catalog, url: str) -> None:
-    """The newer ones of the same delivery are named; they go too if that is said."""
+def test_a_publication_under_newer_ones_is_not_rolled_back_alone(catalog: Catalog, url: str) -> None:
+    """The error names the newer ones of the same delivery, and they are rolled back too if that is requested."""
     _publish(catalog, "a", "first")
     _publish(catalog, "x", "first", OTHER)
     _publish(catalog, "a", "second")
@@ -152,8 +152,8 @@ def test_a_publication_under_newer_ones_is_not_taken_back_alone(catalog: Catalog
         catalog.history.undo(77, ORDER)
 
 
-def test_going_back_touches_several_deliveries_only_if_that_is_said(catalog: Catalog, url: str) -> None:
-    """One delivery by its id, all of them by saying so; what changed nothing is not named."""
+def test_a_rollback_affects_several_deliveries_only_if_that_is_requested(catalog: Catalog, url: str) -> None:
+    """One delivery is named by its id, and rolling back all of them must be requested."""
     _publish(catalog, "a", "first")
     _publish(catalog, "x", "first", OTHER)
     before = view(url)
@@ -169,16 +169,16 @@ def test_going_back_touches_several_deliveries_only_if_that_is_said(catalog: Cat
     assert catalog.history.go_back(2, ORDER, everything=True) == ()
 
 
-def test_a_first_publication_can_be_taken_back(catalog: Catalog, url: str) -> None:
-    """Nothing was live before it, and nothing is live after."""
+def test_a_first_publication_can_be_rolled_back(catalog: Catalog, url: str) -> None:
+    """Nothing was live before it, so nothing is live afterwards."""
     _publish(catalog, "ab", "first")
     done = catalog.history.undo(1, ORDER)
     assert done
     assert (done.withdrawn, done.back_to, view(url)) == (2, 0, [])
 
 
-def test_what_was_taken_back_is_known_until_it_returns(catalog: Catalog) -> None:
-    """Each version that left by a person's order, with the reason; it is forgotten once a person brings it back."""
+def test_a_rolled_back_version_is_remembered_until_it_is_restored(catalog: Catalog) -> None:
+    """Each version that a person removed is kept with the reason until a person restores it."""
     _publish(catalog, "a", "first")
     _publish(catalog, "a", "second")
     catalog.history.undo(2, ORDER)
@@ -195,8 +195,8 @@ def test_what_was_taken_back_is_known_until_it_returns(catalog: Catalog) -> None
     assert [one.sha256 for one in catalog.taken_back("acme")] == ["first-a"]
 
 
-def test_a_withdrawal_takes_images_out_and_can_be_taken_back(catalog: Catalog, url: str) -> None:
-    """By product over all deliveries: a publication for each, the photographs are known whatever their recipe."""
+def test_a_withdrawal_removes_images_and_can_be_undone(catalog: Catalog, url: str) -> None:
+    """A product is withdrawn from every delivery, with one publication each, whatever the recipe."""
     _publish(catalog, "ab", "first")
     _publish(catalog, "a", "other", OTHER)
     before = view(url)
@@ -217,7 +217,7 @@ def test_a_withdrawal_takes_images_out_and_can_be_taken_back(catalog: Catalog, u
     assert catalog.taken_back("other") == ()
 
 
-def test_an_image_id_that_several_deliveries_have_is_withdrawn_from_the_one_that_is_named(catalog: Catalog) -> None:
+def test_an_image_id_in_several_deliveries_is_withdrawn_from_the_named_one(catalog: Catalog) -> None:
     """Image ids are only unique within a delivery."""
     _publish(catalog, "a", "first")
     _publish(catalog, "a", "first", OTHER)
@@ -227,8 +227,8 @@ def test_an_image_id_that_several_deliveries_have_is_withdrawn_from_the_one_that
     assert one.delivery == OTHER
 
 
-def test_others_are_told_of_withdrawals(catalog: Catalog) -> None:
-    """A publication that only withdraws is announced as any other."""
+def test_withdrawals_are_announced(catalog: Catalog) -> None:
+    """A publication that only withdraws images is announced like any other."""
     _publish(catalog, "a", "first")
     catalog.mark_announced([1], NOON)
     catalog.history.withdraw(Selection(delivery_id="acme"), ORDER)
@@ -236,7 +236,7 @@ def test_others_are_told_of_withdrawals(catalog: Catalog) -> None:
 
 
 def test_a_full_delivery_supersedes_earlier_days(catalog: Catalog, url: str) -> None:
-    """What it does not have is withdrawn, and an older day that comes late does not bring it back."""
+    """Images that are missing from it are withdrawn, and an older day published later does not bring them back."""
     _publish(catalog, "ab", "first")
     full = _publish(catalog, "b", "second", TUESDAY, withdraw=["a.jpg"])
     assert (full.published, full.withdrawn) == (1, 1)
@@ -249,8 +249,8 @@ def test_a_full_delivery_supersedes_earlier_days(catalog: Catalog, url: str) -> 
     assert _publish(catalog, "ac", "late").published == 2
 
 
-def test_a_full_delivery_withdraws_nothing_that_a_later_day_delivered(catalog: Catalog, url: str) -> None:
-    """Monday in full, published after Tuesday."""
+def test_a_full_delivery_does_not_withdraw_what_a_later_day_delivered(catalog: Catalog, url: str) -> None:
+    """Monday's full delivery is published after Tuesday's."""
     _publish(catalog, "a", "second", TUESDAY)
     full = _publish(catalog, "b", "first", MONDAY, withdraw=["a.jpg"])
     assert (full.published, full.withdrawn) == (1, 0)
@@ -259,7 +259,7 @@ def test_a_full_delivery_withdraws_nothing_that_a_later_day_delivered(catalog: C
 
 @pytest.mark.parametrize("moment", ["INSERT INTO past_cutouts", "INSERT INTO cutouts", "UPDATE publications"])
 def test_a_kill_during_a_rollback_leaves_all_or_nothing(url: str, moment: str) -> None:
-    """kill -9 with half of it written: the view and the history are as before, and the next attempt is exact."""
+    """If it is killed with half of it written, the view and history are unchanged and the next attempt is exact."""
     with Catalog.open(url) as catalog:
         _publish(catalog, "ab", "first")
         first = view(url)
@@ -276,7 +276,7 @@ def test_a_kill_during_a_rollback_leaves_all_or_nothing(url: str, moment: str) -
 
 
 def test_history_begins_with_the_upgrade(url: str) -> None:
-    """A catalogue of an earlier version: its newest state can be gone back to, an earlier one is refused in words."""
+    """After an upgrade the newest state can be restored, and an earlier one is refused with a message."""
     engine = open_engine(url)
     with engine.connect() as connection, writing(connection, "migration"):
         config = Config(attributes={"connection": connection, "version_table": VERSION_TABLE})
@@ -297,7 +297,7 @@ def test_history_begins_with_the_upgrade(url: str) -> None:
 
 
 def _fill(connection: sa.Connection) -> None:
-    """Two publications of one image, as version 0004 kept them."""
+    """Two publications of one image, as version 0004 stored them."""
     connection.execute(sa.text("INSERT INTO products VALUES ('a', '2026-11-16', '2026-11-16')"))
     for number in (1, 2):
         connection.execute(

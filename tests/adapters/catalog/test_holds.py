@@ -1,4 +1,4 @@
-"""Holds and approvals are both recorded, once, and decide what may be published."""
+"""Holds and approvals are each recorded once and decide what may be published."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from tests.adapters.catalog.made import MONDAY, NOON, TUESDAY, approval, entry, 
 
 @pytest.mark.parametrize("name", ["gate", "acme", "2026-11-16/acme"])
 def test_a_hold_is_found_by_its_gate_and_by_its_delivery(catalog: Catalog, name: str) -> None:
-    """By the id of the decision, by the delivery's id or by its whole key, with its reasons."""
+    """It is found by the decision's id, by the delivery's id or by the whole key, with its reasons."""
     catalog.record_hold(held("gate"), NOON)
     assert catalog.waiting_holds(name) == (hold_of(held("gate")),)
     assert catalog.waiting_holds("2026-11-17/acme") == catalog.waiting_holds("nobody") == ()
 
 
-def test_every_version_that_is_held_waits(catalog: Catalog) -> None:
-    """The oldest first; of decisions over the same content the newest, whatever their day."""
+def test_every_held_version_is_listed(catalog: Catalog) -> None:
+    """The oldest comes first; of several decisions over the same content only the newest counts, whatever its day."""
     catalog.record_hold(held("tuesday", TUESDAY, judged="judged-2"), NOON)
     catalog.record_hold(held("monday"), NOON + timedelta(hours=1))
     catalog.record_hold(held("monday again"), NOON + timedelta(hours=2))
@@ -32,7 +32,7 @@ def test_every_version_that_is_held_waits(catalog: Catalog) -> None:
 
 
 def test_a_delivery_id_may_look_like_a_key(catalog: Catalog) -> None:
-    """Suppliers name their deliveries as they like."""
+    """Suppliers choose the names of their deliveries."""
     odd = replace(MONDAY, delivery_id="2026-01-01/acme")
     catalog.record_hold(held("gate", odd), NOON)
     for name in ("2026-01-01/acme", "2026-11-16/2026-01-01/acme"):
@@ -40,7 +40,7 @@ def test_a_delivery_id_may_look_like_a_key(catalog: Catalog) -> None:
 
 
 def test_a_hold_and_its_approval_are_both_recorded(catalog: Catalog) -> None:
-    """Who released what, why and when stays on record beside what was held, also after publishing."""
+    """Who released what, why and when stays on record beside the hold, even after publishing."""
     catalog.record_hold(held("gate"), NOON)
     assert catalog.approval_for("judged-1") is None
     catalog.approve(approval("gate"))
@@ -53,7 +53,7 @@ def test_a_hold_and_its_approval_are_both_recorded(catalog: Catalog) -> None:
 
 
 def test_recording_again_changes_nothing(catalog: Catalog) -> None:
-    """A retry of the gate or a second click on approve leaves the first record."""
+    """If the gate is retried or an approval is repeated, the first record stays."""
     for _ in range(2):
         catalog.record_hold(held("gate"), NOON)
     catalog.approve(approval("gate"))
@@ -63,14 +63,14 @@ def test_recording_again_changes_nothing(catalog: Catalog) -> None:
 
 
 def test_an_approved_hold_waits_until_it_is_published(catalog: Catalog) -> None:
-    """Whoever was cut off between approving and publishing finds the hold again."""
+    """A process that was interrupted between approving and publishing finds the hold again."""
     catalog.record_hold(held("gate"), NOON)
     catalog.approve(approval("gate"))
     assert catalog.waiting_holds("acme") == (hold_of(held("gate")),)
 
 
 def test_a_hold_is_settled_by_a_later_publication_of_its_delivery(catalog: Catalog) -> None:
-    """What a corrected upload has replaced is not offered for approval any more; what went before settles nothing."""
+    """A replaced version is no longer offered for approval; an earlier publication settles nothing."""
     catalog.publish([], gate_id="before", plan_id="plan", delivery=MONDAY, at=NOON - timedelta(hours=1))
     catalog.record_hold(held("gate"), NOON)
     assert catalog.counts().waiting == 1
@@ -78,8 +78,8 @@ def test_a_hold_is_settled_by_a_later_publication_of_its_delivery(catalog: Catal
     assert catalog.waiting_holds("acme") == ()
 
 
-def test_what_is_held_is_not_published(catalog: Catalog) -> None:
-    """Without a person's release the database refuses, whoever asks."""
+def test_a_held_delivery_is_not_published(catalog: Catalog) -> None:
+    """The database refuses to publish it without a person's release."""
     catalog.record_hold(held("gate"), NOON)
     with pytest.raises(CutoutsError, match="--approve"):
         catalog.publish([entry("a")], gate_id="gate", plan_id="plan", delivery=MONDAY, at=NOON)
@@ -87,7 +87,7 @@ def test_what_is_held_is_not_published(catalog: Catalog) -> None:
 
 
 def test_a_later_gate_publishes_with_the_approval_of_the_held_one(catalog: Catalog) -> None:
-    """The decision that takes the approval into account has a gate id of its own; its approval is recorded with it."""
+    """The decision that takes the approval into account has its own gate id, and its approval is recorded with it."""
     catalog.record_hold(held("held"), NOON)
     released = approval("held")
     done = catalog.publish([], gate_id="new", plan_id="plan", delivery=MONDAY, at=NOON, approval=released)
@@ -95,8 +95,8 @@ def test_a_later_gate_publishes_with_the_approval_of_the_held_one(catalog: Catal
     assert catalog.approval_for("judged-1") == released
 
 
-def test_an_approval_of_something_else_does_not_release(catalog: Catalog) -> None:
-    """A release holds for the content, recipe and suite that were looked at, for no other."""
+def test_an_approval_of_something_else_does_not_release_a_hold(catalog: Catalog) -> None:
+    """A release applies only to the content, recipe and suite that were reviewed."""
     catalog.record_hold(held("old"), NOON)
     catalog.record_hold(held("new", judged="judged-2"), NOON)
     with pytest.raises(CutoutsError, match="is held"):
@@ -105,8 +105,8 @@ def test_an_approval_of_something_else_does_not_release(catalog: Catalog) -> Non
 
 
 @pytest.mark.parametrize("wrong", [approval("unknown"), approval("gate", TUESDAY), approval("gate", judged="judged-2")])
-def test_an_approval_of_what_was_not_held_is_refused(catalog: Catalog, wrong: object) -> None:
-    """An unknown gate, another delivery or other content cannot be approved."""
+def test_approving_what_was_not_held_is_refused(catalog: Catalog, wrong: object) -> None:
+    """An unknown gate, another delivery and other content cannot be approved."""
     catalog.record_hold(held("gate"), NOON)
     with pytest.raises(CutoutsError, match="held"):
         catalog.approve(wrong)  # type: ignore[arg-type] # parametrised
@@ -114,13 +114,13 @@ def test_an_approval_of_what_was_not_held_is_refused(catalog: Catalog, wrong: ob
 
 
 def test_only_holds_are_recorded_as_holds(catalog: Catalog) -> None:
-    """A decision to publish is not a hold."""
+    """A decision to publish is not recorded as a hold."""
     with pytest.raises(ValueError, match="did not hold"):
         catalog.record_hold(replace(held("gate"), verdict=Verdict.PUBLISH), NOON)
 
 
-def test_a_rejected_hold_waits_no_longer(catalog: Catalog) -> None:
-    """Nor does another decision over the same content; who rejected it, why and when stays on record."""
+def test_a_rejected_hold_is_no_longer_listed(catalog: Catalog) -> None:
+    """Nor is another decision over the same content; who rejected it, why and when stays on record."""
     catalog.record_hold(held("monday"), NOON)
     catalog.record_hold(held("tuesday", TUESDAY), NOON)
     catalog.record_hold(held("other", judged="judged-2"), NOON)
@@ -134,8 +134,8 @@ def test_a_rejected_hold_waits_no_longer(catalog: Catalog) -> None:
     assert catalog.counts().waiting == 1
 
 
-def test_of_release_and_rejection_the_first_counts(catalog: Catalog) -> None:
-    """Two persons who disagree do not undo each other's word without knowing it."""
+def test_the_first_of_release_and_rejection_counts(catalog: Catalog) -> None:
+    """A person cannot unknowingly overturn what another one decided."""
     catalog.record_hold(held("gate"), NOON)
     catalog.record_hold(held("other", judged="judged-2"), NOON)
     catalog.approve(approval("gate"))
@@ -149,8 +149,8 @@ def test_of_release_and_rejection_the_first_counts(catalog: Catalog) -> None:
 @pytest.mark.parametrize(
     "wrong", [rejection("unknown"), rejection("gate", TUESDAY), rejection("gate", judged="judged-2")]
 )
-def test_a_rejection_of_what_was_not_held_is_refused(catalog: Catalog, wrong: object) -> None:
-    """An unknown gate, another delivery or other content cannot be rejected."""
+def test_rejecting_what_was_not_held_is_refused(catalog: Catalog, wrong: object) -> None:
+    """An unknown gate, another delivery and other content cannot be rejected."""
     catalog.record_hold(held("gate"), NOON)
     with pytest.raises(CutoutsError, match="held"):
         catalog.reject(wrong)  # type: ignore[arg-type] # parametrised

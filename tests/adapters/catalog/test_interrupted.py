@@ -1,4 +1,4 @@
-"""Readers and retries see all of a publication or nothing of it."""
+"""Readers and retries see all of a publication or none of it."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ ROOT = Path(__file__).parents[3]
 IMAGES = 6_000
 
 
-def test_a_reader_sees_all_old_or_all_new(catalog: Catalog, url: str) -> None:
-    """While a publication has written its rows but is not through, others read what was there before."""
+def test_a_reader_sees_either_the_old_state_or_the_new_one(catalog: Catalog, url: str) -> None:
+    """While a publication has written its rows but not committed, others read the previous state."""
     catalog.publish([entry("a"), entry("b")], gate_id="1", plan_id="plan", delivery=MONDAY, at=NOON)
     seen: list[dict[str, str]] = []
 
@@ -37,8 +37,8 @@ def test_a_reader_sees_all_old_or_all_new(catalog: Catalog, url: str) -> None:
 
 
 @pytest.mark.parametrize("moment", ["reading", "written"])
-def test_a_kill_on_the_way_publishes_nothing_and_a_rerun_all(url: str, moment: str) -> None:
-    """kill -9 while entries are read, or with all rows written: no trace of it, and the next attempt is whole."""
+def test_a_killed_publication_leaves_nothing_and_a_rerun_publishes_everything(url: str, moment: str) -> None:
+    """It is killed while entries are read, or after all rows are written but before the commit."""
     program = [sys.executable, "-m", "tests.adapters.catalog.killed", url, moment, str(IMAGES)]
     killed = subprocess.run(program, cwd=ROOT, check=False)
     assert killed.returncode == -signal.SIGKILL
@@ -50,8 +50,8 @@ def test_a_kill_on_the_way_publishes_nothing_and_a_rerun_all(url: str, moment: s
         assert (done.published, catalog.counts().images) == (IMAGES, IMAGES)
 
 
-def test_two_at_once_publish_a_gate_once(url: str, catalog: Catalog) -> None:
-    """Two callers with the same gate at the same moment get the same publication, and there is only one."""
+def test_two_concurrent_callers_publish_a_gate_once(url: str, catalog: Catalog) -> None:
+    """Two callers with the same gate at the same time get the same publication."""
     together = Barrier(2)
     done: list[Publication] = []
 
@@ -66,8 +66,8 @@ def test_two_at_once_publish_a_gate_once(url: str, catalog: Catalog) -> None:
     assert catalog.counts().publications == 1
 
 
-def test_deliveries_that_share_articles_are_published_at_once(url: str, catalog: Catalog) -> None:
-    """Two deliveries with the same articles in opposite order neither block each other for good nor lose anything."""
+def test_deliveries_that_share_articles_can_be_published_concurrently(url: str, catalog: Catalog) -> None:
+    """Two deliveries with the same articles in opposite order neither deadlock nor lose rows."""
     together = Barrier(2)
     names = [f"{number:04d}" for number in range(2_000)]
 

@@ -1,4 +1,4 @@
-"""Leases of a site: several work beside each other, one alone, and a kill leaves none behind."""
+"""Leases of a site: shared or exclusive, and released when their process is killed."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ with Catalog.open(sys.argv[1]) as catalog, catalog.lease(alone=False):
 """
 
 
-def test_several_work_and_nobody_is_alone_meanwhile(catalog: Catalog, url: str) -> None:
-    """Two leases at once; whoever needs the site alone is told to try again, until both have ended."""
+def test_an_exclusive_lease_is_refused_while_shared_ones_are_held(catalog: Catalog, url: str) -> None:
+    """An exclusive caller is told to try again until both shared leases have ended."""
     with Catalog.open(url) as other:
         busy = pytest.raises(TransientError, match="something runs on this site")
         with catalog.lease(alone=False), other.lease(alone=False), busy, other.lease(alone=True):
@@ -35,8 +35,8 @@ def test_several_work_and_nobody_is_alone_meanwhile(catalog: Catalog, url: str) 
             pass
 
 
-def test_work_begins_when_nobody_is_alone_any_more(catalog: Catalog, url: str) -> None:
-    """A step that starts meanwhile waits, and then works."""
+def test_a_shared_lease_waits_for_an_exclusive_one_to_end(catalog: Catalog, url: str) -> None:
+    """A step that starts meanwhile waits and then works."""
     worked = Event()
 
     def work() -> None:
@@ -51,8 +51,8 @@ def test_work_begins_when_nobody_is_alone_any_more(catalog: Catalog, url: str) -
     assert worked.is_set()
 
 
-def test_a_killed_process_has_no_lease_any_more(catalog: Catalog, url: str) -> None:
-    """kill -9 in the middle of its work: the next one is alone at once, or as soon as the server has noticed."""
+def test_a_killed_process_holds_no_lease(catalog: Catalog, url: str) -> None:
+    """After kill -9 the next exclusive lease is granted at once, or as soon as the server has noticed."""
     command = [sys.executable, "-c", _WORKS, url]
     with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout

@@ -1,4 +1,4 @@
-"""Opening makes, upgrades or refuses a database, and errors say whether trying again can help."""
+"""Opening a database creates, upgrades or refuses it, and errors say whether a retry can help."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ EMPTY = CatalogCounts(products=0, images=0, publications=0, holds=0, approvals=0
 
 
 def test_an_empty_database_becomes_a_catalogue(url: str) -> None:
-    """The first to open it makes the tables; the next finds them and what was put there."""
+    """The first process to open it creates the tables, and the next one finds them with their rows."""
     with Catalog.open(url) as catalog:
         assert catalog.counts() == EMPTY
         catalog.publish([entry("a")], gate_id="gate", plan_id="plan", delivery=MONDAY, at=NOON)
@@ -32,8 +32,8 @@ def test_an_empty_database_becomes_a_catalogue(url: str) -> None:
         assert catalog.counts().images == 1
 
 
-def test_the_migrations_make_what_the_code_expects(catalog: Catalog) -> None:
-    """The sum of the revisions is `tables.py`, to the column, key and index."""
+def test_the_migrations_create_the_tables_that_the_code_expects(catalog: Catalog) -> None:
+    """All revisions together give the columns, keys and indexes of `tables.py`."""
     with catalog._engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE})
         assert context.get_current_revision() == ScriptDirectory(str(_FOLDER)).get_current_head() == REVISION
@@ -57,8 +57,8 @@ def test_a_newer_database_is_refused(catalog: Catalog, url: str) -> None:
         Catalog.open(url)
 
 
-def test_a_failed_migration_leaves_nothing(url: str) -> None:
-    """A revision is made whole or not at all, on SQLite too."""
+def test_a_failed_migration_changes_nothing(url: str) -> None:
+    """A revision is applied completely or not at all, on SQLite too."""
     engine = sa.create_engine(url.replace("postgresql:", "postgresql+psycopg:"))
     with engine.begin() as connection:
         connection.execute(sa.text("CREATE VIEW published_cutouts AS SELECT 1 AS one"))
@@ -68,15 +68,15 @@ def test_a_failed_migration_leaves_nothing(url: str) -> None:
     engine.dispose()
 
 
-def test_sqlite_makes_the_folder_and_lets_readers_read(tmp_path: Path) -> None:
-    """The file's folder need not be there; the write-ahead log and foreign keys are on."""
+def test_sqlite_creates_its_folder_and_allows_concurrent_readers(tmp_path: Path) -> None:
+    """The file's folder need not exist, and the write-ahead log and foreign keys are on."""
     with Catalog.open(f"sqlite:///{tmp_path}/a/b/catalog.sqlite") as catalog, catalog._engine.connect() as connection:
         assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
         assert connection.exec_driver_sql("PRAGMA foreign_keys").scalar() == 1
 
 
-def test_a_site_may_lie_in_a_folder_of_any_name(tmp_path: Path) -> None:
-    """What means something in a URL is only a letter in a path."""
+def test_a_site_may_be_in_a_folder_of_any_name(tmp_path: Path) -> None:
+    """Characters that have a meaning in a URL are plain characters in a path."""
     root = tmp_path / "50%20 off? #1 & mehr"
     Catalog.open(Site(root=str(root)).catalog_url).close()
     assert (root / "catalog.sqlite").is_file()
@@ -84,13 +84,13 @@ def test_a_site_may_lie_in_a_folder_of_any_name(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("wrong", ["mysql://host/db", "sqlite://", "sqlite:///:memory:", "not a url"])
 def test_other_databases_are_refused(wrong: str) -> None:
-    """What cannot serve as a catalogue is an error of the settings."""
+    """A database that cannot serve as a catalogue is a configuration error."""
     with pytest.raises(ConfigError, match="catalog: "):
         Catalog.open(wrong)
 
 
-def test_a_locked_database_is_worth_another_try(tmp_path: Path) -> None:
-    """A writer that waited in vain says so."""
+def test_a_locked_database_is_worth_a_retry(tmp_path: Path) -> None:
+    """A writer that timed out raises an error that says so."""
     path = tmp_path / "catalog.sqlite"
     with Catalog.open(f"sqlite:///{path}?timeout=0.05") as catalog:
         other = sqlite3.connect(path, isolation_level=None)
@@ -101,8 +101,8 @@ def test_a_locked_database_is_worth_another_try(tmp_path: Path) -> None:
         catalog.record_hold(held("gate"), NOON)
 
 
-def test_a_lost_connection_is_worth_another_try(postgres_schema: str) -> None:
-    """A server that cuts the connection during a publication leaves nothing behind, and the retry publishes."""
+def test_a_lost_connection_is_worth_a_retry(postgres_schema: str) -> None:
+    """If the server cuts the connection during a publication, nothing is left behind and the retry publishes."""
     with Catalog.open(postgres_schema) as catalog:
 
         def cut(*event: object) -> None:
@@ -119,26 +119,24 @@ def test_a_lost_connection_is_worth_another_try(postgres_schema: str) -> None:
         assert done.published == 1
 
 
-def test_a_server_that_is_not_there_is_worth_another_try() -> None:
-    """Nobody listens on port 1; the message does not tell the password."""
+def test_an_unreachable_server_is_worth_a_retry() -> None:
+    """Nothing listens on port 1, and the message does not show the password."""
     with pytest.raises(TransientError) as error:
         Catalog.open("postgresql://cutouts:secret@127.0.0.1:1/catalog")
     assert "secret" not in str(error.value)
 
 
 @pytest.mark.parametrize(("user", "database"), [("nobody", "postgres"), ("cutouts", "no_such_database")])
-def test_a_server_that_refuses_the_connection_is_not_worth_another_try(
-    postgres_url: str, user: str, database: str
-) -> None:
-    """A wrong log-in or database is the same in an hour."""
+def test_a_server_that_refuses_the_connection_is_not_worth_a_retry(postgres_url: str, user: str, database: str) -> None:
+    """A wrong login or database name will not fix itself."""
     host = postgres_url.rpartition("@")[2].partition("/")[0]
     with pytest.raises(StorageError, match="does not exist") as error:
         Catalog.open(f"postgresql://{user}:secret@{host}/{database}")
     assert not isinstance(error.value, TransientError)
 
 
-def test_a_file_that_is_no_database_is_not_worth_another_try(tmp_path: Path) -> None:
-    """Trying again does not turn a text into a database."""
+def test_a_file_that_is_not_a_database_is_not_worth_a_retry(tmp_path: Path) -> None:
+    """A text file will not become a database."""
     path = tmp_path / "catalog.sqlite"
     path.write_text("not a database" * 100)
     with pytest.raises(StorageError) as error:

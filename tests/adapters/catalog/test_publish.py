@@ -1,4 +1,4 @@
-"""What a publication changes, and what it leaves alone."""
+"""What a publication changes and what it leaves alone."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ def _batch(entries: list[CatalogEntry]) -> pa.RecordBatch:
     return pa.RecordBatch.from_pylist([{name: row[name] for name in ENTRIES.names} for row in rows], ENTRIES)
 
 
-def test_the_view_has_the_columns_that_consumers_were_promised(catalog: Catalog, url: str) -> None:
-    """One row per published image: what it is, where its objects lie, how and when they were made."""
+def test_the_view_has_the_documented_columns(catalog: Catalog, url: str) -> None:
+    """Each published image has a row that says what it is, where its objects are, and how and when they were made."""
     _publish(catalog, [entry("a")])
     (row,) = view(url)
     moment = row.pop("published_at")
@@ -48,28 +48,28 @@ def test_the_view_has_the_columns_that_consumers_were_promised(catalog: Catalog,
 
 
 def test_a_publication_is_recorded_with_its_counts(catalog: Catalog) -> None:
-    """What publish returns is what publication_of finds later, in another catalogue object too."""
+    """What publish returns is what publication_of finds later, from another catalogue object too."""
     done = _publish(catalog, [entry("a"), entry("b")])
     assert done == publication(published=2)
     assert catalog.publication_of("gate") == done
     assert catalog.publication_of("another") is None
 
 
-def test_the_same_gate_again_changes_nothing(catalog: Catalog, url: str) -> None:
-    """A retry gets the recorded publication, whatever it brings along."""
+def test_publishing_the_same_gate_again_changes_nothing(catalog: Catalog, url: str) -> None:
+    """A retry gets the recorded publication, whatever entries it passes."""
     first = _publish(catalog, [entry("a")])
     assert _publish(catalog, [entry("a", content="second"), entry("b")]) == first
     assert contents(url) == {"a.jpg": "first-a"}
 
 
-def test_nothing_to_publish_is_a_publication_too(catalog: Catalog, url: str) -> None:
-    """A delivery whose images were all skipped leaves its mark in the books."""
+def test_an_empty_publication_is_recorded(catalog: Catalog, url: str) -> None:
+    """A delivery whose images were all skipped is recorded too."""
     assert _publish(catalog, []) == publication()
     assert view(url) == []
 
 
 def test_an_older_delivery_never_replaces_a_newer_one(catalog: Catalog, url: str) -> None:
-    """A backfill of Monday adds what Tuesday did not bring and leaves what it did."""
+    """A backfill of Monday adds what Tuesday did not deliver and leaves what it did."""
     _publish(catalog, [entry("a", TUESDAY, content="second")], TUESDAY, "tonight")
     backfill = _publish(catalog, [entry("a"), entry("b")], MONDAY, "backfill")
     assert (backfill.published, backfill.superseded) == (1, 1)
@@ -86,8 +86,8 @@ def test_a_day_delivered_again_replaces_its_own_images(catalog: Catalog, url: st
     assert {row["render_digest"] for row in view(url)} == {"render-1", "render-2"}
 
 
-def test_what_is_live_already_is_confirmed_and_safe_from_older_deliveries(catalog: Catalog, url: str) -> None:
-    """Wednesday's delivery of Monday's very content keeps its publication, and Tuesday's other content stays out."""
+def test_live_content_is_confirmed_and_protected_from_older_deliveries(catalog: Catalog, url: str) -> None:
+    """Wednesday delivers Monday's content again, so Tuesday's other content is not published."""
     wednesday = replace(MONDAY, date=date(2026, 11, 18))
     _publish(catalog, [entry("a")])
     same = _publish(catalog, [entry("a", wednesday), entry("b", wednesday)], wednesday, "wednesday")
@@ -105,8 +105,8 @@ def test_deliveries_of_another_supplier_are_left_alone(catalog: Catalog) -> None
     assert catalog.published("other")["sha256"].to_pylist() == ["second-a"]
 
 
-def test_what_is_live_comes_as_columns(catalog: Catalog) -> None:
-    """The gate compares content and both digests; an unknown delivery has no rows, but all columns."""
+def test_live_images_are_returned_as_columns(catalog: Catalog) -> None:
+    """The gate compares content and both digests; an unknown delivery has no rows but all columns."""
     _publish(catalog, [entry("a")])
     live = catalog.published("acme")
     assert live.schema == PUBLISHED == catalog.published("nobody").schema
@@ -122,7 +122,7 @@ def test_what_is_live_comes_as_columns(catalog: Catalog) -> None:
     assert catalog.published("nobody").num_rows == 0
 
 
-def test_ids_of_any_script_are_kept(catalog: Catalog, url: str) -> None:
+def test_ids_in_any_script_are_kept(catalog: Catalog, url: str) -> None:
     """Names are text, whatever is in them."""
     names = ["Käffchen/ß", "商品-一", "🫖", "it's; DROP TABLE cutouts --", "50 %", "{a,b}", 'say "hi" \\N']
     for name in names:
@@ -133,8 +133,8 @@ def test_ids_of_any_script_are_kept(catalog: Catalog, url: str) -> None:
     assert seen == {(f"{name}.jpg", name, name) for name in names}
 
 
-def test_moments_keep_their_time_zone(catalog: Catalog) -> None:
-    """A moment given in another zone comes back as the same moment in UTC."""
+def test_times_with_a_zone_are_kept(catalog: Catalog) -> None:
+    """A time given in another zone comes back as the same time in UTC."""
     at = datetime(2026, 11, 17, 1, 30, tzinfo=timezone(timedelta(hours=2)))
     catalog.publish([], gate_id="gate", plan_id="plan", delivery=MONDAY, at=at)
     found = catalog.publication_of("gate")
@@ -143,7 +143,7 @@ def test_moments_keep_their_time_zone(catalog: Catalog) -> None:
 
 
 def test_record_batches_of_twenty_thousand_images_are_published(catalog: Catalog) -> None:
-    """Columns go in as they come from Parquet, batch by batch; four images share an article."""
+    """Columns are passed batch by batch as they come from Parquet, and four images share an article."""
     entries = [replace(entry(f"{number:05d}"), product_id=f"{number // 4}") for number in range(20_000)]
     batches: Iterator[pa.RecordBatch] = (_batch(entries[at : at + 3_000]) for at in range(0, 20_000, 3_000))
     done = catalog.publish(batches, gate_id="gate", plan_id="plan", delivery=MONDAY, at=NOON)
@@ -152,22 +152,22 @@ def test_record_batches_of_twenty_thousand_images_are_published(catalog: Catalog
     assert sorted(catalog.published("acme")["image_id"].to_pylist()) == [one.image_id for one in entries]
 
 
-def test_an_image_twice_is_refused_whole(catalog: Catalog) -> None:
-    """Two entries for one image leave the catalogue as it was."""
+def test_a_duplicate_image_is_refused(catalog: Catalog) -> None:
+    """Two entries for one image leave the catalogue unchanged."""
     with pytest.raises(StorageError, match=r"(?i)unique"):
         _publish(catalog, [entry("a"), entry("a", content="second")])
     assert catalog.counts().publications == 0
 
 
 def test_an_entry_of_another_delivery_is_refused(catalog: Catalog) -> None:
-    """Entries say what they belong to, and are believed."""
+    """An entry that states another delivery is not published."""
     with pytest.raises(ValueError, match="2026-11-17/acme"):
         _publish(catalog, [entry("a", TUESDAY)], MONDAY)
     assert catalog.counts().images == 0
 
 
-def test_a_decision_is_published_only_over_what_it_was_made_against(catalog: Catalog, url: str) -> None:
-    """Two decisions over the same state: the second one is refused under the lock and changes nothing."""
+def test_a_decision_is_published_only_over_the_state_it_was_made_against(catalog: Catalog, url: str) -> None:
+    """Of two decisions over the same state, the second is refused under the lock and changes nothing."""
     before = catalog.version("acme")
     _publish(catalog, [entry("a")])
     with pytest.raises(OvertakenError, match="publication 1"):
@@ -178,7 +178,7 @@ def test_a_decision_is_published_only_over_what_it_was_made_against(catalog: Cat
 
 
 def test_the_version_counts_what_changed(catalog: Catalog) -> None:
-    """New content and a later day are changes; a delivery that was live already and other deliveries are none."""
+    """New content and a later day are changes; a delivery that was already live and other deliveries are not."""
     other = DeliveryKey(date=MONDAY.date, delivery_id="other")
     versions = [catalog.version("acme")]
     for delivery, gate_id in ((MONDAY, "1"), (MONDAY, "2"), (TUESDAY, "3"), (MONDAY, "4"), (other, "5")):

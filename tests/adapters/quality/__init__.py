@@ -1,1 +1,1 @@
-"""Suites of expectations: what they judge, and what they refuse."""
+"""Tests of the expectation suites: what they judge and what they refuse."""

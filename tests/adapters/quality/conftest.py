@@ -1,4 +1,4 @@
-"""The gate's own suite, as it is and changed."""
+"""The gate's own suite, unchanged and changed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Measured masks, made to be judged."""
+"""Mask measurements that the tests judge."""
 
 from __future__ import annotations
 

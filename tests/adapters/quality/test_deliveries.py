@@ -1,4 +1,4 @@
-"""What the manifest's suite says of a delivery's rows."""
+"""How the manifest's suite judges the rows of a delivery."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ def rows(*stated: dict[str, object]) -> pa.Table:
     )
 
 
-def test_a_delivery_that_states_little_or_all_rightly_is_not_refused() -> None:
-    """What may be null may be null, and an empty file is stated as it is."""
+def test_a_sound_delivery_is_not_refused() -> None:
+    """Nullable columns may be null, and an empty file may be stated."""
     suite = quality.load_suite(quality.bundled("manifest"))
     stated = {"sha256": "0a" * 32, "bytes": 0, "width_px": 10, "height_px": 10, "etag": "v1"}
     assert quality.refusals(suite, "north", rows({}, stated)) == ()
@@ -45,7 +45,7 @@ def test_a_delivery_that_states_little_or_all_rightly_is_not_refused() -> None:
 def test_a_delivery_with_bad_content_is_refused_with_its_rows(
     monkeypatch: pytest.MonkeyPatch, stated: dict[str, object], words: str
 ) -> None:
-    """The rows are counted from 1 through all slices in which the delivery is judged."""
+    """Rows are counted from 1 across all slices of the delivery."""
     monkeypatch.setattr(quality, "_SLICE", 2)
     suite = quality.load_suite(quality.bundled("manifest"))
     (problem,) = quality.refusals(suite, "north", rows({}, stated, {}, {}, stated))
@@ -53,14 +53,14 @@ def test_a_delivery_with_bad_content_is_refused_with_its_rows(
     assert (problem.rows, problem.image_ids) == ((2, 5), ("1.jpg", "4.jpg"))
 
 
-def test_a_delivery_without_rows_is_no_pass() -> None:
-    """There is nothing that could be sound."""
+def test_a_delivery_without_rows_does_not_pass() -> None:
+    """An empty delivery cannot be sound."""
     with pytest.raises(GateError, match="no rows"):
         quality.refusals(quality.load_suite(quality.bundled("manifest")), "north", rows())
 
 
 def test_a_rule_that_compares_rows_is_refused_for_manifests(tmp_path: Path) -> None:
-    """Slices cannot see what repeats across them."""
+    """Manifests are judged in slices, which cannot reveal duplicates across slices."""
     raw = json.loads(quality.bundled("manifest").read_text(encoding="utf-8"))
     raw["expectations"][1].update(type="expect_column_values_to_be_unique", kwargs={"column": "sha256"})
     file = tmp_path / "manifest.json"
@@ -69,8 +69,8 @@ def test_a_rule_that_compares_rows_is_refused_for_manifests(tmp_path: Path) -> N
         quality.load_suite(file)
 
 
-def test_it_says_nothing_about_itself() -> None:
-    """Not a line below a warning, imported or at work: a task's log is what the task did."""
+def test_great_expectations_logs_nothing_of_its_own() -> None:
+    """It logs nothing below a warning, at import or at work, so that a task's log shows only the task."""
     program = """
 import logging, pyarrow as pa
 logging.basicConfig(level=logging.INFO, format="%(name)s %(message)s")

@@ -1,4 +1,4 @@
-"""What a suite says of a delivery's masks is told image by image, and nothing passes that was not judged."""
+"""A suite reports on a delivery's masks image by image, and nothing passes unjudged."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from cutouts.core.errors import GateError
 from tests.adapters.quality.made import Load, Raw, entry, judged, metrics
 
 
-def test_sound_masks_give_no_reason_to_keep_anything_back(suite: quality.Suite) -> None:
-    """Every expectation of the file is told, and all are met."""
+def test_sound_masks_meet_every_expectation(suite: quality.Suite) -> None:
+    """Every expectation of the file is reported as met."""
     judgement = judged(suite, {}, {}, {})
     assert (judgement.findings, judgement.holds) == ((), ())
     assert len(judgement.outcomes) == len(suite.rules)
@@ -28,13 +28,13 @@ def test_sound_masks_give_no_reason_to_keep_anything_back(suite: quality.Suite) 
     ],
 )
 def test_a_bad_mask_is_found_with_its_reason(suite: quality.Suite, image: dict[str, object], words: str) -> None:
-    """The image is named, and the words are for a person."""
+    """The image is named, and the reason is written for a person."""
     (finding,) = judged(suite, {}, image, {}).findings
     assert finding.image_ids == {"b"}
     assert words in finding.words
 
 
-def test_a_mask_may_be_bad_in_more_than_one_way(suite: quality.Suite) -> None:
+def test_a_mask_may_fail_in_several_ways(suite: quality.Suite) -> None:
     """Each expectation names its own images, and the outcome counts them."""
     judgement = judged(suite, {"saliency_peak": 0.1, "coverage": 0.0}, {"coverage": 0.001}, {}, {})
     assert [set(finding.image_ids) for finding in judgement.findings] == [{"a"}, {"a", "b"}]
@@ -55,10 +55,10 @@ def test_a_mask_may_be_bad_in_more_than_one_way(suite: quality.Suite) -> None:
         "four broken files do not",
     ],
 )
-def test_a_delivery_is_held_where_many_and_a_large_share_are_bad(
+def test_a_delivery_is_held_if_both_the_number_and_the_share_of_bad_images_are_large(
     suite: quality.Suite, sound: int, bad: int, rejected: int, held: bool
 ) -> None:
-    """Both have to be so; the reason says how many of how many."""
+    """The reason says how many of how many are bad."""
     masks: list[dict[str, object]] = [{}] * sound + [{"saliency_peak": 0.2} for _ in range(bad)]
     judgement = judged(suite, *masks, rejected=tuple(f"broken {number}" for number in range(rejected)))
     assert bool(judgement.holds) is held
@@ -66,7 +66,7 @@ def test_a_delivery_is_held_where_many_and_a_large_share_are_bad(
 
 
 def test_thresholds_are_read_from_the_file(load: Load) -> None:
-    """Another number in the JSON is another decision, and the words follow it."""
+    """A changed number in the JSON changes the decision and its wording."""
 
     def stricter(raw: Raw) -> None:
         entry(raw, "quarantine", "soft_inside")["kwargs"]["max_value"] = 0.005
@@ -81,8 +81,8 @@ def test_thresholds_are_read_from_the_file(load: Load) -> None:
     )
 
 
-def test_nothing_to_judge_is_no_pass(suite: quality.Suite) -> None:
-    """An empty delivery, and one whose masks are not all there, are errors."""
+def test_an_incomplete_delivery_does_not_pass(suite: quality.Suite) -> None:
+    """An empty delivery, and one with missing masks, are errors."""
     with pytest.raises(GateError, match="0 images"):
         judged(suite)
     with pytest.raises(GateError, match="3 images cannot be judged: only 2 measured and 0 rejected"):
@@ -91,33 +91,33 @@ def test_nothing_to_judge_is_no_pass(suite: quality.Suite) -> None:
 
 @pytest.mark.parametrize("column", ["saliency_peak", "coverage", "components", "fringe"])
 @pytest.mark.parametrize("masks", [1, 3])
-def test_what_was_not_measured_is_no_pass(suite: quality.Suite, column: str, masks: int) -> None:
-    """A column of nulls, or a single one, cannot be judged."""
+def test_unmeasured_masks_do_not_pass(suite: quality.Suite, column: str, masks: int) -> None:
+    """A column with even a single null cannot be judged."""
     with pytest.raises(GateError, match=f"{column} was not measured"):
         judged(suite, *[{}] * (masks - 1), {column: None})
 
 
-def test_a_measure_that_is_no_number_is_no_pass(suite: quality.Suite) -> None:
-    """Not a number counts as not measured, infinity as outside every range."""
+def test_nan_and_infinity_do_not_pass(suite: quality.Suite) -> None:
+    """NaN counts as not measured, and infinity as outside every range."""
     with pytest.raises(GateError, match="coverage was not measured"):
         judged(suite, {"coverage": float("nan")})
     assert len(judged(suite, {"coverage": float("inf")}).findings) == 1
 
 
-def test_an_image_that_was_measured_twice_is_no_pass(suite: quality.Suite) -> None:
-    """Its masks would count twice."""
+def test_an_image_measured_twice_does_not_pass(suite: quality.Suite) -> None:
+    """Its masks would be counted twice."""
     with pytest.raises(GateError, match="more than once"):
         judged(suite, {"image_id": "a"}, {"image_id": "a"})
 
 
-def test_a_check_that_crashed_is_an_error_and_no_verdict(suite: quality.Suite) -> None:
-    """A missing column is not a bad mask."""
+def test_a_crashed_check_is_an_error_and_not_a_verdict(suite: quality.Suite) -> None:
+    """A missing column does not mean a bad mask."""
     with pytest.raises(GateError, match=r'checks crashed(.|\n)*"fringe" in BatchData does not exist'):
         quality.judge(suite, metrics({}).drop_columns("fringe"), images=1, rejected=())
 
 
 def test_booleans_are_judged_as_numbers(load: Load) -> None:
-    """A flag of the metrics can be asked for its share."""
+    """An expectation may ask for the share of a flag."""
 
     def ask(raw: Raw) -> None:
         meta = {"frame": "images", "action": "hold", "words": "more than {max_value:.0%} were guessed"}

@@ -1,4 +1,4 @@
-"""A suite is data: nothing in it is evaluated, whoever wrote it."""
+"""A suite is data: none of it is evaluated, whoever wrote it."""
 
 from __future__ import annotations
 
@@ -90,18 +90,18 @@ UNSAFE: dict[str, Callable[[Raw], object]] = {
 
 
 @pytest.mark.parametrize("change", UNSAFE.values(), ids=UNSAFE.keys())
-def test_what_would_be_evaluated_is_refused(
+def test_a_suite_that_would_be_evaluated_is_refused(
     load: Load, change: Callable[[Raw], object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """When it is read, before anything of it is built."""
+    """It is refused when it is read, before any of it is built."""
     monkeypatch.chdir(tmp_path)
     with pytest.raises(GateError):
         load(change)
     assert not (tmp_path / "trap").exists()
 
 
-def test_it_is_said_how_a_condition_is_written(load: Load) -> None:
-    """The safe form is in the message, and every problem is told at once."""
+def test_the_error_shows_how_to_write_a_condition(load: Load) -> None:
+    """The message has the safe form, and every problem is reported at once."""
 
     def change(raw: Raw) -> None:
         _with(row_condition=CODE, condition_parser="pandas")(raw)
@@ -122,15 +122,15 @@ def test_it_is_said_how_a_condition_is_written(load: Load) -> None:
         ({"type": "and", "conditions": [COMPARISON, COMPARISON | {"operator": "<", "parameter": 1}]}, {"b"}),
     ],
 )
-def test_comparisons_choose_the_images_that_a_rule_is_about(load: Load, condition: Raw, bad: set[str]) -> None:
-    """Of two images without a product only those are found that meet the condition, under their own ids."""
+def test_comparisons_select_the_images_that_a_rule_applies_to(load: Load, condition: Raw, bad: set[str]) -> None:
+    """Of two images without a product, only those that meet the condition are found, under their own ids."""
     suite = load(_with(row_condition=condition))
     judgement = judged(suite, {"saliency_peak": 0.1, "coverage": 0.4}, {"saliency_peak": 0.1, "coverage": 0.6}, {})
     assert {name for finding in judgement.findings for name in finding.image_ids} == bad
 
 
-def test_ordinary_patterns_are_taken(load: Load) -> None:
-    """Repetitions one after the other, limited ones, classes and choices."""
+def test_ordinary_patterns_are_accepted(load: Load) -> None:
+    """Sequences of repetitions, bounded repetitions, classes and choices are accepted."""
     for regex in (
         r"^[a-z]+(-[0-9]{1,5})?\.jpe?g$",
         r"^(left|right)_.*$",
@@ -158,8 +158,8 @@ def test_ordinary_patterns_are_taken(load: Load) -> None:
         r"^[^,]*\w*é*é*.*$",
     ],
 )
-def test_patterns_with_too_many_ways_are_refused(pattern: str) -> None:
-    """Repetitions one after the other divide a text among themselves as well as those within each other."""
+def test_patterns_that_can_backtrack_too_much_are_refused(pattern: str) -> None:
+    """Adjacent repetitions can split a text in as many ways as nested ones."""
     assert "too many ways" in str(slow(pattern))
 
 
@@ -178,21 +178,21 @@ def test_patterns_with_too_many_ways_are_refused(pattern: str) -> None:
         "",
     ],
 )
-def test_patterns_that_are_soon_done_are_taken(pattern: str) -> None:
-    """Where another letter has to follow, there is one way to divide a text. The worst text takes no time."""
+def test_patterns_that_finish_quickly_are_accepted(pattern: str) -> None:
+    """If a different letter has to follow, a text can be split in one way only, so the worst text takes no time."""
     assert slow(pattern) is None
     for text in ("a" * 1000, "a-" * 500, "/a" * 500, "1." * 500):
         re.search(pattern, text + "!")
 
 
-def test_the_suites_that_are_shipped_are_safe() -> None:
-    """Both are read as any other."""
+def test_the_shipped_suites_are_safe() -> None:
+    """Both are read like any other suite."""
     for name in ("manifest", "mask_quality"):
         assert load_suite(bundled(name)).rules
 
 
-def test_a_manifest_is_checked_by_safe_conditions_too(tmp_path: Path) -> None:
-    """The same reading, for rules about rows."""
+def test_manifest_suites_use_safe_conditions_too(tmp_path: Path) -> None:
+    """Rules about rows are read in the same way."""
     raw: Any = json.loads(bundled("manifest").read_text(encoding="utf-8"))
     width = next(one for one in raw["expectations"] if one["kwargs"].get("column") == "width_px")
     width["kwargs"]["row_condition"] = COMPARISON | {"column": {"name": "bytes"}, "parameter": 10}

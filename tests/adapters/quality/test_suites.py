@@ -1,4 +1,4 @@
-"""Suites of expectations that could pass by accident are refused when they are read."""
+"""Suites that could pass by accident are refused when they are read."""
 
 from __future__ import annotations
 
@@ -64,12 +64,12 @@ CHANGES: dict[str, tuple[Callable[[Raw], object], str]] = {
 def test_a_suite_that_could_pass_by_accident_is_refused(
     load: Load, change: Callable[[Raw], object], words: str
 ) -> None:
-    """It is refused when it is read, in words that find the place."""
+    """It is refused when it is read, and the message says where the problem is."""
     with pytest.raises(GateError, match=words):
         load(change)
 
 
-def test_every_problem_of_a_suite_is_told_at_once(load: Load) -> None:
+def test_every_problem_of_a_suite_is_reported_at_once(load: Load) -> None:
     """One reading finds them all."""
 
     def change(raw: Raw) -> None:
