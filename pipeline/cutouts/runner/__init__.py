@@ -1,6 +1,6 @@
-"""The one room that knows where work runs: a plain loop, processes or GPUs of this machine, a running scheduler.
+"""Decides where work runs: in a plain loop, in processes or on GPUs of this machine, or on a running scheduler.
 
-Work is a function and its items; results come back as they complete. Dask enters here and nowhere below.
+Work is a function and its items; results come back as they complete. Only this package uses Dask.
 """
 
 from __future__ import annotations
@@ -17,18 +17,20 @@ __all__ = ["Place", "Runner", "Work", "open_runner", "probe"]
 
 @contextmanager
 def open_runner(site: Site) -> Iterator[Runner]:
-    """The runner that `site.cluster` names, until the block ends; nothing that it started outlives the block.
+    """The runner that `site.cluster` names, for the length of the block. Everything that it started ends with the
+    block.
 
     The cluster is opened when it is first used: a block without work starts no process and connects to nobody. The
-    first use raises ConfigError if the site asks for what is not there (a GPU, certificates, matching versions) and
-    TransientError if a scheduler or its workers do not answer.
+    first use raises ConfigError if something that the site needs is missing (a GPU, certificates, matching versions),
+    and TransientError if a scheduler or its workers do not answer.
     """
     with ExitStack() as stack:
         yield SerialRunner() if site.cluster == "serial" else LazyRunner(lambda: stack.enter_context(_cluster(site)))
 
 
 def probe(site: Site) -> Place:
-    """Open the site's cluster, see what it has, close it; raises what the first use of a runner raises."""
+    """Open the site's cluster, return its workers and threads, and close it. Raises the errors of a runner's first
+    use."""
     with open_runner(site) as runner:
         return runner.describe()
 
@@ -46,8 +48,9 @@ def _cluster(site: Site) -> Iterator[Runner]:
 
 
 def _quiet() -> None:
-    """Keep Dask from telling of each connection; what goes wrong is a warning, and a level set by hand stays."""
-    import distributed  # noqa: F401 sets its level while it is imported
+    """Keep Dask from logging each connection. Problems are still logged as warnings, and a level set by hand is
+    kept."""
+    import distributed  # noqa: F401 -- it sets its level when it is imported
 
     log = logging.getLogger("distributed")
     if log.level in (logging.NOTSET, logging.INFO):

@@ -1,6 +1,6 @@
 """Certificates for your own cluster: an authority that signs one certificate, which all its processes share.
 
-Scheduler, workers and clients all present it and require it from each other. Whoever has its key may run code on all of
+Scheduler, workers and clients all present it and require it from each other. Anyone with its key can run code on all of
 them.
 """
 
@@ -25,8 +25,8 @@ _VALID = timedelta(days=3650)
 def make_certificates(folder: Path) -> bool:
     """Write `CA`, `CERTIFICATE` and `KEY` into `folder`; False if all three are there already.
 
-    The authority's own key is kept nowhere, so that nobody can sign another certificate. Raises ConfigError if only
-    some of the files are there, StorageError if they cannot be written.
+    The authority's own key is not stored, so that nobody can sign another certificate. Raises ConfigError if only some
+    of the files are there, StorageError if they cannot be written.
     """
     there = [name for name in (CA, CERTIFICATE, KEY) if os.path.lexists(folder / name)]
     if len(there) == 3:
@@ -59,7 +59,7 @@ def _write(folder: Path) -> None:
 def _certificate(
     name: str, key: EllipticCurvePrivateKey, *, issuer: x509.Certificate | None, signed_by: EllipticCurvePrivateKey
 ) -> x509.Certificate:
-    """A certificate for `key`; without an `issuer`, that of an authority, which signs itself."""
+    """A certificate for `key`; without an `issuer`, the self-signed certificate of an authority."""
     from cryptography import x509
     from cryptography.hazmat.primitives.hashes import SHA256
     from cryptography.x509.oid import NameOID

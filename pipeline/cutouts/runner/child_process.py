@@ -1,6 +1,6 @@
-"""The program of a process that works on one image at a time, so that a worker does not end with it.
+"""The program of a process that works on one image at a time, so that the image cannot end the worker.
 
-It receives its work and then each part through a descriptor, and answers each. It ends when the other side hangs up.
+It receives its work and then each part through a descriptor, and answers each. It ends when the connection closes.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Reply:
 
 
 def serve(connection: Connection) -> None:
-    """Answer until the other side hangs up."""
+    """Answer requests until the connection closes (EOFError)."""
     task: Task = pickle.loads(connection.recv_bytes())
     become_worker(task.memory_limit)
     connection.send_bytes(_answer(Attempt(_trial, task.work)))
@@ -74,7 +74,7 @@ def _first_to_go() -> None:
 
 def main(descriptor: int) -> None:
     """Serve the process at the other end of this descriptor."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process of a terminal; the worker answers it
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process of a terminal; the worker handles it
     _first_to_go()
     with suppress(EOFError, BrokenPipeError, ConnectionResetError):
         serve(Connection(descriptor))

@@ -21,15 +21,15 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 CONNECT_SECONDS = 10.0
-"""How long a scheduler may take to answer."""
+"""How long a scheduler may take to answer (s)."""
 WORKERS_SECONDS = 60.0
-"""How long we wait for a scheduler's first worker."""
+"""How long to wait for a scheduler's first worker (s)."""
 
 _THREADS_PER_WORKER = 4
 _MEMORY_SHARE = 0.9
 _PACKAGES = ("cutouts", "dask", "distributed")
 _SETTINGS = {
-    # Ctrl-C reaches every process of the terminal; only ours answers it, and then ends the workers.
+    # Ctrl-C reaches every process of the terminal; only the main process handles it, and then ends the workers.
     "distributed.worker.preload": ["import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)"],
     "distributed.nanny.pre-spawn-environ": {
         "OMP_NUM_THREADS": "1",
@@ -42,15 +42,15 @@ _SETTINGS = {
     "distributed.admin.tick.limit": "30s",
 }
 
-# Without a dashboard the scheduler still opens a page, by default on one port for all that run at a time.
+# Even without a dashboard the scheduler serves a page, by default on the same port for all schedulers.
 _SCHEDULER = {"dashboard_address": "127.0.0.1:0"}
 
 
 def local_layout(site: Site, cores: int) -> tuple[int, int]:
-    """Worker processes and threads of each for this many cores, as far as the site leaves them open.
+    """The number of worker processes, and of threads in each, for this many cores, unless the site sets them.
 
-    Threads share one model session, and what takes time releases the interpreter's lock; more than a few of them
-    queue for the rest.
+    Threads share one model session, and the slow parts release the interpreter's lock. More than a few threads would
+    wait for each other in the other parts.
     """
     if site.workers:
         return site.workers, site.threads or max(1, cores // site.workers)
@@ -84,7 +84,8 @@ def local_cluster(site: Site) -> Iterator[Client]:
 
 @contextmanager
 def cuda_cluster(site: Site) -> Iterator[Client]:
-    """A client of one worker per GPU of this machine, which end with the block. Raises ConfigError without a GPU."""
+    """A client of one worker per GPU of this machine; they end with the block. Raises ConfigError if there is no
+    GPU."""
     gpus = _gpus()
     if not gpus:
         raise ConfigError("cluster='cuda' is not available", ["no NVIDIA GPU or driver found; use local or serial"])
@@ -110,7 +111,7 @@ def cuda_cluster(site: Site) -> Iterator[Client]:
 
 @contextmanager
 def _start_errors() -> Iterator[None]:
-    """What Dask raises if its processes do not start, as TransientError: the machine may be out of memory or ports."""
+    """Raise TransientError if Dask's processes do not start: the machine may be out of memory or ports."""
     try:
         yield
     except (RuntimeError, OSError) as error:
@@ -120,7 +121,8 @@ def _start_errors() -> Iterator[None]:
 
 
 def _gpus() -> int:
-    """Visible NVIDIA GPUs, counted before dask-cuda is asked, which only lets NVML's own error through."""
+    """The number of visible NVIDIA GPUs. It is counted before dask-cuda starts, which would only raise NVML's own
+    error."""
     try:
         pynvml = importlib.import_module("pynvml")
     except ImportError:
@@ -134,9 +136,10 @@ def _gpus() -> int:
 
 @contextmanager
 def standing_cluster(site: Site) -> Iterator[Client]:
-    """A client of the scheduler at `site.cluster`, which has workers and runs what we run.
+    """A client of the scheduler at `site.cluster`, which has workers with the same versions as this process.
 
-    Raises ConfigError for missing certificates or other versions, TransientError if nobody answers.
+    Raises ConfigError if certificates are missing or versions differ, TransientError if the scheduler or its workers do
+    not answer.
     """
     address = site.cluster
     with _closing(_connected(address, _security(site))) as client:
@@ -149,10 +152,11 @@ def standing_cluster(site: Site) -> Iterator[Client]:
 
 
 def _connected(address: str, security: Security | None, tries: int = 3) -> Client:
-    """A client of the scheduler at `address`. Raises TransientError if nobody answers.
+    """A client of the scheduler at `address`. Raises TransientError if it does not answer.
 
-    Dask asserts that the scheduler's welcome comes alone. Where another client cancels its work at that very moment,
-    all are told, and the news may come in the same message: then we knock again.
+    Dask asserts that the scheduler's first answer has nothing else in its message. If another client cancels work at
+    that moment, the scheduler tells all clients, possibly in the same message. In that case the connection is tried
+    again.
     """
     from cutouts.runner.dask_client import ConnectingClient
 
@@ -199,7 +203,8 @@ def _await_workers(client: Client, address: str) -> None:
 
 
 def _check_versions(client: Client, address: str) -> None:
-    """Raises ConfigError: other code on a worker would stamp our recipe on pixels that it did not make."""
+    """Raise ConfigError if versions differ: a worker with other code would label its pixels with a recipe that did not
+    make them."""
     found = client.get_versions(packages=_PACKAGES)
     ours = found["client"]["packages"]
     theirs = {"the scheduler": found["scheduler"], **found["workers"]}
@@ -215,9 +220,8 @@ def _check_versions(client: Client, address: str) -> None:
 
 @contextmanager
 def _closing(opened: Any) -> Iterator[Any]:
-    """A cluster or client, closed at the end. On a busy machine Dask may give up closing; the work is no worse for it,
-    so workers that are still there are killed and that is all.
-    """
+    """A cluster or client that is closed at the end of the block. On a busy machine, closing may time out. The results
+    are complete by then, so the remaining workers are simply killed."""
     try:
         yield opened
     finally:
@@ -232,7 +236,8 @@ def _closing(opened: Any) -> Iterator[Any]:
 
 @contextmanager
 def _environment_kept() -> Iterator[None]:
-    """Give the caller's environment back as it was: Dask and we set in it what the workers are to inherit."""
+    """Restore the caller's environment after the block: Dask and this module set variables in it for the workers to
+    inherit."""
     before = dict(os.environ)
     try:
         yield
@@ -244,10 +249,10 @@ def _environment_kept() -> Iterator[None]:
 
 @contextmanager
 def _plain_main() -> Iterator[None]:
-    """Keep spawned workers, also restarted ones, from running our main program again, or files of the working folder.
+    """Keep spawned and restarted workers from running our main program again, or files in the working folder.
 
-    A script without a main guard would open clusters without end; Airflow's program has no database in a task. Python
-    looks for the modules of a process that it spawns in the working folder first, which may have come from a stranger.
+    A script without a main guard would open clusters endlessly, and Airflow's program has no database in a task. A
+    spawned Python process looks for modules in the working folder first, and the files there may come from a stranger.
     """
     os.environ["PYTHONSAFEPATH"] = "1"
     main = sys.modules["__main__"]

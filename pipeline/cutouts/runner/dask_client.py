@@ -8,13 +8,11 @@ from distributed import Client
 
 
 class ConnectingClient(Client):  # type: ignore[misc]  # untyped in Dask
-    """Dask leaves a client that failed in its constructor to the garbage collector.
-
-    That may close it at any time. If the next client is being started at that moment, both wait for one lock for ever.
-    """
+    """Dask leaves a client that failed in its constructor to the garbage collector, which may close it at any time. If
+    the next client is starting at that moment, both wait for the same lock for ever."""
 
     def start(self, **kwargs: Any) -> None:
-        """Connect, or close."""
+        """Connect; if that fails, close the client."""
         try:
             super().start(**kwargs)
         except BaseException:

@@ -1,4 +1,4 @@
-"""Keeps Dask's own log out of ours: the runner reports what concerns a run, in sentences."""
+"""Keeps Dask's own log out of ours: the runner reports everything that matters to a run, in sentences."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def quiet() -> Iterator[None]:
     """
     import distributed  # noqa: F401 -- it sets its loggers' levels when it is imported
 
-    logging.getLogger("asyncio").addFilter(_not_of_dask)  # added twice, a filter is there once
+    logging.getLogger("asyncio").addFilter(_not_of_dask)  # adding a filter twice has no further effect
     names = [name for name in logging.root.manager.loggerDict if name.partition(".")[0] in _NOISY]
     loggers = [logging.getLogger(name) for name in {*_NOISY, *names}]
     levels = [logger.level for logger in loggers]

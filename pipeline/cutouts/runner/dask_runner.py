@@ -1,7 +1,7 @@
-"""Work on a Dask scheduler: a bounded window of chunks in flight, each result handed over once.
+"""Runs work on a Dask scheduler: a limited number of chunks is in flight, and each result is returned once.
 
-Each chunk is bound to one worker. If that dies, Dask has nowhere to move it, so it cannot take a second worker with it:
-it comes back to us, and its parts are worked on in processes of their own (`isolated`).
+Each chunk is bound to one worker. If the worker dies, Dask cannot move the chunk to a second worker and end that too:
+the chunk comes back to us, and its parts are processed one by one in separate processes (`isolated`).
 """
 
 from __future__ import annotations
@@ -32,27 +32,27 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 PATIENCE_SECONDS = 60.0
-"""How long a state in which nothing can finish may last before the map gives up (s)."""
+"""How long no chunk may be able to finish before the map gives up (s)."""
 LOSSES = 4
-"""How many workers an item may lose, by its own fault or another's, before the map gives up."""
+"""How many workers may die while they work on an item, for any reason, before the map gives up."""
 
 _POLL_SECONDS = 1.0
 _log = logging.getLogger(__name__)
 
 
 class DaskRunner:
-    """Maps over the workers of the scheduler that `client` is connected to; `cluster` is how people call it."""
+    """Maps over the workers of the scheduler that `client` is connected to; `cluster` is its name for people."""
 
     def __init__(self, client: Client, cluster: str) -> None:
         self._scheduler = Scheduler(client, cluster)
 
     def describe(self) -> Place:
-        """The workers that the scheduler has at this moment."""
+        """The workers that the scheduler has now."""
         threads = self._scheduler.threads()
         return Place(cluster=self._scheduler.cluster, workers=len(threads), threads=sum(threads.values()))
 
     def map(self, function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
-        """As `Runner.map` says. What is still in flight when the caller stops early is cancelled."""
+        """As `Runner.map` says. If the caller stops early, chunks in flight are cancelled."""
         flights = _Flights(self._scheduler, function, items)
         try:
             yield from flights.results()
@@ -62,7 +62,7 @@ class DaskRunner:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Order(Generic[T]):
-    """An item to work on, and how many workers it has lost."""
+    """An item to work on, and the number of workers that died with it."""
 
     item: T
     losses: int = 0
@@ -70,7 +70,7 @@ class _Order(Generic[T]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Flight(Generic[T]):
-    """An order at work on a worker."""
+    """An order in progress on a worker."""
 
     order: _Order[T]
     worker: str
@@ -78,7 +78,7 @@ class _Flight(Generic[T]):
 
 
 class _Flights(Generic[T, R]):
-    """One map: what is in flight, what has to be done again, and what was not drawn yet."""
+    """One map: the items in flight, the items to try again, and the items that were not started yet."""
 
     def __init__(self, scheduler: Scheduler, function: Callable[[T], R], items: Iterable[T]) -> None:
         self._scheduler, self._function = scheduler, function
@@ -100,12 +100,12 @@ class _Flights(Generic[T, R]):
                 yield from self._landed(flight)
 
     def cancel(self) -> None:
-        """Take what is in flight off the scheduler."""
+        """Remove all tasks in flight from the scheduler."""
         self._scheduler.forget([flight.future for flight in self._in_flight.values()])
         self._in_flight.clear()
 
     def _fill(self) -> bool:
-        """Give each worker an item for each thread and one more; whether anything is left to wait for."""
+        """Give each worker one item per thread and one more. Returns whether any work is left."""
         running = self._scheduler.running()
         self._look_after(set(running))
         busy = Counter(flight.worker for flight in self._in_flight.values())
@@ -121,7 +121,7 @@ class _Flights(Generic[T, R]):
         return bool(self._in_flight or self._again) or not self._all_drawn
 
     def _draw(self, worker: str) -> _Order[T] | None:
-        """What the worker does next; of items that have to be isolated it does one at a time."""
+        """The worker's next order; it gets only one order at a time that must be isolated."""
         isolating = any(one.worker == worker and self._isolates(one.order) for one in self._in_flight.values())
         if self._again and not isolating:
             return self._again.popleft()
@@ -145,7 +145,8 @@ class _Flights(Generic[T, R]):
         future.add_done_callback(self._done.put)
 
     def _next(self) -> _Flight[T] | None:
-        """The next flight that ended, None if there is none for a moment; sees to it that one still can end."""
+        """The next flight that has ended; None if none ends within `_POLL_SECONDS`. Raises TransientError if none can
+        end any more."""
         try:
             future = self._done.get(timeout=_POLL_SECONDS)
         except queue.Empty:
@@ -155,7 +156,7 @@ class _Flights(Generic[T, R]):
         return self._in_flight.get(future.key)
 
     def _landed(self, flight: _Flight[T]) -> Iterator[R]:
-        """The results of a flight; none if they were lost."""
+        """Yield the results of a flight; nothing if they were lost or have not arrived yet."""
         try:
             value = self._scheduler.result(flight.future)
         except NotYetError:
@@ -173,7 +174,7 @@ class _Flights(Generic[T, R]):
             yield value
 
     def _look_after(self, running: set[str]) -> None:
-        """What was in flight on workers that are gone, or that stay paused, is to be done again."""
+        """Try the items again that were in flight on workers that are gone, or that have been paused too long."""
         silent = {flight.worker for flight in self._in_flight.values()} - running
         alive = self._scheduler.threads() if silent else {}
         now = time.monotonic()
@@ -188,7 +189,7 @@ class _Flights(Generic[T, R]):
             self._scheduler.release_memory(list(self._paused))
 
     def _lost(self, worker: str, what: str) -> None:
-        """Have the items of one worker done again. Raises TransientError for one that lost too many."""
+        """Try the items of one worker again. Raises TransientError if too many workers have died with one of them."""
         flights = [flight for flight in self._in_flight.values() if flight.worker == worker]
         self._scheduler.forget([flight.future for flight in flights])
         for flight in flights:
@@ -216,19 +217,19 @@ class _Flights(Generic[T, R]):
             raise TransientError(f"{self._scheduler.cluster} {problem}")
 
     def _problem(self) -> str | None:
-        """Why nothing can be finished as things are; None if something can."""
+        """Why no chunk can finish at present; None if one can."""
         if not self._scheduler.threads():
             return "has no worker left; start workers and run again"
         if not self._in_flight:
             return "has only paused workers, because all are short of memory; give them more memory, or fewer threads"
-        # A task that the scheduler dropped stays pending here for ever.
+        # The future of a task that the scheduler has dropped stays pending for ever.
         if None in self._scheduler.states(list(self._in_flight)).values():
             return "lost chunks that it was given, perhaps in a restart; run again"
         return None
 
 
 class _WorkerAttempt(Attempt):
-    """An attempt beside others in a process that is there for them."""
+    """An attempt in a worker process, where other attempts may run at the same time."""
 
     def __call__(self) -> Any:
         become_worker(_memory_limit())
@@ -237,7 +238,7 @@ class _WorkerAttempt(Attempt):
 
 
 class _IsolatedAttempt:
-    """The parts of an item, in processes of their own beside the worker."""
+    """An attempt on the parts of an item, in separate processes beside the worker."""
 
     def __init__(self, work: Work[T, R], item: T) -> None:
         self._isolated = Isolated(work, item)
@@ -248,14 +249,15 @@ class _IsolatedAttempt:
 
 
 def _memory_limit() -> int:
-    """What the worker that we are in may use (B)."""
+    """The memory limit of the worker that this code runs in (B)."""
     from distributed import get_worker
 
     return int(get_worker().memory_manager.memory_limit or machine_memory())
 
 
 def _keys(function: Callable[..., object]) -> Iterator[str]:
-    """Keys that no other map has, for a reused one brings back its old result; the dashboard shows the name."""
+    """Keys that no other map has, because a reused key would return its old result. The dashboard shows the function's
+    name."""
     inner: object = function.function if isinstance(function, Work) else function
     inner = inner.func if isinstance(inner, partial) else inner
     prefix = f"{getattr(inner, '__name__', 'work')}-{uuid.uuid4().hex}"

@@ -1,4 +1,4 @@
-"""A Dask scheduler as we use it: the state of its workers, and tasks that are bound to one of them."""
+"""Access to a Dask scheduler: the state of its workers, and tasks that are bound to one worker."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class LostError(TransientError):
 
 
 class NotYetError(TransientError):
-    """A result does not arrive, probably because its worker died after finishing it."""
+    """A result has not arrived, probably because its worker died after finishing the task."""
 
 
 class Scheduler:
@@ -37,11 +37,12 @@ class Scheduler:
         self.cluster = cluster
 
     def threads(self) -> dict[str, int]:
-        """The threads of each worker by its address."""
+        """The number of threads of each worker, by address."""
         return self._ask("ncores")
 
     def running(self) -> dict[str, int]:
-        """The threads of each worker that begins tasks: not of one that Dask has paused, or that is about to leave."""
+        """The number of threads of each worker that accepts tasks, by address: without workers that Dask has paused or
+        that are about to leave."""
         return self._ask("ncores_running")
 
     def release_memory(self, workers: Sequence[str]) -> None:

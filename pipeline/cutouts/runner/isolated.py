@@ -1,4 +1,4 @@
-"""Work on an item that has ended a process: part by part, in a process of its own beside the worker."""
+"""Works on an item that has ended a process: part by part, in a separate process beside the worker."""
 
 from __future__ import annotations
 
@@ -26,25 +26,26 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 _SHARE = 0.95
-"""Of a worker's memory, what it and its child may use together; Dask's nanny ends a worker there."""
+"""Share of a worker's memory that it and its child may use together; above it, Dask's nanny ends a worker."""
 _LOOK_SECONDS = 0.1
-"""How often a child's memory is looked at."""
+"""How often a child's memory is checked (s)."""
 _one_at_a_time = threading.Lock()
 
 
 class Isolated(Generic[T, R]):
-    """Works on the parts of an item, one after the other, and gives their results.
+    """Works on the parts of an item, one after the other, and returns their results.
 
-    A part that ends its process is tried once more while nothing else is in work on this worker, and blamed if it ends
-    that one too: what several images did together is not a single one's fault. A part that took too long is blamed at
-    once. Raises TransientError if a process ends before it was given a part.
+    A part that ends its process is tried once more while nothing else runs on this worker, and blamed only if it ends
+    that process too: before, other images may have contributed to the failure. A part that took too long is blamed at
+    once. Raises TransientError if a process ends before it received a part.
     """
 
     def __init__(self, work: Work[T, R], item: T) -> None:
         self.work, self.item = work, item
 
     def __call__(self, memory: Memory, memory_limit: int) -> list[R]:
-        """The results, on a worker whose images share `memory` and which may use `memory_limit` B as a whole."""
+        """The results of all parts. The worker's images share `memory`, and the whole worker may use `memory_limit`
+        B."""
         left = max(memory_limit // 2, int(_SHARE * memory_limit) - psutil.Process().memory_info().rss)
         with _one_at_a_time, _Children(self.work, left) as children:
             return [self._result(part, children, memory) for part in self.work.parts(self.item)]
@@ -68,7 +69,7 @@ class Isolated(Generic[T, R]):
 
 
 class _Children:
-    """The process that does the next part: the last one, or a new one if that has ended."""
+    """The process for the next part: the last one, or a new one if that has ended."""
 
     def __init__(self, work: Work[Any, Any], memory_limit: int) -> None:
         self._task = Task(work=work, memory_limit=memory_limit)
@@ -82,7 +83,7 @@ class _Children:
             self._child.close()
 
     def do(self, part: Any) -> Any:
-        """What the work makes of a part. Raises what it raises, and _EndedError if the process ended."""
+        """The result of the work on a part. Raises the errors of the work, and _EndedError if the process ended."""
         if self._child is None:
             self._child = _Child(self._task)
         try:
@@ -93,7 +94,8 @@ class _Children:
 
 
 class _EndedError(CutoutsError):
-    """A child ended; `status` as of `Popen.returncode`, `grown` (B) if it was ended for its memory."""
+    """A child ended. `status` is like `Popen.returncode`; `grown` is its memory (B) if it was ended because it used too
+    much, else None."""
 
     def __init__(self, status: int, grown: int | None) -> None:
         super().__init__(status, grown)
@@ -101,7 +103,7 @@ class _EndedError(CutoutsError):
 
     @property
     def verdict(self) -> ImageRejected:
-        """The rejection of the image that it was about."""
+        """The rejection of the image that the child worked on."""
         if self.grown is not None:
             return ImageRejected(
                 RejectionReason.NEEDS_MEMORY,
@@ -121,7 +123,7 @@ class _EndedError(CutoutsError):
 
 
 class _Child:
-    """One process. Raises TransientError if it ends before it is ready, or what its trial raised."""
+    """One process. Raises TransientError if it ends before it is ready, and the error of its trial."""
 
     def __init__(self, task: Task) -> None:
         ours, theirs = Pipe()
@@ -144,7 +146,7 @@ class _Child:
             raise
 
     def ask(self, thing: object) -> Reply:
-        """Send something and wait for the answer. Raises _EndedError."""
+        """Send something and wait for the answer. Raises _EndedError if the process ends or uses too much memory."""
         try:
             self._connection.send_bytes(dumps(thing))
             while not self._connection.poll(_LOOK_SECONDS):

@@ -1,4 +1,4 @@
-"""What running work means, wherever it runs, and the plain loop that needs nothing else."""
+"""The interface of all runners, and the simplest one, which is a plain loop."""
 
 from __future__ import annotations
 
@@ -16,12 +16,13 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 RETRIES = 2
-"""How often an item is tried again where trying again can help; deaths of workers are counted apart."""
+"""How often an item is tried again after a TransientError; deaths of workers are counted separately."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """Where work runs: worker processes, and the threads of all of them, each with one chunk at a time."""
+    """Where work runs: the number of worker processes, and of all their threads; a thread works on one chunk at a
+    time."""
 
     cluster: str
     workers: int
@@ -29,7 +30,7 @@ class Place:
 
     @property
     def window(self) -> int:
-        """Chunks in flight at the most: one at work for each thread, and one waiting at each worker."""
+        """The largest number of chunks in flight: one in progress per thread, and one waiting per worker."""
         return 1 if self.cluster == "serial" else max(1, self.workers + self.threads)
 
     def __str__(self) -> str:
@@ -38,10 +39,11 @@ class Place:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Work(Generic[T, R]):
-    """A function of an item, and how to carry on with an item that ended its process.
+    """A function of an item, and how to continue with an item that ended its process.
 
-    The item is then worked on by `parts`, each an item too, in a process of its own; a part that ends even that one has
-    the result that `blamed` gives. `trial` is what a fresh process does first: what fails there is no part's fault.
+    The item is then split into `parts`, which are items too and are processed in a separate process. If a part ends
+    that process too, its result is what `blamed` returns. A new process first runs `trial`: no part is to blame for a
+    failure there.
     """
 
     function: Callable[[T], R]
@@ -50,7 +52,7 @@ class Work(Generic[T, R]):
     blamed: Callable[[T, ImageRejected], R]
 
     def __call__(self, item: T) -> R:
-        """What the function makes of an item."""
+        """The function's result for an item."""
         return self.function(item)
 
 
@@ -58,10 +60,11 @@ class Runner(Protocol):
     """Maps a function over items somewhere."""
 
     def map(self, function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
-        """Yield `function(item)` of each item once, as they complete; for `Work`, of each part if a process ended.
+        """Yield `function(item)` of each item once, as they complete; for `Work`, of each part if the item ended a
+        process.
 
-        `items` are drawn only as results are taken, so that no more than `describe().window` are in flight. What
-        `function` raises is raised here, once, as it was, and ends the map; TransientError is first tried again.
+        `items` are read only as results are taken, so that no more than `describe().window` are in flight. An error of
+        `function` is raised here unchanged and ends the map; after a TransientError, the item is first tried again.
         Raises TransientError if workers or the scheduler were lost.
         """
         ...
@@ -72,7 +75,7 @@ class Runner(Protocol):
 
 
 class SerialRunner:
-    """One item after the other, here."""
+    """Runs one item after the other, in this process."""
 
     def map(self, function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
         """Yield `function(item)` of each item, in order."""
@@ -85,20 +88,20 @@ class SerialRunner:
 
 
 class LazyRunner:
-    """A runner that is opened by its first item or question."""
+    """A runner that is opened when it is first used."""
 
     def __init__(self, opening: Callable[[], Runner]) -> None:
         self._opening = opening
         self._opened: Runner | None = None
 
     def map(self, function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
-        """As `Runner.map` says; no items open nothing."""
+        """As `Runner.map` says. Without items, no runner is opened."""
         rest = iter(items)
         for first in rest:
             yield from self._runner().map(function, itertools.chain([first], rest))
 
     def describe(self) -> Place:
-        """As the opened runner says."""
+        """The place of the runner, which is opened if necessary."""
         return self._runner().describe()
 
     def _runner(self) -> Runner:
@@ -108,16 +111,16 @@ class LazyRunner:
 
 
 class Attempt:
-    """A function and one item, called where it lands and again after TransientError.
+    """A function and one item, called on the worker, and called again after a TransientError.
 
-    Dask is handed this whole, without arguments, and so never walks through the item in search of tasks.
+    Dask receives this as one callable without arguments, so it does not search the item for tasks.
     """
 
     def __init__(self, function: Callable[[T], R], item: T) -> None:
         self.call = partial(function, item)
 
     def __call__(self) -> Any:
-        """What the function returns; its last TransientError after `RETRIES` more attempts."""
+        """The function's result. Raises its last TransientError after `RETRIES` more attempts."""
         keep_freed_memory()
         for attempt in range(RETRIES):
             try:
