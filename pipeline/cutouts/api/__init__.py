@@ -1,1 +1,2 @@
-"""What `import cutouts` offers: one image, many images, a whole run. The commands add messages and exit statuses."""
+"""The functions of `import cutouts`: for one image, many images, and a whole run. The commands add messages and exit
+statuses."""

@@ -1,4 +1,5 @@
-"""A backfill without Airflow: older deliveries, one by one, within a budget, stopped and resumed anywhere."""
+"""A backfill without Airflow: processes older deliveries one by one within a budget, and can be stopped and resumed at
+any point."""
 
 from __future__ import annotations
 
@@ -25,7 +26,7 @@ from cutouts.steps import gate, publish, segment
 
 
 def survey(site: Site, selection: Selection, progress: Progress = unwatched) -> Survey:
-    """How much a backfill is, and why; nothing is written."""
+    """The work that a backfill has to do, and the reasons. Nothing is written."""
     keys = steps.candidates(site, selection, lambda: deliveries_between(site, selection.first, selection.last))
     looked = []
     with progress("looking at deliveries", len(keys)) as heard:
@@ -38,11 +39,11 @@ def survey(site: Site, selection: Selection, progress: Progress = unwatched) -> 
 def backfill(
     selection: Selection, *, site: Site | None = None, budget: Budget = NO_LIMIT, progress: Progress = unwatched
 ) -> BackfillState:
-    """Work through what `survey` finds, delivery by delivery, until it is done or the budget is used up.
+    """Do the work that `survey` finds, delivery by delivery, until everything is done or the budget is used up.
 
-    Killed, cancelled or out of budget, it continues where it was when the same selection is given again. A delivery
-    that cannot be worked on is listed in `failed`, and stops none of the others. Raises TransientError if trying again
-    can help.
+    If it was killed, cancelled or ran out of budget, calling it with the same selection continues it. A delivery that
+    cannot be used is listed in `failed`, and the others are still processed. Raises TransientError if another try may
+    help.
     """
     site = site or load_site()
     found = survey(site, selection, progress)
@@ -60,13 +61,13 @@ def _limited(todo: int, budget: Budget) -> int:
 
 
 def open_work(site: Site, state: BackfillState, found: Survey) -> list[DeliveryWork]:
-    """The deliveries of a survey that a backfill is not done with, also those that cannot be worked on."""
+    """The deliveries of a survey that a backfill has not finished, including those that cannot be used."""
     work = [one for one in found.deliveries if one.images or one.problem]
     return [one for one in work if not steps.is_finished(site, state.backfill_id, one)]
 
 
 def begin(site: Site, selection: Selection, found: Survey, budget: Budget) -> BackfillState:
-    """The record of this backfill, continued or new. What is left to do is counted anew each time."""
+    """Write and return the record of this backfill, continued or new. The remaining work is counted again each time."""
     steps.uncancel(site, found.backfill_id)
     now = datetime.now(UTC)
     before = steps.find_backfill(site, found.backfill_id)
@@ -91,7 +92,7 @@ def begin(site: Site, selection: Selection, found: Survey, budget: Budget) -> Ba
 
 
 class _Run:
-    """One run of a backfill: its budget, its runner once one is needed, and how far it is."""
+    """One run of a backfill, with its budget and its progress."""
 
     def __init__(self, site: Site, selection: Selection, budget: Budget, state: BackfillState) -> None:
         self._site, self._selection, self._budget = site, selection, budget
@@ -100,7 +101,7 @@ class _Run:
         self._cut = 0
 
     def do(self, work: DeliveryWork, open_once: Callable[[], Runner], heard: Counter) -> bool:
-        """Work on one delivery; False if the backfill has to stop now."""
+        """Process one delivery. Returns False if the backfill must stop now."""
         if self._must_stop(work.todo):
             return False
         try:
@@ -132,11 +133,12 @@ class _Run:
         self._keep(cut=self.state.cut + receipt.images)
 
     def _room(self) -> int | None:
-        """How many more images may be cut today."""
+        """How many more images this run may cut; None if there is no limit."""
         return None if self._budget.images is None else max(0, self._budget.images - self._cut)
 
     def _must_stop(self, todo: int) -> bool:
-        """Whether somebody cancelled it, or the budget is used up and there is more to cut; it is recorded."""
+        """Whether the backfill was cancelled, or the budget is used up with images left to cut; the new phase is
+        recorded."""
         hours = (time.monotonic() - self._began) / 3600
         if steps.is_cancelled(self._site, self.state.backfill_id):
             self._keep(phase=BackfillPhase.CANCELLED)

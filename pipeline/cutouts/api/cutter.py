@@ -54,7 +54,7 @@ class FileResult:
 
 
 def cut(image: Image, *, model: str | None = None, provider: str | None = None, crop: bool = False) -> Cutout:
-    """Take the background off one image.
+    """Remove the background from one image.
 
     `image` is a path, the bytes of an image file (JPEG, PNG, WebP, AVIF, HEIC, TIFF, GIF or BMP), a NumPy array (uint8
     or uint16; H×W grey, H×W×3 sRGB, or H×W×4 sRGB with straight alpha) or an image of Pillow. `model` is a name of the
@@ -93,7 +93,7 @@ class Cutter:
         self._job = job_of(_site(site, model=model, provider=provider), crop=crop, sources=sources)
 
     def cut(self, image: Image) -> Cutout:
-        """Take the background off one image. Arguments and errors are those of `cutouts.cut`.
+        """Remove the background from one image. Arguments and errors are those of `cutouts.cut`.
 
         Also raises StorageError if the machine has run out of something that every image needs.
         """
@@ -148,7 +148,7 @@ class Cutter:
     def _worked(self, given: Input, make: Callable[[Photograph, Bytes], T]) -> T:
         """The result of `make` for the photograph and its matte, while the memory for them is reserved.
 
-        If memory was short anyway, it is tried once more with all the memory that images may use.
+        If memory runs out nevertheless, it is tried once more with all memory that images may use.
         """
         memory = process_memory.sized(self._job.max_memory)
         try:

@@ -1,7 +1,7 @@
-"""The right to be forgotten: images leave catalogue, history, objects, tables and reports, and a receipt stays.
+"""The right to be forgotten: removes images from catalogue, history, objects, tables and reports, and keeps a receipt.
 
-Objects go before the rows that name them, and the catalogue's history last. So if it is killed at any moment, the same
-order finds what is left and completes it.
+Objects are removed before the rows that name them, and the catalogue's history last. So if forgetting is killed at any
+moment, the same call finds the rest and completes it.
 """
 
 from __future__ import annotations
@@ -42,9 +42,9 @@ from cutouts.steps.lease import site_lease
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ForgetReceipt:
-    """What was removed, without a word of what it was: who ordered it, why and when, and counts.
+    """What a removal did, without revealing the images: who ordered it, why and when, and counts.
 
-    `kind` says by what the images were chosen: delivery, product or image.
+    `kind` names the ids that selected the images: delivery, product or image.
     """
 
     receipt_id: str
@@ -60,9 +60,10 @@ class ForgetReceipt:
 
 
 def forget(site: Site, selection: Selection, order: Order) -> ForgetReceipt:
-    """Remove the selected images from all that the site keeps; gives the receipt, which stays.
+    """Remove the selected images from everything that the site stores. Returns the receipt, which is stored.
 
-    Raises TransientError if anything runs on the site, CutoutsError if nothing is known of such images.
+    Raises TransientError if anything runs on the site, CutoutsError if no such image is known, or if an image id is
+    given without its delivery.
     """
     if selection.image_id is not None and selection.delivery_id is None:
         raise CutoutsError("an image id is only unique within its delivery: name that too (--delivery)")
@@ -95,7 +96,7 @@ def forget(site: Site, selection: Selection, order: Order) -> ForgetReceipt:
 
 
 def _find(tables: Store, catalog: Catalog, selection: Selection) -> tuple[Found, Found]:
-    """What is known of the selected images, and of all others."""
+    """Everything that is known about the selected images, and about all others."""
     mine, others = Found(), Found()
     mine.add(None, catalog.history.versions(selection))
     others.add(None, catalog.history.versions(selection, others=True))
@@ -120,7 +121,8 @@ def _find(tables: Store, catalog: Catalog, selection: Selection) -> tuple[Found,
 
 
 def _from_report(site: Site, mine: Found) -> int:
-    """Remove a run's page, which shows pictures, and what its table, its manifest and its links say of the images."""
+    """Remove a run's page, which shows pictures, and the images from its tables, manifests and links. Returns the
+    number of files that were changed or removed."""
     root = Path(site.root)
     if "://" in site.root or not (root / "images.parquet").is_file():
         return 0
@@ -146,7 +148,8 @@ def _from_report(site: Site, mine: Found) -> int:
 
 
 def _link_names(images: pa.Table, keep: Callable[[pa.Table], pa.Array]) -> Iterator[str]:
-    """How the names of links to forgotten images begin; what begins alike comes back with the next run."""
+    """The beginnings of the names of links to forgotten images. Other links that begin the same are made again by the
+    next run."""
     for row in images.filter(pc.invert(keep(images))).to_pylist():
         for name in (row["source"], f"{row['date']}/{row['delivery_id']}/{row['image_id']}"):
             yield PurePosixPath(name).with_suffix("").as_posix()

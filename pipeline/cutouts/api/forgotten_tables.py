@@ -1,4 +1,4 @@
-"""What the tables of a site say of images, and how images are taken out of them: ledger, plans, decisions, records."""
+"""Finds images in the tables of a site, and removes them: from ledger, plans, decisions and records."""
 
 from __future__ import annotations
 
@@ -31,7 +31,8 @@ OBJECTS = ("mask", "cutout")
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What the tables and the catalogue know of images: ids by plan and by delivery, contents and objects."""
+    """What the tables and the catalogue know about images: ids by plan, (delivery id, image id) keys, contents and
+    objects. `named` has an image id and URI for each content."""
 
     by_plan: dict[str, set[str]] = field(default_factory=dict)
     keys: set[tuple[str, str]] = field(default_factory=set)
@@ -64,7 +65,7 @@ class Found:
 
 
 def rows_of_plans(tables: Store) -> Iterator[tuple[str, str]]:
-    """Each table that says of which delivery and product an image is, with its plan."""
+    """The plan id and the name of each table that states the delivery and product of its images."""
     for name in tables.names("plans", ".parquet"):
         yield name.split("/")[1], name
     for name in tables.names("gates", "/outcomes.parquet"):
@@ -79,7 +80,8 @@ def texts(values: Iterable[str]) -> pa.Array:
 
 
 def from_ledger(tables: Store, mine: Found, others: Found) -> int:
-    """Drop what was made of photographs that nobody else has; what others share goes on under their name."""
+    """Remove the results of photographs that only forgotten images have; shared results stay under the name of another
+    image. Returns the number of removed rows."""
     only, shared = texts(mine.contents - others.contents), mine.contents & others.contents
     gone = 0
     for name in tables.names("ledger", ".parquet"):
@@ -90,7 +92,7 @@ def from_ledger(tables: Store, mine: Found, others: Found) -> int:
 
 
 def _renamed(rows: pa.Table, shared: Collection[str], named: Mapping[str, tuple[str, str]]) -> pa.Table:
-    """The rows of photographs that are shared, under the id and URI of another image that has the same."""
+    """The rows, with those of shared photographs under the id and URI of another image with the same content."""
     contents = rows.column("sha256").to_pylist()
     for number, column in enumerate(("image_id", "uri")):
         if column in rows.column_names:
@@ -104,7 +106,8 @@ def _renamed(rows: pa.Table, shared: Collection[str], named: Mapping[str, tuple[
 
 
 def from_plans(tables: Store, mine: Found) -> int:
-    """Drop the images from shards, decisions and plans, and correct their books; empty plans go as a whole."""
+    """Remove the images from shards, decisions and plans, and correct the counts; empty plans are removed completely.
+    Returns the number of removed rows."""
     gone = 0
     decisions: dict[str, list[str]] = {}
     for plan_id, name in rows_of_plans(tables):
@@ -115,7 +118,7 @@ def from_plans(tables: Store, mine: Found) -> int:
         shards = tables.names(f"shards/{plan_id}", "/receipt.json")
         outcomes = [gate_file(gate_id, "outcomes.parquet") for gate_id in gates]
         planned = [plan_file(plan_id, name) for name in ("shards.parquet", "delivery.parquet")]
-        for name in (*tables.names(f"shards/{plan_id}", ".parquet"), *outcomes, *planned):  # who knows products last
+        for name in (*tables.names(f"shards/{plan_id}", ".parquet"), *outcomes, *planned):  # product ids last
             gone += filter_table(tables, name, _without(ids))
         for name in shards:
             _correct(tables, name, Receipt, partial(_receipt, tables, name))
@@ -162,19 +165,20 @@ def _remove_if_empty(tables: Store, plan_id: str, gates: Iterable[str]) -> None:
     plan = find_record(tables, plan_file(plan_id, "plan.json"), Plan)
     if plan is not None and not plan.images:
         folders = (f"plans/{plan_id}", f"shards/{plan_id}", *(f"gates/{gate_id}" for gate_id in gates))
-        for suffix in (".json", ".parquet"):  # without its record a set counts for nothing
+        for suffix in (".json", ".parquet"):  # without its record, a set counts as not written
             for folder in folders:
                 tables.remove_all(tables.names(folder, suffix))
 
 
 def from_manifests(tables: Store, selection: Selection) -> int:
-    """Drop the images from the manifests that were made of folders of photographs."""
+    """Remove the images from the manifests that were made from folders of photographs. Returns the number of removed
+    rows."""
     names = tables.names("manifests", ".parquet")
     return sum(filter_table(tables, name, lambda rows: pc.invert(meant(rows, selection))) for name in names)
 
 
 def meant(rows: pa.Table, selection: Selection) -> pa.ChunkedArray:
-    """Which rows are of the selected images, of a table with the ids of delivery, product and image."""
+    """Whether each row is about a selected image, for a table with the ids of delivery, product and image."""
     found = pa.repeat(pa.scalar(value=True), rows.num_rows)
     for name, value in selection.given.items():
         found = pc.and_(found, pc.equal(rows.column(name), value))
@@ -182,7 +186,8 @@ def meant(rows: pa.Table, selection: Selection) -> pa.ChunkedArray:
 
 
 def from_records(tables: Store, selection: Selection) -> int:
-    """Remove verdicts, which are made again, damaged tables, which nobody can look into, and a delivery's intake."""
+    """Remove verdicts, which are made again, damaged tables, which cannot be searched, and, if a whole delivery is
+    forgotten, its intake. Returns the number of removed files."""
     names = [*tables.names("verdicts", ".json"), *tables.names("damaged", "")]
     if list(selection.given) == ["delivery_id"]:
         for name in tables.names("intake/taken", ".json"):

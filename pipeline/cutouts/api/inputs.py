@@ -1,4 +1,4 @@
-"""What can be cut: a path, the bytes of a file, an array, an image of Pillow."""
+"""The kinds of images that can be cut: a path, the bytes of a file, an array, or a Pillow image."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     """Every type that can be cut."""
 
 _IN_MEMORY = ImageRecord(image_id="", product_id="", delivery_id="", uri="")
-"""The row of an image that has none."""
+"""The record of an image that does not come from a manifest."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +69,7 @@ def read_file(path: Path, reading: Reading) -> SourceFile:
 
 
 def only(path: str | os.PathLike[str], reading: Reading) -> Reading:
-    """Allows one file that the user named, wherever its links lead, and no other file."""
+    """Allow only the one file that the user named, wherever its links lead."""
     here = Prefix(scheme="file", authority="", path=os.path.realpath(path))
     return replace(reading, allowed=(here,))
 

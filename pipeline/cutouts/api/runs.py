@@ -30,12 +30,12 @@ from cutouts.steps.lease import site_lease
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Summary(RunSummary):
-    """What a run did: the counts of `summary.json`, and what a person should know besides.
+    """What a run did: the counts of `summary.json`, and other facts that a person should know.
 
     `images` is the sum of `skipped`, `published`, `quarantined`, `held` and `rejected`. `decisions` are the gate's, one
     for each delivery; `refused` are the deliveries that the manifest's check refused. `unlisted` are folders of
-    photographs that could not be listed, with the reason, and `ignored` says in words what was passed over. `report` is
-    the page, `cutouts` the folder of links to the published PNGs, `table` has a row for each image.
+    photographs that could not be listed, with the reason, and `ignored` says in words what was skipped. `report` is the
+    page, `cutouts` the folder of links to the published PNGs, `table` has a row for each image.
     """
 
     decisions: tuple[GateDecision, ...]
@@ -65,7 +65,7 @@ class _Nobody:
 
 
 def unwatched(_doing: str, _total: int) -> AbstractContextManager[Counter]:
-    """Nobody hears of progress."""
+    """The default for `progress`: nothing is reported."""
     return nullcontext(_Nobody())
 
 
@@ -80,9 +80,10 @@ def run(
     """Cut out, judge and publish a folder of images or a manifest on this machine.
 
     Everything is written below the folder `out`: report.html, cutouts/, images.parquet, summary.json and the catalogue.
-    If it is run again, only new or changed images are cut. If it was killed, run it again. `site` says how and where
-    the work runs (by default the settings decide); everything is kept in `out`, whatever `site` says. With `full`, each
-    delivery in the source is complete: images that are live under its id but not in the source are withdrawn.
+    If it is run again, only new or changed images are cut; this also continues a run that was killed. `site` says how
+    and where the work runs (by default the settings decide); results are always stored in `out`, whatever `site` says.
+    With `full`, each delivery in the source is complete: images that are live under its id but not in the source are
+    withdrawn.
 
     An image that cannot be cut is counted as rejected. Raises ManifestError if the source cannot be used, OutputError
     if `out` contains something else, ConfigError if settings are wrong, ModelError if the network is not available,
@@ -134,13 +135,13 @@ def _source(
         raise ManifestError(f"{source} is not full: folders in it cannot be listed", found.closed)
     with progress("reading", len(found.files)) as heard:
         table, day = folder_manifest(folder, site, without=out, on_image=lambda: heard.add("read"))
-    day = max(day, datetime.now(UTC).date()) if full else day  # what is not there any more has no date
+    day = max(day, datetime.now(UTC).date()) if full else day  # missing images have no date
     origin = RunSource(manifest=str(write_manifest(out, table, day)), folder=folder.resolve())
     return origin, found.ignored, found.closed
 
 
 def plan_all(site: Site, intake: Intake, *, full: bool) -> tuple[list[Plan], list[Refusal]]:
-    """A plan of each delivery that can be used, and why the others cannot."""
+    """A plan of each delivery that can be used, and the reasons why the others cannot."""
     refused = [Refusal.of(problem) for problem in intake.refused]
     plans = []
     for delivery in intake.accepted:

@@ -1,4 +1,5 @@
-"""A run on the configured site: what was delivered is taken, cut, judged and published where the settings say."""
+"""A run on the configured site: takes a delivery, cuts, judges and publishes it, and stores the results as the settings
+say."""
 
 from __future__ import annotations
 
@@ -29,7 +30,7 @@ class SiteRun:
     """What a run did on a site: the gate's decision on each delivery, and the deliveries that were refused.
 
     `unlisted` are folders of photographs that could not be listed, with the reason; `ignored` says in words what was
-    passed over. `cut` images took `model_batches` calls of the network and `wall_seconds`.
+    skipped. `cut` images took `model_batches` calls of the network and `wall_seconds`.
     """
 
     decisions: tuple[GateDecision, ...]
@@ -42,11 +43,11 @@ class SiteRun:
 
     @property
     def images(self) -> int:
-        """Images of the deliveries that were judged; the five outcomes add up to them."""
+        """The number of images in the judged deliveries; the counts of the five outcomes add up to it."""
         return sum(decision.images for decision in self.decisions)
 
     def count(self, outcome: Outcome) -> int:
-        """How many images have this outcome."""
+        """The number of images with this outcome."""
         return sum(getattr(decision, outcome) for decision in self.decisions)
 
 
@@ -59,9 +60,9 @@ def run_on_site(
 ) -> SiteRun:
     """Cut out, judge and publish a folder of images or a manifest on the configured site: its stores, its catalogue.
 
-    What was taken is on record afterwards, as if the manifest had landed: a later backfill finds it. Run again, only
-    what is new or changed is cut; killed at any moment, it is simply run again. `full` is that of `cutouts.run`. Raises
-    what `cutouts.run` does, except OutputError.
+    The deliveries are recorded as if the manifest had landed, so that a later backfill finds them. If it is run again,
+    only new or changed images are cut; this also continues a run that was killed. `full` is the same as for
+    `cutouts.run`. Raises the errors of `cutouts.run`, except OutputError.
     """
     site = site or load_site()
     manifest, ignored, unlisted = _manifest(site, os.fspath(source), progress)
@@ -82,9 +83,10 @@ def run_on_site(
 
 
 def _manifest(site: Site, source: str, progress: Progress) -> tuple[str, str, tuple[str, ...]]:
-    """The manifest: the one given, from anywhere, or one made of the folder and kept beside the site's tables.
+    """The manifest to work on: the given one, from anywhere, or one made from the folder and stored beside the site's
+    tables.
 
-    Also what was passed over in words, and the folders that cannot be listed.
+    Also returns what was ignored, as text, and the folders that cannot be listed.
     """
     folder = Path(source)
     if not folder.is_dir():
@@ -101,7 +103,7 @@ def _manifest(site: Site, source: str, progress: Progress) -> tuple[str, str, tu
 
 
 def _digest(table: pa.Table) -> str:
-    """32 hexadecimal characters of what the rows say."""
+    """A digest, 32 hexadecimal characters, of all values of the rows."""
     digest = hashlib.sha256()
     for batch in table.combine_chunks().to_batches():
         digest.update(batch.serialize())

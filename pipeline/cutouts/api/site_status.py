@@ -1,4 +1,4 @@
-"""What a site holds, what waits, and how far its work is."""
+"""The state of a site: what it contains, what waits, and the progress of its backfills."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from cutouts.steps.backfill import backfills
 class SiteStatus:
     """The catalogue's counts, its newest publication, the deliveries in the queue, and the holds that wait.
 
-    `backfills` are all that are on record, the one that was last at work first.
+    `backfills` are all recorded ones, the most recently active first.
     """
 
     counts: CatalogCounts
@@ -27,7 +27,7 @@ class SiteStatus:
 
 
 def site_status(site: Site) -> SiteStatus:
-    """What a site holds and what waits. A few requests, whatever its size."""
+    """What a site contains and what waits. This takes a few requests, whatever the size of the site."""
     with Catalog.open(site.catalog_url) as catalog:
         counts, holds = catalog.counts(), catalog.all_waiting_holds()
         newest = next(iter(catalog.last_publications(1)), None)
