@@ -1,4 +1,4 @@
-"""Tables for other programs: Parquet, CSV or JSON lines, into a file or to standard output."""
+"""Exports tables for other programs as Parquet, CSV or JSON lines, to a file or to standard output."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from cutouts.adapters.storage.stored_tables import write_row_groups
 from cutouts.core.errors import OutputError
 
 FORMATS = ("parquet", "csv", "jsonl")
-"""The names of the formats; also the suffixes of their files."""
+"""The names of the formats, which are also the suffixes of their files."""
 
 
 def export_table(out: Path, kind: str | None, batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> int:
-    """Write batches to a new file, whole or not at all, and give the number of their rows.
+    """Write batches to a file, whole or not at all, and return the number of rows.
 
-    The format is `kind`, or else the file's suffix. OutputError if there is a file that is not such a table of ours, or
-    if neither says which format.
+    The format is `kind`, or else the file's suffix. Raises OutputError if the format is unknown, or if the file exists
+    and is not the same table written by us.
     """
     kind = kind or out.suffix.lower().removeprefix(".")
     if kind not in FORMATS:
@@ -51,7 +51,7 @@ def export_table(out: Path, kind: str | None, batches: Iterable[pa.RecordBatch],
 
 
 def print_table(kind: str, batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> None:
-    """Write batches to standard output as text; OutputError for Parquet, which is none."""
+    """Write batches to standard output as text. Raises OutputError for Parquet, which is not text."""
     if kind not in _WRITERS:
         raise OutputError(f"{kind} cannot be written to standard output: name a file with -o")
     sys.stdout.flush()

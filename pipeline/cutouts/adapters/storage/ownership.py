@@ -1,8 +1,9 @@
-"""What is ours: only that is ever replaced, and it is never a source.
+"""Recognises our own files: only these are ever replaced, and they are never used as sources.
 
-A folder that we fill has a marker. It states which folder it is in, what in it is ours, and the digests of pages and
-figures as we wrote them: copied to another folder it proves nothing, and a file that somebody changed is not ours any
-more. Other files prove themselves: a PNG by its mark, a table by its seal and by the name in its schema.
+A folder into which we write has a marker. It states its folder, the names in it that are ours, and the digests of pages
+and figures that we wrote. So a marker that was copied to another folder is not valid, and a file that somebody changed
+is not ours any more. Other files are recognised by their content: a PNG by its mark, a table by its seal and by the
+name in its schema.
 """
 
 from __future__ import annotations
@@ -24,33 +25,33 @@ from cutouts.core.errors import OutputError
 from cutouts.core.png_mark import MARK_BYTES, mark_of
 
 MARKER = ".cutouts"
-"""A file of this name lists what cutouts writes into its folder."""
+"""The name of the file that lists the files which cutouts writes into its folder."""
 _HEAD = "# cutouts writes these into this folder, and its next run replaces them.\n"
 _FOLDER = "# folder "
-"""How the line of a marker begins that says which folder it is in."""
+"""The beginning of the line in a marker that states its folder."""
 _ROOTS = 256
-"""Up to here, inodes are the roots of file systems, which have the same number on every disk."""
+"""Inodes up to this number are roots of file systems, which have the same number on every disk."""
 _MOST_BYTES = 1 << 20
-"""So much of a marker is read."""
+"""At most this many bytes of a marker are read."""
 _DIGESTED = frozenset({".html", ".json", ".md", ".csv", ".svg"})
-"""What is written by `write_ours`, and ours only as it was written."""
+"""Suffixes of files that `write_ours` writes. They are ours only while they are unchanged."""
 _NO_DIGEST = "-"
 _NAMED = 5
-"""So many names are told in one error."""
+"""One error lists at most this many names."""
 
 
 def owned(folder: Path) -> frozenset[str]:
-    """The names in a folder that are ours by its marker; none in a folder without one, or with another folder's."""
+    """The names in a folder that are ours according to its marker; none if it has no marker, or another folder's."""
     return frozenset(_Marker.of(folder).digests)
 
 
 def mark(file: Path) -> str | None:
-    """The mark of a cutout or a matte that we wrote, whatever its suffix; None for any other file."""
+    """The mark of a cutout or a matte that we wrote, with any suffix; None for any other file."""
     return mark_of(_beginning(file, MARK_BYTES)) if file.is_file() else None
 
 
 def is_ours(file: Path, table: str = "") -> bool:
-    """Whether we wrote this file, as it is; a Parquet file has to hold the table of that name."""
+    """Whether we wrote this file and it is unchanged. A Parquet file must contain the table of that name."""
     suffix = file.suffix.lower()
     if not file.is_file():
         return False
@@ -62,9 +63,9 @@ def is_ours(file: Path, table: str = "") -> bool:
 
 
 def claim(folder: Path, names: Iterable[str]) -> None:
-    """Make the folder if it is missing, and mark `names` in it as ours. Raises OutputError if one is there and is not.
+    """Make the folder if it is missing, and mark `names` in it as ours. Raises OutputError if one is not ours.
 
-    The marker is written before anything else, so that a run that is killed at any moment can be run again.
+    The marker is written before anything else, so that a run can be repeated if it was killed at any moment.
     """
     marker, names = _Marker.of(folder), tuple(names)
     taken = [name for name in names if os.path.lexists(folder / name) and not marker.proves(folder / name)]
@@ -81,7 +82,7 @@ def claim(folder: Path, names: Iterable[str]) -> None:
 def write_ours(file: Path, data: bytes) -> None:
     """Write a page or figures whole, with their digest in the marker of their folder. Raises OutputError or OSError.
 
-    Whether it may be replaced was asked before, by `claim` or `require_free`.
+    The caller checks before, with `claim` or `require_free`, whether the file may be replaced.
     """
     marker = _Marker.of(file.parent)
     before = marker.digests.get(file.name, frozenset()) & {_digest(file)}
@@ -92,9 +93,9 @@ def write_ours(file: Path, data: bytes) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Marker:
-    """The marker of a folder: `digests` of the names that it lists, empty for what is known by its name alone.
+    """The marker of a folder: the `digests` by listed name, empty for names that are listed without a digest.
 
-    It lists nothing if it is not ours (`foreign`), or another folder's (`elsewhere`).
+    It lists nothing if it is not a valid marker (`foreign`), or if it is another folder's (`elsewhere`).
     """
 
     digests: dict[str, frozenset[str]]
@@ -121,7 +122,7 @@ class _Marker:
         return cls(digests=digests)
 
     def proves(self, path: Path) -> bool:
-        """Whether what is at `path`, in its folder, is ours."""
+        """Whether the file or folder at `path`, in the folder of this marker, is ours."""
         if path.is_symlink() or path.name not in self.digests:
             return False
         suffix = path.suffix.lower()
@@ -131,7 +132,7 @@ class _Marker:
 
 
 def _is_here(line: str, folder: Path) -> bool:
-    """Whether this line of a marker means this folder: it has stayed where it was, or was moved as a whole."""
+    """Whether this line of a marker means this folder, which may have been moved as a whole."""
     said, here = line.split(), _bound_to(folder).split()
     moved = said[2:3] == here[2:3] and int(here[2]) > _ROOTS
     return said[:2] == here[:2] and (moved or said[3:] == here[3:])
@@ -157,9 +158,9 @@ def _write_marker(folder: Path, marker: _Marker, digests: Mapping[str, frozenset
 
 
 def require_free(outputs: Iterable[Path], inputs: Sequence[Path] = (), *, table: str = "") -> None:
-    """Nothing, or an OutputError if writing the files `outputs` would replace one of `inputs`, or what is not ours.
+    """Raise OutputError if writing the files `outputs` would replace one of `inputs`, or anything that is not ours.
 
-    An input is recognised by whatever name: another path, a link, other letter case.
+    An input is recognised under any name: another path, a link, different letter case.
     """
     places = Places.of(inputs)
     problems = []
@@ -176,30 +177,30 @@ def require_free(outputs: Iterable[Path], inputs: Sequence[Path] = (), *, table:
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """Files and folders by what they are on disk, whatever their path says."""
+    """Files and folders by their identity on disk (device and inode), not by their path."""
 
     by_identity: dict[tuple[int, int], Path]
 
     @classmethod
     def of(cls, paths: Iterable[Path]) -> Places:
-        """Those of `paths` that are there."""
+        """Those of `paths` that exist."""
         return cls({identity: path for path in paths if (identity := _identity(path)) is not None})
 
     def same(self, path: Path) -> Path | None:
-        """The one of them that `path` is or leads to."""
+        """The one of them that `path` is or links to; None if it is none of them."""
         identity = _identity(path)
         return None if identity is None else self.by_identity.get(identity)
 
 
 def is_within(path: Path, folder: Path) -> bool:
-    """Whether a path, which need not exist, is the folder or is below it, also by another name of the folder."""
+    """Whether a path, which need not exist, is the folder or is below it, under any name of the folder."""
     places = Places.of([folder])
     whole = path.resolve()
     return any(places.same(one) is not None for one in (whole, *whole.parents))
 
 
 def _kind(path: Path) -> str | None:
-    """What is there instead of a file: a link or a folder. None also for a name that the system does not take."""
+    """The word link or folder if the path is one. None for anything else, and for a name that the system rejects."""
     try:
         status = path.lstat().st_mode
     except OSError:
@@ -224,7 +225,7 @@ def _beginning(file: Path, size: int) -> bytes:
 
 
 def _digest(file: Path) -> str | None:
-    """The SHA-256 of a regular file; None for anything else, and if it cannot be read."""
+    """The SHA-256 of a regular file; None for anything else, or if it cannot be read."""
     if not file.is_file():
         return None
     try:
@@ -235,7 +236,7 @@ def _digest(file: Path) -> str | None:
 
 
 def _sealed_table(file: Path) -> bytes | None:
-    """The table in a Parquet file, empty if it names none; None for a file that `write_table` did not write."""
+    """The name of the table in a Parquet file, empty if it has none; None if `write_table` did not write the file."""
     if not file.is_file():
         return None
     try:

@@ -1,4 +1,4 @@
-"""How many requests a store sends, for the bench."""
+"""Counts the requests that a store sends, for the benchmark."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from cutouts.adapters.storage.store import Store
 
 
 def counted_requests(store: Store) -> Callable[[], int] | None:
-    """A function that says how many requests this process has sent to S3 since; None for any other store."""
+    """A function that returns how many requests this process has sent to S3 since this call; None for other stores."""
     client = getattr(store.fs, "s3", None)
     if client is None:
         return None

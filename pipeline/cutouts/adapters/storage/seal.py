@@ -1,11 +1,11 @@
-"""The seal of a Parquet file: digests of its bytes, between its pages and its footer, where no reader of Parquet looks.
+"""The seal of a Parquet file: digests of its bytes, stored between pages and footer, which Parquet readers skip.
 
-Parquet's own checksums leave headers and the footer out: a bit that flips there is read as other data, or ends the
-process. A sealed file is an ordinary Parquet file. It is read block by block, each held against its digest (the idea of
+Parquet's own checksums do not cover headers and the footer. A flipped bit there gives wrong data or ends the process. A
+sealed file is an ordinary Parquet file. It is read in blocks, and each is compared with its digest (the idea of
 dm-verity), so that a part of a file is verified without reading the rest.
 
-    pages | SHA-256 of each block of the pages | their length, 8 B | SHA-256 of what is between pages and here, and of
-    the footer | magic, 8 B | footer
+    pages | SHA-256 of each block of the pages | length of the pages, 8 B | SHA-256 of the two fields before and of the
+    footer | magic, 8 B | footer
 """
 
 from __future__ import annotations
@@ -19,25 +19,25 @@ from typing import Any
 
 _BLOCK = 1 << 18
 _TAIL = 1 << 18
-"""So many bytes of the end are read at first, and at once: all of a small file, which on S3 is one request."""
+"""This many bytes at the end are read first and together. This is all of a small file, in one request on S3."""
 _MAGIC = b"sealed:1"
 _DIGEST = 32
 _LENGTH = 8
 _FIXED = _LENGTH + _DIGEST + len(_MAGIC)
 _END = 8
-"""A Parquet file ends in the footer's length (4 bytes, little-endian) and `PAR1`."""
+"""A Parquet file ends with the footer's length (4 bytes, little-endian) and `PAR1`."""
 
 
 @contextmanager
 def sealing(stream: Any) -> Iterator[SealedStream]:
-    """What a Parquet writer writes into; `SealedStream.footer_follows` is called before the writer is closed."""
+    """The stream for a Parquet writer. `SealedStream.footer_follows` must be called before the writer is closed."""
     sink = SealedStream(stream)
     yield sink
     sink.finish()
 
 
 class SealedStream(io.RawIOBase):
-    """A binary stream for a Parquet writer, which passes on what is written and adds the seal."""
+    """A binary stream for a Parquet writer, which passes on the written bytes and adds the seal."""
 
     def __init__(self, stream: Any) -> None:
         super().__init__()
@@ -48,11 +48,11 @@ class SealedStream(io.RawIOBase):
         self._end: bytearray | None = None
 
     def writable(self) -> bool:
-        """It is for writing."""
+        """True: this stream is only for writing."""
         return True
 
     def write(self, data: Any) -> int:
-        """Pass the bytes on; keep them once the footer is among them."""
+        """Pass the bytes on, or keep them once the footer follows. Returns how many bytes were written."""
         piece = bytes(data)
         self._written += len(piece)
         if self._end is None:
@@ -62,15 +62,15 @@ class SealedStream(io.RawIOBase):
         return len(piece)
 
     def tell(self) -> int:
-        """How many bytes were written, without the seal: it is behind every page."""
+        """How many bytes were written, without the seal, which comes after all pages."""
         return self._written
 
     def footer_follows(self) -> None:
-        """The writer is about to close."""
+        """Say that the writer is about to close, which writes the footer."""
         self._end = bytearray()
 
     def finish(self) -> None:
-        """Write the seal and the footer; the stream itself stays open."""
+        """Write the seal and the footer. The underlying stream stays open."""
         end = bytes(self._end or b"")
         footer = end[len(end) - _footer_size(end) :]
         self._pass_on(end[: len(end) - len(footer)])
@@ -88,7 +88,7 @@ class SealedStream(io.RawIOBase):
 
 
 class SealedFile(io.RawIOBase):
-    """A sealed Parquet file for a reader. What does not match the seal raises an OSError without a number."""
+    """A sealed Parquet file for a reader. Raises OSError without an errno if bytes do not match the seal."""
 
     def __init__(self, stream: Any) -> None:
         super().__init__()
@@ -102,28 +102,28 @@ class SealedFile(io.RawIOBase):
         self._last = (-1, b"")
 
     def readable(self) -> bool:
-        """It is for reading."""
+        """True: this stream is only for reading."""
         return True
 
     def seekable(self) -> bool:
-        """Readers begin at the end."""
+        """True, because readers begin at the end."""
         return True
 
     def size(self) -> int:
-        """B."""
+        """The size of the file in B."""
         return int(self._size)
 
     def tell(self) -> int:
-        """Where the next read begins."""
+        """The position of the next read."""
         return self._place
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        """Set where the next read begins."""
+        """Set the position of the next read, and return it."""
         self._place = offset + {os.SEEK_SET: 0, os.SEEK_CUR: self._place, os.SEEK_END: self._size}[whence]
         return self._place
 
     def read(self, size: int | None = -1) -> bytes:
-        """The next bytes, verified."""
+        """The next bytes, verified: `size` of them, or all that follow if it is None or negative."""
         stop = self._size if size is None or size < 0 else min(self._place + size, self._size)
         pieces = []
         while self._place < stop:
@@ -137,7 +137,7 @@ class SealedFile(io.RawIOBase):
         return b"".join(pieces)
 
     def _opened(self) -> tuple[int, bytes, bytes]:
-        """How long the pages are, the digests of their blocks, and all that is behind the pages."""
+        """The length of the pages in B, the digests of their blocks, and all bytes after the pages."""
         behind = _footer_size(self._at(max(0, self._size - _END), _END)) + _FIXED
         if behind > self._size:
             raise OSError("its end is missing or damaged")
@@ -161,7 +161,7 @@ class SealedFile(io.RawIOBase):
         return bytes(self._stream.read(size))
 
     def _verified(self, number: int) -> bytes:
-        """A block of the pages."""
+        """A block of the pages, verified."""
         if self._last[0] != number:
             begin = number * _BLOCK
             block = self._at(begin, min(_BLOCK, self._pages - begin))
@@ -176,5 +176,5 @@ def _digests(data: bytes | bytearray) -> list[bytes]:
 
 
 def _footer_size(end: bytes) -> int:
-    """How long the footer is, its length and the closing magic included, by the last bytes of a Parquet file."""
+    """The size of the footer in B, including its length and the final magic, from the last bytes of a Parquet file."""
     return int.from_bytes(end[-_END:-4], "little") + _END

@@ -25,14 +25,14 @@ from cutouts.core.errors import StorageError, TransientError
 from cutouts.core.text.naming import fitting
 
 SCHEME = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]*)://", re.IGNORECASE)
-"""What a URL begins with; everything else is a plain path."""
+"""The beginning of a URL; anything else is a plain path."""
 
 _DELETED = 1_000
-"""Objects that S3 deletes by one request."""
+"""Most objects that S3 deletes in one request."""
 
 
 def write_file(path: Path, data: bytes) -> None:
-    """Write a local file atomically: it is there whole, or not at all, whenever the process dies."""
+    """Write a local file atomically: it is complete or missing, even if the process dies."""
     with _replacing(path, durable=False) as stream:
         stream.write(data)
 
@@ -41,7 +41,7 @@ def write_file(path: Path, data: bytes) -> None:
 def _replacing(path: Path, *, durable: bool) -> Iterator[BinaryIO]:
     """A stream whose content replaces the file if the block ends without an error.
 
-    If `durable`, file and folder are on the disk before the block's end, so that a power cut loses neither.
+    If `durable`, file and folder are synced to disk before this returns, so that a power cut loses neither.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     part = _part(path)
@@ -57,13 +57,13 @@ def _replacing(path: Path, *, durable: bool) -> Iterator[BinaryIO]:
     except OSError as error:
         if error.filename != str(part):
             raise
-        raise OSError(error.errno, error.strerror, str(path)) from error  # whoever reads it knows the file by this name
+        raise OSError(error.errno, error.strerror, str(path)) from error  # users know the file by this name
     finally:
         part.unlink(missing_ok=True)
 
 
 def _part(path: Path) -> Path:
-    """A hidden name beside `path`, for its content while it is not whole."""
+    """A hidden path next to `path`, for its content while it is incomplete."""
     return path.with_name(fitting(f".{path.name}", f".{os.getpid()}-{uuid.uuid4().hex[:8]}.part"))
 
 
@@ -76,7 +76,7 @@ def _sync_folder(folder: Path) -> None:
 
 
 class Store:
-    """Files by name under one URL. Picklable by its URL.
+    """Files by name under one URL. It is pickled as its URL.
 
     Raises TransientError if a store cannot be used at the moment, StorageError if trying again cannot help.
     """
@@ -90,21 +90,21 @@ class Store:
         return type(self), (self.url,)
 
     def path(self, name: str) -> str:
-        """The name as the file system spells it."""
+        """The path of the name in the file system."""
         return f"{self._root}/{name}"
 
     def exists(self, name: str) -> bool:
-        """Whether a file or folder of that name is there."""
+        """Whether a file or folder of that name exists."""
         with self._errors(name):
             return bool(self.fs.exists(self.path(name)))
 
     def read(self, name: str) -> bytes:
-        """The file's bytes. FileNotFoundError if it is not there."""
+        """The file's bytes. Raises FileNotFoundError if it does not exist."""
         with self._errors(name):
             return bytes(self.fs.cat_file(self.path(name)))
 
     def write(self, name: str, data: bytes) -> None:
-        """Write the file whole; on a local disk it outlasts a power cut."""
+        """Write the file whole. On a local disk it survives a power cut."""
         if self._local:
             with self.writing(name) as stream:
                 stream.write(data)
@@ -113,12 +113,12 @@ class Store:
                 self.fs.pipe_file(self.path(name), data)
 
     def remove(self, name: str) -> None:
-        """Delete the file, if it is there."""
+        """Delete the file if it exists."""
         with suppress(FileNotFoundError), self._errors(name):
             self.fs.rm_file(self.path(name))
 
     def remove_all(self, names: Iterable[str]) -> None:
-        """Delete the files that are there, in this order; an object store deletes many at a time."""
+        """Delete the files that exist, in this order; an object store deletes many at a time."""
         if self._local:
             for name in names:
                 self.remove(name)
@@ -129,18 +129,18 @@ class Store:
                 self.fs.rm(paths[begin : begin + _DELETED])
 
     def move(self, name: str, target: str) -> None:
-        """Give the file another name, if it is there."""
+        """Rename the file if it exists."""
         with suppress(FileNotFoundError), self._errors(name):
             self.fs.makedirs(self.path(target).rpartition("/")[0], exist_ok=True)
             self.fs.mv(self.path(name), self.path(target))
 
     def tail(self, name: str, count: int) -> bytes:
-        """The last `count` bytes of the file. FileNotFoundError if it is not there."""
+        """The last `count` bytes of the file. Raises FileNotFoundError if it does not exist."""
         with self._errors(name):
             return bytes(self.fs.cat_file(self.path(name), start=-count))
 
     def size(self, name: str) -> int | None:
-        """The file's size in bytes; None if it is not there."""
+        """The file's size in bytes; None if it does not exist."""
         with self._errors(name):
             try:
                 return int(self.fs.info(self.path(name))["size"])
@@ -148,9 +148,9 @@ class Store:
                 return None
 
     def put_object(self, data: bytes, suffix: str) -> str:
-        """Store bytes under their own sha256; gives the name `ab/ab….suffix`.
+        """Store bytes under their sha256 and return the name `ab/ab….suffix`.
 
-        An object of that name and size is left alone; one of another size is damaged and is written again.
+        An existing object of that name is left alone if its size is right; otherwise it is damaged and written again.
         """
         name = object_name(data, suffix)
         if self.size(name) != len(data):
@@ -158,11 +158,11 @@ class Store:
         return name
 
     def names(self, folder: str, suffix: str) -> list[str]:
-        """Names of the files below `folder` that end in `suffix`, sorted; none where the folder is missing."""
+        """Sorted names of the files below `folder` that end with `suffix` and are not hidden; none if it is missing."""
         return [*self.sizes(folder, suffix)]
 
     def sizes(self, folder: str, suffix: str) -> dict[str, int]:
-        """`names` with the size of each in B."""
+        """The sizes in B of the files in `names`, by name."""
         with self._errors(folder):
             try:
                 found = self.fs.find(self.path(folder), detail=True)
@@ -173,7 +173,7 @@ class Store:
         return {name: named[name] for name in sorted(named) if "/." not in f"/{name}"}
 
     def written(self, folder: str = "") -> dict[str, tuple[int, datetime]]:
-        """Every file below `folder` with its size in B and when it was written; hidden and unfinished ones too."""
+        """Every file below `folder`, even hidden or unfinished, with its size in B and when it was written (UTC)."""
         with self._errors(folder):
             try:
                 found = self.fs.find(self.path(folder), detail=True)
@@ -184,7 +184,7 @@ class Store:
 
     @contextmanager
     def reading(self, name: str) -> Iterator[Any]:
-        """A binary stream of the file's bytes. FileNotFoundError if it is not there."""
+        """A binary stream of the file's bytes. Raises FileNotFoundError if it does not exist."""
         with self._errors(name), self.fs.open(self.path(name), "rb") as stream:
             yield stream
 
@@ -192,7 +192,7 @@ class Store:
     def writing(self, name: str) -> Iterator[Any]:
         """A binary stream whose content appears under `name` when the block ends without an error."""
         with self._errors(name, missing=True):
-            if not self._local:  # not by a transaction of fsspec: all threads share the one of their file system
+            if not self._local:  # no fsspec transaction, because all threads would share it
                 with tempfile.NamedTemporaryFile(prefix="cutouts-") as part:
                     yield part
                     part.flush()
@@ -203,7 +203,10 @@ class Store:
 
     @contextmanager
     def _errors(self, name: str, *, missing: bool = False) -> Iterator[None]:
-        """What a store raises, as StorageError; FileNotFoundError stays itself unless `missing` is an error too."""
+        """Raise a store's errors as StorageError, or TransientError if trying again can help.
+
+        FileNotFoundError is not converted, unless `missing` is set.
+        """
         try:
             yield
         except store_errors() as error:
@@ -214,7 +217,7 @@ class Store:
 
 
 def _written(about: Mapping[str, Any]) -> datetime:
-    """When a file was written, by what its file system says of it: seconds, or a time in UTC."""
+    """When a file was written, from its file system's information: seconds, or a time in UTC. Raises StorageError."""
     told = about.get("mtime") or about.get("LastModified") or about.get("last_modified") or about.get("created")
     if isinstance(told, datetime):
         return told if told.tzinfo else told.replace(tzinfo=UTC)
@@ -225,33 +228,33 @@ def _written(about: Mapping[str, Any]) -> datetime:
 
 @lru_cache(maxsize=16)
 def open_store(url: str) -> Store:
-    """The store of that URL, opened once per process."""
+    """The store at that URL, opened once per process."""
     return Store(url)
 
 
 def object_name(data: bytes, suffix: str) -> str:
-    """The name of an object: `ab/ab….suffix`, by the sha256 of its bytes."""
+    """The name of an object, `ab/ab…suffix`, from the sha256 of its bytes."""
     digest = hashlib.sha256(data).hexdigest()
     return f"{digest[:2]}/{digest}{suffix}"
 
 
 def file_system(url: str) -> tuple[Any, str]:
-    """What reads a path or URL, and the path as it spells it. Raises ValueError or ImportError for unknown schemes.
+    """The file system for a path or URL, and its path there. Raises ValueError or ImportError for unknown schemes.
 
-    What has no scheme is a plain path, and nothing is a chain of URLs, whatever characters it has: names of files come
-    from strangers.
+    Anything without a scheme is a plain path, whatever characters it has, and chained URLs are not supported, because
+    file names come from strangers.
     """
     found = SCHEME.match(url)
     if found is None or found["scheme"].lower() == "file":
         return LocalFileSystem(), os.path.abspath(unquote(url[found.end() :]) if found else url)  # noqa: PTH100
     kind = fsspec.get_filesystem_class(found["scheme"].lower())
     options = kind._get_kwargs_from_urls(url)  # noqa: SLF001 -- fsspec's hook: Azure's account is part of the URL
-    # Another process may write at any moment: a listing is never remembered.
+    # Another process may write at any moment, so listings are not cached.
     return kind(**options, use_listings_cache=False), str(kind._strip_protocol(url)).rstrip("/")  # noqa: SLF001
 
 
 def store_errors() -> tuple[type[Exception], ...]:
-    """What a file system raises when it cannot be used: OSError, and the loaded network clients' bases."""
+    """The errors that a file system may raise: OSError, and the base errors of the loaded network clients."""
     errors: list[type[Exception]] = [OSError]
     if "aiohttp" in sys.modules:
         errors.append(sys.modules["aiohttp"].ClientError)
@@ -263,12 +266,12 @@ def store_errors() -> tuple[type[Exception], ...]:
 _BUSY = frozenset(
     {errno.EAGAIN, errno.EBUSY, errno.EHOSTUNREACH, errno.EINTR, errno.ENETUNREACH, errno.EREMOTEIO, errno.ESTALE}
 )
-"""What a file system says that another try may not meet; s3fs gives 500 as EREMOTEIO and 503 as EBUSY."""
+"""File system errors that may not occur at another try. s3fs reports 500 as EREMOTEIO and 503 as EBUSY."""
 _OUTAGES = frozenset({429, 500, 502, 503, 504})
 
 
 def helped_by_retry(error: BaseException | None) -> bool:
-    """Whether a store's error, or one that it was raised from, is an outage: time-outs, lost connections, 429, 5xx."""
+    """Whether a store's error, or one of its causes, is an outage: a time-out, a lost connection, 429 or 5xx."""
     if error is None:
         return False
     if isinstance(error, (TimeoutError, ConnectionError, *_lost_connections())):
@@ -279,13 +282,13 @@ def helped_by_retry(error: BaseException | None) -> bool:
 
 
 def _status(error: BaseException) -> int:
-    """The HTTP status that botocore's error came with; 0 if it has none."""
+    """The HTTP status of a botocore error; 0 if it has none."""
     response = getattr(error, "response", None)
     return int(response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)) if isinstance(response, dict) else 0
 
 
 def _lost_connections() -> tuple[type[Exception], ...]:
-    """What the loaded network clients raise when a server is not reached or does not end its answer."""
+    """The errors of the loaded network clients if a server cannot be reached or its response is incomplete."""
     lost: list[type[Exception]] = []
     if "aiohttp" in sys.modules:
         lost += [sys.modules["aiohttp"].ClientConnectionError, sys.modules["aiohttp"].ClientPayloadError]

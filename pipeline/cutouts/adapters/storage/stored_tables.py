@@ -1,6 +1,6 @@
-"""Tables and records on a store: Parquet for many rows, JSON for one record, both with checksums that are verified.
+"""Tables and records in a store: Parquet for many rows, JSON for one record, both with verified checksums.
 
-A table is sealed (`seal`), a record has the SHA-256 of its JSON. What does not match raises DamagedError.
+A table is sealed (`seal`); a record has the SHA-256 of its JSON. DamagedError is raised if they do not match.
 """
 
 from __future__ import annotations
@@ -30,39 +30,42 @@ R = TypeVar("R")
 
 
 def write_table(store: Store, name: str, table: pa.Table) -> None:
-    """Write one Parquet file whole, sealed."""
+    """Write a sealed Parquet file, whole or not at all."""
     with _writer(store, name, table.schema) as writer:
         writer.write_table(table)
 
 
 def write_row_groups(store: Store, name: str, groups: Iterable[pa.Table], schema: pa.Schema) -> None:
-    """Write one Parquet file whole, sealed, each table of `groups` as a row group, one in memory at a time."""
+    """Write a sealed Parquet file, whole or not at all.
+
+    Each table of `groups` becomes a row group; only one is in memory at a time.
+    """
     with _writer(store, name, schema) as writer:
         for group in groups:
             writer.write_table(group, row_group_size=max(group.num_rows, 1))
 
 
 def read_table(store: Store, name: str, columns: Sequence[str] | None = None) -> pa.Table:
-    """Read one Parquet file, in today's columns. DamagedError if it is not there or not what was written."""
+    """Read a Parquet file in today's columns. Raises DamagedError if it is missing or damaged."""
     with _parquet(store, name) as file:
         return file.read(columns)
 
 
 def read_row_group(store: Store, name: str, index: int) -> pa.Table:
-    """Read one row group of a Parquet file. DamagedError if it is not there or not what was written."""
+    """Read one row group of a Parquet file. Raises DamagedError if it is missing or damaged."""
     with _parquet(store, name) as file:
         return file.read(groups=[index])
 
 
 def row_groups(store: Store, name: str) -> Iterator[pa.Table]:
-    """The row groups of a Parquet file, one in memory at a time. DamagedError as in `read_row_group`."""
+    """The row groups of a Parquet file, one in memory at a time. Raises DamagedError as in `read_row_group`."""
     with _parquet(store, name) as file:
         for index in range(file.groups):
             yield file.read(groups=[index])
 
 
 def change_table(store: Store, name: str, change: Callable[[pa.Table], pa.Table]) -> None:
-    """Write a Parquet file again as `change` makes its row groups; not if it changes none."""
+    """Replace the row groups of a Parquet file by the results of `change`. If none differs, nothing is written."""
     groups = [*row_groups(store, name)]
     changed = [change(group) for group in groups]
     if any(one != other for one, other in zip(groups, changed, strict=True)):
@@ -70,9 +73,9 @@ def change_table(store: Store, name: str, change: Callable[[pa.Table], pa.Table]
 
 
 def filter_table(store: Store, name: str, keep: Callable[[pa.Table], pa.Array | pa.ChunkedArray]) -> int:
-    """Write a Parquet file again with the rows for which `keep` is true, in the same row groups; gives how many went.
+    """Keep only the rows of a Parquet file for which `keep` is true, and return how many were removed.
 
-    A row group that has no row left stays, empty. Nothing is written if no row goes.
+    The row groups stay the same, even if empty. If no row is removed, nothing is written.
     """
     groups = [*row_groups(store, name)]
     kept = [group.filter(keep(group)) for group in groups]
@@ -90,10 +93,10 @@ def read_tables(
     where: Any = None,
     tested: Sequence[str] = (),
 ) -> pa.Table:
-    """These columns of the rows of Parquet files that `where` lets through; no rows if there is no file.
+    """These columns of the rows of Parquet files that match `where`; no rows if there are no files.
 
-    `tested` are the columns that `where` names besides. Files are read side by side, and filtered some at a time: only
-    rows that are let through are kept.
+    `tested` are additional columns that `where` needs. Files are read in parallel and filtered in groups, so that only
+    matching rows are kept in memory.
     """
     wanted = pa.schema([schema.field(name) for name in dict.fromkeys((*columns, *tested))])
     kept: list[pa.Table] = []
@@ -113,13 +116,13 @@ def _let_through(tables: Sequence[pa.Table], where: Any, columns: Sequence[str])
 
 
 def read_each(store: Store, names: Iterable[str], columns: Sequence[str]) -> Iterator[pa.Table]:
-    """These columns of each Parquet file, in the order of their names; they are read side by side."""
+    """These columns of each Parquet file, in the order of `names`. Files are read in parallel."""
     with ThreadPoolExecutor(_THREADS) as pool:
         yield from pool.map(lambda name: read_table(store, name, columns), names)
 
 
 def read_matching(store: Store, names: Sequence[str], schema: pa.Schema, key: str, values: pa.Array) -> pa.Table:
-    """The rows of Parquet files whose `key` is one of `values`; of the rest, only that column is read."""
+    """The rows of Parquet files whose `key` is one of `values`. From other row groups, only that column is read."""
     keys = [table.column(key) for table in read_each(store, names, [key])]
     matched = pc.is_in(pa.chunked_array([chunk for one in keys for chunk in one.chunks], pa.string()), value_set=values)
     kept, begin = [schema.empty_table()], 0
@@ -133,7 +136,7 @@ def read_matching(store: Store, names: Sequence[str], schema: pa.Schema, key: st
 
 
 def table_of(records: Iterable[Any], schema: pa.Schema) -> pa.Table:
-    """Frozen records as a table of that schema."""
+    """Frozen records as a table with that schema."""
     return pa.Table.from_pylist([asdict(record) for record in records], schema=schema)
 
 
@@ -144,13 +147,13 @@ def records_of(table: pa.Table, kind: type[R]) -> tuple[R, ...]:
 
 
 def write_record(store: Store, name: str, record: Any) -> None:
-    """Write one record as JSON, with its digest."""
+    """Write a record as JSON, with its digest."""
     body = TypeAdapter(type(record)).dump_json(record, indent=1)
     store.write(name, b'{"sha256": "%s", "record": %s}' % (hashlib.sha256(body).hexdigest().encode(), body))
 
 
 def read_record(store: Store, name: str, kind: type[R]) -> R:
-    """Read one record. FileNotFoundError if it is not there, DamagedError if it is not what was written."""
+    """Read a record. Raises FileNotFoundError if it does not exist, DamagedError if it is damaged."""
     body = _verified(store, name)
     try:
         return TypeAdapter(kind).validate_json(body)
@@ -159,7 +162,7 @@ def read_record(store: Store, name: str, kind: type[R]) -> R:
 
 
 def check_record(store: Store, name: str) -> None:
-    """DamagedError if the record, whatever kind it is, is not there or not what was written."""
+    """Raise DamagedError if the record, which may be of any kind, is missing or damaged."""
     try:
         json.loads(_verified(store, name))
     except FileNotFoundError as error:
@@ -169,14 +172,14 @@ def check_record(store: Store, name: str) -> None:
 
 
 def check_table(store: Store, name: str, *, whole: bool) -> None:
-    """DamagedError if the Parquet file is not there or its footer is damaged; with `whole`, every page is read."""
+    """Raise DamagedError if the Parquet file is missing or its footer is damaged; with `whole`, if any page is."""
     with _parquet(store, name) as file:
         for index in range(file.groups if whole else 0):
             file.read(groups=[index])
 
 
 def find_record(store: Store, name: str, kind: type[R]) -> R | None:
-    """Read one record; None if it is not there or damaged, so that whoever writes it writes it again."""
+    """Read a record; None if it is missing or damaged, so that its writer writes it again."""
     try:
         return read_record(store, name, kind)
     except (FileNotFoundError, DamagedError):
@@ -186,14 +189,14 @@ def find_record(store: Store, name: str, kind: type[R]) -> R | None:
 _RECORD = re.compile(rb'\{"sha256": "([0-9a-f]{64})", "record": (.*)\}', re.DOTALL)
 _THREADS = 8
 _ROWS = 500_000
-"""Rows that are held before they are filtered."""
+"""Rows that are collected before they are filtered."""
 
 
 def _verified(store: Store, name: str) -> bytes:
-    """The JSON of a record, once it matches its digest."""
+    """The JSON of a record, verified with its digest."""
     data = store.read(name)
     found = _RECORD.fullmatch(data)
-    if found is None:  # once, records had no digest
+    if found is None:  # old records have no digest
         return data
     if hashlib.sha256(found[2]).hexdigest().encode() != found[1]:
         raise _damaged(store, name, "it does not match its digest")
@@ -209,7 +212,7 @@ def _writer(store: Store, name: str, schema: pa.Schema) -> Iterator[pq.ParquetWr
 
 
 class _TableFile:
-    """An opened Parquet file, read in the columns that its table has today."""
+    """An opened Parquet file, read in today's columns of its table."""
 
     def __init__(self, file: pq.ParquetFile) -> None:
         self._file = file
@@ -228,7 +231,7 @@ class _TableFile:
         return conformed(found, self._today, wanted)
 
     def read_flagged(self, flags: NDArray[np.bool_], columns: Sequence[str]) -> pa.Table:
-        """The rows with a flag; only row groups that have one are read, one at a time."""
+        """The rows with a true flag. Only row groups with such rows are read, one at a time."""
         sizes = [self._file.metadata.row_group(index).num_rows for index in range(self.groups)]
         pieces = np.split(flags, np.cumsum(sizes)[:-1])
         return pa.concat_tables(
@@ -238,7 +241,7 @@ class _TableFile:
 
 @contextmanager
 def _parquet(store: Store, name: str) -> Iterator[_TableFile]:
-    """The file, opened; what it raises while it is read is told as damage, what the store raises is not."""
+    """The opened file. Errors of its content are raised as DamagedError; errors of the store are not."""
     try:
         with store.reading(name) as stream, _telling_damage(store, name):
             yield _TableFile(pq.ParquetFile(SealedFile(stream)))
@@ -255,7 +258,7 @@ def _telling_damage(store: Store, name: str) -> Iterator[None]:
     except pa.ArrowException as error:
         raise _damaged(store, name, str(error)) from error
     except OSError as error:
-        if error.errno is not None:  # the store's own; of broken content Arrow raises OSError without a number
+        if error.errno is not None:  # the store's own error; Arrow's OSError for broken content has no errno
             raise
         raise _damaged(store, name, str(error)) from error
 

@@ -1,4 +1,4 @@
-"""Tables of other versions: an older one is read in today's columns, a newer one is refused."""
+"""Handles tables of other versions: an older one is read in today's columns, a newer one is rejected."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from cutouts.schemas.tables import TABLES, version_of
 
 
 class NewerTableError(Exception):
-    """A file was written under a version of its table that this code does not know."""
+    """The file has a newer version of its table than this code knows."""
 
 
 def today(written: pa.Schema) -> pa.Schema:
-    """The schema that the table of a file has today; that of the file if it names no table of ours.
+    """Today's schema of a file's table, or the file's own schema if it does not name one of our tables.
 
-    Raises NewerTableError for a newer version than today's.
+    Raises NewerTableError if the file has a newer version than today's.
     """
     name = (written.metadata or {}).get(b"table", b"").decode()
     if name not in TABLES:
@@ -28,9 +28,10 @@ def today(written: pa.Schema) -> pa.Schema:
 
 
 def conformed(table: pa.Table, schema: pa.Schema, columns: Sequence[str]) -> pa.Table:
-    """Some columns in today's types: one that the file lacks is empty, one that is gone is left out.
+    """The given columns in today's types. A column that the file lacks is empty; columns that no longer exist are left
+    out.
 
-    Raises ArrowInvalid if a column is missing that no older version lacked.
+    Raises ArrowInvalid if a column is missing that every older version has.
     """
     found = {}
     for name in columns:
@@ -42,7 +43,7 @@ def conformed(table: pa.Table, schema: pa.Schema, columns: Sequence[str]) -> pa.
 
 
 def _empty(field: pa.Field, rows: int) -> pa.ChunkedArray:
-    """What a column holds for rows that were written before there was one: null, or a list of nothing."""
+    """The values of a column for rows written before it existed: null or empty lists. ArrowInvalid if neither fits."""
     if field.nullable:
         return pa.chunked_array([pa.nulls(rows, field.type)])
     if pa.types.is_list(field.type):

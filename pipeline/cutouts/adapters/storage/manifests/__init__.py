@@ -1,1 +1,1 @@
-"""Manifests as Parquet files: opened within limits, and read row group by row group."""
+"""Reads manifests, which are Parquet files: opened within limits, and read row group by row group."""

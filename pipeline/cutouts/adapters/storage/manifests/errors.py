@@ -1,4 +1,4 @@
-"""Whatever goes wrong with a manifest, as errors that list every problem with the file that it is in."""
+"""Errors for manifests. They list every problem with the name of the file that has it."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from cutouts.core.errors import ManifestError, TransientError
 from cutouts.core.text.counting import counted
 
 _LISTED = 100
-"""Problems that one error lists."""
+"""One error lists at most this many problems."""
 _PROBLEMS = (ParquetError, pa.ArrowException, ValueError, MemoryError, ArithmeticError, ImportError)
-"""What Arrow and our own reading raise for a file that is damaged or of a kind that cannot be read."""
+"""The exceptions that Arrow and our own code raise for a damaged or unsupported file."""
 
 
 @contextmanager
 def reading(url: str, name: str = "") -> Iterator[None]:
-    """What a store or Arrow raises for a file that cannot be read, as ManifestError; TransientError if it may pass."""
+    """Raise errors of a store or Arrow as ManifestError, or as TransientError if trying again can help."""
     try:
         yield
     except (*_PROBLEMS, *store_errors()) as error:
@@ -39,7 +39,7 @@ def _words(error: BaseException) -> str:
 
 
 def of_file(name: str, problem: str) -> str:
-    """A problem of one file of a manifest, with its name; without if the manifest is a single file."""
+    """A problem of one file of a manifest, with its name; without a name if the manifest is a single file."""
     return f"{name}: {problem}" if name else problem
 
 

@@ -1,4 +1,4 @@
-"""Finds the files of a manifest, and the day that the names of their folders state."""
+"""Finds the files of a manifest, and the day that their folder names state."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from cutouts.core.sources.locations import SCHEMES, WEB_SCHEMES, Location
 _KEY = re.compile(r"(?P<name>[^/=]+)=(?P<value>[^/]*)")
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _NULL = "__HIVE_DEFAULT_PARTITION__"
-"""How Hive and Spark name the folder of the rows whose day is null."""
+"""The value in the folder name for rows without a day, as Hive and Spark write it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ManifestLocation:
-    """Where a manifest lies: a file, or a folder of files. `root` is the folder, or the one that the file is in."""
+    """Where a manifest is: a file, or a folder of files."""
 
     fs: Any
     path: str
@@ -34,7 +34,7 @@ class ManifestLocation:
 
     @property
     def root(self) -> str:
-        """The folder that holds the files."""
+        """The folder of the manifest, or the folder that contains its file."""
         if self.is_folder:
             return self.path
         path = self.path if is_local(self.fs) else self.path.partition("?")[0]
@@ -42,7 +42,7 @@ class ManifestLocation:
 
     @property
     def base(self) -> str:
-        """Where relative URIs start: the folder of the file or the dataset's own, above its folders by day."""
+        """The base of relative URIs: the folder of the file or of the dataset, above its folders by day."""
         parts = self.root.split("/")
         keys = _keys_at_end(parts)
         above = "/".join(parts[: len(parts) - len(keys)] if DATE in [name for name, _ in keys] else parts)
@@ -51,11 +51,11 @@ class ManifestLocation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FoundFile:
-    """One file: where it is, its size in bytes, and what its folders state.
+    """One file: its path, its size in bytes, and the day that its folders state.
 
-    `name` is its path within the manifest, as text that can be shown; empty if the manifest is that file.
-    `states_day` is whether a folder of it is called `date=…`; `day` is None if that one stands for null, too.
-    `problems` say, in words, why it cannot be a part.
+    `name` is its path in the manifest, as printable text; it is empty if the manifest is that file.
+    `states_day` is whether it is in a folder `date=…`; `day` is None if there is no such folder or if it means null.
+    `problems` say in words why the file cannot be a part.
     """
 
     path: str
@@ -67,7 +67,7 @@ class FoundFile:
 
 
 def place_of(url: str) -> ManifestLocation:
-    """The place that a path or URL names. Raises ValueError or ImportError for a scheme that cannot be read."""
+    """The location of a path or URL. Raises ValueError or ImportError if its scheme cannot be read."""
     scheme = url.partition("://")[0].lower() if SCHEME.match(url) else "file"
     if scheme not in SCHEMES:
         raise ValueError(f"{scheme}:// is not supported; expected a path, {', '.join(f'{one}://' for one in SCHEMES)}")
@@ -76,18 +76,18 @@ def place_of(url: str) -> ManifestLocation:
 
 
 def manifest_folder(url: str) -> str:
-    """Where relative URIs of a manifest start, as an absolute path or a URL that ends in a slash.
+    """The base of a manifest's relative URIs, as an absolute path or a URL that ends in a slash.
 
-    It is the folder of a file, or a dataset's own folder. A folder `date=YYYY-MM-DD` is part of its dataset, so that a
-    row means the same image whether the dataset, a day of it or a file of that day is named.
+    It is the folder of a file, or the folder of a dataset. A folder `date=YYYY-MM-DD` is part of its dataset, so that a
+    row means the same image if the dataset, one of its days or a file of that day is given.
     """
     return place_of(url).base
 
 
 def allowed_by(url: str) -> tuple[str, ...]:
-    """The allowed source that a manifest is by itself: its own folder.
+    """The source that a manifest allows by itself: its own folder.
 
-    Nothing is allowed by one that is at the top of the disk, or in a store that photographs are not read from.
+    Empty if the manifest is at the top of the disk, or in a store from which photographs are not read.
     """
     try:
         folder = manifest_folder(url)
@@ -99,7 +99,7 @@ def allowed_by(url: str) -> tuple[str, ...]:
 
 
 def find_parts(place: ManifestLocation) -> list[FoundFile]:
-    """The files of a manifest by name: the one, or all below the folder that end in `.parquet` and are not hidden."""
+    """The files of a manifest by name: its only file, or all `.parquet` files below the folder that are not hidden."""
     if not place.is_folder:
         return [_found(place, place.path, "", *_size(place.fs, place.path))]
     parts = [_found(place, path, path[len(place.path) + 1 :], *about) for path, about in _below(place)]
@@ -107,7 +107,7 @@ def find_parts(place: ManifestLocation) -> list[FoundFile]:
 
 
 def written(fs: Any, path: str) -> date:
-    """The day, in UTC, on which a file was written. Raises ValueError if its store does not say."""
+    """The day, in UTC, on which a file was written. Raises ValueError if its store does not report it."""
     try:
         moment: datetime = fs.modified(path)
     except NotImplementedError:
@@ -149,7 +149,7 @@ def _below(place: ManifestLocation) -> Iterator[tuple[str, tuple[int, str]]]:
 
 
 def _walk(folder: str) -> Iterator[str]:
-    """Every file below a folder of this machine; a folder that links lead to again is walked once."""
+    """Every file below a local folder. A folder that is also reached by links is visited only once."""
     seen = set()
     for parent, folders, files in os.walk(folder, followlinks=True):
         seen.add(os.path.realpath(parent))
@@ -158,7 +158,7 @@ def _walk(folder: str) -> Iterator[str]:
 
 
 def _size(fs: Any, path: str) -> tuple[int, str]:
-    """A file's size in bytes, and why it cannot be read if it is none."""
+    """A file's size in bytes, and why it cannot be read (empty if it can)."""
     if not is_local(fs):
         size = fs.info(path)["size"]
         return (size, "") if size is not None else (0, "the server does not report its size")
@@ -167,7 +167,7 @@ def _size(fs: Any, path: str) -> tuple[int, str]:
 
 
 def is_part(name: str) -> bool:
-    """Whether a file is a part by its path in the manifest: not one that is hidden or unfinished."""
+    """Whether a path in the manifest is a part: a Parquet file that is not hidden or unfinished."""
     return name.lower().endswith(".parquet") and not any(part.startswith((".", "_")) for part in name.split("/"))
 
 

@@ -1,8 +1,8 @@
 """Reads the footer of a Parquet file, within limits, before anything in the file is unpacked.
 
-A few kilobytes of Parquet can unpack to terabytes: repeated values are counted, texts are stored once in a dictionary,
-pages are compressed. So there are limits on what a footer may say. It need not tell the truth: `row_groups` looks at
-the pages themselves.
+A few kilobytes of Parquet can unpack to terabytes: repeated values are stored as counts, texts once in a dictionary,
+and pages are compressed. So the sizes in a footer are limited. The footer may be wrong, so `row_groups` also checks the
+pages themselves.
 """
 
 from __future__ import annotations
@@ -27,24 +27,28 @@ from cutouts.adapters.storage.manifests.thrift import (
 )
 
 MAX_ROWS = 50_000_000
-"""Rows of one manifest."""
+"""Most rows of one manifest."""
 MAX_COLUMNS = 1_000
-"""Columns of one file, those in nested ones included."""
+"""Most columns of one file, including nested columns."""
 MAX_FOOTER = 32 * 2**20
-"""Bytes of one file's footer."""
+"""Most bytes of one file's footer."""
 MAX_BYTES = 16 * 2**30
-"""Bytes that the columns of a file may have once they are unpacked."""
+"""Most bytes of the unpacked columns of a file."""
 MAX_RATIO = 1_000
-"""Times its own size that a file may unpack to, if that is more than `FREE_BYTES`."""
+"""A file may unpack to this many times its own size, or to `FREE_BYTES` if that is more."""
 FREE_BYTES = 256 * 2**20
-"""Bytes that any file may unpack to, however small it is."""
+"""Any file may unpack to this many bytes, even if it is small."""
 
 _MAGIC = b"PAR1"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chunk:
-    """One column of a row group: where its pages lie, and the least and greatest value if they are told."""
+    """One column of a row group: where its pages are, and its least and greatest value if they are stated.
+
+    `kind` is Parquet's number of the type; `values` is a count; `unpacked` is in bytes; the pages are in the bytes
+    `begin` to `end` of the file.
+    """
 
     name: str
     kind: int
@@ -56,11 +60,11 @@ class Chunk:
     greatest: bytes | None
 
     def may_hold(self, value: bytes) -> bool:
-        """Whether a text can be in it, as far as is told; PyArrow compares UTF-8 byte by byte, too."""
+        """Whether a text can be in it according to its statistics. PyArrow also compares UTF-8 byte by byte."""
         return self.least is None or self.greatest is None or self.least <= value <= self.greatest
 
     def may_hold_number(self, value: int) -> bool:
-        """Whether an integer can be in it, as far as is told."""
+        """Whether an integer can be in it according to its statistics."""
         if self.least is None or self.greatest is None:
             return True
         least, greatest = (int.from_bytes(one, "little", signed=True) for one in (self.least, self.greatest))
@@ -69,7 +73,7 @@ class Chunk:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RowGroup:
-    """Some rows of a file, column by column; the columns that are in nested ones are left out."""
+    """Some rows of a file, column by column; nested columns are left out."""
 
     rows: int
     chunks: Mapping[str, Chunk]
@@ -77,9 +81,9 @@ class RowGroup:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Footer:
-    """What a Parquet file says of itself; `size` is the file's, in bytes, `schema` what its columns are read as.
+    """The footer of a Parquet file. `size` is the file's in bytes; `schema` has the types that columns are read as.
 
-    `metadata` is PyArrow's, which must not be asked for columns.
+    `metadata` is PyArrow's object; its columns must not be accessed.
     """
 
     size: int
@@ -89,12 +93,12 @@ class Footer:
     metadata: Any
 
     def unpacked(self, columns: Sequence[str]) -> int:
-        """Bytes that the columns have once they are unpacked, as is told: with dictionaries and counts as such."""
+        """Stated bytes of the unpacked columns; dictionaries and counts of repeated values are not expanded in them."""
         return sum(group.chunks[name].unpacked for group in self.groups for name in columns if name in group.chunks)
 
 
 def read_footer(stream: BinaryIO, size: int) -> Footer:
-    """The footer of a file of `size` bytes. Raises ParquetError, or what PyArrow raises for one that it cannot read."""
+    """The footer of a file of `size` bytes. Raises ParquetError, or PyArrow's errors if PyArrow cannot read it."""
     told, _ = read_struct(_footer_bytes(stream, size))
     names = _names(list_of(told, 2))
     limit(len(names), MAX_COLUMNS, "columns")
@@ -113,18 +117,18 @@ def check_rows(footers: Sequence[Footer]) -> None:
 
 
 def check_unpacked(footer: Footer, unpacked: int) -> None:
-    """Raise ParquetError if so many bytes are more than a file of its size may unpack to."""
+    """Raise ParquetError if `unpacked` is more bytes than a file of this size may unpack to."""
     limit(unpacked, max(FREE_BYTES, MAX_RATIO * footer.size), f"bytes unpacked from a file of {footer.size:,} bytes")
     limit(unpacked, MAX_BYTES, "bytes unpacked from one file")
 
 
 def open_parquet(stream: BinaryIO, metadata: Any = None, *, read_dictionary: Sequence[str] = ()) -> pq.ParquetFile:
-    """PyArrow\'s reader of a file whose footer was read."""
+    """PyArrow's reader of a file whose footer was already checked."""
     return pq.ParquetFile(stream, metadata=metadata, buffer_size=2**20, read_dictionary=list(read_dictionary) or None)
 
 
 def limit(found: int, allowed: int, what: str) -> None:
-    """Raise ParquetError if more was found than is allowed."""
+    """Raise ParquetError if `found` is more than `allowed`."""
     if found > allowed:
         raise ParquetError(f"{found:,} {what}; at most {allowed:,} are allowed")
 
@@ -146,7 +150,7 @@ def _footer_bytes(stream: BinaryIO, size: int) -> bytes:
 
 
 def _names(schema: Sequence[Value]) -> list[str]:
-    """The names of a file's columns in the order in which each row group has them; empty for one in another."""
+    """The names of a file's columns, in the order of each row group; empty for a nested column."""
     names, left = [], [number_of(schema[0], 5)] if schema else []
     for element in schema[1:]:
         while left and left[-1] <= 0:
@@ -163,9 +167,9 @@ def _names(schema: Sequence[Value]) -> list[str]:
 
 
 def _row_group(told: Value, names: Sequence[str]) -> RowGroup:
-    """A row group. The numbers of fields are those of `RowGroup`, `ColumnChunk` and so on in Parquet's definition.
+    """A row group. The field numbers are those of `RowGroup`, `ColumnChunk` and so on in Parquet's definition.
 
-    Columns are told apart by their place, as by PyArrow: what a chunk says of its name need not be true.
+    Columns are identified by their position, as in PyArrow, because the name in a chunk may be wrong.
     """
     columns = list_of(told, 1)
     if len(columns) != len(names):

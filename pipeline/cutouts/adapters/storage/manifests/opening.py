@@ -1,6 +1,6 @@
 """Opens manifests: one Parquet file, or a folder of them, by day if their folders are named `date=YYYY-MM-DD`.
 
-Each file (a *part*) is checked and brought to the manifest's columns by itself: no part decides how another is read.
+Each file (a *part*) is checked and converted to the manifest's columns separately, so that no part affects another.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ from cutouts.core.manifests.conversion import DATE, SCOPE, check_structure
 from cutouts.schemas.tables import MANIFEST
 
 MAX_FILES = 10_000
-"""Files of one manifest."""
+"""Most files of one manifest."""
 
 _THREADS = 8
-"""Footers that are read at once: most of the time is spent waiting for a store."""
+"""Footers that are read at the same time, because most of the time is spent waiting for a store."""
 
 
 def open_manifest(url: str, *, day: date | None = None) -> Manifest:
-    """Open a manifest; no row of it is read, only the footer of each part.
+    """Open a manifest. Only the footer of each part is read, and no rows.
 
-    With a `day`, parts whose folder names another one are left out. Raises ManifestError with every problem of every
-    part: what cannot be read, whose columns are wrong, what is larger than the limits.
+    With a `day`, parts whose folder names another day are left out. Raises ManifestError with every problem of every
+    part: files that cannot be read, wrong columns, sizes beyond the limits.
     """
     with reading(url):
         place = place_of(url)
@@ -53,7 +53,7 @@ def open_manifest(url: str, *, day: date | None = None) -> Manifest:
 
 
 def _footers(url: str, place: ManifestLocation, found: Sequence[FoundFile]) -> list[Footer]:
-    """The footer of each file. Raises ManifestError that names all files without a readable one."""
+    """The footer of each file. Raises ManifestError with the problems of all files whose footer cannot be read."""
 
     def read(one: FoundFile) -> Footer | ManifestError:
         try:
@@ -81,7 +81,7 @@ def _structure(found: Sequence[FoundFile], footers: Sequence[Footer]) -> Iterato
 
 
 def _without_day(found: Sequence[FoundFile], footers: Sequence[Footer]) -> Iterator[str]:
-    """The parts that state no day although others do."""
+    """A problem for each part that states no day although others do."""
     stated = [one.states_day or DATE in footer.schema.names for one, footer in zip(found, footers, strict=True)]
     if any(stated):
         words = f"it states no day, but other files do: move it into a folder {DATE}=YYYY-MM-DD, or add a column {DATE}"

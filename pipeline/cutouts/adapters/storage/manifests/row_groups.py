@@ -1,4 +1,4 @@
-"""Reads row groups of a Parquet file in pieces of bounded size, after a look at the head of each of their pages."""
+"""Reads row groups of a Parquet file in pieces of bounded size, after checking the header of each page."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from cutouts.adapters.storage.manifests.footers import MAX_BYTES, Chunk, Footer,
 from cutouts.adapters.storage.manifests.thrift import Fields, Incomplete, ParquetError, number_of, read_struct
 
 MAX_PAGES = 2 * 2**30
-"""Bytes that the largest pages of all columns of a row group may have together: they are in memory at the same time."""
+"""Most bytes of the largest pages of all columns of a row group together; they are in memory at the same time."""
 TEXT_AT_ONCE = 256 * 2**20
-"""Bytes that the rows which are unpacked at a time can have at the most."""
+"""Most bytes of text in the rows that are unpacked at a time."""
 _ROWS_AT_ONCE = 8_192
 _HEAD, _LONGEST_HEAD = 256, 2**20
 _TEXT = 6
-"""The type BYTE_ARRAY."""
+"""The number of the type BYTE_ARRAY."""
 _DATA, _DICTIONARY, _DATA_V2 = 0, 2, 3
 _PREFIXED = 7
-"""The encoding DELTA_BYTE_ARRAY: each value repeats the beginning of the one before."""
+"""The encoding DELTA_BYTE_ARRAY, in which a value may repeat the beginning of the one before."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,14 +35,17 @@ class _Page:
 
 
 def batches(stream: BinaryIO, footer: Footer, group: int, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
-    """`columns` of one row group, in pieces that are unpacked one at a time, each of bounded size; no dictionaries."""
+    """`columns` of one row group, in batches of bounded size that are unpacked one at a time, without dictionaries.
+
+    Raises ParquetError for damaged pages, and for sizes beyond the limits.
+    """
     names = [name for name in columns if name in footer.schema.names]
     rows = footer.groups[group].rows
     chunks = {name: footer.groups[group].chunks.get(name) for name in names}
     pages = {name: [*_pages(stream, chunk, rows)] for name, chunk in chunks.items() if chunk}
     _check_pages(pages)
     longest = {name: _longest(pages[name]) for name, chunk in chunks.items() if chunk and chunk.kind == _TEXT}
-    if sum(longest.values()) * _ROWS_AT_ONCE > TEXT_AT_ONCE:  # dictionaries are large: so may be a value, or none
+    if sum(longest.values()) * _ROWS_AT_ONCE > TEXT_AT_ONCE:  # the dictionaries are large, so perhaps a value is too
         longest |= _longest_entries(stream, footer, group, {name: pages[name] for name in longest})
     limit(sum(longest.values()), TEXT_AT_ONCE, "bytes of text that one row can have")
     at_once = max(1, min(_ROWS_AT_ONCE, TEXT_AT_ONCE // max(sum(longest.values()), 1)))
@@ -58,16 +61,16 @@ def _check_pages(pages: Mapping[str, Sequence[_Page]]) -> None:
 
 
 def _longest(pages: Sequence[_Page]) -> int:
-    """Bytes that one value may have which stands, unpacked, in many rows: not more than its page has."""
+    """Most bytes of a value that unpacks into many rows: it cannot have more than its page."""
     return max((page.size for page in pages if page.kind == _DICTIONARY or page.encoding == _PREFIXED), default=0)
 
 
 def _longest_entries(
     stream: BinaryIO, footer: Footer, group: int, pages: Mapping[str, Sequence[_Page]]
 ) -> dict[str, int]:
-    """Bytes of the longest value of each column whose repeated values all are in a dictionary: it is looked at.
+    """Bytes of the longest value of each column whose repeated values are all in a dictionary, which is read for this.
 
-    PyArrow gives the whole dictionary with the first row.
+    PyArrow returns the whole dictionary with the first row.
     """
     entries = {name: of_column[0].values for name, of_column in pages.items() if _is_dictionary_alone(of_column)}
     if not entries:
@@ -88,7 +91,7 @@ def _is_dictionary_alone(pages: Sequence[_Page]) -> bool:
 
 
 def _pages(stream: BinaryIO, chunk: Chunk, rows: int) -> Iterator[_Page]:
-    """The heads of a column's pages, as a reader meets them."""
+    """The headers of a column's pages, in the order in which they are read. Raises ParquetError if they are damaged."""
     if chunk.values != rows:
         raise ParquetError(f"damaged: {chunk.values:,} values of {chunk.name} in {rows:,} rows")
     at, left = chunk.begin, rows
@@ -115,7 +118,7 @@ def _head(stream: BinaryIO, at: int) -> tuple[Fields, int]:
 
 
 def _page(head: Fields, column: str) -> tuple[_Page, int]:
-    """A page and its packed size. The numbers of fields are those of `PageHeader` in Parquet's definition."""
+    """A page and its packed size in bytes. The field numbers are those of `PageHeader` in Parquet's definition."""
     kind, size, packed = (number_of(head, field) for field in (1, 2, 3))
     details = head.get({_DATA: 5, _DICTIONARY: 7, _DATA_V2: 8}.get(kind, 0)) or {1: 0, 2: 0}
     values, encoding = number_of(details, 1), number_of(details, 4 if kind == _DATA_V2 else 2)

@@ -1,4 +1,4 @@
-"""The rows of a manifest that is open: each of its files is read and brought to the manifest's columns by itself."""
+"""The rows of an opened manifest. Each of its files is read and converted to the manifest's columns separately."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ from cutouts.core.text.counting import counted
 from cutouts.schemas.tables import MANIFEST
 
 MAX_BYTES_OF_DAY = 4 * 2**30
-"""Bytes that the rows of one day may have in memory."""
+"""Most bytes in memory of the rows of one day."""
 _ROWS = 65_536
 _BYTES = 64 * 2**20
-"""Rows, and bytes of them, that are conformed at a time."""
+"""Rows, and their bytes, that are conformed at a time."""
 _NAMED = 10
-"""Rows that one problem names."""
+"""One problem names at most this many rows."""
 _PART_TYPE = pa.dictionary(pa.int32(), pa.string())
 _TOLD = (pa.field(FAULT, pa.int32()), pa.field(ROW, pa.int32()), pa.field(PART, _PART_TYPE))
-"""What a reader tells of each row, besides its columns."""
+"""The fields that a reader adds to the columns of each row."""
 _DELIVERY = "delivery_id"
 _EPOCH = date(1970, 1, 1)
 
@@ -43,8 +43,8 @@ _EPOCH = date(1970, 1, 1)
 class ManifestFile:
     """One file of a manifest. `day` is its rows' day; if it is `dated`, its column `date` has the day of each row.
 
-    `name` is its path within the manifest, empty if that is a single file. Rows of a part that has no day and is not
-    `dated` state none.
+    `name` is its path in the manifest, or empty if the manifest is a single file. If a part has no day and is not
+    `dated`, its rows state no day.
     """
 
     path: str
@@ -56,13 +56,13 @@ class ManifestFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Wanted:
-    """Rows that are looked for: of a delivery, of a day; None if any will do."""
+    """The rows to find: those of a delivery and of a day. None accepts any."""
 
     delivery_id: str | None = None
     day: date | None = None
 
     def may_be_in(self, group: RowGroup, schema: pa.Schema) -> bool:
-        """Whether a row group can have them, as far as its statistics tell. Only a plain date32 is compared."""
+        """Whether a row group can have such rows according to its statistics. Only a plain date32 is compared."""
         delivery_id, day = group.chunks.get(_DELIVERY), group.chunks.get(DATE)
         if self.delivery_id is not None and delivery_id and not delivery_id.may_hold(self.delivery_id.encode()):
             return False
@@ -73,7 +73,7 @@ class _Wanted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
-    """An opened manifest; each of its parts has passed the checks of its structure. Relative URIs start at `base`."""
+    """An opened manifest, whose parts all passed the checks of their structure. `base` is the base of relative URIs."""
 
     url: str
     base: str
@@ -82,13 +82,13 @@ class Manifest:
 
     @property
     def rows(self) -> int:
-        """How many rows it has."""
+        """The number of rows."""
         return sum(part.footer.rows for part in self.parts)
 
     def days(self) -> tuple[date | None, ...]:
-        """The days of delivery that the manifest holds, oldest first; None, the last one, for rows that state none.
+        """The days of delivery in the manifest, oldest first; None comes last, for rows that state none.
 
-        Raises ManifestError for values of a column `date` that are not a day, or not the day of their folder.
+        Raises ManifestError if values of a column `date` are not a day, or not the day of their folder.
         """
         found: set[date | None] = set()
         problems: list[str] = []
@@ -102,7 +102,7 @@ class Manifest:
         return tuple(sorted(found, key=lambda day: day or date.max))
 
     def by_day(self, columns: Sequence[str] = MANIFEST.names) -> Iterator[tuple[date | None, pa.Table]]:
-        """What `read` gives for each of the `days`; files with a column `date` are read once for all of them."""
+        """Each of the `days` with its table as from `read`. Files with a column `date` are read once for all days."""
         days = self.days()
         tables: dict[date | None, list[pa.Table]] = {day: [] for day in days}
         size = 0
@@ -117,16 +117,16 @@ class Manifest:
     def read(
         self, day: date | None, *, columns: Sequence[str] = MANIFEST.names, delivery_id: str | None = None
     ) -> pa.Table:
-        """`columns` of the rows of one day, of one delivery if it is named, conformed; then `FAULT`, `ROW` and `PART`.
+        """`columns` of the conformed rows of one day (and one delivery, if given), then `FAULT`, `ROW` and `PART`.
 
-        Every column of a manifest is looked at for faults, whichever are asked for.
+        Every column of the manifest is checked for faults, even those not in `columns`.
         """
         return self._read(day, columns, delivery_id, dated=True)
 
     def is_full(self, day: date, delivery_id: str) -> bool:
-        """Whether the rows of a delivery say that they are all that there is of it; those that say nothing do not.
+        """Whether the rows of a delivery state that they are the whole delivery. Rows without a scope do not.
 
-        Raises ManifestError if they contradict each other or say something else.
+        Raises ManifestError if they contradict each other or have an unknown scope.
         """
         if not any(SCOPE in part.footer.schema.names for part in self.parts):
             return False
@@ -169,7 +169,7 @@ class Manifest:
         return pa.concat_tables(tables)
 
     def _counted(self, size: int, table: pa.Table) -> int:
-        """The bytes that are in memory with that table. Raises ManifestError if they are too many."""
+        """The bytes in memory including that table. Raises ManifestError if there are too many."""
         size += table.nbytes
         if size > MAX_BYTES_OF_DAY:
             raise unreadable(self.url, [f"more than {MAX_BYTES_OF_DAY:,} bytes of rows that are looked at together"])
@@ -186,7 +186,7 @@ class Manifest:
     def _rows(
         self, number: int, schema: pa.Schema, delivery_id: str | None, day: date | None = None
     ) -> Iterator[tuple[pa.Table, pa.Array | None]]:
-        """The rows of a part, of one delivery if it is named, piece by piece; if the part is dated, the day of each."""
+        """The rows of a part (of one delivery, if given), piece by piece, and if the part is dated, the day of each."""
         part = self.parts[number]
         columns = [*MANIFEST.names, *([DATE] if part.dated else [])]
         wanted = _Wanted(delivery_id=delivery_id, day=None if part.day else day)  # a null day is the folder's
@@ -204,7 +204,7 @@ class Manifest:
             yield found, days
 
     def _days(self, part: ManifestFile, first: int, piece: pa.Table) -> pa.Array:
-        """The day of each row by the column `date`, or by the folder if it is null."""
+        """The day of each row: from the column `date`, or from the folder if it is null."""
         days, bad = days_of(piece.column(DATE))
         _refuse_rows(self.url, part, "not a day (YYYY-MM-DD)", bad, first, piece.column(DATE))
         if part.day is None:
@@ -221,9 +221,9 @@ class Manifest:
         return pa.DictionaryArray.from_arrays(pa.array(np.full(rows, number, np.int32)), names)
 
     def _pieces(self, part: ManifestFile, columns: Sequence[str], wanted: _Wanted) -> Iterator[tuple[int, pa.Table]]:
-        """The part's columns as they are on disk, piece by piece, each with the number of its first row (from 0).
+        """The part's columns as stored, piece by piece, each with the number of its first row (from 0).
 
-        Row groups that cannot hold what is wanted are left out.
+        Row groups that cannot have wanted rows are left out.
         """
         with reading(self.url, part.name), self.fs.open(part.path, "rb") as stream:
             first = unpacked = 0
@@ -261,7 +261,7 @@ def _collected(pieces: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
 
 
 def _equal(column: pa.Array | pa.ChunkedArray, value: pa.Scalar) -> NDArray[np.bool_]:
-    """Which values are `value`; null is like null."""
+    """A mask of the values that equal `value`; null equals null."""
     same = pc.is_null(column) if not value.is_valid else pc.fill_null(pc.equal(column, value), False)
     return np.asarray(same, np.bool_)
 
@@ -269,7 +269,7 @@ def _equal(column: pa.Array | pa.ChunkedArray, value: pa.Scalar) -> NDArray[np.b
 def _refuse_rows(
     url: str, part: ManifestFile, words: str, bad: NDArray[np.bool_], first: int, column: pa.ChunkedArray
 ) -> None:
-    """Raise ManifestError if there are `bad` rows in the piece of a column that begins at row `first`."""
+    """Raise ManifestError if there are `bad` rows in a piece of a column that begins at row `first` (from 0)."""
     rows = np.flatnonzero(bad)
     if not len(rows):
         return

@@ -1,7 +1,7 @@
-"""Reads structures of Thrift's compact protocol, in which Parquet writes its footer and the head of each page.
+"""Reads structures of Thrift's compact protocol, which Parquet uses for its footer and the header of each page.
 
-PyArrow does not show the pages, and shows the columns of a footer only if nothing in it contradicts: it ends the
-process if something does, which a file from a stranger must not be able to do.
+PyArrow gives no access to pages, and to the columns of a footer only if the footer is consistent. Otherwise it ends the
+process, and a file from a stranger must not be able to do that.
 """
 
 from __future__ import annotations
@@ -11,32 +11,32 @@ from typing import TypeAlias
 from cutouts.core.errors import CutoutsError
 
 Fields: TypeAlias = "dict[int, Value]"
-"""A structure: its values by the numbers of its fields."""
+"""A structure: its values by field number."""
 Value: TypeAlias = "int | bytes | list[Value] | Fields | None"
 
 _STOP, _TRUE, _FALSE, _BYTE, _DOUBLE, _BINARY, _LIST, _SET, _STRUCT = 0, 1, 2, 3, 7, 8, 9, 10, 12
 _INTEGERS = (4, 5, 6)
 _DEEPEST = 8
-"""Structures in structures; a footer has five."""
+"""Most levels of nested structures; a footer has five."""
 _MOST = 2_000_000
-"""Elements of all lists."""
+"""Most elements of all lists together."""
 
 
 class ParquetError(CutoutsError):
-    """The file is not Parquet, is damaged, or is larger than the limits allow; in words."""
+    """The file is not Parquet, is damaged, or is beyond the limits; the message says which."""
 
 
 class Incomplete(ParquetError):
-    """The structure continues behind the bytes that are there."""
+    """The structure continues beyond the available bytes."""
 
     def __init__(self) -> None:
         super().__init__("damaged: it ends in the middle of a structure")
 
 
 def read_struct(data: bytes) -> tuple[Fields, int]:
-    """The structure at the beginning of `data`, and how many bytes it takes.
+    """The structure at the beginning of `data`, and its size in bytes.
 
-    Raises Incomplete if more bytes are needed, ParquetError for what is not a structure or an unreasonably large one.
+    Raises Incomplete if more bytes are needed, ParquetError if it is not a structure or is unreasonably large.
     """
     reader = _Reader(data)
     return reader.struct(0), reader.at
@@ -106,24 +106,24 @@ class _Reader:
 
 
 def number_of(fields: Value, field: int) -> int:
-    """A number that cannot be negative; -1 if there is none, or no such one."""
+    """A number from 0 to 2⁶³ - 1; -1 if the field is missing or anything else."""
     found = fields.get(field) if isinstance(fields, dict) else None
     return found if isinstance(found, int) and 0 <= found < 2**63 else -1
 
 
 def list_of(fields: Value, field: int) -> list[Value]:
-    """A list; an empty one if there is none."""
+    """A list; empty if the field is missing or not a list."""
     found = fields.get(field) if isinstance(fields, dict) else None
     return found if isinstance(found, list) else []
 
 
 def struct_of(fields: Value, field: int) -> Fields:
-    """A structure; an empty one if there is none."""
+    """A structure; empty if the field is missing or not a structure."""
     found = fields.get(field) if isinstance(fields, dict) else None
     return found if isinstance(found, dict) else {}
 
 
 def text_of(fields: Value, field: int) -> str:
-    """A text; an empty one if there is none."""
+    """A text; empty if the field is missing or not a text."""
     found = fields.get(field) if isinstance(fields, dict) else None
     return found.decode("utf-8", "replace") if isinstance(found, bytes) else ""

@@ -1,1 +1,1 @@
-"""Photographs from disk, object stores and the web: read only from allowed sources, bounded in size and time."""
+"""Reads photographs from disk, object stores and the web, only from allowed sources, bounded in size and time."""

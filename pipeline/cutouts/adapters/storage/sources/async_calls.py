@@ -1,4 +1,4 @@
-"""Runs a coroutine on fsspec's loop from any thread, up to a deadline; what is late is cancelled."""
+"""Runs a coroutine on fsspec's loop from any thread; it is cancelled at a deadline."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from fsspec.asyn import get_loop
 T = TypeVar("T")
 
 _GRACE_SECONDS = 5.0
-"""How long a loop may take to cancel what is late, before the caller continues without it."""
+"""How long a loop may take to cancel late work before the caller continues without it."""
 
 
 class Deadline:
-    """A moment up to which something has to be done, `seconds` from now."""
+    """The moment by which something must be done, `seconds` from now."""
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
@@ -24,12 +24,12 @@ class Deadline:
 
     @property
     def left(self) -> float:
-        """Seconds that are left, never less than 0."""
+        """The remaining seconds, never less than 0."""
         return max(0.0, self._end - time.monotonic())
 
 
 def wait_for(work: Coroutine[Any, Any, T], deadline: Deadline) -> T:
-    """What `work` gives. Raises TimeoutError at the deadline; whoever leaves early cancels it too."""
+    """The result of `work`. Raises TimeoutError at the deadline. If the caller stops waiting, the work is cancelled."""
     future = asyncio.run_coroutine_threadsafe(_limited(work, deadline), get_loop())
     try:
         return future.result(deadline.left + _GRACE_SECONDS)

@@ -11,14 +11,14 @@ from cutouts.adapters.storage.sources.rejections import missing, not_allowed, to
 from cutouts.core.sources.locations import FetchedFile, Location, Reading
 
 _ETAGS = ("ETag", "etag")
-"""How s3fs, gcsfs and adlfs name an object's ETag."""
+"""The names of an object's ETag in s3fs, gcsfs and adlfs."""
 
 
 def read_object(place: Location, reading: Reading, deadline: Deadline) -> FetchedFile:
     """The bytes of an object, and its ETag if the store has one.
 
-    ImageRejected if it is not allowed, not there or too large; OSError or the client's own errors if trying again can
-    help.
+    Raises ImageRejected if it is not allowed, missing, too large or cannot be read; OSError or the client's own errors
+    if trying again can help.
     """
     if reading.covering(place) is None:
         raise not_allowed(f"{place} is in no allowed bucket", place.folder)
@@ -32,7 +32,7 @@ def read_object(place: Location, reading: Reading, deadline: Deadline) -> Fetche
 
 async def _fetch(place: Location, reading: Reading) -> FetchedFile:
     store, path = _opened(place)
-    found = await store._info(path)  # noqa: SLF001 -- fsspec names its coroutines so
+    found = await store._info(path)  # noqa: SLF001 -- fsspec's name for its coroutine
     if found["type"] != "file":
         raise unreadable(place, "it is a folder")
     size = int(found["size"])
@@ -48,7 +48,7 @@ async def _fetch(place: Location, reading: Reading) -> FetchedFile:
 
 
 def _opened(place: Location) -> tuple[Any, str]:
-    """The store and the object's name in it; not by fsspec's own reading of URLs, which knows chains."""
+    """The store and the object's name in it. This avoids fsspec's own URL parser, which supports chained URLs."""
     uri = f"{place.scheme}://{place.authority}/{place.path}"
     kind = fsspec.get_filesystem_class(place.scheme)
     options = kind._get_kwargs_from_urls(uri)  # noqa: SLF001 -- fsspec's hook: Azure's account is part of the URL

@@ -1,4 +1,4 @@
-"""The photographs of a folder: every file with an image suffix below it; what we made ourselves only if asked for."""
+"""Finds the photographs below a folder: every file with an image suffix, and our own outputs only on request."""
 
 from __future__ import annotations
 
@@ -12,8 +12,11 @@ from cutouts.core.text.counting import counted
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Photographs:
-    """What is in a folder: `files` in a stable order; how many PNGs that we made, and other files, are not among them;
-    how many outputs of ours that a marker lists; folders that cannot be listed, and why."""
+    """The content of a folder: `files` are the photographs, in a stable order.
+
+    The others are counted: `own` are PNGs that we made, `outputs` those of ours that a marker lists, `others` all other
+    files. `closed` are folders that cannot be listed, and why.
+    """
 
     files: tuple[Path, ...]
     own: int = 0
@@ -23,7 +26,7 @@ class Photographs:
 
     @property
     def ignored(self) -> str:
-        """What was passed over, in words; empty if nothing was."""
+        """The ignored files in words; empty if there are none."""
         counts = [
             (self.others, "other file", "other files"),
             (self.own, "PNG made by cutouts", "PNGs made by cutouts"),
@@ -35,9 +38,9 @@ class Photographs:
 def photographs(
     folder: Path, suffixes: frozenset[str], *, without: Path | None = None, with_ours: bool = False
 ) -> Photographs:
-    """The files below `folder` with one of `suffixes`; hidden ones and `without` are left out, and what is ours.
+    """The files below `folder` with one of `suffixes`. Hidden files, the folder `without` and our outputs are left out.
 
-    `with_ours` keeps what is ours: a cutout of an earlier run may be what is measured.
+    `with_ours` includes our outputs, for example to measure the cutouts of an earlier run.
     """
     outside = Places.of([without] if without is not None else [])
     files: list[Path] = []

@@ -1,7 +1,7 @@
-"""Reads a photograph from this machine's disk: a regular file below an allowed folder, wherever links lead.
+"""Reads a photograph from the local disk: a regular file that is below an allowed folder after following all links.
 
-The file is looked at before it is opened for reading, and by one descriptor: a link that is changed in between changes
-nothing, and a pipe or a device is never opened.
+The file is checked through a descriptor before it is opened for reading. Changing a link in between has no effect, and
+a pipe or a device is never opened.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from cutouts.core.sources.locations import FetchedFile, Location, Prefix, Readin
 _LOOK = getattr(os, "O_PATH", os.O_RDONLY | os.O_NONBLOCK) | os.O_CLOEXEC
 _READ = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _DESCRIPTORS = Path("/proc/self/fd")
-"""Linux: names the file that a descriptor stands for. Without it (macOS) the path is resolved and opened once more."""
+"""On Linux, this names the file of a descriptor. Without it (macOS), the path is resolved and opened again."""
 _PIECE = 1 << 16
 _KINDS = {
     stat.S_IFDIR: "a folder",
@@ -30,7 +30,10 @@ _KINDS = {
 
 
 def read_local(path: str, reading: Reading) -> FetchedFile:
-    """A file's bytes and version. ImageRejected if it is not allowed, not there, not a regular file or too large."""
+    """A file's bytes and version.
+
+    Raises ImageRejected if it is not allowed, missing, not a regular file, too large or cannot be read.
+    """
     try:
         _require_allowed(path, os.path.realpath(path), reading)
         with _opened(path, _LOOK) as look:
@@ -40,17 +43,17 @@ def read_local(path: str, reading: Reading) -> FetchedFile:
                 return FetchedFile(data=_bytes(descriptor, size, reading), etag=version_of(os.fstat(descriptor)))
     except (FileNotFoundError, NotADirectoryError):
         raise missing(path) from None
-    except (OSError, ValueError) as error:  # ValueError: a character that names of this system cannot have
+    except (OSError, ValueError) as error:  # ValueError: a character that this system does not allow in names
         raise unreadable(path, getattr(error, "strerror", None) or error) from error
 
 
 def version_of(status: os.stat_result) -> str:
-    """What a file system has for an ETag: when the file was written, and its size."""
+    """A substitute for an ETag: the time when the file was written (ns) and its size (B), in hexadecimal."""
     return f"{status.st_mtime_ns:x}-{status.st_size:x}"
 
 
 def folder_allowed(folder: Path, reading: Reading) -> bool:
-    """Whether all files below that folder may be read, as far as no link leads out of it."""
+    """Whether all files below that folder may be read, except through links that leave it."""
     return _covered(os.path.realpath(folder), reading)
 
 
@@ -68,12 +71,15 @@ def _again(look: int, path: str) -> str:
 
 
 def _real_path(look: int, path: str) -> str:
-    """Where the file that is looked at lies, after every link."""
+    """The path of the opened file after following every link."""
     return os.readlink(_again(look, path)) if _DESCRIPTORS.is_dir() else os.path.realpath(path)  # noqa: PTH115 -- keeps every byte
 
 
 def _require_allowed(path: str, real: str, reading: Reading) -> None:
-    """Where a link outside of every allowed folder leads is not told: it would say that the link is there."""
+    """Raise ImageRejected if the file is in no allowed folder.
+
+    The target of a link outside the allowed folders is not shown, because that would reveal that the link exists.
+    """
     if _covered(real, reading):
         return
     plain = os.path.abspath(path)  # noqa: PTH100 -- resolves no link
@@ -97,7 +103,7 @@ def _is_below(path: str, folders: Iterable[str]) -> bool:
 
 
 def _size(look: int, path: str, reading: Reading) -> int:
-    """The size that a regular file states, in B."""
+    """The size in B of a regular file. Raises ImageRejected if it is another kind of file, or too large."""
     status = os.fstat(look)
     kind = stat.S_IFMT(status.st_mode)
     if kind != stat.S_IFREG:
@@ -108,7 +114,10 @@ def _size(look: int, path: str, reading: Reading) -> int:
 
 
 def _bytes(descriptor: int, size: int, reading: Reading) -> bytes:
-    """The content; of a file that grows while it is read, or hides its size as those of /proc do, up to the limit."""
+    """The content. If a file grows while it is read or hides its size, as in /proc, it is read up to the limit.
+
+    Raises ImageRejected if it is too large.
+    """
     pieces, there, wanted = [], 0, size + 1
     while piece := os.read(descriptor, wanted):
         pieces.append(piece)

@@ -1,4 +1,4 @@
-"""Reads a photograph by its URI, from wherever the site allows."""
+"""Reads a photograph by its URI from any source that the site allows."""
 
 from __future__ import annotations
 
@@ -10,19 +10,18 @@ from cutouts.adapters.storage.store import store_errors
 from cutouts.core.sources.locations import WEB_SCHEMES, FetchedFile, Location, Reading
 
 TRIES = 3
-"""How often a read is tried before the image is rejected as unreadable (which the next run tries again)."""
+"""How often a read is tried before the image is rejected as unreadable. The next run tries again."""
 
 
 def read_image(uri: str, reading: Reading) -> bytes:
-    """The bytes at `uri`, as `find_image` reads them."""
+    """The bytes at `uri`, read as in `find_image`."""
     return find_image(uri, reading).data
 
 
 def find_image(uri: str, reading: Reading) -> FetchedFile:
-    """What is at `uri`: a path, file://, s3://, gs://, abfs://, https:// or http://, as far as `reading` allows it.
+    """The file at `uri`: a path, file://, s3://, gs://, abfs://, https:// or http://, if `reading` allows it.
 
-    At most `reading.max_bytes + 1` bytes are read. Raises ImageRejected for whatever goes wrong, always to be tried
-    again by a later run.
+    At most `reading.max_bytes + 1` bytes are read. Raises ImageRejected for any problem; a later run tries again.
     """
     try:
         place = Location.parse(uri)

@@ -1,8 +1,8 @@
-"""Reads a photograph over HTTPS (HTTP if the site says so), and asks only whom it may ask.
+"""Reads a photograph over HTTPS (or HTTP if the site allows it), only from allowed addresses.
 
-Each address, also after a redirect, has to be allowed. Unless its prefix names the host, the connection is made to an
-address of the public internet only. It is the address that was resolved and checked that is connected to, and TLS still
-verifies the host's name. Proxies of the environment are not used: a proxy would resolve the name by itself.
+Each address must be allowed, also after a redirect. Unless its prefix names the host, connections are made only to
+addresses on the public internet. The connection uses the address that was resolved and checked, and TLS still verifies
+the host's name. Proxies in the environment are not used, because a proxy would resolve the name itself.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from cutouts.core.sources.locations import WEB_SCHEMES, FetchedFile, Location, R
 from cutouts.core.sources.public_addresses import is_public
 
 CONNECT_SECONDS = 10.0
-"""How long one connection may take to come about, TLS included (s)."""
+"""The longest time to connect (s), including TLS."""
 IDLE_SECONDS = 30.0
-"""How long a server may send nothing (s)."""
+"""The longest time in which a server may send nothing (s)."""
 REDIRECTS = 5
-"""How often in a row a server may send us elsewhere."""
+"""The most redirects that are followed."""
 
 Resolve = Callable[[], AbstractResolver]
 
@@ -41,19 +41,19 @@ _LATER = frozenset({408, 425, 429, *range(500, 600)})
 def read_web(
     place: Location, reading: Reading, deadline: Deadline, resolve: Resolve = aiohttp.ThreadedResolver
 ) -> FetchedFile:
-    """The bytes at a web address and the ETag that the server gives, through no more than the last redirect.
+    """The bytes at a web address, and the ETag that the server sends, after following at most `REDIRECTS` redirects.
 
-    ImageRejected if they cannot be obtained; OSError or aiohttp's ClientError if trying again can help.
+    Raises ImageRejected if they cannot be read; OSError or aiohttp's ClientError if trying again can help.
     """
     return wait_for(_fetch(place, reading, resolve), deadline)
 
 
 class _NotPublicError(OSError):
-    """No address of the host is public."""
+    """The host has no public address."""
 
 
 class _PublicResolver(AbstractResolver):
-    """The public ones of the addresses that another resolver finds."""
+    """A resolver that returns only the public addresses found by another resolver."""
 
     def __init__(self, inner: AbstractResolver) -> None:
         self._inner = inner
@@ -72,7 +72,7 @@ class _PublicResolver(AbstractResolver):
 
 
 def _public_socket(info: tuple[int, int, int, str, tuple[str | int, ...]]) -> socket.socket:
-    """A socket for this address, which is checked once more: an IP address in a URL meets no resolver."""
+    """A socket for this address. It is checked again, because an IP address in a URL is not resolved."""
     family, kind, protocol, _, address = info
     if not is_public(str(address[0])):
         raise _NotPublicError(str(address[0]))
@@ -80,7 +80,8 @@ def _public_socket(info: tuple[int, int, int, str, tuple[str | int, ...]]) -> so
 
 
 _open: dict[tuple[int, bool, Resolve], aiohttp.ClientSession] = {}
-"""Sessions by process (a forked child opens its own) and by whom they may ask; only fsspec's loop touches them."""
+"""Sessions by process (a forked child opens its own), by whether only public addresses are allowed, and by resolver.
+Only fsspec's loop uses them."""
 
 
 def _session(resolve: Resolve, *, public_only: bool) -> aiohttp.ClientSession:
@@ -124,7 +125,7 @@ async def _fetch(place: Location, reading: Reading, resolve: Resolve) -> Fetched
 
 
 async def _ask(place: Location, session: aiohttp.ClientSession, reading: Reading) -> FetchedFile | Location:
-    """What is there, or where the server sends us."""
+    """The file at this address, or the address that the server redirects to."""
     target, _, query = place.path.partition("?")
     url = URL.build(scheme=place.scheme, authority=place.authority, path=target, query_string=query, encoded=True)
     async with session.get(url, headers=_log_in(place.login), allow_redirects=False) as response:
@@ -150,7 +151,7 @@ def _next(place: Location, target: str) -> Location:
 
 
 def _require(place: Location, response: aiohttp.ClientResponse, reading: Reading) -> None:
-    """Raises unless the answer is the whole file, as it is, and not too large."""
+    """Raise ImageRejected or OSError unless the response is the whole file, uncompressed and not too large."""
     if response.status in _LATER:
         raise OSError(f"the server answers {response.status} {response.reason}")
     if response.status in (404, 410):
