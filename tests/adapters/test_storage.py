@@ -134,8 +134,8 @@ def test_a_file_is_moved_and_its_end_is_read(store: Store) -> None:
         store.tail("a/b.png", 4)
 
 
-def test_a_store_is_pickled_as_its_url(store: Store) -> None:
-    """A worker opens it for itself."""
+def test_a_pickled_store_can_still_be_read(store: Store) -> None:
+    """Work is sent to workers with its store."""
     import pickle
 
     store.write("a", b"1")

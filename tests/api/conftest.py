@@ -1,4 +1,4 @@
-"""What the tests of the Python face share."""
+"""What the tests of the Python API share."""
 
 from __future__ import annotations
 
@@ -11,6 +11,6 @@ from cutouts.stages.memory_budget import process_memory
 
 @pytest.fixture(autouse=True)
 def memory_as_before() -> Iterator[None]:
-    """A test that lowers what images may use of this process leaves it to the next one as it was."""
+    """Restores the memory limit of this process after a test that lowers it."""
     yield
     process_memory.sized(0)

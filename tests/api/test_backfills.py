@@ -1,4 +1,4 @@
-"""Older deliveries are worked on again: what is chosen and why, within a budget, stopped and resumed anywhere."""
+"""Older deliveries are worked on again: what is selected and why, within a budget, stopped and resumed."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def site(tmp_path: Path) -> Site:
 
 @pytest.fixture
 def take(site: Site, tmp_path: Path) -> Take:
-    """Records a delivery of so many products as taken; nothing of it is worked on yet."""
+    """Records a delivery of so many products as taken, without working on it."""
 
     def taken(name: str, day: date, images: int) -> None:
         first = 10 if name == "other" else 0  # no two deliveries have the same photographs
@@ -49,8 +49,8 @@ def live(site: Site) -> set[tuple[str, str]]:
         return {(row["delivery_id"], row["image_id"]) for row in catalog.live().to_pylist()}
 
 
-def test_a_survey_says_how_many_why_and_how_much_and_does_nothing(site: Site, take: Take) -> None:
-    """Speed is unknown until something was cut; nothing is planned, cut or published."""
+def test_a_survey_counts_the_work_and_does_nothing(site: Site, take: Take) -> None:
+    """It says how many images and why; the speed is unknown until something was cut."""
     take("acme", MARCH, 3)
     take("other", APRIL, 1)
     found = survey(site, Selection(last=MARCH))
@@ -74,10 +74,10 @@ def test_a_survey_says_how_many_why_and_how_much_and_does_nothing(site: Site, ta
     ],
     ids=["days", "suppliers", "categories", "products"],
 )
-def test_only_what_is_selected_is_worked_on(
+def test_only_the_selected_images_are_worked_on(
     site: Site, take: Take, selection: Selection, expected: set[tuple[str, str]]
 ) -> None:
-    """By day, supplier, category or product; of a delivery, the other images stay as they are."""
+    """They are selected by day, supplier, category or product; the other images of a delivery stay as they are."""
     take("acme", MARCH, 2)
     take("other", APRIL, 1)
     state = backfill(selection, site=site)
@@ -85,8 +85,8 @@ def test_only_what_is_selected_is_worked_on(
     assert live(site) == expected
 
 
-def test_what_another_recipe_made_is_found_by_the_catalogue(site: Site, take: Take) -> None:
-    """A new network makes what is live stale; what was never live is left alone, and a second time nothing is stale."""
+def test_images_of_another_recipe_are_found_through_the_catalogue(site: Site, take: Take) -> None:
+    """A new network makes live images stale but not unpublished ones, and a second run finds none."""
     take("acme", MARCH, 2)
     take("other", APRIL, 1)
     backfill(Selection(suppliers=("acme",)), site=site)
@@ -99,7 +99,7 @@ def test_what_another_recipe_made_is_found_by_the_catalogue(site: Site, take: Ta
 
 
 def test_images_that_a_later_day_delivered_are_left_alone(site: Site, take: Take) -> None:
-    """The old version would be superseded, so that nobody cuts it."""
+    """The old version would be superseded, so it is not cut."""
     take("acme", APRIL, 2)
     backfill(Selection(), site=site)
     take("acme", MARCH, 2)
@@ -107,8 +107,8 @@ def test_images_that_a_later_day_delivered_are_left_alone(site: Site, take: Take
     assert (found.todo, found.count(Why.SUPERSEDED)) == (0, 2)
 
 
-def test_a_budget_stops_it_and_it_continues_where_it_was(site: Site, take: Take) -> None:
-    """Three images today, also in the middle of a delivery, each published; the rest another day."""
+def test_a_budget_stops_a_backfill_and_it_continues_later(site: Site, take: Take) -> None:
+    """Three images are cut and published today, even if that ends within a delivery, and the rest another day."""
     take("acme", MARCH, 4)
     take("other", APRIL, 1)
     first = backfill(Selection(), site=site, budget=Budget(images=3))
@@ -122,15 +122,15 @@ def test_a_budget_stops_it_and_it_continues_where_it_was(site: Site, take: Take)
     assert backfill(Selection(), site=site).cut == 0
 
 
-def test_no_time_left_stops_it_before_the_first_shard(site: Site, take: Take) -> None:
-    """A budget in hours is looked at before each shard."""
+def test_a_used_up_time_budget_stops_before_the_first_shard(site: Site, take: Take) -> None:
+    """A budget in hours is checked before each shard."""
     take("acme", MARCH, 1)
     state = backfill(Selection(), site=site, budget=Budget(hours=1e-12))
     assert (state.phase, state.cut, live(site)) == (BackfillPhase.PAUSED, 0, set())
 
 
 class _Acts:
-    """Hears of images, and does something as soon as some were cut."""
+    """Receives images and runs an action once some were cut."""
 
     def __init__(self, act: Callable[[], None]) -> None:
         self._act = act
@@ -146,13 +146,13 @@ class _Acts:
         """Nothing to close."""
 
     def add(self, fate: str, images: int = 1) -> None:
-        """Act on the first image that was cut."""
+        """Run the action on the first image that was cut."""
         if fate == "cut" and images:
             self._act()
 
 
-def test_it_is_cancelled_from_anywhere_and_resumed(site: Site, take: Take) -> None:
-    """It stops before its next shard; started again, finished shards are not cut again, and nothing is half done."""
+def test_a_backfill_can_be_cancelled_and_resumed(site: Site, take: Take) -> None:
+    """It stops before its next shard; a new start cuts no finished shard again and leaves nothing half done."""
     take("acme", MARCH, 4)
 
     def cancel() -> None:
@@ -167,8 +167,8 @@ def test_it_is_cancelled_from_anywhere_and_resumed(site: Site, take: Take) -> No
     assert set(receipts) < set(Path(site.tables_url).glob("shards/**/receipt.json"))
 
 
-def test_a_kill_between_two_shards_costs_no_work_twice(site: Site, take: Take) -> None:
-    """What a killed run has cut is there for the next one, whatever the record of the backfill says."""
+def test_a_kill_between_two_shards_repeats_no_work(site: Site, take: Take) -> None:
+    """The next run uses what a killed run has cut, whatever the record of the backfill says."""
     take("acme", MARCH, 4)
 
     def die() -> None:
@@ -180,8 +180,8 @@ def test_a_kill_between_two_shards_costs_no_work_twice(site: Site, take: Take) -
     assert len(live(site)) == 4
 
 
-def test_a_delivery_that_cannot_be_worked_on_stops_none_of_the_others(site: Site, take: Take, tmp_path: Path) -> None:
-    """Its manifest is gone: it is named as failed, and the other one is published."""
+def test_a_failed_delivery_does_not_stop_the_others(site: Site, take: Take, tmp_path: Path) -> None:
+    """Its manifest is missing: it is reported as failed, and the other one is published."""
     take("gone", MARCH, 1)
     take("here", APRIL, 1)
     shutil.rmtree(tmp_path / "archive" / f"gone-{MARCH}")

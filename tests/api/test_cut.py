@@ -31,7 +31,7 @@ def pixels(path: Path) -> Bytes:
     return decode(path.read_bytes(), max_pixels=10**8).rgb
 
 
-def test_a_path_bytes_an_array_and_an_image_of_pillow_give_the_same(tmp_path: Path) -> None:
+def test_a_path_bytes_an_array_and_a_pillow_image_give_the_same_result(tmp_path: Path) -> None:
     """The way in which the same pixels are given changes nothing."""
     photograph = product(tmp_path / "ball.png")
     first = cutouts.cut(photograph)
@@ -58,16 +58,16 @@ def test_a_cropped_cutout_holds_only_what_was_found(tmp_path: Path) -> None:
     assert all(side.any() for side in (cutout.matte[0], cutout.matte[-1], cutout.matte[:, 0], cutout.matte[:, -1]))
 
 
-def test_nothing_found_is_told_and_not_made_up(tmp_path: Path) -> None:
-    """An image without a product gives a transparent cutout of its own size, cropped or not."""
+def test_an_image_without_a_product_gives_a_transparent_cutout(tmp_path: Path) -> None:
+    """It has the image's own size, cropped or not."""
     cutout = cutouts.cut(blank(tmp_path / "plain.jpg"), crop=True)
     assert not cutout.found
     assert cutout.rgba.shape == (160, 160, 4)
     assert not cutout.rgba.any()
 
 
-def test_an_image_of_pillow_is_turned_as_its_exif_says(tmp_path: Path) -> None:
-    """The same picture as a file and opened by Pillow stands the same way up."""
+def test_a_pillow_image_is_rotated_as_its_exif_says(tmp_path: Path) -> None:
+    """The same picture has the same orientation as a file and when opened by Pillow."""
     photograph = product(tmp_path / "ball.png", size=200)
     with Image.open(photograph) as image:
         wide = image.crop((0, 20, 200, 180))
@@ -81,8 +81,8 @@ def test_an_image_of_pillow_is_turned_as_its_exif_says(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "YCbCr", "HSV", "I;16"])
-def test_every_mode_of_pillow_with_a_fixed_range_is_taken(tmp_path: Path, mode: str) -> None:
-    """The cutout has the image's own size; alpha that it came with is kept."""
+def test_every_pillow_mode_with_a_fixed_range_is_accepted(tmp_path: Path, mode: str) -> None:
+    """The cutout has the image's own size, and existing alpha is kept."""
     with Image.open(product(tmp_path / "ball.png")) as image:
         if mode == "I;16":
             given = Image.fromarray(np.asarray(image.convert("L")).astype(np.uint16) * 257)
@@ -96,8 +96,8 @@ def test_every_mode_of_pillow_with_a_fixed_range_is_taken(tmp_path: Path, mode: 
     assert cutout.found == (mode != "RGBA")
 
 
-def test_the_profile_of_an_image_of_pillow_counts(tmp_path: Path) -> None:
-    """Colours of another space are brought to sRGB, as those of the same file are."""
+def test_the_profile_of_a_pillow_image_is_applied(tmp_path: Path) -> None:
+    """Colours of another space are converted to sRGB, as for a file."""
     from PIL import ImageCms
 
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes()
@@ -111,8 +111,8 @@ def test_the_profile_of_an_image_of_pillow_counts(tmp_path: Path) -> None:
     assert np.array_equal(cutout.rgba, of_file.rgba)
 
 
-def test_an_array_of_16_bit_is_scaled_to_8(tmp_path: Path) -> None:
-    """The full range of 16 bit is that of 8 bit; alpha of a fourth plane multiplies the matte."""
+def test_a_16_bit_array_is_scaled_to_8_bit(tmp_path: Path) -> None:
+    """Alpha in a fourth plane multiplies the matte."""
     eight = pixels(product(tmp_path / "ball.png"))
     assert np.array_equal(cutouts.cut(eight.astype(np.uint16) * 257).rgba, cutouts.cut(eight).rgba)
     hidden = np.dstack([eight, np.zeros(eight.shape[:2], np.uint8)])
@@ -129,14 +129,14 @@ def test_an_array_of_16_bit_is_scaled_to_8(tmp_path: Path) -> None:
         (np.zeros((64, 64), bool), "bool"),
     ],
 )
-def test_an_array_that_is_no_photograph_is_refused_in_words(array: Bytes, words: str) -> None:
+def test_an_array_that_is_not_a_photograph_is_refused_with_a_message(array: Bytes, words: str) -> None:
     """The message says what was given and what is expected."""
     with pytest.raises(cutouts.ImageRejected, match=words):
         cutouts.cut(array)
 
 
-def test_an_image_of_pillow_without_a_fixed_range_is_refused() -> None:
-    """Nobody can say what is white in an image of floats."""
+def test_a_pillow_image_without_a_fixed_range_is_refused() -> None:
+    """The level of white in a float image is unknown."""
     with pytest.raises(cutouts.ImageRejected, match="mode F: convert it to L, RGB"):
         cutouts.cut(Image.new("F", (64, 64)))
 
@@ -151,14 +151,14 @@ def test_any_other_object_is_a_type_error() -> None:
     ("data", "reason"), [(b"", RejectionReason.EMPTY), (b"Dear customer,", RejectionReason.NOT_AN_IMAGE)]
 )
 def test_a_bad_image_is_rejected_with_its_reason(data: bytes, reason: RejectionReason) -> None:
-    """One kind of error for whatever is wrong with an image, below the one base of all."""
+    """Every problem with an image raises one kind of error, below the common base class."""
     with pytest.raises(cutouts.ImageRejected) as caught:
         cutouts.cut(data)
     assert caught.value.reason is reason
     assert isinstance(caught.value, cutouts.CutoutsError)
 
 
-def test_a_file_that_is_missing_or_cut_off_is_rejected(tmp_path: Path) -> None:
+def test_a_missing_or_cut_off_file_is_rejected(tmp_path: Path) -> None:
     """Likewise for files."""
     for path, reason in (
         (tmp_path / "none.jpg", RejectionReason.MISSING),
@@ -169,16 +169,16 @@ def test_a_file_that_is_missing_or_cut_off_is_rejected(tmp_path: Path) -> None:
         assert caught.value.reason is reason
 
 
-def test_a_name_that_looks_like_an_address_is_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A path is a path, whatever is in it: nothing is ever fetched."""
+def test_a_name_that_looks_like_a_url_is_a_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is ever fetched."""
     monkeypatch.chdir(tmp_path)
     photograph = product(tmp_path / "https:" / "example.org" / "a.jpg")
     assert cutouts.cut("https://example.org/a.jpg").found
     assert cutouts.cut(os.path.relpath(photograph)).found
 
 
-def test_a_link_is_followed_unless_only_a_folder_may_be_read(tmp_path: Path) -> None:
-    """A file that the user names is read wherever it leads; with `inside`, links may not lead out of that folder."""
+def test_a_link_is_followed_unless_it_leaves_the_allowed_folder(tmp_path: Path) -> None:
+    """A file that the user names is read wherever it leads; `inside` forbids links out of that folder."""
     private = product(tmp_path / "private" / "a.jpg")
     (tmp_path / "delivery").mkdir()
     link = tmp_path / "delivery" / "a.jpg"
@@ -191,16 +191,16 @@ def test_a_link_is_followed_unless_only_a_folder_may_be_read(tmp_path: Path) -> 
         assert caught.value.reason is RejectionReason.NOT_ALLOWED
 
 
-def test_wrong_settings_are_told_before_any_image(tmp_path: Path) -> None:
-    """A provider or a model that does not exist is an error of the call, with what there is."""
+def test_wrong_settings_are_reported_before_any_image(tmp_path: Path) -> None:
+    """For an unknown provider or model the error lists what is available."""
     with pytest.raises(ConfigError, match="provider"):
         cutouts.Cutter(provider="gpu")
     with pytest.raises(ModelError, match="unknown model 'nonet'; the table has default"):
         cutouts.Cutter(model="nonet", site=cutouts.Site(root=str(tmp_path)))
 
 
-def test_saving_writes_a_png_and_makes_its_folder(tmp_path: Path) -> None:
-    """Saved again it replaces what it wrote; the matte is a grey PNG."""
+def test_saving_writes_a_png_and_creates_its_folder(tmp_path: Path) -> None:
+    """Saving again replaces it, and the matte is a grey PNG."""
     cutout = cutouts.cut(product(tmp_path / "ball.jpg"))
     for _ in range(2):
         cutout.save(tmp_path / "new" / "ball.png")
@@ -211,8 +211,8 @@ def test_saving_writes_a_png_and_makes_its_folder(tmp_path: Path) -> None:
         assert np.array_equal(np.asarray(saved), cutout.matte)
 
 
-def test_saving_never_replaces_what_cutouts_did_not_make(tmp_path: Path) -> None:
-    """Neither the photograph itself, by whatever name, nor another file."""
+def test_saving_never_replaces_a_file_that_cutouts_did_not_write(tmp_path: Path) -> None:
+    """Neither the photograph, under any name, nor another file is replaced."""
     photograph = product(tmp_path / "ball.png")
     (tmp_path / "link.png").hardlink_to(photograph)
     (tmp_path / "mine.png").write_bytes(b"mine")
@@ -226,13 +226,13 @@ def test_saving_never_replaces_what_cutouts_did_not_make(tmp_path: Path) -> None
 
 
 def test_saving_as_anything_but_png_is_refused(tmp_path: Path) -> None:
-    """A name ending in .jpg would hold what no reader of that suffix expects."""
+    """A name that ends in .jpg would hold a PNG."""
     with pytest.raises(OutputError, match=r"only PNG is written: name ball\.png"):
         cutouts.cut(product(tmp_path / "ball.jpg")).save(tmp_path / "ball.jpg")
 
 
-def test_saving_where_nothing_can_be_written_says_so(tmp_path: Path) -> None:
-    """Below a file there is no folder; a name that is too long is told of that name."""
+def test_saving_to_an_impossible_path_is_an_error(tmp_path: Path) -> None:
+    """A file has no folders below it, and a name may be too long."""
     cutout = cutouts.cut(product(tmp_path / "ball.jpg"))
     with pytest.raises((StorageError, OutputError), match=r"ball\.jpg/a\.png"):
         cutout.save(tmp_path / "ball.jpg" / "a.png")
@@ -240,8 +240,8 @@ def test_saving_where_nothing_can_be_written_says_so(tmp_path: Path) -> None:
         cutout.save(tmp_path / f"{'a' * 300}.png")
 
 
-def test_a_file_that_is_up_to_date_is_left_alone(tmp_path: Path) -> None:
-    """`cut_file` and `save` write the same PNG; one that says that it was made of the same is not written again."""
+def test_an_up_to_date_file_is_not_written_again(tmp_path: Path) -> None:
+    """`cut_file` and `save` write the same PNG, which states what it was made from."""
     photograph, png = product(tmp_path / "ball.jpg"), tmp_path / "ball.png"
     cutter = cutouts.Cutter()
     cutter.cut(photograph).save(png)
@@ -254,7 +254,7 @@ def test_a_file_that_is_up_to_date_is_left_alone(tmp_path: Path) -> None:
 
 
 def test_cutting_a_file_never_replaces_it(tmp_path: Path) -> None:
-    """Not even when a PNG is cut onto itself."""
+    """This holds even if a PNG is cut onto itself."""
     photograph = product(tmp_path / "ball.png")
     before = photograph.read_bytes()
     with pytest.raises(OutputError, match="is read"):
@@ -262,8 +262,8 @@ def test_cutting_a_file_never_replaces_it(tmp_path: Path) -> None:
     assert photograph.read_bytes() == before
 
 
-def test_threads_share_one_cutter(tmp_path: Path) -> None:
-    """Eight threads with one network give what one thread gives."""
+def test_threads_can_share_one_cutter(tmp_path: Path) -> None:
+    """Eight threads with one network give the same result as one thread."""
     photographs = [product(tmp_path / f"{seed}.jpg", seed=seed) for seed in range(8)]
     cutter = cutouts.Cutter()
     alone = [cutter.cut(one).rgba for one in photographs]
@@ -273,7 +273,7 @@ def test_threads_share_one_cutter(tmp_path: Path) -> None:
 
 
 def test_an_image_that_needs_more_memory_than_is_allowed_is_rejected(tmp_path: Path) -> None:
-    """By its header, before it is decoded; files and pixels alike."""
+    """It is rejected by its header before it is decoded, whether given as a file or as pixels."""
     photograph = product(tmp_path / "ball.png")
     cutter = cutouts.Cutter(site=cutouts.Site(root=str(tmp_path), max_memory=1_000_000))
     for image in (photograph, pixels(photograph)):
@@ -282,8 +282,8 @@ def test_an_image_that_needs_more_memory_than_is_allowed_is_rejected(tmp_path: P
         assert caught.value.reason is RejectionReason.NEEDS_MEMORY
 
 
-def test_the_memory_of_an_image_is_held_while_it_is_worked_on(tmp_path: Path) -> None:
-    """Another image that would need more than what is left waits; afterwards everything is free again."""
+def test_the_memory_of_an_image_is_reserved_while_it_is_worked_on(tmp_path: Path) -> None:
+    """An image that needs more than is left waits; afterwards all memory is free again."""
     cutter = cutouts.Cutter(site=cutouts.Site(root=str(tmp_path), max_memory=1000))
     free: list[bool] = []
 
@@ -298,8 +298,8 @@ def test_the_memory_of_an_image_is_held_while_it_is_worked_on(tmp_path: Path) ->
     process_memory.give_back(1000)
 
 
-def test_memory_that_was_short_is_tried_once_more_alone(tmp_path: Path) -> None:
-    """The second time no other image is in work; if it fails again, it is rejected."""
+def test_an_image_that_ran_out_of_memory_is_retried_alone(tmp_path: Path) -> None:
+    """No other image is worked on at the second try; if that fails too, the image is rejected."""
     cutter = cutouts.Cutter(site=cutouts.Site(root=str(tmp_path), max_memory=1000))
     tried: list[bool] = []
 
@@ -312,16 +312,16 @@ def test_memory_that_was_short_is_tried_once_more_alone(tmp_path: Path) -> None:
     assert tried == [True, False]
 
 
-def test_a_missing_onnx_runtime_is_an_error_in_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The base comes without one, so the error names the extras that bring it."""
+def test_a_missing_onnx_runtime_is_an_error_with_a_message(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The base installs none, so the error names the extras that do."""
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     cutter = cutouts.Cutter(model="picky", site=site_with_picky(tmp_path / "models", limit=200))
     with pytest.raises(ModelError, match="install cutouts with its extra cpu, or gpu"):
         cutter.cut(product(tmp_path / "ball.jpg"))
 
 
-def test_a_network_that_fails_on_every_image_is_no_rejection(tmp_path: Path) -> None:
-    """It is the network's error; one that fails on this image alone is this image's."""
+def test_a_network_that_fails_on_every_image_is_not_a_rejection(tmp_path: Path) -> None:
+    """It is an error of the network; a failure on one image alone is a rejection."""
     grey = io.BytesIO()
     Image.new("RGB", (40, 40), (220, 220, 220)).save(grey, "PNG")
     for limit, kind in ((0, ModelError), (200, cutouts.ImageRejected)):

@@ -1,4 +1,4 @@
-"""The right to be forgotten: nothing of an image is left anywhere, what others share stays, and a receipt says so."""
+"""The right to be forgotten: no trace of an image is left, shared data stays, and a receipt says so."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def photos(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def site(photos: Path, tmp_path: Path) -> Site:
-    """A folder in which they were run, and then once more with another photograph of acme's own."""
+    """A folder that was run, and run again with another photograph of acme."""
     run(photos, tmp_path / "out", site=Site(cluster="serial"))
     product(photos / "acme" / "own-acme.jpg", seed=5)
     run(photos, tmp_path / "out", site=Site(cluster="serial"))
@@ -44,7 +44,7 @@ def site(photos: Path, tmp_path: Path) -> Site:
 
 
 def _traces(site: Site, word: str) -> list[str]:
-    """The files below the root that have the word in their name or content; tables are read."""
+    """The files below the root with the word in their name or content, tables included."""
     found = []
     for path in sorted(Path(site.root).rglob("*")):
         if path.is_dir() or path.suffix == ".lock":
@@ -60,8 +60,8 @@ def _live(site: Site) -> list[str]:
         return sorted(catalog.live().column("image_id").to_pylist())
 
 
-def test_nothing_of_a_product_is_left(site: Site, photos: Path) -> None:
-    """Each version leaves catalogue, history, objects, tables and report; all other images stay."""
+def test_no_trace_of_a_product_is_left(site: Site, photos: Path) -> None:
+    """All its versions leave catalogue, history, objects, tables and report; all other images stay."""
     before = set(open_store(site.objects_url).names("", ".png"))
     receipt = forget(site, Selection(product_id="acme/own-acme"), ORDER)
     assert (receipt.kind, receipt.withdrawn, receipt.history) == ("product", 1, 2)
@@ -80,8 +80,8 @@ def test_nothing_of_a_product_is_left(site: Site, photos: Path) -> None:
     assert (again.skipped, again.model_batches) == (3, 0)
 
 
-def test_nothing_of_a_supplier_is_left(site: Site, photos: Path) -> None:
-    """By delivery id, which becomes an alias in the books; the photograph that another one shares stays theirs."""
+def test_no_trace_of_a_supplier_is_left(site: Site, photos: Path) -> None:
+    """The delivery id becomes an alias in the records; a photograph shared with another supplier stays theirs."""
     receipt = forget(site, Selection(delivery_id="acme"), ORDER)
     assert [name for name in _traces(site, "acme") if not name.startswith("catalog.sqlite")] == []
     assert _live(site) == ["bolt/own-bolt.jpg", "bolt/twin-bolt.jpg"]
@@ -95,8 +95,8 @@ def test_nothing_of_a_supplier_is_left(site: Site, photos: Path) -> None:
     assert run(photos, site.root, site=Site(cluster="serial")).skipped == 2
 
 
-def test_an_order_that_was_cut_off_is_completed(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Stopped before the catalogue's history went: the same order again leaves nothing."""
+def test_an_interrupted_order_is_completed(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It stopped before the catalogue's history was removed; the same order again leaves nothing."""
     from cutouts.adapters.catalog import CatalogHistory
 
     def stop(*_: object) -> int:
@@ -114,8 +114,8 @@ def test_an_order_that_was_cut_off_is_completed(site: Site, monkeypatch: pytest.
         assert pc.count(known.column("image_id")).as_py() == 0
 
 
-def test_orders_that_mean_nothing_or_too_much_are_refused(site: Site) -> None:
-    """What is not known, an image without its delivery, and any order while something runs."""
+def test_meaningless_and_too_broad_orders_are_refused(site: Site) -> None:
+    """It names an unknown id or an image without its delivery, or something is still running."""
     for selection, words in (
         (Selection(product_id="unknown"), "nothing is known of product unknown"),
         (Selection(image_id="acme/own-acme.jpg"), "only unique within its delivery"),
@@ -127,8 +127,8 @@ def test_orders_that_mean_nothing_or_too_much_are_refused(site: Site) -> None:
     assert len(_live(site)) == 4
 
 
-def test_a_manifest_that_was_made_of_a_folder_forgets_too(photos: Path, tmp_path: Path) -> None:
-    """It lies with the site's own tables, and a backfill would bring the image back from it."""
+def test_a_manifest_made_from_a_folder_is_cleared_too(photos: Path, tmp_path: Path) -> None:
+    """It is among the site's tables, and a backfill would bring the image back from it."""
     site = Site(root=str(tmp_path / "site"), cluster="serial")
     run_on_site(photos, site=site)
     assert _traces(site, "own-acme")

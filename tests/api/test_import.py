@@ -1,4 +1,4 @@
-"""`import cutouts`: a few names, and nothing loaded before one of them is used."""
+"""`import cutouts` gives a few names and loads nothing before one of them is used."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import cutouts
 
 
 def test_importing_the_package_loads_no_library() -> None:
-    """Whoever imports cutouts waits for no NumPy, OpenCV, ONNX Runtime, Pydantic, Dask or Arrow."""
+    """It does not load NumPy, OpenCV, ONNX Runtime, Pydantic, Dask or Arrow."""
     script = "import sys; before = set(sys.modules); import cutouts; print(*(set(sys.modules) - before))"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     loaded = {name.partition(".")[0] for name in done.stdout.split()}
@@ -21,15 +21,15 @@ def test_importing_the_package_loads_no_library() -> None:
 
 
 def test_a_submodule_can_still_be_imported_first() -> None:
-    """The names of the package do not depend on what was imported before."""
+    """The names of the package do not depend on earlier imports."""
     script = "import cutouts.core.errors, cutouts; print(cutouts.CutoutsError is cutouts.core.errors.CutoutsError)"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "True"
 
 
 @pytest.mark.parametrize("name", sorted(cutouts.__all__))
-def test_every_name_is_there_and_says_what_it_is(name: str) -> None:
-    """Each name of the package can be used, is listed by `dir` and has a docstring."""
+def test_every_name_exists_and_has_a_docstring(name: str) -> None:
+    """Each name of the package can be used and is listed by `dir`."""
     assert name in dir(cutouts)
     value = getattr(cutouts, name)
     assert value.__doc__
@@ -37,7 +37,7 @@ def test_every_name_is_there_and_says_what_it_is(name: str) -> None:
 
 
 def test_type_checkers_see_the_same_names() -> None:
-    """What a type checker reads of the package is what it gives at run time."""
+    """A type checker reads the same names that exist at run time."""
     tree = ast.parse(Path(cutouts.__file__).read_text(encoding="utf-8"))
     seen = {
         alias.asname: node.module
@@ -52,6 +52,6 @@ def test_type_checkers_see_the_same_names() -> None:
 
 
 def test_an_unknown_name_is_an_attribute_error() -> None:
-    """A slip of the pen is told as Python tells it."""
+    """A misspelt name raises Python's own error."""
     with pytest.raises(AttributeError, match="module 'cutouts' has no attribute 'cutt'"):
         cutouts.cutt  # type: ignore[attr-defined]  # noqa: B018

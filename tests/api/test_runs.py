@@ -19,7 +19,7 @@ SERIAL = cutouts.Site(cluster="serial")
 
 @pytest.fixture
 def shop(tmp_path: Path) -> Path:
-    """Four good photographs, one without a product, one that is cut off, and a file that is not an image."""
+    """Four good photographs, one without a product, a cut-off one, and a file that is not an image."""
     folder = tmp_path / "shop"
     for seed in range(4):
         product(folder / f"{seed}.jpg", seed=seed)
@@ -30,7 +30,7 @@ def shop(tmp_path: Path) -> Path:
 
 
 class Watcher:
-    """Keeps what it hears of a run."""
+    """Keeps what it is told about a run."""
 
     def __init__(self) -> None:
         self.phases: dict[str, int] = {}
@@ -47,8 +47,8 @@ class Watcher:
         self.heard[fate] += images
 
 
-def test_a_run_says_what_became_of_each_image(shop: Path, tmp_path: Path) -> None:
-    """Its counts add up and are those of summary.json; what was passed over is told; the files are there."""
+def test_a_run_reports_what_became_of_each_image(shop: Path, tmp_path: Path) -> None:
+    """Its counts add up and match summary.json, skipped files are reported, and the outputs exist."""
     summary = cutouts.run(shop, tmp_path / "out", site=SERIAL)
     assert (summary.images, summary.published, summary.quarantined, summary.rejected) == (6, 4, 1, 1)
     assert (summary.ignored, summary.unlisted, summary.refused) == ("1 other file ignored", (), ())
@@ -61,31 +61,31 @@ def test_a_run_says_what_became_of_each_image(shop: Path, tmp_path: Path) -> Non
 
 
 def test_a_second_run_does_only_what_is_new(shop: Path, tmp_path: Path) -> None:
-    """What was published is skipped, and the network is not called for it."""
+    """Published images are skipped without calling the network."""
     cutouts.run(shop, tmp_path / "out", site=SERIAL)
     product(shop / "new.jpg", seed=9)
     summary = cutouts.run(str(shop), str(tmp_path / "out"), site=SERIAL)
     assert (summary.images, summary.skipped, summary.published, summary.model_batches) == (7, 4, 1, 1)
 
 
-def test_progress_hears_of_every_image(shop: Path, tmp_path: Path) -> None:
-    """Of each phase its number of images, then of every image what became of it."""
+def test_progress_covers_every_image(shop: Path, tmp_path: Path) -> None:
+    """It states the number of images of each phase and then what became of each."""
     watcher = Watcher()
     cutouts.run(shop, tmp_path / "out", site=SERIAL, progress=watcher)
     assert watcher.phases == {"reading": 6, "cutting": 6}
     assert watcher.heard == {"read": 6, "cut": 5, "rejected": 1}
 
 
-def test_a_run_writes_below_its_folder_alone(shop: Path, tmp_path: Path) -> None:
-    """Whatever the site says of its stores, the run's are its folder's."""
+def test_a_run_writes_only_below_its_folder(shop: Path, tmp_path: Path) -> None:
+    """The site's settings for its stores do not apply to it."""
     elsewhere = tmp_path / "elsewhere"
     site = cutouts.Site(cluster="serial", root=str(elsewhere), tables=str(elsewhere / "tables"))
     cutouts.run(shop, tmp_path / "out", site=site)
     assert not elsewhere.exists()
 
 
-def test_what_cannot_be_worked_on_is_an_error(tmp_path: Path) -> None:
-    """A folder without images, and one that is to be written into itself; nothing is made then."""
+def test_an_unusable_folder_is_an_error(tmp_path: Path) -> None:
+    """It has no images, or it is also the output; nothing is created."""
     (tmp_path / "empty").mkdir()
     with pytest.raises(ManifestError, match="there are no images"):
         cutouts.run(tmp_path / "empty", tmp_path / "out", site=SERIAL)

@@ -1,4 +1,4 @@
-"""The bench's numbers belong together; how large they are depends on the machine."""
+"""The numbers of the bench are consistent; their size depends on the machine."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from cutouts.stages import cut_chunk, job_of
 
 @pytest.fixture(scope="module")
 def photographs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Three small photographs of a disc, and a file that is none."""
+    """Three small photographs of a disc, and a file that is not an image."""
     folder = tmp_path_factory.mktemp("photographs")
     for number in range(3):
         picture = np.full((120, 100, 3), 230, np.uint8)
@@ -42,14 +42,14 @@ def report(photographs: Path) -> BenchReport:
 
 
 def test_every_image_is_counted(report: BenchReport) -> None:
-    """Three images are repeated to seven; the one that cannot be decoded is left out and told."""
+    """Three images are repeated to seven; an undecodable one is left out and reported."""
     assert (report.images, report.left_out, report.run.images) == (3, 1, 7)
     assert report.megapixels == pytest.approx(0.012)
     assert report.run.curve[-1][0] == 7
 
 
-def test_the_parts_are_those_of_the_whole(report: BenchReport) -> None:
-    """No part is missing or free, and what cannot be avoided is less than all parts."""
+def test_the_parts_add_up_to_the_whole(report: BenchReport) -> None:
+    """No part is missing or takes no time, and the unavoidable part is less than all of them."""
     assert [part.name for part in report.parts] == list(PARTS)
     assert all(part.ms > 0 for part in report.parts)
     assert 0 < report.unavoidable_ms < sum(part.ms for part in report.parts)
@@ -57,8 +57,8 @@ def test_the_parts_are_those_of_the_whole(report: BenchReport) -> None:
     assert report.ratio_with_runner >= report.ratio
 
 
-def test_the_parts_make_the_files_that_the_whole_makes(photographs: Path, tmp_path: Path) -> None:
-    """The objects stored part by part are those of a run, byte for byte, soft edges included."""
+def test_the_parts_write_the_same_files_as_a_run(photographs: Path, tmp_path: Path) -> None:
+    """The objects stored part by part match those of a run byte for byte, soft edges included."""
     images = [
         ImageRecord(image_id=path.name, product_id=path.stem, delivery_id="bench", uri=str(path))
         for path in sorted(photographs.glob("[0-9].jpg"))
@@ -75,8 +75,8 @@ def test_the_parts_make_the_files_that_the_whole_makes(photographs: Path, tmp_pa
     assert len(np.unique(np.asarray(matte))) > 2
 
 
-def test_the_stages_add_up_to_the_time_at_work(report: BenchReport) -> None:
-    """Prepare, infer and finish fill the chunks' time, and this fits into the threads' time."""
+def test_the_stages_add_up_to_the_working_time(report: BenchReport) -> None:
+    """Prepare, infer and finish fill the time of the chunks, which fits into that of the threads."""
     run = report.run
     at_work = 1000 * run.busy * run.seconds * run.threads / run.images
     assert 0.5 * at_work < run.prepare_ms + run.infer_ms + run.finish_ms <= at_work
@@ -84,13 +84,13 @@ def test_the_stages_add_up_to_the_time_at_work(report: BenchReport) -> None:
     assert run.open_seconds + run.first_seconds > 0
 
 
-def test_only_layouts_that_differ_are_tried(report: BenchReport) -> None:
-    """Serial has no workers to vary, and its own batch of 1 was measured already."""
+def test_only_different_layouts_are_tried(report: BenchReport) -> None:
+    """Serial has no workers to vary, and its batch of 1 has been measured already."""
     assert [(run.cluster, run.batch) for run in report.others] == [("serial", 2)]
 
 
-def test_text_and_json_say_the_same(report: BenchReport) -> None:
-    """The ratio and the rates of the text are those of the JSON."""
+def test_text_and_json_agree(report: BenchReport) -> None:
+    """The ratio and the rates in the text are those in the JSON."""
     text, values = as_text(report), json.loads(as_json(report))
     assert f"= {values['ratio']:.2f}" in text
     assert f"whole path {values['run']['images_per_second']:.2f} images/s" in text
@@ -98,8 +98,8 @@ def test_text_and_json_say_the_same(report: BenchReport) -> None:
     assert all(part["name"] in text for part in values["parts"])
 
 
-def test_the_plot_is_a_picture(report: BenchReport, tmp_path: Path) -> None:
-    """An SVG with text of its four plots."""
+def test_the_plot_is_an_svg(report: BenchReport, tmp_path: Path) -> None:
+    """It has text for each of its four plots."""
     draw(report, tmp_path / "bench.svg")
     assert "<svg" in (tmp_path / "bench.svg").read_text()
 
@@ -114,7 +114,7 @@ def test_the_plot_is_a_picture(report: BenchReport, tmp_path: Path) -> None:
     ],
 )
 def test_growth_is_the_slope_after_the_warm_up(curve: list[tuple[int, float]], expected: float | None) -> None:
-    """Memory that rises at first and then stays has not grown; of few images nothing is said."""
+    """Memory that rises at first and then stays has not grown; too few images give no figure."""
     found = growth(curve)
     assert found is None if expected is None else found == pytest.approx(expected, abs=1e-6)
 
@@ -125,8 +125,8 @@ def test_a_folder_without_images_is_refused(tmp_path: Path) -> None:
         bench(Site(cluster="serial"), tmp_path, images=1)
 
 
-def test_the_command_writes_beside_what_it_prints(photographs: Path, tmp_path: Path) -> None:
-    """`cutouts bench FOLDER` prints the tables and leaves JSON and plot."""
+def test_the_command_prints_tables_and_writes_files(photographs: Path, tmp_path: Path) -> None:
+    """`cutouts bench FOLDER` prints the tables and writes JSON and plot."""
     options = ["--cluster", "serial", "--images", "3", "--workers", "", "--batches", "", "--out", str(tmp_path / "out")]
     result = CliRunner().invoke(command, [str(photographs), *options], catch_exceptions=False)
     assert result.exit_code == 0
@@ -135,7 +135,7 @@ def test_the_command_writes_beside_what_it_prints(photographs: Path, tmp_path: P
     assert (tmp_path / "out" / "bench.svg").is_file()
 
 
-def test_counts_that_are_none_are_refused(photographs: Path) -> None:
+def test_invalid_counts_are_refused(photographs: Path) -> None:
     """`--workers two` says what was expected."""
     result = CliRunner().invoke(command, [str(photographs), "--workers", "two"])
     assert result.exit_code == 2

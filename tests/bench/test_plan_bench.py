@@ -1,4 +1,4 @@
-"""Plan, gate and publish are measured on ledgers that were made for it."""
+"""Plan, gate and publish are measured on generated ledgers."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from cutouts.core.config import Site
 
 @pytest.fixture
 def site(tmp_path: Path) -> Site:
-    """A site of its own."""
+    """A separate site."""
     return Site(root=str(tmp_path / "site"))
 
 
 def quiet(_: str) -> None:
-    """Nobody is told."""
+    """Ignores messages."""
 
 
 def test_each_step_is_measured_over_many_parts(site: Site, tmp_path: Path) -> None:
-    """The first plan joins the parts; memory, seconds and no requests of a local store are told."""
+    """The first plan joins the parts; memory and seconds are reported, and no requests for a local store."""
     how = {"parts": 20, "per_part": 3, "images": 10}
     found = [*measure_parts(site, tmp_path, **how, tell=quiet, where=in_this_process)]
     assert [(one.step, one.images, one.parts) for one in found] == [
@@ -38,8 +38,8 @@ def test_each_step_is_measured_over_many_parts(site: Site, tmp_path: Path) -> No
     assert len(as_text(found).splitlines()) == 4
 
 
-def test_a_large_delivery_is_taken_through_all_steps(site: Site, tmp_path: Path) -> None:
-    """Nothing known, all known, and 10 % changed: the made results pass the gate and are published."""
+def test_a_large_delivery_goes_through_all_steps(site: Site, tmp_path: Path) -> None:
+    """With nothing known, all known and 10 % changed, the generated results pass the gate and are published."""
     found = [*measure_images(site, tmp_path, images=40, tell=quiet, where=in_this_process)]
     assert [one.step for one in found] == [
         "plan, nothing known",
@@ -57,8 +57,8 @@ def test_requests_to_s3_are_counted(bucket: str, site: Site, tmp_path: Path) -> 
     assert again.requests < 20 < first.requests
 
 
-def test_the_command_says_what_it_measures() -> None:
-    """`cutouts bench plan` is a bench of its own, with options of its own."""
+def test_bench_plan_reports_what_it_measures() -> None:
+    """`cutouts bench plan` is a separate bench with its own options."""
     result = CliRunner().invoke(command, ["plan", "--help"])
     assert result.exit_code == 0
     assert "--per-part" in result.output

@@ -1,4 +1,4 @@
-"""The audit of locked requirements: the real pip-audit against a vulnerability service on this machine."""
+"""The audit of locked requirements: the real pip-audit against a local vulnerability service."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ with_pip_audit = pytest.mark.skipif(not TOOLS.exists(), reason="pip-audit is ins
 
 
 class _Service(BaseHTTPRequestHandler):
-    """Answers like OSV: what `known` says of a package, `{}` of every other; another status if `status` says so."""
+    """Answers like OSV: `known` for a package, `{}` for others, or an error if `status` says so."""
 
     known: Mapping[str, str] = {}
     status = 200
@@ -47,7 +47,7 @@ class _Service(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def service() -> Iterator[tuple[str, type[_Service]]]:
-    """A service's URL, and where to say what it answers."""
+    """A service's URL, and the place to set its answers."""
     kind = type("Service", (_Service,), {"known": {"pyyaml": "PYSEC-2020-96"}})
     server = ThreadingHTTPServer(("127.0.0.1", 0), kind)
     threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -57,7 +57,7 @@ def service() -> Iterator[tuple[str, type[_Service]]]:
 
 
 def audited(folder: Path, url: str, *flags: str, python: Path = TOOLS) -> tuple[int, str]:
-    """The exit status and what was printed."""
+    """The exit status and the output."""
     file = folder / "requirements.txt"
     file.write_text(LOCKED, encoding="utf-8")
     command = [sys.executable, str(AUDIT), "--python", str(python), "--service", url, *flags, str(file)]
@@ -68,13 +68,13 @@ def audited(folder: Path, url: str, *flags: str, python: Path = TOOLS) -> tuple[
 
 @with_pip_audit
 def test_packages_without_a_vulnerability_pass(tmp_path: Path, service: tuple[str, type[_Service]]) -> None:
-    """Each locked package was asked about."""
+    """Each locked package was looked up."""
     assert audited(tmp_path, service[0]) == (CLEAN, "No known vulnerabilities in 2 packages.\n")
 
 
 @with_pip_audit
 def test_a_vulnerability_is_named_and_fails(tmp_path: Path, service: tuple[str, type[_Service]]) -> None:
-    """With the package, its version and the vulnerability's name; `--may-not-run` excuses nothing here."""
+    """The package, its version and the vulnerability are named; `--may-not-run` does not excuse it."""
     service[1].known = {**service[1].known, "zipp": "PYSEC-1-2"}
     status, text = audited(tmp_path, service[0], "--may-not-run")
     assert status == VULNERABLE
@@ -85,8 +85,8 @@ def test_a_vulnerability_is_named_and_fails(tmp_path: Path, service: tuple[str, 
 
 
 @with_pip_audit
-def test_a_service_that_is_away_is_no_good_news(tmp_path: Path) -> None:
-    """A closed port has a status of its own; a machine without internet may let it pass, but says so."""
+def test_an_unreachable_service_does_not_pass(tmp_path: Path) -> None:
+    """It has its own status; `--may-not-run` accepts it for a machine without internet, but says so."""
     status, text = audited(tmp_path, "http://127.0.0.1:9/")
     assert (status, text.startswith(DID_NOT)) == (DID_NOT_RUN, True)
     status, text = audited(tmp_path, "http://127.0.0.1:9/", "--may-not-run")
@@ -95,17 +95,17 @@ def test_a_service_that_is_away_is_no_good_news(tmp_path: Path) -> None:
 
 @with_pip_audit
 @pytest.mark.parametrize(("known", "status"), [({}, 200), ({"pyyaml": "PYSEC-2020-96"}, 503), ({}, 404)])
-def test_a_service_that_knows_nothing_is_no_good_news(
+def test_a_service_without_answers_does_not_pass(
     tmp_path: Path, service: tuple[str, type[_Service]], known: dict[str, str], status: int
 ) -> None:
-    """One that answers each question with nothing, and one that answers with an error."""
+    """It answers each query with nothing, or with an error."""
     service[1].known, service[1].status = known, status
     ended, text = audited(tmp_path, service[0])
     assert (ended, text.startswith(DID_NOT), "No known" in text) == (DID_NOT_RUN, True, False)
 
 
 def test_an_audit_without_pip_audit_did_not_run(tmp_path: Path) -> None:
-    """A Python that lacks it says so."""
+    """The message says that Python lacks it."""
     status, text = audited(tmp_path, "http://127.0.0.1:9/", python=Path(sys.executable))
     assert (status, "pip_audit" in text) == (DID_NOT_RUN, True)
 
@@ -121,7 +121,7 @@ def test_an_audit_without_pip_audit_did_not_run(tmp_path: Path) -> None:
         ("<html>", "gave no report"),
     ],
 )
-def test_a_report_that_leaves_packages_out_is_none(text: str, words: str) -> None:
-    """pip-audit itself says `No known vulnerabilities found` then."""
+def test_a_report_that_leaves_packages_out_does_not_pass(text: str, words: str) -> None:
+    """pip-audit itself prints `No known vulnerabilities found` in that case."""
     with pytest.raises(_audit["AuditDidNotRunError"], match=words.replace("(", r"\(").replace(")", r"\)")):
         _audit["Report"].parse(text)
