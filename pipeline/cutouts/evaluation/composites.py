@@ -1,8 +1,9 @@
-"""Products with exact truth for measuring, by a fixed seed: cutouts over scenes of three kinds; empty scenes; boxes.
+"""Makes test images with exact truth, from a fixed seed: cutouts over scenes of three kinds, empty scenes, boxes, and
+renders.
 
-The scenes are drawn here and not by the training's own generator, so that a network is not measured on the very
-distribution it was trained on. Given `products-test` and `backgrounds-test`, products and backgrounds are those that
-the training never sees. The same files give the same pixels at every call, so that every figure can be made again.
+The scenes are drawn here and not by the generator of the training, so that a network is not measured on exactly the
+distribution that it was trained on. With `products-test` and `backgrounds-test`, products and backgrounds are ones that
+the training never sees. The same files give the same pixels at every call, so that every figure can be reproduced.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ SEED = 20_240_517
 LONG_SIDE = 1000
 SHAPES = ((1000, 1000), (1000, 750), (1000, 800), (750, 1000))
 BOXES = ("grey", "turned", "coloured")
-"""What each of so many boxes is like: grey and along the frame, grey and turned, of any colour and along the frame."""
+"""The kinds of boxes: grey and parallel to the frame, grey and rotated, and of any colour and parallel to the frame."""
 BOXES_OF_EACH = 60
 STUDIO_WHITE = 250
 
@@ -59,10 +60,10 @@ class Composite:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sources:
-    """Files that sets are made of: cutouts (`name, rgba_webp, touches_…`), scenes (`name, image`) and renders of 3D
+    """Files that sets are made from: cutouts (`name, rgba_webp, touches_…`), scenes (`name, image`) and renders of 3D
     models (`name, model, image, alpha, coverage`), all Parquet; `models` is the table of 3D models.
 
-    Of cutouts and renders only those of the folds `only` are used, unless there are none.
+    If `only` names folds, only cutouts and renders of these folds are used.
     """
 
     products: Path | None = None
@@ -74,7 +75,7 @@ class Sources:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drawing:
-    """`count` composites, drawn one after the other as they are asked for."""
+    """`count` composites, drawn one after the other on demand."""
 
     count: int
     images: Iterator[Composite]
@@ -83,7 +84,7 @@ class Drawing:
 def open_sources(
     *, products: Path | None, backgrounds: Path | None, renders: Path | None, models: Path | None, only: Sequence[str]
 ) -> Sources:
-    """Sources of these files, `renders` being a folder. Raises ConfigError for a text in `only` that is not a fold."""
+    """Sources of these files; `renders` is a folder. Raises ConfigError if a text in `only` is not a fold."""
     return Sources(
         products=products,
         backgrounds=backgrounds,
@@ -94,10 +95,11 @@ def open_sources(
 
 
 def composites(sources: Sources, kind: Kind, limit: int | None = None) -> Drawing:
-    """Each product once over a scene of that kind, each scene by itself, boxes, or renders; the same at every call.
+    """Each product once over a scene of that kind, or each scene by itself, or boxes, or renders; the same at every
+    call.
 
-    `limit` asks for that many at most, spread evenly over the file, which is sorted by shop. Raises ConfigError if a
-    file is not given that the kind needs, or does not hold it.
+    At most `limit` images are drawn, spread evenly over the file, which is sorted by shop. Raises ConfigError if a file
+    that the kind needs is missing or lacks columns.
     """
     if kind == "boxes":
         chosen = spread(len(BOXES) * BOXES_OF_EACH, limit)
@@ -126,7 +128,7 @@ def _renders(sources: Sources, limit: int | None) -> Drawing:
 
 
 def _of_folds(only: tuple[Fold, ...], names: list[str], labels: Callable[[], dict[str, Label]]) -> list[int]:
-    """The indices of those names that belong to the folds. Raises ConfigError if a fold holds none of them."""
+    """The indices of the names that belong to the folds. Raises ConfigError if a fold contains none of them."""
     if not only:
         return list(range(len(names)))
     known = labels()
@@ -137,14 +139,14 @@ def _of_folds(only: tuple[Fold, ...], names: list[str], labels: Callable[[], dic
 def write_composites(drawing: Drawing, folder: Path, *, on_image: Callable[[], None] = lambda: None) -> None:
     """Write a set as `folder/images/NAME.png` and `folder/truth/NAME.png`, lossless.
 
-    The folder appears once it is whole. Raises ConfigError if it is there already.
+    The folder appears only when it is complete. Raises ConfigError if it already exists.
     """
     require_no_set(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.", suffix=".part") as place:
         part = Path(place) / folder.name
         for one in drawing.images:
-            name = safe_path(f"{one.name}.png".split("/"))  # it comes from a file, and may be anything
+            name = safe_path(f"{one.name}.png".split("/"))  # the name comes from a file and is not trusted
             write_file(part / IMAGES / name, encode_png(one.image))
             write_file(part / TRUTH / name, encode_png(one.alpha))
             on_image()
@@ -152,7 +154,7 @@ def write_composites(drawing: Drawing, folder: Path, *, on_image: Callable[[], N
 
 
 def require_no_set(folder: Path) -> None:
-    """Nothing, or a ConfigError if the set already exists."""
+    """Raise ConfigError if the set already exists."""
     if os.path.lexists(folder):
         raise ConfigError("the set already exists", [f"remove {folder}, or give another --out"])
 
@@ -166,7 +168,7 @@ def _backgrounds(sources: Sources, kind: Kind) -> Path:
 
 
 def _holding(file: Path | None, name: str, kind: Kind, columns: set[str]) -> Path:
-    """The file, once it is sure that it is there and holds those columns."""
+    """The file. Raises ConfigError if it was not named, or lacks one of the columns."""
     title = f"the set {kind!r} cannot be made"
     if file is None:
         raise ConfigError(title, [f"name the file of {name} with --{name}"])
@@ -198,7 +200,7 @@ def _over_scene(kind: Kind, index: int, example: Example, scenes: list[Example])
 
 
 def _box(index: int) -> Composite:
-    """A rectangle of one colour on white: the least that a product can show."""
+    """A rectangle of one colour on white: the simplest possible product."""
     like, number = BOXES[index // BOXES_OF_EACH], index % BOXES_OF_EACH
     rng = np.random.default_rng([SEED, KINDS.index("boxes"), index])
     middle, sides = rng.uniform(420, 580, 2), rng.uniform(200, 700, 2)

@@ -1,4 +1,5 @@
-"""How contenders are spelled: `NAME`, `NAME=FILE`, `NAME=FOLDER`, and behind it how they are run, as `NAME:bare`."""
+"""Parses the names of contenders: `NAME`, `NAME=FILE` or `NAME=FOLDER`, and after it how they are run, as in
+`NAME:bare`."""
 
 from __future__ import annotations
 
@@ -11,7 +12,7 @@ from cutouts.core.errors import ConfigError
 
 
 class How(StrEnum):
-    """How an image is answered: by the whole recipe, by the network alone, or as rembg would."""
+    """How a matte is made: by the whole recipe, by the network alone, or as rembg does it."""
 
     RECIPE = "recipe"
     BARE = "bare"
@@ -20,7 +21,7 @@ class How(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spec:
-    """A contender: a name of the model table, or of the file or folder at `path`."""
+    """A contender: the name of a network in the model table, or of the file or folder at `path`."""
 
     name: str
     path: Path | None = None
@@ -28,12 +29,13 @@ class Spec:
 
     @property
     def label(self) -> str:
-        """What it is called in tables: its name, and how it is run where that is not the recipe."""
+        """Its name in tables: the name, and how it is run if that is not the recipe."""
         return self.name if self.how is How.RECIPE else f"{self.name}:{self.how}"
 
 
 def parse(text: str) -> Spec:
-    """The contender that `text` spells. Raises ConfigError for text that spells none, or a path that is not there."""
+    """The contender that `text` names. Raises ConfigError if the text is not a contender, or if its path does not
+    exist."""
     body, colon, how = text.rpartition(":")
     known = bool(colon) and how in set(How)
     name, named, path = (body if known else text).partition("=")
@@ -49,7 +51,8 @@ def parse(text: str) -> Spec:
 def contenders(networks: Iterable[str], compared: Iterable[str]) -> tuple[list[Spec], list[str]]:
     """All contenders, each once, and the labels of those that are compared.
 
-    A name that has a file in one place has it everywhere. Raises ConfigError if two would have the same label.
+    If a name has a file in one place, the file is used everywhere. Raises ConfigError if two contenders have the same
+    label.
     """
     specs = [parse(text) for text in networks]
     pair = [parse(text) for text in compared]

@@ -1,7 +1,8 @@
-"""What is measured: networks of the table or of a file, bare or with the whole recipe, U²-Net as rembg runs it, mattes.
+"""The contenders of an evaluation: networks of the table or of a file, bare or with the whole recipe, U²-Net as rembg
+runs it, and ready-made mattes.
 
-A network of the table is opened as a run opens it; a file, and a peer that is run as its own users run it, past the
-table. All sessions have one thread that does not spin, so that CPU time is comparable.
+A network of the table is opened as a run opens it. A file, or a network that is run as rembg runs it, is opened without
+the table. All sessions have one thread that does not spin, so that CPU times are comparable.
 """
 
 from __future__ import annotations
@@ -36,17 +37,18 @@ U2NET_AXES = [3, U2NET_SIZE, U2NET_SIZE]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """A matte, float32 (H, W) in 0..1 at the photograph's size, and the CPU seconds of the network, if one ran."""
+    """A matte, float32 (H, W) in 0..1 at the photograph's size, and the CPU seconds of the network (None if no network
+    ran)."""
 
     matte: Floats
     seconds: float | None
 
 
 class Contender(Protocol):
-    """Anything that has an answer to an image, or says why it has none."""
+    """Anything that returns a matte for an image, or the reason why it has none."""
 
     def __call__(self, asked: Question) -> Answer | Lost:
-        """The answer."""
+        """The matte, or the reason why there is none."""
         ...
 
 
@@ -59,7 +61,8 @@ class Saliency(Protocol):
 
 
 class Ours:
-    """A network with our preprocessing: the refined matte as it is published, or bare, its probability enlarged."""
+    """A network with our preprocessing. It gives the refined matte as it is published or, if `bare`, the enlarged
+    probability."""
 
     def __init__(self, network: Saliency, how: Preprocessing, *, bare: bool) -> None:
         self._network, self._how, self._bare = network, how, bare
@@ -80,7 +83,8 @@ class Ours:
 
 
 class UntabledNetwork:
-    """A network of ours that is in no table yet: uint8 NHWC in, raw probability out."""
+    """A network of ours that is not in the table yet: uint8 NHWC in, raw probability out. Raises ModelError for other
+    inputs."""
 
     def __init__(self, file: ModelFile) -> None:
         self._session = _session(file)
@@ -102,7 +106,8 @@ class UntabledNetwork:
 
 
 class AsRembg:
-    """A network of the U²-Net family as rembg 2 runs it: LANCZOS both ways, own maximum, stretch of the output."""
+    """A network of the U²-Net family as rembg 2 runs it: LANCZOS resizing in both directions, pixels divided by their
+    maximum, and the output stretched to 0…1. Raises ModelError for other networks."""
 
     def __init__(self, file: ModelFile) -> None:
         self._session = _session(file)
@@ -131,13 +136,13 @@ class AsRembg:
 
 
 class ReadyMattes:
-    """Mattes that were made already, by whatever tool: pictures in a folder, under the names of the images."""
+    """Ready-made mattes from any tool: pictures in a folder, with the names of the images."""
 
     def __init__(self, folder: Path) -> None:
         self._folder, self._files = folder, by_stem(folder)
 
     def __call__(self, asked: Question) -> Answer | Lost:
-        """The matte of the image's name: a grey picture, or the alpha of a cutout."""
+        """The matte with the image's name: a grey picture, or the alpha of a cutout."""
         found = self._files.get(asked.name, [])
         if len(found) != 1:
             several = f"it has several mattes in {self._folder}: {', '.join(path.name for path in found)}"
@@ -152,7 +157,7 @@ class ReadyMattes:
 
 
 def open_contender(spec: Spec, site: Site) -> Contender:
-    """The contender that is spelled so, open. Raises ModelError for an unknown name or a graph that does not fit."""
+    """Open a contender. Raises ModelError if the name is unknown or the graph does not fit."""
     bare = spec.how is How.BARE
     if spec.path is not None and spec.path.is_dir():
         return ReadyMattes(spec.path)
@@ -166,7 +171,7 @@ def open_contender(spec: Spec, site: Site) -> Contender:
 
 
 def _job(name: str, site: Site) -> Job:
-    """What a run of this site with that network would do, on one CPU."""
+    """The job of a run of this site with that network, on the CPU."""
     return job_of(site.model_copy(update={"model": name, "provider": "cpu"}))
 
 

@@ -1,4 +1,4 @@
-"""What is measured on: images with their truths, from folders or from a Parquet file, one in memory at a time."""
+"""Test sets: images with their truths, from folders or from a Parquet file, one in memory at a time."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ from cutouts.core.pixels import Floats, Photograph
 from cutouts.core.sources.locations import Reading, parse_prefixes
 
 MAX_PIXELS = 400_000_000
-"""Larger images are no test images (px)."""
+"""The largest test image (px)."""
 TEST_IMAGES = Reading(allowed=parse_prefixes(["/"]), max_bytes=512_000_000, seconds=60)
-"""Test sets are the user's own and nothing is published of them: their links may lead anywhere on this machine."""
+"""Test sets belong to the user and are not published, so their links may lead anywhere on this machine."""
 COLOURED = 16
-"""Channels of a grey mask may differ by so many levels, as JPEG makes them."""
+"""The channels of a grey mask may differ by this many levels, because JPEG causes such differences."""
 IMAGES, TRUTH = "images", "truth"
-"""The two folders that a set in a folder of its own has."""
+"""The two folders of a set that is a single folder."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """One image that contenders are asked about."""
+    """One image that contenders are run on."""
 
     name: str
     photograph: Photograph
@@ -39,14 +39,14 @@ class Question:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case(Question):
-    """One image to measure on: its true alpha, float32 (H, W) in 0..1 at the photograph's size, is known."""
+    """One image with known truth: its true alpha, float32 (H, W) in 0..1, at the photograph's size."""
 
     truth: Floats
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lost:
-    """An image that cannot be measured on, or that has no answer, and why."""
+    """An image that cannot be used, or for which a contender has no matte, and the reason."""
 
     name: str
     problem: str
@@ -54,9 +54,9 @@ class Lost:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageSet:
-    """`count` images under one name; `cases` reads them one after the other, the same ones at each call.
+    """`count` images with one name; `cases` reads them one after the other, the same images at each call.
 
-    `unused` truths belong to no image.
+    `unused` is the number of truths without an image.
     """
 
     name: str
@@ -66,9 +66,10 @@ class ImageSet:
 
 
 def open_sets(images: Sequence[Path], truths: Sequence[Path], *, limit: int | None = None) -> list[ImageSet]:
-    """The sets at `images`: Parquet files, folders that have `images/` and `truth/`, and folders with the next truth.
+    """The sets at `images`: Parquet files, folders that contain `images/` and `truth/`, and folders that use the next
+    of `truths`.
 
-    Raises ConfigError for a folder without a truth, a truth without a folder, and two sets of one name.
+    Raises ConfigError if a folder has no truth, a truth has no folder, or two sets have the same name.
     """
     left, sets = list(truths), []
     for path in images:
@@ -89,9 +90,9 @@ def open_sets(images: Sequence[Path], truths: Sequence[Path], *, limit: int | No
 
 
 def folder_set(images: Path, truth: Path, *, name: str, limit: int | None = None) -> ImageSet:
-    """The images below a folder, each with the truth that has the same path below `truth`, but for the suffix.
+    """The images below a folder, each with the truth that has the same path below `truth` except for the suffix.
 
-    `limit` takes that many at most, spread evenly over the names. Raises ConfigError for a folder without images.
+    At most `limit` images are used, spread evenly over the names. Raises ConfigError if the folder has no images.
     """
     truths = by_stem(truth)
     files = {path: _stem(images, path) for path in _pictures(images, without=truth)}
@@ -109,9 +110,9 @@ def folder_set(images: Path, truth: Path, *, name: str, limit: int | None = None
 
 
 def questions(folder: Path, *, limit: int | None = None) -> tuple[int, Iterator[Question | Lost]]:
-    """How many images below a folder are asked about, and they themselves, whose truth nobody knows.
+    """The number of images that are used from a folder, and these images, without truth.
 
-    `limit` takes that many at most, spread evenly over the names. Raises ConfigError for a folder without images.
+    At most `limit` images are used, spread evenly over the names. Raises ConfigError if the folder has no images.
     """
     files = _pictures(folder)
     if not files:
@@ -123,7 +124,7 @@ def questions(folder: Path, *, limit: int | None = None) -> tuple[int, Iterator[
 def parquet_set(file: Path, *, limit: int | None = None) -> ImageSet:
     """The rows of a Parquet file: `name`, `image` and `mask` hold a name and two encoded pictures.
 
-    Without a column `mask` each image is a scene without a product. Raises ConfigError for any other table.
+    Without a column `mask`, each image is a scene without a product. Raises ConfigError for any other table.
     """
     table = _table(file)
     chosen = spread(table.num_rows, limit)
@@ -137,12 +138,13 @@ def parquet_set(file: Path, *, limit: int | None = None) -> ImageSet:
 
 
 def spread(count: int, limit: int | None) -> list[int]:
-    """`limit` indices of `count`, spread evenly; all of them without a limit."""
+    """At most `limit` of `count` indices, spread evenly; all of them without a limit."""
     return [round(at) for at in np.linspace(0, count - 1, min(limit or count, count)).tolist()]
 
 
 def by_stem(folder: Path) -> Mapping[str, list[Path]]:
-    """The pictures below a folder by their path without its suffix; more than one where only the suffix differs."""
+    """The pictures below a folder, by path without suffix; a path has several pictures if only their suffixes
+    differ."""
     found = defaultdict(list)
     for path in _pictures(folder):
         found[_stem(folder, path)].append(path)
@@ -152,8 +154,8 @@ def by_stem(folder: Path) -> Mapping[str, list[Path]]:
 def read_plane(data: bytes) -> Floats:
     """A matte or truth from an encoded picture: its alpha if it has one, else its grey; float32 (H, W) in 0..1.
 
-    Raises ImageRejected for what cannot be decoded, ValueError for a picture in colours without alpha, and for class
-    labels, which would pass for black.
+    Raises ImageRejected if the data cannot be decoded, ValueError for a colour picture without alpha, and for class
+    labels, which would look black.
     """
     picture = decode(data, max_pixels=MAX_PIXELS)
     if picture.alpha is not None:
@@ -175,7 +177,7 @@ def misfit(plane: Floats, photograph: Photograph) -> str | None:
 
 
 def _pictures(folder: Path, *, without: Path | None = None) -> tuple[Path, ...]:
-    """Every image below a folder, cutouts of ours included: they may be what is measured."""
+    """Every image below a folder, including our own cutouts, because they may be the mattes to measure."""
     return photographs(folder, SUFFIXES, without=without, with_ours=True).files
 
 
@@ -206,7 +208,7 @@ def _read(name: str, image: Path, truth: Path) -> Case | Lost:
 
 
 def _case(name: str, image: bytes | None, mask: bytes | None, *, empty: bool) -> Case | Lost:
-    """The case, once both pictures are read and fit each other; `empty` says that there is no mask to read."""
+    """The case, if both pictures can be read and have the same size. If `empty`, there is no mask to read."""
     try:
         photograph = decode(image or b"", max_pixels=MAX_PIXELS)
     except ImageRejected as error:
@@ -223,7 +225,7 @@ def _case(name: str, image: bytes | None, mask: bytes | None, *, empty: bool) ->
 
 
 def _table(file: Path) -> pa.Table:
-    """Name, image and, if there is one, mask. Raises ConfigError."""
+    """The columns name, image and, if it exists, mask. Raises ConfigError if the file cannot be used."""
     try:
         table = pq.read_table(file)
     except (pa.ArrowException, OSError) as error:

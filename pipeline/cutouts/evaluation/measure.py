@@ -1,6 +1,7 @@
-"""Every contender answers every image of every set: images outside, contenders inside, one image in memory at a time.
+"""Runs every contender on every image of every set: the outer loop is over images, the inner over contenders, with one
+image in memory at a time.
 
-So a machine that is busy with something else slows all of them alike, and their times can be compared.
+So other work on the machine slows all contenders equally, and their times can be compared.
 """
 
 from __future__ import annotations
@@ -18,10 +19,10 @@ from cutouts.metrics import THRESHOLD, Curves, Scores, judge
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
-    """How one contender did on one image of a set.
+    """The result of one contender on one image of a set.
 
-    `mean` is its mean matte and `area` the share at one half or more, both 0..1; `seconds` its network's CPU time, if
-    one ran; `empty` says that the truth has no product.
+    `mean` is the mean of its matte and `area` the share of pixels at one half or more, both 0..1. `seconds` is its
+    network's CPU time (None if no network ran). `empty` is true if the truth has no product.
     """
 
     images: str
@@ -36,7 +37,7 @@ class Measured:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failed:
-    """An image that no contender was asked about (`network` None), or that one of them has no answer to; why."""
+    """An image that cannot be used (`network` is None), or for which one contender has no matte, and the reason."""
 
     images: str
     network: str | None
@@ -46,7 +47,7 @@ class Failed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeanCurves:
-    """Means over the images of a set of their precision, recall, F- and E-measure per threshold, float64 (256,)."""
+    """Means over the images of a set: precision, recall, F- and E-measure per threshold, float64 (256,)."""
 
     precision: Doubles
     recall: Doubles
@@ -56,7 +57,7 @@ class MeanCurves:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
-    """An image with every matte that was made of it: what a person may want to look at."""
+    """An image with all its mattes, for a person to look at."""
 
     images: str
     case: Case
@@ -65,7 +66,7 @@ class Seen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluation:
-    """All that was found out. `curves` are by set and contender; `sets` and `networks` in the order given."""
+    """All results. `curves` are by set and contender; `sets` and `networks` are in the given order."""
 
     sets: tuple[str, ...]
     networks: tuple[str, ...]
@@ -74,7 +75,7 @@ class Evaluation:
     curves: Mapping[tuple[str, str], MeanCurves]
 
     def of(self, images: str, network: str) -> list[Measured]:
-        """What one contender did on one set."""
+        """The results of one contender on one set."""
         return [one for one in self.measured if (one.images, one.network) == (images, network)]
 
 
@@ -85,9 +86,10 @@ def evaluate(
     on_seen: Callable[[Seen], None] = lambda _: None,
     on_image: Callable[[str], None] = lambda _: None,
 ) -> Evaluation:
-    """Measure all contenders on all sets. `on_seen` gets each image's mattes, `on_image` is told measured or failed.
+    """Measure all contenders on all sets. `on_seen` is called with each image's mattes, `on_image` with "measured" or
+    "failed".
 
-    An image that cannot be used costs one `Failed` and nothing else.
+    An image that cannot be used only adds one `Failed`.
     """
     measured: list[Measured] = []
     failed: list[Failed] = []
@@ -116,7 +118,7 @@ def evaluate(
 def _answers(
     images: str, case: Case, networks: Mapping[str, Contender], failed: list[Failed]
 ) -> Iterator[tuple[Measured, Curves, Floats]]:
-    """What each contender made of a case; those without an answer are added to `failed`."""
+    """The result, curves and matte of each contender for a case; contenders without a matte are added to `failed`."""
     for network, contender in networks.items():
         answer = contender(case)
         if isinstance(answer, Lost):

@@ -1,4 +1,4 @@
-"""Whether one of two is better: the same images answered by both, tested pair by pair."""
+"""Tests whether one of two contenders is better, from pairs of results on the same images."""
 
 from __future__ import annotations
 
@@ -18,8 +18,9 @@ _AT_ONCE = 500
 class Paired:
     """One metric of two contenders on the same images.
 
-    `first` and `second` are means; `low`…`high` is the 95 % interval of second − first, `p` the chance of a difference
-    so large if there were none (two-sided). `first_better` and so on count images.
+    `first` and `second` are means; `low`…`high` is the 95 % interval of second − first. `p` is the probability of a
+    difference at least this large if there were no real difference (two-sided). `first_better`, `second_better` and
+    `same` count images.
     """
 
     metric: str
@@ -36,7 +37,8 @@ class Paired:
 def paired(
     metrics: tuple[str, ...], first: Doubles, second: Doubles, smaller_is_better: frozenset[str]
 ) -> list[Paired]:
-    """The comparison per metric; `first` and `second` are float64 (images, metrics), a row of both the same image.
+    """The comparison per metric. `first` and `second` are float64 (images, metrics); the same row is the same image in
+    both.
 
     Wilcoxon's signed-rank test (1945), and the percentile interval of a paired bootstrap (Efron 1979) over images with
     a fixed seed. Raises ValueError if there is no image.
@@ -66,7 +68,7 @@ def _one(metric: str, first: Doubles, second: Doubles, bounds: tuple[float, floa
 
 
 def interval(differences: Doubles) -> tuple[Doubles, Doubles]:
-    """The bounds of the mean of each column's bootstrap interval, float64 (columns,); the same at every call."""
+    """The bounds of the bootstrap interval of each column's mean, float64 (columns,); the same at every call."""
     rng, count = np.random.default_rng(SEED), len(differences)
     means = [_drawn(rng, count) @ differences / count for _ in range(RESAMPLES // _AT_ONCE)]
     low, high = np.quantile(np.concatenate(means), [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
@@ -74,7 +76,7 @@ def interval(differences: Doubles) -> tuple[Doubles, Doubles]:
 
 
 def _drawn(rng: np.random.Generator, count: int) -> Doubles:
-    """How often each image is drawn in some resamples, float64 (resamples, count)."""
+    """How often each image is drawn in `_AT_ONCE` resamples, float64 (resamples, count)."""
     places = rng.integers(0, count, (_AT_ONCE, count)) + count * np.arange(_AT_ONCE)[:, None]
     return np.bincount(places.reshape(-1), minlength=_AT_ONCE * count).reshape(_AT_ONCE, count).astype(np.float64)
 
@@ -82,8 +84,8 @@ def _drawn(rng: np.random.Generator, count: int) -> Doubles:
 def signed_rank(differences: Doubles) -> float:
     """The two-sided p-value of Wilcoxon's signed-rank test; pairs without a difference are left out.
 
-    SciPy chooses: exact for up to 50 pairs (up to 13 if some differences are equal), else the normal approximation with
-    its correction for ties. 1 if no pair differs.
+    SciPy chooses the method: exact for up to 50 pairs (up to 13 if some differences are equal), otherwise the normal
+    approximation with a correction for ties. The result is 1 if no pair differs.
     """
     from scipy.stats import wilcoxon
 

@@ -1,4 +1,4 @@
-"""The figures of every image as a table: CSV for a person, Parquet for a program."""
+"""The figures of every image as a table: CSV for people, Parquet for programs."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ SUFFIXES = (".csv", ".parquet")
 
 
 def write_rows(path: Path, evaluation: Evaluation) -> None:
-    """Write a row per image and network, and per failure, whole or not at all; the suffix says the format."""
+    """Write a row per image and network, and a row per failure. The suffix decides the format. The file appears
+    complete or not at all."""
     rows = [*_rows(evaluation)]
     if path.suffix == ".parquet":
         write_table(open_store(str(path.resolve().parent)), path.name, pa.Table.from_pylist(rows, schema=EVALUATION))

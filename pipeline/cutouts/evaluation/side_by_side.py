@@ -1,4 +1,4 @@
-"""Cutouts of several networks side by side when nobody knows the truth: what the eye has to judge, on one page."""
+"""Shows cutouts of several networks side by side on one page, for people to judge images without known truth."""
 
 from __future__ import annotations
 
@@ -20,20 +20,21 @@ from cutouts.report.html.pictures import data_uri, shrunk_cutout
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Look:
-    """One image as a card of the page; `difference` is the largest mean absolute one of any two mattes, 0..1."""
+    """One image as a card of the page; `difference` is the largest mean absolute difference of any two mattes, 0..1."""
 
     card: WorstImage
     difference: float
 
 
 def looks(asked: Iterable[Question | Lost], networks: Mapping[str, Contender]) -> Iterator[Look | Lost]:
-    """Ask every network about every image. An image that cannot be read, or has no answer, is lost, and why."""
+    """Run every network on every image. An image that cannot be read, or that has no matte, gives a `Lost` with the
+    reason."""
     for one in asked:
         yield one if isinstance(one, Lost) else _look(one, networks)
 
 
 def write_looks(path: Path, found: list[Look], about: str) -> None:
-    """Write the page, whole or not at all: those first about which the networks differ most."""
+    """Write the page, complete or not at all. Images on which the networks differ most come first."""
     cards = [look.card for look in sorted(found, key=lambda look: (-look.difference, look.card.name))]
     columns = min(4, len(cards[0].pictures)) if cards else 2
     write_page(path, "looks.html", cards=cards, about=about, columns=columns)

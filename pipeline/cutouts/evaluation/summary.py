@@ -1,4 +1,5 @@
-"""An evaluation as a person reads it: Markdown tables of all sets side by side, of every figure, of two compared."""
+"""An evaluation as Markdown for people: tables of all sets side by side, of every figure, and of comparisons of two
+networks."""
 
 from __future__ import annotations
 
@@ -12,28 +13,29 @@ from cutouts.evaluation.paired_tests import Paired, paired
 from cutouts.metrics import ERRORS, METRICS, f_measure
 
 TAKEN_SHARE = 0.01
-"""A scene without a product counts as taken for one when this share of it is."""
+"""A scene without a product counts as taken for a product if at least this share of its matte is at one half or
+more."""
 MISSED_IOU = 0.5
-"""A product counts as missed when its mask overlaps the true one by less."""
+"""A product counts as missed if the IoU of its mask is less than this."""
 LOST_SHARE = 0.05
-"""A product counts as one that loses a part when more of its area than this is missing."""
+"""A product counts as losing a part if more than this share of its area is missing."""
 NONE = "–"
-"""Shown if there is nothing to say."""
+"""Shown in place of a missing value."""
 
 _NO_PRODUCT = ("mae", "sad", "mse")
-"""What can be compared if there is no product."""
+"""The metrics that can be compared if there is no product."""
 _Of = Callable[[Sequence[Measured], MeanCurves], str]
 
 
 def as_text(evaluation: Evaluation, comparisons: Sequence[tuple[str, Sequence[Paired]]], pair: Sequence[str]) -> str:
-    """Everything, as Markdown. `comparisons` are of the two networks of `pair`, by set."""
+    """All tables, as Markdown. `comparisons` are those of the two networks in `pair`, by set."""
     parts = [overview(evaluation), *(full(evaluation, images) for images in evaluation.sets)]
     parts += [comparison(images, pair, rows) for images, rows in comparisons]
     return "\n\n".join(parts) + "\n"
 
 
 def overview(evaluation: Evaluation) -> str:
-    """A line per network: all sets side by side, and the time; as a model card shows it."""
+    """One line per network, with all sets side by side and the time, as model cards show it."""
     head = [
         "",
         "MAE / IoU / boundary IoU / max-F / S-measure / how many products lose more than"
@@ -51,7 +53,7 @@ def overview(evaluation: Evaluation) -> str:
 
 
 def full(evaluation: Evaluation, images: str) -> str:
-    """Every figure of one set, a column per network."""
+    """Every figure of one set, with a column per network."""
     columns = [
         (evaluation.of(images, network), evaluation.curves.get((images, network))) for network in evaluation.networks
     ]
@@ -91,7 +93,8 @@ def comparison(images: str, pair: Sequence[str], rows: Sequence[Paired]) -> str:
 
 
 def comparisons(evaluation: Evaluation, pair: Sequence[str]) -> list[tuple[str, list[Paired]]]:
-    """Each set on which both of `pair` have answers to an image, and how they compare there; none for no pair."""
+    """Each set in which both networks of `pair` have mattes for some of the same images, with their comparison; empty
+    if `pair` is empty."""
     found = []
     for images in evaluation.sets if pair else ():
         first, second = ({row.name: row for row in evaluation.of(images, network)} for network in pair)
@@ -104,7 +107,7 @@ def comparisons(evaluation: Evaluation, pair: Sequence[str]) -> list[tuple[str, 
 
 
 def _values(rows: Sequence[Measured], metrics: Sequence[str]) -> Doubles:
-    """float64 (rows, metrics)."""
+    """The values of the metrics, float64 (rows, metrics)."""
     return np.array([[getattr(row.scores, metric) for metric in metrics] for row in rows], np.float64)
 
 
@@ -131,7 +134,7 @@ def _line(cells: Sequence[str]) -> str:
 
 
 def _cell(evaluation: Evaluation, images: str, network: str) -> str:
-    """What the overview says of one network on one set."""
+    """The overview's cell for one network and one set."""
     rows, curves = evaluation.of(images, network), evaluation.curves.get((images, network))
     if not rows or curves is None:
         return NONE
@@ -146,7 +149,7 @@ def _has_no_product(rows: Sequence[Measured]) -> bool:
 
 
 def _milliseconds(evaluation: Evaluation, network: str) -> float | None:
-    """The median over all sets; None if no network ran."""
+    """The median CPU time over all sets (ms); None if no network ran."""
     seconds = [row.seconds for row in evaluation.measured if row.network == network and row.seconds is not None]
     return 1000 * float(np.median(seconds)) if seconds else None
 
@@ -178,7 +181,7 @@ def _max_f(curves: MeanCurves) -> float:
 
 
 def _of(metric: str) -> _Of:
-    """The mean of a metric, as it is shown."""
+    """The mean of a metric, formatted for a table."""
     _, factor, digits = SHOWN[metric]
     return lambda rows, _: f"{factor * _score(rows, metric):.{digits}f}"
 
@@ -211,7 +214,7 @@ SHOWN = {
     "taken_along": ("matte that is not product, %", 100, 2),
     "largest_lost": ("largest missing part, % of the product", 100, 2),
 }
-"""Each metric's name for people, what it is multiplied by, and its decimals."""
+"""Each metric's name for people, its factor, and its number of decimals."""
 
 
 def _figures() -> Iterator[tuple[str, _Of]]:

@@ -25,7 +25,7 @@ _TOO_MUCH, _TOO_LITTLE, _DIM = (235, 64, 42), (40, 120, 255), 0.4
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShownPicture:
-    """One picture of a card, as a data URI, and what it shows; a cutout is laid on a checkerboard."""
+    """One picture of a card as a data URI, and what it shows; a cutout is shown on a checkerboard."""
 
     about: str
     uri: str
@@ -44,7 +44,7 @@ class WorstImage:
 
 
 class WorstImages:
-    """Keeps the pictures of the `keep` worst images by one metric of the first network, whatever passes by."""
+    """Keeps the pictures of only the `keep` worst images by one metric of one network."""
 
     def __init__(self, network: str, metric: str, keep: int) -> None:
         self.network, self.metric, self._keep = network, metric, keep
@@ -52,7 +52,8 @@ class WorstImages:
         self._seen = 0
 
     def offer(self, seen: Seen) -> None:
-        """Take an image in if it is worse than the best of those that are kept; the earlier of equals stays."""
+        """Keep an image if it is worse than the best of the kept images. Of equally bad images, the earlier one is
+        kept."""
         self._seen += 1
         own = next((measured for measured, _ in seen.answers if measured.network == self.network), None)
         if own is None or not self._keep:
@@ -65,11 +66,11 @@ class WorstImages:
             heapq.heappop(self._heap)
 
     def cards(self) -> list[WorstImage]:
-        """The worst first."""
+        """The kept images, worst first."""
         return [card for _, _, card in sorted(self._heap, key=lambda item: item[:2], reverse=True)]
 
     def write(self, path: Path, about: str) -> None:
-        """Write the page, whole or not at all; `about` says in words what was measured."""
+        """Write the page, complete or not at all; `about` says in words what was measured."""
         cards = self.cards()
         columns = 6 if cards and len(cards[0].pictures) == 6 else 4
         facts = {"network": self.network, "metric": SHOWN[self.metric][0], "seen": self._seen}
@@ -108,7 +109,7 @@ def _told(measured: Measured) -> str:
 
 
 def picture_uri(picture: Bytes) -> str:
-    """The picture, RGB, as small as the page shows it, as a data URI."""
+    """An RGB picture as a data URI, shrunk to the size shown on the page."""
     return data_uri(shrunk(picture, SIDE))
 
 
@@ -117,12 +118,13 @@ def _grey(plane: Floats) -> Bytes:
 
 
 def levels(plane: Floats) -> Bytes:
-    """A matte of 0..1 in 8 bit."""
+    """A matte in 0..1 as uint8, 0…255."""
     return np.asarray(np.rint(np.clip(plane, 0, 1) * 255), np.uint8)
 
 
 def _error(photograph: Bytes, matte: Floats, truth: Floats) -> Bytes:
-    """The darkened photograph; red where the matte has too much, blue where too little, faint errors made visible."""
+    """The darkened photograph: red where the matte is too large, blue where it is too small; faint errors are
+    amplified."""
     ground = _DIM * cv2.cvtColor(shrunk(photograph, SIDE), cv2.COLOR_RGB2GRAY).astype(np.float32)
     shown = np.repeat(ground[..., None], 3, axis=2)
     for over, colour in ((matte - truth, _TOO_MUCH), (truth - matte, _TOO_LITTLE)):
@@ -132,7 +134,7 @@ def _error(photograph: Bytes, matte: Floats, truth: Floats) -> Bytes:
 
 
 def write_page(path: Path, template: str, **facts: object) -> None:
-    """Write a page of ours, in the report's style, whole or not at all."""
+    """Write a page in the report's style, complete or not at all."""
     environment = Environment(
         loader=ChoiceLoader([PackageLoader("cutouts.evaluation"), PackageLoader("cutouts.report")]),
         autoescape=True,

@@ -1,1 +1,1 @@
-"""Calibrates the gate: masks of images with truth are measured, and a probability that a mask is bad is fitted."""
+"""Calibrates the gate: measures masks of images with known truth, and fits the probability that a mask is bad."""

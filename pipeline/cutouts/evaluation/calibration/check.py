@@ -1,4 +1,4 @@
-"""How far a calibration can be believed, on masks that it was not fitted on, as a table in Markdown."""
+"""Checks how reliable a calibration is, on masks that it was not fitted on, as tables in Markdown."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ RESAMPLES = 1000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figures:
-    """Of some masks: how many, how many bad, and how well the probability tells them; None without bad or good ones."""
+    """Figures of a group of masks: the number of masks and of bad ones, and how well the probability separates them.
+    `auroc`, `caught` and `interval` are None unless there are both good and bad masks."""
 
     about: str
     masks: int
@@ -35,7 +36,7 @@ class Figures:
 
 
 def figures(calibration: Calibration, masks: pa.Table) -> list[Figures]:
-    """The figures of all masks, of each network's and of each set's."""
+    """The figures of all masks, of each network's masks, and of each set's masks."""
     groups = [("all", masks)]
     for column in ("network", "images"):
         names = sorted(set(masks.column(column).to_pylist()))
@@ -44,7 +45,7 @@ def figures(calibration: Calibration, masks: pa.Table) -> list[Figures]:
 
 
 def as_markdown(calibration: Calibration, masks: pa.Table) -> str:
-    """The figures, and how often a probability was right."""
+    """The figures, and a reliability table: for each range of probabilities, the share of bad masks."""
     lines = [
         f"Calibration {calibration.version}, fitted on {calibration.images} masks, {calibration.bad} of them bad.",
         "",
@@ -76,7 +77,7 @@ def _figures(about: str, calibration: Calibration, masks: pa.Table) -> Figures:
 
 
 def _interval(bad: Mask, said: Doubles) -> tuple[float, float]:
-    """The middle 95 % of the share caught, over resamples of the masks (bootstrap)."""
+    """The 95 % interval of the share caught, from resamples of the masks (bootstrap)."""
     rng = np.random.default_rng(0)
     picks = (rng.integers(0, len(bad), len(bad)) for _ in range(RESAMPLES))
     shares = [caught(bad[at], said[at], false_alarms=FALSE_ALARMS) for at in picks if 0 < bad[at].sum() < len(bad)]

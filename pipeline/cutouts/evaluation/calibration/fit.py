@@ -1,4 +1,5 @@
-"""Fits the probability that a mask is bad: a logistic regression with a ridge, each set of images counting alike."""
+"""Fits the probability that a mask is bad: a logistic regression with a ridge penalty, in which each set of images has
+the same weight."""
 
 from __future__ import annotations
 
@@ -13,13 +14,15 @@ from cutouts.core.errors import ConfigError
 from cutouts.core.pixels import Doubles, Mask
 
 RIDGE = 3.0
-"""Weight of the squared weights beside the sum of the losses: so that a few masks do not make a sharp threshold."""
+"""Weight of the ridge penalty relative to the sum of the losses. It keeps a few masks from producing a sharp
+threshold."""
 FEWEST = 20
-"""Good and bad masks that a calibration needs at the least, each."""
+"""The smallest number of good masks, and of bad masks, for a calibration."""
 
 
 def fit(masks: pa.Table) -> Calibration:
-    """The calibration for the networks of `masks`, a table `JUDGED_MASKS`. Raises ConfigError for too few of a kind."""
+    """The calibration for the networks of `masks`, a table `JUDGED_MASKS`. Raises ConfigError if there are too few good
+    or bad masks."""
     bad = flags(masks)
     counts = int(bad.sum()), int((~bad).sum())
     if min(counts) < FEWEST:
@@ -52,23 +55,25 @@ def fit(masks: pa.Table) -> Calibration:
 
 
 def terms(masks: pa.Table) -> dict[str, Doubles]:
-    """What the probability is made of, float64 (n,) each."""
+    """The measurements that the probability is computed from, each float64 (n,)."""
     return {name: masks.column(name).to_numpy().astype(np.float64) for name in TERMS}
 
 
 def flags(masks: pa.Table) -> Mask:
-    """Which masks are bad, (n,)."""
+    """Whether each mask is bad, bool (n,)."""
     return np.asarray(masks.column("bad").to_pylist(), np.bool_)
 
 
 def _shares(masks: pa.Table) -> Doubles:
-    """The weight of each mask: each set of images counts alike, and the masks of one count alike; their sum is 1."""
+    """The weight of each mask, float64 (n,): every set of images has the same weight, and so have all masks within a
+    set; the sum is 1."""
     _, place, counts = np.unique(masks.column("images").to_pylist(), return_inverse=True, return_counts=True)
     return np.asarray(1 / counts[place] / len(counts), np.float64)
 
 
 def _regression(scaled: Doubles, bad: Mask, share: Doubles) -> Doubles:
-    """Bias and weights, (1 + terms,), at the least penalised loss; it is convex, so there is one."""
+    """Bias and weights, float64 (1 + terms,), with the least penalised loss. The loss is convex, so there is only one
+    minimum."""
     inputs = np.hstack([np.ones((len(bad), 1)), scaled])
     sign = np.where(bad, 1.0, -1.0)
 
@@ -83,7 +88,7 @@ def _regression(scaled: Doubles, bad: Mask, share: Doubles) -> Doubles:
 
 
 def _version(masks: pa.Table) -> str:
-    """Names what it was fitted on: 12 hexadecimal characters."""
+    """A digest of the masks that were fitted, 12 hexadecimal characters."""
     digest = hashlib.sha256()
     for batch in masks.combine_chunks().to_batches():
         digest.update(batch.serialize())

@@ -1,4 +1,4 @@
-"""Masks whose truth is known, measured as the gate measures them, and whether each is bad."""
+"""Measures masks with known truth as the gate measures them, and judges whether each is bad."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from cutouts.stages import Job, job_of
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Opened:
-    """A network of the table, ready to be asked."""
+    """An open network of the model table."""
 
     name: str
     job: Job
@@ -33,9 +33,9 @@ class _Opened:
 def judged_masks(
     site: Site, sets: Sequence[ImageSet], networks: Sequence[str], *, on_image: Callable[[str], None] = lambda _: None
 ) -> pa.Table:
-    """`JUDGED_MASKS` of every network on every image that can be used. `on_image` is told measured or failed.
+    """`JUDGED_MASKS` of every network on every usable image. `on_image` is called with "measured" or "failed".
 
-    Raises ModelError for a network that the table does not have.
+    Raises ModelError if a network is not in the table.
     """
     opened = [_open(site, name) for name in networks]
     rows = list(_rows(sets, opened, on_image))
