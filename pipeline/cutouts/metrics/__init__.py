@@ -1,7 +1,7 @@
-"""How far a matte is from its ground truth: pure metrics on two float arrays of the same size.
+"""Metrics of a matte against its ground truth: pure functions of two float arrays of the same size.
 
-Every function takes `matte` and `truth`, float32 of shape (H, W) in 0..1, and raises `ValueError` when they are empty,
-of different shapes or not two-dimensional. `judge` gives all of them at once.
+Every function takes `matte` and `truth`, float32 of shape (H, W) in 0..1, and raises `ValueError` if they are empty, of
+different shapes or not two-dimensional. `judge` computes all metrics at once.
 """
 
 from cutouts.metrics.alpha_errors import (

@@ -1,9 +1,9 @@
-"""How far a soft matte is from its soft truth: SAD, MSE, gradient and connectivity error over the whole image.
+"""Errors of a soft matte against its soft truth: SAD, MSE, gradient and connectivity error over the whole image.
 
-The four of Rhemann et al. 2009 (CVPR, "A Perceptually Motivated Online Benchmark for Image Matting"), as the widely
-used code of Deep Image Matting (Xu et al. 2017) has them, but for two things: the matte is never stretched to 0…1
-first, and there is no trimap, so all pixels count. SAD, gradient and connectivity error are sums over the pixels
-divided by 1000; the literature prints the mean squared error times 1000, here it is as it is.
+These are the four errors of Rhemann et al. 2009 (CVPR, "A Perceptually Motivated Online Benchmark for Image Matting"),
+as in the widely used code of Deep Image Matting (Xu et al. 2017), with two differences: the matte is never stretched to
+0…1 first, and there is no trimap, so all pixels count. SAD, gradient and connectivity error are sums over the pixels
+divided by 1000. The mean squared error is not scaled here; the literature prints it times 1000.
 """
 
 from __future__ import annotations
@@ -15,15 +15,16 @@ from cutouts.core.pixels import Floats, Mask
 from cutouts.metrics.planes import check
 
 PER = 1000
-"""Sums over the pixels are told in thousands."""
+"""Sums over the pixels are given in thousands."""
 SIGMA, HALF = 1.4, 4
-"""The gradient's Gaussian, and half its kernel (px): as far as it exceeds 1 % of its height."""
+"""The σ of the gradient's Gaussian, and half the size of its kernel (px), which covers all values above 1 % of its
+height."""
 STEPS = 10
-"""Connectedness is looked at at each tenth."""
+"""The number of levels at which connectedness is computed."""
 NOTABLE = 0.15
 """A pixel that exceeds its connected level by less than this counts as connected."""
 _ROUNDED = 1e-6
-"""Levels of 8 bits meet 0.2, 0.4 … exactly, but for the rounding of float32."""
+"""Tolerance for float32 rounding: 8-bit levels would otherwise equal 0.2, 0.4, … exactly."""
 
 
 def sum_of_absolute_differences(matte: Floats, truth: Floats) -> float:
@@ -41,7 +42,8 @@ def mean_squared_error(matte: Floats, truth: Floats) -> float:
 def gradient_error(matte: Floats, truth: Floats) -> float:
     """Sum of squared differences of the gradients' magnitudes, in thousands.
 
-    Gradients are by first derivatives of a Gaussian of σ = 1.4 px, its kernel of unit energy, the frame repeated.
+    Gradients use first derivatives of a Gaussian with σ = 1.4 px and a kernel of unit energy; border pixels are
+    repeated.
     """
     check(matte, truth)
     return float(np.square(_steepness(matte) - _steepness(truth)).sum(dtype=np.float64)) / PER
@@ -50,8 +52,8 @@ def gradient_error(matte: Floats, truth: Floats) -> float:
 def connectivity_error(matte: Floats, truth: Floats) -> float:
     """Sum of |φ(matte) − φ(truth)| over all pixels, in thousands.
 
-    φ is 1 − d where d, how far a pixel exceeds the level up to which it is connected to the largest part that matte
-    and truth have in common, is at least 0.15, else 1 (θ = 0.15, p = 1, levels in tenths, 4-connected).
+    d is how far a pixel exceeds the level up to which it is connected to the largest part that matte and truth have in
+    common. φ is 1 − d if d is at least 0.15, else 1 (θ = 0.15, p = 1, levels in tenths, 4-connected).
     """
     check(matte, truth)
     level = _connected_level(matte, truth)
@@ -60,7 +62,7 @@ def connectivity_error(matte: Floats, truth: Floats) -> float:
 
 
 def _steepness(plane: Floats) -> Floats:
-    """The magnitude of the Gaussian gradient, (H, W)."""
+    """The magnitude of the Gaussian gradient, float32 (H, W)."""
     at = np.arange(-HALF, HALF + 1, dtype=np.float64)
     smooth = np.exp(-np.square(at) / (2 * SIGMA**2))
     slope = at * smooth
@@ -71,7 +73,8 @@ def _steepness(plane: Floats) -> Floats:
 
 
 def _connected_level(matte: Floats, truth: Floats) -> Floats:
-    """The level up to which each pixel belongs to the largest part of what both reach, in tenths, (H, W)."""
+    """The level, in steps of a tenth, up to which each pixel belongs to the largest part that both planes reach,
+    float32 (H, W)."""
     both = np.minimum(matte, truth) + np.float32(_ROUNDED)
     level = np.zeros(matte.shape, np.float32)
     left, top, width, height = cv2.boundingRect((both >= np.float32(1 / STEPS)).view(np.uint8))
@@ -86,14 +89,14 @@ def _connected_level(matte: Floats, truth: Floats) -> Floats:
 
 
 def _largest_part(mask: Mask) -> Mask:
-    """The largest 4-connected part of `mask`; nothing of nothing."""
+    """The largest 4-connected part of `mask`; empty if the mask is empty."""
     count, labels = cv2.connectedComponents(mask.view(np.uint8), connectivity=4)
     if count < 2:
         return np.zeros_like(mask)
-    areas = np.bincount(labels.reshape(-1))  # counting here costs half of what OpenCV's own statistics do
+    areas = np.bincount(labels.reshape(-1))  # twice as fast as OpenCV's own statistics
     return np.asarray(labels == 1 + int(areas[1:].argmax()), np.bool_)
 
 
 def _disconnected(excess: Floats) -> Floats:
-    """`excess` where it is notable, else 0."""
+    """`excess` where it is at least `NOTABLE`, else 0."""
     return np.asarray(np.where(excess >= np.float32(NOTABLE), excess, np.float32(0)), np.float32)

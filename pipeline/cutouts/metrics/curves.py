@@ -1,9 +1,10 @@
-"""F- and E-measure: a matte judged at each of 256 thresholds, as the literature on salient objects does.
+"""F- and E-measure: judges a matte at each of 256 thresholds, as the literature on salient objects does.
 
-The literature stores predictions as 8-bit pictures, so the matte is rounded to its 256 levels here and nowhere else.
-It also stretches each prediction to 0…1 first; we never do, so figures equal the literature's where a matte spans 0…1
-by itself. All of a curve comes of two histograms, whose sums say how much of the image and of the product reaches
-each level: 256 thresholds cost no more than one. With an empty truth precision, recall and F are 0, as published.
+The literature stores predictions as 8-bit pictures, so the matte is rounded to its 256 levels here and nowhere else. It
+also stretches each prediction to 0…1 first, which we never do, so figures only equal the literature's if a matte
+already spans 0…1. A whole curve is computed from two histograms, whose cumulative sums give the number of pixels of the
+image and of the product that reach each level: 256 thresholds cost no more than one. If the truth is empty, precision,
+recall and F are 0, as published.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ BETA_SQUARED = 0.3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Curves:
-    """Precision, recall, F- and E-measure at each level, and the level of the adaptive threshold (twice the mean)."""
+    """Precision, recall, F- and E-measure at each level, float64 (256,), and the level of the adaptive threshold (twice
+    the mean)."""
 
     precision: Doubles
     recall: Doubles
@@ -33,7 +35,8 @@ class Curves:
 
 
 def curves(matte: Floats, truth: Floats) -> Curves:
-    """The curves of one matte against its truth, which is taken at one half. ValueError for planes that do not fit.
+    """The curves of one matte against its truth, which is thresholded at one half. Raises ValueError if the planes do
+    not fit.
 
     F-measure of Achanta et al. 2009 (CVPR, β² = 0.3); E-measure of Fan et al. 2018 (IJCAI, arXiv 1805.10421), which is
     at most n / (n − 1) for n pixels, as in the authors' code. The adaptive threshold is min(2 · mean, 1).
@@ -49,19 +52,19 @@ def curves(matte: Floats, truth: Floats) -> Curves:
         recall=recall,
         f=f_measure(precision, recall),
         e=_alignment(hits, said, int(true.sum()), true.size),
-        adaptive=int(np.ceil(LEVELS * threshold - 1e-4)),  # a level that equals the threshold reaches it
+        adaptive=int(np.ceil(LEVELS * threshold - 1e-4)),  # a level equal to the threshold counts as reaching it
     )
 
 
 def f_measure(precision: Doubles, recall: Doubles) -> Doubles:
-    """(1 + β²) · precision · recall / (β² · precision + recall), 0 if nothing was hit."""
+    """(1 + β²) · precision · recall / (β² · precision + recall); 0 if precision or recall is 0."""
     above = (1 + BETA_SQUARED) * precision * recall
     below = np.where(above == 0, 1, BETA_SQUARED * precision + recall)
     return np.asarray(above / below, np.float64)
 
 
 def _reaching(levels: Bytes, true: Bytes | None) -> Doubles:
-    """How many pixels (of those that are `true`) are of level 0, 1 … 255 or more."""
+    """The number of pixels (if given, only of those in `true`) with at least level 0, 1, … 255, float64 (256,)."""
     counts = cv2.calcHist([levels], [0], true, [LEVELS + 1], [0, LEVELS + 1]).reshape(-1)
     return np.asarray(counts[::-1].astype(np.float64).cumsum()[::-1])
 

@@ -1,6 +1,7 @@
-"""Parts of a product that are missing, and parts of a matte that are not product: what a mean overlap hides.
+"""Measures parts of a product that are missing, and parts of a matte that are not product.
 
-A sole that is gone costs a shoe a tenth of its IoU, and a set of fifty shoes .002 of its mean.
+A mean overlap hides both: a missing sole lowers the IoU of a shoe by a tenth, and the mean of a set of fifty shoes by
+only 0.002.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from cutouts.core.pixels import Floats, Mask
 from cutouts.metrics.planes import at_half, check
 
 RIM_SHARE = 0.001
-"""What is thinner than about twice this share of the diagonal is an edge that lies a little off, not a part."""
+"""A region that is thinner than about twice this share of the diagonal is a slightly misplaced edge, not a part."""
 
 
 def lost_area(matte: Floats, truth: Floats) -> float:
@@ -22,16 +23,16 @@ def lost_area(matte: Floats, truth: Floats) -> float:
 
 
 def taken_along_area(matte: Floats, truth: Floats) -> float:
-    """Share of the matte that is not product: Σ max(matte − truth, 0) / Σ matte, 0 to 1; 0 of an empty matte."""
+    """Share of the matte that is not product: Σ max(matte − truth, 0) / Σ matte, 0 to 1; 0 for an empty matte."""
     check(matte, truth)
     return _share(matte - truth, matte)
 
 
 def largest_missing_part(matte: Floats, truth: Floats) -> float:
-    """The largest connected part of the product that is missing, as a share of the product, 0 to 1; 0 without one.
+    """The largest connected missing part of the product, as a share of the product, 0 to 1; 0 without a product.
 
-    Both planes are taken at one half. The missing pixels are opened by a 3×3 square, as many steps as `RIM_SHARE` of
-    the diagonal has pixels and at least one, so that thin rims neither count nor connect parts.
+    Both planes are thresholded at one half. The missing pixels are opened with a 3×3 square, with one step per pixel in
+    `RIM_SHARE` of the diagonal and at least one, so that thin rims neither count nor connect parts.
     """
     check(matte, truth)
     true = at_half(truth)
@@ -45,7 +46,7 @@ def _share(excess: Floats, whole: Floats) -> float:
 
 
 def _largest(missing: Mask) -> int:
-    """Pixels of the largest 8-connected part of `missing` after the opening."""
+    """The number of pixels in the largest 8-connected part of `missing` after the opening."""
     steps = max(1, round(RIM_SHARE * float(np.hypot(*missing.shape))))
     square = np.ones((3, 3), np.uint8)
     opened = cv2.morphologyEx(missing.view(np.uint8), cv2.MORPH_OPEN, square, iterations=steps)

@@ -1,6 +1,6 @@
-"""How far a matte is from its truth, pixel by pixel and as two masks: error, overlap, boundary, precision and recall.
+"""Compares a matte with its truth, pixel by pixel and as two masks: error, overlap, boundary, precision and recall.
 
-An empty prediction of an empty truth is a perfect answer, so every ratio of nothing to nothing is 1.
+An empty prediction for an empty truth is perfect, so every ratio of 0 to 0 counts as 1.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ def intersection_over_union(matte: Floats, truth: Floats) -> float:
 def boundary_iou(matte: Floats, truth: Floats) -> float:
     """Intersection over union of the inner boundary bands of the two masks at one half, 0 to 1.
 
-    Boundary IoU of Cheng et al. 2021 (arXiv 2103.16562): of each mask only the pixels within d of its own contour
-    count, d being 2 % of the image's diagonal. The image's frame is a contour too, as in the authors' code.
+    Boundary IoU of Cheng et al. 2021 (arXiv 2103.16562): in each mask, only the pixels within d of its own contour
+    count, where d is 2 % of the image's diagonal. The image's frame is a contour too, as in the authors' code.
     """
     check(matte, truth)
     distance = max(1, round(BOUNDARY_SHARE * float(np.hypot(*truth.shape))))
@@ -54,12 +54,12 @@ def _overlap(said: Mask, true: Mask) -> float:
 
 
 def _ratio(part: int, whole: int) -> float:
-    """`part / whole`; nothing of nothing is all of it."""
+    """`part / whole`; 1 if `whole` is 0."""
     return part / whole if whole else 1.0
 
 
 def _inner_band(mask: Mask, distance: int) -> Mask:
-    """The pixels of `mask` that `distance` steps of 3×3 erosion, the outside of the frame being empty, take away."""
+    """The pixels of `mask` that `distance` steps of 3×3 erosion remove; outside the frame, the mask counts as empty."""
     framed = cv2.copyMakeBorder(mask.astype(np.uint8), 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
     eroded = cv2.erode(framed, np.ones((3, 3), np.uint8), iterations=distance)[1:-1, 1:-1]
     return np.asarray(mask & (eroded == 0), np.bool_)

@@ -1,4 +1,4 @@
-"""The two planes that every metric compares, and what is asked of them."""
+"""Checks the two planes that every metric compares, and thresholds them."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import numpy as np
 from cutouts.core.pixels import Floats, Mask
 
 THRESHOLD = 0.5
-"""Where a metric needs a decision per pixel, it is taken here, inclusive."""
+"""The threshold, inclusive, of metrics that need a decision per pixel."""
 EPSILON = float(np.spacing(1))
-"""MATLAB's `eps`, which the published measures add to what they divide by."""
+"""MATLAB's `eps`, which the published measures add to their denominators."""
 
 
 def check(matte: Floats, truth: Floats) -> None:
-    """Raise ValueError unless both are planes of the same shape with pixels in them."""
+    """Raise ValueError unless both are planes of the same shape and not empty."""
     if matte.shape != truth.shape:
         raise ValueError(f"matte {matte.shape} and truth {truth.shape} differ in shape")
     if matte.ndim != 2 or matte.size == 0:
@@ -21,5 +21,5 @@ def check(matte: Floats, truth: Floats) -> None:
 
 
 def at_half(plane: Floats) -> Mask:
-    """Where a plane says product."""
+    """The mask of the pixels at one half or more, bool (H, W)."""
     return np.asarray(plane >= THRESHOLD, np.bool_)

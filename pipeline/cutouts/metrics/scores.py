@@ -1,4 +1,4 @@
-"""All metrics of one matte at once, and what a person should know of each."""
+"""Computes all metrics of one matte at once."""
 
 from __future__ import annotations
 
@@ -18,14 +18,15 @@ from cutouts.metrics.structure_measure import structure_measure
 from cutouts.metrics.weighted_f_measure import weighted_f_measure
 
 ERRORS = frozenset({"mae", "sad", "mse", "gradient", "connectivity", "lost", "taken_along", "largest_lost"})
-"""Metrics that are the better the smaller they are; all others the larger."""
+"""Metrics for which smaller is better; for all others, larger is better."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scores:
-    """What one matte scores against its truth; units and directions as the functions say that measure them.
+    """The scores of one matte against its truth. The functions that compute them document units and directions.
 
-    `max_f`, `mean_f`, `max_e` and `mean_e` are of this image's own curve; `precision`, `recall` and `f1` at one half.
+    `max_f`, `mean_f`, `max_e` and `mean_e` are from this image's own curve; `precision`, `recall` and `f1` are at one
+    half.
     """
 
     mae: float
@@ -56,7 +57,8 @@ METRICS = tuple(field.name for field in fields(Scores))
 
 
 def judge(matte: Floats, truth: Floats) -> tuple[Scores, Curves]:
-    """All metrics of a matte, and its curves, which a data set averages. ValueError for planes that do not fit."""
+    """All metrics of a matte, and its curves, which are averaged over a data set. Raises ValueError if the planes do
+    not fit."""
     line = curves(matte, truth)
     precision, recall, f1 = precision_recall_f1(matte, truth)
     scores = Scores(

@@ -1,4 +1,4 @@
-"""S-measure: how alike matte and truth are as objects and by region (Fan et al. 2017, ICCV, arXiv 1708.00786)."""
+"""S-measure: the similarity of matte and truth as objects and by region (Fan et al. 2017, ICCV, arXiv 1708.00786)."""
 
 from __future__ import annotations
 
@@ -9,17 +9,18 @@ from cutouts.core.pixels import Doubles, Floats, Mask
 from cutouts.metrics.planes import EPSILON, at_half, check
 
 ALPHA = 0.5
-"""Share of the object's likeness in the whole; the regions have the rest."""
+"""Weight of the object similarity in the result; the region similarity has the rest."""
 _NOTHING = 1e-18
-"""A variance below this is that of a constant, rounded: one pixel of 8 bits in 10⁸ others makes 10⁵ times as much."""
+"""A variance below this is only rounding of a constant: one 8-bit step of one pixel among 10⁸ gives 10⁵ times as
+much."""
 
 _Plane64 = Doubles
 
 
 def structure_measure(matte: Floats, truth: Floats) -> float:
-    """S-measure with α = ½, 0 to 1; the truth is taken at one half. ValueError for planes that do not fit.
+    """S-measure with α = ½, 0 to 1; the truth is thresholded at one half. Raises ValueError if the planes do not fit.
 
-    With an empty truth it is 1 − the matte's mean, with a full one the mean, as published.
+    For an empty truth it is 1 − the matte's mean, for a full one the matte's mean, as published.
     """
     check(matte, truth)
     true = at_half(truth)
@@ -30,13 +31,13 @@ def structure_measure(matte: Floats, truth: Floats) -> float:
 
 
 def _object(matte: Floats, true: Mask, share: float) -> float:
-    """The likeness of inside and outside, each weighted by its area."""
+    """The similarity inside and outside the product, each weighted by its area."""
     inside, outside = _moments(matte, true), _moments(matte, ~true)
     return share * _solidity(*inside) + (1 - share) * _solidity(1 - outside[0], outside[1])
 
 
 def _moments(matte: Floats, mask: Mask) -> tuple[float, float]:
-    """Mean and sample deviation of the matte where `mask` says."""
+    """Mean and sample standard deviation of the matte inside `mask`."""
     count = int(np.count_nonzero(mask))
     mean, deviation = cv2.meanStdDev(matte, mask=mask.view(np.uint8))
     return float(mean[0, 0]), float(deviation[0, 0]) * float(np.sqrt(count / max(1, count - 1)))
@@ -47,7 +48,7 @@ def _solidity(mean: float, deviation: float) -> float:
 
 
 def _regions(matte: Floats, true: Mask) -> float:
-    """The likeness of the four parts around the product's middle, each weighted by its area."""
+    """The similarity of the four parts around the product's centroid, each weighted by its area."""
     moments = cv2.moments(true.view(np.uint8), binaryImage=True)
     row, column = (round(moments[name] / moments["m00"]) + 1 for name in ("m01", "m10"))
     both = matte.astype(np.float64), true.astype(np.float64)
@@ -60,7 +61,7 @@ def _regions(matte: Floats, true: Mask) -> float:
 
 
 def _likeness(matte: _Plane64, true: _Plane64) -> float:
-    """Luminance, contrast and structure in one, as in SSIM: 4·x·y·σxy / ((x² + y²)(σx + σy))."""
+    """Luminance, contrast and structure in one value, as in SSIM: 4·x·y·σxy / ((x² + y²)(σx + σy))."""
     x, y, rest = float(matte.mean()), float(true.mean()), matte.size - 1 + EPSILON
     off_x, off_y = matte - x, true - y
     spread_x, spread_y = _sum(off_x, off_x) / rest, _sum(off_y, off_y) / rest
@@ -73,5 +74,5 @@ def _likeness(matte: _Plane64, true: _Plane64) -> float:
 
 
 def _sum(one: _Plane64, other: _Plane64) -> float:
-    """The sum of the products, on this thread alone: BLAS would start its own for so little."""
+    """The sum of the products, on this thread only: BLAS would start its own threads even for so little work."""
     return float(np.einsum("ij,ij->", one, other))

@@ -1,4 +1,4 @@
-"""Weighted F-measure: errors count by where they lie (Margolin, Zelnik-Manor and Tal 2014, CVPR)."""
+"""Weighted F-measure: errors are weighted by their position (Margolin, Zelnik-Manor and Tal 2014, CVPR)."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from cutouts.core.pixels import Floats, Mask
 from cutouts.metrics.planes import EPSILON, at_half, check
 
 WINDOW, SIGMA = 7, 5.0
-"""Inside, an error counts as little as the mean around it does (px)."""
+"""The window and σ (px) of the mean error around a pixel: inside, an error counts no more than this mean."""
 FADE = 5.0
-"""Outside, an error counts up to twice as much; at this distance (px) half of that is reached."""
+"""Outside, an error counts up to twice as much; at this distance (px), half of the increase is reached."""
 
 _REACH = WINDOW // 2
 _OFFSETS = sorted(
@@ -24,13 +24,15 @@ _OFFSETS = sorted(
     ),
     key=lambda at: (at[0] ** 2 + at[1] ** 2, at[1], at[0]),
 )
-"""Steps to the pixels around, the nearest first; of equally near ones the left, then the upper, as SciPy has it."""
+"""Offsets of the surrounding pixels, nearest first; of equally near pixels first the left, then the upper, as in
+SciPy."""
 
 
 def weighted_f_measure(matte: Floats, truth: Floats) -> float:
-    """Weighted F-measure with β² = 1, 0 to 1; the truth is taken at one half. ValueError for planes that do not fit.
+    """Weighted F-measure with β² = 1, 0 to 1; the truth is thresholded at one half. Raises ValueError if the planes do
+    not fit.
 
-    With an empty truth it is 0, as published.
+    For an empty truth it is 0, as published.
     """
     check(matte, truth)
     true = at_half(truth)
@@ -46,21 +48,25 @@ def weighted_f_measure(matte: Floats, truth: Floats) -> float:
 
 
 def _importance(true: Mask) -> Floats:
-    """2 − exp(ln ½ · distance / 5): from 1 beside the product to 2 far from it, (H, W); exact distances."""
+    """2 − exp(ln ½ · distance / 5): from 1 beside the product to 2 far from it, float32 (H, W), with exact
+    distances."""
     distance = cv2.distanceTransform((~true).view(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
     return np.asarray(2 - np.exp(np.float32(np.log(0.5) / FADE) * distance), np.float32)
 
 
 def _around(error: Floats, true: Mask) -> Floats:
-    """The error's Gaussian mean around each pixel, what is outside counting as the nearest pixel inside does."""
+    """The Gaussian mean of the error around each pixel; a pixel outside counts with the error of the nearest pixel
+    inside."""
     borrowed = _borrowed(error, true)
     return np.asarray(cv2.GaussianBlur(borrowed, (WINDOW,) * 2, SIGMA, borderType=cv2.BORDER_CONSTANT), np.float32)
 
 
 def _borrowed(error: Floats, true: Mask) -> Floats:
-    """`error`, but each pixel outside that a window of one inside reaches has the error of the nearest pixel inside.
+    """`error`, except that each pixel outside within the window of a pixel inside has the error of the nearest pixel
+    inside.
 
-    Those are few, so they are looked up step by step, the nearest steps first: exact, as a chamfer distance is not.
+    There are few such pixels, so they are looked up offset by offset, nearest first. This is exact, unlike a chamfer
+    distance.
     """
     width = true.shape[1] + 2 * WINDOW
     inside = cv2.copyMakeBorder(true.view(np.uint8), *(WINDOW,) * 4, cv2.BORDER_CONSTANT, value=0)

@@ -1,4 +1,4 @@
-"""How well a probability tells bad masks from good ones, and how far it can be believed."""
+"""How well a probability separates bad masks from good ones, and how well it is calibrated."""
 
 from __future__ import annotations
 
@@ -8,20 +8,21 @@ from cutouts.core.pixels import Doubles, Mask
 
 
 def caught(bad: Mask, probability: Doubles, *, false_alarms: float = 0.05) -> float:
-    """Share of the bad masks above the threshold that `false_alarms` of the good ones exceed."""
+    """The share of bad masks above the threshold that a share of `false_alarms` of the good masks exceeds."""
     threshold = np.quantile(probability[~bad], 1 - false_alarms)
     return float((probability[bad] > threshold).mean())
 
 
 def calibration_error(bad: Mask, probability: Doubles, bins: int = 10) -> float:
-    """Expected calibration error (Naeini et al. 2015): mean gap between what was said and what was, by equal bins."""
+    """Expected calibration error (Naeini et al. 2015): the mean gap between predicted and actual share, over equal
+    bins."""
     place = np.minimum((probability * bins).astype(np.int64), bins - 1)
     gaps = (abs(float(bad[place == at].sum() - probability[place == at].sum())) for at in range(bins))
     return sum(gaps) / len(bad)
 
 
 def area_under_curve(bad: Mask, probability: Doubles) -> float:
-    """AUROC: how often a bad mask has a higher probability than a good one, ties counting half."""
+    """AUROC: how often a bad mask has a higher probability than a good one; ties count half."""
     _, place, counts = np.unique(probability, return_inverse=True, return_counts=True)
     ranks = np.cumsum(counts) - (counts - 1) / 2
     positive = int(bad.sum())
