@@ -1,4 +1,4 @@
-"""The pictures of the demo, drawn by the project itself or real photographs, with the matte of each."""
+"""The sample pictures of the demo, drawn by this project or real photographs, each with its matte."""
 
 from cutouts.samples.sample_set import DELIVERY, SAMPLES, Sample, write_samples
 

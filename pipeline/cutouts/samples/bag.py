@@ -1,4 +1,4 @@
-"""A shoulder bag of grained leather that hangs on straps a few pixels wide."""
+"""A shoulder bag of grained leather, with straps that are only a few pixels wide."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def _outline(left: float, right: float, top: float, bottom: float) -> Floats:
 
 
 def _leather(window: Window, cover: Floats, grain: Floats, colour: Colour) -> Layer:
-    """A padded piece: its height is its own outline, blurred; the grain roughens both colour and normals."""
+    """A padded piece of leather: its height map is its blurred outline, and the grain roughens colour and normals."""
     pad = 52 * blur(cover, 26) + 14 * blur(cover, 6) + 1.1 * grain
     slope_y, slope_x = np.gradient(pad)
     normal = np.stack([-slope_x, -slope_y, np.ones_like(pad)], -1)

@@ -1,4 +1,4 @@
-"""What everything is drawn on: windows of the picture, layers with exact coverage, polygons, tubes and noise.
+"""Drawing primitives: windows of the picture, layers with exact coverage, polygons, tubes and noise.
 
 Points are (x, y) in px of the whole picture; planes are float32 H×W of their window; coverage is 0..1.
 """
@@ -18,12 +18,12 @@ Size = tuple[int, int]
 Point = tuple[float, float]
 
 OVERSAMPLING = 4
-"""Polygons are filled this many times larger on each axis and averaged: coverage in steps of 1/16."""
+"""Polygons are filled at this scale on each axis and then averaged, which gives coverage in steps of 1/16."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Window:
-    """The part of the picture that something takes up, in px; nothing is computed outside of it."""
+    """The part of the picture that an object covers, in px; nothing is computed outside it."""
 
     left: int
     top: int
@@ -37,17 +37,17 @@ class Window:
 
     @property
     def rows(self) -> slice:
-        """Its rows in the whole picture."""
+        """The window's rows in the whole picture."""
         return slice(self.top, self.top + self.height)
 
     @property
     def columns(self) -> slice:
-        """Its columns in the whole picture."""
+        """The window's columns in the whole picture."""
         return slice(self.left, self.left + self.width)
 
     @classmethod
     def around(cls, *outlines: Floats, margin: float = 2) -> Window:
-        """The smallest window that holds all points and `margin` px more; it must lie inside the picture."""
+        """The smallest window that contains all points with a margin of `margin` px; it must be inside the picture."""
         points = np.concatenate(outlines)
         left, top = np.floor(points.min(0) - margin).astype(int)
         right, bottom = np.ceil(points.max(0) + margin).astype(int)
@@ -61,7 +61,7 @@ class Window:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layer:
-    """Something drawn: `rgb` H×W×3 sRGB 0..1, defined where `alpha` (H×W, straight) is above 0."""
+    """A drawn object: `rgb` H×W×3 sRGB 0..1, defined where `alpha` (H×W, straight) is above 0."""
 
     window: Window
     rgb: Floats
@@ -80,7 +80,7 @@ class Surface:
 
 
 def stack(size: Size, layers: Sequence[Layer]) -> Layer:
-    """All layers painted over one another, the first at the bottom, as one layer of the whole picture."""
+    """Combine all layers, the first at the bottom, into one layer of the whole picture."""
     rgb = np.zeros((size[1], size[0], 3), np.float32)
     alpha = np.zeros((size[1], size[0]), np.float32)
     for layer in layers:
@@ -100,11 +100,12 @@ def grid(window: Window) -> tuple[Floats, Floats]:
 
 
 def polygon(window: Window, *outlines: Floats) -> Floats:
-    """Coverage of the union of closed outlines; about 0.1 px too wide, since OpenCV fills its outline whole."""
+    """Coverage of the union of closed outlines; about 0.1 px too wide, because OpenCV fills every pixel on the
+    outline."""
     mask = np.zeros((window.height * OVERSAMPLING, window.width * OVERSAMPLING), np.uint8)
     corner = np.asarray((window.left, window.top), np.float32)
     for outline in outlines:
-        # 4 fractional bits; cv2 puts integer coordinates on pixel centres, we put them on corners.
+        # 4 fractional bits; in cv2, integer coordinates are pixel centres, here they are corners.
         corners = np.round(((outline - corner) * OVERSAMPLING - 0.5) * 16).astype(np.int32)
         cv2.fillPoly(mask, [corners], 255, shift=4)
     small = cv2.resize(mask, window.size, interpolation=cv2.INTER_AREA)
@@ -175,7 +176,7 @@ def noise(rng: np.random.Generator, size: Size, grain: float, octaves: int = 4) 
 
 
 def blur(plane: Floats, sigma: float) -> Floats:
-    """`plane` (H×W or H×W×3) smoothed by a Gaussian of `sigma` px; wide ones are taken on a smaller copy."""
+    """`plane` (H×W or H×W×3) smoothed by a Gaussian with `sigma` px; wide Gaussians are applied to a smaller copy."""
     shrunk = max(1, int(sigma / 4))
     if shrunk == 1:
         return np.asarray(cv2.GaussianBlur(plane, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE), np.float32)

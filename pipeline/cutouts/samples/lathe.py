@@ -1,4 +1,4 @@
-"""Things turned on a lathe (bottles, mugs, vases), seen from slightly above."""
+"""Draws objects turned on a lathe (bottles, mugs, vases), seen from slightly above."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from cutouts.core.pixels import Bytes, Floats
 from cutouts.samples.canvas import Point, Surface, Window, ellipse, grid, polygon
 
 TILT = 0.13
-"""How much of a circle's depth is seen: a horizontal circle becomes an ellipse of axes r and TILT·r."""
+"""The view from above: a horizontal circle of radius r becomes an ellipse with the semi-axes r and TILT·r."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +59,7 @@ def turn(solid: Turned) -> Surface:
     x, y = grid(window)
     dx = x - solid.axis
     height = np.broadcast_to(y, (window.height, window.width))
-    for _ in range(2):  # the front of a tilted circle hangs lower than its axis
+    for _ in range(2):  # the front of a tilted circle is lower than its centre
         height = y - TILT * np.sqrt(np.clip(np.square(solid.radius(height)) - np.square(dx), 0, None))
     side = np.clip(dx / np.maximum(solid.radius(height), 1e-3), -1, 1)
     slope = (solid.radius(height + 2) - solid.radius(height - 2)) / 4
@@ -97,7 +97,8 @@ def opening(centre: Point, radius: float, depth: float) -> Surface:
 
 
 def wrap(surface: Surface, picture: Bytes, *, u: Point, v: Point) -> tuple[Floats, Floats]:
-    """`picture` (uint8 RGB) glued onto a surface between u and v limits: sRGB H×W×3 and where it lies, H×W 0..1."""
+    """Map `picture` (uint8 RGB) onto a surface between u and v limits. Returns sRGB H×W×3 in 0..1 and its coverage, H×W
+    0..1."""
     height, width = picture.shape[:2]
     columns = (surface.u - u[0]) / (u[1] - u[0]) * width
     rows = (surface.v - v[0]) / (v[1] - v[0]) * height

@@ -1,6 +1,6 @@
-"""How things are lit: two soft boxes, a bright floor, and the studio sweep behind.
+"""Lights objects: two soft boxes, a bright floor, and a studio sweep behind them.
 
-Colours are given as sRGB 0..1; light is added up linearly (a gamma of 2 is near enough) and comes back as sRGB.
+Colours are sRGB 0..1. Light is added linearly (with an approximate gamma of 2) and converted back to sRGB.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ Colour = tuple[float, float, float]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finish:
-    """How a material answers light: `gloss` 0 (chalk) to 1 (glaze), `ambient` the share that comes from all sides."""
+    """How a material reflects light: `gloss` 0 (chalk) to 1 (glaze), `ambient` the share of light from all sides."""
 
     gloss: float = 0.5
     ambient: float = 0.42
 
 
 def paint(colour: Colour, like: Floats) -> Floats:
-    """`colour` on every pixel of a plane as large as `like`, float32 H×W×3."""
+    """`colour` in every pixel of a plane with the size of `like`, float32 H×W×3."""
     return np.broadcast_to(np.asarray(colour, np.float32), (*like.shape[:2], 3)).copy()
 
 
@@ -34,7 +34,7 @@ def lit(surface: Surface, albedo: Floats, finish: Finish) -> Layer:
     key = np.clip((-0.5 * x - 0.5 * y + 0.7 * z + 0.25) / 1.25, 0, 1)
     bounce = np.clip(y, 0, 1) * 0.18 + np.clip(x, 0, 1) * 0.08
     diffuse = finish.ambient * (0.55 + 0.45 * z) + 0.72 * key + bounce
-    aside, up = x / (z + 0.6), y / (z + 0.6)  # grows with the angle, so that each box is seen once
+    aside, up = x / (z + 0.6), y / (z + 0.6)  # increases with the angle, so that each box is reflected once
     left = _box(aside, -0.30, 0.05) * _box(up, -0.16, 0.26)
     right = _box(aside, 0.66, 0.02) * _box(up, -0.10, 0.30)
     edge = np.square(np.square(1 - z))
@@ -50,7 +50,8 @@ def _box(value: Floats, centre: float, half: float) -> Floats:
 
 
 def sweep(size: Size, *, colour: Colour, horizon: float, seed: int) -> Floats:
-    """An empty studio sweep: floor runs into wall at `horizon` px, a light spot behind, paper grain; sRGB H×W×3."""
+    """An empty studio sweep: the floor becomes the wall at `horizon` px, with a light spot behind and paper grain; sRGB
+    H×W×3."""
     x, y = grid(Window.whole(size))
     width, height = size
     across = np.exp(-np.square((x - 0.45 * width) / (0.62 * width)))
@@ -63,7 +64,8 @@ def sweep(size: Size, *, colour: Colour, horizon: float, seed: int) -> Floats:
 
 
 def shadow(size: Size, *, foot: Floats, strength: float, reach: float) -> Floats:
-    """How much light is left on the floor, H×W 0..1: dark where `foot` touches it, thrown softly to the lower right."""
+    """The share of light that reaches the floor, H×W 0..1: dark where `foot` touches it, with a soft shadow to the
+    lower right."""
     whole = Window.whole(size)
     contact = blur(polygon(whole, foot), 0.12 * reach)
     cast = blur(polygon(whole, foot + np.asarray([0.35 * reach, 0.06 * reach], np.float32)), 0.45 * reach)
@@ -71,5 +73,5 @@ def shadow(size: Size, *, foot: Floats, strength: float, reach: float) -> Floats
 
 
 def footprint(centre: float, floor: float, radius: float, tilt: float) -> Floats:
-    """The outline of a round foot of `radius` px that stands at y = `floor`."""
+    """The outline of a round foot with `radius` px that stands at y = `floor`."""
     return ellipse((centre, floor), (radius, radius * tilt))

@@ -1,4 +1,4 @@
-"""Real photographs among the samples: products that a camera saw, with mattes, to be placed before a backdrop."""
+"""Real photographs among the samples: photographed products with mattes, which are placed before a backdrop."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def photographed(name: str, *, left: int, bottom: int, width: int) -> Layer:
     small = np.asarray(read, np.float32) / 255
     height = round(small.shape[0] * width / small.shape[1])
     alpha = small[..., 3:]
-    both = np.concatenate([small[..., 2::-1] * alpha, alpha], axis=2)  # colours of clear pixels mean nothing
+    both = np.concatenate([small[..., 2::-1] * alpha, alpha], axis=2)  # clear pixels have no meaningful colour
     large = np.clip(cv2.resize(both, (width, height), interpolation=cv2.INTER_CUBIC), 0, 1)
     matte = large[..., 3]
     return Layer(

@@ -1,4 +1,4 @@
-"""The list of samples, the camera that takes them, and the files they become."""
+"""The list of samples, the simulated camera, and the files that are written."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from cutouts.samples.table_scene import shelf
 from cutouts.samples.turned_products import bottle, glass, mug, teapot, vase
 
 DELIVERY = "studio-a"
-"""The folder, and with it the delivery, that all samples lie in."""
+"""The folder, and therefore the delivery, of all samples."""
 
 JPEG_QUALITY = 92
 BROKEN_SHARE = 0.4
-"""How much of the broken file is there."""
+"""The share of the broken file that is written."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shot:
-    """What is before the camera: the backdrop with its shadows (sRGB H×W×3) and the product, if there is one."""
+    """The scene before the camera: the backdrop with its shadows (sRGB H×W×3) and the product, or None."""
 
     backdrop: Floats
     product: Layer | None
@@ -36,7 +36,7 @@ class Shot:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
-    """A sample photograph: the stem of its file, what it is there to show, and how it is drawn."""
+    """A sample photograph: the stem of its file, what it demonstrates, and how it is drawn."""
 
     stem: str
     about: str
@@ -66,7 +66,7 @@ def write_samples(folder: Path) -> Path:
 def photograph_of(shot: Shot, *, seed: int) -> tuple[Bytes, Bytes]:
     """The photograph (uint8 H×W×3 sRGB) and its exact matte (uint8 H×W), both through the same lens.
 
-    The lens blurs the matte and the premultiplied colours alike, so the blend stays exact at every pixel.
+    The lens blurs the matte and the premultiplied colours equally, so the blend stays exact at every pixel.
     """
     rgb, matte = shot.backdrop, np.zeros(shot.backdrop.shape[:2], np.float32)
     if shot.product is not None:
@@ -184,4 +184,4 @@ SAMPLES = (
     Sample(stem="empty-studio", about="no product at all", draw=_empty),
     Sample(stem="mug-broken-file", about="a broken file", draw=_broken, broken=True),
 )
-"""What the demo cuts out."""
+"""The samples that the demo cuts out."""

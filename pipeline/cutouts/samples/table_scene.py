@@ -1,4 +1,4 @@
-"""What stands behind a product when it was not shot in a studio: a table before a shelf of books, out of focus."""
+"""A background for a product outside a studio: a table in front of a book shelf, out of focus."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from cutouts.samples.canvas import Size, Window, blur, grid, noise
 
 
 def shelf(size: Size, *, table: float, seed: int) -> Floats:
-    """A wooden table from y = `table` px down, a book shelf behind it in soft focus; sRGB H×W×3."""
+    """A wooden table from y = `table` px down, with a book shelf out of focus behind it; sRGB H×W×3."""
     rng = np.random.default_rng(seed)
     width = size[0]
     wall = _books(size, int(table), rng)
@@ -52,7 +52,7 @@ def _book(scene: Floats, box: tuple[int, int, int, int], rng: np.random.Generato
 
 
 def _wood(size: Size, rng: np.random.Generator) -> Floats:
-    """Planks seen flat: grain stretched along x, a few dark joints."""
+    """Wooden planks seen from above: grain stretched along x, and a few dark joints."""
     width, height = size
     strands = rng.standard_normal((height, width // 40), np.float32)
     fine = cv2.resize(strands, size, interpolation=cv2.INTER_CUBIC)

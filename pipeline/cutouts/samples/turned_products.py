@@ -51,7 +51,8 @@ def _turned(axis: float, floor: float, scale: Point, profile: Sequence[Point], *
 
 
 def _curve(axis: float, floor: float, scale: Point, knots: Sequence[Point]) -> Floats:
-    """A curve through (height above the floor, distance right of the axis), in the shares of `_turned`."""
+    """A curve through (height above the floor, distance to the right of the axis), in the same shares as in
+    `_turned`."""
     height, radius = scale
     return spline([(axis + aside * radius, floor - up * height) for up, aside in knots])
 
@@ -132,7 +133,7 @@ def vase(size: Size, axis: float, floor: float, height: float) -> Layer:
 
 
 def glass(size: Size, axis: float, floor: float, height: float, seed: int) -> Layer:
-    """A tumbler of orange juice: the juice hides what is behind it, the empty glass above and below hardly does."""
+    """A tumbler of orange juice: the juice hides the background, and the empty glass above and below it hardly does."""
     h, r = height, 0.27 * height
     shape: list[Point] = [(floor - h, r), (floor - 0.05 * h, 0.80 * r), (floor, 0.76 * r)]
     wall = turn(Turned(axis=axis, profile=shape, soften=2))
@@ -153,7 +154,7 @@ def _disc(centre: Point, radius: float, colour: Colour) -> Layer:
 
 
 def _clear(wall: Surface) -> Layer:
-    """The glass itself: nearly nothing where we look straight through, nearly everything at its edge (Fresnel)."""
+    """The glass itself: almost transparent where it faces the viewer, almost opaque at its edge (Fresnel)."""
     graze = 1 - wall.normal[..., 2]
     shining = lit(wall, paint((0.30, 0.33, 0.34), wall.u), Finish(gloss=1.0, ambient=0.5))
     spark = np.clip(shining.rgb.mean(-1) - 0.62, 0, 1) * 1.6
