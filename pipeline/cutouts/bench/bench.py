@@ -1,4 +1,5 @@
-"""The bench: part by part against the whole in turns, the whole path by itself, and that again in other layouts."""
+"""The bench: measures single parts and the whole path in turns, then the whole path alone, then the whole path in other
+layouts."""
 
 from __future__ import annotations
 
@@ -29,11 +30,11 @@ from cutouts.stages import job_of
 Chunks = list[tuple[ImageRecord, ...]]
 
 COMPARED_IMAGES = 96
-"""Images that are cut part by part at the most: the parts of more would say the same."""
+"""The largest number of images that are cut part by part; more would not change the result."""
 OTHER_IMAGES = 256
-"""Images that each other layout is run on at the most."""
+"""The largest number of images for each other layout."""
 GROWTH_IMAGES = 500
-"""From so many images on a run says how memory grows."""
+"""The smallest number of images for which a run reports how memory grows."""
 
 _CHUNK = 8
 
@@ -47,10 +48,11 @@ def bench(
     batches: Sequence[int] = (),
     on_stage: Callable[[str], None] = lambda _: None,
 ) -> BenchReport:
-    """Measure this site's path on the images below `source`, repeated up to `images`; its stores are left alone.
+    """Measure this site's path on the images below `source`, repeated up to `images`; the site's stores are not
+    changed.
 
-    Besides the site's own layout `workers` of one thread each are tried, and `batches` in the site's layout.
-    Raises ConfigError if no image can be decoded.
+    Besides the site's own layout, it measures the given numbers of `workers` with one thread each, and the given
+    `batches` in the site's layout. Raises ConfigError if no image can be decoded.
     """
     site = site.allowing(str(source.resolve()))
     on_stage("looking at the images")
@@ -98,7 +100,7 @@ def growth(curve: Sequence[tuple[int, float]]) -> float | None:
 
 
 def _records(site: Site, source: Path, runner: Runner) -> tuple[list[ImageRecord], int, int]:
-    """The images that can be decoded, their pixels in all, and how many cannot."""
+    """The images that can be decoded, the sum of their pixels, and the number of images that cannot be decoded."""
     found = [
         ImageRecord(image_id=path.name, product_id=path.stem, delivery_id="bench", uri=str(path.resolve()))
         for path in photographs(source, SUFFIXES).files
@@ -111,12 +113,13 @@ def _records(site: Site, source: Path, runner: Runner) -> tuple[list[ImageRecord
 
 
 def _placed(site: Site, folder: Path, name: str) -> Site:
-    """The site with objects of its own, so that each run writes what it makes."""
+    """The site with a separate store for objects, so that each run writes all its results."""
     return site.model_copy(update={"objects": str(folder / name)})
 
 
 def _cycle(records: Sequence[ImageRecord], images: int) -> Chunks:
-    """So many images, the first ones again after the last, in chunks small enough to keep all threads at work."""
+    """`images` records in chunks that are small enough to keep all threads busy; after the last record, it starts again
+    with the first."""
     endless = itertools.islice(itertools.cycle(records), images)
     return list(iter(lambda: tuple(itertools.islice(endless, _CHUNK)), ()))
 
@@ -194,7 +197,8 @@ def _summary(watched: Sequence[Watched], seconds: float, threads: int) -> Run:
 
 
 def _curve(watched: Sequence[Watched]) -> Iterator[tuple[int, float]]:
-    """Images done and the memory (MB) of all workers, once all of them were seen."""
+    """Yields the number of finished images and the memory (MB) of all workers, from the moment when all workers are
+    known."""
     pids = {one.pid for one in watched}
     resident: dict[int, float] = {}
     done = 0
@@ -206,7 +210,7 @@ def _curve(watched: Sequence[Watched]) -> Iterator[tuple[int, float]]:
 
 
 def _cut_seconds(record: ImageRecord, folder: Path) -> float:
-    """A fresh `cutouts cut` of one image, imports, model and all."""
+    """The seconds of `cutouts cut` for one image in a new process, including imports and opening the model."""
     command = "from cutouts.cli import main; main()"
     began = time.perf_counter()
     subprocess.run(

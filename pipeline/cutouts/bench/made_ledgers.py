@@ -1,4 +1,4 @@
-"""Ledgers and manifests of images that never were, made column by column, as large as a bench wants them."""
+"""Makes synthetic ledgers and manifests, column by column, in any size that a bench needs."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ _MEASURED = {
     "edge_alignment": 0.8,
     "fringe": 20.0,
 }
-"""What the gate lets through."""
+"""Measurements that pass the gate."""
 
 
 def manifest(numbers: NDArray[np.int64], *, changed: int = 0) -> pa.Table:
-    """A delivery of the images of these numbers; the first `changed` of them show other bytes than before."""
+    """A delivery of the images with these numbers; the first `changed` of them have other bytes than before."""
     names = _names(numbers)
     contents = numbers.copy()
     contents[:changed] += _CHANGED
@@ -49,7 +49,7 @@ def manifest(numbers: NDArray[np.int64], *, changed: int = 0) -> pa.Table:
 
 
 def results(numbers: NDArray[np.int64], recipe: RecipeDigests, *, changed: bool = False) -> Results:
-    """What was made of the images of these numbers."""
+    """The results of the images with these numbers; with `changed`, those of their changed bytes."""
     contents = numbers + _CHANGED if changed else numbers
     count, names = len(numbers), _names(numbers)
     work = {
@@ -75,7 +75,8 @@ def results(numbers: NDArray[np.int64], recipe: RecipeDigests, *, changed: bool 
 def write_parts(
     tables: Store, recipe: RecipeDigests, *, parts: int, images: int, tell: Callable[[int], None] = lambda _: None
 ) -> None:
-    """A ledger of so many parts of `images` images each, as so many plans would have left it."""
+    """Write a ledger of `parts` parts with `images` images each, as that many plans would leave it. `tell` is called
+    with the number of finished parts."""
 
     def write(part: int) -> None:
         numbers = np.arange(part * images, (part + 1) * images)
@@ -105,7 +106,7 @@ def _objects(numbers: NDArray[np.int64], salt: int) -> pa.Array:
 
 
 def _digests(numbers: NDArray[np.int64], salt: int) -> pa.Array:
-    """64 hexadecimal digits per number, as random as those of a SHA-256 (splitmix64, Steele 2014)."""
+    """64 pseudorandom hexadecimal digits per number, like those of a SHA-256 (splitmix64, Steele 2014)."""
     words = np.arange(4, dtype=np.uint64) + np.uint64(salt * 8)
     state: NDArray[np.uint64] = np.add.outer(numbers.astype(np.uint64) * np.uint64(64), words)
     state *= np.uint64(0x9E3779B97F4A7C15)

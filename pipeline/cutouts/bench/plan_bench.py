@@ -1,4 +1,4 @@
-"""What plan, gate and publish cost by images and by parts of the ledger; nothing is cut."""
+"""Measures the cost of plan, gate and publish by images and by parts of the ledger; no image is cut."""
 
 from __future__ import annotations
 
@@ -28,12 +28,13 @@ from cutouts.steps import gate, plan, publish
 from cutouts.steps.ledger import record
 
 _PLAN = 1
-"""A plan id of made results begins anywhere; this one is of what is large."""
+"""The number of the plan id under which the large synthetic ledger is recorded."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
-    """One step, in a process of its own: wall and CPU seconds, memory at its peak, requests to S3 (None elsewhere)."""
+    """The cost of one step: wall and CPU seconds, peak memory (MB), and requests to S3 (None for other stores). `key`
+    identifies its result."""
 
     step: str
     images: int
@@ -47,7 +48,7 @@ class Measured:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """A step of a site, `about` some text; gives the key of what it made."""
+    """A step on a site, called with the texts in `about`; it returns the key of its result."""
 
     function: Callable[..., str]
     site: Site
@@ -55,13 +56,13 @@ class Step:
 
 
 def in_new_process(one: Measured, step: Step) -> Measured:
-    """The step in a process whose memory holds nothing of an earlier one."""
+    """Measure the step in a new process, whose memory is not affected by earlier steps."""
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
         return pool.submit(in_this_process, one, step).result()
 
 
 def in_this_process(one: Measured, step: Step) -> Measured:
-    """The step, measured. Imports are not counted."""
+    """Measure the step in this process. Imports are not counted."""
     sent = counted_requests(open_store(step.site.tables_url))
     library()
     forget_peak()
@@ -90,7 +91,8 @@ def measure_parts(
     tell: Callable[[str], None],
     where: Where = in_new_process,
 ) -> Iterator[Measured]:
-    """A delivery of known images, from all over a ledger of so many parts: its first plan, a later one, its gate."""
+    """Measure a delivery of known images from random parts of a ledger with `parts` parts: its first plan, a later
+    plan, and its gate."""
     tables = open_store(site.tables_url)
 
     def told(done: int) -> None:
@@ -110,7 +112,8 @@ def measure_parts(
 def measure_images(
     site: Site, scratch: Path, *, images: int, tell: Callable[[str], None], where: Where = in_new_process
 ) -> Iterator[Measured]:
-    """A delivery of so many images: nothing is known, all are; judged, published, and again with 10 % changed."""
+    """Measure a delivery of `images` images: planned with nothing known; planned, judged and published with everything
+    known; and the same again with 10 % changed."""
     tables, recipe = open_store(site.tables_url), job_of(site).recipe.digests
     one, numbers = Measured(step="", images=images, parts=1), np.arange(images)
     source = _manifest(scratch, manifest(numbers))
@@ -125,7 +128,7 @@ def measure_images(
 
 
 def as_text(measured: Sequence[Measured]) -> str:
-    """A table for people."""
+    """A text table for people."""
     head = f"{'step':<28}{'images':>10}{'parts':>8}{'seconds':>10}{'CPU s':>9}{'peak MB':>9}{'requests':>10}"
     lines = (
         f"{one.step:<28}{one.images:>10}{one.parts:>8}{one.seconds:>10.2f}{one.cpu_seconds:>9.2f}{one.peak_mb:>9.0f}"
@@ -136,7 +139,7 @@ def as_text(measured: Sequence[Measured]) -> str:
 
 
 def as_json(measured: Sequence[Measured]) -> str:
-    """The same for programs."""
+    """The same as JSON for programs."""
     rows = [{name: value for name, value in asdict(one).items() if name != "key"} for one in measured]
     return json.dumps({"cores": os.cpu_count(), "measured": rows}, indent=2)
 

@@ -13,7 +13,7 @@ _UNAVOIDABLE, _OURS, _AIM = "#4c78a8", "#f58518", "#c0392b"
 
 
 def draw(report: BenchReport, path: Path) -> None:
-    """Write the plots to `path`; its suffix says the format (SVG, PNG, PDF)."""
+    """Write the plots to `path`; its suffix decides the format (SVG, PNG, PDF)."""
     from matplotlib import rcdefaults
     from matplotlib.figure import Figure
 

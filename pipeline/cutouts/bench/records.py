@@ -1,20 +1,21 @@
-"""What a bench found out, as records; milliseconds are of one thread per image, memory is resident."""
+"""The results of a bench, as records. Milliseconds are per image on one thread; memory is resident memory."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 PARTS = ("read", "decode", "fit", "network", "matte", "cutout", "encode", "measure", "store")
-"""The path in parts: read and hash, decode, network's input, bare network, matte, cutout, two PNGs, metrics, write."""
+"""The parts of the path: read and hash, decode, make the network's input, run the network, matte, cutout, encode two
+PNGs, measure, and write."""
 UNAVOIDABLE = ("decode", "network", "encode")
-"""What no implementation of the path can leave out."""
+"""The parts that no implementation of the path can avoid."""
 AIM = 1.25
 """The whole path should cost no more than this times its unavoidable parts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartTiming:
-    """One part of the path, run by itself on each image: ms per image."""
+    """One part of the path, run alone on each image: ms per image."""
 
     name: str
     ms: float
@@ -23,11 +24,12 @@ class PartTiming:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """The whole path over `images`, `batch` to a model call. `busy` is the share of the threads' time that was work.
+    """The whole path for `images` images, with `batch` per model call. `busy` is the share of time in which threads
+    worked.
 
-    `open_seconds` until the cluster stood, `first_seconds` until it had cut its first image; `peak_mb` (10⁶ B) of all
-    workers; `growth_mb` per 1000 images over the second half, None below `bench.GROWTH_IMAGES`; `curve` are
-    points of images done and MB of all workers.
+    `open_seconds` is the time until the cluster was open, `first_seconds` until it had cut its first image. `peak_mb`
+    (10⁶ B) is the sum over all workers. `growth_mb` is per 1000 images over the second half, None below
+    `bench.GROWTH_IMAGES`. `curve` has points of finished images and MB of all workers.
     """
 
     cluster: str
@@ -48,15 +50,15 @@ class Run:
 
     @property
     def images_per_second(self) -> float:
-        """Throughput once the workers were warm."""
+        """Throughput with warm workers."""
         return self.images / self.seconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BenchReport:
-    """`parts` and `whole_ms` were taken in turns on the same threads and images; `run` is the site's own layout.
+    """`parts` and `whole_ms` were measured in turns on the same threads and images; `run` is the site's own layout.
 
-    `left_out` images could not be decoded. `cut_seconds` is `cutouts cut` of one image, start to end.
+    `left_out` images could not be decoded. `cut_seconds` is the time of `cutouts cut` for one image, from start to end.
     """
 
     source: str
@@ -72,20 +74,20 @@ class BenchReport:
 
     @property
     def unavoidable_ms(self) -> float:
-        """Decode, bare network and encode."""
+        """The sum of decode, network and encode (ms)."""
         return sum(part.ms for part in self.parts if part.unavoidable)
 
     @property
     def ratio(self) -> float:
-        """The whole path's work over its unavoidable parts; `AIM` is the aim."""
+        """The ratio of the whole path to its unavoidable parts; it should be at most `AIM`."""
         return self.whole_ms / self.unavoidable_ms
 
     @property
     def ratio_with_runner(self) -> float:
-        """The same with what the threads waited for work counted in."""
+        """The same ratio, including the time in which threads waited for work."""
         return self.ratio / self.run.busy
 
     @property
     def network_images_per_second(self) -> float:
-        """What as many threads do if they only call the network."""
+        """Images per second if all threads only ran the network."""
         return 1000 * self.threads / next(part.ms for part in self.parts if part.name == "network")

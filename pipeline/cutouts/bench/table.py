@@ -1,4 +1,4 @@
-"""A bench as text: what a person reads first, and as JSON beside it."""
+"""A bench as text for people, and as JSON for programs."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from cutouts.core.text.counting import counted
 
 
 def as_text(report: BenchReport) -> str:
-    """The tables of a bench: by part, the run, other layouts."""
+    """The tables of a bench: the parts, the run, and other layouts."""
     return "\n".join([*_head(report), "", *_parts(report), "", *_run(report), "", *_layouts(report)])
 
 
 def as_json(report: BenchReport) -> str:
-    """Everything in the report, what is computed of it included."""
+    """Everything in the report, including computed values."""
     runs = [_run_values(run) for run in (report.run, *report.others)]
     values = {
         **asdict(report),

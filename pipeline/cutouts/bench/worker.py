@@ -1,4 +1,4 @@
-"""What runs on a worker: a chunk cut as always, under a stopwatch, and the same chunk part by part."""
+"""The work on a worker: cuts a chunk normally and measures the time, and cuts the same chunk part by part."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ R = TypeVar("R")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Watched:
-    """A chunk that was cut: seconds by stage and in all, and the process's memory (B) after it and at its peak."""
+    """A chunk that was cut: seconds per stage and in total, and the process's memory (B) afterwards and at its peak."""
 
     images: int
     seconds: float
@@ -49,7 +49,7 @@ class Watched:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Compared:
-    """A chunk that was cut part by part and then as always: seconds of each part, and of the whole."""
+    """A chunk that was cut part by part and then normally: seconds of each part, and of the whole."""
 
     images: int
     parts: dict[str, float]
@@ -57,7 +57,7 @@ class Compared:
 
 
 def watch_chunk(job: Job, chunk: Sequence[ImageRecord]) -> Watched:
-    """Cut a chunk and say what it took."""
+    """Cut a chunk, and measure its time and memory."""
     began = time.perf_counter()
     result = cut_chunk(job, chunk)
     seconds = time.perf_counter() - began
@@ -75,7 +75,8 @@ def watch_chunk(job: Job, chunk: Sequence[ImageRecord]) -> Watched:
 
 
 def compare_chunk(alone: Job, job: Job, chunk: Sequence[ImageRecord]) -> Compared:
-    """The chunk by parts under `alone`, then as always under `job`: in turns, so that both meet the same machine."""
+    """Cut the chunk part by part with `alone`, then normally with `job`. They take turns so that both run under the
+    same conditions."""
     parts = time_parts(alone, chunk)
     return Compared(images=len(chunk), parts=parts, whole=watch_chunk(job, chunk).seconds)
 
@@ -99,7 +100,7 @@ def decodable(reading: Reading, max_pixels: int, record: ImageRecord) -> tuple[I
 
 
 def forget_peak() -> None:
-    """Let this process's peak memory start anew, where the system can (Linux)."""
+    """Reset this process's peak memory, if the system can do that (Linux)."""
     with suppress(OSError):
         Path("/proc/self/clear_refs").write_text("5")
 
@@ -111,7 +112,7 @@ class _Clock:
         self.seconds: Counter[str] = Counter()
 
     def each(self, part: str, function: Callable[..., R], *items: Iterable[object]) -> list[R]:
-        """`function` over `items`, on the clock."""
+        """Call `function` for all `items`, and add the time to `part`."""
         began = time.perf_counter()
         results = [function(*arguments) for arguments in zip(*items, strict=True)]
         self.seconds[part] += time.perf_counter() - began  # type: ignore[assignment]  # a Counter adds seconds, too
@@ -143,7 +144,7 @@ def _read(record: ImageRecord, reading: Reading) -> bytes:
 
 
 def memory() -> tuple[int, int]:
-    """Resident memory of this process in B: now, and at its peak (where the system tells, else now)."""
+    """The resident memory of this process (B): now, and at its peak (if the system does not tell, the value now)."""
     now = psutil.Process().memory_info().rss
     return now, max([now, *_stated_peak()])
 
