@@ -1,4 +1,4 @@
-"""The door to the catalogue's database: SQLite by default, PostgreSQL by URL; SQLAlchemy and Alembic stay behind it."""
+"""The door to the catalogue's database: SQLite by default, PostgreSQL by URL. It hides SQLAlchemy and Alembic."""
 
 from cutouts.adapters.catalog.catalog import Catalog, CatalogCounts
 from cutouts.adapters.catalog.catalog_history import CatalogHistory

@@ -1,4 +1,4 @@
-"""The catalogue: what is live, how it came to be, and what waits for a person."""
+"""The catalogue: live images, their publications, and the deliveries that wait for a person."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CatalogCounts:
-    """How much the catalogue holds; `images` are live, `waiting` are holds that nothing was published for."""
+    """Counts of the catalogue's content. `images` are live; `waiting` are holds that wait for a person."""
 
     products: int
     images: int
@@ -36,10 +36,10 @@ class CatalogCounts:
 
 
 class Catalog:
-    """One database, opened; a context manager that closes it.
+    """An opened database; a context manager that closes it.
 
-    Each method is one transaction and may be called from several threads, processes and machines at once. All raise
-    TransientError if the database says what trying again can help, StorageError for what it says otherwise.
+    Each method is one transaction and may be called from several threads, processes and machines at once. If the
+    database fails, all raise TransientError if trying again can help, otherwise StorageError.
     """
 
     def __init__(self, engine: sa.Engine) -> None:
@@ -47,9 +47,9 @@ class Catalog:
 
     @classmethod
     def open(cls, url: str) -> Self:
-        """The catalogue at `url` (`sqlite:///PATH`, `postgresql://…`), made or upgraded where that is due.
+        """The catalogue at `url` (`sqlite:///PATH`, `postgresql://…`), created or upgraded if necessary.
 
-        Raises ConfigError for any other URL, StorageError if a newer version of this code upgraded it.
+        Raises ConfigError for any other URL, StorageError if a newer version of this code has upgraded it.
         """
         engine = open_engine(url)
         upgrade(engine)
@@ -64,37 +64,37 @@ class Catalog:
         self.close()
 
     def close(self) -> None:
-        """Let go of the database."""
+        """Close the database."""
         self._engine.dispose()
 
     @contextmanager
     def lease(self, *, alone: bool) -> Iterator[None]:
-        """Work on the catalogue's site beside others, or `alone`: TransientError if somebody works on it then.
+        """Hold a lease of the catalogue's site, shared with others or `alone`.
 
-        The lease ends with the block, and with the process.
+        With `alone`, raises TransientError if somebody else holds one. The lease ends with the block or the process.
         """
         with leases.lease(self._engine, alone=alone):
             yield
 
     @property
     def history(self) -> CatalogHistory:
-        """What was live before, and the way back to it."""
+        """The history of the catalogue, and rollbacks to earlier states."""
         return CatalogHistory(self._engine)
 
     def published(self, delivery_id: str) -> pa.Table:
-        """What is live of a delivery id, in the columns of `PUBLISHED`."""
+        """The live images of a delivery id, in the columns of `PUBLISHED`."""
         with self._reading() as connection:
             return live_images.published(connection, delivery_id)
 
     def live(self) -> pa.Table:
-        """All that is live, in the columns of `LIVE`."""
+        """All live images, in the columns of `LIVE`."""
         with self._reading() as connection:
             return live_images.live(connection)
 
     def version(self, delivery_id: str) -> int:
-        """The version of what is live of a delivery id: its newest publication that changed it, 0 before the first.
+        """The version of a delivery id's live images: the newest publication that changed them, 0 before the first.
 
-        Read it before `published`: what is published in between is then found when the decision is published.
+        Read it before `published`, so that publications in between are detected when the decision is published.
         """
         with self._reading() as connection:
             return live_images.version(connection, delivery_id)
@@ -105,12 +105,12 @@ class Catalog:
             return reading.overtaken(connection, delivery, against, plan_id)
 
     def full_since(self, delivery_id: str) -> date | None:
-        """The newest day that a publication of the delivery id was full, None if none was."""
+        """The newest day of a full publication of the delivery id, None if there is none."""
         with self._reading() as connection:
             return reading.full_since(connection, delivery_id)
 
     def taken_back(self, delivery_id: str) -> tuple[TakenBack, ...]:
-        """The versions of images of the delivery id that a person took back."""
+        """The image versions of the delivery id that a person took back."""
         with self._reading() as connection:
             return reading.taken_back_of(connection, delivery_id)
 
@@ -126,15 +126,16 @@ class Catalog:
         approval: Approval | None = None,
         withdraw: Iterable[str] | None = None,
     ) -> Publication:
-        """Make the entries (or record batches with the columns of `ENTRIES`) live, all at once, exactly once per gate.
+        """Make the entries (or record batches with the columns of `ENTRIES`) live, atomically and once per gate.
 
-        The same gate again changes nothing, reads no entry and returns what is recorded. An entry that is live already,
-        exactly so, is confirmed; one whose live row was delivered on a later day is superseded and left alone. `at` is
-        aware. With `against`, OvertakenError is raised and nothing changes if `version` is another one by now. An
-        approval that is given (of this or an earlier gate over the same delivery) is recorded too. With
-        `withdraw` (also an empty one) the delivery is full: these images are not live any more, unless a later day
-        delivered them, and deliveries of earlier days are superseded by it.
-        CutoutsError if the gate held the delivery and nobody approved it; ValueError for an entry of another one.
+        Calling this again for the same gate changes nothing, reads no entries and returns the recorded publication. An
+        entry that is already live without any difference is confirmed. An entry whose live row was delivered on a later
+        day is superseded and has no effect. `at` is aware. A given `approval` (of this or an earlier gate for the same
+        delivery) is recorded too.
+        If `withdraw` is given, even if empty, the delivery is full: these images are withdrawn unless a later day
+        delivered them, and deliveries of earlier days are superseded.
+        Raises OvertakenError and changes nothing if `against` is given and differs from the current `version`. Raises
+        CutoutsError if the gate held the delivery and nobody approved it, ValueError for an entry of another delivery.
         """
         known = self.publication_of(gate_id)
         if known is not None:
@@ -158,38 +159,41 @@ class Catalog:
                 return _found(reading.publication(connection, gate_id))
 
     def publication_of(self, gate_id: str) -> Publication | None:
-        """What was published by a gate decision, None if nothing was."""
+        """The publication of a gate decision, None if there is none."""
         with self._reading() as connection:
             return reading.publication(connection, gate_id)
 
     def live_images(
         self, named: str, *, delivery_id: str | None = None, at_most: int = 100
     ) -> tuple[tuple[CatalogEntry, int], ...]:
-        """What is live under that image id or product id, of one delivery id if given, with its publication's id."""
+        """The live images with that image id or product id (of one delivery id, if given), and their publication ids.
+
+        The newest days of delivery come first, at most `at_most` images.
+        """
         with self._reading() as connection:
             return live_images.live_images(connection, named, delivery_id, at_most)
 
     def deliveries_not_made_by(self, recipe: RecipeDigests) -> tuple[DeliveryKey, ...]:
-        """The deliveries of which something is live that another recipe made, the oldest first."""
+        """The deliveries with live images from another recipe, the oldest first."""
         with self._reading() as connection:
             return live_images.deliveries_not_made_by(connection, recipe)
 
     def decisions_on(self, delivery_id: str, *, at_most: int = 20) -> tuple[Publication | Hold, ...]:
-        """What was published or held of a delivery id, the newest first."""
+        """The publications and holds of a delivery id, the newest first, at most `at_most`."""
         with self._reading() as connection:
             return reading.decisions_on(connection, delivery_id, at_most)
 
     def last_publications(self, at_most: int) -> tuple[Publication, ...]:
-        """The newest publications that changed something, the newest first."""
+        """The newest publications that made images live, the newest first."""
         with self._reading() as connection:
             return reading.last_publications(connection, at_most)
 
     def unannounced(
         self, *, before: datetime | None = None, delivery: DeliveryKey | None = None
     ) -> tuple[Publication, ...]:
-        """Publications that changed something and that nobody was told of yet, the oldest first.
+        """Publications that changed something and were not announced yet, the oldest first.
 
-        Only those made `before` a moment (aware), and those of one `delivery`, if these are given.
+        If given, only those made `before` a moment (aware), and only those of one `delivery`.
         """
         with self._reading() as connection:
             return reading.unannounced(connection, before=before, delivery=delivery)
@@ -200,7 +204,10 @@ class Catalog:
             publishing.mark_announced(connection, publication_ids, at)
 
     def record_hold(self, decision: GateDecision, at: datetime) -> None:
-        """Record that the gate held a delivery; the same gate again changes nothing. ValueError for another verdict."""
+        """Record that the gate held a delivery. Recording the same gate again changes nothing.
+
+        Raises ValueError for another verdict. `at` is aware.
+        """
         if decision.verdict is not Verdict.HOLD:
             raise ValueError(f"gate {decision.gate_id} did not hold {decision.delivery}")
         row = {
@@ -218,48 +225,48 @@ class Catalog:
                 connection.execute(sa.insert(sql_tables.holds), row)
 
     def waiting_holds(self, named: str) -> tuple[Hold, ...]:
-        """Holds of that gate id, delivery id or delivery key for which nothing was published yet, the oldest first.
+        """The waiting holds with that gate id, delivery id or delivery key, the oldest first.
 
-        Of several over the same content, the newest.
+        If several have the same content, only the newest of them is returned.
         """
         with self._reading() as connection:
             return reading.waiting_holds(connection, named)
 
     def approve(self, approval: Approval) -> Approval:
-        """Record a person's release of a hold and return what is recorded: of two approvals, the first counts.
+        """Record a person's approval of a hold and return the recorded one; of two approvals, the first counts.
 
-        CutoutsError if that gate held nothing, or another delivery, or if it was rejected.
+        Raises CutoutsError if that gate held nothing or another delivery, or if the hold was rejected.
         """
         with self._writing(approval.delivery) as connection:
             publishing.record_approval(connection, approval)
             return _found(reading.approval(connection, approval.gate_id))
 
     def all_waiting_holds(self) -> tuple[Hold, ...]:
-        """Every hold that waits for a person, the oldest first. Of several over the same content, the newest."""
+        """Every hold that waits for a person, the oldest first; only the newest of several with the same content."""
         with self._reading() as connection:
             return reading.all_waiting_holds(connection)
 
     def reject(self, rejection: HoldRejection) -> HoldRejection:
-        """Record a person's rejection of a hold and return what is recorded: of two rejections, the first counts.
+        """Record a person's rejection of a hold and return the recorded one; of two rejections, the first counts.
 
-        CutoutsError if that gate held nothing, or another delivery, or if it was approved.
+        Raises CutoutsError if that gate held nothing or another delivery, or if the hold was approved.
         """
         with self._writing(rejection.delivery) as connection:
             publishing.record_rejection(connection, rejection)
             return _found(reading.rejection_for(connection, rejection.judged))
 
     def rejection_for(self, judged: str) -> HoldRejection | None:
-        """The rejection of exactly that content, recipe and suite, None if nobody rejected it."""
+        """The rejection of exactly that content, recipe and suite, None if there is none."""
         with self._reading() as connection:
             return reading.rejection_for(connection, judged)
 
     def approval_for(self, judged: str) -> Approval | None:
-        """The first release of exactly that content, recipe and suite (`GateDecision.judged`), None if none was."""
+        """The first approval of exactly that content, recipe and suite (`GateDecision.judged`), None without any."""
         with self._reading() as connection:
             return reading.approval_for(connection, judged)
 
     def counts(self) -> CatalogCounts:
-        """How much the catalogue holds."""
+        """Counts of the catalogue's content."""
         with self._reading() as connection:
             return CatalogCounts(
                 products=_count(connection, sql_tables.products),

@@ -1,4 +1,4 @@
-"""The history of a catalogue: what was published, what was live after it, what changed; going back, and withdrawing."""
+"""The history of a catalogue: publications, earlier states and their differences, rollbacks and withdrawals."""
 
 from __future__ import annotations
 
@@ -17,28 +17,28 @@ from cutouts.core.publications import Order, Publication, PublicationKind, Selec
 
 
 class CatalogHistory:
-    """The history of one opened catalogue. Each method is one transaction and raises what `Catalog`'s methods raise.
+    """The history of an opened catalogue. Each method raises the same errors as the methods of `Catalog`.
 
-    A moment is a publication's id, or an aware time: what was live then is what was live after the newest publication
-    up to then. CutoutsError is raised for a moment whose state is not kept.
+    A moment is a publication's id or an aware time. A time means the state after the newest publication up to then.
+    CutoutsError is raised if the state at a moment is not kept.
     """
 
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
 
     def publications(self, *, delivery_id: str | None = None, limit: int | None = None) -> tuple[Publication, ...]:
-        """Publications, the newest first; of one delivery id, and no more than `limit`, if these are given."""
+        """Publications, the newest first. If given, only those of one delivery id, and at most `limit`."""
         with self._reading() as connection:
             return past.history(connection, delivery_id=delivery_id, limit=limit)
 
     @contextmanager
     def as_of(self, moment: int | datetime | None = None) -> Iterator[Iterator[pa.RecordBatch]]:
-        """What was live at a moment (by default what is live now), as batches of the columns of `VIEW`."""
+        """The images that were live at a moment (by default now), as batches with the columns of `VIEW`."""
         with self._reading() as connection:
             yield past.as_of(connection, self._publication(connection, moment))
 
     def changes(self, old: int | datetime, new: int | datetime | None = None) -> tuple[past.Change, ...]:
-        """What changed between two moments, the second by default now."""
+        """The changes between two moments; the second is now by default."""
         with self._reading() as connection:
             return tuple(
                 past.changes(connection, self._publication(connection, old), self._publication(connection, new))
@@ -47,9 +47,9 @@ class CatalogHistory:
     def go_back(
         self, moment: int | datetime, order: Order, *, delivery_id: str | None = None, everything: bool = False
     ) -> tuple[Publication, ...]:
-        """Make exactly what was live at a moment live again, of one delivery id or of all: a publication of each.
+        """Restore the state at a moment, for one delivery id or for all, with one publication for each changed one.
 
-        CutoutsError if several delivery ids changed since, and neither one of them nor `everything` is asked for.
+        Raises CutoutsError if several delivery ids changed since then, unless one of them or `everything` is given.
         """
         with self._reading() as connection:
             target = self._publication(connection, moment)
@@ -67,9 +67,9 @@ class CatalogHistory:
         return tuple(one for one in made if one)
 
     def undo(self, publication_id: int, order: Order, *, with_newer: bool = False) -> Publication | None:
-        """Take a publication back: its delivery id is exactly as it was before. None if that is so already.
+        """Restore the state of a publication's delivery id before it. None if nothing changes.
 
-        CutoutsError if newer publications changed the same delivery id, unless they are to be taken back too.
+        Raises CutoutsError if newer publications changed the same delivery id. `with_newer` takes them back too.
         """
 
         def its(connection: sa.Connection) -> tuple[str, ...]:
@@ -80,9 +80,9 @@ class CatalogHistory:
             return orders.go_back(connection, delivery_id, target, order)
 
     def withdraw(self, selection: Selection, order: Order) -> tuple[Publication, ...]:
-        """Withdraw the selected images that are live: a publication for each delivery id that had some.
+        """Withdraw the selected live images, with one publication for each of their delivery ids.
 
-        CutoutsError if none is live, or if an image id is live in several deliveries and the selection names none.
+        Raises CutoutsError if none is live, or if an image id is live in several deliveries and none is selected.
         """
 
         def having(connection: sa.Connection) -> tuple[str, ...]:
@@ -97,7 +97,7 @@ class CatalogHistory:
         return tuple(one for one in made if one)
 
     def withdraw_forgotten(self, selection: Selection, order: Order) -> tuple[Publication, ...]:
-        """Withdraw the selected images, if any is live, as the beginning of forgetting them."""
+        """Withdraw the selected images that are live, as the first step of forgetting them."""
 
         def having(connection: sa.Connection) -> tuple[str, ...]:
             return orders.live_deliveries(connection, selection)
@@ -108,29 +108,32 @@ class CatalogHistory:
         return tuple(one for one in made if one)
 
     def versions(self, selection: Selection, *, others: bool = False) -> pa.Table:
-        """`KEPT` of all versions of the selected images, live or past; with `others`, of all other images."""
+        """All versions, live or past, of the selected images (with `others`, of all other images), as `KEPT`."""
         with self._reading() as connection:
             return forgetting.versions(connection, selection, others=others)
 
     def purge(self, selection: Selection, alias: str) -> int:
-        """Delete the history of the selected images; gives how many rows. A delivery id gets the alias."""
+        """Delete the history of the selected images and return the number of rows.
+
+        If only a delivery id is selected, it is replaced by the alias.
+        """
         with telling(self._engine), self._engine.connect() as connection, writing(connection, "history"):
             return forgetting.purge(connection, selection, alias)
 
     def expired(self, before: datetime | None, *, dry_run: bool) -> tuple[int, References]:
-        """Forget what was replaced before a moment: how many rows, and what is referred to from then on.
+        """Delete versions that were replaced before a moment. Returns the number of rows and the remaining references.
 
-        None forgets nothing, and a `dry_run` only says so.
+        None deletes nothing, and a `dry_run` changes nothing.
         """
         with telling(self._engine), self._engine.connect() as connection, writing(connection, "history"):
             gone = clearing.expire(connection, before) if before else 0
             found = clearing.references(connection)
             if dry_run:
-                connection.get_transaction().rollback()  # type: ignore[union-attr] # `writing` has begun it
+                connection.get_transaction().rollback()  # type: ignore[union-attr] # begun by `writing`
         return gone, found
 
     def _publication(self, connection: sa.Connection, moment: int | datetime | None) -> int:
-        """The publication that a moment is after; CutoutsError if what was live then is not kept."""
+        """The newest publication at a moment. Raises CutoutsError if the state after it is not kept."""
         if moment is None:
             return past.newest(connection)
         found = past.last_before(connection, moment) if isinstance(moment, datetime) else moment
@@ -146,7 +149,7 @@ class CatalogHistory:
     def _alone(
         self, concerned: Callable[[sa.Connection], tuple[str, ...]]
     ) -> Iterator[tuple[sa.Connection, tuple[str, ...]]]:
-        """A transaction that is alone with the delivery ids that are `concerned`."""
+        """A transaction that holds the locks of the `concerned` delivery ids, and these ids."""
         found: tuple[str, ...] = ()
         while True:
             with telling(self._engine), self._engine.connect() as connection:

@@ -1,4 +1,4 @@
-"""What the catalogue refers to, and the end of history that is older than it has to be kept."""
+"""Finds everything that the catalogue refers to, and deletes expired history."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from cutouts.adapters.catalog.sql_tables import cutouts, holds, past_cutouts, pu
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class References:
-    """What live images, kept history and waiting holds refer to: objects, and photographs by their digests.
+    """References of live images, kept history and waiting holds: `objects`, and `contents` (digests of photographs).
 
-    `gates` and `plans` made what is live or kept, and say where it comes from; those that are `waiting` may be
-    published yet, with all that they need.
+    `gates` and `plans` are those of live and kept images, whose origin they record, and of waiting holds.
+    `waiting_gates` and `waiting_plans` may still be published, with everything that they need.
     """
 
     objects: frozenset[str]
@@ -28,7 +28,10 @@ class References:
 
 
 def expire(connection: sa.Connection, before: datetime) -> int:
-    """Forget what was replaced before that moment; gives how many rows. Those states cannot be rebuilt any more."""
+    """Delete versions that were replaced before that moment, and return how many.
+
+    The states in which they were live cannot be restored any more.
+    """
     old = sa.select(publications.c.publication_id).where(publications.c.at < before)
     ended = past_cutouts.c.until.in_(old)
     last = connection.scalar(sa.select(sa.func.max(past_cutouts.c.until)).where(ended))
@@ -41,7 +44,7 @@ def expire(connection: sa.Connection, before: datetime) -> int:
 
 
 def references(connection: sa.Connection) -> References:
-    """What is referred to now."""
+    """The current references."""
     objects: set[str] = set()
     contents: set[str] = set()
     made: set[int] = set()

@@ -1,4 +1,4 @@
-"""Many rows into PostgreSQL by COPY."""
+"""Inserts many rows into PostgreSQL with COPY."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ _CSV = pyarrow.csv.WriteOptions(include_header=False)
 
 
 def copy_in(connection: sa.Connection, table: sa.Table, batches: Iterable[pa.RecordBatch]) -> None:
-    """Copy the batches, whose columns are named as those of the table, and let the planner know how many rows it has.
+    """Copy the columns of the batches to the table's columns of the same names, then update the planner's statistics.
 
-    Raises SQLAlchemy's errors, as any other statement does.
+    Raises SQLAlchemy's errors, like any other statement.
     """
     driver = connection.connection.driver_connection
     assert driver is not None

@@ -1,4 +1,4 @@
-"""The two databases behind one engine: how each is opened, begins a transaction, locks and fails."""
+"""Engines for both databases: how each is opened, begins a transaction, locks and fails."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from sqlalchemy import exc
 from cutouts.core.errors import ConfigError, StorageError, TransientError
 
 PATIENCE_S = 60.0
-"""How long a SQLite writer waits for another one; `?timeout=SECONDS` in the URL says otherwise."""
+"""How long a SQLite writer waits for another one, unless the URL has `?timeout=SECONDS`."""
 
 _WRITES = "cutouts_writes"
 _BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
@@ -24,14 +24,14 @@ _HELPED_BY_RETRY = ("08", "40", "53300", "55P03", "57")
 
 
 _REFUSED = re.compile(r"FATAL:")
-"""What a server says when it refuses a connection: wrong password, no such database, no access. It has no SQLSTATE."""
+"""In the message if a server refuses a connection (wrong password, unknown database, no access), without a SQLSTATE."""
 _NOT_READY = re.compile(r"starting up|shutting down|accepting connections|recovery|too many|connection slots")
 
 
 def open_engine(url: str) -> sa.Engine:
-    """An engine for a SQLite file or a PostgreSQL database; ConfigError for any other URL.
+    """An engine for a SQLite file or a PostgreSQL database. Raises ConfigError for any other URL.
 
-    Connections are not pooled: a step opens few, and what a fork or a temporary table leaves behind is gone with them.
+    Connections are not pooled: a step opens few, and closing them leaves nothing of temporary tables or forks behind.
     """
     place = _parse(url)
     if place.get_backend_name() == "postgresql":
@@ -45,7 +45,7 @@ def open_engine(url: str) -> sa.Engine:
 
 @contextmanager
 def writing(connection: sa.Connection, *locks: str) -> Iterator[None]:
-    """One transaction that writes, alone among those with one of the same `locks`; commits at the end."""
+    """A transaction for writing, which excludes others with one of the same `locks` and is committed at the end."""
     connection.execution_options(**{_WRITES: True})
     with connection.begin():
         for lock in locks if connection.dialect.name == "postgresql" else ():
@@ -56,7 +56,7 @@ def writing(connection: sa.Connection, *locks: str) -> Iterator[None]:
 
 @contextmanager
 def telling(engine: sa.Engine) -> Iterator[None]:
-    """Raise what the database says as TransientError if trying again can help, else as StorageError."""
+    """Raise errors of the database as TransientError if trying again can help, otherwise as StorageError."""
     try:
         yield
     except exc.SQLAlchemyError as error:
@@ -89,7 +89,7 @@ def _make_folder(folder: Path) -> None:
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
-    # The driver must not begin transactions by itself: it would begin too late for what is read first.
+    # The driver must not begin transactions itself: it would begin after the first reads.
     connection.isolation_level = None
     connection.execute("PRAGMA foreign_keys = ON")
     deadline = time.monotonic() + PATIENCE_S
@@ -98,9 +98,9 @@ def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
 
 
 def _writes_ahead(connection: sqlite3.Connection) -> bool:
-    """Turn on the write-ahead log, so that readers never wait; False while another connection is in the way.
+    """Turn on the write-ahead log, so that readers never wait. False while another connection prevents it.
 
-    SQLite does not wait by itself here, whatever its busy timeout.
+    SQLite itself does not wait here, even with a busy timeout.
     """
     try:
         connection.execute("PRAGMA journal_mode = WAL")
@@ -112,7 +112,7 @@ def _writes_ahead(connection: sqlite3.Connection) -> bool:
 
 
 def _begin_sqlite(connection: sa.Connection) -> None:
-    # A transaction that reads first and writes later would fail, without waiting, if another one wrote in between.
+    # A transaction that reads first and writes later fails without waiting if another one wrote in between.
     writes = connection.get_execution_options().get(_WRITES, False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 

@@ -1,4 +1,4 @@
-"""Images forgotten by a catalogue: their rows in what is live, in the history and among what was taken back."""
+"""Deletes images from a catalogue's history, and finds all their versions."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from cutouts.adapters.catalog.sql_tables import cutouts, holds, past_cutouts, pr
 from cutouts.core.publications import Selection
 
 KEPT = pa.schema([(name, pa.string()) for name in ("delivery_id", "image_id", "sha256", "mask", "cutout")])
-"""What the catalogue says of an image's version."""
+"""The columns of an image's version."""
 
 
 def versions(connection: sa.Connection, selection: Selection, *, others: bool) -> pa.Table:
-    """`KEPT` of every version, live or past, that the selection means; with `others`, of those that it does not."""
+    """Every selected version, live or past, as `KEPT`; with `others`, every version that is not selected."""
     parts = []
     for table in (cutouts, past_cutouts):
         meant = selected(table, selection)
@@ -25,9 +25,10 @@ def versions(connection: sa.Connection, selection: Selection, *, others: bool) -
 
 
 def purge(connection: sa.Connection, selection: Selection, alias: str) -> int:
-    """Delete what is past of the selected images; gives how many rows. A delivery id that is meant gets an alias.
+    """Delete the past versions of the selected images and return how many.
 
-    The publications stay, because other rows and other programs refer to them; so do holds and approvals.
+    If only a delivery id is selected, it is replaced by `alias`. Publications, holds and approvals are kept, because
+    other rows and other programs refer to them.
     """
     keys = sa.select(past_cutouts.c.delivery_id, past_cutouts.c.image_id).where(selected(past_cutouts, selection))
     for delivery_id, image_id in connection.execute(keys.distinct()).all():

@@ -1,4 +1,4 @@
-"""Who works on a site, and who needs it alone: locks that end with the process that holds them, however it ends."""
+"""Shared and exclusive leases of a site: locks that end with the process that holds them, however it ends."""
 
 from __future__ import annotations
 
@@ -18,10 +18,11 @@ _LOCK = "cutouts/site"
 
 @contextmanager
 def lease(engine: sa.Engine, *, alone: bool) -> Iterator[None]:
-    """Work on the site of that catalogue beside others, or `alone`.
+    """Hold a lease of the site of that catalogue, shared with others or `alone`.
 
-    Beside others, it waits until nobody is alone. Alone, TransientError is raised if anybody works. PostgreSQL ends a
-    lease with its connection, the kernel ends the one of a file with its process: a kill leaves none behind.
+    A shared lease waits until nobody holds one alone. With `alone`, raises TransientError if anybody holds a lease;
+    StorageError if the lock file beside a SQLite catalogue cannot be opened. PostgreSQL ends a lease with its
+    connection, and the kernel ends a file lock with its process, so a killed process leaves no lease behind.
     """
     with _on_server(engine, alone=alone) if engine.dialect.name == "postgresql" else _by_file(engine, alone=alone):
         yield

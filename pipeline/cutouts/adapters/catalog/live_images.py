@@ -1,4 +1,4 @@
-"""What is live, read on a connection that somebody else opened."""
+"""Reads the live images, on a connection that the caller opened."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PUBLISHED = pa.schema(
         pa.field("delivery_date", pa.date32(), nullable=False),
     ]
 )
-"""What is live of one delivery: each image's content, recipe and the last day that delivered it so."""
+"""The live images of one delivery: content, recipe, and the last day on which exactly this was delivered."""
 
 
 LIVE = pa.schema(
@@ -31,7 +31,7 @@ LIVE = pa.schema(
         pa.field("cutout", pa.string(), nullable=False),
     ]
 )
-"""What is live of all deliveries, with the names of its objects."""
+"""The live images of all deliveries, with the names of their objects."""
 
 
 _BATCH = 20_000
@@ -62,7 +62,7 @@ def _columns(connection: sa.Connection, schema: pa.Schema, *where: sa.ColumnElem
 
 
 def version(connection: sa.Connection, delivery_id: str) -> int:
-    """The newest publication that changed what is live of the delivery id; 0 before the first."""
+    """The newest publication that changed the live images of the delivery id; 0 before the first."""
     changed = sa.or_(*(publications.c[name] > 0 for name in ("published", "moved", "withdrawn")))
     newest = sa.select(sa.func.max(publications.c.publication_id))
     return connection.scalar(newest.where(publications.c.delivery_id == delivery_id, changed)) or 0
@@ -71,7 +71,7 @@ def version(connection: sa.Connection, delivery_id: str) -> int:
 def live_images(
     connection: sa.Connection, named: str, delivery_id: str | None, at_most: int
 ) -> tuple[tuple[CatalogEntry, int], ...]:
-    """What is live under that image id or product id, of one delivery id if it is given, with its publication."""
+    """The live images with that image id or product id (in one delivery id, if given), each with its publication id."""
     where = [sa.or_(cutouts.c.image_id == named, cutouts.c.product_id == named)]
     if delivery_id is not None:
         where.append(cutouts.c.delivery_id == delivery_id)
@@ -95,7 +95,7 @@ def _entry(row: sa.Row[Any]) -> CatalogEntry:
 
 
 def deliveries_not_made_by(connection: sa.Connection, recipe: RecipeDigests) -> tuple[DeliveryKey, ...]:
-    """The deliveries of which something is live that another recipe made."""
+    """The deliveries with live images from another recipe, the oldest first."""
     other = sa.or_(cutouts.c.matte_digest != recipe.matte_digest, cutouts.c.render_digest != recipe.render_digest)
     chosen = sa.select(cutouts.c.delivery_date, cutouts.c.delivery_id).where(other).distinct()
     rows = connection.execute(chosen.order_by(cutouts.c.delivery_date, cutouts.c.delivery_id)).all()

@@ -1,4 +1,4 @@
-"""Bring a catalogue's database to the schema that this code knows, whoever else is opening it at the same moment."""
+"""Upgrades a catalogue's database to the schema of this code, safely if others open it at the same time."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from cutouts.adapters.catalog.sql_tables import REVISION
 from cutouts.core.errors import StorageError
 
 VERSION_TABLE = "catalog_revision"
-"""Not Alembic's default name, which Airflow's metadata has: both may live in one PostgreSQL database."""
+"""Not Alembic's default name, because Airflow's metadata uses it and may be in the same PostgreSQL database."""
 
 _FOLDER = Path(__file__).parent / "migrations"
 _ALEMBIC = Lock()
-"""Alembic keeps the running migration in module globals, so threads of one process take turns."""
+"""Alembic keeps the running migration in module globals, so only one thread of a process may migrate at a time."""
 
 
 def upgrade(engine: sa.Engine) -> None:
-    """Upgrade to `REVISION`, in one transaction; StorageError if the database is newer than this code."""
+    """Upgrade to `REVISION` in one transaction. Raises StorageError if the database is newer than this code."""
     with telling(engine), engine.connect() as connection:
         if _revision(connection) == REVISION:
             return
@@ -30,7 +30,7 @@ def upgrade(engine: sa.Engine) -> None:
 
 
 def _migrate(connection: sa.Connection) -> None:
-    # Only here: Alembic takes as long to import as SQLAlchemy, and a catalogue is nearly always up to date.
+    # Imported only here: Alembic takes as long to import as SQLAlchemy, and a catalogue is nearly always up to date.
     logging.getLogger("alembic").setLevel(logging.WARNING)
     from alembic import command
     from alembic.config import Config

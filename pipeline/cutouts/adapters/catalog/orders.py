@@ -1,4 +1,4 @@
-"""What a person orders: going back to what was live before, and withdrawing images; each makes a publication."""
+"""Carries out a person's orders, which make publications: rollbacks to earlier states, and withdrawals of images."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _RETURNED = [name for name in returning.columns.keys() if name != "since"]  # no
 
 
 def deliveries_since(connection: sa.Connection, publication_id: int, delivery_id: str | None) -> tuple[str, ...]:
-    """The delivery ids of which something changed after that publication; only that one if it is given."""
+    """The delivery ids that changed after that publication; at most `delivery_id`, if it is given."""
     changed = sa.or_(publications.c.published > 0, publications.c.withdrawn > 0)
     chosen = sa.select(publications.c.delivery_id).where(publications.c.publication_id > publication_id, changed)
     if delivery_id is not None:
@@ -32,10 +32,10 @@ def deliveries_since(connection: sa.Connection, publication_id: int, delivery_id
 
 
 def undo_target(connection: sa.Connection, publication_id: int, *, with_newer: bool) -> tuple[str, int]:
-    """The delivery id of a publication that is to be taken back, and the publication that it then is as after.
+    """The delivery id of a publication to take back, and the publication before it, whose state it returns to.
 
-    CutoutsError if there is no such publication, or if newer ones changed the same delivery id and `with_newer` does
-    not say that they are to be taken back too.
+    Raises CutoutsError if there is no such publication, or if newer ones changed the same delivery id and `with_newer`
+    does not take them back too.
     """
     row = connection.execute(
         sa.select(publications).where(publications.c.publication_id == publication_id)
@@ -61,9 +61,9 @@ def undo_target(connection: sa.Connection, publication_id: int, *, with_newer: b
 
 
 def go_back(connection: sa.Connection, delivery_id: str, publication_id: int, order: Order) -> Publication | None:
-    """Make live of a delivery id exactly what was live after that publication; None if that is so already.
+    """Restore the state of a delivery id after that publication. None if nothing changes.
 
-    The caller's transaction is alone with the delivery id. CutoutsError if that state is not kept.
+    The caller's transaction must hold the lock of the delivery id. Raises CutoutsError if that state is not kept.
     """
     require_known(connection, publication_id)
     for table in (leaving, returning):
@@ -103,9 +103,9 @@ def withdraw(
     order: Order,
     kind: PublicationKind = PublicationKind.WITHDRAW,
 ) -> Publication | None:
-    """Withdraw what is live of the selected images of a delivery id; None if nothing is.
+    """Withdraw the selected live images of a delivery id. None if there are none.
 
-    The caller's transaction is alone with the delivery id.
+    The caller's transaction must hold the lock of the delivery id.
     """
     leaving.create(connection, checkfirst=True)
     connection.execute(sa.delete(leaving))
@@ -123,18 +123,18 @@ def withdraw(
 
 
 def selected(table: sa.Table, selection: Selection) -> sa.ColumnElement[bool]:
-    """The rows of `cutouts` or `past_cutouts` that a selection means."""
+    """The condition for the selected rows of `cutouts` or `past_cutouts`."""
     return sa.and_(*(table.c[name] == value for name, value in selection.given.items()))
 
 
 def live_deliveries(connection: sa.Connection, selection: Selection) -> tuple[str, ...]:
-    """The delivery ids of which selected images are live."""
+    """The delivery ids that have selected live images."""
     chosen = sa.select(cutouts.c.delivery_id).where(selected(cutouts, selection))
     return tuple(connection.scalars(chosen.distinct().order_by(cutouts.c.delivery_id)))
 
 
 def _find_returning(connection: sa.Connection, delivery_id: str, publication_id: int) -> None:
-    """The versions that were live then and are not now, exactly so."""
+    """Fill `returning` with the versions that were live after that publication and are not exactly the live ones."""
     same = sa.and_(*(cutouts.c[name] == past_cutouts.c[name] for name in _RETURNED if name != "delivery_date"))
     columns = [past_cutouts.c[name] for name in _RETURNED]
     chosen = sa.select(*columns, sa.literal(0, sa.Integer)).where(
@@ -146,7 +146,7 @@ def _find_returning(connection: sa.Connection, delivery_id: str, publication_id:
 
 
 def _find_leaving(connection: sa.Connection, delivery_id: str, publication_id: int) -> None:
-    """The images whose live version is not what it was then."""
+    """Fill `leaving` with the images whose live version differs from the one after that publication."""
     then = sa.exists().where(
         past_cutouts.c.delivery_id == cutouts.c.delivery_id,
         past_cutouts.c.image_id == cutouts.c.image_id,
@@ -159,7 +159,7 @@ def _find_leaving(connection: sa.Connection, delivery_id: str, publication_id: i
 
 
 def _take_back(connection: sa.Connection, delivery_id: str, made: int, *, any_recipe: bool) -> None:
-    """Record the versions that leave, so that they are not published again; of all recipes with `any_recipe`."""
+    """Record the leaving versions, so that they are not published again; with `any_recipe`, whatever their recipe."""
     names = ["delivery_id", "image_id", *_VERSION]
     free = ("matte_digest", "render_digest") if any_recipe else ()
     columns = [sa.literal("", sa.Text) if name in free else cutouts.c[name] for name in names]
@@ -173,7 +173,7 @@ def _take_back(connection: sa.Connection, delivery_id: str, made: int, *, any_re
 
 
 def _bring_back(connection: sa.Connection, made: int) -> None:
-    """Make the returning versions live, and forget that they were taken back."""
+    """Make the returning versions live, and delete the records that they were taken back."""
     columns = [returning.c[name] for name in _RETURNED]
     chosen = sa.select(*columns, sa.literal(made, sa.Integer))
     connection.execute(sa.insert(cutouts).from_select([*_RETURNED, "since"], chosen))
@@ -188,7 +188,7 @@ def _bring_back(connection: sa.Connection, made: int) -> None:
 
 
 def _mark_undone(connection: sa.Connection, delivery_id: str, publication_id: int, made: int) -> None:
-    """Publications after the one that was gone back to are undone; those before are as they were then."""
+    """Mark publications after the restored one as undone, and reset those before to their state at that time."""
     its = publications.c.delivery_id == delivery_id
     later = sa.and_(
         its,
@@ -242,5 +242,5 @@ def _count(connection: sa.Connection, table: sa.Table) -> int:
 
 
 def locks(delivery_ids: Collection[str]) -> tuple[str, ...]:
-    """The locks of several delivery ids, in one order, so that nobody waits for each other."""
+    """The locks of several delivery ids, in a fixed order to avoid deadlocks."""
     return tuple(f"delivery/{one}" for one in sorted(delivery_ids))

@@ -1,4 +1,4 @@
-"""What was live after any publication, rebuilt from what later publications replaced; and what changed in between."""
+"""Rebuilds the state after any publication from the versions that later ones replaced, and compares two states."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ _KEY = ("delivery_id", "image_id")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """What became of an image between two moments; `before` or `after` is None if it was not live then.
+    """The change of an image between two moments; `before` or `after` is None if it was not live then.
 
-    Both have the columns of `VIEW`, without the key.
+    Both have the columns of `VIEW` without the key (delivery id and image id).
     """
 
     delivery_id: str
@@ -48,12 +48,12 @@ class Change:
 
     @property
     def what(self) -> str:
-        """One word."""
+        """The kind of change: added, withdrawn or replaced."""
         return "added" if self.before is None else "withdrawn" if self.after is None else "replaced"
 
 
 def history(connection: sa.Connection, *, delivery_id: str | None, limit: int | None) -> tuple[Publication, ...]:
-    """Publications, the newest first: of one delivery id, and no more than `limit`, if these are given."""
+    """Publications, the newest first. If given, only those of one delivery id, and at most `limit`."""
     chosen = sa.select(publications).order_by(publications.c.publication_id.desc()).limit(limit)
     if delivery_id is not None:
         chosen = chosen.where(publications.c.delivery_id == delivery_id)
@@ -61,13 +61,13 @@ def history(connection: sa.Connection, *, delivery_id: str | None, limit: int | 
 
 
 def last_before(connection: sa.Connection, moment: datetime) -> int:
-    """The newest publication that was made at that moment or before it, 0 if there was none."""
+    """The newest publication up to that moment, 0 if there was none."""
     newest = sa.select(sa.func.max(publications.c.publication_id)).where(publications.c.at <= moment)
     return connection.scalar(newest) or 0
 
 
 def require_known(connection: sa.Connection, publication_id: int) -> None:
-    """CutoutsError if there is no such publication, or what was live after it is not kept."""
+    """Raise CutoutsError if there is no such publication, or if the state after it is not kept."""
     if publication_id == 0 and not connection.scalar(sa.select(sa.exists().where(~publications.c.restorable))):
         return
     found = connection.scalar(
@@ -85,12 +85,15 @@ def require_known(connection: sa.Connection, publication_id: int) -> None:
 
 
 def as_of(connection: sa.Connection, publication_id: int) -> Iterator[pa.RecordBatch]:
-    """`VIEW` as it was after that publication, by delivery and image."""
+    """The rows of `VIEW` after that publication, sorted by delivery id and image id."""
     return _batches(connection, (_live_then(cutouts, publication_id), _live_then(past_cutouts, publication_id)))
 
 
 def changes(connection: sa.Connection, old: int, new: int) -> Iterator[Change]:
-    """What changed from after publication `old` to after `new`, by delivery and image. `old` may be the newer one."""
+    """The changes from the state after publication `old` to the one after `new`, sorted by delivery id and image id.
+
+    `old` may be the newer one.
+    """
     first, last = sorted((old, new))
     ended = past_cutouts.c.until <= last
     began = cutouts.c.since > first, past_cutouts.c.since > first
@@ -107,7 +110,7 @@ def changes(connection: sa.Connection, old: int, new: int) -> Iterator[Change]:
 
 
 def live_then(table: sa.Table, publication_id: int) -> sa.ColumnElement[bool]:
-    """The rows of `cutouts` or `past_cutouts` that were live after that publication."""
+    """The condition for the rows of `cutouts` or `past_cutouts` that were live after that publication."""
     begun = table.c.since <= publication_id
     return begun if table is cutouts else sa.and_(begun, table.c.until > publication_id)
 

@@ -1,4 +1,4 @@
-"""What changes the catalogue: entries are staged first, then one transaction takes them over as sets."""
+"""Changes the catalogue: entries are staged first, then one transaction makes them live with set operations."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ ENTRIES = pa.schema(
         for column in staged.columns
     ]
 )
-"""The columns that a record batch of entries has, at least; as in `cutouts.schemas.tables.OUTCOMES` and `MASKS`."""
+"""The columns that a record batch of entries must have, as in `cutouts.schemas.tables.OUTCOMES` and `MASKS`."""
 
 _BATCH = 5_000
-"""Rows that are on their way to the database at a time."""
+"""Rows that are sent to the database at a time."""
 
 
 def stage(
@@ -47,10 +47,10 @@ def stage(
     delivery: DeliveryKey,
     withdraw: Iterable[str] = (),
 ) -> None:
-    """Lay the entries of `delivery`, and the ids of images to `withdraw`, into tables of this connection.
+    """Write the entries of `delivery`, and the ids of images to `withdraw`, to temporary tables of this connection.
 
-    Nobody else sees them or waits for them. The columns of `ENTRIES`, each image once; ValueError for an entry of
-    another delivery.
+    Nobody else sees them or waits for them. Each image may occur once. Raises ValueError for an entry of another
+    delivery.
     """
     with connection.begin():
         staged.create(connection)
@@ -67,9 +67,9 @@ def stage(
 
 
 def take_over(connection: sa.Connection, draft: Mapping[str, Any], delivery: DeliveryKey) -> None:
-    """Make the staged entries live as one publication, of which `draft` has the columns that cannot be counted.
+    """Make the staged entries live as one publication; `draft` has its columns that are not counted here.
 
-    What they replace, and what is withdrawn, is kept in `past_cutouts`. The caller's transaction is alone with the
+    Replaced and withdrawn versions are kept in `past_cutouts`. The caller's transaction must hold the lock of the
     delivery id.
     """
     _see_products(connection, delivery.date)
@@ -93,7 +93,7 @@ def take_over(connection: sa.Connection, draft: Mapping[str, Any], delivery: Del
 
 
 def end_leaving(connection: sa.Connection, delivery_id: str, publication_id: int) -> None:
-    """Move what is live of the images in `leaving` to `past_cutouts`."""
+    """Move the live versions of the images in `leaving` to `past_cutouts`."""
     ended = _leaving(delivery_id)
     names = past_cutouts.columns.keys()
     columns = [sa.literal(publication_id, sa.Integer) if name == "until" else cutouts.c[name] for name in names]
@@ -102,12 +102,12 @@ def end_leaving(connection: sa.Connection, delivery_id: str, publication_id: int
 
 
 def _leaving(delivery_id: str) -> sa.ColumnElement[bool]:
-    """What is live of the images in `leaving`."""
+    """The condition for the live versions of the images in `leaving`."""
     return sa.and_(cutouts.c.delivery_id == delivery_id, cutouts.c.image_id.in_(sa.select(leaving.c.image_id)))
 
 
 def _drop_staying(connection: sa.Connection, delivery: DeliveryKey) -> int:
-    """Of the images that are to be withdrawn, leave only those that are live and not delivered later; how many."""
+    """Keep in `leaving` only images that are live and were not delivered on a later day. Returns how many."""
     older = sa.exists().where(
         cutouts.c.delivery_id == delivery.delivery_id,
         cutouts.c.image_id == leaving.c.image_id,
@@ -118,16 +118,16 @@ def _drop_staying(connection: sa.Connection, delivery: DeliveryKey) -> int:
 
 
 def require_version(connection: sa.Connection, delivery: DeliveryKey, against: int | None) -> None:
-    """OvertakenError if what is live of the delivery id is not version `against` any more; None asks for nothing."""
+    """Raise OvertakenError if the `version` of the delivery id is not `against` any more. None accepts any version."""
     now = version(connection, delivery.delivery_id)
     if against is not None and now != against:
         raise OvertakenError(f"{delivery}: publication {now} came after this decision, which was made at {against}")
 
 
 def approving_gate(connection: sa.Connection, gate_id: str, approval: Approval | None) -> str | None:
-    """The gate whose approved hold lets `gate_id` publish; None if it needs none. Records a given approval.
+    """The gate whose approved hold permits `gate_id` to publish; None if it needs none. Records a given approval.
 
-    CutoutsError if `gate_id` held the delivery and nobody approved what it judged.
+    Raises CutoutsError if `gate_id` held the delivery and nobody approved the content that it judged.
     """
     if approval is not None:
         record_approval(connection, approval)
@@ -141,7 +141,10 @@ def approving_gate(connection: sa.Connection, gate_id: str, approval: Approval |
 
 
 def record_approval(connection: sa.Connection, approval: Approval) -> None:
-    """Record it, unless the gate is approved already; CutoutsError if it was rejected, or if that gate held nothing."""
+    """Record an approval, unless the gate is approved already.
+
+    Raises CutoutsError if the content was rejected, or if that gate held nothing or something else.
+    """
     _require_held(connection, approval, "approve")
     if rejected := rejection_for(connection, approval.judged):
         raise CutoutsError(f"{approval.delivery} was rejected by {rejected.by}: {rejected.why}")
@@ -152,7 +155,10 @@ def record_approval(connection: sa.Connection, approval: Approval) -> None:
 
 
 def record_rejection(connection: sa.Connection, rejection: HoldRejection) -> None:
-    """Record it, unless it is rejected already; CutoutsError if it was approved, or if that gate held nothing."""
+    """Record a rejection, unless the content is rejected already.
+
+    Raises CutoutsError if the content was approved, or if that gate held nothing or something else.
+    """
     _require_held(connection, rejection, "reject")
     if approved := approval_for(connection, rejection.judged):
         raise CutoutsError(f"{rejection.delivery} was released by {approved.by}: {approved.why}")
@@ -162,7 +168,7 @@ def record_rejection(connection: sa.Connection, rejection: HoldRejection) -> Non
 
 
 def _require_held(connection: sa.Connection, word: Approval | HoldRejection, doing: str) -> None:
-    """CutoutsError if the gate that a person's word is about held nothing, or something else."""
+    """Raise CutoutsError if the gate of an approval or rejection held nothing, or something else."""
     held = connection.execute(sa.select(holds).where(holds.c.gate_id == word.gate_id)).one_or_none()
     if held is None:
         raise CutoutsError(f"gate {word.gate_id} held nothing: there is nothing to {doing}")
@@ -172,7 +178,7 @@ def _require_held(connection: sa.Connection, word: Approval | HoldRejection, doi
 
 
 def mark_announced(connection: sa.Connection, publication_ids: Collection[int], at: datetime) -> None:
-    """Record when publications were announced; of one that was announced before, the first moment counts."""
+    """Record when publications were announced. If one was announced before, its first moment is kept."""
     told = publications.c.publication_id.in_(list(publication_ids)), publications.c.announced_at.is_(None)
     connection.execute(sa.update(publications).where(*told).values(announced_at=at))
 
@@ -180,7 +186,7 @@ def mark_announced(connection: sa.Connection, publication_ids: Collection[int], 
 def _batches(
     entries: Iterable[CatalogEntry] | Iterable[pa.RecordBatch], delivery: DeliveryKey
 ) -> Iterator[pa.RecordBatch]:
-    """The entries with the columns of `ENTRIES`, not empty."""
+    """The entries as non-empty batches with the columns of `ENTRIES`. Raises ValueError as in `stage`."""
     one_by_one: list[dict[str, Any]] = []
     for entry in entries:
         if isinstance(entry, pa.RecordBatch):
@@ -209,7 +215,7 @@ def _row(entry: CatalogEntry) -> dict[str, Any]:
 
 
 def _see_products(connection: sa.Connection, day: date) -> None:
-    # In the order of the key: publications of other deliveries touch the same articles, and must not deadlock.
+    # Sorted by key, to avoid deadlocks with publications of other deliveries that have the same articles.
     seen = (
         sa.select(staged.c.product_id, sa.literal(day, sa.Date), sa.literal(day, sa.Date))
         .distinct()
@@ -230,26 +236,29 @@ def _see_products(connection: sa.Connection, day: date) -> None:
 
 
 def _live(delivery: DeliveryKey) -> sa.ColumnElement[bool]:
-    """The live row of a staged one."""
+    """The condition that joins a staged row with its live row."""
     return sa.and_(cutouts.c.delivery_id == delivery.delivery_id, cutouts.c.image_id == staged.c.image_id)
 
 
 def _drop_superseded(connection: sa.Connection, delivery: DeliveryKey) -> int:
     full = full_since(connection, delivery.delivery_id)
-    if full is not None and full > delivery.date:  # what a later full delivery does not have is withdrawn
+    if full is not None and full > delivery.date:  # a later full delivery supersedes all of it
         return connection.execute(sa.delete(staged)).rowcount
     newer = sa.exists().where(_live(delivery), cutouts.c.delivery_date > delivery.date)
     return connection.execute(sa.delete(staged).where(newer)).rowcount
 
 
 def _unchanged(delivery: DeliveryKey) -> sa.Exists:
-    """Whether a staged row is live already, exactly so."""
+    """Whether a staged row is already live without any difference."""
     same = sa.and_(*(cutouts.c[column.name] == column for column in staged.columns if column.name != "image_id"))
     return sa.exists().where(_live(delivery), same)
 
 
 def _move_day(connection: sa.Connection, delivery: DeliveryKey) -> int:
-    """Move the day of what is live and delivered again forward, lest an older delivery replaces it later."""
+    """Move the day of unchanged, redelivered images forward, so that an older delivery does not replace them later.
+
+    Returns how many were moved.
+    """
     again = cutouts.c.image_id.in_(sa.select(staged.c.image_id).where(_unchanged(delivery).correlate(staged)))
     earlier = sa.and_(cutouts.c.delivery_id == delivery.delivery_id, cutouts.c.delivery_date < delivery.date)
     return connection.execute(sa.update(cutouts).where(earlier, again).values(delivery_date=delivery.date)).rowcount
@@ -271,5 +280,5 @@ def _insert_staged(connection: sa.Connection, delivery: DeliveryKey, publication
 
 
 def _insert(connection: sa.Connection, table: sa.Table) -> sqlite.Insert | postgresql.Insert:
-    """An INSERT that can say what to do on conflict. Its SELECT needs a WHERE: SQLite takes ON for a join's else."""
+    """An INSERT that supports ON CONFLICT. Its SELECT needs a WHERE, because SQLite would read ON as part of a join."""
     return sqlite.insert(table) if connection.dialect.name == "sqlite" else postgresql.insert(table)

@@ -1,4 +1,4 @@
-"""What was decided: publications, holds, approvals and rejections, read on a connection that somebody else opened."""
+"""Reads publications, holds, approvals and rejections, on a connection that the caller opened."""
 
 from __future__ import annotations
 
@@ -33,15 +33,12 @@ def overtaken(connection: sa.Connection, delivery: DeliveryKey, against: int, pl
 
 
 def by_the_gate() -> sa.ColumnElement[bool]:
-    """Publications that a decision of the gate made, not a person's order."""
+    """The condition for publications from a decision of the gate, not from a person's order."""
     return publications.c.kind == str(PublicationKind.PUBLISH)
 
 
 def full_since(connection: sa.Connection, delivery_id: str) -> date | None:
-    """The newest day on which the delivery id was delivered in full and published, None if it never was.
-
-    Rollbacks of such a publication are respected.
-    """
+    """The newest day of a full publication of the delivery id, None if there is none. Undone ones do not count."""
     day: date | None = connection.scalar(
         sa.select(sa.func.max(publications.c.delivery_date)).where(
             publications.c.delivery_id == delivery_id, publications.c.is_full, publications.c.undone_by.is_(None)
@@ -51,7 +48,7 @@ def full_since(connection: sa.Connection, delivery_id: str) -> date | None:
 
 
 def taken_back_of(connection: sa.Connection, delivery_id: str) -> tuple[TakenBack, ...]:
-    """The versions of images of the delivery id that a person took back."""
+    """The image versions of the delivery id that a person took back."""
     chosen = (
         sa.select(taken_back, *(publications.c[name] for name in ("kind", "made_by", "because", "delivery_date")))
         .join(publications, publications.c.publication_id == taken_back.c.publication_id)
@@ -75,7 +72,7 @@ def taken_back_of(connection: sa.Connection, delivery_id: str) -> tuple[TakenBac
 
 
 def publication(connection: sa.Connection, gate_id: str) -> Publication | None:
-    """What was published by that gate decision, None if nothing was yet."""
+    """The publication of that gate decision, None if there is none yet."""
     row = connection.execute(sa.select(publications).where(publications.c.gate_id == gate_id)).one_or_none()
     return None if row is None else publication_of(connection, row)
 
@@ -83,7 +80,10 @@ def publication(connection: sa.Connection, gate_id: str) -> Publication | None:
 def unannounced(
     connection: sa.Connection, *, before: datetime | None, delivery: DeliveryKey | None
 ) -> tuple[Publication, ...]:
-    """Publications that changed something and that nobody was told of, the oldest first."""
+    """Publications that changed something and were not announced, the oldest first.
+
+    If given, only those made `before` a moment (aware), and only those of one `delivery`.
+    """
     changed = sa.or_(publications.c.published > 0, publications.c.withdrawn > 0)
     pending = [publications.c.announced_at.is_(None), changed]
     if before is not None:
@@ -98,7 +98,7 @@ def unannounced(
 
 
 def decisions_on(connection: sa.Connection, delivery_id: str, at_most: int) -> tuple[Publication | Hold, ...]:
-    """What was published or held of a delivery id, the newest first."""
+    """The publications and holds of a delivery id, the newest first, at most `at_most`."""
     published = sa.select(publications).where(publications.c.delivery_id == delivery_id)
     held = sa.select(holds).where(holds.c.delivery_id == delivery_id)
     newest = connection.execute(published.order_by(publications.c.publication_id.desc()).limit(at_most)).all()
@@ -108,32 +108,32 @@ def decisions_on(connection: sa.Connection, delivery_id: str, at_most: int) -> t
 
 
 def last_publications(connection: sa.Connection, at_most: int) -> tuple[Publication, ...]:
-    """The newest publications that changed something, the newest first."""
+    """The newest publications that made images live, the newest first, at most `at_most`."""
     chosen = sa.select(publications).where(publications.c.published > 0)
     rows = connection.execute(chosen.order_by(publications.c.publication_id.desc()).limit(at_most)).all()
     return tuple(publication_of(connection, row) for row in rows)
 
 
 def approval(connection: sa.Connection, gate_id: str) -> Approval | None:
-    """The release of what that gate held, None if nobody did."""
+    """The approval of the hold of that gate, None if there is none."""
     return _approval(connection, approvals.c.gate_id == gate_id)
 
 
 def approval_for(connection: sa.Connection, judged: str) -> Approval | None:
-    """The first release of exactly that content, recipe and suite, whichever gate decision held it."""
+    """The first approval of exactly that content, recipe and suite, of any gate decision. None if there is none."""
     return _approval(connection, holds.c.judged == judged)
 
 
 def waiting_holds(connection: sa.Connection, named: str) -> tuple[Hold, ...]:
-    """The waiting holds of a gate id, a delivery id, or a delivery key as text; the oldest first.
+    """The waiting holds with a gate id, a delivery id, or a delivery key as text, the oldest first.
 
-    Of several over the same content (`judged`), the newest: one approval releases them all.
+    Only the newest of several with the same content (`judged`) is returned, because one approval releases them all.
     """
     return _newest_of_each(connection, sa.or_(holds.c.gate_id == named, _names(named)), waiting())
 
 
 def _newest_of_each(connection: sa.Connection, *where: sa.ColumnElement[bool]) -> tuple[Hold, ...]:
-    """The holds, the oldest first; of several over the same content, the newest."""
+    """The holds, the oldest first; only the newest of several with the same content."""
     chosen = sa.select(holds).where(*where).order_by(holds.c.at, holds.c.delivery_date, holds.c.gate_id)
     newest: dict[str, Hold] = {}
     for row in connection.execute(chosen):
@@ -143,12 +143,12 @@ def _newest_of_each(connection: sa.Connection, *where: sa.ColumnElement[bool]) -
 
 
 def all_waiting_holds(connection: sa.Connection) -> tuple[Hold, ...]:
-    """Every waiting hold, the oldest first; of several over the same content, the newest."""
+    """Every waiting hold, the oldest first; only the newest of several with the same content."""
     return _newest_of_each(connection, waiting())
 
 
 def rejection_for(connection: sa.Connection, judged: str) -> HoldRejection | None:
-    """The rejection of exactly that content, recipe and suite, whichever gate decision held it."""
+    """The rejection of exactly that content, recipe and suite, of any gate decision. None if there is none."""
     chosen = (
         sa.select(hold_rejections, holds.c.judged, holds.c.delivery_date, holds.c.delivery_id)
         .join(holds, holds.c.gate_id == hold_rejections.c.gate_id)
@@ -168,9 +168,9 @@ def rejection_for(connection: sa.Connection, judged: str) -> HoldRejection | Non
 
 
 def waiting() -> sa.ColumnElement[bool]:
-    """Holds that nobody rejected and nothing was published for, by their own gate or a later one over the delivery.
+    """The condition for holds that are not rejected and not published by their gate or a later one of the delivery.
 
-    An approved one waits until it is published: whoever approved it and was cut off finds it again.
+    An approved hold waits until it is published, so that it is found again if publishing it was interrupted.
     """
     same = sa.and_(
         publications.c.delivery_id == holds.c.delivery_id,
@@ -242,7 +242,7 @@ def _approval(connection: sa.Connection, where: sa.ColumnElement[bool]) -> Appro
 
 
 def _names(delivery: str) -> sa.ColumnElement[bool]:
-    # A delivery id may look like a key itself, so what is given is taken both ways.
+    # A delivery id may look like a delivery key, so the text is interpreted both ways.
     by_id = holds.c.delivery_id == delivery
     try:
         key = DeliveryKey.parse(delivery)

@@ -1,4 +1,4 @@
-"""The catalogue's tables as SQLAlchemy Core sees them; what makes them in a database are the migrations."""
+"""The catalogue's tables for SQLAlchemy Core. The migrations create them in a database."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from typing import Any
 import sqlalchemy as sa
 
 REVISION = "0005"
-"""The newest revision of the schema, which is the one below."""
+"""The newest revision of the schema, which is defined below."""
 
 metadata = sa.MetaData()
 
 
 class UtcDateTime(sa.types.TypeDecorator[datetime]):
-    """A moment in UTC: only aware datetimes go in (ValueError otherwise), aware ones in UTC come out.
+    """A moment in UTC. Values must be aware datetimes (ValueError otherwise), and are returned as aware ones in UTC.
 
-    SQLite has no time zones: there the column holds UTC without saying so.
+    SQLite has no time zones, so the column has UTC there without stating it.
     """
 
     impl = sa.DateTime(timezone=True)
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:  # noqa: ARG002 - SQLAlchemy's signature
-        """The moment as the database keeps it."""
+        """The moment as it is stored in the database."""
         if value is None:
             return None
         if value.tzinfo is None:
@@ -31,7 +31,7 @@ class UtcDateTime(sa.types.TypeDecorator[datetime]):
         return value.astimezone(UTC)
 
     def process_result_value(self, value: Any | None, dialect: sa.Dialect) -> datetime | None:  # noqa: ARG002 - likewise
-        """The moment, aware, in UTC."""
+        """The moment as an aware datetime in UTC."""
         if value is None:
             return None
         moment: datetime = value if value.tzinfo is not None else value.replace(tzinfo=UTC)
@@ -53,7 +53,7 @@ products = sa.Table(
     sa.Column("first_seen", sa.Date, nullable=False),
     sa.Column("last_seen", sa.Date, nullable=False),
 )
-"""Each article of which an image was ever published, with the first and the last day on which it was delivered."""
+"""Each article with published images, with the first and the last day on which it was delivered."""
 
 holds = sa.Table(
     "holds",
@@ -67,7 +67,7 @@ holds = sa.Table(
     sa.Column("at", UtcDateTime, nullable=False),
     sa.Index("holds_delivery", "delivery_id", "delivery_date"),
 )
-"""Each decision of the gate that held a delivery back; never changed, never deleted."""
+"""Each decision of the gate that held a delivery. Rows are never deleted; forgetting may replace a delivery id."""
 
 approvals = sa.Table(
     "approvals",
@@ -77,7 +77,7 @@ approvals = sa.Table(
     _text("why"),
     sa.Column("at", UtcDateTime, nullable=False),
 )
-"""Each release of a held delivery by a person; of which delivery and of what in it, its hold says."""
+"""Each approval of a held delivery by a person. The hold of the same gate has the delivery and its content."""
 
 hold_rejections = sa.Table(
     "hold_rejections",
@@ -87,7 +87,7 @@ hold_rejections = sa.Table(
     _text("why"),
     sa.Column("at", UtcDateTime, nullable=False),
 )
-"""Each rejection of a held delivery by a person, which ends the wait of every hold over the same content."""
+"""Each rejection of a held delivery by a person. No hold with the same content waits any more."""
 
 _UNANNOUNCED = sa.text("announced_at IS NULL AND (published > 0 OR withdrawn > 0)")
 
@@ -123,11 +123,11 @@ publications = sa.Table(
     ),
     sqlite_autoincrement=True,
 )
-"""Each atomic change of the catalogue, one per gate decision; `moved` of the confirmed images got a later day.
+"""Each atomic change of the catalogue, by a gate decision or an order. `moved` confirmed images got a later day.
 
-`announced_at` is null until whoever runs after a publication was told of it; if nothing was changed it stays so.
-`kind` is a `PublicationKind`. `back_to` is the publication that a rollback went back to (0: to before the first), and
-`undone_by` the rollback that took a publication back. If `restorable`, what was live after it can be rebuilt.
+`announced_at` is null until the publication was announced; it stays null if nothing changed. `kind` is a
+`PublicationKind`. `back_to` is the publication whose state a rollback restored (0: the state before the first), and
+`undone_by` is the rollback that took a publication back. If `restorable`, the state after it can be rebuilt.
 """
 
 cutouts = sa.Table(
@@ -147,9 +147,9 @@ cutouts = sa.Table(
     sa.Column("publication_id", sa.Integer, sa.ForeignKey("publications.publication_id"), nullable=False, index=True),
     sa.Column("since", sa.Integer, nullable=False, server_default="0"),
 )
-"""What is live: one row per published image. `delivery_date` is the last day that delivered this very content.
+"""The live images, one per row. `delivery_date` is the last day on which exactly this content was delivered.
 
-`publication_id` made this version live; `since` is that publication too, or the rollback that brought it back.
+`publication_id` first made this version live; `since` is that publication too, or the rollback that restored it.
 """
 
 past_cutouts = sa.Table(
@@ -166,7 +166,8 @@ past_cutouts = sa.Table(
     _count("height_px"),
     _count("publication_id"),
 )
-"""What was live: from publication `since` on, up to publication `until`, which replaced or withdrew it."""
+"""The past versions, which were live from publication `since` to publication `until`, which replaced or withdrew them.
+"""
 
 taken_back = sa.Table(
     "taken_back",
@@ -178,9 +179,9 @@ taken_back = sa.Table(
     sa.Column("render_digest", sa.Text, primary_key=True),
     sa.Column("publication_id", sa.Integer, sa.ForeignKey("publications.publication_id"), nullable=False),
 )
-"""Versions that a person took back, so that delivering them again does not make them live.
+"""The versions that a person took back, so that delivering them again does not make them live.
 
-Of a rollback, one version; of a withdrawal, the photograph whatever its recipe, which is then empty.
+A rollback takes back a version. A withdrawal takes back a photograph with any recipe; its digests are then empty.
 """
 
 VIEW = "published_cutouts"
@@ -209,12 +210,12 @@ staged = sa.Table(
     _count("height_px"),
     prefixes=["TEMPORARY"],
 )
-"""The entries of one publication before it begins; seen by one connection alone, gone with it."""
+"""The entries of one publication before it begins. Only one connection sees them, and they are dropped with it."""
 
 leaving = sa.Table(
     "leaving_cutouts", sa.MetaData(), sa.Column("image_id", sa.Text, primary_key=True), prefixes=["TEMPORARY"]
 )
-"""The images that one publication ends the live version of; seen by one connection alone."""
+"""The images whose live version one publication ends. Only one connection sees them."""
 
 returning = sa.Table(
     "returning_cutouts",
@@ -222,4 +223,4 @@ returning = sa.Table(
     *(sa.Column(column.name, column.type, primary_key=column.name == "image_id") for column in cutouts.columns),
     prefixes=["TEMPORARY"],
 )
-"""The versions that one rollback brings back, in the columns of `cutouts`; seen by one connection alone."""
+"""The versions that one rollback restores, in the columns of `cutouts`. Only one connection sees them."""

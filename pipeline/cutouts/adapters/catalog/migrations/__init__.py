@@ -1,5 +1,5 @@
-"""The catalogue's schema as it grew: one module per revision in `versions/`, never changed once released.
+"""The revisions of the catalogue's schema: one module for each in `versions/`, never changed after its release.
 
-A new one is written by hand, named `rNNNN_what.py`, and says by `down_revision` what it follows; a test holds the
-sum of them against `tables.py`.
+A new one is written by hand, named `rNNNN_what.py`, and names the revision before it in `down_revision`. A test
+compares the result of all revisions with `sql_tables.py`.
 """

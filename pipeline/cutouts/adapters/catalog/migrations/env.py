@@ -1,4 +1,4 @@
-"""What Alembic runs: the revisions, on the connection (and inside the transaction) that `migrate.upgrade` opened."""
+"""Run by Alembic: applies the revisions on the connection, and in the transaction, that `migrate.upgrade` opened."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ FROM cutouts AS c JOIN publications AS p ON p.publication_id = c.publication_id
 
 
 def upgrade() -> None:
-    """Make all of it."""
+    """Create the tables and the view."""
     _products()
     _holds_and_approvals()
     _publications()
@@ -28,7 +28,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Drop all of it, with what it holds."""
+    """Drop the tables and the view, with their content."""
     op.execute("DROP VIEW published_cutouts")
     for table in ("cutouts", "publications", "approvals", "holds", "products"):
         op.drop_table(table)

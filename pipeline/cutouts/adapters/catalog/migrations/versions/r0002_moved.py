@@ -1,4 +1,4 @@
-"""Publications say of how many confirmed images they moved the day of delivery forward."""
+"""Publications count the confirmed images whose day of delivery they moved forward."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ down_revision = "0001"
 
 
 def upgrade() -> None:
-    """Add the count; of earlier publications it is not known."""
+    """Add the count. It is unknown for earlier publications."""
     op.add_column("publications", sa.Column("moved", sa.Integer, nullable=False, server_default="0"))
 
 

@@ -1,4 +1,4 @@
-"""Publications say when others were told of them."""
+"""Publications record when they were announced."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _PENDING = sa.text("announced_at IS NULL AND published > 0")
 
 
 def upgrade() -> None:
-    """Add the moment. Earlier publications count as announced: nobody wants to be told of all of them again."""
+    """Add the moment. Earlier publications count as announced, so that they are not all announced again."""
     op.add_column("publications", sa.Column("announced_at", sa.DateTime(timezone=True), nullable=True))
     op.execute("UPDATE publications SET announced_at = at")
     op.create_index(

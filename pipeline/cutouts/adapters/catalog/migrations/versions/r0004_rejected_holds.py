@@ -1,4 +1,4 @@
-"""A person may reject a held delivery; an image is found by its id alone."""
+"""A person may reject a held delivery. An image can be found by its id alone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Publications keep what they replaced, say who made them and why, and may go back or withdraw images."""
+"""Publications keep the versions that they replaced, record who made them and why, and may roll back or withdraw."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _DIGESTS_AND_OBJECTS = ("sha256", "matte_digest", "render_digest", "mask", "cuto
 
 
 def upgrade() -> None:
-    """Add the columns and tables. What was live after earlier publications is not known, except after the newest."""
+    """Add the columns and tables. States after earlier publications are unknown, except after the newest."""
     for column in _publication_columns():
         op.add_column("publications", column)
     op.execute("UPDATE publications SET restorable = (publication_id = (SELECT max(publication_id) FROM publications))")
@@ -26,7 +26,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Drop them, with all that was kept of what is not live any more."""
+    """Drop them, with all versions that are not live any more."""
     op.drop_table("taken_back")
     op.drop_table("past_cutouts")
     op.drop_column("cutouts", "since")
