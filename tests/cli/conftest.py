@@ -9,7 +9,7 @@ import pytest
 
 @pytest.fixture
 def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The models folder of a site of our own, which is where we are."""
+    """The models folder of a separate site, which is the working folder."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("CUTOUTS_MODELS", str(tmp_path / "models"))
     return tmp_path / "models"

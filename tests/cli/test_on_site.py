@@ -34,7 +34,7 @@ def photos(tmp_path: Path) -> Path:
 
 @pytest.fixture(params=["files and SQLite", "S3 and PostgreSQL"])
 def settings(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
-    """The settings file of a site, in a folder of its own."""
+    """The settings file of a site, in a separate folder."""
     if request.param == "files and SQLite":
         lines = [f'root = "{tmp_path}/site"']
     else:
@@ -46,7 +46,7 @@ def settings(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
 
 
 def test_a_folder_is_published_to_the_site_and_a_hold_is_rejected_for_good(photos: Path, settings: Path) -> None:
-    """Images, tables and catalogue are where the settings say; run again, nothing is cut and nobody is asked again."""
+    """A second run cuts nothing and asks nobody again."""
     site = ("--config", settings)
     done = cutouts("run", photos, *site, "--fail-on-held")
     assert done.exit_code == 3, done.output
@@ -69,8 +69,8 @@ def test_a_folder_is_published_to_the_site_and_a_hold_is_rejected_for_good(photo
     assert "was rejected by Ada: no product" in str(refused.exception)
 
 
-def test_a_manifest_is_published_to_the_site_and_known_to_it(photos: Path, settings: Path, tmp_path: Path) -> None:
-    """Its deliveries are on record as if it had landed, and its cutouts are in the site's store of objects."""
+def test_a_manifest_is_published_to_the_site(photos: Path, settings: Path, tmp_path: Path) -> None:
+    """Its deliveries are recorded as if it had landed, and its cutouts are in the site's store of objects."""
     from cutouts import intake, load_site
 
     manifest = tmp_path / "elsewhere" / "today.parquet"

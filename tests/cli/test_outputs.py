@@ -1,4 +1,4 @@
-"""What the commands beside `cut` write: never over an input, never over what is not ours, and again over what is."""
+"""What the commands other than `cut` write: never over an input or a foreign file, but over their own output."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ MINE = b"mine"
 
 
 def call(*arguments: object) -> Result:
-    """Run a command in this process; what it refuses is raised."""
+    """Run a command in this process; its errors are raised."""
     return CliRunner().invoke(cli, [*map(str, arguments)], catch_exceptions=False)
 
 
@@ -60,8 +60,8 @@ def manifesting(folder: Path) -> list[object]:
         (manifesting, "today.parquet"),
     ],
 )
-def test_what_is_not_ours_stays_and_what_is_ours_is_written_anew(tmp_path: Path, command: object, name: str) -> None:
-    """The first run is refused before it works, over a file as over a link; the second run replaces the first's."""
+def test_foreign_files_stay_and_our_own_are_replaced(tmp_path: Path, command: object, name: str) -> None:
+    """The first run is refused before it works, over a file or a link; a second run replaces its own output."""
     assert callable(command)
     arguments: Sequence[object] = command(tmp_path)
     place = tmp_path / "out" / name
@@ -82,8 +82,8 @@ def test_what_is_not_ours_stays_and_what_is_ours_is_written_anew(tmp_path: Path,
     assert place.read_bytes() != MINE
 
 
-def test_rows_never_replace_the_set_that_they_are_of(tmp_path: Path) -> None:
-    """Neither by name nor by a link, nor a table of another kind, nor a network."""
+def test_rows_never_replace_the_set_that_they_measure(tmp_path: Path) -> None:
+    """They replace it by no name or link, nor a table of another kind or a network."""
     arguments = evaluation(tmp_path)
     images = Path(str(arguments[2]))
     shown, known = ((folder / "a.png").read_bytes() for folder in (images, tmp_path / "masks"))
@@ -101,7 +101,7 @@ def test_rows_never_replace_the_set_that_they_are_of(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("command", "name"), [("manifest", "today.csv"), ("manifest", "shoe.jpg"), ("look", "a.png")])
 def test_a_name_of_another_kind_is_refused(tmp_path: Path, command: str, name: str) -> None:
-    """With the kind that is written."""
+    """The message has the kind that is written."""
     product(tmp_path / "photos" / "shoe.jpg")
     before = (tmp_path / "photos" / "shoe.jpg").read_bytes()
     result = call(command, tmp_path / "photos", "-o", tmp_path / "photos" / name)
@@ -110,8 +110,8 @@ def test_a_name_of_another_kind_is_refused(tmp_path: Path, command: str, name: s
     assert [path.read_bytes() for path in (tmp_path / "photos").iterdir()] == [before]
 
 
-def test_a_manifest_leaves_out_what_we_made(tmp_path: Path) -> None:
-    """A cutout beside the photographs is none of them, and is counted."""
+def test_a_manifest_leaves_out_our_own_outputs(tmp_path: Path) -> None:
+    """A cutout beside the photographs is not listed but counted."""
     photograph = product(tmp_path / "photos" / "a.jpg")
     assert call("cut", photograph, "-o", tmp_path / "photos" / "a.png").exit_code == 0
     result = call("manifest", tmp_path / "photos", "-o", tmp_path / "m.parquet")
@@ -119,8 +119,8 @@ def test_a_manifest_leaves_out_what_we_made(tmp_path: Path) -> None:
     assert pq.read_table(tmp_path / "m.parquet")["image_id"].to_pylist() == ["a.jpg"]
 
 
-def test_composites_touch_nothing_beside_their_set(tmp_path: Path) -> None:
-    """Neither a folder that has the name of a temporary one, nor, by a name from a stranger's file, one above it."""
+def test_composites_change_nothing_beside_their_set(tmp_path: Path) -> None:
+    """A folder with the name of a temporary one stays, and names from a stranger's file do not lead outside."""
     for name in (".plain.part", ".plain"):
         (tmp_path / "sets" / name).mkdir(parents=True)
         (tmp_path / "sets" / name / "mine").write_bytes(MINE)
@@ -134,8 +134,8 @@ def test_composites_touch_nothing_beside_their_set(tmp_path: Path) -> None:
         write_composites(Drawing(count=1, images=iter([one])), tmp_path / "sets" / "plain")
 
 
-def test_composites_that_fail_leave_nothing(tmp_path: Path) -> None:
-    """The set appears whole or not at all, and what was begun is gone."""
+def test_failed_composites_leave_nothing(tmp_path: Path) -> None:
+    """The set appears completely or not at all."""
     bad = Composite(name="a", image=np.zeros((4, 4, 5), np.uint8), alpha=np.zeros((4, 4), np.uint8))
     with pytest.raises(ValueError, match="PNG takes"):
         write_composites(Drawing(count=1, images=iter([bad])), tmp_path / "sets" / "plain")
@@ -144,7 +144,7 @@ def test_composites_that_fail_leave_nothing(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["bench.json", "bench.svg", "samples"])
 def test_a_bench_replaces_only_what_a_bench_wrote(tmp_path: Path, name: str) -> None:
-    """Before anything is measured."""
+    """It is refused before anything is measured."""
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / name).write_bytes(MINE)
     with pytest.raises(OutputError, match=rf"holds {name}"):
@@ -153,7 +153,7 @@ def test_a_bench_replaces_only_what_a_bench_wrote(tmp_path: Path, name: str) -> 
 
 
 def test_the_demo_replaces_only_what_a_demo_wrote(tmp_path: Path) -> None:
-    """`make demo OUT=` and IMAGES= are as careful as `cutouts run`, and end in a line."""
+    """`make demo OUT=` and IMAGES= are as careful as `cutouts run`, and errors are one line."""
     photos = product(tmp_path / "photos" / "a.jpg").parent
     (tmp_path / "out" / "photographs").mkdir(parents=True)
     (tmp_path / "out" / "photographs" / "mine.jpg").write_bytes(MINE)
@@ -174,8 +174,8 @@ def _with_plugins() -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": f"{root / 'plugins'}{os.pathsep}{root}"}
 
 
-def test_a_copy_of_what_a_run_published_is_no_source(tmp_path: Path) -> None:
-    """Its objects have our mark, wherever they are copied to and whatever they are called."""
+def test_a_copied_cutout_of_a_run_is_not_a_source(tmp_path: Path) -> None:
+    """Objects have our mark, whatever their folder and name."""
     photos = product(tmp_path / "photos" / "a.jpg").parent
     command = [str(Path(sys.executable).parent / "cutouts"), "run", str(photos), "--out", str(tmp_path / "result")]
     subprocess.run([*command, "--cluster", "serial"], check=True, capture_output=True)

@@ -1,4 +1,4 @@
-"""Where the code of a command is."""
+"""Where the code of each command is."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ WINGS = Path(cutouts.cli.__file__).parent
 
 
 def test_every_command_has_a_module_of_its_name() -> None:
-    """`cutouts NAME` is NAME.py in exactly one wing, so that a stranger finds it."""
+    """`cutouts NAME` is NAME.py in exactly one of the folders."""
     context = click.Context(cli)
     for name in cli.list_commands(context):
         command = cli.get_command(context, name)

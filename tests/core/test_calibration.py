@@ -1,4 +1,4 @@
-"""The probability that a mask is bad, and what counts as bad."""
+"""The probability that a mask is bad, and which masks count as bad."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ def masks(**values: list[float]) -> dict[str, Doubles]:
     return {name: np.asarray(some, np.float64) for name, some in values.items()}
 
 
-def test_a_mask_with_nothing_for_or_against_it_is_as_likely_bad_as_not() -> None:
-    """The logistic function of 0; each weight moves it, and the largest values leave it within 0 and 1."""
+def test_a_mask_without_evidence_is_as_likely_bad_as_good() -> None:
+    """It is the logistic function of 0; each weight moves it, and the largest values stay within 0 and 1."""
     said = made(worst_doubt=2.0).probabilities(masks(worst_doubt=[0.0, 0.5, 1.0, 1e6, -1e6]))
     assert said[:3] == pytest.approx([0.5, 1 / (1 + np.exp(-1)), 1 / (1 + np.exp(-2))])
     assert said[3:] == pytest.approx([1.0, 0.0])
 
 
-def test_shares_count_by_their_logarithm_and_zero_is_a_number() -> None:
+def test_shares_count_by_their_logarithm_and_zero_is_valid() -> None:
     """Twice as much softness means the same whether there is little or much of it."""
     few, more, many = term("matte_doubt", np.array([0.0, 0.1, 0.2]))
     assert np.isfinite(few)
@@ -37,8 +37,8 @@ def test_shares_count_by_their_logarithm_and_zero_is_a_number() -> None:
     assert term("worst_doubt", np.array([0.3])) == pytest.approx([0.3])
 
 
-def test_what_speaks_most_against_a_mask_is_its_reason() -> None:
-    """In words, per mask; that a product is thin excuses, and is never a reason."""
+def test_the_strongest_evidence_against_a_mask_is_its_reason() -> None:
+    """There is one reason per mask in words; thinness of the product excuses and is never a reason."""
     against = made(worst_doubt=1.0, islands=1.0, thin=100.0)
     told = against.reasons(masks(worst_doubt=[0.9, -9.0], islands=[0.0, 1.0], thin=[1.0, 1.0]))
     assert told == [TERMS["worst_doubt"][1], TERMS["islands"][1]]
@@ -57,5 +57,5 @@ def test_what_speaks_most_against_a_mask_is_its_reason() -> None:
     ],
 )
 def test_one_fault_makes_a_mask_bad(changed: dict[str, float], bad: bool) -> None:
-    """Each limit by itself; a scene without a product is bad however right its empty mask is."""
+    """Each limit is enough by itself; a scene without a product is bad even if its empty mask is right."""
     assert is_bad(**(FINE | changed)) is bad  # type: ignore[arg-type] # numbers and one flag

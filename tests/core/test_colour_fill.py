@@ -1,4 +1,4 @@
-"""Spreading colours: near ones win, and everything is filled."""
+"""Colours spread to unknown pixels, and the nearest ones dominate."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def known_at(*pixels: tuple[int, int, tuple[int, int, int]], size: int = 64) -> 
 
 @pytest.mark.parametrize("size", [1, 2, 7, 64])
 def test_one_colour_fills_everything(size: int) -> None:
-    """A single known pixel is the colour of all."""
+    """A single known pixel gives its colour to all others."""
     filled = spread(*known_at((0, 0, (200, 100, 50)), size=size))
     np.testing.assert_allclose(filled, np.full((size, size, 3), (200, 100, 50), np.float32), rtol=1e-4)
 
@@ -31,13 +31,13 @@ def test_known_pixels_keep_their_colour() -> None:
     np.testing.assert_allclose(filled[50, 50], [0, 0, 255], atol=1e-3)
 
 
-def test_the_nearer_colour_wins() -> None:
-    """Beside red it is mostly red, beside blue mostly blue."""
+def test_the_nearer_colour_dominates() -> None:
+    """Beside red the fill is mostly red, and beside blue mostly blue."""
     filled = spread(*known_at((3, 3, (255, 0, 0)), (60, 60, (0, 0, 255))))
     assert filled[6, 6, 0] > filled[6, 6, 2]
     assert filled[57, 57, 2] > filled[57, 57, 0]
 
 
-def test_where_nothing_is_known_it_is_black() -> None:
-    """No colour at all gives defined values."""
+def test_without_known_pixels_the_fill_is_black() -> None:
+    """The values are defined even then."""
     assert not spread(*known_at()).any()

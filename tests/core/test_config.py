@@ -18,8 +18,8 @@ def test_the_environment_wins_over_the_file() -> None:
     assert (site.batch, site.cluster) == (3, "serial")
 
 
-def test_every_problem_is_listed_at_once() -> None:
-    """Unknown keys, in the file or the environment, are refused beside wrong values."""
+def test_every_problem_is_reported_at_once() -> None:
+    """Unknown keys, in the file or the environment, are refused together with wrong values."""
     with pytest.raises(ConfigError) as caught:
         parse_site({"bacth": 2, "chunk": 0}, {"CUTOUTS_COLOUR": "red", "CUTOUTS_CLUSTER": "moon"})
     assert len(caught.value.problems) == 4
@@ -30,8 +30,8 @@ def test_every_problem_is_listed_at_once() -> None:
 @pytest.mark.parametrize(
     "host", ["10.0.0.5", "scheduler", "127.0.0.1.example.com", "localhost.example.com", "[::2]", "0.0.0.0"]
 )
-def test_a_cluster_beyond_this_machine_is_encrypted_or_said_to_be_insecure(host: str) -> None:
-    """Whoever reaches a scheduler without TLS runs code on it; names that only look like this machine do not count."""
+def test_a_remote_cluster_needs_encryption_or_an_explicit_permission(host: str) -> None:
+    """Without TLS anybody who reaches a scheduler can run code on it; names that merely look local do not count."""
     with pytest.raises(ConfigError, match=r"(?s)tls://HOST:PORT.*insecure_cluster = true"):
         parse_site({"cluster": f"tcp://{host}:8786"}, {})
     assert parse_site({"cluster": f"tcp://{host}:8786", "insecure_cluster": True}, {}).insecure_cluster
@@ -46,7 +46,7 @@ def test_a_cluster_on_this_machine_needs_no_encryption(host: str) -> None:
 
 @pytest.mark.parametrize("name", ["root", "objects", "tables", "manifests"])
 def test_a_store_has_no_password_in_its_url(name: str) -> None:
-    """Records and logs name it; containers before an @ are no passwords."""
+    """Records and logs show the URL; a container before an @ is not a password."""
     for url in ("https://u:s3cr3t@h/x", "s3://k:s3cr3t@bucket", "s3://bucket/x?token=s3cr3t"):
         with pytest.raises(ConfigError) as caught:
             parse_site({name: url}, {})
@@ -56,12 +56,12 @@ def test_a_store_has_no_password_in_its_url(name: str) -> None:
 
 
 def test_a_site_does_not_show_its_password() -> None:
-    """Not in a traceback, nor in a log that prints it."""
+    """It is neither in a traceback nor in a log that prints the site."""
     site = Site(catalog="postgresql://u:s3cr3t@db/shop", mirror="https://u:s3cr3t@h")
     assert "s3cr3t" not in repr(site) + str(site)
 
 
-def test_stores_lie_below_the_root_unless_named() -> None:
+def test_stores_are_below_the_root_unless_named() -> None:
     """One setting is enough to start with."""
     site = Site(root="s3://shop/site", catalog="postgresql://db/shop", objects="s3://public")
     assert site.tables_url == "s3://shop/site/tables"
@@ -69,14 +69,14 @@ def test_stores_lie_below_the_root_unless_named() -> None:
     assert site.catalog_url == "postgresql://db/shop"
 
 
-def test_sqlite_cannot_lie_on_an_object_store() -> None:
-    """A remote root needs a catalogue of its own, and the error says which setting."""
+def test_sqlite_cannot_be_on_an_object_store() -> None:
+    """A remote root needs a separate catalogue, and the error names the setting."""
     with pytest.raises(ConfigError, match="catalog"):
         _ = Site(root="s3://shop/site").catalog_url
 
 
-def test_a_file_that_was_named_has_to_be_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The default file may be missing; one that was asked for may not."""
+def test_a_named_file_must_exist(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The default file may be missing, but not one that was asked for."""
     monkeypatch.chdir(tmp_path)
     assert load_site().cluster == "local"
     (tmp_path / "cutouts.toml").write_text('cluster = "serial"')
@@ -87,7 +87,7 @@ def test_a_file_that_was_named_has_to_be_there(tmp_path: Path, monkeypatch: pyte
 
 
 def test_sources_are_listed_in_the_file_and_in_the_environment() -> None:
-    """As an array there; here with commas between, or as a JSON array for a folder with a comma in its name."""
+    """The file has an array; the environment has commas, or a JSON array for a folder with a comma in its name."""
     expected = ("https://", "/photos", "s3://shop/in")
     assert parse_site({"allowed_sources": list(expected)}, {}).allowed_sources == expected
     for text in ("https://, /photos,s3://shop/in", '["https://", "/photos", "s3://shop/in"]'):
@@ -96,14 +96,14 @@ def test_sources_are_listed_in_the_file_and_in_the_environment() -> None:
 
 
 @pytest.mark.parametrize("text", ["photos", "~/photos", "ftp://h", "https://,b", "[1]", '["a"', "https://user:pw@h/"])
-def test_a_source_that_is_no_prefix_is_refused(text: str) -> None:
-    """With what was expected."""
+def test_a_source_that_is_not_a_prefix_is_refused(text: str) -> None:
+    """The message has what was expected."""
     with pytest.raises(ConfigError, match="allowed_sources"):
         parse_site({}, {"CUTOUTS_ALLOWED_SOURCES": text})
 
 
 def test_a_site_may_always_read_from_its_own_buckets() -> None:
-    """Of each of its stores, as a whole; its folders on this machine are no sources."""
+    """It may read each bucket as a whole; its folders on this machine are not sources."""
     site = Site(root="s3://shop/site", objects="gs://public/cut", manifests="/srv/manifests", allowed_sources=())
     uris = {"s3://shop/a.jpg": True, "gs://public/a": True, "s3://public/a": False, "https://h/a": False}
     assert {uri: site.reading().covering(Location.parse(uri)) is not None for uri in uris} == uris

@@ -12,5 +12,5 @@ from cutouts.core.text.counting import counted
     [((1, "image"), "1 image"), ((0, "image"), "0 images"), ((2, "delivery", "deliveries"), "2 deliveries")],
 )
 def test_only_one_is_singular(arguments: tuple[int, str] | tuple[int, str, str], words: str) -> None:
-    """One has the singular; none and several have the plural, whether it ends in s or not."""
+    """None and several have the plural, whether or not the noun ends in s."""
     assert counted(*arguments) == words

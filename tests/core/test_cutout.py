@@ -1,4 +1,4 @@
-"""The cutout: straight alpha, opaque pixels untouched, the rim in the product's own colours."""
+"""The cutout: straight alpha, opaque pixels unchanged, and the rim in the product's own colours."""
 
 from __future__ import annotations
 
@@ -31,20 +31,20 @@ def two_colours(size: int = 200) -> Floats:
 
 
 def composed(product: Floats, matte: Floats, ground: tuple[int, int, int]) -> Bytes:
-    """The product over a plain ground."""
+    """The product composited over a plain background."""
     mixed = matte[..., None] * product + (1 - matte[..., None]) * np.array(ground, np.float32)
     return np.asarray(np.rint(mixed), np.uint8)
 
 
 def estimate_foreground(rgb: Bytes, matte: Floats) -> Bytes:
-    """The colours of the cutout, the photograph's where nothing is kept of it."""
+    """The colours of the cutout; those of the photograph where nothing is kept."""
     rgba = cutout(Photograph(rgb=rgb), alpha_bytes(matte))
     return np.where(rgba[..., 3:] > 0, rgba[..., :3], rgb)
 
 
 @pytest.mark.parametrize("ground", [(255, 255, 255), (0, 0, 0), (30, 160, 60)])
-def test_the_background_leaves_the_rim(ground: tuple[int, int, int]) -> None:
-    """On a known composite the alpha-weighted error of the rim's colours falls to less than an eighth."""
+def test_the_background_is_removed_from_the_rim(ground: tuple[int, int, int]) -> None:
+    """On a known composite the alpha-weighted error of the rim colours falls to less than an eighth."""
     product, matte = two_colours(), disc()
     photograph = composed(product, matte, ground)
     soft = (matte > 0) & (matte < 1)
@@ -55,8 +55,8 @@ def test_the_background_leaves_the_rim(ground: tuple[int, int, int]) -> None:
     assert error(estimate_foreground(photograph, matte)) < error(photograph) / 8
 
 
-def test_textures_of_soft_pixels_stay() -> None:
-    """Nearly opaque pixels keep their pattern: a stripe of the product is not smeared over."""
+def test_textures_of_soft_pixels_are_kept() -> None:
+    """Nearly opaque pixels keep their pattern, so that a stripe of the product is not smeared."""
     stripes = np.zeros((200, 200, 3), np.float32)
     stripes[:, ::4], stripes[:, 1::4] = (220, 200, 40), (220, 200, 40)
     matte = disc()
@@ -65,8 +65,8 @@ def test_textures_of_soft_pixels_stay() -> None:
     assert np.abs(estimated - stripes)[60:140, 60:140].mean() < 4
 
 
-def test_opaque_and_empty_pixels_are_the_photograph_s_own() -> None:
-    """Only soft pixels change: everything under 0 or 255 of 255 stays bit for bit."""
+def test_opaque_and_empty_pixels_keep_the_photograph_s_colours() -> None:
+    """Only soft pixels change; under alpha 0 and 255 every bit stays."""
     matte = disc()
     rgb = np.random.default_rng(1).integers(0, 256, (*matte.shape, 3), np.uint8)
     sure = (matte < 0.4 / 255) | (matte > 254.6 / 255)
@@ -76,21 +76,21 @@ def test_opaque_and_empty_pixels_are_the_photograph_s_own() -> None:
 @pytest.mark.parametrize("value", [0.0, 0.5, 1.0])
 @pytest.mark.parametrize("shape", [(8, 8), (1, 1), (3, 50)])
 def test_a_matte_without_a_rim_or_an_inside_changes_nothing(value: float, shape: tuple[int, int]) -> None:
-    """Where there is nothing sure to take colours from, or nothing soft, the photograph stays."""
+    """Without sure pixels to take colours from, or without soft ones, the photograph stays."""
     rgb = np.random.default_rng(2).integers(0, 256, (*shape, 3), np.uint8)
     np.testing.assert_array_equal(estimate_foreground(rgb, np.full(shape, value, np.float32)), rgb)
 
 
-def test_a_hair_too_thin_to_be_sure_of_keeps_its_colours() -> None:
-    """One opaque pixel's width is nothing to spread from: the photograph's colours stay, none turns black."""
+def test_a_hair_without_sure_pixels_keeps_its_colours() -> None:
+    """One opaque pixel is too narrow to spread from; the colours stay, and none turns black."""
     matte = np.zeros((40, 40), np.float32)
     matte[:, 18:21] = (0.5, 1.0, 0.5)
     rgb = np.full((40, 40, 3), 180, np.uint8)
     np.testing.assert_array_equal(estimate_foreground(rgb, matte), rgb)
 
 
-def test_a_cutout_is_straight_alpha_with_no_hidden_colour() -> None:
-    """Alpha is the rounded matte, colours under alpha 0 are 0, those under 255 the photograph's."""
+def test_a_cutout_has_straight_alpha_and_no_hidden_colour() -> None:
+    """Alpha is the rounded matte, colours under alpha 0 are 0, and those under 255 are the photograph's."""
     matte = disc()
     photograph = Photograph(rgb=composed(two_colours(), matte, (250, 240, 230)))
     rgba = cutout(photograph, alpha_bytes(matte))
@@ -100,8 +100,8 @@ def test_a_cutout_is_straight_alpha_with_no_hidden_colour() -> None:
     np.testing.assert_array_equal(rgba[matte == 1][:, :3], photograph.rgb[matte == 1])
 
 
-def test_a_cutout_leaves_the_photograph_alone() -> None:
-    """What came in is not written to."""
+def test_the_photograph_is_not_modified() -> None:
+    """The input array is not written to."""
     matte = disc()
     photograph = Photograph(rgb=composed(two_colours(), matte, (250, 240, 230)))
     before = photograph.rgb.copy()
@@ -110,6 +110,6 @@ def test_a_cutout_leaves_the_photograph_alone() -> None:
 
 
 def test_an_empty_matte_makes_an_empty_cutout() -> None:
-    """An image in which nothing was found becomes nothing but zeros."""
+    """If nothing was found, every value of the cutout is zero."""
     photograph = Photograph(rgb=np.full((20, 30, 3), 200, np.uint8))
     assert not cutout(photograph, np.zeros((20, 30), np.uint8)).any()

@@ -1,4 +1,4 @@
-"""What is hidden, escaped and quoted before anybody sees it."""
+"""Text is redacted, escaped and quoted before anybody sees it."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ HARMLESS = [
 
 @pytest.mark.parametrize("text", WITH_SECRETS)
 def test_no_secret_is_left(text: str) -> None:
-    """In whatever place of a URL, connection string, dictionary or header it stands; hidden twice it is the same."""
+    """A URL, connection string, dictionary or header may hold it; redacting twice gives the same."""
     hidden = redacted(text)
     for secret in (SECRET, HEX, BASE64):
         assert secret not in hidden
@@ -85,20 +85,20 @@ def test_no_secret_is_left(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", WITH_SECRETS)
-def test_no_secret_is_left_in_what_a_library_says_of_it(text: str) -> None:
-    """Within the sentences, quotation marks and brackets of other people's errors."""
+def test_no_secret_is_left_in_a_library_s_message(text: str) -> None:
+    """It may stand in sentences, quotation marks or brackets."""
     for said in (f"Cannot connect ({text}): refused", f"url='{text}', status=403", f'<Request "{text}">', f"{text}\nx"):
         assert not [secret for secret in (SECRET, HEX, BASE64) if secret in redacted(said)]
 
 
 @pytest.mark.parametrize("text", HARMLESS)
-def test_what_is_no_secret_stays(text: str) -> None:
-    """Ports, retina names, sizes, containers and users without a password are needed to know what is meant."""
+def test_harmless_text_is_unchanged(text: str) -> None:
+    """Ports, retina names, sizes, containers and users without a password are needed to understand a message."""
     assert redacted(text) == text
 
 
 def test_the_rest_of_a_url_stays_readable() -> None:
-    """A person still sees whose address it is and how it was asked."""
+    """A person can still see the host and the request."""
     url = f"https://u:{SECRET}@h/a%2Fb.jpg?w=800&X-Amz-Expires=60&X-Amz-Signature={SECRET}&v=2"
     assert redacted(url) == "https://***@h/a%2Fb.jpg?w=800&X-Amz-Expires=60&X-Amz-Signature=***&v=2"
 
@@ -115,34 +115,34 @@ def test_the_rest_of_a_url_stays_readable() -> None:
     ],
 )
 def test_the_punctuation_after_an_address_stays(text: str, told: str, after: str) -> None:
-    """A message says what is wrong behind the address; a secret is hidden up to there, points within it too."""
+    """The message continues after the address; a secret is hidden up to there, including dots within it."""
     assert redacted(f"{text}{after}") == f"{told}{after}"
 
 
-def test_addresses_that_differ_in_a_random_value_alone_still_differ() -> None:
-    """An id that looks random is not told, but two images are not taken for one; a new signature is not a new image."""
+def test_addresses_that_differ_only_in_a_random_value_stay_different() -> None:
+    """A random id is hidden without confusing two images; a new signature is not a new image."""
     one, other = (stored_uri(f"https://h/image?id={name}") for name in (HEX, HEX[::-1]))
     assert one != other
     signed = {stored_uri(f"https://h/a.jpg?sig={signature}") for signature in (HEX, BASE64, "x")}
     assert signed == {"https://h/a.jpg?sig=***"}
 
 
-def test_a_path_of_this_machine_is_kept_as_it_is() -> None:
-    """A file may be called anything."""
+def test_a_local_path_is_unchanged() -> None:
+    """A file may have any name."""
     for path in ("/photographs/a#sig=1/b.jpg", "file:///photographs/a?token=1.jpg"):
         assert stored_uri(path) == path
 
 
 @pytest.mark.parametrize("start", ["//", "http:/", "https:\\\\", "\\\\", "HTTPS:/"])
-def test_what_was_meant_for_a_url_keeps_its_secrets(start: str) -> None:
-    """It is a plain path, and was not typed as one."""
+def test_secrets_in_a_malformed_url_are_hidden(start: str) -> None:
+    """Such text counts as a plain path but was not typed as one."""
     uri = f"{start}user:{SECRET}@h/a.jpg?token={SECRET}"
     assert stored_uri(uri) == f"{start}***@h/a.jpg?token=***"
     assert stored_uris(pa.chunked_array([[uri, "/a.jpg"]])).to_pylist() == [stored_uri(uri), "/a.jpg"]
 
 
-def test_columns_are_stored_as_single_uris_are() -> None:
-    """Row by row, across chunks, nulls included."""
+def test_columns_are_redacted_like_single_uris() -> None:
+    """This holds row by row, across chunks, nulls included."""
     uris = [f"https://h/a.jpg?sig={SECRET}", None, "/a#sig=1.jpg", "https://h/b.jpg", "https://u:p@h/c.jpg"]
     column = pa.chunked_array([pa.array(uris[:2]), pa.array([], pa.string()), pa.array(uris[2:])])
     assert stored_uris(column).to_pylist() == [uri and stored_uri(uri) for uri in uris]
@@ -150,8 +150,8 @@ def test_columns_are_stored_as_single_uris_are() -> None:
     assert stored_uris(plain).equals(plain)
 
 
-def test_errors_of_ours_show_no_secret_and_steer_no_terminal() -> None:
-    """Whoever raises them, and whatever a library put into their text."""
+def test_our_errors_show_no_secret_and_do_not_control_the_terminal() -> None:
+    """This holds for every caller, whatever a library put into the text."""
     url = f"https://h/a.jpg?sig={SECRET}"
     for error in (
         StorageError(f"{url}: \x1b[2J"),
@@ -163,8 +163,8 @@ def test_errors_of_ours_show_no_secret_and_steer_no_terminal() -> None:
     assert "\n" not in ImageRejected(RejectionReason.UNREADABLE, "a\nb").detail
 
 
-def test_a_record_does_not_show_its_uri() -> None:
-    """Dask writes what a failed task was given into its log."""
+def test_the_repr_of_a_record_does_not_show_its_uri() -> None:
+    """Dask logs the arguments of a failed task."""
     record = ImageRecord(image_id="a", product_id="a", delivery_id="d", uri=f"https://h/a.jpg?sig={SECRET}")
     assert SECRET not in repr(record)
 
@@ -181,20 +181,20 @@ def test_a_record_does_not_show_its_uri() -> None:
         ("靴 Größe 42 – 👩\u200d👧", "靴 Größe 42 – 👩\u200d👧"),
     ],
 )
-def test_what_steers_a_terminal_is_escaped(text: str, told: str) -> None:
-    """Escapes, characters that turn text around, new lines and bytes that are no text; letters of all scripts stay."""
+def test_control_characters_are_escaped(text: str, told: str) -> None:
+    """Escapes, bidirectional marks, new lines and invalid bytes are escaped; letters of all scripts stay."""
     assert shown(text) == told
     assert told.encode()
 
 
-def test_lines_stay_where_they_are_our_own() -> None:
+def test_our_own_line_breaks_are_kept() -> None:
     """A list of problems has one line for each."""
     assert printable("a\n  - b\x1b\tc", lines=True) == "a\n  - b\\x1b\tc"
 
 
 @pytest.mark.parametrize("word", ["2026-11-22/studio a", "it's", "$(reboot)", "a\x1b[2J'\\b", "靴", "-x", ""])
-def test_a_printed_command_means_what_it_says(word: str) -> None:
-    """Pasted into a shell, each word arrives as it was, and none is run."""
+def test_a_printed_command_can_be_pasted_into_a_shell(word: str) -> None:
+    """Each word arrives unchanged, and none is run."""
     line = command("printf", "%s", word)
     assert "\x1b" not in line
     told = subprocess.run(["bash", "-c", line], capture_output=True, text=True, check=True).stdout

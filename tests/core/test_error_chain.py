@@ -1,4 +1,4 @@
-"""Tracebacks that may be shown: what real libraries put into their errors, and the errors behind ours."""
+"""Tracebacks that are safe to show: the messages of real libraries, and the errors behind ours."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def _ours(library: Callable[[], object]) -> None:
 
 @pytest.mark.parametrize("library", [_web, _file_system, _database, _dsn, _parsed, _several, _noted])
 def test_a_traceback_holds_no_secret(library: Callable[[], object]) -> None:
-    """Neither of the error that ours was raised from, nor of those that led to that one."""
+    """This covers the error that ours was raised from and those that led to it."""
     with pytest.raises(StorageError) as raised:
         _ours(library)
     raw, cause = "".join(traceback.format_exception(raised.value)), raised.value.__cause__
@@ -74,8 +74,8 @@ def test_a_traceback_holds_no_secret(library: Callable[[], object]) -> None:
     assert raw.count("Traceback (most recent call last)") == text.count("Traceback (most recent call last)")
 
 
-def test_most_libraries_do_tell_secrets() -> None:
-    """Or the test before this one would show nothing."""
+def test_most_libraries_reveal_secrets() -> None:
+    """Otherwise the test before this one would show nothing."""
     telling = 0
     for library in (_web, _file_system, _database, _parsed, _several, _noted):
         with pytest.raises(Exception) as raised:  # noqa: PT011 -- any of theirs
@@ -84,8 +84,8 @@ def test_most_libraries_do_tell_secrets() -> None:
     assert telling >= 4
 
 
-def test_an_error_stays_of_its_class() -> None:
-    """Airflow decides by it whether to try again."""
+def test_an_error_keeps_its_class() -> None:
+    """Airflow uses the class to decide whether to retry."""
     for error in (ConnectionRefusedError(111, URL), FileNotFoundError(URL), requests.Timeout(URL), KeyError(URL)):
         told = without_secrets(error)
         assert isinstance(told, type(error))
@@ -94,8 +94,8 @@ def test_an_error_stays_of_its_class() -> None:
     assert without_secrets(harmless) is harmless
 
 
-def test_errors_that_lead_to_each_other_end() -> None:
-    """A chain may be a ring."""
+def test_a_cycle_of_errors_ends() -> None:
+    """A chain of errors may be circular."""
     first, second = ValueError(URL), KeyError(URL)
     first.__context__, second.__context__ = second, first
     told = without_secrets(first)

@@ -36,7 +36,7 @@ def of(decision: Decision, image_id: str) -> tuple[Outcome, tuple[str, ...]]:
 
 
 def test_a_delivery_without_findings_is_published() -> None:
-    """Every image is published, for no reason."""
+    """No image has a reason."""
     decision = decided()
     assert decision.verdict is Verdict.PUBLISH
     assert set(decision.outcomes) == {Outcome.PUBLISHED}
@@ -45,7 +45,7 @@ def test_a_delivery_without_findings_is_published() -> None:
 
 
 def test_images_with_findings_are_quarantined_with_every_reason_and_the_rest_is_published() -> None:
-    """One image may fail several expectations; all of them are told."""
+    """An image may fail several expectations, and all of them are reported."""
     decision = decided(findings=(EMPTY, SOFT))
     assert decision.verdict is Verdict.PUBLISH_ALL_BUT_QUARANTINED
     assert of(decision, "a") == (Outcome.PUBLISHED, ())
@@ -54,8 +54,8 @@ def test_images_with_findings_are_quarantined_with_every_reason_and_the_rest_is_
     assert decision.reasons == (f"2 images: {EMPTY.words}", f"1 image: {SOFT.words}")
 
 
-def test_rejected_images_keep_nothing_else_from_being_published() -> None:
-    """They are told with their reason; the verdict is about what could be cut out."""
+def test_rejected_images_do_not_stop_the_others() -> None:
+    """They are listed with their reason; the verdict is about the images that could be cut out."""
     decision = decided(rejections={"a": "the file is empty"})
     assert decision.verdict is Verdict.PUBLISH
     assert of(decision, "a") == (Outcome.REJECTED, ("the file is empty",))
@@ -63,7 +63,7 @@ def test_rejected_images_keep_nothing_else_from_being_published() -> None:
 
 
 def test_a_held_delivery_publishes_nothing() -> None:
-    """Good images are held for the delivery's reason, bad ones for their own as well; rejected ones stay rejected."""
+    """Good images are held for the delivery's reason, bad ones for their own too, and rejected ones stay rejected."""
     decision = decided(findings=(SOFT,), holds=(HOLD,), rejections={"a": "the file is empty"})
     assert decision.verdict is Verdict.HOLD
     assert decision.reasons == (HOLD, f"1 image: {SOFT.words}")
@@ -74,7 +74,7 @@ def test_a_held_delivery_publishes_nothing() -> None:
 
 
 def test_an_approval_releases_the_delivery_but_not_its_bad_images() -> None:
-    """A person's word lifts the hold; each image with a finding still waits by itself."""
+    """A person lifts the hold, but each image with a finding still waits."""
     decision = decided(findings=(EMPTY,), holds=(HOLD,), approved=True)
     assert decision.verdict is Verdict.PUBLISH_ALL_BUT_QUARANTINED
     assert decision.count(Outcome.PUBLISHED) == 3
@@ -82,29 +82,29 @@ def test_an_approval_releases_the_delivery_but_not_its_bad_images() -> None:
     assert decision.reasons == (HOLD, RELEASED, f"2 images: {EMPTY.words}")
 
 
-def test_an_approval_of_what_is_not_held_changes_nothing() -> None:
-    """It is not told as a release."""
+def test_an_approval_of_a_delivery_that_is_not_held_changes_nothing() -> None:
+    """It is not reported as a release."""
     assert decided(findings=(EMPTY,), approved=True) == decided(findings=(EMPTY,))
 
 
 @pytest.mark.parametrize("holds", [(), (HOLD,)])
-def test_what_is_published_already_is_skipped_whatever_is_said_of_it_now(holds: tuple[str, ...]) -> None:
-    """A published image keeps its place, in a held delivery too."""
+def test_published_images_are_skipped_whatever_is_found_now(holds: tuple[str, ...]) -> None:
+    """This holds in a held delivery too."""
     decision = decided(findings=(EMPTY,), holds=holds, published={"a": ALREADY_PUBLISHED, "b": REPLACED})
     assert of(decision, "a") == (Outcome.SKIPPED, (ALREADY_PUBLISHED,))
     assert of(decision, "b") == (Outcome.SKIPPED, (REPLACED,))
     assert decision.count(Outcome.SKIPPED) == 2
 
 
-def test_a_delivery_that_is_published_already_is_skipped_as_a_whole() -> None:
-    """A rerun ends with nothing to do and nothing held against it."""
+def test_a_delivery_that_is_already_published_is_skipped_as_a_whole() -> None:
+    """A rerun has nothing to do, and nothing is held."""
     decision = decided(published=dict.fromkeys(IMAGES, ALREADY_PUBLISHED))
     assert decision.verdict is Verdict.PUBLISH
     assert decision.count(Outcome.SKIPPED) == 5
 
 
 def test_a_delivery_of_broken_files_balances() -> None:
-    """All may be rejected, and nothing is published."""
+    """All images may be rejected, and then nothing is published."""
     decision = decided(rejections=dict.fromkeys(IMAGES, "the file is not an image"))
     assert decision.count(Outcome.REJECTED) == 5
 
@@ -118,10 +118,10 @@ def test_a_delivery_of_broken_files_balances() -> None:
     ],
     ids=["a finding about a stranger", "a rejected stranger", "a finding about a rejected image"],
 )
-def test_books_that_do_not_balance_are_no_decision(
+def test_counts_that_do_not_balance_are_an_error(
     findings: tuple[FailedExpectation, ...], rejections: dict[str, str], words: str
 ) -> None:
-    """What does not fit together is an error, not an outcome."""
+    """They are not a decision."""
     with pytest.raises(BooksError, match=words):
         decided(findings=findings, rejections=rejections)
 

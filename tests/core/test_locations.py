@@ -1,4 +1,4 @@
-"""URIs taken apart, and what a prefix covers."""
+"""URIs are parsed, and prefixes cover parts of them."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from cutouts.core.sources.locations import CHAINING, Location, Prefix, Reading, 
         "s3::a.jpg", "file:a.jpg", "s3:a.jpg", "C:\\a.jpg", "~/a.jpg",
     ],
 )  # fmt: skip
-def test_a_plain_path_is_the_name_that_it_is(name: str) -> None:
+def test_a_plain_path_is_taken_literally(name: str) -> None:
     """Nothing in it is decoded or taken for a protocol."""
     assert Location.parse(name) == Location(scheme="file", authority="", path=name)
 
 
 def test_a_file_uri_is_decoded() -> None:
-    """`Path.as_uri` wrote it, also for names that are no text."""
+    """`Path.as_uri` wrote it, also for names that are not text."""
     assert Location.parse("file:///p/a%20b%23c%253A.jpg").path == "/p/a b#c%3A.jpg"
     assert Location.parse("FILE://localhost/a.jpg").path == "/a.jpg"
     assert Location.parse("file:///a%FF.jpg").path == "/a\udcff.jpg"
@@ -39,40 +39,40 @@ def test_a_file_uri_is_decoded() -> None:
         "ftp://h/a.jpg", "gcs://b/k", "github://o:r@/a", "s3://", "s3:///k", "s3://b/../c/k", "s3://b/a/./k", "gs://b/..",
     ],
 )  # fmt: skip
-def test_what_is_read_by_no_means_of_ours_is_no_place(uri: str) -> None:
-    """Other protocols, chains of them, other machines' files, keys that climb out of their bucket."""
+def test_unsupported_uris_are_refused(uri: str) -> None:
+    """These are other protocols, chains, files of other machines, and keys that climb out of their bucket."""
     with pytest.raises(ValueError, match=r".+"):
         Location.parse(uri)
 
 
 @pytest.mark.parametrize("protocol", CHAINING)
-def test_a_chain_is_named_as_one(protocol: str) -> None:
-    """However it continues, in capitals too: with another address, a path or a name."""
+def test_a_chain_is_reported_as_a_chain(protocol: str) -> None:
+    """It may continue with another address, a path or a name, in capitals too."""
     for uri in (f"{protocol}::https://h/a.jpg", f"{protocol}::/etc/passwd", f"{protocol.upper()}::a.jpg"):
         with pytest.raises(ValueError, match=r"a chain of addresses \(`\w+::…`\) is not supported"):
             Location.parse(uri)
 
 
 def test_every_protocol_that_fsspec_chains_is_known() -> None:
-    """Those that open another file system, or a file of one."""
+    """These open another file system or a file of one."""
     assert {name for name in known_implementations if _chains(name)} <= set(CHAINING)
 
 
 def _chains(protocol: str) -> bool:
     try:
         kind = get_filesystem_class(protocol)
-    except (ImportError, ValueError):  # its client is not installed
+    except (ImportError, ValueError):  # the client is not installed
         return False
     return issubclass(kind, ChainedFileSystem) or "target_protocol" in inspect.signature(kind).parameters
 
 
-def test_a_key_may_hold_what_looks_like_a_chain() -> None:
-    """An object's key is taken as it is written."""
+def test_a_key_may_look_like_a_chain() -> None:
+    """The key of an object is taken as written."""
     assert Location.parse("s3://b/a::b%20c#1.jpg").path == "a::b%20c#1.jpg"
 
 
 def test_a_signed_url_keeps_every_byte() -> None:
-    """What is encoded stays so, in the case in which it was; only what no URL may hold is encoded."""
+    """Its encoding and case are kept, and only characters that no URL may hold are encoded."""
     place = Location.parse("https://h/a%2fb%2F%7E~/c;d=1,2?X-Sig=a%2Bb%2f+c&e=[1]&f=%zz#part")
     assert place.path == "/a%2fb%2F%7E~/c;d=1,2?X-Sig=a%2Bb%2f+c&e=[1]&f=%zz"
     assert Location.parse("https://h/schöne schuhe.jpg").path == "/sch%C3%B6ne%20schuhe.jpg"
@@ -93,7 +93,7 @@ def test_a_signed_url_keeps_every_byte() -> None:
     ],
 )
 def test_a_host_has_one_spelling(uri: str, authority: str) -> None:
-    """Case, the default port, a final dot, IDNA and IPv6's zeros do not matter; what is before an @ is not a host."""
+    """Case, default port, final dot, IDNA and zeros of IPv6 do not matter; text before an @ is not a host."""
     assert Location.parse(uri).authority == authority
 
 
@@ -106,8 +106,8 @@ def test_a_host_has_one_spelling(uri: str, authority: str) -> None:
         "http://a b/", "http://℀.example/", "http://h%2eexample/", "http://-.-*/", f"http://{'a' * 64}.example/",
     ],
 )  # fmt: skip
-def test_a_web_address_that_could_be_read_in_two_ways_is_none(uri: str) -> None:
-    """Numbers that some resolver takes for an address, control characters, broken brackets, odd ports."""
+def test_an_ambiguous_web_address_is_refused(uri: str) -> None:
+    """Examples are numbers read as addresses, control characters, broken brackets and odd ports."""
     with pytest.raises(ValueError, match="not a web address"):
         Location.parse(uri)
 
@@ -134,7 +134,7 @@ def test_a_web_address_that_could_be_read_in_two_ways_is_none(uri: str) -> None:
     ],
 )
 def test_a_prefix_covers_whole_parts(prefix: str, covered: list[str], outside: list[str]) -> None:
-    """Compared are scheme, host or bucket, and the parts of the path; a path that climbs is in no folder."""
+    """Scheme, host or bucket and the parts of the path are compared; a path with `..` is in no folder."""
     parsed = Prefix.parse(prefix)
     assert [uri for uri in covered if not parsed.covers(Location.parse(uri))] == []
     assert [uri for uri in outside if parsed.covers(Location.parse(uri))] == []
@@ -143,14 +143,14 @@ def test_a_prefix_covers_whole_parts(prefix: str, covered: list[str], outside: l
 @pytest.mark.parametrize(
     "text", ["photos", "", "~/photos", "ftp://h/", "https://user:pw@h/", "https://h/?a=b", "h:443"]
 )
-def test_what_is_no_prefix_is_refused(text: str) -> None:
-    """Every wrong one is named at once."""
+def test_invalid_prefixes_are_refused(text: str) -> None:
+    """All of them are named at once."""
     with pytest.raises(ValueError, match="'also wrong'"):
         parse_prefixes(["/fine", text, "also wrong"])
 
 
 def test_a_prefix_that_names_the_host_is_preferred() -> None:
-    """For it says that the host may be asked whatever its address."""
+    """It allows the host whatever its address."""
     reading = Reading(allowed=parse_prefixes(["https://", "https://in/"]), max_bytes=1, seconds=1)
     named, any_host = (reading.covering(Location.parse(uri)) for uri in ("https://in/a", "https://h/a"))
     assert named is not None
@@ -160,7 +160,7 @@ def test_a_prefix_that_names_the_host_is_preferred() -> None:
     assert reading.covering(Location.parse("http://in/a")) is None
 
 
-def test_a_place_is_shown_without_log_in_and_signature() -> None:
+def test_a_location_is_shown_without_login_and_signature() -> None:
     """Messages are stored and printed."""
     assert str(Location.parse("https://me:pw@h:8443/a/b.jpg?X-Amz-Signature=abc")) == "https://h:8443/a/b.jpg"
     assert str(Location.parse("s3://b/a/b.jpg")) == "s3://b/a/b.jpg"
@@ -168,7 +168,7 @@ def test_a_place_is_shown_without_log_in_and_signature() -> None:
 
 
 def test_what_to_allow_is_a_folder_a_bucket_or_a_host() -> None:
-    """A prefix that a person can copy into the settings."""
+    """It is a prefix that a person can copy into the settings."""
     places = ["/a/b.jpg", "/b.jpg", "s3://b/a/b.jpg", "https://h/a/b.jpg", "http://[::1]:80/b", "http://h:8080/a"]
     expected = ["/a", "/", "s3://b/", "https://h/", "http://[::1]/", "http://h:8080/"]
     assert [Location.parse(uri).folder for uri in places] == expected

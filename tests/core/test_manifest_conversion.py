@@ -1,4 +1,4 @@
-"""Whether a file's columns can become a manifest's, and what becomes of values that cannot."""
+"""Whether the columns of a file can become those of a manifest, and what happens to values that cannot."""
 
 from __future__ import annotations
 
@@ -46,12 +46,12 @@ def raw_text(*values: bytes) -> pa.Array:
 
 
 def test_the_schema_itself_is_sound() -> None:
-    """What the project writes, it reads."""
+    """The project can read what it writes."""
     assert check_structure(MANIFEST) == ()
 
 
-def test_every_problem_of_the_structure_is_told_at_once() -> None:
-    """Missing columns and wrong types are in one list, each with what was expected and found."""
+def test_every_problem_of_the_structure_is_reported_at_once() -> None:
+    """Missing columns and wrong types are in one list, with what was expected and found."""
     fields = [field for field in with_type("bytes", pa.string()) if field.name not in ("uri", "product_id")]
     assert check_structure(pa.schema(fields)) == (
         "product_id: missing; expected string",
@@ -76,20 +76,20 @@ def test_every_problem_of_the_structure_is_told_at_once() -> None:
         ("taken_at", pa.string()),
     ],
 )
-def test_a_wrong_type_is_told(name: str, kind: pa.DataType) -> None:
-    """A type that could lose values is refused, not guessed at."""
+def test_a_wrong_type_is_reported(name: str, kind: pa.DataType) -> None:
+    """A type that could lose values is refused."""
     expected = MANIFEST.field(name).type
     assert check_structure(with_type(name, kind)) == (f"{name}: expected {expected}, found {kind}",)
 
 
-def test_times_without_a_zone_are_refused_in_words() -> None:
-    """Nobody knows which noon is meant."""
+def test_times_without_a_zone_are_refused() -> None:
+    """Their meaning is ambiguous."""
     (problem,) = check_structure(with_type("taken_at", pa.timestamp("us")))
     assert "no time zone" in problem
 
 
-def test_a_column_that_stands_twice_is_told() -> None:
-    """Either could be meant; of columns that nobody reads there may be several."""
+def test_a_duplicate_column_is_reported() -> None:
+    """Either could be meant; other columns may be duplicated."""
     assert check_structure(MANIFEST.append(pa.field("uri", pa.string()))) == ("uri: 2 columns have this name",)
     dates = MANIFEST.append(pa.field("date", pa.date32())).append(pa.field("date", pa.date32()))
     assert check_structure(dates) == ("date: 2 columns have this name",)
@@ -97,8 +97,8 @@ def test_a_column_that_stands_twice_is_told() -> None:
 
 
 @pytest.mark.parametrize("name", ["SHA256", "Image_ID", " uri", "Date"])
-def test_a_column_that_somebody_took_for_ours_is_told(name: str) -> None:
-    """Ignored in silence, what it says would be lost."""
+def test_a_column_with_a_similar_name_is_reported(name: str) -> None:
+    """Otherwise its values would be lost silently."""
     (problem,) = check_structure(MANIFEST.append(pa.field(name, pa.string())))
     assert problem.startswith(f"{name!r}: did you mean {name.strip().lower()!r}?")
 
@@ -108,13 +108,13 @@ def test_a_column_that_somebody_took_for_ours_is_told(name: str) -> None:
     [(pa.date32(), True), (pa.timestamp("ns"), True), (pa.string(), True), (pa.int32(), False), (pa.float64(), False)],
 )
 def test_a_column_date_is_a_date(kind: pa.DataType, fine: bool) -> None:
-    """Or what can be one, value by value."""
+    """Its type may also be one whose values can be dates."""
     problems = check_structure(MANIFEST.append(pa.field("date", kind)))
     assert problems == (() if fine else (f"date: expected a date, found {kind}",))
 
 
-def test_a_file_without_rows_may_have_columns_without_a_type() -> None:
-    """Writers cannot know the type of a column that never had a value."""
+def test_a_file_without_rows_may_have_untyped_columns() -> None:
+    """Writers cannot know the type of a column without values."""
     assert check_structure(with_type("image_id", pa.null()), rows=0) == ()
 
 
@@ -138,8 +138,8 @@ def test_a_file_without_rows_may_have_columns_without_a_type() -> None:
         ("taken_at", pa.timestamp("ns", "Europe/Berlin"), NOON),
     ],
 )
-def test_a_harmless_variant_is_conformed(name: str, kind: pa.DataType, value: object) -> None:
-    """Other writers' types that hold the same values are read, and come out as ours."""
+def test_a_harmless_variant_is_converted(name: str, kind: pa.DataType, value: object) -> None:
+    """Types of other writers that hold the same values are read and converted to ours."""
     values = [value, None, value]
     column = pa.array(values, kind.value_type if pa.types.is_dictionary(kind) else kind)
     if pa.types.is_dictionary(kind):
@@ -152,7 +152,7 @@ def test_a_harmless_variant_is_conformed(name: str, kind: pa.DataType, value: ob
     assert not bits.any()
 
 
-def test_columns_that_may_be_null_may_be_missing_and_further_ones_are_ignored() -> None:
+def test_nullable_columns_may_be_missing_and_other_columns_are_ignored() -> None:
     """A manifest says what it knows."""
     table = manifest({}, {"image_id": "b"}).select(NARROW).append_column("colour", pa.array(["red", "blue"]))
     assert check_structure(table.schema) == ()
@@ -161,8 +161,8 @@ def test_columns_that_may_be_null_may_be_missing_and_further_ones_are_ignored() 
     assert conformed.column("sha256").null_count == 2
 
 
-def test_blank_text_states_nothing() -> None:
-    """An empty ETag that is the same for every file would make every file the same."""
+def test_blank_text_counts_as_null() -> None:
+    """An empty ETag shared by every file would make all files the same."""
     conformed, _ = conform(manifest({"etag": "", "sha256": " ", "category": "\t", "product_id": " "}))
     (row,) = conformed.to_pylist()
     assert (row["etag"], row["sha256"], row["category"], row["product_id"]) == (None, None, None, " ")
@@ -183,7 +183,7 @@ def test_blank_text_states_nothing() -> None:
     ],
 )
 def test_a_number_that_does_not_fit_is_a_fault_of_its_row(name: str, column: pa.Array, kept: list[Any]) -> None:
-    """Nothing is cut to size in silence, and the rows beside it are as they were."""
+    """Nothing is truncated silently, and the rows beside it are unchanged."""
     table = with_column(name, column)
     assert faults(table) == [[f"{name} does not fit {MANIFEST.field(name).type}"], [], []]
     assert conform(table)[0].column(name).to_pylist() == kept
@@ -200,15 +200,15 @@ def test_a_number_that_does_not_fit_is_a_fault_of_its_row(name: str, column: pa.
         ("ä".encode() * 600, "is longer than 1024 bytes", "ä" * 40 + "..."),
     ],
 )
-def test_text_that_cannot_be_kept_is_a_fault_of_its_row(value: bytes, fault: str, kept: str) -> None:
-    """It is named, and what is in its place can be stored and shown."""
+def test_unstorable_text_is_a_fault_of_its_row(value: bytes, fault: str, kept: str) -> None:
+    """It is named, and its replacement can be stored and shown."""
     table = with_column("image_id", raw_text(b"good", value, "größe 42 中文".encode()))
     assert faults(table) == [[], [f"image_id {fault}"], []]
     assert conform(table)[0].column("image_id").to_pylist() == ["good", kept, "größe 42 中文"]
 
 
-def test_every_fault_of_a_row_is_told() -> None:
-    """Who mends the manifest mends it once."""
+def test_every_fault_of_a_row_is_reported() -> None:
+    """The author can fix all of them at once."""
     table = with_column("image_id", raw_text(b"\xff" * 20))
     table = table.set_column(MANIFEST.get_field_index("uri"), "uri", pa.array(["x" * (MAX_TEXT["uri"] + 1)]))
     table = table.set_column(MANIFEST.get_field_index("bytes"), "bytes", pa.array([2**63], pa.uint64()))
@@ -217,7 +217,7 @@ def test_every_fault_of_a_row_is_told() -> None:
     ]
 
 
-def test_a_signed_address_is_kept_as_it_is() -> None:
+def test_a_signed_address_is_unchanged() -> None:
     """Its encoding is part of its signature."""
     uri = "https://shop.example/a%2Fb%20c.jpg?X-Amz-Signature=%2B%2f&q=a+b%25#x"
     assert conform(manifest({"uri": uri}))[0].column("uri").to_pylist() == [uri]
@@ -241,8 +241,8 @@ def test_a_signed_address_is_kept_as_it_is() -> None:
         (raw_text(b"\xff\xfe"), [None], 1),
     ],
 )
-def test_a_day_is_read_from_what_is_one(column: pa.Array, days: list[int | None], bad: int) -> None:
-    """Dates, text and midnights; everything else is not a day, and nothing is null that stated something."""
+def test_a_day_is_read_from_dates_text_and_midnights(column: pa.Array, days: list[int | None], bad: int) -> None:
+    """Other values are not a day, and no stated value becomes null."""
     found, flags = days_of(pa.chunked_array([column]))
     assert found.to_pylist() == [day and date(2026, 1, day) for day in days]
     assert flags.sum() == bad

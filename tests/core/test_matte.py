@@ -1,4 +1,4 @@
-"""The matte: one fixed curve of the probability at source size."""
+"""The matte is one fixed curve of the probability at source size."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ def saliency_of_a_box(low: float = 0.02, high: float = 0.98) -> Floats:
     return plane
 
 
-def test_the_curve_never_falls() -> None:
-    """A higher probability never makes a lower matte."""
+def test_the_curve_is_monotonic() -> None:
+    """A higher probability never gives a lower matte."""
     matte = curve(np.linspace(0, 1, 4096, dtype=np.float32)[None])
     assert (np.diff(matte[0]) >= 0).all()
     assert matte.min() == 0.0
@@ -31,14 +31,14 @@ def test_the_curve_never_falls() -> None:
 
 
 @pytest.mark.parametrize(("probability", "byte"), [(0.0, 0), (0.1, 0), (0.5, 128), (0.9, 255), (1.0, 255)])
-def test_sure_is_exact_in_eight_bits(probability: float, byte: int) -> None:
-    """What is sure outside is exactly 0, what is sure inside exactly 255, one half is the middle."""
+def test_sure_values_are_exact_in_eight_bits(probability: float, byte: int) -> None:
+    """Sure outside is exactly 0, sure inside exactly 255, and one half is the middle."""
     assert alpha_bytes(curve(np.full((2, 2), probability, np.float32))).tolist() == [[byte, byte]] * 2
 
 
 @pytest.mark.parametrize(("width", "height"), [(320, 200), (31, 97), (8, 8), (1, 1), (2000, 3)])
 def test_the_matte_has_the_size_of_the_photograph(width: int, height: int) -> None:
-    """Whatever the model's size, the matte is uint8 at source size."""
+    """At any size of the model the matte is uint8 at source size."""
     matte = matte_from_saliency(saliency_of_a_box(), photograph(width, height))
     assert matte.shape == (height, width)
     assert matte.dtype == np.uint8
@@ -52,27 +52,27 @@ def test_sure_inside_and_outside_stay_sure_at_source_size() -> None:
 
 
 def test_the_curve_is_not_stretched_to_the_image() -> None:
-    """A faint probability makes a faint matte: an image without a product never gets a confident one."""
+    """A faint probability gives a faint matte, so an image without a product never gets a confident one."""
     matte = matte_from_saliency(saliency_of_a_box(low=0.01, high=0.2), photograph(320, 320))
     assert 0 < matte.max() < 0.13 * 255
 
 
-def test_an_image_in_which_nothing_is_found_has_an_empty_matte() -> None:
-    """Nothing but low probability makes exactly nothing."""
+def test_an_image_without_a_product_has_an_empty_matte() -> None:
+    """If all probabilities are low, every value is zero."""
     assert not matte_from_saliency(np.full((32, 32), 0.08, np.float32), photograph(50, 40)).any()
 
 
 @pytest.mark.parametrize("alpha", [0, 51, 255])
 def test_existing_alpha_multiplies_the_matte(alpha: int) -> None:
-    """A photograph's own alpha scales its matte; where it was transparent it stays so."""
+    """A photograph's own alpha scales its matte, and transparent parts stay transparent."""
     saliency = saliency_of_a_box()
     opaque = matte_from_saliency(saliency, photograph(100, 100))
     matte = matte_from_saliency(saliency, photograph(100, 100, alpha))
     np.testing.assert_allclose(matte, opaque * (alpha / 255), atol=0.51)
 
 
-def test_the_saliency_is_not_written_to() -> None:
-    """The raw probability is kept for the records, so the matte is made from a copy, a crop of it included."""
+def test_the_saliency_is_not_modified() -> None:
+    """The raw probability is recorded, so the matte is made from a copy, even of a crop."""
     saliency = saliency_of_a_box()
     matte_from_saliency(saliency[4:28], photograph(32, 24))
     np.testing.assert_array_equal(saliency, saliency_of_a_box())

@@ -1,4 +1,4 @@
-"""Measurements without ground truth, on drawn shapes whose answers are known."""
+"""Measurements without ground truth, on drawn shapes with known answers."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def boxes(*corners: Box, size: int = 400) -> Floats:
 
 
 def shown(matte: Floats, product: tuple[int, int, int] = (180, 40, 40), ground: int = 240) -> Bytes:
-    """A photograph whose product fills the matte exactly."""
+    """A photograph whose product matches the matte exactly."""
     mixed = matte[..., None] * np.array(product, np.float32) + (1 - matte[..., None]) * ground
     return np.asarray(np.rint(mixed), np.uint8)
 
@@ -38,7 +38,7 @@ def measured(matte: Floats, rgb: Bytes | None = None) -> Measurements:
 
 
 def test_the_fields_are_the_columns_of_the_metrics_table() -> None:
-    """What is measured is what the table keeps, in its order."""
+    """Their order is the same."""
     names = [field.name for field in dataclasses.fields(Measurements)]
     assert names == METRICS.names[-len(names) :]
 
@@ -46,15 +46,15 @@ def test_the_fields_are_the_columns_of_the_metrics_table() -> None:
 @pytest.mark.parametrize("value", [0.0, 0.3, 1.0])
 @pytest.mark.parametrize("shape", [(8, 8), (1, 1), (2, 900), (700, 500)])
 def test_every_measurement_is_defined(value: float, shape: tuple[int, int]) -> None:
-    """Empty, faint and full mattes of any size give numbers, never NaN."""
+    """Empty, faint and full mattes of any size give numbers and never NaN."""
     matte = np.full(shape, value, np.float32)
     numbers = dataclasses.astuple(measured(matte, np.zeros((*shape, 3), np.uint8)))
     assert all(math.isfinite(number) for number in numbers)
     assert all(type(number) in (int, float) for number in numbers)
 
 
-def test_an_empty_matte_has_one_fault_only() -> None:
-    """Nothing was found: the coverage says so, and no other metric complains too."""
+def test_an_empty_matte_has_only_one_fault() -> None:
+    """Only the coverage shows that nothing was found, and no other metric adds a finding."""
     empty = measured(boxes())
     assert empty.coverage == 0
     assert empty.components == 0
@@ -62,13 +62,13 @@ def test_an_empty_matte_has_one_fault_only() -> None:
 
 
 def test_a_full_matte_touches_the_whole_frame() -> None:
-    """Everything is product: covered throughout, one part, the frame in full contact."""
+    """It covers everything, is one part, and touches the frame all round."""
     full = measured(np.ones((300, 200), np.float32))
     assert (full.coverage, full.components, full.frame_contact, full.edge_alignment) == (1, 1, 1, 1)
 
 
 def test_a_box_on_its_edges_is_faultless() -> None:
-    """A hard box exactly on the drawn one: aligned, solid, one part, clear of the frame, no fringe."""
+    """A hard box exactly on the drawn one is aligned, solid, one part, clear of the frame and without fringe."""
     good = measured(boxes((100, 100, 300, 300)))
     assert good.coverage == pytest.approx(0.25)
     assert good.components == 1
@@ -77,8 +77,8 @@ def test_a_box_on_its_edges_is_faultless() -> None:
     assert good.fringe < 1
 
 
-def test_the_peak_is_of_the_raw_probability_and_forgets_specks() -> None:
-    """One bright value in four thousand is not a product; a faint field keeps its own mean."""
+def test_the_peak_is_of_the_raw_probability_and_ignores_specks() -> None:
+    """One bright value in four thousand is not a product, and a faint field keeps its mean."""
     saliency = np.full((64, 64), 0.05, np.float32)
     saliency[3, 3] = 1.0
     found = measure(saliency, Photograph(rgb=np.zeros((90, 90, 3), np.uint8)), alpha_bytes(boxes(size=90)))
@@ -86,8 +86,8 @@ def test_the_peak_is_of_the_raw_probability_and_forgets_specks() -> None:
     assert found.saliency_mean == pytest.approx(0.05, abs=1e-3)
 
 
-def test_a_soft_rim_is_not_a_soft_inside() -> None:
-    """Hair and glass edges may be soft near the contour; haze in the middle is counted."""
+def test_a_soft_rim_does_not_count_as_a_soft_inside() -> None:
+    """Hair and glass may be soft near the contour, but haze in the middle is counted."""
     rim = np.asarray(cv2.GaussianBlur(boxes((100, 100, 300, 300)), (0, 0), 2.0), np.float32)
     hazy = boxes((100, 100, 300, 300))
     hazy[150:250, 150:250] = 0.6
@@ -96,12 +96,12 @@ def test_a_soft_rim_is_not_a_soft_inside() -> None:
 
 
 def test_a_faint_product_is_soft_throughout() -> None:
-    """Haze that nowhere reaches one half is seen too."""
+    """Haze that is below one half everywhere counts too."""
     assert measured(0.3 * boxes((100, 100, 300, 300))).soft_inside == 1
 
 
 def test_parts_of_notable_size_are_counted() -> None:
-    """Three boxes are three parts; a speck is none."""
+    """Three boxes are three parts, and a speck is not one."""
     assert measured(boxes((20, 20, 120, 120), (200, 20, 300, 120), (100, 250, 200, 350))).components == 3
     assert measured(boxes((20, 20, 220, 220), (300, 300, 305, 305))).components == 1
 
@@ -112,13 +112,13 @@ def test_a_product_cut_by_the_frame_touches_it() -> None:
 
 
 def test_a_contour_away_from_the_edges_is_not_aligned() -> None:
-    """The same box moved by 12 px has left its edges."""
+    """The same box is moved by 12 px."""
     moved = measured(boxes((112, 112, 312, 312)), shown(boxes((100, 100, 300, 300))))
     assert moved.edge_alignment < 0.1
 
 
 def test_a_rim_of_background_is_a_fringe() -> None:
-    """A matte too wide by half a per cent of the side all round carries the ground's colour in its rim."""
+    """A matte half a per cent of the side too wide has the background's colour in its rim."""
     narrow, wide = (100, 100, 300, 300), (98, 98, 302, 302)
     ground = measured(boxes(wide), shown(boxes(narrow))).fringe
     assert ground > 30
@@ -127,7 +127,7 @@ def test_a_rim_of_background_is_a_fringe() -> None:
 
 @pytest.mark.parametrize("factor", [1, 2, 4])
 def test_measurements_do_not_depend_on_the_size(factor: int) -> None:
-    """The same scene photographed larger measures alike."""
+    """The same scene at a larger size gives similar values."""
     corners = (100 * factor, 100 * factor, 300 * factor, 260 * factor)
     found = measured(boxes(corners, size=400 * factor))
     assert found.coverage == pytest.approx(0.2)
@@ -136,8 +136,8 @@ def test_measurements_do_not_depend_on_the_size(factor: int) -> None:
     assert found.soft_inside == 0
 
 
-def test_a_certain_answer_has_no_doubt_and_haze_has_much() -> None:
-    """A hard box agrees with itself; one half everywhere in it does not, in network, matte and worst region."""
+def test_a_certain_matte_has_no_doubt_and_haze_has_much() -> None:
+    """A hard box has no doubt; one half everywhere in it does, in network, matte and worst region."""
     hard, haze = measured(boxes((100, 100, 300, 300))), measured(boxes((100, 100, 300, 300)) * np.float32(0.5))
     assert (hard.saliency_doubt, hard.matte_doubt) == pytest.approx((0, 0), abs=0.01)
     assert haze.saliency_doubt == pytest.approx(1 / 3, abs=0.01)
@@ -145,15 +145,15 @@ def test_a_certain_answer_has_no_doubt_and_haze_has_much() -> None:
     assert hard.worst_doubt < 0.5
 
 
-def test_islands_are_what_is_not_in_the_largest_part() -> None:
-    """A box a sixth as large as the other holds a seventh of the matte; an empty matte has none."""
+def test_islands_are_everything_outside_of_the_largest_part() -> None:
+    """A box a sixth as large as the other holds a seventh of the matte, and an empty matte has no islands."""
     assert measured(boxes((50, 50, 250, 200), (300, 300, 350, 400))).islands == pytest.approx(1 / 7, abs=0.01)
     assert measured(boxes((100, 100, 300, 300))).islands == 0
     assert measured(boxes()).islands == 0
 
 
 def test_a_pole_is_thin_and_a_box_is_not() -> None:
-    """All of a pole is close to its contour, and little of a box."""
+    """All of a pole is close to its contour, and little of a box is."""
     assert measured(boxes((198, 20, 203, 380))).thin == 1
     assert measured(boxes((100, 100, 300, 300))).thin < 0.1
     assert measured(boxes()).thin == 0

@@ -1,4 +1,4 @@
-"""What files are called: names that fit, and never the same one twice."""
+"""File names that fit, and no two of them the same."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ COMPOSED, DECOMPOSED = (unicodedata.normalize(form, "é.jpg") for form in ("NFC"
         (["caf\udce9.jpg"], ["caf\udce9.png"]),
     ],
 )
-def test_only_names_that_would_meet_keep_their_suffix(sources: list[str], names: list[str]) -> None:
-    """No two sources get the same name, none that of a folder, and nobody else's name changes."""
+def test_only_names_that_would_collide_keep_their_suffix(sources: list[str], names: list[str]) -> None:
+    """No two sources share a name, none has the name of a folder, and other names do not change."""
     assert [png_names(sources)[source] for source in sources] == names
 
 
@@ -40,8 +40,8 @@ def test_only_names_that_would_meet_keep_their_suffix(sources: list[str], names:
         [f"{'x' * 251}.jpg", f"{'x' * 251}.png", f"{'x' * 250}.jpg"],
     ],
 )
-def test_no_file_system_takes_two_names_for_one(sources: list[str]) -> None:
-    """Neither one that ignores case or the composition of accents, nor one that counts 255 bytes."""
+def test_no_file_system_confuses_two_names(sources: list[str]) -> None:
+    """It may ignore case or the composition of accents, or count 255 bytes."""
     names = list(png_names(sources).values())
     folded = {unicodedata.normalize("NFC", name).casefold() for name in names}
     assert len(folded) == len(sources)
@@ -49,8 +49,8 @@ def test_no_file_system_takes_two_names_for_one(sources: list[str]) -> None:
     assert all(len(os.fsencode(part)) <= MAX_NAME for name in names for part in name.split("/"))
 
 
-def test_a_name_that_is_too_long_keeps_its_beginning_and_its_ending() -> None:
-    """Cut between characters, with a digest of all of it; one that fits stays as it is."""
+def test_a_long_name_keeps_its_beginning_and_its_ending() -> None:
+    """It is cut between characters and gets a digest; a name that fits is unchanged."""
     assert fitting("shoe", ".png") == "shoe.png"
     long, other = (fitting(CJK * 85 + last, ".png") for last in "ab")
     assert long.startswith(CJK * 70)
@@ -59,8 +59,8 @@ def test_a_name_that_is_too_long_keeps_its_beginning_and_its_ending() -> None:
     assert long != other
 
 
-def test_names_that_are_no_text_become_text_and_stay_apart() -> None:
-    """A byte that is not UTF-8 is quoted, without taking the name of another file."""
+def test_names_that_are_not_text_become_text_and_stay_distinct() -> None:
+    """A byte that is not UTF-8 is quoted, and the result is no other file's name."""
     raw = "caf\udce9.jpg"
     assert text_names([raw]) == {raw: "caf%E9.jpg"}
     names = text_names([raw, "caf%E9.jpg", "50%.jpg", f"{CJK}.jpg"])
@@ -77,21 +77,21 @@ def test_names_that_are_no_text_become_text_and_stay_apart() -> None:
         ([f"{CJK * 3}", "a\nb\x1b"], f"{CJK * 3}/a%0Ab%1B"),
     ],
 )
-def test_ids_become_paths_that_stay_below_their_folder(parts: list[str], path: str) -> None:
-    """What a file system refuses, or takes for a folder above, is quoted; other scripts are not."""
+def test_ids_become_paths_below_their_folder(parts: list[str], path: str) -> None:
+    """What a file system refuses or takes for a parent folder is quoted; other scripts are not."""
     assert safe_path(parts) == path
 
 
 def test_ids_of_any_length_become_paths_that_fit() -> None:
-    """Of a part as of the whole."""
+    """This holds for each part and for the whole."""
     assert len(os.fsencode(safe_path([CJK * 500]))) <= MAX_NAME
     deep, other = (safe_path([*["folder"] * 1000, last]) for last in "ab")
     assert len(os.fsencode(deep)) <= MAX_NAME
     assert deep != other
 
 
-def test_two_keys_with_one_path_have_a_name_each() -> None:
-    """A digest of the key tells them apart, whoever else is there."""
+def test_two_keys_with_one_path_get_different_names() -> None:
+    """A digest of the key tells them apart, whatever other keys there are."""
     names = one_name_each({("s", "1"): "x.jpg", ("s", "2"): "x.jpg", ("s", "3"): "y.jpg"})
     assert names["s", "3"] == "y.png"
     assert len(set(names.values())) == 3

@@ -1,4 +1,4 @@
-"""What the network sees."""
+"""What the network receives."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ def grey(width: int, height: int, value: int = 100) -> Photograph:
     return Photograph(rgb=np.full((height, width, 3), value, np.uint8))
 
 
-def test_alpha_is_seen_on_white() -> None:
-    """Where the source is transparent the network sees white, half way between at half alpha."""
+def test_alpha_is_composited_on_white() -> None:
+    """Transparent parts are white, and half transparent ones half way."""
     alpha = np.zeros((8, 8), np.uint8)
     alpha[:, 4:] = 128
     seen = network_input(Photograph(rgb=np.zeros((8, 8, 3), np.uint8), alpha=alpha), STRETCH)
@@ -26,8 +26,8 @@ def test_alpha_is_seen_on_white() -> None:
     assert (seen[:, 7] == 127).all()
 
 
-def test_a_letterbox_keeps_the_shape_and_is_taken_off_again() -> None:
-    """The saliency of the bars is thrown away."""
+def test_a_letterbox_keeps_the_proportions_and_is_removed_again() -> None:
+    """The saliency of the bars is discarded."""
     seen = network_input(grey(16, 8), LETTERBOX)
     assert inner_box(16, 8, LETTERBOX) == (0, 2, 8, 4)
     assert (seen[:2] == 127).all()
@@ -38,7 +38,7 @@ def test_a_letterbox_keeps_the_shape_and_is_taken_off_again() -> None:
 
 
 def test_normalisation_is_the_published_one() -> None:
-    """(x / 255 − mean) / std, channels first; U²-Net divides by the image's own maximum instead."""
+    """It is (x / 255 − mean) / std, channels first; U²-Net divides by the image's own maximum instead."""
     from dataclasses import replace
 
     plain = replace(STRETCH, mean=(0.5, 0.5, 0.5), std=(0.25, 0.25, 0.25))
@@ -64,8 +64,8 @@ def published(small: Bytes) -> Floats:
 
 
 @pytest.mark.parametrize("brightest", [0, 1, 97, 254, 255])
-def test_the_u2net_family_sees_the_published_tensor_bit_for_bit(brightest: int) -> None:
-    """Whatever the brightest value of the resized image is; only the resize is ours, and given to both."""
+def test_the_u2net_family_receives_the_published_tensor_bit_for_bit(brightest: int) -> None:
+    """Both normalise our resized image, whatever its brightest value."""
     rng = np.random.default_rng(brightest)
     photograph = Photograph(rgb=rng.integers(0, brightest + 1, (777, 513, 3)).astype(np.uint8))
     how = Preprocessing(
@@ -83,8 +83,8 @@ def test_the_u2net_family_sees_the_published_tensor_bit_for_bit(brightest: int) 
 
 
 @pytest.mark.parametrize("space", ["bgr", "hsv", "lab"])
-def test_a_colour_space_is_the_rows_choice(space: str) -> None:
-    """Red stands elsewhere in each of them."""
+def test_the_row_chooses_the_colour_space(space: str) -> None:
+    """Red is at a different position in each."""
     from dataclasses import replace
 
     red = Photograph(rgb=np.full((8, 8, 3), (255, 0, 0), np.uint8))
@@ -93,7 +93,7 @@ def test_a_colour_space_is_the_rows_choice(space: str) -> None:
     assert tuple(seen[0, 0]) == expected
 
 
-def test_denoising_touches_the_networks_copy_only() -> None:
+def test_only_the_network_s_copy_is_denoised() -> None:
     """The photograph keeps its noise."""
     from dataclasses import replace
 
@@ -105,8 +105,8 @@ def test_denoising_touches_the_networks_copy_only() -> None:
 
 
 @pytest.mark.parametrize(("width", "height"), [(4096, 40), (40, 4096), (64, 48), (8, 8)])
-def test_shrinking_keeps_the_mean_whatever_the_shape(width: int, height: int) -> None:
-    """Long narrow photographs are averaged along each axis by itself, so that fine stripes do not alias."""
+def test_shrinking_keeps_the_mean_of_any_shape(width: int, height: int) -> None:
+    """Long narrow photographs are averaged along each axis separately, so that fine stripes do not alias."""
     stripes = np.zeros((height, width, 3), np.uint8)
     stripes[::2, ::2] = 200
     small = shrink(stripes, 8, 8)

@@ -18,23 +18,23 @@ from cutouts.core.sources.public_addresses import is_public
         "64:ff9b::127.0.0.1", "64:ff9b::10.0.0.1", "64:ff9b:1::1", "2002:7f00:1::", "2001:0:7f00:1::", "100::1",
     ],
 )  # fmt: skip
-def test_an_address_inside_is_not_public(address: str) -> None:
-    """Loopback, private, shared, link-local, multicast and reserved ones, also inside an IPv6 address."""
+def test_an_internal_address_is_not_public(address: str) -> None:
+    """It is loopback, private, shared, link-local, multicast or reserved, also inside an IPv6 address."""
     assert not is_public(address)
 
 
 @pytest.mark.parametrize("address", ["8.8.8.8", "172.32.0.1", "100.128.0.1", "2606:4700:4700::1111", "::ffff:8.8.8.8"])
 def test_an_address_of_the_internet_is_public(address: str) -> None:
-    """Also just beside a private range, and IPv4 in the form that IPv6 sockets show."""
+    """This includes those just beside a private range and IPv4 addresses as IPv6 sockets show them."""
     assert is_public(address)
 
 
-def test_where_there_is_only_ipv6_the_rest_of_the_internet_is_still_public() -> None:
+def test_an_address_behind_nat64_is_public() -> None:
     """NAT64 puts an IPv4 address into the last 32 bits."""
     assert is_public("64:ff9b::8.8.8.8")
 
 
 @pytest.mark.parametrize("text", ["", "0", "2130706433", "0x7f000001", "127.1", "0177.0.0.1", "localhost", "8.8.8.8 "])
-def test_what_is_not_an_address_in_full_is_not_public(text: str) -> None:
+def test_an_incomplete_address_is_not_public(text: str) -> None:
     """A resolver would take these numbers for some address."""
     assert not is_public(text)

@@ -1,4 +1,4 @@
-"""What people read of the steps."""
+"""What people read about the steps."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ def _plan(images: int, known: int, shards: int) -> Plan:
 
 
 def test_a_plan_says_what_there_is_to_do() -> None:
-    """One image is an image; a plan without work says so."""
+    """One image is singular, and a plan without work says so."""
     some = "Delivery 2026-11-22/studio-a: 48 images, 40 known already, 8 to cut in 1 shard; plan p1."
     assert plan_sentence(_plan(48, 40, 1)) == some
     one = "Delivery 2026-11-22/studio-a: its 1 image is already known, nothing to cut."
     assert plan_sentence(_plan(1, 1, 0)) == one
 
 
-def test_a_verdict_comes_with_its_counts() -> None:
-    """Only outcomes that some image has."""
+def test_a_verdict_has_its_counts() -> None:
+    """Only outcomes with images are listed."""
     decision = GateDecision(
         gate_id="g",
         judged="j",
@@ -51,7 +51,7 @@ def test_a_verdict_comes_with_its_counts() -> None:
 
 
 def test_a_publication_names_who_released_it() -> None:
-    """And tells what was live already from what is new."""
+    """It also separates images that were already live from new ones."""
     ada = Approval(judged="j", gate_id="g", delivery=KEY, by="Ada", why="glass", at=NOON)
     publication = Publication(
         publication_id=7,

@@ -1,4 +1,4 @@
-"""How a delivery is cut into shards, and which of its images are known already."""
+"""How a delivery is split into shards, and which of its images are already known."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ def lengths(table: pa.Table, **limits: int) -> list[int]:
     return [len(shard) for shard in cut_ids(table, **limits)]
 
 
-def test_every_image_is_in_exactly_one_shard_and_they_stand_in_order() -> None:
-    """The shards one after the other are the images ordered by their id."""
+def test_every_image_is_in_exactly_one_shard_in_order() -> None:
+    """All shards together are the images ordered by their id."""
     table = images([1] * 25).take(pa.array(np.random.default_rng(0).permutation(25)))
     cut = cut_ids(table)
     assert [len(shard) for shard in cut] == [10, 10, 5]
@@ -39,8 +39,8 @@ def test_every_image_is_in_exactly_one_shard_and_they_stand_in_order() -> None:
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_shards_are_the_same_whatever_the_order_of_the_rows(seed: int) -> None:
-    """A manifest that was written in another order, or in other pieces, is cut into the same shards."""
+def test_shards_do_not_depend_on_the_order_of_the_rows(seed: int) -> None:
+    """The rows may be in another order or in other chunks."""
     table = images([size % 7 + 1 for size in range(100)])
     shuffled = table.take(pa.array(np.random.default_rng(seed).permutation(100)))
     pieces = pa.concat_tables([shuffled.slice(0, 13), shuffled.slice(13, 0), shuffled.slice(13)])
@@ -49,30 +49,30 @@ def test_shards_are_the_same_whatever_the_order_of_the_rows(seed: int) -> None:
 
 
 def test_a_shard_holds_no_more_bytes_than_allowed() -> None:
-    """A shard is closed before the image that would make it too large."""
+    """It is closed before the image that would make it too large."""
     assert lengths(images([40, 40, 40, 10, 10, 90]), shard_bytes=100) == [2, 3, 1]
 
 
-def test_an_image_that_is_too_large_for_any_shard_has_its_own() -> None:
-    """It neither blocks the cut nor takes its neighbours in."""
+def test_an_image_too_large_for_any_shard_gets_its_own() -> None:
+    """It neither blocks the split nor takes its neighbours in."""
     assert lengths(images([10, 500, 10, 10]), shard_bytes=100) == [1, 1, 2]
 
 
-def test_an_image_of_unknown_size_counts_as_one_of_a_usual_size() -> None:
-    """A null size is neither nothing nor an error."""
+def test_an_image_of_unknown_size_counts_as_one_of_usual_size() -> None:
+    """A null size is neither zero nor an error."""
     assert lengths(images([None] * 4), shard_bytes=2 * sharding.DEFAULT_BYTES) == [2, 2]
 
 
 @pytest.mark.parametrize("max_shards", [1, 2, 3, 7])
-def test_limits_grow_until_the_shards_are_few_enough(max_shards: int) -> None:
-    """A large delivery has larger shards, not more than the scheduler can bear."""
+def test_limits_grow_until_there_are_few_enough_shards(max_shards: int) -> None:
+    """A large delivery has larger shards, and not more than the scheduler can handle."""
     cut = cut_ids(images([5, 1, 1, 900, 3] * 40), shard_images=2, shard_bytes=10, max_shards=max_shards)
     assert 1 <= len(cut) <= max_shards
     assert sum(len(shard) for shard in cut) == 200
 
 
-def test_no_rows_make_no_shard() -> None:
-    """A delivery of which everything is known has nothing to cut."""
+def test_no_rows_give_no_shard() -> None:
+    """If everything in a delivery is known, there is nothing to cut."""
     assert cut_ids(images([])) == []
 
 
@@ -84,8 +84,8 @@ def test_a_limit_below_one_is_refused(limit: str) -> None:
         sharding.cut(images([1]), together=False, **limits)
 
 
-def test_rows_are_copied_in_bands_without_losing_any(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Shards smaller and larger than a band come out whole and in order."""
+def test_rows_are_copied_in_blocks_without_losing_any(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Shards smaller and larger than a block are complete and in order."""
     monkeypatch.setattr(sharding, "_BAND", 4)
     table = images([1, 1, 1, 1, 1, 1, 1, 50, 1, 1, 50, 1]).take(pa.array(range(11, -1, -1)))
     cut = cut_ids(table, shard_images=7, shard_bytes=50)
@@ -93,8 +93,8 @@ def test_rows_are_copied_in_bands_without_losing_any(monkeypatch: pytest.MonkeyP
     assert [name for shard in cut for name in shard] == sorted(table.column("image_id").to_pylist())
 
 
-def test_rows_that_are_left_out_are_in_no_shard() -> None:
-    """What is known already needs no shard, and the others are cut as if it were not there."""
+def test_omitted_rows_are_in_no_shard() -> None:
+    """Known images need no shard, and the others are split as if these did not exist."""
     table = images([30, 30, 30, 30, 30]).take(pa.array([4, 3, 2, 1, 0]))
     wanted = pa.chunked_array([[True, False], [True, False, True]])
     limits = {"shard_images": 10, "shard_bytes": 60, "max_shards": 9}
@@ -159,18 +159,18 @@ KNOWN = rows(
 def test_a_row_is_known_by_its_content(
     row: tuple[str, str | None, int | None, str | None], expected: str | None
 ) -> None:
-    """What a row states decides whether its result is there already."""
+    """The stated content decides whether its result exists already."""
     assert sharding.split_known(rows(row), KNOWN).to_pylist() == [expected]
 
 
-def test_known_digests_stand_beside_their_rows() -> None:
-    """The answer has one entry per row, in the order of the rows."""
+def test_known_digests_are_aligned_with_their_rows() -> None:
+    """There is one entry per row, in the order of the rows."""
     asked = rows(("s3://x", None, None, SHA["c"]), ("s3://x", None, None, None), ("s3://a", "v1", 10, None))
     assert sharding.split_known(asked, KNOWN).to_pylist() == [SHA["c"], None, SHA["a"]]
 
 
 def test_a_large_ledger_is_searched_in_slices(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is known is found in whichever slice it stands."""
+    """Known content is found in any slice."""
     monkeypatch.setattr(sharding, "_SLICE", 2)
     asked = rows(*(("s3://x", None, None, SHA[letter]) for letter in "fdcba"))
     assert sharding.split_known(asked, KNOWN).to_pylist() == [SHA["f"], None, SHA["c"], SHA["b"], SHA["a"]]

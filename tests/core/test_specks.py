@@ -1,4 +1,4 @@
-"""Specks are taken out if nobody would miss them, and nothing else is."""
+"""Specks that nobody would miss are removed, and nothing else is."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ def with_a_product() -> Floats:
     return plane
 
 
-def test_a_speck_far_from_the_product_is_taken_out() -> None:
-    """However sure the network is of it; the product stays as it is."""
+def test_a_speck_far_from_the_product_is_removed() -> None:
+    """It is removed however sure the network is of it, and the product is unchanged."""
     clean, saliency = with_a_product(), with_a_product()
     saliency[10:12, 10:12] = 0.99
     without = without_specks(saliency, 0.1)
@@ -26,8 +26,8 @@ def test_a_speck_far_from_the_product_is_taken_out() -> None:
     np.testing.assert_array_equal(without[40:160, 40:160], clean[40:160, 40:160])
 
 
-def test_the_matte_has_none() -> None:
-    """In what is published the photograph's speck is transparent."""
+def test_the_matte_has_no_specks() -> None:
+    """In the published cutout the speck is transparent."""
     saliency = with_a_product()
     saliency[10:12, 10:12] = 0.99
     matte = matte_from_saliency(saliency, Photograph(rgb=np.full((400, 400, 3), 90, np.uint8)))
@@ -36,22 +36,22 @@ def test_the_matte_has_none() -> None:
 
 
 @pytest.mark.parametrize("row", [57, 54])
-def test_what_lies_close_belongs_to_the_product(row: int) -> None:
-    """The end of a lace, a tip of hair: within twice 2 % of the side."""
+def test_a_speck_close_to_the_product_stays(row: int) -> None:
+    """The end of a lace and a tip of hair are within twice 2 % of the side."""
     saliency = with_a_product()
     saliency[row - 1 : row + 1, 90:92] = 0.8
     np.testing.assert_array_equal(without_specks(saliency, 0.1), saliency)
 
 
 def test_a_part_of_notable_size_stays() -> None:
-    """Half seen or not: the second of two products is for the gate to judge."""
+    """The gate judges a second product, even one that is half found."""
     saliency = with_a_product()
     saliency[10:14, 10:14] = 0.3
     np.testing.assert_array_equal(without_specks(saliency, 0.1), saliency)
 
 
 def test_many_small_parts_are_a_product() -> None:
-    """Beads, screws, confetti: none is dropped because each is small."""
+    """Beads, screws and confetti are not dropped for being small."""
     saliency = with_a_product()
     saliency[4:200:19, 4:50:19] = 0.99
     saliency[4:200:19, 160:200:19] = 0.99
@@ -59,7 +59,7 @@ def test_many_small_parts_are_a_product() -> None:
 
 
 @pytest.mark.parametrize("value", [0.0, 0.05, 0.5, 1.0])
-def test_a_plane_of_one_value_has_no_specks(value: float) -> None:
-    """Nothing seen, or all."""
+def test_a_constant_plane_has_no_specks(value: float) -> None:
+    """It is all empty or all product."""
     plane = np.full((40, 30), value, np.float32)
     np.testing.assert_array_equal(without_specks(plane, 0.1), plane)

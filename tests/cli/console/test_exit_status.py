@@ -1,4 +1,4 @@
-"""How commands end: one line on stderr, an exit status by kind, and nothing lost when they are stopped."""
+"""How commands end: one line on stderr, an exit status by kind, and nothing lost if they are stopped."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ SERIAL = {**os.environ, "CUTOUTS_CLUSTER": "serial", "CUTOUTS_SHARD_IMAGES": "4"
 
 
 def call(*arguments: object, **how: object) -> subprocess.CompletedProcess[str]:
-    """Run `cutouts` in a process of its own."""
+    """Run `cutouts` in a separate process."""
     return subprocess.run(  # type: ignore[call-overload,no-any-return]
         [CUTOUTS, *map(str, arguments)], capture_output=True, text=True, check=False, **{"env": SERIAL, **how}
     )
@@ -57,14 +57,14 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (OSError("no number"), Status.BUG, "OSError: no number (this is a bug"),
     ],
 )
-def test_an_error_has_words_and_a_status_by_its_kind(error: Exception, status: Status, words: str) -> None:
-    """What is expected, what can be tried again, what the system says, and what nobody expected."""
+def test_an_error_has_a_message_and_a_status_by_its_kind(error: Exception, status: Status, words: str) -> None:
+    """The kinds are expected, worth a retry, from the system, and unexpected."""
     assert status_of(error) is status
     assert words_of(error).startswith(words)
 
 
 def test_no_traceback_is_shown_unless_asked_for(tmp_path: Path) -> None:
-    """A network that is not there, settings that are wrong, a bug: a line, and what to do."""
+    """A missing network, wrong settings and a bug each give one line and what to do."""
     done = call("models", "verify", "nobody")
     assert done.returncode == Status.FAILED
     assert done.stderr.startswith("unknown model 'nobody'")
@@ -74,7 +74,7 @@ def test_no_traceback_is_shown_unless_asked_for(tmp_path: Path) -> None:
 
 
 def test_a_bug_is_one_line_with_its_type(tmp_path: Path) -> None:
-    """Whatever was raised, wherever."""
+    """This holds for every exception, wherever it was raised."""
     script = """
 import sys
 import cutouts.cli.upkeep.doctor as doctor
@@ -89,8 +89,8 @@ main()
     assert done.stderr.startswith("TypeError: 'NoneType' object is not callable (this is a bug: please report it")
 
 
-def test_a_reader_that_is_gone_is_no_error() -> None:
-    """As after `cutouts models list | head -1`."""
+def test_a_closed_pipe_is_not_an_error() -> None:
+    """This happens after `cutouts models list | head -1`."""
     reading, writing = os.pipe()
     os.close(reading)
     with open(writing, "wb") as stdout:  # noqa: PTH123 -- a descriptor
@@ -100,8 +100,8 @@ def test_a_reader_that_is_gone_is_no_error() -> None:
     assert (done.returncode, done.stderr) == (Status.NOBODY_READS, "")
 
 
-def test_an_output_that_takes_nothing_is_an_error() -> None:
-    """Words that were never written are no success."""
+def test_an_output_that_cannot_be_written_is_an_error() -> None:
+    """Text that was never written is not success."""
     with Path("/dev/full").open("w", encoding="utf-8") as full:
         done = subprocess.run([CUTOUTS, "models", "list"], stdout=full, stderr=subprocess.PIPE, text=True, check=False)
     assert done.returncode == Status.FAILED
@@ -111,7 +111,7 @@ def test_an_output_that_takes_nothing_is_an_error() -> None:
 def stopped(
     command: Sequence[object], when: Callable[[], bool], sign: int, *, times: int = 1
 ) -> tuple[int, str, float]:
-    """Start a command, send its processes a signal when something is true: status, stderr, seconds that it took."""
+    """Start a command and signal its processes once something is true; gives status, stderr and seconds."""
     process = subprocess.Popen(
         [*HEEDING, CUTOUTS, *map(str, command)],
         env=SERIAL,
@@ -133,13 +133,13 @@ def stopped(
 
 
 def pngs(folder: Path) -> int:
-    """Whole files of a folder."""
+    """The complete files of a folder."""
     return len(list(folder.glob("*.png")))
 
 
 @pytest.mark.parametrize("times", [1, 2])
 def test_ctrl_c_stops_cut_after_the_images_in_progress(photos: Path, tmp_path: Path, times: int) -> None:
-    """It says how many are done, all of them are whole, and the same command continues; the second time at once."""
+    """All finished images are whole, and the same command continues; a second Ctrl-C stops at once."""
     out = tmp_path / "out"
     status, told, _ = stopped(
         ["cut", photos, "-o", out, "--threads", 2], lambda: pngs(out) >= 3, signal.SIGINT, times=times
@@ -172,7 +172,7 @@ ended(stopped)
 
 @pytest.mark.parametrize("when", ["before", "within"])
 def test_ctrl_c_while_a_command_ends_does_not_change_its_status(when: str) -> None:
-    """Its last words are said; libraries that close what they have open take their time."""
+    """Its last messages are printed, while libraries take time to close what they have open."""
     code = _LEAVES_SLOWLY.format(**{"before": "", "within": "", when: "atexit.register(slowly)"})
     process = subprocess.Popen(
         [*HEEDING, sys.executable, "-c", code],
@@ -220,7 +220,7 @@ def test_a_signal_that_python_drops_still_ends_the_command(name: str, status: St
     assert "Traceback" not in done.stderr
 
 
-def test_sigterm_stops_cut_as_ctrl_c_does(photos: Path, tmp_path: Path) -> None:
+def test_sigterm_stops_cut_like_ctrl_c(photos: Path, tmp_path: Path) -> None:
     """A service that is shut down says what it did."""
     out = tmp_path / "out"
     status, told, _ = stopped(["cut", photos, "-o", out, "--threads", 2], lambda: pngs(out) >= 3, signal.SIGTERM)
@@ -229,7 +229,7 @@ def test_sigterm_stops_cut_as_ctrl_c_does(photos: Path, tmp_path: Path) -> None:
 
 
 def test_ctrl_c_stops_a_run_and_keeps_its_shards(photos: Path, tmp_path: Path) -> None:
-    """It says how many are done, and to run it again."""
+    """It says how many images are done and to run it again."""
     out = tmp_path / "out"
     status, told, _ = stopped(
         ["run", photos, "--out", out], lambda: bool(list(out.glob("tables/shards/*/*/receipt.json"))), signal.SIGINT
@@ -239,8 +239,8 @@ def test_ctrl_c_stops_a_run_and_keeps_its_shards(photos: Path, tmp_path: Path) -
     assert "Traceback" not in told
 
 
-def test_whatever_counts_images_says_how_many_when_it_is_stopped(capsys: pytest.CaptureFixture[str]) -> None:
-    """`evaluate`, `look`, `manifest` and `composites` keep nothing of them; an error has words of its own."""
+def test_a_stopped_command_says_how_many_images_it_processed(capsys: pytest.CaptureFixture[str]) -> None:
+    """`evaluate`, `look`, `manifest` and `composites` keep none of them; an error has its own message."""
     tally = Tally("look", 40)
     tally.add("asked", 12)
     with pytest.raises(KeyboardInterrupt), tally:
@@ -252,7 +252,7 @@ def test_whatever_counts_images_says_how_many_when_it_is_stopped(capsys: pytest.
 
 
 def test_a_full_disk_is_one_line_after_what_is_done(photos: Path, tmp_path: Path) -> None:
-    """A file may have 40 kB here: the first photographs fit, a larger one does not."""
+    """Files are limited to 40 kB: the first photographs fit and a larger one does not."""
     out, small = tmp_path / "out", tmp_path / "small"
     for seed in range(3):
         product(small / f"{seed}.jpg", seed=seed, size=60)
@@ -270,8 +270,8 @@ def test_a_full_disk_is_one_line_after_what_is_done(photos: Path, tmp_path: Path
     assert sorted(path.name for path in out.iterdir()) == ["0.png", "1.png", "2.png"]
 
 
-def test_one_name_that_the_system_refuses_does_not_stop_the_others(tmp_path: Path) -> None:
-    """Something of another kind is in the way of one output."""
+def test_a_name_that_the_system_refuses_does_not_stop_the_others(tmp_path: Path) -> None:
+    """Something of another kind is in place of one output."""
     product(tmp_path / "p" / "sub" / "a.jpg")
     product(tmp_path / "p" / "b.jpg")
     (tmp_path / "out").mkdir()

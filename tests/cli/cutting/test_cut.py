@@ -29,22 +29,22 @@ def cut(*arguments: object) -> Result:
 
 
 def pixels(path: Path) -> Bytes:
-    """The PNG as it is."""
+    """The pixels of a PNG, unchanged."""
     image = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
     assert image is not None
     return np.asarray(image)
 
 
 def snapshot(folder: Path) -> dict[str, object]:
-    """Everything below a folder: what a file holds, where a link leads."""
+    """Everything below a folder: the content of each file and the target of each link."""
     return {
         str(path.relative_to(folder)): path.readlink() if path.is_symlink() else path.is_file() and path.read_bytes()
         for path in folder.rglob("*")
     }
 
 
-def test_one_image_becomes_the_png_that_is_named(tmp_path: Path) -> None:
-    """OUT that ends in .png is the file; it has the source's size, a transparent outside and an opaque inside."""
+def test_one_image_becomes_the_named_png(tmp_path: Path) -> None:
+    """If OUT ends in .png it is the file, of the source's size, transparent outside and opaque inside."""
     source = product(tmp_path / "ball.jpg", size=200)
     assert cut(source, "-o", tmp_path / "x" / "ball.png").exit_code == 0
     image = pixels(tmp_path / "x" / "ball.png")
@@ -67,7 +67,7 @@ def test_a_folder_keeps_its_shape(tmp_path: Path) -> None:
     assert "1 other file ignored" in result.output
 
 
-def test_names_that_would_meet_keep_their_suffix(tmp_path: Path) -> None:
+def test_names_that_would_collide_keep_their_suffix(tmp_path: Path) -> None:
     """Only inputs that differ in nothing but the suffix keep it."""
     first = product(tmp_path / "in" / "a.jpg", seed=1)
     cv2.imwrite(str(tmp_path / "in" / "a.webp"), pixels(first))
@@ -84,7 +84,7 @@ def test_the_mask_is_a_grey_png(tmp_path: Path) -> None:
     assert (int(matte.min()), int(matte.max())) == (0, 255)
 
 
-def test_cropping_is_only_done_when_asked(tmp_path: Path) -> None:
+def test_a_cutout_is_cropped_only_on_request(tmp_path: Path) -> None:
     """--crop keeps what was found and nothing around it."""
     source = product(tmp_path / "a.jpg", size=200)
     cut(source, "-o", tmp_path / "a.png", "--crop")
@@ -93,7 +93,7 @@ def test_cropping_is_only_done_when_asked(tmp_path: Path) -> None:
     assert cropped[..., 3].any(axis=0).all()
 
 
-def test_an_output_is_made_again_only_if_what_it_is_made_of_changed(tmp_path: Path) -> None:
+def test_an_output_is_written_again_only_if_its_input_or_request_changed(tmp_path: Path) -> None:
     """The same input and request leave the file alone; another request, or other bytes, make it again."""
     source, target = product(tmp_path / "in" / "a.jpg", seed=1), tmp_path / "out" / "a.png"
     cut(tmp_path / "in", "-o", tmp_path / "out")
@@ -108,8 +108,8 @@ def test_an_output_is_made_again_only_if_what_it_is_made_of_changed(tmp_path: Pa
 
 
 @pytest.mark.parametrize("kind", ["text", "picture", "link", "dangling link", "folder"])
-def test_what_we_did_not_write_is_never_replaced(tmp_path: Path, kind: str) -> None:
-    """Neither by one image nor by any image of a folder: nothing is written then, and the error says what to do."""
+def test_foreign_files_are_never_replaced(tmp_path: Path, kind: str) -> None:
+    """For one image or a whole folder nothing is written, and the error says what to do."""
     product(tmp_path / "in" / "a.jpg")
     product(tmp_path / "in" / "b.jpg")
     target, elsewhere = tmp_path / "out" / "b.png", product(tmp_path / "elsewhere.png")
@@ -130,7 +130,7 @@ def test_what_we_did_not_write_is_never_replaced(tmp_path: Path, kind: str) -> N
 
 
 def test_a_bad_image_is_reported_and_the_others_are_cut(tmp_path: Path) -> None:
-    """One bad file among many costs the exit status, not the others."""
+    """One bad file changes the exit status and not the other files."""
     product(tmp_path / "in" / "good.jpg")
     broken(tmp_path / "in" / "bad.jpg")
     (tmp_path / "in" / "zero.jpg").write_bytes(b"")
@@ -141,16 +141,16 @@ def test_a_bad_image_is_reported_and_the_others_are_cut(tmp_path: Path) -> None:
     assert "zero.jpg: the file is empty" in result.output
 
 
-def test_where_nothing_is_found_the_png_is_empty_and_a_warning_says_so(tmp_path: Path) -> None:
-    """An image without a product is not an error, and never a confident mask."""
+def test_a_cutout_without_a_product_is_empty_with_a_warning(tmp_path: Path) -> None:
+    """An image without a product is not an error and never gives a confident mask."""
     result = cut(blank(tmp_path / "a.jpg"), "-o", tmp_path / "a.png")
     assert result.exit_code == 0
     assert "nothing was found" in result.output
     assert not pixels(tmp_path / "a.png").any()
 
 
-def test_an_output_folder_inside_the_folder_is_never_read(tmp_path: Path) -> None:
-    """Run twice, no cutout of a cutout appears."""
+def test_an_output_folder_inside_the_source_is_never_read(tmp_path: Path) -> None:
+    """A second run makes no cutout of a cutout."""
     product(tmp_path / "a.jpg")
     for _ in range(2):
         assert cut(tmp_path, "-o", tmp_path / "out").exit_code == 0
@@ -160,8 +160,8 @@ def test_an_output_folder_inside_the_folder_is_never_read(tmp_path: Path) -> Non
 @pytest.mark.parametrize("spelling", ["same", "dots", "symlink", "hard link", "linked folder"])
 @pytest.mark.parametrize("many", [True, False])
 @pytest.mark.parametrize("mask", [[], ["--mask"]])
-def test_no_input_is_ever_an_output(tmp_path: Path, spelling: str, many: bool, mask: list[str]) -> None:
-    """By whatever name it is reached; nothing is written, and the error names it."""
+def test_an_input_is_never_an_output(tmp_path: Path, spelling: str, many: bool, mask: list[str]) -> None:
+    """This holds for every name of it; nothing is written, and the error names it."""
     folder, out = tmp_path / "p", tmp_path / "q"
     photograph = product(folder / "b.png")
     product(folder / "sub" / "c.png")
@@ -178,8 +178,8 @@ def test_no_input_is_ever_an_output(tmp_path: Path, spelling: str, many: bool, m
     assert snapshot(tmp_path) == before
 
 
-def test_what_we_made_is_no_source(tmp_path: Path) -> None:
-    """In the folder itself, in one below it, renamed or named by hand, with or without alpha."""
+def test_our_own_outputs_are_not_sources(tmp_path: Path) -> None:
+    """They are recognised in the folder or below it, renamed or named by hand, with or without alpha."""
     folder = tmp_path / "p"
     product(folder / "a.jpg")
     for options in ([], ["--mask"]):
@@ -195,8 +195,8 @@ def test_what_we_made_is_no_source(tmp_path: Path) -> None:
         cut(folder / "a.png", "-o", tmp_path / "x.png")
 
 
-def test_an_output_folder_that_holds_photographs_is_refused(tmp_path: Path) -> None:
-    """It would not be read, and its photographs would be missing without a word."""
+def test_an_output_folder_with_photographs_is_refused(tmp_path: Path) -> None:
+    """It would not be read, so its photographs would be missing silently."""
     product(tmp_path / "p" / "a.jpg")
     product(tmp_path / "p" / "studio" / "b.jpg")
     with pytest.raises(OutputError, match=r"contains photographs itself \(b\.jpg"):
@@ -206,7 +206,7 @@ def test_an_output_folder_that_holds_photographs_is_refused(tmp_path: Path) -> N
 @pytest.mark.parametrize("name", ["cut.webp", "cut.jpg", "cut.TIFF", "cut.psd", "cut.zip"])
 @pytest.mark.parametrize("many", [True, False])
 def test_only_png_is_written(tmp_path: Path, name: str, many: bool) -> None:
-    """A name with another suffix is not a folder; one that no file has is."""
+    """A name with the suffix of another file type is not taken for a folder."""
     source = product(tmp_path / "p" / "a.jpg")
     result = cut(source.parent if many else source, "-o", tmp_path / name)
     assert result.exit_code == 2
@@ -216,8 +216,8 @@ def test_only_png_is_written(tmp_path: Path, name: str, many: bool) -> None:
     assert (tmp_path / "results.v2" / "a.png").is_file()
 
 
-def test_notes_are_told_each_time(tmp_path: Path) -> None:
-    """Also when the output is up to date and nothing is read anew; they do not cost the exit status."""
+def test_notes_are_repeated_each_time(tmp_path: Path) -> None:
+    """They are also shown if the output is up to date, and do not change the exit status."""
     Image.new("CMYK", (64, 64), (0, 40, 90, 10)).save(tmp_path / "a.tif")
     for fate in ("empty", "up to date"):
         result = cut(tmp_path / "a.tif", "-o", tmp_path / "a.png")
@@ -226,8 +226,8 @@ def test_notes_are_told_each_time(tmp_path: Path) -> None:
         assert f"note: {tmp_path / 'a.tif'}: " in result.output
 
 
-def test_odd_names_each_get_an_output(tmp_path: Path) -> None:
-    """Bytes that are no UTF-8, names of 255 bytes, a folder with the name of an output, case, line feeds."""
+def test_unusual_names_each_get_an_output(tmp_path: Path) -> None:
+    """Bytes that are not UTF-8, names of 255 bytes, a folder with the name of an output, case and line feeds work."""
     names = [b"caf\xe9.jpg", b"caf\xe8.jpg", "字".encode() * 83 + b"a.jpg", b"a.jpg", b"A.JPG", b"x\ny.jpg", b"b.jpg"]
     data = product(tmp_path / "one.jpg").read_bytes()
     folder = os.fsencode(tmp_path / "p")
@@ -242,7 +242,7 @@ def test_odd_names_each_get_an_output(tmp_path: Path) -> None:
     assert f"{len(names) + 1} up to date" in cut(tmp_path / "p", "-o", tmp_path / "out").output
 
 
-def test_what_is_no_file_is_rejected(tmp_path: Path) -> None:
+def test_special_files_are_rejected(tmp_path: Path) -> None:
     """A pipe, a socket, a device, a dangling link and a folder with the suffix of an image stop nothing."""
     folder = tmp_path / "p"
     product(folder / "a.jpg")
@@ -267,8 +267,8 @@ def test_a_folder_without_images_is_an_error(tmp_path: Path) -> None:
     assert "no images" in result.output
 
 
-def test_nothing_torn_is_left_by_a_kill(tmp_path: Path) -> None:
-    """Whatever is there under its name after SIGKILL is a whole PNG."""
+def test_a_kill_leaves_no_partial_file(tmp_path: Path) -> None:
+    """After SIGKILL every file under its final name is a whole PNG."""
     for seed in range(40):
         product(tmp_path / "in" / f"{seed}.jpg", seed=seed, size=300)
     command = [str(Path(sys.executable).parent / "cutouts"), "cut", str(tmp_path / "in"), "-o", str(tmp_path / "out")]
@@ -282,8 +282,8 @@ def test_nothing_torn_is_left_by_a_kill(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("command", [["--help"], ["cut", "IMAGE", "-o", "OUT"]])
-def test_nothing_is_imported_that_is_not_needed(tmp_path: Path, command: list[str]) -> None:
-    """Help answers at once, and cutting one image waits for no Airflow, Dask, Great Expectations or database."""
+def test_only_needed_libraries_are_imported(tmp_path: Path, command: list[str]) -> None:
+    """Help and cutting one image do not wait for Airflow, Dask, Great Expectations or a database."""
     source = product(tmp_path / "a.jpg")
     arguments = [{"IMAGE": str(source), "OUT": str(tmp_path / "a.png")}.get(word, word) for word in command]
     script = f"""
@@ -303,7 +303,7 @@ print(" ".join(sorted({{name.partition(".")[0] for name in sys.modules}})))
 
 
 def test_threads_give_the_same_pixels(tmp_path: Path) -> None:
-    """How many images are worked on at once changes nothing."""
+    """The number of images worked on at once changes nothing."""
     for seed in range(4):
         product(tmp_path / "in" / f"{seed}.jpg", seed=seed)
     for threads in (1, 4):
@@ -315,7 +315,7 @@ def test_threads_give_the_same_pixels(tmp_path: Path) -> None:
 
 
 def test_each_image_is_opened_for_reading_once(tmp_path: Path) -> None:
-    """It is hashed and decoded from the same bytes; the first look at a file is at its place alone."""
+    """It is hashed and decoded from the same bytes, and the check before only looks at its location."""
     photograph = product(tmp_path / "a.jpg")
     script = f"""
 import sys
@@ -333,10 +333,8 @@ print(sum(name.startswith("/proc/self/fd/") for name in opened))
     assert done.stdout.splitlines()[-1] == "1"
 
 
-def test_a_network_that_is_broken_stops_the_command_with_one_error(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """It says nothing of any image: none is rejected, and the error names the network."""
+def test_a_broken_network_stops_the_command_with_one_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No image is rejected, and the error names the network."""
     monkeypatch.setenv("CUTOUTS_MODELS", str(site_with_picky(tmp_path / "models", limit=0).models))
     for seed in range(5):
         product(tmp_path / "in" / f"{seed}.jpg", seed=seed)
@@ -347,13 +345,13 @@ def test_a_network_that_is_broken_stops_the_command_with_one_error(
     assert not (tmp_path / "out").exists()
 
 
-def test_images_share_the_memory_that_they_may_have(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One that needs more than there is is rejected, by its header; the others are cut."""
+def test_images_share_the_allowed_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An image that needs more than there is is rejected by its header, and the others are cut."""
     product(tmp_path / "in" / "small.jpg")
     Image.new("L", (6000, 6000)).save(tmp_path / "in" / "large.png")
     monkeypatch.setenv("CUTOUTS_MAX_MEMORY", "200000000")
     result = cut(tmp_path / "in", "-o", tmp_path / "out", "--threads", 4)
-    process_memory.sized(0)  # for the tests after this one
+    process_memory.sized(0)  # restored for the tests after this one
     assert result.exit_code == 1
     assert "large.png: the image needs too much memory" in result.output
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["small.png"]

@@ -1,4 +1,4 @@
-"""`cutouts calibrate` as a person uses it, up to a run that is judged by it."""
+"""`cutouts calibrate` as a person uses it, up to a run whose gate uses the calibration."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def call(*arguments: object) -> Result:
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Path:
-    """The settings of a site whose one network takes what is red for the product."""
+    """The settings of a site whose one network takes everything red for the product."""
     models = tmp_path / "models"
     models.mkdir()
     file = red_is_product(models / "red.onnx")
@@ -44,7 +44,7 @@ def settings(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def photographs(tmp_path: Path) -> tuple[Path, Path]:
-    """Thirty products that the network finds and thirty of which it sees a faint half, with their truths."""
+    """Thirty products that the network finds, and thirty that it finds faintly and half, with their truths."""
     rng = np.random.default_rng(0)
     for number in range(60):
         image, truth = np.zeros((64, 64, 3), np.uint8), np.zeros((64, 64), np.uint8)
@@ -58,8 +58,8 @@ def photographs(tmp_path: Path) -> tuple[Path, Path]:
     return tmp_path / "pictures", tmp_path / "masks"
 
 
-def test_a_network_is_calibrated_and_then_trusted_to_a_run(settings: Path, photographs: tuple[Path, Path]) -> None:
-    """Before, a plan is refused with the command that helps; afterwards the models folder has what the gate needs."""
+def test_a_calibrated_network_is_accepted_by_a_run(settings: Path, photographs: tuple[Path, Path]) -> None:
+    """Before, a plan is refused with the command to use; afterwards the models folder has the calibration."""
     images, truth = photographs
     site = Site(model="red", models=str(settings.parent / "models"), root=str(settings.parent / "site"))
     manifest = settings.parent / "today.parquet"
@@ -74,7 +74,7 @@ def test_a_network_is_calibrated_and_then_trusted_to_a_run(settings: Path, photo
 
 
 def test_masks_are_measured_once_and_fitted_or_checked_later(settings: Path, photographs: tuple[Path, Path]) -> None:
-    """--keep only measures; --masks and --check need no image."""
+    """--keep only measures, and --masks and --check need no images."""
     images, truth = photographs
     kept, written = settings.parent / "kept.parquet", settings.parent / "x.calibration.json"
     assert call("--images", images, "--truth", truth, "--keep", kept, "--config", settings).exit_code == 0
@@ -84,16 +84,16 @@ def test_masks_are_measured_once_and_fitted_or_checked_later(settings: Path, pho
     assert written.is_file()
 
 
-def test_what_holds_no_masks_is_refused_by_name(settings: Path, photographs: tuple[Path, Path]) -> None:
-    """Neither a picture nor another table is taken for measured masks, and nothing at all is not either."""
+def test_a_file_without_masks_is_refused_by_name(settings: Path, photographs: tuple[Path, Path]) -> None:
+    """A picture is not taken for measured masks, and a call without any input is refused."""
     with pytest.raises(ConfigError, match=r"0\.png holds no masks"):
         call("--masks", photographs[0] / "0.png", "--config", settings)
     with pytest.raises(ConfigError, match="nothing to calibrate on"):
         call("--config", settings)
 
 
-def test_no_file_of_yours_is_replaced(settings: Path, photographs: tuple[Path, Path]) -> None:
-    """Neither by the masks nor by the calibration; what the command wrote before it may write again."""
+def test_files_of_others_are_not_replaced(settings: Path, photographs: tuple[Path, Path]) -> None:
+    """The masks and the calibration may replace only what the command wrote before."""
     images, truth = photographs
     kept, own = settings.parent / "kept.parquet", settings.parent / "own.txt"
     own.write_text("mine")

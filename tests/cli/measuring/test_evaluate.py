@@ -31,7 +31,7 @@ def halves(tmp_path: Path) -> tuple[object, ...]:
 
 
 def test_a_folder_is_measured_with_the_model_of_the_site(halves: tuple[object, ...], tmp_path: Path) -> None:
-    """Nothing has to be said but where images and truths lie; summary, figures and contact sheet are left."""
+    """Only images and truths have to be named; summary, figures and contact sheet are written."""
     result = call("evaluate", *halves)
     assert result.exit_code == 0
     assert "| F1, at ½ |" in result.output
@@ -40,7 +40,7 @@ def test_a_folder_is_measured_with_the_model_of_the_site(halves: tuple[object, .
 
 
 def test_two_recipes_are_compared(halves: tuple[object, ...], tmp_path: Path) -> None:
-    """Named once, in the comparison, they are measured too."""
+    """If they are named only in the comparison, they are measured too."""
     network = red_is_product(tmp_path / "red.onnx")
     result = call("evaluate", *halves, "--compare", f"red={network}", "red:bare", "--rows", tmp_path / "x.parquet")
     assert result.exit_code == 0
@@ -50,7 +50,7 @@ def test_two_recipes_are_compared(halves: tuple[object, ...], tmp_path: Path) ->
 
 
 def test_an_image_without_a_truth_is_listed_and_the_others_are_measured(tmp_path: Path) -> None:
-    """One line says which and why, and the status is 1; a truth too many is only a warning."""
+    """Its line gives the reason, and the status is 1; an extra truth is only a warning."""
     images, truth = a_set(tmp_path, ["a", "b"])
     (truth / "b.png").rename(truth / "c.png")
     network = f"red={red_is_product(tmp_path / 'red.onnx')}"
@@ -64,8 +64,8 @@ def test_an_image_without_a_truth_is_listed_and_the_others_are_measured(tmp_path
     assert not (tmp_path / "out" / "worst.html").exists()
 
 
-def test_cutouts_are_laid_side_by_side_where_nobody_knows_the_truth(tmp_path: Path) -> None:
-    """One page with the photograph and a cutout per network, those first about which they differ."""
+def test_cutouts_without_truths_are_shown_side_by_side(tmp_path: Path) -> None:
+    """The page has the photograph and a cutout per network, with the largest differences first."""
     images, _ = a_set(tmp_path, ["same", "other"])
     cv2.imwrite(str(images / "same.png"), np.zeros((40, 60, 3), np.uint8))
     whole, half = red_is_product(tmp_path / "a.onnx"), red_is_product(tmp_path / "b.onnx", share=0.5)
@@ -81,8 +81,8 @@ def test_cutouts_are_laid_side_by_side_where_nobody_knows_the_truth(tmp_path: Pa
     assert "https:" not in text
 
 
-def test_an_image_that_cannot_be_looked_at_is_told_and_the_others_are_shown(tmp_path: Path) -> None:
-    """One line says which and why, and the status is 1."""
+def test_an_unreadable_image_is_reported_and_the_others_are_shown(tmp_path: Path) -> None:
+    """One line gives its name and the reason, and the status is 1."""
     images, _ = a_set(tmp_path, ["good"])
     (images / "broken.jpg").write_bytes(b"no picture")
     network = f"red={red_is_product(tmp_path / 'red.onnx')}"
@@ -92,21 +92,21 @@ def test_an_image_that_cannot_be_looked_at_is_told_and_the_others_are_shown(tmp_
     assert "1. good" in (tmp_path / "looks.html").read_text(encoding="utf-8")
 
 
-def test_there_has_to_be_something_to_look_at(tmp_path: Path) -> None:
+def test_a_folder_without_images_is_refused(tmp_path: Path) -> None:
     """A folder without images is named."""
     with pytest.raises(ConfigError, match="nothing to look at"):
         call("look", tmp_path)
 
 
-def test_figures_go_where_their_suffix_says(halves: tuple[object, ...], tmp_path: Path) -> None:
+def test_the_suffix_of_the_figures_gives_their_format(halves: tuple[object, ...], tmp_path: Path) -> None:
     """Another suffix is refused before any work is done."""
     result = call("evaluate", *halves, "--rows", tmp_path / "rows.xlsx")
     assert result.exit_code == 2
     assert "expected a name that ends in .csv or .parquet" in result.output
 
 
-def test_a_set_is_made_of_one_kind_of_product(tmp_path: Path) -> None:
-    """By folds: of all kinds of sets only those that hold products, and renders if a folder of them is named."""
+def test_a_set_can_be_made_of_one_kind_of_product(tmp_path: Path) -> None:
+    """With folds, only sets that hold products are made, and renders if a folder of them is named."""
     bgra = cv2.imencode(".png", np.full((64, 64, 4), 255, np.uint8))[1].tobytes()
     bgr, alpha = (cv2.imencode(".png", np.full(shape, 90, np.uint8))[1].tobytes() for shape in ((48, 48, 3), (48, 48)))
     sides = {side: [False, False] for side in SIDES}
@@ -125,14 +125,14 @@ def test_a_set_is_made_of_one_kind_of_product(tmp_path: Path) -> None:
     assert made == [products[0], products[1], "rendered/images/w.png", products[2]]
 
 
-def test_a_fold_is_spelled_with_what_it_goes_by(tmp_path: Path) -> None:
-    """A kind or a source alone could be either."""
+def test_a_fold_without_its_prefix_is_refused(tmp_path: Path) -> None:
+    """A kind or a source alone is ambiguous."""
     with pytest.raises(ConfigError, match="expected source:NAME or kind:NAME"):
         call("composites", "--only", "shoes", "-o", tmp_path / "sets")
 
 
 def test_composites_are_made_and_measured(tmp_path: Path) -> None:
-    """From cutouts and backgrounds to the table of a model card, by two commands."""
+    """Two commands lead from cutouts and backgrounds to the table of a model card."""
     bgra = np.zeros((64, 64, 4), np.uint8)
     cv2.circle(bgra, (32, 32), 25, (40, 60, 200, 255), -1, cv2.LINE_AA)
     scene = np.full((48, 48, 3), 90, np.uint8)

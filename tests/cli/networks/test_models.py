@@ -26,8 +26,8 @@ from tests.tiny_networks import tiny
 pytestmark = pytest.mark.usefixtures("models")
 
 
-def test_the_list_says_what_there_is_and_where() -> None:
-    """One line a network; nothing but the shipped one is here, and the size is told all the same."""
+def test_the_list_shows_each_network_and_where_it_is() -> None:
+    """There is one line per network; only the shipped one is here, but every size is shown."""
     lines = {line.split()[0]: line for line in run("list").output.splitlines()[1:]}
     assert "512×512" in lines["default"]
     assert "shipped" in lines["default"]
@@ -36,18 +36,18 @@ def test_the_list_says_what_there_is_and_where() -> None:
     assert "CC BY-NC 4.0" in lines["bria-rmbg-2.0"]
 
 
-def test_the_list_can_be_read_by_programs() -> None:
-    """Every field of every row."""
+def test_the_list_is_available_as_json() -> None:
+    """It has every field of every row."""
     listed = {row["name"]: row for row in json.loads(run("list", "--json").output)}
     assert listed["u2netp"]["md5"] == "8e83ca70e441ab06c318d82300c84806"
     assert listed["u2netp"]["state"] == "not pulled"
     assert Path(listed["default"]["path"]).is_file()
 
 
-def test_a_network_is_pulled_and_cuts(
+def test_a_pulled_network_can_cut(
     tmp_path: Path, models: Path, u2netp_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """From the site's mirror, with the real file; then `cutouts cut --model` uses it."""
+    """It comes from the site's mirror as the real file, and then `cutouts cut --model` uses it."""
     with serving(FileServer(body=u2netp_file.read_bytes())) as server:
         monkeypatch.setenv("CUTOUTS_MIRROR", f"{server.url}/networks/")
         assert "u2netp: pulled and verified" in run("pull", "u2netp").output
@@ -62,8 +62,8 @@ def test_a_network_is_pulled_and_cuts(
     assert (cut[0, 0, 3], cut[100, 100, 3]) == (0, 255)
 
 
-def test_a_row_of_ones_own_may_have_a_url(models: Path, tmp_path: Path) -> None:
-    """What one machine added, another pulls from the house's own server."""
+def test_a_row_of_a_site_may_have_a_url(models: Path, tmp_path: Path) -> None:
+    """What one machine added, another one pulls from the house's own server."""
     digest = tiny(tmp_path / "house.onnx")
     models.mkdir()
     with serving(FileServer(body=(tmp_path / "house.onnx").read_bytes())) as server:
@@ -80,8 +80,8 @@ def test_a_row_of_ones_own_may_have_a_url(models: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("file", ["table.toml", "default.onnx", "../foreign.onnx", "{tmp}/foreign.onnx"])
-def test_a_row_of_a_stranger_overwrites_nothing(models: Path, tmp_path: Path, file: str) -> None:
-    """Neither the table, nor a shipped network, nor a file elsewhere: the row is refused, in words."""
+def test_a_foreign_row_overwrites_nothing(models: Path, tmp_path: Path, file: str) -> None:
+    """The table, a shipped network and files elsewhere stay, and the row is refused with a message."""
     models.mkdir()
     (tmp_path / "foreign.onnx").write_bytes(b"mine")
     file = file.replace("{tmp}", str(tmp_path))
@@ -114,8 +114,8 @@ about = ""
     assert run("verify", "default").exit_code == 0
 
 
-def test_what_is_not_for_commerce_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """When pulled, before anything is asked of the web, and when used; where the site allows it, it is only missing."""
+def test_a_non_commercial_network_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """It is refused before a download and at use; if the site allows it, it is only missing."""
     with serving(FileServer(body=b"weights")) as server:
         refused = run("pull", "u2net", "bria-rmbg-2.0", "--mirror", server.url)
     assert refused.exit_code == 1
@@ -129,8 +129,8 @@ def test_what_is_not_for_commerce_is_refused(monkeypatch: pytest.MonkeyPatch, tm
         CliRunner().invoke(cli, command, catch_exceptions=False)
 
 
-def test_a_wrong_file_is_refused_in_words(models: Path) -> None:
-    """The mirror lies; nothing is left."""
+def test_a_wrong_file_is_refused_with_a_message(models: Path) -> None:
+    """The mirror returns another file, and nothing is left."""
     with serving(FileServer(body=b"not the network")) as server:
         result = run("pull", "u2netp", "--mirror", server.url)
     assert result.exit_code == 1
@@ -138,8 +138,8 @@ def test_a_wrong_file_is_refused_in_words(models: Path) -> None:
     assert list(models.iterdir()) == []
 
 
-def test_verify_opens_what_is_here_and_only_names_the_rest(tmp_path: Path) -> None:
-    """All well: status 0."""
+def test_verify_opens_local_networks_and_names_the_others(tmp_path: Path) -> None:
+    """If all is well the status is 0."""
     tiny(tmp_path / "mine.onnx")
     run("add", tmp_path / "mine.onnx", "--activation", "probability", *LICENCE)
     result = run("verify")
@@ -153,15 +153,15 @@ def test_verify_opens_what_is_here_and_only_names_the_rest(tmp_path: Path) -> No
     ]
 
 
-def test_verify_leaves_what_is_made_for_cpus_out_on_a_gpu() -> None:
-    """It could only fail; it is named instead, whether or not the machine has a GPU."""
+def test_verify_skips_cpu_networks_on_a_gpu() -> None:
+    """They could only fail, so they are named instead, whether or not the machine has a GPU."""
     output = run("verify", "--provider", "cuda").output
     assert "for CPUs: default-int8" in output
     assert " default-int8: " not in output
 
 
-def test_verify_finds_what_was_changed_or_lost(tmp_path: Path, models: Path) -> None:
-    """A byte more, a file that is gone, a row that lies: each is told, and the status is 1."""
+def test_verify_finds_changed_and_missing_files(tmp_path: Path, models: Path) -> None:
+    """An extra byte, a missing file and a wrong row are each reported, and the status is 1."""
     for name in ("changed", "lost", "wrong"):
         tiny(tmp_path / f"{name}.onnx")
         run("add", tmp_path / f"{name}.onnx", "--activation", "probability", *LICENCE)
@@ -180,8 +180,8 @@ def test_verify_finds_what_was_changed_or_lost(tmp_path: Path, models: Path) -> 
     assert run("verify", "default").exit_code == 0
 
 
-def test_a_card_says_everything() -> None:
-    """The written card if there is one, and the row."""
+def test_a_card_shows_every_field() -> None:
+    """It has the written card, if there is one, and the row."""
     for name in ("default", "default-int8"):
         assert "# Model card: `default`" in run("card", name).output
     card = run("card", "bria-rmbg-2.0").output
@@ -190,8 +190,8 @@ def test_a_card_says_everything() -> None:
     assert "unknown model 'nobody'" in run("card", "nobody").output
 
 
-def test_a_card_that_is_not_there_is_missed(tmp_path: Path, models: Path) -> None:
-    """A row of one's own may name one; where it lies is told."""
+def test_a_missing_card_is_reported(tmp_path: Path, models: Path) -> None:
+    """A site's row may name a card, and the message says where it was expected."""
     tiny(tmp_path / "mine.onnx")
     run("add", tmp_path / "mine.onnx", "--activation", "probability", *LICENCE)
     with (models / OWN_TABLE).open("a") as table:
@@ -202,13 +202,13 @@ def test_a_card_that_is_not_there_is_missed(tmp_path: Path, models: Path) -> Non
 
 
 def saliency(name: str, models: Path, image: Floats | np.ndarray) -> Floats:
-    """What a network of the table says."""
+    """The saliency of a network of the table."""
     row = find(name, str(models))
     return Network(ModelChoice(row=row, models=str(models))).saliency([image])[0]
 
 
-def test_half_precision_says_nearly_the_same(tmp_path: Path, models: Path) -> None:
-    """A network of its own, in the table, that takes and gives what the first does; a second time is refused."""
+def test_half_precision_gives_nearly_the_same_result(tmp_path: Path, models: Path) -> None:
+    """It is a separate network in the table with the same interface; a second conversion is refused."""
     assert run("convert", "default", "--fp16").exit_code == 0
     photograph = cv2.imread(str(product(tmp_path / "a.png", size=find("default", str(models)).width_px)))
     image = np.asarray(photograph, np.uint8)
@@ -219,8 +219,8 @@ def test_half_precision_says_nearly_the_same(tmp_path: Path, models: Path) -> No
     assert "already" in run("convert", "default", "--fp16").output
 
 
-def test_a_conversion_replaces_nothing(tmp_path: Path, models: Path) -> None:
-    """A file that is there stays, also one of the models folder that no row names; another suffix is not a network."""
+def test_a_conversion_replaces_no_file(tmp_path: Path, models: Path) -> None:
+    """Existing files stay, even if no row names them, and another suffix is refused."""
     models.mkdir()
     (models / "default-fp16.onnx").write_bytes(b"mine")
     (tmp_path / "half.onnx").symlink_to(models / "default-fp16.onnx")
@@ -233,8 +233,8 @@ def test_a_conversion_replaces_nothing(tmp_path: Path, models: Path) -> None:
     assert (models / "default-fp16.onnx").read_bytes() == b"mine"
 
 
-def test_half_precision_of_the_real_u2netp(tmp_path: Path, models: Path, u2netp_file: Path) -> None:
-    """Half the bytes, where --out says, under the name that --name says."""
+def test_the_real_u2netp_is_converted_to_half_precision(tmp_path: Path, models: Path, u2netp_file: Path) -> None:
+    """It has half the bytes, at the path of --out and under the name of --name."""
     models.mkdir()
     (models / "u2netp.onnx").write_bytes(u2netp_file.read_bytes())
     out = tmp_path / "elsewhere" / "half.onnx"
@@ -244,14 +244,14 @@ def test_half_precision_of_the_real_u2netp(tmp_path: Path, models: Path, u2netp_
     assert np.abs(saliency("u2netp", models, image) - saliency("half", models, image)).max() < 0.03
 
 
-def test_a_conversion_has_to_be_named() -> None:
-    """There is one kind today; what is made is said, not guessed."""
+def test_the_kind_of_conversion_has_to_be_named() -> None:
+    """There is one kind today, but it is stated and not guessed."""
     result = run("convert", "default")
     assert result.exit_code == 2
     assert "--fp16" in result.output
 
 
-def test_listing_waits_for_no_runtime() -> None:
+def test_listing_imports_no_runtime() -> None:
     """Neither ONNX nor a web client is imported to show the table."""
     script = """
 import sys

@@ -1,4 +1,4 @@
-"""`cutouts models add`: what the graph says, what is asked for, what is refused."""
+"""`cutouts models add`: what the graph says, what is asked for and what is refused."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from tests.tiny_networks import seven, tiny
 pytestmark = pytest.mark.usefixtures("models")
 
 
-def test_what_the_graph_says_need_not_be_said_again(tmp_path: Path, models: Path) -> None:
-    """Size, type, outputs, that the last step is a sigmoid, and that seven maps are a U²-Net."""
+def test_what_the_graph_states_is_not_asked_for(tmp_path: Path, models: Path) -> None:
+    """It states size, type and outputs, a final sigmoid, and by seven maps a U²-Net."""
     seven(tmp_path / "mine.onnx", size=8)
     result = run("add", tmp_path / "mine.onnx", *LICENCE)
     assert result.exit_code == 0, result.output
@@ -41,8 +41,8 @@ def test_what_the_graph_says_need_not_be_said_again(tmp_path: Path, models: Path
     assert (models / "mine.onnx").read_bytes() == (tmp_path / "mine.onnx").read_bytes()
 
 
-def test_what_was_added_cuts_and_is_listed(tmp_path: Path, models: Path) -> None:
-    """The row serves every command; a second network of the name is refused and changes nothing."""
+def test_an_added_network_cuts_and_is_listed(tmp_path: Path, models: Path) -> None:
+    """Every command can use it; a second network of the same name is refused and changes nothing."""
     tiny(tmp_path / "mine.onnx")
     assert run("add", tmp_path / "mine.onnx", "--activation", "probability", *LICENCE).exit_code == 0
     command = ["cut", str(product(tmp_path / "a.jpg")), "-o", str(tmp_path / "a.png"), "--model", "mine"]
@@ -57,7 +57,7 @@ def test_what_was_added_cuts_and_is_listed(tmp_path: Path, models: Path) -> None
 
 
 def test_a_file_of_the_models_folder_is_never_replaced(tmp_path: Path, models: Path) -> None:
-    """Unless it is this very network, which then only gets its row."""
+    """If it is this very network, it only gets its row."""
     tiny(tmp_path / "mine.onnx")
     models.mkdir()
     (models / "mine.onnx").write_bytes(b"somebody's")
@@ -71,8 +71,8 @@ def test_a_file_of_the_models_folder_is_never_replaced(tmp_path: Path, models: P
     assert run("add", models / "mine.onnx", *options).exit_code == 0
 
 
-def test_everything_that_is_missing_is_named_at_once(tmp_path: Path, models: Path) -> None:
-    """Where there is no terminal to ask on."""
+def test_every_missing_option_is_named_at_once(tmp_path: Path, models: Path) -> None:
+    """This happens if there is no terminal to ask on."""
     seven(tmp_path / "mine.onnx", size="side", sigmoid=False, outputs=2)
     result = run("add", tmp_path / "mine.onnx")
     assert result.exit_code == 2
@@ -92,7 +92,7 @@ def test_everything_that_is_missing_is_named_at_once(tmp_path: Path, models: Pat
         (["--mean", "0,0"], "expected R,G,B"),
     ],
 )
-def test_what_does_not_fit_is_refused_before_anything_is_written(
+def test_a_network_that_does_not_fit_is_refused_before_anything_is_written(
     tmp_path: Path, models: Path, options: list[str], words: str
 ) -> None:
     """The graph is opened and run once before its row counts."""
@@ -113,16 +113,16 @@ def test_weights_in_other_files_are_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"nonsense", b""])
-def test_a_file_that_is_no_graph_is_refused(tmp_path: Path, content: bytes) -> None:
-    """In words."""
+def test_a_file_that_is_not_a_graph_is_refused_with_a_message(tmp_path: Path, content: bytes) -> None:
+    """The message says what is wrong."""
     (tmp_path / "mine.onnx").write_bytes(content)
     result = run("add", tmp_path / "mine.onnx", *LICENCE)
     assert result.exit_code == 1
     assert "is not an ONNX graph" in result.output
 
 
-def test_on_a_terminal_the_rest_is_asked_for(tmp_path: Path, models: Path) -> None:
-    """Each question with what is usual; the answers become the row."""
+def test_missing_options_are_asked_for_on_a_terminal(tmp_path: Path, models: Path) -> None:
+    """Each question shows the usual answer, and the answers become the row."""
     seven(tmp_path / "mine.onnx", size="side", sigmoid=False, outputs=2)
     answers = [
         ("Width and height", "8x8"), ("stretched", "letterbox"), ("Mean per channel", "0,0,0"),
@@ -137,7 +137,7 @@ def test_on_a_terminal_the_rest_is_asked_for(tmp_path: Path, models: Path) -> No
 
 
 def converse(arguments: list[str], answers: list[tuple[str, str]], seconds: float = 60) -> str:
-    """What `cutouts` shows on a terminal of its own, where each question that contains the words gets its answer."""
+    """What `cutouts` shows on a terminal, where each question that contains a key gets its answer."""
     master, slave = pty.openpty()
     command = [str(Path(sys.executable).parent / "cutouts"), *arguments]
     process = subprocess.Popen(command, stdin=slave, stdout=slave, stderr=slave, env={**os.environ, "COLUMNS": "200"})

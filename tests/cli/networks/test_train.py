@@ -1,4 +1,4 @@
-"""`cutouts train` as a person calls it."""
+"""`cutouts train` as a person uses it."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from cutouts.cli.networks.train import stopped_by_signals, train
 from cutouts.core.errors import ConfigError
 
 
-def test_the_help_is_there_without_pytorch() -> None:
-    """Whoever has not set the training up yet reads how to."""
+def test_the_help_works_without_pytorch() -> None:
+    """Users read it before they set the training up."""
     result = CliRunner().invoke(train, ["--help"])
     assert result.exit_code == 0
     assert "make setup-train" in result.output
 
 
 @pytest.mark.skipif(find_spec("torch") is not None, reason="PyTorch is here")
-def test_without_pytorch_it_says_where_to_get_it(tmp_path: Path) -> None:
-    """No traceback of a missing module."""
+def test_without_pytorch_the_error_says_how_to_install_it(tmp_path: Path) -> None:
+    """There is no traceback of a missing module."""
     result = CliRunner().invoke(train, ["--data", str(tmp_path)])
     assert isinstance(result.exception, ConfigError)
     assert "make setup-train" in str(result.exception)
@@ -33,23 +33,23 @@ def test_without_pytorch_it_says_where_to_get_it(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("phases", ["1:100:2", "0.5:64:2", "nonsense"])
 def test_invalid_phases_are_refused_before_anything_is_decoded(tmp_path: Path, phases: str) -> None:
-    """As a usage error that names the option."""
+    """They are a usage error that names the option."""
     result = CliRunner().invoke(train, ["--data", str(tmp_path), "--phases", phases])
     assert result.exit_code == 2
     assert "--phases" in result.output
 
 
 @pytest.mark.skipif(find_spec("torch") is None, reason="PyTorch lives in the training's own environment")
-def test_a_fold_that_is_misspelt_is_refused_before_anything_is_decoded(tmp_path: Path) -> None:
-    """With how a fold is spelled."""
+def test_a_misspelt_fold_is_refused_before_anything_is_decoded(tmp_path: Path) -> None:
+    """The error shows how a fold is spelled."""
     result = CliRunner().invoke(train, ["--data", str(tmp_path), "--leave-out", "shoes"])
     assert isinstance(result.exception, ConfigError)
     assert "expected source:NAME or kind:NAME" in str(result.exception)
 
 
 @pytest.mark.skipif(find_spec("torch") is None, reason="PyTorch lives in the training's own environment")
-def test_a_training_does_not_go_on_with_what_it_left_out(tmp_path: Path) -> None:
-    """It could no longer be measured on it."""
+def test_a_training_does_not_continue_from_data_that_it_leaves_out(tmp_path: Path) -> None:
+    """It could no longer be measured on the fold."""
     claim(tmp_path / "run", ("checkpoint.pt", "left-out.txt"))
     (tmp_path / "run/checkpoint.pt").touch()
     (tmp_path / "run/left-out.txt").write_text("kind:shoes\n", encoding="utf-8")
@@ -58,15 +58,15 @@ def test_a_training_does_not_go_on_with_what_it_left_out(tmp_path: Path) -> None
     assert "then: kind:shoes" in str(result.exception)
 
 
-def test_no_minutes_and_nothing_to_start_from_is_refused(tmp_path: Path) -> None:
+def test_no_minutes_without_a_starting_network_is_refused(tmp_path: Path) -> None:
     """There would be no network to write."""
     result = CliRunner().invoke(train, ["--data", str(tmp_path), "--minutes", "0"])
     assert result.exit_code == 2
     assert "--start" in result.output
 
 
-def test_no_minutes_and_the_last_checkpoint_are_not_asked_for_at_once(tmp_path: Path) -> None:
-    """Each would write network.onnx, of another network."""
+def test_no_minutes_and_the_last_checkpoint_exclude_each_other(tmp_path: Path) -> None:
+    """Each would write network.onnx, from different networks."""
     start = tmp_path / "a.onnx"
     start.touch()
     asked = ["--data", str(tmp_path), "--minutes", "0", "--start", str(start), "--export-only"]
@@ -75,8 +75,8 @@ def test_no_minutes_and_the_last_checkpoint_are_not_asked_for_at_once(tmp_path: 
     assert "--export-only" in result.output
 
 
-def test_presence_alone_is_not_trained_on_masks_that_nobody_trained(tmp_path: Path) -> None:
-    """From ImageNet weights on there is no mask to keep."""
+def test_presence_alone_is_not_trained_from_imagenet_weights(tmp_path: Path) -> None:
+    """There are no trained masks to keep."""
     result = CliRunner().invoke(train, ["--data", str(tmp_path), "--only-presence"])
     assert result.exit_code == 2
     assert "--start" in result.output
@@ -93,10 +93,10 @@ def test_presence_alone_is_not_trained_on_masks_that_nobody_trained(tmp_path: Pa
     ],
 )
 @pytest.mark.skipif(find_spec("torch") is None, reason="PyTorch lives in the training's own environment")
-def test_a_second_look_needs_one_network_to_look_behind(
+def test_a_second_look_needs_one_network(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, more: list[str], said: str
 ) -> None:
-    """As a usage error that says what to give."""
+    """Without it there is a usage error that says what to give."""
     monkeypatch.chdir(tmp_path)
     for name in ("a.onnx", "b.onnx"):
         (tmp_path / name).touch()
@@ -107,7 +107,7 @@ def test_a_second_look_needs_one_network_to_look_behind(
 
 @pytest.fixture
 def usual_ctrl_c() -> Iterator[None]:
-    """Ctrl-C as Python has it; what a shell starts in the background ignores it."""
+    """Python's default Ctrl-C handling, which shells turn off for background processes."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
@@ -115,7 +115,7 @@ def usual_ctrl_c() -> Iterator[None]:
 
 @pytest.mark.usefixtures("usual_ctrl_c")
 def test_ctrl_c_stops_the_training_and_after_it_the_program() -> None:
-    """While it trains, the step under way is finished; while it exports, there is nothing to finish."""
+    """A training finishes its step; during the export there is nothing to finish."""
     stop = threading.Event()
     with stopped_by_signals(stop):
         signal.raise_signal(signal.SIGINT)

@@ -1,4 +1,4 @@
-"""A stranger's manifest or folder, through the real commands: private files stay private, and what to allow is told."""
+"""A stranger's manifest or folder through the real commands: private files stay private."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def cutouts(where: Path, *arguments: object, **environment: str) -> subprocess.C
 
 
 def outcomes(out: Path) -> dict[str, tuple[str, str]]:
-    """What became of each image, and why, by its id."""
+    """What became of each image, and the reason, by id."""
     rows = pq.read_table(out / "images.parquet").to_pylist()
     return {row["image_id"]: (row["outcome"], "; ".join(row["reasons"])) for row in rows}
 
@@ -49,12 +49,12 @@ def manifest(file: Path, uris: Mapping[str, str], sha256: str | None = None) -> 
 
 @pytest.fixture
 def private(tmp_path: Path) -> Path:
-    """A photograph that is nobody's business."""
+    """A private photograph."""
     return product(tmp_path / "private" / "secret.jpg", seed=7)
 
 
-def test_a_strangers_manifest_reads_only_what_lies_beside_it(tmp_path: Path, private: Path) -> None:
-    """Each other row is one rejection that says what would allow it; nothing of it is in the result."""
+def test_a_foreign_manifest_reads_only_files_beside_it(tmp_path: Path, private: Path) -> None:
+    """Each other row is rejected with what would allow it, and its content is nowhere in the result."""
     inbox = tmp_path / "inbox"
     product(inbox / "photos" / "a b%20#1.jpg", seed=1)
     (inbox / "link.jpg").symlink_to(private)
@@ -95,8 +95,8 @@ def test_a_strangers_manifest_reads_only_what_lies_beside_it(tmp_path: Path, pri
     assert len(list((tmp_path / "out" / "objects").rglob("*.png"))) == 2
 
 
-def test_once_a_source_is_allowed_the_next_run_takes_its_image(tmp_path: Path) -> None:
-    """A rejection for its source is remembered by nobody, even if the manifest states the content."""
+def test_an_image_is_taken_once_its_source_is_allowed(tmp_path: Path) -> None:
+    """A rejection for its source is not remembered, even if the manifest states the content."""
     photo = product(tmp_path / "photos" / "a.jpg", seed=1)
     with serving(FileServer(body=photo.read_bytes())) as server:
         source = manifest(
@@ -112,7 +112,7 @@ def test_once_a_source_is_allowed_the_next_run_takes_its_image(tmp_path: Path) -
 
 
 def test_a_link_in_a_folder_does_not_lead_out_of_it(tmp_path: Path, private: Path) -> None:
-    """Neither in `run` nor in `cut`; a link within the folder does no harm."""
+    """This holds for `run` and `cut`; a link within the folder is followed."""
     folder = tmp_path / "photos"
     product(folder / "a.jpg", seed=1)
     (folder / "inside.jpg").symlink_to("a.jpg")
@@ -127,14 +127,14 @@ def test_a_link_in_a_folder_does_not_lead_out_of_it(tmp_path: Path, private: Pat
     assert sorted(path.name for path in (tmp_path / "pngs").iterdir()) == ["a.png", "inside.png"]
 
 
-def test_an_image_that_is_named_may_be_a_link(tmp_path: Path, private: Path) -> None:
-    """Who names it means what it leads to."""
+def test_a_named_image_may_be_a_link(tmp_path: Path, private: Path) -> None:
+    """The user means what it leads to."""
     (tmp_path / "link.jpg").symlink_to(private)
     assert cutouts(tmp_path, "cut", "link.jpg", "-o", "link.png").returncode == 0
 
 
 def test_a_manifest_of_a_folder_elsewhere_says_what_to_allow(tmp_path: Path) -> None:
-    """The line that it prints, put into the settings, is what the steps need; as a variable too."""
+    """The printed line, as a setting or as a variable, is what the steps need."""
     product(tmp_path / "photos" / "a.jpg", seed=1)
     made = cutouts(tmp_path, "manifest", "photos", "-o", "site/manifests/today.parquet")
     line = next(line for line in made.stderr.splitlines() if line.startswith("allowed_sources"))
@@ -150,7 +150,7 @@ def test_a_manifest_of_a_folder_elsewhere_says_what_to_allow(tmp_path: Path) -> 
 
 
 def _cut_by_steps(where: Path, root: str, *options: str) -> tuple[int, int]:
-    """How many images `plan` and `segment` cut, and how many they reject."""
+    """How many images `plan` and `segment` cut and reject."""
     from cutouts.intake import inspect
 
     (key,) = inspect(str(where / "site/manifests/today.parquet")).accepted
@@ -162,7 +162,7 @@ def _cut_by_steps(where: Path, root: str, *options: str) -> tuple[int, int]:
 
 
 def test_a_manifest_beside_its_folder_needs_no_setting(tmp_path: Path) -> None:
-    """Its own folder may be read, from any working folder; nothing is printed."""
+    """Its own folder may be read from any working folder, and nothing is printed."""
     product(tmp_path / "in" / "photos" / "a.jpg", seed=1)
     made = cutouts(tmp_path, "manifest", "in/photos", "-o", "in/today.parquet")
     assert "allowed_sources" not in made.stderr
@@ -173,7 +173,7 @@ def test_a_manifest_beside_its_folder_needs_no_setting(tmp_path: Path) -> None:
 
 
 def test_the_days_of_a_dataset_share_its_folder(tmp_path: Path) -> None:
-    """Whether the dataset, one day of it or one part of it is named; what is beside the dataset is outside."""
+    """This holds if the dataset, one day or one part is named; files beside the dataset are outside."""
     dataset = tmp_path / "dataset"
     inside = product(dataset / "photos" / "a.jpg", seed=1)
     outside = product(tmp_path / "beside" / "b.jpg", seed=2)
@@ -185,7 +185,7 @@ def test_the_days_of_a_dataset_share_its_folder(tmp_path: Path) -> None:
 
 
 def test_a_wrong_source_in_the_settings_is_one_message(tmp_path: Path) -> None:
-    """With the value and what was expected."""
+    """It has the value and what was expected."""
     product(tmp_path / "a.jpg", seed=1)
     done = cutouts(tmp_path, "cut", "a.jpg", "-o", "a.png", CUTOUTS_ALLOWED_SOURCES="photos")
     assert done.returncode != 0
@@ -193,8 +193,8 @@ def test_a_wrong_source_in_the_settings_is_one_message(tmp_path: Path) -> None:
     assert "expected an absolute path" in done.stderr
 
 
-def test_files_without_end_stop_no_command(tmp_path: Path) -> None:
-    """A pipe and a device with the names of images: one rejection each, in `cut`, `manifest` and `run`."""
+def test_special_files_stop_no_command(tmp_path: Path) -> None:
+    """A pipe and a device with image names are one rejection each in `cut`, `manifest` and `run`."""
     folder = tmp_path / "photos"
     product(folder / "a.jpg", seed=1)
     os.mkfifo(folder / "pipe.jpg")

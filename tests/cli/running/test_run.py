@@ -1,4 +1,4 @@
-"""`cutouts run` as a person uses it: a process of its own, killed and run again."""
+"""`cutouts run` as a person uses it: in its own process, killed and run again."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ QUICK = {**os.environ, "CUTOUTS_SHARD_IMAGES": "4", "CUTOUTS_CLUSTER": "serial"}
 
 
 def run(source: Path, out: Path, *options: str, allowed: Path | None = None) -> subprocess.CompletedProcess[str]:
-    """Run `cutouts run`, in this process alone; a manifest's images may be below `allowed`."""
+    """Run `cutouts run` in this process only; images of a manifest may be below `allowed`."""
     command = [CUTOUTS, "run", str(source), "--out", str(out), *options]
     environment = QUICK | ({"CUTOUTS_ALLOWED_SOURCES": str(allowed)} if allowed else {})
     return subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
@@ -34,7 +34,7 @@ def images(out: Path) -> dict[str, dict[str, object]]:
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two deliveries: one good, with a broken file; one of scenes without products."""
+    """Two deliveries: a good one with a broken file, and one of scenes without products."""
     folder = tmp_path_factory.mktemp("shop")
     for seed in range(5):
         product(folder / "studio-a" / f"{seed}.jpg", seed=seed)
@@ -44,7 +44,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_run_leaves_everything_in_its_folder(shop: Path, tmp_path: Path) -> None:
-    """Counts, a row per image, links for a person, a report; a held delivery is told by the exit status if asked."""
+    """It has counts, a row per image, links and a report; on request the exit status tells of a held delivery."""
     out = tmp_path / "out"
     done = run(shop, out, "--fail-on-held")
     assert done.returncode == 3, done.stderr
@@ -65,7 +65,7 @@ def test_a_run_leaves_everything_in_its_folder(shop: Path, tmp_path: Path) -> No
 
 
 def test_a_second_run_calls_no_model_and_lists_every_image(shop: Path, tmp_path: Path) -> None:
-    """Published images become skipped and keep their files; held and rejected ones keep outcome and reasons."""
+    """Published images become skipped and keep their files; the others keep outcome and reasons."""
     out = tmp_path / "out"
     assert run(shop, out).returncode == 0
     before = images(out)
@@ -81,8 +81,8 @@ def test_a_second_run_calls_no_model_and_lists_every_image(shop: Path, tmp_path:
             assert (after[source]["outcome"], after[source]["reasons"]) == (row["outcome"], row["reasons"])
 
 
-def test_killed_in_the_middle_it_goes_on_where_it_was(tmp_path: Path) -> None:
-    """After SIGKILL a second run redoes at most the shard that was being cut, and publishes every image once."""
+def test_a_killed_run_continues_where_it_was(tmp_path: Path) -> None:
+    """A second run redoes at most the shard in progress and publishes every image once."""
     folder, out = tmp_path / "in", tmp_path / "out"
     for seed in range(24):
         product(folder / f"{seed:02}.jpg", seed=seed)
@@ -105,7 +105,7 @@ def test_killed_in_the_middle_it_goes_on_where_it_was(tmp_path: Path) -> None:
 
 
 def test_a_wrong_manifest_is_refused_with_every_problem(tmp_path: Path) -> None:
-    """One error lists all that is wrong with the structure."""
+    """One error lists everything that is wrong with its structure."""
     import pyarrow as pa
 
     pq.write_table(pa.table({"image_id": [1.5], "uri": ["a.jpg"]}), tmp_path / "m.parquet")
@@ -116,7 +116,7 @@ def test_a_wrong_manifest_is_refused_with_every_problem(tmp_path: Path) -> None:
 
 
 def test_bad_content_refuses_only_its_delivery(shop: Path, tmp_path: Path) -> None:
-    """A delivery with duplicate ids is named with its rows; the other one is published."""
+    """A delivery with duplicate ids is named with its rows, and the other one is published."""
     import pyarrow as pa
 
     from cutouts.intake import folder_manifest
@@ -135,8 +135,8 @@ def test_bad_content_refuses_only_its_delivery(shop: Path, tmp_path: Path) -> No
     assert "studio-b" in report
 
 
-def test_a_cutout_that_is_lost_is_told_and_repaired(tmp_path: Path) -> None:
-    """A run that finds nothing to do looks at what it links; the command that it names makes it again."""
+def test_a_lost_cutout_is_reported_and_repaired(tmp_path: Path) -> None:
+    """A run with nothing to do checks its links; the command that it names makes the cutout again."""
     for seed in range(2):
         product(tmp_path / "photos" / f"{seed}.jpg", seed=seed)
     out = tmp_path / "out"

@@ -1,4 +1,4 @@
-"""Manifests of every kind, made by chance from fixed seeds: books that balance, or a refusal in words."""
+"""Random manifests of every kind from fixed seeds: the counts balance, or the manifest is refused with a message."""
 
 from __future__ import annotations
 
@@ -67,13 +67,13 @@ ODD_URIS = (None, "", "gone.jpg", "a:b.jpg", "http:x", "data:x.jpg", "x::y.jpg",
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chance:
-    """Decides by a seed what a manifest looks like. `odd` is how likely a value is none that anybody would expect."""
+    """Decides by a seed what a manifest looks like; `odd` is the probability of an unexpected value."""
 
     dice: random.Random
     odd: float
 
     def maybe(self, usual: Any, *others: Any) -> Any:
-        """Mostly the usual."""
+        """The usual value, or rarely one of the others."""
         return self.dice.choice(others) if self.dice.random() < self.odd else usual
 
     def rows(self, number: int) -> list[dict[str, Any]]:
@@ -92,7 +92,7 @@ class Chance:
         ]
 
     def table(self, number: int, *, dated: bool) -> pa.Table:
-        """One file: each column of a type of its own, some missing, in any order."""
+        """One file: columns of various types, some missing, in any order."""
         rows = self.rows(number)
         columns: dict[str, pa.Array] = {}
         for name in self.dice.sample(["image_id", "product_id", "delivery_id", "uri", "bytes", "sha256"], 6):
@@ -111,7 +111,7 @@ class Chance:
         return pa.table(columns)
 
     def manifest(self, folder: Path) -> tuple[Path, int]:
-        """Files in folders, by day or not; the path to name on the command line, and how many rows there are."""
+        """Files in folders, by day or not; gives the path for the command line and the number of rows."""
         by_folder = self.dice.random() < 0.5
         rows = 0
         for number in range(self.dice.randrange(1, 4)):
@@ -127,10 +127,10 @@ class Chance:
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_whatever_a_manifest_holds_its_books_balance(
+def test_the_counts_balance_whatever_a_manifest_holds(
     seed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Every row has one outcome in every file that a run leaves; or nothing was begun, and why is told."""
+    """Every row has one outcome in every file of a run, or nothing was started and the message says why."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("CUTOUTS_CLUSTER", "serial")
     for name in ("a", "b"):
@@ -155,7 +155,7 @@ def test_whatever_a_manifest_holds_its_books_balance(
 
 
 def test_the_seeds_make_manifests_of_every_kind(tmp_path: Path) -> None:
-    """Some are refused as a whole, some in part, some not at all; else the test above would say little."""
+    """Some are refused as a whole, some in part and some not at all; otherwise the test above would show little."""
     from cutouts.intake import inspect
 
     kinds: Counter[str] = Counter()

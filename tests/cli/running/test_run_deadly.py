@@ -1,4 +1,4 @@
-"""A photograph that ends the process that reads it: the whole command, with real workers that really die."""
+"""A photograph that ends the process that reads it, with the whole command and real workers."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ command itself is spared, because it reads every file once to make the manifest.
 
 
 def test_a_photograph_that_kills_its_worker_costs_one_rejection(tmp_path: Path) -> None:
-    """The run ends well, all others are published, the books balance, and a second run is not troubled by it."""
+    """The run succeeds, all other images are published, the counts balance, and a second run works too."""
     (tmp_path / "site").mkdir()
     (tmp_path / "site" / "sitecustomize.py").write_text(TRAP, encoding="utf-8")
     deaths, out = tmp_path / "deaths", tmp_path / "out"

@@ -1,4 +1,4 @@
-"""`cutouts run` of a manifest: days, parts and names, and books that balance whatever it holds."""
+"""`cutouts run` of a manifest: days, parts and names, with balanced counts."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ QUICK = {**os.environ, "CUTOUTS_CLUSTER": "serial"}
 
 
 def run(source: str, out: Path, *, folder: Path) -> subprocess.CompletedProcess[str]:
-    """Run `cutouts run` in `folder`, below which images may be, in a process of its own."""
+    """Run `cutouts run` in `folder`, below which images may be, in a separate process."""
     command = [CUTOUTS, "run", source, "--out", str(out)]
     environment = QUICK | {"CUTOUTS_ALLOWED_SOURCES": str(folder)}
     return subprocess.run(command, capture_output=True, text=True, env=environment, cwd=folder, check=False)
@@ -42,7 +42,7 @@ def studio(tmp_path: Path) -> pa.Table:
 
 
 def test_the_same_ids_on_two_days_are_two_deliveries(studio: pa.Table, tmp_path: Path) -> None:
-    """Each day has its rows, its links and its verdict, in the first run and in every later one."""
+    """Each day has its rows, links and verdict in the first run and in every later one."""
     for day in ("2026-01-05", "2026-01-06"):
         (tmp_path / "m" / f"date={day}").mkdir(parents=True)
         pq.write_table(studio, tmp_path / "m" / f"date={day}" / "part-0.parquet")
@@ -64,8 +64,8 @@ def test_the_same_ids_on_two_days_are_two_deliveries(studio: pa.Table, tmp_path:
         assert json.loads((out / "summary.json").read_text())["images"] == 4
 
 
-def test_a_day_that_is_refused_leaves_the_other_day_alone(studio: pa.Table, tmp_path: Path) -> None:
-    """The same delivery id is good on one day and refused on the other: no row is counted twice."""
+def test_a_refused_day_does_not_affect_another_day(studio: pa.Table, tmp_path: Path) -> None:
+    """A delivery id is good on one day and refused on the other, and no row is counted twice."""
     doubled = pa.concat_tables([studio, studio.slice(0, 1)])
     for day, table in (("2026-01-05", doubled), ("2026-01-06", studio)):
         (tmp_path / "m" / f"date={day}").mkdir(parents=True)
@@ -78,7 +78,7 @@ def test_a_day_that_is_refused_leaves_the_other_day_alone(studio: pa.Table, tmp_
 
 
 def test_two_images_at_one_uri_are_two_images(studio: pa.Table, tmp_path: Path) -> None:
-    """Each has its row, its mask and its link, whether the manifest states their content or not."""
+    """Each has its row, mask and link, whether or not the manifest states their content."""
     rows = studio.slice(0, 1).to_pylist()
     twins = [{**rows[0], "image_id": name, "product_id": name} for name in ("front", "detail")]
     for number, stated in enumerate((rows[0]["sha256"], None)):

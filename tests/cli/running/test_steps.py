@@ -18,7 +18,7 @@ def cutouts(*arguments: object) -> Result:
 
 
 def test_each_step_prints_the_key_that_the_next_one_takes(tmp_path: Path) -> None:
-    """manifest, plan, segment, gate and publish by hand, then a release by a person's word."""
+    """manifest, plan, segment, gate and publish run one by one, followed by a person's release."""
     for seed in range(5):
         blank(tmp_path / "in" / f"empty-{seed}.jpg", seed=seed)
         product(tmp_path / "in" / f"{seed}.jpg", seed=seed)
@@ -44,8 +44,8 @@ def test_each_step_prints_the_key_that_the_next_one_takes(tmp_path: Path) -> Non
         assert catalog.counts().images == 5
 
 
-def test_doctor_says_what_is_there_and_what_is_missing(tmp_path: Path) -> None:
-    """All is well on a CPU; a GPU that was asked for and is not there is MISSING, with exit status 1."""
+def test_doctor_says_what_is_available_and_what_is_missing(tmp_path: Path) -> None:
+    """All is well on a CPU; a requested GPU that does not exist is MISSING, with exit status 1."""
     well = cutouts("doctor", "--out", tmp_path / "site", "--cluster", "serial")
     assert well.exit_code == 0, well.output
     for part in ("network: default", "catalogue", "cluster", "expectations", "onnxruntime"):

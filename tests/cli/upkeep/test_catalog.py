@@ -37,8 +37,8 @@ def _rows(text: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in text.splitlines()]
 
 
-def test_a_person_sees_takes_back_and_compares(root: Path) -> None:
-    """The bad publication is found in the history, taken back, and the difference is nothing."""
+def test_a_bad_publication_is_found_and_rolled_back(root: Path) -> None:
+    """It is found in the history and rolled back, and afterwards the difference is empty."""
     assert [line.split()[0] for line in _catalog(root, "history").stdout.splitlines()] == ["id", "2", "1"]
     assert "2026-11-17/acme" in _catalog(root, "history").stdout
     order = ("--by", "Ada", "--because", "wrong network")
@@ -50,8 +50,8 @@ def test_a_person_sees_takes_back_and_compares(root: Path) -> None:
     assert "nothing to change" in _catalog(root, "rollback", "--to", 1, *order).stdout
 
 
-def test_a_script_gets_lines_of_json(root: Path) -> None:
-    """History, difference and state, one object a line."""
+def test_scripts_get_json_lines(root: Path) -> None:
+    """History, difference and state are one object per line."""
     assert [row["publication_id"] for row in _rows(_catalog(root, "history", "--json").stdout)] == [2, 1]
     changes = _rows(_catalog(root, "diff", 1, 2, "--json").stdout)
     assert [(row["image_id"], row["what"]) for row in changes] == [("b.jpg", "replaced"), ("c.jpg", "added")]
@@ -62,7 +62,7 @@ def test_a_script_gets_lines_of_json(root: Path) -> None:
 
 
 def test_the_live_view_is_exported_in_three_formats(root: Path, tmp_path: Path) -> None:
-    """Parquet, CSV and JSON lines have the same rows; an earlier state is exported likewise."""
+    """Parquet, CSV and JSON lines have the same rows, and an earlier state is exported likewise."""
     for suffix in ("parquet", "csv", "jsonl"):
         assert "3 images" in _catalog(root, "export", "-o", tmp_path / f"live.{suffix}").stderr
     table = pq.read_table(tmp_path / "live.parquet")
@@ -77,8 +77,8 @@ def test_the_live_view_is_exported_in_three_formats(root: Path, tmp_path: Path) 
     assert pq.read_table(tmp_path / "live.parquet").num_rows == 2
 
 
-def test_an_export_replaces_nothing_that_is_not_ours(root: Path, tmp_path: Path) -> None:
-    """A file that is there is refused, and so is a name that does not say which format."""
+def test_an_export_replaces_no_foreign_file(root: Path, tmp_path: Path) -> None:
+    """An existing file is refused, and so is a name without a known format."""
     (tmp_path / "mine.csv").write_text("mine")
     for name in ("mine.csv", "live.xlsx"):
         with pytest.raises(OutputError, match=name):
@@ -86,8 +86,8 @@ def test_an_export_replaces_nothing_that_is_not_ours(root: Path, tmp_path: Path)
     assert (tmp_path / "mine.csv").read_text() == "mine"
 
 
-def test_orders_are_given_with_a_name_and_a_reason(root: Path) -> None:
-    """Without them, or without saying what is meant, nothing happens."""
+def test_orders_need_a_name_and_a_reason(root: Path) -> None:
+    """Without them, or without a selection, nothing happens."""
     for arguments in (["2", "--by", "Ada"], ["--by", "Ada", "--because", "why"], ["2", "--to", "1", "--by", "A"]):
         assert CliRunner().invoke(cli, ["catalog", "rollback", *arguments, "--out", str(root)]).exit_code == 2
     with pytest.raises(CutoutsError, match="there is no publication 9"):

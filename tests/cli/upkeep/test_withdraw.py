@@ -17,8 +17,8 @@ def _cutouts(*arguments: object) -> Result:
     return CliRunner().invoke(cli, [*map(str, arguments)], catch_exceptions=False)
 
 
-def test_a_folder_is_run_in_full_and_an_image_withdrawn(tmp_path: Path) -> None:
-    """A deleted photograph leaves with `--full`; a withdrawn one does not come back by running again."""
+def test_a_folder_is_run_in_full_and_an_image_is_withdrawn(tmp_path: Path) -> None:
+    """`--full` removes a deleted photograph, and a withdrawn one does not return with the next run."""
     for seed in range(3):
         product(tmp_path / "shoot" / f"{seed}.jpg", seed=seed)
     run = ("run", tmp_path / "shoot", "--out", tmp_path / "out", "--cluster", "serial")
@@ -36,7 +36,7 @@ def test_a_folder_is_run_in_full_and_an_image_withdrawn(tmp_path: Path) -> None:
 
 
 def test_gc_says_what_it_removed(tmp_path: Path) -> None:
-    """An orphan goes once it is older than the grace period, which may be nothing; nothing goes while a step works."""
+    """An orphan goes once it is older than the grace period, which may be zero, but not while a step works."""
     settings = tmp_path / "cutouts.toml"
     settings.write_text(f'root = "{tmp_path}/site"\ngrace_hours = 0\n')
     orphan = tmp_path / "site" / "objects" / "ab" / "abc.png"
