@@ -1,4 +1,4 @@
-"""A deadline that passes ends a worker's process, whatever that is doing, and no other process."""
+"""A passed deadline ends a worker's process, whatever it is doing, and no other process."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ START = "import ctypes, threading, time; from cutouts.stages.deadline import dea
 
 
 def status(script: str) -> int:
-    """How a process that may be ended ends."""
+    """The exit status of a process that may be ended."""
     return subprocess.run([sys.executable, "-c", START + script], check=False, timeout=60).returncode
 
 
-def test_it_ends_what_holds_the_interpreters_lock() -> None:
-    """No thread of Python could do that: the call never comes back."""
+def test_a_call_that_holds_the_interpreter_lock_is_ended() -> None:
+    """No Python thread could end it, because the call never returns."""
     script = "with deadlines.within(0.2): ctypes.PyDLL(None).sleep(600)"
     assert status(script) == -signal.SIGALRM
 
 
 def test_the_earliest_of_several_threads_counts() -> None:
-    """A thread that has time left does not keep another one's deadline from passing, and one that is done is over."""
+    """A thread with time left does not delay another one's deadline, and a finished one no longer counts."""
     script = """
 def work(seconds, deadline):
     with deadlines.within(deadline):
@@ -42,8 +42,8 @@ time.sleep(5)
         assert (run.stdout, run.returncode) == ("still here\n", ended), run.stderr
 
 
-def test_work_that_is_done_in_time_leaves_nothing_armed() -> None:
-    """Also if it raised."""
+def test_work_that_ends_in_time_leaves_no_deadline() -> None:
+    """This holds even if it raised."""
     script = """
 with deadlines.within(0.3): pass
 try:
@@ -54,7 +54,7 @@ except KeyError:
     assert status(script) == 0
 
 
-def test_a_process_that_is_no_worker_is_left_alone() -> None:
-    """A person's own program, or a loop in it, may take as long as it likes."""
+def test_a_process_that_is_not_a_worker_is_left_alone() -> None:
+    """A person's own program, or a loop in it, may take any time."""
     with deadlines.within(0.05):
         time.sleep(0.2)

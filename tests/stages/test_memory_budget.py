@@ -1,4 +1,4 @@
-"""Images in work share the memory of their process: they wait for each other, and one that needs more is rejected."""
+"""Images in work share the memory of their process: they wait for each other, or are rejected if they need too much."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ from cutouts.stages.memory_budget import Memory, ProcessMemory, machine_memory
 from tests.photographs import product
 
 
-def test_who_needs_more_than_is_free_waits() -> None:
-    """Never more than `at_once` is taken, and everybody gets a turn."""
+def test_an_image_that_needs_more_than_is_free_waits() -> None:
+    """Never more than `at_once` is taken, and every image gets a turn."""
     memory = Memory(at_once=100, alone=100)
     lock, now, most = threading.Lock(), 0, 0
 
@@ -44,8 +44,8 @@ def test_who_needs_more_than_is_free_waits() -> None:
     assert 60 < most <= 100
 
 
-def test_what_needs_more_than_there_is_at_once_is_worked_on_by_itself() -> None:
-    """Estimates are estimates: a large image gets everything, up to what cannot be."""
+def test_an_image_that_needs_more_than_the_share_is_worked_on_alone() -> None:
+    """Estimates are rough, so a large image gets all memory, up to a hard limit."""
     memory = Memory(at_once=100, alone=150)
     with memory.taken(140):
         assert not memory.try_take(1)
@@ -54,8 +54,8 @@ def test_what_needs_more_than_there_is_at_once_is_worked_on_by_itself() -> None:
     assert memory.try_take(100)
 
 
-def test_all_of_it_waits_for_the_others_and_keeps_them_out() -> None:
-    """Whoever asks for everything is not passed over for ever by small ones."""
+def test_a_request_for_all_memory_waits_for_the_others_and_keeps_them_out() -> None:
+    """Small requests do not overtake it for ever."""
     memory = Memory(at_once=100, alone=100)
     memory.take(10)
     said: list[str] = []
@@ -75,8 +75,8 @@ def test_all_of_it_waits_for_the_others_and_keeps_them_out() -> None:
     assert memory.try_take(100)
 
 
-def test_a_process_gives_its_images_what_it_does_not_use_itself() -> None:
-    """By what the worker may use, or the machine has; a setting wins."""
+def test_images_may_use_what_the_process_does_not_use_itself() -> None:
+    """The total is the worker's limit or the machine's memory, and a setting takes precedence."""
     own = ProcessMemory()
     own.limit_to(2_000_000_000)
     sized = own.sized(0)
@@ -85,8 +85,8 @@ def test_a_process_gives_its_images_what_it_does_not_use_itself() -> None:
     assert 0 < ProcessMemory().sized(0).alone < machine_memory()
 
 
-def test_an_image_that_needs_more_than_the_setting_allows_is_rejected_in_words(tmp_path: Path) -> None:
-    """It is not decoded; the ones beside it are cut, and its content is known to the next run."""
+def test_an_image_above_the_memory_setting_is_rejected(tmp_path: Path) -> None:
+    """It is not decoded, the others are cut, and the next run knows its content."""
     job = _job(tmp_path, max_memory=100_000_000)
     large = np.full((2000, 2000, 3), 200, np.uint8)
     cv2.imwrite(str(tmp_path / "large.png"), large)
@@ -98,8 +98,8 @@ def test_an_image_that_needs_more_than_the_setting_allows_is_rejected_in_words(t
     assert not rejection.retryable
 
 
-def test_a_batch_is_finished_early_if_it_leaves_no_room(tmp_path: Path) -> None:
-    """Photographs that wait for their model call take memory too; nobody waits while holding some."""
+def test_a_batch_is_finished_early_if_no_memory_is_left(tmp_path: Path) -> None:
+    """Photographs that wait for their model call take memory too, and none waits for memory while holding some."""
     records = [_record(product(tmp_path / f"{seed}.jpg", seed=seed)) for seed in range(4)]
     roomy = replace(_job(tmp_path, max_memory=1_000_000_000), batch_images=4)
     tight = replace(_job(tmp_path, max_memory=150_000_000), batch_images=4)
@@ -112,7 +112,7 @@ def test_a_batch_is_finished_early_if_it_leaves_no_room(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="peak memory is read from /proc")
 def test_threads_with_large_images_stay_within_their_memory(tmp_path: Path) -> None:
-    """Under a worker's own settings of the allocator; four at once would take more than twice as much."""
+    """With a worker's allocator settings, four at once would take more than twice as much."""
     cv2.imwrite(str(tmp_path / "small.png"), np.full((100, 100, 3), 200, np.uint8))
     cv2.imwrite(str(tmp_path / "large.png"), np.full((4000, 4000, 3), 200, np.uint8))
     script = """

@@ -1,4 +1,4 @@
-"""One bad image is its own rejection, whatever its fault; what concerns all images still stops the work."""
+"""A bad image is one rejection, whatever its fault; a problem of all images stops the work."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def too_deep() -> None:
     ],
 )
 def test_an_unexpected_exception_is_the_rejection_of_its_image(fault: Callable[[], object], words: str) -> None:
-    """The class of the exception and the first line of its text are in the detail."""
+    """The detail has the exception's class and the first line of its text."""
     with pytest.raises(ImageRejected) as caught, one_image():
         fault()
     assert caught.value.reason is RejectionReason.FAILED
@@ -54,8 +54,8 @@ def test_an_unexpected_exception_is_the_rejection_of_its_image(fault: Callable[[
         lambda: cv2.copyMakeBorder(np.zeros((4, 4), np.uint8), 0, 1 << 30, 0, 1 << 30, cv2.BORDER_CONSTANT),
     ],
 )
-def test_memory_that_cannot_be_had_is_a_reason_of_its_own(fault: Callable[[], object]) -> None:
-    """Whoever says so: beside fewer images there may be enough, so it is tried again in the same chunk."""
+def test_running_out_of_memory_has_its_own_reason(fault: Callable[[], object]) -> None:
+    """Beside fewer images there may be enough, so the image is retried in the same chunk."""
     with pytest.raises(ImageRejected) as caught, one_image():
         fault()
     assert (caught.value.reason, caught.value.retryable) == (RejectionReason.NEEDS_MEMORY, True)
@@ -64,16 +64,16 @@ def test_memory_that_cannot_be_had_is_a_reason_of_its_own(fault: Callable[[], ob
 @pytest.mark.parametrize(
     "error", [StorageError("gone"), TransientError("away"), ModelError("wrong"), ImportError("no such library")]
 )
-def test_what_is_wrong_for_every_image_is_no_rejection(error: Exception) -> None:
-    """A store, a network or an installation that fails would reject ten thousand images one after the other."""
+def test_a_problem_of_every_image_is_not_a_rejection(error: Exception) -> None:
+    """A failing store, network or installation would reject ten thousand images one after the other."""
     with pytest.raises(type(error)) as caught, one_image():
         raise error
     assert caught.value is error
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EMFILE, errno.EROFS])
-def test_a_machine_that_has_run_out_of_something_is_an_error_of_the_store(number: int) -> None:
-    """A full disk says nothing of the image that met it."""
+def test_an_exhausted_machine_is_an_error_of_the_store(number: int) -> None:
+    """A full disk is not the fault of the image."""
     with pytest.raises(StorageError, match="cannot continue"), one_image():
         raise OSError(number, "exhausted")
 
@@ -93,14 +93,14 @@ def test_a_batch_that_fails_is_tried_image_by_image(tmp_path: Path) -> None:
 
 
 def test_a_network_that_fails_on_every_image_rejects_none(tmp_path: Path) -> None:
-    """It is the network's error: a broken installation must not use up a delivery."""
+    """It is an error of the network, and a broken installation must not use up a delivery."""
     job = _job(tmp_path, limit=0)
     with pytest.raises(ModelError, match="fails on every image"):
         cut_chunk(job, [_grey(tmp_path / "10.png", 10)])
 
 
-def test_a_store_that_cannot_be_written_is_no_rejection(tmp_path: Path) -> None:
-    """Objects below a file: the work stops, with the store's error."""
+def test_a_store_that_cannot_be_written_is_not_a_rejection(tmp_path: Path) -> None:
+    """Objects are below a file, so the work stops with the error of the store."""
     (tmp_path / "file").touch()
     job = job_of(Site(objects=str(tmp_path / "file" / "objects")), sources=[str(tmp_path)])
     with pytest.raises(StorageError):
@@ -108,8 +108,8 @@ def test_a_store_that_cannot_be_written_is_no_rejection(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="RLIMIT_AS is enforced there")
-def test_memory_that_is_not_there_costs_one_image(tmp_path: Path) -> None:
-    """A process that may not grow far rejects the one image that is too large for it, and cuts those beside it."""
+def test_missing_memory_rejects_one_image(tmp_path: Path) -> None:
+    """A process with limited memory rejects the one image that is too large and cuts the others."""
     for name, size in (("a.png", 200), ("b.png", 9000), ("c.png", 200)):
         cv2.imwrite(str(tmp_path / name), np.full((size, size, 3), 200, np.uint8))
     script = """

@@ -1,4 +1,4 @@
-"""A site of one's own, and one function that takes a folder through all four steps."""
+"""A separate site, and one function that takes a folder through all four steps."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def refresh(tmp_path: Path) -> Refresh:
 
 
 def refresh_manifest(site: Site, manifest: str) -> tuple[GateDecision, list[ChunkResult]]:
-    """The one delivery of a manifest through all four steps: the decision, and the chunks that were cut for it."""
+    """Takes the one delivery of a manifest through all four steps; gives the decision and the chunks that were cut."""
     (delivery,) = inspect(manifest).accepted
     planned = plan(site, manifest, delivery)
     chunks: list[ChunkResult] = []

@@ -1,4 +1,4 @@
-"""What an event says of what was published."""
+"""What an event states about a publication."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from tests.steps.conftest import Refresh
 
 
 @pytest.mark.parametrize("damage", ["none", "gone", "cut off", "another record"])
-def test_a_decision_that_is_gone_or_damaged_costs_only_its_counts(
+def test_without_its_decision_a_publication_is_announced_without_counts(
     site: Site, refresh: Refresh, tmp_path: Path, damage: str
 ) -> None:
-    """What was published is still announced: the catalogue knows it."""
+    """If the decision is missing or damaged, the catalogue still knows the publication."""
     product(tmp_path / "photos" / "a.jpg")
     decision, _ = refresh(site, tmp_path / "photos")
     file = Path(site.tables_url) / gate_file(decision.gate_id, "decision.json")

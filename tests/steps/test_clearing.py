@@ -1,4 +1,4 @@
-"""gc: only what nothing refers to is removed, older than the grace period, and never while something runs."""
+"""gc removes only what nothing refers to and what is older than the grace period, and never while something runs."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def _later(days: float) -> datetime:
 
 
 def test_only_old_orphans_are_removed(site: Site, refresh: Refresh, shoot: Path) -> None:
-    """What a killed run left is removed once it is old; what is live, and what was live, is not."""
+    """Files of a killed run are removed once they are old; live images and their history are not."""
     refresh(site, shoot)
     product(shoot / "0.jpg", seed=7)
     refresh(site, shoot)
@@ -60,14 +60,14 @@ def test_only_old_orphans_are_removed(site: Site, refresh: Refresh, shoot: Path)
 
 
 def test_nothing_is_removed_while_something_runs(site: Site, refresh: Refresh, shoot: Path) -> None:
-    """A step holds a lease as long as it works."""
+    """A step holds a lease while it works."""
     refresh(site, shoot)
     with site_lease(site), pytest.raises(TransientError, match="something runs on this site"):
         clear(site, now=_later(2))
 
 
 def test_history_ends_where_the_setting_says(site: Site, refresh: Refresh, shoot: Path) -> None:
-    """Its objects and tables go with it; what is live stays, is whole, and is known to the next run."""
+    """Its objects and tables are removed; live images stay complete and are known to the next run."""
     refresh(site, shoot)
     old = _objects(site)
     product(shoot / "0.jpg", seed=7)
@@ -93,7 +93,7 @@ def test_history_ends_where_the_setting_says(site: Site, refresh: Refresh, shoot
     assert clear(brief, now=_later(31)).objects == 0
 
 
-def test_what_waits_for_a_person_is_kept(site: Site, refresh: Refresh, tmp_path: Path) -> None:
+def test_held_deliveries_are_kept(site: Site, refresh: Refresh, tmp_path: Path) -> None:
     """A held delivery can be released however long it waited."""
     from cutouts.steps import approve
     from tests.photographs import blank
@@ -109,7 +109,7 @@ def test_what_waits_for_a_person_is_kept(site: Site, refresh: Refresh, tmp_path:
 
 
 def test_a_file_that_is_not_an_object_is_left_alone(site: Site, refresh: Refresh, shoot: Path) -> None:
-    """Only PNGs and what our own writers left are looked at."""
+    """Only PNGs and files that our own writers left are considered."""
     refresh(site, shoot)
     note = Path(site.objects_url) / "read-me.txt"
     note.write_text("mine")

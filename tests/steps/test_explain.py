@@ -1,4 +1,4 @@
-"""Where an image comes from is told from its bytes to its objects, also if it is not in the catalogue."""
+"""The origin of an image is explained from its bytes to its objects, even if it is not in the catalogue."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from tests.photographs import blank, broken, product
 from tests.steps.conftest import Refresh
 
 
-def test_a_live_image_is_told_from_its_bytes_to_its_objects(site: Site, refresh: Refresh, tmp_path: Path) -> None:
-    """Content, recipe, network, code, plan, shard, gate with the suite's text, publication and objects."""
+def test_a_live_image_is_explained_from_its_bytes_to_its_objects(site: Site, refresh: Refresh, tmp_path: Path) -> None:
+    """It shows content, recipe, network, code, plan, shard, gate with the suite's text, publication and objects."""
     photograph = tmp_path / "shoot" / "0.jpg"
     product(photograph)
     decision, _ = refresh(site, tmp_path / "shoot")
@@ -42,7 +42,7 @@ def test_a_live_image_is_told_from_its_bytes_to_its_objects(site: Site, refresh:
     assert explain(site, "0") == (found,)
 
 
-def test_what_was_not_published_is_told_with_its_delivery(site: Site, refresh: Refresh, tmp_path: Path) -> None:
+def test_an_unpublished_image_is_explained_with_its_delivery(site: Site, refresh: Refresh, tmp_path: Path) -> None:
     """A rejected image has its reason; an unknown one is an error that says what to do."""
     product(tmp_path / "shoot" / "0.jpg")
     broken(tmp_path / "shoot" / "1.jpg", seed=1)
@@ -59,8 +59,8 @@ def test_what_was_not_published_is_told_with_its_delivery(site: Site, refresh: R
         explain(site, "2.jpg", delivery="shoot")
 
 
-def test_who_released_and_who_rejected_is_told(site: Site, refresh: Refresh, tmp_path: Path) -> None:
-    """Both with name and reason, at the decision that they are about."""
+def test_releases_and_rejections_are_explained(site: Site, refresh: Refresh, tmp_path: Path) -> None:
+    """Each has a name and a reason, at its decision."""
     for seed in range(5):
         blank(tmp_path / "grey" / f"{seed}.jpg", seed=seed)
         blank(tmp_path / "white" / f"{seed}.jpg", seed=10 + seed)
@@ -79,8 +79,8 @@ def test_who_released_and_who_rejected_is_told(site: Site, refresh: Refresh, tmp
     assert (rejected.outcome, rejected.rejection.by, rejected.rejection.why) == ("held", "Bob", "too dark")
 
 
-def test_cleared_tables_leave_what_the_catalogue_knows(site: Site, refresh: Refresh, tmp_path: Path) -> None:
-    """Without the gate's tables, content, recipe and objects are still told; without the plan's, the decision is."""
+def test_without_cleared_tables_the_catalogue_s_knowledge_remains(site: Site, refresh: Refresh, tmp_path: Path) -> None:
+    """Content, recipe and objects remain without the gate's tables, and the decision without the plan's."""
     product(tmp_path / "shoot" / "0.jpg")
     refresh(site, tmp_path / "shoot")
     tables = Store(site.tables_url)

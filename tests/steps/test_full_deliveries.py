@@ -1,4 +1,4 @@
-"""Full deliveries: what they do not have any more is withdrawn, by the same publication."""
+"""Full deliveries withdraw the images that they no longer have, in the same publication."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ def _manifest(tmp_path: Path, shoot: Path, scope: pa.Array | str | None) -> str:
     return str(tmp_path / "manifest")
 
 
-def test_what_a_full_delivery_does_not_have_is_withdrawn(site: Site, shoot: Path, tmp_path: Path) -> None:
-    """A deleted photograph stays live after a delta, and leaves with the publication of a full delivery."""
+def test_images_missing_from_a_full_delivery_are_withdrawn(site: Site, shoot: Path, tmp_path: Path) -> None:
+    """A deleted photograph stays live after a delta and is removed by a full delivery."""
     site = site.allowing(str(shoot))
     refresh_manifest(site, _manifest(tmp_path, shoot, None))
     (shoot / "2.jpg").unlink()
@@ -62,7 +62,7 @@ def test_what_a_full_delivery_does_not_have_is_withdrawn(site: Site, shoot: Path
 
 
 def test_a_renamed_image_is_not_live_twice(site: Site, shoot: Path, tmp_path: Path) -> None:
-    """The same photograph under a new id replaces the old id in one publication, without a call of the network."""
+    """The same photograph under a new id replaces the old id in one publication, without calling the network."""
     site = site.allowing(str(shoot))
     refresh_manifest(site, _manifest(tmp_path, shoot, "full"))
     (shoot / "0.jpg").rename(shoot / "zero.jpg")
@@ -71,8 +71,8 @@ def test_a_renamed_image_is_not_live_twice(site: Site, shoot: Path, tmp_path: Pa
     assert sorted(live(site, "shoot")) == ["1.jpg", "2.jpg", "zero.jpg"]
 
 
-def test_a_full_delivery_that_would_withdraw_much_is_held(site: Site, shoot: Path, tmp_path: Path) -> None:
-    """A manifest that was cut short takes nothing down by itself; a person may release it."""
+def test_a_full_delivery_that_would_withdraw_many_images_is_held(site: Site, shoot: Path, tmp_path: Path) -> None:
+    """A truncated manifest removes nothing by itself, but a person may release it."""
     site = site.allowing(str(shoot))
     for seed in range(3, 8):
         product(shoot / f"{seed}.jpg", seed=seed)
@@ -90,7 +90,7 @@ def test_a_full_delivery_that_would_withdraw_much_is_held(site: Site, shoot: Pat
 def test_an_older_day_does_not_bring_back_what_a_full_delivery_withdrew(
     site: Site, shoot: Path, tmp_path: Path
 ) -> None:
-    """Monday, delivered late, is replaced by Tuesday in full, also where Tuesday does not have the image."""
+    """Tuesday's full delivery replaces a late Monday, even for images that Tuesday does not have."""
     site = site.allowing(str(shoot))
     table, day = folder_manifest(shoot)
     store, full = open_store(str(tmp_path)), pa.repeat(pa.scalar("full"), 2)
@@ -104,16 +104,16 @@ def test_an_older_day_does_not_bring_back_what_a_full_delivery_withdrew(
 
 
 @pytest.mark.parametrize("scope", [["full", "delta", "full"], ["full", None, "full"], ["all", "all", "all"]])
-def test_a_scope_that_is_unclear_is_refused(site: Site, shoot: Path, tmp_path: Path, scope: list[str | None]) -> None:
-    """Rows that contradict each other, or say something else, withdraw nothing."""
+def test_an_ambiguous_scope_is_refused(site: Site, shoot: Path, tmp_path: Path, scope: list[str | None]) -> None:
+    """Rows that contradict each other, or have another value, withdraw nothing."""
     source = _manifest(tmp_path, shoot, pa.array(scope, pa.string()))
     _, day = folder_manifest(shoot)
     with pytest.raises(ManifestError, match="scope: the rows of delivery"):
         plan(site.allowing(str(shoot)), source, DeliveryKey(date=day, delivery_id="shoot"))
 
 
-def test_each_delivery_of_a_manifest_has_a_scope_of_its_own(shoot: Path, tmp_path: Path) -> None:
-    """A column of any kind of text; blank is a delta; of files with a column `date`, each day is looked at."""
+def test_each_delivery_of_a_manifest_has_its_own_scope(shoot: Path, tmp_path: Path) -> None:
+    """Any text type works and blank means delta; in files with a column `date` each day is checked."""
     table, day = folder_manifest(shoot)
     table = table.set_column(2, "delivery_id", pa.array(["a", "b", "c"]))
     scope = pa.array(["full", "", "full"]).dictionary_encode()
@@ -125,7 +125,7 @@ def test_each_delivery_of_a_manifest_has_a_scope_of_its_own(shoot: Path, tmp_pat
 
 
 def test_a_run_of_a_folder_may_be_full(site: Site, shoot: Path, tmp_path: Path) -> None:
-    """Whatever the age of the files that are left; the summary counts what was withdrawn."""
+    """The age of the remaining files does not matter, and the summary counts the withdrawn images."""
     out = tmp_path / "out"
     assert run(shoot, out, site=site).published == 3
     (shoot / "2.jpg").unlink()
@@ -136,8 +136,8 @@ def test_a_run_of_a_folder_may_be_full(site: Site, shoot: Path, tmp_path: Path) 
     assert summary.decisions[0].delivery.date >= datetime.now(UTC).date() - timedelta(days=1)
 
 
-def test_a_decision_that_was_overtaken_withdraws_what_is_missing_now(site: Site, shoot: Path, tmp_path: Path) -> None:
-    """Judged in full before a person withdrew another image: judged again over what is live, and exact."""
+def test_an_outdated_decision_withdraws_what_is_missing_now(site: Site, shoot: Path, tmp_path: Path) -> None:
+    """If a person withdrew another image since, the delivery is judged again over the current state."""
     site = site.allowing(str(shoot))
     refresh_manifest(site, _manifest(tmp_path, shoot, "full"))
     (shoot / "2.jpg").unlink()

@@ -1,4 +1,4 @@
-"""After a person took something back, running the same delivery again neither undoes that nor stops the rest."""
+"""After a rollback, running the same delivery again neither undoes it nor stops the rest."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def shoot(tmp_path: Path) -> Path:
 
 
 def test_a_delivery_that_was_rolled_back_does_not_return_by_itself(site: Site, refresh: Refresh, shoot: Path) -> None:
-    """The version that was taken back is quarantined with the reason; what was live before stays live."""
+    """The version is quarantined with the reason, and what was live before stays live."""
     first, _ = refresh(site, shoot)
     good = live(site, "shoot")
     product(shoot / "0.jpg", seed=7)
@@ -49,7 +49,7 @@ def test_a_delivery_that_was_rolled_back_does_not_return_by_itself(site: Site, r
 
 
 def test_another_photograph_is_published_over_a_rollback(site: Site, refresh: Refresh, shoot: Path) -> None:
-    """Only what was taken back is kept out: a corrected photograph of the same image goes live."""
+    """Only the version that was rolled back is kept out, so a corrected photograph goes live."""
     refresh(site, shoot)
     product(shoot / "0.jpg", seed=7)
     refresh(site, shoot)
@@ -61,7 +61,7 @@ def test_another_photograph_is_published_over_a_rollback(site: Site, refresh: Re
 
 
 def test_another_network_is_published_over_a_rollback(site: Site, refresh: Refresh, shoot: Path) -> None:
-    """A rollback is of what one network made; a withdrawal is of the photograph, whatever network cuts it."""
+    """A rollback applies to the result of one network, and a withdrawal to the photograph with any network."""
     refresh(site, shoot)
     _undo(site)
     assert live(site, "shoot") == {}
@@ -74,8 +74,8 @@ def test_another_network_is_published_over_a_rollback(site: Site, refresh: Refre
     assert _reasons(site, back)["0.jpg"] == ["withdrawn by Ada (publication 5): wrong light"]
 
 
-def test_a_rollback_that_is_taken_back_lets_the_delivery_through(site: Site, refresh: Refresh, shoot: Path) -> None:
-    """What a person made live again is skipped as published, as if nothing had been."""
+def test_an_undone_rollback_lets_the_delivery_through(site: Site, refresh: Refresh, shoot: Path) -> None:
+    """What a person made live again is skipped as published."""
     refresh(site, shoot)
     _undo(site)
     _undo(site)
@@ -83,7 +83,7 @@ def test_a_rollback_that_is_taken_back_lets_the_delivery_through(site: Site, ref
 
 
 def _undo(site: Site) -> None:
-    """Take back what was published last."""
+    """Roll back the last publication."""
     with Catalog.open(site.catalog_url) as catalog:
         assert catalog.history.undo(catalog.version("shoot"), ORDER)
 

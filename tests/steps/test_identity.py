@@ -1,4 +1,4 @@
-"""What a manifest states of its images, or does not, and what is found: bytes that change never go unnoticed."""
+"""How images are identified with and without stated content: changed bytes never go unnoticed."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ from tests.steps.test_returning import decided, live
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """Two photographs and the manifest about them, which states only what a test has it state."""
+    """Two photographs and their manifest, which states only what a test asks for."""
 
     folder: Path
 
     def photograph(self, seed: int, name: str = "0.jpg") -> Path:
-        """Replace a photograph; its time of writing stays, as `cp -p` and `rsync -a` leave it."""
+        """Replace a photograph but keep its modification time, as `cp -p` and `rsync -a` do."""
         path = product(self.folder / "shoot" / name, seed=seed)
         os.utime(path, (1e9, 1e9))
         return path
 
     def run(self, site: Site, **stated: Sequence[object]) -> tuple[GateDecision, list[ChunkResult]]:
-        """Deliver both once more; `stated` are columns."""
+        """Deliver both again; `stated` are columns."""
         table, day = folder_manifest(self.folder / "shoot")
         for name in ("sha256", "etag", "bytes", "width_px", "height_px", "uri"):
             field = table.schema.field(name)
@@ -62,9 +62,8 @@ def outcomes(site: Site, decision: GateDecision) -> dict[str, tuple[str, list[st
     return {row["image_id"]: (row["outcome"], row["reasons"]) for row in table.to_pylist()}
 
 
-def test_bytes_that_nothing_identifies_are_read_before_receipts_are_reused(site: Site, delivery: Delivery) -> None:
-    """The manifest never changes; each time the photographs do, the catalogue follows, and only the changed one is
-    cut."""
+def test_unidentified_bytes_are_read_before_receipts_are_reused(site: Site, delivery: Delivery) -> None:
+    """Photographs change under the same manifest; the catalogue follows, and only the changed one is cut."""
     delivery.run(site)
     for seed in (7, 0):
         delivery.photograph(seed)
@@ -74,15 +73,15 @@ def test_bytes_that_nothing_identifies_are_read_before_receipts_are_reused(site:
         assert sum(chunk.images for chunk in chunks) == (0 if seed == 0 else 1)
 
 
-def test_bytes_that_are_still_the_same_are_not_cut_again(site: Site, delivery: Delivery) -> None:
-    """They are read, and their receipt is good."""
+def test_unchanged_bytes_are_not_cut_again(site: Site, delivery: Delivery) -> None:
+    """They are read, and their receipt is valid."""
     delivery.run(site)
     decision, chunks = delivery.run(site)
     assert (decision.published, decision.skipped, chunks) == (0, 2, [])
 
 
-def test_a_photograph_that_is_gone_is_rejected(site: Site, delivery: Delivery) -> None:
-    """Nothing identifies it, so its old receipt is not a proof."""
+def test_a_missing_photograph_is_rejected(site: Site, delivery: Delivery) -> None:
+    """Nothing identifies it, so its old receipt proves nothing."""
     uris = [str(product(delivery.folder / "elsewhere" / f"{seed}.jpg", seed=seed)) for seed in range(2)]
     delivery.run(site, uri=[*uris])
     Path(uris[0]).unlink()
@@ -90,8 +89,8 @@ def test_a_photograph_that_is_gone_is_rejected(site: Site, delivery: Delivery) -
     assert outcomes(site, decision)["0.jpg"][0] == "rejected"
 
 
-def test_a_size_that_is_not_the_files_is_a_rejection(site: Site, delivery: Delivery) -> None:
-    """The manifest is about other bytes; the next run tries again."""
+def test_a_size_that_differs_from_the_file_is_a_rejection(site: Site, delivery: Delivery) -> None:
+    """The manifest describes other bytes, and the next run tries again."""
     size = (delivery.folder / "shoot" / "1.jpg").stat().st_size
     decision, _ = delivery.run(site, bytes=[17, size])
     told = outcomes(site, decision)
@@ -101,8 +100,10 @@ def test_a_size_that_is_not_the_files_is_a_rejection(site: Site, delivery: Deliv
 
 
 @pytest.mark.parametrize(("given", "stated"), [('"a"', "a"), ("W/'b'", "W/'b'"), ('W/"c"', '"c"')])
-def test_an_etag_that_the_server_confirms_identifies(site: Site, delivery: Delivery, given: str, stated: str) -> None:
-    """Quotes and the mark of a weak tag are spelling. What is known by it is not even asked for again."""
+def test_an_etag_that_the_server_confirms_identifies_an_image(
+    site: Site, delivery: Delivery, given: str, stated: str
+) -> None:
+    """Quotes and the weak mark do not matter, and an image known by its tag is not requested again."""
     with serving(FileServer(body=delivery.photograph(0).read_bytes(), etag=given)) as server:
         site = site.model_copy(update={"allowed_sources": (server.url, *site.allowed_sources)})
         uris = [f"{server.url}/0.jpg", str(delivery.folder / "shoot" / "1.jpg")]
@@ -113,7 +114,7 @@ def test_an_etag_that_the_server_confirms_identifies(site: Site, delivery: Deliv
 
 
 def test_an_etag_that_the_server_does_not_have_is_a_rejection(site: Site, delivery: Delivery) -> None:
-    """Its content is filed under no tag that it does not have; when the server has the tag, its content counts."""
+    """Nothing is stored under a tag that the server does not have; once it has it, the content counts."""
     old, new = (delivery.photograph(seed).read_bytes() for seed in (7, 0))
     with serving(FileServer(body=old, etag='"old"')) as server:
         site = site.model_copy(update={"allowed_sources": (server.url, *site.allowed_sources)})
@@ -133,7 +134,7 @@ def test_an_etag_that_the_server_does_not_have_is_a_rejection(site: Site, delive
 
 @pytest.mark.parametrize("remote", [False, True])
 def test_an_etag_that_nobody_confirms_identifies_nothing(site: Site, delivery: Delivery, remote: bool) -> None:
-    """A file of a disk, or a server that gives no tag: its bytes are read, and a change is noticed."""
+    """For a file on disk, or a server without tags, the bytes are read and a change is noticed."""
     with serving(FileServer(body=delivery.photograph(0).read_bytes(), etag=None)) as server:
         site = site.model_copy(update={"allowed_sources": (server.url, *site.allowed_sources)})
         files = [str(delivery.folder / "shoot" / f"{seed}.jpg") for seed in range(2)]

@@ -19,7 +19,7 @@ from tests.steps.conftest import Refresh
 
 @pytest.fixture(scope="module")
 def shoot(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A delivery with something of everything."""
+    """A delivery with every kind of outcome."""
     folder = tmp_path_factory.mktemp("places") / "shoot"
     for seed in range(6):
         product(folder / f"{seed}.jpg", seed=seed)
@@ -29,7 +29,7 @@ def shoot(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def made(site: Site) -> dict[str, pa.Table]:
-    """The ledger, in the order of its image ids."""
+    """The ledger, ordered by image id."""
     tables = open_store(site.tables_url)
     names = {name: tables.names(f"ledger/{name}", ".parquet") for name in SCHEMAS}
     return {
@@ -37,10 +37,10 @@ def made(site: Site) -> dict[str, pa.Table]:
     }
 
 
-def test_serial_local_and_a_standing_scheduler_make_equal_records(
+def test_every_cluster_makes_equal_records(
     site: Site, refresh: Refresh, shoot: Path, tmp_path: Path, standing_scheduler: str
 ) -> None:
-    """Objects are content-addressed, so equal records are equal pixels."""
+    """Objects are content-addressed, so equal records mean equal pixels."""
     records = []
     for number, cluster in enumerate(["serial", "local", standing_scheduler]):
         here = site.model_copy(update={"root": str(tmp_path / str(number)), "cluster": cluster, "chunk": 2})
@@ -51,8 +51,8 @@ def test_serial_local_and_a_standing_scheduler_make_equal_records(
 
 
 @pytest.mark.parametrize("batch", [1, 3])
-def test_the_batch_changes_nothing(site: Site, refresh: Refresh, shoot: Path, tmp_path: Path, batch: int) -> None:
-    """Real batches of one and of several images give the same pixels, in fewer calls."""
+def test_the_batch_size_changes_nothing(site: Site, refresh: Refresh, shoot: Path, tmp_path: Path, batch: int) -> None:
+    """Batches of one and of several images give the same pixels, in fewer calls."""
     one = site.model_copy(update={"root": str(tmp_path / "one"), "batch": 1, "shard_images": 8})
     several = site.model_copy(update={"root": str(tmp_path / "several"), "batch": batch, "shard_images": 8, "chunk": 8})
     _, chunks = refresh(one, shoot)
@@ -61,10 +61,10 @@ def test_the_batch_changes_nothing(site: Site, refresh: Refresh, shoot: Path, tm
     assert made(one)["masks"] == made(several)["masks"]
 
 
-def test_everything_may_lie_on_s3_and_in_postgresql(
+def test_everything_may_be_on_s3_and_in_postgresql(
     refresh: Refresh, shoot: Path, bucket: str, postgres_url: str
 ) -> None:
-    """The same steps, with remote stores and catalogue; a second run calls no model."""
+    """The steps work with remote stores and catalogue, and a second run calls no model."""
     site = Site(root=f"{bucket}/site", catalog=postgres_url, cluster="serial")
     decision, _ = refresh(site, shoot)
     assert (decision.published, decision.quarantined, decision.rejected) == (6, 1, 1)

@@ -1,4 +1,4 @@
-"""What a plan makes of a manifest's rows: where their URIs lead, whatever the manifest is called."""
+"""What a plan makes of the rows of a manifest: where their URIs lead, whatever the manifest's name."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def table(*uris: str) -> pa.Table:
 
 
 def uris(source: str, site: Site) -> dict[str, str]:
-    """Where the images of a manifest's only delivery are read, by what the manifest says."""
+    """The locations of the images of a manifest's only delivery, by what the manifest states."""
     (delivery,) = inspect(source).accepted
     rows = read_delivery(open_store(site.tables_url), source, delivery)
     return dict(zip(rows.column("image_id").to_pylist(), rows.column("uri").to_pylist(), strict=True))
@@ -57,7 +57,7 @@ def uris(source: str, site: Site) -> dict[str, str]:
 
 @pytest.fixture
 def site(tmp_path: Path) -> Site:
-    """A site of its own."""
+    """A separate site."""
     return Site(root=str(tmp_path / "site"))
 
 
@@ -79,7 +79,7 @@ def site(tmp_path: Path) -> Site:
 def test_relative_uris_start_in_the_folder_of_the_manifest(
     site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    """However it is named; a dataset's folder is its own, above its days. Everything with a scheme stays as it is."""
+    """A dataset's folder is the dataset itself, above its days; URIs with a scheme are unchanged."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "set" / "date=2026-01-05").mkdir(parents=True)
     for path in ("today.parquet", "set/date=2026-01-05/part-0.parquet"):
@@ -90,15 +90,15 @@ def test_relative_uris_start_in_the_folder_of_the_manifest(
 
 
 def test_relative_uris_of_a_manifest_in_a_bucket_start_there(site: Site, bucket: str, tmp_path: Path) -> None:
-    """By day and as a whole."""
+    """This holds by day and as a whole."""
     pq.write_table(table("b/a 50%.jpg"), tmp_path / "m.parquet")
     Store(bucket).write("set/date=2026-01-05/part-0.parquet", (tmp_path / "m.parquet").read_bytes())
     for name in ("set", "set/date=2026-01-05", "set/date=2026-01-05/part-0.parquet"):
         assert uris(f"{bucket}/{name}", site) == {"b/a 50%.jpg": f"{bucket}/set/b/a 50%.jpg"}
 
 
-def test_a_signed_address_comes_to_the_worker_as_it_is(site: Site, tmp_path: Path) -> None:
-    """Through the plan's tables; the one that people see has no signature."""
+def test_a_signed_address_reaches_the_worker_unchanged(site: Site, tmp_path: Path) -> None:
+    """It is in the plan's tables; the address that people see has no signature."""
     pq.write_table(table(ABSOLUTE[-1]), tmp_path / "m.parquet")
     (delivery,) = inspect(str(tmp_path / "m.parquet")).accepted
     planned = plan(site, str(tmp_path / "m.parquet"), delivery)
@@ -111,7 +111,7 @@ def test_a_signed_address_comes_to_the_worker_as_it_is(site: Site, tmp_path: Pat
 
 
 def test_a_delivery_is_refused_with_the_rows_of_each_problem(site: Site, tmp_path: Path) -> None:
-    """As they are counted in their files, also by expectations."""
+    """Rows are counted as in their files, also for expectations."""
     for number, digest in enumerate(("a" * 64, "A" * 64)):
         rows = table("x", f"y{number}").slice(1 - number, 1 + number).to_pylist()
         folder = tmp_path / "set" / "date=2026-01-05"
@@ -126,8 +126,8 @@ def test_a_delivery_is_refused_with_the_rows_of_each_problem(site: Site, tmp_pat
     )
 
 
-def test_a_delivery_that_is_not_there_is_told(site: Site, tmp_path: Path) -> None:
-    """Of another day, or of another name."""
+def test_a_missing_delivery_is_an_error(site: Site, tmp_path: Path) -> None:
+    """It is of another day or has another name."""
     (tmp_path / "set" / "date=2026-01-05").mkdir(parents=True)
     pq.write_table(table("x"), tmp_path / "set" / "date=2026-01-05" / "part-0.parquet")
     for key in ("2026-01-06/d", "2026-01-05/e"):

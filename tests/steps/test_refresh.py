@@ -1,4 +1,4 @@
-"""What a delivery goes through, on real files, the real network, a real catalogue and Great Expectations."""
+"""A delivery through all steps, with real files, the real network, a real catalogue and Great Expectations."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from tests.steps.test_returning import decided, live
 
 
 def calls(chunks: list[ChunkResult]) -> int:
-    """Model calls that were made."""
+    """The number of model calls."""
     return sum(chunk.model_batches for chunk in chunks)
 
 
@@ -38,7 +38,7 @@ def reasons(site: Site, decision: GateDecision) -> dict[str, tuple[str, list[str
 
 @pytest.fixture
 def shoot(tmp_path: Path) -> Path:
-    """A delivery of six products, one scene without any, and one broken file."""
+    """A delivery of six products, one scene without a product, and one broken file."""
     folder = tmp_path / "shoot"
     for seed in range(6):
         product(folder / f"{seed}.jpg", seed=seed)
@@ -48,7 +48,7 @@ def shoot(tmp_path: Path) -> Path:
 
 
 def test_every_image_is_accounted_for_with_its_reason(site: Site, refresh: Refresh, shoot: Path) -> None:
-    """Products are published, the empty scene waits for a person, the broken file is one recorded rejection."""
+    """Products are published, the empty scene waits for a person, and the broken file is one recorded rejection."""
     decision, _ = refresh(site, shoot)
     assert (decision.images, decision.published, decision.quarantined, decision.rejected) == (8, 6, 1, 1)
     assert decision.verdict is Verdict.PUBLISH_ALL_BUT_QUARANTINED
@@ -58,8 +58,8 @@ def test_every_image_is_accounted_for_with_its_reason(site: Site, refresh: Refre
     assert "truncated" in why["broken.jpg"][1][0]
 
 
-def test_what_was_decided_makes_no_model_call(site: Site, refresh: Refresh, shoot: Path) -> None:
-    """A second run skips what is published, keeps every other outcome with its reasons, and touches no image."""
+def test_decided_images_need_no_model_call(site: Site, refresh: Refresh, shoot: Path) -> None:
+    """A second run skips what is published, keeps other outcomes and their reasons, and reads no image."""
     before = reasons(site, refresh(site, shoot)[0])
     decision, chunks = refresh(site, shoot)
     assert chunks == []
@@ -70,7 +70,7 @@ def test_what_was_decided_makes_no_model_call(site: Site, refresh: Refresh, shoo
 
 
 def test_a_changed_image_is_the_only_one_cut_again(site: Site, refresh: Refresh, shoot: Path) -> None:
-    """New bytes under an old name are new work; a rejected file that was mended is published."""
+    """New bytes under an old name are new work, and a rejected file that was repaired is published."""
     refresh(site, shoot)
     product(shoot / "0.jpg", seed=50)
     product(shoot / "broken.jpg", seed=51)
@@ -82,7 +82,7 @@ def test_a_changed_image_is_the_only_one_cut_again(site: Site, refresh: Refresh,
 def test_the_same_bytes_under_another_name_are_published_without_a_model_call(
     site: Site, refresh: Refresh, shoot: Path
 ) -> None:
-    """Work is keyed by content, not by path."""
+    """Work is keyed by content and not by path."""
     refresh(site, shoot)
     shutil.copy(shoot / "3.jpg", shoot / "again.jpg")
     decision, chunks = refresh(site, shoot)
@@ -91,7 +91,7 @@ def test_the_same_bytes_under_another_name_are_published_without_a_model_call(
 
 
 def test_a_manifest_without_digests_makes_no_second_model_call(site: Site, refresh: Refresh, shoot: Path) -> None:
-    """Where rows state neither sha256 nor ETag, the bytes are read to learn what they are; the network is not asked."""
+    """If rows state neither sha256 nor ETag, the bytes are read to identify them, but the network is not called."""
     refresh(site, shoot)
     (manifest,) = shoot.parent.glob("manifest/*/part.parquet")
     table = pq.read_table(manifest, partitioning=None)
@@ -102,7 +102,7 @@ def test_a_manifest_without_digests_makes_no_second_model_call(site: Site, refre
     assert (decision.skipped, decision.quarantined, decision.rejected) == (6, 1, 1)
 
 
-def test_a_file_that_is_not_the_one_of_the_manifest_is_rejected(site: Site, tmp_path: Path, shoot: Path) -> None:
+def test_a_file_that_differs_from_the_manifest_is_rejected(site: Site, tmp_path: Path, shoot: Path) -> None:
     """Bytes that changed after the manifest was written are never published under its digest."""
     folder_of_two = tmp_path / "two"
     for name in ("a.jpg", "b.jpg"):
@@ -118,7 +118,7 @@ def test_a_file_that_is_not_the_one_of_the_manifest_is_rejected(site: Site, tmp_
 
 
 def test_a_missing_file_is_tried_again_once_it_is_there(site: Site, tmp_path: Path) -> None:
-    """A rejection that trying again can cure is not remembered as decided."""
+    """A rejection that a retry can cure is not remembered as decided."""
     from cutouts.intake import folder_manifest
 
     folder = tmp_path / "late"
@@ -137,8 +137,8 @@ def test_a_missing_file_is_tried_again_once_it_is_there(site: Site, tmp_path: Pa
     assert first.exists()
 
 
-def test_rejected_images_are_tried_again_where_the_site_says_so(site: Site, refresh: Refresh, tmp_path: Path) -> None:
-    """After a limit was raised, for example: their bytes are the same, so nothing else would."""
+def test_rejected_images_are_retried_if_the_site_says_so(site: Site, refresh: Refresh, tmp_path: Path) -> None:
+    """This is needed after a limit was raised, because the bytes are the same."""
     product(tmp_path / "large" / "a.jpg", size=200)
     small = site.model_copy(update={"max_pixels": 10_000})
     assert refresh(small, tmp_path / "large")[0].rejected == 1
@@ -150,7 +150,7 @@ def test_rejected_images_are_tried_again_where_the_site_says_so(site: Site, refr
 
 
 def test_a_bad_delivery_is_held_until_a_person_releases_it(site: Site, refresh: Refresh, tmp_path: Path) -> None:
-    """Nothing of it is published before; then all but what is bad by itself, and a rerun keeps it so."""
+    """Nothing is published before; then all but the bad images are, and a rerun keeps it so."""
     folder = tmp_path / "dark"
     for seed in range(6):
         blank(folder / f"empty-{seed}.jpg", seed=seed)
@@ -177,8 +177,8 @@ def test_a_bad_delivery_is_held_until_a_person_releases_it(site: Site, refresh: 
         approve(site, "dark", by="Ada", why="again")
 
 
-def test_a_person_releases_the_version_that_was_looked_at(site: Site, refresh: Refresh, tmp_path: Path) -> None:
-    """Two versions of a delivery are held: its name does not say which one, the id of the decision does."""
+def test_a_person_releases_the_version_that_was_reviewed(site: Site, refresh: Refresh, tmp_path: Path) -> None:
+    """If two versions of a delivery are held, the id of the decision says which one is meant."""
     folder = tmp_path / "dark"
     held = []
     for version in range(2):
@@ -194,8 +194,8 @@ def test_a_person_releases_the_version_that_was_looked_at(site: Site, refresh: R
     assert live(site, "dark")["0.jpg"] == decided(site, held[0])["0.jpg"]
 
 
-def test_a_plan_is_the_same_whatever_the_order_of_its_rows(site: Site, shoot: Path) -> None:
-    """Planned again, with rows shuffled, it names the same shards, so their receipts count."""
+def test_a_plan_does_not_depend_on_the_order_of_its_rows(site: Site, shoot: Path) -> None:
+    """With rows shuffled it has the same shards, so their receipts count."""
     from cutouts.intake import folder_manifest
 
     table, _ = folder_manifest(shoot)
@@ -206,8 +206,8 @@ def test_a_plan_is_the_same_whatever_the_order_of_its_rows(site: Site, shoot: Pa
     assert ids[0] == ids[1]
 
 
-def test_the_gate_does_not_judge_a_plan_whose_shards_are_not_cut(site: Site, shoot: Path) -> None:
-    """Receipts are reconciled with the plan first."""
+def test_the_gate_refuses_a_plan_with_uncut_shards(site: Site, shoot: Path) -> None:
+    """Receipts are compared with the plan first."""
     from cutouts.intake import folder_manifest
 
     table, _ = folder_manifest(shoot)
@@ -222,7 +222,7 @@ def test_the_gate_does_not_judge_a_plan_whose_shards_are_not_cut(site: Site, sho
 def test_a_delivery_of_broken_files_only_is_rejected_image_by_image(
     site: Site, refresh: Refresh, tmp_path: Path
 ) -> None:
-    """Nothing to judge is not a crash: the books say why nothing came of it."""
+    """Having nothing to judge is not an error, and each image has its reason."""
     for seed in range(3):
         broken(tmp_path / "bad" / f"{seed}.jpg", seed=seed)
     decision, _ = refresh(site, tmp_path / "bad")

@@ -1,4 +1,4 @@
-"""States that return, and decisions that are published late: the catalogue shows what was decided last."""
+"""States that return and decisions that are published late: the catalogue shows the last decision."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def live(site: Site, delivery_id: str) -> dict[str, tuple[str, str]]:
 
 
 def decided(site: Site, decision: GateDecision) -> dict[str, tuple[str, str]]:
-    """Content and matte digest of each image that the gate decided about."""
+    """Content and matte digest of each image in the decision."""
     table = read_table(open_store(site.tables_url), gate_file(decision.gate_id, "outcomes.parquet"))
     return {row["image_id"]: (row["sha256"], row["matte_digest"]) for row in table.to_pylist()}
 
@@ -50,7 +50,7 @@ def shoot(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def judge(site: Site, shoot: Path, tmp_path: Path) -> Judge:
-    """Takes the shoot as it is now up to the gate's decision; on its own day, or as the delivery that is given."""
+    """Takes the current delivery up to the gate's decision, on its own day or as the given delivery."""
 
     def judged(delivery: DeliveryKey | None = None) -> GateDecision:
         table, day = folder_manifest(shoot)
@@ -68,7 +68,7 @@ def judge(site: Site, shoot: Path, tmp_path: Path) -> Judge:
 
 
 def test_a_network_that_returns_is_published_again(site: Site, refresh: Refresh, shoot: Path) -> None:
-    """However often two networks alternate, what is live was made by the last one."""
+    """However often two networks alternate, the live images are from the last one."""
     for model in ("default", "default-int8", "default", "default-int8", "default"):
         decision, _ = refresh(site.model_copy(update={"model": model}), shoot)
         assert live(site, "shoot") == decided(site, decision)
@@ -76,22 +76,22 @@ def test_a_network_that_returns_is_published_again(site: Site, refresh: Refresh,
 
 
 def test_a_photograph_that_returns_is_published_again(site: Site, refresh: Refresh, shoot: Path) -> None:
-    """A file toggled between two contents is live as it was delivered last."""
+    """A file that alternates between two contents is live as it was last delivered."""
     for seed in (0, 7, 0, 7, 0):
         product(shoot / "0.jpg", seed=seed)
         decision, _ = refresh(site, shoot)
         assert live(site, "shoot") == decided(site, decision)
 
 
-def test_runs_that_change_nothing_leave_no_further_publications(site: Site, refresh: Refresh, shoot: Path) -> None:
-    """The books do not grow with every scheduled run."""
+def test_runs_that_change_nothing_add_no_publications(site: Site, refresh: Refresh, shoot: Path) -> None:
+    """The history does not grow with every scheduled run."""
     gates = {refresh(site, shoot)[0].gate_id for _ in range(4)}
     with Catalog.open(site.catalog_url) as catalog:
         assert catalog.counts().publications == len(gates) == 2
 
 
 def test_a_late_retry_never_undoes_a_newer_version_of_its_delivery(site: Site, shoot: Path, judge: Judge) -> None:
-    """Version A was judged, version B of the same day published meanwhile: A is refused in words and B stays live."""
+    """If version B of the same day was published since version A was judged, A is refused with a message."""
     product(shoot / "0.jpg", seed=0)
     late = judge(None)
     product(shoot / "0.jpg", seed=7)
@@ -103,7 +103,7 @@ def test_a_late_retry_never_undoes_a_newer_version_of_its_delivery(site: Site, s
 
 
 def test_a_decision_that_another_day_overtook_is_made_again(site: Site, shoot: Path, judge: Judge) -> None:
-    """Monday was judged before Tuesday was published: Monday's images are superseded, and the books say so."""
+    """Monday was judged before Tuesday was published, so Monday's images are recorded as superseded."""
     monday = judge(None)
     product(shoot / "0.jpg", seed=7)
     day = monday.delivery.date + timedelta(days=1)
@@ -114,8 +114,8 @@ def test_a_decision_that_another_day_overtook_is_made_again(site: Site, shoot: P
     assert live(site, "shoot") == decided(site, tuesday)
 
 
-def test_an_older_day_that_comes_again_says_what_replaced_it(site: Site, shoot: Path, judge: Judge) -> None:
-    """Its images are skipped: one because it is live as it is, one because a later day delivered another one."""
+def test_an_older_day_that_returns_says_what_replaced_it(site: Site, shoot: Path, judge: Judge) -> None:
+    """One image is skipped because it is live already, and one because a later day delivered another."""
     monday = judge(None)
     publish(site, monday.gate_id)
     product(shoot / "0.jpg", seed=7)
@@ -129,8 +129,8 @@ def test_an_older_day_that_comes_again_says_what_replaced_it(site: Site, shoot: 
     assert reasons == {"0.jpg": [REPLACED], "1.jpg": [ALREADY_PUBLISHED]}
 
 
-def test_a_publication_that_is_asked_for_twice_is_there_once(site: Site, judge: Judge) -> None:
-    """A retry of a publication that was made gets it back, whatever came after it."""
+def test_a_repeated_publication_is_recorded_once(site: Site, judge: Judge) -> None:
+    """A retry returns the recorded publication, whatever came after it."""
     decision = judge(None)
     first = publish(site, decision.gate_id)
     later = publish(site, judge(decision.delivery).gate_id)

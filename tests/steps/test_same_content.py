@@ -1,4 +1,4 @@
-"""The same content twice in a plan is cut once, and each image has its result."""
+"""Content that is in a plan twice is cut once, and each image gets the result."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.steps.conftest import refresh_manifest
 
 
 def run(site: Site, folder: Path, *names: str, **stated: object) -> tuple[GateDecision, list[Receipt]]:
-    """A delivery of these files, with what a manifest states of each: a value, or True for its sha256."""
+    """A delivery of these files with what a manifest states of each: a value, or True for its sha256."""
     rows = []
     for number, name in enumerate(names):
         about = {"image_id": f"{number:02}", "product_id": "p", "delivery_id": "d", "uri": str(folder / name)}
@@ -42,7 +42,7 @@ def live(site: Site) -> list[tuple[str, str, str]]:
 
 
 def test_the_same_digest_twice_is_cut_once(site: Site, tmp_path: Path) -> None:
-    """Also across shards, for they are put into one; both images are published with the same cutout."""
+    """Both are put into one shard and published with the same cutout."""
     one = product(tmp_path / "one.jpg", seed=1)
     product(tmp_path / "two.jpg", seed=2)
     (tmp_path / "again.jpg").write_bytes(one.read_bytes())
@@ -59,7 +59,7 @@ def test_the_same_digest_twice_is_cut_once(site: Site, tmp_path: Path) -> None:
 
 
 def test_another_copy_is_cut_if_the_first_cannot_be_read(site: Site, tmp_path: Path) -> None:
-    """A missing file says nothing of its content: that image is rejected, the other one is published."""
+    """A missing file says nothing about its content: that image is rejected and the other copies are published."""
     product(tmp_path / "here.jpg")
     decision, (receipt,) = run(site, tmp_path, "gone.jpg", "here.jpg", "here.jpg", sha256=True)
     assert (decision.rejected, decision.published) == (1, 2)
@@ -68,7 +68,7 @@ def test_another_copy_is_cut_if_the_first_cannot_be_read(site: Site, tmp_path: P
 
 
 def test_the_same_damage_twice_is_found_once(site: Site, tmp_path: Path) -> None:
-    """Both images are rejected for it."""
+    """All images with that content are rejected."""
     broken(tmp_path / "a.jpg")
     product(tmp_path / "good.jpg")
     decision, (receipt,) = run(site, tmp_path, "a.jpg", "a.jpg", "good.jpg", "a.jpg", bytes=None)
@@ -76,8 +76,8 @@ def test_the_same_damage_twice_is_found_once(site: Site, tmp_path: Path) -> None
     assert (receipt.cut, receipt.reused, receipt.rejected) == (1, 2, 1)
 
 
-def test_the_same_place_twice_is_cut_once_without_a_digest(site: Site, tmp_path: Path) -> None:
-    """It is read to see that; planned again, both are still the same."""
+def test_the_same_location_twice_without_a_digest_is_cut_once(site: Site, tmp_path: Path) -> None:
+    """It is read to find that out; when planned again, both are still the same."""
     product(tmp_path / "a.jpg")
     decision, (receipt,) = run(site, tmp_path, "a.jpg", "a.jpg")
     assert (decision.published, receipt.cut, receipt.reused) == (2, 1, 1)

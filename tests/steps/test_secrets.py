@@ -1,4 +1,4 @@
-"""Signed addresses and private files through a whole run: what is written down, and what is not."""
+"""Signed addresses and private files through a whole run: what is written and what is not."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 
 
 def delivered(path: Path, shop: str, *names: str) -> Path:
-    """A manifest of those files, each by a signed address."""
+    """A manifest of those files, each with a signed address."""
     records = [
         ImageRecord(
             image_id=name,
@@ -74,7 +74,7 @@ def delivered(path: Path, shop: str, *names: str) -> Path:
 
 
 def written(out: Path) -> dict[str, str]:
-    """All that is below a folder as text, tables unpacked."""
+    """The content of all files below a folder as text, with tables read."""
     texts = {}
     for path in (path for path in out.rglob("*") if path.is_file() and path.suffix != ".png"):
         table = path.suffix == ".parquet"
@@ -83,8 +83,8 @@ def written(out: Path) -> dict[str, str]:
     return texts
 
 
-def test_nothing_but_the_shards_holds_a_signature(shop: str, tmp_path: Path) -> None:
-    """Not the report, tables, catalogue or messages of a run and of its repetition; yet pictures are shown."""
+def test_only_the_shards_hold_a_signature(shop: str, tmp_path: Path) -> None:
+    """Report, tables, catalogue and messages have none, even after a second run, but pictures are shown."""
     names = ("0.jpg", "1.jpg", "empty.jpg", "broken.jpg", "private.jpg", "missing.jpg")
     manifest = delivered(tmp_path / "today.parquet", shop, *names)
     out = tmp_path / "out"
@@ -106,8 +106,8 @@ def test_nothing_but_the_shards_holds_a_signature(shop: str, tmp_path: Path) -> 
     assert texts["report.html"].count('alt="http://***@') == 3
 
 
-def test_of_a_file_that_is_no_image_nothing_is_told(shop: str, tmp_path: Path) -> None:
-    """Neither a part of it nor a digest is in any file or message, whatever the manifest claims its digest to be."""
+def test_nothing_is_revealed_about_a_file_that_is_not_an_image(shop: str, tmp_path: Path) -> None:
+    """No file or message has part of it or its digest, whatever digest the manifest claims."""
     out = tmp_path / "out"
     folder = tmp_path / "folder"
     product(folder / "a.jpg")
@@ -131,8 +131,8 @@ def test_of_a_file_that_is_no_image_nothing_is_told(shop: str, tmp_path: Path) -
             assert secret not in told, secret
 
 
-def test_what_is_no_image_is_known_again(site: Site, refresh: Refresh, tmp_path: Path) -> None:
-    """Not read again while it stays as it is, tried when it changes, and in the books each time."""
+def test_a_file_that_is_not_an_image_is_remembered(site: Site, refresh: Refresh, tmp_path: Path) -> None:
+    """It is not read again until it changes, and is counted each time."""
     folder = tmp_path / "shoot"
     product(folder / "a.jpg")
     (folder / "b.jpg").write_bytes(PRIVATE)
@@ -154,8 +154,8 @@ def test_what_is_no_image_is_known_again(site: Site, refresh: Refresh, tmp_path:
     assert (decision.skipped, decision.published, decision.rejected) == (1, 1, 0)
 
 
-def test_a_new_signature_is_no_new_image(site: Site, shop: str, tmp_path: Path) -> None:
-    """An address that is signed anew each day is known by its ETag; one with another version is cut again."""
+def test_a_new_signature_is_not_a_new_image(site: Site, shop: str, tmp_path: Path) -> None:
+    """A newly signed address is known by its ETag, and one with another version is cut again."""
     manifest = delivered(tmp_path / "manifest" / "date=2026-01-01" / "part.parquet", shop, "0.jpg")
 
     allowed = site.allowing(shop.replace(f"shop:{PASSWORD}@", ""))
@@ -176,8 +176,8 @@ def test_a_new_signature_is_no_new_image(site: Site, shop: str, tmp_path: Path) 
     assert asked[:2] == [1, 0]
 
 
-def test_a_cutout_holds_nothing_that_the_camera_wrote(site: Site, refresh: Refresh, tmp_path: Path) -> None:
-    """Neither comment nor description, place or name of its owner; nor does any table."""
+def test_a_cutout_holds_no_metadata_of_the_camera(site: Site, refresh: Refresh, tmp_path: Path) -> None:
+    """Comments, descriptions, places and owners are neither in it nor in any table."""
     photo = product(tmp_path / "photos" / "a.jpg")
     with Image.open(photo) as picture:
         exif = picture.getexif()

@@ -1,4 +1,4 @@
-"""What segment says while it works, and what it leaves alone when there is nothing to do."""
+"""What segment logs while it works, and what it skips if there is nothing to do."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ NOWHERE = "tcp://127.0.0.1:9"
 
 
 def planned(site: Site, folder: Path) -> Plan:
-    """The plan of the one delivery that is in `folder`."""
+    """The plan of the one delivery in `folder`."""
     manifest = folder.parent / "manifest.parquet"
     pq.write_table(folder_manifest(folder)[0], manifest)
     (delivery,) = inspect(str(manifest)).accepted
     return plan(site, str(manifest), delivery)
 
 
-def test_a_shard_that_is_done_needs_no_cluster(site: Site, tmp_path: Path) -> None:
-    """Its receipt is read; a scheduler that is away is not even asked for."""
+def test_a_finished_shard_needs_no_cluster(site: Site, tmp_path: Path) -> None:
+    """Its receipt is read, and an unreachable scheduler is not contacted."""
     product(tmp_path / "shoot" / "a.jpg")
     (shard,) = planned(site, tmp_path / "shoot").shard_keys()
     with open_runner(site) as runner:
@@ -37,10 +37,10 @@ def test_a_shard_that_is_done_needs_no_cluster(site: Site, tmp_path: Path) -> No
         assert segment(site, shard, runner) == receipt
 
 
-def test_it_says_how_far_it_is(
+def test_segment_logs_its_progress(
     site: Site, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Sentences with counts while it works, and one at the end; a shard that was done says so."""
+    """It logs sentences with counts, a final one, and one for a shard that was already done."""
     monkeypatch.setattr(shard_progress, "EVERY_SECONDS", 0.02)
     for seed in range(3):
         product(tmp_path / "shoot" / f"{seed}.jpg", seed=seed)

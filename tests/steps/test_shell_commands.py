@@ -24,7 +24,7 @@ NAMES = ["dark", "it's dim; rm -rf $HOME", 'ünlit `x` "y"']
 def test_the_command_of_a_held_delivery_releases_it_from_any_folder(
     site: Site, refresh: Refresh, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    """Copied as it is into a shell, with a catalogue, tables and expectations of the site's own."""
+    """It is pasted unchanged into a shell, with the site's own catalogue, tables and expectations."""
     monkeypatch.chdir(tmp_path)
     own = tmp_path / "own suite.json"
     own.write_bytes((Path(__file__).parents[2] / "schemas/expectations/mask_quality.json").read_bytes())
@@ -60,7 +60,7 @@ def test_the_command_of_a_held_delivery_releases_it_from_any_folder(
     ],
 )
 def test_no_command_shows_a_password(url: str) -> None:
-    """Neither that of the user nor one in the query; who, where and how stay."""
+    """The user's password and one in the query are hidden; user, host and options stay."""
     command = approve_command(Site(root="s3://shop/site", catalog=url), "2026-01-01/a")
     assert "s3cr" not in command
     assert "://me@db:5432/shop" in command

@@ -1,4 +1,4 @@
-"""What was judged is not judged again, and whatever changes is."""
+"""A delivery is not judged again unless something changed."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def _kept(tmp_path: Path) -> list[Path]:
     return sorted(tmp_path.glob("verdicts/*.json"))
 
 
-def test_a_second_run_over_the_same_needs_neither_great_expectations_nor_dask(tmp_path: Path) -> None:
+def test_a_second_run_needs_neither_great_expectations_nor_dask(tmp_path: Path) -> None:
     """They take seconds to import; the first run needed one of them, and the second comes to the same decision."""
     for seed in range(2):
         product(tmp_path / "in" / f"{seed}.jpg", seed=seed)
@@ -66,16 +66,16 @@ def test_a_second_run_over_the_same_needs_neither_great_expectations_nor_dask(tm
     assert json.loads((tmp_path / "out" / "summary.json").read_text())["skipped"] == 2
 
 
-def test_the_order_of_the_rows_is_no_reason_to_judge_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The same rows, just cut or recalled from the ledger, have one verdict."""
+def test_the_order_of_the_rows_does_not_matter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same rows have one verdict, whether just cut or recalled from the ledger."""
     first = _judged(tmp_path, _metrics())
     monkeypatch.setattr(verdicts, "judge", _never)
     assert _judged(tmp_path, _metrics().take([2, 0, 1])) == first
     assert len(_kept(tmp_path)) == 1
 
 
-def test_whatever_changes_is_judged(tmp_path: Path) -> None:
-    """One value, one rejection or its reason, one more image, one byte of the suite."""
+def test_every_change_is_judged_again(tmp_path: Path) -> None:
+    """A value, a rejection or its reason, another image and a byte of the suite each count."""
     own = tmp_path / "own.json"
     own.write_bytes(bundled("mask_quality").read_bytes() + b"\n")
     clean = _judged(tmp_path, _metrics())
@@ -88,8 +88,8 @@ def test_whatever_changes_is_judged(tmp_path: Path) -> None:
     assert len(_kept(tmp_path)) == 5
 
 
-def test_a_damaged_verdict_is_judged_anew(tmp_path: Path) -> None:
-    """A record that somebody edited or cut off counts for nothing."""
+def test_a_damaged_verdict_is_judged_again(tmp_path: Path) -> None:
+    """A record that was edited or cut off is ignored."""
     bad = _judged(tmp_path, _metrics(saliency_peak=0.1))
     (kept,) = _kept(tmp_path)
     kept.write_text(kept.read_text().replace('"c"', '"d"'))
@@ -98,7 +98,7 @@ def test_a_damaged_verdict_is_judged_anew(tmp_path: Path) -> None:
     assert _judged(tmp_path, _metrics(saliency_peak=0.1)) == bad
 
 
-def test_what_could_not_be_judged_is_not_kept(tmp_path: Path) -> None:
+def test_a_failed_judgement_is_not_kept(tmp_path: Path) -> None:
     """A column of nulls fails the gate each time."""
     metrics = _metrics()
     place = metrics.schema.get_field_index("coverage")
@@ -109,8 +109,8 @@ def test_what_could_not_be_judged_is_not_kept(tmp_path: Path) -> None:
     assert _kept(tmp_path) == []
 
 
-def test_rows_that_are_refused_are_refused_each_time(site: Site, refresh: Refresh, tmp_path: Path) -> None:
-    """Only a clean bill is kept of a manifest's rows."""
+def test_refused_rows_are_refused_each_time(site: Site, refresh: Refresh, tmp_path: Path) -> None:
+    """Only a verdict without problems is kept for the rows of a manifest."""
     product(tmp_path / "shop" / "a.jpg")
     decision, _ = refresh(site, tmp_path / "shop")
     assert isinstance(decision, GateDecision)

@@ -1,4 +1,4 @@
-"""What is missing, cut off or changed in a site is found and repaired, and nothing readable is lost by it."""
+"""Missing, cut-off and changed files of a site are found and repaired, and nothing readable is lost."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ Damage = Callable[[Path], None]
 
 
 def cut_off(path: Path) -> None:
-    """The second half is missing."""
+    """The file without its second half."""
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
 
 
 def flipped(path: Path) -> None:
-    """One bit in the middle is another one."""
+    """The file with one bit in the middle flipped."""
     data = bytearray(path.read_bytes())
     data[len(data) // 2] ^= 4
     path.write_bytes(data)
@@ -31,7 +31,7 @@ def flipped(path: Path) -> None:
 
 @pytest.fixture
 def shoot(site: Site, refresh: Refresh, tmp_path: Path) -> Path:
-    """A delivery of one product and one broken file that was published."""
+    """A published delivery of one product and one broken file."""
     product(tmp_path / "shoot" / "0.jpg")
     broken(tmp_path / "shoot" / "1.jpg", seed=1)
     refresh(site, tmp_path / "shoot")
@@ -39,19 +39,19 @@ def shoot(site: Site, refresh: Refresh, tmp_path: Path) -> Path:
 
 
 def places(found: Verification) -> list[str]:
-    """What was found, and where."""
+    """The findings and their locations."""
     return [finding.place for finding in found.findings]
 
 
 def live(site: Site) -> object:
-    """All that is live."""
+    """All live images."""
     with Catalog.open(site.catalog_url) as catalog:
         return catalog.live().to_pylist()
 
 
 @pytest.mark.usefixtures("shoot")
-def test_a_site_that_is_whole_has_nothing_to_find(site: Site) -> None:
-    """Its tables, both objects of its image and the catalogue are looked at."""
+def test_an_intact_site_has_no_findings(site: Site) -> None:
+    """Its tables, both objects of its image and the catalogue are checked."""
     for whole in (False, True):
         found = verify(site, whole=whole)
         assert (found.findings, found.objects, found.live) == ((), 2, 1)
@@ -67,8 +67,8 @@ def test_a_site_that_is_whole_has_nothing_to_find(site: Site) -> None:
         (flipped, True, "its bytes do not match its name"),
     ],
 )
-def test_objects_are_made_again_from_their_photographs(site: Site, harm: Damage, whole: bool, what: str) -> None:
-    """The same bytes under the same names; nothing else is left beside them."""
+def test_objects_are_rebuilt_from_their_photographs(site: Site, harm: Damage, whole: bool, what: str) -> None:
+    """They have the same bytes and names, and nothing else is left beside them."""
     objects = Path(site.objects_url)
     before = {path: path.read_bytes() for path in objects.rglob("*.png")}
     for path in before:
@@ -81,8 +81,8 @@ def test_objects_are_made_again_from_their_photographs(site: Site, harm: Damage,
     assert verify(site, whole=True).findings == ()
 
 
-def test_an_object_whose_photograph_is_gone_is_left_as_it_is(site: Site, shoot: Path) -> None:
-    """What is wrong is still told, and the bytes that are there are not touched."""
+def test_an_object_without_its_photograph_is_left_as_it_is(site: Site, shoot: Path) -> None:
+    """The problem is still reported, and the existing bytes are not touched."""
     (shoot / "0.jpg").unlink()
     path = next(Path(site.objects_url).rglob("*.png"))
     flipped(path)
@@ -94,10 +94,8 @@ def test_an_object_whose_photograph_is_gone_is_left_as_it_is(site: Site, shoot: 
 
 
 @pytest.mark.parametrize("harm", [cut_off, flipped, Path.unlink])
-def test_every_table_that_is_damaged_is_found_and_made_again(
-    site: Site, refresh: Refresh, shoot: Path, harm: Damage
-) -> None:
-    """File by file: it is named, moved away, and after another run everything is whole and live as before."""
+def test_every_damaged_table_is_found_and_rebuilt(site: Site, refresh: Refresh, shoot: Path, harm: Damage) -> None:
+    """Each file is named and moved away, and after another run everything is complete and live as before."""
     tables, before = Path(site.tables_url), live(site)
     for name in sorted(str(path.relative_to(tables)) for path in tables.rglob("*.*") if path.is_file()):
         if not (tables / name).exists() or (harm is Path.unlink and name.endswith(".json")):
@@ -113,8 +111,8 @@ def test_every_table_that_is_damaged_is_found_and_made_again(
 
 
 @pytest.mark.usefixtures("shoot")
-def test_what_is_live_and_not_in_the_ledger_is_found(site: Site) -> None:
-    """The catalogue is of an image that no table tells of."""
+def test_a_live_image_that_is_not_in_the_ledger_is_found(site: Site) -> None:
+    """The catalogue has an image that no table mentions."""
     for path in Path(site.tables_url).rglob("ledger/**/*.parquet"):
         path.unlink()
     found = verify(site, repair=True)
@@ -124,7 +122,7 @@ def test_what_is_live_and_not_in_the_ledger_is_found(site: Site) -> None:
 
 
 def test_a_site_in_a_bucket_is_verified_and_repaired(bucket: str, refresh: Refresh, tmp_path: Path, site: Site) -> None:
-    """Tables and objects are in S3: what is gone or damaged there is named, moved away, and made again."""
+    """Missing and damaged files on S3 are named, moved away and rebuilt."""
     there = site.model_copy(update={"tables": f"{bucket}/tables", "objects": f"{bucket}/objects"})
     product(tmp_path / "shoot" / "0.jpg")
     refresh(there, tmp_path / "shoot")

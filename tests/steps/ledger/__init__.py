@@ -1,1 +1,1 @@
-"""The ledger: joined, killed, damaged, of another version."""
+"""Tests of the ledger: joined, killed, damaged, and of another version."""

@@ -11,5 +11,5 @@ from cutouts.adapters.storage.store import Store
 
 @pytest.fixture(params=["local", "s3"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
-    """Empty."""
+    """An empty store."""
     return Store(str(tmp_path / "tables") if request.param == "local" else request.getfixturevalue("bucket") + "/a")

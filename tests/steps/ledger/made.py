@@ -1,4 +1,4 @@
-"""Ledgers that no network was needed for: results of images that never were."""
+"""Ledgers made without a network: results of images that do not exist."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ RECIPE = RecipeDigests(matte_digest="a" * 16, render_digest="b" * 16)
 
 
 def content(image: int) -> str:
-    """The sha256 of an image that never was."""
+    """The sha256 of an image that does not exist."""
     return hashlib.sha256(str(image).encode()).hexdigest()
 
 
 def results(images: Iterable[int], rejected: Iterable[int] = ()) -> Results:
-    """What was made of some images, and rejections of others that trying again may cure."""
+    """Results of some images, and rejections of others that a retry may cure."""
     masks = [_work(image) | {"width_px": 1, "height_px": 1, "mask": f"m{image}", "cutout": "c"} for image in images]
     about = {"stage": "prepare", "reason": "missing", "detail": "", "retryable": True}
     return Results(
@@ -32,13 +32,13 @@ def results(images: Iterable[int], rejected: Iterable[int] = ()) -> Results:
 
 
 def add(store: Store, *plans: int, rejected: int = 7) -> None:
-    """Enter a part for each plan: of three images, with the third of the plan before among them, and a rejection."""
+    """Add a part per plan, with three images, the third one of the plan before, and a rejection."""
     for plan in plans:
         record(store, RECIPE, f"{plan:032x}", results(range(3 * plan - 1, 3 * plan + 3), [rejected]))
 
 
 def said(store: Store, plans: int) -> object:
-    """All that the ledger says of the images of the first plans: what is known, recalled and counted."""
+    """Everything that the ledger states about the images of the first plans: known, recalled and counted."""
     images = images_of(range(3 * plans))
     known = known_identities(store, RECIPE, images)
     found = recall(store, RECIPE, images)
@@ -52,7 +52,7 @@ def said(store: Store, plans: int) -> object:
 
 
 def images_of(numbers: Iterable[int]) -> pa.Table:
-    """Images as a plan knows them."""
+    """Images in the form that a plan knows."""
     names = ("image_id", "uri", "content", "sha256", "etag")
     schema = pa.schema([*((name, pa.string()) for name in names), ("bytes", pa.int64())])
     rows = [{"image_id": str(one), "uri": f"s3://shop/{one}.jpg", "content": content(one)} for one in numbers]

@@ -1,4 +1,4 @@
-"""Many small parts become few large ones, and what the ledger says stays the same at every moment."""
+"""Many small parts are joined into few large ones, and the content of the ledger stays the same at every moment."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ join_parts(Store(sys.argv[1]), RECIPE)
 """Joins, and is killed before the given call that changes the store."""
 
 
-def test_joined_parts_say_what_single_ones_said(store: Store) -> None:
-    """What is known, recalled and how often was tried; of `MANY` parts one is left, and the last joins them later."""
+def test_joined_parts_have_the_content_of_single_ones(store: Store) -> None:
+    """Known images, results and tries agree; one of `MANY` parts is left over, and the last joins them later."""
     add(store, *range(MANY - 1))
     assert join_parts(store, RECIPE) == 0
     add(store, MANY - 1)
@@ -56,8 +56,8 @@ def test_joined_parts_say_what_single_ones_said(store: Store) -> None:
     assert len(store.names("ledger", "")) == 4
 
 
-def test_a_year_of_deliveries_is_a_handful_of_files(tmp_path: Path) -> None:
-    """However many plans there were, a reader opens few files."""
+def test_a_year_of_deliveries_gives_few_files(tmp_path: Path) -> None:
+    """A reader opens few files, however many plans there were."""
     store, most = Store(str(tmp_path)), 0
     for plan in range(5 * MANY):
         add(store, plan)
@@ -69,13 +69,13 @@ def test_a_year_of_deliveries_is_a_handful_of_files(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("moment", [1, 2, 3, 4, 5, 6, 7, 8, 14, 22, 23, 40, 56])
 def test_a_kill_at_any_moment_changes_nothing(tmp_path: Path, moment: int) -> None:
-    """Before each table, the record and each removal; the next joining leaves nothing behind."""
+    """It is killed before each table, the record and each removal, and the next joining leaves nothing behind."""
     _killed(Store(str(tmp_path)), moment)
 
 
 @pytest.mark.parametrize("moment", [4, 6])
 def test_a_kill_at_any_moment_changes_nothing_in_a_bucket(bucket: str, moment: int) -> None:
-    """The same on S3, where many files are removed at a time."""
+    """The same holds on S3, where many files are removed at a time."""
     _killed(Store(f"{bucket}/a"), moment)
 
 
@@ -98,8 +98,8 @@ def _killed(store: Store, moment: int) -> None:
     assert store.names("ledger/masks", "") == store.names("ledger/metrics", "") == store.names("ledger/rejections", "")
 
 
-def test_joined_tables_of_a_joining_that_ended_long_ago_are_removed(tmp_path: Path) -> None:
-    """Without a record nobody reads them; after a day nobody writes them either."""
+def test_joined_tables_of_an_old_interrupted_joining_are_removed(tmp_path: Path) -> None:
+    """Without a record nobody reads them, and after a day nobody writes them either."""
     store = Store(str(tmp_path))
     add(store, *range(MANY))
     store.write(f"ledger/joined/recipe={'a' * 16}-{'b' * 16}/1000000000-0123456789abcdef/masks.parquet", b"half")
@@ -107,8 +107,8 @@ def test_joined_tables_of_a_joining_that_ended_long_ago_are_removed(tmp_path: Pa
     assert len(store.names("ledger", "")) == 4
 
 
-def test_two_join_while_others_read_and_add(store: Store) -> None:
-    """Nobody misses a row at any moment, and one more joining leaves one part."""
+def test_two_joinings_may_run_while_others_read_and_write(store: Store) -> None:
+    """No row is missing at any moment, and one more joining leaves one part."""
     add(store, *range(2 * MANY))
     before = said(store, 2 * MANY)
     with ThreadPoolExecutor(3) as pool:

@@ -1,4 +1,4 @@
-"""A joined part that is damaged is found and made again, and what a killed joining left is no damage."""
+"""A damaged joined part is found and rebuilt, and what a killed joining left is not damage."""
 
 from __future__ import annotations
 
@@ -40,10 +40,10 @@ def test_a_site_whose_ledger_was_joined_is_whole(site: Site) -> None:
 
 @pytest.mark.parametrize("name", ["masks.parquet", "metrics.parquet", "rejections.parquet", "joined.json"])
 @pytest.mark.parametrize("harm", [cut_off, flipped])
-def test_a_damaged_joined_part_is_made_again(
+def test_a_damaged_joined_part_is_rebuilt(
     site: Site, joined: Path, refresh: Refresh, tmp_path: Path, name: str, harm: object
 ) -> None:
-    """From the shards of its plans, or its record from its tables; no image is cut again for it."""
+    """It comes from the shards of its plans, or its record from its tables; no image is cut again."""
     before = live(site)
     assert callable(harm)
     harm(joined / name)
@@ -55,8 +55,8 @@ def test_a_damaged_joined_part_is_made_again(
     assert live(site) == before
 
 
-def test_what_a_killed_joining_left_is_no_damage(site: Site, joined: Path) -> None:
-    """Files of single parts that the joined one holds are not read any more."""
+def test_what_a_killed_joining_left_is_not_damage(site: Site, joined: Path) -> None:
+    """Files of single parts that are in the joined one are no longer read."""
     store = Store(site.tables_url)
     part = read_record(store, f"{joined.relative_to(site.tables_url)}/joined.json", Joined).parts[0]
     recipe = joined.parent.name
