@@ -1,4 +1,4 @@
-"""The door to ONNX Runtime and ONNX: sessions on the required provider, and graphs that are read and converted."""
+"""The door to ONNX Runtime and ONNX: opens sessions on the required provider, and reads and converts graphs."""
 
 from cutouts.adapters.model.session import (
     ModelChoice,

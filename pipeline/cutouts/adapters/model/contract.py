@@ -11,12 +11,14 @@ from cutouts.models import ModelRow
 
 _AXES = {"nhw": 3, "n1hw": 4, "nhw1": 4}
 _CHANNEL = {"n1hw": 1, "nhw1": 3}
-"""Which axis of an output is its one channel."""
+"""The axis of an output that is its single channel."""
 
 
 def require_contract(session: Any, row: ModelRow) -> None:
-    """Raise ModelError with every contradiction between a row and its graph. A size that the graph does not fix is
-    accepted."""
+    """Raise ModelError with every contradiction between a row and its graph.
+
+    Sizes that the graph does not fix are accepted.
+    """
     problems = [*_inputs(session.get_inputs(), row), *_outputs(session.get_outputs(), row)]
     if problems:
         raise ModelError(f"the model table's row {row.name!r} contradicts its graph: {'; '.join(problems)}")
@@ -42,7 +44,7 @@ def _outputs(outputs: Sequence[Any], row: ModelRow) -> Iterator[str]:
     given = outputs[row.output]
     if given.type not in ("tensor(float)", "tensor(float16)"):
         yield f"its output {row.output} is {given.type}, expected tensor(float)"
-    if given.shape:  # none where the graph leaves even the number of axes open
+    if given.shape:  # empty if the graph does not even fix the number of axes
         yield from _served(list(given.shape), row)
 
 

@@ -23,7 +23,7 @@ _LOGIT = frozenset({"Add", "BatchNormalization", "Concat", "Conv", "ConvTranspos
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Normalisation:
-    """What a known family of networks was trained with; `family` is its name."""
+    """The input normalisation with which a known family of networks was trained; `family` is its name."""
 
     family: str
     mean: tuple[float, float, float]
@@ -33,7 +33,7 @@ class Normalisation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Graph:
-    """Facts of a graph; None for what it does not fix. Sizes in px."""
+    """Facts of a graph; None if the graph does not fix them. Sizes in px."""
 
     layout: Layout
     width_px: int | None
@@ -45,9 +45,9 @@ class Graph:
 
 
 def read_graph(file: ModelFile, *, output: int = 0) -> Graph:
-    """The facts of the graph in `file`, as far as output `output` is concerned.
+    """The facts of the graph in `file`, for its output number `output` (from 0).
 
-    Raises ModelError for a file that is not an ONNX graph, refers to other files, or cannot be described by a row.
+    Raises ModelError if the file is not an ONNX graph, refers to other files, or cannot be described by a row.
     """
     graph, path = parse(file).graph, file.path
     if not graph.output:
@@ -76,7 +76,7 @@ def read_graph(file: ModelFile, *, output: int = 0) -> Graph:
 
 
 def _taken(value: Any, path: Path) -> tuple[Layout, int | None, int | None]:
-    """Layout, width and height of the input; ModelError for one that is neither of ours."""
+    """Layout, width and height (px) of the input. Raises ModelError if it has neither of our layouts."""
     import onnx
 
     kind, shape = value.type.tensor_type.elem_type, _shape(value)
@@ -118,7 +118,10 @@ def _activation(graph: Any, name: str) -> Activation | None:
 
 
 def _family(layout: Layout, width: int | None, activations: Sequence[Activation | None]) -> Normalisation | None:
-    """The family that the outputs give away: U²-Net has seven maps, IS-Net six and often six features behind them."""
+    """The family, recognised by its outputs: U²-Net has seven maps, IS-Net six and often six features after them.
+
+    BiRefNet has a single logit. None if the family is unknown or the input is uint8.
+    """
     if layout == "nhwc-uint8":
         return None
     imagenet = {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}

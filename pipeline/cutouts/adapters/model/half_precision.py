@@ -1,4 +1,4 @@
-"""A network in half precision: half the bytes, and the arithmetic that a GPU does fastest. No use on a CPU."""
+"""Converts a network to half precision: half the bytes, and the fastest arithmetic on a GPU. Useless on a CPU."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from cutouts.models import ModelFile
 
 
 def half_precision(source: ModelFile) -> bytes:
-    """The graph of `source` with float16 inside; what goes in and what comes out keep their types.
+    """The graph of `source` with float16 inside, as bytes. Inputs and outputs keep their types.
 
-    Values that half precision cannot hold are clipped to its range, and operators that it does not suit stay in single
-    precision (ONNX Runtime's converter). Raises ModelError for a graph that it cannot convert.
+    ONNX Runtime's converter clips values to the range of half precision, and keeps operators for which it is unsuitable
+    in single precision. Raises ModelError if the graph cannot be converted.
     """
     import onnx
     from onnxruntime.transformers.float16 import convert_float_to_float16
@@ -30,7 +30,10 @@ def half_precision(source: ModelFile) -> bytes:
 
 
 def _sort(graph: Any) -> None:
-    """The nodes, each after those whose output it reads, as ONNX requires; the converter appends its casts."""
+    """Sort the nodes so that each comes after those whose output it reads, as ONNX requires.
+
+    This is needed because the converter appends its casts at the end.
+    """
     makers = {name: node for node in graph.node for name in node.output}
     done: dict[int, Any] = {}
     waiting = list(reversed(graph.node))

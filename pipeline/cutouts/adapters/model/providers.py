@@ -1,4 +1,4 @@
-"""Where a session runs: on the required provider. If that is not possible, there is no session."""
+"""Opens sessions on the required provider. If that is not possible, no session is opened."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ _RECKONING = frozenset({
     "ReduceProd", "Reshape", "Round", "Shape", "Size", "Slice", "Split", "Squeeze", "Sub", "Tile", "Transpose",
     "Unsqueeze", "Where",
 })  # fmt: skip
-"""Operators that may stay on the CPU beside a GPU: ONNX Runtime runs shape computations there on purpose, and a dynamic
-batch needs some in every graph. All others process pixels."""
+"""Operators that may stay on the CPU even if a GPU is used: ONNX Runtime runs shape computations there on purpose, and
+with a dynamic batch every graph has some. All other operators process pixels."""
 
 
 def open_session(file: ModelFile, provider: Provider, *, threads: int, engines: Path) -> Any:
-    """A session that runs on `provider`; TensorRT stores the engines that it builds in `engines`.
+    """A session that runs on `provider`. TensorRT stores the engines that it builds in `engines`.
 
-    Only the bytes of `file` are opened. Raises ModelError if they refer to other files or do not load, or if an
-    operator that processes pixels would run elsewhere.
+    Only the bytes of `file` are opened. Raises ModelError if the provider is not available, if the bytes refer to other
+    files or do not load, or if an operator that processes pixels would run elsewhere.
     """
     ort = _onnx_runtime()
     require_contained(file)
@@ -69,9 +69,10 @@ def _onnx_runtime() -> Any:
 
 
 def session_options(threads: int, *, recorded: bool) -> Any:
-    """One thread per call and no spinning: parallelism comes from workers; never below ORT_ENABLE_ALL.
+    """Options with `threads` threads per call and no spinning, because workers run in parallel.
 
-    `recorded`: whether the session remembers which provider each operator went to.
+    Graph optimisation stays at ORT_ENABLE_ALL, the default. If `recorded`, the session records the provider of each
+    operator.
     """
     import onnxruntime as ort
 
@@ -80,14 +81,14 @@ def session_options(threads: int, *, recorded: bool) -> Any:
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    options.add_session_config_entry("session.load_model_format", "ONNX")  # the one that was looked through
+    options.add_session_config_entry("session.load_model_format", "ONNX")  # the format that was checked
     if recorded:
         options.add_session_config_entry("session.record_ep_graph_assignment_info", "1")
     return options
 
 
 def require_placement(session: Any, provider: Provider) -> None:
-    """Raise ModelError unless `provider` runs the network. With TensorRT, CUDA may run what it does not support."""
+    """Raise ModelError unless `provider` runs the network. With TensorRT, CUDA may run unsupported operators."""
     placed = {part.ep_name: set[str]() for part in session.get_provider_graph_assignment_info()}
     for part in session.get_provider_graph_assignment_info():
         placed[part.ep_name] |= {node.op_type for node in part.get_nodes()}
@@ -102,11 +103,11 @@ def require_placement(session: Any, provider: Provider) -> None:
 
 
 def _asked(provider: Provider, engines: Path) -> Sequence[str | tuple[str, dict[str, str]]]:
-    """The providers in their order, the CPU left to ONNX Runtime, which adds it for shapes.
+    """The providers in order of preference. ONNX Runtime adds the CPU itself, for shape computations.
 
-    CUDA looks for the fastest convolution once per shape and grows its memory by what is asked for: batches come in few
-    sizes. TensorRT builds an engine in minutes and then finds it again; it stays in single precision, because where a
-    network runs may not change what it says: who wants fp16 converts the network.
+    CUDA searches the fastest convolution once per shape, and extends its memory only by the requested amount, because
+    batches have few sizes. TensorRT builds an engine in minutes and reuses it later. It stays in single precision,
+    because the provider must not change a network's results; to use fp16, convert the network.
     """
     if provider == "cpu":
         return [PROVIDERS["cpu"]]
@@ -127,7 +128,7 @@ def _asked(provider: Provider, engines: Path) -> Sequence[str | tuple[str, dict[
 
 
 def _preload(ort: Any, provider: Provider) -> None:
-    """Load what came with wheels, which is not on the loader's path: CUDA's libraries, and TensorRT's by its import."""
+    """Load the CUDA and TensorRT libraries from wheels, which are not on the loader's path."""
     if provider != "cpu":
         ort.preload_dlls()
     if provider == "tensorrt":
@@ -136,7 +137,7 @@ def _preload(ort: Any, provider: Provider) -> None:
 
 
 def _load_errors() -> tuple[type[Exception], ...]:
-    """What ONNX Runtime raises for a graph or provider that does not load; its exceptions have no base of their own."""
+    """The errors of ONNX Runtime if a graph or provider does not load. They have no common base class."""
     from onnxruntime.capi import onnxruntime_pybind11_state as state
 
     names = ("EPFail", "Fail", "InvalidArgument", "InvalidGraph", "InvalidProtobuf", "NoSuchFile", "NotImplemented")

@@ -1,4 +1,4 @@
-"""A network must be one file: other files that its graph would read were never verified."""
+"""Checks that a network is a single file, because other files that its graph reads would not be verified."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ if TYPE_CHECKING:
     from onnx import ModelProto
 
 _MARKS = (b"location", b"EPContext")
-"""A file without these bytes refers to no other: ONNX names a tensor's file under the first, and only the operator
-`EPContext` reads an engine that was compiled before. They may be a name of something else, then the graph is read."""
+"""A file without these bytes does not refer to others: ONNX names the file of a tensor under the first, and only the
+operator `EPContext` reads a precompiled engine. They may also be other names, so if they occur, the graph is parsed."""
 
 
 def require_contained(file: ModelFile) -> None:
-    """Raise ModelError if any part of the graph is in another file; fast for a graph without such references."""
+    """Raise ModelError if any part of the graph is in another file. This is fast if the marks do not occur."""
     if any(mark in file.data for mark in _MARKS):
         parse(file)
 
 
 def parse(file: ModelFile) -> ModelProto:
-    """The graph in `file`. Raises ModelError if it is not an ONNX graph, or refers to other files."""
+    """The graph in `file`. Raises ModelError if it is not an ONNX graph, refers to other files or has compiled code."""
     import onnx
     from google.protobuf.message import DecodeError
 
@@ -46,7 +46,7 @@ def parse(file: ModelFile) -> ModelProto:
 
 
 def _messages(message: Any) -> Iterator[Any]:
-    """The message and all that it consists of: nodes, subgraphs, functions, sparse tensors, attributes."""
+    """The message and all messages in it: nodes, subgraphs, functions, sparse tensors, attributes."""
     waiting = [message]
     while waiting:
         one = waiting.pop()

@@ -1,4 +1,4 @@
-"""Networks that are open: raw probability from a verified file whose graph is what its row says."""
+"""Opened networks: they compute raw probability, from a verified file whose graph matches its row."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ _MODELS: str = Site.model_fields["models"].default
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelChoice:
-    """Which network runs where: everything that a worker needs to open it. `threads` are those of ONNX Runtime, per
-    call.
+    """A network and its provider: everything that a worker needs to open it.
 
-    `models` is the site's folder of networks, as each worker sees it.
+    `threads` is the number of threads of ONNX Runtime per call. `models` is the site's folder of networks, as each
+    worker sees it.
     """
 
     row: ModelRow
@@ -41,7 +41,8 @@ class ModelChoice:
 def choose(name: str, provider: Provider, *, models: str = _MODELS, allow_noncommercial: bool = False) -> ModelChoice:
     """The named network on that provider.
 
-    ModelError for an unknown name, a licence that the site does not allow, or a network for CPUs asked for on a GPU.
+    Raises ModelError if the name is unknown, if the site does not allow the licence, or if a network for CPUs is
+    requested on a GPU.
     """
     row = find(name, models)
     if row.cpu_only and provider != "cpu":
@@ -53,7 +54,7 @@ def choose(name: str, provider: Provider, *, models: str = _MODELS, allow_noncom
 
 
 def recipe_of(row: ModelRow, *, crop: bool = False) -> Recipe:
-    """The recipe that this network's row and our present methods make."""
+    """The recipe for this network's row with our current methods."""
     preprocessing = Preprocessing(
         width_px=row.width_px,
         height_px=row.height_px,
@@ -85,13 +86,13 @@ class Network:
         self._rounded = choice.provider != "cpu" and self.largest_batch is None
 
     def saliency(self, inputs: Sequence[Input]) -> list[Floats]:
-        """Raw probability, float32 height×width in 0…1 per input, never stretched; one model call."""
+        """Raw probability for each input, float32 height×width in 0…1, never stretched, in one model call."""
         batch = np.stack(rounded_up(inputs) if self._rounded else inputs)
         with self._turn:
             raw = self._session.run([self._output], {self._input: batch})[0]
         maps = self._planes(raw[: len(inputs)], len(inputs))
         if self.row.activation == "logit":
-            maps = np.float32(0.5) + np.float32(0.5) * np.tanh(maps * np.float32(0.5))  # never overflows, as exp does
+            maps = np.float32(0.5) + np.float32(0.5) * np.tanh(maps * np.float32(0.5))  # never overflows, unlike exp
         return [np.clip(one, 0, 1, dtype=np.float32) for one in maps]
 
     def require_probability(self) -> None:
@@ -108,7 +109,7 @@ class Network:
             )
 
     def _planes(self, raw: Floats, images: int) -> Floats:
-        """The output as float32 n×height×width. ModelError if it has more than one channel after all."""
+        """The output as float32 n×height×width. Raises ModelError if it has more than one channel."""
         height, width = raw.shape[1:3] if self.row.output_layout == "nhw1" else raw.shape[-2:]
         if raw.size != images * height * width:
             raise ModelError(f"the network {self.row.name!r} returns {list(raw.shape)}, not {self.row.output_layout}")
@@ -116,10 +117,10 @@ class Network:
 
 
 def rounded_up(inputs: Sequence[Input]) -> Sequence[Input]:
-    """The inputs, the last of them repeated up to a power of two.
+    """The inputs, with the last one repeated so that their number is a power of two.
 
-    A GPU prepares itself anew for each number of inputs, which took an H100 about a second (TensorRT takes minutes),
-    and the last batch of a chunk may have any.
+    The last batch of a chunk may have any number of inputs, and a GPU prepares itself for each new number. This takes
+    about a second on an H100, and minutes with TensorRT.
     """
     missing = (1 << (len(inputs) - 1).bit_length()) - len(inputs)
     return [*inputs, *[inputs[-1]] * missing]
@@ -134,13 +135,16 @@ _opening = threading.Lock()
 
 
 def open_network(choice: ModelChoice) -> Network:
-    """The one session of this process for that choice, opened when it is first used. Raises ModelError."""
+    """This process's only session for that choice, opened at its first use. Raises ModelError."""
     with _opening:
         return _opened(choice)
 
 
 def available_providers() -> dict[str, str]:
-    """Per provider of ours: "ok", or why a session cannot have it. A list of what was compiled in is not a GPU test."""
+    """For each of our providers "ok", or why no session can use it.
+
+    Each is tested with a session, because ONNX Runtime's list of compiled providers does not show if a GPU works.
+    """
     return {name: _try_provider(name) for name in PROVIDERS}
 
 
