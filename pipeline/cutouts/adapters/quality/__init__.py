@@ -1,8 +1,8 @@
-"""The one door to Great Expectations: suites are read here, and deliveries are judged by them.
+"""The only door to Great Expectations: reads suites, and judges deliveries by them.
 
-Great Expectations 1.24 passes what it cannot judge: an empty table, a column of nulls under a range, and it drops an
-expectation that it does not know with no more than a log line. A suite that could do so is refused when it is read,
-and a check that crashed is an error, never a verdict.
+Great Expectations 1.24 passes data that it cannot judge (an empty table, or a column of nulls under a range), and drops
+an unknown expectation with only a log line. A suite in which this can happen is rejected when it is read, and a crashed
+check is an error, never a verdict.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ Flags: TypeAlias = NDArray[np.int64]
 
 
 def judge(suite: Suite, metrics: pa.Table, *, images: int, rejected: Collection[str]) -> Judgement:
-    """What `suite` says of a delivery of `images` images: `metrics` has one row per image that was cut out.
+    """The judgement of `suite` on a delivery of `images` images. `metrics` has one row per image that was cut out.
 
     `metrics` needs `image_id` and the columns that the rules name (`cutouts.schemas.tables.METRICS`). An image is bad
     if it is `rejected` or fails a quarantine rule; the frame `delivery` is the column `bad`, 0 or 1, of all images.
-    If all were rejected, only that frame is judged. Raises GateError if the counts do not add up, there is
-    nothing to judge, a rule with the action `fail` is not met, or a check crashed.
+    If all were rejected, only that frame is judged. Raises GateError if the counts do not add up, if there is nothing
+    to judge, if a rule with the action `fail` is not met, or if a check crashed.
     """
     if images < 1 or metrics.num_rows + len(rejected) != images:
         found = f"{metrics.num_rows} measured and {len(rejected)} rejected"
@@ -53,10 +53,11 @@ def judge(suite: Suite, metrics: pa.Table, *, images: int, rejected: Collection[
 
 
 def refusals(suite: Suite, delivery_id: str, rows: pa.Table) -> tuple[DeliveryProblem, ...]:
-    """Why one delivery of a manifest is refused by `suite`; none if it is not.
+    """The problems for which `suite` refuses a delivery of a manifest; none if it is accepted.
 
-    `rows` are the delivery's, conformed; the problems' row numbers are counted from 1 within them. They are judged
-    in slices of `_SLICE`, which bounds the memory. Raises GateError if there are no rows or a check crashed.
+    `rows` are the conformed rows of the delivery, and the row numbers of problems are counted from 1 in them. They are
+    judged in slices of `_SLICE` rows to limit memory. Raises GateError if there are no rows, if a rule with the action
+    `fail` is not met, or if a check crashed.
     """
     if not rows.num_rows:
         raise GateError(f"delivery {delivery_id!r} has no rows to check")
@@ -84,7 +85,7 @@ def _findings(checks: Iterable[Check], metrics: pa.Table) -> tuple[tuple[FailedE
 
 
 def _holds(checks: Iterable[Check]) -> tuple[str, ...]:
-    """The words of each group of hold rules of which none is met."""
+    """The words of each group of hold rules in which no rule is met."""
     groups: dict[str, list[Check]] = {}
     for check in checks:
         if check.rule.action == "hold":
@@ -96,7 +97,7 @@ def _holds(checks: Iterable[Check]) -> tuple[str, ...]:
 def _refusal(
     delivery_id: str, words: str, checks: Sequence[tuple[int, Check]], image_ids: pa.ChunkedArray
 ) -> DeliveryProblem:
-    """The problem that one rule found; `checks` are those of the slices that fail and where each begins."""
+    """The problem that one rule found. `checks` has the first row of each failing slice and its check."""
     found = [begin + row for begin, check in checks for row in check.fields.get("partial_unexpected_index_list", ())]
     return DeliveryProblem(
         delivery_id=delivery_id,
@@ -108,7 +109,7 @@ def _refusal(
 
 
 def _check(rules: Sequence[Rule], table: pa.Table) -> tuple[Check, ...]:
-    """Each rule's summary; GateError if one with the action `fail` is not met."""
+    """The summary of each rule. Raises GateError if one with the action `fail` is not met."""
     checks = validate(rules, table, "SUMMARY")
     broken = [check.outcome() for check in checks if check.rule.action == "fail" and not check.success]
     if broken:

@@ -1,4 +1,4 @@
-"""Great Expectations, imported when somebody judges, and without what it says about itself."""
+"""Imports Great Expectations on demand, and without its own log messages."""
 
 from __future__ import annotations
 
@@ -10,19 +10,22 @@ from typing import Any
 
 
 def library() -> Any:
-    """The module. It takes seconds to import, and then writes 200 lines about its own functions, as INFO."""
+    """The module. Its import takes seconds, and then it logs 200 lines about its own functions at level INFO."""
     log = logging.getLogger("great_expectations")
     if log.level == logging.NOTSET:
         log.setLevel(logging.WARNING)
     import great_expectations
 
-    # This one of its loggers has a level of its own.
+    # This logger has its own level.
     logging.getLogger("great_expectations.data_context.types.base").setLevel(logging.NOTSET)
     return great_expectations
 
 
 def method() -> str:
-    """A digest of what judges: this package's code and the version of Great Expectations; takes no import of it."""
+    """A digest (16 hexadecimal characters) of this package's code and the version of Great Expectations.
+
+    This does not import Great Expectations.
+    """
     digest = hashlib.sha256(version("great_expectations").encode())
     for file in sorted(files(__package__).iterdir(), key=lambda file: file.name):
         if file.name.endswith(".py"):

@@ -1,7 +1,8 @@
-"""How long a regular expression may take: how many steps a backtracking engine can need on a text.
+"""Estimates how long a regular expression may take: the most steps that a backtracking engine can need on a text.
 
-Python's engine tries every way to divide a text among the repetitions of a pattern before it says no, and a worker that
-waits for it cannot be interrupted. So the steps are counted before: a pattern that can need too many is not used.
+Before it fails, Python's engine tries every way to divide a text among the repetitions of a pattern, and a worker that
+waits for it cannot be interrupted. So the steps are counted in advance, and a pattern that can need too many is not
+used.
 """
 
 from __future__ import annotations
@@ -9,22 +10,22 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from re import _constants, _parser  # type: ignore[attr-defined] # the standard library's own reading of a pattern
+from re import _constants, _parser  # type: ignore[attr-defined] # the standard library's own parser
 from typing import Any
 
 _LENGTH = 1000
-"""Letters of the texts that steps are counted for."""
+"""Length of the texts for which steps are counted, in characters."""
 _MOST_STEPS = 5_000_000
 _ENOUGH = 64
-"""Two ways so many times are too many in any case."""
+"""Two ways, repeated this many times, are always too many."""
 _ASCII = range(128)
 _REPEATS = (_constants.MAX_REPEAT, _constants.MIN_REPEAT, _constants.POSSESSIVE_REPEAT)
 _NO_LETTER = (_constants.AT, _constants.ASSERT, _constants.ASSERT_NOT)
-"""What in a pattern takes up no letter."""
+"""Parts of a pattern that consume no character."""
 
 
 def slow(pattern: str) -> str | None:
-    """Why a pattern may take too long, or cannot be used at all; None if neither."""
+    """Why a pattern may take too long or cannot be used at all; None if it can be used."""
     try:
         parsed = _parser.parse(pattern)
         items = list(parsed)
@@ -44,28 +45,28 @@ def slow(pattern: str) -> str | None:
 
 
 _FOLDS = re.compile(r"\(\?[a-zA-Z]*i")
-"""A pattern without this tells small letters from capitals."""
+"""A pattern without this is case-sensitive."""
 _BEGINNINGS = (_constants.AT_BEGINNING, _constants.AT_BEGINNING_STRING)
 
 
 class _Uncountable(Exception):
-    """A pattern with a part whose ways depend on the text."""
+    """The pattern has a part whose number of ways depends on the text."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _First:
-    """What may come first: ASCII letters by number, and whether any others; `empty` if it may be nothing at all."""
+    """The possible first characters: ASCII ones by code, and whether there are `others`; `empty` if none may come."""
 
     letters: frozenset[int]
     others: bool
     empty: bool
 
     def meets(self, other: _First) -> bool:
-        """Whether the same letter may come first in both."""
+        """Whether the same character may come first in both."""
         return bool(self.letters & other.letters) or (self.others and other.others)
 
     def or_(self, other: _First) -> _First:
-        """What may come first in either."""
+        """The possible first characters of either."""
         return _First(
             letters=self.letters | other.letters,
             others=self.others or other.others,
@@ -73,7 +74,7 @@ class _First:
         )
 
     def then(self, other: _First) -> _First:
-        """What may come first if `other` follows."""
+        """The possible first characters if `other` follows."""
         if not self.empty:
             return self
         both = self.or_(other)
@@ -85,14 +86,14 @@ _ANYTHING = _First(letters=frozenset(_ASCII), others=True, empty=True)
 
 
 def _steps(items: Sequence[Any], follows: _First, rest: int, *, fold: bool) -> int:
-    """Steps that the items of a pattern can take from one place on, if `follows` comes behind and takes `rest`."""
+    """Most steps of the items of a pattern from one position on, if `follows` comes after them and needs `rest`."""
     steps = rest
     for place in reversed(range(len(items))):
         operation, argument = items[place]
         behind = _first(items[place + 1 :], fold=fold).then(follows)
         if operation in _REPEATS:
             ways = _ways_of_repeat(argument, behind, fold=fold)
-            ends = behind == _NOTHING and place == len(items) - 1  # what nothing follows never has to give way
+            ends = behind == _NOTHING and place == len(items) - 1  # without anything after it, it never backtracks
             steps = ways * steps if ways > 1 else steps + (0 if ends else min(int(argument[1]), _LENGTH))
         elif operation is _constants.BRANCH:
             steps = sum(_steps(list(branch), behind, steps, fold=fold) for branch in argument[1])
@@ -109,7 +110,7 @@ def _steps(items: Sequence[Any], follows: _First, rest: int, *, fold: bool) -> i
 
 
 def _ways_of_repeat(argument: Any, behind: _First, *, fold: bool) -> int:
-    """In how many ways a repetition can be tried before it gives up."""
+    """The number of ways in which a repetition can be tried before it fails."""
     low, high, body = argument
     first = _first(list(body), fold=fold)
     within = _ways(list(body), first.or_(behind), fold=fold) + first.empty
@@ -119,7 +120,7 @@ def _ways_of_repeat(argument: Any, behind: _First, *, fold: bool) -> int:
 
 
 def _ways(items: Sequence[Any], follows: _First, *, fold: bool) -> int:
-    """In how many ways the items of a pattern can match from one place on, if `follows` comes behind them."""
+    """The number of ways in which the items of a pattern can match from one position on, if `follows` comes next."""
     ways = 1
     for place, (operation, argument) in enumerate(items):
         behind = _first(items[place + 1 :], fold=fold).then(follows)
@@ -136,7 +137,7 @@ def _ways(items: Sequence[Any], follows: _First, *, fold: bool) -> int:
 
 
 def _first(items: Sequence[Any], *, fold: bool) -> _First:
-    """What may come first in a text that these items match."""
+    """The possible first characters of a text that these items match."""
     found = _NOTHING
     for operation, argument in items:
         found = found.then(_first_of(operation, argument, fold=fold))
@@ -167,7 +168,7 @@ def _first_of(operation: Any, argument: Any, *, fold: bool) -> _First:
 
 
 def _letters(operation: Any, argument: Any) -> _First:
-    """Which single letters this matches: asked of the engine itself, one by one."""
+    """The single characters that this item matches; the engine itself is asked for those of a category."""
     if operation is _constants.ANY:
         return _First(letters=frozenset(_ASCII), others=True, empty=False)
     if operation in (_constants.LITERAL, _constants.NOT_LITERAL):
@@ -192,7 +193,7 @@ def _letters(operation: Any, argument: Any) -> _First:
 
 
 def _both_cases(first: _First) -> _First:
-    """The same with small letters and capitals; some have a third form beyond ASCII."""
+    """The same in lower and upper case. Some letters have a third form beyond ASCII."""
     letters = [chr(letter) for letter in first.letters]
     cases = frozenset(ord(one) for letter in letters for one in (letter.lower(), letter.upper()))
     return _First(letters=cases, others=first.others or not cases.isdisjoint(map(ord, "iks")), empty=first.empty)
@@ -209,7 +210,7 @@ _CATEGORIES = {
 
 
 def _bodies(argument: Any) -> Iterator[list[Any]]:
-    """The patterns within a part of a pattern."""
+    """The patterns in a part of a pattern."""
     if isinstance(argument, _parser.SubPattern):
         yield list(argument)
     elif isinstance(argument, tuple | list):

@@ -1,7 +1,7 @@
-"""What a file of expectations may contain: values to compare with, never anything that is evaluated.
+"""Checks that a file of expectations contains only values to compare with, and nothing that would be evaluated.
 
-Great Expectations hands conditions to `DataFrame.query`, which runs Python, fetches what a JSON schema refers to, and
-works out `$PARAMETER`s. A suite is data; whoever writes one may not run code by it, nor keep the gate busy for ever.
+Great Expectations passes conditions to `DataFrame.query`, which runs Python; it fetches the references of JSON schemas
+and evaluates `$PARAMETER`s. A suite is only data: its author must not be able to run code or block the gate for ever.
 """
 
 from __future__ import annotations
@@ -37,20 +37,20 @@ TYPES = frozenset({
     "expect_table_columns_to_match_ordered_list", "expect_table_columns_to_match_set",
     "expect_table_row_count_to_be_between", "expect_table_row_count_to_equal",
 })  # fmt: skip
-"""Expectations that compare what is there with what is written down; none that runs SQL or fetches a schema."""
+"""Expectations that compare data with given values. None of them runs SQL or fetches a schema."""
 
 _OPERATORS = frozenset({"==", "!=", "<", "<=", ">", ">="})
 _CONDITION = "row_condition"
 _NOT_OURS = frozenset({"batch_id", "catch_exceptions", "include_config", "result_format", "windows"})
-"""Arguments that say how Great Expectations reports, which is for us to say, or refer to what it has stored."""
+"""Arguments that set how Great Expectations reports, which we decide ourselves, or that refer to its stored objects."""
 _FORM = '{"type": "comparison", "column": {"name": "…"}, "operator": "==", "parameter": …}'
 _NUMBER_FORMAT = re.compile(r",?(\.\d{1,2})?[%defg]?")
 _DEEP = 4
-"""Lists in lists, as quantiles have them; conditions in conditions."""
+"""Most levels of nested lists (as in quantiles) or conditions."""
 
 
 def unsafe(entry: Mapping[str, Any]) -> Iterator[str]:
-    """What one entry of a suite's file asks to be evaluated, in words; nothing if it is only data."""
+    """The problems, in words, of an entry of a suite's file that contains more than data; none if it is only data."""
     kwargs, words = entry["kwargs"], str(entry["meta"].get("words", ""))
     for name, value in kwargs.items():
         if name == "condition_parser":
@@ -67,7 +67,7 @@ def unsafe(entry: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _condition(value: Any, depth: int) -> Iterator[str]:
-    """The problems of a condition: comparisons and null checks, joined by `and` and `or`, are what there may be."""
+    """The problems of a condition. Only comparisons and null checks, joined by `and` and `or`, are allowed."""
     kind = value.get("type") if isinstance(value, dict) else None
     if kind in ("and", "or") and not depth:
         yield f"{_CONDITION}: its conditions are in each other more than {_DEEP} deep"
@@ -96,13 +96,13 @@ def _is_comparison(value: Mapping[str, Any]) -> bool:
 
 
 def _is_column(value: Any) -> bool:
-    """A plain name: marks in it would end the quotation in which Great Expectations puts it."""
+    """Whether it is a plain name. Special characters could end the quotes that Great Expectations puts around it."""
     name = value.get("name") if isinstance(value, dict) and len(value) == 1 else None
     return isinstance(name, str) and name.isidentifier()
 
 
 def _is_literal(value: Any) -> bool:
-    """A number, or a text without the marks that mean something to `DataFrame.query`."""
+    """Whether it is a number, or a text without characters that have a meaning in `DataFrame.query`."""
     if isinstance(value, str):
         return value.isprintable() and not set("`@\\") & set(value)
     return isinstance(value, bool | int) or (isinstance(value, float) and math.isfinite(value))
@@ -127,7 +127,7 @@ def _regexes(patterns: Iterable[Any]) -> Iterator[str]:
 
 
 def _fields(words: str) -> Iterator[str]:
-    """Fields of a text that do more than name a keyword argument: attributes, indices, widths."""
+    """Problems of format fields that are more than the name of a keyword argument: attributes, indices, widths."""
     try:
         fields = [(name, form or "") for _, name, form, _ in string.Formatter().parse(words) if name is not None]
     except ValueError as error:

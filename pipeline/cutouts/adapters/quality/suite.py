@@ -1,4 +1,4 @@
-"""The files of expectations, read so that nothing in them can pass without judging."""
+"""Reads the files of expectations, and makes sure that no rule in them can pass without judging."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from cutouts.adapters.quality.safety import TYPES, unsafe
 from cutouts.core.errors import GateError
 
 ACTIONS = {"images": ("fail", "quarantine", "hold"), "delivery": ("fail", "hold"), "rows": ("fail", "refuse")}
-"""The frames that a rule may be about and what may follow there if it is not met."""
+"""The frames that a rule may judge, and the possible actions for each if the rule is not met."""
 _SEVERITIES = ("critical", "warning", "info")
 _BETWEEN_ROWS = frozenset({"unique", "increasing", "decreasing"})
-"""How the expectations about single columns end that compare rows with each other."""
+"""The endings of the types of column expectations that compare rows with each other."""
 _ROW_COUNT = "expect_table_row_count_to_be_between"
 _NOT_NULL = "expect_column_values_to_not_be_null"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """One expectation of a suite, the frame that it is about, what follows if it is not met, and that in words.
+    """One expectation of a suite, the frame that it judges, the action if it is not met, and the rule in words.
 
-    Rules of one `group` hold a delivery together: only if none of them is met.
+    Rules of the same `group` hold a delivery only if none of them is met.
     """
 
     type: str
@@ -39,12 +39,12 @@ class Rule:
 
     @property
     def column(self) -> str | None:
-        """The column that it is about, if it is about one."""
+        """The column that it judges; None if it does not judge a single column."""
         column = self.kwargs.get("column")
         return column if isinstance(column, str) else None
 
     def entry(self, number: int = 0) -> dict[str, object]:
-        """The expectation as Great Expectations reads it, numbered so that its result can be told from others."""
+        """The expectation in the form for Great Expectations, with a number that identifies its result."""
         return {
             "type": self.type,
             "kwargs": dict(self.kwargs),
@@ -55,27 +55,27 @@ class Rule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Suite:
-    """The rules of one file of expectations, all of which Great Expectations knows."""
+    """The rules of one file of expectations. Great Expectations knows all of them."""
 
     name: str
     rules: tuple[Rule, ...]
 
     def on(self, frame: str) -> tuple[Rule, ...]:
-        """The rules about one frame."""
+        """The rules for one frame."""
         return tuple(rule for rule in self.rules if rule.frame == frame)
 
 
 def bundled(name: str) -> Traversable:
-    """The file of the suite that comes with the package: `manifest` or `mask_quality`."""
+    """The file of a suite in the package: `manifest` or `mask_quality`."""
     return files("cutouts.schemas") / "expectations" / f"{name}.json"
 
 
 def load_suite(file: Traversable) -> Suite:
-    """The suite in a JSON file (a `pathlib.Path` or what `bundled` gives).
+    """The suite in a JSON file (a `pathlib.Path`, or a file from `bundled`).
 
-    Raises GateError with every entry that holds what would be evaluated, is not as its `meta` must be, that Great
-    Expectations would drop or refuse, or that could pass without judging (a quarantine over a column that no rule
-    demands to be complete).
+    Raises GateError with every entry that contains more than data, that has an invalid `meta`, that Great Expectations
+    would drop or reject, or that could pass without judging (a quarantine rule for a column that no rule requires to be
+    complete).
     """
     try:
         raw = json.loads(file.read_text(encoding="utf-8"))
@@ -93,7 +93,7 @@ def load_suite(file: Traversable) -> Suite:
 
 
 def _rule(entry: Mapping[str, Any], place: int) -> Rule:
-    """One entry of a suite's file; KeyError, TypeError or ValueError if something is missing or no text."""
+    """One entry of a suite's file. Raises KeyError, TypeError or ValueError if something is missing or not a text."""
     kwargs, meta = entry["kwargs"], entry["meta"]
     try:
         words = str(meta["words"]).format_map(kwargs)
@@ -132,7 +132,7 @@ def _misfits(suite: Suite) -> Iterator[str]:
 
 
 def _unguarded(suite: Suite) -> Iterator[str]:
-    """Nulls pass most expectations: a column that keeps images back has to be complete in the first place."""
+    """The problems of quarantine rules for columns that may be incomplete, because nulls pass most expectations."""
     guarded = {rule.column for rule in suite.on("images") if rule.type == _NOT_NULL and _is_strict(rule)}
     for rule in suite.on("images"):
         if rule.action == "quarantine" and rule.column not in guarded:
@@ -144,7 +144,7 @@ def _is_strict(rule: Rule) -> bool:
 
 
 def _dropped(suite: Suite) -> Iterator[str]:
-    """What Great Expectations says against single entries; of an unknown type or severity it only logs."""
+    """The problems that Great Expectations finds in single entries. It only logs unknown types or severities."""
     gx = library()
     single = gx.expectations.expectation.ColumnMapExpectation
     for rule in (rule for rule in suite.rules if rule.type in TYPES and rule.severity in _SEVERITIES):

@@ -1,4 +1,4 @@
-"""One run of Great Expectations over one table; what crashed or was dropped is an error, never a verdict."""
+"""Runs Great Expectations on one table. A crashed or dropped check is an error, never a verdict."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
-    """What Great Expectations said of one rule: `fields` are those of its summary."""
+    """The result of Great Expectations for one rule; `fields` are those of its summary."""
 
     rule: Rule
     success: bool
     fields: Mapping[str, Any]
 
     def outcome(self) -> ExpectationOutcome:
-        """The record of it."""
+        """The record of this check."""
         return ExpectationOutcome(
             expectation=self.rule.type,
             column=self.rule.column,
@@ -48,9 +48,9 @@ class Check:
 
 
 def validate(rules: Sequence[Rule], table: pa.Table, result_format: str) -> tuple[Check, ...]:
-    """What each rule says of `table`, in the order of the rules.
+    """The result of each rule on `table`, in the order of the rules.
 
-    `result_format` is `SUMMARY`, or `COMPLETE` for the numbers of all failing rows (`unexpected_index_list`).
+    `result_format` is `SUMMARY`, or `COMPLETE` to get the numbers of all failing rows (`unexpected_index_list`).
     Raises GateError if a check crashed or was dropped.
     """
     if not rules:
@@ -70,7 +70,7 @@ def validate(rules: Sequence[Rule], table: pa.Table, result_format: str) -> tupl
 
 
 def _crashes(results: Mapping[int, Any]) -> Iterator[tuple[int, str]]:
-    """A crashed check carries one exception, or one for each metric that could not be computed."""
+    """The number and message of each crash. A crashed check has one exception, or one per metric that failed."""
     for number, result in results.items():
         info = result.exception_info or {}
         exceptions = [info] if "raised_exception" in info else list(info.values())
@@ -89,7 +89,7 @@ def _batch(frame: pd.DataFrame) -> Any:
 
 
 def _frame(rules: Sequence[Rule], table: pa.Table) -> pd.DataFrame:
-    """The columns that the rules name, numbered by row, as pandas knows them: nulls as NaN, booleans as 0 and 1."""
+    """The columns that the rules name, in pandas and indexed by row number: nulls are NaN, booleans are 0 and 1."""
     import pandas as pd
 
     named = json.dumps([dict(rule.kwargs) for rule in rules])
