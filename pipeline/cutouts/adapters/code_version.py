@@ -1,4 +1,4 @@
-"""Which code this is: the version, and a digest of the package's own files, which a checkout may have changed."""
+"""Identifies this code by its version and a digest of the package's files, which may be changed in a checkout."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 @cache
 def code_version() -> str:
-    """For example `0.1.0+3f5a9c0d1e2b`; the digest is of the path and bytes of every Python file of the package."""
+    """For example `0.1.0+3f5a9c0d1e2b`. The digest covers the path and bytes of every Python file of the package."""
     package = Path(__file__).resolve().parents[1]
     digest = hashlib.sha256()
     for file in sorted(package.rglob("*.py")):

@@ -1,8 +1,8 @@
-"""The one reader of settings: files, `CUTOUTS_*` and options; each overrides the ones before it.
+"""The only reader of settings: files, then `CUTOUTS_*` variables, then options. Later ones override earlier ones.
 
-The files are `~/.cutouts/cutouts.toml` and then the file that the user names, or else `cutouts.toml` in the working
-folder. Nobody named the latter: it may have come with the photographs, so it may not choose where code comes from or
-where results go.
+The files are `~/.cutouts/cutouts.toml`, and then the file that the user names, or else `cutouts.toml` in the working
+folder. The user did not name the latter. It may have come with the photographs, so it must not set where code comes
+from or where results go.
 """
 
 from __future__ import annotations
@@ -18,28 +18,27 @@ from cutouts.core.text.display import command, shown
 
 FILE = "cutouts.toml"
 HOME_FILE = f"~/.cutouts/{FILE}"
-"""This user's own settings, which apply unless something else overrides them."""
+"""The user's own settings, which apply unless they are overridden."""
 CONFIG_VARIABLE = f"{ENV_PREFIX}CONFIG"
-"""Names another file than `cutouts.toml`. It is the only `CUTOUTS_*` variable that is not a setting."""
+"""The variable that names a settings file. It is the only `CUTOUTS_*` variable that is not a setting."""
 
 HARMLESS = frozenset({
     "batch", "chunk", "max_shards", "model", "provider", "retry_rejected", "shard_bytes", "shard_images", "threads",
     "workers",
 })  # fmt: skip
-"""Settings that a file which was only found may change freely. None of them says where anything comes from or goes to,
-or gives a permission that only this user can give. Every other setting, except those below, needs a file that was
-named."""
+"""Settings that a file which the user did not name may change freely. None of them sets where anything comes from or
+goes to, or gives a permission that only the user can give. All others, except those below, need a named file."""
 PLACES = frozenset({"root", "objects", "tables", "manifests"})
-"""Settings that may name folders below the working folder."""
+"""Settings that such a file may set to folders below the working folder."""
 LIMITS = frozenset({"image_seconds", "max_pixels", "max_bytes", "read_seconds"})
-"""Limits that may be lowered."""
+"""Limits that such a file may lower, but not raise above the default."""
 
 
 def load_site(path: str | None = None, **overrides: object) -> Site:
-    """The site by files, then environment, then `overrides` (those that are None count for nothing).
+    """The site from files, then environment, then `overrides`; overrides that are None are ignored.
 
-    Raises ConfigError listing every problem; a file that was named has to be there, one that was found in the working
-    folder may not decide everything.
+    Raises ConfigError with every problem, also if a named file does not exist, or if the file in the working folder has
+    settings that it may not change.
     """
     surroundings = dict(os.environ)
     named = path or surroundings.pop(CONFIG_VARIABLE, None)
@@ -57,7 +56,7 @@ def _named(file: Path) -> dict[str, object]:
 
 
 def _found(file: Path) -> dict[str, object]:
-    """The settings of a file that nobody named. Raises ConfigError with each that it may not decide."""
+    """The settings of a file that the user did not name. Raises ConfigError with each that it may not change."""
     settings = _read(file)
     if problems := [*_overreach(settings)]:
         advice = (
@@ -78,7 +77,7 @@ def _read(file: Path) -> dict[str, object]:
 
 
 def _overreach(settings: Mapping[str, object]) -> Iterator[str]:
-    """Each setting of a found file that it may not decide, and why."""
+    """Each setting that a file which the user did not name may not change, in words."""
     for name in (name for name in settings if name in Site.model_fields):
         value = settings[name]
         told = f"{name} = {shown(value)}"
@@ -93,6 +92,6 @@ def _overreach(settings: Mapping[str, object]) -> Iterator[str]:
 
 
 def _is_below_here(place: str) -> bool:
-    """Whether it is a folder in the working folder or below, links followed."""
+    """Whether the place is the working folder or below it, after following links."""
     here = Path.cwd().resolve()
     return "://" not in place and not place.startswith("~") and (here / place).resolve().is_relative_to(here)

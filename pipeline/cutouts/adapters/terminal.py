@@ -1,7 +1,7 @@
-"""The door to the terminal: every line of the command leaves through `say`, every log line through `quiet_logs`.
+"""The door to the terminal: the command prints every line with `say`; `quiet_logs` sets up log lines.
 
-Names of files, ids and messages of libraries come from strangers: what steers a terminal is shown escaped, and secrets
-in URLs are hidden.
+File names, ids and messages of libraries come from strangers. Control characters in them are escaped, and secrets in
+URLs are hidden.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from cutouts.core.text.display import printable, redacted
 
 
 def say(text: object, *, err: bool = False, colour: str | None = None, label: str = "", lines: bool = False) -> None:
-    """Write one line to stdout, or to stderr with `err`; with `lines`, text that has several of its own.
+    """Write a line to stdout, or to stderr with `err`. With `lines`, the text may have several lines.
 
-    `colour` colours all of it, or only `label`, which leads it.
+    `colour` applies to all of it, or only to `label`, which comes first, if there is one.
     """
     words = safe(str(text), lines=lines)
     if label:
@@ -26,7 +26,7 @@ def say(text: object, *, err: bool = False, colour: str | None = None, label: st
 
 
 def safe(text: str, *, lines: bool) -> str:
-    """The text as a terminal may get it; line feeds are escaped too, or kept with `lines`."""
+    """The text in a form that is safe for a terminal. Line feeds are escaped too, unless `lines` is set."""
     return printable(redacted(text), lines=lines)
 
 
@@ -36,7 +36,7 @@ class _Safe(logging.Formatter):
 
 
 def quiet_logs() -> None:
-    """Warnings of libraries that have no handler of their own still go to stderr, but safe."""
+    """Write warnings of libraries without their own log handler to stderr, in safe form."""
     handler = logging.StreamHandler()
     handler.setLevel(logging.WARNING)
     handler.setFormatter(_Safe("%(message)s"))

@@ -1,8 +1,8 @@
-"""Networks from the web: a file is fetched beside its place, continues where it broke off, is verified, then moved.
+"""Downloads networks: a file is downloaded next to its destination, resumed if interrupted, verified and then moved.
 
-Only a verified file ever gets the network's name, and only if nothing has it: no other file is replaced. What a broken
-connection leaves is a hidden `.part` file that the next try continues; a wrong digest, a wrong size or a full disk
-leave nothing.
+Only a verified file gets the network's name, and only if the name is free: no other file is replaced. A broken
+connection leaves a hidden `.part` file that the next try resumes. After a wrong digest, a wrong size or a full disk,
+nothing is left.
 """
 
 from __future__ import annotations
@@ -27,49 +27,49 @@ if TYPE_CHECKING:
     import requests
 
 Tell = Callable[[int, int | None], None]
-"""Is told how many bytes are there, and how many there will be where that is known."""
+"""A callback for progress: the bytes downloaded so far, and the total, or None if it is unknown."""
 
 _PIECE = 1 << 18
-"""Bytes that are read at once."""
+"""Bytes that are read at a time."""
 _MOST_BYTES = 1 << 34
-"""Bytes that a network may have if its row does not say how many it has."""
+"""Most bytes of a network if its row does not state its size."""
 _TRIES = 5
-"""How often in a row a connection may break without getting further than any before."""
+"""The download fails after this many broken connections in a row without progress."""
 _PAUSE_SECONDS = 0.5
-"""Pause after the first of them; each further one lasts twice as long."""
+"""Pause after a connection that made progress; it doubles with each one in a row that did not."""
 _TIMEOUT_SECONDS = (20.0, 60.0)
-"""To connect, and between two bytes."""
+"""Time limits (s) to connect, and between two bytes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartialDownload:
-    """A file on its way: `path`, held locked, has its first bytes, `tag` the ETag of what they were part of."""
+    """A partial download: `path`, which is locked, has the first bytes of a file, and `tag` has the file's ETag."""
 
     path: Path
     tag: Path
 
     @property
     def bytes(self) -> int:
-        """How much is there."""
+        """The number of bytes downloaded so far."""
         return self.path.stat().st_size
 
     def restart(self) -> None:
-        """Forget what is there."""
+        """Discard the downloaded bytes."""
         os.truncate(self.path, 0)
         self.tag.unlink(missing_ok=True)
 
     def remove(self) -> None:
-        """Leave nothing behind."""
+        """Delete both files."""
         self.path.unlink(missing_ok=True)
         self.tag.unlink(missing_ok=True)
 
 
 def pull(row: ModelRow, target: Path, *, mirror: str | None = None, tell: Tell | None = None) -> bool:
-    """Bring the row's file to `target`, verified; False if it was there already.
+    """Download the row's file to `target` and verify it. False if it was already there.
 
-    From `mirror`/FILE if there is a mirror, else from the row's own URL; through a proxy where the environment names
-    one (HTTPS_PROXY, NO_PROXY, …). Raises ModelError for a file that is not the row's, StorageError if it cannot be
-    had or written, TransientError if trying again can help.
+    The URL is `mirror`/FILE if there is a mirror, otherwise that of the row. If the environment names a proxy
+    (HTTPS_PROXY, NO_PROXY, …), it is used. Raises ModelError if the file does not match the row, the row has no URL, or
+    `target` is taken; StorageError if the file cannot be read or written; TransientError if trying again can help.
     """
     if target.is_file() and contradiction(target, row) is None:
         return False
@@ -81,7 +81,7 @@ def pull(row: ModelRow, target: Path, *, mirror: str | None = None, tell: Tell |
         download = _Download(url=url, row=row, part=part, tell=tell or _silent)
         went_on = part.bytes > 0
         download.finish()
-        if went_on and contradiction(part.path, row):  # perhaps the beginning was another file's
+        if went_on and contradiction(part.path, row):  # perhaps it began with another file's bytes
             part.restart()
             download.finish()
         if problem := contradiction(part.path, row):
@@ -93,13 +93,13 @@ def pull(row: ModelRow, target: Path, *, mirror: str | None = None, tell: Tell |
 
 
 def _below(mirror: str, name: str) -> str:
-    """The URL of a file of a mirror, whose own URL may have a query (a signature)."""
+    """The URL of a file on a mirror. The mirror's URL may have a query, such as a signature."""
     parts = urlsplit(mirror)
     return urlunsplit(parts._replace(path=f"{parts.path.rstrip('/')}/{quote(name)}"))
 
 
 def _require_free(row: ModelRow, target: Path) -> None:
-    """Nothing, or a ModelError if the row's file cannot be put at `target` without replacing something else."""
+    """Raise ModelError if the row's file cannot be stored at `target`, or only by replacing something else."""
     if not row.file_is_bare:
         raise ModelError(
             f"{row.name}: only files in the models folder are pulled, but its row names {row.file!r}; "
@@ -111,12 +111,15 @@ def _require_free(row: ModelRow, target: Path) -> None:
 
 
 def _silent(_there: int, _whole: int | None) -> None:
-    """Tell nobody."""
+    """Do nothing."""
 
 
 @contextmanager
 def _writing(target: Path, row: ModelRow) -> Iterator[PartialDownload]:
-    """The part of `target`, ours alone; removed where the disk does not take it, and where it holds nothing."""
+    """The locked part of `target`. It is removed if it cannot be written, if it is wrong, or if it is empty.
+
+    Raises StorageError if a link is in its place or it cannot be written, TransientError if another process locks it.
+    """
     stem = f".{target.name}.{row.digest.removeprefix('md5:')[:12]}"
     part = PartialDownload(path=target.with_name(fitting(stem, ".part")), tag=target.with_name(fitting(stem, ".etag")))
     for link in filter(Path.is_symlink, (part.path, part.tag)):
@@ -144,7 +147,7 @@ def _writing(target: Path, row: ModelRow) -> Iterator[PartialDownload]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Download:
-    """The file of a row on its way from `url` into `part`; `tell` is told how far it is."""
+    """The download of a row's file from `url` into `part`; `tell` is called with the progress."""
 
     url: str
     row: ModelRow
@@ -152,13 +155,17 @@ class _Download:
     tell: Tell
 
     def wrong(self, problem: str) -> ModelError:
-        """The error for a file that is not the row's."""
+        """The error for a file that does not match the row."""
         return ModelError(
             f"{self.row.name} from {self.url} does not match the model table: {problem}; the download was discarded"
         )
 
     def finish(self) -> None:
-        """Bring the part to its end, over as many connections as it takes while they get further."""
+        """Complete the part, with as many connections as needed while they make progress.
+
+        Raises ModelError if the file has a wrong size, StorageError or OSError if it cannot be read or written, and
+        TransientError if trying again can help.
+        """
         import requests
 
         idle, furthest = 0, self.part.bytes
@@ -180,17 +187,17 @@ class _Download:
                 raise StorageError(f"{self.url} cannot be read: {error}") from error
 
     def _once(self, session: requests.Session) -> None:
-        """One request, for what is missing of the part."""
+        """One request for the missing bytes of the part."""
         if self.part.bytes > self._most:
             self.part.restart()
         there = self.part.bytes
-        headers = {"Accept-Encoding": "identity"}  # the bytes of the file themselves, so that ranges count them
+        headers = {"Accept-Encoding": "identity"}  # uncompressed, because ranges count the file's own bytes
         if there:
             headers["Range"] = f"bytes={there}-"
             if self.part.tag.is_file():
                 headers["If-Range"] = self.part.tag.read_text(encoding="ascii")
         with session.get(self.url, headers=headers, stream=True, timeout=_TIMEOUT_SECONDS) as response:
-            if response.status_code == 416 and there:  # nothing is missing, or it was never this file
+            if response.status_code == 416 and there:  # nothing is missing, or the part is from another file
                 return
             _require(response, self.url)
             goes_on = response.status_code == 206
@@ -199,8 +206,10 @@ class _Download:
             self._append(response, there if goes_on else 0)
 
     def _append(self, response: requests.Response, start: int) -> None:
-        """Write what comes behind the first `start` bytes. OSError if the disk does not take it, ModelError if it is
-        not the file by its size; nothing beyond the row's bytes is written."""
+        """Write the response after the first `start` bytes, but nothing beyond the row's size.
+
+        Raises OSError if it cannot be written, ModelError if the file has a wrong size.
+        """
         whole = self._announced(response, start)
         _remember(response, self.part)
         with self.part.path.open("r+b") as stream:
@@ -217,7 +226,10 @@ class _Download:
             os.fsync(stream.fileno())
 
     def _announced(self, response: requests.Response, start: int) -> int | None:
-        """How many bytes the file has by the answer's header, once that fits the row and the disk."""
+        """The size of the file in B according to the response's header; None if the header does not state it.
+
+        Raises ModelError if it does not match the row or is too large, OSError if the disk has too little space.
+        """
         length = response.headers.get("Content-Length")
         if not (length and length.isdecimal()):
             return None
@@ -245,7 +257,7 @@ def _require(response: requests.Response, url: str) -> None:
 
 
 def _remember(response: requests.Response, part: PartialDownload) -> None:
-    """Keep the ETag; a weak one says nothing of single bytes (RFC 9110, section 13.1.5)."""
+    """Store the ETag, unless it is weak: a weak one does not identify exact bytes (RFC 9110, section 13.1.5)."""
     tag = response.headers.get("ETag", "")
     if tag.startswith('"') and tag.isascii():
         part.tag.write_text(tag, encoding="ascii")
