@@ -22,7 +22,7 @@ from cutouts_airflow.retries import retrying
 @dag(
     schedule=[UNTOLD],
     max_active_runs=1,
-    default_args=retrying(hours=1) | {"priority_weight": order.INTAKE, "retries": 2},  # the watcher asks again anyway
+    default_args=retrying(hours=1) | {"priority_weight": order.INTAKE, "retries": 2},  # the watcher triggers it again
     doc_md=__doc__,
     tags=["cutouts"],
 )

@@ -54,7 +54,7 @@ def catalog_refresh() -> None:
     def segment(shard: str) -> None:
         tasks.segment([shard])
 
-    @task(priority_weight=order.GATE, trigger_rule=TriggerRule.NONE_FAILED)  # no shard is not a reason not to judge
+    @task(priority_weight=order.GATE, trigger_rule=TriggerRule.NONE_FAILED)  # a delivery without shards is judged too
     def gate(plan_id: str) -> str:
         return tasks.gate(plan_id)
 

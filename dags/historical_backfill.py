@@ -45,7 +45,7 @@ NAMES = {"type": "array", "items": {"type": "string"}}
         "hours": Param(None, type=["null", "number"], exclusiveMinimum=0, title="Hours for today"),
         "resume": Param(None, type=["null", "string"], title="Resume", description="The id of a backfill."),
     },
-    max_active_runs=1,  # two runs of one selection would do the same work side by side
+    max_active_runs=1,  # two runs of one selection would do the same work twice
     default_args=retrying(hours=12) | {"pool": order.BACKFILL_POOL},
     doc_md=__doc__,
     tags=["cutouts"],
@@ -66,11 +66,11 @@ def historical_backfill() -> None:
         max_active_tis_per_dag=order.OLDER_AT_ONCE,
         map_index_template=NAME,
     )
-    def segment(delivery: str, backfill: str, shards: list[str]) -> None:  # noqa: ARG001 names the group in the pages
+    def segment(delivery: str, backfill: str, shards: list[str]) -> None:  # noqa: ARG001 -- names the group in Airflow's pages
         backfilling.segment(backfill, shards)
 
     @task(priority_weight=order.BACKFILL + order.GATE, map_index_template=NAME)
-    def gate(delivery: str, plan_id: str) -> str:  # noqa: ARG001 likewise
+    def gate(delivery: str, plan_id: str) -> str:  # noqa: ARG001 -- as above
         return tasks.gate(plan_id)
 
     @task(

@@ -22,7 +22,7 @@ from cutouts_airflow.retries import retrying
 
 @dag(
     schedule=AssetOrTimeSchedule(timetable=CronTriggerTimetable("0 * * * *", timezone="UTC"), assets=[LANDING]),
-    max_active_runs=4,  # a manifest whose store is away is tried for an hour; what lands meanwhile continues
+    max_active_runs=4,  # a manifest in an unreachable store is retried for an hour; others must not wait
     default_args=retrying(hours=1) | {"priority_weight": order.INTAKE},
     doc_md=__doc__,
     tags=["cutouts"],

@@ -1,4 +1,4 @@
-"""Tells Airflow what this site brings beside its DAGs: the package `cutouts_airflow` in the same folder.
+"""Registers with Airflow what this site has besides its DAGs: the package `cutouts_airflow` in the same folder.
 
 Every Airflow process executes this file, so it imports nothing heavy. The package is named in `.airflowignore`, because
 Airflow would otherwise import each of its files under the bare stem (`settings`, `hosts`, …) and hide other modules.
@@ -15,7 +15,7 @@ from cutouts_airflow.timetable import BackfillDays
 
 
 class CutoutsPlugin(AirflowPlugin):
-    """Registers what Airflow has to find again by name when it reads a DAG from its database."""
+    """Registers classes that Airflow must find by name when it reads a DAG from its database."""
 
     name = "cutouts"
     timetables: ClassVar = [BackfillDays]

@@ -1,1 +1,1 @@
-"""The one door to Airflow: settings, assets, task bodies, and what starts Airflow on this machine."""
+"""All code that uses Airflow: settings, assets, task bodies, and the commands that start Airflow on this machine."""

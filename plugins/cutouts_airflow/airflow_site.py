@@ -1,6 +1,7 @@
-"""The site as Airflow knows it: `cutouts.toml` and `CUTOUTS_*`, over them the Variable `cutouts` and two Connections.
+"""The site's settings in Airflow: `cutouts.toml` and `CUTOUTS_*`, overridden by the Variable `cutouts` and two
+Connections.
 
-Read when a task runs, never while a DAG file is parsed.
+They are read when a task runs, never while a DAG file is parsed.
 """
 
 from __future__ import annotations
@@ -15,21 +16,22 @@ from cutouts.core.config import Site
 from cutouts.core.errors import ConfigError
 
 VARIABLE = "cutouts"
-"""A JSON object of site settings; unknown keys are refused."""
+"""The Variable with a JSON object of site settings; unknown keys are refused."""
 
 CATALOG_CONNECTION = "cutouts_catalog"
 """The catalogue's database."""
 
 DASK_CONNECTION = "cutouts_dask"
-"""A standing Dask scheduler: host, port and, for TLS, the extra `{"protocol": "tls", "tls_ca_file": …, "tls_cert": …,
-"tls_key": …}`. Airflow's form offers the types of installed providers only, so make it with type `dask` by command, API
-or environment: `AIRFLOW_CONN_CUTOUTS_DASK='{"conn_type": "dask", "host": "10.0.0.5", "port": 8786}'`."""
+"""The Connection of a running Dask scheduler: host, port and, for TLS, the extra `{"protocol": "tls", "tls_ca_file": …,
+"tls_cert": …, "tls_key": …}`. Airflow's form only offers the types of installed providers, so create it with the type
+`dask` by command, API or environment: `AIRFLOW_CONN_CUTOUTS_DASK='{"conn_type": "dask", "host": "10.0.0.5", "port":
+8786}'`."""
 
 DRIVERS = {"postgres": "postgresql+psycopg", "sqlite": "sqlite"}
 
 
 def site() -> Site:
-    """The site to work on; raises ConfigError that lists every wrong key."""
+    """The site to work on. Raises ConfigError with every wrong key."""
     from cutouts.adapters.site_settings import load_site
 
     return load_site(**_overrides())
@@ -52,7 +54,7 @@ def _overrides() -> dict[str, Any]:
 
 
 def connection(name: str) -> Connection | None:
-    """The Connection of that name, None if there is none."""
+    """The Connection with that name; None if it does not exist."""
     try:
         return BaseHook.get_connection(name)
     except AirflowNotFoundException:
@@ -62,7 +64,7 @@ def connection(name: str) -> Connection | None:
 def catalog_url(there: Connection) -> str:
     """The SQLAlchemy URL of a Connection; its type is postgres, sqlite or a SQLAlchemy driver name.
 
-    Raises ConfigError for a type that names no driver.
+    Raises ConfigError if the type is not a known driver.
     """
     driver = DRIVERS.get(there.conn_type or "", there.conn_type or "")
     if driver == "sqlite":
@@ -83,9 +85,10 @@ def _authority(there: Connection) -> str:
 
 
 def cluster_settings(there: Connection) -> dict[str, str]:
-    """The site's `cluster` and `tls_*` of a Connection: host, port, extra `{"protocol": "tls", "tls_ca_file": …}`.
+    """The site's `cluster` and `tls_*` from a Connection: host, port, and extra `{"protocol": "tls", "tls_ca_file":
+    …}`.
 
-    Raises ConfigError for what else is in the extra.
+    Raises ConfigError if the extra has other keys or another protocol.
     """
     extra = dict(there.extra_dejson)
     protocol = extra.pop("protocol", "tls" if extra else "tcp")

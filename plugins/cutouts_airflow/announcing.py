@@ -1,7 +1,7 @@
-"""Events on the assets `manifest` and `cutouts`: derived from what is on record, so that a kill loses none.
+"""Events on the assets `manifest` and `cutouts`. They are derived from stored records, so that a kill loses none.
 
-An event is in Airflow once its task has succeeded. Only then is it recorded that others were told, by a callback
-that asks Airflow first. A kill in between announces once more; nothing is ever announced too seldom.
+An event is in Airflow when its task has succeeded. Only then does a callback, which asks Airflow first, record the
+announcement. After a kill in between, the event is announced again, so no event is ever missing.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from cutouts_airflow.redacting import logged_without_secrets
 log = logging.getLogger(__name__)
 
 GRACE = timedelta(seconds=30)
-"""How long whoever published has to announce it: a task of ours does so within seconds, a command never does."""
+"""How long the publisher has time to announce a publication: our tasks do so within seconds, commands never do."""
 
 REFRESH = "catalog_refresh"
 ANNOUNCING = "announcements"
@@ -32,7 +32,7 @@ ANNOUNCING = "announcements"
 
 @logged_without_secrets
 def untold() -> tuple[str, ...]:
-    """What the DAG `announcements` could announce now; nothing while a run of it is under way."""
+    """The keys of deliveries that the DAG `announcements` could announce now; empty while it runs."""
     from cutouts import intake
 
     if _unfinished(ANNOUNCING):
@@ -43,7 +43,7 @@ def untold() -> tuple[str, ...]:
 
 @logged_without_secrets
 def unannounced() -> tuple[str, ...]:
-    """The keys of deliveries with publications that nobody was told of, although there was time to."""
+    """The keys of deliveries with publications older than `GRACE` that are not announced yet."""
     from cutouts import steps
 
     found = steps.unannounced(site(), before=datetime.now(UTC) - GRACE)
@@ -52,9 +52,10 @@ def unannounced() -> tuple[str, ...]:
 
 @logged_without_secrets
 def hand_over(asset: Asset) -> None:
-    """Announce the first waiting deliveries, as many as may be in work at a time.
+    """Announce the first waiting deliveries, up to the number that may be in progress at a time.
 
-    More would only wait as runs, and Airflow 3.3 cannot show an asset whose event made a run that waits.
+    More would only wait as runs, and Airflow 3.3 cannot show an asset whose event created a run that waits. Skips the
+    task if no delivery waits or none may start.
     """
     from cutouts import intake
 
@@ -70,7 +71,7 @@ def hand_over(asset: Asset) -> None:
 
 @logged_without_secrets
 def handed_over(context: Mapping[str, Any]) -> None:
-    """Take what was handed over out of the queue, now that it is in Airflow."""
+    """Remove the handed-over deliveries from the queue, because their events are now in Airflow."""
     from cutouts import intake
 
     if _has_succeeded(context):
@@ -81,14 +82,14 @@ def handed_over(context: Mapping[str, Any]) -> None:
 
 @logged_without_secrets
 def announce(asset: Asset, delivery: str) -> None:
-    """Announce what was published of a delivery and what nobody was told of; no event if that is nothing."""
+    """Announce the publications of a delivery that are not announced yet; without any, there is no event."""
     from cutouts import steps
 
     here, context = site(), get_current_context()
     found = steps.unannounced(here, delivery=DeliveryKey.parse(delivery))
     if not found:
         log.info("Delivery %s: nothing changed since it was announced last, so there is no event.", shown(delivery))
-        context["task"].outlets = []  # Airflow makes an event for each outlet that a task has when it succeeds
+        context["task"].outlets = []  # Airflow creates an event for each outlet that a task has when it succeeds
         return
     (news,) = found
     event = context["outlet_events"][asset]
@@ -101,7 +102,7 @@ def announce(asset: Asset, delivery: str) -> None:
 
 @logged_without_secrets
 def announced(context: Mapping[str, Any]) -> None:
-    """Record that others were told of these publications, now that it is in Airflow."""
+    """Record that these publications were announced, because their events are now in Airflow."""
     from cutouts import steps
 
     if _has_succeeded(context):
@@ -110,19 +111,20 @@ def announced(context: Mapping[str, Any]) -> None:
 
 
 def _room() -> int:
-    """How many more deliveries may be in work."""
+    """The number of deliveries that may still start."""
     return DELIVERIES_AT_ONCE - _unfinished(REFRESH)
 
 
 def _unfinished(dag_id: str) -> int:
-    """How many runs of a DAG have not ended; a trigger may ask this too."""
+    """The number of runs of a DAG that have not ended; triggers may call this too."""
     from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
 
     return int(RuntimeTaskInstance.get_dr_count(dag_id=dag_id, states=["queued", "running"]))
 
 
 def _has_succeeded(context: Mapping[str, Any]) -> bool:
-    """Whether Airflow knows of the success, and so of the events; it refuses it of a task that it gave up before."""
+    """Whether Airflow has recorded the success, and therefore the events; it refuses a success of a task that it has
+    given up."""
     ti = context["ti"]
     states = ti.get_task_states(dag_id=ti.dag_id, task_ids=[ti.task_id], run_ids=[ti.run_id], map_index=ti.map_index)
     return set(states.get(ti.run_id, {}).values()) == {"success"}

@@ -1,4 +1,5 @@
-"""The bodies of the backfill's tasks. One run is one backfill, whatever its days: none of it waits as another run."""
+"""The bodies of the backfill's tasks. One run is one backfill for all its days, so no part of it waits as another
+run."""
 
 from __future__ import annotations
 
@@ -24,14 +25,17 @@ from cutouts_airflow.redacting import logged_without_secrets
 log = logging.getLogger(__name__)
 
 Work = dict[str, Any]
-"""One delivery's share of a backfill: `delivery`, `backfill`, `images` to cut at the most, and whether that is all."""
+"""One delivery's share of a backfill: `delivery` (key), `backfill` (id), `images` (the largest number to cut), and
+`whole` (whether that is all of its work)."""
 
 
 @logged_without_secrets
 def chosen() -> list[Work]:
-    """The deliveries that this run works on, by its params, its partition key (a day) or the backfill that it resumes.
+    """The deliveries that this run works on, from its params, its partition key (a day) or the backfill that it
+    resumes.
 
-    With the param `dry_run`, it only logs how many images, why, how long and how many bytes.
+    With the param `dry_run`, it only logs the number of images, the reasons, the time and the bytes. Raises ValueError
+    if the run selects nothing.
     """
     from cutouts.api import backfills
 
@@ -54,7 +58,7 @@ def _asked(here: Site, context: Mapping[str, Any]) -> tuple[Selection, Budget]:
         return state.selection, budget if budget != Budget() else state.budget
     day = context["dag_run"].partition_key or given["day"]
     if day:
-        tasks.deliveries_on(date.fromisoformat(day))  # takes the manifest of that day, if nobody did
+        tasks.deliveries_on(date.fromisoformat(day))  # takes the manifest of that day, if it was not taken yet
     first, last = (day or given[name] for name in ("first", "last"))
     selection = Selection(
         first=date.fromisoformat(first) if first else None,
@@ -71,7 +75,7 @@ def _asked(here: Site, context: Mapping[str, Any]) -> tuple[Selection, Budget]:
 
 
 def _shares(state: BackfillState, work: Sequence[DeliveryWork], budget: Budget) -> Iterator[Work]:
-    """What fits the budget, in order; Airflow maps over no more than a thousand."""
+    """The work that fits the budget, in order; Airflow maps over no more than about a thousand items."""
     room = budget.images
     for one in work[:DELIVERIES_A_RUN]:
         images = one.todo if room is None else min(one.todo, room)
@@ -84,7 +88,8 @@ def _shares(state: BackfillState, work: Sequence[DeliveryWork], budget: Budget) 
 
 @logged_without_secrets
 def plan(delivery: str, backfill: str, images: int) -> list[str]:
-    """Plan a delivery's share: its shards' keys; the plan's goes to XCom `plan_id`. Skips it if nothing is left."""
+    """Plan a delivery's share. Returns its shards' keys, and pushes the plan's id to XCom `plan_id`. Skips the task if
+    no work is left."""
     from cutouts import intake
     from cutouts.steps import backfill as steps
 
@@ -101,9 +106,9 @@ def plan(delivery: str, backfill: str, images: int) -> list[str]:
 
 @logged_without_secrets
 def segment(backfill: str, shards: Iterable[str]) -> None:
-    """Cut these shards, and say in the log how far the whole backfill is.
+    """Cut these shards, and log the progress of the whole backfill.
 
-    Skips the rest if the backfill was cancelled or its time for today is over; the next run continues there.
+    Skips the rest if the backfill was cancelled or its time for today is used up; the next run continues there.
     """
     from cutouts import steps
     from cutouts.runner import open_runner
@@ -134,7 +139,7 @@ def _require_time(here: Site, backfill: str) -> None:
 
 @logged_without_secrets
 def publish(delivery: str, backfill: str, whole: bool, gate_id: str) -> str:
-    """Publish like any delivery, and record that the backfill is done with it, also if it is held."""
+    """Publish like any delivery, and record that the backfill has finished it, even if it is held."""
     from cutouts.steps.backfill import finish_delivery
 
     try:
@@ -146,7 +151,7 @@ def publish(delivery: str, backfill: str, whole: bool, gate_id: str) -> str:
 
 @logged_without_secrets
 def finish(work: list[Work] | None) -> None:
-    """Record where the backfill stands now. Raises CutoutsError if a delivery failed, so that the run fails."""
+    """Record the state of the backfill. Raises CutoutsError if a delivery failed, so that the run fails."""
     from cutouts.steps.backfill import end_run
 
     context = get_current_context()

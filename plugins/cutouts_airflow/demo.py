@@ -73,7 +73,8 @@ def demo(out: Path, images: Path | None) -> None:
 
 
 def _delivered(site: Site, folder: Path, root: Path) -> tuple[RunSource, list[str]]:
-    """The folder as a manifest that has landed and was taken."""
+    """Make a manifest of the folder, and take its deliveries into the site. Returns the source and the deliveries'
+    keys."""
     table, day = folder_manifest(folder, site, without=root if folder != root / _PHOTOGRAPHS else None)
     source = RunSource(manifest=str(write_manifest(root, table, day)), folder=folder)
     return source, [str(delivery) for delivery in take(site, source.manifest).accepted]
@@ -87,7 +88,7 @@ def _work(tables: Store, decisions: Sequence[GateDecision]) -> RunWork:
 
 
 def _against_truth(root: Path, truth: Path, decisions: Sequence[GateDecision]) -> Iterator[TruthRow]:
-    """Each matte that was made, held against the known one."""
+    """Compare each matte that was made with the known one."""
     for decision in decisions:
         table = pq.read_table(root / "tables" / gate_file(decision.gate_id, "outcomes.parquet"))
         for row in table.select(["image_id", "delivery_id", "mask"]).to_pylist():

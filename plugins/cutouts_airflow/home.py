@@ -1,6 +1,8 @@
-"""The environment of an Airflow that lives in one folder; imports nothing of Airflow, so it can be set before.
+"""The environment of an Airflow whose files are all in one folder. It does not import Airflow, so it can be set before
+Airflow is imported.
 
-`AIRFLOW__SECTION__KEY` variables that are set already win in a service (`over`), never in a throw-away home.
+`AIRFLOW__SECTION__KEY` variables that are already set take precedence in a service (`over`), but never in a temporary
+home.
 """
 
 from __future__ import annotations
@@ -11,19 +13,21 @@ from collections.abc import Mapping
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parents[2]
-"""The folder that holds dags/ and plugins/."""
+"""The folder that contains dags/ and plugins/."""
 
 
 LOOPBACK = ("127.0.0.1", "localhost")
-"""Only this machine reaches these."""
+"""Hosts that only this machine can reach."""
 DATABASE = "airflow.db"
-"""The database of a home."""
+"""The file name of a home's database."""
 HOSTS = "AIRFLOW__CUTOUTS__HOSTS"
-"""The names under which a browser may speak to an Airflow that asks for no password, with blanks between them."""
+"""The variable with the host names under which a browser may access an Airflow without a password, separated by
+blanks."""
 
 
 def settings_file() -> str | None:
-    """The site's settings: the file that `CUTOUTS_CONFIG` names, or the one beside our code, as trusted as the code."""
+    """The site's settings file: the one that `CUTOUTS_CONFIG` names, or `cutouts.toml` beside our code, which is
+    trusted like the code; None if there is neither."""
     named, beside = os.environ.get("CUTOUTS_CONFIG"), PROJECT / "cutouts.toml"
     if named:
         return str(Path(named).resolve())
@@ -31,7 +35,8 @@ def settings_file() -> str | None:
 
 
 def home_environment(home: Path, *, dags: Path = PROJECT / "dags") -> dict[str, str]:
-    """What every Airflow process of that home needs: SQLite in the home, DAGs and plugins of this project."""
+    """The environment of every Airflow process of that home: SQLite in the home, and this project's DAGs and
+    plugins."""
     return {
         "AIRFLOW_HOME": str(home),
         "AIRFLOW__CORE__DAGS_FOLDER": str(dags),
@@ -40,16 +45,16 @@ def home_environment(home: Path, *, dags: Path = PROJECT / "dags") -> dict[str, 
         "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
         "AIRFLOW__CORE__PARALLELISM": "4",
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home}/{DATABASE}",
-        "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",  # nobody is told that it runs
+        "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",  # no usage data is sent
         "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
-        # Tasks that import their libraries keep two cores busy; the defaults (5 s, 30 s) then fail what only waits.
+        # Importing libraries in tasks keeps two cores busy; the defaults (5 s, 30 s) then fail waiting processes.
         "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "60",
         "AIRFLOW__TRIGGERER__RUNNER_HEALTH_CHECK_THRESHOLD": "120",
-        # A task whose supervisor was killed too is missed after this long (s), then tried again; the default is 300.
+        # If a task's supervisor was killed too, the task is tried again after this time (s); the default is 300.
         "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "120",
         **({"CUTOUTS_CONFIG": named} if (named := settings_file()) else {}),
-        "PYTHONSAFEPATH": "1",  # no module comes from whatever folder it is started in
-        # Airflow itself warns, in each task's log, of how it reads plugins/.airflowignore.
+        "PYTHONSAFEPATH": "1",  # no module is imported from the working folder
+        # Airflow itself logs this warning in each task, because of how it reads plugins/.airflowignore.
         "PYTHONWARNINGS": os.environ.get("PYTHONWARNINGS") or "ignore:GitWildMatchPattern:DeprecationWarning",
         "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]),
         "PYTHONPATH": os.pathsep.join([str(PROJECT), *filter(None, [os.environ.get("PYTHONPATH")])]),
@@ -57,9 +62,9 @@ def home_environment(home: Path, *, dags: Path = PROJECT / "dags") -> dict[str, 
 
 
 def service_environment(home: Path, *, host: str, port: int, dags: Path = PROJECT / "dags") -> dict[str, str]:
-    """The same for a running Airflow at that address; logs are served on the next port of the loopback interface.
+    """The environment of a running Airflow at that address; logs are served on the next port of the loopback interface.
 
-    On the loopback interface everybody is an administrator, and only its own pages may speak to it
+    On the loopback interface, everybody is an administrator, and only Airflow's own pages may access it
     (`cutouts_airflow.hosts`); elsewhere Airflow asks for a password, which it prints.
     """
     alone = host in LOOPBACK
@@ -79,11 +84,11 @@ def service_environment(home: Path, *, host: str, port: int, dags: Path = PROJEC
 
 
 def hostname() -> str:
-    """Where tasks run and their logs are asked for: here."""
+    """The host where tasks run and serve their logs: this machine."""
     return "127.0.0.1"
 
 
 def over(environment: Mapping[str, str], settings: Mapping[str, str]) -> dict[str, str]:
-    """The environment with those settings, except where it configures Airflow otherwise already."""
+    """The environment with these settings, except those for which it already has an `AIRFLOW__` variable."""
     kept = {name: value for name, value in environment.items() if name.startswith("AIRFLOW__")}
     return {**environment, **settings, **kept}

@@ -1,7 +1,7 @@
-"""Lets only pages of our own speak to an Airflow that asks for no password.
+"""Allows only Airflow's own pages to access an Airflow without a password.
 
-On the loopback interface everybody is an administrator. Everybody is also each page that is open in a browser of this
-machine: under a name that its owner points at 127.0.0.1 (DNS rebinding), or by requests across sites.
+On the loopback interface everybody is an administrator. This would include every page that is open in a browser on this
+machine: under a name that its owner resolves to 127.0.0.1 (DNS rebinding), or by cross-site requests.
 """
 
 from __future__ import annotations
@@ -18,17 +18,18 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 _ELSEWHERE = ("cross-site", "same-site")
-"""What a browser says of a request that another page made (Fetch Metadata, section 2.3)."""
+"""How a browser marks a request from another page (Fetch Metadata, section 2.3)."""
 
 
 class OwnPagesOnly:
-    """ASGI middleware: requests under other names than `hosts`, and those of other pages, are answered 403."""
+    """ASGI middleware that answers 403 to requests under host names not in `hosts`, and to requests from other
+    pages."""
 
     def __init__(self, app: App, hosts: Iterable[str]) -> None:
         self._app, self._hosts = app, frozenset(hosts)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Hand on what is our own."""
+        """Pass on allowed requests, and refuse all others."""
         if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
         elif problem := self._problem(scope):
@@ -50,13 +51,14 @@ class OwnPagesOnly:
 
 
 def middlewares(environment: Mapping[str, str] = os.environ) -> list[dict[str, Any]]:
-    """What the plugin registers: the check if the environment names hosts, nothing if a password is asked for."""
+    """The middlewares that the plugin registers: the check if the environment names hosts, none if Airflow asks for a
+    password."""
     hosts = environment.get(HOSTS, "").split()
     return [{"name": "own pages only", "middleware": OwnPagesOnly, "kwargs": {"hosts": hosts}}] if hosts else []
 
 
 def _is_link(scope: Scope, sent: Mapping[str, str]) -> bool:
-    """Whether a person followed a link: the whole window changes, and nothing is sent."""
+    """Whether a person followed a link: a GET request that navigates the whole window."""
     mode = sent.get("sec-fetch-mode"), sent.get("sec-fetch-dest")
     return scope.get("method") == "GET" and mode == ("navigate", "document")
 

@@ -1,4 +1,4 @@
-"""What a task raises, as Airflow may log it: with all that led to it, without secrets."""
+"""Removes secrets from the errors of tasks before Airflow logs them, and keeps their causes."""
 
 from __future__ import annotations
 
@@ -13,13 +13,14 @@ R = TypeVar("R")
 
 
 def logged_without_secrets(body: Callable[P, R]) -> Callable[P, R]:
-    """The body of a task or of a callback; Airflow logs what it raises with its traceback and every error behind it."""
+    """Wrap the body of a task or callback so that its errors have no secrets: Airflow logs them with traceback and all
+    causes."""
 
     @wraps(body)
     def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
             return body(*args, **kwargs)
-        except Exception as error:  # noqa: BLE001 -- the one border to Airflow; nothing is kept back
+        except Exception as error:  # noqa: BLE001 -- the only border to Airflow; every error is raised again
             told = without_secrets(error)
         raise told
 

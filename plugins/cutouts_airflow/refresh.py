@@ -1,4 +1,4 @@
-"""The real `catalog_refresh` without any service: in a throw-away Airflow home, in a process of its own.
+"""Runs the real `catalog_refresh` without any service: in a temporary Airflow home, in a separate process.
 
 `python -m cutouts_airflow.refresh DELIVERY...` works on the site that `cutouts.toml` and `CUTOUTS_*` describe.
 """
@@ -22,16 +22,16 @@ DAG_FILE = PROJECT / "dags" / "catalog_refresh.py"
 
 
 class RefreshFailed(CutoutsError):
-    """A run of the DAG did not succeed; the text is what Airflow logged."""
+    """A run of the DAG did not succeed; the text is Airflow's log."""
 
 
 def run_refresh(site: Site, deliveries: Sequence[str]) -> dict[str, str]:
     """Run `catalog_refresh` for each delivery (`YYYY-MM-DD/delivery_id`) that was taken into the site.
 
-    Gives the id of each delivery's gate decision.
+    Returns the id of each delivery's gate decision.
 
-    Of the site's settings, `root` and `allowed_sources` count; others come from `cutouts.toml` and `CUTOUTS_*`. Says
-    nothing unless a run fails: RefreshFailed.
+    Of the site's settings, only `root` and `allowed_sources` are used; others come from `cutouts.toml` and `CUTOUTS_*`.
+    Prints nothing. Raises RefreshFailed if a run fails.
     """
     with tempfile.TemporaryDirectory(prefix="cutouts-airflow-") as home:
         ours = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW")}
@@ -59,9 +59,9 @@ _QUIET = {"AIRFLOW__LOGGING__LOGGING_LEVEL": "WARNING", "PYTHONWARNINGS": "ignor
 
 
 def main(deliveries: Sequence[str]) -> int:
-    """Run the DAG for each delivery in this process's Airflow home; 1 if a run failed.
+    """Run the DAG for each delivery in this process's Airflow home. Returns 1 if a run failed, else 0.
 
-    The last line that it prints is a JSON object, the id of the gate decision by delivery.
+    The last line that it prints is a JSON object with the id of each delivery's gate decision.
     """
     from airflow.dag_processing.dagbag import DagBag
     from airflow.utils.db import initdb

@@ -1,6 +1,6 @@
-"""Which errors a task tries again and when: transient ones for more than an hour, everything else not at all.
+"""Decides which errors make a task try again, and when: transient errors for more than an hour, all others not at all.
 
-A task whose process was killed raised nothing, so it follows the same delays.
+A task whose process was killed has raised no error, so it is tried again with the same delays.
 """
 
 from __future__ import annotations
@@ -14,24 +14,25 @@ from airflow.sdk.exceptions import AirflowRuntimeError, AirflowTaskTimeout
 from cutouts.core.errors import CutoutsError, TransientError
 
 TRANSIENT: list[type[BaseException] | str] = [ConnectionError, TimeoutError, MemoryError, OSError, AirflowRuntimeError]
-"""Trying again can help although no adapter said so: lost connections (Dask's `CommClosedError` is an OSError), a full
-disk or memory, Airflow's API server away."""
+"""Errors for which another try may help although no adapter raised TransientError: lost connections (Dask's
+`CommClosedError` is an OSError), full disk or memory, and an unreachable API server of Airflow."""
 
 POISON: list[type[BaseException] | str] = [CutoutsError, FileNotFoundError, PermissionError, AirflowTaskTimeout]
-"""The same input fails the same way, whatever class it has: a wrong manifest, books that do not balance, a time-out."""
+"""Errors that the same input causes again: a wrong manifest, counts that do not add up, a time-out."""
 
 FIRST_DELAY = timedelta(seconds=5)
 LONGEST_DELAY = timedelta(minutes=5)
 RETRIES = 17
-"""With delays of 5, 10, 20 … 160, 300, 300 … seconds at the least, the last try starts more than an hour after the
-first one. Airflow adds up to as much again to each delay below the longest, so that tasks do not come back together."""
+"""With delays of at least 5, 10, 20 … 160, 300, 300 … seconds, the last try starts more than an hour after the first
+one. Airflow adds a random time, up to the same length, to each delay below the longest, so that tasks do not all retry
+at once."""
 
 
 def by_error_class() -> ExceptionRetryPolicy:
-    """Retry what is transient, fail at once on anything else. The delays are the task's own.
+    """Retry transient errors, and fail at once on all others. The delays are the task's own.
 
-    The first rule that matches wins: TransientError (a CutoutsError) and FileNotFoundError (an OSError) stand before
-    their bases. An error of no known class is a bug, which trying again does not cure.
+    The first matching rule wins: TransientError (a CutoutsError) and FileNotFoundError (an OSError) come before their
+    base classes. An error of an unknown class is a bug, for which another try does not help.
     """
     return ExceptionRetryPolicy(
         rules=[
@@ -44,7 +45,7 @@ def by_error_class() -> ExceptionRetryPolicy:
 
 
 def retrying(*, hours: int) -> dict[str, Any]:
-    """The `default_args` of a DAG whose tasks may take so many hours."""
+    """The `default_args` of a DAG whose tasks may take this many hours."""
     return {
         "retries": RETRIES,
         "retry_delay": FIRST_DELAY,

@@ -1,10 +1,10 @@
 """`python -m cutouts_airflow.standalone`: Airflow on this machine, until ctrl-C.
 
-Everything is in one home (SQLite, logs), which is this user's alone. It says where to look once all parts are
-healthy, and takes all of them down with it. `AIRFLOW__SECTION__KEY` variables that are set win over what is set here.
+All files are in one home (SQLite, logs), which only this user can read. It prints the URL when all parts are healthy,
+and stops all parts when it ends. `AIRFLOW__SECTION__KEY` variables that are set override the settings here.
 
-The parts are started one by one, because the servers of logs that `airflow standalone` starts listen on every
-interface: one of our own does their work on the loopback interface.
+The parts are started one by one, because the log servers that `airflow standalone` starts listen on every interface. A
+log server of our own replaces them on the loopback interface.
 """
 
 from __future__ import annotations
@@ -42,14 +42,15 @@ Airflow is up: {url}   (home {home}, stop with ctrl-C)
 
 
 class AirflowDidNotStart(RuntimeError):
-    """Airflow exited, or was not healthy in time; the text names what was missing and the log."""
+    """Airflow exited, or was not healthy in time; the text names the missing parts and the log."""
 
 
 @contextlib.contextmanager
 def standalone(environment: Mapping[str, str], *, log: Path | None = None) -> Iterator[str]:
-    """A healthy Airflow in that home: its URL. All of its processes are gone afterwards.
+    """Run a healthy Airflow in that home during the block, and yield its URL. All of its processes have ended
+    afterwards.
 
-    Its output goes to the file `log`, else to ours. Raises AirflowDidNotStart.
+    Its output goes to the file `log`, or else to our own output. Raises AirflowDidNotStart.
     """
     _make_private(Path(environment["AIRFLOW_HOME"]))
     url = environment["AIRFLOW__API__BASE_URL"].rstrip("/")
@@ -71,7 +72,8 @@ def standalone(environment: Mapping[str, str], *, log: Path | None = None) -> It
 
 
 def _require_closed(url: str) -> None:
-    """Raise AirflowDidNotStart if it answers under another name: without our plugin nothing would check that."""
+    """Raise AirflowDidNotStart if Airflow answers under another host name: without our plugin, nothing would check the
+    name."""
     request = urllib.request.Request(f"{url}/api/v2/version", headers={"Host": "rebound.example"})
     try:
         with urllib.request.urlopen(request, timeout=30) as answer:
@@ -83,7 +85,8 @@ def _require_closed(url: str) -> None:
 
 
 def _commands(environment: Mapping[str, str]) -> Iterator[Sequence[str]]:
-    """What is started. The last shows the log of a task while it runs, to the API server alone: it demands a token."""
+    """The commands to start. The last one serves the logs of running tasks, only to the API server, because it requires
+    a token."""
     yield "airflow", "api-server"
     yield "airflow", "scheduler", "--skip-serve-logs"
     yield "airflow", "dag-processor"
@@ -93,7 +96,8 @@ def _commands(environment: Mapping[str, str]) -> Iterator[Sequence[str]]:
 
 
 def _make_private(home: Path) -> None:
-    """A home that only this user can look into: in it lie the database, Airflow's keys, passwords and logs."""
+    """Create the home so that only this user can read it: it contains the database, Airflow's keys, passwords and
+    logs."""
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
     home.chmod(0o700)
     database = home / DATABASE
@@ -120,9 +124,9 @@ def _wait_healthy(processes: Sequence[subprocess.Popen[bytes]], url: str, log: P
 
 
 def _stop(processes: Sequence[subprocess.Popen[bytes]]) -> None:
-    """End each part with its whole process group: a task that still runs must not outlive Airflow.
+    """End each part with its whole process group, so that a running task does not outlive Airflow.
 
-    A part is collected last, because its number names its group only until then.
+    The parts are waited for last, because a process id names its group only until then.
     """
     _signal(processes, signal.SIGTERM)
     end = time.monotonic() + STOP_SECONDS
@@ -140,7 +144,7 @@ def _signal(processes: Sequence[subprocess.Popen[bytes]], sign: signal.Signals) 
 
 
 def _has_ended(process: subprocess.Popen[bytes]) -> bool:
-    """Whether it has ended; it is not collected."""
+    """Whether the process has ended, without waiting for it or collecting it."""
     return os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
 
@@ -165,13 +169,13 @@ def main(home: Path, host: str, port: int) -> NoReturn:
     """Run Airflow on this machine until Ctrl-C; status 1 if it did not start or a part of it died."""
     home = home.resolve()
     environment = over(os.environ, service_environment(home, host=host, port=port))
-    environment |= {"AIRFLOW__API__HOST": host, "AIRFLOW__API__PORT": str(port)}  # an option wins
+    environment |= {"AIRFLOW__API__HOST": host, "AIRFLOW__API__PORT": str(port)}  # options take precedence
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     raise SystemExit(_run(home, environment))
 
 
 def _run(home: Path, environment: Mapping[str, str]) -> int:
-    """The exit status."""
+    """Run Airflow and watch it. Returns the exit status."""
     try:
         with standalone(environment) as url:
             sys.stdout.write(WELCOME.format(url=url, home=home))
@@ -185,7 +189,7 @@ def _run(home: Path, environment: Mapping[str, str]) -> int:
 
 
 def _watch(url: str) -> int:
-    """Wait until one of its parts has been away for a minute."""
+    """Wait until a part has been unhealthy for a minute. Returns the exit status 1."""
     misses = 0
     while misses < 6:
         time.sleep(10)

@@ -1,6 +1,6 @@
 """The bodies of the DAGs' tasks: keys in, one step of the pipeline, keys out.
 
-Everything heavy is imported when a task runs, so that parsing a DAG file stays cheap.
+Large libraries are imported when a task runs, so that parsing a DAG file stays fast.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 
 @logged_without_secrets
 def landed() -> list[str]:
-    """The manifests that landed and were not taken yet."""
+    """The manifests that have landed and were neither taken nor refused yet."""
     from cutouts import intake
 
     return list(intake.landed(site()))
@@ -33,7 +33,7 @@ def landed() -> list[str]:
 
 @logged_without_secrets
 def take(manifest: str) -> None:
-    """Validate and record one manifest; each delivery that it brings waits in the queue from then on.
+    """Validate and record one manifest; each accepted delivery then waits in the queue.
 
     Raises ManifestError if its structure is wrong; skips the task if no delivery was accepted.
     """
@@ -47,7 +47,7 @@ def take(manifest: str) -> None:
 
 @logged_without_secrets
 def report_refusals(manifests: list[str] | None) -> None:
-    """Raise ManifestError that names every delivery that was refused, and every manifest that could not be taken.
+    """Raise ManifestError with every refused delivery, and every manifest that could not be taken.
 
     Manifests that an earlier run refused are only named in the log, until they change.
     """
@@ -63,7 +63,7 @@ def report_refusals(manifests: list[str] | None) -> None:
     problems = [f"{one}: could not be taken, see its task `take`" for one in manifests if one in left - refused.keys()]
     problems += [problem for one in manifests for problem in refused.get(one, ())]
     for manifest in manifests:
-        if manifest not in left:  # the record of what was taken is read; nothing is taken that was not announced
+        if manifest not in left:  # only reads the record of a taken manifest
             problems += [f"{manifest}: {problem}" for problem in intake.take(here, manifest).refused]
     if problems:
         raise ManifestError("not everything that landed could be accepted", problems)
@@ -73,7 +73,7 @@ def report_refusals(manifests: list[str] | None) -> None:
 def deliveries_on(when: date) -> list[str]:
     """The deliveries of one day: those taken before, and those in that day's own manifest if it was not taken yet.
 
-    Raises ManifestError if that manifest has anything wrong; it is left to the intake then.
+    Raises ManifestError if that manifest has any problem; it is then left to the intake.
     """
     from cutouts import intake
 
@@ -89,9 +89,9 @@ def deliveries_on(when: date) -> list[str]:
 
 @logged_without_secrets
 def delivery() -> str:
-    """The delivery that this run is about: its partition key, or the param `delivery`.
+    """The delivery of this run: its partition key, or the param `delivery`.
 
-    Raises ValueError if neither is a delivery key, or if they name two deliveries.
+    Raises ValueError if neither is given, if it is not a delivery key, or if they name two deliveries.
     """
     return str(DeliveryKey.parse(_partition("delivery", "YYYY-MM-DD/delivery_id")))
 
@@ -108,7 +108,8 @@ def _partition(param: str, form: str) -> str:
 
 @logged_without_secrets
 def plan(delivery_key: str) -> list[str]:
-    """Plan a delivery from the manifest that it was taken from: its shards' keys; the plan's goes to XCom `plan_id`."""
+    """Plan a delivery from the manifest that it was taken from. Returns its shards' keys, and pushes the plan's id to
+    XCom `plan_id`."""
     from cutouts import intake, steps
 
     here, key = site(), DeliveryKey.parse(delivery_key)
@@ -120,19 +121,20 @@ def plan(delivery_key: str) -> list[str]:
 
 @logged_without_secrets
 def segment(shards: Iterable[str]) -> None:
-    """Cut out these shards on the site's cluster, one after the other; one that has its receipt costs nothing."""
+    """Cut out these shards on the site's cluster, one after the other; a shard with a receipt is not cut again."""
     from cutouts import steps
     from cutouts.runner import open_runner
 
     here = site()
     with open_runner(here) as runner:
         for shard in shards:
-            steps.segment(here, ShardKey.parse(shard), runner)  # says in the log how far it is
+            steps.segment(here, ShardKey.parse(shard), runner)  # logs its progress
 
 
 @logged_without_secrets
 def gate(plan_id: str) -> str:
-    """Judge the plan's delivery as a whole: the key of the decision; the verdict goes to XCom `verdict`."""
+    """Judge the plan's delivery as a whole. Returns the id of the decision, and pushes the verdict to XCom
+    `verdict`."""
     from cutouts import steps
 
     decision = steps.gate(site(), plan_id)
@@ -145,7 +147,8 @@ def gate(plan_id: str) -> str:
 
 @logged_without_secrets
 def publish(gate_id: str) -> str:
-    """Publish what the gate or a person let through: the delivery's key. A held delivery skips the task."""
+    """Publish what the gate or a person let through. Returns the delivery's key. Skips the task if the delivery is
+    held."""
     from cutouts import steps
 
     try:

@@ -1,4 +1,4 @@
-"""Days to go back to, for Airflow's backfill."""
+"""The timetable of days for Airflow's backfill."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from airflow.timetables.trigger import CronPartitionTimetable
 
 
 class BackfillDays(CronPartitionTimetable):
-    """One partition per day, keyed `YYYY-MM-DD`; the scheduler itself starts none of them.
+    """One partition per day, with the key `YYYY-MM-DD`; the scheduler itself starts none of them.
 
-    A DAG with an `end_date` in the past would do that too, but its manual runs have no tasks and succeed.
+    A DAG with an `end_date` in the past would behave the same, but its manual runs would succeed without any tasks.
     """
 
     def __init__(self) -> None:
@@ -20,23 +20,23 @@ class BackfillDays(CronPartitionTimetable):
 
     @property
     def summary(self) -> str:
-        """What the pages show as the schedule; a cron expression would look like one."""
+        """The schedule that Airflow's pages show; a cron expression would look as if the scheduler started runs."""
         return "Backfill only"
 
     def next_dagrun_info_v2(
         self,
         *,
-        last_dagrun_info: DagRunInfo | None,  # noqa: ARG002 Airflow's signature
-        restriction: TimeRestriction,  # noqa: ARG002 likewise
+        last_dagrun_info: DagRunInfo | None,  # noqa: ARG002 -- Airflow's signature
+        restriction: TimeRestriction,  # noqa: ARG002 -- as above
     ) -> DagRunInfo | None:
-        """Nothing is due."""
+        """No run is ever due."""
         return None
 
     def serialize(self) -> dict[str, Any]:
-        """Nothing to tell: all days are alike."""
+        """No arguments."""
         return {}
 
     @classmethod
-    def deserialize(cls, data: dict[str, Any]) -> BackfillDays:  # noqa: ARG003 Airflow's signature
-        """The timetable again."""
+    def deserialize(cls, data: dict[str, Any]) -> BackfillDays:  # noqa: ARG003 -- Airflow's signature
+        """The timetable, created again."""
         return cls()

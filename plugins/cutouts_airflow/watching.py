@@ -1,4 +1,4 @@
-"""Notices what happened outside of Airflow, or was cut off inside of it; runs in the triggerer."""
+"""Watches for changes outside Airflow and for work that was interrupted inside it; runs in the triggerer."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ from airflow.triggers.base import BaseEventTrigger, TriggerEvent
 from asgiref.sync import sync_to_async
 
 PATIENCE_SECONDS = 60.0
-"""After which what is still not announced is told of again."""
+"""The time (s) after which an event is repeated if its content is still not announced."""
 
 
 class LandedTrigger(BaseEventTrigger):
-    """One event whenever a manifest lies there that was neither taken nor announced yet.
+    """Fires an event when there are manifests that were neither taken nor announced yet.
 
-    After a restart of the triggerer what is still not taken is announced again; the intake takes each manifest once.
+    After a restart of the triggerer, manifests that are still not taken are announced again; the intake takes each
+    manifest once.
     """
 
     def __init__(self, poll_seconds: float = 5.0) -> None:
@@ -29,7 +30,7 @@ class LandedTrigger(BaseEventTrigger):
         return "cutouts_airflow.watching.LandedTrigger", {"poll_seconds": self.poll_seconds}
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Poll the manifests' store; a store that is away for a while is waited for."""
+        """Poll the manifests' store, and wait if it is unreachable for a while."""
         announced: frozenset[str] = frozenset()
         while True:
             there = await self._landed(otherwise=announced)
@@ -39,13 +40,13 @@ class LandedTrigger(BaseEventTrigger):
             await asyncio.sleep(self.poll_seconds)
 
     async def _landed(self, *, otherwise: frozenset[str]) -> frozenset[str]:
-        """What lies there now; `otherwise` where the store cannot be asked."""
+        """The manifests that have landed and were not taken yet; `otherwise` if the store cannot be reached."""
         from cutouts.core.errors import CutoutsError
         from cutouts.core.text.display import shown
         from cutouts_airflow import tasks
 
         try:
-            # Only a thread of asgiref's own may ask Airflow for Variables from inside the triggerer's loop.
+            # In the triggerer's loop, only a thread of asgiref may ask Airflow for Variables.
             return frozenset(await sync_to_async(tasks.landed, thread_sensitive=False)())
         except (OSError, CutoutsError) as error:
             self.log.warning("cannot look for manifests: %s", shown(error))
@@ -53,9 +54,10 @@ class LandedTrigger(BaseEventTrigger):
 
 
 class UntoldTrigger(BaseEventTrigger):
-    """One event whenever something can be announced: a delivery that waits, a publication that nobody was told of.
+    """Fires an event when something can be announced: a waiting delivery, or a publication that is not announced yet.
 
-    The DAG `announcements` follows; while it runs nothing is said. What it could not announce is told of once a minute.
+    The event starts the DAG `announcements`; no event is fired while it runs. If it could not announce something, the
+    event is repeated once a minute.
     """
 
     def __init__(self, poll_seconds: float = 5.0) -> None:
@@ -67,7 +69,7 @@ class UntoldTrigger(BaseEventTrigger):
         return "cutouts_airflow.watching.UntoldTrigger", {"poll_seconds": self.poll_seconds}
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Poll the site's queue and catalogue; either may be away for a while."""
+        """Poll the site's queue and catalogue; either may be unreachable for a while."""
         told: tuple[str, ...] = ()
         told_at = 0.0
         while True:
@@ -78,7 +80,7 @@ class UntoldTrigger(BaseEventTrigger):
             await asyncio.sleep(self.poll_seconds)
 
     async def _untold(self) -> tuple[str, ...]:
-        """What can be announced now; nothing while the site cannot be asked."""
+        """The deliveries that can be announced now; empty while the site cannot be reached."""
         from cutouts.core.errors import CutoutsError
         from cutouts.core.text.display import shown
         from cutouts_airflow import announcing
