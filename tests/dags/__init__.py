@@ -1,1 +1,1 @@
-"""The DAGs, run by Airflow itself."""
+"""Tests of the DAGs, run by Airflow itself."""

@@ -1,4 +1,4 @@
-"""What the DAGs' tests share: Airflow without services, a site of its own for each test, Airflow with services."""
+"""What the tests of the DAGs share: Airflow with and without services, and a separate site for each test."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["airflow_home"]
 
 @pytest.fixture
 def site(airflow_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
-    """A fresh site that works in a plain loop, as `CUTOUTS_*` describe it."""
+    """A new site that works in a plain loop, as described by `CUTOUTS_*`."""
     here = Site(root=str(tmp_path / "site"), cluster="serial", allowed_sources=(str(tmp_path),))
     monkeypatch.setenv("CUTOUTS_ROOT", here.root)
     monkeypatch.setenv("CUTOUTS_CLUSTER", here.cluster)
@@ -26,7 +26,7 @@ def site(airflow_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[Cluster]:
-    """A standing Dask scheduler with workers, which a test may send away for a while."""
+    """A standing Dask scheduler with workers, which a test may stop for a while."""
     cluster = Cluster()
     cluster.start()
     yield cluster

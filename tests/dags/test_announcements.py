@@ -14,8 +14,8 @@ from tests.airflow_home import dag_bag, events, task_states
 from tests.deliveries import land, manifest_of, nothing, photograph, product
 
 
-def test_deliveries_are_handed_over_as_many_as_may_be_in_work(site: Site, tmp_path: Path) -> None:
-    """The first ones become partitions and leave the queue; the others stay in it, the oldest first."""
+def test_waiting_deliveries_become_partitions_up_to_the_limit(site: Site, tmp_path: Path) -> None:
+    """They leave the queue, and the others stay in it, the oldest first."""
     for number in range(6):
         photograph(tmp_path / "studio" / f"shop-{number}", product(0))
     table = manifest_of(tmp_path / "studio")
@@ -30,7 +30,7 @@ def test_deliveries_are_handed_over_as_many_as_may_be_in_work(site: Site, tmp_pa
 
 
 def test_a_release_by_command_is_announced_once(site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The person has time to read what was published; then its key is on the asset, with the counts, and only once."""
+    """It is not announced at once; then its key is on the asset once, with the counts."""
     monkeypatch.setattr("cutouts_airflow.announcing.GRACE", timedelta(0))
     photograph(tmp_path / "studio" / "dim", *map(nothing, range(5)), product(1))
     intake.take(site, str(land(tmp_path, "any", date(2026, 4, 2), manifest_of(tmp_path / "studio"))))
@@ -48,7 +48,7 @@ def test_a_release_by_command_is_announced_once(site: Site, tmp_path: Path, monk
 
 
 def test_a_task_that_airflow_gave_up_records_nothing(site: Site, tmp_path: Path) -> None:
-    """Airflow refused its success, and its event with it: others must still be told."""
+    """Airflow refused its success and the event with it, so the announcement is still due."""
     from cutouts_airflow import announcing
 
     class GivenUp:

@@ -37,7 +37,7 @@ def _taken(site: Site, studio: Path) -> None:
     intake.take(site, str(land(Path(site.manifests_url), "today", DAY, manifest_of(studio))))
 
 
-def test_a_good_delivery_is_published_and_announced_and_known_the_next_time(site: Site, tmp_path: Path) -> None:
+def test_a_good_delivery_is_published_announced_and_known_the_next_time(site: Site, tmp_path: Path) -> None:
     """Its rows are in the view and its key is on the asset; a second run cuts, changes and announces nothing."""
     photograph(tmp_path / "studio" / "good", product(0), product(1))
     _taken(site, tmp_path / "studio")
@@ -57,8 +57,8 @@ def test_a_good_delivery_is_published_and_announced_and_known_the_next_time(site
     assert len(events("cutouts", "2026-01-02/good")) == 1
 
 
-def test_a_held_delivery_ends_its_run_with_nothing_published_or_announced(site: Site, tmp_path: Path) -> None:
-    """The run succeeds, publish is skipped."""
+def test_the_run_of_a_held_delivery_publishes_and_announces_nothing(site: Site, tmp_path: Path) -> None:
+    """The run succeeds and publish is skipped."""
     photograph(tmp_path / "studio" / "empty", *map(nothing, range(5)))
     _taken(site, tmp_path / "studio")
     run = _refresh("2026-01-02/empty")
@@ -68,8 +68,8 @@ def test_a_held_delivery_ends_its_run_with_nothing_published_or_announced(site: 
     assert "2026-01-02/empty" not in announced("cutouts")
 
 
-def test_what_was_published_before_a_kill_is_announced_by_the_next_run(site: Site, tmp_path: Path) -> None:
-    """The first run was killed between the catalogue and the event: the next one publishes nothing, but tells of it."""
+def test_a_publication_before_a_kill_is_announced_by_the_next_run(site: Site, tmp_path: Path) -> None:
+    """If a run was killed between catalogue and event, the next one publishes nothing but announces it."""
     photograph(tmp_path / "studio" / "cut-off", product(0), product(1))
     _taken(site, tmp_path / "studio")
     key = DeliveryKey.parse("2026-01-02/cut-off")
@@ -87,7 +87,7 @@ def test_what_was_published_before_a_kill_is_announced_by_the_next_run(site: Sit
 
 
 def test_a_delivery_that_never_landed_fails_its_run_at_once(site: Site) -> None:
-    """A wrong key is poison: one try, and nothing after it runs."""
+    """A wrong key is not retried, and no later task runs."""
     run = _refresh("2026-01-02/nobody")
     tries = {task.task_id: task.try_number for task in run.get_task_instances()}
     assert str(run.state) == "failed"
@@ -95,17 +95,17 @@ def test_a_delivery_that_never_landed_fails_its_run_at_once(site: Site) -> None:
     assert task_states(run)["publish"] == ["upstream_failed"]
 
 
-def test_a_run_that_names_no_delivery_says_so(site: Site) -> None:
-    """Both ways to name one may be left empty in the form, but not both at a time; the task fails at once."""
+def test_a_run_that_names_no_delivery_fails_with_a_message(site: Site) -> None:
+    """Either of the two fields may be empty, but not both; the task fails at once."""
     run = dag_bag()["catalog_refresh"].test()
     (plan,) = (task for task in run.get_task_instances() if task.task_id == "plan")
     assert (str(run.state), str(plan.state), plan.try_number) == ("failed", "failed", 1)
 
 
-def test_the_variable_and_the_connections_go_over_the_environment(
+def test_the_variable_and_the_connections_win_over_the_environment(
     site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A run works on the root of the Variable and the database of the Connection, both read when it runs."""
+    """A run reads the root from the Variable and the database from the Connection when it runs."""
     elsewhere = Site(root=str(tmp_path / "elsewhere"), cluster="serial", catalog=f"sqlite:///{tmp_path}/other.db")
     monkeypatch.setenv("AIRFLOW_VAR_CUTOUTS", f'{{"root": "{elsewhere.root}"}}')
     monkeypatch.setenv("AIRFLOW_CONN_CUTOUTS_CATALOG", f'{{"conn_type": "sqlite", "host": "{tmp_path}/other.db"}}')

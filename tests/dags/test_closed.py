@@ -1,4 +1,4 @@
-"""An Airflow that we start is this user's alone: what it listens on, whom it answers, who can read its home."""
+"""An Airflow that we start is private: where it listens, which requests it answers, who can read its home."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from tests.airflow_home import Service
 HOST = "127.0.0.1:8080"
 
 
-def test_it_listens_on_the_loopback_interface_alone(airflow_service: Service) -> None:
-    """Every process of it, the servers of logs included."""
+def test_it_listens_only_on_the_loopback_interface(airflow_service: Service) -> None:
+    """This holds for each of its processes, including the log servers."""
     listening = [
         one.laddr
         for process in psutil.Process().children(recursive=True)
@@ -37,7 +37,7 @@ def test_it_listens_on_the_loopback_interface_alone(airflow_service: Service) ->
 
 
 def test_it_answers_only_its_own_pages(airflow_service: Service) -> None:
-    """Not under a name that somebody points at this machine, and no page of another site; its own pages work."""
+    """Other host names for this machine and pages of other sites are refused; its own pages work."""
     port = airflow_service.url.rpartition(":")[2]
 
     def status(path: str = "api/v2/version", method: str = "GET", **headers: str) -> int:
@@ -55,15 +55,15 @@ def test_it_answers_only_its_own_pages(airflow_service: Service) -> None:
 
 
 def test_its_home_is_private(airflow_service: Service) -> None:
-    """Database, keys and logs are in a folder into which nobody else can look."""
+    """Database, keys and logs are in a folder that nobody else can read."""
     home = Path(airflow_service.environment["AIRFLOW_HOME"])
     assert stat.S_IMODE(home.stat().st_mode) == 0o700
     for file in home.glob("airflow.*"):
         assert stat.S_IMODE(file.stat().st_mode) == 0o600
 
 
-def test_a_home_that_was_open_is_closed(tmp_path: Path) -> None:
-    """One that an earlier version made."""
+def test_a_readable_home_becomes_private(tmp_path: Path) -> None:
+    """An earlier version may have created it."""
     (tmp_path / "home").mkdir(mode=0o755)
     (tmp_path / "home" / "airflow.db").touch(mode=0o644)
     standalone._make_private(tmp_path / "home")
@@ -72,7 +72,7 @@ def test_a_home_that_was_open_is_closed(tmp_path: Path) -> None:
 
 
 def _answer(kind: str = "http", method: str = "GET", **headers: str) -> list[dict[str, Any]]:
-    """What comes back for a request with these headers; an app behind the check answers 204."""
+    """The response to a request with these headers; the app behind the check answers 204."""
     sent: list[Any] = []
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
@@ -109,13 +109,13 @@ LINK = {"sec_fetch_site": "cross-site", "sec_fetch_mode": "navigate", "sec_fetch
         ({"host": HOST, "sec_fetch_site": "none"}, 204),
     ],
 )
-def test_which_requests_are_our_own(headers: dict[str, str], status: int) -> None:
-    """By the name that was asked for, the page that asks, and what the browser says of it."""
+def test_requests_are_accepted_by_host_origin_and_fetch_metadata(headers: dict[str, str], status: int) -> None:
+    """They have to name a known host and come from one of its own pages."""
     assert _answer(**headers)[0]["status"] == status
 
 
-def test_a_second_name_and_a_socket_are_no_way_around() -> None:
-    """Two Host headers are none; web sockets are checked as well."""
+def test_a_second_host_header_and_web_sockets_are_refused() -> None:
+    """Two Host headers count as none, and web sockets are checked like requests."""
     sent: list[Any] = []
 
     async def send(message: Any) -> None:
@@ -127,8 +127,8 @@ def test_a_second_name_and_a_socket_are_no_way_around() -> None:
     assert _answer("websocket", host="rebound.example")[0]["type"] == "websocket.close"
 
 
-def test_where_a_password_is_asked_for_any_name_will_do(tmp_path: Path) -> None:
-    """On another interface its users know the names; on loopback the environment lists them."""
+def test_any_host_name_is_accepted_if_a_password_is_required(tmp_path: Path) -> None:
+    """On another interface users choose the name; on loopback the environment lists the names."""
     alone = service_environment(tmp_path, host="127.0.0.1", port=8080)
     shared = service_environment(tmp_path, host="0.0.0.0", port=8080)
     assert alone["AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS"] == "True"
@@ -138,8 +138,8 @@ def test_where_a_password_is_asked_for_any_name_will_do(tmp_path: Path) -> None:
     assert alone[HOSTS]
 
 
-def test_an_airflow_that_answers_any_name_is_not_left_running() -> None:
-    """Should the plugin not be loaded: a server that does not check is found out."""
+def test_an_airflow_that_accepts_any_host_name_is_stopped() -> None:
+    """If the plugin was not loaded, the server does not check the name, and this is detected."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), SimpleHTTPRequestHandler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     url = f"http://127.0.0.1:{server.server_port}"

@@ -1,4 +1,4 @@
-"""DAG files: cheap to parse, no logic in them."""
+"""DAG files are cheap to parse and hold no logic."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ LOGIC = (ast.If, ast.For, ast.While, ast.Try, ast.With, ast.Lambda, ast.comprehe
 
 
 def test_parsing_the_dag_files_imports_nothing_heavy(airflow_home: Path) -> None:
-    """A parse every half minute stays cheap, and needs neither the pipeline's libraries nor its stores."""
+    """Parsing twice a minute must be cheap and need neither the pipeline's libraries nor its stores."""
     program = f"""
 import runpy, sys
 before = set(sys.modules)
@@ -50,8 +50,8 @@ print(*(name for name in {HEAVY!r} if name in sys.modules and name not in before
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
-def test_task_bodies_are_sentences(file: Path) -> None:
-    """No task body is longer than three lines, and none decides anything."""
+def test_task_bodies_are_short_and_have_no_logic(file: Path) -> None:
+    """No task body is longer than three lines, and none has a condition or a loop."""
     dag = next(node for node in ast.parse(file.read_text()).body if isinstance(node, ast.FunctionDef))
     for body in (node for node in dag.body if isinstance(node, ast.FunctionDef)):
         lines = (body.end_lineno or 0) - body.body[0].lineno + 1
@@ -59,8 +59,8 @@ def test_task_bodies_are_sentences(file: Path) -> None:
         assert not [node for node in ast.walk(body) if isinstance(node, LOGIC)], body.name
 
 
-def test_every_dag_loads_and_explains_itself(airflow_home: Path) -> None:
-    """Each file brings the DAG that it is named after, with a text for people and the retry policy."""
+def test_every_dag_loads_and_has_documentation(airflow_home: Path) -> None:
+    """Each file has the DAG of its name, with a text for people and the retry policy."""
     for file in FILES:
         dag = dag_bag()[file.stem]
         assert dag.doc_md
@@ -80,10 +80,10 @@ def test_every_dag_loads_and_explains_itself(airflow_home: Path) -> None:
         ("builtins.RuntimeError", "failed", 1),
     ],
 )
-def test_transient_errors_are_tried_again_and_poison_is_not(
+def test_transient_errors_are_retried_and_others_are_not(
     airflow_home: Path, error: str, state: str, tries: int
 ) -> None:
-    """Airflow itself decides by the error's class; a transient one is cured by its third try here."""
+    """Airflow decides by the error's class; a transient error is gone at the third try."""
     run = dag_bag()["errors"].test(run_conf={"error": error})
     (task,) = run.get_task_instances()
     assert (str(run.state), task.try_number) == (state, tries)

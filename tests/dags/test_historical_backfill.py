@@ -25,12 +25,12 @@ NOTHING: dict[str, object] = {
 
 
 def _run(**conf: object) -> Any:
-    """A run with these params."""
+    """A run with these parameters."""
     return dag_bag()["historical_backfill"].test(run_conf={**NOTHING, **conf})
 
 
-def test_a_day_is_worked_through_delivery_by_delivery(site: Site, tmp_path: Path) -> None:
-    """The good delivery is published though the other one is held; again, nothing is cut."""
+def test_the_deliveries_of_a_day_are_independent(site: Site, tmp_path: Path) -> None:
+    """The good delivery is published though the other one is held; a second run cuts nothing."""
     photograph(tmp_path / "studio" / "good", product(0))
     photograph(tmp_path / "studio" / "empty", *map(nothing, range(5)))
     table = manifest_of(tmp_path / "studio")
@@ -48,7 +48,7 @@ def test_a_day_is_worked_through_delivery_by_delivery(site: Site, tmp_path: Path
 
 
 def test_the_tasks_of_a_delivery_are_named_after_it(site: Site, tmp_path: Path) -> None:
-    """The pages show the delivery's key where they would number the group's instances."""
+    """Airflow shows the delivery's key in place of a number."""
     for name in ("caps", "hats"):
         photograph(tmp_path / "studio" / name, product(0))
     intake.take(site, str(land(tmp_path, "named", date(2025, 5, 6), manifest_of(tmp_path / "studio"))))
@@ -59,13 +59,13 @@ def test_the_tasks_of_a_delivery_are_named_after_it(site: Site, tmp_path: Path) 
 
 
 def test_it_shows_no_schedule(site: Site) -> None:
-    """Its timetable looks like no cron expression, and offers no next run."""
+    """Its timetable does not look like a cron expression and has no next run."""
     timetable = dag_bag()["historical_backfill"].timetable
     assert (timetable.summary, "Never by itself" in timetable.description) == ("Backfill only", True)
 
 
-def test_a_delivery_that_fails_stops_none_of_the_others(site: Site, tmp_path: Path) -> None:
-    """The manifest of one is gone: its group fails, and with it the run, but the other one is published."""
+def test_a_failed_delivery_does_not_stop_the_others(site: Site, tmp_path: Path) -> None:
+    """The manifest of one is missing: its group and the run fail, but the other one is published."""
     for name in ("gone", "here"):
         photograph(tmp_path / name / name, product(0))
         table = manifest_of(tmp_path / name)
@@ -79,13 +79,13 @@ def test_a_delivery_that_fails_stops_none_of_the_others(site: Site, tmp_path: Pa
     assert announced("cutouts") & {"2025-04-05/gone", "2025-04-05/here"} == {"2025-04-05/here"}
 
 
-def test_a_day_without_deliveries_is_no_failure(site: Site) -> None:
-    """A backfill over a year meets many such days."""
+def test_a_day_without_deliveries_is_not_a_failure(site: Site) -> None:
+    """A backfill over a year includes many such days."""
     assert str(_run(day="2025-03-05").state) == "success"
 
 
-def test_a_selection_is_worked_on_within_its_budget_and_goes_on_tomorrow(site: Site, tmp_path: Path) -> None:
-    """One image today; the DAG of the evening continues it, and nothing is left for the evening after."""
+def test_a_selection_is_worked_on_within_its_budget_and_continued(site: Site, tmp_path: Path) -> None:
+    """One image is cut today, the evening's DAG continues, and nothing is left for the next evening."""
     photograph(tmp_path / "studio" / "acme", product(21), product(22))
     intake.take(site, str(land(tmp_path / "archive", "budget", date(2025, 6, 7), manifest_of(tmp_path / "studio"))))
     chosen = {"suppliers": ["acme"], "first": "2025-06-07", "images": 1}
@@ -114,7 +114,7 @@ def test_a_selection_is_worked_on_within_its_budget_and_goes_on_tomorrow(site: S
 
 
 def test_a_cancelled_backfill_stops_before_its_next_shard(site: Site, tmp_path: Path) -> None:
-    """Whoever cancels it need not be in Airflow; nothing of it stays queued, and a run with its id continues it."""
+    """It can be cancelled outside of Airflow; nothing stays queued, and a run with its id continues it."""
     from cutouts_airflow import backfilling
 
     photograph(tmp_path / "studio" / "later", product(31))
@@ -130,13 +130,13 @@ def test_a_cancelled_backfill_stops_before_its_next_shard(site: Site, tmp_path: 
 
 
 def test_a_run_that_selects_nothing_fails_at_once(site: Site) -> None:
-    """Going back through everything by a forgotten parameter would be a surprise."""
+    """A forgotten parameter must not reprocess everything."""
     run = _run()
     assert task_states(run)["chosen"] == ["failed"]
 
 
-def test_it_has_a_pool_of_its_own_and_one_run_at_a_time(airflow_home: Path) -> None:
-    """It takes no more slots than the pool has, and no second run of the same selection works beside the first."""
+def test_it_has_its_own_pool_and_one_run_at_a_time(airflow_home: Path) -> None:
+    """It takes no more slots than the pool has, and two runs never work on the same selection."""
     backfill = dag_bag()["historical_backfill"]
     assert {task.pool for task in backfill.tasks} == {order.BACKFILL_POOL}
     assert backfill.max_active_runs == 1

@@ -38,8 +38,8 @@ def _waiting(site: Site) -> set[str]:
     return {str(key) for key in intake.waiting(site, at_most=100).first}
 
 
-def test_each_delivery_of_a_landed_manifest_waits_once(site: Site, table: pa.Table) -> None:
-    """A second run finds nothing that has landed since, and queues nothing."""
+def test_each_delivery_of_a_landed_manifest_is_queued_once(site: Site, table: pa.Table) -> None:
+    """A second run finds nothing new and queues nothing."""
     land(Path(site.manifests_url), "clean", DAY, table)
     run = dag_bag()["manifest_intake"].test()
     assert str(run.state) == "success"
@@ -50,8 +50,8 @@ def test_each_delivery_of_a_landed_manifest_waits_once(site: Site, table: pa.Tab
     assert _waiting(site) == set()
 
 
-def test_what_is_wrong_fails_the_run_and_the_others_go_on(site: Site, table: pa.Table) -> None:
-    """A delivery with doubled ids and a manifest without a column are reported; the good delivery waits."""
+def test_a_wrong_delivery_fails_the_run_while_the_others_continue(site: Site, table: pa.Table) -> None:
+    """Duplicate ids and a manifest without a column are reported, and the good delivery is queued."""
     land(Path(site.manifests_url), "doubled", date(2026, 2, 4), _doubled(table, "second"))
     land(Path(site.manifests_url), "wrong", date(2026, 2, 5), table.drop_columns(["uri"]))
     run = dag_bag()["manifest_intake"].test()
@@ -64,7 +64,7 @@ def test_what_is_wrong_fails_the_run_and_the_others_go_on(site: Site, table: pa.
 
 
 def test_a_wrong_manifest_fails_one_run_until_it_changes(site: Site, table: pa.Table) -> None:
-    """The next hour's run succeeds; once it was delivered again, it is taken."""
+    """The next run succeeds, and once the manifest was delivered again it is taken."""
     folder = land(Path(site.manifests_url), "wrong", date(2026, 2, 7), table.drop_columns(["uri"]))
     states = [str(dag_bag()["manifest_intake"].test().state) for _ in range(3)]
     assert states == ["failed", "success", "success"]
@@ -75,7 +75,7 @@ def test_a_wrong_manifest_fails_one_run_until_it_changes(site: Site, table: pa.T
 
 
 def test_a_backfill_of_a_day_with_a_refused_manifest_fails(site: Site, table: pa.Table) -> None:
-    """The intake said so before; who asks for that day has to know too."""
+    """The intake reported it before, but the person who asks for that day has to know too."""
     from cutouts_airflow import tasks
 
     land(Path(site.manifests_url), "wrong", date(2026, 2, 8), table.drop_columns(["uri"]))
@@ -94,8 +94,8 @@ def test_a_manifest_whose_deliveries_are_all_refused_queues_nothing(site: Site, 
     assert intake.deliveries_on(site, date(2026, 2, 6)) == ()
 
 
-def test_a_backfill_takes_its_own_day_only(site: Site, table: pa.Table) -> None:
-    """The manifest of another day is left to the intake, and what the backfill took waits for nobody."""
+def test_a_backfill_takes_only_its_own_day(site: Site, table: pa.Table) -> None:
+    """Manifests of other days are left to the intake, and the backfill queues nothing."""
     from cutouts_airflow import tasks
 
     land(Path(site.manifests_url), "history", DAY, table)

@@ -1,4 +1,4 @@
-"""The DAGs under `airflow standalone`, on a standing Dask scheduler: one Airflow for all of these tests."""
+"""The DAGs under `airflow standalone` on a standing Dask scheduler, with one Airflow for all of these tests."""
 
 from __future__ import annotations
 
@@ -32,10 +32,8 @@ def _studio(folder: Path, **deliveries: list[Bytes]) -> pa.Table:
     return manifest_of(folder)
 
 
-def test_a_manifest_that_lands_is_published_and_announced_delivery_by_delivery(
-    airflow_service: Service, tmp_path: Path
-) -> None:
-    """Nobody triggers anything: intake, one refresh per delivery in shards, rows, and another team's DAG is told."""
+def test_a_landed_manifest_is_published_and_announced_by_delivery(airflow_service: Service, tmp_path: Path) -> None:
+    """Nobody triggers anything: intake, one refresh per delivery, rows, and the event for another team's DAG."""
     table = _studio(
         tmp_path / "studio", shoes=[product(0), product(1)], bags=[product(2)], empty=[*map(nothing, range(5))]
     )
@@ -56,8 +54,8 @@ def test_a_manifest_that_lands_is_published_and_announced_delivery_by_delivery(
     assert not airflow_service.runs("price_feed", partition_key="2026-05-06/empty")
 
 
-def test_a_release_by_the_command_in_the_log_is_announced(airflow_service: Service, tmp_path: Path) -> None:
-    """By itself, once; the skipped task, cleared, succeeds and tells nobody twice."""
+def test_a_release_by_the_logged_command_is_announced(airflow_service: Service, tmp_path: Path) -> None:
+    """It is announced once by itself; the skipped task, cleared, succeeds and announces nothing."""
     table = _studio(tmp_path / "studio", **{"it's dim": [*map(nothing, range(5)), product(6)]})
     land(airflow_service.root / "manifests", "dim", date(2026, 5, 8), table)
     key = "2026-05-08/it's dim"
@@ -77,7 +75,7 @@ def test_a_release_by_the_command_in_the_log_is_announced(airflow_service: Servi
 
 
 def test_a_delivery_is_refreshed_by_hand_through_the_api(airflow_service: Service, tmp_path: Path) -> None:
-    """By partition key and by param alike; the event carries the key both times."""
+    """It is named by partition key or by parameter, and both events have its key."""
     table = _studio(tmp_path / "studio", hats=[product(3)], caps=[product(4)])
     site = Site(root=str(airflow_service.root))
     intake.take(site, str(land(tmp_path, "by-hand", date(2026, 5, 7), table)))
@@ -94,7 +92,7 @@ def test_a_delivery_is_refreshed_by_hand_through_the_api(airflow_service: Servic
 def test_a_cluster_that_is_away_for_a_while_costs_only_time(
     airflow_service: Service, cluster: Cluster, tmp_path: Path
 ) -> None:
-    """Its scheduler is ended, and `segment` fails and waits; one starts at the address again, and the run ends well."""
+    """Its scheduler stops and `segment` fails and waits; another one starts there, and the run succeeds."""
     table = _studio(tmp_path / "studio", scarves=[product(7)])
     intake.take(Site(root=str(airflow_service.root)), str(land(tmp_path, "away", date(2026, 5, 9), table)))
     with cluster.away():
@@ -105,8 +103,8 @@ def test_a_cluster_that_is_away_for_a_while_costs_only_time(
     assert "scarves scarves/00.png" in _published(airflow_service)
 
 
-def test_a_backfill_goes_through_its_days_and_cuts_only_what_is_new(airflow_service: Service, tmp_path: Path) -> None:
-    """`airflow backfill create` for two days; the second day's delivery shows an image that the first day's has."""
+def test_a_backfill_runs_its_days_and_cuts_only_new_images(airflow_service: Service, tmp_path: Path) -> None:
+    """`airflow backfill create` covers two days, and the second day repeats an image of the first."""
     site = Site(root=str(airflow_service.root))
     for day, name in ((date(2025, 1, 1), "boots"), (date(2025, 1, 2), "belts")):
         table = _studio(tmp_path / name, **{name: [product(5)]})
@@ -125,7 +123,7 @@ def test_a_backfill_goes_through_its_days_and_cuts_only_what_is_new(airflow_serv
     assert "already known, nothing to cut" in known
 
 
-def test_nothing_runs_by_the_clock_but_the_intake(airflow_service: Service) -> None:
+def test_only_the_intake_runs_on_a_schedule(airflow_service: Service) -> None:
     """The backfill has no run that nobody asked for."""
     until(lambda: airflow_service.runs("manifest_intake"))
     assert {run["run_type"] for run in airflow_service.runs("historical_backfill")} <= {"backfill", "manual"}

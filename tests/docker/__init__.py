@@ -1,1 +1,1 @@
-"""What the image and the services say, held against the Makefile, the requirements and the code."""
+"""The image and the services, compared with the Makefile, the requirements and the code."""

@@ -31,7 +31,7 @@ def dockerfile() -> tuple[Instruction, ...]:
 
 
 def values(name: str) -> list[str]:
-    """What stands behind each instruction of that name."""
+    """The arguments of each instruction of that name."""
     return [one.value for one in dockerfile() if one.name == name]
 
 
@@ -41,7 +41,7 @@ def environment() -> dict[str, str]:
 
 
 def compose() -> Any:
-    """The compose file with each `${NAME:-default}` as its default."""
+    """The compose file with each `${NAME:-default}` replaced by its default."""
     text = (DOCKER / "compose.yaml").read_text(encoding="utf-8")
     return yaml.safe_load(re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", text))
 
@@ -53,7 +53,7 @@ def settings(file: str) -> dict[str, str]:
 
 
 def recipe(target: str) -> list[str]:
-    """The commands of a target of the Makefile, as this machine's shell would see them in an empty environment."""
+    """The commands of a Makefile target, as the shell would see them in an empty environment."""
     text = (ROOT / "Makefile").read_text(encoding="utf-8")
     found = re.search(rf"^{re.escape(target)}:.*\n((?:\t.*\n)+)", text, re.MULTILINE)
     assert found, f"the Makefile has no target {target}"

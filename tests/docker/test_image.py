@@ -1,4 +1,4 @@
-"""The Dockerfile against the Makefile, the requirements and the project."""
+"""The Dockerfile compared with the Makefile, the requirements and the project."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.docker.files import ROOT, compose, dockerfile, environment, recipe, s
 
 
 def test_it_installs_what_make_setup_installs() -> None:
-    """Each step of `make setup` but the note that it is done is in the Dockerfile."""
+    """Each step of `make setup` except its final note is in the Dockerfile."""
     steps = [line.replace("$*", "${ACCELERATOR}") for line in recipe(".venv/.cpu .venv/.gpu: .venv/.%")]
     runs = " ".join(values("RUN"))
     wanted = [re.sub(r"\s*(#.*|\|\| true.*)$", "", step) for step in steps if not step.startswith("rm ")]
@@ -24,8 +24,8 @@ def test_it_installs_what_make_setup_installs() -> None:
     assert [step for step in wanted if step not in runs] == []
 
 
-def test_it_lists_what_is_installed_as_make_sbom_does() -> None:
-    """The list and the page about licences are beside the environment; the tool that writes the list does not."""
+def test_it_lists_its_packages_as_make_sbom_does() -> None:
+    """The list and the page about licences are beside the environment, and the tool that writes them is not."""
     _, command = recipe("sbom")[0].split(" ", 1)
     assert f"/tools/.venv/bin/cyclonedx-py {command}" in " ".join(values("RUN"))
     assert "docs/licences.md ./" in values("COPY")
@@ -33,7 +33,7 @@ def test_it_lists_what_is_installed_as_make_sbom_does() -> None:
 
 
 def test_both_accelerators_have_locked_and_hashed_requirements() -> None:
-    """`ACCELERATOR` chooses among requirements that pin every package."""
+    """`ACCELERATOR` chooses between requirements that pin every package."""
     for accelerator in ("cpu", "gpu"):
         text = (ROOT / f"requirements-{accelerator}.txt").read_text(encoding="utf-8")
         assert len(re.findall(r"^[a-z0-9].*==", text, re.MULTILINE)) > 100
@@ -41,14 +41,14 @@ def test_both_accelerators_have_locked_and_hashed_requirements() -> None:
 
 @pytest.mark.parametrize("image", [value.split()[0] for value in values("FROM")])
 def test_its_bases_are_pinned(image: str) -> None:
-    """Each base names a whole version of Python and a release of Debian, the same for both stages."""
+    """Each base names a full Python version and a Debian release, the same for both stages."""
     version = next(value for value in values("ARG") if value.startswith("PYTHON_VERSION=")).partition("=")[2]
     assert re.fullmatch(r"python:\$\{PYTHON_VERSION\}(-slim)?-bookworm", image)
     assert re.fullmatch(r"3\.\d+\.\d+", version)
 
 
-def test_its_python_is_one_that_the_project_supports() -> None:
-    """The image's Python lies within `requires-python`."""
+def test_its_python_is_supported_by_the_project() -> None:
+    """The image's Python satisfies `requires-python`."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     low, high = re.fullmatch(r">=3\.(\d+),<3\.(\d+)", project["requires-python"]).groups()  # type: ignore[union-attr]
     minor = int(values("ARG")[0].split(".")[1])
@@ -56,7 +56,7 @@ def test_its_python_is_one_that_the_project_supports() -> None:
 
 
 def test_its_final_stage_has_no_compilers() -> None:
-    """What runs is the slim image, into which nothing is installed."""
+    """The final stage is the slim image, into which nothing is installed."""
     *_, last = [place for place, one in enumerate(dockerfile()) if one.name == "FROM"]
     final = dockerfile()[last:]
     assert "-slim-" in final[0].value
@@ -64,7 +64,7 @@ def test_its_final_stage_has_no_compilers() -> None:
 
 
 def test_it_does_not_run_as_root() -> None:
-    """The last user is a number, which an orchestrator can check, and not 0; it owns what is written."""
+    """The last user is a non-zero number, which an orchestrator can check, and owns what is written."""
     user = values("USER")[-1]
     (make_user,) = [run for run in values("RUN") if "useradd" in run]
     assert re.fullmatch(r"[1-9]\d{3,}:[1-9]\d{3,}", user)
@@ -74,8 +74,8 @@ def test_it_does_not_run_as_root() -> None:
     assert {mount[1] for mount in mounts if mount[0] in ("certificates", "passwords")} <= set(make_user.split())
 
 
-def test_everything_that_it_copies_is_there_and_let_in() -> None:
-    """Each source of COPY exists and is named in .dockerignore, which keeps out all else."""
+def test_everything_that_it_copies_exists_and_is_not_ignored() -> None:
+    """Each source of COPY is named in .dockerignore, which excludes everything else."""
     ignore = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
     let_in = [line[1:] for line in ignore if line.startswith("!")]
     assert "*" in ignore
@@ -85,8 +85,8 @@ def test_everything_that_it_copies_is_there_and_let_in() -> None:
     assert [source for source in sources if not (ROOT / source).exists()] == []
 
 
-def test_no_compiled_file_of_this_machine_gets_in() -> None:
-    """Bytecode is made in the image, of the code that is in it."""
+def test_no_bytecode_of_this_machine_is_copied() -> None:
+    """Bytecode is compiled in the image from its own code."""
     ignore = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
     assert any(
         fnmatch("pipeline/cutouts/core/__pycache__", pattern) for pattern in ignore if not pattern.startswith("!")
@@ -94,7 +94,7 @@ def test_no_compiled_file_of_this_machine_gets_in() -> None:
 
 
 def test_it_starts_airflow_as_make_does() -> None:
-    """The image's own command is the one of `make airflow`, with the same plugins on the path."""
+    """The image's command is that of `make airflow`, with the same plugins on the path."""
     (line,) = recipe("airflow")
     path, command = line.split(" ", 1)
     assert json.loads(values("CMD")[-1]) == command.replace(".venv/bin/", "").split()
@@ -102,20 +102,20 @@ def test_it_starts_airflow_as_make_does() -> None:
     assert environment()["PATH"].startswith("/app/.venv/bin:")
 
 
-def test_it_asks_for_a_password_where_others_can_reach_it() -> None:
-    """Airflow binds every interface in a container, so not everybody is an administrator there."""
+def test_it_asks_for_a_password_if_others_can_reach_it() -> None:
+    """In a container Airflow binds every interface, so not everybody may be an administrator."""
     assert environment()["AIRFLOW__API__HOST"] == "0.0.0.0"
     assert environment()["AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS"] == "False"
 
 
 def test_its_health_check_is_that_of_the_service() -> None:
-    """`docker run` and compose ask the same question."""
+    """`docker run` and compose use the same check."""
     (check,) = values("HEALTHCHECK")
     assert json.loads(check.partition("CMD ")[2]) == compose()["services"]["airflow"]["healthcheck"]["test"][1:]
 
 
-def test_the_gpu_settings_mean_something() -> None:
-    """gpu.env names requirements that exist, a provider that the site knows and a profile that compose has."""
+def test_the_gpu_settings_are_valid() -> None:
+    """gpu.env names existing requirements, a known provider and a profile of the compose file."""
     gpu, profiles = settings("gpu.env"), {settings(file)["COMPOSE_PROFILES"] for file in (".env", "gpu.env")}
     assert (ROOT / f"requirements-{gpu['ACCELERATOR']}.txt").is_file()
     assert gpu["PROVIDER"] in get_args(Provider)

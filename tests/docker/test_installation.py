@@ -1,4 +1,4 @@
-"""How packages are installed, by make and in the image: wheels of locked versions alone, each checked by its hash."""
+"""How packages are installed, by make and in the image: only wheels of locked versions, each checked by its hash."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ TARGETS = ("setup-train", ".venv/.cpu .venv/.gpu: .venv/.%", ".venv-tools/.ready
 
 
 def _installing() -> Iterator[str]:
-    """Every call of `pip install`, of the Makefile and of the Dockerfile."""
+    """Every call of `pip install` in the Makefile and the Dockerfile."""
     for target in TARGETS:
         yield from (line for line in recipe(target) if " pip " in line)
     for run in values("RUN"):
@@ -23,15 +23,15 @@ def _installing() -> Iterator[str]:
 
 
 def test_every_call_of_pip_is_known() -> None:
-    """Nothing installs packages beside these."""
+    """Nothing else installs packages."""
     calls = re.findall(r"pip install", (ROOT / "Makefile").read_text(encoding="utf-8"))
     assert len(calls) == 2, "in LOCKED and PROJECT"
     assert len([call for call in _installing() if "install" in call]) == 8 + 3
 
 
 @pytest.mark.parametrize("call", sorted(set(_installing())))
-def test_nothing_is_installed_that_was_not_locked(call: str) -> None:
-    """Wheels with a known hash; the project itself is built without an index and without isolated build packages."""
+def test_only_locked_packages_are_installed(call: str) -> None:
+    """Wheels have a known hash; the project itself is built without an index and without build isolation."""
     words = call.split()
     if "--editable" in words:
         assert {"--no-index", "--no-build-isolation", "--no-deps"} <= set(words)
@@ -42,7 +42,7 @@ def test_nothing_is_installed_that_was_not_locked(call: str) -> None:
 
 @pytest.mark.parametrize("file", REQUIREMENTS, ids=lambda file: file.stem)
 def test_every_requirement_is_pinned_and_hashed(file: Path) -> None:
-    """One version, and the digests of its files; no address of an index."""
+    """It has one version and the digests of its files, and no index is named."""
     text = file.read_text(encoding="utf-8")
     blocks = re.findall(r"^([a-z0-9].*?) \\\n((?:    --hash=sha256:[0-9a-f]{64}(?: \\)?\n)+)", text, re.MULTILINE)
     lines = [line for line in text.splitlines() if re.match(r"[^#\s]", line)]
@@ -51,8 +51,8 @@ def test_every_requirement_is_pinned_and_hashed(file: Path) -> None:
     assert "://" not in text
 
 
-def test_what_builds_the_project_is_what_it_asks_for() -> None:
-    """setuptools, in the version that `make setup` installs before it builds."""
+def test_the_build_requirement_is_the_installed_version() -> None:
+    """`make setup` installs that version of setuptools before it builds."""
     (name,) = re.findall(r"^(\S+)==", (ROOT / "requirements-build.txt").read_text(encoding="utf-8"), re.MULTILINE)
     assert f'requires = ["{name}>=' in (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     for target in TARGETS[:2]:
@@ -61,8 +61,8 @@ def test_what_builds_the_project_is_what_it_asks_for() -> None:
 
 
 @pytest.mark.parametrize("file", ["requirements-train.txt", "requirements-train-cpu.txt"])
-def test_pytorch_needs_no_other_version_of_what_is_there(file: str) -> None:
-    """It is installed on top of the requirements of the tests, which must stay as they are."""
+def test_pytorch_needs_no_other_versions(file: str) -> None:
+    """It is installed on top of the test requirements, which must not change."""
     there, added = _pins("requirements-dev.txt"), _pins(file)
     assert "torch" in added
     assert {name: found for name, found in added.items() if name in there and not found <= there[name]} == {}
@@ -70,7 +70,7 @@ def test_pytorch_needs_no_other_version_of_what_is_there(file: str) -> None:
 
 
 def test_no_index_is_named_anywhere() -> None:
-    """Packages come from whatever index pip knows on the machine."""
+    """Packages come from the index that pip is configured for on the machine."""
     files = [ROOT / "Makefile", ROOT / "pyproject.toml", *ROOT.glob(".ci/*"), *DOCKER.glob("*")]
     found = [str(file) for file in files if re.search(r"index-url|find-links", file.read_text(encoding="utf-8"))]
     assert found == []
@@ -80,6 +80,6 @@ def _pins(file: str) -> dict[str, set[str]]:
     found: dict[str, set[str]] = {}
     text = (ROOT / file).read_text(encoding="utf-8")
     for name, version, marker in re.findall(r"^([a-z0-9-]+)==(\S+)( ;.*)? \\$", text, re.MULTILINE):
-        if "python_full_version >= '3.12'" not in marker:  # of several forks, the one of Python 3.11
+        if "python_full_version >= '3.12'" not in marker:  # of several forks, the one for Python 3.11
             found.setdefault(name, set()).add(version)
     return found

@@ -1,4 +1,4 @@
-"""The services of the compose file, and their commands and health checks run on this machine."""
+"""The services of the compose file, with their commands and health checks run on this machine."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ STANDING = tuple(name for name in SERVICES if name != ONCE)
 
 
 @pytest.mark.parametrize("name", STANDING)
-def test_every_service_says_whether_it_is_well(name: str) -> None:
-    """Each has a health check in exec form, with limits, and comes up again by itself."""
+def test_every_service_has_a_health_check(name: str) -> None:
+    """It is in exec form with limits, and the service restarts by itself."""
     service = compose()["services"][name]
     check = service["healthcheck"]
     assert check["test"][0] == "CMD"
@@ -42,7 +42,7 @@ def test_every_service_says_whether_it_is_well(name: str) -> None:
 
 @pytest.mark.parametrize("name", SERVICES)
 def test_no_service_has_more_rights_than_it_needs(name: str) -> None:
-    """None is root again, none has a capability of the kernel or may gain one."""
+    """None becomes root again, has a kernel capability or may gain one."""
     service = compose()["services"][name]
     assert service.get("user", "image's") not in ("root", "0")
     assert service["cap_drop"] == ["ALL"]
@@ -51,8 +51,8 @@ def test_no_service_has_more_rights_than_it_needs(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", SERVICES)
-def test_no_service_takes_the_machine_or_changes_its_image(name: str) -> None:
-    """Memory and processes are limited, and what is written is in a volume, or in memory where that is private."""
+def test_services_have_limits_and_read_only_images(name: str) -> None:
+    """Memory and processes are limited; files are written to a volume, or to memory if they are private."""
     service = compose()["services"][name]
     assert re.fullmatch(r"\d+[mg]", service["mem_limit"])
     assert 0 < service["pids_limit"] <= 1024
@@ -61,7 +61,7 @@ def test_no_service_takes_the_machine_or_changes_its_image(name: str) -> None:
 
 
 def test_there_is_no_default_password() -> None:
-    """Neither a password nor a default for one is in the file; the database reads it from a file that is made."""
+    """The file has neither a password nor a default; the database reads a generated file."""
     told = [item for one in compose()["services"].values() for item in one.get("environment", {}).items()]
     assert {name for name, _ in told if "PASS" in name} == {"POSTGRES_PASSWORD_FILE", "PGPASSFILE"}
     assert [value for name, value in told if "PASS" in name and not value.startswith("/passwords/")] == []
@@ -69,7 +69,7 @@ def test_there_is_no_default_password() -> None:
 
 
 def test_workers_cannot_reach_the_database() -> None:
-    """They decode what strangers send: they have neither its password nor a network in common with it."""
+    """They decode foreign files, so they share neither its password nor a network with it."""
     services = compose()["services"]
     for name in (name for name in services if name.startswith(("worker", "scheduler"))):
         assert not set(services[name]["networks"]) & set(services["catalog"]["networks"])
@@ -78,8 +78,8 @@ def test_workers_cannot_reach_the_database() -> None:
     assert compose()["networks"]["catalog"]["internal"] is True
 
 
-def test_the_first_start_makes_secrets_once(tmp_path: Path) -> None:
-    """Certificates, and a password as the database and its client read it, private; another start changes nothing."""
+def test_the_first_start_creates_secrets_once(tmp_path: Path) -> None:
+    """Certificates and a password are private, and another start changes nothing."""
     script, *_ = compose()["services"][ONCE]["command"]
     command = [str(ROOT / "docker" / script), str(tmp_path / "certificates"), str(tmp_path)]
     path = {"PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin"}
@@ -96,20 +96,20 @@ def test_the_first_start_makes_secrets_once(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", SERVICES)
 def test_a_service_waits_for_those_that_it_needs(name: str) -> None:
-    """What it depends on is a service that starts with every profile, and is waited for until it is well."""
+    """Each dependency starts with every profile, and is waited for until it is healthy."""
     for needed, how in compose()["services"][name].get("depends_on", {}).items():
         assert "profiles" not in compose()["services"][needed]
         assert how == {"condition": "service_completed_successfully" if needed == ONCE else "service_healthy"}
 
 
-def test_only_this_machine_reaches_the_pages() -> None:
-    """Every published port is bound to the loopback interface, and Airflow's is the one that it listens on."""
+def test_only_this_machine_can_reach_the_pages() -> None:
+    """Every published port is bound to loopback, and Airflow's is the one that it listens on."""
     ports = [port for one in compose()["services"].values() for port in one.get("ports", [])]
     assert ports == ["127.0.0.1:8080:8080"]
 
 
 def test_images_are_ours_or_pinned() -> None:
-    """A service runs what the Dockerfile builds, or a whole version of somebody else's image."""
+    """A service runs what the Dockerfile builds, or a full version of another image."""
     for service in compose()["services"].values():
         ours = service.get("build") == {
             "context": "..",
@@ -120,7 +120,7 @@ def test_images_are_ours_or_pinned() -> None:
 
 
 def test_every_volume_is_declared_and_used() -> None:
-    """A name that is mounted is declared, and the site's lies where the image makes its user the owner."""
+    """Every mounted name is declared, and the site's is where the image makes its user the owner."""
     mounts = [mount.split(":") for one in compose()["services"].values() for mount in one.get("volumes", [])]
     assert {mount[0] for mount in mounts} == set(compose()["volumes"])
     assert ["site", environment()["CUTOUTS_ROOT"]] in mounts
@@ -136,7 +136,7 @@ def test_airflow_runs_the_command_of_the_makefile() -> None:
 
 @pytest.mark.parametrize("name", [name for name in SERVICES if name.startswith(("worker", "airflow"))])
 def test_settings_are_those_of_a_site(name: str) -> None:
-    """Every CUTOUTS_* is a setting, and scheduler and database are the services of the same names."""
+    """Every CUTOUTS_* is a setting, and scheduler and database are the services of those names."""
     services = compose()["services"]
     settings = {**environment(), **services[name]["environment"]}
     site = parse_site({}, {key: value for key, value in settings.items() if key.startswith("CUTOUTS_")})
@@ -147,16 +147,16 @@ def test_settings_are_those_of_a_site(name: str) -> None:
     assert services["catalog"]["environment"]["POSTGRES_DB"] == "cutouts"
 
 
-def test_airflow_has_as_long_to_start_as_its_starter_waits() -> None:
-    """The container is not called sick while `make airflow`'s command is still patient."""
+def test_the_health_check_allows_airflow_its_start_time() -> None:
+    """The container is not called unhealthy while `make airflow` would still wait."""
     for check in (compose()["services"]["airflow"]["healthcheck"]["start_period"], *values("HEALTHCHECK")):
         found = re.search(r"(\d+)s$|--start-period=(\d+)s", check)
         assert found
         assert float(found[1] or found[2]) >= START_SECONDS
 
 
-def test_scheduler_and_worker_start_and_are_well(tmp_path: Path) -> None:
-    """The very commands and health checks, on ports of this machine; before they run, the checks say no."""
+def test_scheduler_and_worker_start_and_become_healthy(tmp_path: Path) -> None:
+    """Their commands and health checks run on local ports, and the checks fail before the start."""
     make_certificates(tmp_path)
     places = {"8786": str(free_port()), "8787": str(free_port()), "8789": str(free_port()), "scheduler": "127.0.0.1"}
     places |= {f"/certificates/{file}": str(tmp_path / file) for file in (CA, CERTIFICATE, KEY)}
@@ -167,8 +167,8 @@ def test_scheduler_and_worker_start_and_are_well(tmp_path: Path) -> None:
         _until_well(checks)
 
 
-def test_airflow_is_well_only_if_every_part_is() -> None:
-    """The health check asks Airflow's own health, and one part without a heartbeat is enough to fail."""
+def test_airflow_is_healthy_only_if_every_part_is() -> None:
+    """The check asks for Airflow's own health and fails if one part has no heartbeat."""
     with _health(dict.fromkeys(PARTS, "healthy")) as port:
         assert _status(_check("airflow", {"8080": port})) == 0
     with _health(dict.fromkeys(PARTS[:-1], "healthy")) as port:
@@ -204,7 +204,7 @@ def _until_well(checks: list[list[str]]) -> None:
 
 @contextmanager
 def _health(states: dict[str, str]) -> Iterator[str]:
-    """A server that answers as Airflow's does on /api/v2/monitor/health; gives its port."""
+    """A server that answers like Airflow on /api/v2/monitor/health; gives its port."""
     body = json.dumps({part: {"status": state} for part, state in states.items()}).encode()
 
     class Answer(BaseHTTPRequestHandler):

@@ -1,1 +1,1 @@
-"""The documentation, compared with the code."""
+"""The documentation is compared with the code."""

@@ -37,7 +37,7 @@ _PIPE = re.compile(r"\\?\|")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Block:
-    """A code block and what language it says it is in."""
+    """A code block and its stated language."""
 
     language: str
     text: str
@@ -55,7 +55,7 @@ def prose(page: Path) -> str:
 
 
 def spans(page: Path) -> list[str]:
-    """The texts in backticks outside of code blocks."""
+    """The texts in backticks outside code blocks."""
     return re.findall(r"`([^`\n]+)`", prose(page))
 
 
@@ -66,12 +66,12 @@ def shell_lines(page: Path) -> list[list[str]]:
 
 
 def called(page: Path, program: str) -> list[list[str]]:
-    """The words behind each call of a program in the shell blocks."""
+    """The arguments of each call of a program in the shell blocks."""
     return [words[1:] for words in shell_lines(page) if words[0] == program]
 
 
 def mentioned(page: Path, program: str) -> list[list[str]]:
-    """The words behind each mention of a program and one of its commands, in backticks."""
+    """The arguments of each mention of a program with one of its commands, in backticks."""
     told = [
         _PIPE.split(span.partition(f"{program} ")[2])[0].split()
         for span in spans(page)
@@ -81,7 +81,7 @@ def mentioned(page: Path, program: str) -> list[list[str]]:
 
 
 def rows(page: Path, heading: str) -> list[list[str]]:
-    """The cells of the first table below the line that contains `heading`, without its head."""
+    """The cells of the first table below the line that contains `heading`, without the header row."""
     below = page.read_text(encoding="utf-8").split(heading, 1)[1]
     table = re.search(r"((?:^\|.*\n)+)", below, re.MULTILINE)
     assert table, f"there is no table below {heading!r}"

@@ -1,4 +1,4 @@
-"""docs/airflow.md compared with the code: its DAGs, numbers, keys and log lines are real."""
+"""docs/airflow.md compared with the code: its DAGs, numbers, keys and log lines exist."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ TEXT = prose(AIRFLOW)
 
 
 def test_every_dag_is_documented() -> None:
-    """The table has the files in dags/ and no other."""
+    """The table has exactly the files in dags/."""
     told = {row[0].strip("`") for row in rows(AIRFLOW, "## What runs")}
     assert told == {path.stem for path in (ROOT / "dags").glob("*.py")}
 
 
-def test_what_is_sent_names_dags_and_params_that_exist(airflow_home: Path) -> None:
-    """Each body is JSON, each DAG is ours, and each conf has the DAG's own params, which take its values."""
+def test_request_bodies_name_existing_dags_and_params(airflow_home: Path) -> None:
+    """Each body is JSON for one of our DAGs, with parameters and values that it accepts."""
     from tests.airflow_home import dag_bag
 
     dags = dag_bag()
@@ -49,7 +49,7 @@ def test_what_is_sent_names_dags_and_params_that_exist(airflow_home: Path) -> No
 
 
 def test_every_key_of_an_event_is_documented() -> None:
-    """The table of the extra has what `steps.facts_of` gives, and nothing else."""
+    """The table has exactly the keys of `steps.facts_of`."""
     told = {name for row in rows(AIRFLOW, "says what changed") for name in re.findall(r"`(\w+)`", row[0])}
     key = DeliveryKey(date=date(2026, 1, 1), delivery_id="a")
     one = Publication(
@@ -70,8 +70,8 @@ def test_every_key_of_an_event_is_documented() -> None:
     assert plan_sentence.__doc__
 
 
-def test_the_numbers_are_those_of_the_code(tmp_path: Path) -> None:
-    """How much is in progress, and how long Airflow retries."""
+def test_its_numbers_match_the_code(tmp_path: Path) -> None:
+    """They are the limits of work in progress and the retries of Airflow."""
     from cutouts_airflow.retries import FIRST_DELAY, LONGEST_DELAY, RETRIES
 
     assert f"At most {order.DELIVERIES_AT_ONCE} deliveries" in TEXT
@@ -84,8 +84,8 @@ def test_the_numbers_are_those_of_the_code(tmp_path: Path) -> None:
     assert f"once {seconds} s without a heartbeat" in TEXT
 
 
-def test_the_sentences_are_those_of_the_code() -> None:
-    """Every line of the sample log has the words that some module logs."""
+def test_its_sample_log_matches_the_code() -> None:
+    """Every line of the sample has words that some module logs."""
     (sample,) = blocks(AIRFLOW, "text")
     folders = (ROOT / "pipeline/cutouts/core", ROOT / "pipeline/cutouts/steps", ROOT / "plugins" / "cutouts_airflow")
     code = " ".join(path.read_text(encoding="utf-8") for folder in folders for path in folder.rglob("*.py"))
@@ -103,8 +103,8 @@ def test_the_sentences_are_those_of_the_code() -> None:
     assert str(Verdict.PUBLISH_ALL_BUT_QUARANTINED) in sample
 
 
-def test_asset_pages_fail_for_waiting_runs_for_the_reason_that_it_names(airflow_home: Path) -> None:
-    """Airflow's answer for an asset refuses a run without a start; when that is mended, the page has to say so."""
+def test_the_documented_reason_why_asset_pages_fail_still_holds(airflow_home: Path) -> None:
+    """Airflow refuses a run without a start; once that is fixed, the page has to change."""
     from airflow.api_fastapi.core_api.datamodels.assets import DagRunAssetReference
     from airflow.models.dagrun import DagRun
 

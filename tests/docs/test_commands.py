@@ -1,4 +1,4 @@
-"""Every page compared with the command line: each command, option and make target that a page names is real."""
+"""Every page compared with the command line: each command, option and make target that a page names exists."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ FILES = (
 
 
 def _called(call: list[str]) -> tuple[click.Command, list[str]]:
-    """The command that a call reaches, below its group if it has one, and the words that are left for it."""
+    """The command of a call, including its group, and the remaining arguments."""
     found, rest = cli.get_command(CONTEXT, call[0]), call[1:]
     assert found is not None, f"there is no command cutouts {call[0]}"
     while isinstance(found, click.Group) and rest:
@@ -63,10 +63,10 @@ def _named(case: object) -> str:
 
 
 @pytest.mark.parametrize(("page", "call"), CALLS, ids=_named)
-def test_every_command_can_be_called_as_it_is_shown(
+def test_every_documented_call_is_valid(
     page: Path, call: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The parser accepts command, options and arguments; the files that a call names exist."""
+    """The parser accepts command, options and arguments, and the named files exist."""
     monkeypatch.chdir(tmp_path)
     for folder in (*FOLDERS, *(f"sets/{name}" for name in SETS)):
         (tmp_path / folder).mkdir(parents=True, exist_ok=True)
@@ -78,12 +78,12 @@ def test_every_command_can_be_called_as_it_is_shown(
 
 
 @pytest.mark.parametrize(("page", "call"), MENTIONS, ids=_named)
-def test_every_mention_is_of_a_command_and_its_options(page: Path, call: list[str]) -> None:
-    """`cutouts publish --approve` in a sentence names a command, and options that it has."""
+def test_every_mentioned_command_has_the_mentioned_options(page: Path, call: list[str]) -> None:
+    """`cutouts publish --approve` in a sentence names a command and options that it has."""
     assert {word for word in call if word.startswith("-")} <= _options(_called(call)[0]) | {"--help"}
 
 
-def test_every_command_is_shown() -> None:
+def test_every_command_is_documented() -> None:
     """Users find each command in the documentation."""
     assert {call[0] for _page, call in CALLS} >= set(cli.list_commands(CONTEXT))
 
@@ -100,8 +100,8 @@ def test_options_in_the_text_exist(page: Path) -> None:
     assert named - {"--env-file"} <= known | others
 
 
-def test_make_targets_are_those_of_the_makefile() -> None:
-    """Each `make …` is a target of the Makefile, and each target with a description is documented."""
+def test_make_targets_match_the_makefile() -> None:
+    """Each `make …` is a target, and each target with a description is documented."""
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     targets = set(re.findall(r"^([a-z-]+):.*## ", makefile, re.MULTILINE)) - {"help"}
     told = {words[1] for page in PAGES for words in shell_lines(page) if words[0] == "make"}

@@ -1,4 +1,4 @@
-"""pipeline/DESIGN.md compared with the code: the tree, the layers, the doors and the records that it names."""
+"""pipeline/DESIGN.md compared with the code: the tree, the layers, the library adapters and the records."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ TREE, FLOORS, _FLOW = blocks(DESIGN, "")
 
 
 def _tree() -> Iterator[tuple[str, str]]:
-    """Each path of the tree and what stands behind it; its depth is its indentation by two."""
+    """Each path of the tree and its description; the depth is half the indentation."""
     parents: list[str] = []
     for line in TREE.splitlines():
         found = re.match(r"( *)([\w.]+/?)  +(.*)$|( *)([\w.]+/)$", line)
@@ -29,13 +29,13 @@ def _tree() -> Iterator[tuple[str, str]]:
 
 
 @pytest.mark.parametrize("path", [path for path, _ in _tree()])
-def test_the_tree_is_there(path: str) -> None:
+def test_every_path_of_the_tree_exists(path: str) -> None:
     """Every folder and file that it shows exists."""
     assert (ROOT / path).exists()
 
 
-def test_the_tree_is_whole() -> None:
-    """Every package, every adapter and every folder at the top is shown."""
+def test_the_tree_is_complete() -> None:
+    """Every package, every adapter and every top folder is shown."""
     shown = {path.rstrip("/") for path, _ in _tree()}
     rooms = {
         str(path.relative_to(ROOT))
@@ -47,22 +47,22 @@ def test_the_tree_is_whole() -> None:
 
 
 @pytest.mark.parametrize("room", ["cli", "report"])
-def test_wings_of_rooms_are_shown(room: str) -> None:
+def test_every_subfolder_of_commands_and_report_is_shown(room: str) -> None:
     """Every wing of the commands and of the report is in the tree."""
     folder = ROOT / "pipeline/cutouts" / room
     wings = {str(path.relative_to(ROOT)) for path in _rooms(folder) if path.is_dir()}
     assert wings <= {path.rstrip("/") for path, _ in _tree()}
 
 
-def test_files_named_beside_the_tree_are_there() -> None:
-    """The modules that are listed beside a folder are in it."""
+def test_files_named_beside_the_tree_exist() -> None:
+    """The modules that are listed for a folder are in it."""
     named = [(path, name) for path, about in _tree() for name in re.findall(r"\b\w+\.py\b", about)]
     assert len(named) > 15
     assert [name for path, name in named if not (ROOT / path / name).is_file()] == []
 
 
-def test_the_layers_are_those_that_the_tool_checks() -> None:
-    """The line of layers is import-linter's contract, with the one that it does not see on top."""
+def test_the_layers_are_those_of_the_import_contract() -> None:
+    """import-linter has the same layers, except for the top one, which it does not cover."""
     contracts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"][
         "contracts"
     ]
@@ -72,8 +72,8 @@ def test_the_layers_are_those_that_the_tool_checks() -> None:
 
 
 @pytest.mark.parametrize("row", rows(DESIGN, "## Layers and doors"))
-def test_doors_are_the_only_places_that_import(row: list[str]) -> None:
-    """A library of the table is imported only at its door, and in the training."""
+def test_each_library_is_imported_only_by_its_adapter(row: list[str]) -> None:
+    """The training may import any library of the table."""
     modules = [name for library in row[0].split(", ") for name in _MODULES[library]]
     doors = [ROOT / door for door in [*re.findall(r"`([^`]+)`", row[1]), "pipeline/cutouts/training"]]
     importing = {path for path in _code() if _imports(path, modules)}
@@ -83,7 +83,7 @@ def test_doors_are_the_only_places_that_import(row: list[str]) -> None:
 
 
 def test_no_run_imports_the_training() -> None:
-    """No run imports `cutouts.training`: only its command does, and the evaluation, which reads its data."""
+    """Only its command does, and the evaluation, which reads its data."""
     inside = [ROOT / "pipeline/cutouts" / room for room in ("training", "evaluation")]
     command = ROOT / "pipeline/cutouts/cli/networks/train.py"
     outside = [path for path in _code() if path != command and not set(inside) & set(path.parents)]
@@ -112,8 +112,8 @@ _MODULES = {
 }
 
 
-def test_records_it_names_exist() -> None:
-    """The chain of records is made of records."""
+def test_the_records_that_it_names_exist() -> None:
+    """Each name in the chain of records is a record."""
     text = DESIGN.read_text(encoding="utf-8")
     chain = re.search(r"`(ImageRecord → [^`]+)`", text)
     assert chain
@@ -121,8 +121,8 @@ def test_records_it_names_exist() -> None:
     assert [name for name in re.findall(r"\w+", chain[1]) if name not in known] == []
 
 
-def test_the_layout_is_that_of_the_steps() -> None:
-    """Plans, shards, ledger, gates and intake are in the places of the table."""
+def test_the_layout_matches_the_steps() -> None:
+    """Plans, shards, ledger, gates and intake are at the paths of the table."""
     told = " ".join(row[0] for row in rows(DESIGN, "has a schema in"))
     key = DeliveryKey.parse("2026-01-01/studio")
     shard = ShardKey(plan_id="PLAN", index=0)
@@ -138,14 +138,14 @@ def test_the_layout_is_that_of_the_steps() -> None:
     assert [place for place in places if f"tables/{place}" not in told] == []
 
 
-def test_a_key_is_as_long_as_it_says() -> None:
-    """The limit of a partition key is the one that is checked."""
+def test_the_length_of_a_key_matches_the_code() -> None:
+    """The documented limit of a partition key is the one that is checked."""
     assert f"at most {MAX_KEY} characters" in DESIGN.read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("path", [span for span in spans(DESIGN) if re.fullmatch(r"[a-z_]+/[a-z_/]+\.py", span)])
-def test_modules_it_names_exist(path: str) -> None:
-    """A module in backticks is there."""
+def test_the_modules_that_it_names_exist(path: str) -> None:
+    """Every module in backticks exists."""
     assert (ROOT / path).is_file() or (ROOT / "pipeline/cutouts" / path).is_file()
 
 

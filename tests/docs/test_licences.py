@@ -1,4 +1,4 @@
-"""docs/licences.md against the wheels that are installed here."""
+"""docs/licences.md is compared with the wheels that are installed here."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def _name(one: Distribution) -> str:
 
 
 def _installed() -> dict[str, Distribution]:
-    """What the lock of the CPU set has, as it is installed."""
+    """The packages of the CPU lock as installed."""
     return {_name(one): one for one in distributions() if _name(one) in LOCKED}
 
 
@@ -35,14 +35,14 @@ def _declared(one: Distribution) -> str:
 
 
 def _libraries(one: Distribution) -> set[str]:
-    """The shared libraries that a wheel brings beside its modules, without version and digest."""
+    """The shared libraries in a wheel, without version and digest."""
     files = [Path(str(file)) for file in one.files or []]
     found = {file.name for file in files if file.parent.name.endswith(".libs") and ".so" in file.name}
     return {re.sub(r"-[0-9a-f]{8}(?=[-.]).*|-r0-.*|\.so.*", "", name).rstrip("-") for name in found}
 
 
 def test_every_shared_library_of_a_wheel_is_listed() -> None:
-    """And nothing is listed that no wheel brings."""
+    """Nothing is listed that no wheel contains."""
     listed = {
         (row[0].strip("`"), library)
         for row in rows(LICENCES, "## Shared libraries in wheels")
@@ -52,14 +52,14 @@ def test_every_shared_library_of_a_wheel_is_listed() -> None:
 
 
 def test_every_package_under_a_copyleft_licence_is_listed() -> None:
-    """As its own metadata declare it."""
+    """The packages' own metadata declare the licence."""
     listed = {row[0].strip("`") for row in rows(LICENCES, "## Packages under a copyleft licence")}
     declared = {name for name, one in _installed().items() if COPYLEFT.search(_declared(one))}
     assert declared - ELSEWHERE == listed
 
 
 def test_each_package_with_copyleft_libraries_ships_its_licence_texts() -> None:
-    """So an image that contains the wheel contains them too."""
+    """An image that contains the wheel contains them too."""
     shared = rows(LICENCES, "## Shared libraries in wheels")
     packages = {row[0].strip("`") for row in shared if COPYLEFT.search(row[2])}
     without = [

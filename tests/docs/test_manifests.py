@@ -1,4 +1,4 @@
-"""docs/opening.md compared with the code: its limits and words are those that are checked."""
+"""docs/opening.md compared with the code: its limits and messages are those that are checked."""
 
 from __future__ import annotations
 
@@ -40,18 +40,18 @@ MIB, GIB = 2**20, 2**30
         ),
     ],
 )
-def test_every_limit_is_the_one_that_is_checked(limit: str, value: str) -> None:
+def test_every_documented_limit_matches_the_code(limit: str, value: str) -> None:
     """Authors of manifests can rely on the table."""
     assert LIMITS[limit] == value
 
 
-def test_it_lists_no_limit_that_does_not_exist() -> None:
+def test_it_lists_only_existing_limits() -> None:
     """Each row of the table is checked above."""
     assert len(LIMITS) == 8
 
 
-def test_lengths_are_those_that_are_checked() -> None:
-    """Of texts and of delivery ids."""
+def test_documented_lengths_match_the_code() -> None:
+    """They are those of texts and of delivery ids."""
     text = " ".join(prose(MANIFESTS).split())
     assert set(MAX_TEXT.values()) == {1_024, 16_384}
     assert f"longer than {MAX_TEXT['image_id']:,} bytes (`uri`: {MAX_TEXT['uri']:,} bytes)" in text
@@ -59,6 +59,6 @@ def test_lengths_are_those_that_are_checked() -> None:
 
 
 def test_every_column_is_documented() -> None:
-    """Name, and whether it may be null."""
+    """The table has its name and whether it may be null."""
     told = {name: row[2] for row in rows(MANIFESTS, "## Schema") for name in re.findall(r"`(\w+)`", row[0])}
     assert told == {field.name: "yes" if field.nullable else "no" for field in MANIFEST}

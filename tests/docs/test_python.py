@@ -1,4 +1,4 @@
-"""docs/python.md, and the Python of other pages, compared with the package: examples run, names are real."""
+"""docs/python.md and the Python of other pages compared with the package: examples run and names exist."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ EXAMPLES = [(page, number) for page in (README, QUICK_START, PAGE) for number in
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with what the examples read: a photograph, a folder of them, and a manifest of it."""
+    """A folder with the inputs of the examples: a photograph, a folder of photographs, and its manifest."""
     folder = tmp_path_factory.mktemp("examples")
     product(folder / "shoe.jpg")
     for seed in range(3):
@@ -33,30 +33,30 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize(("page", "number"), EXAMPLES, ids=lambda case: getattr(case, "name", str(case)))
 def test_every_example_runs(place: Path, page: Path, number: int) -> None:
-    """Copied into a file and run, it ends without an error."""
+    """As a script it ends without an error."""
     script = place / f"{page.stem}{number}.py"
     script.write_text(blocks(page, "python")[number], encoding="utf-8")
     done = subprocess.run([sys.executable, script.name], cwd=place, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
 
 
-def test_every_name_of_the_package_is_told() -> None:
-    """The page names all that `import cutouts` gives, and nothing that it does not give."""
+def test_every_name_of_the_package_is_documented() -> None:
+    """The page has exactly the names of `import cutouts`."""
     told = set(spans(PAGE))
     assert set(cutouts.__all__) <= told
     used = {name for text in blocks(PAGE, "python") for name in re.findall(r"cutouts\.(\w+)", text)}
     assert used <= set(cutouts.__all__)
 
 
-def test_the_errors_that_it_lists_are_there() -> None:
-    """Each error of the table is Python's or in the one tree."""
+def test_the_errors_that_it_lists_exist() -> None:
+    """Each error of the table is Python's or one of ours."""
     names = [row[0].strip("`") for row in rows(PAGE, "## Errors")]
     assert "ImageRejected" in names
     for name in names:
         assert name == "TypeError" or issubclass(getattr(errors, name), cutouts.CutoutsError)
 
 
-def test_the_attributes_that_it_lists_are_there() -> None:
+def test_the_attributes_that_it_lists_exist() -> None:
     """Each attribute of the table is one of `Cutout`."""
     names = [row[0].strip("`") for row in rows(PAGE, "if cutout.found:")]
     assert names == ["rgba", "matte", "notes", "found"]

@@ -1,4 +1,4 @@
-"""README.md and the pages for beginners compared with the code: formats and versions that they name are real."""
+"""README.md and the first pages compared with the code: the formats and versions that they name are right."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["
 
 @pytest.mark.parametrize("page", [README, QUICK_START, COMMAND_LINE], ids=lambda page: page.name)
 def test_every_format_is_named(page: Path) -> None:
-    """One sentence says which formats can be read."""
+    """One sentence lists the readable formats."""
     sentence = re.search(r"^(.*) are read[.:]", prose(page), re.MULTILINE)
     assert sentence
     assert set(re.findall(r"[A-Z]\w+", sentence[1])) == {form.value for form in Format}
 
 
-def test_the_python_that_they_name_is_the_one_that_installs() -> None:
+def test_the_supported_python_versions_are_right() -> None:
     """Lowest and highest version are those of `requires-python`."""
     install = re.search(r"`python3` ≥ 3\.(\d+) \(up to 3\.(\d+)\)", prose(INSTALL))
     readme = re.search(r"Python 3\.(\d+) to 3\.(\d+)", prose(README))
@@ -46,12 +46,12 @@ def test_every_extra_that_a_page_installs_exists(page: Path) -> None:
 
 
 def test_every_extra_is_documented() -> None:
-    """The table of the page about installing has the extras of the project and no other."""
+    """The table of the page about installing has exactly the extras of the project."""
     told = {row[0].strip("`") for row in rows(INSTALL, "## With pip")} - {"none"}
     assert told == set(PROJECT["optional-dependencies"])
 
 
 def test_every_shipped_network_is_documented() -> None:
-    """The table has each network whose file is part of the package, and no other."""
+    """The table has exactly the networks whose files are in the package."""
     shipped = {row.name for row in model_rows() if row.url is None}
     assert {row[0].strip("`") for row in rows(MODELS, "part of the package")} == shipped

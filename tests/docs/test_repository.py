@@ -1,4 +1,4 @@
-"""Hooks and workflows compared with the project: they run what `make check` runs, and publish without a secret."""
+"""Hooks and workflows compared with the project: they run what `make check` runs and publish without a secret."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def _steps(workflow: Path) -> list[dict[str, Any]]:
 
 
 def test_hooks_run_the_tools_of_make_check() -> None:
-    """The same four commands, from .venv, so that a hook fetches nothing and finds what the check finds."""
+    """They run the same four commands from .venv, so that a hook downloads nothing and agrees with the check."""
     (local,) = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8"))["repos"]
     assert local["repo"] == "local"
     assert {hook["language"] for hook in local["hooks"]} == {"system"}
@@ -34,8 +34,8 @@ def test_hooks_run_the_tools_of_make_check() -> None:
 
 
 @pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda path: path.name)
-def test_workflows_call_targets_that_exist(workflow: Path) -> None:
-    """Each `make …` is a target of the Makefile; each requirements file is there."""
+def test_workflows_call_existing_targets(workflow: Path) -> None:
+    """Each `make …` is a target of the Makefile, and each requirements file exists."""
     told = [step["run"] for step in _steps(workflow) if "run" in step]
     assert told
     for command in told:
@@ -46,7 +46,7 @@ def test_workflows_call_targets_that_exist(workflow: Path) -> None:
 
 
 def test_the_supported_pythons_are_tested() -> None:
-    """Those of the classifiers, neither more nor fewer."""
+    """They are exactly those of the classifiers."""
     test = yaml.safe_load((ROOT / ".github" / "workflows" / "ci.yml").read_text(encoding="utf-8"))["jobs"]["test"]
     words = "Programming Language :: Python :: 3."
     supported = [name.rpartition(" ")[2] for name in PROJECT["classifiers"] if name.startswith(words)]
@@ -54,7 +54,7 @@ def test_the_supported_pythons_are_tested() -> None:
 
 
 def test_a_release_needs_no_secret() -> None:
-    """The index trusts the workflow; only the job that publishes can ask for its identity."""
+    """The index trusts the workflow, and only the publishing job can request its identity."""
     text = (ROOT / ".github" / "workflows" / "release.yml").read_text(encoding="utf-8")
     jobs = yaml.safe_load(text)["jobs"]
     assert "secrets." not in text

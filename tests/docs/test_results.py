@@ -23,44 +23,44 @@ def _listed(file: str) -> list[str]:
     return re.findall(r"`(\w+)`", row[1])
 
 
-def test_every_column_of_images_is_documented_in_its_order() -> None:
+def test_every_column_of_images_is_documented_in_order() -> None:
     """The row about images.parquet lists its columns."""
     assert _listed("`images.parquet`") == IMAGES.names
 
 
-def test_every_key_of_the_summary_is_documented_in_its_order() -> None:
+def test_every_key_of_the_summary_is_documented_in_order() -> None:
     """The row about summary.json lists its keys."""
     assert _listed("`summary.json`") == [field.name for field in fields(RunSummary)]
 
 
 def test_every_outcome_is_explained() -> None:
-    """The table has the outcomes of the code and no other; the README names all of them."""
+    """The table has exactly the outcomes of the code, and the README names all of them."""
     assert {row[0].strip("*") for row in rows(RESULTS, "## Outcomes")} == set(Outcome)
     assert [outcome for outcome in Outcome if f"*{outcome}*" not in prose(README)] == []
 
 
 def test_every_verdict_is_explained() -> None:
-    """The page about the gate has the verdicts of the code and no other."""
+    """The page about the gate has exactly the verdicts of the code."""
     assert {row[0] for row in rows(GATE, "# The gate")} == set(Verdict)
 
 
 @pytest.mark.parametrize("page", [GATE, TROUBLESHOOTING], ids=lambda page: page.name)
-def test_a_delivery_is_held_as_the_suite_says(page: Path) -> None:
-    """The share and the number of bad images that hold a delivery."""
+def test_the_documented_thresholds_match_the_suite(page: Path) -> None:
+    """They are the share and the number of bad images that hold a delivery."""
     rules = {rule.type: rule.kwargs["max_value"] for rule in load_suite(bundled("mask_quality")).on("delivery")}
     share, count = rules["expect_column_mean_to_be_between"], rules["expect_column_sum_to_be_between"]
     assert f"more than {share:.0%} and at least {int(str(count)) + 1}".replace("%", " %") in prose(page)
 
 
 def test_every_column_of_the_view_is_documented_with_its_type() -> None:
-    """What consumers read of the catalogue."""
+    """Consumers read this view of the catalogue."""
     words = {"TEXT": "text", "INTEGER": "integer", "DATETIME": "timestamp"}
     told = [(row[0].strip("`"), row[1]) for row in rows(CATALOGUE, "## Reading the catalogue")]
     assert told == [(column.name, words[_kind(column)]) for column in published_cutouts.columns]
 
 
-def test_a_cutout_is_named_as_it_says() -> None:
-    """`<source>.png`: the path of the source with that suffix."""
+def test_the_documented_name_of_a_cutout_matches_the_code() -> None:
+    """It is `<source>.png`: the path of the source with that suffix."""
     assert "<source>.png" in spans(RESULTS)
     assert png_names(["studio/shoe.jpg"]) == {"studio/shoe.jpg": "studio/shoe.png"}
 

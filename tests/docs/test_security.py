@@ -1,4 +1,4 @@
-"""docs/security.md compared with the code: settings, prefixes, limits and words that it names are real."""
+"""docs/security.md compared with the code: the settings, prefixes, limits and reasons that it names exist."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from tests.docs.pages import ROOT, SECURITY, blocks, prose, rows, spans
 LIMITS = {row[0]: row[1] for row in rows(SECURITY, "## What one read may cost")}
 
 
-def test_the_limits_are_those_that_hold() -> None:
-    """Bytes, the clocks, redirects and tries."""
+def test_the_documented_limits_match_the_code() -> None:
+    """They are bytes, timeouts, redirects and retries."""
     defaults = {name: Site.model_fields[name].default for name in ("max_bytes", "read_seconds")}
     assert {
         "bytes": f"`max_bytes` ({defaults['max_bytes']} B)",
@@ -32,19 +32,19 @@ def test_the_limits_are_those_that_hold() -> None:
 
 
 @pytest.mark.parametrize("row", rows(SECURITY, "the setting `allowed_sources`"), ids=lambda row: row[0])
-def test_every_prefix_that_it_shows_is_one(row: list[str]) -> None:
-    """The settings take each of them."""
+def test_every_documented_prefix_is_valid(row: list[str]) -> None:
+    """The settings accept each of them."""
     for text in re.findall(r"`([^`]+)`", row[0]):
         assert Prefix.parse(text)
 
 
 def test_every_scheme_that_can_be_allowed_is_named() -> None:
-    """And no other is among the prefixes."""
+    """No other scheme is among the prefixes."""
     shown = prose(SECURITY).split("| prefix | allows |")[1].split("The list replaces")[0]
     assert {f"{scheme}://" for scheme in SCHEMES if scheme != "file"} == set(re.findall(r"[a-z0-9]+://", shown))
 
 
-def test_the_default_and_the_variable_are_real() -> None:
+def test_the_documented_default_and_variable_are_valid() -> None:
     """The example for the environment is read as settings."""
     assert f"default is `{list(Site.model_fields['allowed_sources'].default)}`".replace("'", '"') in prose(SECURITY)
     (example,) = (line for line in blocks(SECURITY, "sh") if ENV_PREFIX in line)
@@ -52,20 +52,20 @@ def test_the_default_and_the_variable_are_real() -> None:
     assert parse_site({}, {name: value}).allowed_sources == ("https://", "/srv/photographs")
 
 
-def test_the_reason_that_it_names_is_recorded_so() -> None:
+def test_the_documented_reason_is_the_recorded_one() -> None:
     """A query over rejections finds it."""
     assert str(RejectionReason.NOT_ALLOWED) in spans(SECURITY)
 
 
-def test_what_a_settings_file_that_was_found_may_set_is_listed() -> None:
-    """The three rows have the settings that the reader lets through, and no others."""
+def test_what_a_found_settings_file_may_set_is_documented() -> None:
+    """The three rows have exactly the settings that are accepted from such a file."""
     freely, below, lower = (re.findall(r"`(\w+)`", row[1]) for row in rows(SECURITY, "unless it contains only these"))
     assert set(freely) == site_settings.HARMLESS | {"cluster"}
     assert set(below) == site_settings.PLACES
     assert set(lower) == site_settings.LIMITS
 
 
-def test_every_table_that_may_hold_a_secret_is_where_it_says() -> None:
+def test_every_table_that_may_hold_a_secret_is_listed() -> None:
     """The paths are those under which these tables are written."""
     key, plan = DeliveryKey.parse("2026-01-02/shoes"), "0" * 32
     written = {
@@ -80,7 +80,7 @@ def test_every_table_that_may_hold_a_secret_is_where_it_says() -> None:
 
 
 def test_the_image_has_the_files_that_it_names() -> None:
-    """The list of packages and the page about licences."""
+    """They are the list of packages and the page about licences."""
     dockerfile = (ROOT / "docker" / "Dockerfile").read_text(encoding="utf-8")
     assert "--output-file sbom.cdx.json" in dockerfile
     assert "COPY docs/licences.md ./" in dockerfile

@@ -1,4 +1,4 @@
-"""docs/settings.md, and every setting that another page names, against the code."""
+"""docs/settings.md and every setting on another page compared with the code."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ VARIABLES = {f"{ENV_PREFIX}{name.upper()}" for name in Site.model_fields}
 
 @pytest.mark.parametrize("name", Site.model_fields)
 def test_every_setting_is_documented_with_its_default(name: str) -> None:
-    """The table has each field of the site, its variable, and the value that holds if it is not set."""
+    """The table has each field of the site, its variable and its default."""
     variable, default, about = TABLE[name]
     real = Site.model_fields[name].default
     assert variable == f"`{ENV_PREFIX}{name.upper()}`"
@@ -30,30 +30,30 @@ def test_every_setting_is_documented_with_its_default(name: str) -> None:
     assert about
 
 
-def test_it_lists_no_setting_that_does_not_exist() -> None:
+def test_it_lists_only_existing_settings() -> None:
     """Each row of the table is a field, in the order of the code."""
     assert list(TABLE) == list(Site.model_fields)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_every_variable_that_a_page_names_is_a_setting(page: Path) -> None:
-    """Each `CUTOUTS_*` is a setting, or names the file of settings."""
+def test_every_variable_on_a_page_is_a_setting(page: Path) -> None:
+    """Each `CUTOUTS_*` is a setting or names the settings file."""
     named = set(re.findall(r"CUTOUTS_[A-Z_]+\b", page.read_text(encoding="utf-8")))
     assert named <= VARIABLES | {CONFIG_VARIABLE}
 
 
-def test_every_variable_is_named() -> None:
-    """The page has all of them, and the one that names the file."""
+def test_every_variable_is_documented() -> None:
+    """The page has all of them, including the one that names the file."""
     named = set(re.findall(r"CUTOUTS_[A-Z_]+\b", SETTINGS.read_text(encoding="utf-8")))
     assert named == VARIABLES | {CONFIG_VARIABLE}
 
 
 @pytest.mark.parametrize(("page", "block"), BLOCKS, ids=lambda case: getattr(case, "name", "block"))
 def test_every_toml_block_is_valid(page: Path, block: str) -> None:
-    """A block holds settings of a site, or rows of a model table with every field."""
+    """A block has settings of a site, or rows of a model table with every field."""
     read = tomllib.loads(block)
     if "models" in read:
-        optional = {"md5", "bytes", "opened"}  # of published networks only
+        optional = {"md5", "bytes", "opened"}  # only published networks have these
         for row in read["models"]:
             ModelRow.model_validate(row)
             assert set(ModelRow.model_fields) - set(row) == optional
@@ -61,8 +61,8 @@ def test_every_toml_block_is_valid(page: Path, block: str) -> None:
     assert parse_site(read, {}).model_dump(include=set(read)) == read
 
 
-def test_there_is_a_block_of_each_kind() -> None:
-    """Settings for PostgreSQL and S3, and the row of a network."""
+def test_there_is_a_toml_block_of_each_kind() -> None:
+    """There are settings for PostgreSQL and S3, and the row of a network."""
     (stores,), (networks,) = blocks(CATALOGUE, "toml"), blocks(MODELS, "toml")
     read = tomllib.loads(stores)
     assert parse_site(read, {}).catalog_url == read["catalog"]
@@ -74,7 +74,7 @@ def _shown(default: object) -> str:
 
 
 def _derived(name: str) -> str:
-    """The default that a site derives, if the field's own default is None."""
+    """The default that a site derives if the field's own default is None."""
     if name == "mask_quality":
         return "the one we ship" if bundled("mask_quality").is_file() else ""
     url = getattr(Site(root="ROOT"), f"{name}_url", None)

@@ -1,4 +1,4 @@
-"""mkdocs.yml compared with docs/: the site has every page, and neither the build nor a browser fetches anything."""
+"""mkdocs.yml compared with docs/: it has every page, and neither the build nor a browser downloads anything."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ SITE: dict[str, Any] = yaml.safe_load((ROOT / "mkdocs.yml").read_text(encoding="
 
 
 def _pages(nav: list[dict[str, Any]]) -> Iterator[str]:
-    """The files of a navigation, in their order."""
+    """The files of a navigation, in order."""
     for entry in nav:
         for target in entry.values():
             yield from [target] if isinstance(target, str) else _pages(target)
 
 
 def test_every_page_is_in_the_navigation_once() -> None:
-    """A page that is missing there cannot be found on the site."""
+    """Otherwise a page could not be found on the site."""
     assert sorted(_pages(SITE["nav"])) == sorted(page.name for page in DOCS.glob("*.md"))
 
 
-def test_nothing_is_fetched_from_elsewhere() -> None:
-    """No fonts, and no plugin or script that has a browser load a file of another host."""
+def test_nothing_is_loaded_from_other_hosts() -> None:
+    """There are no fonts, plugins or scripts that load files of another host."""
     assert SITE["theme"]["font"] is False
     assert SITE["plugins"] == ["search"]
     assert [name for name in SITE["extra_css"] if not (DOCS / name).is_file()] == []

@@ -1,4 +1,4 @@
-"""docs/troubleshooting.md compared with the code: each message that it explains is raised somewhere."""
+"""docs/troubleshooting.md compared with the code: each message that it explains exists."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import re
 from tests.docs.pages import ROOT, TROUBLESHOOTING, rows
 
 
-def test_messages_that_it_explains_are_raised_somewhere() -> None:
-    """Each quoted message is in the code, except for the values that the code fills in."""
+def test_the_explained_messages_exist() -> None:
+    """Each quoted message is in the code, except for the values that it fills in."""
     files = (path for room in ("pipeline", "plugins", ".ci") for path in (ROOT / room).rglob("*.py"))
     code = " ".join(path.read_text(encoding="utf-8") for path in files)
     code = re.sub(r'"\s+f?"', "", re.sub(r"\{[^{}\"]*\}", "…", code))

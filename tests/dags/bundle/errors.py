@@ -1,4 +1,4 @@
-"""Fails as it is told, under the retry policy of the project's DAGs, without the wait."""
+"""Fails as requested under the retry policy of the project's DAGs, but without the wait."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Another team's DAG: runs once per delivery that was published, and knows nothing of this project but a name."""
+"""Another team's DAG: runs once per published delivery and knows only the asset's name."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from airflow.sdk import Asset, PartitionedAssetTimetable, dag, task
 
 @dag(schedule=PartitionedAssetTimetable(assets=Asset("cutouts")))
 def price_feed() -> None:
-    """Say which delivery it was told of."""
+    """Print the announced delivery."""
 
     @task
     def told() -> str:
