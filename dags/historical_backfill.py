@@ -66,7 +66,7 @@ def historical_backfill() -> None:
         max_active_tis_per_dag=order.OLDER_AT_ONCE,
         map_index_template=NAME,
     )
-    def segment(delivery: str, backfill: str, shards: list[str]) -> None:  # noqa: ARG001 -- names the group in Airflow's pages
+    def segment(delivery: str, backfill: str, shards: list[str]) -> None:  # noqa: ARG001 -- names the group
         backfilling.segment(backfill, shards)
 
     @task(priority_weight=order.BACKFILL + order.GATE, map_index_template=NAME)

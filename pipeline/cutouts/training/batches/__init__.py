@@ -1,1 +1,1 @@
-"""Which images make up a step, at which size and learning rate, and the processes that draw them ahead."""
+"""Chooses the images of a step, its size and its learning rate, and draws the images ahead in separate processes."""

@@ -1,4 +1,5 @@
-"""Batches drawn ahead of the steps, by processes of their own: one keeps two cores' steps fed, a GPU needs a dozen."""
+"""Draws batches ahead of the steps in separate processes: one process is enough for a step on two cores, a GPU needs a
+dozen."""
 
 from __future__ import annotations
 
@@ -19,14 +20,14 @@ from cutouts.training.data.cache import Datasets
 Draw = Callable[[Datasets, int, int, Phase], Bytes]
 """Draws the images of a step, uint8 RGBA (N, S, S, 4), from the datasets by seed and step, such as `sampler.batch`."""
 AHEAD = 2
-"""Batches that each process is ahead."""
+"""The number of batches that each process draws ahead."""
 
 
 class BatchLoader:
     """The batches of steps `step`, `step` + 1 …, uint8 RGBA (N, S, S, 4), drawn ahead by `loader_workers` processes.
 
-    One that was drawn ahead for the previous phase's size is used all the same, so that no step is skipped. `pinned`:
-    into memory that a GPU reads by itself. `draw`: what draws them.
+    A batch that was drawn ahead with the previous phase's size is used too, so that no step is skipped. `pinned`:
+    batches are in pinned memory, which a GPU reads directly. `draw` draws a batch.
     """
 
     def __init__(
@@ -47,18 +48,18 @@ class BatchLoader:
         self._drawn: Iterator[torch.Tensor] | None = None
 
     def next(self, phase: Phase) -> torch.Tensor:
-        """The next step's batch; later ones are ordered for `phase`. Raises what drawing it raised."""
+        """The next step's batch; later batches are requested for `phase`. Raises the errors of drawing."""
         self._phase = phase
         if self._drawn is None:
             self._drawn = iter(self._loader)
         return next(self._drawn)
 
     def close(self) -> None:
-        """Stop the processes, and forget the batches that nobody will ask for."""
+        """Stop the processes, and drop the batches that were drawn ahead."""
         self._drawn = None
 
     def _orders(self) -> Iterator[tuple[int, Phase]]:
-        """Which step to draw next, and for which phase: asked each time that a process is free."""
+        """Yields the next step to draw, and its phase; read whenever a process is free."""
         while True:
             yield self._step, self._phase
             self._step += 1
@@ -74,13 +75,14 @@ class _Drawn(Dataset):  # type: ignore[misc]
 
 
 def _clean_processes() -> Any:
-    """Children of a process that has no threads: a copy of one in the middle of a step may wait for ever."""
+    """A context whose processes are children of a process without threads: a fork in the middle of a step may wait for
+    ever."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([__name__])
     return context
 
 
 def _alone(_: int) -> None:
-    """A loader worker takes one core, and leaves Ctrl-C to the training, which still wants its last step."""
+    """Make a loader worker use one core and ignore Ctrl-C: the training handles it, and still needs its last batch."""
     cv2.setNumThreads(1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)

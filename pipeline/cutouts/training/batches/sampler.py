@@ -1,6 +1,7 @@
-"""Which images make up step number n: a pure function of the seed, the step, and nothing that happened before.
+"""Chooses the images of step number n. This is a pure function of seed and step, and independent of earlier steps.
 
-So a resumed training continues with the very images that it would have seen, and the data position is one number.
+So a resumed training continues with exactly the images that it would have seen, and one number is its position in the
+data.
 """
 
 from __future__ import annotations
@@ -17,21 +18,21 @@ from cutouts.training.drawing.erase import patched
 NATURAL_SHARE = 0.36
 PATCHED_SHARE = 0.2
 RENDERED_SHARE = 0.3
-"""Of composites those that are a 3D model on its own rendered ground instead, if there are any."""
+"""Share of composites that are replaced by a 3D model on its own rendered ground, if there are renders."""
 GROUNDED_EMPTY_SHARE, GROUNDED_RENDERED_SHARE = 0.08, 0.3
-"""Of images for who learns from the ground: scenes without a product, and renders."""
-# At a quarter of this the network took one empty room in seven for a product.
+"""Shares of images for the second look, which learns from the ground: scenes without a product, and renders."""
+# With a quarter of this share, the network mistook one empty room in seven for a product.
 EMPTY_SHARE = 0.24
 
 
 def batch(datasets: Datasets, seed: int, step: int, phase: Phase) -> Bytes:
-    """The images of step number `step` with their alpha: uint8 RGBA (N, S, S, 4), N and S what `phase` asks for."""
+    """The images of step number `step` with their alpha, uint8 RGBA (N, S, S, 4); `phase` sets N and S."""
     rng = np.random.default_rng([seed, step])
     return np.stack([sample(rng, datasets, phase) for _ in range(phase.batch)])
 
 
 def grounded(datasets: Datasets, seed: int, step: int, phase: Phase) -> Bytes:
-    """The images of step number `step` for who learns from the ground behind products, like `batch`."""
+    """Like `batch`, but for the second look, which learns from the ground behind products."""
     rng = np.random.default_rng([seed, step])
     return np.stack([_with_ground(rng, datasets, phase) for _ in range(phase.batch)])
 
@@ -46,7 +47,8 @@ def _with_ground(rng: np.random.Generator, datasets: Datasets, phase: Phase) -> 
 
 
 def sample(rng: np.random.Generator, datasets: Datasets, phase: Phase) -> Bytes:
-    """One training image, uint8 (S, S, 4): photograph, render, composite or empty scene, as a camera gives it."""
+    """One training image, uint8 (S, S, 4): a photograph, render, composite or empty scene, with the effects of a
+    camera."""
     kind, size = rng.random(), phase.size
     if kind < NATURAL_SHARE:
         rgba = photograph(rng, datasets.natural)
@@ -60,7 +62,7 @@ def sample(rng: np.random.Generator, datasets: Datasets, phase: Phase) -> Bytes:
 
 
 def _seen(rng: np.random.Generator, rgba: Bytes, size: int) -> Bytes:
-    """As a camera gives it, uint8 (S, S, 4)."""
+    """The image shrunk to S × S, with the effects of a camera sensor, uint8 (S, S, 4)."""
     small = shrink(rgba, size, size)
     return np.dstack([sensor(rng, np.ascontiguousarray(small[..., :3])), small[..., 3]])
 
@@ -71,7 +73,7 @@ def rendered(rng: np.random.Generator, dataset: Dataset) -> Bytes:
 
 
 def photograph(rng: np.random.Generator, dataset: Dataset) -> Bytes:
-    """A crop of a photograph with its mask, uint8 (H, W, 4); in some a place beside the subject is filled."""
+    """A crop of a photograph with its mask, uint8 (H, W, 4); in some, an area beside the subject is filled."""
     rgba = dataset[int(rng.integers(len(dataset)))]
     if rng.random() < PATCHED_SHARE:
         rgba = patched(rng, rgba, dataset[int(rng.integers(len(dataset)))][..., 3])

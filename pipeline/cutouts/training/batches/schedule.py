@@ -1,8 +1,8 @@
-"""How far a training is, and what follows from it: learning rate, input size and batch size.
+"""The progress of a training, and the learning rate, input size and batch size that follow from it.
 
-Progress is the larger of two shares, images seen of images planned and time used of the time allowed, so that a
-training on a machine shared with others ends in time with its learning rate at the end of the cosine (Loshchilov and
-Hutter 2017, arXiv 1608.03983), and may be planned anew at every resume.
+Progress is the larger of two shares: images seen of images planned, and time used of time allowed. So a training on a
+shared machine ends in time, with its learning rate at the end of the cosine (Loshchilov and Hutter 2017, arXiv
+1608.03983), and can be planned again at every resume.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ WARM_UP = 0.02
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Phase:
-    """A stretch of the training, up to progress `until` (0 to 1): inputs of `size` pixels a side, `batch` a step."""
+    """A part of the training, up to progress `until` (0 to 1), with inputs of `size` pixels per side and `batch` images
+    per step."""
 
     until: float
     size: int
@@ -35,7 +36,8 @@ PHASES = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Budget:
-    """What a training may use: at most `images` images and at most `seconds` of training time."""
+    """The limits of a training: at most `images` images and at most `seconds` of training time. Raises ValueError
+    unless both are positive."""
 
     images: int
     seconds: float
@@ -52,7 +54,7 @@ class Budget:
 def parse_phases(text: str) -> tuple[Phase, ...]:
     """Phases from `until:size:batch,…`, such as `0.6:256:16,1:384:8`.
 
-    Raises `ValueError` with all that is wrong: sizes that are no multiple of 32, shares that do not rise to 1.
+    Raises `ValueError` with all problems: sizes that are not multiples of 32, or shares that do not increase to 1.
     """
     phases = tuple(_parsed_phase(part) for part in text.split(","))
     shares = [0.0, *(stretch.until for stretch in phases)]
@@ -70,10 +72,10 @@ def _parsed_phase(text: str) -> Phase:
 
 
 def phase(progress: float, phases: tuple[Phase, ...] = PHASES) -> Phase:
-    """The phase that a training at `progress` (0 to 1) is in."""
+    """The phase of a training at `progress` (0 to 1)."""
     return next((stretch for stretch in phases if progress < stretch.until), phases[-1])
 
 
 def rate(progress: float) -> float:
-    """Factor on the peak learning rates, 0 to 1: a linear warm-up, then a cosine down to 0.5 %, all by progress."""
+    """Factor on the peak learning rates, 0 to 1: a linear warm-up, then a cosine down to 0.5 %, both over progress."""
     return min(1.0, 0.005 + progress / WARM_UP) * (0.005 + 0.995 * 0.5 * (1.0 + math.cos(math.pi * progress)))

@@ -1,1 +1,1 @@
-"""What the training learns from: tables decoded once into files that are mapped into memory, and folds of them."""
+"""The training data: tables that are decoded once into memory-mapped files, and folds of the data."""

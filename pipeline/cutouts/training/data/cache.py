@@ -1,7 +1,8 @@
-"""The training images, decoded once into flat uint8 files that every later epoch maps into memory.
+"""Decodes the training images once into flat uint8 files that every later epoch maps into memory.
 
-Decoding WebP costs as much as a third of a training step, so each Parquet file is decoded once. A dataset is one file
-of pixels, four channels interleaved (RGB and alpha, so that one resize moves both), and one index of offsets and sizes.
+Decoding WebP would cost a third of a training step, so each Parquet file is decoded only once. A dataset is one file of
+pixels with four interleaved channels (RGB and alpha, so that one resize handles both), and one index of offsets and
+sizes.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ class Dataset:
         return len(self.names)
 
     def __reduce__(self) -> tuple[Callable[..., Dataset], tuple[object, ...]]:
-        """Another process maps the file too; its pixels do not travel."""
+        """Pickle without pixels: the other process maps the same file."""
         return _mapped, (self.file, self.offsets, self.sizes, self.sides, self.names)
 
     def only(self, indices: Sequence[int]) -> Dataset:
@@ -76,12 +77,13 @@ class Dataset:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Datasets:
-    """Everything the sampler draws from.
+    """All data that the sampler draws from.
 
-    `natural`: photographs with their mask as alpha. `products`: cutouts, colours premultiplied by alpha (so that they
-    may be resized), cropped to what is visible. `scenes`: backgrounds, alpha 0. `clearings`: what is beside the
-    subjects of photographs, alpha 0. `rendered`: 3D models on their own ground, the matte as alpha; `models`: those
-    that are not of glass, like `products`; None without renders. `garments` and `shapes`: whether such are drawn.
+    `natural`: photographs with their mask as alpha. `products`: cutouts with colours premultiplied by alpha (so that
+    they can be resized), cropped to the visible part. `scenes`: backgrounds, alpha 0. `clearings`: areas beside the
+    subjects of photographs, alpha 0. `rendered`: 3D models on their own ground, with the matte as alpha; `models`:
+    those of them without glass, in the form of `products`; both None without renders. `garments` and `shapes`: whether
+    these are drawn.
     """
 
     natural: Dataset
@@ -95,11 +97,11 @@ class Datasets:
 
 
 def open_datasets(data: Path, cache: Path, *, licensed: bool = False, left_out: Sequence[Fold] = ()) -> Datasets:
-    """The datasets of the training data in `data`, decoded into `cache` if they are not there yet.
+    """The datasets of the training data in `data`, decoded into `cache` unless they are there already.
 
-    `licensed` leaves DUTS-TR out, whose authors state no licence: of the photographs only street fashion remains.
-    Nothing of the `left_out` folds is in them; photographs of DUTS-TR have no label and stay. Raises ConfigError if
-    a fold holds nothing, or if no photograph or no product is left.
+    `licensed` leaves out DUTS-TR, whose authors state no licence; the only other photographs are street fashion. The
+    datasets contain nothing from the `left_out` folds; photographs of DUTS-TR have no label, so no fold contains them.
+    Raises ConfigError if a fold is empty, or if no photograph or no product is left.
     """
     products, renders = data / PRODUCTS, sorted(data.glob(RENDERS))
     labels = _labels(products, renders, data / MODELS) if left_out else {}
@@ -130,7 +132,7 @@ def _labels(products: Path, renders: Sequence[Path], models: Path) -> dict[str, 
 
 
 def _photographs(data: Path, *, licensed: bool, fashion: bool) -> tuple[list[Path], str]:
-    """The tables of photographs, and what their datasets are called. Raises ConfigError if none is left."""
+    """The tables of photographs, and the name of their datasets. Raises ConfigError if no table is left."""
     dressed = [data / FASHION] if fashion else []
     if licensed:
         if not dressed:
@@ -140,20 +142,21 @@ def _photographs(data: Path, *, licensed: bool, fashion: bool) -> tuple[list[Pat
 
 
 def _state(files: Sequence[Path]) -> str:
-    """Names the content of files as far as their names and sizes tell: another set of renders is decoded anew."""
+    """A digest (12 hexadecimal characters) of the names and sizes of files, so that another set of renders is decoded
+    again."""
     told = "\n".join(f"{file.name} {file.stat().st_size}" for file in files)
     return hashlib.sha256(told.encode()).hexdigest()[:12]
 
 
 def _without(left_out: Sequence[Fold], labels: Mapping[str, Label], whole: Dataset) -> Dataset | None:
-    """The dataset without the pictures of these folds; None if nothing is left."""
+    """The dataset without the images of these folds; None if no image is left."""
     gone = {name for name, label in labels.items() if folds.held(left_out, label)}
     stay = [index for index, name in enumerate(whole.names) if name not in gone]
     return whole.only(stay) if stay else None
 
 
 def dataset(stem: Path, examples: Callable[[], Iterable[Example]]) -> Dataset:
-    """The dataset at `stem`, made of `examples` if it is missing. Its index is written last, after all pixels."""
+    """The dataset at `stem`, made from `examples` if it is missing. Its index is written last, after all pixels."""
     index, pixels = stem.with_suffix(".npz"), stem.with_suffix(".u8")
     if not index.exists():
         claim(stem.parent, (pixels.name, index.name))

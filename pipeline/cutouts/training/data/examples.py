@@ -1,4 +1,5 @@
-"""The training images as their tables hold them: decoded, each with its alpha, its name and the sides that cut it."""
+"""Reads the training images from their tables: decoded, each with its alpha, its name and the frame sides that cut
+it."""
 
 from __future__ import annotations
 
@@ -19,7 +20,7 @@ from cutouts.core.pixels import Bytes, Photograph
 TableRow = dict[str, Any]
 Built = TypeVar("Built")
 
-# The shortest side of a clearing (px): what is smaller shows too little to be a scene.
+# The shortest side of a clearing (px); smaller areas show too little of a scene.
 CLEARING_SIDE = 100
 SIDES = ("touches_top", "touches_bottom", "touches_left", "touches_right")
 
@@ -34,7 +35,8 @@ class Example:
 
 
 def masked_examples(files: Sequence[Path]) -> Iterator[Example]:
-    """Photographs with a mask (`name, image, mask`), the mask as alpha."""
+    """Photographs with a mask (`name, image, mask`), with the mask as alpha. Raises StorageError if an image cannot be
+    decoded."""
 
     def masked(row: TableRow) -> Example:
         image, mask = _decoded(row, "image", cv2.IMREAD_COLOR_RGB), _decoded(row, "mask", cv2.IMREAD_GRAYSCALE)
@@ -45,7 +47,7 @@ def masked_examples(files: Sequence[Path]) -> Iterator[Example]:
 
 
 def product_examples(file: Path) -> Iterator[Example]:
-    """Cutouts, premultiplied and cropped to their visible box; a side that the frame cut keeps its contact."""
+    """Cutouts, premultiplied and cropped to their visible box; `sides` still says which sides the frame cut."""
 
     def cropped(row: TableRow) -> Example:
         bgra = _decoded(row, "rgba_webp", cv2.IMREAD_UNCHANGED)
@@ -67,9 +69,9 @@ def scene_examples(file: Path) -> Iterator[Example]:
 
 
 def render_examples(files: Sequence[Path]) -> Iterator[Example]:
-    """Renders of 3D models on their own ground (`name, image, alpha, coverage`), the matte as alpha.
+    """Renders of 3D models on their own ground (`name, image, alpha, coverage`), with the matte as alpha.
 
-    Clear glass lets nearly everything through, and yet a shop wants to see it: the matte is at least half of its
+    Clear glass is almost completely transparent, but a shop wants to show it, so the matte is at least half of its
     silhouette, `coverage`.
     """
 
@@ -81,9 +83,9 @@ def render_examples(files: Sequence[Path]) -> Iterator[Example]:
 
 
 def model_examples(files: Sequence[Path]) -> Iterator[Example]:
-    """The products of those renders that hold no glass, as cutouts like those of `product_examples`.
+    """The products of renders without glass, as cutouts like those of `product_examples`.
 
-    Their colours are the image's, at soft edges estimated as for every cutout.
+    Their colours come from the image; at soft edges, they are estimated as for every cutout.
     """
 
     def alone(row: TableRow) -> Example | None:
@@ -107,9 +109,11 @@ def _matte(row: TableRow) -> Bytes:
 
 
 def clearing_examples(files: Sequence[Path]) -> Iterator[Example]:
-    """What photographs show beside their subject, with an alpha of zero: a few hundred rooms are too few to know all.
+    """The areas of photographs beside their subject, with an alpha of zero. They are needed because a few hundred
+    scenes are too few.
 
-    Of the four strips beside the subject's box the largest, where its shorter side has `CLEARING_SIDE` pixels.
+    Of the four strips beside the subject's box, the largest is taken, if its shorter side has at least `CLEARING_SIDE`
+    pixels.
     """
     for example in masked_examples(files):
         strip = max(_strips(example.rgba), key=lambda rgba: min(rgba.shape[:2]) * rgba.size)
@@ -118,7 +122,7 @@ def clearing_examples(files: Sequence[Path]) -> Iterator[Example]:
 
 
 def _strips(rgba: Bytes) -> tuple[Bytes, ...]:
-    """What lies above, below, to the left and to the right of the visible box and a small margin, uint8 (·, ·, 4)."""
+    """The areas above, below, left and right of the visible box with a small margin, uint8 (·, ·, 4)."""
     left, top, width, height = cv2.boundingRect((rgba[..., 3] > 0).astype(np.uint8))
     margin = max(rgba.shape[:2]) // 40
     above, below = max(0, top - margin), top + height + margin
@@ -127,7 +131,7 @@ def _strips(rgba: Bytes) -> tuple[Bytes, ...]:
 
 
 def premultiplied(rgba: Bytes) -> Bytes:
-    """Colours times alpha, uint8 (H, W, 4); the alpha stays."""
+    """Colours multiplied by alpha, uint8 (H, W, 4); the alpha is unchanged."""
     alpha = rgba[..., 3:].astype(np.uint16)
     colours = (rgba[..., :3] * alpha + 127) // 255
     return np.concatenate([colours.astype(np.uint8), rgba[..., 3:]], axis=2)
@@ -140,7 +144,7 @@ def _visible(rgba: Bytes) -> Bytes:
 
 
 def _examples(file: Path, columns: list[str], example: Callable[[TableRow], Built]) -> Iterator[Built]:
-    """What `example` makes of each row, on all cores: decoding holds no lock."""
+    """The result of `example` for each row, computed on all cores, because decoding releases the interpreter's lock."""
     with ThreadPoolExecutor() as pool:
         for batch in pq.ParquetFile(file).iter_batches(batch_size=64, columns=columns):
             yield from pool.map(example, batch.to_pylist())

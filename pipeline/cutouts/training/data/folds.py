@@ -1,8 +1,10 @@
-"""Folds of the training data, by source and by kind of product: left out of a training, they show how it fares there.
+"""Folds of the training data, by source and by kind of product. A fold that is left out of a training can be used to
+test it.
 
-A validation that shares its shops and categories with the training flatters. What a picture shows is a `Label`; a
-`Fold` such as `source:magento` or `kind:shoes` holds pictures by their label. `source:rendered` are the renders of 3D
-models, `source:drawn` what `garments` and `shapes` draw; `kind:garments` holds drawn garments and street fashion too.
+A validation that shares shops and categories with the training gives results that are too good. A `Label` says what a
+picture shows; a `Fold` such as `source:magento` or `kind:shoes` contains pictures by their label. `source:rendered`
+contains the renders of 3D models, `source:drawn` the pictures that `garments` and `shapes` draw; `kind:garments` also
+contains drawn garments and street fashion.
 """
 
 from __future__ import annotations
@@ -39,7 +41,8 @@ KINDS = (
     ("jewellery", r"magento/[mw]g\d"),
     ("sports", r"magento/(luma|ug|lt)"),
 )
-"""Kinds of products whose table has no column `category`, by what their name holds; the first that fits."""
+"""The kinds of products whose table has no column `category`, by regular expressions for their names; the first match
+counts."""
 CATEGORIES = {
     "sunglasses": "glasses",
     "boxes": "cartons",
@@ -49,12 +52,12 @@ CATEGORIES = {
     "glassware": "kitchen",
     "bottles": "kitchen",
 }
-"""Categories of 3D models that have another name as a kind."""
+"""Categories of 3D models whose kind has another name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Label:
-    """What a picture shows: the sources and the kinds of all products in it."""
+    """What a picture shows: the sources and kinds of all products in it."""
 
     sources: tuple[str, ...]
     kinds: tuple[str, ...]
@@ -62,7 +65,8 @@ class Label:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fold:
-    """A share of the data: pictures whose source contains `value`, in any case, or that show that kind."""
+    """A part of the data: pictures whose source contains `value` (upper or lower case), or that show the kind
+    `value`."""
 
     by: By
     value: str
@@ -80,11 +84,11 @@ class Fold:
 DRAWN_GARMENT = Label(sources=("drawn",), kinds=("garments",))
 DRAWN_SHAPE = Label(sources=("drawn",), kinds=())
 FASHION = Label(sources=("fashion",), kinds=("garments",))
-"""What is drawn, and photographs of street fashion, which show people in their clothes."""
+"""The labels of drawn pictures, and of street fashion photographs, which show people in clothes."""
 
 
 def parse_fold(text: str) -> Fold:
-    """The fold that `text` spells, such as `kind:shoes`. Raises ConfigError for anything else."""
+    """The fold that `text` names, such as `kind:shoes`. Raises ConfigError for any other text."""
     by, _, value = text.partition(":")
     for known in get_args(By):
         if by == known and value:
@@ -93,24 +97,24 @@ def parse_fold(text: str) -> Fold:
 
 
 def held(folds: Iterable[Fold], label: Label) -> bool:
-    """Whether one of the folds holds a picture with that label."""
+    """Whether one of the folds contains a picture with that label."""
     return any(fold.holds(label) for fold in folds)
 
 
 def kind_of(name: str) -> str:
-    """The kind of a product by its name; `other` if the name says nothing."""
+    """The kind of a product, from its name; `other` if no pattern matches."""
     return next((kind for kind, pattern in KINDS if re.search(pattern, name, re.IGNORECASE)), "other")
 
 
 def product_labels(file: Path) -> dict[str, Label]:
-    """The label of each product of a table, by name; its kind is its `category`, if the table has that column."""
+    """The label of each product in a table, by name; the kind is its `category` if the table has that column."""
     return {row["name"]: _product_label(row) for row in _rows(file, ("name", "source", "category"))}
 
 
 def render_labels(files: Iterable[Path], models: Path | None) -> dict[str, Label]:
     """The label of each render, by name; `models` is a CSV of `name, category, source`.
 
-    A model that is not in it is labelled by its name, and so is each without that table.
+    A model that is not in that table is labelled by its name, and so are all models without a table.
     """
     known = _models(models) if models is not None and models.exists() else {}
     return {
@@ -121,9 +125,9 @@ def render_labels(files: Iterable[Path], models: Path | None) -> dict[str, Label
 
 
 def check_known(folds: Iterable[Fold], labels: Iterable[Label], *, drawn: bool) -> None:
-    """Raises ConfigError if a fold holds nothing: it would be left out in vain, or measured on nothing.
+    """Raise ConfigError if a fold is empty: leaving it out would have no effect, and there would be nothing to measure.
 
-    `drawn` says that what is drawn and street fashion count too.
+    With `drawn`, drawn garments and street fashion count too.
     """
     known = list(labels)
     all_labels = [*known, DRAWN_GARMENT, FASHION] if drawn else known

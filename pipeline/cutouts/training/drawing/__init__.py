@@ -1,1 +1,1 @@
-"""Images drawn for the training: products, garments and shapes over scenes, as a camera gives them."""
+"""Draws images for the training: products, garments and shapes over scenes, with the effects of a camera."""

@@ -1,4 +1,4 @@
-"""What a camera and a shop's upload do to a picture: light, colour, blur, noise and JPEG, on uint8 RGB(A)."""
+"""The effects of a camera and of a shop's upload on a picture: light, colour, blur, noise and JPEG, on uint8 RGB(A)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from cutouts.core.pixels import Bytes
 
 
 def lens(rng: np.random.Generator, rgba: Bytes) -> Bytes:
-    """Defocus or motion blur of one in seven pictures, uint8 (H, W, 4); the alpha is blurred with its colours."""
+    """Defocus or motion blur in one of seven pictures, uint8 (H, W, 4); the alpha is blurred with the colours."""
     kind = rng.random()
     if kind < 0.09:
         return np.asarray(cv2.GaussianBlur(rgba, (0, 0), rng.uniform(0.5, 1.6)), np.uint8)
@@ -29,7 +29,8 @@ def _streak(rng: np.random.Generator) -> np.ndarray[tuple[int, int], np.dtype[np
 
 
 def sensor(rng: np.random.Generator, rgb: Bytes) -> Bytes:
-    """White balance, gain, contrast and gamma (one table a channel), then sometimes noise and JPEG, uint8 (H, W, 3)."""
+    """White balance, gain, contrast and gamma (one table per channel), then sometimes noise, JPEG or grey, uint8 (H, W,
+    3)."""
     out = tone(rng, rgb) if rng.random() < 0.8 else rgb
     if rng.random() < 0.25:
         out = _noisy(rng, out)
@@ -41,7 +42,7 @@ def sensor(rng: np.random.Generator, rgb: Bytes) -> Bytes:
 
 
 def tone(rng: np.random.Generator, rgb: Bytes) -> Bytes:
-    """Random white balance, gain, contrast and gamma as one lookup table a channel, uint8 (H, W, 3)."""
+    """Random white balance, gain, contrast and gamma as one lookup table per channel, uint8 (H, W, 3)."""
     levels = np.arange(256, dtype=np.float32)[:, None] / 255.0
     curve = levels ** np.float32(np.exp(rng.normal(0, 0.2)))
     gain = np.exp(rng.normal(0, 0.12)) * np.exp(rng.normal(0, 0.05, 3))
@@ -52,7 +53,7 @@ def tone(rng: np.random.Generator, rgb: Bytes) -> Bytes:
 
 def _noisy(rng: np.random.Generator, rgb: Bytes) -> Bytes:
     noise = np.empty(rgb.shape, np.int16)
-    # OpenCV's generator is ten times faster than numpy's here; it is seeded from `rng`, so a step repeats itself.
+    # OpenCV's generator is ten times faster than numpy's here; it is seeded from `rng`, so a step is repeatable.
     cv2.setRNGSeed(int(rng.integers(1 << 30)))
     cv2.randn(noise, 0, float(rng.uniform(1, 12)))
     return np.asarray(cv2.add(rgb, noise, dtype=cv2.CV_8U), np.uint8)

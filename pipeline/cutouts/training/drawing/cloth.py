@@ -1,7 +1,7 @@
-"""Cloth, drawn: what garments are made of, and what they lie on.
+"""Draws cloth: the cloth of garments, and the cloth that they lie on.
 
-Beds and blankets are patterned and fold as clothes do. A network that has seen patterns on garments only keeps the
-blanket; the same cloth is drawn on both sides of the outline, so that the outline alone tells them apart.
+Beds and blankets have patterns and folds like clothes. A network that has only seen patterns on garments keeps the
+blanket. So the same cloth is drawn on both sides of the outline, and only the outline distinguishes them.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def cloth(rng: np.random.Generator, height: int, width: int) -> Floats:
 
 
 def folded(rng: np.random.Generator, height: int, width: int) -> Floats:
-    """Light on cloth that lies in folds, some of it quilted, float32 (H, W) around 1."""
+    """The light on folded cloth, sometimes quilted, float32 (H, W) around 1."""
     light = _folds(rng, height, width)
     return light * _quilted(rng, height, width) if rng.random() < 0.15 else light
 
@@ -46,44 +46,44 @@ def cloth_colour(rng: np.random.Generator) -> Floats:
 
 
 def smooth_noise(rng: np.random.Generator, height: int, width: int, cells: float) -> Floats:
-    """Smooth noise of about `cells` cells along the height, float32 (H, W), standard deviation below one."""
+    """Smooth noise with about `cells` cells along the height, float32 (H, W), standard deviation below 1."""
     rows, columns = max(2, round(cells)), max(2, round(cells * width / height))
     grain = rng.normal(0, 1, (rows, columns)).astype(np.float32)
     return np.asarray(cv2.resize(grain, (width, height), interpolation=cv2.INTER_CUBIC), np.float32)
 
 
 def _wave(rng: np.random.Generator, height: int, width: int, angle: float) -> Floats:
-    """Stripes of any width that follow the cloth, float32 (H, W), −1 to 1."""
+    """Stripes of random width that bend with the cloth, float32 (H, W), −1 to 1."""
     period = height * rng.uniform(0.02, 0.2)
     bend = smooth_noise(rng, height, width, 3) * np.float32(height * 0.01)
     return wave(height, width, angle=angle, period=period, bend=bend).astype(np.float32)
 
 
 def _striped(rng: np.random.Generator, height: int, width: int) -> Floats:
-    """Share of the other colour, 0 or 1: stripes of any width, float32 (H, W)."""
+    """The share of the other colour, 0 or 1, in stripes of random width, float32 (H, W)."""
     angle = float(rng.choice([0.0, np.pi / 2, rng.uniform(0, np.pi)]))
     return (_wave(rng, height, width, angle) > rng.uniform(-0.7, 0.9)).astype(np.float32)
 
 
 def _checked(rng: np.random.Generator, height: int, width: int) -> Floats:
-    """Stripes across stripes, each half of the cloth, float32 (H, W)."""
+    """The share of the other colour: the mean of two patterns of stripes, float32 (H, W)."""
     return 0.5 * (_striped(rng, height, width) + _striped(rng, height, width))
 
 
 def _spotted(rng: np.random.Generator, height: int, width: int) -> Floats:
-    """Dots or small flowers, float32 (H, W)."""
+    """The share of the other colour, 0 or 1, in dots or small flowers, float32 (H, W)."""
     angle = rng.uniform(0, np.pi)
     both = _wave(rng, height, width, angle) + _wave(rng, height, width, angle + np.pi / 2)
     return (both > rng.uniform(0.6, 1.5)).astype(np.float32)
 
 
 def _blotched(rng: np.random.Generator, height: int, width: int) -> Floats:
-    """Camouflage, flowers or marble: blots of any size, float32 (H, W)."""
+    """The share of the other colour, 0 or 1, in blots of random size: camouflage, flowers or marble, float32 (H, W)."""
     return (smooth_noise(rng, height, width, rng.uniform(4, 30)) > rng.uniform(-0.4, 0.6)).astype(np.float32)
 
 
 def _folds(rng: np.random.Generator, height: int, width: int) -> Floats:
-    """Light on cloth that lies in folds, float32 (H, W) around 1."""
+    """The light on folded cloth, float32 (H, W) around 1."""
     light = np.ones((height, width), np.float32)
     for cells in (2.5, 6.0, 14.0):
         light += smooth_noise(rng, height, width, cells) * np.float32(rng.uniform(0.0, 0.1))
@@ -93,7 +93,7 @@ def _folds(rng: np.random.Generator, height: int, width: int) -> Floats:
 
 
 def _quilted(rng: np.random.Generator, height: int, width: int) -> Floats:
-    """Light on down between seams, in bands or in diamonds, float32 (H, W) up to 1."""
+    """The light on quilted cloth between seams, in bands or diamonds, float32 (H, W) up to 1."""
     angle, period = rng.uniform(0, np.pi), height * rng.uniform(0.1, 0.5)
     bend = smooth_noise(rng, height, width, 4) * np.float32(height * 0.01)
     puff = np.abs(wave(height, width, angle=angle, period=period, bend=bend))
@@ -103,6 +103,7 @@ def _quilted(rng: np.random.Generator, height: int, width: int) -> Floats:
 
 
 def wave(height: int, width: int, *, angle: float, period: float, bend: Floats | float = 0.0) -> Doubles:
-    """A sine (H, W), −1 to 1, across `angle` (radians); `period` and how far it bends at each pixel in pixels."""
+    """A sine wave float64 (H, W), −1 to 1, along the direction `angle` (radians); `period` and `bend`, its shift at
+    each pixel, are in pixels."""
     y, x = np.mgrid[0:height, 0:width].astype(np.float32)
     return np.asarray(np.sin((x * np.cos(angle) + y * np.sin(angle) + bend) * (2 * np.pi / period)), np.float64)

@@ -1,7 +1,7 @@
-"""Composites: products with true alpha set into scenes, with light, shadows, reflections and company.
+"""Composites: products with true alpha placed in scenes, with light, shadows, reflections and other products.
 
-A canvas is built at about the network's resolution, because a product pasted at full size and then shrunk costs several
-times a training step and shows the network the same thing. Colours travel premultiplied, so they may be resized.
+A canvas has about the network's resolution: pasting a product at full size and then shrinking it costs several times as
+much as a training step, and the network sees no difference. Colours are premultiplied, so that they can be resized.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ COMPANY_SHARE = 0.12
 GARMENT_SHARE = 0.25
 SHAPE_SHARE = 0.18
 MODEL_SHARE = 0.35
-"""Of photographed products those that are rendered 3D models instead, if there are any."""
+"""Share of photographed products that are replaced by rendered 3D models, if there are any."""
 FRAMED_SHARE = 0.2
 EMPTIED_SHARE = 0.5
 TOP, BOTTOM, LEFT, RIGHT = range(4)
@@ -36,7 +36,8 @@ TOP, BOTTOM, LEFT, RIGHT = range(4)
 class Cutting:
     """A product ready to be placed: uint8 (H, W, 4), premultiplied, and the frame sides that cut it.
 
-    `featureless`: only its outline tells it from what is behind, so it is not hidden on a backdrop of its own colour.
+    `featureless`: only its outline distinguishes it from the background, so it is not placed on a backdrop of its own
+    colour.
     """
 
     rgba: Bytes
@@ -45,7 +46,7 @@ class Cutting:
 
 
 def composite(rng: np.random.Generator, datasets: Datasets, size: int) -> Bytes:
-    """One composite of about `size` pixels a side, uint8 (H, W, 4): a picture and the true alpha in it."""
+    """One composite of about `size` pixels per side, uint8 (H, W, 4): a picture and its true alpha."""
     height, width = _canvas(rng, size)
     cutting = _product(rng, datasets, size)
     hidden = not cutting.featureless and rng.random() < LOW_CONTRAST_SHARE
@@ -72,7 +73,7 @@ def nothing(rng: np.random.Generator, datasets: Datasets, size: int) -> Bytes:
 
 
 def cropped(rng: np.random.Generator, rgba: Bytes) -> Bytes:
-    """A crop of 75 to 100 % a side, mirrored half of the time, uint8 (H, W, 4)."""
+    """A crop of 75 to 100 % of each side, mirrored half of the time, uint8 (H, W, 4)."""
     height, width = rgba.shape[:2]
     rows, columns = int(height * rng.uniform(0.75, 1.0)), int(width * rng.uniform(0.75, 1.0))
     top, left = rng.integers(height - rows + 1), rng.integers(width - columns + 1)
@@ -89,7 +90,7 @@ def merged(ground: Floats, layer: Bytes) -> Bytes:
 
 
 def edge_colour(rng: np.random.Generator, rgba: Bytes) -> Floats:
-    """A colour that the product shows near its own edge, float32 RGB: backdrops near it hide the edge."""
+    """A colour of the product near its edge, float32 RGB; a backdrop of a similar colour hides the edge."""
     small = rgba[:: max(1, rgba.shape[0] // 96), :: max(1, rgba.shape[1] // 96)]
     solid = (small[..., 3] > 240).astype(np.uint8)
     inner = cv2.erode(solid, np.ones((9, 9), np.uint8), borderType=cv2.BORDER_CONSTANT, borderValue=0)
@@ -101,7 +102,8 @@ def edge_colour(rng: np.random.Generator, rgba: Bytes) -> Floats:
 
 
 def placed(rng: np.random.Generator, cutting: Cutting, height: int, width: int, share: float | None = None) -> Bytes:
-    """The cutting on an empty canvas, uint8 (H, W, 4): scaled, turned if nothing holds it, at the sides that cut it."""
+    """The cutting on an empty canvas, uint8 (H, W, 4): scaled, placed at the sides that cut it, and sometimes turned if
+    no side cuts it."""
     rgba = cutting.rgba
     if not any(cutting.sides) and rng.random() < 0.45:
         rgba = _turned(rgba, rng.normal(0, 8) if rng.random() < 0.75 else rng.uniform(-180, 180))
@@ -120,7 +122,8 @@ def _canvas(rng: np.random.Generator, size: int) -> tuple[int, int]:
 
 
 def _product(rng: np.random.Generator, datasets: Datasets, size: int) -> Cutting:
-    """A garment or a shape, drawn, or a photographed product, also instead of what is not to be drawn."""
+    """A drawn garment or shape, or a photographed product, which also replaces garments or shapes that should not be
+    drawn."""
     kind = rng.random()
     if kind < GARMENT_SHARE and datasets.garments:
         return _garment(rng, datasets, size)
@@ -131,7 +134,7 @@ def _product(rng: np.random.Generator, datasets: Datasets, size: int) -> Cutting
 
 
 def _garment(rng: np.random.Generator, datasets: Datasets, size: int) -> Cutting:
-    """A garment lying flat, drawn; of some the frame shows a part."""
+    """A drawn garment lying flat; sometimes the frame shows only a part of it."""
     rgba = garment(rng, datasets.natural, round(size * rng.uniform(0.8, 1.2)))
     if rng.random() >= FRAMED_SHARE:
         return Cutting(rgba=rgba, sides=(False, False, False, False))
@@ -140,7 +143,8 @@ def _garment(rng: np.random.Generator, datasets: Datasets, size: int) -> Cutting
 
 
 def _cutting(rng: np.random.Generator, datasets: Datasets, size: int) -> Cutting:
-    """A random product, its longer side below 2.4 times `size`, perhaps mirrored, relit, printed on or glass."""
+    """A random product with its longer side below 2.4 times `size`, possibly mirrored, relit, with a print, or turned
+    to glass."""
     dataset = datasets.products
     if datasets.models is not None and rng.random() < MODEL_SHARE:
         dataset = datasets.models
@@ -162,7 +166,7 @@ def _halved(rgba: Bytes, limit: float) -> Bytes:
 
 
 def _loose(rng: np.random.Generator, datasets: Datasets, size: int) -> Cutting:
-    """A product that no frame side cuts (after a few draws any, as if none did)."""
+    """A product that no frame side cuts; after a few failed draws, any product, treated as if no side cut it."""
     for _ in range(8):
         cutting = _cutting(rng, datasets, size)
         if not any(cutting.sides):
@@ -171,7 +175,7 @@ def _loose(rng: np.random.Generator, datasets: Datasets, size: int) -> Cutting:
 
 
 def _turned(rgba: Bytes, degrees: float) -> Bytes:
-    """Rotated about its middle on a canvas that holds all of it, uint8 (H, W, 4)."""
+    """The product rotated about its middle, on a canvas that contains all of it, uint8 (H, W, 4)."""
     height, width = rgba.shape[:2]
     turn = cv2.getRotationMatrix2D((width / 2, height / 2), degrees, 1.0)
     cos, sin = abs(turn[0, 0]), abs(turn[0, 1])
@@ -188,7 +192,8 @@ def _scale(
     width: int,
     share: float | None,
 ) -> float:
-    """Factor from the cutting's pixels to the canvas's; what is cut on both sides spans the canvas."""
+    """The factor from the cutting's pixels to the canvas's; a product that is cut on two opposite sides spans the
+    canvas."""
     rows, columns = rgba.shape[:2]
     fit = min(height / rows, width / columns)
     if sides[TOP] and sides[BOTTOM]:
@@ -210,7 +215,7 @@ def _shrunk(rgba: Bytes, rows: int, columns: int) -> Bytes:
 
 
 def _start(rng: np.random.Generator, room: int, at_start: bool, at_end: bool) -> int:
-    """Where the cutting begins along one axis that has `room` pixels to spare (negative: it is cut)."""
+    """The start of the cutting along one axis (px), with `room` pixels to spare (negative: it is cut off)."""
     if at_start:
         return 0 if room >= 0 or not at_end else room // 2
     if at_end:
@@ -221,7 +226,7 @@ def _start(rng: np.random.Generator, room: int, at_start: bool, at_end: bool) ->
 
 
 def _pasted(small: Bytes, top: int, left: int, height: int, width: int) -> Bytes:
-    """`small` at (top, left) of an empty canvas, uint8 (height, width, 4); what lies outside is cut off."""
+    """`small` at (top, left) of an empty canvas, uint8 (height, width, 4); parts outside are cut off."""
     layer = np.zeros((height, width, 4), np.uint8)
     up, to_left = max(0, top), max(0, left)
     part = small[up - top : height - top, to_left - left : width - left]
@@ -251,7 +256,8 @@ def _grounded(rng: np.random.Generator, ground: Floats, layer: Bytes) -> Floats:
 
 
 def _cast(rng: np.random.Generator, alpha: Floats) -> Floats:
-    """Darkness (H, W), 0..0.6, of a shadow: the silhouette sheared, squashed or moved, and blurred."""
+    """The darkness of a cast shadow, float32 (H, W) in 0..0.6: the silhouette sheared, squashed or moved, and
+    blurred."""
     height, width = alpha.shape
     small = cv2.resize(alpha, (max(8, width // 4), max(8, height // 4)), interpolation=cv2.INTER_AREA)
     rows, columns = small.shape
@@ -267,7 +273,7 @@ def _cast(rng: np.random.Generator, alpha: Floats) -> Floats:
 
 
 def _contact(rng: np.random.Generator, alpha: Floats, foot: int) -> Floats:
-    """Darkness (H, W) of the contact shadow: a flat soft ellipse where the product stands."""
+    """The darkness of the contact shadow, float32 (H, W): a flat soft ellipse where the product stands."""
     height, width = alpha.shape
     touching = np.flatnonzero(alpha[max(0, foot - height // 20) : foot + 1].max(axis=0) > 0.4)
     if len(touching) == 0:

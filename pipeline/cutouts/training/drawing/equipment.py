@@ -1,9 +1,9 @@
-"""What photographers leave in the frame: lamps, softboxes and reflectors on booms and stands.
+"""Draws equipment that photographers leave in the frame: lamps, softboxes and reflectors on booms and stands.
 
-None of it is for sale, and a studio holds it where others hold products: one thing before a quiet curtain. What tells
-it apart is what it hangs from. The few studios among the training's scenes show too few lamps to learn that from.
-
-No rod is thin and no cable is drawn: a network that saw such lines behind products took the straps of a bag for them.
+Equipment is not a product, but it may stand in a studio like one: a single object in front of a plain curtain. Only the
+boom or stand that holds it distinguishes it. The few studios among the training scenes show too few lamps to learn
+this. No thin rods and no cables are drawn: a network that saw such lines behind products mistook the straps of bags for
+them.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ Polygon = npt.NDArray[np.int32]
 
 
 def equipped(rng: np.random.Generator, scene: Bytes) -> Bytes:
-    """The scene with one or two pieces of equipment before it, uint8 (H, W, 3)."""
+    """The scene with one or two pieces of equipment in front of it, uint8 (H, W, 3)."""
     out = scene.copy()
     for _ in range(1 + int(rng.random() < 0.3)):
         _piece(rng, out)
@@ -26,7 +26,7 @@ def equipped(rng: np.random.Generator, scene: Bytes) -> Bytes:
 
 
 def _piece(rng: np.random.Generator, out: Bytes) -> None:
-    """A head anywhere but at the very edge, and what holds it; drawn on `out` (H, W, 3)."""
+    """Draw a lamp head anywhere except at the edge, and its boom or stand, on `out` (H, W, 3)."""
     height, width = out.shape[:2]
     head = np.array([rng.uniform(0.08, 0.92) * width, rng.uniform(0.05, 0.75) * height])
     metal = _metal(rng)
@@ -39,7 +39,7 @@ def _piece(rng: np.random.Generator, out: Bytes) -> None:
 
 
 def _boom(rng: np.random.Generator, out: Bytes, head: Doubles, metal: Doubles) -> None:
-    """An arm, straight or with a joint, from the head to the upper side of the frame or one beside it."""
+    """Draw an arm, straight or with a joint, from the head to the upper, left or right side of the frame."""
     height, width = out.shape[:2]
     side = rng.random()
     if side < 0.7:
@@ -51,7 +51,7 @@ def _boom(rng: np.random.Generator, out: Bytes, head: Doubles, metal: Doubles) -
 
 
 def _stand(rng: np.random.Generator, out: Bytes, head: Doubles, metal: Doubles) -> None:
-    """A pole below the head, its three legs in the frame or not."""
+    """Draw a pole below the head with three legs, which may be outside the frame."""
     height, width = out.shape[:2]
     foot = np.array([head[0] + rng.normal(0, 0.01) * width, height * rng.uniform(0.7, 1.2)])
     thickness = rng.uniform(0.02, 0.04)
@@ -63,7 +63,7 @@ def _stand(rng: np.random.Generator, out: Bytes, head: Doubles, metal: Doubles) 
 
 
 def _line(rng: np.random.Generator, out: Bytes, points: list[Doubles], thickness: float, colour: Doubles) -> None:
-    """A rod through `points`, as thick as this share of the height; round metal is lit along its middle."""
+    """Draw a rod through `points`; `thickness` is a share of the height. Thick rods are lit along their middle."""
     pixels = np.rint(np.array(points)).astype(np.int32).reshape(-1, 1, 2)
     wide = max(1, round(thickness * out.shape[0]))
     cv2.polylines(out, [pixels], isClosed=False, color=_as_colour(colour), thickness=wide, lineType=cv2.LINE_AA)
@@ -73,7 +73,7 @@ def _line(rng: np.random.Generator, out: Bytes, points: list[Doubles], thickness
 
 
 def _head(rng: np.random.Generator, out: Bytes, at: Doubles) -> None:
-    """A lamp head: one to five plates and barrels about `at`; some have a grid, of some one shines."""
+    """Draw a lamp head of one to five plates and barrels near `at`; some have a grid, and some heads shine."""
     size = out.shape[0] * rng.uniform(0.03, 0.16)
     turn = rng.uniform(0, np.pi)
     for _ in range(int(rng.integers(1, 6))):
@@ -87,7 +87,7 @@ def _head(rng: np.random.Generator, out: Bytes, at: Doubles) -> None:
 
 
 def _outline(rng: np.random.Generator, middle: Doubles, size: float, turn: float) -> Polygon:
-    """A rectangle, a tapered box, an octagon or an ellipse, int32 (N, 2), half as long as `size` at the most."""
+    """A rectangle, a tapered box, an octagon or an ellipse, int32 (N, 2), with half-length `size`."""
     kind, narrow, taper = rng.random(), rng.uniform(0.3, 1.0), rng.uniform(0.5, 1.0)
     if kind < 0.55:
         corners = np.array([(-1, -narrow), (1, -narrow * taper), (1, narrow * taper), (-1, narrow)])
@@ -99,7 +99,7 @@ def _outline(rng: np.random.Generator, middle: Doubles, size: float, turn: float
 
 
 def _plate(rng: np.random.Generator, out: Bytes, outline: Polygon, colour: Doubles) -> None:
-    """Metal or plastic within `outline`, darker towards one end."""
+    """Draw metal or plastic inside `outline`, with uneven light."""
     left, top, width, height = cv2.boundingRect(outline)
     mask = cv2.fillPoly(np.zeros((height, width), np.uint8), [outline - (left, top)], 255, cv2.LINE_AA)
     corners = rng.uniform(0.35, 1.3, (2, 2)).astype(np.float32)
@@ -108,7 +108,7 @@ def _plate(rng: np.random.Generator, out: Bytes, outline: Polygon, colour: Doubl
 
 
 def _grid(rng: np.random.Generator, out: Bytes, outline: Polygon) -> None:
-    """Bars from one edge of `outline` to the one across: a grid, cooling ribs or a guard."""
+    """Draw bars from one edge of `outline` to the opposite one: a grid, cooling ribs or a guard."""
     half = len(outline) // 2
     first, second = outline[:2].astype(float), outline[half : half + 2][::-1].astype(float)
     metal = _metal(rng)
@@ -118,14 +118,15 @@ def _grid(rng: np.random.Generator, out: Bytes, outline: Polygon) -> None:
 
 
 def _shine(rng: np.random.Generator, out: Bytes, outline: Polygon) -> None:
-    """A white front within `outline`, burnt out, with light that spills over its edge."""
+    """Draw an overexposed white front inside `outline`, with light that spills over its edge."""
     glow = cv2.fillPoly(np.zeros(out.shape[:2], np.uint8), [outline], 255, cv2.LINE_AA).astype(np.float32) / 255
     spill = cv2.GaussianBlur(glow, (0, 0), out.shape[0] * rng.uniform(0.01, 0.06)) * np.float32(rng.uniform(0.1, 0.8))
     _blend(out, np.maximum(glow, spill), np.full(3, rng.uniform(225, 255)), 0, 0)
 
 
 def _blend(out: Bytes, share: Floats, colours: npt.NDArray[np.floating], left: int, top: int) -> None:
-    """`colours` over the part of `out` at (left, top), by `share` (H, W); what lies outside is cut off."""
+    """Blend `colours` into the part of `out` at (left, top), with the weights `share` (H, W); parts outside are cut
+    off."""
     up, aside = max(0, -top), max(0, -left)
     spot = out[top + up : max(0, top + share.shape[0]), left + aside : max(0, left + share.shape[1])]
     rows, columns = slice(up, up + spot.shape[0]), slice(aside, aside + spot.shape[1])
@@ -134,7 +135,7 @@ def _blend(out: Bytes, share: Floats, colours: npt.NDArray[np.floating], left: i
 
 
 def _metal(rng: np.random.Generator) -> Doubles:
-    """A colour, float64 RGB: mostly black plastic or grey metal, seldom white."""
+    """A colour, float64 RGB: mostly black plastic or grey metal, rarely white."""
     level = rng.choice((rng.uniform(0, 50), rng.uniform(50, 190), rng.uniform(190, 245)), p=(0.55, 0.35, 0.1))
     return np.asarray(np.clip(level + rng.normal(0, 6, 3), 0, 255), np.float64)
 

@@ -1,7 +1,8 @@
-"""Photographs whose subject is taken out: streets, rooms and tables with their other contents, and no product.
+"""Removes the subject from photographs: what remains are streets, rooms and tables with their other contents, but no
+product.
 
-What fills the hole is the photograph itself, mirrored or moved, so that grain and sharpness stay. Photographs that keep
-their subject get such patches too, so that no network takes the seam for the sign of an empty scene.
+The hole is filled from the photograph itself, mirrored or moved, so that grain and sharpness match. Photographs that
+keep their subject get such patches too, so that the network does not learn a seam as the sign of an empty scene.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import numpy as np
 from cutouts.core.pixels import Bytes, Floats, Mask
 
 MOST = 0.4
-"""Share of a photograph that may be a hole: where more is missing, nothing natural is left."""
+"""The largest share of a photograph that may be a hole; with larger holes, the result does not look natural."""
 _DONORS = 6
 
 
@@ -25,7 +26,8 @@ def emptied(rng: np.random.Generator, rgba: Bytes) -> Bytes | None:
 
 
 def patched(rng: np.random.Generator, rgba: Bytes, shape: Bytes) -> Bytes:
-    """The photograph with its subject, uint8 (H, W, 4); filled is what `shape`, another's alpha, covers beside it."""
+    """The photograph with its subject, uint8 (H, W, 4); the area that `shape`, the alpha of another photograph, covers
+    beside the subject is filled."""
     height, width = rgba.shape[:2]
     other = cv2.resize(shape, (width, height), interpolation=cv2.INTER_NEAREST) > 0
     hole = _grown(other) & ~_grown(rgba[..., 3] > 0)
@@ -35,13 +37,14 @@ def patched(rng: np.random.Generator, rgba: Bytes, shape: Bytes) -> Bytes:
 
 
 def _grown(mask: Mask) -> Mask:
-    """The mask with a margin, in which shadows and halos lie."""
+    """The mask with a margin that covers shadows and halos."""
     side = max(mask.shape) // 24 | 1
     return np.asarray(cv2.dilate(mask.astype(np.uint8), np.ones((side, side), np.uint8)) > 0)
 
 
 def _filled(rng: np.random.Generator, rgb: Bytes, hole: Mask, keep: Mask | None = None) -> Bytes:
-    """`rgb` with the hole filled from a moved copy of itself, blended softly, uint8 (H, W, 3); `keep` stays."""
+    """`rgb` with the hole filled from a moved copy of itself, blended softly, uint8 (H, W, 3); pixels in `keep` are
+    unchanged."""
     bad = hole if keep is None else hole | keep
     moved = [_moved(rng, np.dstack([rgb, bad.astype(np.uint8)])) for _ in range(_DONORS)]
     donor = min(moved, key=lambda copy: int((copy[..., 3][hole] > 0).sum()))
@@ -54,7 +57,7 @@ def _filled(rng: np.random.Generator, rgb: Bytes, hole: Mask, keep: Mask | None 
 
 
 def _moved(rng: np.random.Generator, rgba: Bytes) -> Bytes:
-    """The picture mirrored half of the time, and moved any way with what leaves it coming in at the other side."""
+    """The picture, mirrored half of the time, and moved by a random shift that wraps around."""
     picture = rgba[:, ::-1] if rng.random() < 0.5 else rgba
     height, width = picture.shape[:2]
     shift = (int(rng.integers(-height // 6, height // 6 + 1)), int(rng.integers(width)))
@@ -62,7 +65,7 @@ def _moved(rng: np.random.Generator, rgba: Bytes) -> Bytes:
 
 
 def _around(rgb: Bytes, bad: Mask) -> Floats:
-    """The mean colour of what is good near each pixel, float32 (H, W, 3)."""
+    """The mean colour of pixels not in `bad` near each pixel, float32 (H, W, 3)."""
     sigma = max(bad.shape) / 10
     good = (~bad).astype(np.float32)
     weight = cv2.GaussianBlur(good, (0, 0), sigma)[..., None] + np.float32(1e-3)

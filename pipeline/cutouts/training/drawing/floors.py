@@ -1,7 +1,8 @@
-"""Floors of tiles and planks: what garments are photographed on, and what a network takes for their edge.
+"""Draws floors of tiles and planks, on which garments are photographed, and whose joints a network mistakes for edges.
 
-A joint is a thin straight line, as dark as a seam, that runs on below the product and leaves it at its hem. A network
-that has seen none keeps it as if it were a strap. Each tile differs a little from its neighbours, and wood has a grain.
+A joint is a thin straight line, as dark as a seam, that continues behind the product and leaves it at its hem. A
+network that has never seen joints keeps them like straps. Each tile differs slightly from its neighbours, and wood has
+a grain.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ _TABLE = 64
 
 
 def floor(rng: np.random.Generator, colour: Floats, height: int, width: int) -> Bytes:
-    """A floor seen from above or aslant, uint8 (H, W, 3): of `colour` (float32 RGB, 0..255), or of wood."""
+    """A floor seen from above or at an angle, uint8 (H, W, 3): of `colour` (float32 RGB, 0..255), or of wood."""
     wooden = rng.random() < 0.5
     side = rng.uniform(0.1, 0.6) * width
     length = side * (rng.uniform(3, 10) if wooden else rng.uniform(0.7, 1.4))
@@ -29,14 +30,15 @@ def floor(rng: np.random.Generator, colour: Floats, height: int, width: int) -> 
 
 
 def wood_colour(rng: np.random.Generator) -> Floats:
-    """Birch to wenge, float32 RGB."""
+    """A colour of wood, from birch to wenge, float32 RGB."""
     return np.asarray(
         rng.uniform(50, 235) * np.array([1.0, rng.uniform(0.7, 0.95), rng.uniform(0.45, 0.88)]), np.float32
     )
 
 
 def _grid(rng: np.random.Generator, height: int, width: int, side: float, length: float) -> tuple[Floats, Floats]:
-    """How many tiles across and along each pixel lies from a corner, float32 (H, W) both; a row is laid askew."""
+    """The position of each pixel across and along the tiles, in tiles, both float32 (H, W); rows may be offset against
+    each other."""
     angle = rng.choice([0.0, np.pi / 2]) + rng.normal(0, 0.12) if rng.random() < 0.65 else rng.uniform(0, np.pi)
     y, x = np.mgrid[0:height, 0:width].astype(np.float32)
     x -= width / 2
@@ -56,13 +58,13 @@ def _row(across: Floats) -> npt.NDArray[np.intp]:
 
 
 def _tiles(rng: np.random.Generator, across: Floats, along: Floats) -> Floats:
-    """The light of each tile, about 1, float32 (H, W)."""
+    """The light of each tile, around 1, float32 (H, W)."""
     table = rng.normal(1.0, rng.uniform(0.0, 0.09), (_TABLE, _TABLE)).astype(np.float32)
     return np.asarray(table[_row(across), _row(along)], np.float32)
 
 
 def _joints(rng: np.random.Generator, across: tuple[Floats, float], along: tuple[Floats, float], width: int) -> Floats:
-    """1 on the tiles and darker or lighter on the joints between them, float32 (H, W)."""
+    """The light of the joints, float32 (H, W): 1 on the tiles, darker or lighter on the joints between them."""
     thickness = width * rng.uniform(0.0008, 0.009)
     line = np.maximum(*(np.clip(thickness - np.abs(at - np.rint(at)) * size, 0, 1) for at, size in (across, along)))
     depth = rng.uniform(-0.75, -0.1) if rng.random() < 0.75 else rng.uniform(0.1, 0.5)
@@ -70,7 +72,7 @@ def _joints(rng: np.random.Generator, across: tuple[Floats, float], along: tuple
 
 
 def _grain(rng: np.random.Generator, across: Floats, along: Floats) -> Floats:
-    """Streaks along the planks, about 1, float32 (H, W)."""
+    """The light of streaks along the planks, around 1, float32 (H, W)."""
     rows, columns = 512, 64
     noise = rng.normal(1.0, rng.uniform(0.02, 0.16), (rows, columns)).astype(np.float32)
     fine, coarse = across * np.float32(rng.uniform(8, 40)), along * np.float32(rng.uniform(1, 6))

@@ -1,8 +1,8 @@
-"""Garments lying flat, drawn: shirts, trousers and dresses of plain, striped, checked, spotted, dark or printed cloth.
+"""Draws garments lying flat: shirts, trousers and dresses of plain, striped, checked, spotted, dark or printed cloth.
 
-Sellers photograph clothes on floors and beds, and none of the training's sources shows them so. A network that has not
-seen them tears holes into dark or patterned cloth and keeps the floor between trouser legs. What a drawing teaches is
-that a closed outline is solid whatever is printed on it, and that a gap is a gap.
+Sellers photograph clothes on floors and beds, but none of the training sources shows this. A network that has not seen
+such pictures makes holes in dark or patterned cloth, and keeps the floor between trouser legs. The drawings teach that
+a closed outline is solid whatever is printed on it, and that gaps are background.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def garment(rng: np.random.Generator, prints: Dataset, size: int) -> Bytes:
 
 
 def _silhouette(rng: np.random.Generator, size: int) -> Bytes:
-    """The outline of a garment, crumpled, filled and smooth, uint8 (H, W)."""
+    """The filled outline of a garment, crumpled and smoothed, uint8 (H, W)."""
     half = (_top, _trousers, _dress)[int(rng.choice(3, p=(0.5, 0.35, 0.15)))](rng)
     points = np.array(half + [(-x, y) for x, y in reversed(half)], np.float32)
     points += rng.normal(0, 0.012, points.shape).astype(np.float32)
@@ -78,7 +78,7 @@ def _dress(rng: np.random.Generator) -> Outline:
 
 
 def _crumpled(rng: np.random.Generator, plane: Bytes) -> Bytes:
-    """`plane` with its outline moved about as cloth lies, uint8 (H, W)."""
+    """`plane` with its outline distorted like lying cloth, uint8 (H, W)."""
     height, width = plane.shape
     y, x = np.mgrid[0:height, 0:width].astype(np.float32)
     for cells, share in ((4, 0.018), (11, 0.006)):
@@ -89,7 +89,7 @@ def _crumpled(rng: np.random.Generator, plane: Bytes) -> Bytes:
 
 
 def _printed(rng: np.random.Generator, front: Floats, prints: Dataset) -> Floats:
-    """`front` with a picture, or a picture's dark parts alone as a logo, across its upper half, float32 (H, W, 3)."""
+    """`front` with a picture, or only the picture's dark parts as a logo, on its upper part, float32 (H, W, 3)."""
     height, width = front.shape[:2]
     rows, columns = int(height * rng.uniform(0.1, 0.4)), int(width * rng.uniform(0.2, 0.5))
     top, left = int(height * rng.uniform(0.15, 0.35)), int((width - columns) * rng.uniform(0.35, 0.65))
@@ -105,7 +105,8 @@ def _printed(rng: np.random.Generator, front: Floats, prints: Dataset) -> Floats
 
 
 def _seams(rng: np.random.Generator, alpha: Bytes) -> Floats:
-    """Darker lines inside the outline and down the middle, and cloth that turns away at its edge, float32 (H, W)."""
+    """The light of seams, float32 (H, W): darker lines inside the outline and down the middle, and darker cloth at the
+    edge."""
     inside = cv2.distanceTransform((alpha > 127).astype(np.uint8), cv2.DIST_L2, 3)
     height, width = alpha.shape
     light = 1.0 - np.float32(rng.uniform(0, 0.35)) * np.exp(-inside / np.float32(height * rng.uniform(0.004, 0.02)))

@@ -1,4 +1,4 @@
-"""Another light on a product, another print on its cloth, glass instead of what it is made of."""
+"""Changes a product: other light, a print on its cloth, or glass as its material."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ def relit(rng: np.random.Generator, rgba: Bytes) -> Bytes:
 
 
 def _gain(rng: np.random.Generator, kind: float) -> float:
-    """Of the light: usual below a `kind` (0..1) of 0.7, else dim, or so dark that a shape is all that is left."""
+    """The gain of the light: normal for `kind` (0..1) below 0.7, else dim, so dark that only the shape is visible, or
+    1."""
     if kind < 0.7:
         return float(rng.uniform(0.75, 1.2))
     if kind < 0.80:
@@ -31,13 +32,14 @@ def _gain(rng: np.random.Generator, kind: float) -> float:
 
 
 def _gained(rgba: Bytes, factors: Doubles) -> Bytes:
-    """Each of the four channels times its factor, saturated, uint8 (H, W, 4)."""
+    """Each of the four channels multiplied by its factor, saturated, uint8 (H, W, 4)."""
     table = np.clip(np.arange(256)[:, None] * factors, 0, 255).round().astype(np.uint8)
     return np.asarray(cv2.LUT(rgba, table[:, None, :]), np.uint8)
 
 
 def _bleached(rgba: Bytes, rest: float) -> Bytes:
-    """Nearly white: many goods are, few of the training's are, and white on white is where networks fail."""
+    """The product in almost white: many real products are white, few training products are, and networks fail at white
+    on white."""
     alpha = rgba[..., 3:].astype(np.float32)
     white = alpha - np.maximum(alpha - rgba[..., :3], 0) * np.float32(rest)
     return np.concatenate([np.rint(white).astype(np.uint8), rgba[..., 3:]], axis=2)

@@ -14,17 +14,19 @@ from cutouts.training.drawing.equipment import equipped
 from cutouts.training.drawing.floors import floor
 
 CLEARING_SHARE = 0.4
-"""Of photographed scenes those that lie beside the subject of a photograph; the others are whole scenes."""
+"""Share of photographed scenes that are areas beside the subject of a photograph; the others are whole scenes."""
 REPAINTED_SHARE = 0.5
-"""Of photographed scenes: a few hundred rooms are known by heart, in other colours they are less so."""
+"""Share of photographed scenes with changed colours: a network memorises a few hundred rooms, and other colours reduce
+this."""
 EQUIPPED_SHARE = 0.12
-"""Of rooms and sheets behind a product those with a studio's equipment; on plain ground a lamp is for sale."""
+"""Share of rooms and sheets behind a product that contain studio equipment; on plain ground, a lamp is a product."""
 EMPTY_EQUIPPED_SHARE = 0.3
-"""The same of scenes that hold no product."""
+"""The same share for scenes without a product."""
 
 
 def backdrop(rng: np.random.Generator, datasets: Datasets, height: int, width: int, near: Floats | None) -> Bytes:
-    """A backdrop, uint8 (H, W, 3). `near`, an RGB colour in 0..255, asks for one of low contrast."""
+    """A backdrop, uint8 (H, W, 3). If `near`, an RGB colour in 0..255, is given, the backdrop has a low contrast to
+    it."""
     if near is not None:
         return _low_contrast(rng, near, height, width)
     kind = rng.random()
@@ -55,7 +57,7 @@ def _low_contrast(rng: np.random.Generator, near: Floats, height: int, width: in
 
 
 def empty_scene(rng: np.random.Generator, datasets: Datasets, height: int, width: int) -> Bytes:
-    """A scene that holds no product, uint8 (H, W, 3): never a shop shelf, whose goods are products."""
+    """A scene without a product, uint8 (H, W, 3); never a shop shelf, because its goods are products."""
     rooms = replace(datasets, scenes=_rooms(datasets.scenes))
     kind = rng.random()
     if kind < 0.3:
@@ -75,7 +77,7 @@ def _scenes(rng: np.random.Generator, datasets: Datasets) -> Dataset:
 
 
 def studio_colour(rng: np.random.Generator) -> Floats:
-    """A backdrop colour, float32 RGB: mostly white and near white, some greys, pastels and anything."""
+    """A backdrop colour, float32 RGB: mostly white and near white, sometimes grey, pastel or any colour."""
     kind = rng.random()
     if kind < 0.25:
         return np.full(3, rng.uniform(250, 255), np.float32)
@@ -94,7 +96,7 @@ def plain(colour: Floats, height: int, width: int) -> Bytes:
 
 
 def shaded(rng: np.random.Generator, colour: Floats, height: int, width: int) -> Bytes:
-    """A lit studio: smooth falloff of light, sometimes a horizon between floor and wall, uint8 (H, W, 3)."""
+    """A lit studio with a smooth falloff of light, and sometimes a horizon between floor and wall, uint8 (H, W, 3)."""
     corners = rng.uniform(1.0 - rng.uniform(0.05, 0.5), 1.0, (3, 3, 1)).astype(np.float32)
     tint = rng.normal(1.0, 0.02, (3, 3, 3)).astype(np.float32)
     light = cv2.resize(corners * tint, (width, height), interpolation=cv2.INTER_CUBIC)
@@ -152,7 +154,8 @@ def photographed(rng: np.random.Generator, scenes: Dataset, height: int, width: 
 
 
 def repainted(rng: np.random.Generator, scene: Bytes) -> Bytes:
-    """Other paint and another light, uint8 (H, W, 3): channels mixed such that grey stays grey, then a strong gamma."""
+    """The scene in other colours and light, uint8 (H, W, 3): channels mixed so that grey stays grey, then a strong
+    gamma."""
     mix = np.eye(3) + rng.uniform(0.0, 0.9) * (rng.dirichlet(np.ones(3), 3) - np.eye(3))
     curve = 255.0 * (np.arange(256) / 255.0) ** np.exp(rng.normal(0.0, 0.5))
     return np.asarray(cv2.LUT(cv2.transform(scene, mix), np.rint(curve).astype(np.uint8)), np.uint8)

@@ -1,8 +1,8 @@
-"""Products of which the shape is all that is to be seen: one smooth material in an outline, at most with a logo on it.
+"""Draws products that show only their shape: one smooth material in an outline, at most with a logo on it.
 
-Moulded plastic, rubber and lacquer show neither texture nor print, and the darker ones no light either. A network that
-knows such products by their few outlines in the training's sources says of a new one, large and black on white, that
-nothing is there. Photographs with masks have outlines by the thousand; slabs and tools, which they lack, are drawn.
+Moulded plastic, rubber and lacquer show neither texture nor print, and dark ones show no light either. The training
+sources have few such outlines, so a network finds nothing when it sees a new one, large and black on white. Photographs
+with masks provide thousands of outlines; slabs and tools, which are missing there, are drawn.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ Sides = tuple[bool, bool, bool, bool]
 WHOLE: Sides = (False, False, False, False)
 
 SLAB_SHARE = 0.25
-# A spatula is as thin and dark as a lamp's boom; but it is whole, and hangs from nothing.
+# A spatula is as thin and dark as a lamp's boom, but it is complete and nothing holds it.
 TOOL_SHARE = 0.2
-# A logo is not a hole: without prints the network saw the backdrop through them.
+# A logo is not a hole: without prints in the training, the network treated logos as holes.
 PRINTED_SHARE = 0.6
-# Thin things are the first that a network gives up.
+# A network loses thin parts first.
 STRAPPED_SHARE = 0.3
-# A subject smaller than this (px a side) has no outline to speak of; after so many draws any will do.
+# A subject smaller than this (px per side) has too little outline; after `DRAWS` draws, any subject is used.
 SMALLEST = 32
 DRAWS = 8
 
@@ -56,7 +56,7 @@ def _silhouette(rng: np.random.Generator, subjects: Dataset) -> tuple[Bytes, Sid
 
 
 def _outline(rng: np.random.Generator, subjects: Dataset) -> tuple[Bytes, Sides]:
-    """The mask of a photograph's subject, cut to it, uint8 (H, W), and the sides at which the frame cuts it."""
+    """The mask of a photograph's subject, cropped to it, uint8 (H, W), and the frame sides that cut it."""
     for _ in range(DRAWS):
         mask = subjects[int(rng.integers(len(subjects)))][..., 3]
         left, top, width, height = cv2.boundingRect((mask > 127).astype(np.uint8))
@@ -70,7 +70,7 @@ def _outline(rng: np.random.Generator, subjects: Dataset) -> tuple[Bytes, Sides]
 
 
 def _strapped(rng: np.random.Generator, alpha: Bytes) -> Bytes:
-    """`alpha` with one or two thin straps that rise from its upper edge and come back to it, uint8 (H + rise, W)."""
+    """`alpha` with one or two thin straps that rise from its upper edge and return to it, uint8 (H + rise, W)."""
     height, width = alpha.shape
     rise = round(height * rng.uniform(0.2, 0.9))
     out = np.vstack([np.zeros((rise, width), np.uint8), alpha])
@@ -88,7 +88,7 @@ def _strapped(rng: np.random.Generator, alpha: Bytes) -> Bytes:
 
 
 def _print(rng: np.random.Generator, front: Bytes, subjects: Dataset) -> None:
-    """Set another outline on `front` (H, W, 3), in one colour, more often than not that of a studio's backdrop."""
+    """Print another outline on `front` (H, W, 3) in one colour, mostly a colour of studio backdrops."""
     height, width = front.shape[:2]
     logo, _ = _silhouette(rng, subjects)
     scale = min(height, width) * rng.uniform(0.15, 0.6) / max(logo.shape)
@@ -101,7 +101,7 @@ def _print(rng: np.random.Generator, front: Bytes, subjects: Dataset) -> None:
 
 
 def _slab(rng: np.random.Generator) -> Bytes:
-    """A box, book, board or screen as it is seen from anywhere in front of it, uint8 (H, W)."""
+    """A box, book, board or screen, seen from any point in front of it, uint8 (H, W)."""
     corners = np.array([(-1, -1), (1, -1), (1, 1), (-1, 1)], np.float32) * (1.0, rng.uniform(0.3, 1.0))
     corners += rng.normal(0, rng.choice((0.0, 0.04, 0.12)), corners.shape)
     turn = rng.choice((0.0, np.pi / 2, rng.uniform(0, np.pi)))
@@ -112,7 +112,7 @@ def _slab(rng: np.random.Generator) -> Bytes:
 
 
 def _tool(rng: np.random.Generator) -> Bytes:
-    """A long handle and what it ends in: a spoon's bowl, a blade, a brush; at any angle, uint8 (H, W)."""
+    """A long handle with a spoon's bowl, a blade or a brush at its end, at any angle, uint8 (H, W)."""
     mask = np.zeros((520, 520), np.uint8)
     middle, neck, end = 260, round(rng.uniform(160, 280)), 480
     cv2.line(mask, (middle, neck - 20), (middle, end), 255, round(rng.uniform(10, 24)))
@@ -125,7 +125,7 @@ def _tool(rng: np.random.Generator) -> Bytes:
 
 
 def _bowl(rng: np.random.Generator, mask: Bytes, middle: int, neck: int) -> None:
-    """An ellipse or a blade on `mask` from row 40 to the `neck`; of the wider ones every other has slots."""
+    """Draw an ellipse or a blade on `mask` from row 40 to `neck`; half of the wide ones have slots."""
     half, narrow = (neck - 40) / 2, rng.uniform(12, 70)
     if rng.random() < 0.5:
         cv2.ellipse(mask, (middle, round(40 + half)), (round(narrow), round(half)), 0, 0, 360, 255, -1)
@@ -147,7 +147,7 @@ def _smooth(rng: np.random.Generator, mask: Bytes) -> Bytes:
 
 
 def _material(rng: np.random.Generator) -> Floats:
-    """A colour, float32 RGB: black and nearly black more often than not, grey, or any."""
+    """A colour, float32 RGB: mostly black or nearly black, otherwise grey or any colour."""
     kind = rng.random()
     if kind < 0.6:
         return np.asarray(np.clip(rng.uniform(0, 55) + rng.normal(0, 3, 3), 0, 255), np.float32)

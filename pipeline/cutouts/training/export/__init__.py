@@ -1,1 +1,2 @@
-"""From the trained network to ONNX and back: float16 and int8 files, frozen parts, starts from an exported file."""
+"""Converts the trained network to ONNX and back: float16 and int8 files, frozen parts, and networks restored from
+exports."""

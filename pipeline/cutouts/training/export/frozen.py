@@ -17,12 +17,12 @@ from cutouts.training.network.saliency import SaliencyNetwork, normalised
 
 
 class FrozenNetwork:
-    """The planes that presence is computed from, of `network` as it is now; later changes have no effect."""
+    """Computes the planes for presence with the present weights of `network`; later changes have no effect."""
 
     def __init__(self, network: SaliencyNetwork, threads: int) -> None:
         settings = onnxruntime.SessionOptions()
         settings.intra_op_num_threads = threads
-        # A thread that waits in a loop takes its core from the one that draws the next images.
+        # A spinning thread takes its core from the process that draws the next images.
         settings.add_session_config_entry("session.intra_op.allow_spinning", "0")
         with TemporaryDirectory() as folder:
             file = Path(folder) / "still.onnx"
@@ -38,7 +38,8 @@ class FrozenNetwork:
             self._session = onnxruntime.InferenceSession(str(file), settings, providers=["CPUExecutionProvider"])
 
     def __call__(self, images: Bytes) -> list[torch.Tensor]:
-        """Map uint8 RGB (N, S, S, 3) to what `SaliencyNetwork.views` gives; one image at a time suits a CPU's cache."""
+        """Map uint8 RGB (N, S, S, 3) to the planes of `SaliencyNetwork.views`, one image at a time, which suits a CPU's
+        cache."""
         said = [self._session.run(None, {"image": image[None]}) for image in images]
         return [torch.from_numpy(np.concatenate(planes)) for planes in zip(*said, strict=True)]
 

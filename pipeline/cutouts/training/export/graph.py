@@ -1,9 +1,9 @@
-"""The trained average as ONNX, and its int8 twin.
+"""Exports the trained average to ONNX, and its int8 twin.
 
-The graph takes uint8 RGB as a photograph is shrunk, `image` (N, S, S, 3), and gives raw probability, `saliency` float32
-(N, 1, S, S). The mean is subtracted before the first convolution, so that its zero padding stays what it was in
-training; the scale is folded into that convolution's weights. The twin is static QDQ: unsigned activations, signed
-weights per channel, ranges (min and max) from images of the training data only.
+The graph takes the shrunk photograph as uint8 RGB, `image` (N, S, S, 3), and returns the raw probability, `saliency`
+float32 (N, 1, S, S). The mean is subtracted before the first convolution, so that its zero padding has the same meaning
+as in training; the scale is folded into that convolution's weights. The twin is static QDQ: unsigned activations,
+signed weights per channel, and ranges (min and max) from images of the training data only.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ from cutouts.training.network.saliency import MEAN, SCALE, Logits, SaliencyNetwo
 
 OPSET = 17
 SECOND_LOOK = "second/"
-"""What the names of the nodes of a second look begin with."""
+"""The prefix of the names of a second look's nodes."""
 CALIBRATION_IMAGES = 120
-# No training step has this number, so the calibration images are fresh draws of the training's own distribution.
+# No training step has this number, so the calibration images are new draws from the training distribution.
 CALIBRATION_STEP = 1 << 40
 
 
 class ServedOutput(nn.Module):  # type: ignore[misc]
-    """What is exported: uint8 pixels in, raw probability out. Takes its own copy of the network."""
+    """The module that is exported: uint8 pixels in, raw probability out. It copies the network."""
 
     def __init__(self, network: SaliencyNetwork) -> None:
         super().__init__()
@@ -55,7 +55,7 @@ def trained(run: Path) -> SaliencyNetwork:
 
 
 def export(network: SaliencyNetwork, target: Path, size: int) -> None:
-    """Write `network` to `target` for square inputs of `size` pixels and any batch."""
+    """Write `network` to `target` for square inputs of `size` pixels and any batch size."""
     torch.onnx.export(
         ServedOutput(network).eval(),
         (torch.zeros(1, size, size, 3, dtype=torch.uint8),),
@@ -85,7 +85,7 @@ def folded(source: Path) -> Any:
 
 
 def padded_convolutions(model: Any) -> Any:
-    """`model` with each zero Pad moved into the convolution that follows: one pass over memory less."""
+    """`model` with each zero Pad moved into the following convolution, which saves a pass over memory."""
     values = {item.name: numpy_helper.to_array(item) for item in model.graph.initializer}
     for node in model.graph.node:
         if node.op_type == "Constant":
@@ -111,7 +111,7 @@ def _set_pads(node: Any, amounts: np.ndarray[Any, Any]) -> None:
 
 
 class Calibration:
-    """Images for the quantiser, one a call, in the form that ONNX Runtime's calibration asks for."""
+    """Images for the quantiser, one per call, in the form that ONNX Runtime's calibration requires."""
 
     def __init__(self, images: Iterator[np.ndarray[Any, Any]]) -> None:
         self._images = images
@@ -123,27 +123,28 @@ class Calibration:
 
 
 def calibration_images(datasets: Datasets, size: int) -> Iterator[np.ndarray[Any, Any]]:
-    """Uint8 (size, size, 3) images as the training sees them."""
+    """Yields uint8 (size, size, 3) images as the training sees them."""
     yield from sampler.batch(datasets, 0, CALIBRATION_STEP, Phase(until=1.0, size=size, batch=CALIBRATION_IMAGES))[
         ..., :3
     ]
 
 
 def _presence_nodes(model: Any) -> list[str]:
-    """The convolutions that say presence, by name: a mean and a maximum share their input, so 8 bits blur the mean.
+    """The names of the convolutions that compute presence.
 
-    They multiply one vector; nothing is saved by quantising them.
+    Their input combines a mean and a maximum, so 8 bits make the mean inaccurate. They multiply only one vector, so
+    quantising them would save nothing.
     """
     return [node.name for node in model.graph.node if node.op_type == "Conv" and "/presence/say/" in node.name]
 
 
 def quantise(source: Path, target: Path, datasets: Datasets, size: int) -> None:
     """Write the int8 twin of the network in `source` to `target`."""
-    # Imported here because it is slow and nothing else of the training needs it.
+    # Imported here because it is slow and nothing else in the training needs it.
     from onnxruntime.quantization import CalibrationMethod, QuantFormat, QuantType, quantize_static, shape_inference
 
     prepared = target.with_suffix(".prepared.onnx")
-    # The graph is folded already; only its shapes are wanted.
+    # The graph is folded already; only its shapes are needed.
     shape_inference.quant_pre_process(str(source), str(prepared), skip_optimization=True, skip_symbolic_shape=True)
     quantize_static(
         str(prepared),

@@ -1,4 +1,4 @@
-"""Weights stored in half precision, computed in single: half of the bytes in the repository, the same speed.
+"""Stores weights in half precision and computes in single precision: half the bytes in the repository, the same speed.
 
 Each large initializer becomes float16 behind a Cast, which ONNX Runtime folds when it opens the file.
 """
@@ -14,7 +14,7 @@ from onnx import helper, numpy_helper
 from cutouts.core.errors import ModelError
 
 SMALL = 256
-"""Initializers with fewer values keep their precision: biases and constants weigh next to nothing."""
+"""Initializers with fewer values keep their precision, because biases and constants need little space."""
 
 
 def halve(file: Path) -> None:

@@ -1,9 +1,9 @@
-"""A network in training again from its exported ONNX file, or from the mean of several: for one's own photographs, or
-for another ten hours.
+"""Restores a network for training from its exported ONNX file, or from the mean of several, to train it on one's own
+photographs or for longer.
 
-An export has batch norm folded into its convolutions and leaves out what is not served. So the folded weights are taken
-over, batch norm is measured anew on training images such that it changes nothing, and the heads of the coarser levels
-start fresh.
+In an export, batch norm is folded into the convolutions, and parts that are not served are missing. So the folded
+weights are copied, batch norm is measured again on training images so that it changes nothing, and the heads of the
+coarser levels start untrained.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ Weights = dict[str, torch.Tensor]
 
 # The images that batch norm is measured on.
 MEASURED = Phase(until=1.0, size=352, batch=32)
-# An export has no coarse heads; those of earlier versions say nothing of presence, or by one convolution.
+# An export has no coarse heads; earlier versions have no presence, or compute it with one convolution.
 MAY_BE_MISSING = (*(f"decoder.heads.{level}" for level in range(1, 5)), "decoder.presence.")
 
 
 def from_exports(files: Sequence[Path], datasets: Datasets) -> SaliencyNetwork:
-    """The network of `files`, ready for training on `datasets`: of several the mean of their weights.
+    """The network of `files`, ready for training on `datasets`; for several files, the mean of their weights.
 
-    Networks that continue one another are in one valley, and their mean is better on what none of them has seen
+    The weights of networks that were trained from each other can be averaged, and their mean is better on new data
     (Wortsman et al. 2022, arXiv 2203.05482). Raises `ModelError` if a file is not an export of this network, or has a
     second look.
     """
@@ -57,7 +57,7 @@ def from_exports(files: Sequence[Path], datasets: Datasets) -> SaliencyNetwork:
 
 
 def _mean(found: Sequence[dict[str, Weights]]) -> dict[str, Weights]:
-    """Weight and bias of each convolution, the mean of those networks that have it."""
+    """The weight and bias of each convolution, averaged over the networks that have it."""
     names = {name for weights in found for name in weights}
     return {
         name: {
@@ -69,7 +69,7 @@ def _mean(found: Sequence[dict[str, Weights]]) -> dict[str, Weights]:
 
 
 def _weights(model: Any) -> dict[str, Weights]:
-    """Weight and bias of each convolution of the graph, by its name in the network."""
+    """The weight and bias of each convolution in the graph, by its name in the network."""
     arrays = {item.name: numpy_helper.to_array(item) for item in model.graph.initializer}
     arrays |= {node.output[0]: arrays[node.input[0]] for node in model.graph.node if node.input[:1] and _is_half(node)}
     found = {}
@@ -89,7 +89,7 @@ def _module_name(node: Any) -> str:
     parts = node.output[0].strip("/").split("/")[1:-1]
     names: list[str] = []
     for part in parts:
-        # A container's name is repeated at the head of its members' names.
+        # A container's name is repeated at the beginning of its members' names.
         if names and part.startswith(f"{names[-1]}."):
             names.pop()
         names.append(part)
@@ -97,7 +97,8 @@ def _module_name(node: Any) -> str:
 
 
 def _take_over(network: SaliencyNetwork, found: dict[str, Weights]) -> list[str]:
-    """Fill the network's convolutions, biases into the batch norm behind if there is one; says what did not fit."""
+    """Fill the network's convolutions; a bias goes into the following batch norm if there is one. Returns the
+    problems."""
     problems = []
     for name, module in network.named_modules():
         if not isinstance(module, nn.Conv2d) or (name not in found and name.startswith(MAY_BE_MISSING)):
@@ -118,7 +119,7 @@ def _behind(name: str) -> str:
 
 
 def _measure_norms(network: SaliencyNetwork, images: torch.Tensor) -> None:
-    """Give each batch norm the statistics of what it sees, and the scale and shift that undo them."""
+    """Give each batch norm the statistics of its inputs, and the scale and shift that cancel them."""
     norms = [module for module in network.modules() if isinstance(module, nn.BatchNorm2d)]
     seen: dict[nn.Module, tuple[torch.Tensor, torch.Tensor]] = {}
 

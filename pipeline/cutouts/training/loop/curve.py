@@ -1,4 +1,4 @@
-"""The curves of a training as a picture: loss, speed and validation over the images seen."""
+"""Draws the curves of a training: loss and validation over the images seen."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from matplotlib import pyplot as plt
 
 
 def draw(run: Path) -> Path:
-    """Draw `run`/log.jsonl to `run`/curve.png and give its path."""
-    matplotlib.rcdefaults()  # a matplotlibrc in the working folder decides nothing
+    """Draw `run`/log.jsonl to `run`/curve.png, and return its path."""
+    matplotlib.rcdefaults()  # a matplotlibrc in the working folder must have no effect
     rows: list[dict[str, Any]] = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
     steps = [row for row in rows if "loss" in row]
     scores = [row for row in rows if "mae" in row]
@@ -32,7 +32,7 @@ def draw(run: Path) -> Path:
 
 
 def _smooth(values: list[float], keep: float = 0.9) -> list[float]:
-    """A running mean that keeps `keep` of itself a step."""
+    """A running mean that keeps the share `keep` of itself in each step."""
     out: list[float] = []
     for value in values:
         out.append(value if not out else keep * out[-1] + (1 - keep) * value)

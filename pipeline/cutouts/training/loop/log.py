@@ -1,4 +1,4 @@
-"""The log of a training: one JSON object a line, and a line of progress with the time left."""
+"""The log of a training: one JSON object per line, and a line of progress with the remaining time."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from cutouts.training.network.checkpoint import Position
 
 
 class Log:
-    """One JSON object a line under the run folder, and a line of progress with the time left for whoever waits."""
+    """Writes one JSON object per line to a file, and prints lines of progress with the remaining time."""
 
     def __init__(self, file: Path) -> None:
         self._file = file
@@ -30,7 +30,7 @@ class Log:
         return True
 
     def step(self, position: Position, value: float, size: int, budget: Budget) -> None:
-        """Note the loss of a step, and say how fast it goes and how long it still takes."""
+        """Log the loss of a step, and print the speed and the remaining time."""
         speed = self._speed(position)
         progress = budget.progress(position.images, position.seconds)
         self._write({**asdict(position), "loss": value, "size": size, "images_per_second": speed})
@@ -42,7 +42,7 @@ class Log:
         )
 
     def score(self, position: Position, score: Score) -> None:
-        """Note what the average reaches on the validation images."""
+        """Log the score of the average on the validation images, and print it."""
         self._write({**asdict(position), **asdict(score)})
         say(f"validation: MAE {score.mae:.4f}, F {score.f:.4f}")
 

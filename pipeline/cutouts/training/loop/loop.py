@@ -34,7 +34,7 @@ LOG_EVERY = 20
 
 @dataclass(slots=True, kw_only=True)
 class Trainee:
-    """A network, its average and its optimiser: what one step changes and a checkpoint keeps."""
+    """A network, its average and its optimiser: everything that a step changes and a checkpoint stores."""
 
     network: nn.Module
     average: Average
@@ -49,7 +49,7 @@ class Trainee:
         }
 
     def load(self, states: dict[str, Any]) -> None:
-        """Take over what `states` returned."""
+        """Load the state dictionaries that `states` returned."""
         self.network.load_state_dict(states["network"])
         self.average.network.load_state_dict(states["average"])
         self.optimiser.load_state_dict(states["optimiser"])
@@ -60,7 +60,7 @@ class Trainee:
 def trainee(network: SaliencyNetwork, settings: TrainingOptions) -> Trainee:
     """The network on its device with an optimiser; its first `settings.frozen` blocks keep their weights.
 
-    What is frozen needs no backward pass, and the planes at strides 2 to 8 are where most of one goes.
+    Frozen blocks need no backward pass, and most of its time is spent on the planes at strides 2 to 8.
     """
     network = network.to(settings.device, memory_format=torch.channels_last)
     for module in _frozen(network, settings):
@@ -75,7 +75,7 @@ def trainee(network: SaliencyNetwork, settings: TrainingOptions) -> Trainee:
 
 
 def _frozen(network: SaliencyNetwork, settings: TrainingOptions) -> list[nn.Module]:
-    """The modules that keep their weights; of them the encoder's have batch norm folded in."""
+    """The modules that keep their weights; in those of the encoder, batch norm is folded."""
     if settings.only_presence:
         return [network]
     return [network.encoder.stem, *network.encoder.blocks[: settings.frozen]] if settings.frozen else []
@@ -91,7 +91,7 @@ def train(
 ) -> None:
     """Train from `start`, or from the checkpoint under `run`, until the budget is used up; logs to `run`/log.jsonl.
 
-    When `stop` is set, the step under way is finished and saved, and the same call continues from there another day.
+    When `stop` is set, the present step is finished and saved, and the same call continues from there later.
     """
     student = trainee(start, settings)
     saved = checkpoint.load(run)
@@ -114,7 +114,7 @@ def train(
 def _steps(
     student: Trainee, datasets: Datasets, position: Position, settings: TrainingOptions, log: Log
 ) -> Iterator[Position]:
-    """Train step by step and give the position after each, until the budget is used up."""
+    """Train step by step, and yield the position after each step, until the budget is used up."""
     budget, pace, began = settings.budget, Pace(settings.threads), time.monotonic()
     torch.set_num_threads(settings.threads)
     judged = _judge(student.network, settings)
@@ -138,7 +138,8 @@ def _steps(
 
 
 def step(student: Trainee, value: torch.Tensor, factor: float) -> float:
-    """One step of the optimiser down the loss `value` at `factor` of its peak rates; gives the loss before it."""
+    """Make one step of the optimiser on the loss `value`, with `factor` times its peak rates. Returns the loss before
+    the step."""
     for group in student.optimiser.param_groups:
         group["lr"] = group["peak"] * factor
     student.optimiser.zero_grad(set_to_none=True)
@@ -149,7 +150,8 @@ def step(student: Trainee, value: torch.Tensor, factor: float) -> float:
 
 
 def _judge(network: SaliencyNetwork, settings: TrainingOptions) -> Callable[[torch.Tensor], torch.Tensor]:
-    """The loss of what `network`, in training, says of a batch, uint8 RGBA: of all of it, or of presence alone."""
+    """The loss function of `network` in training, for a batch of uint8 RGBA: of the whole output, or only of
+    presence."""
     if settings.only_presence:
         views, presence = _views(network.eval(), settings), network.decoder.presence.train()
         return lambda rgba: loss.presence(presence(*views(rgba)), _alpha(rgba))
@@ -158,7 +160,7 @@ def _judge(network: SaliencyNetwork, settings: TrainingOptions) -> Callable[[tor
 
 
 def _views(network: SaliencyNetwork, settings: TrainingOptions) -> Callable[[torch.Tensor], list[torch.Tensor]]:
-    """The planes that presence is computed from, of a network that does not change."""
+    """A function that computes the planes for presence, with a network that does not change."""
     if settings.device == "cpu":
         still = FrozenNetwork(network, settings.threads)
         return lambda rgba: still(rgba[..., :3].numpy())
@@ -171,12 +173,12 @@ def _views(network: SaliencyNetwork, settings: TrainingOptions) -> Callable[[tor
 
 
 def _mixed(part: Callable[[torch.Tensor], Any], rgba: torch.Tensor) -> Any:
-    """What `part` makes of the pixels; on a GPU in bfloat16 wherever that is enough."""
+    """The result of `part` for the pixels; on a GPU with automatic mixed precision in bfloat16."""
     pixels = normalised(rgba[..., :3]).contiguous(memory_format=torch.channels_last)
     with torch.autocast(rgba.device.type, torch.bfloat16, enabled=rgba.is_cuda):
         return part(pixels)
 
 
 def _alpha(rgba: torch.Tensor) -> torch.Tensor:
-    """Float32 (N, 1, S, S) in 0..1."""
+    """The alpha of a batch, float32 (N, 1, S, S) in 0..1."""
     return rgba[..., 3].unsqueeze(1).float() / 255.0

@@ -1,4 +1,4 @@
-"""How one training is run; apart from the loop, so that the command can be explained without PyTorch."""
+"""The options of a training, in a separate module so that the command's help does not need PyTorch."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from cutouts.training.batches import schedule
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingOptions:
-    """How one training is run.
+    """The options of a training.
 
-    `rate` is a factor on the learning rates: a network that was trained before needs less than one. `frozen` counts the
-    encoder's blocks that keep the weights they start with, the stem included if it is not 0; `only_presence` trains
-    only whether there is a product and leaves every mask as it is. `threads` bounds the CPU threads of a step,
-    `loader_workers` is the number of processes that draw its images; `save_minutes` and `validate_minutes` are in
-    minutes of training time.
+    `rate` is a factor on the learning rates; a network that was trained before needs a factor below 1. `frozen` is the
+    number of encoder blocks that keep their initial weights; if it is not 0, the stem keeps its weights too.
+    `only_presence` trains only whether there is a product, and leaves every mask unchanged. `threads` limits the CPU
+    threads of a step, `loader_workers` is the number of processes that draw its images; `save_minutes` and
+    `validate_minutes` are in minutes of training time.
     """
 
     budget: schedule.Budget

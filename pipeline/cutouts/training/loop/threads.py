@@ -1,7 +1,7 @@
-"""How many threads a step gets on a machine that is shared with others.
+"""Chooses the number of threads of a step on a shared machine.
 
-Two threads that wait for each other at every operation are slower than one as soon as the machine is busy: measured 1.6
-images/s with two where one made 4. So the number follows what the operating system grants.
+On a busy machine, two threads that wait for each other at every operation are slower than one: 1.6 images/s were
+measured with two threads, and 4 with one. So the number follows the CPU time that the operating system grants.
 """
 
 from __future__ import annotations
@@ -9,12 +9,13 @@ from __future__ import annotations
 import time
 
 WINDOW = 6
-# Shares of granted CPU seconds per second and thread, between which nothing changes.
+# CPU seconds granted per second and thread; between these two values, the number of threads does not change.
 STARVED, SATED = 0.6, 0.93
 
 
 def threads(now: int, most: int, granted: float) -> int:
-    """Threads for the next steps, 1 to `most`: `now` when it got `granted` CPU seconds a second."""
+    """Threads for the next steps, 1 to `most`: the present number is `now`, and the process got `granted` CPU seconds
+    per second."""
     if granted < STARVED * now:
         return max(1, now // 2)
     if granted > SATED * now:
@@ -23,7 +24,7 @@ def threads(now: int, most: int, granted: float) -> int:
 
 
 class Pace:
-    """Watches the process's CPU time; `after_step` gives the number of threads for the next step."""
+    """Watches the process's CPU time; `after_step` returns the number of threads for the next step."""
 
     def __init__(self, most: int) -> None:
         self._most = self._now = most
@@ -31,7 +32,7 @@ class Pace:
         self._wall, self._cpu = time.monotonic(), time.process_time()
 
     def after_step(self) -> int:
-        """The number of threads, thought over every few steps."""
+        """The number of threads for the next step, reconsidered every `WINDOW` steps."""
         self._steps += 1
         if self._steps % WINDOW == 0:
             wall, cpu = time.monotonic(), time.process_time()

@@ -1,4 +1,5 @@
-"""How good the average is while it trains: MAE and F on photographs of `duts-tr-07`, which are never trained on."""
+"""Validates the average during training: MAE and F on photographs of `duts-tr-07`, which are never used for
+training."""
 
 from __future__ import annotations
 
@@ -31,7 +32,8 @@ Validation = Callable[[SaliencyNetwork], Score]
 
 
 def validation(data: Path, count: int, size: int, device: str = "cpu") -> Validation:
-    """A function that scores a network on the first `count` validation photographs, as it is served at `size` (px)."""
+    """A function that scores a network on the first `count` validation photographs, with inputs of `size` (px) as in
+    use."""
     examples = list(islice(masked_examples([data / VALIDATION_SHARD]), count))
 
     def score(network: SaliencyNetwork) -> Score:

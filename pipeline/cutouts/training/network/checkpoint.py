@@ -1,4 +1,5 @@
-"""The state of a training on disk: written whole or not at all, so that it may be killed at any minute."""
+"""The state of a training on disk. It is written completely or not at all, so that a training may be killed at any
+time."""
 
 from __future__ import annotations
 
@@ -16,9 +17,9 @@ NAME = "checkpoint.pt"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Position:
-    """How far a training is: steps done, images seen and seconds trained, over all of its runs.
+    """The progress of a training: steps done, images seen and seconds trained, over all of its runs.
 
-    The sampler is a pure function of the step, so this is also the position in the data and the state of its chance.
+    The sampler is a pure function of the step, so this is also the position in the data and the random state.
     """
 
     steps: int = 0
@@ -27,7 +28,8 @@ class Position:
 
 
 def save(run: Path, position: Position, states: dict[str, Any]) -> None:
-    """Write `position` and the state dictionaries of `states` under `run`; the last one stays until this is whole."""
+    """Write `position` and the state dictionaries of `states` under `run`; the previous checkpoint is kept until the
+    new one is complete."""
     part = run / (NAME + ".part")
     body = {"steps": position.steps, "images": position.images, "seconds": position.seconds, **states}
     with part.open("wb") as out:
@@ -48,7 +50,8 @@ def load(run: Path) -> tuple[Position, dict[str, Any]] | None:
 
 
 def averaged(run: Path, network: M) -> M:
-    """`network` with the averaged weights of the last checkpoint under `run`. Raises FileNotFoundError without one."""
+    """`network` with the averaged weights of the last checkpoint under `run`. Raises FileNotFoundError if there is
+    none."""
     saved = load(run)
     if saved is None:
         raise FileNotFoundError(f"no checkpoint under {run}")

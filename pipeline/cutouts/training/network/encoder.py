@@ -2,7 +2,7 @@
 
 Tan and Le 2019 (arXiv 1905.11946), the "Lite" variant: ReLU6 and no squeeze-excite, made for int8.
 
-PyTorch ships no types that mypy could follow here, hence the ignores on the classes.
+PyTorch has no types that mypy can follow here, so the classes have ignores.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Conv(nn.Module):  # type: ignore[misc]
     def __init__(self, inner: int, outer: int, kernel: int, stride: int = 1, groups: int = 1, act: bool = True) -> None:
         super().__init__()
         self.act = act
-        # With even inputs "SAME" at stride 2 pads one more below and to the right than above and to the left.
+        # With even inputs, "SAME" at stride 2 pads one more pixel at the bottom and right than at the top and left.
         self.before = (kernel - 2) // 2 if stride == 2 else 0
         self.after = kernel - 2 - self.before if stride == 2 else 0
         self.conv = nn.Conv2d(inner, outer, kernel, stride, kernel // 2 if stride == 1 else 0, groups=groups)

@@ -1,6 +1,7 @@
 """The loss: edge-weighted cross entropy and soft IoU of five logit planes, and generalised cross entropy of presence.
 
-The weights and the form of both terms are F3Net's (Wei et al. 2020, arXiv 1911.11445); the truth is alpha, not a mask.
+The weights and the form of the first two terms are F3Net's (Wei et al. 2020, arXiv 1911.11445); the truth is alpha, not
+a mask.
 """
 
 from __future__ import annotations
@@ -10,13 +11,13 @@ from torch.nn import functional
 
 from cutouts.training.network.saliency import Logits
 
-# The finest level is what is served; the coarser ones are there to guide (deep supervision).
+# Only the finest level is served; the coarser ones guide the training (deep supervision).
 LEVEL_WEIGHTS = (1.0, 0.4, 0.3, 0.2, 0.2)
 PRESENCE_WEIGHT = 0.5
-# A product that is found where there is none is published; one that is missed is quarantined, and a person sees it.
+# A falsely found product is published; a missed one is quarantined, and a person sees it.
 ABSENCE_WEIGHT = 3.0
-# Some drawn labels are wrong: a photograph whose subject was taken out may still show what came with it. Plain cross
-# entropy answers with a doubt about every product, which is served as haze; above 0 the doubtful ones pull less.
+# Some labels are wrong: a photograph whose subject was removed may still show parts of it. With plain cross
+# entropy, the network then doubts every product, which shows as haze; above 0, doubtful images have less weight.
 PRESENCE_Q = 0.5
 EDGE_BOX = 0.088
 EDGE_WEIGHT = 4.0
@@ -25,7 +26,7 @@ EDGE_WEIGHT = 4.0
 def total(logits: Logits, alpha: torch.Tensor) -> torch.Tensor:
     """The loss, a scalar, of logits at strides 2 to 32 and of presence; `alpha` is float32 (N, 1, S, S) in 0..1.
 
-    The finest plane is judged after the bilinear ×2 with which it is served, each other one at its own size.
+    The finest plane is judged after the bilinear ×2 enlargement with which it is served, the others at their own size.
     """
     planes, weight = logits.planes, edge_weights(alpha)
     raised = functional.interpolate(planes[0], scale_factor=2.0, mode="bilinear", align_corners=False)
@@ -38,9 +39,11 @@ def total(logits: Logits, alpha: torch.Tensor) -> torch.Tensor:
 
 
 def presence(logits: torch.Tensor, alpha: torch.Tensor) -> torch.Tensor:
-    """How wrong `logits` (N, 1, 1, 1) are about whether `alpha` has a product, absence weighing more; a scalar.
+    """The loss, a scalar, of the `logits` (N, 1, 1, 1) of whether `alpha` has a product; images without one have more
+    weight.
 
-    Generalised cross entropy (Zhang and Sabuncu 2018, arXiv 1805.07836): (1 − pᵠ) / q, p the probability of the truth.
+    Generalised cross entropy (Zhang and Sabuncu 2018, arXiv 1805.07836): (1 − pᵠ) / q, where p is the probability of
+    the truth.
     """
     present = (alpha.amax((1, 2, 3), keepdim=True) > 0.5).float()
     weight = present + ABSENCE_WEIGHT * (1.0 - present)
@@ -49,10 +52,10 @@ def presence(logits: torch.Tensor, alpha: torch.Tensor) -> torch.Tensor:
 
 
 def edge_weights(alpha: torch.Tensor) -> torch.Tensor:
-    """Weight of each pixel of `alpha` (N, 1, S, S), 1 far from edges to 5 at a lonely pixel.
+    """The weight of each pixel of `alpha` (N, 1, S, S), from 1 far from edges to 5 at an isolated pixel.
 
-    1 + 4·|box(alpha) − alpha| of F3Net, whose box of 31 pixels at 352² is kept as a share of the side, so that all
-    input sizes weigh alike.
+    1 + 4·|box(alpha) − alpha| as in F3Net. Its box of 31 pixels at 352² is kept as a share of the side, so that all
+    input sizes have the same weights.
     """
     reach = round(alpha.shape[-1] * EDGE_BOX) // 2
     around = functional.pad(alpha, (reach,) * 4, mode="reflect")
@@ -62,7 +65,8 @@ def edge_weights(alpha: torch.Tensor) -> torch.Tensor:
 
 
 def _means(values: torch.Tensor, width: int, axis: int) -> torch.Tensor:
-    """Means of `width` neighbours along `axis`, as differences of a running sum: they cost the same at any width."""
+    """Means of `width` neighbours along `axis`, as differences of a running sum, so that the cost does not depend on
+    the width."""
     sums = functional.pad(values.cumsum(axis), (1, 0) if axis == 3 else (0, 0, 1, 0))
     count = sums.shape[axis] - width
     return (sums.narrow(axis, width, count) - sums.narrow(axis, 0, count)) / width
@@ -71,12 +75,12 @@ def _means(values: torch.Tensor, width: int, axis: int) -> torch.Tensor:
 def structure(logits: torch.Tensor, alpha: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
     """Weighted cross entropy plus one minus weighted soft IoU, averaged over the batch; all arguments (N, 1, H, W).
 
-    The one in both terms of the IoU lets an empty scene be right: predicting nothing there costs nothing.
+    The 1 that is added to both terms of the IoU makes an empty prediction for an empty scene free of loss.
     """
     entropy = functional.binary_cross_entropy_with_logits(logits, alpha, weight=weight, reduction="none")
     entropy = entropy.sum((1, 2, 3)) / weight.sum((1, 2, 3))
     said = torch.sigmoid(logits)
     shared = (said * alpha * weight).sum((1, 2, 3))
     either = ((said + alpha - said * alpha) * weight).sum((1, 2, 3))
-    # Alpha times alpha is less than alpha where the truth is soft, so a perfect matte has an IoU a little below one.
+    # Where the truth is soft, alpha times alpha is less than alpha, so a perfect matte has an IoU slightly below 1.
     return (entropy + 1.0 - (shared + 1.0) / (either + 1.0)).mean()

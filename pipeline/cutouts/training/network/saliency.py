@@ -1,13 +1,13 @@
 """The embedded default network: an EfficientNet-Lite0 encoder under a light top-down decoder.
 
-The decoder walks from stride 32 up to stride 2 as feature pyramids do (Lin et al. 2017, arXiv 1612.03144): a 1×1
-lateral per level, nearest ×2, addition, and a little mixing. Every level predicts a logit plane, so that every level is
-supervised (Xie and Tu 2015, arXiv 1504.06375); only the finest is served. Beside the planes stands one number, whether
-there is a product at all: what is served is the product of both probabilities. It is seen by convolutions of its own,
-so that it can be learned anew while every mask stays as it is. Where exactly the edge runs is left to `core/refine.py`,
-which measures better at it than the convolutions at full resolution that were tried here.
+The decoder goes from stride 32 to stride 2 like a feature pyramid (Lin et al. 2017, arXiv 1612.03144): a 1×1 lateral
+per level, nearest ×2, addition, and some mixing. Every level predicts a logit plane, so that every level is supervised
+(Xie and Tu 2015, arXiv 1504.06375); only the finest is served. Besides the planes, the network predicts one number,
+presence: whether there is a product at all. The served probability is the product of both. Presence has separate
+convolutions, so that it can be trained again while every mask stays unchanged. The exact position of edges is left to
+`core/refine.py`, which gave better results than convolutions at full resolution.
 
-PyTorch ships no types that mypy could follow here, hence the ignores on the classes.
+PyTorch has no types that mypy can follow here, so the classes have ignores.
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ def _unit(inner: int, outer: int, kernel: int, *, act: bool = True, **how: int) 
 
 
 def _mixer(channels: int, stride: int) -> nn.Sequential:
-    """Mixing of one level: dense 3×3, twice where planes are small, separable 5×5 in between.
+    """The mixing of one level: dense 3×3 (twice from stride 16 on, once up to stride 4), and separable 5×5 in between.
 
-    At strides 2 and 4 one dense 3×3 trains in half of the time of two separable ones: depthwise convolutions and batch
-    norm only move memory there.
+    At strides 2 and 4, one dense 3×3 trains in half the time of two separable ones, because depthwise convolutions and
+    batch norm are limited by memory there.
     """
     if stride >= 16:
         return nn.Sequential(_unit(channels, channels, 3), _unit(channels, channels, 3))
@@ -54,10 +54,11 @@ def _mixer(channels: int, stride: int) -> nn.Sequential:
 
 
 class Presence(nn.Module):  # type: ignore[misc]
-    """Whether there is a product at all, by what the encoder and the coarsest level of the decoder see.
+    """Predicts whether there is a product at all, from the encoder's planes and the coarsest level of the decoder.
 
-    A large flat thing shows its shape to no one window of a stride-32 plane, so three 3×3 convolutions widen the view,
-    dilated as DeepLab's are (Chen et al. 2018, arXiv 1606.00915): the last sees 15 places of that plane a side.
+    No single window of a stride-32 plane shows the shape of a large flat object, so three 3×3 convolutions widen the
+    view. They are dilated as in DeepLab (Chen et al. 2018, arXiv 1606.00915): the last one sees 15×15 places of that
+    plane.
     """
 
     def __init__(self) -> None:
@@ -78,7 +79,7 @@ class Presence(nn.Module):  # type: ignore[misc]
 
 
 class Logits(NamedTuple):
-    """What the network says: five `planes`, (N, 1, S/2, S/2) first, and `presence` of a product, (N, 1, 1, 1)."""
+    """The network's output: five `planes`, the first (N, 1, S/2, S/2), and `presence` of a product, (N, 1, 1, 1)."""
 
     planes: list[torch.Tensor]
     presence: torch.Tensor
@@ -88,14 +89,15 @@ class Logits(NamedTuple):
         return Logits([plane.float() for plane in self.planes], self.presence.float())
 
     def probability(self, size: tuple[int, int] | None = None) -> torch.Tensor:
-        """Probability of "product", float32 (N, 1, *`size`) or at the input's size: that there is one, times where."""
+        """The probability of "product", float32 (N, 1, *`size`), or at the input's size: that of the finest plane times
+        that of presence."""
         scale = 2.0 if size is None else None
         raised = functional.interpolate(self.planes[0], size, scale, mode="bilinear", align_corners=False)
         return torch.sigmoid(raised) * torch.sigmoid(self.presence)
 
 
 class Decoder(nn.Module):  # type: ignore[misc]
-    """From five feature planes to five logit planes, finest first, and the logit of presence."""
+    """Maps five feature planes to five logit planes, finest first, and the logit of presence."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -122,7 +124,8 @@ class Decoder(nn.Module):  # type: ignore[misc]
         return Logits(logits[::-1], presence)
 
     def views(self, planes: list[torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """What presence is said by: the encoder's planes at strides 16 and 32, and the coarsest level, (N, 96, …)."""
+        """The planes that presence is computed from: the encoder's at strides 16 and 32, and the coarsest level, (N,
+        96, …)."""
         nearer, deepest = planes[-2:]
         top = self.mixers[-1](self.laterals[-1](deepest) + self.whole(deepest.mean((2, 3), keepdim=True)))
         return nearer, deepest, top
@@ -142,7 +145,7 @@ class SaliencyNetwork(nn.Module):  # type: ignore[misc]
         return logits
 
     def views(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Map (N, 3, S, S), S a multiple of 32, to what `Presence` takes."""
+        """Map (N, 3, S, S), S a multiple of 32, to the inputs of `Presence`."""
         views: tuple[torch.Tensor, torch.Tensor, torch.Tensor] = self.decoder.views(self.encoder(x))
         return views
 
@@ -153,9 +156,9 @@ def normalised(image: torch.Tensor) -> torch.Tensor:
 
 
 def from_imagenet(weights: Path) -> SaliencyNetwork:
-    """A network whose encoder holds the ImageNet weights of `weights` (npz, fp16) and whose decoder is fresh.
+    """A network whose encoder has the ImageNet weights in `weights` (npz, fp16) and whose decoder is untrained.
 
-    Raises `RuntimeError` when the file's keys are not exactly the encoder's.
+    Raises `RuntimeError` if the file's keys are not exactly the encoder's.
     """
     network = SaliencyNetwork()
     with np.load(weights) as arrays:

@@ -1,1 +1,2 @@
-"""A small network behind a trained one, which sees the ground behind a product and mends whole parts."""
+"""A small network behind a trained one. It sees the ground behind a product, and corrects whole parts of its
+saliency."""

@@ -1,4 +1,4 @@
-"""The second look behind an exported network, in one graph: `image` in and `saliency` out, as without it."""
+"""Adds the second look to an exported network, in one graph with the same input `image` and output `saliency`."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from cutouts.training.export.graph import OPSET, SECOND_LOOK, folded, is_mended,
 from cutouts.training.second_look.network import SIZE, Mending
 
 BARE = "bare"
-"""What the network itself says is called within the graph."""
+"""The name of the network's own output in the graph."""
 
 
 class MendedOutput(nn.Module):  # type: ignore[misc]
-    """What is exported: pixels and the network's saliency in, mended saliency out."""
+    """The module that is exported: pixels and the network's saliency in, corrected saliency out."""
 
     def __init__(self, look: Mending) -> None:
         super().__init__()
@@ -38,7 +38,8 @@ class MendedOutput(nn.Module):  # type: ignore[misc]
 
 
 def graft(base: Path, look: Mending, target: Path) -> None:
-    """Write the network of `base` with the second look behind it. Raises ModelError for a network that does not fit."""
+    """Write the network in `base` with the second look behind it to `target`. Raises ModelError if the network does not
+    fit."""
     network = parse(read_file(base))
     size = _size(base, network)
     with TemporaryDirectory() as folder:
@@ -58,7 +59,8 @@ def graft(base: Path, look: Mending, target: Path) -> None:
 
 
 def _size(base: Path, network: Any) -> int:
-    """The side of the network's input. Raises ModelError."""
+    """The side of the network's input (px). Raises ModelError if the network cannot have a second look, or already has
+    one."""
     (image,), names = network.graph.input, [item.name for item in network.graph.output]
     size = image.type.tensor_type.shape.dim[1].dim_value
     if image.name != "image" or names != ["saliency"] or size == 0 or size % SIZE:
@@ -71,7 +73,7 @@ def _size(base: Path, network: Any) -> int:
 def _export(look: Mending, target: Path, size: int) -> None:
     names = ("image", "saliency", "mended")
     with warnings.catch_warnings():
-        # Sizes are constants of the graph, as they are of the network's.
+        # Sizes are constants in the graph, as in the network's own graph.
         warnings.simplefilter("ignore", torch.jit.TracerWarning)
         torch.onnx.export(
             MendedOutput(look).eval(),
@@ -86,7 +88,7 @@ def _export(look: Mending, target: Path, size: int) -> None:
 
 
 def _renamed(model: Any, names: dict[str, str]) -> None:
-    """Rename values within the nodes; the graph's own inputs and outputs keep their names."""
+    """Rename values in the nodes; the graph's inputs and outputs keep their names."""
     for node in model.graph.node:
         for values in (node.input, node.output):
             for index, name in enumerate(values):

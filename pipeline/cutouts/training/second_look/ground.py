@@ -1,9 +1,10 @@
-"""The ground behind a product, estimated from image and saliency: a smooth field of colour, and how far to trust it.
+"""Estimates the ground behind a product from image and saliency: a smooth field of colour, and how far it can be
+trusted.
 
-A cubic surface per channel is fitted where the saliency sees no product, robustly, because a missing sole or a shadow
-is not seen as one either: residuals are weighed by Geman and McClure's function, whose scale falls from iteration to
-iteration (graduated non-convexity, Blake and Zisserman 1987). All of it is made of operations that ONNX has, so that it
-is part of the exported graph.
+A cubic surface per channel is fitted where the saliency shows no product. The fit is robust, because missing parts of
+the product and shadows are among these pixels: residuals are weighted by Geman and McClure's function, whose scale
+decreases with each iteration (graduated non-convexity, Blake and Zisserman 1987). It uses only operations that ONNX
+has, so that it can be part of the exported graph.
 """
 
 from __future__ import annotations
@@ -15,19 +16,20 @@ from torch import nn
 from torch.nn import functional
 
 GRID = 64
-"""The fit sees the image at this size."""
+"""The size of the image for the fit (px)."""
 SCALES = (0.25, 0.12, 0.06, 0.03, 0.03)
-"""Residuals of about this size (of 1) count half, iteration by iteration."""
+"""The scale of residuals (colours in 0..1) at each iteration; larger residuals count less and less."""
 RIDGE = 1e-3
 FRAME_WEIGHT = 3.0
-"""Near the frame there is ground more often than in the middle."""
+"""Additional weight at the frame, where there is ground more often than in the middle."""
 TERMS = 10
 
 
 class Ground(NamedTuple):
     """`colour`: the estimated ground (N, 3, S, S) in 0..1; `noise` and `trust`: (N, 1, 1, 1), both 0..1.
 
-    `noise` is how much the ground itself varies; `trust` is 0 if no smooth field explains what is not product.
+    `noise` is how much the ground itself varies; `trust` is 0 if no smooth field explains the pixels outside the
+    product.
     """
 
     colour: torch.Tensor
@@ -36,7 +38,7 @@ class Ground(NamedTuple):
 
 
 class Estimate(nn.Module):  # type: ignore[misc]
-    """Estimates the ground of images, at any size that is a multiple of `GRID`."""
+    """Estimates the ground of images of any size that is a multiple of `GRID`."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -44,7 +46,7 @@ class Estimate(nn.Module):  # type: ignore[misc]
         y, x = torch.meshgrid(at, at, indexing="ij")
         x, y = x.reshape(-1), y.reshape(-1)
         one = torch.ones_like(x)
-        # Legendre polynomials: on an even grid they hardly overlap, so single precision is enough.
+        # Legendre polynomials are almost orthogonal on a regular grid, so single precision is enough.
         x2, y2 = (3 * x * x - 1) / 2, (3 * y * y - 1) / 2
         x3, y3 = (5 * x**3 - 3 * x) / 2, (5 * y**3 - 3 * y) / 2
         basis = torch.stack([one, x, y, x2, x * y, y2, x3, x2 * y, x * y2, y3])
@@ -88,7 +90,7 @@ def _ramp(value: torch.Tensor, low: float, high: float) -> torch.Tensor:
 
 
 def _solved(left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
-    """x of left · x = right for positive definite (N, 10, 10) and (N, 10, 3), by Gauss and Jordan."""
+    """x of left · x = right for positive definite (N, 10, 10) and (N, 10, 3), by Gauss-Jordan elimination."""
     rows = torch.cat([left, right], dim=2)
     for step in range(TERMS):
         pivot = rows[:, step : step + 1] / rows[:, step : step + 1, step : step + 1]

@@ -1,4 +1,4 @@
-"""Trains the second look: a network that corrects the saliency of another one, which does not change."""
+"""Trains the second look: a network that corrects the saliency of another network, which does not change."""
 
 from __future__ import annotations
 
@@ -31,11 +31,12 @@ from cutouts.training.second_look.shadows import lit
 RATE = 2e-3
 BATCH = 12
 TRUSTED = 0.05
-"""Images whose ground is trusted less teach nothing: there the saliency stays as it is."""
+"""Images whose ground is trusted less than this are not used for training: their saliency stays unchanged anyway."""
 HAZY_SHARE = 0.1
-"""Nor do products of which more than this share is half transparent: glass stays what the network makes of it."""
+"""Images are not used if more than this share of the product is half transparent, so that the treatment of glass does
+not change."""
 LIT_SHARE = 0.75
-"""Of images those that get another shadow or beam."""
+"""Share of images that may get additional shadows or beams of light."""
 
 
 class Base:
@@ -86,7 +87,7 @@ def _steps(
 ) -> Iterator[Position]:
     """Train step by step and give the position after each, until the budget is used up."""
     budget, began, phase = settings.budget, time.monotonic(), Phase(until=1.0, size=base.size, batch=BATCH)
-    # A step of the training draws once and again until its batch is full, so the feed counts steps of its own.
+    # A training step draws repeatedly until its batch is full, so the loader counts its own steps.
     first = position.steps << 8
     with closing(
         BatchLoader(datasets, settings.seed, first, settings.loader_workers, pinned=False, draw=sampler.grounded)
@@ -113,7 +114,8 @@ def _loss(look: Mending, rgb: torch.Tensor, alpha: torch.Tensor, saliency: torch
 def _batch(
     rng: np.random.Generator, feed: BatchLoader, phase: Phase, base: Base, look: Mending
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Colours (N, 3, 256, 256), alpha and saliency (N, 1, 256, 256), all 0..1, of images that have a ground."""
+    """Colours (N, 3, 256, 256), alpha and saliency (N, 1, 256, 256), all 0..1, of images that can be used for
+    training."""
     rows: list[tuple[torch.Tensor, ...]] = []
     while len(rows) < phase.batch:
         for rgba in feed.next(phase).numpy():
@@ -124,7 +126,7 @@ def _batch(
 
 
 def teaches(rgba: Bytes, look: Mending) -> bool:
-    """Whether an image, uint8 (S, S, 4), has a ground to trust and a product that is not half transparent."""
+    """Whether an image, uint8 (S, S, 4), has a trustworthy ground and a product that is not half transparent."""
     small = _small(rgba)
     alpha = small[..., 3]
     if ((alpha > 90) & (alpha < 165)).sum() > HAZY_SHARE * max(1, (alpha > 30).sum()):
@@ -135,7 +137,8 @@ def teaches(rgba: Bytes, look: Mending) -> bool:
 
 
 def _row(rng: np.random.Generator, rgba: Bytes, said: Floats) -> tuple[torch.Tensor, ...]:
-    """One image at the second look's size, lit anew, and its saliency with a mistake or none."""
+    """One image at the second look's size, sometimes with new light, its alpha, and its saliency, sometimes with a
+    mistake."""
     small = _small(rgba)
     saliency = np.asarray(cv2.resize(said, (SIZE, SIZE), interpolation=cv2.INTER_AREA), np.float32)
     rgb, alpha = np.ascontiguousarray(small[..., :3]), np.ascontiguousarray(small[..., 3])

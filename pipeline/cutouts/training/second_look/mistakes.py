@@ -1,7 +1,6 @@
-"""What saliency gets wrong, drawn on purpose: parts of one colour lost, closed holes filled, ground taken along, haze.
+"""Draws mistakes into saliency: parts of one colour that are lost, filled holes, ground that is included, and haze.
 
-A network hardly errs on the products that it was trained on, so who learns to mend its mistakes on other products is
-shown drawn ones.
+A network makes few mistakes on the products that it was trained on, so the second look learns from drawn mistakes.
 """
 
 from __future__ import annotations
@@ -12,13 +11,14 @@ import numpy as np
 from cutouts.core.pixels import Bytes, Floats, Mask
 
 RIGHT_SHARE, LOST_SHARE, FILLED_SHARE, ALONG_SHARE = 0.35, 0.40, 0.12, 0.03
-"""Of images those whose saliency stays as it is, loses parts, has its holes filled, takes ground along; others fade."""
+"""Shares of images whose saliency is unchanged, loses parts, has its holes filled, or includes ground; in the others it
+fades."""
 FEWEST = 40
-"""Pixels that a part is looked for in."""
+"""The smallest number of pixels in which a part is searched."""
 
 
 def mistaken(rng: np.random.Generator, rgb: Bytes, alpha: Bytes, saliency: Floats) -> Floats:
-    """`saliency` with a mistake or none, float32 (H, W); `rgb` (H, W, 3) and `alpha` (H, W) are the image's."""
+    """`saliency`, possibly with a mistake, float32 (H, W); `rgb` (H, W, 3) and `alpha` (H, W) are of the same image."""
     shares = np.cumsum([RIGHT_SHARE, LOST_SHARE, FILLED_SHARE, ALONG_SHARE])
     match int(np.searchsorted(shares, rng.random(), side="right")):
         case 0:
@@ -33,7 +33,7 @@ def mistaken(rng: np.random.Generator, rgb: Bytes, alpha: Bytes, saliency: Float
 
 
 def holes(alpha: Bytes) -> Mask:
-    """Where the product encloses what is behind it, (H, W)."""
+    """The mask of holes: background that the product encloses, bool (H, W)."""
     open_ = np.pad((alpha < 128).astype(np.uint8), 1, constant_values=1)
     cv2.floodFill(open_, None, (0, 0), 0)
     return np.asarray(open_[1:-1, 1:-1] > 0, np.bool_)
@@ -52,7 +52,7 @@ def _filled(rng: np.random.Generator, alpha: Bytes, saliency: Floats) -> Floats:
 
 
 def _with_ground(rng: np.random.Generator, rgb: Bytes, alpha: Bytes, saliency: Floats) -> Floats:
-    """With what lies beside the product and is of about one colour: a shadow, a reflection, a piece of ground."""
+    """The saliency with an area of similar colour beside the product: a shadow, a reflection, or a piece of ground."""
     reach = int(rng.integers(3, 20))
     around = cv2.dilate((alpha > 30).astype(np.uint8), np.ones((3, 3), np.uint8), iterations=reach) > 0
     part = _alike(rng, rgb, around & (alpha < 20), rng.uniform(2, 20))
@@ -60,7 +60,7 @@ def _with_ground(rng: np.random.Generator, rgb: Bytes, alpha: Bytes, saliency: F
 
 
 def _soft(rng: np.random.Generator, part: Bytes, least: float) -> Floats:
-    """`part` with a soft edge, at `least` to 1 of its height, float32 (H, W)."""
+    """`part` with a soft edge, multiplied by a random factor from `least` to 1, float32 (H, W)."""
     soft = cv2.GaussianBlur(part.astype(np.float32), (0, 0), rng.uniform(0.6, 4))
     return np.asarray(soft * np.float32(rng.uniform(least, 1)), np.float32)
 
@@ -68,7 +68,7 @@ def _soft(rng: np.random.Generator, part: Bytes, least: float) -> Floats:
 def _alike(rng: np.random.Generator, rgb: Bytes, where: Mask, spread: float) -> Bytes:
     """A connected part of `where` whose colours differ by less than `spread` levels, uint8 0 or 1 (H, W).
 
-    Half of the time a piece of it. Empty if there is hardly anything.
+    Half of the time, it is only a piece of this part. It is empty if `where` has fewer than `FEWEST` pixels.
     """
     at = np.flatnonzero(where)
     if len(at) < FEWEST:
@@ -82,7 +82,7 @@ def _alike(rng: np.random.Generator, rgb: Bytes, where: Mask, spread: float) -> 
 
 
 def _piece(rng: np.random.Generator, shape: tuple[int, ...], x: int, y: int) -> Bytes:
-    """A disc about a place, or what lies on one side of a line beside it, uint8 0 or 1."""
+    """A disc around (x, y), or the area on one side of a line near it, uint8 0 or 1, of the given shape."""
     out = np.zeros(shape, np.uint8)
     if rng.random() < 0.5:
         cv2.circle(out, (x, y), int(rng.uniform(0.04, 0.35) * shape[0]), 1, -1)

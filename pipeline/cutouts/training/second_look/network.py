@@ -1,8 +1,9 @@
-"""The second look: a small network that sees saliency and how the image differs from its ground, and mends whole parts.
+"""The second look: a small network that sees saliency and the difference of the image from its ground, and corrects
+whole parts.
 
-A white sole on off-white ground is lost by a network that looks for what stands out, though it differs from the ground
-by more than its noise. The difference says so; whether it is a product or its shadow is learned (the idea of Background
-Matting V2, Lin et al. 2021, arXiv 2012.07810, with the ground estimated instead of photographed).
+A network that looks for salient objects loses a white sole on off-white ground, although it differs from the ground by
+more than the noise. The difference shows this, and the second look learns whether it is a product or its shadow (the
+idea of Background Matting V2, Lin et al. 2021, arXiv 2012.07810, with the ground estimated instead of photographed).
 """
 
 from __future__ import annotations
@@ -14,13 +15,13 @@ from torch.nn import functional
 from cutouts.training.second_look.ground import Estimate, Ground
 
 SIZE = 256
-"""The second look sees the image at this size: parts, not edges."""
+"""The size of the image for the second look (px): enough for parts, not for edges."""
 CHANNELS = 12
 WIDTHS = (16, 32, 48, 64)
 DARKEST = 0.03
-"""Added to colours before their ratio is taken: noise makes the ratio of what is darker arbitrary."""
+"""Added to colours before their ratio is computed, because noise makes the ratio of dark colours arbitrary."""
 CLIP = 1e-3
-"""Saliency is looked at as a logit, clipped at this distance from 0 and 1."""
+"""Saliency is used as a logit, after clipping at this distance from 0 and 1."""
 
 
 def _unit(inner: int, outer: int, stride: int = 1, dilation: int = 1) -> nn.Sequential:
@@ -29,7 +30,7 @@ def _unit(inner: int, outer: int, stride: int = 1, dilation: int = 1) -> nn.Sequ
 
 
 class SecondLook(nn.Module):  # type: ignore[misc]
-    """What is to be added to the logit of saliency, (N, 1, 256, 256)."""
+    """Computes the change of the saliency's logit, (N, 1, 256, 256)."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -46,7 +47,7 @@ class SecondLook(nn.Module):  # type: ignore[misc]
         nn.init.zeros_(self.say.bias)
 
     def forward(self, seen: torch.Tensor) -> torch.Tensor:
-        """Map the planes of `planes` to the change of the logit."""
+        """Map the result of `planes` to the change of the logit."""
         levels = [self.fine(seen)]
         for down in self.downs:
             levels.append(down(levels[-1]))
@@ -62,9 +63,9 @@ class SecondLook(nn.Module):  # type: ignore[misc]
 
 
 def planes(image: torch.Tensor, saliency: torch.Tensor, ground: Ground) -> torch.Tensor:
-    """What the second look sees, (N, 12, S, S), by channel: colours, logit, the signed root of the difference, its size
-    in noise, how much darker than the ground, how different a hue (a shadow has the ground's), noise and trust.
-    """
+    """The input of the second look, (N, 12, S, S), by channel: colours, logit, the signed root of the difference, its
+    size relative to the noise, the darkness relative to the ground, the difference in hue (a shadow has the ground's
+    hue), noise and trust."""
     off = image - ground.colour
     signed = torch.sign(off) * off.abs().sqrt()
     size = (off.square().mean(1, keepdim=True).sqrt() / (6 * ground.noise + 0.01)).clamp(max=2)
@@ -79,7 +80,8 @@ def planes(image: torch.Tensor, saliency: torch.Tensor, ground: Ground) -> torch
 
 
 class Mending(nn.Module):  # type: ignore[misc]
-    """Saliency as it is served, mended if there is a ground to trust; without one it stays as it is."""
+    """Corrects saliency in the form in which it is served, if the ground can be trusted; otherwise it stays
+    unchanged."""
 
     def __init__(self) -> None:
         super().__init__()

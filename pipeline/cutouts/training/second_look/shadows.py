@@ -1,4 +1,5 @@
-"""Shadows that a product throws far, and beams of light, on the ground around it: easily taken for a product."""
+"""Draws long shadows of a product, and beams of light, on the ground around it, which are easily mistaken for a
+product."""
 
 from __future__ import annotations
 
@@ -9,9 +10,9 @@ from cutouts.core.pixels import Bytes, Floats
 
 SHADOW_SHARE, BEAM_SHARE = 0.6, 0.25
 TAKEN_SHARE = 0.35
-"""Of shadows those that saliency takes for a product."""
+"""Share of shadows that the saliency includes as product."""
 SHARP_SHARE = 0.4
-"""Of shadows those that are sharp at the foot and soft far from it."""
+"""Share of shadows that are sharp at the foot and soft far from it."""
 
 
 def lit(rng: np.random.Generator, rgb: Bytes, alpha: Bytes, saliency: Floats) -> tuple[Bytes, Floats]:
@@ -30,7 +31,8 @@ def lit(rng: np.random.Generator, rgb: Bytes, alpha: Bytes, saliency: Floats) ->
 
 
 def thrown(rng: np.random.Generator, alpha: Bytes) -> Floats:
-    """How dark each place is, 0..1 (H, W): the silhouette sheared, squashed or mirrored about its foot, and blurred."""
+    """The darkness of a shadow, float32 (H, W) in 0..1: the silhouette sheared, squashed or mirrored about its foot,
+    and blurred."""
     height, width = alpha.shape
     rows, columns = np.flatnonzero((alpha > 100).any(1)), np.flatnonzero((alpha > 100).any(0))
     if not len(rows):
@@ -49,7 +51,8 @@ def thrown(rng: np.random.Generator, alpha: Bytes) -> Floats:
 
 
 def _beam(rng: np.random.Generator, shape: tuple[int, ...]) -> Floats:
-    """Factors (H, W) in 0.4..1.3: an ellipse of light, or light that ends at a line, with a soft edge."""
+    """Factors of light, float32 (H, W) in 0.4..1.3: an ellipse of light, or light that ends at a line, with a soft
+    edge."""
     height, width = shape
     rows, columns = (grid / np.float32(height) for grid in np.indices(shape, np.float32))
     angle, x, y = rng.uniform(0, np.pi), rng.uniform(0, width / height), rng.uniform(0, 1)
