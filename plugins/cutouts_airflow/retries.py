@@ -24,8 +24,7 @@ FIRST_DELAY = timedelta(seconds=5)
 LONGEST_DELAY = timedelta(minutes=5)
 RETRIES = 17
 """With delays of at least 5, 10, 20 … 160, 300, 300 … seconds, the last try starts more than an hour after the first
-one. Airflow adds a random time, up to the same length, to each delay below the longest, so that tasks do not all retry
-at once."""
+one. Airflow makes each delay below the longest up to twice as long, so that tasks do not all retry at once."""
 
 
 def by_error_class() -> ExceptionRetryPolicy:

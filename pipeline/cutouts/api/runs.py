@@ -48,15 +48,15 @@ class Summary(RunSummary):
 
 
 class Counter(Protocol):
-    """Is told about images as they are done."""
+    """Counts images as they are finished."""
 
     def add(self, fate: str, images: int = 1) -> None:
         """`images` more images have this result ("read", "cut" or "rejected")."""
 
 
 Progress = Callable[[str, int], AbstractContextManager[Counter]]
-"""Called when a phase ("reading", "cutting") begins, with the number of its images; returns the counter that is told.
-"""
+"""Called with the name of a phase ("reading", "cutting") and the number of its images when it begins; returns its
+counter."""
 
 
 class _Nobody:

@@ -40,7 +40,8 @@ class Reply:
 
 
 def serve(connection: Connection) -> None:
-    """Answer requests until the connection closes (EOFError)."""
+    """Answer requests until the connection closes. Raises EOFError, or another error of the connection, when it
+    does."""
     task: Task = pickle.loads(connection.recv_bytes())
     become_worker(task.memory_limit)
     connection.send_bytes(_answer(Attempt(_trial, task.work)))

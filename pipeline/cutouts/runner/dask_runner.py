@@ -32,7 +32,7 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 PATIENCE_SECONDS = 60.0
-"""How long no chunk may be able to finish before the map gives up (s)."""
+"""The time (s) after which the map gives up if no chunk can finish."""
 LOSSES = 4
 """How many workers may die while they work on an item, for any reason, before the map gives up."""
 

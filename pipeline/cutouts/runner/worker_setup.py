@@ -34,8 +34,8 @@ def keep_freed_memory() -> None:
 
 @cache
 def become_worker(memory_limit: int) -> None:
-    """Allow missed deadlines to end this process, which exists only for the work, and limit its memory to
-    `memory_limit` (B)."""
+    """Allow missed deadlines to end this process, which exists only for the work, and let its images share the
+    `memory_limit` B that it may use."""
     deadlines.arm()
     process_memory.limit_to(memory_limit)
 

@@ -118,7 +118,7 @@ class ProcessMemory(Memory):
         self._sized_for: int | None = None
 
     def limit_to(self, size: int) -> None:
-        """Limit the whole process to `size` B. Without this, it may use all memory of the machine."""
+        """Set the memory that the whole process may use, `size` B. Without this, it is all memory of the machine."""
         self._limit = size
 
     def sized(self, max_memory: int | None = None) -> Memory:

@@ -121,7 +121,7 @@ def waiting_hold(site: Site, named: str) -> Hold:
 def approve(site: Site, named: str, *, by: str, why: str) -> Publication:
     """Release the hold that `waiting_hold` finds, in the name of a person, judge it again, and publish it.
 
-    Images that are bad by themselves stay in quarantine. Raises the errors of `waiting_hold`.
+    Individually bad images stay in quarantine. Raises the errors of `waiting_hold`.
     """
     hold = waiting_hold(site, named)
     with Catalog.open(site.catalog_url) as catalog:

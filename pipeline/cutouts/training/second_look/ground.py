@@ -18,7 +18,7 @@ from torch.nn import functional
 GRID = 64
 """The size of the image for the fit (px)."""
 SCALES = (0.25, 0.12, 0.06, 0.03, 0.03)
-"""The scale of residuals (colours in 0..1) at each iteration; larger residuals count less and less."""
+"""The scale of residuals (colours in 0..1) in each iteration; larger residuals have little weight."""
 RIDGE = 1e-3
 FRAME_WEIGHT = 3.0
 """Additional weight at the frame, where there is ground more often than in the middle."""
