@@ -11,7 +11,7 @@ LICENCE = ("--licence", "MIT", "--commercial")
 
 
 def run(*arguments: object) -> Result:
-    """Run `cutouts models`; an expected error is its text, and status 1."""
+    """Run `cutouts models`; an expected error gives its text and status 1."""
     try:
         return CliRunner().invoke(cli, ["models", *map(str, arguments)], catch_exceptions=False)
     except CutoutsError as error:

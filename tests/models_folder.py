@@ -1,4 +1,4 @@
-"""A folder of networks of a site of its own."""
+"""A models folder of a separate site."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.tiny_networks import picky
 
 
 def site_with_picky(folder: Path, *, limit: int) -> Site:
-    """A site whose own network fails on images of this brightness or more."""
+    """A site whose network fails on images of this brightness or more."""
     folder.mkdir()
     row = picky_row(folder, limit=limit)
     (folder / OWN_TABLE).write_text(with_row("", row), encoding="utf-8")
@@ -37,5 +37,5 @@ def picky_row(folder: Path, *, limit: int) -> ModelRow:
 
 
 def digest_of(file: Path) -> str:
-    """What a row says of a file: its sha256."""
+    """The sha256 that a row states for a file."""
     return hashlib.sha256(file.read_bytes()).hexdigest()

@@ -1,1 +1,1 @@
-"""Measuring mattes: sets, contenders, figures, comparisons, and the command that a person calls."""
+"""Tests of measuring mattes: sets, contenders, figures, comparisons and the commands."""

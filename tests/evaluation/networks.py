@@ -1,4 +1,4 @@
-"""Tiny networks as real ONNX files, and images that they cut out."""
+"""Tiny networks as real ONNX files, and images for them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from cutouts.evaluation.image_sets import Case
 
 
 def red_is_product(path: Path, *, share: float = 1.0) -> Path:
-    """A network of ours that says `share` · red / 255, uint8 (N, 8, 8, 3) to (N, 8, 8)."""
+    """A network of our kind that returns `share` · red / 255, uint8 (N, 8, 8, 3) to (N, 8, 8)."""
     nodes = [
         helper.make_node("Cast", ["image"], ["floats"], to=TensorProto.FLOAT),
         helper.make_node("Gather", ["floats", "red"], ["plane"], axis=3),
@@ -27,7 +27,7 @@ def red_is_product(path: Path, *, share: float = 1.0) -> Path:
 
 
 def faint_like_u2net(path: Path) -> Path:
-    """A network of U²-Net's form that says a tenth of its first channel, (1, 3, 320, 320) to (1, 1, 320, 320)."""
+    """A network like U²-Net that returns a tenth of its first channel, (1, 3, 320, 320) to (1, 1, 320, 320)."""
     nodes = [
         helper.make_node("Slice", ["image", "zero", "one", "one"], ["first"]),
         helper.make_node("Mul", ["first", "tenth"], ["out"]),
@@ -54,7 +54,7 @@ def picture(path: Path, pixels: Bytes) -> Path:
 
 
 def a_set(folder: Path, names: list[str]) -> tuple[Path, Path]:
-    """A folder of red halves and the folder of their truths."""
+    """A folder of half-red images and the folder of their truths."""
     images, truth = folder / "pictures", folder / "masks"
     for name in names:
         case = half_red()

@@ -1,4 +1,4 @@
-"""The sets that networks are measured on: the same images every time, truth that belongs to them."""
+"""The sets that networks are measured on: the same images every time, with matching truths."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def sources(tmp_path: Path) -> Sources:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_set_is_the_same_every_time(sources: Sources, kind: Kind) -> None:
-    """The seed is fixed, so every figure can be made again."""
+    """The seed is fixed, so that every figure can be reproduced."""
     for first, again in zip(composites(sources, kind).images, composites(sources, kind).images, strict=True):
         np.testing.assert_array_equal(first.image, again.image)
         np.testing.assert_array_equal(first.alpha, again.alpha)
@@ -61,10 +61,10 @@ def test_a_set_is_the_same_every_time(sources: Sources, kind: Kind) -> None:
         ("boxes", (1000, 1000), (128, 273, 638, 385), 250),
     ],
 )
-def test_a_set_is_drawn_as_ever(
+def test_a_set_never_changes_between_versions(
     sources: Sources, kind: Kind, shape: tuple[int, int], box: tuple[int, int, int, int], corner: int
 ) -> None:
-    """Figures of different days are comparable only as long as the first product lies where it always lay."""
+    """Figures of different days are comparable only if the first product is always in the same place."""
     first = next(composites(sources, kind).images)
     found = cv2.boundingRect((first.alpha >= 128).astype(np.uint8))
     assert first.alpha.shape == shape
@@ -73,8 +73,8 @@ def test_a_set_is_drawn_as_ever(
 
 
 @pytest.mark.parametrize("kind", PRODUCTS)
-def test_truth_says_where_the_product_is(sources: Sources, kind: Kind) -> None:
-    """Inside the alpha the picture shows the product's red, at about the size of a shop's photograph."""
+def test_the_truth_says_where_the_product_is(sources: Sources, kind: Kind) -> None:
+    """Inside the alpha the picture has the product's red, and it is as large as a shop's photograph."""
     first = next(composites(sources, kind).images)
     assert first.image.shape[:2] == first.alpha.shape
     assert max(first.alpha.shape) == LONG_SIDE
@@ -83,8 +83,8 @@ def test_truth_says_where_the_product_is(sources: Sources, kind: Kind) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_what_is_written_is_what_was_drawn(sources: Sources, kind: Kind, tmp_path: Path) -> None:
-    """Lossless, with names as they were, and an evaluation reads it back pixel by pixel."""
+def test_written_images_are_the_drawn_ones(sources: Sources, kind: Kind, tmp_path: Path) -> None:
+    """They are lossless and keep their names, and an evaluation reads them back pixel by pixel."""
     write_composites(composites(sources, kind), tmp_path / "sets" / kind)
     folder = tmp_path / "sets" / kind
     read = {item.name: item for item in folder_set(folder / "images", folder / "truth", name=kind).cases()}
@@ -98,13 +98,13 @@ def test_what_is_written_is_what_was_drawn(sources: Sources, kind: Kind, tmp_pat
 
 
 def test_empty_scenes_have_an_empty_truth(sources: Sources) -> None:
-    """The backgrounds by themselves hold no product."""
+    """The backgrounds alone hold no product."""
     (scene,) = composites(sources, "empty").images
     assert not scene.alpha.any()
 
 
 def test_boxes_need_no_file() -> None:
-    """One colour on white, as many of each sort; the turned ones fill no upright rectangle, the grey have no hue."""
+    """Each has one colour on white; turned ones fill no upright rectangle, and grey ones have no hue."""
     drawing = composites(Sources(products=None, backgrounds=None), "boxes", 12)
     drawn = list(drawing.images)
     assert [one.name.split("/")[0] for one in drawn] == [sort for sort in BOXES for _ in range(4)]
@@ -117,22 +117,22 @@ def test_boxes_need_no_file() -> None:
 
 
 def test_a_limit_is_spread_over_the_file(sources: Sources) -> None:
-    """One of two is the first, and it is the same picture as without a limit."""
+    """One of two is the first, with the same picture as without a limit."""
     few = composites(sources, "plain", 1)
     (one,) = few.images
     assert (few.count, one.name) == (1, "shop/red.1")
     np.testing.assert_array_equal(one.image, next(composites(sources, "plain").images).image)
 
 
-def test_a_set_that_is_there_is_not_overwritten(sources: Sources, tmp_path: Path) -> None:
+def test_an_existing_set_is_not_overwritten(sources: Sources, tmp_path: Path) -> None:
     """Two sets in one folder would be measured as one."""
     write_composites(composites(sources, "empty"), tmp_path / "empty")
     with pytest.raises(ConfigError, match="already exists"):
         write_composites(composites(sources, "empty"), tmp_path / "empty")
 
 
-def test_a_set_that_was_not_finished_is_not_there(sources: Sources, tmp_path: Path) -> None:
-    """Killed half-way, nothing that could be measured is left; the next call makes it whole."""
+def test_an_unfinished_set_does_not_exist(sources: Sources, tmp_path: Path) -> None:
+    """If it is killed half way, nothing that could be measured is left, and the next call completes it."""
 
     def killed() -> None:
         raise KeyboardInterrupt
@@ -144,8 +144,8 @@ def test_a_set_that_was_not_finished_is_not_there(sources: Sources, tmp_path: Pa
     assert len(list((tmp_path / "plain").rglob("*.png"))) == 4
 
 
-def test_the_file_that_a_kind_needs_has_to_be_named(sources: Sources, tmp_path: Path) -> None:
-    """Missing, of the wrong kind, or no table: the message says which."""
+def test_the_file_of_a_kind_has_to_be_named(sources: Sources, tmp_path: Path) -> None:
+    """If it is missing, of the wrong kind or not a table, the message says so."""
     with pytest.raises(ConfigError, match="name the file of backgrounds with --backgrounds"):
         composites(Sources(products=sources.products, backgrounds=None), "busy")
     with pytest.raises(ConfigError, match="has no column rgba_webp"):
@@ -164,7 +164,7 @@ def test_the_file_that_a_kind_needs_has_to_be_named(sources: Sources, tmp_path: 
         ("source:rendered", "rendered", ["white-1", "busy-2"]),
     ],
 )
-def test_a_set_of_one_fold_holds_that_fold_alone(sources: Sources, only: str, kind: Kind, names: list[str]) -> None:
+def test_a_set_of_one_fold_holds_only_that_fold(sources: Sources, only: str, kind: Kind, names: list[str]) -> None:
     """Its pictures are those of the whole set."""
     whole = {one.name: one for one in composites(sources, kind).images}
     drawing = composites(replace(sources, only=(parse_fold(only),)), kind)
@@ -175,13 +175,13 @@ def test_a_set_of_one_fold_holds_that_fold_alone(sources: Sources, only: str, ki
         np.testing.assert_array_equal(one.image, whole[one.name].image)
 
 
-def test_a_fold_of_which_there_is_nothing_makes_no_set(sources: Sources) -> None:
-    """An empty set would be measured as if it were one."""
+def test_an_empty_fold_gives_no_set(sources: Sources) -> None:
+    """An empty set would be measured as if it were a real one."""
     with pytest.raises(ConfigError, match="no picture matches kind:hats"):
         composites(replace(sources, only=(parse_fold("kind:hats"),)), "busy")
 
 
 def test_renders_have_to_be_named(sources: Sources) -> None:
-    """Like the files of the other kinds."""
+    """The files of the other kinds do too."""
     with pytest.raises(ConfigError, match="name the file of renders with --renders"):
         composites(replace(sources, renders=()), "rendered")

@@ -1,4 +1,4 @@
-"""How contenders are spelled on the command line."""
+"""How contenders are written on the command line."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from cutouts.evaluation.contender_specs import How, Spec, contenders, parse
         ("a:b", "a:b", How.RECIPE, "a:b"),
     ],
 )
-def test_a_name_of_the_table_and_how_it_is_run(text: str, name: str, how: How, label: str) -> None:
-    """What stands behind the last colon counts only if it is a way to run a network."""
+def test_a_network_of_the_table_and_how_it_is_run(text: str, name: str, how: How, label: str) -> None:
+    """Text after the last colon counts only if it is a way to run a network."""
     spec = parse(text)
     assert (spec.name, spec.path, spec.how, spec.label) == (name, None, how, label)
 
 
-def test_a_file_may_be_run_in_each_way(tmp_path: Path) -> None:
-    """NAME=FILE, with or without a way."""
+def test_a_file_can_be_run_in_each_way(tmp_path: Path) -> None:
+    """It is NAME=FILE, with or without a way."""
     file = tmp_path / "c:net.onnx"
     file.touch()
     assert parse(f"mine={file}") == Spec(name="mine", path=file)
@@ -36,14 +36,14 @@ def test_a_file_may_be_run_in_each_way(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "=x.onnx", "mine=", ":bare", "mine=/not/there.onnx"])
-def test_what_spells_nothing_is_refused(text: str) -> None:
-    """With a message that says what is expected, or what is missing."""
+def test_an_invalid_spec_is_refused(text: str) -> None:
+    """The message says what is expected or missing."""
     with pytest.raises(ConfigError, match=r"expected NAME|is not there"):
         parse(text)
 
 
-def test_a_file_is_named_once(tmp_path: Path) -> None:
-    """What is compared is measured too, each once, and a name keeps its file."""
+def test_a_file_is_measured_once(tmp_path: Path) -> None:
+    """What is compared is measured too, once each, and a name keeps its file."""
     file = tmp_path / "net.onnx"
     file.touch()
     specs, pair = contenders([f"mine={file}", "default"], ["default", "mine:bare"])
@@ -53,7 +53,7 @@ def test_a_file_is_named_once(tmp_path: Path) -> None:
 
 
 def test_two_files_of_one_name_are_refused(tmp_path: Path) -> None:
-    """A label has to say what it stands for."""
+    """A label has to be unambiguous."""
     for name in ("a.onnx", "b.onnx"):
         (tmp_path / name).touch()
     with pytest.raises(ConfigError, match="x names two different files"):

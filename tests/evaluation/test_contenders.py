@@ -1,4 +1,4 @@
-"""What is measured: networks of the table and of files, the recipe and the bare network, U²-Net as rembg runs it."""
+"""What is measured: networks of the table and of files, our recipe, the bare network, and U²-Net as rembg runs it."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ SITE = Site()
 
 
 def answer(text: str, case: Case) -> Answer:
-    """What the contender spelled so says."""
+    """The output of the contender that is written so."""
     said = open_contender(parse(text), SITE)(case)
     assert isinstance(said, Answer)
     return said
 
 
 def test_a_bare_network_is_run_at_its_own_size_and_enlarged(tmp_path: Path) -> None:
-    """The answer has the image's size, and away from the edge it is what the network said, however unsure."""
+    """Its matte has the image's size, and away from the edge it is the network's output, however unsure."""
     case = half_red()
     said = answer(f"red={red_is_product(tmp_path / 'red.onnx', share=0.4)}:bare", case)
     assert said.matte.shape == case.truth.shape
@@ -38,8 +38,8 @@ def test_a_bare_network_is_run_at_its_own_size_and_enlarged(tmp_path: Path) -> N
     assert said.seconds is not None
 
 
-def test_the_recipe_is_what_is_published(tmp_path: Path) -> None:
-    """The refined edge under the fixed curve, in 8 bits: closer than the bare network, whose edge is smeared."""
+def test_the_recipe_gives_the_published_matte(tmp_path: Path) -> None:
+    """With refinement, the fixed curve and 8 bits it is closer than the bare network, whose edge is smeared."""
     case = half_red(height=80, width=120)
     file = red_is_product(tmp_path / "red.onnx")
     whole, bare = answer(f"red={file}", case).matte, answer(f"red={file}:bare", case).matte
@@ -48,7 +48,7 @@ def test_the_recipe_is_what_is_published(tmp_path: Path) -> None:
 
 
 def test_a_network_of_the_table_is_the_one_that_a_run_uses(tmp_path: Path) -> None:
-    """`default` makes the same matte as `cutouts cut --mask`."""
+    """`default` gives the same matte as `cutouts cut --mask`."""
     from click.testing import CliRunner
 
     from cutouts.cli import cli
@@ -63,14 +63,14 @@ def test_a_network_of_the_table_is_the_one_that_a_run_uses(tmp_path: Path) -> No
     np.testing.assert_array_equal(np.rint(answer("default", case).matte * 255), cut)
 
 
-def test_rembg_stretches_whatever_the_network_says(tmp_path: Path) -> None:
-    """Even a faint difference becomes 0 and 1: that is what rembg's users get, and what we never do."""
+def test_rembg_stretches_every_output(tmp_path: Path) -> None:
+    """Even a faint difference becomes 0 and 1, which users of rembg get and ours never do."""
     said = answer(f"faint={faint_like_u2net(tmp_path / 'faint.onnx')}:rembg", half_red())
     assert (said.matte.min(), said.matte.max()) == (0.0, 1.0)
 
 
-def test_mattes_that_were_made_already_are_only_read(tmp_path: Path) -> None:
-    """From a folder, by the image's name; what is missing or does not fit is not an answer, with the reason."""
+def test_existing_mattes_are_only_read(tmp_path: Path) -> None:
+    """They are found by the image's name; a missing or unsuitable one is a failure with its reason."""
     levels = np.tile(np.arange(60, dtype=np.uint8), (40, 1))
     picture(tmp_path / "shop" / "a.png", levels)
     picture(tmp_path / "small.png", levels[:30])
@@ -85,8 +85,8 @@ def test_mattes_that_were_made_already_are_only_read(tmp_path: Path) -> None:
     assert small.problem == "its matte does not fit: it has 60×30 px, the image 60×40"
 
 
-def test_networks_that_cannot_be_run_so_are_refused(tmp_path: Path) -> None:
-    """A float network by its file alone, ours as rembg, an unknown name."""
+def test_unsuitable_networks_are_refused(tmp_path: Path) -> None:
+    """They are a float network by its file alone, ours as rembg, and an unknown name."""
     ours, theirs = red_is_product(tmp_path / "red.onnx"), faint_like_u2net(tmp_path / "faint.onnx")
     with pytest.raises(ModelError, match=r"only a network that takes uint8 \[n, h, w, 3\]"):
         open_contender(parse(f"x={theirs}"), SITE)

@@ -1,4 +1,4 @@
-"""Sets of images with truths: folders, Parquet files, and what is wrong with single images."""
+"""Sets of images with truths from folders and Parquet files, and problems of single images."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def problems(images: Path, truth: Path) -> dict[str, str]:
 
 
 def test_images_find_their_truths_by_name(tmp_path: Path) -> None:
-    """The same path below both folders, whatever the suffix; truths of no image are counted."""
+    """Both have the same path below their folders, whatever the suffix; extra truths are counted."""
     images, truth = a_set(tmp_path, ["a", "sub/b"])
     picture(truth / "other.png", np.zeros((9, 9), np.uint8))
     found = folder_set(images, truth, name="set")
@@ -31,7 +31,7 @@ def test_images_find_their_truths_by_name(tmp_path: Path) -> None:
 
 
 def test_a_cutout_may_be_the_truth(tmp_path: Path) -> None:
-    """A picture with alpha is read for its alpha."""
+    """Only the alpha of such a picture counts."""
     images, truth = a_set(tmp_path, ["a"])
     alpha = np.tile(np.arange(0, 240, 4, dtype=np.uint8), (40, 1))
     picture(truth / "a.png", np.dstack([half_red().photograph.rgb, alpha]))
@@ -40,8 +40,8 @@ def test_a_cutout_may_be_the_truth(tmp_path: Path) -> None:
     np.testing.assert_allclose(case.truth * 255, alpha, atol=1e-4)
 
 
-def test_each_image_that_cannot_be_used_says_why(tmp_path: Path) -> None:
-    """Missing, ambiguous, broken, wrong size, colours: one row each, and the others are read."""
+def test_each_unusable_image_has_its_reason(tmp_path: Path) -> None:
+    """Missing, ambiguous, broken, wrong size and colours give one row each, and the others are read."""
     images, truth = a_set(tmp_path, ["good", "none", "two", "size", "colours", "labels", "broken"])
     (truth / "none.png").unlink()
     picture(truth / "two.webp", np.zeros((40, 60), np.uint8))
@@ -59,8 +59,8 @@ def test_each_image_that_cannot_be_used_says_why(tmp_path: Path) -> None:
     assert len(found) == 6
 
 
-def test_a_grey_mask_may_be_a_jpeg_in_colours(tmp_path: Path) -> None:
-    """Its channels differ a little, which is not a colour."""
+def test_a_grey_mask_may_be_a_colour_jpeg(tmp_path: Path) -> None:
+    """Small differences between its channels do not count as colour."""
     images, truth = a_set(tmp_path, ["a"])
     mask = np.repeat((half_red().truth * 255).astype(np.uint8)[..., None], 3, axis=2)
     (truth / "a.png").unlink()
@@ -70,14 +70,14 @@ def test_a_grey_mask_may_be_a_jpeg_in_colours(tmp_path: Path) -> None:
     assert np.abs(case.truth - half_red().truth).max() < 0.05
 
 
-def test_a_folder_without_images_is_no_set(tmp_path: Path) -> None:
+def test_a_folder_without_images_is_refused(tmp_path: Path) -> None:
     """Measuring nothing is not success."""
     with pytest.raises(ConfigError, match="no image found in"):
         folder_set(tmp_path, tmp_path, name="set")
 
 
-def test_a_parquet_file_brings_its_masks(tmp_path: Path) -> None:
-    """Columns name, image, mask; a mask that is null costs its row alone."""
+def test_a_parquet_file_may_hold_the_masks(tmp_path: Path) -> None:
+    """Columns have name, image and mask, and a null mask costs only its own row."""
     images, truth = a_set(tmp_path, ["a"])
     image, mask = (images / "a.png").read_bytes(), (truth / "a.png").read_bytes()
     table = pa.table({"name": ["a", "b"], "image": [image, image], "mask": [mask, None]})
@@ -92,7 +92,7 @@ def test_a_parquet_file_brings_its_masks(tmp_path: Path) -> None:
 
 
 def test_images_without_masks_are_scenes_without_a_product(tmp_path: Path) -> None:
-    """Backgrounds have no column mask."""
+    """Backgrounds have no mask column."""
     images, _ = a_set(tmp_path, ["a"])
     pq.write_table(pa.table({"name": ["a"], "image": [(images / "a.png").read_bytes()]}), tmp_path / "rooms.parquet")
     (case,) = parquet_set(tmp_path / "rooms.parquet").cases()
@@ -105,28 +105,28 @@ def test_images_without_masks_are_scenes_without_a_product(tmp_path: Path) -> No
     ("columns", "advice"),
     [({"name": ["a"], "rgba_webp": [b""]}, "cutouts composites"), ({"name": ["a"]}, "there is no column image")],
 )
-def test_a_table_of_something_else_is_refused(tmp_path: Path, columns: dict[str, list[object]], advice: str) -> None:
-    """Cutouts lie on no background: the message says what makes test images of them."""
+def test_a_table_without_backgrounds_is_refused(tmp_path: Path, columns: dict[str, list[object]], advice: str) -> None:
+    """For a table of cutouts the message says how to make test images from them."""
     pq.write_table(pa.table(columns), tmp_path / "x.parquet")
     with pytest.raises(ConfigError, match=advice):
         parquet_set(tmp_path / "x.parquet")
 
 
-def test_a_file_that_is_no_table_is_refused(tmp_path: Path) -> None:
-    """With what the reader says of it."""
+def test_a_file_that_is_not_a_table_is_refused(tmp_path: Path) -> None:
+    """The message has the reader's own words."""
     (tmp_path / "x.parquet").write_bytes(b"no Parquet")
     with pytest.raises(ConfigError, match="cannot be read"):
         parquet_set(tmp_path / "x.parquet")
 
 
 def test_a_limit_is_spread_evenly() -> None:
-    """First and last are among them, because files are sorted by shop."""
+    """It includes first and last, because files are sorted by shop."""
     assert spread(7, 3) == [0, 3, 6]
     assert spread(3, None) == spread(3, 9) == [0, 1, 2]
 
 
-def test_sets_are_opened_in_the_order_given(tmp_path: Path) -> None:
-    """A folder with images/ and truth/ brings its own; others take the next truth."""
+def test_sets_are_opened_in_the_given_order(tmp_path: Path) -> None:
+    """A folder with images/ and truth/ has its own truths, and other folders take the next ones."""
     images, truth = a_set(tmp_path, ["a"])
     own = tmp_path / "own"
     own.mkdir()
@@ -138,7 +138,7 @@ def test_sets_are_opened_in_the_order_given(tmp_path: Path) -> None:
 
 
 def test_sets_and_truths_have_to_match(tmp_path: Path) -> None:
-    """Too few, too many, or one name twice: a message instead of figures of the wrong thing."""
+    """Too few, too many, or a duplicate name give a message and no figures."""
     images, truth = a_set(tmp_path, ["a"])
     with pytest.raises(ConfigError, match="has no truth"):
         open_sets([images], [])

@@ -1,4 +1,4 @@
-"""Every contender on every image, and what a person reads of it."""
+"""Every contender on every image, and the report for a person."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.evaluation.networks import half_red
 
 @dataclass(frozen=True, slots=True)
 class Always:
-    """Says the same everywhere; has no answer to images of one name."""
+    """Gives the same output everywhere, and none for images of one name."""
 
     value: float
     seconds: float | None = 0.01
@@ -45,7 +45,7 @@ def room(name: str) -> Case:
 
 
 def image_set(name: str, *items: Case | Lost) -> ImageSet:
-    """A set of what is at hand."""
+    """A set of given images."""
 
     def cases() -> Iterator[Case | Lost]:
         yield from items
@@ -57,13 +57,13 @@ NETWORKS: dict[str, Contender] = {"none": Always(0.0), "all": Always(1.0, second
 
 
 def measured(networks: dict[str, Contender] = NETWORKS) -> Evaluation:
-    """Two networks on products and on empty rooms; one image could not be read."""
+    """Two networks on products and on empty rooms, where one image cannot be read."""
     products = image_set("plain", half_red("a"), Lost(name="b", problem="its image cannot be read"), half_red("c"))
     return evaluate([products, image_set("rooms", room("x"), room("y"))], networks)
 
 
-def test_every_network_answers_every_image() -> None:
-    """Rows come images outside, networks inside, with their figures."""
+def test_every_network_is_measured_on_every_image() -> None:
+    """Rows are ordered by image and then by network, with their figures."""
     found = measured()
     assert [(one.name, one.network) for one in found.of("plain", "none") + found.of("plain", "all")] == [
         ("a", "none"), ("c", "none"), ("a", "all"), ("c", "all"),
@@ -74,14 +74,14 @@ def test_every_network_answers_every_image() -> None:
 
 
 def test_a_bad_image_costs_one_row() -> None:
-    """It is told once with its reason, and the others are measured."""
+    """It is reported once with its reason, and the others are measured."""
     (lost,) = measured().failed
     assert (lost.images, lost.network, lost.name, lost.problem) == ("plain", None, "b", "its image cannot be read")
     assert len(measured().measured) == 8
 
 
-def test_an_answer_that_is_missing_costs_that_network_one_row() -> None:
-    """The other network is measured on the image, and only what both answered is compared."""
+def test_a_failed_network_loses_one_row() -> None:
+    """The other network is measured on the image, and only images that both processed are compared."""
     found = measured({"none": Always(0.0), "part": Always(1.0, refuses="a")})
     assert [(one.network, one.name) for one in found.failed] == [("part", "a"), (None, "b")]
     ((images, rows), _) = comparisons(found, ["none", "part"])
@@ -90,7 +90,7 @@ def test_an_answer_that_is_missing_costs_that_network_one_row() -> None:
 
 
 def test_the_overview_has_a_line_for_each_network() -> None:
-    """Products and empty scenes side by side, then the median time and its ratio to the first."""
+    """It has products and empty scenes side by side, the median time and its ratio to the first network."""
     lines = overview(measured()).splitlines()
     assert lines[-4] == "| network | plain | rooms | ms | ms / first |"
     assert lines[-2].startswith("| none | 0.5000 / 0.000 / 0.000 / 0.565 / ")
@@ -99,8 +99,8 @@ def test_the_overview_has_a_line_for_each_network() -> None:
     assert lines[-1].endswith("| 1.0000 / 2 of 2 | 30.0 | 3.00 |")
 
 
-def test_precision_recall_and_f1_stand_in_the_summary() -> None:
-    """Every metric of every network, under a name that people know."""
+def test_precision_recall_and_f1_are_in_the_summary() -> None:
+    """Every metric of every network has its common name."""
     text = full(measured(), "plain")
     assert "| precision, at ½ | 1.0000 | 0.5000 |" in text
     assert "| recall, at ½ | 0.0000 | 1.0000 |" in text
@@ -123,12 +123,12 @@ def test_precision_recall_and_f1_stand_in_the_summary() -> None:
 
 
 def test_products_that_are_not_found_are_counted() -> None:
-    """A mean hides them: of two products one network sees neither, and half an overlap is not a miss."""
+    """A mean hides them: one network finds neither of two products, and half an overlap is not a miss."""
     assert "| missed (IoU < ½) | 2 of 2 | 0 of 2 |" in full(measured(), "plain")
 
 
 def test_products_that_lose_a_part_are_counted() -> None:
-    """By area and with their share of the set, in the overview too; all of each is lost to one network."""
+    """They are counted by area, with their share of the set, also in the overview; one network loses all of each."""
     text = full(measured(), "plain")
     assert "| losing more than 5% of their area | 2 of 2 (100.0%) | 0 of 2 (0.0%) |" in text
     assert "| missing of the product, % | 100.00 | 0.00 |" in text
@@ -137,15 +137,15 @@ def test_products_that_lose_a_part_are_counted() -> None:
     assert " / 2 of 2 (100.0%) |" in overview(measured())
 
 
-def test_scenes_without_a_product_have_figures_of_their_own() -> None:
-    """How much is invented, not how much overlaps."""
+def test_scenes_without_a_product_have_their_own_figures() -> None:
+    """These show how much is invented and not how much overlaps."""
     text = full(measured(), "rooms")
     assert "| taken for a product (≥ 1% at ½) | 0 of 2 | 2 of 2 |" in text
     assert "IoU" not in text
 
 
 def test_two_networks_are_compared_on_each_set() -> None:
-    """Which is better on how many images, metric by metric; of empty scenes only what means something."""
+    """For each metric it is shown which network is better on how many images; empty scenes have only some metrics."""
     found = measured()
     text = as_text(found, comparisons(found, ["none", "all"]), ["none", "all"])
     assert "## plain: none against all" in text
@@ -155,13 +155,13 @@ def test_two_networks_are_compared_on_each_set() -> None:
 
 
 def test_mattes_without_a_network_have_no_time() -> None:
-    """A dash is shown if there is nothing to say."""
+    """Missing figures are shown as a dash."""
     assert overview(measured({"made": Always(0.5, seconds=None)})).splitlines()[-1].endswith("| – | – |")
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".parquet"])
 def test_the_figures_of_every_image_are_written(tmp_path: Path, suffix: str) -> None:
-    """A row per image and network, and one per failure with its reason; the suffix says the format."""
+    """There is a row per image and network, and one per failure with its reason; the suffix gives the format."""
     path = tmp_path / f"rows{suffix}"
     write_rows(path, measured())
     if suffix == ".csv":
@@ -176,12 +176,12 @@ def test_the_figures_of_every_image_are_written(tmp_path: Path, suffix: str) -> 
 
 
 def test_the_table_has_a_column_for_every_metric() -> None:
-    """What is measured is written."""
+    """Everything that is measured is written."""
     assert [name for name in EVALUATION.names if name in METRICS] == list(METRICS)
 
 
 def test_the_sheet_shows_the_worst_first(tmp_path: Path) -> None:
-    """By the metric that is asked for, of the first network; image, truth, matte and error of each."""
+    """It is sorted by the requested metric of the first network, with image, truth, matte and error of each."""
     sheet = WorstImages("all", "iou", keep=2)
     cases = [half_red(name) for name in ("good", "worst", "bad")]
     for case, columns in zip(cases, (50, 10, 20), strict=True):
@@ -195,8 +195,8 @@ def test_the_sheet_shows_the_worst_first(tmp_path: Path) -> None:
     assert "http" not in page.replace("http-equiv", "")
 
 
-def test_a_network_without_an_answer_puts_nothing_on_the_sheet() -> None:
-    """What was not measured is not the worst."""
+def test_a_failed_network_is_not_on_the_sheet() -> None:
+    """An image that was not measured is not the worst."""
     sheet = WorstImages("part", "mae", keep=5)
     networks: dict[str, Contender] = {"none": Always(0.0), "part": Always(1.0, refuses="a")}
     evaluate([image_set("plain", half_red("a"), half_red("c"))], networks, on_seen=sheet.offer)

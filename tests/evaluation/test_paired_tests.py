@@ -1,4 +1,4 @@
-"""Two contenders on the same images: p-values as in published tables, and the interval holds what it says."""
+"""Two contenders on the same images: p-values match published tables, and the interval has its stated coverage."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from cutouts.evaluation.paired_tests import interval, paired, signed_rank
 
 @pytest.mark.parametrize(("n", "critical"), [(6, 0), (8, 3), (10, 8), (20, 52), (25, 89)])
 def test_few_pairs_are_tested_exactly(n: int, critical: int) -> None:
-    """By the published two-sided 5 % points: a sum of ranks of `critical` is significant, and one more is not."""
+    """By the published two-sided 5 % points a rank sum of `critical` is significant and one more is not."""
     for total, significant in ((critical, True), (critical + 1, False)):
         assert (signed_rank(_with_negative_ranks(n, total)) <= 0.05) is significant
 
 
 def _with_negative_ranks(n: int, total: int) -> Doubles:
-    """Differences 1…n, of which those are negative whose ranks add up to `total`."""
+    """Differences 1…n, of which those with ranks that add up to `total` are negative."""
     signs, left = np.ones(n), total
     for rank in range(n, 0, -1):
         if rank <= left:
@@ -28,24 +28,24 @@ def _with_negative_ranks(n: int, total: int) -> Doubles:
 
 
 def test_many_pairs_are_tested_by_the_normal_approximation() -> None:
-    """400 differences of one size, of which 220 are positive: z is 40 over the square root of 400."""
+    """Of 400 equal differences 220 are positive, so z is 40 over the square root of 400."""
     differences = np.where(np.arange(400) < 220, 1.0, -1.0)
     assert signed_rank(differences) == pytest.approx(math.erfc(2 / math.sqrt(2)), rel=1e-6)
 
 
-def test_ties_among_few_pairs_are_counted_out() -> None:
-    """Three equal differences of one sign: one way in eight on either side."""
+def test_ties_among_few_pairs_are_tested_exactly() -> None:
+    """Three equal differences of one sign are one way in eight on either side."""
     assert signed_rank(np.array([0.5, 0.5, 0.5])) == pytest.approx(0.25)
     assert signed_rank(np.array([0.5, 0.5, -0.5])) == 1.0
 
 
 def test_no_difference_is_no_evidence() -> None:
-    """Nothing to rank."""
+    """There is nothing to rank."""
     assert signed_rank(np.zeros(9)) == 1.0
 
 
-def test_the_interval_is_the_same_every_time_and_holds_what_it_says() -> None:
-    """A fixed seed; close to mean ± 1.96 standard errors if there are many images."""
+def test_the_interval_is_reproducible_and_correct() -> None:
+    """The seed is fixed, and with many images it is close to mean ± 1.96 standard errors."""
     differences = np.random.default_rng(3).normal(0.2, 1, (400, 2))
     (low, high), again = interval(differences), interval(differences)
     np.testing.assert_array_equal((low, high), again)
@@ -54,8 +54,8 @@ def test_the_interval_is_the_same_every_time_and_holds_what_it_says() -> None:
     np.testing.assert_allclose(high, differences.mean(0) + error, atol=0.01)
 
 
-def test_images_are_counted_by_who_is_better() -> None:
-    """Smaller is better for an error, larger for everything else."""
+def test_images_are_counted_by_the_better_contender() -> None:
+    """Smaller is better for an error and larger for all other metrics."""
     first, second = np.array([[0.1, 0.9], [0.2, 0.8], [0.3, 0.7]]), np.array([[0.1, 0.8], [0.1, 0.9], [0.2, 0.9]])
     error, share = paired(("mae", "iou"), first, second, frozenset({"mae"}))
     assert (error.first_better, error.second_better, error.same) == (0, 2, 1)
@@ -65,7 +65,7 @@ def test_images_are_counted_by_who_is_better() -> None:
 
 
 @pytest.mark.parametrize("shape", [(0, 2), (3, 2)])
-def test_what_is_no_pair_is_refused(shape: tuple[int, int]) -> None:
-    """No image, or not the same ones."""
+def test_unpaired_images_are_refused(shape: tuple[int, int]) -> None:
+    """There is no image, or the images differ."""
     with pytest.raises(ValueError, match="pairs are needed"):
         paired(("mae", "iou"), np.zeros(shape), np.zeros((0, 2)), frozenset())

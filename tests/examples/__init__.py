@@ -1,1 +1,1 @@
-"""The scripts in examples/, run as a user runs them."""
+"""The scripts in examples/ are run as a user runs them."""

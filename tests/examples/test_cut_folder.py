@@ -1,4 +1,4 @@
-"""examples/cut_folder.py, on a folder with a photograph and a damaged file."""
+"""examples/cut_folder.py is run on a folder with a photograph and a damaged file."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ def _photograph(path: Path) -> None:
     cv2.imwrite(str(path), pixels)
 
 
-def test_it_cuts_what_can_be_cut_and_names_the_rest(tmp_path: Path) -> None:
-    """The PNG has alpha at the size of the photograph; the damaged file is reported, and the status is 1."""
+def test_it_cuts_good_images_and_names_the_others(tmp_path: Path) -> None:
+    """The PNG has alpha at the photograph's size, the damaged file is reported, and the status is 1."""
     photographs = tmp_path / "photos"
     photographs.mkdir()
     _photograph(photographs / "ball.jpg")
@@ -42,8 +42,8 @@ def test_it_cuts_what_can_be_cut_and_names_the_rest(tmp_path: Path) -> None:
     assert png[5, 5, 3] == 0
 
 
-def test_without_folders_it_says_what_it_needs(tmp_path: Path) -> None:
-    """Exit status 1, and one line."""
+def test_without_folders_it_prints_its_usage(tmp_path: Path) -> None:
+    """The exit status is 1, with one line."""
     ended = _run(folder=tmp_path)
     assert ended.returncode == 1
     assert ended.stderr.startswith("usage: ")

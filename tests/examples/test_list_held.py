@@ -1,4 +1,4 @@
-"""examples/list_held.py, on a table as `cutouts run` writes it."""
+"""examples/list_held.py is run on a table as `cutouts run` writes it."""
 
 from __future__ import annotations
 
@@ -53,8 +53,8 @@ def result(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_it_lists_what_was_not_published_with_the_reasons(result: Path) -> None:
-    """Held images come first; published and skipped ones are left out."""
+def test_it_lists_unpublished_images_with_their_reasons(result: Path) -> None:
+    """Held images come first, and published and skipped ones are left out."""
     assert _run(str(result)).stdout.splitlines() == [
         "held\tstudio-a\t4.jpg\tmore than 30 % are bad",
         "quarantined\tstudio-a\t3.jpg\tno product; nearly empty",
@@ -63,12 +63,12 @@ def test_it_lists_what_was_not_published_with_the_reasons(result: Path) -> None:
 
 
 def test_it_knows_every_outcome() -> None:
-    """An outcome that is added is either published or listed."""
+    """A new outcome is either published or listed."""
     assert {*NOT_PUBLISHED, Outcome.PUBLISHED, Outcome.SKIPPED} == set(Outcome)
 
 
-def test_without_a_folder_it_says_what_it_needs() -> None:
-    """Exit status 1, and one line."""
+def test_without_a_folder_it_prints_its_usage() -> None:
+    """The exit status is 1, with one line."""
     ended = _run()
     assert ended.returncode == 1
     assert ended.stderr.startswith("usage: ")

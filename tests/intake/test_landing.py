@@ -1,4 +1,4 @@
-"""Manifests that land, and what is taken from them."""
+"""Manifests that land, and the deliveries that are taken from them."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ def site(tmp_path: Path) -> Site:
     return Site(root=str(tmp_path / "site"))
 
 
-def test_a_dataset_has_landed_with_its_success_file(site: Site) -> None:
-    """Before that it is still being written; a single file is there or not."""
+def test_a_dataset_has_landed_once_its_success_file_exists(site: Site) -> None:
+    """Before that it is still being written; a single file either exists or not."""
     root = Path(site.manifests_url)
     manifest(root / "date=2026-03-01" / "part.parquet", shoes=["a"])
     assert landed(site) == ()
@@ -50,8 +50,8 @@ def test_a_dataset_has_landed_with_its_success_file(site: Site) -> None:
     assert landed(site) == (str(root / "date=2026-03-01"), single)
 
 
-def test_what_was_taken_is_not_taken_twice_until_it_changes(site: Site) -> None:
-    """Nothing is moved; the record is of the manifest as it stood."""
+def test_a_taken_manifest_is_not_taken_again_until_it_changes(site: Site) -> None:
+    """Nothing is moved, and the record describes the manifest as it was."""
     path = Path(site.manifests_url) / "m.parquet"
     url = manifest(path, shoes=["a"])
     first = take(site, url)
@@ -62,7 +62,7 @@ def test_what_was_taken_is_not_taken_twice_until_it_changes(site: Site) -> None:
 
 
 def test_a_wrong_manifest_is_refused_once_until_it_changes(site: Site) -> None:
-    """Its problems are on record; nobody is told of it again, until another file is there."""
+    """Its problems are recorded, and it is not reported again until the file changes."""
     path = Path(site.manifests_url) / "m.parquet"
     path.parent.mkdir(parents=True)
     path.write_bytes(b"no table")
@@ -73,7 +73,7 @@ def test_a_wrong_manifest_is_refused_once_until_it_changes(site: Site) -> None:
     (refusal,) = refused(site)
     assert (refusal.manifest, refusal.problems[1:]) == (url, failed.value.problems)
     with pytest.raises(ManifestError):
-        take(site, url)  # on demand it is looked at again
+        take(site, url)  # on demand it is read again
     manifest(path, shoes=["a"])
     assert (landed(site), refused(site)) == ((url,), ())
     take(site, url)
@@ -81,7 +81,7 @@ def test_a_wrong_manifest_is_refused_once_until_it_changes(site: Site) -> None:
 
 
 def test_the_problems_of_a_refused_manifest_hold_no_secret(site: Site) -> None:
-    """Its address is kept whole, to look at it again; what is said of it is not."""
+    """Its full address is kept to read it again, but messages do not show it."""
     path = Path(site.manifests_url) / "m?token=s3cr3tT0k3nOfTheShop" / "date=2026-03-01"
     path.mkdir(parents=True)
     (path / "part.parquet").write_bytes(b"no table")
@@ -94,8 +94,8 @@ def test_the_problems_of_a_refused_manifest_hold_no_secret(site: Site) -> None:
     assert "s3cr3tT0k3nOfTheShop" not in "".join(refusal.problems)
 
 
-def test_what_is_hidden_or_has_another_name_has_not_landed(site: Site) -> None:
-    """A file is renamed into place; a mark of another name is none."""
+def test_hidden_and_other_files_have_not_landed(site: Site) -> None:
+    """A file is renamed into place, and a success file of another name does not count."""
     root = Path(site.manifests_url)
     for name in (".new.parquet", "_new.parquet", "notes.txt"):
         manifest(root / name, shoes=["a"])
@@ -105,7 +105,7 @@ def test_what_is_hidden_or_has_another_name_has_not_landed(site: Site) -> None:
 
 
 def test_a_delivery_knows_where_it_came_from(site: Site) -> None:
-    """Its key is all that a run gets; any characters may be in its id."""
+    """A run gets only its key, and its id may have any characters."""
     folder = Path(site.manifests_url) / "date=2026-03-01"
     odd: dict[str, list[str | None]] = {"Größe 42/ä": ["a"]}
     manifest(folder / "part.parquet", **odd)
@@ -119,7 +119,7 @@ def test_a_delivery_knows_where_it_came_from(site: Site) -> None:
 
 
 def test_bad_content_refuses_only_its_delivery(tmp_path: Path) -> None:
-    """Duplicate and null ids are named with their rows; the other delivery continues."""
+    """Duplicate and null ids are reported with their rows, and the other delivery continues."""
     url = manifest(tmp_path / "m.parquet", good=["a", "b"], doubled=["c", "c"], nameless=[None])
     intake = inspect(url)
     assert [key.delivery_id for key in intake.accepted] == ["good"]
@@ -127,8 +127,8 @@ def test_bad_content_refuses_only_its_delivery(tmp_path: Path) -> None:
     assert rows_of(url, {(problem.day, "doubled") for problem in intake.refused}).num_rows == 2
 
 
-def test_rows_that_state_no_day_or_no_delivery_are_refused_and_counted(tmp_path: Path) -> None:
-    """Neither a run nor the books lose them; the other rows go on."""
+def test_rows_without_a_day_or_delivery_are_refused_and_counted(tmp_path: Path) -> None:
+    """They are not lost, and the other rows continue."""
     names = ["good", "good", " ", None, "good"]
     rows = {"image_id": list("abcde"), "product_id": ["p"] * 5, "uri": ["/x"] * 5, "delivery_id": names}
     days = pa.array([DAY, None, DAY, DAY, None], pa.date32())
@@ -144,7 +144,7 @@ def test_rows_that_state_no_day_or_no_delivery_are_refused_and_counted(tmp_path:
 
 
 def test_the_rows_of_a_problem_are_named_by_file(tmp_path: Path) -> None:
-    """Who wrote the manifest finds them."""
+    """The author of the manifest can find them."""
     manifest(tmp_path / "m" / "date=2026-03-01" / "part-0.parquet", shoes=["a", "b"])
     manifest(tmp_path / "m" / "date=2026-03-01" / "part-1.parquet", shoes=["c", "b"])
     (problem,) = inspect(str(tmp_path / "m")).refused
@@ -155,8 +155,8 @@ def test_the_rows_of_a_problem_are_named_by_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["caf\udce9.jpg", "a\nb.jpg", "\x1b[31m.jpg", " .jpg", "中" * 80 + ".jpg"])
-def test_whatever_a_file_is_called_it_is_one_image(tmp_path: Path, name: str) -> None:
-    """Its id can be stored and shown, its URI leads to it, and the others of its folder go on."""
+def test_every_file_name_gives_one_image(tmp_path: Path, name: str) -> None:
+    """Its id can be stored and shown, its URI leads to it, and the other files are listed too."""
     folder = tmp_path / ("x" * 250)
     product(folder / "good.jpg")
     try:
@@ -180,7 +180,7 @@ def test_a_manifest_without_rows_or_columns_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_folder_becomes_a_manifest(tmp_path: Path) -> None:
-    """Ids are paths, deliveries the first folder level, what cannot be decoded is listed all the same."""
+    """Ids are paths, deliveries are the first folder level, and undecodable files are listed too."""
     product(tmp_path / "shop" / "shoes" / "red" / "a.jpg", size=64)
     product(tmp_path / "shop" / "b.JPG")
     broken(tmp_path / "shop" / "shoes" / "c.jpg")

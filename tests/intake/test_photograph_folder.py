@@ -1,4 +1,4 @@
-"""A manifest made of a folder."""
+"""A manifest is made from a folder."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from pathlib import Path
 from cutouts.intake import folder_manifest
 
 
-def test_a_header_that_states_a_side_of_too_many_pixels_is_listed_without_a_size(tmp_path: Path) -> None:
-    """Such an image is rejected when it is read; it must not keep the others of its folder from being worked on."""
+def test_an_image_with_too_many_pixels_is_listed_without_a_size(tmp_path: Path) -> None:
+    """It is rejected when it is read and must not stop the others of its folder."""
     header = struct.pack(">IIBBBBB", 0xFFFFFFFF, 0xFFFFFFFF, 8, 0, 0, 0, 0)
     (tmp_path / "a.png").write_bytes(b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + b"IHDR" + header + bytes(64))
     table, _ = folder_manifest(tmp_path)

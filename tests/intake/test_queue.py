@@ -1,4 +1,4 @@
-"""The queue of deliveries that nobody works on yet."""
+"""The queue of deliveries that wait to be worked on."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from cutouts.intake.queue import enter, leave, waiting
 
 
 def test_the_oldest_day_comes_first_and_a_delivery_waits_once(tmp_path: Path) -> None:
-    """Whatever its id looks like; who left waits no longer, and may leave again."""
+    """Its id may look like anything; a removed delivery no longer waits and may be removed again."""
     site = Site(root=str(tmp_path))
     keys = [
         DeliveryKey(date=date(2026, 1, day), delivery_id=name) for day, name in ((3, "a"), (1, "z/../z"), (2, "ü & co"))

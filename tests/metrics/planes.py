@@ -1,4 +1,4 @@
-"""Pairs of matte and truth for metrics: as uint8 for an oracle that takes pictures, as float planes for ours."""
+"""Pairs of matte and truth for metrics, as uint8 pictures for the reference and as float planes for ours."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def plane(picture: Bytes) -> Floats:
 
 
 def noise(seed: int, height: int = 61, width: int = 47) -> tuple[Bytes, Bytes]:
-    """A matte of noise and a truth of specks; the matte spans 0..255, so that the oracle's stretch changes nothing."""
+    """A matte of noise and a truth of specks; the matte spans 0..255, so the reference's stretch has no effect."""
     rng = np.random.default_rng(seed)
     matte = rng.integers(0, 256, (height, width), np.uint8)
     matte[0, :2] = 0, 255
@@ -22,7 +22,7 @@ def noise(seed: int, height: int = 61, width: int = 47) -> tuple[Bytes, Bytes]:
 
 
 def product(seed: int, height: int = 150, width: int = 190) -> tuple[Bytes, Bytes]:
-    """A blob with a hole as the truth, and as the matte the same moved, blurred, with something lost and invented."""
+    """A blob with a hole as the truth; the matte is the same moved and blurred, with something lost and invented."""
     rng = np.random.default_rng(seed)
     truth = np.zeros((height, width), np.uint8)
     middle = int(rng.integers(50, width - 50)), int(rng.integers(50, height - 50))

@@ -1,4 +1,4 @@
-"""The four errors of the matting literature, against what a few slow lines per pixel say."""
+"""The four errors of the matting literature, compared with slow implementations per pixel."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ EACH = pytest.mark.parametrize(("matte", "truth"), PAIRS.values(), ids=PAIRS)
 
 
 def steepness(picture: Bytes) -> np.ndarray:
-    """Gradient magnitude by the two-dimensional kernel written out, pixel by pixel, the frame repeated."""
+    """Gradient magnitude by the two-dimensional kernel, pixel by pixel, with the frame repeated."""
     sigma, half = 1.4, 4
     at = range(-half, half + 1)
     kernel = np.array([[-x * np.exp(-(x * x + y * y) / (2 * sigma**2)) for x in at] for y in at])
@@ -42,7 +42,7 @@ def steepness(picture: Bytes) -> np.ndarray:
 
 
 def largest_part(mask: np.ndarray) -> set[tuple[int, int]]:
-    """The largest 4-connected part by flooding; the first one of several."""
+    """The largest 4-connected part by flood fill; the first one of several."""
     left, best = {(int(y), int(x)) for y, x in np.argwhere(mask)}, set[tuple[int, int]]()
     for start in sorted(left):
         if start not in left:
@@ -61,7 +61,7 @@ def largest_part(mask: np.ndarray) -> set[tuple[int, int]]:
 
 
 def connectivity(matte: Bytes, truth: Bytes) -> float:
-    """Rhemann's connectivity error, a pixel and a level at a time, on whole numbers so that no level is missed."""
+    """Rhemann's connectivity error, one pixel and level at a time, in integers so that no level is missed."""
     parts = [largest_part((matte * 10.0 >= 255 * step) & (truth * 10.0 >= 255 * step)) for step in range(1, 11)]
     total = 0.0
     for spot in np.ndindex(*matte.shape):
@@ -74,7 +74,7 @@ def connectivity(matte: Bytes, truth: Bytes) -> float:
 
 @EACH
 def test_sad_and_mse_are_sums_over_all_pixels(matte: Bytes, truth: Bytes) -> None:
-    """SAD in thousands, MSE as a mean."""
+    """SAD is in thousands, and MSE is a mean."""
     off = [(int(one) - int(other)) / 255 for one, other in zip(matte.flat, truth.flat, strict=True)]
     assert sum_of_absolute_differences(plane(matte), plane(truth)) == pytest.approx(sum(map(abs, off)) / 1000, abs=1e-6)
     assert mean_squared_error(plane(matte), plane(truth)) == pytest.approx(
@@ -83,22 +83,22 @@ def test_sad_and_mse_are_sums_over_all_pixels(matte: Bytes, truth: Bytes) -> Non
 
 
 @EACH
-def test_the_gradient_error_is_that_of_the_kernel_written_out(matte: Bytes, truth: Bytes) -> None:
-    """Squared differences of magnitudes, in thousands."""
+def test_the_gradient_error_matches_the_slow_one(matte: Bytes, truth: Bytes) -> None:
+    """It is the sum of squared differences of magnitudes, in thousands."""
     expected = float(((steepness(matte) - steepness(truth)) ** 2).sum()) / 1000
     assert gradient_error(plane(matte), plane(truth)) == pytest.approx(expected, rel=1e-5, abs=1e-9)
 
 
 @EACH
-def test_the_connectivity_error_is_that_of_flooding(matte: Bytes, truth: Bytes) -> None:
-    """Levels in tenths, the largest part in common, θ = 0.15."""
+def test_the_connectivity_error_matches_the_slow_one(matte: Bytes, truth: Bytes) -> None:
+    """Levels are tenths, the largest common part counts, and θ is 0.15."""
     assert connectivity_error(plane(matte), plane(truth)) == pytest.approx(
         connectivity(matte, truth), rel=1e-5, abs=1e-9
     )
 
 
-def test_an_island_costs_connectivity_although_it_costs_little_else() -> None:
-    """Something apart from the product is disconnected by all of its alpha, something on its rim by little."""
+def test_an_island_is_mainly_a_connectivity_error() -> None:
+    """A part apart from the product is disconnected by all of its alpha, and one at its rim by little."""
     truth = np.zeros((60, 60), np.float32)
     truth[10:40, 10:40] = 1
     rim, island = truth.copy(), truth.copy()
@@ -111,7 +111,7 @@ def test_an_island_costs_connectivity_although_it_costs_little_else() -> None:
     assert sum_of_absolute_differences(faint, truth) == pytest.approx(0.09)
 
 
-def test_a_perfect_matte_has_no_error_and_full_marks() -> None:
+def test_a_perfect_matte_has_the_best_value_of_every_metric() -> None:
     """Every metric at once, at its best."""
     truth = plane(product(0)[1])
     scores, _ = judge(truth, truth)

@@ -1,4 +1,4 @@
-"""Missing parts and what is taken along, on planes small enough to count by hand."""
+"""Missing and additional parts, on planes small enough to count by hand."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ SOLE = _box(70, 20, 80, 80)
 """The lower sixth of it."""
 
 
-def test_a_sole_that_is_gone_is_a_sixth_of_the_shoe() -> None:
-    """As an area and as the largest part; nothing is taken along."""
+def test_a_missing_sole_is_a_sixth_of_the_shoe() -> None:
+    """This holds for the area and for the largest part, and nothing is added."""
     matte = SHOE - SOLE
     assert lost_area(matte, SHOE) == pytest.approx(1 / 6)
     assert largest_missing_part(matte, SHOE) == pytest.approx(1 / 6)
@@ -31,41 +31,41 @@ def test_a_sole_that_is_gone_is_a_sixth_of_the_shoe() -> None:
 
 
 def test_a_half_transparent_sole_is_half_lost() -> None:
-    """Area counts alpha; a part is missing only if less than half of it is there."""
+    """The area counts alpha; a part is missing only if less than half of it is there."""
     assert lost_area(SHOE - 0.5 * SOLE, SHOE) == pytest.approx(1 / 12)
     assert largest_missing_part(SHOE - 0.5 * SOLE, SHOE) == 0.0
 
 
-def test_what_is_taken_along_is_a_share_of_the_matte() -> None:
-    """An orange of 400 pixels beside 3600 of a shirt."""
+def test_additional_parts_are_a_share_of_the_matte() -> None:
+    """An orange has 400 pixels beside 3600 of a shirt."""
     orange = _box(0, 0, 20, 20)
     assert taken_along_area(SHOE + orange, SHOE) == pytest.approx(0.1)
     assert lost_area(SHOE + orange, SHOE) == 0.0
 
 
-def test_a_rim_is_area_and_no_part() -> None:
-    """Two pixels less on every side are an edge that lies off, wherever it goes around."""
+def test_a_missing_rim_counts_as_area_and_not_as_a_part() -> None:
+    """Two pixels less on every side are an inaccurate edge."""
     matte = _box(22, 22, 78, 78)
     assert lost_area(matte, SHOE) == pytest.approx(1 - 56**2 / 60**2)
     assert largest_missing_part(matte, SHOE) == 0.0
 
 
 def test_a_rim_does_not_join_two_parts() -> None:
-    """Of two lenses that are missing the larger one counts."""
+    """If two lenses are missing, the larger one counts."""
     matte = _box(21, 21, 79, 79) - _box(30, 25, 40, 35) - _box(30, 50, 45, 65)
     assert largest_missing_part(matte, SHOE) == pytest.approx(225 / 3600)
 
 
 @pytest.mark.parametrize("metric", [lost_area, largest_missing_part])
-def test_where_no_product_is_none_is_lost(metric: object) -> None:
-    """Whatever the matte says."""
+def test_without_a_product_nothing_is_lost(metric: object) -> None:
+    """This holds for every matte."""
     assert callable(metric)
     assert metric(SHOE, np.zeros_like(SHOE)) == 0.0
     assert metric(np.zeros_like(SHOE), SHOE) == pytest.approx(1.0)
 
 
-def test_all_of_a_matte_of_an_empty_scene_is_taken_along() -> None:
-    """And nothing of an empty one."""
+def test_the_whole_matte_of_an_empty_scene_is_additional() -> None:
+    """For an empty matte nothing is."""
     nothing = np.zeros_like(SHOE)
     assert taken_along_area(SHOE, nothing) == 1.0
     assert taken_along_area(nothing, nothing) == 0.0
@@ -74,8 +74,8 @@ def test_all_of_a_matte_of_an_empty_scene_is_taken_along() -> None:
 
 @pytest.mark.parametrize("metric", [lost_area, taken_along_area, largest_missing_part])
 @pytest.mark.parametrize(("one", "other"), [((4, 4), (4, 5)), ((4, 4, 1), (4, 4, 1)), ((0, 4), (0, 4))])
-def test_planes_that_do_not_fit_are_refused(metric: object, one: tuple[int, ...], other: tuple[int, ...]) -> None:
-    """Different shapes, a third axis or no pixels raise instead of giving a number."""
+def test_unsuitable_planes_are_refused(metric: object, one: tuple[int, ...], other: tuple[int, ...]) -> None:
+    """Different shapes, a third axis or no pixels raise."""
     assert callable(metric)
     with pytest.raises(ValueError, match="shape"):
         metric(np.zeros(one, np.float32), np.zeros(other, np.float32))

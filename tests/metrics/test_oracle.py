@@ -61,8 +61,8 @@ def _quiet() -> Iterator[None]:
 
 
 @EACH
-def test_the_error_is_the_oracles(matte: Bytes, truth: Bytes) -> None:
-    """MAE."""
+def test_the_error_matches_the_oracle(matte: Bytes, truth: Bytes) -> None:
+    """It is the MAE."""
     oracle = py_sod_metrics.MAE()
     oracle.step(matte, truth)
     assert mean_absolute_error(plane(matte), plane(truth)) == pytest.approx(oracle.get_results()["mae"], abs=1e-7)
@@ -71,8 +71,8 @@ def test_the_error_is_the_oracles(matte: Bytes, truth: Bytes) -> None:
 @pytest.mark.parametrize(
     ("matte", "truth"), [pair for name, pair in PAIRS.items() if not name.startswith(("nothing", "empty", "one"))]
 )
-def test_precision_recall_f1_and_iou_are_the_oracles(matte: Bytes, truth: Bytes) -> None:
-    """At one half, if neither matte is empty: of nothing the oracle makes 0, we make 1 if that is right."""
+def test_precision_recall_f1_and_iou_match_the_oracle(matte: Bytes, truth: Bytes) -> None:
+    """They are compared at one half and for mattes that are not empty, because empty ones are defined differently."""
     handlers = {
         "precision": py_sod_metrics.PrecisionHandler(False, False, with_binary=True),
         "recall": py_sod_metrics.RecallHandler(False, False, with_binary=True),
@@ -87,8 +87,8 @@ def test_precision_recall_f1_and_iou_are_the_oracles(matte: Bytes, truth: Bytes)
 
 
 @EACH
-def test_f_at_each_threshold_is_the_oracles(matte: Bytes, truth: Bytes) -> None:
-    """Precision, recall and F for all 256 thresholds, and F at the adaptive one."""
+def test_f_at_each_threshold_matches_the_oracle(matte: Bytes, truth: Bytes) -> None:
+    """Precision, recall and F agree for all 256 thresholds, and F at the adaptive one."""
     oracle = py_sod_metrics.Fmeasure()
     oracle.step(matte, truth)
     results, ours = oracle.get_results(), curves(plane(matte), plane(truth))
@@ -99,8 +99,8 @@ def test_f_at_each_threshold_is_the_oracles(matte: Bytes, truth: Bytes) -> None:
 
 
 @EACH
-def test_e_at_each_threshold_is_the_oracles(matte: Bytes, truth: Bytes) -> None:
-    """E-measure for all 256 thresholds and at the adaptive one, with empty and full truths as they are defined."""
+def test_e_at_each_threshold_matches_the_oracle(matte: Bytes, truth: Bytes) -> None:
+    """It agrees for all 256 thresholds and the adaptive one, also for empty and full truths."""
     oracle = py_sod_metrics.Emeasure()
     oracle.step(matte, truth)
     results, ours = oracle.get_results()["em"], curves(plane(matte), plane(truth))
@@ -109,23 +109,23 @@ def test_e_at_each_threshold_is_the_oracles(matte: Bytes, truth: Bytes) -> None:
 
 
 @EACH
-def test_s_is_the_oracles(matte: Bytes, truth: Bytes) -> None:
-    """S-measure, where the oracle has a value: it divides by parts that are empty where the middle is at the frame."""
+def test_s_matches_the_oracle(matte: Bytes, truth: Bytes) -> None:
+    """This holds if the oracle has a value: it divides by empty parts if the middle is at the frame."""
     oracle = py_sod_metrics.Smeasure()
     oracle.step(matte, truth)
     assert structure_measure(plane(matte), plane(truth)) == pytest.approx(oracle.get_results()["sm"], abs=1e-6)
 
 
 @EACH
-def test_weighted_f_is_the_oracles(matte: Bytes, truth: Bytes) -> None:
-    """Weighted F-measure, the choice among equally near pixels included."""
+def test_weighted_f_matches_the_oracle(matte: Bytes, truth: Bytes) -> None:
+    """This includes the choice between equally near pixels."""
     oracle = py_sod_metrics.WeightedFmeasure()
     oracle.step(matte, truth)
     assert weighted_f_measure(plane(matte), plane(truth)) == pytest.approx(oracle.get_results()["wfm"], abs=2e-6)
 
 
-def test_a_data_set_is_averaged_as_the_oracle_does() -> None:
-    """The mean of the curves of all images gives the same maxima and means, by F and by precision and recall."""
+def test_a_data_set_is_averaged_as_by_the_oracle() -> None:
+    """The mean curve of all images gives the same maxima and means, by F and by precision and recall."""
     pairs = [product(seed) for seed in range(5)]
     f, e = py_sod_metrics.Fmeasure(), py_sod_metrics.Emeasure()
     for matte, truth in pairs:
@@ -140,7 +140,7 @@ def test_a_data_set_is_averaged_as_the_oracle_does() -> None:
 
 
 def test_an_unsure_matte_is_not_stretched() -> None:
-    """Half as sure of the same is worse by our measure, and the same by the oracle's."""
+    """Half the confidence is worse by our metric and equal by the oracle's."""
     matte, truth = product(1)
     faint = plane(matte) / np.float32(2)
     oracle = py_sod_metrics.Smeasure()

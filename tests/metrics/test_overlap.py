@@ -1,4 +1,4 @@
-"""The metrics of a matte against its truth, on planes small enough to count by hand."""
+"""The metrics of a matte and its truth, on planes small enough to count by hand."""
 
 from __future__ import annotations
 
@@ -41,26 +41,26 @@ def test_a_matte_equal_to_its_truth_is_perfect() -> None:
 
 
 def test_the_error_is_the_mean_over_all_pixels() -> None:
-    """A quarter of the plane off by one half costs one eighth."""
+    """If a quarter of the plane is off by one half, it is one eighth."""
     matte = np.zeros((4, 4), np.float32)
     matte[:2, :2] = 0.5
     assert metrics.mean_absolute_error(matte, np.zeros((4, 4), np.float32)) == pytest.approx(0.125)
 
 
 def test_half_of_a_box_is_half_of_the_union() -> None:
-    """A matte that holds the left half of the box has IoU one half, precision one and recall one half."""
+    """A matte with the left half of the box has IoU one half, precision one and recall one half."""
     whole, half = box(32, 8, 8, 24, 24), box(32, 8, 8, 24, 16)
     assert metrics.intersection_over_union(half, whole) == pytest.approx(0.5)
     assert metrics.precision_recall_f1(half, whole) == pytest.approx((1.0, 0.5, 2 / 3))
 
 
 def test_the_threshold_is_one_half_inclusive() -> None:
-    """A pixel of exactly one half counts as product, in the matte and in the truth."""
+    """A pixel of exactly one half counts as product in the matte and in the truth."""
     plane = np.full((3, 3), 0.5, np.float32)
     assert metrics.intersection_over_union(plane, np.ones((3, 3), np.float32)) == 1.0
 
 
-def test_the_boundary_forgets_the_inside() -> None:
+def test_the_boundary_ignores_the_inside() -> None:
     """A large box moved by two pixels loses little area but much of its boundary (Cheng 2021)."""
     first, moved = box(200, 40, 40, 160, 160), box(200, 42, 42, 162, 162)
     assert metrics.intersection_over_union(moved, first) > 0.93
@@ -68,7 +68,7 @@ def test_the_boundary_forgets_the_inside() -> None:
 
 
 def test_the_boundary_band_is_two_percent_of_the_diagonal_wide() -> None:
-    """On a plane of diagonal 50 the band is one pixel: a ring inside the box, counted by hand."""
+    """On a plane of diagonal 50 the band is one pixel, a ring inside the box."""
     whole = box(35, 5, 5, 15, 15)
     without_ring = box(35, 6, 6, 14, 14)
     ring, inner_ring = 100 - 64, 64 - 36
@@ -79,7 +79,7 @@ def test_the_boundary_band_is_two_percent_of_the_diagonal_wide() -> None:
 
 
 def test_the_frame_is_a_contour() -> None:
-    """A product cut by the frame has its boundary there too, as in the authors' code."""
+    """A product cut by the frame has a boundary there, as in the authors' code."""
     cut, short = box(100, 0, 30, 100, 70), box(100, 10, 30, 100, 70)
     assert metrics.boundary_iou(short, cut) < 1.0
 
@@ -93,7 +93,7 @@ def test_nothing_found_in_an_empty_scene_is_perfect() -> None:
 
 
 def test_a_product_invented_in_an_empty_scene_is_worthless() -> None:
-    """Anything found where nothing is has IoU and F1 of zero."""
+    """Any matte of an empty scene has IoU and F1 of zero."""
     nothing, something = np.zeros((8, 8), np.float32), box(8, 2, 2, 5, 5)
     assert metrics.intersection_over_union(something, nothing) == 0.0
     assert metrics.precision_recall_f1(something, nothing) == (0.0, 1.0, 0.0)
@@ -102,8 +102,8 @@ def test_a_product_invented_in_an_empty_scene_is_worthless() -> None:
 
 @pytest.mark.parametrize("metric", METRICS)
 @pytest.mark.parametrize(("one", "other"), [((4, 4), (4, 5)), ((4, 4, 1), (4, 4, 1)), ((0, 4), (0, 4))])
-def test_planes_that_do_not_fit_are_refused(metric: object, one: tuple[int, ...], other: tuple[int, ...]) -> None:
-    """Different shapes, a third axis or no pixels raise instead of giving a number."""
+def test_unsuitable_planes_are_refused(metric: object, one: tuple[int, ...], other: tuple[int, ...]) -> None:
+    """Different shapes, a third axis or no pixels raise."""
     assert callable(metric)
     with pytest.raises(ValueError, match="shape"):
         metric(np.zeros(one, np.float32), np.zeros(other, np.float32))

@@ -1,4 +1,4 @@
-"""How well a probability tells bad masks from good ones, on answers that can be counted by hand."""
+"""How well a probability separates bad masks from good ones, on examples that can be counted by hand."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ BAD = np.array([False, False, True, True])
 
 
 def test_the_area_is_the_share_of_pairs_in_the_right_order() -> None:
-    """Of four pairs of a good and a bad mask; ties count half."""
+    """There are four pairs of a good and a bad mask, and ties count half."""
     assert area_under_curve(BAD, np.array([0.1, 0.2, 0.3, 0.4])) == 1
     assert area_under_curve(BAD, np.array([0.4, 0.3, 0.2, 0.1])) == 0
     assert area_under_curve(BAD, np.array([0.1, 0.3, 0.2, 0.4])) == 0.75
     assert area_under_curve(BAD, np.array([0.5, 0.5, 0.5, 0.5])) == 0.5
 
 
-def test_caught_are_the_bad_masks_above_what_few_good_ones_exceed() -> None:
-    """Of a hundred good ones five lie above the threshold."""
+def test_caught_masks_are_above_the_threshold_that_few_good_ones_exceed() -> None:
+    """Of a hundred good masks five are above it."""
     good, bad = np.linspace(0, 1, 101), np.array([0.90, 0.96, 0.97, 0.99])
     flags = np.arange(105) >= 101
     assert caught(flags, np.concatenate([good, bad])) == 0.75
 
 
-def test_the_calibration_error_is_how_far_off_what_was_said_is() -> None:
-    """Said 0.25 of four masks of which one is bad: right; of which two are: a quarter off."""
+def test_the_calibration_error_is_the_mean_difference_from_the_observed_share() -> None:
+    """A probability of 0.25 is right for one bad mask of four, and a quarter off for two."""
     said = np.full(4, 0.25)
     assert calibration_error(np.array([True, False, False, False]), said) == pytest.approx(0)
     assert calibration_error(BAD, said) == pytest.approx(0.25)

@@ -32,7 +32,7 @@ IMAGES = 36
 
 @pytest.fixture(scope="module")
 def evaluation(tmp_path_factory: pytest.TempPathFactory, u2netp_file: Path) -> Evaluation:
-    """Every network on a few products of each kind, and on every scene without one."""
+    """Every network on a few products of each kind and on every scene without one."""
     folder = tmp_path_factory.mktemp("sets")
     sources = Sources(products=PRODUCTS, backgrounds=BACKGROUNDS)
     for kind in MEASURED:
@@ -49,8 +49,8 @@ def _mean(rows: list[Measured], value: Callable[[Measured], float]) -> float:
 
 @pytest.mark.parametrize("kind", WITH_PRODUCT)
 @pytest.mark.parametrize("network", ["default", "default:bare"])
-def test_the_default_network_beats_what_rembg_downloads(evaluation: Evaluation, network: str, kind: Kind) -> None:
-    """U²-Net-p as rembg runs it, by overlap and boundary: bare, and all the more with our matte."""
+def test_the_default_network_beats_u2netp_in_rembg(evaluation: Evaluation, network: str, kind: Kind) -> None:
+    """It is better by overlap and boundary, bare and even more with our matte."""
     ours, theirs = evaluation.of(kind, network), evaluation.of(kind, "u2netp:rembg")
     assert _mean(ours, lambda row: row.scores.iou) > _mean(theirs, lambda row: row.scores.iou)
     assert _mean(ours, lambda row: row.scores.boundary_iou) > _mean(theirs, lambda row: row.scores.boundary_iou)
@@ -61,28 +61,28 @@ def test_the_default_network_beats_what_rembg_downloads(evaluation: Evaluation, 
     [pair for pair in itertools.product(("default", "default:bare"), WITH_PRODUCT) if pair != ("default:bare", "busy")],
 )
 def test_its_error_is_smaller_too(evaluation: Evaluation, network: str, kind: Kind) -> None:
-    """By MAE; that of the bare network is as large as theirs on busy scenes, within chance (see the card)."""
+    """By MAE; the bare network is level with theirs on busy scenes, within chance (see the card)."""
     ours, theirs = evaluation.of(kind, network), evaluation.of(kind, "u2netp:rembg")
     assert _mean(ours, lambda row: row.scores.mae) < _mean(theirs, lambda row: row.scores.mae)
 
 
 @pytest.mark.parametrize("kind", WITH_PRODUCT)
-def test_the_int8_twin_is_as_good(evaluation: Evaluation, kind: Kind) -> None:
-    """Within 0.01 IoU of the one that it was made of."""
+def test_the_int8_network_is_as_good(evaluation: Evaluation, kind: Kind) -> None:
+    """It is within 0.01 IoU of the network it was made from."""
     whole, twin = (_mean(evaluation.of(kind, one), lambda row: row.scores.iou) for one in ("default", "default-int8"))
     assert twin > whole - 0.01
 
 
 @pytest.mark.parametrize("kind", WITH_PRODUCT)
 def test_the_licensed_network_is_nearly_as_good(evaluation: Evaluation, kind: Kind) -> None:
-    """Within 0.02 IoU of the one that also learned from photographs whose authors state no licence."""
+    """It is within 0.02 IoU of the one that also learned from photographs without a stated licence."""
     ours, theirs = (evaluation.of(kind, network) for network in ("default", "default-licensed"))
     assert _mean(theirs, lambda row: row.scores.iou) > _mean(ours, lambda row: row.scores.iou) - 0.02
 
 
 @pytest.mark.parametrize("network", OURS)
-def test_a_scene_without_a_product_is_never_taken_for_one(evaluation: Evaluation, network: str) -> None:
-    """Mean probability 0.02 at the most; none of 48 scenes has a product (1 % of the pixels)."""
+def test_an_empty_scene_is_never_taken_for_a_product(evaluation: Evaluation, network: str) -> None:
+    """The mean probability is at most 0.02, and none of 48 scenes has a product (1 % of the pixels)."""
     rows = evaluation.of("empty", network)
     assert _mean(rows, lambda row: row.mean) <= 0.02
     assert [row.name for row in rows if row.area >= TAKEN_SHARE] == []
@@ -99,7 +99,7 @@ def bag(tmp_path_factory: pytest.TempPathFactory) -> Case:
 
 @pytest.mark.parametrize("network", OURS)
 def test_thin_straps_are_kept(bag: Case, network: str) -> None:
-    """The straps of the demo's bag, four pixels wide to the network, are not the scene's: nine tenths are there."""
+    """Nine tenths of the bag's straps, four pixels wide to the network, are kept."""
     answer = open_contender(parse(network), Site())(bag)
     assert isinstance(answer, Answer)
     above = slice(0, bag.truth.shape[0] // 2)

@@ -1,4 +1,4 @@
-"""The model table: what its rows promise, the site's own rows, and where files lie."""
+"""The model table: the shipped rows, the site's own rows, and the locations of files."""
 
 from __future__ import annotations
 
@@ -27,36 +27,36 @@ def own(folder: Path, *own_rows: ModelRow) -> str:
     return str(folder)
 
 
-def test_the_networks_that_people_ask_for_are_there() -> None:
-    """Each under the name that people know."""
+def test_well_known_networks_are_in_the_table() -> None:
+    """Each has its usual name."""
     asked = {"u2net", "u2netp", "silueta", "isnet-general-use", "birefnet-general", "birefnet-general-lite"}
     assert asked | {"bria-rmbg-2.0"} <= {row.name for row in PUBLIC}
 
 
 @pytest.mark.parametrize("row", PUBLIC, ids=lambda row: row.name)
-def test_a_public_row_says_where_from_and_by_what_digest(row: ModelRow) -> None:
-    """Nothing is fetched that cannot be verified, and each file has a name of its own in the folder."""
+def test_a_public_row_has_a_url_and_a_digest(row: ModelRow) -> None:
+    """Nothing is downloaded that cannot be verified, and each file has its own name in the folder."""
     assert row.md5 or row.sha256
     assert row.file == f"{row.name}.onnx"
     assert row.licence
     assert row.about
 
 
-def test_only_what_was_opened_here_is_said_to_be() -> None:
-    """Of the public ones that is U²-Net-p; its row has both digests, the others those that are published."""
+def test_only_verified_rows_have_both_digests() -> None:
+    """Of the public ones this is U²-Net-p; the others have the published digests only."""
     assert [row.name for row in PUBLIC if row.opened] == ["u2netp"]
     assert [row.name for row in PUBLIC if row.md5 and row.sha256] == ["u2netp"]
 
 
-def test_the_shipped_rows_need_no_web() -> None:
-    """Their files are beside the table and are what it says."""
+def test_the_shipped_rows_need_no_download() -> None:
+    """Their files are beside the table and match it."""
     for row in rows():
         if row.url is None:
             assert verified(row, "/nowhere").path == Path(row.path("/nowhere"))
 
 
-def test_a_row_of_ones_own_comes_back_as_it_was_written(tmp_path: Path) -> None:
-    """Quotes, umlauts and numbers included; what a person wrote beside it stays."""
+def test_a_site_row_is_read_as_written(tmp_path: Path) -> None:
+    """Quotes, umlauts and numbers are kept, and so is what a person wrote beside it."""
     row = ModelRow.model_validate(FIELDS)
     (tmp_path / OWN_TABLE).write_text(with_row("# Ada's networks\n", row), encoding="utf-8")
     assert own_rows(str(tmp_path)) == (row,)
@@ -64,13 +64,13 @@ def test_a_row_of_ones_own_comes_back_as_it_was_written(tmp_path: Path) -> None:
     assert (tmp_path / OWN_TABLE).read_text(encoding="utf-8").startswith("# Ada's networks\n")
 
 
-def test_without_a_table_there_are_no_rows_of_ones_own(tmp_path: Path) -> None:
+def test_without_a_table_there_are_no_site_rows(tmp_path: Path) -> None:
     """A site that added nothing has no file."""
     assert own_rows(str(tmp_path / "nothing")) == ()
 
 
-def test_a_name_means_one_network(tmp_path: Path) -> None:
-    """A row of one's own cannot stand for the shipped network, nor two for each other."""
+def test_names_are_unique_across_all_rows(tmp_path: Path) -> None:
+    """A site's row cannot replace the shipped network or another row."""
     twice = ModelRow.model_validate(FIELDS)
     mine = ModelRow.model_validate(FIELDS | {"name": "default"})
     with pytest.raises(ModelError, match="already taken: default, studio"):
@@ -98,8 +98,8 @@ def test_a_name_means_one_network(tmp_path: Path) -> None:
         ({"name": "../studio"}, "name"),
     ],
 )
-def test_a_row_that_cannot_be_meant_is_refused(tmp_path: Path, changes: dict[str, object], words: str) -> None:
-    """With the file that it is in."""
+def test_an_invalid_row_is_refused(tmp_path: Path, changes: dict[str, object], words: str) -> None:
+    """The error names its file."""
     row = ModelRow.model_construct(**(ModelRow.model_validate(FIELDS).model_dump() | changes))
     fields = {key: value for key, value in row.model_dump().items() if value is not None}
     (tmp_path / OWN_TABLE).write_text(with_row("", ModelRow.model_construct(**fields)), encoding="utf-8")
@@ -108,15 +108,15 @@ def test_a_row_that_cannot_be_meant_is_refused(tmp_path: Path, changes: dict[str
     assert str(tmp_path / OWN_TABLE) in str(error.value)
 
 
-def test_a_table_that_is_no_toml_is_an_error(tmp_path: Path) -> None:
-    """With its name."""
+def test_a_table_that_is_not_toml_is_an_error(tmp_path: Path) -> None:
+    """The error names the file."""
     (tmp_path / OWN_TABLE).write_text("[[models]\n", encoding="utf-8")
     with pytest.raises(ModelError, match=OWN_TABLE):
         find("default", str(tmp_path))
 
 
-def test_weights_that_are_not_for_commerce_need_the_sites_leave() -> None:
-    """The licence is said, and the setting."""
+def test_non_commercial_weights_need_the_site_s_permission() -> None:
+    """The error has the licence and the setting."""
     row = ModelRow.model_validate(FIELDS | {"commercial": False})
     with pytest.raises(ModelError, match=r"as is.*allow_noncommercial"):
         permit(row, allow_noncommercial=False)
@@ -124,8 +124,8 @@ def test_weights_that_are_not_for_commerce_need_the_sites_leave() -> None:
 
 
 @pytest.mark.parametrize("algorithm", ["sha256", "md5"])
-def test_a_file_is_its_digest(tmp_path: Path, algorithm: str) -> None:
-    """By whichever algorithm is stated; both, if both are."""
+def test_a_file_is_checked_by_its_digests(tmp_path: Path, algorithm: str) -> None:
+    """Every stated digest is checked."""
     (tmp_path / "studio.onnx").write_bytes(b"weights")
     both = {name: hashlib.new(name, b"weights").hexdigest() for name in ("sha256", "md5")}
     alone = ModelRow.model_validate(FIELDS | {"sha256": None} | {algorithm: both[algorithm]})
@@ -134,7 +134,7 @@ def test_a_file_is_its_digest(tmp_path: Path, algorithm: str) -> None:
         verified(ModelRow.model_validate(FIELDS | both | {algorithm: "0" * len(both[algorithm])}), str(tmp_path))
 
 
-def test_a_file_that_is_not_here_comes_with_advice(tmp_path: Path) -> None:
+def test_a_missing_file_is_an_error_with_advice(tmp_path: Path) -> None:
     """A public one can be pulled."""
     with pytest.raises(ModelError, match=r"cutouts models pull u2net$"):
         verified(find("u2net", str(tmp_path)), str(tmp_path))

@@ -1,4 +1,4 @@
-"""Fitting and checking a calibration, on masks whose badness is known by construction."""
+"""Fitting and checking a calibration on masks that are good or bad by construction."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from cutouts.schemas.tables import JUDGED_MASKS
 
 
 def drawn(count: int, *, seed: int = 0, images: str = "set", share: float = 0.5) -> pa.Table:
-    """Masks of which about `share` are bad; the network doubts the bad ones more, with some overlap."""
+    """Masks of which about `share` are bad; the network is less sure of the bad ones, with some overlap."""
     rng = np.random.default_rng(seed)
     bad = rng.random(count) < share
     rows = [
@@ -35,8 +35,8 @@ def drawn(count: int, *, seed: int = 0, images: str = "set", share: float = 0.5)
     return pa.Table.from_pylist(rows, schema=JUDGED_MASKS)
 
 
-def test_what_was_learned_holds_for_masks_that_were_not_seen() -> None:
-    """Bad ones are told from good ones, and what is said is about as often true."""
+def test_a_calibration_holds_for_unseen_masks() -> None:
+    """Bad masks are told from good ones, and the probabilities are about right."""
     calibration = fit(drawn(2_000))
     (everything, *_) = figures(calibration, drawn(2_000, seed=1))
     assert everything.auroc is not None
@@ -46,15 +46,15 @@ def test_what_was_learned_holds_for_masks_that_were_not_seen() -> None:
     assert (calibration.images, calibration.bad) == (2_000, int(flags(drawn(2_000)).sum()))
 
 
-def test_a_measurement_that_never_changes_has_no_weight() -> None:
-    """Nor does it make a number that is none."""
+def test_a_constant_measurement_has_no_weight() -> None:
+    """It gives no NaN either."""
     calibration = fit(drawn(200))
     assert calibration.weights["matte_doubt"].weight == pytest.approx(0, abs=1e-3)
     assert np.isfinite(calibration.probabilities(terms(drawn(200)))).all()
 
 
-def test_each_set_counts_alike_however_many_images_it_has() -> None:
-    """A small set of good masks pulls as much as a large one of bad masks."""
+def test_each_set_counts_equally_however_many_images_it_has() -> None:
+    """A small set of good masks weighs as much as a large one of bad masks."""
     large, small = drawn(900, images="large", share=1.0), drawn(90, images="small", share=0.0)
     alike = fit(pa.concat_tables([large.slice(0, 90), small]))
     uneven = fit(pa.concat_tables([large, small]))
@@ -62,21 +62,21 @@ def test_each_set_counts_alike_however_many_images_it_has() -> None:
     assert np.abs(alike.probabilities(seen) - uneven.probabilities(seen)).mean() < 0.05
 
 
-def test_the_same_masks_give_the_same_calibration_and_others_another_version() -> None:
+def test_equal_masks_give_equal_calibrations_and_others_another_version() -> None:
     """The version names what it was fitted on."""
     assert fit(drawn(200)) == fit(drawn(200))
     assert fit(drawn(200)).version != fit(drawn(200, seed=1)).version
 
 
 def test_too_few_bad_masks_are_refused_with_their_number() -> None:
-    """A gate that was fitted on ten of them would be believed."""
+    """A calibration fitted on ten of them would not be reliable."""
     masks = drawn(100, share=0.1)
     with pytest.raises(ConfigError, match=f"{flags(masks).sum()} bad and .* at least 20 of each"):
         fit(masks)
 
 
-def test_the_figures_are_shown_by_network_and_set_and_where_one_kind_is_missing_left_open() -> None:
-    """Of a set of bad masks alone nobody can say how many good ones would be kept back."""
+def test_figures_are_shown_by_network_and_set_with_gaps() -> None:
+    """A set of bad masks alone does not show how many good ones would be held."""
     masks = pa.concat_tables([drawn(300), drawn(30, images="empty", share=1.0)])
     shown = as_markdown(fit(masks), masks)
     assert "| empty | 30 | 30 |  |  |" in shown
