@@ -1,4 +1,4 @@
-"""Which libraries the code imports, and how the distributions that hold them are called."""
+"""Which libraries the code imports, and the names of the distributions that hold them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _DISTRIBUTIONS = {
 
 
 def distributions(*places: str) -> frozenset[str]:
-    """The distributions that the modules below `places` (paths from the top of the project) import."""
+    """The distributions that are imported below `places` (paths from the top of the project)."""
     modules = (module for place in places for path in _modules(ROOT / place) for module in _imported(path))
     return frozenset(
         _DISTRIBUTIONS.get(module, module.replace("_", "-"))

@@ -1,4 +1,4 @@
-"""pyproject.toml against the code: what is imported is declared, and what is declared is used."""
+"""pyproject.toml compared with the code: imported libraries are declared, and declared ones are used."""
 
 from __future__ import annotations
 
@@ -50,47 +50,47 @@ ROOMS = [
 
 
 @pytest.mark.parametrize("room", ROOMS)
-def test_a_room_imports_only_what_the_base_installs(room: str) -> None:
-    """Whoever installs cutouts without Airflow and without PyTorch can use every room but the training."""
+def test_the_package_imports_only_what_the_base_installs(room: str) -> None:
+    """Without Airflow and PyTorch everything except the training works."""
     allowed = BASE | RUNTIME | _names(EXTRAS["gpu"])
     assert distributions(room) - allowed == frozenset()
 
 
-def test_cuda_is_the_only_library_of_an_extra_that_a_room_asks_for() -> None:
-    """Of the extra `gpu`, only the runner imports Dask's CUDA workers, when a site asks for them."""
+def test_the_gpu_extra_is_only_used_for_cuda_workers() -> None:
+    """Only the runner imports Dask's CUDA workers, if a site asks for them."""
     asking = [room for room in ROOMS if "dask-cuda" in distributions(room)]
     assert asking == ["pipeline/cutouts/runner"]
 
 
-def test_training_imports_what_its_extra_adds() -> None:
-    """The training and its command need the base, ONNX Runtime and the extra `train`."""
+def test_the_training_imports_only_the_base_and_its_extra() -> None:
+    """It needs the base, ONNX Runtime and the extra `train`."""
     assert distributions(*TRAINING) <= BASE | RUNTIME | _names(EXTRAS["train"])
 
 
-def test_airflow_comes_with_its_extra_alone() -> None:
-    """DAGs and plugins need the base and the extra `airflow`; nobody who cuts one shoe installs Airflow."""
+def test_airflow_comes_only_with_its_extra() -> None:
+    """DAGs and plugins need the base and the extra `airflow`, which the base does not include."""
     assert distributions("dags", "plugins") <= BASE | _names(EXTRAS["airflow"])
     assert "apache-airflow" not in BASE
 
 
-def test_examples_need_the_base_alone() -> None:
-    """Whoever copies an example needs no extra but ONNX Runtime."""
+def test_examples_need_only_the_base() -> None:
+    """A copied example needs no extra except ONNX Runtime."""
     assert distributions("examples") <= BASE
 
 
-def test_tests_import_what_is_declared() -> None:
-    """No test passes only because some other library brought one along."""
+def test_tests_import_only_declared_libraries() -> None:
+    """No test passes only because another library brought one along."""
     declared = BASE | RUNTIME | _names(EXTRAS["airflow"]) | _names(PROJECT["dependency-groups"]["dev"])
     assert distributions("tests") <= declared
 
 
 def test_every_declared_library_is_used() -> None:
-    """Each requirement of the base and of an extra is imported, or another library loads it for us."""
+    """Each requirement of the base and of an extra is imported, or another library loads it."""
     declared = BASE.union(*(_names(extra) for extra in EXTRAS.values()))
     assert declared - distributions("pipeline/cutouts", "dags", "plugins") == frozenset(_NOT_IMPORTED_BY_US)
 
 
-def test_every_requirement_of_developers_is_used() -> None:
+def test_every_development_requirement_is_used() -> None:
     """Each requirement of the group `dev` is imported by a test or is a tool."""
     assert _names(PROJECT["dependency-groups"]["dev"]) - _TOOLS <= distributions("tests")
 
@@ -103,7 +103,7 @@ def test_every_pattern_of_package_data_matches() -> None:
 
 @pytest.mark.parametrize("name", ["cpu", "gpu", "dev", "docs"])
 def test_requirements_are_pinned_by_hash_and_name_no_registry(name: str) -> None:
-    """Every line of a requirements file is a pin, a hash or a comment; where to load from is the reader's to say."""
+    """Every line of a requirements file is a pin, a hash or a comment, and the reader chooses the index."""
     lines = (ROOT / f"requirements-{name}.txt").read_text(encoding="utf-8").splitlines()
     odd = re.compile(r"(?!\S+==\S+( ; .+)? \\$|    --hash=sha256:[0-9a-f]{64}( \\)?$|    #)")
     assert [line for line in lines if odd.match(line)] == []
@@ -111,7 +111,7 @@ def test_requirements_are_pinned_by_hash_and_name_no_registry(name: str) -> None
 
 
 @pytest.mark.parametrize(("name", "extras"), [("cpu", ("airflow", "cpu")), ("gpu", ("airflow", "gpu"))])
-def test_requirements_hold_what_the_demo_needs(name: str, extras: tuple[str, ...]) -> None:
+def test_requirements_include_what_the_demo_needs(name: str, extras: tuple[str, ...]) -> None:
     """The file that `make setup` installs has the base, Airflow and one ONNX Runtime."""
     text = (ROOT / f"requirements-{name}.txt").read_text(encoding="utf-8")
     pinned = {line.partition("==")[0].partition("[")[0] for line in text.splitlines() if "==" in line}

@@ -1,4 +1,4 @@
-"""The wheel as a stranger meets it: built, checked, installed beside other packages, and used."""
+"""The wheel as a new user gets it: built, checked, installed beside other packages, and used."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Built:
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
-    """A source distribution, and the wheel that is built from it."""
+    """A source distribution, and the wheel built from it."""
     place = tmp_path_factory.mktemp("built")
     source = place / "source"
     source.mkdir()
@@ -65,14 +65,14 @@ def stranger(built: Built, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return place
 
 
-def test_both_distributions_pass_the_check_of_the_registry(built: Built) -> None:
-    """Their metadata are complete, and the README can be shown."""
+def test_both_distributions_pass_the_registry_check(built: Built) -> None:
+    """Their metadata are complete, and the README can be rendered."""
     told = _run([sys.executable, "-m", "twine", "check", "--strict", str(built.sdist), str(built.wheel)], ROOT)
     assert told.count("PASSED") == 2
 
 
-def test_the_wheel_holds_the_package_and_no_other_name(built: Built) -> None:
-    """Every file of the package is in it, schemas, networks and templates included, and nothing besides."""
+def test_the_wheel_holds_only_the_package(built: Built) -> None:
+    """It has every file of the package, including schemas, networks and templates, and nothing else."""
     names = [name for name in zipfile.ZipFile(built.wheel).namelist() if ".dist-info/" not in name]
     package = ROOT / "pipeline" / "cutouts"
     assert set(names) == {f"cutouts/{name}" for name in _files(package)}
@@ -81,16 +81,16 @@ def test_the_wheel_holds_the_package_and_no_other_name(built: Built) -> None:
     assert any(name.startswith("cutouts/report/templates/") for name in names)
 
 
-def test_the_source_distribution_holds_what_the_wheel_is_built_of(built: Built) -> None:
-    """Whoever builds from source gets the same files."""
+def test_the_source_distribution_holds_everything_to_build_the_wheel(built: Built) -> None:
+    """A build from source gives the same files."""
     with tarfile.open(built.sdist) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
     assert {f"pipeline/cutouts/{name}" for name in _files(ROOT / "pipeline" / "cutouts")} <= names
     assert {"pyproject.toml", "README.md", "LICENSE"} <= names
 
 
-def test_python_cuts_an_image_in_a_project_with_a_pipeline_of_its_own(stranger: Path, tmp_path: Path) -> None:
-    """Two lines of Python, beside a foreign `pipeline` and `schemas` on the path and in the folder."""
+def test_python_cuts_an_image_beside_another_package_named_pipeline(stranger: Path, tmp_path: Path) -> None:
+    """Two lines of Python work with a foreign `pipeline` and `schemas` on the path and in the folder."""
     _project(tmp_path)
     _run([_python(stranger), "-c", "import cutouts; cutouts.cut('shoe.jpg').save('shoe.png')"], tmp_path)
     assert (tmp_path / "shoe.png").read_bytes().startswith(b"\x89PNG")
@@ -99,7 +99,7 @@ def test_python_cuts_an_image_in_a_project_with_a_pipeline_of_its_own(stranger: 
 
 
 def test_the_command_cuts_the_same_image(stranger: Path, tmp_path: Path) -> None:
-    """The installed command needs nothing of the project either, and writes the same file."""
+    """The installed command needs no file of the project and writes the same PNG."""
     _project(tmp_path)
     _run([str(stranger / "bin" / "cutouts"), "cut", "shoe.jpg", "-o", "command.png"], tmp_path)
     _run([_python(stranger), "-c", "import cutouts; cutouts.cut('shoe.jpg').save('python.png')"], tmp_path)
@@ -107,7 +107,7 @@ def test_the_command_cuts_the_same_image(stranger: Path, tmp_path: Path) -> None
 
 
 def test_every_module_of_the_wheel_can_be_imported(stranger: Path, tmp_path: Path) -> None:
-    """No module reaches outside of the package, but for the training, which needs PyTorch."""
+    """No module imports from outside the package, except the training, which needs PyTorch."""
     script = """
 import importlib, pkgutil, cutouts
 for module in pkgutil.walk_packages(cutouts.__path__, "cutouts."):
@@ -127,7 +127,7 @@ def _project(folder: Path) -> None:
 
 
 def _files(folder: Path) -> set[str]:
-    """The files below a folder, also in folders that are links, without what Python keeps there."""
+    """The files below a folder, also in linked folders, without Python's caches."""
     return {
         (Path(parent) / name).relative_to(folder).as_posix()
         for parent, _, names in os.walk(folder, followlinks=True)
@@ -141,7 +141,7 @@ def _python(environment: Path) -> str:
 
 
 def _run(command: list[str], folder: Path) -> str:
-    """What a command prints, run in a folder without our environment's variables; its error is shown if it fails."""
+    """The output of a command in a folder, without our environment's variables; its error is shown if it fails."""
     kept = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "VIRTUAL_ENV")}
     done = subprocess.run(command, cwd=folder, env=kept, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -1,1 +1,1 @@
-"""What stands behind the DAGs."""
+"""Tests of the code behind the DAGs."""

@@ -1,4 +1,4 @@
-"""What the tests of the plugin share: Airflow's settings in place before it is imported."""
+"""What the tests of the plugin share: Airflow's settings are set before it is imported."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The site from Airflow's Variable and Connections, over file and environment."""
+"""The site from Airflow's Variable and Connections, which win over file and environment."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from cutouts.core.errors import ConfigError
 
 @pytest.fixture(autouse=True)
 def _elsewhere(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """No cutouts.toml of this project is read."""
+    """cutouts.toml of this project is not read."""
     monkeypatch.chdir(tmp_path_factory.mktemp("empty"))
 
 
 def test_the_variable_wins_over_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What neither names keeps its default."""
+    """A setting in neither keeps its default."""
     from cutouts_airflow.airflow_site import site
 
     monkeypatch.setenv("CUTOUTS_ROOT", "from-environment")
@@ -27,7 +27,7 @@ def test_the_variable_wins_over_the_environment(monkeypatch: pytest.MonkeyPatch)
 
 @pytest.mark.parametrize("variable", ['{"rooot": "x"}', '{"path": "/etc/x.toml"}', '["root"]', '{"chunk": 0}'])
 def test_a_wrong_variable_is_refused(monkeypatch: pytest.MonkeyPatch, variable: str) -> None:
-    """Unknown keys, wrong values, and what is not an object."""
+    """Unknown keys, wrong values and text that is not an object are refused."""
     from cutouts_airflow.airflow_site import site
 
     monkeypatch.setenv("AIRFLOW_VAR_CUTOUTS", variable)
@@ -56,15 +56,15 @@ def test_a_wrong_variable_is_refused(monkeypatch: pytest.MonkeyPatch, variable: 
 def test_a_connection_names_the_catalogue(
     monkeypatch: pytest.MonkeyPatch, connection: dict[str, object], url: str
 ) -> None:
-    """As a SQLAlchemy URL, passwords escaped."""
+    """It becomes an SQLAlchemy URL with an escaped password."""
     from cutouts_airflow.airflow_site import site
 
     monkeypatch.setenv("AIRFLOW_CONN_CUTOUTS_CATALOG", json.dumps(connection))
     assert site().catalog_url == url
 
 
-def test_a_connection_that_names_no_database_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Before anything connects."""
+def test_a_connection_without_a_database_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is refused before anything connects."""
     from cutouts_airflow.airflow_site import site
 
     monkeypatch.setenv("AIRFLOW_CONN_CUTOUTS_CATALOG", '{"conn_type": "http", "host": "db"}')
@@ -73,7 +73,7 @@ def test_a_connection_that_names_no_database_is_refused(monkeypatch: pytest.Monk
 
 
 def test_a_connection_names_the_cluster(monkeypatch: pytest.MonkeyPatch) -> None:
-    """By host and port, with TLS by the extra, without only if the site says so; else the extra is refused."""
+    """It has host and port, and TLS by the extra; without TLS the site has to allow it."""
     from cutouts_airflow.airflow_site import site
 
     monkeypatch.setenv("AIRFLOW_CONN_CUTOUTS_DASK", '{"conn_type": "dask", "host": "gpu1", "port": 8786}')

@@ -1,4 +1,4 @@
-"""What Airflow logs of a task that fails."""
+"""What Airflow logs about a failed task."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ KEY = DeliveryKey.parse("2026-06-07/studio")
 
 @pytest.fixture
 def shop(tmp_path: Path) -> Iterator[str]:
-    """A web server that has nothing."""
+    """A web server without any file."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), partial(SimpleHTTPRequestHandler, directory=str(tmp_path)))
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{server.server_port}"
@@ -36,7 +36,7 @@ def shop(tmp_path: Path) -> Iterator[str]:
 def test_the_log_of_a_task_holds_no_token(
     shop: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """A manifest at a signed address is gone: the whole traceback is there, down to the library's own error."""
+    """A manifest at a signed address is missing; the whole traceback is there, including the library's error."""
     site = Site(root=str(tmp_path / "site"), cluster="serial")
     monkeypatch.setenv("CUTOUTS_ROOT", site.root)
     origin = landing._Origin(manifest=f"{shop}/m.parquet?token={TOKEN}", delivery=KEY)
@@ -52,7 +52,7 @@ def test_the_log_of_a_task_holds_no_token(
 
 
 @pytest.mark.parametrize("module", ["tasks", "announcing"])
-def test_every_body_of_a_task_is_guarded(module: str) -> None:
+def test_every_task_body_is_guarded(module: str) -> None:
     """A new one cannot be forgotten."""
     from cutouts_airflow import announcing, tasks
 

@@ -1,4 +1,4 @@
-"""The demo's way through Airflow: the real DAG without services."""
+"""The demo's use of Airflow: the real DAG without services."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from cutouts_airflow.refresh import RefreshFailed, run_refresh
 from tests.deliveries import land, manifest_of, photograph, product
 
 
-def test_the_dag_publishes_what_the_site_has_taken(
+def test_the_dag_publishes_a_taken_delivery(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """Quietly, in a home that is gone afterwards; a delivery that was never taken raises with Airflow's own words."""
+    """It works in a temporary home and logs nothing; an unknown delivery raises with Airflow's own message."""
     monkeypatch.setenv("CUTOUTS_CLUSTER", "serial")
     site = Site(root=str(tmp_path / "site")).allowing(str(tmp_path / "studio"))
     photograph(tmp_path / "studio" / "shirts", product(0))

@@ -1,4 +1,4 @@
-"""When Airflow tries a task again, asked of Airflow itself."""
+"""When Airflow retries a task, according to Airflow itself."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ ENDED = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def _delays(task: Any) -> list[timedelta]:
-    """How long Airflow waits after each failed try but the last."""
+    """How long Airflow waits after each failed try except the last."""
     from airflow.models.taskinstance import TaskInstance
     from airflow.serialization.serialized_objects import DagSerialization
 
@@ -27,8 +27,8 @@ def _delays(task: Any) -> list[timedelta]:
 
 
 @pytest.mark.parametrize("name", ["manifest_intake", "catalog_refresh", "historical_backfill"])
-def test_a_task_is_tried_again_within_seconds_and_for_more_than_an_hour(name: str) -> None:
-    """A killed task comes back at once; a cluster may be away for an hour, and is then noticed within minutes."""
+def test_a_task_is_retried_within_seconds_and_for_more_than_an_hour(name: str) -> None:
+    """A killed task is retried at once, and a cluster may be away for an hour and is then found within minutes."""
     for task in dag_bag()[name].tasks:
         delays = _delays(task)
         assert delays[0] <= timedelta(seconds=10)

@@ -1,4 +1,4 @@
-"""The trigger that notices manifests, in a loop of its own."""
+"""The trigger that notices manifests, in a separate loop."""
 
 from __future__ import annotations
 
@@ -19,15 +19,13 @@ T = TypeVar("T")
 
 
 def _run(coroutine: Coroutine[Any, Any, T]) -> T:
-    """Run it in a thread of its own: in this one a browser's loop may be running."""
+    """Run it in a separate thread, because a browser's loop may be running in this one."""
     with ThreadPoolExecutor(1) as pool:
         return pool.submit(asyncio.run, coroutine).result()
 
 
-def test_each_manifest_is_announced_once_and_what_was_taken_never(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """One event for what lies there at first, one for what comes later; none for a dataset without `_SUCCESS`."""
+def test_each_new_manifest_is_announced_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """There is one event for the first and one for a later manifest, and none for taken or unfinished ones."""
     from cutouts_airflow.watching import LandedTrigger
 
     site = Site(root=str(tmp_path / "site"))
@@ -50,8 +48,8 @@ def test_each_manifest_is_announced_once_and_what_was_taken_never(
     assert [Path(url).parent.name for url in two] == ["second"]
 
 
-def test_a_store_that_cannot_be_asked_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A wrong Variable does not end the watch: it continues once it is right."""
+def test_the_trigger_waits_for_an_unreachable_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A wrong Variable does not end the watch, which continues once it is right."""
     from cutouts_airflow.watching import LandedTrigger
 
     photograph(tmp_path / "studio" / "shirts", product(0))

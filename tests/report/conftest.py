@@ -1,4 +1,4 @@
-"""A small run as the report is given it: real pictures in a folder, decisions, metrics."""
+"""Data for reports: pictures in a folder, decisions and metrics of a small run."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _RECIPE = RecipeDigests(matte_digest="0a1b2c3d4e5f6071", render_digest="11223344
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shown:
-    """One image of a made-up run: its name, outcome, reasons and how sure the network was (None: not measured)."""
+    """One image of an invented run: its name, outcome, reasons and the network's confidence (None: not measured)."""
 
     source: str
     outcome: Outcome = Outcome.PUBLISHED
@@ -37,12 +37,12 @@ class Shown:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """The folder that the report is written into, and how it reads photographs."""
+    """The folder that the report is written to, and how it reads photographs."""
 
     folder: Path
 
     def read(self, source: str) -> bytes:
-        """A photograph's bytes; every name that is not there is one and the same red disc."""
+        """A photograph's bytes; every name that does not exist is the same red disc."""
         named = self.folder / "sources" / source
         return (named if named.is_file() else self.folder / "disc.jpg").read_bytes()
 

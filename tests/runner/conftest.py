@@ -1,4 +1,4 @@
-"""Runners that the tests of several files map on."""
+"""Runners that the tests of several files use."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is mapped: functions that workers can import."""
+"""The functions that are mapped, which workers can import."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from cutouts.stages.deadline import deadlines
 
 
 def scale(factor: int, item: tuple[int, ...]) -> tuple[int, ...]:
-    """A chunk's worth of work."""
+    """The work on one chunk."""
     return tuple(factor * part for part in item)
 
 
@@ -31,7 +31,7 @@ def refuse(error: Exception, log: str, item: int) -> int:
 
 
 def die_once(flag: str, item: int) -> int:
-    """Take the worker down with item 5, the first time."""
+    """End the worker with item 5, the first time."""
     if item == 5 and not Path(flag).exists():
         Path(flag).touch()
         os._exit(9)
@@ -39,12 +39,12 @@ def die_once(flag: str, item: int) -> int:
 
 
 def die(item: int) -> int:
-    """Take every worker down."""
+    """End every worker."""
     os._exit(9)
 
 
 def fail_twice(folder: str, item: int) -> int:
-    """Fail the first two times in a way that trying again can help."""
+    """Fail the first two times with an error that is worth a retry."""
     attempt = Path(folder) / f"{item}-{time.monotonic_ns()}"
     attempt.touch()
     if len(list(Path(folder).glob(f"{item}-*"))) <= 2:
@@ -53,7 +53,7 @@ def fail_twice(folder: str, item: int) -> int:
 
 
 def work(bad: dict[int, str], chunk: tuple[int, ...]) -> tuple[int, ...]:
-    """Each number of a chunk; those in `bad` end the process in the way that is said there."""
+    """Each number of a chunk; those in `bad` end the process in the given way."""
     for number in chunk:
         time.sleep(0.01)
         match bad.get(number):
@@ -70,14 +70,14 @@ def work(bad: dict[int, str], chunk: tuple[int, ...]) -> tuple[int, ...]:
                     time.sleep(600)
             case "hang with the lock":
                 with deadlines.within(0.5):
-                    ctypes.PyDLL(None).sleep(600)  # a call that keeps the interpreter's lock
+                    ctypes.PyDLL(None).sleep(600)  # a call that holds the interpreter's lock
             case "error":
                 raise KeyError(number)
     return chunk
 
 
 def crowd(folder: str, chunk: tuple[int, ...]) -> tuple[int, ...]:
-    """A chunk that takes its worker down if another one is at work in it; by itself it is fine."""
+    """A chunk that ends its worker if another one is running in it, and is fine alone."""
     here = Path(folder) / str(os.getpid())
     here.mkdir(exist_ok=True)
     (here / str(chunk[0])).touch()
@@ -89,7 +89,7 @@ def crowd(folder: str, chunk: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def _grow() -> None:
-    """Take memory until somebody ends this process, a few GB at the most."""
+    """Allocate memory until somebody ends this process, up to a few GB."""
     taken = []
     for _ in range(60):
         taken.append(b"x" * 100_000_000)
@@ -101,13 +101,13 @@ _kept: list[object] = []
 
 
 def fill(keep: bool, item: int) -> int:
-    """With item 0 fill the process to 85 % of what its worker may use; of what is not kept the allocator keeps all."""
+    """Item 0 fills the process to 85 % of its worker's limit, and freed memory stays with the allocator."""
     if item == 0:
         limit = get_worker().memory_manager.memory_limit
         taken = []
         while psutil.Process().memory_info().rss < 0.85 * limit:
             taken.append([bytearray(100_000) for _ in range(50)])
-            _kept.append(bytearray(5_000))  # between them, so that no heap is free as a whole
+            _kept.append(bytearray(5_000))  # between them, so that no heap is entirely free
         if keep:
             _kept.append(taken)
         del taken
@@ -116,7 +116,7 @@ def fill(keep: bool, item: int) -> int:
 
 
 def singly(chunk: tuple[int, ...]) -> list[tuple[int, ...]]:
-    """A chunk's parts."""
+    """The parts of a chunk."""
     return [(number,) for number in chunk]
 
 
@@ -130,16 +130,16 @@ def hopeless() -> None:
 
 
 def blame(chunk: tuple[int, ...], error: ImageRejected) -> tuple[int, str, str]:
-    """A part that was found guilty: its number, why, and in words."""
+    """The rejection of a part: its number, the reason and a message."""
     return (chunk[0], error.reason.value, error.detail)
 
 
 def nap(seconds: float, item: int) -> int:
-    """Take some time."""
+    """Sleep for a moment."""
     time.sleep(seconds)
     return item
 
 
 def opencv_threads(item: int) -> int:
-    """How many threads OpenCV takes for one call."""
+    """The number of threads that OpenCV uses for one call."""
     return int(cv2.getNumThreads())

@@ -1,4 +1,4 @@
-"""Certificates for a cluster: made once, demanded by both sides."""
+"""Certificates for a cluster are created once and required by both sides."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ def site(address: str, folder: Path) -> Site:
     return Site(cluster=address, **{name: str(folder / file) for name, file in files.items()})
 
 
-def test_only_those_with_the_certificate_work_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A real scheduler and worker take a client with their certificate, and none with one that it made itself."""
+def test_a_certificate_is_required_to_connect(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A real scheduler and worker accept a client with their certificate, and none with its own."""
     ours, theirs = tmp_path / "ours", tmp_path / "theirs"
     assert make_certificates(ours)
     assert make_certificates(theirs)
@@ -44,7 +44,7 @@ def test_only_those_with_the_certificate_work_together(tmp_path: Path, monkeypat
 
 
 def test_no_certificate_is_written_through_a_link(tmp_path: Path) -> None:
-    """Also if it leads to what is not there yet."""
+    """This holds even if it leads to a file that does not exist yet."""
     (tmp_path / "c").mkdir()
     (tmp_path / "c" / "ca.pem").symlink_to(tmp_path / "elsewhere")
     with pytest.raises(ConfigError, match="only some"):
@@ -52,8 +52,8 @@ def test_no_certificate_is_written_through_a_link(tmp_path: Path) -> None:
     assert not (tmp_path / "elsewhere").exists()
 
 
-def test_certificates_are_made_once_and_their_key_is_private(tmp_path: Path) -> None:
-    """Asked again, they stay; a part of them is never filled up with what does not belong to it."""
+def test_certificates_are_created_once_with_a_private_key(tmp_path: Path) -> None:
+    """A second call keeps them, and an incomplete set is never filled up with others."""
     folder = tmp_path / "certificates"
     assert make_certificates(folder)
     made = {path.name: path.read_bytes() for path in folder.iterdir()}

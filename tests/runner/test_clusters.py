@@ -1,4 +1,4 @@
-"""Where work may run: what is not there is refused in words, and what a site leaves open follows the machine."""
+"""Where work may run: unavailable clusters are refused, and defaults follow the machine."""
 
 from __future__ import annotations
 
@@ -16,10 +16,8 @@ from tests.dask_cluster import scheduler_process
 pytestmark = pytest.mark.filterwarnings("ignore::distributed.versions.VersionMismatchWarning")
 
 
-def test_a_welcome_that_comes_with_other_news_is_asked_for_again(
-    standing_scheduler: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Dask's handshake fails where another client cancels at that moment; if it always fails, Airflow tries again."""
+def test_a_broken_handshake_is_repeated(standing_scheduler: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Dask's handshake fails if another client cancels just then; if it always fails, Airflow retries."""
     failures = iter([True, False])
     connect = Client._ensure_connected
 
@@ -33,8 +31,8 @@ def test_a_welcome_that_comes_with_other_news_is_asked_for_again(
         probe(Site(cluster=standing_scheduler))
 
 
-def test_a_cluster_is_opened_by_its_first_use() -> None:
-    """A block without work connects to nobody, and neither does a map over nothing; a question does."""
+def test_a_cluster_is_opened_at_its_first_use() -> None:
+    """A block without work, or a map over nothing, does not connect, but a query does."""
     with open_runner(Site(cluster="tls://127.0.0.1:9")) as runner:
         assert list(runner.map(abs, [])) == []
         with pytest.raises(ConfigError, match="certificates"):
@@ -42,31 +40,31 @@ def test_a_cluster_is_opened_by_its_first_use() -> None:
 
 
 def test_a_cluster_leaves_the_environment_of_its_caller_as_it_was() -> None:
-    """Its workers import nothing from the working folder, but processes that the caller starts later may."""
+    """Its workers import nothing from the working folder, but later processes of the caller may."""
     before = dict(os.environ)
     with open_runner(Site(cluster="local", workers=1, threads=1)) as runner:
         assert list(runner.map(_safe_path, [0])) == ["1"]
     assert dict(os.environ) == before
 
 
-def test_a_gpu_that_is_not_there_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without a driver `cuda` is an error in words, before any cluster is opened."""
+def test_a_missing_gpu_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a driver `cuda` is an error before any cluster is opened."""
     monkeypatch.setattr(clusters, "_gpus", lambda: 0)
     with pytest.raises(ConfigError, match="no NVIDIA GPU"):
         probe(Site(cluster="cuda"))
 
 
-def test_a_scheduler_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody listens: the address is in the error, and trying again later can help."""
+def test_an_unreachable_scheduler_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error has its address and is worth a retry."""
     monkeypatch.setattr(clusters, "CONNECT_SECONDS", 0.5)
     with pytest.raises(TransientError, match=r"tcp://127\.0\.0\.1:9 "):
         probe(Site(cluster="tcp://127.0.0.1:9"))
 
 
-def test_a_client_that_was_not_welcomed_is_closed_at_once(
+def test_a_client_without_a_handshake_is_closed_at_once(
     standing_scheduler: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Left to the garbage collector, it may be closed while the next one starts, and then both wait for ever."""
+    """The garbage collector might close it while the next one starts, and both would wait for ever."""
 
     async def never(client: Client, timeout: float | None = None) -> None:
         raise AssertionError
@@ -82,20 +80,20 @@ def test_a_client_that_was_not_welcomed_is_closed_at_once(
 
 
 def test_a_scheduler_without_workers_is_waited_for_and_then_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The wait is bounded and the error says how to start a worker."""
+    """The wait is limited, and the error says how to start a worker."""
     monkeypatch.setattr(clusters, "WORKERS_SECONDS", 0.5)
     with scheduler_process() as address, pytest.raises(TransientError, match=f"dask worker {address}"):
         probe(Site(cluster=address))
 
 
 def test_tls_without_certificates_lists_what_is_missing() -> None:
-    """All three missing files are named at once."""
+    """All three files are named at once."""
     with pytest.raises(ConfigError, match=r"(?s)tls_ca_file.*tls_cert.*tls_key"):
         probe(Site(cluster="tls://127.0.0.1:9"))
 
 
 def test_other_versions_on_the_workers_are_refused(standing_scheduler: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A scheduler that runs something else than we do is an error that names package, place and both versions."""
+    """The error names package, place and both versions."""
     ours = versions.get_package_info(clusters._PACKAGES) | {"cutouts": "0.0.1"}
     monkeypatch.setattr(versions, "get_package_info", lambda *_: ours)
     with pytest.raises(ConfigError, match=r"(?s)cutouts: the scheduler has .* we have 0\.0\.1.*cutouts: tcp://"):
@@ -113,7 +111,7 @@ def test_other_versions_on_the_workers_are_refused(standing_scheduler: str, monk
     ],
 )
 def test_workers_and_threads_follow_the_cores(site: dict[str, int], cores: int, layout: tuple[int, int]) -> None:
-    """What the site leaves open is taken from the cores."""
+    """This holds for what the site leaves open."""
     assert clusters.local_layout(Site.model_validate(site), cores) == layout
 
 

@@ -1,4 +1,4 @@
-"""Dask's own log stays out of what a person reads."""
+"""Dask's own log does not reach the user."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from cutouts.runner.dask_log import quiet
 
 
 def _left_behind(error: Exception) -> None:
-    """A task whose error nobody asked for; asyncio says so when it is collected."""
+    """A task whose error was never retrieved, which asyncio logs when it is collected."""
 
     async def fail() -> None:
         raise error
@@ -27,8 +27,8 @@ def _left_behind(error: Exception) -> None:
     gc.collect()
 
 
-def test_a_task_that_dask_left_behind_is_no_traceback(caplog: pytest.LogCaptureFixture) -> None:
-    """Also after the cluster was closed; an error of anybody else is still told."""
+def test_a_task_that_dask_abandoned_logs_no_traceback(caplog: pytest.LogCaptureFixture) -> None:
+    """This holds after the cluster was closed too, and other errors are still logged."""
     with caplog.at_level(logging.ERROR, logger="asyncio"):
         with quiet():
             _left_behind(AllExit())

@@ -1,4 +1,4 @@
-"""Whatever stops, dies or goes away: nothing stays at work, and the run says what happened."""
+"""If a part stops or dies, nothing keeps running, and the run says what happened."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ from tests.runner.items import die, nap
 pytestmark = pytest.mark.filterwarnings("ignore::distributed.versions.VersionMismatchWarning")
 
 
-def test_stopping_early_leaves_nothing_at_work(standing_scheduler: str) -> None:
-    """What was in flight when the caller stopped is taken off the scheduler."""
+def test_stopping_early_leaves_nothing_running(standing_scheduler: str) -> None:
+    """Work in progress is removed from the scheduler."""
     with open_runner(Site(cluster=standing_scheduler)) as runner, _tasks(standing_scheduler) as tasks:
         results = runner.map(partial(nap, 0.05), iter(range(1000)))
         next(results)
@@ -50,7 +50,7 @@ def test_a_caller_that_is_killed_leaves_nothing_on_the_scheduler(standing_schedu
 
 @pytest.mark.parametrize("how", [None, signal.SIGINT, signal.SIGKILL])
 def test_no_process_outlives_its_run(how: signal.Signals | None, tmp_path: Path) -> None:
-    """A script without a main guard maps on local workers; its end, Ctrl-C or a kill ends these."""
+    """A script without a main guard maps on local workers, which end with it, with Ctrl-C or with a kill."""
     caller = _start(tmp_path, cluster="local", seconds=0.2, items=5 if how is None else 1000)
     started = psutil.Process(caller.pid).children(recursive=True)
     assert len(started) >= 2
@@ -59,7 +59,7 @@ def test_no_process_outlives_its_run(how: signal.Signals | None, tmp_path: Path)
     out, err = caller.communicate(timeout=60)
     if how is signal.SIGINT:
         assert "KeyboardInterrupt" in err
-    else:  # what Dask says where a machine is too busy to close in time is its own
+    else:  # Dask may log that a busy machine did not close in time
         assert "Traceback" not in err or "did not close in time" in err, err
     assert len(out.split()) == 4 or how is not None
     _, alive = psutil.wait_procs(started, timeout=10)
@@ -67,7 +67,7 @@ def test_no_process_outlives_its_run(how: signal.Signals | None, tmp_path: Path)
 
 
 def test_a_chunk_that_kills_every_worker_is_given_up() -> None:
-    """The error says what to do, in place of trying for ever."""
+    """The error says what to do, and the retries end."""
     with (
         dask.config.set({"distributed.scheduler.allowed-failures": 0}),
         pytest.raises(TransientError, match="every worker that took it died"),
@@ -76,8 +76,8 @@ def test_a_chunk_that_kills_every_worker_is_given_up() -> None:
         list(runner.map(die, [1]))
 
 
-def test_a_cluster_that_does_not_close_in_time_is_no_failure_of_the_work() -> None:
-    """Dask gives up closing on a busy machine: its workers are killed, what the block did stays done."""
+def test_a_cluster_that_closes_too_late_does_not_fail_the_work() -> None:
+    """On a busy machine Dask gives up: its workers are killed, and the results stay."""
     worker = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
 
     def close() -> None:
@@ -89,10 +89,10 @@ def test_a_cluster_that_does_not_close_in_time_is_no_failure_of_the_work() -> No
 
 
 @pytest.mark.parametrize("how", ["ended", "ended and started again", "frozen"])
-def test_a_scheduler_that_goes_away_ends_the_run_with_an_error(
+def test_a_lost_scheduler_ends_the_run_with_an_error(
     how: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A run whose scheduler is lost does not wait for ever, may be tried again, and logs no traceback of Dask."""
+    """The run does not hang, the error is worth a retry, and no traceback of Dask is logged."""
     monkeypatch.setattr(dask_runner, "PATIENCE_SECONDS", 0.5)
     monkeypatch.setattr(dask_scheduler, "ANSWER_SECONDS", 2.0)
     port = str(free_port())
@@ -117,7 +117,7 @@ def test_a_scheduler_that_goes_away_ends_the_run_with_an_error(
     assert [record.getMessage() for record in caplog.records if record.name.startswith("distributed")] == []
 
 
-# A shell's background job ignores Ctrl-C, and so do the processes that it starts.
+# A shell's background job ignores Ctrl-C, and so do its child processes.
 _SCRIPT = """
 import signal, time
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -133,7 +133,7 @@ with open_runner(Site(cluster={cluster!r}, workers=1, threads=1)) as runner:
 
 
 def _start(folder: Path, **values: object) -> subprocess.Popen[str]:
-    """A script without a main guard that maps; returned once its first result is there."""
+    """A script without a main guard that maps; returned once it has its first result."""
     script = folder / "script.py"
     script.write_text(_SCRIPT.format(**{"items": 1000, **values}))
     process = subprocess.Popen(
@@ -145,13 +145,13 @@ def _start(folder: Path, **values: object) -> subprocess.Popen[str]:
         start_new_session=True,
     )
     assert process.stdout is not None
-    assert process.stdout.readline().strip().isdecimal()  # results come as they complete
+    assert process.stdout.readline().strip().isdecimal()  # results come in the order of completion
     return process
 
 
 @contextmanager
 def _tasks(address: str) -> Iterator[Callable[[], int]]:
-    """Asks how many tasks the scheduler at `address` has."""
+    """Asks the scheduler at `address` for its number of tasks."""
 
     def count(dask_scheduler: object) -> int:
         return len(dask_scheduler.tasks)  # type: ignore[attr-defined]  # Dask's Scheduler, untyped here

@@ -1,4 +1,4 @@
-"""A worker that dies takes one image with it: all others come back once, whatever killed it and wherever it ran."""
+"""A worker that dies costs one image: all others come back once, whatever killed it and wherever it ran."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ CHUNKS = [tuple(range(start, start + 8)) for start in range(0, 160, 8)]
 
 
 def deadly(bad: dict[int, str]) -> Work[tuple[int, ...], Any]:
-    """Work in which some numbers end the process that they are worked on."""
+    """Work in which some numbers end their process."""
     return Work(function=partial(work, bad), parts=singly, trial=nothing, blamed=blame)
 
 
 def books(results: Iterator[Any]) -> tuple[list[int], dict[int, tuple[str, str]]]:
-    """The numbers that came back, in order, and those that were blamed with reason and words."""
+    """The returned numbers in order, and the rejected ones with reason and message."""
     good: list[int] = []
     blamed: dict[int, tuple[str, str]] = {}
     for result in results:
@@ -66,8 +66,8 @@ def cluster(request: pytest.FixtureRequest) -> Iterator[Runner]:
             yield runner
 
 
-def test_only_the_guilty_is_blamed(cluster: Runner) -> None:
-    """Three of 160 end their process, each in another way; two of them may be at work at once."""
+def test_only_the_guilty_image_is_rejected(cluster: Runner) -> None:
+    """Three of 160 end their process in different ways, and two of them may run at once."""
     good, blamed = books(cluster.map(deadly({3: "kill", 60: "segfault"}), CHUNKS))
     assert sorted({*range(160)} - {*good}) == sorted(blamed) == [3, 60]
     assert len(good) == 158
@@ -76,8 +76,8 @@ def test_only_the_guilty_is_blamed(cluster: Runner) -> None:
     assert "signal 11" in blamed[60][1]
 
 
-def test_it_is_said_in_one_sentence_per_worker(local_runner: Runner, caplog: pytest.LogCaptureFixture) -> None:
-    """A guilty image costs one worker, not one for each try, and its loss is told with what follows."""
+def test_each_lost_worker_is_logged_in_one_sentence(local_runner: Runner, caplog: pytest.LogCaptureFixture) -> None:
+    """A guilty image costs one worker in all and not one per try."""
     with caplog.at_level(logging.WARNING, logger="cutouts"):
         good, blamed = books(local_runner.map(deadly({77: "exit"}), CHUNKS))
     assert blamed == {77: ("crashed", "its process ended with status 3")}
@@ -88,15 +88,15 @@ def test_it_is_said_in_one_sentence_per_worker(local_runner: Runner, caplog: pyt
 
 
 @pytest.mark.parametrize("how", ["hang", "hang with the lock"])
-def test_what_takes_too_long_is_ended(local_runner: Runner, how: str) -> None:
-    """Also a call into a library that never gives back the interpreter's lock, in which no thread of Python runs."""
+def test_work_that_takes_too_long_is_ended(local_runner: Runner, how: str) -> None:
+    """This includes a library call that never releases the interpreter's lock."""
     good, blamed = books(local_runner.map(deadly({9: how}), CHUNKS[:4]))
     assert blamed == {9: ("too_slow", "longer than image_seconds allows")}
     assert good == [number for number in range(32) if number != 9]
 
 
-def test_what_grows_too_large_is_ended_before_the_machine_suffers() -> None:
-    """A worker may use 1 GiB: the image that takes more is named, with what it had taken."""
+def test_a_process_that_grows_too_large_is_ended() -> None:
+    """A worker may use 1 GiB, and the image that takes more is named with what it had taken."""
     limited = ("--host", "127.0.0.1", "--no-dashboard", "--nthreads", "1", "--memory-limit", "1GiB")
     with (
         scheduler_process() as address,
@@ -110,29 +110,29 @@ def test_what_grows_too_large_is_ended_before_the_machine_suffers() -> None:
     assert good == [number for number in range(32) if number != 9]
 
 
-def test_what_only_fails_beside_others_is_not_blamed(tmp_path: Path) -> None:
-    """Four chunks that take their worker down together are all fine one by one."""
+def test_chunks_that_fail_only_together_are_not_rejected(tmp_path: Path) -> None:
+    """Four chunks that end their worker together are all fine one by one."""
     together = Work(function=partial(crowd, str(tmp_path)), parts=singly, trial=nothing, blamed=blame)
     with open_runner(Site(cluster="local", workers=1, threads=4)) as runner:
         good, blamed = books(runner.map(together, [(number,) for number in range(4)]))
     assert (good, blamed) == ([0, 1, 2, 3], {})
 
 
-def test_an_error_in_a_process_of_its_own_is_raised_as_it_was(local_runner: Runner) -> None:
-    """The chunk's other fault stops the run, as it does without a lost worker."""
+def test_an_error_in_a_separate_process_is_raised_unchanged(local_runner: Runner) -> None:
+    """It stops the run, as it does without a lost worker."""
     with pytest.raises(KeyError, match="6"):
         books(local_runner.map(deadly({4: "exit", 6: "error"}), CHUNKS[:1]))
 
 
-def test_a_process_that_ends_before_its_first_image_blames_none(local_runner: Runner) -> None:
-    """A network or a library that crashes by itself would otherwise reject a whole delivery."""
+def test_a_process_that_ends_before_its_first_image_rejects_none(local_runner: Runner) -> None:
+    """Otherwise a network or library that crashes by itself would reject a whole delivery."""
     broken = Work(function=partial(work, {0: "exit"}), parts=singly, trial=hopeless, blamed=blame)
     with pytest.raises(TransientError, match="ended before it received one: its process ended with status 5"):
         books(local_runner.map(broken, CHUNKS[:1]))
 
 
-def test_results_that_died_with_their_worker_are_made_again(local_runner: Runner) -> None:
-    """What was finished but not fetched comes back once, as does what was at work."""
+def test_results_that_were_lost_with_their_worker_are_made_again(local_runner: Runner) -> None:
+    """Finished results that were not fetched come back once, as does work in progress."""
     results = local_runner.map(deadly({}), CHUNKS)
     first = next(results)
     time.sleep(2)
@@ -143,8 +143,8 @@ def test_results_that_died_with_their_worker_are_made_again(local_runner: Runner
     assert blamed == {}
 
 
-def test_workers_that_are_killed_at_any_moment_cost_nothing(local_runner: Runner) -> None:
-    """Somebody kills a worker every few seconds: no image is blamed, lost or counted twice."""
+def test_killed_workers_cost_no_image(local_runner: Runner) -> None:
+    """A worker is killed every few seconds, and no image is rejected, lost or counted twice."""
     over = threading.Event()
 
     def kill() -> None:
@@ -163,8 +163,8 @@ def test_workers_that_are_killed_at_any_moment_cost_nothing(local_runner: Runner
         killer.join()
 
 
-def test_a_cluster_that_is_gone_blames_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without nannies every worker that dies stays dead: the run ends with an error that may be tried again."""
+def test_a_lost_cluster_rejects_no_image(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without nannies dead workers stay dead, and the run ends with an error that is worth a retry."""
     monkeypatch.setattr(dask_runner, "PATIENCE_SECONDS", 1.0)
     plain = ("--host", "127.0.0.1", "--no-dashboard", "--nthreads", "1", "--no-nanny")
     with (
@@ -178,7 +178,7 @@ def test_a_cluster_that_is_gone_blames_nobody(monkeypatch: pytest.MonkeyPatch) -
 
 @pytest.fixture
 def small_worker(monkeypatch: pytest.MonkeyPatch) -> Iterator[Runner]:
-    """A worker that may use 600 MB, and little patience."""
+    """A worker that may use 600 MB, with short timeouts."""
     monkeypatch.setattr(dask_runner, "PATIENCE_SECONDS", 2.0)
     small = ("--host", "127.0.0.1", "--no-dashboard", "--nthreads", "1", "--memory-limit", "600MB")
     with (
@@ -189,19 +189,19 @@ def small_worker(monkeypatch: pytest.MonkeyPatch) -> Iterator[Runner]:
         yield runner
 
 
-def test_a_worker_that_only_kept_freed_memory_goes_on(small_worker: Runner) -> None:
-    """Dask pauses a worker at 80 % of its memory; what is free in it is given back, and the work continues."""
+def test_a_worker_that_only_kept_freed_memory_continues(small_worker: Runner) -> None:
+    """Dask pauses a worker at 80 % of its memory; free memory is returned, and the work continues."""
     assert sorted(small_worker.map(partial(fill, False), range(6))) == list(range(6))
 
 
 def test_workers_that_stay_paused_end_the_run(small_worker: Runner) -> None:
-    """Nothing would ever be finished: it is said what is missing, in place of waiting for ever."""
+    """The error says what is missing, and the run does not hang."""
     with pytest.raises(TransientError, match="short of memory"):
         list(small_worker.map(partial(fill, True), range(6)))
 
 
-def test_no_process_of_a_single_image_outlives_the_run() -> None:
-    """Those that were started for parts are ended with them."""
+def test_no_single_image_process_outlives_the_run() -> None:
+    """Processes that were started for parts end with the run."""
     with open_runner(Site(cluster="local", workers=1, threads=2)) as runner:
         assert books(runner.map(deadly({3: "exit"}), CHUNKS[:4]))[1].keys() == {3}
         _until(lambda: not _children())
@@ -209,12 +209,12 @@ def test_no_process_of_a_single_image_outlives_the_run() -> None:
 
 
 def _workers() -> list[psutil.Process]:
-    """The worker processes of clusters of ours."""
+    """The worker processes of our clusters."""
     return [process for process in psutil.Process().children(recursive=True) if _runs(process, "spawn_main")]
 
 
 def _children() -> list[psutil.Process]:
-    """The processes of single images."""
+    """The processes for single images."""
     return [
         process
         for process in psutil.Process().children(recursive=True)

@@ -1,4 +1,4 @@
-"""Work comes back the same from wherever it ran, and once."""
+"""Work gives the same results wherever it ran, once each."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::distributed.versions.VersionMis
 
 
 def test_every_runner_gives_the_same_results(runner: Runner) -> None:
-    """Twenty chunks come back once each, whatever ran them, and again when asked again."""
+    """Twenty chunks come back once each, and again for a second map."""
     chunks = [(number, number + 1) for number in range(20)]
     expected = sorted(scale(3, chunk) for chunk in chunks)
     assert sorted(runner.map(partial(scale, 3), chunks)) == expected
@@ -33,7 +33,7 @@ def test_every_runner_gives_the_same_results(runner: Runner) -> None:
 
 
 def test_every_runner_cuts_the_same_records(runner: Runner, tmp_path: Path) -> None:
-    """Masks, metrics and rejections of real chunks are equal wherever they were cut, to the object's digest."""
+    """Masks, metrics and rejections of real chunks are equal, down to the object's digest."""
     job = job_of(Site(objects=str(tmp_path / "objects")), sources=[str(tmp_path)])
     chunks = [(record,) for record in _photographs(tmp_path / "photographs")]
     here = [cut_chunk(job, chunk) for chunk in chunks]
@@ -50,10 +50,8 @@ def test_no_items_give_no_results(runner: Runner) -> None:
 
 
 @pytest.mark.parametrize("error", [ConfigError("wrong", ["this", "that"]), KeyError("x")])
-def test_an_exception_comes_through_as_it_was_and_is_not_tried_again(
-    runner: Runner, error: Exception, tmp_path: Path
-) -> None:
-    """The type and text of the function's exception arrive; the failing item was called once."""
+def test_an_exception_is_raised_unchanged_and_not_retried(runner: Runner, error: Exception, tmp_path: Path) -> None:
+    """Its type and text arrive, and the failing item was called once."""
     log = tmp_path / "calls"
     with pytest.raises(type(error)) as caught:
         list(runner.map(partial(refuse, error, str(log)), range(6)))
@@ -62,13 +60,13 @@ def test_an_exception_comes_through_as_it_was_and_is_not_tried_again(
     assert list(runner.map(partial(scale, 2), [(1,)])) == [(2,)], "the runner serves on"
 
 
-def test_what_trying_again_can_help_is_tried_again(runner: Runner, tmp_path: Path) -> None:
+def test_transient_errors_are_retried(runner: Runner, tmp_path: Path) -> None:
     """A chunk that fails twice with TransientError still gives its result."""
     assert list(runner.map(partial(fail_twice, str(tmp_path)), [1])) == [1]
 
 
-def test_no_more_than_the_window_is_in_flight(runner: Runner) -> None:
-    """Items are drawn as results are taken: never more than the window are out at once."""
+def test_the_number_of_items_in_flight_is_limited(runner: Runner) -> None:
+    """Items are drawn as results are taken, and never more than the window are in flight."""
     window = runner.describe().window
     drawn = taken = most = 0
 
@@ -85,20 +83,20 @@ def test_no_more_than_the_window_is_in_flight(runner: Runner) -> None:
     assert window // 2 < most <= window
 
 
-def test_a_chunk_keeps_to_its_thread(local_runner: Runner) -> None:
-    """OpenCV opens no threads of its own on a worker, where each core has a chunk already."""
+def test_a_chunk_uses_only_its_own_thread(local_runner: Runner) -> None:
+    """OpenCV opens no threads on a worker, where each core has a chunk already."""
     assert list(local_runner.map(opencv_threads, [0])) == [1]
 
 
-def test_a_worker_that_dies_costs_a_retry_and_not_the_run(local_runner: Runner, tmp_path: Path) -> None:
-    """All results arrive, none twice, though a worker was lost on the way."""
+def test_a_dead_worker_costs_a_retry_and_not_the_run(local_runner: Runner, tmp_path: Path) -> None:
+    """All results arrive, none twice."""
     assert sorted(local_runner.map(partial(die_once, str(tmp_path / "died")), range(20))) == list(range(20))
     assert (tmp_path / "died").exists()
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the allocator of glibc is told what to keep")
-def test_freed_memory_is_used_again_under_dasks_own_settings() -> None:
-    """Image-sized arrays do not fault their pages in anew, as they would with what a Dask nanny sets."""
+def test_freed_memory_is_reused_under_dask_s_settings() -> None:
+    """Arrays the size of an image do not fault their pages in again, unlike with a nanny's defaults."""
     script = (
         "import resource; from functools import partial; from cutouts.runner.work import Attempt\n"
         "def work(item): return sum(int(bytearray(8_000_000)[-1]) for _ in range(20))\n"
@@ -113,7 +111,7 @@ def test_freed_memory_is_used_again_under_dasks_own_settings() -> None:
 
 
 def test_serial_needs_no_dask() -> None:
-    """`serial` works without importing Dask at all."""
+    """`serial` works without importing Dask."""
     script = (
         "import sys; from cutouts.core.config import Site; from cutouts.runner import open_runner\n"
         "with open_runner(Site(cluster='serial')) as runner: assert list(runner.map(abs, [-1])) == [1]\n"

@@ -31,8 +31,8 @@ def _holes(matte: Bytes) -> int:
     return sum(int(boxes[label, cv2.CC_STAT_AREA]) > 500 for label in range(1, count)) - 1
 
 
-def test_every_sample_has_a_photograph_and_each_whole_one_its_matte(written: tuple[Path, Path]) -> None:
-    """Photographs and mattes pair up by stem; only the broken file has no matte."""
+def test_every_sample_has_a_photograph_and_a_matte(written: tuple[Path, Path]) -> None:
+    """They have equal stems, and only the broken file has no matte."""
     photographs, truth = written
     assert {path.stem for path in photographs.iterdir()} == {sample.stem for sample in SAMPLES}
     assert {path.stem for path in truth.iterdir()} == {sample.stem for sample in SAMPLES if not sample.broken}
@@ -50,7 +50,7 @@ def test_the_broken_file_is_a_jpeg_that_ends_too_early(written: tuple[Path, Path
 
 
 def test_the_empty_studio_has_an_empty_matte(written: tuple[Path, Path]) -> None:
-    """No product, no matte."""
+    """It shows no product."""
     assert not _grey(written[1] / "empty-studio.png").any()
 
 
@@ -58,12 +58,12 @@ def test_the_empty_studio_has_an_empty_matte(written: tuple[Path, Path]) -> None
     ("stem", "holes"), [("mug-with-a-hole", 1), ("bottle-packshot", 0), ("teapot-in-a-busy-scene", 1)]
 )
 def test_a_handle_leaves_a_hole_in_the_matte(written: tuple[Path, Path], stem: str, holes: int) -> None:
-    """What is seen through a handle is background."""
+    """The area inside a handle is background."""
     assert _holes(_grey(written[1] / f"{stem}.png")) == holes
 
 
 def test_the_straps_are_a_few_pixels_wide(written: tuple[Path, Path]) -> None:
-    """An opening by a disc wider than the straps takes away everything above the bag."""
+    """An opening by a disc wider than the straps removes everything above the bag."""
     matte = _grey(written[1] / "bag-on-fine-straps.png")
     upper = matte[: matte.shape[0] // 2]
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (27, 27))
@@ -71,16 +71,16 @@ def test_the_straps_are_a_few_pixels_wide(written: tuple[Path, Path]) -> None:
     assert not (cv2.morphologyEx(upper, cv2.MORPH_OPEN, disc) > 128).any()
 
 
-def test_glass_lets_through_and_juice_hardly_does(written: tuple[Path, Path]) -> None:
-    """The matte of the glass is soft over a large part and nearly opaque over another."""
+def test_glass_is_transparent_and_juice_is_nearly_opaque(written: tuple[Path, Path]) -> None:
+    """The matte is soft over a large part and nearly opaque over another."""
     matte = _grey(written[1] / "glass-of-juice.png")
     inside = matte[matte > 0]
     assert ((inside > 20) & (inside < 150)).mean() > 0.15
     assert (inside > 235).mean() > 0.4
 
 
-def test_outside_of_the_matte_nothing_of_the_product_is_seen() -> None:
-    """Where the known matte is 0 the photograph is the one of the same scene without its product."""
+def test_outside_the_matte_the_product_is_invisible() -> None:
+    """Where the known matte is 0 the photograph equals the same scene without its product."""
     shot = SAMPLES[0].draw()
     photograph, matte = photograph_of(shot, seed=0)
     difference = np.abs(photograph / 255 - shot.backdrop).max(-1)
@@ -88,14 +88,14 @@ def test_outside_of_the_matte_nothing_of_the_product_is_seen() -> None:
     assert difference[matte == 255].mean() > 0.2
 
 
-def test_the_same_photograph_is_taken_every_time() -> None:
-    """Drawing is deterministic, so that a demo run twice skips what it knows."""
+def test_the_photographs_are_reproducible() -> None:
+    """Drawing is deterministic, so that a second demo run skips what it knows."""
     first, second = (photograph_of(SAMPLES[6].draw(), seed=6)[0] for _ in range(2))
     assert np.array_equal(first, second)
 
 
 def test_a_polygon_covers_its_area() -> None:
-    """The coverage of a disc adds up to its area, to an eighth of a pixel along its contour."""
+    """The coverage of a disc adds up to its area within an eighth of a pixel along its contour."""
     disc = ellipse((50.3, 41.7), (30, 30))
     cover = polygon(Window.around(disc), disc)
     assert float(cover.sum()) == pytest.approx(np.pi * 30**2, abs=2 * np.pi * 30 / 8)

@@ -1,1 +1,1 @@
-"""Tests of the folder of a run."""
+"""Tests of the output folder of a run."""

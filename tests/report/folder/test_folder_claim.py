@@ -1,4 +1,4 @@
-"""The folder of a run: what is refused before anything is written, and the manifest that is written anew."""
+"""The output folder of a run: what is refused before anything is written, and how the manifest is replaced."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ def there(folder: Path) -> set[str]:
 
 @pytest.mark.parametrize("name", REPLACED)
 @pytest.mark.parametrize("kind", ["file", "folder", "link"])
-def test_what_no_run_made_is_refused_and_stays(tmp_path: Path, photos: Path, name: str, kind: str) -> None:
-    """Each name that a run writes, as a file, as a folder with things in it, as a link to elsewhere."""
+def test_foreign_files_are_refused_and_stay(tmp_path: Path, photos: Path, name: str, kind: str) -> None:
+    """Each name that a run writes is tested as a file, as a folder with content, and as a link."""
     out, mine = tmp_path / "out", tmp_path / "mine"
     (mine / "deep").mkdir(parents=True)
     (mine / "deep" / "x.txt").write_text("mine")
@@ -50,8 +50,8 @@ def test_what_no_run_made_is_refused_and_stays(tmp_path: Path, photos: Path, nam
     assert there(tmp_path) == before
 
 
-def test_a_link_that_comes_later_is_refused_too(tmp_path: Path, photos: Path) -> None:
-    """The marker lists a name; a link of that name leads to what no run made."""
+def test_a_link_that_appears_later_is_refused_too(tmp_path: Path, photos: Path) -> None:
+    """The marker lists its name, but the link leads to a file that no run made."""
     claim_folder(tmp_path / "out", str(photos))
     (tmp_path / "mine").mkdir()
     (tmp_path / "out" / "cutouts").symlink_to(tmp_path / "mine")
@@ -59,8 +59,8 @@ def test_a_link_that_comes_later_is_refused_too(tmp_path: Path, photos: Path) ->
         claim_folder(tmp_path / "out", str(photos))
 
 
-def test_a_run_that_was_killed_at_any_moment_may_go_on(tmp_path: Path, photos: Path) -> None:
-    """Before the marker the folder is empty, after it everything is listed."""
+def test_a_killed_run_can_be_continued(tmp_path: Path, photos: Path) -> None:
+    """Before the marker the folder is empty, and after it everything is listed."""
     out = tmp_path / "out"
     out.mkdir()
     (out / f"{MARKER}.1-2.part").write_text("half of a marker")
@@ -71,7 +71,7 @@ def test_a_run_that_was_killed_at_any_moment_may_go_on(tmp_path: Path, photos: P
 
 
 def test_the_source_itself_is_refused(tmp_path: Path, photos: Path) -> None:
-    """By whatever name."""
+    """It is recognised under every name."""
     (tmp_path / "link").symlink_to(photos)
     for out in (photos, tmp_path / "link", photos / ".." / "photos"):
         with pytest.raises(OutputError, match="is the source itself"):
@@ -80,7 +80,7 @@ def test_the_source_itself_is_refused(tmp_path: Path, photos: Path) -> None:
 
 
 def test_a_folder_that_is_a_source_is_refused(tmp_path: Path, photos: Path) -> None:
-    """One of photographs or of manifests, and one below a manifest, of which it would become a part."""
+    """It has photographs or manifests, or is below a manifest and would become a part of it."""
     other = product(tmp_path / "other" / "b.jpg").parent
     manifests = tmp_path / "manifests"
     (manifests / "date=2026-11-26").mkdir(parents=True)
@@ -95,7 +95,7 @@ def test_a_folder_that_is_a_source_is_refused(tmp_path: Path, photos: Path) -> N
 
 
 @pytest.mark.parametrize("name", ["cutouts", "objects/ab", "manifest", "images.parquet"])
-def test_what_a_run_made_is_no_source_of_another_into_the_same_folder(tmp_path: Path, photos: Path, name: str) -> None:
+def test_a_run_s_output_is_not_a_source_for_the_same_folder(tmp_path: Path, photos: Path, name: str) -> None:
     """It would be replaced while it is read."""
     out = tmp_path / "out"
     claim_folder(out, str(photos))
@@ -107,14 +107,14 @@ def test_what_a_run_made_is_no_source_of_another_into_the_same_folder(tmp_path: 
         claim_folder(out, str(out / name))
 
 
-def test_beside_below_and_above_the_photographs_is_allowed(tmp_path: Path, photos: Path) -> None:
-    """Neither folder hurts the other."""
+def test_an_output_beside_below_or_above_the_photographs_is_allowed(tmp_path: Path, photos: Path) -> None:
+    """Neither folder affects the other."""
     for out in (tmp_path / "result", photos / "result", tmp_path):
         claim_folder(out, str(photos))
 
 
 def test_the_manifest_of_a_folder_is_alone_in_its_folder(tmp_path: Path) -> None:
-    """Written again on another day, or after a kill, only the new one is there."""
+    """After another day or a kill only the new one is there."""
     table = MANIFEST.empty_table()
     write_manifest(tmp_path, table, TODAY)
     folder = write_manifest(tmp_path, table, TOMORROW)
@@ -122,8 +122,8 @@ def test_the_manifest_of_a_folder_is_alone_in_its_folder(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("name", ["date=2026-11-26/.part-0.mine.part", ".part-0.parquet.1-2.part", ".trash/a.parquet"])
-def test_what_is_hidden_in_its_folder_stays(tmp_path: Path, name: str) -> None:
-    """Nothing proves it ours, whatever it is called; and nobody reads it as a part of the manifest."""
+def test_hidden_files_in_its_folder_stay(tmp_path: Path, name: str) -> None:
+    """Nothing shows that they are ours, and nobody reads them as a part of the manifest."""
     folder = write_manifest(tmp_path, MANIFEST.empty_table(), TODAY)
     hidden = folder / name
     hidden.parent.mkdir(exist_ok=True)
@@ -133,8 +133,8 @@ def test_what_is_hidden_in_its_folder_stays(tmp_path: Path, name: str) -> None:
     assert [path.name for path in folder.rglob("part-0.parquet")] == ["part-0.parquet"]
 
 
-def test_a_manifest_that_somebody_wrote_anew_is_refused(tmp_path: Path) -> None:
-    """Read, changed and written by another program, its schema still has our name."""
+def test_a_manifest_rewritten_by_another_program_is_refused(tmp_path: Path) -> None:
+    """It was read, changed and written, and its schema still has our name."""
     folder = write_manifest(tmp_path, MANIFEST.empty_table(), TODAY)
     part = folder / "date=2026-11-26" / "part-0.parquet"
     pq.write_table(pq.read_table(part, partitioning=None), part)
@@ -143,8 +143,8 @@ def test_a_manifest_that_somebody_wrote_anew_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["notes.txt", "date=2026-11-26/more.parquet", "date=2026-11-26/deep/part-0.parquet"])
-def test_what_else_is_in_its_folder_is_refused(tmp_path: Path, name: str) -> None:
-    """It would be deleted, or read as a part of the manifest."""
+def test_other_files_in_its_folder_are_refused(tmp_path: Path, name: str) -> None:
+    """They would be deleted, or read as a part of the manifest."""
     folder = write_manifest(tmp_path, MANIFEST.empty_table(), TODAY)
     foreign = folder / name
     foreign.parent.mkdir(exist_ok=True)
@@ -168,8 +168,8 @@ def test_what_else_is_in_its_folder_is_refused(tmp_path: Path, name: str) -> Non
         ("result/tables/masks.parquet", False),
     ],
 )
-def test_a_folder_of_photographs_is_told_from_a_manifest(tmp_path: Path, file: str, *, manifest: bool) -> None:
-    """By Parquet files at its top, or below folders that are named after a key."""
+def test_photographs_and_manifests_are_told_apart(tmp_path: Path, file: str, *, manifest: bool) -> None:
+    """A manifest has Parquet files at its top, or below folders that are named after a key."""
     (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
     (tmp_path / file).touch()
     assert holds_manifest(tmp_path) is manifest

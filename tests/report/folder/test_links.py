@@ -1,4 +1,4 @@
-"""The links below `cutouts/`: made, renewed and removed, and nothing else ever touched."""
+"""The links below `cutouts/` are made, renewed and removed, and nothing else is changed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ ONE, TWO = (f"objects/{digit * 2}/{digit * 64}.png" for digit in "ab")
 
 
 def tree(folder: Path) -> list[str]:
-    """Everything below a folder, in order; a link with what it leads to."""
+    """Everything below a folder, in order, and each link with its target."""
     found = sorted(folder.rglob("*"))
     return [f"{path.relative_to(folder)}{f' -> {path.readlink()}' if path.is_symlink() else ''}" for path in found]
 
@@ -27,8 +27,8 @@ def out(tmp_path: Path) -> Path:
     return tmp_path / "out"
 
 
-def test_links_are_relative_renewed_and_removed(out: Path) -> None:
-    """The folder can be moved; a link of an earlier run goes, with the folders that it leaves empty."""
+def test_links_are_relative_and_kept_up_to_date(out: Path) -> None:
+    """The folder can be moved; outdated links are removed, with the folders that become empty."""
     write_links(out, {"a.png": ONE, "sub/deep/b.png": TWO})
     assert (out / "cutouts" / "sub" / "deep" / "b.png").read_bytes() == b"png"
     write_links(out, {"a.png": TWO})
@@ -36,15 +36,15 @@ def test_links_are_relative_renewed_and_removed(out: Path) -> None:
 
 
 def test_a_name_may_become_a_folder_and_back(out: Path) -> None:
-    """What an earlier run linked under a name that is a folder now is in nobody's way."""
+    """A link of an earlier run does not block a folder of the same name."""
     for wanted in ({"a.png": ONE}, {"a.png/b.png": ONE}, {"a.png": TWO}):
         write_links(out, wanted)
         (name,) = wanted
         assert (out / "cutouts" / name).is_file()
 
 
-def test_what_we_did_not_make_stays_as_it_is(out: Path, tmp_path: Path) -> None:
-    """Files, folders and links of others, dangling ones too, are neither removed nor replaced nor written through."""
+def test_foreign_files_are_left_alone(out: Path, tmp_path: Path) -> None:
+    """Files, folders and links, even dangling ones, are neither removed nor replaced nor written through."""
     elsewhere, folder = tmp_path / "elsewhere", out / "cutouts"
     elsewhere.mkdir()
     (elsewhere / "mine.png").write_bytes(b"mine")
@@ -65,8 +65,8 @@ def test_what_we_did_not_make_stays_as_it_is(out: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["link", "file"])
-def test_a_cutouts_that_is_no_folder_is_refused(out: Path, tmp_path: Path, kind: str) -> None:
-    """Through a link, the links of another run would be renewed or removed."""
+def test_a_cutouts_path_that_is_not_a_folder_is_refused(out: Path, tmp_path: Path, kind: str) -> None:
+    """Through a link, the links of another run would be changed."""
     other = tmp_path / "other"
     (other / ONE).parent.mkdir(parents=True)
     (other / ONE).write_bytes(b"png")

@@ -1,4 +1,4 @@
-"""`summary.json`."""
+"""Tests of `summary.json`."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ def test_the_summary_has_exactly_its_keys_in_order(tmp_path: Path) -> None:
     assert {path.name for path in tmp_path.iterdir()} == {"summary.json", MARKER}
 
 
-def test_books_that_do_not_balance_are_no_summary() -> None:
-    """Images are the sum of the five outcomes, or nothing is told."""
+def test_a_summary_has_to_balance() -> None:
+    """The number of images is the sum of the five outcomes, or no summary is written."""
     with pytest.raises(BooksError, match="5 images, but 4 outcomes"):
         RunSummary(
             images=5, skipped=0, published=4, quarantined=0, held=0, rejected=0, model_batches=4, images_per_second=1

@@ -1,1 +1,1 @@
-"""Tests of the parts of a page."""
+"""Tests of the parts of an HTML page."""

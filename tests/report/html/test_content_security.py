@@ -1,4 +1,4 @@
-"""The policy of a page, without a browser."""
+"""The content security policy of a page, without a browser."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PAGE = (
 
 
 def test_a_page_allows_its_own_style_sheet_and_script_by_digest() -> None:
-    """Style attributes become rules of the sheet, equal ones one rule."""
+    """Style attributes become rules of the style sheet, and equal ones share a rule."""
     page = sealed(PAGE)
     sheet = re.findall("<style>(.*?)</style>", page, re.DOTALL)
     assert sheet == ['\nb{color:red}[data-s="0"]{--n:3}[data-s="1"]{--u:url(data:x;")}']
@@ -28,12 +28,12 @@ def test_a_page_allows_its_own_style_sheet_and_script_by_digest() -> None:
     assert "unsafe" not in page
 
 
-def test_a_page_without_script_runs_none() -> None:
+def test_a_page_without_a_script_allows_none() -> None:
     """Nothing is allowed that is not there."""
     assert "script-src 'none'" in sealed(PAGE.replace("<script>go()</script>", ""))
 
 
-def test_a_page_that_states_no_policy_is_an_error() -> None:
-    """A template that forgot it is never written open."""
+def test_a_page_without_a_policy_is_an_error() -> None:
+    """A template that lacks it is never written."""
     with pytest.raises(ValueError, match="states no policy"):
         sealed("<style></style>")

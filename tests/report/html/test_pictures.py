@@ -1,4 +1,4 @@
-"""The small pictures of the contact sheet."""
+"""The small pictures on the contact sheet."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def _decoded(uri: str | None) -> Bytes:
 
 
 def test_the_cutout_keeps_its_colour_up_to_the_rim(run: Run) -> None:
-    """Shrinking and WebP mix no black of the transparent part into the soft rim."""
+    """Shrinking and WebP mix no black from the transparent part into the soft rim."""
     shown = load_pictures([PictureFiles(photograph="x.jpg", cutout="cutout.png", mask=None)], run.folder, run.read)[0]
     picture = _decoded(shown.cutout)
     rim = picture[(picture[..., 3] > 40) & (picture[..., 3] < 215)]
@@ -29,7 +29,7 @@ def test_the_cutout_keeps_its_colour_up_to_the_rim(run: Run) -> None:
 
 
 def test_a_quarantined_image_is_shown_through_its_mask(run: Run) -> None:
-    """Without a cutout the photograph is cut out by the mask."""
+    """Without a cutout, the photograph is shown through its mask."""
     shown = load_pictures([PictureFiles(photograph="x.jpg", cutout=None, mask="mask.png")], run.folder, run.read)[0]
     alpha = _decoded(shown.cutout)[..., 3]
     assert alpha[150, 200] == 255
@@ -37,7 +37,7 @@ def test_a_quarantined_image_is_shown_through_its_mask(run: Run) -> None:
 
 
 def test_large_photographs_become_small_pictures(run: Run) -> None:
-    """No picture is larger than the sheet needs, and fewer are shown larger than many."""
+    """No picture is larger than the sheet needs, and with fewer images they are larger."""
     cv2.imwrite(str(run.folder / "disc.jpg"), np.full((350, 700, 3), 90, np.uint8))
     source = PictureFiles(photograph="x.jpg", cutout=None, mask=None)
     few, many = (load_pictures([source] * count, run.folder, run.read)[0] for count in (2, 49))
@@ -47,7 +47,7 @@ def test_large_photographs_become_small_pictures(run: Run) -> None:
 
 
 def test_a_mask_of_another_size_is_not_used(run: Run, tmp_path: Path) -> None:
-    """Source and mask that do not belong together are not put together."""
+    """A source and a mask that do not match are not combined."""
     cv2.imwrite(str(tmp_path / "mask.png"), np.zeros((10, 10), np.uint8))
     shown = load_pictures([PictureFiles(photograph="x.jpg", cutout=None, mask="mask.png")], run.folder, run.read)[0]
     assert shown.photograph is not None

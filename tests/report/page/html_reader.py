@@ -1,4 +1,4 @@
-"""A written report as a test reads it."""
+"""Parses a written report for the tests."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _ADDRESSES = ("src", "href", "srcset", "action", "data", "poster", "style")
 
 @dataclass(slots=True)
 class ReadPage(HTMLParser):
-    """Tags with their attributes, and the text that a person sees."""
+    """Tags with their attributes, and the visible text."""
 
     tags: list[tuple[str, dict[str, str]]] = field(default_factory=list)
     words: list[str] = field(default_factory=list)
@@ -20,7 +20,7 @@ class ReadPage(HTMLParser):
         HTMLParser.__init__(self)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Note the tag; what a style or script holds is not text."""
+        """Note the tag; the content of styles and scripts is not text."""
         self.tags.append((tag, {name: value or "" for name, value in attrs}))
         self._hidden += tag in ("style", "script")
 
@@ -35,12 +35,12 @@ class ReadPage(HTMLParser):
 
     @property
     def text(self) -> str:
-        """All text, white space collapsed."""
+        """All text, with white space collapsed."""
         return " ".join(" ".join(self.words).split())
 
     @property
     def addresses(self) -> list[str]:
-        """All that a browser could load or follow."""
+        """All addresses that a browser could load or follow."""
         return [attributes[name] for _, attributes in self.tags for name in _ADDRESSES if name in attributes]
 
     def names(self) -> list[str]:

@@ -37,8 +37,8 @@ def path(shared_run: Run, make_report: Make) -> Path:
 
 
 @pytest.mark.parametrize(("width", "dark"), [(1280, False), (1280, True), (390, False)])
-def test_it_opens_without_complaint_or_request(path: Path, open_page: Open, width: int, dark: bool) -> None:
-    """No message on the console, no request, every photograph decoded, nothing to scroll sideways."""
+def test_it_opens_without_console_messages_or_requests(path: Path, open_page: Open, width: int, dark: bool) -> None:
+    """Every photograph is decoded, and nothing scrolls sideways."""
     opened = open_page(path, width=width, dark=dark)
     seen = opened.page.evaluate("[...document.images].map(i => i.complete && i.naturalWidth > 0)")
     assert len(seen) == 6
@@ -49,8 +49,8 @@ def test_it_opens_without_complaint_or_request(path: Path, open_page: Open, widt
     assert opened.requests == []
 
 
-def test_cutouts_are_seen_on_a_checkerboard_and_on_white(path: Path, open_page: Open) -> None:
-    """Each has its picture painted in a box of the photograph's shape."""
+def test_cutouts_are_shown_on_a_checkerboard_and_on_white(path: Path, open_page: Open) -> None:
+    """Each background has the picture in a box of the photograph's shape."""
     page = open_page(path).page
     boxes = (
         page.locator(".shot")
@@ -64,8 +64,8 @@ def test_cutouts_are_seen_on_a_checkerboard_and_on_white(path: Path, open_page: 
     assert all(image.startswith('url("data:image/webp') for _, image in boxes)
 
 
-def test_an_image_is_shown_larger_and_left_by_the_keyboard(path: Path, open_page: Open) -> None:
-    """Enter opens, arrows move on, a number changes the background, Escape goes back to where one was."""
+def test_an_image_can_be_enlarged_and_left_by_keyboard(path: Path, open_page: Open) -> None:
+    """Enter opens, arrows move, a number changes the background, and Escape restores the focus."""
     page = open_page(path).page
     first = page.locator(".panes").first
     small = page.locator(".shot img").first.bounding_box()
@@ -82,12 +82,12 @@ def test_an_image_is_shown_larger_and_left_by_the_keyboard(path: Path, open_page
     assert page.locator("dialog .stage.on-black").count() == 1
     page.keyboard.press("Escape")
     assert not page.locator("dialog").is_visible()
-    # The browser tells of the closing in a task of its own, and the page moves the focus then.
+    # The browser dispatches the close event in a separate task, and the page moves the focus then.
     expect(page.locator(".shot[data-name='image-0.jpg'] .panes")).to_be_focused()
 
 
-def test_ten_thousand_images_still_open_quickly(run: Run, make_report: Make, open_page: Open) -> None:
-    """The worst and a sample are shown, every image that waits is listed, and the file stays below 8 MB."""
+def test_ten_thousand_images_open_quickly(run: Run, make_report: Make, open_page: Open) -> None:
+    """The worst and a sample are shown, every waiting image is listed, and the file stays below 8 MB."""
     held = [Shown(source=f"autumn/shelf-{n:05d}.jpg", outcome=Outcome.HELD, reasons=("bad",)) for n in range(3000)]
     good = [Shown(source=f"autumn/shelf-{n:05d}.jpg", peak=0.9) for n in range(3000, 10_000)]
     path = run.folder / "report.html"
@@ -116,8 +116,8 @@ INJECTED = (
 
 
 @pytest.mark.parametrize("markup", INJECTED)
-def test_markup_that_got_in_does_nothing(path: Path, tmp_path: Path, open_page: Open, markup: str) -> None:
-    """Even if a name were not escaped: no script runs, no style counts, nothing is asked for; our own page works."""
+def test_injected_markup_does_nothing(path: Path, tmp_path: Path, open_page: Open, markup: str) -> None:
+    """Even if a name were not escaped, no script or style would apply and nothing be requested."""
     page = path.read_text(encoding="utf-8")
     changed = tmp_path / "injected.html"
     with serving(FileServer(body=b"")) as server:
@@ -140,7 +140,7 @@ def test_markup_that_got_in_does_nothing(path: Path, tmp_path: Path, open_page: 
 
 @pytest.mark.parametrize("template", ["sheet.html", "looks.html"])
 def test_the_pages_of_an_evaluation_are_closed_as_well(tmp_path: Path, open_page: Open, template: str) -> None:
-    """They open without complaint or request, painted as they should be, and run no script at all."""
+    """They open without messages or requests, look right and run no script."""
     picture = ShownPicture(about="<b>x</b>", uri=data_uri(np.full((9, 12, 3), 90, np.uint8)), cutout=True)
     card = WorstImage(
         images="set", name="</style><script>alert(1)</script>", ratio=1.5, pictures=(picture,), lines=(("n", "1"),)

@@ -1,4 +1,4 @@
-"""Which images the contact sheet shows."""
+"""Which images are on the contact sheet."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ def _sheet(report: Report, *, worst: int = 3, sampled: int = 4) -> ContactSheet:
     return choose(order, report.images, worst=worst, sampled=sampled)
 
 
-def test_the_sheet_holds_the_worst_and_a_sample_of_the_rest(make_report: Make) -> None:
-    """No image twice, and the others are counted."""
+def test_the_sheet_has_the_worst_and_a_sample_of_the_rest(make_report: Make) -> None:
+    """No image is there twice, and the others are counted."""
     report = make_report([Shown(source=f"{n}.jpg", peak=0.5 + n / 100) for n in range(20)])
     sheet = _sheet(report)
     assert sheet.worst == (0, 1, 2)
@@ -33,15 +33,15 @@ def test_the_sheet_holds_the_worst_and_a_sample_of_the_rest(make_report: Make) -
 
 
 def test_the_sample_does_not_depend_on_the_order_of_the_images(make_report: Make) -> None:
-    """The same images are drawn when the table comes in another order."""
+    """The table may be in another order."""
     images = [Shown(source=f"{n}.jpg", peak=0.5 + n / 100) for n in range(20)]
     forth, back = make_report(images), make_report(images[::-1])
     drawn = [{report.images["source"][row].as_py() for row in _sheet(report).sample} for report in (forth, back)]
     assert drawn[0] == drawn[1]
 
 
-def test_a_calibrated_probability_decides_over_the_rule_of_thumb(make_report: Make) -> None:
-    """Where `p_bad` is known the images are ordered by it."""
+def test_a_calibrated_probability_wins_over_the_rule_of_thumb(make_report: Make) -> None:
+    """If `p_bad` is known, the images are ordered by it."""
     report = make_report([Shown(source="a.jpg", peak=0.99), Shown(source="b.jpg", peak=0.6)])
     column = report.images.schema.get_field_index("p_bad")
     images = report.images.set_column(column, "p_bad", pa.array([0.9, 0.1], pa.float32()))
@@ -49,8 +49,8 @@ def test_a_calibrated_probability_decides_over_the_rule_of_thumb(make_report: Ma
     assert _sheet(report).worst == (1, 0)
 
 
-def test_metrics_find_their_image_across_deliveries_and_days(make_report: Make) -> None:
-    """Equal ids in two deliveries, or in one that came again on another day, are told apart."""
+def test_metrics_are_matched_across_deliveries_and_days(make_report: Make) -> None:
+    """Equal ids in two deliveries or on two days are told apart."""
     twins = [
         Shown(source="a.jpg", delivery_id="one", peak=0.9),
         Shown(source="a.jpg", delivery_id="two", peak=0.7),
@@ -61,7 +61,7 @@ def test_metrics_find_their_image_across_deliveries_and_days(make_report: Make) 
     assert measured["saliency_peak"].to_pylist() == pytest.approx([0.9, 0.7, 0.8])
 
 
-def test_rejected_images_have_no_place_on_the_sheet(make_report: Make) -> None:
-    """There is nothing to show of a file that could not be read."""
+def test_rejected_images_are_not_on_the_sheet(make_report: Make) -> None:
+    """An unreadable file has nothing to show."""
     report = make_report([Shown(source="a.jpg", outcome=Outcome.REJECTED, reasons=("empty",), peak=None)])
     assert _sheet(report) == ContactSheet(worst=(), sample=(), left_out=0)

@@ -1,4 +1,4 @@
-"""What `report.html` says and what it never does."""
+"""What `report.html` shows and what it never does."""
 
 from __future__ import annotations
 
@@ -41,42 +41,42 @@ def _written(run: Run, report: Report) -> ReadPage:
     return read_page(path.read_text("utf-8"))
 
 
-def test_nothing_is_loaded_from_anywhere(mixed: ReadPage, shared_run: Run) -> None:
-    """Every address is a fragment of the page itself or a data URI, in attributes as in styles."""
+def test_nothing_is_loaded_from_elsewhere(mixed: ReadPage, shared_run: Run) -> None:
+    """Every address in attributes and styles is a fragment of the page or a data URI."""
     for address in mixed.addresses:
         assert not re.search(r"(https?:)?//", re.sub(r"data:image/webp;base64,[\w+/=]+", "", address))
     assert "@import" not in (shared_run.folder / "report.html").read_text("utf-8")
 
 
-def test_the_worst_comes_first(mixed: ReadPage) -> None:
-    """Quarantined, then held, then by doubt; rejected files have no picture."""
+def test_the_worst_come_first(mixed: ReadPage) -> None:
+    """Quarantined images are first, then held ones, then by doubt; rejected files have no picture."""
     assert mixed.names() == ["empty.jpg", "held.jpg", "unsure.jpg", "good.jpg"]
 
 
-def test_a_held_image_that_fails_by_itself_comes_before_the_others(run: Run, make_report: Make) -> None:
-    """The reader of a held delivery sees first which images made it bad."""
+def test_a_held_image_with_its_own_reason_comes_first(run: Run, make_report: Make) -> None:
+    """The reader of a held delivery sees first which images caused it."""
     shared = "more than 30% of the delivery's images are bad"
     images = [Shown(source=f"{n}.jpg", outcome=Outcome.HELD, reasons=(shared,)) for n in range(3)]
     images.append(Shown(source="cause.jpg", outcome=Outcome.HELD, reasons=(shared, NO_PRODUCT)))
     assert _written(run, make_report(images)).names()[0] == "cause.jpg"
 
 
-def test_every_rejection_stands_there_with_its_reason(mixed: ReadPage) -> None:
+def test_every_rejection_is_listed_with_its_reason(mixed: ReadPage) -> None:
     """Each rejected file is named next to why."""
     text = mixed.text
     assert "also-broken.jpg the file is empty" in text
     assert "broken.jpg the image is truncated: at row 7" in text
 
 
-def test_every_image_that_waits_stands_there_with_its_reasons(mixed: ReadPage) -> None:
-    """Quarantined and held ones are listed, beside the contact sheet that may leave some out."""
+def test_every_waiting_image_is_listed_with_its_reasons(mixed: ReadPage) -> None:
+    """Quarantined and held ones are listed, because the contact sheet may leave some out."""
     text = mixed.text
     assert f"empty.jpg quarantined {NO_PRODUCT}" in text
     assert "held.jpg held too many bad images" in text
 
 
-def test_every_note_stands_there_beside_its_image(run: Run, make_report: Make) -> None:
-    """On the card of the image, and in a list that also has images without a card; without notes there is none."""
+def test_every_note_is_shown_with_its_image(run: Run, make_report: Make) -> None:
+    """It is on the image's card and in a list that also has images without a card; without notes there is none."""
     note = "its colours are approximate"
     page = _written(run, make_report([Shown(source="a.jpg"), Shown(source="b.jpg", notes=(note, "it has 2 frames"))]))
     assert f"Note: {note}; it has 2 frames" in page.text
@@ -84,8 +84,8 @@ def test_every_note_stands_there_beside_its_image(run: Run, make_report: Make) -
     assert "Read with a note" not in _written(run, make_report([Shown(source="a.jpg")])).text
 
 
-def test_counts_verdicts_and_expectations_are_told(mixed: ReadPage) -> None:
-    """The head counts the outcomes; each delivery has its verdict and what was not met."""
+def test_counts_verdicts_and_failed_expectations_are_shown(mixed: ReadPage) -> None:
+    """The head counts the outcomes, and each delivery has its verdict and the expectations that it failed."""
     text = mixed.text
     assert "6 images: 2 published, 2 wait for a person, 2 could not be processed." in text
     assert "2026-01-02/studio-a hold" in text
@@ -101,14 +101,14 @@ def test_counts_verdicts_and_expectations_are_told(mixed: ReadPage) -> None:
         ([Outcome.HELD, Outcome.HELD], "2 images: none published, 2 wait for a person."),
     ],
 )
-def test_the_head_says_it_in_one_sentence(run: Run, make_report: Make, outcomes: list[Outcome], told: str) -> None:
-    """Counts become a sentence that fits them."""
+def test_the_head_is_one_sentence(run: Run, make_report: Make, outcomes: list[Outcome], told: str) -> None:
+    """The counts become a sentence with the right numbers."""
     images = [Shown(source=f"{n}.jpg", outcome=outcome, peak=None) for n, outcome in enumerate(outcomes)]
     assert told in _written(run, make_report(images)).text
 
 
 def test_hostile_names_stay_text(run: Run, make_report: Make) -> None:
-    """A file name that is HTML is shown, not obeyed."""
+    """A file name that is HTML is shown and not interpreted."""
     images = [
         Shown(source=HOSTILE, delivery_id="<script>alert(2)</script>"),
         Shown(
@@ -122,14 +122,14 @@ def test_hostile_names_stay_text(run: Run, make_report: Make) -> None:
     assert "<script>alert(2)</script>" in page.text
 
 
-def test_names_that_are_no_unicode_are_written_all_the_same(run: Run, make_report: Make) -> None:
-    """A file name with bytes outside of UTF-8 must not cost the report."""
+def test_names_that_are_not_unicode_are_written(run: Run, make_report: Make) -> None:
+    """A file name with bytes outside UTF-8 does not stop the report."""
     report = make_report([Shown(source="ok.jpg")])
     assert _written(run, replace(report, source="/data/\udcff")).names() == ["ok.jpg"]
 
 
 def test_a_rerun_says_that_there_was_nothing_to_do(run: Run, make_report: Make) -> None:
-    """All skipped, nothing measured: told in words, with the pictures of the earlier run and without empty plots."""
+    """With everything skipped there are the earlier run's pictures and no empty plots."""
     images = [Shown(source=f"{n}.jpg", outcome=Outcome.SKIPPED, peak=None) for n in range(3)]
     page = _written(run, make_report(images))
     assert "Nothing new: all 3 images were decided before" in page.text
@@ -137,8 +137,8 @@ def test_a_rerun_says_that_there_was_nothing_to_do(run: Run, make_report: Make) 
     assert "Distributions" not in page.text
 
 
-def test_a_rerun_with_images_that_wait_says_so(run: Run, make_report: Make) -> None:
-    """What was kept back by an earlier run is told again, and that nothing was done for it."""
+def test_a_rerun_with_waiting_images_says_so(run: Run, make_report: Make) -> None:
+    """Images held by an earlier run are listed again, and that nothing was done for them."""
     images = [Shown(source="a.jpg", outcome=Outcome.SKIPPED), Shown(source="b.jpg", outcome=Outcome.QUARANTINED)]
     report = make_report(images)
     idle = replace(report, summary=replace(report.summary, model_batches=0, images_per_second=0.0), wall_seconds=0.0)
@@ -147,14 +147,14 @@ def test_a_rerun_with_images_that_wait_says_so(run: Run, make_report: Make) -> N
     assert "Throughput nothing was processed" in text
 
 
-def test_no_images_at_all_is_a_page_too(run: Run, make_report: Make) -> None:
-    """An empty source gives a page that says so."""
+def test_a_report_without_images_says_so(run: Run, make_report: Make) -> None:
+    """The source is empty."""
     report = replace(make_report([]), images=IMAGES.empty_table(), metrics=METRICS.empty_table(), decisions=())
     assert "There were no images." in _written(run, report).text
 
 
 def test_a_refused_delivery_is_listed_with_its_problem_and_rows(run: Run, make_report: Make) -> None:
-    """What the manifest's check refused is told first."""
+    """The result of the manifest's check comes first."""
     refusal = Refusal(
         day=date(2026, 1, 2),
         delivery_id="studio-b",
@@ -168,8 +168,8 @@ def test_a_refused_delivery_is_listed_with_its_problem_and_rows(run: Run, make_r
     assert "1 delivery was refused." in text
 
 
-def test_how_good_each_matte_is_against_the_known_one(run: Run, make_report: Make) -> None:
-    """With truth at hand its measures are a table and on the card, the worst first."""
+def test_each_matte_is_compared_with_its_truth(run: Run, make_report: Make) -> None:
+    """If truths are known, the metrics are in a table and on the card, the worst first."""
     rows = [
         TruthRow(
             image_id=name,
@@ -187,15 +187,15 @@ def test_how_good_each_matte_is_against_the_known_one(run: Run, make_report: Mak
 
 
 def test_plots_show_the_limits_of_the_suite(mixed: ReadPage) -> None:
-    """Each metric has its plot, with words for who does not see it."""
+    """Each metric has its plot, with a text alternative."""
     assert "images between 0.02 and 0.99" in mixed.text
     assert "limit 0.5" in mixed.text
     assert sum(tag == "figure" for tag, _ in mixed.tags) == len(MEASURES)
 
 
 @pytest.mark.parametrize("missing", ["photograph", "outputs", "both"])
-def test_pictures_that_are_gone_are_left_out(run: Run, make_report: Make, missing: str) -> None:
-    """A report is written even where a source or an object was deleted since."""
+def test_missing_pictures_are_left_out(run: Run, make_report: Make, missing: str) -> None:
+    """A report is written even if a source or an object was deleted since."""
     if missing != "photograph":
         for name in ("cutout.png", "mask.png"):
             (run.folder / name).unlink()
