@@ -1,6 +1,6 @@
-"""Airflow for tests: a home of its own for `dag.test()`, and a running `airflow standalone`.
+"""Airflow for tests: a separate home for `dag.test()`, and a running `airflow standalone`.
 
-Import `airflow_home` or `airflow_service` into a folder's conftest to have them. Airflow reads its settings when it is
+Import `airflow_home` or `airflow_service` into a folder's conftest to use them. Airflow reads its settings when it is
 first imported, so tests import it inside their functions.
 """
 
@@ -46,13 +46,13 @@ BUNDLES = json.dumps(
 
 @pytest.fixture(scope="session")
 def airflow_home() -> Path:
-    """The home of this process's Airflow, with its tables made."""
+    """The home of this process's Airflow, with its tables created."""
     return _home()
 
 
 @cache
 def _home() -> Path:
-    """Once per process, however many folders ask: Airflow cannot change its home after its import."""
+    """Created once per process, because Airflow cannot change its home after its import."""
     folder = _KEPT.enter_context(tempfile.TemporaryDirectory(prefix="cutouts-airflow-test-"))
     quiet = {"AIRFLOW__LOGGING__LOGGING_LEVEL": "WARNING", "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": BUNDLES}
     os.environ.update(home_environment(Path(folder)) | quiet)
@@ -67,7 +67,7 @@ _KEPT = ExitStack()
 
 @cache
 def dag_bag() -> Mapping[str, Any]:
-    """All DAGs, the tests' own too, by name."""
+    """All DAGs by name, including those of the tests."""
     from airflow.dag_processing.dagbag import DagBag
 
     bags = [DagBag(dag_folder=str(folder)) for folder in (PROJECT / "dags", TEST_DAGS)]
@@ -89,7 +89,7 @@ def announced(asset: str) -> set[str | None]:
 
 
 def events(asset: str, key: str | None = None) -> list[tuple[str | None, dict[str, Any]]]:
-    """Partition key and extra of an asset's events in this process's home, the oldest first; of one key if given."""
+    """Partition key and extra of an asset's events in this process's home, oldest first; of one key if given."""
     from airflow.models.asset import AssetEvent, AssetModel
     from airflow.utils.session import create_session
 
@@ -110,13 +110,13 @@ class Service:
     environment: Mapping[str, str]
 
     def get(self, path: str, **query: str) -> Any:
-        """What the API answers."""
+        """The response of the API."""
         answer = httpx.get(f"{self.url}/api/v2/{path}", params=query, timeout=PATIENCE)
         answer.raise_for_status()
         return answer.json()
 
     def trigger(self, dag_id: str, **body: Any) -> str:
-        """Start a run as a person would through the API: its id."""
+        """Start a run through the API as a person would; gives its id."""
         answer = httpx.post(
             f"{self.url}/api/v2/dags/{dag_id}/dagRuns", json={"logical_date": None, **body}, timeout=PATIENCE
         )
@@ -124,21 +124,21 @@ class Service:
         return str(answer.json()["dag_run_id"])
 
     def runs(self, dag_id: str, **where: str) -> list[dict[str, Any]]:
-        """The runs of a DAG whose fields are as `where` says."""
+        """The runs of a DAG whose fields match `where`."""
         found = self.get(f"dags/{dag_id}/dagRuns", limit="100")["dag_runs"]
         return [run for run in found if all(run[name] == value for name, value in where.items())]
 
     def ended(self, dag_id: str, **where: str) -> dict[str, Any]:
-        """The first such run, once it has ended."""
+        """The first matching run, once it has ended."""
         return until(lambda: next((r for r in self.runs(dag_id, **where) if r["state"] in _ENDED), None))
 
     def task_states(self, dag_id: str, run_id: str) -> dict[str, str]:
-        """The state of each task of a run; of a mapped one that of its last instance."""
+        """The state of each task of a run; for a mapped task, the state of its last instance."""
         found = self.get(f"dags/{dag_id}/dagRuns/{run_id}/taskInstances")["task_instances"]
         return {task["task_id"]: task["state"] for task in found}
 
     def log(self, dag_id: str, run_id: str, task_id: str, *, map_index: int = -1) -> str:
-        """What the first try of a task logged."""
+        """The log of the first try of a task."""
         task = f"dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}"
         lines = self.get(f"{task}/logs/1", map_index=str(map_index))["content"]
         return "\n".join(str(line.get("event", "")) + str(line.get("error_detail", "")) for line in lines)
@@ -148,7 +148,7 @@ class Service:
         return {event["partition_key"] for event in self.events(asset)}
 
     def events(self, asset: str) -> list[dict[str, Any]]:
-        """The events of an asset. 3.3.2 answers 500 for the moment in which a run that one caused is still queued."""
+        """The events of an asset; while a triggered run is still queued, Airflow 3.3.2 answers 500."""
         assets = {one["name"]: one["id"] for one in self.get("assets", limit="100")["assets"]}
         query = {"asset_id": assets[asset], "limit": 100}
 
@@ -159,7 +159,7 @@ class Service:
         return until(answer, seconds=60)[0]
 
     def clear(self, dag_id: str, run_id: str, task_id: str) -> None:
-        """Have one task of a run done again, and nothing else, as a person would."""
+        """Repeat one task of a run and nothing else, as a person would."""
         body = {"dry_run": False, "dag_run_id": run_id, "task_ids": [task_id], "only_failed": False}
         answer = httpx.post(f"{self.url}/api/v2/dags/{dag_id}/clearTaskInstances", json=body, timeout=PATIENCE)
         assert answer.status_code == 200, answer.text
@@ -169,7 +169,7 @@ _ENDED = ("success", "failed")
 
 
 def until(question: Callable[[], T | None], *, seconds: float = 600) -> T:
-    """The first answer that is something; fails after so many seconds."""
+    """The first true answer; fails after so many seconds."""
     end = time.monotonic() + seconds
     while not (answer := question()):
         assert time.monotonic() < end, "nothing happened in time"

@@ -16,7 +16,7 @@ _NAMES = ("chromium", "chromium-browser", "google-chrome")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opened:
-    """A page that is open, and what it did since: messages and errors on its console, requests beyond its own URL."""
+    """An open page and what it did: messages and errors on its console, and requests beyond its own URL."""
 
     page: Page
     complaints: list[str] = field(default_factory=list)
@@ -25,7 +25,7 @@ class Opened:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Debian's Chromium without a window. Skips if it is not installed, fails where CI=true."""
+    """Debian's Chromium without a window; skips if it is not installed, and fails if CI=true."""
     program = next((path for name in _NAMES if (path := shutil.which(name))), None)
     if program is None:
         reason = "Chromium is not installed (Debian: apt-get install --no-install-recommends chromium)"

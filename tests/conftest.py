@@ -19,7 +19,7 @@ _MAY_BE_MISSING = ("PyTorch", "this machine has")
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """In CI a skipped test is a failure: what it lacks is to be installed."""
+    """In CI a skipped test is a failure, because everything it needs should be installed."""
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
     if os.environ.get("CI") != "true" or reporter is None:
         return

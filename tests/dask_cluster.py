@@ -1,4 +1,4 @@
-"""A standing Dask scheduler with workers, started as a user would: import `standing_scheduler` to have it."""
+"""A standing Dask scheduler with workers, started as a user would start it: import `standing_scheduler`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 def free_port() -> int:
-    """A port of this machine that nobody listens on."""
+    """A local port that nothing listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
@@ -24,7 +24,7 @@ def free_port() -> int:
 
 @contextmanager
 def dask_process(*arguments: str, **environment: str) -> Iterator[subprocess.Popen[bytes]]:
-    """`dask ARGUMENTS` beside this interpreter, ended with the block; tests can be imported in it."""
+    """`dask ARGUMENTS` beside this interpreter, ended with the block; it can import the tests."""
     process = subprocess.Popen(
         [str(Path(sys.executable).with_name("dask")), *arguments],
         env={**os.environ, "PYTHONPATH": str(ROOT), "DASK_LOGGING__DISTRIBUTED": "error", **environment},
@@ -52,7 +52,7 @@ def scheduler_process(*arguments: str) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def standing_scheduler() -> Iterator[str]:
-    """The address of a scheduler that has two workers with one thread each."""
+    """The address of a scheduler with two workers of one thread each."""
     with (
         scheduler_process() as address,
         dask_process("worker", address, "--host", "127.0.0.1", "--no-dashboard", "--nthreads", "1", "--nworkers", "2"),
@@ -61,7 +61,7 @@ def standing_scheduler() -> Iterator[str]:
 
 
 class Cluster:
-    """A scheduler with two workers of one thread each, at an address that stays while it is away."""
+    """A scheduler with two workers of one thread each, at an address that stays the same while it is away."""
 
     def __init__(self) -> None:
         self._port = str(free_port())
@@ -69,7 +69,7 @@ class Cluster:
         self.address = f"tcp://127.0.0.1:{self._port}"
 
     def start(self) -> None:
-        """Start the processes; they answer a little later."""
+        """Start the processes, which answer a little later."""
         loopback = ("--host", "127.0.0.1", "--no-dashboard")
         self._here.enter_context(dask_process("scheduler", *loopback, "--port", self._port))
         self._here.enter_context(dask_process("worker", self.address, *loopback, "--nthreads", "1", "--nworkers", "2"))
@@ -80,7 +80,7 @@ class Cluster:
 
     @contextmanager
     def away(self) -> Iterator[None]:
-        """Within the block nobody listens at the address."""
+        """Nothing listens at the address within the block."""
         self.stop()
         try:
             yield

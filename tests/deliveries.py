@@ -1,4 +1,4 @@
-"""Tiny deliveries as a supplier would drop them: photographs that the network can cut, and ones without a product."""
+"""Tiny deliveries as a supplier would upload them: photographs with and without a product."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def manifest_of(studio: Path) -> pa.Table:
 
 
 def land(manifests: Path, name: str, day: date, table: pa.Table) -> Path:
-    """Drop a manifest of one day as a dataset; `_SUCCESS` comes last."""
+    """Write the manifest of one day as a dataset, with `_SUCCESS` last."""
     folder = manifests / name / f"date={day.isoformat()}"
     folder.mkdir(parents=True)
     pq.write_table(table, folder / "part-0.parquet")

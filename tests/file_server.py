@@ -1,4 +1,4 @@
-"""A web server of one file that can be made to behave badly, and that serves as a forward proxy as well."""
+"""A web server of one file that can be made to misbehave, and that is also a forward proxy."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 @dataclass(slots=True, kw_only=True)
 class FileServer:
-    """What is served, and how; `asked` fills with the path and the headers of each request."""
+    """What is served and how; `asked` collects the path and the headers of each request."""
 
     body: bytes
     etag: str | None = '"first"'
@@ -32,14 +32,14 @@ class FileServer:
 
 @contextmanager
 def serving(server: FileServer) -> Iterator[FileServer]:
-    """The server at its `url`, on loopback, until the block ends."""
+    """The server, at its `url` on loopback, until the block ends."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             _answer(self, server)
 
         def log_message(self, *_: object) -> None:
-            """Tell nobody."""
+            """Log nothing."""
 
     web = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.url = f"http://127.0.0.1:{web.server_port}"
@@ -80,7 +80,7 @@ def _answer(request: BaseHTTPRequestHandler, server: FileServer) -> None:
 
 
 def _part(request: BaseHTTPRequestHandler, server: FileServer) -> tuple[int, int]:
-    """Which bytes are answered: a range counts if there are ranges and the ETag is the one that is known."""
+    """The bytes of the answer: a range counts if ranges are supported and the ETag matches."""
     asked = request.headers.get("Range")
     if not asked or not server.ranges or request.headers.get("If-Range", server.etag) != server.etag:
         return 0, len(server.body)

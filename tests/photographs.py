@@ -1,4 +1,4 @@
-"""Tiny photographs for tests: a product that the network finds, a scene in which it finds nothing, a broken file."""
+"""Tiny photographs for tests: one with a product, one without, and a broken file."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from cutouts.core.pixels import Bytes
 
 
 def product(path: Path, *, seed: int = 0, size: int = 160) -> Path:
-    """A shaded ball on a plain ground, another colour for each seed."""
+    """A shaded ball on a plain background, with a different colour for each seed."""
     rng = np.random.default_rng(seed)
     image = np.full((size, size, 3), rng.integers(200, 250), np.uint8)
     colour = np.array([rng.integers(0, 90), rng.integers(0, 120), rng.integers(120, 220)], np.float64)
@@ -22,12 +22,12 @@ def product(path: Path, *, seed: int = 0, size: int = 160) -> Path:
 
 
 def blank(path: Path, *, seed: int = 0, size: int = 160) -> Path:
-    """A plain ground without a product."""
+    """A plain background without a product."""
     return _write(path, np.full((size, size, 3), 190 + seed % 50, np.uint8))
 
 
 def broken(path: Path, *, seed: int = 0) -> Path:
-    """A JPEG of which the second half is missing."""
+    """A JPEG without its second half."""
     data = product(path, seed=seed).read_bytes()
     path.write_bytes(data[: len(data) // 2])
     return path

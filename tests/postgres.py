@@ -1,4 +1,4 @@
-"""A PostgreSQL server of the test session's own: fixtures of `tests/conftest.py`."""
+"""A PostgreSQL server for the test session: fixtures of `tests/conftest.py`."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _QUICK = ("fsync=off", "synchronous_commit=off", "full_page_writes=off")
 def postgres_url() -> Iterator[str]:
     """The URL of an empty database on a server that stops with the session.
 
-    Skips where PostgreSQL is not installed, fails where CI=true.
+    Skips if PostgreSQL is not installed, and fails if CI=true.
     """
     programs = _programs()
     if programs is None:
@@ -43,7 +43,7 @@ def postgres_url() -> Iterator[str]:
 
 @cache
 def _programs() -> Path | None:
-    """The folder of PostgreSQL's server programs, the newest version of them; Debian keeps them off the PATH."""
+    """The folder of the newest PostgreSQL server programs, which Debian keeps off the PATH."""
     debian = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda folder: -int(folder.parent.name))
     on_path = shutil.which("initdb")
     candidates = [*debian, *([Path(on_path).resolve().parent] if on_path else [])]
@@ -52,7 +52,7 @@ def _programs() -> Path | None:
 
 
 def _start(programs: Path, folder: Path) -> int:
-    """Make a cluster below `folder` and start it on a free port of this machine, which is returned."""
+    """Create a cluster below `folder` and start it on a free local port, which is returned."""
     data, log = folder / "data", folder / "log"
     initdb = ("--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync", f"--username={_USER}")
     _run(programs / "initdb", *initdb, f"--pgdata={data}")
@@ -66,9 +66,9 @@ def _start(programs: Path, folder: Path) -> int:
 
 
 def _run(*command: str | Path) -> None:
-    # The server refuses to run as root; its own user cannot stand in most folders of root's.
+    # The server refuses to run as root, and its own user cannot enter most of root's folders.
     become = ("runuser", "-u", "postgres", "--") if os.geteuid() == 0 else ()
-    # Not a pipe: the server would inherit it and we would wait for its end.
+    # Not a pipe: the server would inherit it, and we would wait for the server to end.
     with tempfile.TemporaryFile("w+") as said:
         done = subprocess.run([*become, *map(str, command)], cwd="/", stdout=said, stderr=said, check=False)
         said.seek(0)

@@ -1,4 +1,4 @@
-"""A TCP server that answers each request with whatever a test writes: headers, drips, streams without end."""
+"""A TCP server that answers each request with what a test writes: headers, slow bytes, endless streams."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 @dataclass(slots=True, kw_only=True)
 class RawServer:
-    """Where it listens, and the head of each request that it got."""
+    """Its address, and the head of each request that it received."""
 
     port: int
     scheme: str = "http"
@@ -27,7 +27,7 @@ class RawServer:
 
 
 class Connection:
-    """A connection that counts what it hands over."""
+    """A connection that counts the bytes that it sends."""
 
     def __init__(self, stream: socket.socket, server: RawServer) -> None:
         self._stream, self._server = stream, server
@@ -44,7 +44,7 @@ Answer = Callable[[Connection, str], None]
 
 @contextmanager
 def answering(answer: Answer | bytes, tls: ssl.SSLContext | None = None) -> Iterator[RawServer]:
-    """A server on loopback until the block ends; bytes are sent as they are, and the connection is closed."""
+    """A server on loopback until the block ends, which sends bytes unchanged and closes the connection."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         server = RawServer(port=listener.getsockname()[1], scheme="https" if tls else "http")
         threading.Thread(target=_serve, args=(listener, server, answer, tls), daemon=True).start()

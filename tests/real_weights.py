@@ -1,4 +1,4 @@
-"""Public weights and images that are beside the repository; a test that needs them skips if they are not."""
+"""Public weights and images beside the repository; a test that needs them skips if they are missing."""
 
 from __future__ import annotations
 

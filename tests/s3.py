@@ -1,4 +1,4 @@
-"""A real S3 protocol server on this machine, for tests that import its fixture."""
+"""A real S3 server on this machine, for tests that import its fixture."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def s3_server() -> Iterator[str]:
 
 @pytest.fixture
 def bucket(s3_server: str, monkeypatch: pytest.MonkeyPatch) -> str:
-    """The URL of a new bucket; fsspec finds the server by the environment, as a user would tell it."""
+    """The URL of a new bucket; fsspec finds the server through the environment, as for a user."""
     import s3fs
 
     monkeypatch.setenv("AWS_ENDPOINT_URL", s3_server)

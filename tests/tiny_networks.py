@@ -1,4 +1,4 @@
-"""Real ONNX files of a few hundred bytes: what they say can be worked out by hand."""
+"""Real ONNX files of a few hundred bytes with outputs that can be computed by hand."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ def tiny(
     fixed_batch: bool = False,
     output: Sequence[str | int] | None = None,
 ) -> str:
-    """A network that says how bright the first channel is, divided by 255; gives the file's sha256.
+    """A network that returns the first channel divided by 255; gives the file's sha256.
 
-    `output` is the shape that its output is declared with and brought to; with three channels it has all of them.
+    `output` is the declared and actual shape of its output; with three channels it returns all of them.
     """
     batch = 1 if fixed_batch else "n"
     shape = output or [batch, size, size]
@@ -47,7 +47,7 @@ def tiny(
 
 
 def seven(path: Path, *, size: int | str = 4, sigmoid: bool = True, outputs: int = 7) -> str:
-    """A float network with several maps as U²-Net has: map k is the (sigmoid of the) red channel plus k."""
+    """A float network with several maps like U²-Net: map k is the (sigmoid of the) red channel plus k."""
     nodes, shifts = [], []
     for index in range(outputs):
         shifts.append(numpy_helper.from_array(np.float32(index), f"shift{index}"))
@@ -68,7 +68,7 @@ def seven(path: Path, *, size: int | str = 4, sigmoid: bool = True, outputs: int
 
 
 def surprising(path: Path) -> str:
-    """A float network that gives its three channels, which its graph does not tell before it runs."""
+    """A float network that returns its three channels, which its graph does not state before it runs."""
     nodes = [
         helper.make_node("ReduceMax", ["image"], ["brightest"], axes=[0, 2, 3], keepdims=0),
         helper.make_node("GreaterOrEqual", ["brightest", "black"], ["kept"]),

@@ -1,4 +1,4 @@
-"""Datasets small enough to train on in a test: discs and boxes in front of gradients."""
+"""Datasets that are small enough to train on in a test: discs and boxes in front of gradients."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def _natural() -> Iterator[Example]:
 
 
 def _products() -> Iterator[Example]:
-    """Two products: a red disc that floats, and a blue box that the lower frame cuts."""
+    """Two products: a floating red disc, and a blue box that is cut by the lower frame."""
     disc = np.zeros((60, 60, 4), np.uint8)
     cv2.circle(disc, (30, 30), 28, (200, 30, 30, 255), -1, cv2.LINE_AA)
     yield Example(name="disc", rgba=premultiplied(disc))
@@ -33,19 +33,19 @@ def _products() -> Iterator[Example]:
 
 
 def _scenes() -> Iterator[Example]:
-    """A grey room that may be called empty, and a red shop shelf that may not."""
+    """A grey room that may be used as empty, and a red shop shelf that may not."""
     for name, colour in (("hdri/room", (180, 180, 180, 0)), ("shop/shelf", (150, 0, 0, 0))):
         yield Example(name=name, rgba=np.full((90, 120, 4), colour, np.uint8))
 
 
 def _clearings() -> Iterator[Example]:
-    """What is beside a subject: a green meadow."""
+    """The background beside a subject: a green meadow."""
     yield Example(name="meadow", rgba=np.full((80, 160, 4), (40, 150, 60, 0), np.uint8))
 
 
 @pytest.fixture(scope="session")
 def datasets(tmp_path_factory: pytest.TempPathFactory) -> Datasets:
-    """The datasets of a training, on disk as in a real training."""
+    """The datasets of a training, on disk as for a real training."""
     folder: Path = tmp_path_factory.mktemp("datasets")
     return Datasets(
         natural=dataset(folder / "natural", _natural),

@@ -1,4 +1,4 @@
-"""Decoded images in a memory map: the same pixels, decoded once, and never half a dataset."""
+"""Decoded images in a memory map: the same pixels, decoded once, and never a partial dataset."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def _examples() -> Iterator[Example]:
 
 
 def _nobody() -> Iterator[Example]:
-    """Pages that nobody may ask for."""
+    """Pages that must not be requested."""
     raise AssertionError("the dataset was written already")
 
 
@@ -56,8 +56,8 @@ def _encoded(kind: str, pixels: np.ndarray[tuple[int, ...], np.dtype[np.uint8]])
     return data.tobytes()
 
 
-def test_a_dataset_gives_back_what_was_written(tmp_path: Path) -> None:
-    """Pixels, names and cut sides come back as they went in, by index."""
+def test_a_dataset_returns_what_was_written(tmp_path: Path) -> None:
+    """Pixels, names and cut sides are unchanged, by index."""
     book = dataset(tmp_path / "book", _examples)
     assert [example.name for example in _examples()] == list(book.names)
     for index, example in enumerate(_examples()):
@@ -66,14 +66,14 @@ def test_a_dataset_gives_back_what_was_written(tmp_path: Path) -> None:
 
 
 def test_a_dataset_is_decoded_once(tmp_path: Path) -> None:
-    """A second opening reads the files and asks for no example."""
+    """The second time the files are read, and no example is requested."""
     dataset(tmp_path / "book", _examples)
     again = dataset(tmp_path / "book", _nobody)
     assert len(again) == 2
 
 
-def test_a_dataset_that_broke_off_is_written_again(tmp_path: Path) -> None:
-    """Pixels without an index are what a killed process leaves; the next one starts over."""
+def test_an_incomplete_dataset_is_written_again(tmp_path: Path) -> None:
+    """A killed process leaves pixels without an index, and the next one starts over."""
 
     def breaking() -> Iterator[Example]:
         yield next(_examples())
@@ -84,15 +84,15 @@ def test_a_dataset_that_broke_off_is_written_again(tmp_path: Path) -> None:
     assert len(dataset(tmp_path / "book", _examples)) == 2
 
 
-def test_colours_are_premultiplied_and_alpha_stays() -> None:
-    """Half transparent white is half as bright; what is transparent is black, whatever colour it had."""
+def test_colours_are_premultiplied_and_alpha_is_kept() -> None:
+    """Half transparent white is half as bright, and transparent pixels are black whatever their colour was."""
     rgba = np.array([[[255, 255, 255, 128], [9, 9, 9, 0], [10, 20, 30, 255]]], np.uint8)
     expected = [[[128, 128, 128, 128], [0, 0, 0, 0], [10, 20, 30, 255]]]
     np.testing.assert_array_equal(premultiplied(rgba), expected)
 
 
 def test_photographs_carry_their_mask_as_alpha(tmp_path: Path) -> None:
-    """RGB in the order of the file, and the mask as the fourth channel."""
+    """RGB has the order of the file, and the mask is the fourth channel."""
     bgr = np.full((4, 5, 3), (10, 20, 30), np.uint8)
     mask = np.full((4, 5), 255, np.uint8)
     rows = {"name": ["x"], "image": [_encoded(".png", bgr)], "mask": [_encoded(".png", mask)]}
@@ -102,7 +102,7 @@ def test_photographs_carry_their_mask_as_alpha(tmp_path: Path) -> None:
 
 
 def test_products_are_cropped_to_what_is_visible(tmp_path: Path) -> None:
-    """Empty margins go, the cut sides are kept in the order top, bottom, left, right."""
+    """Empty margins are removed, and the cut sides have the order top, bottom, left, right."""
     bgra = np.zeros((20, 30, 4), np.uint8)
     bgra[5:20, 10:16] = (1, 2, 3, 255)
     sides = {"touches_top": [False], "touches_bottom": [True], "touches_left": [False], "touches_right": [False]}
@@ -115,7 +115,7 @@ def test_products_are_cropped_to_what_is_visible(tmp_path: Path) -> None:
 
 
 def _render(name: str, model: str, coverage: bytes | None) -> dict[str, object]:
-    """A red box on white; glass if there is a coverage."""
+    """A red box on white; glass if a coverage is given."""
     image = np.full((40, 50, 3), 255, np.uint8)
     image[10:30, 10:40] = (0, 0, 200)
     alpha = np.zeros((40, 50), np.uint8)
@@ -135,15 +135,15 @@ def _renders(file: Path) -> Path:
 
 
 def test_renders_carry_their_matte_and_glass_stays_visible(tmp_path: Path) -> None:
-    """What lets nearly all light through is half of a product, not nothing."""
+    """Glass that lets nearly all light through still has half of a product's alpha."""
     opaque, glass = render_examples([_renders(tmp_path / "train-0.parquet")])
     assert opaque.rgba[20, 20].tolist() == [200, 0, 0, 255]
     assert glass.rgba[20, 20, 3] == 128
     assert not glass.rgba[0, 0, 3]
 
 
-def test_products_of_renders_are_cut_out_of_their_ground_unless_they_are_glass(tmp_path: Path) -> None:
-    """In the image's colours, cropped to what is visible; what is behind glass is the ground's."""
+def test_products_of_renders_are_cut_out_unless_they_are_glass(tmp_path: Path) -> None:
+    """They have the image's colours, and behind glass one sees the image's background."""
     (example,) = model_examples([_renders(tmp_path / "train-0.parquet")])
     assert example.name == "plain-1"
     assert example.rgba.shape == (20, 30, 4)
@@ -152,7 +152,7 @@ def test_products_of_renders_are_cut_out_of_their_ground_unless_they_are_glass(t
 
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
-    """Training data of one or two images each, but for DUTS-TR, whose files hold one photograph each."""
+    """Training data of one or two images each, except for DUTS-TR, whose files hold one photograph each."""
     folder = tmp_path / "data"
     photograph = np.full((200, 300, 3), 90, np.uint8)
     mask = np.zeros((200, 300), np.uint8)
@@ -184,7 +184,7 @@ def _names(book: Dataset | None) -> tuple[str, ...]:
         (["kind:garments"], ("a/boot", "b/mug"), ("plain-1", "glass-1"), False, 7),
     ],
 )
-def test_nothing_of_a_fold_that_is_left_out_is_in_an_dataset(
+def test_nothing_of_an_excluded_fold_is_in_a_dataset(
     data: Path,
     tmp_path: Path,
     left_out: list[str],
@@ -193,7 +193,7 @@ def test_nothing_of_a_fold_that_is_left_out_is_in_an_dataset(
     garments: bool,
     photographs: int,
 ) -> None:
-    """Neither the product nor a render of its kind; with garments go those that are drawn, and street fashion."""
+    """Products and renders of its kind are left out, and with garments the drawn ones and street fashion too."""
     found = open_datasets(data, tmp_path / "cache", left_out=[*map(parse_fold, left_out)])
     assert _names(found.products) == products
     assert _names(found.rendered) == rendered
@@ -201,14 +201,14 @@ def test_nothing_of_a_fold_that_is_left_out_is_in_an_dataset(
     assert (found.garments, len(found.natural)) == (garments, photographs)
 
 
-def test_what_is_drawn_can_be_left_out(data: Path, tmp_path: Path) -> None:
-    """Garments and shapes alike."""
+def test_drawn_data_can_be_excluded(data: Path, tmp_path: Path) -> None:
+    """This holds for garments and shapes."""
     found = open_datasets(data, tmp_path / "cache", left_out=[parse_fold("source:drawn")])
     assert (found.garments, found.shapes) == (False, False)
 
 
 def test_a_training_without_any_product_is_refused(data: Path, tmp_path: Path) -> None:
-    """With what was left out."""
+    """The error names what was left out."""
     with pytest.raises(ConfigError, match="no products left") as caught:
         open_datasets(data, tmp_path / "cache", left_out=[parse_fold("source:shop")])
     assert "source:shop" in str(caught.value)
@@ -216,21 +216,21 @@ def test_a_training_without_any_product_is_refused(data: Path, tmp_path: Path) -
         open_datasets(data, tmp_path / "cache", licensed=True, left_out=[parse_fold("kind:garments")])
 
 
-def test_more_renders_are_decoded_anew(data: Path, tmp_path: Path) -> None:
-    """The dataset of the earlier ones does not stand for all of them."""
+def test_additional_renders_are_decoded(data: Path, tmp_path: Path) -> None:
+    """The dataset of the earlier renders is not used for all of them."""
     assert len(_names(open_datasets(data, tmp_path / "cache").rendered)) == 2
     _renders(data / "renders/train-1.parquet")
     assert len(_names(open_datasets(data, tmp_path / "cache").rendered)) == 4
 
 
-def test_without_renders_there_are_none(data: Path, tmp_path: Path) -> None:
+def test_renders_are_optional(data: Path, tmp_path: Path) -> None:
     """The training does without."""
     (data / "renders/train-0.parquet").unlink()
     found = open_datasets(data, tmp_path / "cache")
     assert (found.rendered, found.models) == (None, None)
 
 
-def test_scenes_have_no_product_in_them(tmp_path: Path) -> None:
+def test_scenes_have_no_product(tmp_path: Path) -> None:
     """The alpha of a background is zero everywhere."""
     rows = {"name": ["hdri/x"], "image": [_encoded(".png", np.full((4, 5, 3), 7, np.uint8))]}
     pq.write_table(pa.table(rows), tmp_path / "scenes.parquet")
@@ -238,8 +238,8 @@ def test_scenes_have_no_product_in_them(tmp_path: Path) -> None:
     assert not example.rgba[..., 3].any()
 
 
-def test_clearings_show_the_widest_place_beside_the_subject(tmp_path: Path) -> None:
-    """Of a photograph whose subject stands at the right, the left; of one that it fills, nothing."""
+def test_clearings_are_the_widest_area_beside_the_subject(tmp_path: Path) -> None:
+    """If the subject is at the right, it is the left; if it fills the photograph, there is none."""
     rows: dict[str, list[object]] = {"name": ["left", "full"], "image": [], "mask": []}
     for left in (CLEARING_SIDE + 60, 20):
         bgr, mask = np.full((200, 300, 3), 90, np.uint8), np.zeros((200, 300), np.uint8)
@@ -255,15 +255,15 @@ def test_clearings_show_the_widest_place_beside_the_subject(tmp_path: Path) -> N
     assert (example.rgba == (90, 90, 90, 0)).all()
 
 
-def test_an_image_that_cannot_be_decoded_is_named_as_such(tmp_path: Path) -> None:
-    """Broken bytes stop the training's start with a sentence."""
+def test_an_undecodable_image_is_named(tmp_path: Path) -> None:
+    """Broken bytes stop the training at its start with a message."""
     pq.write_table(pa.table({"name": ["x"], "image": [b"no image"]}), tmp_path / "scenes.parquet")
     with pytest.raises(StorageError, match="cannot be decoded: image of x is not an image"):
         list(scene_examples(tmp_path / "scenes.parquet"))
 
 
-def test_a_dataset_travels_to_another_process_without_its_pixels(datasets: Datasets) -> None:
-    """Which maps the same file."""
+def test_a_dataset_is_pickled_without_its_pixels(datasets: Datasets) -> None:
+    """The other process maps the same file."""
     packed = pickle.dumps(datasets)
     assert len(packed) < datasets.natural.pixels.size / 10
     np.testing.assert_array_equal(pickle.loads(packed).products[0], datasets.products[0])

@@ -23,8 +23,8 @@ SHOE = Label(sources=("rendered", "Google Scanned Objects"), kinds=("shoes", "ki
 
 
 @pytest.mark.parametrize("text", ["shoes", "kind:", "colour:red", "", ":shoes"])
-def test_a_text_that_spells_no_fold_is_refused(text: str) -> None:
-    """With the two forms that exist."""
+def test_an_invalid_fold_is_refused(text: str) -> None:
+    """The message has the two valid forms."""
     with pytest.raises(ConfigError, match="expected source:NAME or kind:NAME"):
         parse_fold(text)
 
@@ -40,8 +40,8 @@ def test_a_text_that_spells_no_fold_is_refused(text: str) -> None:
         ("source:magento", False),
     ],
 )
-def test_a_fold_holds_pictures_by_any_product_in_them(fold: str, holds: bool) -> None:
-    """A kind is the whole word, a source a part of its name in any case."""
+def test_a_fold_is_matched_against_every_product_in_a_picture(fold: str, holds: bool) -> None:
+    """A kind is a whole word, and a source is a part of the name in any case."""
     assert parse_fold(fold).holds(SHOE) is holds
     assert str(parse_fold(fold)) == fold
 
@@ -61,13 +61,13 @@ def test_a_fold_holds_pictures_by_any_product_in_them(fold: str, holds: bool) ->
         ("x-17", "other"),
     ],
 )
-def test_a_name_tells_the_kind_of_a_product(name: str, kind: str) -> None:
-    """As the training's own tables name them; a name that tells nothing is of another kind."""
+def test_the_kind_of_a_product_is_read_from_its_name(name: str, kind: str) -> None:
+    """The training's own tables use these names, and any other name is of the kind other."""
     assert kind_of(name) == kind
 
 
-def test_a_product_is_of_the_category_that_its_table_states(tmp_path: Path) -> None:
-    """Before anything that its name may say, and under the name that such a kind has here."""
+def test_the_category_in_the_table_wins_over_the_name(tmp_path: Path) -> None:
+    """It is translated to the name of the kind used here."""
     table = {"name": ["boot/1", "boot/2"], "source": ["a shop", None], "category": ["sunglasses", None]}
     pq.write_table(pa.table(table), tmp_path / "products.parquet")
     labels = product_labels(tmp_path / "products.parquet")
@@ -75,8 +75,8 @@ def test_a_product_is_of_the_category_that_its_table_states(tmp_path: Path) -> N
     assert labels["boot/2"] == Label(sources=("",), kinds=("shoes",))
 
 
-def test_a_render_is_of_every_model_in_it(tmp_path: Path) -> None:
-    """By the table of models, and by name for a model that is not in it."""
+def test_a_render_has_the_kind_of_every_model_in_it(tmp_path: Path) -> None:
+    """The kind comes from the table of models, or from the name of a model that is not in it."""
     models = tmp_path / "models.csv"
     models.write_text("file,name,category,source\na.glb,a,tableware,YCB\n", encoding="utf-8")
     pq.write_table(pa.table({"name": ["white-1"], "model": ["a+red_sneaker"]}), tmp_path / "train-0.parquet")
@@ -85,15 +85,15 @@ def test_a_render_is_of_every_model_in_it(tmp_path: Path) -> None:
     assert render_labels([tmp_path / "train-0.parquet"], tmp_path / "none.csv")["white-1"].sources[0] == "rendered"
 
 
-def test_a_fold_that_holds_nothing_is_an_error_that_names_what_there_is() -> None:
-    """It would be left out in vain. What is drawn counts."""
+def test_an_empty_fold_is_an_error_that_lists_the_existing_ones() -> None:
+    """Leaving it out would have no effect; drawn data count."""
     check_known([Fold(by="kind", value="shoes"), Fold(by="source", value="drawn")], [SHOE], drawn=True)
     with pytest.raises(ConfigError, match="no picture matches kind:hats") as caught:
         check_known([Fold(by="kind", value="hats")], [SHOE], drawn=True)
     assert "kinds: kitchen, shoes" in str(caught.value)
 
 
-def test_what_is_drawn_is_no_picture_to_measure_on() -> None:
-    """A set of tables alone knows nothing of it."""
+def test_drawn_data_are_not_in_a_set_to_measure_on() -> None:
+    """A set of tables alone does not include them."""
     with pytest.raises(ConfigError, match="source:drawn"):
         check_known([Fold(by="source", value="drawn")], [SHOE], drawn=False)

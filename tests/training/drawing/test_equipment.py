@@ -1,4 +1,4 @@
-"""A studio's equipment in the frame: held by something, never on plain ground, and never part of the product."""
+"""Studio equipment in the frame is held by something, never on plain ground, and never part of the product."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ def _differs(first: npt.NDArray[Any], other: npt.NDArray[Any]) -> bool:
 
 @pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize("shape", [(64, 96), (300, 240)])
-def test_equipment_covers_a_part_of_the_scene_and_leaves_the_rest(seed: int, shape: tuple[int, int]) -> None:
-    """Some of the scene is covered, most of it is not, and the scene that was given stays as it was."""
+def test_equipment_covers_a_part_of_the_scene(seed: int, shape: tuple[int, int]) -> None:
+    """Most of the scene is uncovered, and the given scene is not modified."""
     green = np.full((*shape, 3), (0, 200, 0), np.uint8)
     covered = (equipped(np.random.default_rng(seed), green) != green).any(axis=2)
     assert 0.001 < covered.mean() < 0.7
@@ -34,8 +34,8 @@ def test_equipment_covers_a_part_of_the_scene_and_leaves_the_rest(seed: int, sha
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_equipment_is_held_from_a_side_of_the_frame_or_stands(seed: int) -> None:
-    """What is covered meets the frame, or is as tall as a stand."""
+def test_equipment_reaches_the_frame_or_stands(seed: int) -> None:
+    """It touches a side of the frame or is as tall as a stand."""
     green = np.full((300, 240, 3), (0, 200, 0), np.uint8)
     covered = (equipped(np.random.default_rng(seed), green) != green).any(axis=2)
     rows = np.flatnonzero(covered.any(axis=1))
@@ -45,7 +45,7 @@ def test_equipment_is_held_from_a_side_of_the_frame_or_stands(seed: int) -> None
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_no_rod_is_as_thin_as_a_strap(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What holds a head survives an opening by five pixels of 300: thin lines are what straps look like."""
+    """Each rod survives an opening by five pixels of 300, because thin lines look like straps."""
     monkeypatch.setattr(equipment, "_head", lambda *_: None)
     green = np.full((300, 240, 3), (0, 200, 0), np.uint8)
     rods = (equipped(np.random.default_rng(seed), green) != green).any(axis=2).astype(np.uint8)
@@ -53,15 +53,15 @@ def test_no_rod_is_as_thin_as_a_strap(seed: int, monkeypatch: pytest.MonkeyPatch
     assert thick.sum() > 0.9 * rods.sum() > 0
 
 
-def test_the_same_chance_leaves_the_same_equipment() -> None:
-    """What a step shows is a function of its number alone."""
+def test_equal_seeds_give_equal_equipment() -> None:
+    """What a step shows depends only on its number."""
     grey = np.full((60, 80, 3), 120, np.uint8)
     first, again = (equipped(np.random.default_rng(3), grey) for _ in range(2))
     np.testing.assert_array_equal(first, again)
 
 
-def test_plain_ground_carries_no_equipment(datasets: Datasets, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A lamp on white is a lamp for sale: only rooms and sheets, a minority of the backdrops, carry any."""
+def test_plain_backgrounds_have_no_equipment(datasets: Datasets, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A lamp on white is a product; only a minority of the rooms and sheets have equipment."""
 
     def drawn(share: float, near: Floats | None) -> list[npt.NDArray[Any]]:
         monkeypatch.setattr(scenes, "EQUIPPED_SHARE", share)
@@ -76,8 +76,8 @@ def test_plain_ground_carries_no_equipment(datasets: Datasets, monkeypatch: pyte
     assert hidden == 0
 
 
-def test_empty_scenes_carry_equipment_and_no_alpha(datasets: Datasets, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A lamp is not a product: the truth of a scene that holds nothing else is empty."""
+def test_empty_scenes_have_equipment_without_alpha(datasets: Datasets, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A lamp is not a product, so the truth stays empty."""
 
     def drawn(share: float) -> list[npt.NDArray[Any]]:
         monkeypatch.setattr(scenes, "EMPTY_EQUIPPED_SHARE", share)
@@ -90,7 +90,7 @@ def test_empty_scenes_carry_equipment_and_no_alpha(datasets: Datasets, monkeypat
 def test_equipment_is_behind_the_product_and_not_in_its_alpha(
     datasets: Datasets, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With and without equipment a composite has the same alpha, and what is opaque looks the same but for noise."""
+    """A composite has the same alpha with and without it, and opaque parts differ only by noise."""
 
     def drawn(share: float) -> list[npt.NDArray[Any]]:
         monkeypatch.setattr(scenes, "equipped", lambda _, scene: scene if share == 0 else 255 - scene)

@@ -1,4 +1,4 @@
-"""Photographs whose subject is taken out, and photographs with a patch beside theirs."""
+"""Photographs with their subject removed, and photographs with a patch beside it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def _ball(radius: int, x: int = 40) -> Bytes:
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_the_subject_is_gone_and_the_rest_is_there(seed: int) -> None:
+def test_the_subject_is_removed_and_the_rest_stays(seed: int) -> None:
     """No white is left, alpha is zero, and far from the subject nothing has changed."""
     rgba = _ball(12)
     scene = emptied(np.random.default_rng(seed), rgba)
@@ -32,7 +32,7 @@ def test_the_subject_is_gone_and_the_rest_is_there(seed: int) -> None:
     np.testing.assert_array_equal(scene[:, 80:100, :3], rgba[:, 80:100, :3])
 
 
-def test_a_subject_that_fills_the_photograph_cannot_be_taken_out() -> None:
+def test_a_subject_that_fills_the_photograph_cannot_be_removed() -> None:
     """Nothing natural would be left."""
     rgba = _ball(39)
     assert (rgba[..., 3] > 0).mean() > MOST
@@ -40,8 +40,8 @@ def test_a_subject_that_fills_the_photograph_cannot_be_taken_out() -> None:
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_a_patch_leaves_the_subject_as_it_is(seed: int) -> None:
-    """Pixels and mask of the subject stay; something beside it is filled, from the ground alone."""
+def test_a_patch_does_not_change_the_subject(seed: int) -> None:
+    """Its pixels and mask stay, and something beside it is filled from the background alone."""
     rgba = _ball(12)
     other = _ball(12, x=95)[..., 3]
     out = patched(np.random.default_rng(seed), rgba, other)

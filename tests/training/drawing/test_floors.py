@@ -1,4 +1,4 @@
-"""Floors that garments lie on: joints that run straight through, tiles that differ, wood with a grain."""
+"""Floors under garments: straight joints, varied tiles and wood with a grain."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ SEEDS = range(8)
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_a_floor_has_joints_and_is_else_smooth(seed: int) -> None:
-    """A few pixels of a tiled floor differ much from what is around them, and most hardly at all."""
+def test_a_floor_has_joints_and_is_smooth_otherwise(seed: int) -> None:
+    """A few pixels of a tiled floor differ much from their surroundings, and most hardly do."""
     plane = cv2.cvtColor(floor(np.random.default_rng(seed), GREY, 300, 240), cv2.COLOR_RGB2GRAY).astype(np.float32)
     edge = np.abs(plane - cv2.medianBlur(plane, 5))
     assert plane.shape == (300, 240)
@@ -22,14 +22,14 @@ def test_a_floor_has_joints_and_is_else_smooth(seed: int) -> None:
     assert np.mean(edge < 8) > 0.7
 
 
-def test_the_same_chance_lays_the_same_floor() -> None:
-    """What a step shows is a function of its number alone."""
+def test_equal_seeds_give_equal_floors() -> None:
+    """What a step shows depends only on its number."""
     first, again = (floor(np.random.default_rng(3), GREY, 60, 80) for _ in range(2))
     np.testing.assert_array_equal(first, again)
 
 
-def test_floors_are_of_stone_and_of_wood() -> None:
-    """Some keep the colour that was asked for, some are brown."""
+def test_floors_are_stone_or_wood() -> None:
+    """Some have the requested colour and some are brown."""
     floors = [floor(np.random.default_rng(seed), GREY, 64, 64).astype(float) for seed in range(20)]
     brown = [bool(tile[..., 0].mean() > 1.05 * tile[..., 2].mean()) for tile in floors]
     assert 4 <= sum(brown) <= 16

@@ -1,4 +1,4 @@
-"""Drawn garments: closed outlines, whatever is printed on them, ready to be laid over a scene."""
+"""Drawn garments have closed outlines, whatever their pattern, and can be placed on a scene."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SEEDS = range(24)
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_garment_is_one_solid_piece(datasets: Datasets, seed: int) -> None:
-    """Nearly all of its alpha is one connected part without holes; only the edge is soft."""
+    """Nearly all of its alpha is one connected part without holes, and only the edge is soft."""
     alpha = garment(np.random.default_rng(seed), datasets.natural, 200)[..., 3]
     solid = (alpha > 127).astype(np.uint8)
     _, _, parts, _ = cv2.connectedComponentsWithStats(solid)
@@ -27,13 +27,13 @@ def test_a_garment_is_one_solid_piece(datasets: Datasets, seed: int) -> None:
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_colours_are_premultiplied(datasets: Datasets, seed: int) -> None:
-    """No colour exceeds its alpha, so that a garment may be resized as the products are."""
+    """No colour exceeds its alpha, so that a garment may be resized like the products."""
     rgba = garment(np.random.default_rng(seed), datasets.natural, 120)
     assert (rgba[..., :3] <= rgba[..., 3:]).all()
 
 
 def test_a_garment_fits_its_canvas(datasets: Datasets) -> None:
-    """The outline touches no side: what the frame cuts is another matter."""
+    """The outline touches no side; cutting by the frame happens elsewhere."""
     for seed in SEEDS:
         alpha = garment(np.random.default_rng(seed), datasets.natural, 160)[..., 3]
         assert alpha.shape[0] == pytest.approx(160, abs=1)
@@ -41,8 +41,8 @@ def test_a_garment_fits_its_canvas(datasets: Datasets) -> None:
         assert not alpha[:, [0, -1]].any()
 
 
-def test_garments_differ(datasets: Datasets) -> None:
-    """Shape, colour and pattern are drawn anew each time, and the same ones by the same seed."""
+def test_garments_vary(datasets: Datasets) -> None:
+    """Shape, colour and pattern are random, and equal seeds give equal garments."""
     first, again, other = (garment(np.random.default_rng(seed), datasets.natural, 80) for seed in (1, 1, 2))
     np.testing.assert_array_equal(first, again)
     assert first.shape != other.shape or np.abs(first.astype(int) - other).mean() > 5

@@ -1,4 +1,4 @@
-"""Products of one smooth material, in the outline of a photographed subject or of a slab."""
+"""Products of one smooth material in the outline of a photographed subject or of a slab."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SEEDS = range(16)
 
 @pytest.fixture
 def standing(tmp_path: Path) -> Dataset:
-    """One photograph, of a post that leaves it below, to the right of its middle."""
+    """One photograph of a post, right of the middle, that is cut by the lower frame."""
 
     def pages() -> Iterator[Example]:
         rgba = np.full((90, 120, 4), (90, 120, 60, 0), np.uint8)
@@ -33,15 +33,15 @@ def standing(tmp_path: Path) -> Dataset:
 
 @pytest.fixture
 def traced(monkeypatch: pytest.MonkeyPatch) -> None:
-    """All outlines are those of photographed subjects, without straps, and nothing is printed on them."""
+    """All outlines come from photographed subjects, without straps and prints."""
     for share in ("SLAB_SHARE", "TOOL_SHARE", "PRINTED_SHARE", "STRAPPED_SHARE"):
         monkeypatch.setattr(shapes, share, 0.0)
 
 
 @pytest.mark.usefixtures("traced")
 @pytest.mark.parametrize("seed", SEEDS)
-def test_only_its_outline_tells_a_shape_from_what_is_behind(datasets: Datasets, seed: int) -> None:
-    """One piece as the subject is, its colour as smooth as the light on it: no texture, nothing of the photograph."""
+def test_only_its_outline_separates_a_shape_from_the_background(datasets: Datasets, seed: int) -> None:
+    """It is one piece and as smooth as the light on it, without any texture of the photograph."""
     rgba, _ = shape(np.random.default_rng(seed), datasets.natural, 200)
     solid = (rgba[..., 3] == 255).astype(np.uint8)
     assert cv2.connectedComponents(solid)[0] == 2
@@ -52,7 +52,7 @@ def test_only_its_outline_tells_a_shape_from_what_is_behind(datasets: Datasets, 
 
 
 @pytest.mark.usefixtures("traced")
-def test_a_print_is_seen_on_a_shape_and_no_hole_in_it(datasets: Datasets, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_print_changes_the_colour_and_not_the_alpha(datasets: Datasets, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its pixels have another colour, the alpha is what it was."""
     for seed in SEEDS:
         bare, _ = shape(np.random.default_rng(seed), datasets.natural, 200)
@@ -66,13 +66,13 @@ def test_a_print_is_seen_on_a_shape_and_no_hole_in_it(datasets: Datasets, monkey
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_colours_are_premultiplied(datasets: Datasets, seed: int) -> None:
-    """No colour exceeds its alpha, so that a shape may be resized as the products are."""
+    """No colour exceeds its alpha, so that a shape may be resized like the products."""
     rgba, _ = shape(np.random.default_rng(seed), datasets.natural, 120)
     assert (rgba[..., :3] <= rgba[..., 3:]).all()
 
 
-def test_a_shape_is_as_large_as_asked(datasets: Datasets, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its longer side is, straps apart."""
+def test_a_shape_has_the_requested_size(datasets: Datasets, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its longer side without straps counts."""
     monkeypatch.setattr(shapes, "STRAPPED_SHARE", 0.0)
     for size in (60, 200):
         rgba, _ = shape(np.random.default_rng(size), datasets.natural, size)
@@ -80,8 +80,10 @@ def test_a_shape_is_as_large_as_asked(datasets: Datasets, monkeypatch: pytest.Mo
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_some_are_slabs_with_four_corners(datasets: Datasets, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whole, convex, cut by no side."""
+def test_some_shapes_are_slabs_with_four_corners(
+    datasets: Datasets, seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are solid, convex and cut by no side."""
     monkeypatch.setattr(shapes, "SLAB_SHARE", 1.0)
     monkeypatch.setattr(shapes, "STRAPPED_SHARE", 0.0)
     rgba, sides = shape(np.random.default_rng(seed), datasets.natural, 200)
@@ -96,8 +98,10 @@ def test_some_are_slabs_with_four_corners(datasets: Datasets, seed: int, monkeyp
 
 @pytest.mark.usefixtures("traced")
 @pytest.mark.parametrize("seed", SEEDS)
-def test_some_are_tools_with_a_long_handle(datasets: Datasets, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In one piece, cut by no side, much longer than wide."""
+def test_some_shapes_are_tools_with_a_long_handle(
+    datasets: Datasets, seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are in one piece, cut by no side, and much longer than wide."""
     monkeypatch.setattr(shapes, "TOOL_SHARE", 1.0)
     rgba, sides = shape(np.random.default_rng(seed), datasets.natural, 200)
     solid = (rgba[..., 3] > 127).astype(np.uint8)
@@ -110,7 +114,7 @@ def test_some_are_tools_with_a_long_handle(datasets: Datasets, seed: int, monkey
 @pytest.mark.usefixtures("traced")
 @pytest.mark.parametrize("seed", SEEDS)
 def test_thin_straps_are_a_part_of_the_shape(datasets: Datasets, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """They rise above it, hold to it, and are as opaque; with the straps taken off it is what it was."""
+    """They rise above it, are connected and equally opaque; without them the shape is the same."""
     bare, _ = shape(np.random.default_rng(seed), datasets.natural, 200)
     monkeypatch.setattr(shapes, "STRAPPED_SHARE", 1.0)
     rgba, _ = shape(np.random.default_rng(seed), datasets.natural, 200)
@@ -124,18 +128,18 @@ def test_thin_straps_are_a_part_of_the_shape(datasets: Datasets, seed: int, monk
 
 
 @pytest.mark.usefixtures("traced")
-def test_where_the_frame_cut_the_subject_it_cuts_the_shape(standing: Dataset) -> None:
-    """The post continues below; nothing else touches the frame, mirrored or not."""
+def test_a_shape_is_cut_by_the_frame_like_its_subject(standing: Dataset) -> None:
+    """The post continues below and nothing else touches the frame, mirrored or not."""
     for seed in SEEDS:
         rgba, sides = shape(np.random.default_rng(seed), standing, 140)
         assert sides == (False, True, False, False)
         assert rgba[-1, rgba.shape[1] // 2, 3] == 255
 
 
-def test_a_shape_is_never_hidden_on_a_backdrop_of_its_own_colour(
+def test_a_shape_is_never_hidden_on_a_background_of_its_own_colour(
     datasets: Datasets, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nobody could find it there; a product with features is hidden whenever the draw says so."""
+    """Nobody could find it there; a product with features may be hidden."""
     asked: list[bool] = []
 
     def noted(*given: Any) -> Any:

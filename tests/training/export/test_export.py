@@ -1,4 +1,4 @@
-"""The network as ONNX and its int8 twin; where PyTorch is installed."""
+"""The network as ONNX and as int8, if PyTorch is installed."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from cutouts.training.data.cache import Datasets  # noqa: E402
 from cutouts.training.export import graph, half_weights, restore  # noqa: E402
 from cutouts.training.network.saliency import SaliencyNetwork, normalised  # noqa: E402
 
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")  # of PyTorch's exporter
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")  # from PyTorch's exporter
 
 SIZE = 64
 
 
 @pytest.fixture(scope="module")
 def network() -> SaliencyNetwork:
-    """A fresh network, the same every time."""
+    """A new network with fixed weights."""
     torch.manual_seed(0)
     fresh = SaliencyNetwork()
     fresh.eval()
@@ -44,14 +44,14 @@ def exported(tmp_path_factory: pytest.TempPathFactory, network: SaliencyNetwork)
 
 
 def _saliency(file: Path, images: np.ndarray[Any, np.dtype[np.uint8]]) -> np.ndarray[Any, np.dtype[np.float32]]:
-    """What the network in `file` says of `images`."""
+    """The output of the network in `file` for `images`."""
     session = onnxruntime.InferenceSession(str(file), providers=["CPUExecutionProvider"])
     (saliency,) = session.run(["saliency"], {"image": images})
     return np.asarray(saliency)
 
 
-def test_the_exported_network_says_what_the_trained_one_says(network: SaliencyNetwork, exported: Path) -> None:
-    """Same probability within 1e-5, from uint8 pixels, for any batch."""
+def test_the_exported_network_agrees_with_the_trained_one(network: SaliencyNetwork, exported: Path) -> None:
+    """Probabilities agree within 1e-5, from uint8 pixels, for any batch."""
     images = np.random.default_rng(0).integers(0, 256, (3, SIZE, SIZE, 3), dtype=np.uint8)
     saliency = _saliency(exported, images)
     with torch.no_grad():
@@ -70,7 +70,7 @@ def test_an_exported_network_can_be_trained_further(
     stored: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """It says the same as a network in training again, also where batch norm takes its statistics from the batch."""
+    """In training mode its output is the same, even with batch norm statistics from the batch."""
     file = tmp_path / "network.onnx"
     file.write_bytes(exported.read_bytes())
     if stored == "half":
@@ -88,10 +88,10 @@ def test_an_exported_network_can_be_trained_further(
     assert again.encoder.blocks[0].b[0].conv.weight.requires_grad
 
 
-def test_of_several_exports_the_mean_is_trained_further(
+def test_the_mean_of_several_exports_is_trained_further(
     tmp_path: Path, network: SaliencyNetwork, exported: Path, datasets: Datasets, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where one says a product is likelier by two, what continued from them says by one; all else is as in both."""
+    """If one has a presence logit higher by two, the mean has one higher by one; all else agrees."""
     other = copy.deepcopy(network)
     with torch.no_grad():
         other.decoder.heads[0].bias += 2.0
@@ -105,10 +105,10 @@ def test_of_several_exports_the_mean_is_trained_further(
     torch.testing.assert_close(said.presence, before.presence, atol=1e-3, rtol=1e-3)
 
 
-def test_no_minutes_write_the_mean_of_several_as_it_is(
+def test_no_minutes_write_the_mean_of_several_networks_unchanged(
     tmp_path: Path, network: SaliencyNetwork, exported: Path, datasets: Datasets, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Of a network and itself that is the network; its twin is beside it, and no curve of a training that was not."""
+    """The mean of a network and itself is the network; the int8 file is beside it, and there is no curve."""
     monkeypatch.setattr(restore, "MEASURED", Phase(until=1.0, size=SIZE, batch=4))
     monkeypatch.setattr(graph, "CALIBRATION_IMAGES", 2)
     train.write(tmp_path, (exported, exported), datasets, SIZE)
@@ -117,10 +117,10 @@ def test_no_minutes_write_the_mean_of_several_as_it_is(
     np.testing.assert_allclose(_saliency(tmp_path / "network.onnx", images), _saliency(exported, images), atol=2e-3)
 
 
-def test_an_export_that_said_presence_by_one_convolution_can_be_trained_further(
+def test_an_export_with_the_old_presence_layer_can_be_trained_further(
     tmp_path: Path, datasets: Datasets, network: SaliencyNetwork, exported: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its planes are what they were; whether there is a product is learned anew."""
+    """Its planes are unchanged, and whether there is a product is learned anew."""
     model = onnx.load(exported)
     for node in [node for node in model.graph.node if node.op_type == "Conv" and "/presence/" in node.output[0]]:
         node.output[0] = node.output[0].replace("/presence/", "/earlier/")
@@ -134,8 +134,8 @@ def test_an_export_that_said_presence_by_one_convolution_can_be_trained_further(
     assert not torch.allclose(said.presence, before.presence, atol=1e-3)
 
 
-def test_another_network_is_not_trained_further(tmp_path: Path, datasets: Datasets, exported: Path) -> None:
-    """What is missing or has another shape is named."""
+def test_another_network_cannot_be_trained_further(tmp_path: Path, datasets: Datasets, exported: Path) -> None:
+    """The error names what is missing or has another shape."""
     model = onnx.load(exported)
     model.graph.node.remove(next(node for node in model.graph.node if "heads.0" in node.output[0]))
     onnx.save(model, tmp_path / "other.onnx")
@@ -145,16 +145,16 @@ def test_another_network_is_not_trained_further(tmp_path: Path, datasets: Datase
 
 
 def test_padding_is_part_of_the_convolutions(exported: Path) -> None:
-    """No Pad, no shape arithmetic: operators that every provider runs."""
+    """There is no Pad and no shape arithmetic, only operators that every provider runs."""
     kinds = {node.op_type for node in onnx.load(exported).graph.node}
     pooling = {"Concat", "Mul", "ReduceMax", "ReduceMean"}
     assert kinds <= {"Add", "Cast", "Clip", "Conv", "Resize", "Sigmoid", "Sub", "Transpose"} | pooling
 
 
-def test_the_int8_twin_is_close_and_has_the_same_form(
+def test_the_int8_network_is_close_and_has_the_same_interface(
     tmp_path: Path, exported: Path, datasets: Datasets, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Quantised from training images, with the same input and output, within a few hundredths."""
+    """It is quantised with training images and agrees within a few hundredths."""
     monkeypatch.setattr(graph, "CALIBRATION_IMAGES", 6)
     graph.quantise(exported, tmp_path / "int8.onnx", datasets, SIZE)
     images = next(graph.calibration_images(datasets, SIZE))[None]
@@ -166,7 +166,7 @@ def test_the_int8_twin_is_close_and_has_the_same_form(
 def test_presence_is_not_quantised(
     tmp_path: Path, exported: Path, datasets: Datasets, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The twin says whether there is a product by the very numbers of the network."""
+    """The int8 network computes it with the original weights."""
     monkeypatch.setattr(graph, "CALIBRATION_IMAGES", 2)
     graph.quantise(exported, tmp_path / "int8.onnx", datasets, SIZE)
     nodes = onnx.load(tmp_path / "int8.onnx").graph.node
@@ -177,8 +177,8 @@ def test_presence_is_not_quantised(
     assert not {makers.get(name) for node in says for name in node.input} & {"DequantizeLinear"}
 
 
-def test_weights_stored_in_half_precision_say_the_same(tmp_path: Path, exported: Path) -> None:
-    """Half of the bytes; the probability moves by less than a thousandth."""
+def test_weights_stored_in_half_precision_give_the_same_result(tmp_path: Path, exported: Path) -> None:
+    """They take half of the bytes, and the probability changes by less than a thousandth."""
     file = tmp_path / "half_weights.onnx"
     file.write_bytes(exported.read_bytes())
     half_weights.halve(file)
@@ -188,6 +188,6 @@ def test_weights_stored_in_half_precision_say_the_same(tmp_path: Path, exported:
 
 
 def test_without_a_training_there_is_nothing_to_export(tmp_path: Path) -> None:
-    """The missing checkpoint is named."""
+    """The error names the missing checkpoint."""
     with pytest.raises(FileNotFoundError, match="no checkpoint"):
         graph.trained(tmp_path)

@@ -1,4 +1,4 @@
-"""Training end to end on tiny images: it runs, stops, continues and draws; if PyTorch is installed."""
+"""Training end to end on tiny images: it runs, stops, continues and draws, if PyTorch is installed."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ PHASE = Phase(until=1.0, size=SIZE, batch=2)
 
 
 def _settings() -> TrainingOptions:
-    """Three steps of two images at 64², as time does not count."""
+    """Three steps of two images at 64², without a time limit."""
     return TrainingOptions(budget=Budget(images=2 * STEPS, seconds=1e9), phases=(PHASE,))
 
 
 def _unscored(network: SaliencyNetwork) -> Score:
-    """A validation that costs nothing."""
+    """A validation that takes no time."""
     return Score(mae=0.5, f=0.5)
 
 
@@ -44,7 +44,7 @@ def _start() -> SaliencyNetwork:
 
 
 def _trained(run: Path, datasets: Datasets, settings: TrainingOptions, stop: bool = False) -> None:
-    """Train under `run`; with `stop`, only one step further."""
+    """Train in the folder `run`; with `stop`, only one more step."""
     flag = threading.Event()
     if stop:
         flag.set()
@@ -54,14 +54,14 @@ def _trained(run: Path, datasets: Datasets, settings: TrainingOptions, stop: boo
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory, datasets: Datasets) -> Path:
-    """The folder of a training that went through."""
+    """The folder of a completed training."""
     folder = tmp_path_factory.mktemp("run")
     _trained(folder, datasets, _settings())
     return folder
 
 
 def test_a_training_ends_when_its_plan_is_used_up(run: Path) -> None:
-    """Three steps, six images, and a last word of the validation in the log."""
+    """There are three steps, six images, and a final validation in the log."""
     saved = checkpoint.load(run)
     assert saved is not None
     assert (saved[0].steps, saved[0].images) == (STEPS, 2 * STEPS)
@@ -69,8 +69,8 @@ def test_a_training_ends_when_its_plan_is_used_up(run: Path) -> None:
     assert rows[-1]["mae"] == 0.5
 
 
-def test_a_training_that_was_stopped_ends_where_it_would_have(tmp_path: Path, datasets: Datasets, run: Path) -> None:
-    """Stopped after every step and called again, it comes to the same weights, to rounding."""
+def test_a_stopped_training_reaches_the_same_result(tmp_path: Path, datasets: Datasets, run: Path) -> None:
+    """It is stopped after every step and continued, and its weights agree to rounding."""
     for _ in range(STEPS):
         _trained(tmp_path / "pieces", datasets, _settings(), stop=True)
     whole, pieces = checkpoint.load(run), checkpoint.load(tmp_path / "pieces")
@@ -82,7 +82,7 @@ def test_a_training_that_was_stopped_ends_where_it_would_have(tmp_path: Path, da
 
 
 def test_frozen_blocks_keep_their_weights(run: Path) -> None:
-    """The stem is what it was, the last block is not."""
+    """The stem is unchanged and the last block is not."""
     saved = checkpoint.load(run)
     assert saved is not None
     before, after = _start().state_dict(), saved[1]["network"]
@@ -90,9 +90,9 @@ def test_frozen_blocks_keep_their_weights(run: Path) -> None:
     assert not torch.equal(before["encoder.blocks.15.b.2.conv.weight"], after["encoder.blocks.15.b.2.conv.weight"])
 
 
-@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")  # of PyTorch's exporter
-def test_where_only_presence_is_trained_every_mask_stays(tmp_path: Path, datasets: Datasets) -> None:
-    """To the last bit, running statistics of batch norm included; of presence every weight has moved."""
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")  # from PyTorch's exporter
+def test_if_only_presence_is_trained_every_mask_stays(tmp_path: Path, datasets: Datasets) -> None:
+    """Masks and batch norm statistics are equal to the last bit, and every weight of presence has changed."""
     _trained(tmp_path / "run", datasets, replace(_settings(), only_presence=True))
     saved = checkpoint.load(tmp_path / "run")
     assert saved is not None
@@ -102,8 +102,8 @@ def test_where_only_presence_is_trained_every_mask_stays(tmp_path: Path, dataset
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")
-def test_presence_is_trained_on_what_the_network_sees() -> None:
-    """ONNX Runtime gives the planes that PyTorch would, of any size."""
+def test_presence_is_trained_on_the_network_s_own_planes() -> None:
+    """ONNX Runtime gives the same planes as PyTorch, at any size."""
     network = _start().eval()
     images = np.random.default_rng(0).integers(0, 256, (2, 96, 128, 3), dtype=np.uint8)
     with torch.no_grad():
@@ -113,7 +113,7 @@ def test_presence_is_trained_on_what_the_network_sees() -> None:
 
 
 def test_the_curve_is_drawn_from_the_log(tmp_path: Path) -> None:
-    """A picture beside the log, from the rows of steps and of validations."""
+    """The picture is beside the log and shows its steps and validations."""
     rows: list[dict[str, float]] = [{"images": 20, "loss": 1.0}, {"images": 40, "loss": 0.5}]
     rows.append({"images": 40, "mae": 0.1, "f": 0.8})
     (tmp_path / "log.jsonl").write_text("\n".join(json.dumps(row) for row in rows))

@@ -1,4 +1,4 @@
-"""The network, its loss, its average and its checkpoints; where PyTorch is installed."""
+"""The network, its loss, its average and its checkpoints, if PyTorch is installed."""
 
 from __future__ import annotations
 
@@ -17,30 +17,30 @@ from cutouts.training.network.saliency import Logits, Presence, SaliencyNetwork,
 
 
 def _says(alpha: Any, sharpness: float) -> Logits:
-    """Logits at strides 2 to 32 and of presence that say `alpha`, as surely as `sharpness`."""
+    """Logits at strides 2 to 32 and of presence that represent `alpha` with the given `sharpness`."""
     pool = torch.nn.functional.avg_pool2d
     planes = [(pool(alpha, stride) - 0.5) * sharpness for stride in (2, 4, 8, 16, 32)]
     return Logits(planes, (alpha.amax((1, 2, 3), keepdim=True) - 0.5) * sharpness)
 
 
 def _box() -> Any:
-    """A box over one quarter of 64×64, float32 (1, 1, 64, 64): every level's plane can say it exactly."""
+    """A box over one quarter of 64×64, float32 (1, 1, 64, 64), which the plane of every level can represent exactly."""
     alpha = torch.zeros(1, 1, 64, 64)
     alpha[..., :32, :32] = 1
     return alpha
 
 
 def test_logits_come_at_five_strides_finest_first() -> None:
-    """Half of the input down to a thirty-second."""
+    """They range from half of the input size to a thirty-second."""
     logits = SaliencyNetwork().eval()(torch.zeros(2, 3, 64, 96))
     assert [tuple(plane.shape[2:]) for plane in logits.planes] == [(32, 48), (16, 24), (8, 12), (4, 6), (2, 3)]
 
 
-def test_whether_there_is_a_product_is_seen_in_nearly_the_whole_image() -> None:
-    """At 512² the coarsest plane has 16 places a side; what the views say of one may hang on the seventh beside it."""
+def test_presence_depends_on_nearly_the_whole_image() -> None:
+    """At 512² the coarsest plane has 16 positions per side, and presence may depend on those seven away."""
     views = Presence().eval().views
     for view in views:
-        torch.nn.init.constant_(view[0].weight, 1e-3)  # a mean: no unit is dead, none saturated
+        torch.nn.init.constant_(view[0].weight, 1e-3)  # a mean: no unit is dead and none is saturated
     plane = torch.ones(1, 96, 16, 16, requires_grad=True)
     seen = plane
     for view in views:
@@ -50,8 +50,8 @@ def test_whether_there_is_a_product_is_seen_in_nearly_the_whole_image() -> None:
     assert (rows[0], rows[-1]) == (1, 15)
 
 
-def test_where_no_product_is_present_no_pixel_is_one() -> None:
-    """What is served is the probability that there is a product, times that it is here."""
+def test_without_a_present_product_no_pixel_belongs_to_one() -> None:
+    """The output is the probability of a product times that of its position."""
     planes = [torch.full((2, 1, 4, 4), 9.0)]
     presence = torch.tensor([9.0, -9.0]).reshape(2, 1, 1, 1)
     said = Logits(planes, presence).probability()
@@ -60,8 +60,8 @@ def test_where_no_product_is_present_no_pixel_is_one() -> None:
     assert float(said[1].max()) < 0.001
 
 
-def test_a_missed_product_costs_although_its_planes_are_right() -> None:
-    """Presence has a term of its own."""
+def test_a_missed_product_has_a_loss_even_if_its_planes_are_right() -> None:
+    """Presence has a separate term."""
     alpha = _box()
     right = _says(alpha, 40)
     missed = right._replace(presence=-right.presence)
@@ -69,30 +69,30 @@ def test_a_missed_product_costs_although_its_planes_are_right() -> None:
     assert float(gap) == pytest.approx(loss.PRESENCE_WEIGHT / loss.PRESENCE_Q, rel=1e-3)
 
 
-def test_a_product_found_where_there_is_none_costs_more_than_one_that_is_missed() -> None:
-    """It would be published; what is missed a person sees."""
+def test_an_invented_product_costs_more_than_a_missed_one() -> None:
+    """It would be published, while a person sees a missed one."""
     said = torch.full((1, 1, 1, 1), 4.0)
     invented, missed = loss.presence(said, torch.zeros_like(_box())), loss.presence(-said, _box())
     assert float(invented) == pytest.approx(loss.ABSENCE_WEIGHT * float(missed))
 
 
 def test_a_few_wrong_labels_do_not_make_a_product_doubtful() -> None:
-    """Of 50 alike scenes one is labelled empty by mistake, which weighs like three: a doubt of .004, not of .06."""
+    """One of 50 equal scenes is wrongly labelled empty and weighs like three: a doubt of .004, not of .06."""
     alphas = torch.cat([_box()] * 49 + [torch.zeros_like(_box())])
     said = torch.linspace(-8, 8, 1601)
     losses = [float(loss.presence(one.expand(50, 1, 1, 1), alphas)) for one in said]
     assert float(torch.sigmoid(said[int(np.argmin(losses))])) > 0.99
 
 
-def test_pixels_are_normalised_as_the_encoder_was_trained() -> None:
-    """(x/255 − 0.498) / 0.502, channels first."""
+def test_pixels_are_normalised_as_for_the_encoder_s_training() -> None:
+    """It is (x/255 − 0.498) / 0.502, channels first."""
     pixels = normalised(torch.full((1, 2, 2, 3), 255, dtype=torch.uint8))
     assert pixels.shape == (1, 3, 2, 2)
     assert float(pixels[0, 0, 0, 0]) == pytest.approx((1 - 0.498) / 0.502, rel=1e-5)
 
 
 def test_stride_two_pads_as_tensorflow_does() -> None:
-    """ "SAME" at an even size pads below and to the right only: the first output sees no padding."""
+    """ "SAME" at an even size pads only below and to the right, so the first output sees no padding."""
     network = SaliencyNetwork().eval()
     image = torch.rand(1, 3, 64, 64)
     stem = network.encoder.stem.requires_grad_(False)
@@ -101,7 +101,7 @@ def test_stride_two_pads_as_tensorflow_does() -> None:
 
 
 def test_imagenet_weights_fill_the_encoder(tmp_path: Path) -> None:
-    """Each key of the file finds its place; the decoder is fresh."""
+    """Each key of the file is used, and the decoder is new."""
     encoder = SaliencyNetwork().encoder.state_dict()
     arrays: dict[str, Any] = {key: np.full(tuple(value.shape), 0.25, np.float16) for key, value in encoder.items()}
     np.savez(tmp_path / "weights.npz", **arrays)
@@ -109,23 +109,23 @@ def test_imagenet_weights_fill_the_encoder(tmp_path: Path) -> None:
     assert all(bool((value == 0.25).all()) for value in network.encoder.state_dict().values())
 
 
-def test_weights_that_do_not_belong_are_refused(tmp_path: Path) -> None:
-    """A file of another network fails at once instead of training from chance."""
+def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:
+    """They fail at once instead of training from random values."""
     np.savez(tmp_path / "weights.npz", other=np.zeros(3, np.float16))
     with pytest.raises(RuntimeError, match="Missing key"):
         from_imagenet(tmp_path / "weights.npz")
 
 
 def test_the_loss_prefers_the_truth() -> None:
-    """Right and sure costs next to nothing, undecided more, wrong most."""
+    """Right and sure costs next to nothing, undecided more, and wrong most."""
     alpha = _box()
     right, undecided, wrong = (float(loss.total(_says(alpha, sharp), alpha)) for sharp in (40, 0, -40))
     assert right < 0.2 * undecided
     assert undecided < wrong
 
 
-def test_weights_are_high_at_edges_only() -> None:
-    """Far from the edge a pixel weighs one; at a straight edge about three (F3Net)."""
+def test_weights_are_high_only_at_edges() -> None:
+    """Far from the edge a pixel weighs one, and at a straight edge about three (F3Net)."""
     alpha = torch.zeros(1, 1, 128, 128)
     alpha[..., 64:] = 1
     weights = loss.edge_weights(alpha)[0, 0]
@@ -134,7 +134,7 @@ def test_weights_are_high_at_edges_only() -> None:
 
 
 def test_weights_are_those_of_a_box_filter() -> None:
-    """One plus four times the distance from the mean around, mirrored at the frame."""
+    """They are one plus four times the distance from the local mean, mirrored at the frame."""
     alpha = torch.rand(2, 1, 96, 96, generator=torch.Generator().manual_seed(0))
     around = [cv2.blur(one[0].numpy(), (9, 9), borderType=cv2.BORDER_REFLECT_101) for one in alpha]
     expected = 1 + 4 * np.abs(np.stack(around)[:, None] - alpha.numpy())
@@ -144,15 +144,15 @@ def test_weights_are_those_of_a_box_filter() -> None:
     assert float(weights.max()) <= 5
 
 
-def test_an_empty_scene_can_be_right() -> None:
-    """No product and none found costs nothing; a product found in every corner costs a lot."""
+def test_an_empty_scene_can_have_no_loss() -> None:
+    """No product found costs nothing, and a product in every corner costs a lot."""
     alpha = torch.zeros(1, 1, 64, 64)
     assert float(loss.total(_says(alpha, 60), alpha)) < 0.01
     assert float(loss.total(_says(alpha + 1, 60), alpha)) > 2
 
 
 def test_the_average_follows_the_network() -> None:
-    """At once at the first step, slowly after thousands."""
+    """It does at once at the first step, and slowly after thousands."""
     network = SaliencyNetwork()
     average = Average(network)
     with torch.no_grad():
@@ -166,8 +166,8 @@ def test_the_average_follows_the_network() -> None:
     assert late == pytest.approx(0.001 * (1 - early), rel=1e-3)
 
 
-def test_a_checkpoint_gives_back_position_and_states(tmp_path: Path) -> None:
-    """Steps, images, seconds and every state dictionary."""
+def test_a_checkpoint_restores_position_and_states(tmp_path: Path) -> None:
+    """It has steps, images, seconds and every state dictionary."""
     position = checkpoint.Position(steps=3, images=48, seconds=1.5)
     checkpoint.save(tmp_path, position, {"network": {"w": torch.ones(2)}})
     loaded = checkpoint.load(tmp_path)
@@ -176,8 +176,8 @@ def test_a_checkpoint_gives_back_position_and_states(tmp_path: Path) -> None:
     assert loaded[1]["network"]["w"].tolist() == [1.0, 1.0]
 
 
-def test_a_torn_checkpoint_leaves_the_last_one(tmp_path: Path) -> None:
-    """What a killed process had begun to write is not read."""
+def test_a_partial_checkpoint_leaves_the_last_one(tmp_path: Path) -> None:
+    """The file that a killed process had begun is not read."""
     checkpoint.save(tmp_path, checkpoint.Position(steps=1), {})
     (tmp_path / (checkpoint.NAME + ".part")).write_bytes(b"half")
     loaded = checkpoint.load(tmp_path)
@@ -185,6 +185,6 @@ def test_a_torn_checkpoint_leaves_the_last_one(tmp_path: Path) -> None:
     assert loaded[0].steps == 1
 
 
-def test_no_checkpoint_means_a_fresh_start(tmp_path: Path) -> None:
-    """A new run folder holds none."""
+def test_no_checkpoint_means_a_new_start(tmp_path: Path) -> None:
+    """A new run folder has none."""
     assert checkpoint.load(tmp_path) is None

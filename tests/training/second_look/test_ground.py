@@ -1,4 +1,4 @@
-"""The ground behind a product, estimated; where PyTorch is installed."""
+"""The estimated background behind a product, if PyTorch is installed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SIZE = 256
 
 
 def _shaded() -> Any:
-    """A wall whose light falls off, with a little noise, (1, 3, 256, 256) in 0..1."""
+    """A wall with fading light and a little noise, (1, 3, 256, 256) in 0..1."""
     torch.manual_seed(0)
     at = torch.linspace(-1, 1, SIZE)
     light = 0.7 - 0.1 * at[None, :] - 0.08 * at[:, None] ** 2 + 0.05 * at[None, :] ** 3
@@ -27,8 +27,8 @@ def _nothing() -> Any:
     return torch.zeros(1, 1, SIZE, SIZE)
 
 
-def test_a_shaded_wall_is_its_own_ground() -> None:
-    """Within its noise everywhere, and to be trusted."""
+def test_a_shaded_wall_is_its_own_background() -> None:
+    """They agree within its noise everywhere, and the estimate is trusted."""
     wall = _shaded()
     ground = Estimate()(wall, _nothing())
     assert float((ground.colour - wall).abs().mean()) < 0.006
@@ -37,8 +37,8 @@ def test_a_shaded_wall_is_its_own_ground() -> None:
 
 
 @pytest.mark.parametrize("seen", [True, False])
-def test_a_product_does_not_bend_the_ground_even_if_nobody_saw_it(seen: bool) -> None:
-    """A dark box is left out by saliency or, without that, by the robust fit; behind it the wall continues."""
+def test_an_undetected_product_does_not_change_the_background(seen: bool) -> None:
+    """A dark box is excluded by saliency or by the robust fit, and the wall continues behind it."""
     wall, saliency = _shaded(), _nothing()
     image = wall.clone()
     image[:, :, 90:190, 70:170] = 0.2
@@ -49,14 +49,14 @@ def test_a_product_does_not_bend_the_ground_even_if_nobody_saw_it(seen: bool) ->
     assert float(ground.trust) > 0.9
 
 
-def test_a_busy_scene_has_no_ground_to_trust() -> None:
+def test_a_busy_scene_has_no_trusted_background() -> None:
     """No smooth field explains it."""
     torch.manual_seed(0)
     scene = torch.rand(1, 3, 16, 16).repeat_interleave(SIZE // 16, 2).repeat_interleave(SIZE // 16, 3)
     assert float(Estimate()(scene, _nothing()).trust) == 0.0
 
 
-def test_images_of_a_batch_are_estimated_each_by_itself() -> None:
+def test_images_of_a_batch_are_estimated_independently() -> None:
     """A neighbour changes nothing."""
     wall, dark = _shaded(), 0.2 * torch.ones(1, 3, SIZE, SIZE)
     both = Estimate()(torch.cat([wall, dark]), torch.cat([_nothing(), _nothing()]))

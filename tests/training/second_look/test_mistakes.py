@@ -1,4 +1,4 @@
-"""Mistakes and shadows that are drawn on purpose: only where they belong, and of every sort."""
+"""Mistakes and shadows that are drawn on purpose: only where they belong, and of every kind."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ def _shoe() -> tuple[Bytes, Bytes, Floats]:
     return rgb, alpha, alpha.astype(np.float32) / np.float32(255)
 
 
-def test_mistakes_are_of_every_sort() -> None:
-    """Some images stay right; some lose a part and keep another; in some the hole is filled; some fade."""
+def test_mistakes_are_of_every_kind() -> None:
+    """Some images stay right, some lose one part and keep another, some holes are filled, and some fade."""
     rgb, alpha, saliency = _shoe()
     made = [mistaken(np.random.default_rng(seed), rgb, alpha, saliency) for seed in SEEDS]
     lost = [((1 - plane)[alpha > 0] > 0.4).mean() for plane in made]
@@ -36,8 +36,8 @@ def test_mistakes_are_of_every_sort() -> None:
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_a_mistake_is_a_saliency(seed: int) -> None:
-    """In 0..1 and single precision, and far from the product there is still nothing."""
+def test_a_mistake_is_a_valid_saliency(seed: int) -> None:
+    """It is float32 in 0..1, and far from the product there is still nothing."""
     rgb, alpha, saliency = _shoe()
     plane = mistaken(np.random.default_rng(seed), rgb, alpha, saliency)
     assert plane.dtype == np.float32
@@ -46,15 +46,15 @@ def test_a_mistake_is_a_saliency(seed: int) -> None:
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_an_empty_scene_can_be_mistaken_too(seed: int) -> None:
-    """There is no part to lose and no hole to fill."""
+def test_an_empty_scene_can_have_mistakes_too(seed: int) -> None:
+    """It has no part to lose and no hole to fill."""
     rgb, alpha = np.full((64, 64, 3), 200, np.uint8), np.zeros((64, 64), np.uint8)
     plane = mistaken(np.random.default_rng(seed), rgb, alpha, np.zeros((64, 64), np.float32))
     assert plane.max() == 0
 
 
-def test_a_hole_is_what_the_product_encloses() -> None:
-    """Not what lies around it, nor a bay that is open to the frame."""
+def test_a_hole_is_enclosed_by_the_product() -> None:
+    """The surroundings, and a bay that is open to the frame, are not holes."""
     _, alpha, _ = _shoe()
     alpha[:41, 40] = 0
     found = holes(alpha)
@@ -64,8 +64,8 @@ def test_a_hole_is_what_the_product_encloses() -> None:
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_light_falls_on_the_ground_alone(seed: int) -> None:
-    """The product keeps its colours, and saliency loses nothing."""
+def test_only_the_background_is_relit(seed: int) -> None:
+    """The product keeps its colours, and saliency is never reduced."""
     rgb, alpha, saliency = _shoe()
     shown, said = lit(np.random.default_rng(seed), rgb, alpha, saliency)
     np.testing.assert_array_equal(shown[alpha == 255], rgb[alpha == 255])
@@ -73,8 +73,8 @@ def test_light_falls_on_the_ground_alone(seed: int) -> None:
     assert said.max() <= 1
 
 
-def test_shadows_are_thrown_on_the_ground_and_now_and_then_taken_for_a_product() -> None:
-    """Over many images, darker ground beside the product, and saliency there in some."""
+def test_shadows_fall_on_the_background_and_are_sometimes_taken_for_a_product() -> None:
+    """Over many images, there is darker background beside the product, and sometimes saliency there."""
     rgb, alpha, saliency = _shoe()
     made = [lit(np.random.default_rng(seed), rgb, alpha, saliency) for seed in SEEDS]
     darker = [(shown[alpha == 0].astype(int) < 160).mean() for shown, _ in made]
@@ -83,6 +83,6 @@ def test_shadows_are_thrown_on_the_ground_and_now_and_then_taken_for_a_product()
     assert 3 <= sum(share > 0.01 for share in taken) <= 25
 
 
-def test_nothing_throws_no_shadow() -> None:
-    """An empty scene stays as bright as it is."""
+def test_an_empty_scene_has_no_shadow() -> None:
+    """It stays as bright as it is."""
     assert thrown(np.random.default_rng(0), np.zeros((32, 32), np.uint8)).max() == 0
