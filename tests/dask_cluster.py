@@ -75,7 +75,7 @@ class Cluster:
         self._here.enter_context(dask_process("worker", self.address, *loopback, "--nthreads", "1", "--nworkers", "2"))
 
     def stop(self) -> None:
-        """End them all."""
+        """End all processes."""
         self._here.close()
 
     @contextmanager

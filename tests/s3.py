@@ -11,7 +11,7 @@ from moto.server import ThreadedMotoServer
 
 @pytest.fixture(scope="session")
 def s3_server() -> Iterator[str]:
-    """Its URL."""
+    """The URL of the server."""
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()

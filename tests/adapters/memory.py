@@ -55,7 +55,7 @@ def tiff(samples: np.ndarray[Any, Any], **options: Any) -> bytes:
 
 
 def measured(data: bytes) -> int:
-    """How much the process grew at its largest while it decoded `data` (B), `data` included."""
+    """The peak growth of the process while it decoded `data` (B), `data` included."""
     ctypes.CDLL(None).malloc_trim(0)
     Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
     before = _status("VmRSS")
@@ -69,7 +69,7 @@ def _status(name: str) -> int:
 
 
 def main() -> None:
-    """Print name, estimate and measure of each kind, each in a child that has decoded small ones before."""
+    """Print name, estimate and measurement of each kind, each in a child that has decoded small files before."""
     files = kinds()
     for form in ("JPEG", "PNG", "WEBP", "AVIF", "HEIF", "GIF", "BMP", "TIFF"):
         decode(written(scene(), form), max_pixels=10_000)

@@ -17,7 +17,7 @@ register_heif_opener()
 
 
 def scene(width: int = 64, height: int = 48) -> Bytes:
-    """A smooth colourful picture, no two corners alike; uint8 H×W×3."""
+    """A smooth colourful picture with four different corners; uint8 H×W×3."""
     noise = np.random.default_rng(7).integers(0, 256, (height, width, 3), np.uint8)
     smooth = cv2.GaussianBlur(noise, (0, 0), 6)
     return np.asarray(cv2.normalize(smooth, smooth, 10, 245, cv2.NORM_MINMAX), np.uint8)

@@ -23,7 +23,7 @@ def chunk(name: bytes, body: bytes) -> bytes:
 def png(
     samples: Samples, bits: int, kind: int, said: Mapping[str, bytes] | None = None, *, interlaced: bool = False
 ) -> bytes:
-    """`samples` (H×W×channels, of `bits`) of colour type `kind`, with the chunks of `said` before the pixels."""
+    """`samples` (H×W×channels, of `bits`) of colour type `kind`, with the chunks `said` before the pixels."""
     height, width = samples.shape[:2]
     passes = _ADAM7 if interlaced else ((0, 0, 1, 1),)
     raw = b"".join(_filtered(samples[top::down, left::across], bits) for left, top, across, down in passes)
@@ -41,7 +41,7 @@ def png(
 
 
 def _filtered(samples: Samples, bits: int) -> bytes:
-    """Each row behind its filter's number, all five filters in turn."""
+    """Each row after the number of its filter, with all five filters in turn."""
     if not samples.size:
         return b""
     rows, step = _rows(samples, bits), max(1, samples.shape[2] * bits // 8)

@@ -43,12 +43,12 @@ def packed(content: pa.Table, **options: Any) -> bytes:
 
 
 def repeated(value: str, rows: int) -> pa.DictionaryArray:
-    """A text that is in many rows, once in memory."""
+    """A text that is in many rows but only once in memory."""
     return pa.DictionaryArray.from_arrays(pa.array(np.zeros(rows, np.int32)), pa.array([value]))
 
 
 def unpacked(data: bytes) -> Iterator[pa.RecordBatch]:
-    """What a reader gets of a file, if it gets anything."""
+    """What a reader gets from a file, if anything."""
     stream, size = io.BytesIO(data), 0
     footer = read_footer(stream, len(data))
     check_unpacked(footer, footer.unpacked(COLUMNS))
@@ -60,7 +60,7 @@ def unpacked(data: bytes) -> Iterator[pa.RecordBatch]:
 
 
 def varint(number: int) -> bytes:
-    """A number as Thrift's compact protocol writes it."""
+    """A number in Thrift's compact encoding."""
     number, found = number << 1, bytearray()
     while number >= 0x80:
         found.append(number & 0x7F | 0x80)
@@ -69,14 +69,14 @@ def varint(number: int) -> bytes:
 
 
 def lying(data: bytes, true: int, false: int, *, begin: int = 0) -> bytes:
-    """The file with one number exchanged for another one that takes as many bytes."""
+    """The file with one number replaced by another one of equal encoded length."""
     assert len(varint(true)) == len(varint(false))
     at = data.index(varint(true), begin)
     return data[:at] + varint(false) + data[at + len(varint(true)) :]
 
 
 def footer_begins(data: bytes) -> int:
-    """Where the footer begins."""
+    """The offset of the footer."""
     return len(data) - 8 - int(struct.unpack("<I", data[-8:-4])[0])
 
 

@@ -1,4 +1,4 @@
-"""What is read from a graph so that nobody has to be asked."""
+"""What can be read from a graph, so that the user need not be asked."""
 
 from __future__ import annotations
 

@@ -34,19 +34,19 @@ TURNABLE = [name for name in FORMS if name not in ("bmp", "gif")]
 
 
 def read(data: bytes) -> Photograph:
-    """`data` decoded with plenty of room."""
+    """`data` decoded with ample memory."""
     return decode(data, max_pixels=PLENTY)
 
 
 def refusal(data: bytes, max_pixels: int = PLENTY) -> ImageRejected:
-    """The rejection that `data` meets."""
+    """The rejection of `data`."""
     with pytest.raises(ImageRejected) as caught:
         decode(data, max_pixels=max_pixels)
     return caught.value
 
 
 def off(one: Bytes, other: Bytes) -> float:
-    """Mean absolute difference in levels; infinite where the shapes differ."""
+    """Mean absolute difference in levels; infinite if the shapes differ."""
     return float(np.abs(one.astype(int) - other).mean()) if one.shape == other.shape else float("inf")
 
 
@@ -238,7 +238,7 @@ def test_a_gif_frame_that_grows_its_canvas_is_measured_again() -> None:
 
 @pytest.mark.parametrize("size", [(7, 100), (100, 7), (1, 1)])
 def test_pictures_too_small_to_show_anything_are_refused(size: tuple[int, int]) -> None:
-    """A tracking pixel is not a photograph."""
+    """A tracking pixel, for example, is not a photograph."""
     assert refusal(written(scene()[: size[1], : size[0]], "PNG")).reason is RejectionReason.TOO_SMALL
 
 

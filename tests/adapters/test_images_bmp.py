@@ -19,7 +19,7 @@ HEADERS = [40, 52, 56, 64, 108, 124]
 
 
 def read(data: bytes) -> Photograph:
-    """`data` decoded with plenty of room."""
+    """`data` decoded with ample memory."""
     return decode(data, max_pixels=1_000_000)
 
 
@@ -138,7 +138,7 @@ def test_sixteen_bits_without_masks_are_five_per_channel() -> None:
 
 
 def runs(indices: Bytes, bits: int) -> bytes:
-    """Run lengths: runs where three are alike, else single ones, and some rows told one by one."""
+    """Run lengths: runs of at least three equal pixels, else single pixels, and some rows as literals."""
     out = b""
     for number, row in enumerate(indices[::-1].tolist()):
         if number % 3 == 2:

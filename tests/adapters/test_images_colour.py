@@ -18,12 +18,12 @@ from tests.adapters.pictures import CURVES, cmyk, display_p3, grey_gamma, scene,
 
 
 def read(data: bytes) -> Photograph:
-    """`data` decoded with plenty of room."""
+    """`data` decoded with ample memory."""
     return decode(data, max_pixels=1_000_000)
 
 
 def reference(image: Image.Image, profile: bytes) -> Bytes:
-    """lcms2's own answer, relative colorimetric without black point compensation."""
+    """The result of lcms2, relative colorimetric without black point compensation."""
     moved = ImageCms.profileToProfile(
         image,
         ImageCms.ImageCmsProfile(BytesIO(profile)),
@@ -109,7 +109,7 @@ def test_an_rgb_profile_is_applied_to_a_grey_picture() -> None:
 
 
 def inks() -> Image.Image:
-    """A CMYK picture with all inks in it."""
+    """A CMYK picture with all four inks."""
     return Image.fromarray(np.dstack([scene(), scene()[..., 0] // 3]), "CMYK")
 
 

@@ -22,24 +22,24 @@ BROKEN = (RejectionReason.DAMAGED, RejectionReason.TRUNCATED)
 
 
 def read(data: bytes, max_pixels: int = 1_000_000) -> Photograph:
-    """`data` decoded with plenty of room."""
+    """`data` decoded with ample memory."""
     return decode(data, max_pixels=max_pixels)
 
 
 def refusal(data: bytes, max_pixels: int = 1_000_000) -> ImageRejected:
-    """The rejection that `data` meets."""
+    """The rejection of `data`."""
     with pytest.raises(ImageRejected) as caught:
         read(data, max_pixels)
     return caught.value
 
 
 def markers(data: bytes, code: int) -> list[int]:
-    """Where that marker is."""
+    """The offsets of that marker."""
     return [place for place in range(len(data) - 1) if data[place] == 0xFF and data[place + 1] == code]
 
 
 def detailed(width: int = 200, height: int = 160) -> Bytes:
-    """A picture with something in every corner of it."""
+    """A picture with details in every corner."""
     noise = np.random.default_rng(3).integers(0, 256, (height // 4, width // 4, 3), np.uint8)
     return np.asarray(Image.fromarray(noise).resize((width, height), Image.Resampling.BICUBIC))
 
@@ -52,7 +52,7 @@ def flipped(data: bytes, count: int = 40) -> list[bytes]:
 
 
 def verdict(data: bytes) -> RejectionReason | None:
-    """Why `data` is refused; None if it is taken."""
+    """Why `data` is refused, or None if it is accepted."""
     try:
         read(data)
     except ImageRejected as error:

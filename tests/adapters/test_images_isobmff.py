@@ -23,12 +23,12 @@ FORMS: dict[str, dict[str, Any]] = {
 
 
 def read(data: bytes, max_pixels: int = 1_000_000) -> Photograph:
-    """`data` decoded with plenty of room."""
+    """`data` decoded with ample memory."""
     return decode(data, max_pixels=max_pixels)
 
 
 def refusal(data: bytes, max_pixels: int = 1_000_000) -> ImageRejected:
-    """The rejection that `data` meets."""
+    """The rejection of `data`."""
     with pytest.raises(ImageRejected) as caught:
         read(data, max_pixels)
     return caught.value
@@ -40,7 +40,7 @@ def box(name: bytes, body: bytes) -> bytes:
 
 
 def with_property(data: bytes, name: bytes, body: bytes) -> bytes:
-    """`data` with one property more, which belongs to the main picture."""
+    """`data` with one additional property, which belongs to the main picture."""
     added = box(name, body)
     ipco, ipma = data.index(b"ipco"), data.index(b"ipma")
     number = _count(data, ipco) + 1
@@ -65,7 +65,7 @@ def _count(data: bytes, ipco: int) -> int:
 
 
 def _moved(data: bytes, more: int) -> bytes:
-    """The places of all items moved by so many bytes (offsets of 4 B, as both writers have them)."""
+    """The offsets of all items moved by so many bytes (offsets of 4 B, as both writers have them)."""
     start = data.index(b"mdat") + 4
     changed = bytearray(data)
     place = data.index(b"iloc") + 4

@@ -29,7 +29,7 @@ def test_no_kind_takes_more_memory_than_estimated() -> None:
 
 
 def test_a_file_that_is_not_an_image_has_no_estimate() -> None:
-    """Neither has a header that is cut off."""
+    """A header that is cut off has none either."""
     assert decode_bytes(b"no image") == 0
     assert decode_bytes(written(scene(), "PNG")[:20]) == 0
 

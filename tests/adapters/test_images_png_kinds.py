@@ -46,7 +46,7 @@ CHRM = {
 
 
 def read(data: bytes) -> Photograph:
-    """`data` decoded with plenty of room."""
+    """`data` decoded with ample memory."""
     return decode(data, max_pixels=1_000_000)
 
 

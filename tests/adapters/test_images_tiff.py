@@ -26,7 +26,7 @@ CMYK_NOTE = "CMYK without a usable colour profile: its colours are approximate"
 
 
 def read(data: bytes) -> Photograph:
-    """`data` decoded with plenty of room."""
+    """`data` decoded with ample memory."""
     return decode(data, max_pixels=1_000_000)
 
 
@@ -60,7 +60,7 @@ def on_paper(inks: Bytes) -> Bytes:
 
 
 def layouts() -> Iterator[dict[str, Any]]:
-    """Stripes and tiles, both byte orders, samples side by side and apart."""
+    """Strips and tiles, both byte orders, interleaved and separate samples."""
     sizes: tuple[dict[str, Any], ...] = ({"rowsperstrip": 7}, {"tile": (32, 16)})
     for order, planar, block in itertools.product("<>", ("contig", "separate"), sizes):
         yield {"byteorder": order, "planarconfig": planar, **block}
@@ -257,7 +257,7 @@ def test_extra_samples_are_left_out_with_a_note() -> None:
 
 
 def pages(count: int) -> tuple[bytes, list[int]]:
-    """A TIFF of that many pages, and where in it the offset of each next page is."""
+    """A TIFF of that many pages, and the positions of the offsets of each next page."""
     target = BytesIO()
     with tifffile.TiffWriter(target) as writer:
         for _ in range(count):

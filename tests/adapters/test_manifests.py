@@ -33,7 +33,7 @@ def images(*ids: str, delivery: str = "d") -> pa.Table:
 
 
 def with_column(table: pa.Table, name: str, values: pa.Array) -> pa.Table:
-    """The table with that column, in place of its own if it has one."""
+    """The table with that column added or replaced."""
     at = table.schema.get_field_index(name)
     return table.append_column(name, values) if at < 0 else table.set_column(at, name, values)
 
@@ -52,7 +52,7 @@ def ids(manifest: Manifest, day: date | None, **of: Any) -> list[str]:
 
 
 def problems(url: object) -> tuple[str, ...]:
-    """Why a manifest is refused, whenever that is found out."""
+    """Why a manifest is refused, at whatever step."""
     with pytest.raises(ManifestError, match=r"cannot be (read|used)") as caught:
         [manifest.read(day) for manifest in [open_manifest(str(url))] for day in manifest.days()]
     return caught.value.problems
@@ -283,7 +283,7 @@ def test_a_plain_path_is_taken_literally(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 def test_a_file_uri_is_unquoted(tmp_path: Path) -> None:
-    """As every URI is."""
+    """Percent encoding is decoded as in every URI."""
     write(tmp_path / "a b%" / "date=2026-01-05" / "m.parquet", images("a"))
     manifest = open_manifest(f"file://{tmp_path}/a%20b%25")
     assert (manifest.days(), manifest.base) == ((FIFTH,), f"{tmp_path}/a b%/")

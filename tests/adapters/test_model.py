@@ -26,7 +26,7 @@ FLOAT: dict[str, object] = {"layout": "nchw-float32", "mean": (0.0, 0.0, 0.0), "
 
 
 def row(network: tuple[Path, str], **changes: object) -> ModelRow:
-    """The row that belongs to `tiny`."""
+    """The row that describes `tiny`."""
     fields: dict[str, object] = {
         "name": "tiny", "file": str(network[0]), "sha256": network[1], "width_px": 4, "height_px": 4,
         "resize": "stretch", "layout": "nhwc-uint8", "licence": "none", "commercial": True, "about": "",
@@ -256,6 +256,6 @@ def test_what_changes_pixels_changes_the_recipe(file: tuple[Path, str]) -> None:
 
 
 def test_names_in_the_table_are_unique() -> None:
-    """A name is a key."""
+    """A name identifies one row."""
     names = [one.name for one in rows()]
     assert len(names) == len(set(names))

@@ -60,7 +60,7 @@ def test_a_folder_is_claimed_before_anything_is_written(tmp_path: Path) -> None:
 
 
 def ours(folder: Path) -> list[str]:
-    """A folder with one file of each kind that a claim covers; their names."""
+    """A folder with one file of each kind that a claim covers; gives their names."""
     names = ["a.html", "a.json", "a.md", "a.csv", "a.svg", "table.parquet", "pixels.u8", "objects"]
     claim(folder, names)
     for name in names[:5]:
@@ -167,7 +167,7 @@ def test_existing_files_that_are_not_ours_are_refused(tmp_path: Path, kind: str)
 
 @pytest.mark.parametrize("content", ["", "photographs\n", "# something else\nreport.html\n", "\xff\0"])
 def test_a_file_that_only_has_the_name_of_the_marker_marks_nothing(tmp_path: Path, content: str) -> None:
-    """It belongs to somebody and stays."""
+    """It is a foreign file and stays."""
     (tmp_path / MARKER).write_text(content)
     assert owned(tmp_path) == frozenset()
     with pytest.raises(OutputError, match="is not a valid marker of cutouts"):

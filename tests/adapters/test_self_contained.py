@@ -41,7 +41,7 @@ FIELDS = {
 
 
 def away(*, mark: bool = True) -> Any:
-    """One number that is in `weights.bin`; without `mark` only the reference says so."""
+    """A number that is stored in `weights.bin`; without `mark` only the reference says so."""
     tensor = TensorProto(name="secret", data_type=TensorProto.FLOAT, dims=[1])
     for key, value in (("location", "weights.bin"), ("offset", "0"), ("length", "4")):
         tensor.external_data.add(key=key, value=value)
@@ -51,7 +51,7 @@ def away(*, mark: bool = True) -> Any:
 
 
 def constant(**attributes: Any) -> Any:
-    """A node that gives what its attribute holds."""
+    """A node that returns the value of its attribute."""
     return helper.make_node("Constant", [], ["made"], **attributes)
 
 
@@ -62,7 +62,7 @@ def branch(*nodes: Any, initializers: tuple[Any, ...] = ()) -> Any:
 
 
 def sparse(values: Any, indices: Any) -> Any:
-    """A sparse tensor of those parts."""
+    """A sparse tensor with those parts."""
     return helper.make_sparse_tensor(values, indices, [4])
 
 
@@ -108,7 +108,7 @@ PLACES_TO_HIDE: dict[str, Callable[[Any], object]] = {
 
 @pytest.fixture(params=[*PLACES_TO_HIDE.values()], ids=[*PLACES_TO_HIDE])
 def split(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
-    """A network that needs another file, which is beside it and where we are."""
+    """A network that needs another file, which is beside it and in the working folder."""
     tiny(tmp_path / "mine.onnx")
     model = onnx.load(tmp_path / "mine.onnx")
     request.param(model)

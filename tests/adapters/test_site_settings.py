@@ -1,4 +1,4 @@
-"""Which settings apply, and what a settings file may decide if nobody named it."""
+"""Which settings apply, and what a settings file may decide if it was found and not named."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ CUTOUTS = str(Path(sys.executable).parent / "cutouts")
 
 @pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The working folder; another one is the home."""
+    """The working folder; the home is another folder."""
     folder = tmp_path / "here"
     folder.mkdir()
     monkeypatch.chdir(folder)

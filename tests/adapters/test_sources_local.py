@@ -28,7 +28,7 @@ def photos(tmp_path: Path) -> Path:
 
 
 def below(*folders: Path, max_bytes: int = 100) -> Reading:
-    """What may be read."""
+    """The allowed sources."""
     return Reading(allowed=parse_prefixes(map(str, folders)), max_bytes=max_bytes, seconds=30)
 
 

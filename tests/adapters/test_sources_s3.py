@@ -16,7 +16,7 @@ from tests.raw_server import Connection, RawServer, answering
 
 
 def below(*prefixes: str, max_bytes: int = 100, seconds: float = 30) -> Reading:
-    """What may be read."""
+    """The allowed sources."""
     return Reading(allowed=parse_prefixes(prefixes), max_bytes=max_bytes, seconds=seconds)
 
 

@@ -32,7 +32,7 @@ PUBLIC = "192.88.99.77"
 
 
 def allowing(*prefixes: str, max_bytes: int = 100, seconds: float = 30) -> Reading:
-    """What may be read."""
+    """The allowed sources."""
     return Reading(allowed=parse_prefixes(prefixes), max_bytes=max_bytes, seconds=seconds)
 
 
@@ -203,7 +203,7 @@ def test_an_invalid_redirect_is_one_rejection(target: str) -> None:
 
 
 class Flipping(AbstractResolver):
-    """A name server of an attacker: each question gets the next answer."""
+    """An attacker's name server, which gives the next answer to each query."""
 
     answers: tuple[tuple[str, ...], ...] = ()
     asked: list[str] = []  # noqa: RUF012 -- the class itself is the fake, made anew by each test
@@ -214,7 +214,7 @@ class Flipping(AbstractResolver):
         port: int = 0,
         family: socket.AddressFamily = socket.AF_UNSPEC,  # noqa: ARG002 -- the name is aiohttp's
     ) -> list[ResolveResult]:
-        """The next answer, from the first again after the last."""
+        """The next answer, starting again after the last."""
         addresses = self.answers[len(self.asked) % len(self.answers)]
         self.asked.append(host)
         return [

@@ -87,12 +87,12 @@ class _Outage(BaseHTTPRequestHandler):
     do_GET = do_PUT = do_HEAD = do_POST = _answer  # noqa: N815 - the names that the server calls
 
     def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 @pytest.fixture
 def outage(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[_Outage]]:
-    """An S3 server that fails in the way it is told to."""
+    """An S3 server that fails with the given status."""
     import s3fs
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Outage)

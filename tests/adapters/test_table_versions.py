@@ -39,7 +39,7 @@ def store(tmp_path: Path) -> Store:
 
 
 def masks(version: int, **columns: pa.DataType) -> pa.Table:
-    """A row of masks under another version, with these columns instead of the last two and `bytes` as they were."""
+    """A row of masks in another version, with these columns in place of the last two and the former `bytes`."""
     fields = [*(MASKS.field(name) for name in ROW), *(pa.field(name, kind) for name, kind in columns.items())]
     schema = pa.schema(fields, metadata={"table": "masks", "version": str(version)})
     return pa.Table.from_pylist([ROW | dict.fromkeys(columns, 7)], schema=schema)
@@ -90,10 +90,10 @@ def sample(schema: pa.Schema) -> pa.Table:
 
 
 @pytest.mark.parametrize("name", sorted(TABLES))
-def test_todays_columns_are_those_that_were_frozen(name: str) -> None:
-    """Whoever changes columns gives the table a new version, and freezes a file of it beside the older ones.
+def test_the_current_columns_match_the_frozen_file(name: str) -> None:
+    """A change of columns needs a new version of the table and a frozen file of it beside the older ones.
 
-    `write_table(Store("tests/adapters/frozen"), f"{name}-{version}.parquet", sample(TABLES[name]))` does that.
+    `write_table(Store("tests/adapters/frozen"), f"{name}-{version}.parquet", sample(TABLES[name]))` writes it.
     """
     written = pq.read_schema(FROZEN / f"{name}-{version_of(TABLES[name])}.parquet")
     assert [(one.name, one.type, one.nullable) for one in written] == [

@@ -26,7 +26,7 @@ def body(u2netp_file: Path) -> bytes:
 
 @pytest.fixture
 def row(tmp_path: Path) -> ModelRow:
-    """The shipped row, with the digest that rembg publishes and no other."""
+    """The shipped row, with only the digest that rembg publishes."""
     published = find("u2netp", str(tmp_path))
     return published.model_copy(update={"sha256": None})
 

@@ -136,7 +136,7 @@ class _Acts:
         self._act = act
 
     def __call__(self, _doing: str, _total: int) -> _Acts:
-        """A phase begins."""
+        """Start a phase."""
         return self
 
     def __enter__(self) -> _Acts:

@@ -32,7 +32,7 @@ def pixels(path: Path) -> Bytes:
 
 
 def test_a_path_bytes_an_array_and_a_pillow_image_give_the_same_result(tmp_path: Path) -> None:
-    """The way in which the same pixels are given changes nothing."""
+    """Only the pixels count."""
     photograph = product(tmp_path / "ball.png")
     first = cutouts.cut(photograph)
     with Image.open(photograph) as image:
@@ -142,7 +142,7 @@ def test_a_pillow_image_without_a_fixed_range_is_refused() -> None:
 
 
 def test_any_other_object_is_a_type_error() -> None:
-    """Python's own error for an argument of the wrong kind."""
+    """It is Python's own error for an argument of the wrong type."""
     with pytest.raises(TypeError, match="expected a path, bytes, a NumPy array or an image of Pillow, not int"):
         cutouts.cut(3)  # type: ignore[arg-type]
 
@@ -159,7 +159,7 @@ def test_a_bad_image_is_rejected_with_its_reason(data: bytes, reason: RejectionR
 
 
 def test_a_missing_or_cut_off_file_is_rejected(tmp_path: Path) -> None:
-    """Likewise for files."""
+    """It raises the same kind of error as other bad images."""
     for path, reason in (
         (tmp_path / "none.jpg", RejectionReason.MISSING),
         (broken(tmp_path / "half.jpg"), RejectionReason.TRUNCATED),
@@ -212,7 +212,7 @@ def test_saving_writes_a_png_and_creates_its_folder(tmp_path: Path) -> None:
 
 
 def test_saving_never_replaces_a_file_that_cutouts_did_not_write(tmp_path: Path) -> None:
-    """Neither the photograph, under any name, nor another file is replaced."""
+    """It replaces neither the photograph, under any name, nor another file."""
     photograph = product(tmp_path / "ball.png")
     (tmp_path / "link.png").hardlink_to(photograph)
     (tmp_path / "mine.png").write_bytes(b"mine")

@@ -27,7 +27,7 @@ ORDER = Order(by="Ada", because="asked by letter", at=datetime(2026, 11, 27, tzi
 
 @pytest.fixture
 def photos(tmp_path: Path) -> Path:
-    """Two suppliers with two photographs each; `twin` is the same photograph at both."""
+    """Two suppliers with two photographs each; both have the same photograph `twin`."""
     for supplier, seed in (("acme", 0), ("bolt", 1)):
         product(tmp_path / "photos" / supplier / f"own-{supplier}.jpg", seed=seed)
         product(tmp_path / "photos" / supplier / f"twin-{supplier}.jpg", seed=9)

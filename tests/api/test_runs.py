@@ -30,7 +30,7 @@ def shop(tmp_path: Path) -> Path:
 
 
 class Watcher:
-    """Keeps what it is told about a run."""
+    """Records what a run reports."""
 
     def __init__(self) -> None:
         self.phases: dict[str, int] = {}
@@ -38,12 +38,12 @@ class Watcher:
 
     @contextmanager
     def __call__(self, doing: str, total: int) -> Iterator[Watcher]:
-        """Hear of a phase."""
+        """Note a phase."""
         self.phases[doing] = total
         yield self
 
     def add(self, fate: str, images: int = 1) -> None:
-        """Keep it."""
+        """Record an image."""
         self.heard[fate] += images
 
 

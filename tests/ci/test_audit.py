@@ -42,7 +42,7 @@ class _Service(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 -- the library's name
-        """Quiet."""
+        """Log nothing."""
 
 
 @pytest.fixture

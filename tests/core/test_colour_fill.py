@@ -25,7 +25,7 @@ def test_one_colour_fills_everything(size: int) -> None:
 
 
 def test_known_pixels_keep_their_colour() -> None:
-    """What is known stays as it is."""
+    """They are not changed by the fill."""
     filled = spread(*known_at((3, 3, (255, 0, 0)), (50, 50, (0, 0, 255))))
     np.testing.assert_allclose(filled[3, 3], [255, 0, 0], atol=1e-3)
     np.testing.assert_allclose(filled[50, 50], [0, 0, 255], atol=1e-3)

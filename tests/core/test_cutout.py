@@ -37,7 +37,7 @@ def composed(product: Floats, matte: Floats, ground: tuple[int, int, int]) -> By
 
 
 def estimate_foreground(rgb: Bytes, matte: Floats) -> Bytes:
-    """The colours of the cutout; those of the photograph where nothing is kept."""
+    """The colours of the cutout, or of the photograph if nothing is kept."""
     rgba = cutout(Photograph(rgb=rgb), alpha_bytes(matte))
     return np.where(rgba[..., 3:] > 0, rgba[..., :3], rgb)
 

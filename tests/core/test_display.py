@@ -86,7 +86,7 @@ def test_no_secret_is_left(text: str) -> None:
 
 @pytest.mark.parametrize("text", WITH_SECRETS)
 def test_no_secret_is_left_in_a_library_s_message(text: str) -> None:
-    """It may stand in sentences, quotation marks or brackets."""
+    """It may be within sentences, quotation marks or brackets."""
     for said in (f"Cannot connect ({text}): refused", f"url='{text}', status=403", f'<Request "{text}">', f"{text}\nx"):
         assert not [secret for secret in (SECRET, HEX, BASE64) if secret in redacted(said)]
 

@@ -1,4 +1,4 @@
-"""What becomes of a delivery and of each of its images."""
+"""The outcome of a delivery and of each of its images."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from cutouts.schemas.tables import MANIFEST
 
 
 def row(image_id: str | None = "a.jpg", delivery_id: str | None = "north", **stated: object) -> dict[str, object]:
-    """One row of a manifest, sound unless told otherwise."""
+    """One row of a manifest, sound unless changed."""
     usual = {"image_id": image_id, "product_id": "shoe", "delivery_id": delivery_id, "uri": f"s3://shop/{image_id}"}
     return dict.fromkeys(MANIFEST.names) | usual | stated
 
@@ -56,7 +56,7 @@ def test_rows_without_a_delivery_are_a_separate_group(delivery_id: str | None) -
 
 
 def test_negative_sizes_are_found() -> None:
-    """A file cannot be smaller than empty."""
+    """A file cannot have a negative size."""
     assert problems(row(bytes=-1)) == [("north", "bytes is negative", 1, (1,))]
 
 

@@ -18,7 +18,7 @@ ROW = dict.fromkeys(MANIFEST.names) | {"image_id": "a", "product_id": "shoe", "d
 
 
 def manifest(*rows: dict[str, object]) -> pa.Table:
-    """A manifest of these rows, sound unless told otherwise."""
+    """A manifest of these rows, sound unless changed."""
     return pa.Table.from_pylist([ROW | row for row in rows], schema=MANIFEST)
 
 
@@ -28,19 +28,19 @@ def with_type(name: str, kind: pa.DataType) -> pa.Schema:
 
 
 def with_column(name: str, column: pa.Array) -> pa.Table:
-    """A manifest of sound rows, but for one column."""
+    """A manifest of sound rows except for one column."""
     ids: list[dict[str, object]] = [{"image_id": f"{number}"} for number in range(len(column))]
     rows = manifest(*ids)
     return rows.set_column(MANIFEST.get_field_index(name), name, column)
 
 
 def faults(table: pa.Table) -> list[list[str]]:
-    """The faults of each row, in words."""
+    """The faults of each row as messages."""
     return [[words for bit, words in enumerate(FAULTS) if bits & 1 << bit] for bits in conform(table)[1].tolist()]
 
 
 def raw_text(*values: bytes) -> pa.Array:
-    """Text whose bytes nobody checked, as a reader of Parquet gives it."""
+    """Text with unchecked bytes, as a reader of Parquet returns it."""
     checked = pa.array(values, pa.binary())
     return pa.StringArray.from_buffers(len(checked), checked.buffers()[1], checked.buffers()[2], checked.buffers()[0])
 

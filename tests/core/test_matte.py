@@ -10,7 +10,7 @@ from cutouts.core.pixels import Floats, Photograph
 
 
 def photograph(width: int, height: int, alpha: int | None = None) -> Photograph:
-    """A grey photograph, its alpha `alpha` throughout or none."""
+    """A grey photograph with the constant alpha `alpha`, or without."""
     plane = None if alpha is None else np.full((height, width), alpha, np.uint8)
     return Photograph(rgb=np.full((height, width, 3), 120, np.uint8), alpha=plane)
 

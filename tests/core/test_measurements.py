@@ -33,7 +33,7 @@ def shown(matte: Floats, product: tuple[int, int, int] = (180, 40, 40), ground: 
 
 
 def measured(matte: Floats, rgb: Bytes | None = None) -> Measurements:
-    """The measurements of a matte, its saliency being the matte itself."""
+    """The measurements of a matte that is also its saliency."""
     return measure(matte, Photograph(rgb=shown(matte) if rgb is None else rgb), alpha_bytes(matte))
 
 

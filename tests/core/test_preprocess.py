@@ -51,9 +51,9 @@ def test_normalisation_is_the_published_one() -> None:
 
 
 def published(small: Bytes) -> Floats:
-    """U²-Net's own normalisation of a resized image, written after its paper's `ToTensorLab` and rembg's `normalize`.
+    """U²-Net's own normalisation of a resized image, after its paper's `ToTensorLab` and rembg's `normalize`.
 
-    Both divide by the resized image's maximum, reckon in double precision and round to single at the end.
+    Both divide by the resized image's maximum, compute in double precision and round to single at the end.
     """
     image = small / max(float(np.max(small)), 1e-6)
     tensor = np.zeros((image.shape[0], image.shape[1], 3))

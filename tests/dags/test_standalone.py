@@ -124,7 +124,7 @@ def test_a_backfill_runs_its_days_and_cuts_only_new_images(airflow_service: Serv
 
 
 def test_only_the_intake_runs_on_a_schedule(airflow_service: Service) -> None:
-    """The backfill has no run that nobody asked for."""
+    """The backfill has only the runs that were requested."""
     until(lambda: airflow_service.runs("manifest_intake"))
     assert {run["run_type"] for run in airflow_service.runs("historical_backfill")} <= {"backfill", "manual"}
     assert not airflow_service.get("importErrors")["import_errors"]

@@ -92,7 +92,7 @@ def test_every_command_is_documented() -> None:
 def test_options_in_the_text_exist(page: Path) -> None:
     """An option in backticks is one of our commands', or belongs to another program that the page calls.
 
-    The changelog may name options that are gone.
+    The changelog may name options that no longer exist.
     """
     known = {name for name in cli.list_commands(CONTEXT) for name in _options(_called([name])[0])} | {"--help"}
     others = {word for words in shell_lines(page) if words[0] != "cutouts" for word in words}

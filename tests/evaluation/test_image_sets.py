@@ -15,7 +15,7 @@ from tests.evaluation.networks import a_set, half_red, picture
 
 
 def problems(images: Path, truth: Path) -> dict[str, str]:
-    """What is wrong with the images of a set, by name."""
+    """The problems of the images of a set, by name."""
     return {item.name: item.problem for item in folder_set(images, truth, name="set").cases() if isinstance(item, Lost)}
 
 

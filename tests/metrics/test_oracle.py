@@ -1,6 +1,6 @@
-"""The measures of the literature on salient objects against PySODMetrics, which is what that literature runs.
+"""The metrics of salient object detection, compared with PySODMetrics, which the literature uses.
 
-The oracle stretches each prediction to 0..1 and we never do, so what it is fed spans 0..255 wherever it varies at all.
+This oracle stretches each prediction to 0..1 and we never do, so every prediction that is not constant spans 0..255.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ EACH = pytest.mark.parametrize(("matte", "truth"), PAIRS.values(), ids=PAIRS)
 
 @pytest.fixture(autouse=True)
 def _quiet() -> Iterator[None]:
-    """The oracle announces a newer class of its own, and divides by parts of the plane that are empty."""
+    """The oracle warns about its newer class, and divides by empty parts of the plane."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield

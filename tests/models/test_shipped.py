@@ -1,7 +1,7 @@
-"""The networks that we ship, on real products: better than what people download today, and silent where nothing is.
+"""The shipped networks on real products: better than popular downloads, and nothing found in empty scenes.
 
-A share of the sets of the model card, drawn by `cutouts composites` from products and scenes that no training of ours
-has seen; they are beside the repository, and the tests skip if they are not there.
+The images are a part of the model card's sets, drawn by `cutouts composites` from products and scenes that none of our
+trainings has seen. They are beside the repository, and the tests skip if they are missing.
 """
 
 from __future__ import annotations

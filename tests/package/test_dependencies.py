@@ -79,7 +79,7 @@ def test_examples_need_only_the_base() -> None:
 
 
 def test_tests_import_only_declared_libraries() -> None:
-    """No test passes only because another library brought one along."""
+    """No test passes only because another library installed its import."""
     declared = BASE | RUNTIME | _names(EXTRAS["airflow"]) | _names(PROJECT["dependency-groups"]["dev"])
     assert distributions("tests") <= declared
 

@@ -48,9 +48,9 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
 
 @pytest.fixture(scope="module")
 def stranger(built: Built, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An environment with the wheel, and with a `pipeline` and a `schemas` of somebody else's.
+    """An environment with the wheel, and with a foreign `pipeline` and `schemas`.
 
-    The libraries that cutouts needs are those of this environment, so that nothing is downloaded.
+    The libraries that cutouts needs come from this environment, so that nothing is downloaded.
     """
     place = tmp_path_factory.mktemp("stranger")
     venv.create(place, with_pip=False, symlinks=True)

@@ -89,7 +89,7 @@ def crowd(folder: str, chunk: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def _grow() -> None:
-    """Allocate memory until somebody ends this process, up to a few GB."""
+    """Allocate memory until this process is ended, up to a few GB."""
     taken = []
     for _ in range(60):
         taken.append(b"x" * 100_000_000)

@@ -34,12 +34,12 @@ PRIVATE = b"root:x:0:0:root:/root:/bin/bash\nPRIVATE=yes\n"
 
 class _Quiet(SimpleHTTPRequestHandler):
     def log_message(self, *_: object) -> None:
-        """Tell nobody."""
+        """Log nothing."""
 
 
 @pytest.fixture
 def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """A web server with two products, a scene without one, a broken file and a text; gives its address with log-in.
+    """A web server with two products, a scene without one, a broken file and a text; gives its address with a login.
 
     Commands may read from it.
     """

@@ -31,7 +31,7 @@ def _die_once_written(*event: object) -> None:
 
 
 def main(url: str, moment: str, images: int) -> None:
-    """Publish as `gate`; die `reading` the second half of the entries or with the rows `written`."""
+    """Publish as `gate`; die while `reading` the second half of the entries, or once the rows are `written`."""
     with Catalog.open(url) as catalog:
         if moment == "written":
             sa.event.listen(catalog._engine, "after_cursor_execute", _die_once_written)

@@ -17,7 +17,7 @@ RECIPE = RecipeDigests(matte_digest="matte-1", render_digest="render-1")
 def entry(
     name: str, delivery: DeliveryKey = MONDAY, *, content: str = "first", recipe: RecipeDigests = RECIPE
 ) -> CatalogEntry:
-    """An image `name` of a product of its own, with `content`."""
+    """An image `name` of a separate product, with `content`."""
     return CatalogEntry(
         image_id=f"{name}.jpg",
         product_id=name,
@@ -70,7 +70,7 @@ def approval(gate_id: str, delivery: DeliveryKey = MONDAY, *, judged: str = "jud
 
 
 def rejection(gate_id: str, delivery: DeliveryKey = MONDAY, *, judged: str = "judged-1") -> HoldRejection:
-    """Ada's refusal."""
+    """Ada's rejection."""
     return HoldRejection(judged=judged, gate_id=gate_id, delivery=delivery, by="Ada", why="all are dark", at=NOON)
 
 

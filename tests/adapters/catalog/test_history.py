@@ -48,7 +48,7 @@ def _then(catalog: Catalog, moment: int | None = None) -> list[dict[str, Any]]:
 
 
 def _live(catalog: Catalog, url: str) -> list[dict[str, Any]]:
-    """The consumers' view, in the types of `as_of`."""
+    """The consumers' view, with the types of `as_of`."""
     now = _then(catalog)
     assert [row["image_id"] for row in now] == [row["image_id"] for row in view(url)]
     return now

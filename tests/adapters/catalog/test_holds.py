@@ -120,7 +120,7 @@ def test_only_holds_are_recorded_as_holds(catalog: Catalog) -> None:
 
 
 def test_a_rejected_hold_is_no_longer_listed(catalog: Catalog) -> None:
-    """Nor is another decision over the same content; who rejected it, why and when stays on record."""
+    """Other decisions over the same content are not listed either; who rejected it, why and when stays on record."""
     catalog.record_hold(held("monday"), NOON)
     catalog.record_hold(held("tuesday", TUESDAY), NOON)
     catalog.record_hold(held("other", judged="judged-2"), NOON)

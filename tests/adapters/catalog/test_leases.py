@@ -24,7 +24,7 @@ with Catalog.open(sys.argv[1]) as catalog, catalog.lease(alone=False):
 
 
 def test_an_exclusive_lease_is_refused_while_shared_ones_are_held(catalog: Catalog, url: str) -> None:
-    """An exclusive caller is told to try again until both shared leases have ended."""
+    """The caller is asked to try again until both shared leases have ended."""
     with Catalog.open(url) as other:
         busy = pytest.raises(TransientError, match="something runs on this site")
         with catalog.lease(alone=False), other.lease(alone=False), busy, other.lease(alone=True):

@@ -123,7 +123,7 @@ def test_live_images_are_returned_as_columns(catalog: Catalog) -> None:
 
 
 def test_ids_in_any_script_are_kept(catalog: Catalog, url: str) -> None:
-    """Names are text, whatever is in them."""
+    """An id may be any text."""
     names = ["Käffchen/ß", "商品-一", "🫖", "it's; DROP TABLE cutouts --", "50 %", "{a,b}", 'say "hi" \\N']
     for name in names:
         delivery = DeliveryKey(date=MONDAY.date, delivery_id=name)

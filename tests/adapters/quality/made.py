@@ -35,13 +35,13 @@ Load: TypeAlias = Callable[[Callable[[Raw], object]], quality.Suite]
 
 
 def metrics(*images: dict[str, object]) -> pa.Table:
-    """One sound mask per entry, changed as it says; named a, b, c and so on."""
+    """One sound mask per entry, changed as the entry says; named a, b, c and so on."""
     rows = [SOUND | {"image_id": chr(ord("a") + place)} | image for place, image in enumerate(images)]
     return pa.Table.from_pylist(rows, schema=METRICS.append(pa.field("p_bad", pa.float32())))
 
 
 def judged(suite: quality.Suite, *images: dict[str, object], rejected: tuple[str, ...] = ()) -> Judgement:
-    """What the suite says of these masks and rejections."""
+    """The suite's outcome for these masks and rejections."""
     return quality.judge(suite, metrics(*images), images=len(images) + len(rejected), rejected=rejected)
 
 

@@ -35,7 +35,7 @@ def call(*arguments: object, **how: object) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Enough photographs that a command takes a while."""
+    """So many photographs that a command takes a while."""
     folder = tmp_path_factory.mktemp("photos")
     for seed in range(40):
         product(folder / f"{seed:02}.jpg", seed=seed, size=700)

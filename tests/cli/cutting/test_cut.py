@@ -94,7 +94,7 @@ def test_a_cutout_is_cropped_only_on_request(tmp_path: Path) -> None:
 
 
 def test_an_output_is_written_again_only_if_its_input_or_request_changed(tmp_path: Path) -> None:
-    """The same input and request leave the file alone; another request, or other bytes, make it again."""
+    """Equal input and request leave the file alone; another request, or other bytes, replace it."""
     source, target = product(tmp_path / "in" / "a.jpg", seed=1), tmp_path / "out" / "a.png"
     cut(tmp_path / "in", "-o", tmp_path / "out")
     first = target.stat().st_ino
@@ -260,7 +260,7 @@ def test_special_files_are_rejected(tmp_path: Path) -> None:
 
 
 def test_a_folder_without_images_is_an_error(tmp_path: Path) -> None:
-    """Doing nothing is not success."""
+    """A command that did nothing must not report success."""
     (tmp_path / "in").mkdir()
     result = cut(tmp_path / "in", "-o", tmp_path / "out")
     assert result.exit_code == 1

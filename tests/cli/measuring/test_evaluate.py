@@ -93,7 +93,7 @@ def test_an_unreadable_image_is_reported_and_the_others_are_shown(tmp_path: Path
 
 
 def test_a_folder_without_images_is_refused(tmp_path: Path) -> None:
-    """A folder without images is named."""
+    """The error names the folder."""
     with pytest.raises(ConfigError, match="nothing to look at"):
         call("look", tmp_path)
 

@@ -252,7 +252,7 @@ def test_the_kind_of_conversion_has_to_be_named() -> None:
 
 
 def test_listing_imports_no_runtime() -> None:
-    """Neither ONNX nor a web client is imported to show the table."""
+    """Showing the table imports neither ONNX nor a web client."""
     script = """
 import sys
 sys.argv = ["cutouts", "models", "list"]

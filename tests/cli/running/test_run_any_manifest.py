@@ -27,12 +27,12 @@ Write = Callable[[list[Any]], pa.Array]
 
 
 def dictionary(values: list[Any]) -> pa.Array:
-    """Text as a dictionary."""
+    """Text as a dictionary array."""
     return pa.array(values, pa.string()).dictionary_encode()
 
 
 def of(kind: pa.DataType) -> Write:
-    """Writes values as that type."""
+    """Writes values of that type."""
     return lambda values: pa.array(values, kind)
 
 
@@ -42,7 +42,7 @@ def decimals(values: list[Any]) -> pa.Array:
 
 
 def midnights(values: list[Any]) -> pa.Array:
-    """Days as pandas has them."""
+    """Days as pandas writes them."""
     return pa.array([value and datetime(value.year, value.month, value.day) for value in values], pa.timestamp("ns"))
 
 
@@ -52,7 +52,7 @@ def iso(values: list[Any]) -> pa.Array:
 
 
 def raw(values: list[Any]) -> pa.Array:
-    """Text whose bytes nobody looked at: each é is one byte, which is not UTF-8."""
+    """Text with unchecked bytes: each é is one byte, which is not UTF-8."""
     content = pa.array([None if value is None else value.encode("latin-1", "replace") for value in values], pa.binary())
     return pa.StringArray.from_buffers(len(content), content.buffers()[1], content.buffers()[2], content.buffers()[0])
 
@@ -77,7 +77,7 @@ class Chance:
         return self.dice.choice(others) if self.dice.random() < self.odd else usual
 
     def rows(self, number: int) -> list[dict[str, Any]]:
-        """Some rows, sound and others."""
+        """Some rows, sound and unsound."""
         return [
             {
                 "image_id": self.maybe(f"{number}-{row}", *ODD_IDS, "twice"),

@@ -62,7 +62,7 @@ def test_a_held_image_with_its_own_reason_comes_first(run: Run, make_report: Mak
 
 
 def test_every_rejection_is_listed_with_its_reason(mixed: ReadPage) -> None:
-    """Each rejected file is named next to why."""
+    """Each rejected file is named beside its reason."""
     text = mixed.text
     assert "also-broken.jpg the file is empty" in text
     assert "broken.jpg the image is truncated: at row 7" in text
@@ -207,7 +207,7 @@ def test_missing_pictures_are_left_out(run: Run, make_report: Make, missing: str
 
 
 def test_every_picture_has_an_alternative_text(mixed: ReadPage) -> None:
-    """Photographs and cutouts are named for who does not see them."""
+    """Photographs and cutouts have a text for users who cannot see them."""
     pictures = [attributes for tag, attributes in mixed.tags if tag == "img" or attributes.get("role") == "img"]
     assert len(pictures) == 12
     assert all(attributes.get("alt") or attributes.get("aria-label") for attributes in pictures)

@@ -18,7 +18,7 @@ from tests.steps.test_verify import cut_off, flipped, live
 
 @pytest.fixture
 def joined(site: Site, refresh: Refresh, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder of a joined part of two deliveries' results; of the site's photographs, one is broken."""
+    """The folder of a joined part with the results of two deliveries, in which one photograph is broken."""
     monkeypatch.setattr(joining, "MANY", 2)
     for number, shoot in enumerate(("one", "two")):
         product(tmp_path / shoot / "0.jpg", seed=number)

@@ -37,7 +37,7 @@ def network() -> SaliencyNetwork:
 
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory: pytest.TempPathFactory, network: SaliencyNetwork) -> Path:
-    """That network as ONNX."""
+    """That network as an ONNX file."""
     target = tmp_path_factory.mktemp("onnx") / "tiny.onnx"
     graph.export(network, target, SIZE)
     return target

@@ -38,7 +38,7 @@ def _unscored(network: SaliencyNetwork) -> Score:
 
 
 def _start() -> SaliencyNetwork:
-    """The same fresh network every time."""
+    """The same new network every time."""
     torch.manual_seed(0)
     return SaliencyNetwork()
 
