@@ -27,7 +27,7 @@ from tests.dask_cluster import free_port
 T = TypeVar("T")
 
 PATIENCE = 120.0
-"""Seconds for one answer: two busy cores serve everything here."""
+"""Seconds for one answer, because two busy cores serve everything here."""
 
 TEST_DAGS = PROJECT / "tests" / "dags" / "bundle"
 """DAGs of other teams and of these tests; parsed beside the project's own."""
@@ -178,7 +178,7 @@ def until(question: Callable[[], T | None], *, seconds: float = 600) -> T:
 
 
 LOG_PORTS = ("AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT", "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT")
-"""One server of logs has both."""
+"""One log server uses both ports."""
 
 
 def serve(folder: Path, cluster: str) -> Iterator[Service]:

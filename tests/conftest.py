@@ -15,7 +15,7 @@ from tests.s3 import bucket, s3_server
 __all__ = ["browser", "bucket", "open_page", "postgres_url", "s3_server", "standing_scheduler", "u2netp_file"]
 
 _MAY_BE_MISSING = ("PyTorch", "this machine has")
-"""Skips that CI may have: the training's environment is its own, and if there is a GPU its absence is not tested."""
+"""Skips that CI allows: the training has a separate environment, and a machine with a GPU cannot test its absence."""
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

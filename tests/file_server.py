@@ -17,15 +17,15 @@ class FileServer:
     etag: str | None = '"first"'
     ranges: bool = True
     cuts: list[int] = field(default_factory=list)
-    """For each further answer, after how many bytes the connection breaks; 0: before any."""
+    """For each further answer, the number of bytes after which the connection breaks."""
     status: int | None = None
     claims: int | None = None
-    """The Content-Length that is told instead of the true one."""
+    """The stated Content-Length if it is not the true one."""
     hangs_after: int | None = None
-    """After how many bytes nothing more comes, until the server ends."""
+    """The number of bytes after which nothing more is sent until the server ends."""
     over: threading.Event = field(default_factory=threading.Event)
     silent_length: bool = False
-    """Whether the length is not told at all."""
+    """Whether the length is left out."""
     asked: list[tuple[str, dict[str, str]]] = field(default_factory=list)
     url: str = ""
 

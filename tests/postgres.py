@@ -16,7 +16,7 @@ import pytest
 
 _USER = "cutouts"
 _QUICK = ("fsync=off", "synchronous_commit=off", "full_page_writes=off")
-"""Settings that lose data when the machine dies, which a test session survives."""
+"""Settings that may lose data in a crash of the machine, which does not matter to tests."""
 
 
 @pytest.fixture(scope="session")

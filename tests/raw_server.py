@@ -18,7 +18,7 @@ class RawServer:
     scheme: str = "http"
     asked: list[str] = field(default_factory=list)
     sent: int = 0
-    """Bytes that were handed over."""
+    """The number of bytes that were sent."""
 
     @property
     def url(self) -> str:
@@ -39,7 +39,7 @@ class Connection:
 
 
 Answer = Callable[[Connection, str], None]
-"""Is given the connection and the request's first line without its end."""
+"""Receives the connection and the request's first line without its line end."""
 
 
 @contextmanager

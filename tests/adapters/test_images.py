@@ -68,7 +68,7 @@ def test_pictures_are_turned_upright_exactly_once(name: str, orientation: int) -
     """Whatever orientation EXIF or the container states, the picture comes out upright."""
     form, options = FORMS[name]
     methods = Image.Transpose
-    stored = {  # how a camera held that way stores the upright picture
+    stored = {  # how a camera held in this orientation stores the upright picture
         1: None,
         2: methods.FLIP_LEFT_RIGHT,
         3: methods.ROTATE_180,

@@ -150,7 +150,7 @@ def test_ycck_is_converted_to_cmyk() -> None:
     data = written(Image.fromarray(flat, "CMYK"), "JPEG", quality=100)
     marker = data.index(b"Adobe") + 11
     ycck = data[:marker] + b"\2" + data[marker + 1 :]
-    photograph = read(ycck)  # inverted inks 255, 255, 255 read as luminance and colour are not white any more
+    photograph = read(ycck)  # inverted inks of 255, 255, 255 are no longer white if read as luminance and colour
     assert furthest(photograph.rgb, read(data).rgb) > 50
     assert photograph.size == (32, 32)
 

@@ -33,7 +33,7 @@ KINDS = [
     (8, 6),
     (16, 6),
 ]
-PRIMARIES = {  # the matrices of the colour spaces to XYZ, as published (SMPTE EG 432, BT.2020, IEC 61966-2-1)
+PRIMARIES = {  # the published matrices of the colour spaces to XYZ (SMPTE EG 432, BT.2020, IEC 61966-2-1)
     1: [[0.4124564, 0.3575761, 0.1804375], [0.2126729, 0.7151522, 0.0721750], [0.0193339, 0.1191920, 0.9503041]],
     9: [[0.6369580, 0.1446169, 0.1688810], [0.2627002, 0.6779981, 0.0593017], [0.0, 0.0280727, 1.0609851]],
     12: [[0.4865709, 0.2656677, 0.1982173], [0.2289746, 0.6917385, 0.0792869], [0.0, 0.0451134, 1.0439444]],
@@ -53,7 +53,7 @@ def read(data: bytes) -> Photograph:
 def samples_of(bits: int, kind: int) -> Samples:
     """H×W×channels of the full range of `bits`, no two channels alike."""
     deep = np.random.default_rng(5).integers(0, 65536, (37, 29, CHANNELS[kind]), np.uint16)
-    deep[10:20, 5:15] = deep[10, 5]  # something that may be made transparent
+    deep[10:20, 5:15] = deep[10, 5]  # a colour that may be made transparent
     return (deep >> (16 - bits)).astype(np.uint16 if bits > 8 else np.uint8)
 
 

@@ -28,7 +28,7 @@ from tests.file_server import FileServer, serving
 from tests.raw_server import Connection, answering
 
 PUBLIC = "192.88.99.77"
-"""An address of the public internet at which nobody answers."""
+"""A public internet address at which nothing answers."""
 
 
 def allowing(*prefixes: str, max_bytes: int = 100, seconds: float = 30) -> Reading:

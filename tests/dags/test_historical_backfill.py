@@ -21,7 +21,7 @@ NOTHING: dict[str, object] = {
     **{name: [] for name in ("suppliers", "categories", "products")},
     **dict.fromkeys(("stale", "newest_first", "dry_run"), False),
 }
-"""The defaults of its params: `dag.test` leaves the values of one run behind for the next."""
+"""The defaults of its parameters, because `dag.test` keeps the values of one run for the next."""
 
 
 def _run(**conf: object) -> Any:

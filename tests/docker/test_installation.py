@@ -80,6 +80,6 @@ def _pins(file: str) -> dict[str, set[str]]:
     found: dict[str, set[str]] = {}
     text = (ROOT / file).read_text(encoding="utf-8")
     for name, version, marker in re.findall(r"^([a-z0-9-]+)==(\S+)( ;.*)? \\$", text, re.MULTILINE):
-        if "python_full_version >= '3.12'" not in marker:  # of several forks, the one for Python 3.11
+        if "python_full_version >= '3.12'" not in marker:  # of several variants, the one for Python 3.11
             found.setdefault(name, set()).add(version)
     return found

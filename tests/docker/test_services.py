@@ -26,7 +26,7 @@ SERVICES = tuple(compose()["services"])
 
 
 ONCE = "first-start"
-"""What runs once, before the others."""
+"""The services that run once, before the others."""
 STANDING = tuple(name for name in SERVICES if name != ONCE)
 
 

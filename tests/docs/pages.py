@@ -28,7 +28,7 @@ TRAINING = DOCS / "training.md"
 TROUBLESHOOTING = DOCS / "troubleshooting.md"
 
 PAGES = (README, ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md", *sorted(DOCS.glob("*.md")))
-"""Every page that users read. Design, changelog and model card are links in `docs/`."""
+"""Every page for users; design, changelog and model card are links in `docs/`."""
 
 _BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _SPLIT = re.compile(r"(?<!\\)\|")

@@ -14,7 +14,7 @@ LOCKED = frozenset(
 )
 COPYLEFT = re.compile(r"\b(?:[AL]?GPL|MPL)\b|\(MPL|GNU (?:Lesser |Affero )?General Public|Mozilla Public")
 ELSEWHERE = frozenset({"matplotlib", "numpy", "scipy"})
-"""Their metadata hold the texts of what they bundle; that is what the table of libraries is for."""
+"""Their metadata have the licence texts of bundled libraries, which the other table covers."""
 
 
 def _name(one: Distribution) -> str:

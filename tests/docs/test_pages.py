@@ -10,7 +10,7 @@ import pytest
 from tests.docs.pages import DOCS, PAGES, README, ROOT, links, prose, spans
 
 ELSEWHERE = {"index.md": "README.md", "design.md": "pipeline/DESIGN.md", "changelog.md": "CHANGELOG.md"}
-"""Pages of the site that the README links to where the file itself is."""
+"""Pages of the site whose original file the README links to."""
 
 TOP = ("dags", "docker", "docs", "examples", "pipeline", "plugins", "schemas", "tests")
 

@@ -19,7 +19,7 @@ def _box(top: int, left: int, bottom: int, right: int) -> Floats:
 SHOE = _box(20, 20, 80, 80)
 """60 × 60 pixels."""
 SOLE = _box(70, 20, 80, 80)
-"""The lower sixth of it."""
+"""The lower sixth of the shoe."""
 
 
 def test_a_missing_sole_is_a_sixth_of_the_shoe() -> None:

@@ -18,8 +18,8 @@ def test_the_area_is_the_share_of_pairs_in_the_right_order() -> None:
     assert area_under_curve(BAD, np.array([0.5, 0.5, 0.5, 0.5])) == 0.5
 
 
-def test_caught_masks_are_above_the_threshold_that_few_good_ones_exceed() -> None:
-    """Of a hundred good masks five are above it."""
+def test_bad_masks_above_the_threshold_of_good_ones_are_caught() -> None:
+    """Of a hundred good masks five are above the threshold."""
     good, bad = np.linspace(0, 1, 101), np.array([0.90, 0.96, 0.97, 0.99])
     flags = np.arange(105) >= 101
     assert caught(flags, np.concatenate([good, bad])) == 0.75

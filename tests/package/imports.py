@@ -10,7 +10,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 
 _OWN = frozenset({path.stem for place in (ROOT, ROOT / "pipeline", ROOT / "plugins") for path in place.iterdir()})
-"""What can be imported from the project itself."""
+"""The import names of the project itself."""
 _DISTRIBUTIONS = {
     "airflow": "apache-airflow",
     "cv2": "opencv-python-headless",
@@ -19,7 +19,7 @@ _DISTRIBUTIONS = {
     "py_sod_metrics": "pysodmetrics",
     "yaml": "pyyaml",
 }
-"""The distribution of each library whose import name is not also its distribution's."""
+"""The distribution of each library with a different import name."""
 
 
 def distributions(*places: str) -> frozenset[str]:

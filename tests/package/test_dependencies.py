@@ -19,7 +19,7 @@ _NOT_IMPORTED_BY_US = {
     "s3fs": "fsspec's file system for s3://",
     "onnxruntime-gpu": "imported as onnxruntime",
 }
-"""What the code reaches through another library, and how."""
+"""Distributions that the code uses through another library, and how."""
 _TOOLS = frozenset(
     {
         *("build", "setuptools", "twine"),
@@ -27,7 +27,7 @@ _TOOLS = frozenset(
         *("imagecodecs", "pytest-xdist"),
     }
 )
-"""What developers call and no test imports; `imagecodecs` is loaded by tifffile."""
+"""Tools that developers call and no test imports; tifffile loads `imagecodecs`."""
 
 
 def _names(requirements: list[str]) -> frozenset[str]:
@@ -46,7 +46,7 @@ ROOMS = [
     if (name := path.relative_to(ROOT).as_posix()) not in (*TRAINING, "pipeline/cutouts/cli")
     and (path.suffix == ".py" or any(path.glob("**/*.py")))
 ]
-"""The modules and folders of the package, and the commands one by one, but for the training."""
+"""The modules and folders of the package, and the commands one by one, except the training."""
 
 
 @pytest.mark.parametrize("room", ROOMS)

@@ -19,7 +19,7 @@ from tests.package.imports import ROOT
 from tests.photographs import product
 
 _SOURCES = ("pyproject.toml", "README.md", "LICENSE", "pipeline", "schemas")
-"""What a source distribution is made of."""
+"""The files that a source distribution is made from."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

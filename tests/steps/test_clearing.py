@@ -66,7 +66,7 @@ def test_nothing_is_removed_while_something_runs(site: Site, refresh: Refresh, s
         clear(site, now=_later(2))
 
 
-def test_history_ends_where_the_setting_says(site: Site, refresh: Refresh, shoot: Path) -> None:
+def test_history_is_kept_as_long_as_the_setting_says(site: Site, refresh: Refresh, shoot: Path) -> None:
     """Its objects and tables are removed; live images stay complete and are known to the next run."""
     refresh(site, shoot)
     old = _objects(site)

@@ -22,7 +22,7 @@ from tests.photographs import product
 
 CUTOUTS = str(Path(sys.executable).parent / "cutouts")
 HEEDING = ("env", "--default-signal=INT")
-"""As in a terminal: what a shell starts in the background inherits that Ctrl-C is ignored."""
+"""Ctrl-C as in a terminal: a shell's background job inherits that it is ignored."""
 SERIAL = {**os.environ, "CUTOUTS_CLUSTER": "serial", "CUTOUTS_SHARD_IMAGES": "4"}
 
 

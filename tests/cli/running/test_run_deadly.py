@@ -26,8 +26,8 @@ def trap(event, arguments):
 if not any(word.endswith("/cutouts") for word in sys.orig_argv):
     sys.addaudithook(trap)
 """
-"""Every Python that starts here imports it: a process that opens the photograph crashes, as by a fault in a codec. The
-command itself is spared, because it reads every file once to make the manifest."""
+"""Every Python process here imports it: one that opens the photograph crashes, as if a codec had a fault. The command
+itself is exempt, because it reads every file once to make the manifest."""
 
 
 def test_a_photograph_that_kills_its_worker_costs_one_rejection(tmp_path: Path) -> None:

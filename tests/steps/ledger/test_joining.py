@@ -37,7 +37,7 @@ for name in ("writing", "write", "remove", "remove_all"):
     setattr(Store, name, dying(getattr(Store, name)))
 join_parts(Store(sys.argv[1]), RECIPE)
 """
-"""Joins, and is killed before the given call that changes the store."""
+"""Joins and is killed before the given call that changes the store."""
 
 
 def test_joined_parts_have_the_content_of_single_ones(store: Store) -> None:

@@ -50,7 +50,7 @@ def test_presence_depends_on_nearly_the_whole_image() -> None:
     assert (rows[0], rows[-1]) == (1, 15)
 
 
-def test_without_a_present_product_no_pixel_belongs_to_one() -> None:
+def test_without_a_product_every_pixel_is_background() -> None:
     """The output is the probability of a product times that of its position."""
     planes = [torch.full((2, 1, 4, 4), 9.0)]
     presence = torch.tensor([9.0, -9.0]).reshape(2, 1, 1, 1)

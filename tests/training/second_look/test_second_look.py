@@ -111,7 +111,7 @@ def _settings(steps: int) -> TrainingOptions:
     return TrainingOptions(budget=Budget(images=steps * loop.BATCH, seconds=1e9), threads=1)
 
 
-def test_it_is_trained_stopped_and_continued(datasets: Datasets, base: Path, tmp_path: Path) -> None:
+def test_its_training_can_be_stopped_and_continued(datasets: Datasets, base: Path, tmp_path: Path) -> None:
     """The checkpoint counts the steps of both calls, and its weights have changed."""
     stop = threading.Event()
     stop.set()
