@@ -9,11 +9,12 @@ LOCKED := -m pip install --quiet --disable-pip-version-check --require-hashes --
 PROJECT := -m pip install --quiet --disable-pip-version-check --no-index --no-deps --no-build-isolation --editable .
 IMAGES ?=
 OUT ?= demo
+ROUNDS ?= 3
 TORCH ?= cuda
 AUDIT ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-gpu setup-train demo test check docs airflow sbom audit lock clean
+.PHONY: help setup setup-gpu setup-train demo test faults check docs airflow sbom audit lock clean
 
 help: ## Say what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | column -t -s '|'
@@ -53,6 +54,9 @@ demo: setup ## Cut out sample photographs (or IMAGES=folder) with the real DAG; 
 test: .venv/.dev .venv-tools/.ready ## Check style, types and floors, then run every test
 	$(MAKE) --no-print-directory check
 	$(BIN)/python -m pytest -q -n 2 --dist loadfile
+
+faults: .venv/.dev ## Kill and damage whole sites at random, ROUNDS times each; the result is docs/faults.md
+	$(BIN)/python -m pytest -q -m faults tests/faults --rounds $(ROUNDS) --page docs/faults.md
 
 check: .venv/.dev ## Style, types, floors
 	$(BIN)/ruff check .

@@ -257,7 +257,7 @@ def test_cutting_a_file_never_replaces_it(tmp_path: Path) -> None:
     """This holds even if a PNG is cut onto itself."""
     photograph = product(tmp_path / "ball.png")
     before = photograph.read_bytes()
-    with pytest.raises(OutputError, match="is read"):
+    with pytest.raises(OutputError, match="is an input"):
         cutouts.Cutter().cut_file(photograph, photograph)
     assert photograph.read_bytes() == before
 

@@ -51,7 +51,7 @@ def test_a_store_has_no_password_in_its_url(name: str) -> None:
         with pytest.raises(ConfigError) as caught:
             parse_site({name: url}, {})
         assert "s3cr3t" not in str(caught.value)
-        assert f"{name}: a URL with a password or a signature" in str(caught.value)
+        assert f"{name}: the URL contains a password or a signature" in str(caught.value)
     assert parse_site({name: "abfs://container@account.dfs.core.windows.net/x"}, {})
 
 

@@ -26,6 +26,11 @@ _MEASURED = {
     "frame_contact": 0.0,
     "edge_alignment": 0.8,
     "fringe": 20.0,
+    "saliency_doubt": 0.002,
+    "matte_doubt": 0.002,
+    "worst_doubt": 0.2,
+    "islands": 0.0,
+    "thin": 0.1,
 }
 """Measurements that pass the gate."""
 

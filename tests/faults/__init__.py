@@ -1,0 +1,1 @@
+"""Random kills and random damage, over whole sites: `make faults`."""

@@ -1,0 +1,119 @@
+"""Options of `make faults`, the sites that it works on, and the page that it writes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.adapters.catalog.conftest import postgres_schema
+from tests.faults.site import SiteUnderTest
+from tests.photographs import product
+from tests.s3 import bucket, s3_server
+
+__all__ = ["bucket", "postgres_schema", "s3_server"]
+
+FEW, ALL = 8, 24
+PLACES = ("files and SQLite", "S3 and PostgreSQL")
+OUTCOMES = pytest.StashKey[Counter[tuple[str, str, str]]]()
+
+_PAGE = """# Faults
+
+`make faults` kills a run at random moments and damages random files of a site, then runs again and repairs. A round has
+failed unless every live cutout has the same bytes as on a site that nothing happened to, and `cutouts verify --whole`
+finds nothing. This page is written by `make faults`:
+
+| fault | place | rounds | recovered by the next run | after `cutouts verify --repair` | failed |
+|---|---|---|---|---|---|
+"""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--rounds N` and `--page FILE`."""
+    parser.addoption("--rounds", type=int, default=1, help="Rounds of each fault at each place.")
+    parser.addoption("--page", type=Path, default=None, help="Gets the table of what was found.")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Nothing is counted yet."""
+    config.stash[OUTCOMES] = Counter()
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Each test is repeated for each round."""
+    if "round_" in metafunc.fixturenames:
+        metafunc.parametrize("round_", range(metafunc.config.getoption("--rounds", 1)))
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Write the page."""
+    page, outcomes = session.config.getoption("--page", None), session.config.stash[OUTCOMES]
+    if page is None or not outcomes:
+        return
+    rows = sorted({(fault, place) for fault, place, _ in outcomes})
+    lines = []
+    for fault, place in rows:
+        counts = [outcomes[fault, place, how] for how in ("run", "repair", "failed")]
+        lines.append(f"| {fault} | {place} | {sum(counts)} | {counts[0]} | {counts[1]} | {counts[2]} |")
+    page.write_text(_PAGE + "\n".join(lines) + "\n", encoding="utf-8")
+
+
+@pytest.fixture(params=PLACES)
+def place(request: pytest.FixtureRequest) -> str:
+    """Where a site keeps what it has."""
+    return str(request.param)
+
+
+@pytest.fixture
+def tested(place: str, request: pytest.FixtureRequest, tmp_path: Path) -> SiteUnderTest:
+    """A site on which a few photographs are published, with many more in its folder."""
+    allowed = f'allowed_sources = ["{tmp_path}/photos"]'
+    lines = [f'root = "{tmp_path}/site"']
+    if place == PLACES[1]:
+        bucket_url, database = request.getfixturevalue("bucket"), request.getfixturevalue("postgres_schema")
+        lines = [f'root = "{bucket_url}/site"', f'catalog = "{database}"']
+    settings = tmp_path / "site.toml"
+    settings.write_text("\n".join([*lines, allowed, 'cluster = "serial"', "shard_images = 4", ""]))
+    _photographs(tmp_path / "photos", FEW)
+    one = SiteUnderTest(settings=settings, photos=tmp_path / "photos")
+    assert one.run() == 0
+    _photographs(tmp_path / "photos", ALL)
+    return one
+
+
+@pytest.fixture(scope="session")
+def expected(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """What is live at the end on a site that nothing happens to."""
+    folder = tmp_path_factory.mktemp("undisturbed")
+    _photographs(folder / "photos", ALL)
+    (folder / "site.toml").write_text(f'root = "{folder}/site"\ncluster = "serial"\n')
+    one = SiteUnderTest(settings=folder / "site.toml", photos=folder / "photos")
+    assert one.run() == 0
+    return one.live()
+
+
+@pytest.fixture
+def settled(
+    request: pytest.FixtureRequest, place: str, tested: SiteUnderTest, expected: dict[str, bytes]
+) -> Callable[[str], None]:
+    """Runs again, repairs if that is not enough, and holds the site against the one that nothing happened to."""
+    outcomes = request.config.stash[OUTCOMES]
+
+    def settle(fault: str) -> None:
+        how = "run"
+        if tested.run() != 0 or tested.live() != expected or tested.call("verify", "--whole") != 0:
+            how = "repair"
+            tested.call("verify", "--whole", "--repair")
+            tested.run()
+        whole = tested.live() == expected and tested.call("verify", "--whole") == 0
+        outcomes[fault, place, how if whole else "failed"] += 1
+        assert whole
+
+    return settle
+
+
+def _photographs(folder: Path, count: int) -> None:
+    for seed in range(count):
+        product(folder / f"{seed:02d}.jpg", seed=seed)
