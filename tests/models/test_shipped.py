@@ -27,7 +27,7 @@ PRODUCTS, BACKGROUNDS = DATA / "products/products-test.parquet", DATA / "backgro
 WITH_PRODUCT: tuple[Kind, ...] = ("plain", "shaded", "busy")
 MEASURED: tuple[Kind, ...] = (*WITH_PRODUCT, "empty")
 OURS = ("default", "default:bare", "default-int8", "default-licensed")
-IMAGES = 24
+IMAGES = 36
 
 
 @pytest.fixture(scope="module")
