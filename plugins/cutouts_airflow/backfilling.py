@@ -11,7 +11,7 @@ from typing import Any
 from airflow.sdk import get_current_context
 from airflow.sdk.exceptions import AirflowSkipException
 
-from cutouts.core.backfills import BackfillPhase, BackfillState, Budget, DeliveryWork, Selection
+from cutouts.core.backfills import BackfillBudget, BackfillPhase, BackfillSelection, BackfillState, DeliveryWork
 from cutouts.core.config import Site
 from cutouts.core.errors import CutoutsError
 from cutouts.core.records import DeliveryKey, ShardKey
@@ -50,17 +50,17 @@ def chosen() -> list[Work]:
     return list(_shares(state, backfills.open_work(here, state, found), budget))
 
 
-def _asked(here: Site, context: Mapping[str, Any]) -> tuple[Selection, Budget]:
+def _asked(here: Site, context: Mapping[str, Any]) -> tuple[BackfillSelection, BackfillBudget]:
     given = context["params"]
-    budget = Budget(images=given["images"], hours=given["hours"])
+    budget = BackfillBudget(images=given["images"], hours=given["hours"])
     if given["resume"]:
         state = _state(here, given["resume"])
-        return state.selection, budget if budget != Budget() else state.budget
+        return state.selection, budget if budget != BackfillBudget() else state.budget
     day = context["dag_run"].partition_key or given["day"]
     if day:
         tasks.deliveries_on(date.fromisoformat(day))  # takes the manifest of that day, if it was not taken yet
     first, last = (day or given[name] for name in ("first", "last"))
-    selection = Selection(
+    selection = BackfillSelection(
         first=date.fromisoformat(first) if first else None,
         last=date.fromisoformat(last) if last else None,
         suppliers=tuple(given["suppliers"]),
@@ -69,12 +69,12 @@ def _asked(here: Site, context: Mapping[str, Any]) -> tuple[Selection, Budget]:
         stale=given["stale"],
         newest_first=given["newest_first"],
     )
-    if selection == Selection(newest_first=selection.newest_first):
+    if selection == BackfillSelection(newest_first=selection.newest_first):
         raise ValueError("this run selects nothing: give days, suppliers, categories, products, stale, or resume")
     return selection, budget
 
 
-def _shares(state: BackfillState, work: Sequence[DeliveryWork], budget: Budget) -> Iterator[Work]:
+def _shares(state: BackfillState, work: Sequence[DeliveryWork], budget: BackfillBudget) -> Iterator[Work]:
     """The work that fits the budget, in order; Airflow maps over no more than about a thousand items."""
     room = budget.images
     for one in work[:DELIVERIES_A_RUN]:

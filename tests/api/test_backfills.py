@@ -13,7 +13,7 @@ import pytest
 from cutouts import intake
 from cutouts.adapters.catalog import Catalog
 from cutouts.api.backfills import backfill, survey
-from cutouts.core.backfills import BackfillPhase, Budget, Selection, Why
+from cutouts.core.backfills import BackfillBudget, BackfillPhase, BackfillSelection, Why
 from cutouts.core.config import Site
 from cutouts.steps.backfill import backfills, cancel_backfill
 from tests.deliveries import land, manifest_of, photograph, product
@@ -53,13 +53,13 @@ def test_a_survey_counts_the_work_and_does_nothing(site: Site, take: Take) -> No
     """It says how many images and why; the speed is unknown until something was cut."""
     take("acme", MARCH, 3)
     take("other", APRIL, 1)
-    found = survey(site, Selection(last=MARCH))
+    found = survey(site, BackfillSelection(last=MARCH))
     assert [str(one.delivery) for one in found.deliveries] == ["2025-03-04/acme"]
     assert (found.todo, found.count(Why.MISSING), found.images_per_second, found.duration) == (3, 3, None, None)
     assert found.bytes > 1000
     assert not Path(site.tables_url, "plans").exists()
-    backfill(Selection(last=MARCH), site=site)
-    again = survey(site, Selection())
+    backfill(BackfillSelection(last=MARCH), site=site)
+    again = survey(site, BackfillSelection())
     assert (again.todo, again.count(Why.CURRENT), again.count(Why.MISSING)) == (1, 3, 1)
     assert again.duration is not None
 
@@ -67,15 +67,15 @@ def test_a_survey_counts_the_work_and_does_nothing(site: Site, take: Take) -> No
 @pytest.mark.parametrize(
     ("selection", "expected"),
     [
-        (Selection(first=APRIL), {("other", "other/00.png")}),
-        (Selection(suppliers=("ac*",)), {("acme", "acme/00.png"), ("acme", "acme/01.png")}),
-        (Selection(categories=("kind-1",)), {("acme", "acme/01.png")}),
-        (Selection(products=("acme/00",)), {("acme", "acme/00.png")}),
+        (BackfillSelection(first=APRIL), {("other", "other/00.png")}),
+        (BackfillSelection(suppliers=("ac*",)), {("acme", "acme/00.png"), ("acme", "acme/01.png")}),
+        (BackfillSelection(categories=("kind-1",)), {("acme", "acme/01.png")}),
+        (BackfillSelection(products=("acme/00",)), {("acme", "acme/00.png")}),
     ],
     ids=["days", "suppliers", "categories", "products"],
 )
 def test_only_the_selected_images_are_worked_on(
-    site: Site, take: Take, selection: Selection, expected: set[tuple[str, str]]
+    site: Site, take: Take, selection: BackfillSelection, expected: set[tuple[str, str]]
 ) -> None:
     """They are selected by day, supplier, category or product; the other images of a delivery stay as they are."""
     take("acme", MARCH, 2)
@@ -89,21 +89,21 @@ def test_images_of_another_recipe_are_found_through_the_catalogue(site: Site, ta
     """A new network makes live images stale but not unpublished ones, and a second run finds none."""
     take("acme", MARCH, 2)
     take("other", APRIL, 1)
-    backfill(Selection(suppliers=("acme",)), site=site)
+    backfill(BackfillSelection(suppliers=("acme",)), site=site)
     newer = site.model_copy(update={"model": "default-int8"})
-    found = survey(newer, Selection(stale=True))
+    found = survey(newer, BackfillSelection(stale=True))
     assert (found.todo, found.count(Why.STALE), found.count(Why.MISSING)) == (2, 2, 0)
-    assert backfill(Selection(stale=True), site=newer).cut == 2
+    assert backfill(BackfillSelection(stale=True), site=newer).cut == 2
     assert {delivery for delivery, _ in live(site)} == {"acme"}
-    assert survey(newer, Selection(stale=True)).deliveries == ()
+    assert survey(newer, BackfillSelection(stale=True)).deliveries == ()
 
 
 def test_images_that_a_later_day_delivered_are_left_alone(site: Site, take: Take) -> None:
     """The old version would be superseded, so it is not cut."""
     take("acme", APRIL, 2)
-    backfill(Selection(), site=site)
+    backfill(BackfillSelection(), site=site)
     take("acme", MARCH, 2)
-    found = survey(site, Selection(last=MARCH))
+    found = survey(site, BackfillSelection(last=MARCH))
     assert (found.todo, found.count(Why.SUPERSEDED)) == (0, 2)
 
 
@@ -111,21 +111,21 @@ def test_a_budget_stops_a_backfill_and_it_continues_later(site: Site, take: Take
     """Three images are cut and published today, even if that ends within a delivery, and the rest another day."""
     take("acme", MARCH, 4)
     take("other", APRIL, 1)
-    first = backfill(Selection(), site=site, budget=Budget(images=3))
+    first = backfill(BackfillSelection(), site=site, budget=BackfillBudget(images=3))
     assert (first.phase, first.cut, first.images) == (BackfillPhase.PAUSED, 3, 5)
     assert len(live(site)) == 3
     assert backfills(site) == (first,)
     assert "3 of 5 images cut" in first.words
-    second = backfill(Selection(), site=site, budget=Budget(images=3))
+    second = backfill(BackfillSelection(), site=site, budget=BackfillBudget(images=3))
     assert (second.phase, second.cut, second.images, second.deliveries_done) == (BackfillPhase.DONE, 5, 5, 2)
     assert len(live(site)) == 5
-    assert backfill(Selection(), site=site).cut == 0
+    assert backfill(BackfillSelection(), site=site).cut == 0
 
 
 def test_a_used_up_time_budget_stops_before_the_first_shard(site: Site, take: Take) -> None:
     """A budget in hours is checked before each shard."""
     take("acme", MARCH, 1)
-    state = backfill(Selection(), site=site, budget=Budget(hours=1e-12))
+    state = backfill(BackfillSelection(), site=site, budget=BackfillBudget(hours=1e-12))
     assert (state.phase, state.cut, live(site)) == (BackfillPhase.PAUSED, 0, set())
 
 
@@ -159,10 +159,10 @@ def test_a_backfill_can_be_cancelled_and_resumed(site: Site, take: Take) -> None
         (state,) = backfills(site)
         cancel_backfill(site, state.backfill_id)
 
-    state = backfill(Selection(), site=site, progress=_Acts(cancel))
+    state = backfill(BackfillSelection(), site=site, progress=_Acts(cancel))
     assert (state.phase, state.cut, live(site)) == (BackfillPhase.CANCELLED, 2, set())
     receipts = sorted(Path(site.tables_url).glob("shards/**/receipt.json"))
-    again = backfill(Selection(), site=site)
+    again = backfill(BackfillSelection(), site=site)
     assert (again.phase, len(live(site))) == (BackfillPhase.DONE, 4)
     assert set(receipts) < set(Path(site.tables_url).glob("shards/**/receipt.json"))
 
@@ -175,8 +175,8 @@ def test_a_kill_between_two_shards_repeats_no_work(site: Site, take: Take) -> No
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        backfill(Selection(), site=site, progress=_Acts(die))
-    assert backfill(Selection(), site=site).phase is BackfillPhase.DONE
+        backfill(BackfillSelection(), site=site, progress=_Acts(die))
+    assert backfill(BackfillSelection(), site=site).phase is BackfillPhase.DONE
     assert len(live(site)) == 4
 
 
@@ -185,6 +185,6 @@ def test_a_failed_delivery_does_not_stop_the_others(site: Site, take: Take, tmp_
     take("gone", MARCH, 1)
     take("here", APRIL, 1)
     shutil.rmtree(tmp_path / "archive" / f"gone-{MARCH}")
-    state = backfill(Selection(), site=site)
+    state = backfill(BackfillSelection(), site=site)
     assert [one.partition(":")[0] for one in state.failed] == ["2025-03-04/gone"]
     assert live(site) == {("here", "here/00.png")}

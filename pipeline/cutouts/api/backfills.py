@@ -13,7 +13,15 @@ from typing import Any
 
 from cutouts.adapters.site_settings import load_site
 from cutouts.api.runs import Counter, Progress, unwatched
-from cutouts.core.backfills import NO_LIMIT, BackfillPhase, BackfillState, Budget, DeliveryWork, Selection, Survey
+from cutouts.core.backfills import (
+    NO_LIMIT,
+    BackfillBudget,
+    BackfillPhase,
+    BackfillSelection,
+    BackfillState,
+    DeliveryWork,
+    Survey,
+)
 from cutouts.core.config import Site
 from cutouts.core.decisions import Verdict
 from cutouts.core.errors import CutoutsError, TransientError
@@ -25,7 +33,7 @@ from cutouts.steps import backfill as steps
 from cutouts.steps import gate, publish, segment
 
 
-def survey(site: Site, selection: Selection, progress: Progress = unwatched) -> Survey:
+def survey(site: Site, selection: BackfillSelection, progress: Progress = unwatched) -> Survey:
     """The work that a backfill has to do, and the reasons. Nothing is written."""
     keys = steps.candidates(site, selection, lambda: deliveries_between(site, selection.first, selection.last))
     looked = []
@@ -37,7 +45,11 @@ def survey(site: Site, selection: Selection, progress: Progress = unwatched) -> 
 
 
 def backfill(
-    selection: Selection, *, site: Site | None = None, budget: Budget = NO_LIMIT, progress: Progress = unwatched
+    selection: BackfillSelection,
+    *,
+    site: Site | None = None,
+    budget: BackfillBudget = NO_LIMIT,
+    progress: Progress = unwatched,
 ) -> BackfillState:
     """Do the work that `survey` finds, delivery by delivery, until everything is done or the budget is used up.
 
@@ -56,7 +68,7 @@ def backfill(
     return run.state
 
 
-def _limited(todo: int, budget: Budget) -> int:
+def _limited(todo: int, budget: BackfillBudget) -> int:
     return todo if budget.images is None else min(todo, budget.images)
 
 
@@ -66,7 +78,7 @@ def open_work(site: Site, state: BackfillState, found: Survey) -> list[DeliveryW
     return [one for one in work if not steps.is_finished(site, state.backfill_id, one)]
 
 
-def begin(site: Site, selection: Selection, found: Survey, budget: Budget) -> BackfillState:
+def begin(site: Site, selection: BackfillSelection, found: Survey, budget: BackfillBudget) -> BackfillState:
     """Write and return the record of this backfill, continued or new. The remaining work is counted again each time."""
     steps.uncancel(site, found.backfill_id)
     now = datetime.now(UTC)
@@ -94,7 +106,7 @@ def begin(site: Site, selection: Selection, found: Survey, budget: Budget) -> Ba
 class _Run:
     """One run of a backfill, with its budget and its progress."""
 
-    def __init__(self, site: Site, selection: Selection, budget: Budget, state: BackfillState) -> None:
+    def __init__(self, site: Site, selection: BackfillSelection, budget: BackfillBudget, state: BackfillState) -> None:
         self._site, self._selection, self._budget = site, selection, budget
         self.state = state
         self._began = self._told = time.monotonic()

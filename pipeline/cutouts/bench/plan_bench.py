@@ -32,7 +32,7 @@ _PLAN = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Measured:
+class StepCost:
     """The cost of one step: wall and CPU seconds, peak memory (MB), and requests to S3 (None for other stores). `key`
     identifies its result."""
 
@@ -55,13 +55,13 @@ class Step:
     about: tuple[str, ...]
 
 
-def in_new_process(one: Measured, step: Step) -> Measured:
+def in_new_process(one: StepCost, step: Step) -> StepCost:
     """Measure the step in a new process, whose memory is not affected by earlier steps."""
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
         return pool.submit(in_this_process, one, step).result()
 
 
-def in_this_process(one: Measured, step: Step) -> Measured:
+def in_this_process(one: StepCost, step: Step) -> StepCost:
     """Measure the step in this process. Imports are not counted."""
     sent = counted_requests(open_store(step.site.tables_url))
     library()
@@ -78,7 +78,7 @@ def in_this_process(one: Measured, step: Step) -> Measured:
     )
 
 
-Where: TypeAlias = Callable[[Measured, Step], Measured]
+Where: TypeAlias = Callable[[StepCost, Step], StepCost]
 
 
 def measure_parts(
@@ -90,7 +90,7 @@ def measure_parts(
     images: int,
     tell: Callable[[str], None],
     where: Where = in_new_process,
-) -> Iterator[Measured]:
+) -> Iterator[StepCost]:
     """Measure a delivery of known images from random parts of a ledger with `parts` parts: its first plan, a later
     plan, and its gate."""
     tables = open_store(site.tables_url)
@@ -102,7 +102,7 @@ def measure_parts(
     write_parts(tables, job_of(site).recipe.digests, parts=parts, images=per_part, tell=told)
     known = np.sort(np.random.default_rng(1).permutation(parts * per_part)[:images])
     source = _manifest(scratch, manifest(known))
-    one = Measured(step="", images=len(known), parts=parts)
+    one = StepCost(step="", images=len(known), parts=parts)
     for step in ("first plan, which joins", "plan"):
         made = where(replace(one, step=step), Step(function=_plan, site=site, about=(source,)))
         yield made
@@ -111,11 +111,11 @@ def measure_parts(
 
 def measure_images(
     site: Site, scratch: Path, *, images: int, tell: Callable[[str], None], where: Where = in_new_process
-) -> Iterator[Measured]:
+) -> Iterator[StepCost]:
     """Measure a delivery of `images` images: planned with nothing known; planned, judged and published with everything
     known; and the same again with 10 % changed."""
     tables, recipe = open_store(site.tables_url), job_of(site).recipe.digests
-    one, numbers = Measured(step="", images=images, parts=1), np.arange(images)
+    one, numbers = StepCost(step="", images=images, parts=1), np.arange(images)
     source = _manifest(scratch, manifest(numbers))
     yield where(replace(one, step="plan, nothing known", parts=0), Step(function=_plan, site=site, about=(source,)))
     tell(f"a ledger of {images} images is made")
@@ -127,7 +127,7 @@ def measure_images(
     yield from _decided(site, source, replace(one, parts=2), "10 % changed", where)
 
 
-def as_text(measured: Sequence[Measured]) -> str:
+def as_text(measured: Sequence[StepCost]) -> str:
     """A text table for people."""
     head = f"{'step':<28}{'images':>10}{'parts':>8}{'seconds':>10}{'CPU s':>9}{'peak MB':>9}{'requests':>10}"
     lines = (
@@ -138,13 +138,13 @@ def as_text(measured: Sequence[Measured]) -> str:
     return "\n".join([head, *lines])
 
 
-def as_json(measured: Sequence[Measured]) -> str:
+def as_json(measured: Sequence[StepCost]) -> str:
     """The same as JSON for programs."""
     rows = [{name: value for name, value in asdict(one).items() if name != "key"} for one in measured]
     return json.dumps({"cores": os.cpu_count(), "measured": rows}, indent=2)
 
 
-def _decided(site: Site, source: str, one: Measured, words: str, where: Where) -> Iterator[Measured]:
+def _decided(site: Site, source: str, one: StepCost, words: str, where: Where) -> Iterator[StepCost]:
     planned = where(replace(one, step=f"plan, {words}"), Step(function=_plan, site=site, about=(source,)))
     yield planned
     judged = where(replace(one, step=f"gate, {words}"), Step(function=_gate, site=site, about=(planned.key,)))

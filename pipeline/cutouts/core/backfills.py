@@ -30,7 +30,7 @@ WORK = (Why.MISSING, Why.CHANGED, Why.STALE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Selection:
+class BackfillSelection:
     """What to go back to; what is not given restricts nothing.
 
     `suppliers` are delivery ids, with the wildcards `*` and `?`; `products` and `categories` are whole names. `stale`
@@ -132,7 +132,7 @@ class Survey:
         """How long cutting takes at the speed that was measured."""
         return timedelta(seconds=round(self.todo / self.images_per_second)) if self.images_per_second else None
 
-    def words(self, selection: Selection) -> tuple[str, ...]:
+    def words(self, selection: BackfillSelection) -> tuple[str, ...]:
         """All of it, in lines."""
         work = sum(1 for one in self.deliveries if one.images)
         unsized = f", without {counted(self.unsized, 'image')} of unknown size" if self.unsized else ""
@@ -158,14 +158,14 @@ class Survey:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Budget:
+class BackfillBudget:
     """When to stop for today: after so many images were cut, or after so many hours; None for no limit."""
 
     images: int | None = None
     hours: float | None = None
 
 
-NO_LIMIT = Budget()
+NO_LIMIT = BackfillBudget()
 
 
 class BackfillPhase(StrEnum):
@@ -183,7 +183,7 @@ class BackfillState:
     """How far a backfill is; `cut` of `images` that were to be cut, in `seconds` of work, over all of its runs."""
 
     backfill_id: str
-    selection: Selection
+    selection: BackfillSelection
     phase: BackfillPhase
     begun_at: datetime
     at: datetime
@@ -193,7 +193,7 @@ class BackfillState:
     deliveries_done: int = 0
     failed: tuple[str, ...] = ()
     seconds: float = 0.0
-    budget: Budget = NO_LIMIT
+    budget: BackfillBudget = NO_LIMIT
 
     @property
     def left(self) -> timedelta | None:

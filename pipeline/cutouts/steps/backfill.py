@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from cutouts.adapters.catalog import Catalog
 from cutouts.adapters.storage.store import Store, open_store
 from cutouts.adapters.storage.stored_tables import find_record, write_record
-from cutouts.core.backfills import WORK, BackfillPhase, BackfillState, DeliveryWork, Selection, Survey, Why
+from cutouts.core.backfills import WORK, BackfillPhase, BackfillSelection, BackfillState, DeliveryWork, Survey, Why
 from cutouts.core.config import Site
 from cutouts.core.errors import CutoutsError, TransientError
 from cutouts.core.records import DeliveryKey, Plan, Receipt, RecipeDigests
@@ -29,7 +29,9 @@ _RECENT = 20
 """The number of newest publications whose receipts are used to measure the speed of cutting."""
 
 
-def candidates(site: Site, selection: Selection, taken: Callable[[], tuple[DeliveryKey, ...]]) -> list[DeliveryKey]:
+def candidates(
+    site: Site, selection: BackfillSelection, taken: Callable[[], tuple[DeliveryKey, ...]]
+) -> list[DeliveryKey]:
     """The deliveries that a selection may cover, in its order: from those that were `taken`, or, for `stale` images,
     from what is live."""
     if selection.stale:
@@ -40,7 +42,7 @@ def candidates(site: Site, selection: Selection, taken: Callable[[], tuple[Deliv
     return sorted(filter(selection.covers, keys), reverse=selection.newest_first)
 
 
-def look_at(site: Site, selection: Selection, delivery: DeliveryKey, source_of: SourceOf) -> DeliveryWork:
+def look_at(site: Site, selection: BackfillSelection, delivery: DeliveryKey, source_of: SourceOf) -> DeliveryWork:
     """The work to do in one delivery. If the delivery cannot be used, the result has its `problem`. Raises
     TransientError."""
     try:
@@ -61,7 +63,7 @@ def look_at(site: Site, selection: Selection, delivery: DeliveryKey, source_of: 
 
 
 def plan_part(
-    site: Site, selection: Selection, delivery: DeliveryKey, source_of: SourceOf, *, at_most: int | None = None
+    site: Site, selection: BackfillSelection, delivery: DeliveryKey, source_of: SourceOf, *, at_most: int | None = None
 ) -> Plan | None:
     """Plan the work of a backfill in one delivery, with `at_most` that many images to cut; None if there is no work.
 
@@ -88,7 +90,7 @@ def measured_speed(site: Site, recipe: RecipeDigests) -> float | None:
     return cut / seconds if cut and seconds else None
 
 
-def survey_of(site: Site, selection: Selection, deliveries: list[DeliveryWork]) -> Survey:
+def survey_of(site: Site, selection: BackfillSelection, deliveries: list[DeliveryWork]) -> Survey:
     """The survey of a whole backfill, from the work found in its deliveries."""
     recipe = job_of(site).recipe.digests
     return Survey(
@@ -193,12 +195,12 @@ def _receipts(tables: Store, plan_id: str, recipe: RecipeDigests) -> Iterator[Re
                 yield receipt
 
 
-def _wanted(selection: Selection) -> tuple[Why, ...]:
+def _wanted(selection: BackfillSelection) -> tuple[Why, ...]:
     return (Why.STALE,) if selection.stale else WORK
 
 
 def _rows(
-    site: Site, selection: Selection, delivery: DeliveryKey, source: str
+    site: Site, selection: BackfillSelection, delivery: DeliveryKey, source: str
 ) -> tuple[pa.Table, np.ndarray, np.ndarray]:
     """The selected rows of a delivery, and for each row its `Why` (text) and whether it must be cut (bool)."""
     tables, recipe = open_store(site.tables_url), job_of(site).recipe.digests

@@ -10,7 +10,7 @@ import click
 from cutouts.adapters.site_settings import load_site
 from cutouts.adapters.storage.ownership import claim, write_ours
 from cutouts.adapters.terminal import say
-from cutouts.bench.plan_bench import Measured, as_json, as_text, measure_images, measure_parts
+from cutouts.bench.plan_bench import StepCost, as_json, as_text, measure_images, measure_parts
 from cutouts.cli.console.options import config_option, counts
 from cutouts.core.config import Site
 
@@ -51,7 +51,7 @@ def bench_plan(
     cutouts bench plan --parts 1,20000 --rows 1000000
     """
     claim(out, ("plan.json",))
-    measured: list[Measured] = []
+    measured: list[StepCost] = []
     with tempfile.TemporaryDirectory(prefix="cutouts-bench-") as folder:
         scratch = Path(folder)
         for count in parts:
@@ -73,7 +73,7 @@ def _site(config: str | None, scratch: Path, store: str | None, catalog: str | N
     return load_site(config).model_copy(update=where | {"objects": None, "manifests": None})
 
 
-def _add(measured: list[Measured], one: Measured) -> None:
+def _add(measured: list[StepCost], one: StepCost) -> None:
     measured.append(one)
     _told(as_text([one]).splitlines()[-1].strip())
 

@@ -15,12 +15,12 @@ from cutouts.api.backfills import survey
 from cutouts.cli.console.exit_status import Status
 from cutouts.cli.console.options import cluster_options, site_options
 from cutouts.cli.console.progress import Tally
-from cutouts.core.backfills import BackfillPhase, BackfillState, Budget, Selection
+from cutouts.core.backfills import BackfillBudget, BackfillPhase, BackfillSelection, BackfillState
 from cutouts.core.config import Site
 from cutouts.steps.backfill import cancel_backfill, require_backfill
 
 _CHOICES = ("--from", "--to", "--supplier", "--category", "--product", "--stale", "--all")
-_SELECTED = tuple(field.name for field in fields(Selection))
+_SELECTED = tuple(field.name for field in fields(BackfillSelection))
 
 
 class _Day(click.ParamType[date]):
@@ -73,7 +73,7 @@ def backfill(
     cutouts backfill --stale --dry-run
     cutouts backfill --from 2026-01-01 --to 2026-03-31 --supplier "acme*" --images 20000
     """
-    given = Selection(**{name: options.pop(name) for name in _SELECTED})
+    given = BackfillSelection(**{name: options.pop(name) for name in _SELECTED})
     site = cutouts.load_site(options.pop("config"), **options)
     if cancel:
         say(cancel_backfill(site, cancel).words)
@@ -83,12 +83,12 @@ def backfill(
         for line in survey(site, chosen, _tally).words(chosen):
             say(line)
         return
-    state = work_through(chosen, site=site, budget=Budget(images=images, hours=hours), progress=_tally)
+    state = work_through(chosen, site=site, budget=BackfillBudget(images=images, hours=hours), progress=_tally)
     _say_state(state)
 
 
-def _chosen(site: Site, given: Selection, resume: str | None, *, everything: bool) -> Selection:
-    nothing = given == Selection(newest_first=given.newest_first)
+def _chosen(site: Site, given: BackfillSelection, resume: str | None, *, everything: bool) -> BackfillSelection:
+    nothing = given == BackfillSelection(newest_first=given.newest_first)
     if resume is not None:
         if not nothing or everything:
             raise click.UsageError("--resume continues with the selection that the backfill has: give no other one")

@@ -110,7 +110,7 @@ def _set_pads(node: Any, amounts: np.ndarray[Any, Any]) -> None:
     attribute.ints[:] = [have + more for have, more in zip(attribute.ints, extra, strict=True)]
 
 
-class Calibration:
+class CalibrationReader:
     """Images for the quantiser, one per call, in the form that ONNX Runtime's calibration requires."""
 
     def __init__(self, images: Iterator[np.ndarray[Any, Any]]) -> None:
@@ -149,7 +149,7 @@ def quantise(source: Path, target: Path, datasets: Datasets, size: int) -> None:
     quantize_static(
         str(prepared),
         str(target),
-        Calibration(calibration_images(datasets, size)),
+        CalibrationReader(calibration_images(datasets, size)),
         quant_format=QuantFormat.QDQ,
         per_channel=True,
         activation_type=QuantType.QUInt8,
