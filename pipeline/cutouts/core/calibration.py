@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+import pyarrow as pa
 
 from cutouts.core.pixels import Doubles
 
@@ -74,6 +75,11 @@ class Calibration:
             name: one.weight * (term(name, measured[name]) - one.mean) / one.spread
             for name, one in self.weights.items()
         }
+
+
+def terms(metrics: pa.Table) -> dict[str, Doubles]:
+    """The measurements that the probability is computed from, float64 (n,) each, by name."""
+    return {name: metrics.column(name).to_numpy().astype(np.float64) for name in TERMS}
 
 
 def term(name: str, values: Doubles) -> Doubles:

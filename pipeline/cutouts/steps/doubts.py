@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.resources.abc import Traversable
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cutouts.core.calibration import TERMS, Calibration
+from cutouts.core.calibration import Calibration, terms
 from cutouts.core.errors import GateError
-from cutouts.core.pixels import Doubles
 from cutouts.core.text.display import command
 
 _LIKELY = 0.5
@@ -26,6 +25,10 @@ class Doubts:
 
     metrics: pa.Table
     calibration: Calibration | None
+    p_bad: pa.Array = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "p_bad", _p_bad(self.metrics, self.calibration))
 
     @property
     def version(self) -> str | None:
@@ -34,20 +37,14 @@ class Doubts:
 
     def judged(self) -> pa.Table:
         """The metrics with `p_bad` as an additional column."""
-        return self.metrics.append_column("p_bad", self.p_bad())
-
-    def p_bad(self) -> pa.Array:
-        """The probability of each row, float32 in 0…1; null without a calibration."""
-        if self.calibration is None:
-            return pa.nulls(self.metrics.num_rows, pa.float32())
-        return pa.array(self.calibration.probabilities(_terms(self.metrics)).astype(np.float32))
+        return self.metrics.append_column("p_bad", self.p_bad)
 
     def reasons(self) -> dict[str, str]:
         """The main reason against each mask that is probably bad, in words, by image id."""
         if self.calibration is None:
             return {}
-        likely = self.metrics.filter(pc.greater(self.p_bad(), _LIKELY))
-        return dict(zip(likely.column("image_id").to_pylist(), self.calibration.reasons(_terms(likely)), strict=True))
+        likely = self.metrics.filter(pc.greater(self.p_bad, _LIKELY))
+        return dict(zip(likely.column("image_id").to_pylist(), self.calibration.reasons(terms(likely)), strict=True))
 
 
 def require_calibrated(calibration: Calibration | None, suite: Traversable, network: str) -> None:
@@ -60,5 +57,7 @@ def require_calibrated(calibration: Calibration | None, suite: Traversable, netw
         )
 
 
-def _terms(metrics: pa.Table) -> dict[str, Doubles]:
-    return {name: metrics.column(name).to_numpy().astype(np.float64) for name in TERMS}
+def _p_bad(metrics: pa.Table, calibration: Calibration | None) -> pa.Array:
+    if calibration is None:
+        return pa.nulls(metrics.num_rows, pa.float32())
+    return pa.array(calibration.probabilities(terms(metrics)).astype(np.float32))

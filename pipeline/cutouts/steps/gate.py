@@ -243,7 +243,7 @@ def _outcomes(plan: Plan, images: pa.Table, results: Results, decided: Decision,
     made = {name: results.masks.column(name).take(at) for name in ("mask", "cutout", "width_px", "height_px")}
     sha256 = pc.coalesce(results.masks.column("sha256").take(at), results.rejections.column("sha256").take(rejected_at))
     measured_at = pc.index_in(images.column("image_id"), value_set=results.metrics.column("image_id"))
-    p_bad = doubts.p_bad().take(measured_at)
+    p_bad = doubts.p_bad.take(measured_at)
     notes = [value or [] for value in results.masks.column("notes").take(at).to_pylist()]
     columns = {
         **{name: images.column(name) for name in ("image_id", "product_id", "delivery_id", "uri")},

@@ -6,9 +6,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from cutouts.core.calibration import terms
 from cutouts.core.errors import ConfigError
 from cutouts.evaluation.calibration.check import as_markdown, figures
-from cutouts.evaluation.calibration.fit import fit, flags, terms
+from cutouts.evaluation.calibration.fit import fit, flags
 from cutouts.schemas.tables import JUDGED_MASKS
 
 

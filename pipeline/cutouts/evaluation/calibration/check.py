@@ -9,9 +9,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cutouts.core.calibration import Calibration
+from cutouts.core.calibration import Calibration, terms
 from cutouts.core.pixels import Doubles, Mask
-from cutouts.evaluation.calibration.fit import flags, terms
+from cutouts.evaluation.calibration.fit import flags
 from cutouts.metrics.witness import area_under_curve, calibration_error, caught
 
 FALSE_ALARMS = 0.05

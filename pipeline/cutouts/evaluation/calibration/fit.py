@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 from scipy.optimize import minimize
 
-from cutouts.core.calibration import TERMS, Calibration, Weight, term
+from cutouts.core.calibration import Calibration, Weight, term, terms
 from cutouts.core.errors import ConfigError
 from cutouts.core.pixels import Doubles, Mask
 
@@ -52,11 +52,6 @@ def fit(masks: pa.Table) -> Calibration:
         images=len(bad),
         bad=counts[0],
     )
-
-
-def terms(masks: pa.Table) -> dict[str, Doubles]:
-    """The measurements that the probability is computed from, each float64 (n,)."""
-    return {name: masks.column(name).to_numpy().astype(np.float64) for name in TERMS}
 
 
 def flags(masks: pa.Table) -> Mask:
