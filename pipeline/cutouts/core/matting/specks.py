@@ -29,6 +29,8 @@ def without_specks(saliency: Floats, outside: float) -> Floats:
     seen = (saliency > outside).astype(np.uint8)
     side = 2 * round(APART * max(saliency.shape)) + 1
     count, labels = cv2.connectedComponents(cv2.dilate(seen, np.ones((side, side), np.uint8)))
+    if count <= 2:  # the background and one part, which has no other to be far from
+        return saliency
     areas = np.bincount(labels.reshape(-1), seen.reshape(-1), count)
     specks = areas < SPECK * areas.sum()
     specks[0] = False  # what no part comes near
