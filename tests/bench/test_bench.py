@@ -135,6 +135,17 @@ def test_the_command_prints_tables_and_writes_files(photographs: Path, tmp_path:
     assert (tmp_path / "out" / "bench.svg").is_file()
 
 
+def test_it_says_what_became_slower(photographs: Path, tmp_path: Path) -> None:
+    """`--compare FILE` reads the earlier figures before it replaces them, and prints a table."""
+    out = str(tmp_path / "out")
+    options = ["--cluster", "serial", "--images", "3", "--workers", "", "--batches", "", "--out", out]
+    CliRunner().invoke(command, [str(photographs), *options], catch_exceptions=False)
+    again = [str(photographs), *options, "--compare", f"{out}/bench.json"]
+    result = CliRunner().invoke(command, again, catch_exceptions=False)
+    assert result.exit_code == 0
+    assert "worse than before: " in result.output
+
+
 def test_invalid_counts_are_refused(photographs: Path) -> None:
     """`--workers two` says what was expected."""
     result = CliRunner().invoke(command, [str(photographs), "--workers", "two"])

@@ -18,6 +18,7 @@ import numpy as np
 
 from cutouts.adapters.images import SUFFIXES
 from cutouts.adapters.storage.sources.folders import photographs
+from cutouts.bench.machine import this_machine
 from cutouts.bench.records import PARTS, UNAVOIDABLE, BenchReport, PartTiming, Run
 from cutouts.bench.worker import Compared, Watched, compare_chunk, decodable, forget_peak, watch_chunk
 from cutouts.core.config import Site
@@ -69,6 +70,8 @@ def bench(
         chunks = _cycle(records, min(images, OTHER_IMAGES))
         others = tuple(_run_others(_layouts(site, workers, batches), Path(folder), chunks, on_stage))
     return BenchReport(
+        machine=this_machine(),
+        model=site.model,
         source=str(source),
         images=len(records),
         left_out=left_out,

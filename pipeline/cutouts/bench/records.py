@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from cutouts.bench.machine import Machine
+
 PARTS = ("read", "decode", "fit", "network", "matte", "cutout", "encode", "measure", "store")
 """The parts of the path: read and hash, decode, make the network's input, run the network, matte, cutout, encode two
 PNGs, measure, and write."""
@@ -56,11 +58,14 @@ class Run:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BenchReport:
-    """`parts` and `whole_ms` were measured in turns on the same threads and images; `run` is the site's own layout.
+    """`parts` and `whole_ms` were measured in turns on the same threads and images; `run` is the site's own layout, and
+    `model` its network.
 
     `left_out` images could not be decoded. `cut_seconds` is the time of `cutouts cut` for one image, from start to end.
     """
 
+    machine: Machine
+    model: str
     source: str
     images: int
     left_out: int

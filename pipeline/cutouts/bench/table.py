@@ -36,6 +36,7 @@ def _run_values(run: Run) -> dict[str, object]:
 
 def _head(report: BenchReport) -> Iterator[str]:
     left_out = f", {report.left_out} left out that cannot be decoded" if report.left_out else ""
+    yield f"{report.model} on {report.machine}"
     yield f"{counted(report.images, 'image')} of {report.megapixels:.2f} MP on average from {report.source}{left_out}"
     yield (
         f"whole path {report.run.images_per_second:.2f} images/s, bare network"

@@ -11,6 +11,8 @@ from cutouts.adapters.site_settings import load_site
 from cutouts.adapters.storage.ownership import claim, write_ours
 from cutouts.adapters.terminal import say
 from cutouts.bench.bench import bench as run_bench
+from cutouts.bench.comparison import as_text as comparison_text
+from cutouts.bench.comparison import compare, read_bench
 from cutouts.bench.plot import draw
 from cutouts.bench.table import as_json, as_text
 from cutouts.cli.console.options import config_option, counts
@@ -55,9 +57,21 @@ class _Bench(click.Command):
     help="The one that is used; an error if it is not available.",
 )
 @click.option("--model", help="A name of the model table.")
+@click.option(
+    "--compare",
+    "earlier",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="The bench.json of an earlier bench of the same images: say what became slower.",
+)
 @config_option
 def bench(
-    source: Path | None, out: Path, images: int, workers: tuple[int, ...], batches: tuple[int, ...], **where: Any
+    source: Path | None,
+    out: Path,
+    images: int,
+    workers: tuple[int, ...],
+    batches: tuple[int, ...],
+    earlier: Path | None,
+    **where: Any,
 ) -> None:
     """Measure the whole path on a folder of IMAGES (by default the demo's samples).
 
@@ -68,12 +82,14 @@ def bench(
     \b
     cutouts bench photos
     cutouts bench photos --images 10000 --workers "" --batches ""     (does memory stay flat?)
+    cutouts bench photos --compare before/bench.json                  (what became slower?)
     cutouts bench plan --help                                         (plan, gate and publish; a folder: ./plan)
     """
     site = load_site(where.pop("config"), **where)
     claim(out, ("bench.json", "bench.svg", *(() if source else ("samples", "samples-truth"))))
     if source is None:
         write_samples(out / "samples")
+    before = earlier and read_bench(earlier)
     report = run_bench(
         site,
         source or out / "samples",
@@ -85,4 +101,6 @@ def bench(
     write_ours(out / "bench.json", as_json(report).encode())
     draw(report, out / "bench.svg")
     say(f"{as_text(report)}\n", lines=True)
+    if before:
+        say(f"{comparison_text(compare(before, report))}\n", lines=True)
     say(f"written: {out / 'bench.json'}, {out / 'bench.svg'}")

@@ -1,0 +1,58 @@
+"""The machine and the versions that a bench ran with."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from cutouts.adapters.code_version import code_version
+
+_PACKAGES = ("onnxruntime", "onnxruntime-gpu", "opencv-python-headless", "numpy", "dask")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Machine:
+    """What the figures of a bench depend on. `cores` are those that this process may use; `memory` is in bytes."""
+
+    processor: str
+    cores: int
+    memory: int
+    system: str
+    python: str
+    packages: dict[str, str]
+    code: str
+
+    def __str__(self) -> str:
+        """For people, on one line."""
+        return f"{self.processor}, {self.cores} cores, {self.memory / 1e9:.0f} GB, {self.system}, cutouts {self.code}"
+
+
+def this_machine() -> Machine:
+    """The machine of this process."""
+    return Machine(
+        processor=next(_models(), platform.machine()),
+        cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
+        memory=os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
+        system=f"{platform.system()} {platform.release()}",
+        python=platform.python_version(),
+        packages=dict(_versions()),
+        code=code_version(),
+    )
+
+
+def _models() -> Iterator[str]:
+    with suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                yield line.partition(":")[2].strip()
+
+
+def _versions() -> Iterator[tuple[str, str]]:
+    for name in _PACKAGES:
+        with suppress(PackageNotFoundError):
+            yield name, version(name)
