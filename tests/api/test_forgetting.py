@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -18,6 +19,8 @@ from cutouts.api.site_runs import run_on_site
 from cutouts.core.config import Site
 from cutouts.core.errors import CutoutsError, TransientError
 from cutouts.core.publications import Order, Selection
+from cutouts.core.records import RecipeDigests
+from cutouts.core.reviews import ImageReview
 from cutouts.steps.lease import site_lease
 from cutouts.steps.verify import verify
 from tests.photographs import product
@@ -60,8 +63,29 @@ def _live(site: Site) -> list[str]:
         return sorted(catalog.live().column("image_id").to_pylist())
 
 
+def _review(site: Site, *image_ids: str) -> None:
+    """A person's word about images of acme."""
+    with Catalog.open(site.catalog_url) as catalog:
+        (delivery,) = {entry.delivery for entry, _ in catalog.live_images(image_ids[0], delivery_id="acme")}
+        recipe = RecipeDigests(matte_digest="0a1b2c3d4e5f6071", render_digest="1122334455667788")
+        word: dict[str, Any] = {
+            "sha256": "ab",
+            "recipe": recipe,
+            "good": False,
+            "gate_id": "gate",
+            "by": "Ada",
+            "why": "torn",
+        }
+        reviews = [ImageReview(delivery_id="acme", image_id=one, at=ORDER.at, **word) for one in image_ids]
+        catalog.review(delivery, reviews)
+
+
 def test_no_trace_of_a_product_is_left(site: Site, photos: Path) -> None:
-    """All its versions leave catalogue, history, objects, tables and report; all other images stay."""
+    """All its versions leave catalogue, history, objects, tables and report; all other images stay.
+
+    What people said about it is forgotten too.
+    """
+    _review(site, "acme/own-acme.jpg", "acme/twin-acme.jpg")
     before = set(open_store(site.objects_url).names("", ".png"))
     receipt = forget(site, Selection(product_id="acme/own-acme"), ORDER)
     assert (receipt.kind, receipt.withdrawn, receipt.history) == ("product", 1, 2)
@@ -71,6 +95,7 @@ def test_no_trace_of_a_product_is_left(site: Site, photos: Path) -> None:
     assert _live(site) == ["acme/twin-acme.jpg", "bolt/own-bolt.jpg", "bolt/twin-bolt.jpg"]
     assert verify(site, whole=True).findings == ()
     with Catalog.open(site.catalog_url) as catalog:
+        assert [one.image_id for one in catalog.reviews()] == ["acme/twin-acme.jpg"]
         for moment in range(1, catalog.version("acme") + 1):
             with catalog.history.as_of(moment) as batches:
                 rows = [row["image_id"] for batch in batches for row in batch.to_pylist()]

@@ -86,7 +86,7 @@ def forget(site: Site, selection: Selection, order: Order) -> ForgetReceipt:
             because=order.because,
             at=order.at.isoformat(),
             withdrawn=withdrawn,
-            history=catalog.history.purge(selection, f"forgotten-{receipt_id}"),
+            history=catalog.history.purge(selection, f"forgotten-{receipt_id}", mine.keys),
             table_rows=rows,
             objects=len(gone),
             files=files,

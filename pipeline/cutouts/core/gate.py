@@ -62,6 +62,7 @@ def decide(
     published: Mapping[str, str],
     taken_back: Mapping[str, str] | None = None,
     approved: bool = False,
+    released: Collection[str] = (),
 ) -> Decision:
     """The outcome of every image of a delivery. Each of `image_ids` gets exactly one.
 
@@ -71,11 +72,13 @@ def decide(
     - Otherwise every other image with a finding, or that a person had `taken_back` (image_id: reason), is quarantined,
       and the rest is published.
     - `approved` says that a person released the delivery: nothing is held, but findings about single images apply.
+    - Findings do not apply to images that a person `released` one by one.
 
     Raises BooksError if an id occurs twice, if rejections or findings are about images that are not in the delivery, or
     if findings are about rejected images.
     """
     _check_books(image_ids, judgement.findings, rejections)
+    judgement, let_through = _without(judgement, released)
     findings = _findings_by_image(judgement.findings)
     _add_taken_back(findings, taken_back or {})
     holds = () if approved else judgement.holds
@@ -84,7 +87,7 @@ def decide(
     verdict = Verdict.PUBLISH_ALL_BUT_QUARANTINED if counts[Outcome.QUARANTINED] else Verdict.PUBLISH
     return Decision(
         verdict=Verdict.HOLD if holds else verdict,
-        reasons=_reasons(judgement, taken_back or {}, approved=approved),
+        reasons=_reasons(judgement, taken_back or {}, approved=approved, let_through=let_through),
         outcomes=tuple(outcome for outcome, _ in decided),
         image_reasons=tuple(reasons for _, reasons in decided),
     )
@@ -128,8 +131,21 @@ def _add_taken_back(findings: dict[str, tuple[str, ...]], taken_back: Mapping[st
         findings[image_id] = (*findings.get(image_id, ()), words)
 
 
-def _reasons(judgement: Judgement, taken_back: Mapping[str, str], *, approved: bool) -> tuple[str, ...]:
-    released = (RELEASED,) if approved and judgement.holds else ()
+def _without(judgement: Judgement, released: Collection[str]) -> tuple[Judgement, int]:
+    """The judgement without findings about released images, and the number of images that had one."""
+    free = frozenset(released)
+    had = frozenset[str]().union(*(finding.image_ids & free for finding in judgement.findings))
+    if not had:
+        return judgement, 0
+    findings = tuple(replace(finding, image_ids=finding.image_ids - free) for finding in judgement.findings)
+    return replace(judgement, findings=findings), len(had)
+
+
+def _reasons(
+    judgement: Judgement, taken_back: Mapping[str, str], *, approved: bool, let_through: int
+) -> tuple[str, ...]:
+    released = [RELEASED] if approved and judgement.holds else []
+    released += [f"{counted(let_through, 'image')}: {RELEASED} one by one"] if let_through else []
     findings = (
         f"{counted(len(finding.image_ids), 'image')}: {finding.words}"
         for finding in judgement.findings

@@ -128,6 +128,7 @@ class TakenBack:
     kind: PublicationKind
     by: str
     because: str
+    at: datetime
 
     def covers(self, sha256: str, recipe: RecipeDigests, day: date) -> bool:
         """Whether it is about that photograph, cut by that recipe and delivered on that day."""

@@ -6,13 +6,15 @@ The last file that a step writes is its receipt. A step that finds its receipt r
 from cutouts.steps.announce import facts_of, mark_announced, unannounced
 from cutouts.steps.gate import gate, read_results
 from cutouts.steps.plan import plan, read_delivery
-from cutouts.steps.publish import approve, publish, read_decision, reject, waiting_hold, waiting_holds
+from cutouts.steps.publish import approve, keep_back, publish, read_decision, reject, waiting_hold, waiting_holds
+from cutouts.steps.reviews import reviewed_images
 from cutouts.steps.segment import segment
 
 __all__ = [
     "approve",
     "facts_of",
     "gate",
+    "keep_back",
     "mark_announced",
     "plan",
     "publish",
@@ -20,6 +22,7 @@ __all__ = [
     "read_delivery",
     "read_results",
     "reject",
+    "reviewed_images",
     "segment",
     "unannounced",
     "waiting_hold",

@@ -35,6 +35,7 @@ from cutouts.steps.doubts import Doubts
 from cutouts.steps.lease import at_work
 from cutouts.steps.ledger import SCHEMAS, Results, concat, nothing, recall, record
 from cutouts.steps.provenance import keep_suite
+from cutouts.steps.reviews import PersonsWord, persons_word
 from cutouts.steps.verdicts import judgement_of, suite_of
 
 _JUDGED = ("image_id", "sha256")
@@ -61,15 +62,17 @@ def gate(site: Site, plan_id: str) -> GateDecision:
         judgement = with_withdrawals(judgement, leaving=len(standing.leaving), live=standing.live.num_rows)
         approved = catalog.approval_for(judged) is not None
         published = _published(standing, results, plan)
+        word = persons_word(catalog.reviews(plan.delivery.delivery_id), results.masks, plan.recipe)
         decided = decide(
             images.column("image_id").to_pylist(),
             judgement,
             rejections=rejections,
             published=published,
-            taken_back=_taken_back(standing, results, plan, without=published),
+            taken_back=word.over(_taken_back(standing, results, plan, without=published)) | word.refused(published),
             approved=approved,
+            released=word.released,
         )
-        gate_id = _gate_id(plan, judged, standing.version, approved=approved)
+        gate_id = _gate_id(plan, judged, standing.version, word, approved=approved)
         suite = keep_suite(tables, file.read_bytes())
         decision = _decision(plan, judgement, decided, standing, judged=judged, gate_id=gate_id, suite=suite)
         outcomes = _outcomes(plan, images, results, decided, doubts)
@@ -181,13 +184,13 @@ def _published(standing: _Standing, results: Results, plan: Plan) -> dict[str, s
     return dict.fromkeys(content, REPLACED) | found if standing.replaced else found
 
 
-def _taken_back(standing: _Standing, results: Results, plan: Plan, *, without: Collection[str]) -> dict[str, str]:
-    """Why images should not be published: a person took back exactly these versions."""
+def _taken_back(standing: _Standing, results: Results, plan: Plan, *, without: Collection[str]) -> dict[str, TakenBack]:
+    """The images that should not be published, because a person took back exactly these versions."""
     wanted = {one.image_id for one in standing.taken_back}.difference(without)
     masks = zip(*(results.masks.column(name).to_pylist() for name in _JUDGED), strict=True) if wanted else ()
     content = {image_id: sha256 for image_id, sha256 in masks if image_id in wanted}
     return {
-        one.image_id: one.words
+        one.image_id: one
         for one in standing.taken_back
         if one.image_id in content and one.covers(content[one.image_id], plan.recipe, plan.delivery.date)
     }
@@ -207,8 +210,9 @@ def _digest(plan: Plan, results: Results, suite: Traversable, leaving: Collectio
     return hashlib.sha256(json.dumps(parts).encode() + suite.read_bytes()).hexdigest()[:32]
 
 
-def _gate_id(plan: Plan, judged: str, against: int, *, approved: bool) -> str:
-    parts = [plan.plan_id, judged, against, approved]
+def _gate_id(plan: Plan, judged: str, against: int, word: PersonsWord, *, approved: bool) -> str:
+    parts: list[object] = [plan.plan_id, judged, against, approved]
+    parts += [word.facts] if word.facts else []
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
 
 

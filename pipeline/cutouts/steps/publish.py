@@ -3,7 +3,7 @@ release."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from datetime import UTC, datetime
 
 import pyarrow as pa
@@ -11,19 +11,21 @@ import pyarrow.compute as pc
 
 from cutouts.adapters.catalog import Catalog
 from cutouts.adapters.storage.store import Store, open_store
-from cutouts.adapters.storage.stored_tables import read_record, read_table
+from cutouts.adapters.storage.stored_tables import find_record, read_record, read_table
 from cutouts.core.config import Site
 from cutouts.core.decisions import GateDecision, Outcome, Verdict
 from cutouts.core.errors import CutoutsError, HeldError, OvertakenError
-from cutouts.core.publications import Approval, Hold, HoldRejection, Publication
+from cutouts.core.publications import Approval, Hold, HoldRejection, Order, Publication
 from cutouts.core.table_paths import gate_file
 from cutouts.core.text.display import shown
 from cutouts.steps.gate import gate, missing
 from cutouts.steps.lease import at_work
+from cutouts.steps.reviews import reviews_of
 from cutouts.steps.shell_commands import approve_command, reject_command
 
 _ROWS = 10_000
 """Entries that are sent to the catalogue at a time."""
+_VERSION = ("image_id", "sha256", "outcome")
 
 
 def read_decision(site: Site, gate_id: str) -> GateDecision:
@@ -77,7 +79,27 @@ def _publish(site: Site, catalog: Catalog, decision: GateDecision) -> Publicatio
         against=decision.against,
         approval=catalog.approval_for(decision.judged),
         withdraw=_withdrawn(site, catalog, decision) if decision.full else None,
+        order=_released_by(site, catalog, decision),
     )
+
+
+def _released_by(site: Site, catalog: Catalog, decision: GateDecision) -> Order | None:
+    """The newest order of a person who released images of the decision one by one; None if there is none."""
+    reviews = {
+        (one.image_id, one.sha256): one
+        for one in catalog.reviews(decision.delivery.delivery_id)
+        if one.good and one.recipe == decision.recipe
+    }
+    if not reviews:
+        return None
+    outcomes = read_table(open_store(site.tables_url), gate_file(decision.gate_id, "outcomes.parquet"), _VERSION)
+    published = outcomes.filter(pc.equal(outcomes.column("outcome"), str(Outcome.PUBLISHED)))
+    versions = zip(*(published.column(name).to_pylist() for name in _VERSION[:2]), strict=True)
+    words = [reviews[version] for version in versions if version in reviews]
+    if not words:
+        return None
+    newest = max(words, key=lambda one: one.at)
+    return Order(by=newest.by, because=newest.why, at=newest.at)
 
 
 def _withdrawn(site: Site, catalog: Catalog, decision: GateDecision) -> list[str]:
@@ -118,19 +140,51 @@ def waiting_hold(site: Site, named: str) -> Hold:
     )
 
 
-def approve(site: Site, named: str, *, by: str, why: str) -> Publication:
+def approve(
+    site: Site,
+    named: str,
+    *,
+    by: str,
+    why: str,
+    but: Mapping[str, str] | None = None,
+    also: Collection[str] = (),
+) -> Publication:
     """Release the hold that `waiting_hold` finds, in the name of a person, judge it again, and publish it.
 
-    Individually bad images stay in quarantine. Raises the errors of `waiting_hold`.
+    Individually bad images stay in quarantine, except those in `also`, which the person releases one by one. The images
+    in `but` (image id: reason, or "" for `why`) are rejected: they are quarantined for that reason. If `named` is the
+    id of a decision that held nothing, only its quarantined images in `also` are released. Raises the errors of
+    `waiting_hold`, and CutoutsError for images that do not wait for a person.
     """
+    order = Order(by=by, because=why, at=datetime.now(UTC))
+    if also and (decision := _not_held(site, named)):
+        reviews = reviews_of(site, decision, good=also, bad=but or {}, order=order)
+        with Catalog.open(site.catalog_url) as catalog:
+            catalog.review(decision.delivery, reviews)
+        return publish(site, gate(site, decision.plan_id).gate_id)
     hold = waiting_hold(site, named)
+    reviews = reviews_of(site, read_decision(site, hold.gate_id), good=also, bad=but or {}, order=order)
+    approval = Approval(judged=hold.judged, gate_id=hold.gate_id, delivery=hold.delivery, by=by, why=why, at=order.at)
     with Catalog.open(site.catalog_url) as catalog:
-        catalog.approve(
-            Approval(
-                judged=hold.judged, gate_id=hold.gate_id, delivery=hold.delivery, by=by, why=why, at=datetime.now(UTC)
-            )
-        )
+        catalog.approve(approval, reviews)
     return publish(site, gate(site, hold.plan_id).gate_id)
+
+
+def keep_back(site: Site, gate_id: str, images: Mapping[str, str], *, by: str, why: str) -> None:
+    """Record that a person looked at quarantined images of a decision and rejects them (image id: reason, or "").
+
+    They stay in quarantine, whatever the expectations say later. Raises CutoutsError for images that do not wait.
+    """
+    decision = read_decision(site, gate_id)
+    order = Order(by=by, because=why, at=datetime.now(UTC))
+    with Catalog.open(site.catalog_url) as catalog:
+        catalog.review(decision.delivery, reviews_of(site, decision, good=(), bad=images, order=order))
+
+
+def _not_held(site: Site, named: str) -> GateDecision | None:
+    """The decision with that id if it held nothing; None if it is held or is not the id of a decision."""
+    decision = find_record(open_store(site.tables_url), gate_file(named, "decision.json"), GateDecision)
+    return decision if decision and decision.verdict is not Verdict.HOLD else None
 
 
 def reject(site: Site, named: str, *, by: str, why: str) -> HoldRejection:

@@ -38,10 +38,15 @@ def test_each_step_prints_the_key_that_the_next_one_takes(tmp_path: Path) -> Non
     held = CliRunner().invoke(cli, ["publish", gate_id, "--out", str(tmp_path / "site")])
     assert isinstance(held.exception, CutoutsError)
     assert cutouts("publish", "--approve", key, *site).exit_code == 2
-    released = cutouts("publish", "--approve", key, "--by", "Ada", "--why", "meant so", *site)
-    assert "5 published" in released.stdout
+    word = ("--by", "Ada", "--why", "meant so", *site)
+    released = cutouts("publish", "--approve", key, "--except", "1.jpg", "--except", "2.jpg", *word)
+    assert "3 published" in released.stdout
+    assert cutouts("publish", gate_id, "--except", "1.jpg", *site).exit_code == 2
     with Catalog.open(f"sqlite:///{tmp_path}/site/catalog.sqlite") as catalog:
-        assert catalog.counts().images == 5
+        assert catalog.counts().images == 3
+        (newest,) = catalog.last_publications(1)
+    also = cutouts("publish", "--approve", newest.gate_id, "--also", "1.jpg", *word)
+    assert "1 published" in also.stdout
 
 
 def test_doctor_says_what_is_available_and_what_is_missing(tmp_path: Path) -> None:

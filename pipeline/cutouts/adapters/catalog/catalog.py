@@ -12,13 +12,14 @@ from typing import Self, TypeVar
 import pyarrow as pa
 import sqlalchemy as sa
 
-from cutouts.adapters.catalog import leases, live_images, publishing, reading, sql_tables
+from cutouts.adapters.catalog import leases, live_images, publishing, reading, reviews, sql_tables
 from cutouts.adapters.catalog.catalog_history import CatalogHistory
 from cutouts.adapters.catalog.engine import open_engine, telling, writing
 from cutouts.adapters.catalog.migrate import upgrade
 from cutouts.core.decisions import GateDecision, Verdict
-from cutouts.core.publications import Approval, CatalogEntry, Hold, HoldRejection, Publication, TakenBack
+from cutouts.core.publications import Approval, CatalogEntry, Hold, HoldRejection, Order, Publication, TakenBack
 from cutouts.core.records import DeliveryKey, RecipeDigests
+from cutouts.core.reviews import ImageReview
 
 T = TypeVar("T")
 
@@ -114,7 +115,7 @@ class Catalog:
         with self._reading() as connection:
             return reading.taken_back_of(connection, delivery_id)
 
-    def publish(
+    def publish(  # noqa: PLR0913 -- one publication in one transaction: its keys, who ordered it, and its entries
         self,
         entries: Iterable[CatalogEntry] | Iterable[pa.RecordBatch],
         *,
@@ -125,13 +126,14 @@ class Catalog:
         against: int | None = None,
         approval: Approval | None = None,
         withdraw: Iterable[str] | None = None,
+        order: Order | None = None,
     ) -> Publication:
         """Make the entries (or record batches with the columns of `ENTRIES`) live, atomically and once per gate.
 
         Calling this again for the same gate changes nothing, reads no entries and returns the recorded publication. An
         entry that is already live without any difference is confirmed. An entry whose live row was delivered on a later
         day is superseded and has no effect. `at` is aware. A given `approval` (of this or an earlier gate for the same
-        delivery) is recorded too.
+        delivery) is recorded too, and an `order`: the person who released quarantined images, and why.
         If `withdraw` is given, even if empty, the delivery is full: these images are withdrawn unless a later day
         delivered them, and deliveries of earlier days are superseded.
         Raises OvertakenError and changes nothing if `against` is given and differs from the current `version`. Raises
@@ -154,6 +156,8 @@ class Catalog:
                     "at": at,
                     "approval_gate_id": approving,
                     "is_full": withdraw is not None,
+                    "made_by": order.by if order else None,
+                    "because": order.because if order else None,
                 }
                 publishing.take_over(connection, draft, delivery)
                 return _found(reading.publication(connection, gate_id))
@@ -232,14 +236,27 @@ class Catalog:
         with self._reading() as connection:
             return reading.waiting_holds(connection, named)
 
-    def approve(self, approval: Approval) -> Approval:
+    def approve(self, approval: Approval, images: Collection[ImageReview] = ()) -> Approval:
         """Record a person's approval of a hold and return the recorded one; of two approvals, the first counts.
 
+        What the person said about single `images` is recorded with it. If the hold was approved before, it is not.
         Raises CutoutsError if that gate held nothing or another delivery, or if the hold was rejected.
         """
         with self._writing(approval.delivery) as connection:
+            if reading.approval(connection, approval.gate_id) is None:
+                reviews.record(connection, images)
             publishing.record_approval(connection, approval)
             return _found(reading.approval(connection, approval.gate_id))
+
+    def review(self, delivery: DeliveryKey, images: Collection[ImageReview]) -> None:
+        """Record what a person said about single images of a delivery. The newest word about an image counts."""
+        with self._writing(delivery) as connection:
+            reviews.record(connection, images)
+
+    def reviews(self, delivery_id: str | None = None) -> tuple[ImageReview, ...]:
+        """The newest review of each version of an image, the oldest first; of one delivery id if given."""
+        with self._reading() as connection:
+            return reviews.newest(connection, delivery_id=delivery_id)
 
     def all_waiting_holds(self) -> tuple[Hold, ...]:
         """Every hold that waits for a person, the oldest first; only the newest of several with the same content."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 
@@ -112,12 +112,14 @@ class CatalogHistory:
         with self._reading() as connection:
             return forgetting.versions(connection, selection, others=others)
 
-    def purge(self, selection: Selection, alias: str) -> int:
+    def purge(self, selection: Selection, alias: str, images: Collection[tuple[str, str]] = ()) -> int:
         """Delete the history of the selected images and return the number of rows.
 
-        If only a delivery id is selected, it is replaced by the alias.
+        What people said about `images` (delivery id, image id) is deleted too. If only a delivery id is selected, it is
+        replaced by the alias.
         """
         with telling(self._engine), self._engine.connect() as connection, writing(connection, "history"):
+            forgetting.purge_reviews(connection, images)
             return forgetting.purge(connection, selection, alias)
 
     def expired(self, before: datetime | None, *, dry_run: bool) -> tuple[int, References]:

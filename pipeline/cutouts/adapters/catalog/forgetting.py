@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import pyarrow as pa
 import sqlalchemy as sa
 
 from cutouts.adapters.catalog.orders import selected
-from cutouts.adapters.catalog.sql_tables import cutouts, holds, past_cutouts, products, publications, taken_back
+from cutouts.adapters.catalog.sql_tables import (
+    cutouts,
+    holds,
+    image_reviews,
+    past_cutouts,
+    products,
+    publications,
+    taken_back,
+)
 from cutouts.core.publications import Selection
 
 KEPT = pa.schema([(name, pa.string()) for name in ("delivery_id", "image_id", "sha256", "mask", "cutout")])
@@ -22,6 +32,13 @@ def versions(connection: sa.Connection, selection: Selection, *, others: bool) -
         parts.append(chosen)
     rows = connection.execute(sa.union_all(*parts)).all()
     return pa.Table.from_pylist([dict(zip(KEPT.names, row, strict=True)) for row in rows], KEPT)
+
+
+def purge_reviews(connection: sa.Connection, images: Iterable[tuple[str, str]]) -> None:
+    """Delete what people said about these images (delivery id, image id), which may never have been live."""
+    for delivery_id, image_id in images:
+        its = image_reviews.c.delivery_id == delivery_id, image_reviews.c.image_id == image_id
+        connection.execute(sa.delete(image_reviews).where(*its))
 
 
 def purge(connection: sa.Connection, selection: Selection, alias: str) -> int:

@@ -50,7 +50,7 @@ def full_since(connection: sa.Connection, delivery_id: str) -> date | None:
 def taken_back_of(connection: sa.Connection, delivery_id: str) -> tuple[TakenBack, ...]:
     """The image versions of the delivery id that a person took back."""
     chosen = (
-        sa.select(taken_back, *(publications.c[name] for name in ("kind", "made_by", "because", "delivery_date")))
+        sa.select(taken_back, *(publications.c[name] for name in ("kind", "made_by", "because", "delivery_date", "at")))
         .join(publications, publications.c.publication_id == taken_back.c.publication_id)
         .where(taken_back.c.delivery_id == delivery_id)
         .order_by(taken_back.c.publication_id, taken_back.c.image_id)
@@ -66,6 +66,7 @@ def taken_back_of(connection: sa.Connection, delivery_id: str) -> tuple[TakenBac
             kind=PublicationKind(row.kind),
             by=row.made_by,
             because=row.because,
+            at=row.at,
         )
         for row in connection.execute(chosen)
     )

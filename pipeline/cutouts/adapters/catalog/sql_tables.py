@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-REVISION = "0005"
+REVISION = "0006"
 """The newest revision of the schema, which is defined below."""
 
 metadata = sa.MetaData()
@@ -183,6 +183,29 @@ taken_back = sa.Table(
 
 A rollback takes back a version. A withdrawal takes back a photograph with any recipe; its digests are then empty.
 """
+
+image_reviews = sa.Table(
+    "image_reviews",
+    metadata,
+    sa.Column("review_id", sa.Integer, primary_key=True, autoincrement=True),
+    *(
+        _text(name)
+        for name in (
+            "delivery_id",
+            "image_id",
+            "sha256",
+            "matte_digest",
+            "render_digest",
+            "gate_id",
+            "reviewed_by",
+            "why",
+        )
+    ),
+    sa.Column("good", sa.Boolean, nullable=False),
+    sa.Column("at", UtcDateTime, nullable=False),
+    sa.Index("image_reviews_image", "delivery_id", "image_id"),
+)
+"""Each word of a person about one version of an image. The newest counts, and earlier ones are kept."""
 
 VIEW = "published_cutouts"
 """The view that consumers read."""

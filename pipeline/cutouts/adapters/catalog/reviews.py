@@ -1,0 +1,65 @@
+"""Records and reads what people said about single images."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import sqlalchemy as sa
+
+from cutouts.adapters.catalog.sql_tables import image_reviews
+from cutouts.core.records import RecipeDigests
+from cutouts.core.reviews import ImageReview
+
+_BATCH = 1_000
+
+
+def record(connection: sa.Connection, reviews: Iterable[ImageReview]) -> None:
+    """Add the reviews; earlier ones of the same images are kept, but no longer count."""
+    rows = [_row(one) for one in reviews]
+    for begin in range(0, len(rows), _BATCH):
+        connection.execute(sa.insert(image_reviews), rows[begin : begin + _BATCH])
+
+
+def newest(connection: sa.Connection, *, delivery_id: str | None) -> tuple[ImageReview, ...]:
+    """The newest review of each version of an image, in the order in which they were given; of one delivery id if
+    given."""
+    chosen = sa.select(image_reviews).order_by(image_reviews.c.review_id)
+    if delivery_id is not None:
+        chosen = chosen.where(image_reviews.c.delivery_id == delivery_id)
+    found: dict[tuple[object, ...], ImageReview] = {}
+    for row in connection.execute(chosen):
+        review = _review(row)
+        key = (review.delivery_id, review.image_id, review.sha256, review.recipe)
+        found.pop(key, None)
+        found[key] = review
+    return tuple(found.values())
+
+
+def _row(review: ImageReview) -> dict[str, Any]:
+    return {
+        "delivery_id": review.delivery_id,
+        "image_id": review.image_id,
+        "sha256": review.sha256,
+        "matte_digest": review.recipe.matte_digest,
+        "render_digest": review.recipe.render_digest,
+        "good": review.good,
+        "gate_id": review.gate_id,
+        "reviewed_by": review.by,
+        "why": review.why,
+        "at": review.at,
+    }
+
+
+def _review(row: sa.Row[Any]) -> ImageReview:
+    return ImageReview(
+        delivery_id=row.delivery_id,
+        image_id=row.image_id,
+        sha256=row.sha256,
+        recipe=RecipeDigests(matte_digest=row.matte_digest, render_digest=row.render_digest),
+        good=row.good,
+        gate_id=row.gate_id,
+        by=row.reviewed_by,
+        why=row.why,
+        at=row.at,
+    )
