@@ -148,8 +148,12 @@ def gate(plan_id: str) -> str:
 @logged_without_secrets
 def publish(gate_id: str) -> str:
     """Publish what the gate or a person let through. Returns the delivery's key. Skips the task if the delivery is
-    held."""
+    held.
+
+    Raises DamagedError, after publishing, if an object of the delivery is missing or truncated.
+    """
     from cutouts import steps
+    from cutouts.steps.verify import require_live_objects
 
     try:
         publication = steps.publish(site(), gate_id)
@@ -158,4 +162,5 @@ def publish(gate_id: str) -> str:
             log.warning("%s", line)
         raise AirflowSkipException("the delivery is held: see above how to release it") from error
     log.info("%s", publication_sentence(publication))
+    require_live_objects(site(), gate_id)
     return str(publication.delivery)

@@ -10,7 +10,7 @@ from click.testing import CliRunner, Result
 from cutouts.adapters.catalog import Catalog
 from cutouts.adapters.storage.store import Store
 from cutouts.cli import cli
-from cutouts.core.errors import CutoutsError
+from cutouts.core.errors import CutoutsError, DamagedError, TransientError
 from tests.adapters.catalog.conftest import postgres_schema
 from tests.photographs import blank, product
 from tests.s3 import bucket, s3_server
@@ -84,3 +84,29 @@ def test_a_manifest_is_published_to_the_site(photos: Path, settings: Path, tmp_p
     assert Store(site.objects_url).exists(row["cutout"])
     (delivery,) = intake.deliveries_on(site, row["delivery_date"])
     assert intake.source_of(site, delivery) == str(manifest)
+
+
+def test_a_lost_object_fails_the_next_run_until_it_is_repaired(settings: Path, tmp_path: Path) -> None:
+    """Nothing is cut, but the run names the object and the repair; a repair does not begin while anything runs."""
+    from cutouts import load_site
+    from cutouts.steps.lease import site_lease
+
+    product(tmp_path / "elsewhere" / "0.jpg")
+    assert cutouts("run", tmp_path / "elsewhere", "--config", settings).exit_code == 0
+    site = load_site(str(settings))
+    objects = Store(site.objects_url)
+    for name, harm in zip(objects.names("", ".png"), ("remove", "truncate"), strict=True):
+        data = objects.read(name)
+        if harm == "remove":
+            objects.remove(name)
+        else:
+            objects.write(name, data[: len(data) // 2])
+        with pytest.raises(DamagedError, match=f"{name} is damaged: .*`cutouts verify --repair`"):
+            cutouts("run", tmp_path / "elsewhere", "--config", settings)
+        with site_lease(site):
+            assert cutouts("verify", "--config", settings).exit_code == 1
+            with pytest.raises(TransientError, match="something runs on this site"):
+                cutouts("verify", "--repair", "--config", settings)
+        assert cutouts("verify", "--repair", "--config", settings).exit_code == 0
+        assert objects.read(name) == data
+        assert cutouts("run", tmp_path / "elsewhere", "--config", settings).exit_code == 0

@@ -31,6 +31,7 @@ from cutouts.runner import Runner, open_runner
 from cutouts.stages import ChunkResult
 from cutouts.steps import backfill as steps
 from cutouts.steps import gate, publish, segment
+from cutouts.steps.verify import require_live_objects
 
 
 def survey(site: Site, selection: BackfillSelection, progress: Progress = unwatched) -> Survey:
@@ -169,3 +170,4 @@ def _judge(site: Site, planned: Plan) -> None:
     decision = gate(site, planned.plan_id)
     if decision.verdict is not Verdict.HOLD:
         publish(site, decision.gate_id)
+        require_live_objects(site, decision.gate_id)

@@ -23,6 +23,7 @@ from cutouts.intake import folder_manifest, take
 from cutouts.report.contents import Refusal
 from cutouts.report.folder.folder_claim import holds_manifest
 from cutouts.steps.lease import site_lease
+from cutouts.steps.verify import require_live_objects
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +63,8 @@ def run_on_site(
 
     The deliveries are recorded as if the manifest had landed, so that a later backfill finds them. If it is run again,
     only new or changed images are cut; this also continues a run that was killed. `full` is the same as for
-    `cutouts.run`. Raises the errors of `cutouts.run`, except OutputError.
+    `cutouts.run`. Raises the errors of `cutouts.run`, except OutputError; DamagedError, after everything is published,
+    if an object of these deliveries is missing or truncated (in large ones, a random sample is checked).
     """
     site = site or load_site()
     manifest, ignored, unlisted = _manifest(site, os.fspath(source), progress)
@@ -71,6 +73,8 @@ def run_on_site(
     with site_lease(site):
         plans, refused = plan_all(site, take(site, manifest), full=full)
         decisions, work = refresh_all(site, plans, progress)
+        for decision in decisions:
+            require_live_objects(site, decision.gate_id)
     return SiteRun(
         decisions=tuple(decisions),
         refused=tuple(refused),

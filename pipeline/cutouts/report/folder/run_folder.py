@@ -19,7 +19,7 @@ from cutouts.adapters.storage.store import open_store
 from cutouts.adapters.storage.stored_tables import read_record, read_table, write_table
 from cutouts.core.config import Site
 from cutouts.core.decisions import GateDecision, Outcome, Verdict
-from cutouts.core.errors import BooksError, DamagedError
+from cutouts.core.errors import BooksError
 from cutouts.core.manifests.checks import Group
 from cutouts.core.records import DeliveryKey, Plan, Receipt
 from cutouts.core.sources.locations import Reading
@@ -35,7 +35,7 @@ from cutouts.report.page.report_page import write_report
 from cutouts.schemas.tables import IMAGES, METRICS
 from cutouts.stages import ChunkResult
 from cutouts.steps import read_results
-from cutouts.steps.verify import broken_objects
+from cutouts.steps.verify import require_sound
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -268,9 +268,7 @@ def _link(out: Path, published: pa.Table, *, folder: bool) -> None:
     wanted = {key: row["source"] if folder else _path_of_ids(row) for key, row in zip(keys, rows, strict=True)}
     names = one_name_each(wanted)
     write_links(out, {names[key]: row["cutout"] for key, row in zip(keys, rows, strict=True)})
-    if broken := broken_objects(open_store(str(out)), sorted({row["cutout"] for row in rows}), whole=False):
-        name, fault = next(iter(broken.items()))
-        raise DamagedError(f"{out / name}{f' (and {len(broken) - 1} more)' if len(broken) > 1 else ''}", fault)
+    require_sound(open_store(str(out)), sorted({row["cutout"] for row in rows}))
 
 
 def _path_of_ids(row: dict[str, Any]) -> str:

@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from cutouts.adapters.storage.store import Store, object_name, open_store
 from cutouts.adapters.storage.stored_tables import find_record
 from cutouts.core.config import Site
+from cutouts.core.errors import DamagedError
 from cutouts.core.records import ImageRecord, Plan
 from cutouts.core.table_paths import plan_file
 from cutouts.runner import Runner
@@ -34,6 +35,14 @@ def broken_objects(objects: Store, names: Sequence[str], *, whole: bool) -> dict
     with ThreadPoolExecutor(_THREADS) as pool:
         faults = pool.map(look, names)
         return {name: fault for name, fault in zip(names, faults, strict=True) if fault}
+
+
+def require_sound(objects: Store, names: Sequence[str]) -> None:
+    """Raise DamagedError if one of these objects is missing or truncated."""
+    if broken := broken_objects(objects, names, whole=False):
+        name, fault = next(iter(broken.items()))
+        more = f" (and {len(broken) - 1} more)" if len(broken) > 1 else ""
+        raise DamagedError(f"{objects.url}/{name}{more}", fault)
 
 
 def make_again(

@@ -18,6 +18,7 @@ from cutouts.core.table_paths import plan_file
 from cutouts.runner import open_runner
 from cutouts.schemas.tables import MASKS
 from cutouts.steps.gate import shard_results
+from cutouts.steps.lease import site_lease
 from cutouts.steps.ledger import record
 from cutouts.steps.verify.findings import Finding
 from cutouts.steps.verify.ledger_sets import held_parts, masks_of, mended_record
@@ -52,7 +53,15 @@ def verify(
     By default the check is quick: footers of tables, digests of records, the end of each PNG. With `whole`, every byte
     is read and compared with its checksum. With `repair`, damaged tables are moved away, so that the next run makes
     them again; parts of the ledger are made again from their shards, and objects from their photographs.
+
+    A check holds the site's lease like a step, so that nothing is removed meanwhile. A repair needs it alone: what it
+    moves away may be in use, or may have just been written again. It raises TransientError if anything runs.
     """
+    with site_lease(site, alone=repair):
+        return _verified(site, whole=whole, repair=repair, tell=tell)
+
+
+def _verified(site: Site, *, whole: bool, repair: bool, tell: Callable[[Finding], None]) -> Verification:
     tables, objects = open_store(site.tables_url), open_store(site.objects_url)
     findings: list[Finding] = []
 
