@@ -132,6 +132,8 @@ DELIVERY = _table(
     *_IMAGE[4:7],
     _field("state", _TEXT, "known if the ledger has its result for the same content and recipe, else todo"),
     _field("content", _TEXT, "sha256 of the known result; null if todo", null=True),
+    _field("category", _TEXT, "the shop's own product category", null=True),
+    version=2,
 )
 """Every image of the delivery that one plan is about; a plan's books are kept against it."""
 

@@ -9,6 +9,7 @@ import click
 import pytest
 
 from cutouts.cli import cli
+from cutouts.cli.console.first_words import FirstWordCommand
 from tests.docs.pages import PAGES, ROOT, called, mentioned, shell_lines, spans
 
 CONTEXT = click.Context(cli)
@@ -38,6 +39,8 @@ FILES = (
     "data/products/products-test.parquet",
     "data/backgrounds/backgrounds-test.parquet",
     "data/duts/duts-tr-07.parquet",
+    "fitted.parquet",
+    "others.parquet",
 )
 
 
@@ -49,12 +52,16 @@ def _called(call: list[str]) -> tuple[click.Command, list[str]]:
         below = found.get_command(CONTEXT, rest[0])
         assert below is not None, f"there is no command cutouts {' '.join(call[:2])}"
         found, rest = below, rest[1:]
+    if isinstance(found, FirstWordCommand) and rest and (other := found.other(rest[0])):
+        return other, rest[1:]
     return found, rest
 
 
 def _options(command: click.Command) -> set[str]:
     """The options of a command and of those below it."""
-    below = command.commands.values() if isinstance(command, click.Group) else ()
+    below = list(command.commands.values()) if isinstance(command, click.Group) else []
+    if isinstance(command, FirstWordCommand):
+        below += [one for one in map(command.other, command.others) if one is not None]
     return {name for one in (command, *below) for option in one.params for name in option.opts}
 
 

@@ -151,5 +151,6 @@ def _decision(delivery_id: str, images: Sequence[Shown]) -> GateDecision:
         expectations=(expectation,),
         full=False,
         suite="",
+        promise=None,
         **counts,
     )

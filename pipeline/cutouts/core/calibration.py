@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from cutouts.core.pixels import Doubles
+from cutouts.core.promise import CheckedMasks
 
 TERMS: Mapping[str, tuple[float, str]] = {
     "saliency_peak": (0.0, "the network is sure of a product nowhere"),
@@ -50,7 +51,8 @@ class Weight:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Calibration:
-    """A fitted gate. `networks` are names by matte digest; `images` and `bad` count the masks that it was fitted on."""
+    """A fitted gate. `networks` are names by matte digest; `images` and `bad` count the masks that it was fitted on.
+    `checked` are other masks, which a promise is made from."""
 
     version: str
     networks: Mapping[str, str]
@@ -58,6 +60,7 @@ class Calibration:
     weights: Mapping[str, Weight]
     images: int
     bad: int
+    checked: tuple[CheckedMasks, ...] = ()
 
     def probabilities(self, measured: Mapping[str, Doubles]) -> Doubles:
         """The probability, float64 (n,) in 0…1, that each mask is bad; `measured` has (n,) values per term."""

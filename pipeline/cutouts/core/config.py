@@ -53,6 +53,9 @@ class Site(BaseModel):
     )
     allow_noncommercial: bool = Field(False, description="whether non-commercial weights may be used")
     mask_quality: str | None = Field(None, description="the expectation suite of the gate; by default the shipped one")
+    promise: float | None = Field(
+        None, gt=0, lt=1, description="largest share of bad ones among what is published, like 0.01; none by default"
+    )
     allowed_sources: tuple[str, ...] = Field(
         ("https://",),
         description="prefixes of paths and URLs that photographs may be read from; https:// alone: every public host. "

@@ -40,6 +40,32 @@ class ExpectationOutcome:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PromiseLimit:
+    """The largest `p_bad` that may be published of a category; None stands for all others.
+
+    `masks` were checked, of which `kept` have no larger p_bad, and `bad` of these are bad.
+    """
+
+    category: str | None
+    p_bad: float
+    masks: int
+    kept: int
+    bad: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppliedPromise:
+    """The promise that at most `share` of what is published is bad, as it applied to a delivery of `masks` masks, of
+    which `within` are within its limits."""
+
+    share: float
+    confidence: float
+    limits: tuple[PromiseLimit, ...]
+    masks: int
+    within: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GateDecision:
     """The gate's verdict on one delivery, and the counts of its outcomes.
 
@@ -48,7 +74,8 @@ class GateDecision:
     first. It is -1 for decisions recorded by an earlier release, which never matches. A `full` delivery withdraws the
     images that are live under its id but not in it; `withdrawn` counts them. `gate_id` identifies this decision: what
     was judged, for which plan, against which version, and whether a person approved it. `suite` is the digest under
-    which the text of the suite is kept; it is empty for decisions of an earlier release.
+    which the text of the suite is kept; it is empty for decisions of an earlier release. `promise` is None if the site
+    makes none.
     """
 
     gate_id: str
@@ -69,6 +96,7 @@ class GateDecision:
     full: bool = False
     withdrawn: int = 0
     suite: str = ""
+    promise: AppliedPromise | None = None
 
     @property
     def balances(self) -> bool:

@@ -34,7 +34,7 @@ def read_calibration(file: Traversable) -> Calibration:
 
 def calibration_json(calibration: Calibration) -> bytes:
     """What `read_calibration` reads."""
-    return _KIND.dump_json(calibration, indent=1) + b"\n"
+    return _KIND.dump_json(calibration) + b"\n"
 
 
 _KIND = TypeAdapter(Calibration)

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib.resources.abc import Traversable
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -23,7 +20,7 @@ from cutouts.adapters.storage.stored_tables import (
     write_table,
 )
 from cutouts.core.config import Site
-from cutouts.core.decisions import GateDecision, Outcome, Verdict
+from cutouts.core.decisions import AppliedPromise, GateDecision, Outcome, Verdict
 from cutouts.core.errors import BooksError
 from cutouts.core.gate import ALREADY_PUBLISHED, REPLACED, Decision, Judgement, decide, with_withdrawals
 from cutouts.core.publications import TakenBack
@@ -31,14 +28,13 @@ from cutouts.core.records import DeliveryKey, Plan, Receipt, Rejection, ShardKey
 from cutouts.core.table_paths import gate_file, plan_file, shard_file
 from cutouts.models.calibrations import find_calibration
 from cutouts.schemas.tables import OUTCOMES
-from cutouts.steps.doubts import Doubts
+from cutouts.steps.doubts import Doubts, promise_limits
+from cutouts.steps.gate_keys import JUDGED, gate_key, judged_digest
 from cutouts.steps.lease import at_work
 from cutouts.steps.ledger import SCHEMAS, Results, concat, nothing, recall, record
 from cutouts.steps.provenance import keep_suite
-from cutouts.steps.reviews import PersonsWord, persons_word
+from cutouts.steps.reviews import persons_word
 from cutouts.steps.verdicts import judgement_of, suite_of
-
-_JUDGED = ("image_id", "sha256")
 
 
 @at_work
@@ -52,13 +48,12 @@ def gate(site: Site, plan_id: str) -> GateDecision:
     plan = read_record(tables, plan_file(plan_id, "plan.json"), Plan)
     images = read_table(tables, plan_file(plan_id, "delivery.parquet"))
     results = _reconciled(tables, plan, images)
-    file = suite_of(site)
-    doubts = Doubts(metrics=results.metrics, calibration=find_calibration(plan.recipe.matte_digest, site.models))
+    suite = suite_of(site).read_bytes()
     rejections = {one.image_id: one.words for one in records_of(results.rejections, Rejection)}
-    judgement = judgement_of(tables, file, doubts.judged(), images=plan.images, rejected=rejections)
+    doubts, judgement, promise = _judgement(site, tables, plan, images, results, rejections)
     with Catalog.open(site.catalog_url) as catalog:
         standing = _standing(catalog, plan, images)
-        judged = _digest(plan, results, file, standing.leaving, doubts)
+        judged = judged_digest(plan, results, suite, standing.leaving, doubts, promise)
         judgement = with_withdrawals(judgement, leaving=len(standing.leaving), live=standing.live.num_rows)
         approved = catalog.approval_for(judged) is not None
         published = _published(standing, results, plan)
@@ -72,15 +67,33 @@ def gate(site: Site, plan_id: str) -> GateDecision:
             approved=approved,
             released=word.released,
         )
-        gate_id = _gate_id(plan, judged, standing.version, word, approved=approved)
-        suite = keep_suite(tables, file.read_bytes())
-        decision = _decision(plan, judgement, decided, standing, judged=judged, gate_id=gate_id, suite=suite)
+        decision = _decision(
+            plan,
+            judgement,
+            decided,
+            standing,
+            judged=judged,
+            gate_id=gate_key(plan, judged, standing.version, word, approved=approved),
+            suite=keep_suite(tables, suite),
+            promise=promise,
+        )
         outcomes = _outcomes(plan, images, results, decided, doubts)
         write_table(tables, gate_file(decision.gate_id, "outcomes.parquet"), outcomes)
         write_record(tables, gate_file(decision.gate_id, "decision.json"), decision)
         if decision.verdict is Verdict.HOLD:
             catalog.record_hold(decision, datetime.now(UTC))
     return decision
+
+
+def _judgement(
+    site: Site, tables: Store, plan: Plan, images: pa.Table, results: Results, rejections: Mapping[str, str]
+) -> tuple[Doubts, Judgement, AppliedPromise | None]:
+    """What is doubted, the suite's judgement under the site's promise, and how the promise applied."""
+    calibration = find_calibration(plan.recipe.matte_digest, site.models)
+    limits = promise_limits(site.promise, calibration, plan.recipe.matte_digest, site.model)
+    doubts = Doubts(metrics=results.metrics, calibration=calibration, categories=images)
+    judgement = judgement_of(tables, suite_of(site), doubts.judged(), images=plan.images, rejected=rejections)
+    return doubts, *doubts.promised(judgement, limits, site.promise)
 
 
 def read_results(tables: Store, plan: Plan, images: pa.Table) -> Results:
@@ -173,7 +186,7 @@ def _published(standing: _Standing, results: Results, plan: Plan) -> dict[str, s
         pc.equal(live.column("render_digest"), plan.recipe.render_digest),
     )
     newer = pc.greater(live.column("delivery_date"), pa.scalar(plan.delivery.date))
-    content = dict(zip(*(results.masks.column(name).to_pylist() for name in _JUDGED), strict=True))
+    content = dict(zip(*(results.masks.column(name).to_pylist() for name in JUDGED), strict=True))
     rows = live.append_column("same", same).append_column("newer", newer).to_pylist()
     live_so = {row["image_id"]: row["same"] and row["sha256"] == content.get(row["image_id"]) for row in rows}
     found = {
@@ -187,7 +200,7 @@ def _published(standing: _Standing, results: Results, plan: Plan) -> dict[str, s
 def _taken_back(standing: _Standing, results: Results, plan: Plan, *, without: Collection[str]) -> dict[str, TakenBack]:
     """The images that should not be published, because a person took back exactly these versions."""
     wanted = {one.image_id for one in standing.taken_back}.difference(without)
-    masks = zip(*(results.masks.column(name).to_pylist() for name in _JUDGED), strict=True) if wanted else ()
+    masks = zip(*(results.masks.column(name).to_pylist() for name in JUDGED), strict=True) if wanted else ()
     content = {image_id: sha256 for image_id, sha256 in masks if image_id in wanted}
     return {
         one.image_id: one
@@ -196,28 +209,16 @@ def _taken_back(standing: _Standing, results: Results, plan: Plan, *, without: C
     }
 
 
-def _digest(plan: Plan, results: Results, suite: Traversable, leaving: Collection[str], doubts: Doubts) -> str:
-    """A digest, 32 hexadecimal characters, of the content, recipe, suite, calibration and withdrawals that are judged.
-    It does not depend on the place, the time or the number of attempts."""
-    rows = sorted(
-        (image_id, sha256 or "")
-        for table in (results.masks, results.rejections)
-        for image_id, sha256 in zip(*(table.column(name).to_pylist() for name in _JUDGED), strict=True)
-    )
-    recipe = plan.recipe
-    parts: list[object] = [plan.delivery.delivery_id, recipe.matte_digest, recipe.render_digest, rows, doubts.version]
-    parts += [sorted(leaving)] if leaving else []
-    return hashlib.sha256(json.dumps(parts).encode() + suite.read_bytes()).hexdigest()[:32]
-
-
-def _gate_id(plan: Plan, judged: str, against: int, word: PersonsWord, *, approved: bool) -> str:
-    parts: list[object] = [plan.plan_id, judged, against, approved]
-    parts += [word.facts] if word.facts else []
-    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
-
-
 def _decision(
-    plan: Plan, judgement: Judgement, decided: Decision, standing: _Standing, *, judged: str, gate_id: str, suite: str
+    plan: Plan,
+    judgement: Judgement,
+    decided: Decision,
+    standing: _Standing,
+    *,
+    judged: str,
+    gate_id: str,
+    suite: str,
+    promise: AppliedPromise | None,
 ) -> GateDecision:
     decision = GateDecision(
         gate_id=gate_id,
@@ -231,9 +232,14 @@ def _decision(
         verdict=decided.verdict,
         reasons=decided.reasons,
         images=plan.images,
+        published=decided.count(Outcome.PUBLISHED),
+        quarantined=decided.count(Outcome.QUARANTINED),
+        held=decided.count(Outcome.HELD),
+        rejected=decided.count(Outcome.REJECTED),
+        skipped=decided.count(Outcome.SKIPPED),
         expectations=judgement.outcomes,
         suite=suite,
-        **{str(outcome): decided.count(outcome) for outcome in Outcome},
+        promise=promise,
     )
     if not decision.balances:
         raise BooksError(f"gate {gate_id}: {plan.images} images, but its outcomes do not add up to that number")

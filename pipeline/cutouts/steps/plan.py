@@ -26,7 +26,7 @@ from cutouts.core.text.display import shown, stored_uris
 from cutouts.models.calibrations import find_calibration
 from cutouts.schemas.tables import DELIVERY, MANIFEST, SHARDS
 from cutouts.stages import job_of
-from cutouts.steps.doubts import require_calibrated
+from cutouts.steps.doubts import promise_limits, require_calibrated
 from cutouts.steps.lease import at_work
 from cutouts.steps.ledger import join_parts, known_identities, times_rejected
 from cutouts.steps.provenance import keep_recipe
@@ -34,6 +34,8 @@ from cutouts.steps.verdicts import refusals_of, suite_of
 
 _SLICE = 500_000
 """Rows that are copied at a time. This limits the memory that a plan of millions of images needs."""
+_IDENTITY = ["image_id", "product_id", "uri", "sha256", "etag", "bytes", "content"]
+"""The columns that a plan's key is made of; the category counts too if any is stated."""
 
 
 @at_work
@@ -47,13 +49,15 @@ def plan(site: Site, source: str, delivery: DeliveryKey, *, full: bool = False, 
     The plan is keyed by the delivery's rows, the recipe, the known contents, and how often the images to cut were
     rejected before. Planning again returns the same plan, with the receipts of its finished shards. With `only`, the
     plan covers these image ids alone, and withdraws nothing. Raises ManifestError if the delivery cannot be used,
-    GateError if the gate is not calibrated for the network.
+    GateError if the gate is not calibrated for the network, or its calibration cannot carry the site's promise.
     """
     tables = open_store(site.tables_url)
     whole_recipe = job_of(site).recipe
     recipe = whole_recipe.digests
-    require_calibrated(find_calibration(recipe.matte_digest, site.models), suite_of(site), site.model)
-    rows = read_delivery(tables, source, delivery).select(SHARDS.names)
+    calibration = find_calibration(recipe.matte_digest, site.models)
+    require_calibrated(calibration, suite_of(site), site.model)
+    promise_limits(site.promise, calibration, recipe.matte_digest, site.model)
+    rows = read_delivery(tables, source, delivery).select([*SHARDS.names, "category"])
     if only is not None:
         rows = rows.filter(pc.is_in(rows.column("image_id"), value_set=only))
     join_parts(tables, recipe)
@@ -141,6 +145,7 @@ def _plan_id(about: list[object], parts: Iterator[pa.Table]) -> str:
     """A digest, 32 hexadecimal characters, of what the plan is `about` and of the delivery's rows in their order."""
     digest = hashlib.sha256(json.dumps(about).encode())
     for part in parts:
-        for batch in part.select(["image_id", "product_id", "uri", "sha256", "etag", "bytes", "content"]).to_batches():
+        categories = ["category"] if part.column("category").null_count < part.num_rows else []
+        for batch in part.select([*_IDENTITY, *categories]).to_batches():
             digest.update(batch.serialize())
     return digest.hexdigest()[:32]

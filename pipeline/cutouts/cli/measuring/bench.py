@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import click
 
@@ -15,21 +16,15 @@ from cutouts.bench.comparison import as_text as comparison_text
 from cutouts.bench.comparison import compare, read_bench
 from cutouts.bench.plot import draw
 from cutouts.bench.table import as_json, as_text
+from cutouts.cli.console.first_words import FirstWordCommand
 from cutouts.cli.console.options import config_option, counts
-from cutouts.cli.measuring.bench_plan import bench_plan
 from cutouts.samples import write_samples
 
 
-class _Bench(click.Command):
+class _Bench(FirstWordCommand):
     """The bench of a folder of images; `plan` in its place is another bench."""
 
-    def make_context(
-        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
-    ) -> click.Context:
-        """That of the command that the first word means."""
-        if args[:1] == [bench_plan.name]:
-            return bench_plan.make_context(f"{info_name} {bench_plan.name}", args[1:], parent=parent, **extra)
-        return super().make_context(info_name, args, parent=parent, **extra)
+    others: ClassVar[Mapping[str, str]] = {"plan": "measuring"}
 
 
 @click.command(cls=_Bench)

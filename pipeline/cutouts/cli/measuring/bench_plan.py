@@ -15,7 +15,7 @@ from cutouts.cli.console.options import config_option, counts
 from cutouts.core.config import Site
 
 
-@click.command("plan")
+@click.command()
 @click.option(
     "--parts", callback=counts, default="1,100,1000", show_default=True, help="Parts of the ledger, made one by one."
 )
@@ -30,7 +30,7 @@ from cutouts.core.config import Site
     "--out", type=click.Path(path_type=Path), default=Path("bench"), show_default=True, help="Where to write."
 )
 @config_option
-def bench_plan(
+def plan(
     parts: tuple[int, ...],
     per_part: int,
     images: int,

@@ -29,6 +29,21 @@ def decision_sentence(decision: GateDecision) -> str:
     return f"Delivery {shown(decision.delivery)}: {images}, {counts}; verdict: {decision.verdict}."
 
 
+def promise_sentence(decision: GateDecision) -> Iterator[str]:
+    """What the promise lets through, of the masks that the calibration was checked on and of this delivery; nothing if
+    there is no promise."""
+    promise = decision.promise
+    if promise is None:
+        return
+    *categories, rest = promise.limits
+    own = "".join(f", {one.p_bad:.3f} for {shown(one.category)}" for one in categories)
+    yield (
+        f"promise: at most {promise.share * 100:.3g} % of what is published is bad ({promise.confidence:.0%} "
+        f"confidence, for images like those of the calibration); p_bad up to {rest.p_bad:.3f}{own}: {rest.kept} of "
+        f"{rest.masks} masks of the calibration, {promise.within} of {counted(promise.masks, 'mask')} of this delivery"
+    )
+
+
 def publication_sentence(publication: Publication) -> str:
     """What a publication changed."""
     counts = {

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from cutouts.core.calibration import Calibration, terms
 from cutouts.core.pixels import Doubles, Mask
+from cutouts.evaluation.calibration.checked import promises
 from cutouts.evaluation.calibration.fit import flags
 from cutouts.metrics.witness import area_under_curve, calibration_error, caught
 
@@ -56,6 +57,7 @@ def as_markdown(calibration: Calibration, masks: pa.Table) -> str:
         "| said | masks | bad |",
         "|---|---|---|",
         *_reliability(calibration.probabilities(terms(masks)), flags(masks)),
+        *(["", *promises(calibration)] if calibration.checked else []),
     ]
     return "\n".join(lines)
 

@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from cutouts.core.decisions import GateDecision, Outcome, Verdict
+from cutouts.core.text.sentences import promise_sentence
 from cutouts.report.contents import key_in_words
 
 _SHOWN = (Outcome.PUBLISHED, Outcome.SKIPPED, Outcome.QUARANTINED, Outcome.HELD, Outcome.REJECTED)
@@ -30,10 +31,11 @@ class Row:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VerdictView:
-    """One delivery's decision, with its images by outcome."""
+    """One delivery's decision, with its images by outcome; `promise` is empty if the site makes none."""
 
     decision: GateDecision
     held: bool
+    promise: str
     counts: tuple[tuple[str, int], ...]
 
 
@@ -47,6 +49,7 @@ def _view(decision: GateDecision) -> VerdictView:
     return VerdictView(
         decision=decision,
         held=decision.verdict is Verdict.HOLD,
+        promise="".join(promise_sentence(decision)),
         counts=tuple((outcome.value, int(getattr(decision, outcome.value))) for outcome in _SHOWN),
     )
 

@@ -1,8 +1,9 @@
-"""`cutouts calibrate`: fits the gate's probability that a mask is bad, and says how far it can be believed."""
+"""`cutouts gate calibrate`: fits the gate's probability that a mask is bad, and says how far it can be believed."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from cutouts.cli.console.progress import Tally
 from cutouts.core.config import Site
 from cutouts.core.errors import ConfigError, GateError
 from cutouts.evaluation.calibration.check import as_markdown
+from cutouts.evaluation.calibration.checked import checked_masks
 from cutouts.evaluation.calibration.fit import fit
 from cutouts.evaluation.calibration.judged_masks import judged_masks
 from cutouts.evaluation.image_sets import open_sets
@@ -33,9 +35,9 @@ _NEW = click.Path(dir_okay=False, path_type=Path)
 _EXAMPLES = """
 \b
 Examples:
-  cutouts calibrate --images photos --truth mattes --network mine
-  cutouts calibrate --images sets/plain --images sets/busy --network mine --keep masks.parquet
-  cutouts calibrate --masks masks.parquet --masks more.parquet --check other.parquet -o mine.calibration.json
+  cutouts gate calibrate --images photos --truth mattes --network mine
+  cutouts gate calibrate --images sets/plain --images sets/busy --network mine --keep masks.parquet
+  cutouts gate calibrate --network mine --masks masks.parquet --check other.parquet
 """
 
 
@@ -45,6 +47,7 @@ Examples:
 @click.option("--network", "networks", multiple=True, metavar="NAME", help="Of the table.  [default: the site's model]")
 @click.option("--masks", multiple=True, type=_FILE, metavar="FILE", help="Masks that --keep wrote; repeatable.")
 @click.option("--check", multiple=True, type=_FILE, metavar="FILE", help="Masks to check on; none of them is fitted.")
+@click.option("--by-category", is_flag=True, help="Each set of --check is named like a category of the manifests.")
 @click.option("--keep", type=_NEW, metavar="FILE", help="Only measure, and write the masks to this Parquet file.")
 @click.option("-o", "--out", type=_NEW, metavar="FILE", help=f"[default: NETWORK{SUFFIX} in the models folder]")
 @click.option("--limit", type=click.IntRange(1), help="Images of each set at the most, spread evenly.")
@@ -57,6 +60,7 @@ def calibrate(
     check: tuple[Path, ...],
     keep: Path | None,
     out: Path | None,
+    by_category: bool,
     **how: Any,
 ) -> None:
     """Calibrate the gate for a network: fit the probability that a mask is bad, on images with known mattes.
@@ -65,8 +69,9 @@ def calibrate(
     each set counts alike. A mask is bad if IoU < .90, boundary IoU < .70, more than 3 % of the product is missing, more
     than 5 % of the matte is no product, or the scene has no product.
 
-    Prints how well the probability tells bad masks from good ones, on the masks of --check if there are any. The gate
-    finds the result by itself if it is in the models folder.
+    Prints how well the probability tells bad masks from good ones, on the masks of --check if there are any, and what
+    can be promised: promises need masks that were not fitted, so they need --check. The gate finds the result by itself
+    if it is in the models folder.
     """
     site = load_site(how["config"])
     asked = networks or (site.model,)
@@ -82,10 +87,13 @@ def calibrate(
         say(f"{keep}: {found.num_rows} masks", err=True)
         return
     calibration = fit(found)
+    checked = pa.concat_tables(map(_read, check)) if check else None
+    if checked is not None:
+        calibration = replace(calibration, checked=checked_masks(calibration, checked, by_category=by_category))
     target = out or folder(site.models) / f"{asked[0]}{SUFFIX}"
     _require_replaceable(target, read_calibration)
     write_file(target, calibration_json(calibration))
-    say(as_markdown(calibration, pa.concat_tables(map(_read, check)) if check else found), lines=True)
+    say(as_markdown(calibration, found if checked is None else checked), lines=True)
     say(f"written: {target}", err=True)
 
 

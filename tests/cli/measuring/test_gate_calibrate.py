@@ -1,4 +1,4 @@
-"""`cutouts calibrate` as a person uses it, up to a run whose gate uses the calibration."""
+"""`cutouts gate calibrate` as a person uses it, up to a run whose gate uses the calibration."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.models_folder import digest_of
 
 def call(*arguments: object) -> Result:
     """Run the command in this process."""
-    return CliRunner().invoke(cli, ["calibrate", *map(str, arguments)], catch_exceptions=False)
+    return CliRunner().invoke(cli, ["gate", "calibrate", *map(str, arguments)], catch_exceptions=False)
 
 
 @pytest.fixture
@@ -65,7 +65,7 @@ def test_a_calibrated_network_is_accepted_by_a_run(settings: Path, photographs: 
     manifest = settings.parent / "today.parquet"
     CliRunner().invoke(cli, ["manifest", str(images), "-o", str(manifest)], catch_exceptions=False)
     (delivery,) = inspect(str(manifest)).accepted
-    with pytest.raises(GateError, match=r"not calibrated for the network 'red'.*cutouts calibrate --network red"):
+    with pytest.raises(GateError, match=r"not calibrated for the network 'red'.*cutouts gate calibrate --network red"):
         plan(site, str(manifest), delivery)
     result = call("--images", images, "--truth", truth, "--config", settings)
     assert result.exit_code == 0

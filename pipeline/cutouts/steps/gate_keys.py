@@ -1,0 +1,48 @@
+"""The keys of a decision: what was judged, and which decision about it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Collection
+
+from cutouts.core.decisions import AppliedPromise
+from cutouts.core.records import Plan
+from cutouts.steps.doubts import Doubts
+from cutouts.steps.ledger import Results
+from cutouts.steps.reviews import PersonsWord
+
+JUDGED = ("image_id", "sha256")
+
+
+def judged_digest(
+    plan: Plan,
+    results: Results,
+    suite: bytes,
+    leaving: Collection[str],
+    doubts: Doubts,
+    promise: AppliedPromise | None,
+) -> str:
+    """A digest, 32 hexadecimal characters, of the content, recipe, suite, calibration, categories, promise and
+    withdrawals that are judged. It does not depend on the place, the time or the number of attempts."""
+    rows = sorted(
+        (image_id, sha256 or "")
+        for table in (results.masks, results.rejections)
+        for image_id, sha256 in zip(*(table.column(name).to_pylist() for name in JUDGED), strict=True)
+    )
+    recipe = plan.recipe
+    parts: list[object] = [plan.delivery.delivery_id, recipe.matte_digest, recipe.render_digest, rows, doubts.version]
+    parts += [sorted(leaving)] if leaving else []
+    if doubts.category.null_count < len(doubts.category):
+        names = doubts.metrics.column("image_id").to_pylist()
+        parts.append(["categories", sorted(zip(names, doubts.category.to_pylist(), strict=True))])
+    if promise is not None:
+        parts.append(["promise", promise.share, [(one.category, one.p_bad) for one in promise.limits]])
+    return hashlib.sha256(json.dumps(parts).encode() + suite).hexdigest()[:32]
+
+
+def gate_key(plan: Plan, judged: str, against: int, word: PersonsWord, *, approved: bool) -> str:
+    """A digest, 32 hexadecimal characters, that identifies a decision about a plan."""
+    parts: list[object] = [plan.plan_id, judged, against, approved]
+    parts += [word.facts] if word.facts else []
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
