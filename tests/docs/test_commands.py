@@ -30,6 +30,7 @@ SETS = (
     "bags/rendered",
 )
 FILES = (
+    "rembg-env/bin/rembg",
     "shoe.jpg",
     "studio.onnx",
     "pipeline/cutouts/models/default.onnx",

@@ -72,7 +72,7 @@ def bench(
     return BenchReport(
         machine=this_machine(),
         model=site.model,
-        source=str(source),
+        source=source.name,
         images=len(records),
         left_out=left_out,
         megapixels=pixels / len(records) / 1e6,

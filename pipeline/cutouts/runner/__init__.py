@@ -12,7 +12,7 @@ from contextlib import ExitStack, contextmanager
 from cutouts.core.config import Site
 from cutouts.runner.work import LazyRunner, Place, Runner, SerialRunner, Work
 
-__all__ = ["Place", "Runner", "Work", "open_runner", "probe"]
+__all__ = ["Place", "Runner", "Work", "open_runner", "probe", "simulated_runner"]
 
 
 @contextmanager
@@ -33,6 +33,18 @@ def probe(site: Site) -> Place:
     use."""
     with open_runner(site) as runner:
         return runner.describe()
+
+
+@contextmanager
+def simulated_runner(workers: int) -> Iterator[Runner]:
+    """A runner of a real Dask scheduler whose `workers` are threads of this process: for work that only waits."""
+    _quiet()
+    from cutouts.runner.clusters import threads_as_workers
+    from cutouts.runner.dask_log import quiet
+    from cutouts.runner.dask_runner import DaskRunner
+
+    with quiet(), threads_as_workers(workers) as client:
+        yield DaskRunner(client, "simulated")
 
 
 @contextmanager

@@ -28,6 +28,13 @@ WORKERS_SECONDS = 60.0
 _THREADS_PER_WORKER = 4
 _MEMORY_SHARE = 0.9
 _PACKAGES = ("cutouts", "dask", "distributed")
+_CALM = {
+    # An idle cluster of two workers costs 15 % of a core with the defaults, 2 % with these.
+    "distributed.worker.profile.enabled": False,
+    "distributed.admin.system-monitor.interval": "10s",
+    "distributed.admin.tick.interval": "500ms",
+    "distributed.admin.tick.limit": "30s",
+}
 _SETTINGS = {
     # Ctrl-C reaches every process of the terminal; only the main process handles it, and then ends the workers.
     "distributed.worker.preload": ["import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)"],
@@ -35,11 +42,7 @@ _SETTINGS = {
         "OMP_NUM_THREADS": "1",
         "DASK_LOGGING__DISTRIBUTED": "critical",
     },
-    # An idle cluster of two workers costs 15 % of a core with the defaults, 2 % with these.
-    "distributed.worker.profile.enabled": False,
-    "distributed.admin.system-monitor.interval": "10s",
-    "distributed.admin.tick.interval": "500ms",
-    "distributed.admin.tick.limit": "30s",
+    **_CALM,
 }
 
 # Even without a dashboard the scheduler serves a page, by default on the same port for all schedulers.
@@ -76,6 +79,31 @@ def local_cluster(site: Site) -> Iterator[Client]:
                 dashboard_address=None,
                 scheduler_kwargs=_SCHEDULER,
                 memory_limit=int(_MEMORY_SHARE * MEMORY_LIMIT / workers),
+                silence_logs=logging.ERROR,
+            )
+        with _closing(cluster), _closing(Client(cluster, set_as_default=False)) as client:
+            yield client
+
+
+@contextmanager
+def threads_as_workers(workers: int) -> Iterator[Client]:
+    """A client of a scheduler with `workers` workers of one thread, all in this process, for work that only waits.
+
+    They talk over TCP as separate machines do, so the scheduler has as much to do as in a real cluster of that size.
+    """
+    import dask
+    from distributed import Client, LocalCluster
+
+    with dask.config.set(_CALM), _environment_kept():
+        with _start_errors():
+            cluster = LocalCluster(
+                n_workers=workers,
+                threads_per_worker=1,
+                processes=False,
+                protocol="tcp://",
+                host="127.0.0.1",
+                dashboard_address=None,
+                scheduler_kwargs=_SCHEDULER,
                 silence_logs=logging.ERROR,
             )
         with _closing(cluster), _closing(Client(cluster, set_as_default=False)) as client:

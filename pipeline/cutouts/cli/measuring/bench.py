@@ -22,9 +22,9 @@ from cutouts.samples import write_samples
 
 
 class _Bench(FirstWordCommand):
-    """The bench of a folder of images; `plan` in its place is another bench."""
+    """The bench of a folder of images; a word of `others` in its place is another bench."""
 
-    others: ClassVar[Mapping[str, str]] = {"plan": "measuring"}
+    others: ClassVar[Mapping[str, str]] = {"plan": "measuring", "rembg": "measuring", "scale": "measuring"}
 
 
 @click.command(cls=_Bench)
@@ -79,6 +79,8 @@ def bench(
     cutouts bench photos --images 10000 --workers "" --batches ""     (does memory stay flat?)
     cutouts bench photos --compare before/bench.json                  (what became slower?)
     cutouts bench plan --help                                         (plan, gate and publish; a folder: ./plan)
+    cutouts bench rembg --help                                        (rembg's folder mode beside ours)
+    cutouts bench scale --help                                        (many workers, millions of images)
     """
     site = load_site(where.pop("config"), **where)
     claim(out, ("bench.json", "bench.svg", *(() if source else ("samples", "samples-truth"))))
