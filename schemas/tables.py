@@ -223,6 +223,26 @@ EVALUATION = _table(
 )
 """What `cutouts evaluate` measured on every image, a row per network."""
 
+CATALOG_CHANGES = _table(
+    "catalog_changes",
+    _field("change", _TEXT, "added, ended, moved, stayed or taken back"),
+    _field("image_id", _TEXT, "unique within its delivery"),
+    _field("since", _COUNT, "publication that began the version; if taken back, that took it back", null=True),
+    _field("product_id", _TEXT, "the product that the image shows", null=True),
+    _field("delivery_date", pa.date32(), "last day on which exactly this was delivered", null=True),
+    *(_field(name, _TEXT, "as in the catalogue", null=True) for name in ("sha256", "matte_digest", "render_digest")),
+    *(_field(name, _TEXT, "object name", null=True) for name in ("mask", "cutout")),
+    _field("width_px", pa.int32(), "of the oriented source, the matte and the cutout", unit="px", null=True),
+    _field("height_px", pa.int32(), "of the oriented source, the matte and the cutout", unit="px", null=True),
+    _field("publication_id", _COUNT, "publication that first made the version live", null=True),
+)
+"""What one publication changed in the catalogue. From these tables, its database can be rebuilt.
+
+`added` versions have every column. `ended` ones were live until then. `moved` images were delivered again unchanged, so
+their day moved; if there are `stayed` images or no `moved` ones, all live images but these moved. `taken back` versions
+are all of the delivery that persons have taken back by then.
+"""
+
 TABLES = {
     schema.metadata[b"table"].decode(): schema
     for schema in (
@@ -236,6 +256,7 @@ TABLES = {
         OUTCOMES,
         IMAGES,
         EVALUATION,
+        CATALOG_CHANGES,
     )
 }
 """Each table by the name that its files carry."""

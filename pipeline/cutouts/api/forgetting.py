@@ -37,6 +37,7 @@ from cutouts.core.errors import CutoutsError
 from cutouts.core.publications import Order, Selection
 from cutouts.core.table_paths import forgotten_file
 from cutouts.report.folder.links import own_links
+from cutouts.steps.journal import drop_forgotten, keep_journal
 from cutouts.steps.lease import site_lease
 
 
@@ -68,6 +69,7 @@ def forget(site: Site, selection: Selection, order: Order) -> ForgetReceipt:
     if selection.image_id is not None and selection.delivery_id is None:
         raise CutoutsError("an image id is only unique within its delivery: name that too (--delivery)")
     with site_lease(site, alone=True), Catalog.open(site.catalog_url) as catalog:
+        _clear_journal(site)  # if an earlier call was killed just before it would have done so
         tables, objects = open_store(site.tables_url), open_store(site.objects_url)
         withdrawn = sum(one.withdrawn for one in catalog.history.withdraw_forgotten(selection, order))
         mine, others = _find(tables, catalog, selection)
@@ -79,6 +81,8 @@ def forget(site: Site, selection: Selection, order: Order) -> ForgetReceipt:
         rows = from_ledger(tables, mine, others) + from_plans(tables, mine) + from_manifests(tables, selection)
         files = from_records(tables, selection) + _from_report(site, mine)
         receipt_id = uuid.uuid4().hex
+        history = catalog.history.purge(selection, f"forgotten-{receipt_id}", mine.keys)
+        _clear_journal(site)
         receipt = ForgetReceipt(
             receipt_id=receipt_id,
             kind=", ".join(name.removesuffix("_id") for name in selection.given),
@@ -86,13 +90,19 @@ def forget(site: Site, selection: Selection, order: Order) -> ForgetReceipt:
             because=order.because,
             at=order.at.isoformat(),
             withdrawn=withdrawn,
-            history=catalog.history.purge(selection, f"forgotten-{receipt_id}", mine.keys),
+            history=history,
             table_rows=rows,
             objects=len(gone),
             files=files,
         )
         write_record(tables, forgotten_file(receipt_id), receipt)
     return receipt
+
+
+def _clear_journal(site: Site) -> None:
+    """Write the journal's records again that named forgotten images, without them."""
+    drop_forgotten(site)
+    keep_journal(site)
 
 
 def _find(tables: Store, catalog: Catalog, selection: Selection) -> tuple[Found, Found]:

@@ -12,6 +12,28 @@ BACKFILLS = "backfills"
 """The folder of backfills, one folder each."""
 
 
+JOURNAL = "journal"
+"""The folder of the catalogue's journal, from which its database can be rebuilt."""
+
+JOURNAL_RECORD = "publication.json"
+JOURNAL_CHANGES = "changes.parquet"
+
+
+def journal_file(publication_id: int, name: str) -> str:
+    """`changes.parquet` or, written last, `publication.json` of a publication."""
+    return f"{JOURNAL}/publications/{publication_id:010d}/{name}"
+
+
+def journal_hold_file(gate_id: str) -> str:
+    """A decision that held a delivery, and what a person decided about it."""
+    return f"{JOURNAL}/holds/{gate_id}.json"
+
+
+def journal_reviews_file(gate_id: str) -> str:
+    """What people said about single images of a decision."""
+    return f"{JOURNAL}/reviews/{gate_id}.json"
+
+
 def plan_file(plan_id: str, name: str) -> str:
     """`delivery.parquet`, `shards.parquet` or, written last, `plan.json`."""
     return f"plans/{plan_id}/{name}"

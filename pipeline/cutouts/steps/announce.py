@@ -11,6 +11,7 @@ from cutouts.core.config import Site
 from cutouts.core.errors import DamagedError
 from cutouts.core.publications import Announcement, Publication
 from cutouts.core.records import DeliveryKey
+from cutouts.steps.journal import keep_journal
 from cutouts.steps.publish import read_decision
 
 
@@ -47,3 +48,4 @@ def mark_announced(site: Site, publication_ids: Collection[int]) -> None:
     """Record that these publications were announced."""
     with Catalog.open(site.catalog_url) as catalog:
         catalog.mark_announced(publication_ids, datetime.now(UTC))
+    keep_journal(site)

@@ -19,6 +19,7 @@ from cutouts.adapters.storage.stored_tables import filter_table, find_record, re
 from cutouts.core.config import Site
 from cutouts.core.decisions import GateDecision
 from cutouts.core.table_paths import gate_file, plan_file
+from cutouts.steps.journal import keep_journal
 from cutouts.steps.lease import site_lease
 
 _NAMES = ("mask", "cutout")
@@ -51,6 +52,8 @@ def clear(site: Site, *, dry_run: bool = False, now: datetime | None = None) -> 
         old = now - timedelta(days=site.history_days) if site.history_days else None
         with Catalog.open(site.catalog_url) as catalog:
             gone, kept = catalog.history.expired(old, dry_run=dry_run)
+        if not dry_run:
+            keep_journal(site)
         tables, objects = open_store(site.tables_url), open_store(site.objects_url)
         remove = _keep if dry_run else Store.remove
         left = tables.written()

@@ -30,6 +30,7 @@ from cutouts.models.calibrations import find_calibration
 from cutouts.schemas.tables import OUTCOMES
 from cutouts.steps.doubts import Doubts, promise_limits
 from cutouts.steps.gate_keys import JUDGED, gate_key, judged_digest
+from cutouts.steps.journal import keep_journal
 from cutouts.steps.lease import at_work
 from cutouts.steps.ledger import SCHEMAS, Results, concat, nothing, recall, record
 from cutouts.steps.provenance import keep_suite
@@ -82,6 +83,8 @@ def gate(site: Site, plan_id: str) -> GateDecision:
         write_record(tables, gate_file(decision.gate_id, "decision.json"), decision)
         if decision.verdict is Verdict.HOLD:
             catalog.record_hold(decision, datetime.now(UTC))
+    if decision.verdict is Verdict.HOLD:
+        keep_journal(site)
     return decision
 
 

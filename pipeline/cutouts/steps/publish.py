@@ -19,6 +19,7 @@ from cutouts.core.publications import Approval, Hold, HoldRejection, Order, Publ
 from cutouts.core.table_paths import gate_file
 from cutouts.core.text.display import shown
 from cutouts.steps.gate import gate, missing
+from cutouts.steps.journal import keep_journal
 from cutouts.steps.lease import at_work
 from cutouts.steps.reviews import reviews_of
 from cutouts.steps.shell_commands import approve_command, reject_command
@@ -46,9 +47,13 @@ def publish(site: Site, gate_id: str) -> Publication:
         while True:
             decision = _released(site, catalog, decision)
             try:
-                return _publish(site, catalog, decision)
+                done = _publish(site, catalog, decision)
             except OvertakenError:
                 decision = _judged_again(site, catalog, decision)
+            else:
+                break
+    keep_journal(site)
+    return done
 
 
 def _released(site: Site, catalog: Catalog, decision: GateDecision) -> GateDecision:
@@ -167,6 +172,7 @@ def approve(
     approval = Approval(judged=hold.judged, gate_id=hold.gate_id, delivery=hold.delivery, by=by, why=why, at=order.at)
     with Catalog.open(site.catalog_url) as catalog:
         catalog.approve(approval, reviews)
+    keep_journal(site)
     return publish(site, gate(site, hold.plan_id).gate_id)
 
 
@@ -179,6 +185,7 @@ def keep_back(site: Site, gate_id: str, images: Mapping[str, str], *, by: str, w
     order = Order(by=by, because=why, at=datetime.now(UTC))
     with Catalog.open(site.catalog_url) as catalog:
         catalog.review(decision.delivery, reviews_of(site, decision, good=(), bad=images, order=order))
+    keep_journal(site)
 
 
 def _not_held(site: Site, named: str) -> GateDecision | None:
@@ -195,11 +202,13 @@ def reject(site: Site, named: str, *, by: str, why: str) -> HoldRejection:
     """
     hold = waiting_hold(site, named)
     with Catalog.open(site.catalog_url) as catalog:
-        return catalog.reject(
+        rejection = catalog.reject(
             HoldRejection(
                 judged=hold.judged, gate_id=hold.gate_id, delivery=hold.delivery, by=by, why=why, at=datetime.now(UTC)
             )
         )
+    keep_journal(site)
+    return rejection
 
 
 def waiting_holds(site: Site) -> tuple[Hold, ...]:

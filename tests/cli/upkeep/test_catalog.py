@@ -50,6 +50,17 @@ def test_a_bad_publication_is_found_and_rolled_back(root: Path) -> None:
     assert "nothing to change" in _catalog(root, "rollback", "--to", 1, *order).stdout
 
 
+def test_a_lost_database_is_rebuilt_from_the_journal(root: Path) -> None:
+    """A rollback wrote what was due before it too; the listing of the history is the same as before."""
+    _catalog(root, "rollback", 2, "--by", "Ada", "--because", "wrong network")
+    before = [_catalog(root, *what).stdout for what in (("history", "--json"), ("as-of", 3), ("as-of", 2))]
+    for file in root.glob("*catalog.sqlite*"):
+        file.unlink()
+    told = _catalog(root, "rebuild").stdout
+    assert told == "rebuilt: 3 publications, 2 live images, 0 holds; the newest publication is 3\n"
+    assert [_catalog(root, *what).stdout for what in (("history", "--json"), ("as-of", 3), ("as-of", 2))] == before
+
+
 def test_scripts_get_json_lines(root: Path) -> None:
     """History, difference and state are one object per line."""
     assert [row["publication_id"] for row in _rows(_catalog(root, "history", "--json").stdout)] == [2, 1]

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from cutouts.adapters.catalog import leases, live_images, publishing, reading, reviews, sql_tables
 from cutouts.adapters.catalog.catalog_history import CatalogHistory
 from cutouts.adapters.catalog.engine import open_engine, telling, writing
+from cutouts.adapters.catalog.journal import CatalogJournal
 from cutouts.adapters.catalog.migrate import upgrade
 from cutouts.core.decisions import GateDecision, Verdict
 from cutouts.core.publications import Approval, CatalogEntry, Hold, HoldRejection, Order, Publication, TakenBack
@@ -81,6 +82,11 @@ class Catalog:
     def history(self) -> CatalogHistory:
         """The history of the catalogue, and rollbacks to earlier states."""
         return CatalogHistory(self._engine)
+
+    @property
+    def journal(self) -> CatalogJournal:
+        """What of this catalogue belongs in its journal, and how it is restored from one."""
+        return CatalogJournal(self._engine)
 
     def published(self, delivery_id: str) -> pa.Table:
         """The live images of a delivery id, in the columns of `PUBLISHED`."""

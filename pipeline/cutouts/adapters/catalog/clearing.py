@@ -37,10 +37,19 @@ def expire(connection: sa.Connection, before: datetime) -> int:
     last = connection.scalar(sa.select(sa.func.max(past_cutouts.c.until)).where(ended))
     if last is None:
         return 0
+    concerned = sa.union(*(sa.select(past_cutouts.c[name]).where(ended) for name in ("since", "until")))
+    journal_again(connection, publications.c.publication_id.in_(concerned))
     gone = connection.execute(sa.delete(past_cutouts).where(ended)).rowcount
-    lost = sa.update(publications).where(publications.c.publication_id < last).values(restorable=False)
-    connection.execute(lost)
+    lost = publications.c.publication_id < last, publications.c.restorable
+    again = publications.c.changed + 1
+    connection.execute(sa.update(publications).where(*lost).values(restorable=False, changed=again))
     return gone
+
+
+def journal_again(connection: sa.Connection, *where: sa.ColumnElement[bool]) -> None:
+    """Have these publications written to the journal again, with the versions that the catalogue still has of them."""
+    again = {"changed": publications.c.changed + 1, "journalled": 0}
+    connection.execute(sa.update(publications).where(*where).values(again))
 
 
 def references(connection: sa.Connection) -> References:

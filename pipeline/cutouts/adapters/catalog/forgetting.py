@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import pyarrow as pa
 import sqlalchemy as sa
 
+from cutouts.adapters.catalog.clearing import journal_again
 from cutouts.adapters.catalog.orders import selected
 from cutouts.adapters.catalog.sql_tables import (
     cutouts,
@@ -38,6 +39,8 @@ def purge_reviews(connection: sa.Connection, images: Iterable[tuple[str, str]]) 
     """Delete what people said about these images (delivery id, image id), which may never have been live."""
     for delivery_id, image_id in images:
         its = image_reviews.c.delivery_id == delivery_id, image_reviews.c.image_id == image_id
+        same = image_reviews.c.gate_id.in_(sa.select(image_reviews.c.gate_id).where(*its).scalar_subquery())
+        connection.execute(sa.update(image_reviews).where(same).values(journalled=0))
         connection.execute(sa.delete(image_reviews).where(*its))
 
 
@@ -48,7 +51,10 @@ def purge(connection: sa.Connection, selection: Selection, alias: str) -> int:
     other rows and other programs refer to them.
     """
     keys = sa.select(past_cutouts.c.delivery_id, past_cutouts.c.image_id).where(selected(past_cutouts, selection))
-    for delivery_id, image_id in connection.execute(keys.distinct()).all():
+    found = connection.execute(keys.distinct()).all()
+    for delivery_id in sorted({delivery_id for delivery_id, _ in found}):
+        journal_again(connection, publications.c.delivery_id == delivery_id)
+    for delivery_id, image_id in found:
         its = taken_back.c.delivery_id == delivery_id, taken_back.c.image_id == image_id
         connection.execute(sa.delete(taken_back).where(*its))
     gone = connection.execute(sa.delete(past_cutouts).where(selected(past_cutouts, selection))).rowcount
@@ -57,5 +63,5 @@ def purge(connection: sa.Connection, selection: Selection, alias: str) -> int:
     if list(selection.given) == ["delivery_id"]:
         for table in (publications, holds):
             renamed = sa.update(table).where(table.c.delivery_id == selection.delivery_id)
-            connection.execute(renamed.values(delivery_id=alias))
+            connection.execute(renamed.values(delivery_id=alias, changed=table.c.changed + 1))
     return gone

@@ -29,6 +29,31 @@ def lease(engine: sa.Engine, *, alone: bool) -> Iterator[None]:
 
 
 @contextmanager
+def turn(engine: sa.Engine, name: str) -> Iterator[None]:
+    """Wait until nobody else is in a block with that name, on any machine, and keep others out during this one.
+
+    It ends with the process, like a lease. Raises StorageError as `lease` does.
+    """
+    with _named_on_server(engine, name) if engine.dialect.name == "postgresql" else _named_by_file(engine, name):
+        yield
+
+
+@contextmanager
+def _named_on_server(engine: sa.Engine, name: str) -> Iterator[None]:
+    key = sa.func.hashtextextended(f"cutouts/{name}", 0)
+    with telling(engine), engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(sa.select(sa.func.pg_advisory_lock(key)))
+        yield
+
+
+@contextmanager
+def _named_by_file(engine: sa.Engine, name: str) -> Iterator[None]:
+    with _lock_file(engine, f"{name}.lock") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+@contextmanager
 def _on_server(engine: sa.Engine, *, alone: bool) -> Iterator[None]:
     key = sa.func.hashtextextended(_LOCK, 0)
     with telling(engine), engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
@@ -41,15 +66,22 @@ def _on_server(engine: sa.Engine, *, alone: bool) -> Iterator[None]:
 
 @contextmanager
 def _by_file(engine: sa.Engine, *, alone: bool) -> Iterator[None]:
+    with _lock_file(engine, "lock") as file:
+        _lock(file, alone=alone)
+        yield
+
+
+@contextmanager
+def _lock_file(engine: sa.Engine, suffix: str) -> Iterator[int]:
+    """An opened file beside the SQLite database, whose locks end when it is closed."""
     database = Path(str(engine.url.database))
-    path = database.with_name(f".{database.name}.lock")
+    path = database.with_name(f".{database.name}.{suffix}")
     try:
         file = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
     except OSError as error:
         raise StorageError(f"the lock beside the catalogue cannot be opened: {path}: {error.strerror}") from error
     try:
-        _lock(file, alone=alone)
-        yield
+        yield file
     finally:
         os.close(file)
 

@@ -197,8 +197,9 @@ def _mark_undone(connection: sa.Connection, delivery_id: str, publication_id: in
         publications.c.undone_by.is_(None),
     )
     earlier = sa.and_(its, publications.c.publication_id <= publication_id, publications.c.undone_by > publication_id)
-    connection.execute(sa.update(publications).where(later).values(undone_by=made))
-    connection.execute(sa.update(publications).where(earlier).values(undone_by=None))
+    again = publications.c.changed + 1
+    connection.execute(sa.update(publications).where(later).values(undone_by=made, changed=again))
+    connection.execute(sa.update(publications).where(earlier).values(undone_by=None, changed=again))
 
 
 def _publish(connection: sa.Connection, delivery_id: str, day: date, order: Order, changes: dict[str, Any]) -> int:

@@ -152,6 +152,7 @@ def record_approval(connection: sa.Connection, approval: Approval) -> None:
     if connection.scalar(approved) is None:
         row = {"gate_id": approval.gate_id, "approved_by": approval.by, "why": approval.why, "at": approval.at}
         connection.execute(sa.insert(approvals), row)
+        mark_changed(connection, holds, holds.c.gate_id == approval.gate_id)
 
 
 def record_rejection(connection: sa.Connection, rejection: HoldRejection) -> None:
@@ -165,6 +166,7 @@ def record_rejection(connection: sa.Connection, rejection: HoldRejection) -> Non
     if rejection_for(connection, rejection.judged) is None:
         row = {"gate_id": rejection.gate_id, "rejected_by": rejection.by, "why": rejection.why, "at": rejection.at}
         connection.execute(sa.insert(hold_rejections), row)
+        mark_changed(connection, holds, holds.c.gate_id == rejection.gate_id)
 
 
 def _require_held(connection: sa.Connection, word: Approval | HoldRejection, doing: str) -> None:
@@ -180,7 +182,12 @@ def _require_held(connection: sa.Connection, word: Approval | HoldRejection, doi
 def mark_announced(connection: sa.Connection, publication_ids: Collection[int], at: datetime) -> None:
     """Record when publications were announced. If one was announced before, its first moment is kept."""
     told = publications.c.publication_id.in_(list(publication_ids)), publications.c.announced_at.is_(None)
-    connection.execute(sa.update(publications).where(*told).values(announced_at=at))
+    connection.execute(sa.update(publications).where(*told).values(announced_at=at, changed=publications.c.changed + 1))
+
+
+def mark_changed(connection: sa.Connection, table: sa.Table, *where: sa.ColumnElement[bool]) -> None:
+    """Count a change of these rows of `publications` or `holds`, so that they are written to the journal again."""
+    connection.execute(sa.update(table).where(*where).values(changed=table.c.changed + 1))
 
 
 def _batches(

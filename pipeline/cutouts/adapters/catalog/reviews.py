@@ -16,7 +16,7 @@ _BATCH = 1_000
 
 def record(connection: sa.Connection, reviews: Iterable[ImageReview]) -> None:
     """Add the reviews; earlier ones of the same images are kept, but no longer count."""
-    rows = [_row(one) for one in reviews]
+    rows = [row_of(one) for one in reviews]
     for begin in range(0, len(rows), _BATCH):
         connection.execute(sa.insert(image_reviews), rows[begin : begin + _BATCH])
 
@@ -29,14 +29,15 @@ def newest(connection: sa.Connection, *, delivery_id: str | None) -> tuple[Image
         chosen = chosen.where(image_reviews.c.delivery_id == delivery_id)
     found: dict[tuple[object, ...], ImageReview] = {}
     for row in connection.execute(chosen):
-        review = _review(row)
+        review = review_of(row)
         key = (review.delivery_id, review.image_id, review.sha256, review.recipe)
         found.pop(key, None)
         found[key] = review
     return tuple(found.values())
 
 
-def _row(review: ImageReview) -> dict[str, Any]:
+def row_of(review: ImageReview) -> dict[str, Any]:
+    """The row of `image_reviews` for a record."""
     return {
         "delivery_id": review.delivery_id,
         "image_id": review.image_id,
@@ -51,7 +52,8 @@ def _row(review: ImageReview) -> dict[str, Any]:
     }
 
 
-def _review(row: sa.Row[Any]) -> ImageReview:
+def review_of(row: sa.Row[Any]) -> ImageReview:
+    """The record of a row of `image_reviews`."""
     return ImageReview(
         delivery_id=row.delivery_id,
         image_id=row.image_id,

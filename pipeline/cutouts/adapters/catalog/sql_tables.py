@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-REVISION = "0006"
+REVISION = "0007"
 """The newest revision of the schema, which is defined below."""
 
 metadata = sa.MetaData()
@@ -46,6 +46,14 @@ def _count(name: str) -> sa.Column[int]:
     return sa.Column(name, sa.Integer, nullable=False)
 
 
+def _counters() -> tuple[sa.Column[int], ...]:
+    """How often a row was changed, and which of its changes the journal has; 0 if also its other rows are due."""
+    return (
+        sa.Column("changed", sa.Integer, nullable=False, server_default="1"),
+        sa.Column("journalled", sa.Integer, nullable=False, server_default="0"),
+    )
+
+
 products = sa.Table(
     "products",
     metadata,
@@ -65,6 +73,7 @@ holds = sa.Table(
     sa.Column("delivery_date", sa.Date, nullable=False),
     sa.Column("reasons", sa.JSON, nullable=False),
     sa.Column("at", UtcDateTime, nullable=False),
+    *_counters(),
     sa.Index("holds_delivery", "delivery_id", "delivery_date"),
 )
 """Each decision of the gate that held a delivery. Rows are never deleted; forgetting may replace a delivery id."""
@@ -114,6 +123,7 @@ publications = sa.Table(
     sa.Column("back_to", sa.Integer, nullable=True),
     sa.Column("undone_by", sa.Integer, nullable=True),
     sa.Column("restorable", sa.Boolean, nullable=False, server_default=sa.true()),
+    *_counters(),
     sa.Index("publications_delivery", "delivery_id", "delivery_date"),
     sa.Index(
         "publications_unannounced",
@@ -203,9 +213,13 @@ image_reviews = sa.Table(
     ),
     sa.Column("good", sa.Boolean, nullable=False),
     sa.Column("at", UtcDateTime, nullable=False),
+    sa.Column("journalled", sa.Integer, nullable=False, server_default="0"),
     sa.Index("image_reviews_image", "delivery_id", "image_id"),
 )
-"""Each word of a person about one version of an image. The newest counts, and earlier ones are kept."""
+"""Each word of a person about one version of an image. The newest counts, and earlier ones are kept.
+
+`journalled` is 1 if the journal has it.
+"""
 
 VIEW = "published_cutouts"
 """The view that consumers read."""
@@ -247,3 +261,24 @@ returning = sa.Table(
     prefixes=["TEMPORARY"],
 )
 """The versions that one rollback restores, in the columns of `cutouts`. Only one connection sees them."""
+
+journalled = sa.Table(
+    "journalled_changes",
+    sa.MetaData(),
+    sa.Column("delivery_id", sa.Text, nullable=False),
+    sa.Column("made_by", sa.Integer, nullable=False),
+    sa.Column("change", sa.Text, nullable=False),
+    sa.Column("image_id", sa.Text, nullable=False),
+    sa.Column("since", sa.Integer, nullable=True),
+    sa.Column("product_id", sa.Text, nullable=True),
+    sa.Column("delivery_date", sa.Date, nullable=True),
+    *(
+        sa.Column(name, sa.Text, nullable=True)
+        for name in ("sha256", "matte_digest", "render_digest", "mask", "cutout")
+    ),
+    *(sa.Column(name, sa.Integer, nullable=True) for name in ("width_px", "height_px", "publication_id")),
+    sa.Index("journalled_versions", "change", "delivery_id", "image_id", "since"),
+    sa.Index("journalled_makers", "made_by", "change", "image_id"),
+    prefixes=["TEMPORARY"],
+)
+"""A whole journal while a catalogue is rebuilt from it: what each publication (`made_by`) changed."""

@@ -17,7 +17,10 @@ from cutouts.adapters.storage.exports import FORMATS, export_table, print_lines,
 from cutouts.adapters.terminal import say
 from cutouts.cli.console.options import order_now, order_options, site_options
 from cutouts.core.publications import Publication
+from cutouts.core.text.counting import counted
 from cutouts.core.text.sentences import order_sentence
+from cutouts.steps.journal import keep_journal
+from cutouts.steps.journal import rebuild as rebuild_catalog
 
 _TABLE = ("image_id", "product_id", "delivery_id", "cutout", "publication_id", "published_at")
 """The columns of the view that are shown to a person."""
@@ -132,15 +135,36 @@ def rollback(
         raise click.UsageError("name a PUBLICATION to take back, or --to PUBLICATION|TIME, one of them")
     if publication is not None and (delivery_id or everything):
         raise click.UsageError("--delivery and --all belong to --to")
-    ordered = order_now(order)
-    with _opened(root, config) as opened:
+    ordered, site = order_now(order), load_site(config, root=root)
+    with Catalog.open(site.catalog_url) as opened:
         if publication is not None:
             one = opened.history.undo(publication, ordered, with_newer=with_newer)
             made: tuple[Publication, ...] = (one,) if one else ()
         else:
             assert moment is not None
             made = opened.history.go_back(moment, ordered, delivery_id=delivery_id, everything=everything)
+    keep_journal(site)
     say_made(made)
+
+
+@catalog.command()
+@site_options
+def rebuild(root: str | None, config: str | None) -> None:
+    """Rebuild a lost database from the journal among the site's tables.
+
+    The database must be empty or missing: move what is left of a damaged one away first. Afterwards the view, the
+    history and the decisions of people are as they were, with the same numbers. Nothing else may run on the site.
+
+    \b
+    cutouts catalog rebuild --config site.toml
+    """
+    done = rebuild_catalog(load_site(config, root=root))
+    counts = (
+        counted(done.publications, "publication"),
+        counted(done.images, "live image"),
+        counted(done.holds, "hold"),
+    )
+    say(f"rebuilt: {', '.join(counts)}; the newest publication is {done.newest}")
 
 
 @catalog.command()

@@ -9,6 +9,7 @@ from cutouts.adapters.site_settings import load_site
 from cutouts.adapters.terminal import say
 from cutouts.cli.console.options import order_now, order_options, selection_of, selection_options, site_options
 from cutouts.core.text.sentences import order_sentence
+from cutouts.steps.journal import keep_journal
 
 
 @click.command()
@@ -26,6 +27,9 @@ def withdraw(root: str | None, config: str | None, **chosen: str | None) -> None
     cutouts withdraw --product 4711 --by Ada --because "not for sale any more"
     """
     selection, order = selection_of(chosen), order_now(chosen)
-    with Catalog.open(load_site(config, root=root).catalog_url) as catalog:
-        for one in catalog.history.withdraw(selection, order):
-            say(order_sentence(one))
+    site = load_site(config, root=root)
+    with Catalog.open(site.catalog_url) as catalog:
+        made = catalog.history.withdraw(selection, order)
+    keep_journal(site)
+    for one in made:
+        say(order_sentence(one))

@@ -10,19 +10,26 @@ from dataclasses import dataclass
 from cutouts.adapters.storage.store import Store
 from cutouts.adapters.storage.stored_tables import check_record, check_table, find_record
 from cutouts.core.errors import DamagedError
-from cutouts.core.table_paths import JOINED_RECORD
+from cutouts.core.table_paths import JOINED_RECORD, JOURNAL, JOURNAL_CHANGES, JOURNAL_RECORD
 from cutouts.steps.ledger import SCHEMAS, Joined
 from cutouts.steps.verify.findings import Finding
 
 DAMAGED = "damaged"
 """The folder, beside the tables, that damaged files are moved to."""
 
-_RECORDS = {"plans": "plan.json", "shards": "receipt.json", "gates": "decision.json", "ledger": JOINED_RECORD}
+_RECORDS = {
+    "plans": "plan.json",
+    "shards": "receipt.json",
+    "gates": "decision.json",
+    "ledger": JOINED_RECORD,
+    JOURNAL: JOURNAL_RECORD,
+}
 _MEMBERS = {
     "plans": ("delivery.parquet", "shards.parquet"),
     "shards": tuple(f"{name}.parquet" for name in SCHEMAS),
     "gates": ("outcomes.parquet",),
     "ledger": tuple(f"{name}.parquet" for name in SCHEMAS),
+    JOURNAL: (JOURNAL_CHANGES,),
 }
 _JOINED = "ledger/joined/"
 _THREADS = 16
@@ -47,6 +54,11 @@ class TableSet:
     def ledger(self) -> bool:
         """Whether it is a part of the ledger."""
         return bool(self.members) and self.members[0].startswith("ledger/")
+
+    @property
+    def journal(self) -> bool:
+        """Whether it is a record of the catalogue's journal."""
+        return self.files[0].startswith(f"{JOURNAL}/")
 
 
 def table_sets(tables: Store) -> tuple[TableSet, ...]:

@@ -21,6 +21,7 @@ from cutouts.steps.gate import shard_results
 from cutouts.steps.lease import site_lease
 from cutouts.steps.ledger import record
 from cutouts.steps.verify.findings import Finding
+from cutouts.steps.verify.journal_records import journal_findings
 from cutouts.steps.verify.ledger_sets import held_parts, masks_of, mended_record
 from cutouts.steps.verify.objects import broken_objects, make_again, object_findings
 from cutouts.steps.verify.table_sets import TableSet, current, damage, move_away, table_sets
@@ -74,6 +75,8 @@ def _verified(site: Site, *, whole: bool, repair: bool, tell: Callable[[Finding]
     for one, finding in _records_first(damaged):
         add(replace(finding, repaired=_mended(tables, one)) if repair else finding)
     masks = _masks(tables, without=set() if repair else {one.files for one, _ in damaged})
+    for finding in journal_findings(site, [one for one, _ in damaged if one.journal], repair=repair):
+        add(finding)
     with Catalog.open(site.catalog_url) as catalog:
         live = catalog.live()
     names = _names(masks, live)
@@ -100,6 +103,8 @@ def _mended(tables: Store, one: TableSet) -> str:
     what was done, in words."""
     if not one.ledger:
         move_away(tables, one)
+        if one.journal:
+            return "moved away, and written again from the catalogue"
         return "moved away: the next run makes it again"
     if one.record and mended_record(tables, one):
         return "its record was written again"

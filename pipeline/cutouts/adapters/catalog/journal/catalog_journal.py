@@ -1,0 +1,126 @@
+"""The journal of an opened catalogue: what is due, what was written, and how a database is restored."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import pyarrow as pa
+import sqlalchemy as sa
+
+from cutouts.adapters.catalog import leases
+from cutouts.adapters.catalog.engine import telling, writing
+from cutouts.adapters.catalog.journal import due, restoring
+from cutouts.adapters.catalog.journal.due import DueHold, DuePublication, DueReviews
+from cutouts.adapters.catalog.sql_tables import holds, image_reviews, publications
+from cutouts.core.journal import JournalledHold, JournalledPublication
+
+_KEYS = ((publications, "publication_id"), (holds, "gate_id"), (image_reviews, "gate_id"))
+"""The tables whose rows the journal has, with the column that names the record."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JournalKeys:
+    """Records of the journal: publications by number, holds and reviews by the id of their decision."""
+
+    publications: frozenset[int]
+    holds: frozenset[str]
+    reviews: frozenset[str]
+
+
+class CatalogJournal:
+    """What of an opened catalogue belongs in its journal. Each method raises the same errors as those of `Catalog`."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """Wait until nobody else writes the journal, and keep others from it during the block."""
+        with leases.turn(self._engine, "journal"):
+            yield
+
+    def is_due(self) -> bool:
+        """Whether the journal lacks anything."""
+        with self._reading() as connection:
+            return any(connection.scalar(sa.select(sa.exists().where(due.is_due(table)))) for table, _ in _KEYS)
+
+    def due_holds(self) -> tuple[DueHold, ...]:
+        """The holds to write, the oldest first."""
+        with self._reading() as connection:
+            return due.due_holds(connection)
+
+    def due_reviews(self) -> tuple[DueReviews, ...]:
+        """The decisions whose reviews must be written."""
+        with self._reading() as connection:
+            return due.due_reviews(connection)
+
+    def due_publications(self) -> tuple[DuePublication, ...]:
+        """The publications to write, the oldest first. Write them in this order: a version that expired must leave the
+        record that began it before the one that ended it."""
+        with self._reading() as connection:
+            return due.due_publications(connection)
+
+    @contextmanager
+    def changes(self, one: JournalledPublication) -> Iterator[Iterator[pa.RecordBatch]]:
+        """What a publication changed, as batches with the columns of `CATALOG_CHANGES`."""
+        with self._reading() as connection:
+            yield due.changes(connection, one)
+
+    def mark(self, written: DueHold | DuePublication | DueReviews) -> None:
+        """Record that it is in the journal now, unless it was changed again meanwhile."""
+        if isinstance(written, DueReviews):
+            newest = written.record.reviews[-1].review_id
+            its = image_reviews.c.gate_id == written.record.gate_id, image_reviews.c.review_id <= newest
+            done = sa.update(image_reviews).where(*its).values(journalled=1)
+        else:
+            done = _marking(written)
+        with self._writing() as connection:
+            connection.execute(done)
+
+    def written(self) -> JournalKeys:
+        """What is in the journal."""
+        with self._reading() as connection:
+            numbers, held, reviewed = (
+                frozenset(connection.scalars(sa.select(table.c[name]).where(table.c.journalled > 0)))
+                for table, name in _KEYS
+            )
+        return JournalKeys(publications=numbers, holds=held, reviews=reviewed)
+
+    def write_again(self, lost: JournalKeys) -> None:
+        """Make these due, because their records are lost."""
+        with self._writing() as connection:
+            for (table, name), keys in zip(_KEYS, (lost.publications, lost.holds, lost.reviews), strict=True):
+                for key in keys:
+                    connection.execute(sa.update(table).where(table.c[name] == key).values(journalled=0))
+
+    def restore(self, journal: restoring.Journal, changes: restoring.Changes) -> None:
+        """Fill this catalogue, which must be empty, in one transaction. Raises CutoutsError if it is not empty."""
+        with self._writing() as connection:
+            restoring.require_empty(connection)
+            restoring.restore(connection, journal, changes)
+
+    @contextmanager
+    def _writing(self) -> Iterator[sa.Connection]:
+        with telling(self._engine), self._engine.connect() as connection, writing(connection, "journal marks"):
+            yield connection
+
+    @contextmanager
+    def _reading(self) -> Iterator[sa.Connection]:
+        """A transaction that sees one moment of the database."""
+        postgres = self._engine.dialect.name == "postgresql"
+        one_moment = {"isolation_level": "REPEATABLE READ"} if postgres else {}
+        with telling(self._engine), self._engine.connect() as connection:
+            connection.execution_options(**one_moment)
+            with connection.begin():
+                yield connection
+
+
+def _marking(written: DueHold | DuePublication) -> sa.Update:
+    record = written.record
+    if isinstance(record, JournalledHold):
+        table, its = holds, holds.c.gate_id == record.gate_id
+    else:
+        table, its = publications, publications.c.publication_id == record.publication_id
+    return sa.update(table).where(its, table.c.changed == written.changed).values(journalled=written.changed)

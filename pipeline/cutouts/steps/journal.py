@@ -1,0 +1,162 @@
+"""The catalogue's journal beside the tables: what each publication changed, and what people decided.
+
+It is derived from the database, which knows what the journal lacks. So a kill between a transaction and its record
+loses nothing: the next step writes it. From the journal, a lost database can be rebuilt.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
+
+import pyarrow as pa
+
+from cutouts.adapters.catalog import Catalog, CatalogJournal, Journal, JournalKeys
+from cutouts.adapters.storage.store import Store, open_store
+from cutouts.adapters.storage.stored_tables import read_record, row_groups, write_record, write_row_groups
+from cutouts.core.config import Site
+from cutouts.core.errors import CutoutsError, DamagedError
+from cutouts.core.journal import JournalledHold, JournalledPublication, JournalledReviews
+from cutouts.core.table_paths import (
+    JOURNAL,
+    JOURNAL_CHANGES,
+    JOURNAL_RECORD,
+    journal_file,
+    journal_hold_file,
+    journal_reviews_file,
+)
+from cutouts.schemas.tables import CATALOG_CHANGES
+from cutouts.steps.lease import site_lease
+
+R = TypeVar("R")
+_THREADS = 16
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rebuilt:
+    """The counts of a rebuilt catalogue: publications, holds, and live images; `newest` is the last publication."""
+
+    publications: int
+    holds: int
+    images: int
+    newest: int
+
+
+def keep_journal(site: Site) -> int:
+    """Write everything to the journal that the catalogue has and the journal lacks. Returns the number of records.
+
+    Raises CutoutsError if the journal has another publication of the same number.
+    """
+    with Catalog.open(site.catalog_url) as catalog:
+        journal = catalog.journal
+        if not journal.is_due():
+            return 0
+        with journal.turn():
+            return _write(open_store(site.tables_url), journal)
+
+
+def _write(tables: Store, journal: CatalogJournal) -> int:
+    held, reviewed, published = journal.due_holds(), journal.due_reviews(), journal.due_publications()
+    for hold in held:
+        write_record(tables, journal_hold_file(hold.record.gate_id), hold.record)
+        journal.mark(hold)
+    for reviews in reviewed:
+        write_record(tables, journal_reviews_file(reviews.record.gate_id), reviews.record)
+        journal.mark(reviews)
+    for one in published:
+        record = one.record
+        if one.whole:
+            _require_own(tables, record)
+            with journal.changes(record) as batches:
+                groups = (pa.Table.from_batches([batch]) for batch in batches)
+                write_row_groups(tables, journal_file(record.publication_id, JOURNAL_CHANGES), groups, CATALOG_CHANGES)
+        write_record(tables, journal_file(record.publication_id, JOURNAL_RECORD), record)
+        journal.mark(one)
+    return len(held) + len(reviewed) + len(published)
+
+
+def _require_own(tables: Store, record: JournalledPublication) -> None:
+    """Raise CutoutsError if the journal has another publication of this number: a newer history would be lost."""
+    name = journal_file(record.publication_id, JOURNAL_RECORD)
+    try:
+        before = read_record(tables, name, JournalledPublication)
+    except (FileNotFoundError, DamagedError):
+        return
+    if before.gate_id != record.gate_id:
+        raise CutoutsError(
+            f"{tables.url}/{name} is another publication {record.publication_id} than the catalogue's: the catalogue "
+            "is older than its journal. Rebuild it from the journal (`cutouts catalog rebuild`)"
+        )
+
+
+def rebuild(site: Site) -> Rebuilt:
+    """Rebuild the catalogue's database, which must be empty, from the journal, in one transaction.
+
+    Raises CutoutsError if the database is not empty or there is no journal, TransientError if anything runs on the
+    site, and DamagedError if a record or table of the journal is missing or damaged.
+    """
+    tables = open_store(site.tables_url)
+    with site_lease(site, alone=True), Catalog.open(site.catalog_url) as catalog:
+        journal = _journal(tables)
+        published = journal.published
+        if not journal.held and not published:
+            raise CutoutsError(f"there is no journal at {tables.url}/{JOURNAL}: the catalogue cannot be rebuilt")
+        _require_whole(tables, published)
+        catalog.journal.restore(journal, _changes(tables, published))
+        counts = catalog.counts()
+    newest = published[-1].publication_id if published else 0
+    return Rebuilt(publications=counts.publications, holds=counts.holds, images=counts.images, newest=newest)
+
+
+def drop_forgotten(site: Site) -> None:
+    """Remove the reviews from the journal whose images were all forgotten; other records are only written again."""
+    tables = open_store(site.tables_url)
+    with Catalog.open(site.catalog_url) as catalog:
+        kept = {journal_reviews_file(gate_id) for gate_id in catalog.journal.written().reviews}
+    tables.remove_all(sorted({*tables.names(f"{JOURNAL}/reviews", ".json")} - kept))
+
+
+def lost_records(tables: Store, journal: CatalogJournal) -> JournalKeys:
+    """The records that were written to the journal and are not there any more."""
+    names = {*tables.names(JOURNAL, ".json")}
+    keys = journal.written()
+    numbers = (one for one in keys.publications if journal_file(one, JOURNAL_RECORD) not in names)
+    return JournalKeys(
+        publications=frozenset(numbers),
+        holds=frozenset(one for one in keys.holds if journal_hold_file(one) not in names),
+        reviews=frozenset(one for one in keys.reviews if journal_reviews_file(one) not in names),
+    )
+
+
+def _journal(tables: Store) -> Journal:
+    published = _records(tables, tables.names(f"{JOURNAL}/publications", f"/{JOURNAL_RECORD}"), JournalledPublication)
+    return Journal(
+        held=_records(tables, tables.names(f"{JOURNAL}/holds", ".json"), JournalledHold),
+        reviewed=_records(tables, tables.names(f"{JOURNAL}/reviews", ".json"), JournalledReviews),
+        published=sorted(published, key=lambda one: one.publication_id),
+    )
+
+
+def _records(tables: Store, names: Sequence[str], kind: type[R]) -> list[R]:
+    with ThreadPoolExecutor(_THREADS) as pool:
+        return [*pool.map(partial(read_record, tables, kind=kind), names)]
+
+
+def _require_whole(tables: Store, published: Sequence[JournalledPublication]) -> None:
+    """Raise DamagedError if a publication is missing that a later one of the same delivery id follows."""
+    there = {one.publication_id for one in published}
+    for one in published:
+        if one.previous is not None and one.previous not in there:
+            raise DamagedError(f"{tables.url}/{journal_file(one.previous, JOURNAL_RECORD)}", "it is not there")
+
+
+def _changes(
+    tables: Store, published: Sequence[JournalledPublication]
+) -> Iterator[tuple[JournalledPublication, pa.RecordBatch]]:
+    for one in published:
+        for group in row_groups(tables, journal_file(one.publication_id, JOURNAL_CHANGES)):
+            for batch in group.to_batches():
+                yield one, batch
