@@ -88,9 +88,9 @@ lock: COMPILE := uv pip compile --quiet --universal --python-version 3.11 --gene
 lock: TORCH_CPU := 6746dbcbeb526eb61330b76b41ff1b4eb848951103a892eeb080dfa2b264667b
 lock: ## Write the requirements anew from pyproject.toml (needs uv)
 	uv lock
-	$(EXPORT) --no-dev --extra airflow --extra cpu --output-file requirements-cpu.txt
-	$(EXPORT) --no-dev --extra airflow --extra gpu --output-file requirements-gpu.txt
-	$(EXPORT) --group dev --extra airflow --extra cpu --output-file requirements-dev.txt
+	$(EXPORT) --no-dev --extra airflow --extra cpu --extra serve --output-file requirements-cpu.txt
+	$(EXPORT) --no-dev --extra airflow --extra gpu --extra serve --output-file requirements-gpu.txt
+	$(EXPORT) --group dev --extra airflow --extra cpu --extra serve --output-file requirements-dev.txt
 	$(EXPORT) --only-group docs --output-file requirements-docs.txt
 	echo 'setuptools>=77' | $(COMPILE) --output-file requirements-build.txt -
 	echo 'cyclonedx-bom pip-audit' | xargs -n 1 | $(COMPILE) --output-file requirements-tools.txt -

@@ -32,6 +32,7 @@ SETS = (
 FILES = (
     "rembg-env/bin/rembg",
     "shoe.jpg",
+    "token.txt",
     "studio.onnx",
     "pipeline/cutouts/models/default.onnx",
     "pipeline/cutouts/models/default-int8.onnx",

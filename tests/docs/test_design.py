@@ -109,6 +109,8 @@ _MODULES = {
     "codecs": [],
     "matplotlib": ["matplotlib"],
     "cryptography": ["cryptography"],
+    "FastAPI": ["fastapi", "starlette", "python_multipart"],
+    "uvicorn": ["uvicorn", "h11"],
 }
 
 

@@ -18,6 +18,7 @@ _NOT_IMPORTED_BY_US = {
     "psycopg": "SQLAlchemy's driver for postgresql+psycopg://",
     "s3fs": "fsspec's file system for s3://",
     "onnxruntime-gpu": "imported as onnxruntime",
+    "python-multipart": "Starlette's parser of forms",
 }
 """Distributions that the code uses through another library, and how."""
 _TOOLS = frozenset(
@@ -39,19 +40,20 @@ BASE = _names(PROJECT["project"]["dependencies"])
 RUNTIME = frozenset({"onnxruntime"})
 """ONNX Runtime comes with one of two extras, so that the base does not have to choose."""
 PACKAGE = ROOT / "pipeline" / "cutouts"
+SERVER = "pipeline/cutouts/server"
 TRAINING = ["pipeline/cutouts/training", "pipeline/cutouts/cli/networks/train.py"]
 ROOMS = [
     name
     for path in sorted([*PACKAGE.iterdir(), *(PACKAGE / "cli").rglob("*.py")])
-    if (name := path.relative_to(ROOT).as_posix()) not in (*TRAINING, "pipeline/cutouts/cli")
+    if (name := path.relative_to(ROOT).as_posix()) not in (*TRAINING, SERVER, "pipeline/cutouts/cli")
     and (path.suffix == ".py" or any(path.glob("**/*.py")))
 ]
-"""The modules and folders of the package, and the commands one by one, except the training."""
+"""The modules and folders of the package, and the commands one by one, except the training and the server."""
 
 
 @pytest.mark.parametrize("room", ROOMS)
 def test_the_package_imports_only_what_the_base_installs(room: str) -> None:
-    """Without Airflow and PyTorch everything except the training works."""
+    """Without Airflow and PyTorch everything except the training and the server works."""
     allowed = BASE | RUNTIME | _names(EXTRAS["gpu"])
     assert distributions(room) - allowed == frozenset()
 
@@ -65,6 +67,11 @@ def test_the_gpu_extra_is_only_used_for_cuda_workers() -> None:
 def test_the_training_imports_only_the_base_and_its_extra() -> None:
     """It needs the base, ONNX Runtime and the extra `train`."""
     assert distributions(*TRAINING) <= BASE | RUNTIME | _names(EXTRAS["train"])
+
+
+def test_the_server_imports_only_the_base_and_its_extra() -> None:
+    """It needs the base, ONNX Runtime and the extra `serve`."""
+    assert distributions(SERVER) <= BASE | RUNTIME | _names(EXTRAS["serve"])
 
 
 def test_airflow_comes_only_with_its_extra() -> None:
@@ -110,9 +117,9 @@ def test_requirements_are_pinned_by_hash_and_name_no_registry(name: str) -> None
     assert not any("://" in line for line in lines)
 
 
-@pytest.mark.parametrize(("name", "extras"), [("cpu", ("airflow", "cpu")), ("gpu", ("airflow", "gpu"))])
+@pytest.mark.parametrize(("name", "extras"), [(name, ("airflow", name, "serve")) for name in ("cpu", "gpu")])
 def test_requirements_include_what_the_demo_needs(name: str, extras: tuple[str, ...]) -> None:
-    """The file that `make setup` installs has the base, Airflow and one ONNX Runtime."""
+    """The file that `make setup` installs has the base, Airflow, the server and one ONNX Runtime."""
     text = (ROOT / f"requirements-{name}.txt").read_text(encoding="utf-8")
     pinned = {line.partition("==")[0].partition("[")[0] for line in text.splitlines() if "==" in line}
     wanted = BASE.union(*(_names(EXTRAS[extra]) for extra in extras))

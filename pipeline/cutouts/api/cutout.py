@@ -14,6 +14,7 @@ from cutouts.core.advice import advice
 from cutouts.core.errors import OutputError, StorageError
 from cutouts.core.pixels import Bytes
 from cutouts.core.png_mark import marked
+from cutouts.core.records import RecipeDigests
 
 _OF_ONE_FILE = frozenset({errno.ENAMETOOLONG, errno.EISDIR, errno.ENOTDIR, errno.EEXIST, errno.ELOOP, errno.EILSEQ})
 """Errors of the system about this one name; any other error would affect every image."""
@@ -58,6 +59,11 @@ def require_png(target: Path) -> None:
     """Raise OutputError if the name does not end in .png."""
     if target.suffix.lower() != ".png":
         raise OutputError(f"{target}: only PNG is written: name {target.stem or 'cutout'}.png")
+
+
+def origin(sha256: str, digests: RecipeDigests) -> str:
+    """The text that a PNG states about its making: the photograph's sha256 ("" if it was no file) and the recipe."""
+    return f"{sha256 or '-'} {digests.matte_digest} {digests.render_digest}"
 
 
 def told(made_of: str, *, mask: bool, notes: tuple[str, ...] = ()) -> str:

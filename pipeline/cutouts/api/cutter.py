@@ -14,7 +14,7 @@ import numpy as np
 from cutouts.adapters.model import open_network
 from cutouts.adapters.site_settings import load_site
 from cutouts.adapters.storage.ownership import mark, require_free
-from cutouts.api.cutout import Cutout, require_png, told, write_png
+from cutouts.api.cutout import Cutout, origin, require_png, told, write_png
 from cutouts.api.inputs import Input, of_file, only, opened, read_file
 from cutouts.core.config import Site, parse_site
 from cutouts.core.errors import ImageRejected
@@ -141,9 +141,7 @@ class Cutter:
         return only(path, self._job.reading) if self._anywhere else self._job.reading
 
     def _made_of(self, sha256: str) -> str:
-        """The text that is written into a PNG: the file's sha256 and the recipe."""
-        digests = self._job.recipe.digests
-        return f"{sha256 or '-'} {digests.matte_digest} {digests.render_digest}"
+        return origin(sha256, self._job.recipe.digests)
 
     def _worked(self, given: Input, make: Callable[[Photograph, Bytes], T]) -> T:
         """The result of `make` for the photograph and its matte, while the memory for them is reserved.

@@ -23,6 +23,9 @@ ENV_PREFIX = "CUTOUTS_"
 LOCAL_CLUSTERS = ("serial", "local", "cuda")
 """Values of `cluster` that keep the work on this machine."""
 
+_TOKEN_LENGTH = 16
+"""The smallest length of a token."""
+
 Provider = Literal["cpu", "cuda", "tensorrt"]
 
 
@@ -77,6 +80,25 @@ class Site(BaseModel):
     max_shards: int = Field(300, ge=1, description="maximum number of shards of a plan")
     history_days: int = Field(0, ge=0, description="days that `gc` keeps what is not live any more; 0: for ever (d)")
     grace_hours: float = Field(24, ge=0, description="`gc` removes nothing that is younger (h)")
+
+    serve_host: str = Field("127.0.0.1", description="address that `cutouts serve` listens on")
+    serve_port: int = Field(8484, ge=0, le=65535, description="port that `cutouts serve` listens on; 0: a free one")
+    serve_token: str | None = Field(
+        None,
+        repr=False,
+        description="what clients of `cutouts serve` send as a bearer token; required if other machines can reach it",
+    )
+    serve_queue: int = Field(64, ge=1, description="images that may wait for a worker of `cutouts serve`")
+    serve_seconds: int = Field(30, ge=1, description="`cutouts serve` gives an image up after this time (s)")
+    serve_bytes: int = Field(32_000_000, ge=1, description="the largest image that `cutouts serve` takes (B)")
+
+    @field_validator("serve_token")
+    @classmethod
+    def _long_token(cls, value: str | None) -> str | None:
+        """A token is sent in a header, and must not be guessed. The message does not show it."""
+        if value is not None and (len(value) < _TOKEN_LENGTH or not value.isascii() or not value.isprintable()):
+            raise ValueError(f"a token has at least {_TOKEN_LENGTH} printable ASCII characters")
+        return value
 
     @field_validator("root", "objects", "tables", "manifests", "cluster")
     @classmethod

@@ -75,7 +75,9 @@ def _first_to_go() -> None:
 
 def main(descriptor: int) -> None:
     """Serve the process at the other end of this descriptor."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process of a terminal; the worker handles it
+    # Ctrl-C reaches every process of a terminal, and SIGTERM every process of a service: the parent handles them
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
     _first_to_go()
     with suppress(EOFError, BrokenPipeError, ConnectionResetError):
         serve(Connection(descriptor))

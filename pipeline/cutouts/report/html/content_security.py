@@ -19,10 +19,11 @@ _STYLED = re.compile(r'\sstyle="([^"]*)"')
 _STYLE, _SCRIPT = (re.compile(rf"<{tag}>(.*?)</{tag}>", re.DOTALL) for tag in ("style", "script"))
 
 
-def sealed(page: str) -> str:
+def sealed(page: str, *, images: str = "data:", connections: str = "'none'") -> str:
     """The page with a policy that allows its own style sheet and script by their sha256, and embedded pictures.
 
-    Raises ValueError if the page has no policy to replace.
+    `images` and `connections` are the sources of pictures and the addresses that its script may ask. Raises ValueError
+    if the page has no policy to replace.
     """
     if f'content="{OPEN}"' not in page:
         raise ValueError(f"the page states no policy {OPEN!r}")
@@ -36,7 +37,8 @@ def sealed(page: str) -> str:
     page = page.replace("</style>", f"{sheet.replace('<', '')}</style>", 1)
     policy = [
         OPEN,
-        "img-src data:",
+        f"img-src {images}",
+        f"connect-src {connections}",
         f"style-src {_digests(_STYLE, page)}",
         f"script-src {_digests(_SCRIPT, page)}",
         "base-uri 'none'",

@@ -1,0 +1,73 @@
+"""`cutouts serve`: cuts single images over HTTP, as they come."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from cutouts.adapters.site_settings import load_site
+from cutouts.adapters.terminal import say
+from cutouts.cli.console.options import config_option
+from cutouts.core.errors import ConfigError
+from cutouts.core.text.counting import counted
+
+if TYPE_CHECKING:
+    from cutouts.server.serving import Place
+
+_LIBRARIES = ("fastapi", "uvicorn", "python_multipart")
+"""The libraries of the extra `serve`."""
+
+
+@click.command()
+@click.option("--host", "serve_host", help="Address to listen on.  [default: 127.0.0.1]")
+@click.option("--port", "serve_port", type=click.IntRange(0, 65535), help="0 takes a free one.  [default: 8484]")
+@click.option(
+    "--token-file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="File with the token that clients send.  [default: serve_token, CUTOUTS_SERVE_TOKEN]",
+)
+@click.option("--workers", type=click.IntRange(1), help="Worker processes.  [default: the cores; 1 on a GPU]")
+@click.option("--batch", type=click.IntRange(1, 256), help="Images per model call.  [default: 1; 8 on a GPU]")
+@click.option("--queue", "serve_queue", type=click.IntRange(1), help="Images that may wait.  [default: 64]")
+@click.option("--seconds", "serve_seconds", type=click.IntRange(1), help="Time for one image.  [default: 30]")
+@click.option("--model", help="A name of the model table.  [default: the site's]")
+@click.option(
+    "--provider",
+    type=click.Choice(["cpu", "cuda", "tensorrt"]),
+    help="The one that is used; an error if it is not available.",
+)
+@config_option
+def serve(token_file: Path | None, config: str | None, **settings: object) -> None:
+    """Cut single images over HTTP until Ctrl-C or SIGTERM; images in progress are finished.
+
+    POST an image to /v1/cutout, /v1/matte or /v1/measurements: the bytes themselves, a form with the field `image`, or
+    JSON with the "url" of an allowed source. Open the address in a browser to try it. Other machines can reach the
+    server only if it has a token.
+
+    \b
+    cutouts serve
+    curl -H 'Content-Type: image/jpeg' --data-binary @shoe.jpg http://127.0.0.1:8484/v1/cutout -o shoe.png
+    cutouts serve --host 0.0.0.0 --token-file token
+    """
+    _require_extra()
+    from cutouts.server.serving import serve as run
+
+    if token_file is not None:
+        settings["serve_token"] = token_file.read_text(encoding="utf-8").strip()
+    run(load_site(config, **settings), on_ready=_tell)
+    say("stopped", err=True)
+
+
+def _require_extra() -> None:
+    """Raise ConfigError if the libraries of the extra are not installed."""
+    missing = [name for name in _LIBRARIES if find_spec(name) is None]
+    if missing:
+        raise ConfigError("the server is not installed", [f"{', '.join(missing)}: pip install 'cutouts[serve]'"])
+
+
+def _tell(place: Place) -> None:
+    workers = counted(place.workers, "worker")
+    say(f"listening on {place.url} (model {place.model}, {workers}); Ctrl-C stops", err=True)

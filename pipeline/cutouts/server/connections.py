@@ -1,0 +1,124 @@
+"""The door to uvicorn: connections that may not be slow, too many, or stuck; and a server that ends gracefully."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from contextlib import suppress
+from typing import Any
+
+import h11
+import uvicorn
+from starlette.types import ASGIApp
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from cutouts.server.limits import HEAD_BYTES, Limits
+
+_FULL = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+_GRACE_SECONDS = 15
+"""Time that answers may take to be sent after the last image is done, before the server ends (s)."""
+
+
+def run(app: ASGIApp, listener: socket.socket, limits: Limits) -> None:
+    """Serve until SIGTERM or Ctrl-C, then finish what is in progress; a second Ctrl-C does not wait."""
+
+    def connection(**given: Any) -> _Connection:
+        return _Connection(limits=limits, **given)
+
+    pace = limits.pace
+    config = uvicorn.Config(
+        app,
+        http=connection,  # type: ignore[arg-type]  # it is only called, like a class
+        ws="none",
+        loop="asyncio",
+        lifespan="off",
+        log_config=None,
+        log_level="error",
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        timeout_keep_alive=round(pace.idle),
+        timeout_graceful_shutdown=round(pace.body + limits.seconds) + _GRACE_SECONDS,
+        h11_max_incomplete_event_size=HEAD_BYTES,
+    )
+    with suppress(KeyboardInterrupt, SystemExit):  # uvicorn raises the signal again when it has ended gracefully
+        uvicorn.Server(config).run(sockets=[listener])
+
+
+class _Connection(H11Protocol):
+    """A connection that is closed if its client is too slow, or if there are too many."""
+
+    def __init__(self, *, limits: Limits, **given: Any) -> None:
+        super().__init__(**given)
+        self._limits = limits
+        self._head_timer: asyncio.TimerHandle | None = None
+        self._read_timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Begin to wait for the headers."""
+        super().connection_made(transport)
+        if len(self.connections) > self._limits.connections:
+            transport.write(_FULL)
+            transport.close()
+            return
+        self._wait_for_head()
+
+    def data_received(self, data: bytes) -> None:
+        """Pass it on. As long as the headers are incomplete, their time is running."""
+        super().data_received(data)
+        if self.conn.their_state is h11.IDLE:
+            self._wait_for_head()
+        else:
+            self._stop_head_timer()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Stop every timer."""
+        self._stop_head_timer()
+        self._stop_read_timer()
+        super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        """The client has not read the last piece of the answer yet."""
+        super().pause_writing()
+        self._wait_for_reader()
+
+    def resume_writing(self) -> None:
+        """It has."""
+        self._stop_read_timer()
+        super().resume_writing()
+
+    def on_response_complete(self) -> None:
+        """If the connection closes, the rest of the answer has to be read in time, too."""
+        super().on_response_complete()
+        if self.transport.is_closing() and self.transport.get_write_buffer_size():
+            self._wait_for_reader()
+
+    def timeout_keep_alive_handler(self) -> None:
+        """Close a connection that is not used; at once if its last answer was not read."""
+        if self.transport.get_write_buffer_size():
+            self.transport.abort()
+        super().timeout_keep_alive_handler()
+
+    def _wait_for_head(self) -> None:
+        if self._head_timer is None:
+            self._head_timer = self.loop.call_later(self._limits.pace.head, self.transport.abort)
+
+    def _wait_for_reader(self) -> None:
+        if self._read_timer is None:
+            self._read_timer = self.loop.call_later(self._limits.pace.read, self._unread)
+
+    def _unread(self) -> None:
+        """Close the connection, unless everything was read meanwhile."""
+        self._read_timer = None
+        if self.transport.get_write_buffer_size():
+            self.transport.abort()
+
+    def _stop_head_timer(self) -> None:
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
+
+    def _stop_read_timer(self) -> None:
+        if self._read_timer is not None:
+            self._read_timer.cancel()
+            self._read_timer = None

@@ -1,0 +1,107 @@
+"""Around every request: who may ask, what is counted, headers of every answer, and bodies that nobody reads."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+
+from starlette.datastructures import Headers
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from cutouts.server.access import Access
+from cutouts.server.limits import HEAD_BYTES
+from cutouts.server.metrics import Counts
+from cutouts.server.problems import MEDIA_TYPE, Problem
+
+ALWAYS: Mapping[bytes, bytes] = {
+    b"x-content-type-options": b"nosniff",
+    b"x-frame-options": b"DENY",
+    b"referrer-policy": b"no-referrer",
+    b"cache-control": b"no-store",
+    b"cross-origin-resource-policy": b"same-origin",
+}
+"""Headers of every answer."""
+_LINGER_SECONDS = 2.0
+"""How long the rest of a refused body is read, so that its sender gets to see the answer (s)."""
+
+
+class Guard:
+    """The ASGI application around the API. `paths` are the ones that are counted by name."""
+
+    def __init__(self, app: ASGIApp, access: Access, counts: Counts, paths: frozenset[str]) -> None:
+        self._app, self._access, self._counts, self._paths = app, access, counts, paths
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        exchange = _Exchange(scope, receive, send)
+        began = time.perf_counter()
+        try:
+            await self._answer(scope, exchange)
+        finally:
+            path = scope["path"] if scope["path"] in self._paths else "other"
+            self._counts.answered(path, exchange.status, time.perf_counter() - began)
+
+    async def _answer(self, scope: Scope, exchange: _Exchange) -> None:
+        try:
+            _require_small_head(scope)
+            self._access.require(scope["path"], Headers(scope=scope))
+        except Problem as problem:
+            self._counts.problems[problem.code] += 1
+            await answer_of(problem)(scope, exchange.receive, exchange.send)
+        else:
+            await self._app(scope, exchange.receive, exchange.send)
+
+
+def _require_small_head(scope: Scope) -> None:
+    """Raise a Problem (431) if the request's line and headers are too large."""
+    size = len(scope["raw_path"]) + len(scope["query_string"])
+    size += sum(len(name) + len(value) + 4 for name, value in scope["headers"])
+    if size > HEAD_BYTES:
+        raise Problem(431, "headers_too_large", f"the headers have {size} B, and {HEAD_BYTES} B are allowed")
+
+
+def answer_of(problem: Problem) -> Response:
+    """The answer that tells a problem."""
+    return Response(problem.body, problem.status, problem.headers, MEDIA_TYPE)
+
+
+class _Exchange:
+    """One request and its answer. `status` is the answer's, 0 before it begins."""
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        names = {name for name, _ in scope["headers"]}
+        self._unread = b"transfer-encoding" in names or Headers(scope=scope).get("content-length", "0") != "0"
+        self._receive, self._send = receive, send
+        self.status = 0
+
+    async def receive(self) -> Message:
+        """The next piece of the body."""
+        message = await self._receive()
+        if message["type"] == "http.disconnect" or not message.get("more_body", False):
+            self._unread = False
+        return message
+
+    async def send(self, message: Message) -> None:
+        """Pass a piece of the answer on. If the body was not read, the connection closes after it."""
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            given = {name.lower() for name, _ in message.get("headers", [])}
+            more = [pair for pair in ALWAYS.items() if pair[0] not in given]
+            if self._unread and b"connection" not in given:
+                more.append((b"connection", b"close"))
+            message = {**message, "headers": [*message.get("headers", []), *more]}
+        elif self._unread and not message.get("more_body", False):
+            await self._send({**message, "more_body": True})
+            await self._linger()
+            message = {"type": "http.response.body", "body": b""}
+        await self._send(message)
+
+    async def _linger(self) -> None:
+        """Read what is still coming, and drop it: a connection that is closed before loses the answer on its way."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_LINGER_SECONDS):
+                while self._unread:
+                    await self.receive()

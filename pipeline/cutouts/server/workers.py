@@ -1,0 +1,168 @@
+"""The worker processes of the server: each takes a batch from the queue, and is replaced if it ends."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+
+from cutouts.core.errors import CutoutsError
+from cutouts.core.records import RejectionReason
+from cutouts.runner.child import Child, EndedError
+from cutouts.runner.child_process import Task
+from cutouts.runner.work import Work
+from cutouts.server.cutting import cut_orders
+from cutouts.server.orders import Answer, Order, Refusal
+from cutouts.server.waiting import Queue, Ticket
+from cutouts.stages import Job
+from cutouts.stages.isolation import try_out
+
+_log = logging.getLogger(__name__)
+
+COLLECT_SECONDS = 0.005
+"""How long a batch waits for further images after its first one (s)."""
+_PAUSE_SECONDS = 2.0
+"""The pause before another try if a worker cannot be started (s)."""
+
+Orders = tuple[Order, ...]
+Answers = tuple[Answer | Refusal, ...]
+
+
+def cutting(job: Job) -> Work[Orders, Answers]:
+    """The work of the server's workers."""
+    return Work(
+        function=partial(cut_orders, job),
+        parts=lambda orders: [(order,) for order in orders],
+        trial=partial(try_out, job),
+        blamed=lambda orders, error: tuple(Refusal.of(error) for _ in orders),
+    )
+
+
+class Workers:
+    """`count` processes that take batches of up to `batch` orders from the queue until it is closed.
+
+    If a process ends, its images are tried again one by one, each in a new process. An image that ends this one too is
+    blamed for it; one that took too long is blamed at once. Raises the error of the first process that cannot start.
+    """
+
+    def __init__(self, work: Work[Orders, Answers], queue: Queue, *, count: int, batch: int, memory: int) -> None:
+        self._work, self._queue, self._batch = work, queue, batch
+        self._task = Task(work=work, memory_limit=memory // count)
+        self._lock = threading.Lock()
+        self.alive, self.ended, self.batches, self.images = 0, 0, 0, 0
+        self.seconds = 0.0
+        """The time that a batch took, averaged over the latest ones (s); 0 before the first."""
+        with ThreadPoolExecutor(count) as pool:
+            children = list(pool.map(lambda _: self._child(), range(count)))
+        self._threads = [threading.Thread(target=self._serve, args=(child,), daemon=True) for child in children]
+        for thread in self._threads:
+            thread.start()
+
+    @property
+    def count(self) -> int:
+        """How many processes there should be."""
+        return len(self._threads)
+
+    @property
+    def wait_seconds(self) -> float:
+        """How long an order that arrives now may have to wait (s), by what the latest batches took."""
+        rounds = (len(self._queue) / self._batch + 1) / max(1, self.count)
+        return rounds * self.seconds
+
+    def close(self) -> None:
+        """End the processes when what waits is done. The queue has to be closed first."""
+        for thread in self._threads:
+            thread.join()
+
+    def _child(self) -> Child:
+        """A new process. Raises TransientError, or the error of its trial."""
+        child = Child(self._task)
+        with self._lock:
+            self.alive += 1
+        return child
+
+    def _gone(self, end: EndedError) -> None:
+        with self._lock:
+            self.alive -= 1
+            self.ended += 1
+        _log.warning("a worker process of the server is replaced: %s", end.verdict.detail)
+
+    def _serve(self, child: Child | None) -> None:
+        """Work on batches until the queue is closed and empty."""
+        while tickets := self._taken():
+            child = self._settle(tickets, child)
+            if child is None and not self._queue.closed:
+                child = self._started()
+        if child is not None:
+            child.close()
+
+    def _taken(self) -> list[Ticket]:
+        """The next batch; empty if the queue is closed and empty."""
+        while not (tickets := self._queue.take(self._batch, COLLECT_SECONDS if self._batch > 1 else 0.0)):
+            if self._queue.closed and not len(self._queue):
+                return []
+        return tickets
+
+    def _settle(self, tickets: Sequence[Ticket], child: Child | None) -> Child | None:
+        """Answer every ticket. Returns the process that is alive afterwards."""
+        began = time.monotonic()
+        try:
+            child = child or self._child()
+            answers: Answers = child.ask(tuple(ticket.order for ticket in tickets)).get()
+        except EndedError as end:
+            self._gone(end)
+            return self._settle_again(tickets, end)
+        except Exception as error:  # noqa: BLE001 -- raised again for the clients who wait
+            for ticket in tickets:
+                ticket.future.set_exception(error)
+            return child
+        for ticket, answer in zip(tickets, answers, strict=True):
+            ticket.future.set_result(answer)
+        self._count(len(tickets), time.monotonic() - began)
+        return child
+
+    def _settle_again(self, tickets: Sequence[Ticket], end: EndedError) -> Child | None:
+        """Answer the tickets of a process that ended, one by one; a single one that took too long is blamed."""
+        if len(tickets) == 1 and end.verdict.reason is RejectionReason.TOO_SLOW:
+            self._blame(tickets[0], end)
+            return None
+        child: Child | None = None
+        for ticket in tickets:
+            child = self._settle_alone(ticket, child)
+        return child
+
+    def _settle_alone(self, ticket: Ticket, child: Child | None) -> Child | None:
+        try:
+            child = child or self._child()
+            (answer,) = child.ask((ticket.order,)).get()
+        except EndedError as end:
+            self._gone(end)
+            self._blame(ticket, end)
+            return None
+        except Exception as error:  # noqa: BLE001 -- raised again for the client who waits
+            ticket.future.set_exception(error)
+            return child
+        ticket.future.set_result(answer)
+        return child
+
+    def _blame(self, ticket: Ticket, end: EndedError) -> None:
+        (answer,) = self._work.blamed((ticket.order,), end.verdict)
+        ticket.future.set_result(answer)
+
+    def _started(self) -> Child | None:
+        """A new process; None if it cannot be started, after a pause."""
+        try:
+            return self._child()
+        except CutoutsError as error:
+            _log.warning("a worker process of the server cannot be started: %s", error)
+            time.sleep(_PAUSE_SECONDS)
+            return None
+
+    def _count(self, images: int, seconds: float) -> None:
+        with self._lock:
+            self.batches += 1
+            self.images += images
+            self.seconds = seconds if not self.seconds else 0.9 * self.seconds + 0.1 * seconds

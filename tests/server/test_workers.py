@@ -1,0 +1,117 @@
+"""The workers of the server: batches, and images that end their process."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from concurrent.futures import CancelledError
+from contextlib import contextmanager
+
+import pytest
+
+from cutouts.core.errors import ModelError, TransientError
+from cutouts.core.records import Measurements, RejectionReason
+from cutouts.runner.work import Work
+from cutouts.server.orders import Answer, Order, Product, Refusal
+from cutouts.server.waiting import Full, Queue, Ticket
+from cutouts.server.workers import Answers, Orders, Workers
+from tests.runner.items import hopeless, nothing
+
+_NOTHING = Measurements(**dict.fromkeys(Measurements.__slots__, 0.0))  # type: ignore[arg-type]
+
+
+def work_on(orders: Orders) -> Answers:
+    """One answer per order with the number of orders in its batch; an order can end the process or fail."""
+    for order in orders:
+        if order.image == b"kill":
+            os.kill(os.getpid(), signal.SIGKILL)
+        if order.image == b"fail":
+            raise ModelError("the network fails on every image")
+    return tuple(_answer(order, len(orders)) for order in orders)
+
+
+def parts(orders: Orders) -> list[Orders]:
+    """Single orders."""
+    return [(order,) for order in orders]
+
+
+def test_only_the_image_that_ends_its_process_is_blamed() -> None:
+    """The others of its batch are cut, and so is what comes later."""
+    with _workers(batch=3, waiting=[b"one", b"kill", b"two"]) as (queue, workers, tickets):
+        one, killer, two = (ticket.future.result(60) for ticket in tickets)
+        assert isinstance(one, Answer)
+        assert isinstance(two, Answer)
+        assert isinstance(killer, Refusal)
+        assert killer.reason is RejectionReason.CRASHED
+        assert isinstance(queue.put(_order(b"later")).future.result(60), Answer)
+        assert (workers.ended, workers.alive) == (2, 1)
+
+
+def test_an_error_of_the_server_reaches_the_client() -> None:
+    """It is not taken for a problem of the image, and the worker goes on."""
+    with _workers(batch=1, waiting=[b"fail", b"one"]) as (_, workers, (bad, good)):
+        with pytest.raises(ModelError, match="every image"):
+            bad.future.result(60)
+        assert isinstance(good.future.result(60), Answer)
+        assert workers.ended == 0
+
+
+def test_a_server_without_a_working_installation_does_not_start() -> None:
+    """The error comes from the trial, before anyone is served."""
+    work = Work(function=work_on, parts=parts, trial=hopeless, blamed=_blamed)
+    with pytest.raises(TransientError, match="ended before it received one"):
+        Workers(work, Queue(1), count=1, batch=1, memory=1 << 33)
+
+
+def test_what_arrives_together_is_taken_together() -> None:
+    """Up to a batch, in order; an order that was given up is not handed out and leaves its place."""
+    queue = Queue(4)
+    tickets = [queue.put(_order(bytes([number]))) for number in range(4)]
+    with pytest.raises(Full):
+        queue.put(_order(b"x"))
+    assert tickets[1].future.cancel()
+    assert (len(queue), queue.full) == (3, False)
+    tickets.append(queue.put(_order(b"last")))
+    assert [ticket.order.image for ticket in queue.take(3, 60)] == [b"\0", b"\2", b"\3"]
+    queue.close()
+    assert [ticket.order.image for ticket in queue.take(3, 60)] == [b"last"]
+    assert queue.take(3, 60) == []
+    with pytest.raises(CancelledError):
+        tickets[1].future.result(0)
+
+
+@contextmanager
+def _workers(*, batch: int, waiting: list[bytes]) -> Iterator[tuple[Queue, Workers, list[Ticket]]]:
+    """One worker; these orders wait when it begins."""
+    queue = Queue(8)
+    tickets = [queue.put(_order(image)) for image in waiting]
+    work = Work(function=work_on, parts=parts, trial=nothing, blamed=_blamed)
+    workers = Workers(work, queue, count=1, batch=batch, memory=1 << 33)
+    try:
+        yield queue, workers, tickets
+    finally:
+        queue.close()
+        workers.close()
+
+
+def _order(image: bytes) -> Order:
+    return Order(image=image, product=Product.CUTOUT)
+
+
+def _answer(order: Order, count: int) -> Answer:
+    return Answer(
+        png=order.image,
+        width_px=count,
+        height_px=1,
+        found=True,
+        notes=(),
+        measured=_NOTHING,
+        p_bad=None,
+        doubt=None,
+        seconds={},
+    )
+
+
+def _blamed(orders: Orders, error: Exception) -> Answers:
+    return tuple(Refusal.of(error) for _ in orders)  # type: ignore[arg-type]
