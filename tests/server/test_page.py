@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser import Opened
-from tests.photographs import broken
+from tests.photographs import broken, product
 from tests.server.conftest import TOKEN
 from tests.server.running import Server
 
@@ -52,6 +52,16 @@ def test_a_photograph_can_be_tried(opened: Opened, site_folder: Path) -> None:
     assert all(request.startswith((page.url, "blob:")) for request in opened.requests)
 
 
+def test_it_fits_a_telephone(opened: Opened, tmp_path: Path) -> None:
+    """Nothing scrolls sideways, also with a large photograph."""
+    page = opened.page
+    page.set_viewport_size({"width": 390, "height": 800})
+    page.set_input_files("#file", product(tmp_path / "large.jpg", size=1200))
+    _see_pictures(page, 1200)
+    page.locator("#paths details").first.evaluate("one => { one.open = true }")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
 def test_a_photograph_can_be_dropped(opened: Opened, site_folder: Path) -> None:
     """A file that is dropped anywhere on the page is cut."""
     opened.page.evaluate(_DROP, [*(site_folder / "ball.jpg").read_bytes()])
@@ -90,7 +100,7 @@ def test_with_a_token_the_page_asks_for_it(browser: Browser, small_server: Serve
 def _see_pictures(page: Page, width: int) -> None:
     """Wait until both pictures are decoded."""
     for name in ("before", "after"):
-        page.wait_for_function(f"document.getElementById('{name}').naturalWidth === {width}", timeout=PATIENCE)
+        expect(page.locator(f"#{name}")).to_have_js_property("naturalWidth", width, timeout=PATIENCE)
 
 
 def _watched(page: Page) -> Opened:

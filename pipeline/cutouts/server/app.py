@@ -220,6 +220,7 @@ def _described(kind: str, model: type[BaseModel] | None = None) -> dict[str, Any
     body = {"image/*": binary, FORM: {"schema": form}, ADDRESS: {"schema": Address.model_json_schema()}}
     told = {status: {"model": Told, "description": about} for status, about in STATUSES.items()}
     good: dict[str, Any] = {"model": model} if model else {"content": {kind: binary}}
+    good["description"] = "The image is cut."
     return {
         "response_class": Response,
         "responses": {200: good, **told},

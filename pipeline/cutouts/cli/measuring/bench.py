@@ -24,7 +24,7 @@ from cutouts.samples import write_samples
 class _Bench(FirstWordCommand):
     """The bench of a folder of images; a word of `others` in its place is another bench."""
 
-    others: ClassVar[Mapping[str, str]] = {"plan": "measuring", "rembg": "measuring", "scale": "measuring"}
+    others: ClassVar[Mapping[str, str]] = dict.fromkeys(("plan", "rembg", "scale", "serve"), "measuring")
 
 
 @click.command(cls=_Bench)
@@ -81,6 +81,7 @@ def bench(
     cutouts bench plan --help                                         (plan, gate and publish; a folder: ./plan)
     cutouts bench rembg --help                                        (rembg's folder mode beside ours)
     cutouts bench scale --help                                        (many workers, millions of images)
+    cutouts bench serve --help                                        (the server under load)
     """
     site = load_site(where.pop("config"), **where)
     claim(out, ("bench.json", "bench.svg", *(() if source else ("samples", "samples-truth"))))
