@@ -17,10 +17,11 @@ import cutouts
 from cutouts.adapters.images import decode
 from cutouts.api.cutter import Made
 from cutouts.api.inputs import Input
+from cutouts.api.matting import matted
 from cutouts.core.errors import ConfigError, ModelError, OutputError, StorageError
 from cutouts.core.pixels import Bytes
 from cutouts.core.records import RejectionReason
-from cutouts.stages import Prepared
+from cutouts.stages import Prepared, job_of
 from cutouts.stages.memory_budget import process_memory
 from tests.models_folder import site_with_picky
 from tests.photographs import blank, broken, product
@@ -284,7 +285,7 @@ def test_an_image_that_needs_more_memory_than_is_allowed_is_rejected(tmp_path: P
 
 def test_the_memory_of_an_image_is_reserved_while_it_is_worked_on(tmp_path: Path) -> None:
     """An image that needs more than is left waits; afterwards all memory is free again."""
-    cutter = cutouts.Cutter(site=cutouts.Site(root=str(tmp_path), max_memory=1000))
+    job = job_of(cutouts.Site(root=str(tmp_path), max_memory=1000))
     free: list[bool] = []
 
     def decoded() -> Prepared:
@@ -292,7 +293,7 @@ def test_the_memory_of_an_image_is_reserved_while_it_is_worked_on(tmp_path: Path
         raise cutouts.ImageRejected(RejectionReason.DAMAGED, "seen enough")
 
     with pytest.raises(cutouts.ImageRejected, match="seen enough"):
-        cutter._worked(Input(needed=1000, decode=decoded), lambda *_: None)
+        matted(Input(needed=1000, decode=decoded), job, lambda *_: None)
     assert free == [False]
     assert process_memory.try_take(1000)
     process_memory.give_back(1000)
@@ -300,7 +301,7 @@ def test_the_memory_of_an_image_is_reserved_while_it_is_worked_on(tmp_path: Path
 
 def test_an_image_that_ran_out_of_memory_is_retried_alone(tmp_path: Path) -> None:
     """No other image is worked on at the second try; if that fails too, the image is rejected."""
-    cutter = cutouts.Cutter(site=cutouts.Site(root=str(tmp_path), max_memory=1000))
+    job = job_of(cutouts.Site(root=str(tmp_path), max_memory=1000))
     tried: list[bool] = []
 
     def decoded() -> Prepared:
@@ -308,7 +309,7 @@ def test_an_image_that_ran_out_of_memory_is_retried_alone(tmp_path: Path) -> Non
         raise cutouts.ImageRejected(RejectionReason.NEEDS_MEMORY, "none left", retryable=True)
 
     with pytest.raises(cutouts.ImageRejected, match="none left"):
-        cutter._worked(Input(needed=10, decode=decoded), lambda *_: None)
+        matted(Input(needed=10, decode=decoded), job, lambda *_: None)
     assert tried == [True, False]
 
 

@@ -12,6 +12,7 @@ import pytest
 from cutouts.adapters.quality import bundled
 from cutouts.adapters.site_settings import CONFIG_VARIABLE
 from cutouts.core.config import ENV_PREFIX, Site, parse_site
+from cutouts.core.renditions.rendition import parse_renditions
 from cutouts.models.table import ModelRow
 from tests.docs.pages import CATALOGUE, MODELS, PAGES, SETTINGS, blocks, rows
 
@@ -50,8 +51,11 @@ def test_every_variable_is_documented() -> None:
 
 @pytest.mark.parametrize(("page", "block"), BLOCKS, ids=lambda case: getattr(case, "name", "block"))
 def test_every_toml_block_is_valid(page: Path, block: str) -> None:
-    """A block has settings of a site, or rows of a model table with every field."""
+    """A block has settings of a site, rows of a model table with every field, or renditions, which are tables."""
     read = tomllib.loads(block)
+    if all(isinstance(value, dict) for value in read.values()):
+        assert set(parse_renditions(read, page.name)) == set(read)
+        return
     if "models" in read:
         optional = {"md5", "bytes", "opened"}  # only published networks have these
         for row in read["models"]:

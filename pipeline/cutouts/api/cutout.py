@@ -74,8 +74,14 @@ def told(made_of: str, *, mask: bool, notes: tuple[str, ...] = ()) -> str:
 
 def write_png(target: Path, pixels: Bytes, text: str) -> None:
     """Write a PNG with our mark. Raises OutputError if the system refuses the name, otherwise StorageError."""
+    write_whole(target, marked(encode_png(pixels), text))
+
+
+def write_whole(target: Path, data: bytes) -> None:
+    """Write a file, complete or not at all. Raises OutputError if the system refuses the name, otherwise
+    StorageError."""
     try:
-        write_file(target, marked(encode_png(pixels), text))
+        write_file(target, data)
     except OSError as error:
         words = os.strerror(error.errno) if error.errno else str(error)
         if error.errno in _OF_ONE_FILE:

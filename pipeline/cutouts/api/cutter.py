@@ -3,35 +3,26 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cutouts.adapters.model import open_network
 from cutouts.adapters.site_settings import load_site
 from cutouts.adapters.storage.ownership import mark, require_free
 from cutouts.api.cutout import Cutout, origin, require_png, told, write_png
-from cutouts.api.inputs import Input, of_file, only, opened, read_file
+from cutouts.api.inputs import of_file, only, opened, read_file
+from cutouts.api.matting import matted
 from cutouts.core.config import Site, parse_site
-from cutouts.core.errors import ImageRejected
 from cutouts.core.matting.cutout import cutout, found_box
-from cutouts.core.matting.matte import matte_from_saliency
-from cutouts.core.pixels import Bytes, Floats, Photograph
-from cutouts.core.records import RejectionReason
+from cutouts.core.pixels import Bytes, Photograph
 from cutouts.core.sources.locations import Reading
-from cutouts.stages import Prepared, infer, job_of
-from cutouts.stages.image import require_sound
-from cutouts.stages.image_errors import one_image
-from cutouts.stages.memory_budget import process_memory
+from cutouts.stages import job_of
 
 if TYPE_CHECKING:
     from cutouts.api.inputs import Image
-
-T = TypeVar("T")
 
 
 class Made(StrEnum):
@@ -40,6 +31,7 @@ class Made(StrEnum):
     CUT = "cut"
     EMPTY = "empty"
     UP_TO_DATE = "up to date"
+    RENDERED = "rendered"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +82,7 @@ class Cutter:
     ) -> None:
         self._anywhere = inside is None
         sources = [] if inside is None else [str(Path(inside).resolve())]
-        self._job = job_of(_site(site, model=model, provider=provider), crop=crop, sources=sources)
+        self._job = job_of(site_with(site, model=model, provider=provider), crop=crop, sources=sources)
 
     def cut(self, image: Image) -> Cutout:
         """Remove the background from one image. Arguments and errors are those of `cutouts.cut`.
@@ -110,7 +102,7 @@ class Cutter:
                 made_of=self._made_of(given.sha256),
             )
 
-        return self._worked(given, made)
+        return matted(given, self._job, made)
 
     def cut_file(
         self, source: str | os.PathLike[str], target: str | os.PathLike[str], *, mask: bool = False
@@ -135,7 +127,7 @@ class Cutter:
             write_png(png, np.ascontiguousarray(pixels[box]), told(made_of, mask=mask, notes=seen.notes))
             return FileResult(made=Made.CUT if matte.any() else Made.EMPTY, notes=seen.notes)
 
-        return self._worked(of_file(file, self._job), made)
+        return matted(of_file(file, self._job), self._job, made)
 
     def _reading(self, path: str | os.PathLike[str]) -> Reading:
         return only(path, self._job.reading) if self._anywhere else self._job.reading
@@ -143,41 +135,8 @@ class Cutter:
     def _made_of(self, sha256: str) -> str:
         return origin(sha256, self._job.recipe.digests)
 
-    def _worked(self, given: Input, make: Callable[[Photograph, Bytes], T]) -> T:
-        """The result of `make` for the photograph and its matte, while the memory for them is reserved.
 
-        If memory runs out nevertheless, it is tried once more with all memory that images may use.
-        """
-        memory = process_memory.sized(self._job.max_memory)
-        try:
-            with memory.taken(given.needed):
-                return self._made(given, make, alone=False)
-        except ImageRejected as error:
-            if error.reason is not RejectionReason.NEEDS_MEMORY or not error.retryable:
-                raise
-        with memory.all_of_it():
-            return self._made(given, make, alone=True)
-
-    def _made(self, given: Input, make: Callable[[Photograph, Bytes], T], *, alone: bool) -> T:
-        prepared = given.decode()
-        saliency = self._saliency(prepared, alone=alone)
-        with one_image():
-            return make(prepared.photograph, matte_from_saliency(saliency, prepared.photograph))
-
-    def _saliency(self, prepared: Prepared, *, alone: bool) -> Floats:
-        """The network's output. If the network fails on every image, this raises ModelError instead of rejecting the
-        image."""
-        network = open_network(self._job.choice)
-        try:
-            (saliency,) = infer(network, [prepared], self._job.recipe)
-        except ImageRejected as error:
-            if alone or error.reason is not RejectionReason.NEEDS_MEMORY:
-                require_sound(self._job.choice, network, prepared.pixels)
-            raise
-        return saliency
-
-
-def _site(site: Site | None, **given: object) -> Site:
+def site_with(site: Site | None, **given: object) -> Site:
     """The site with the given settings changed. Raises ConfigError."""
     if site is None:
         return load_site(None, **given)

@@ -15,6 +15,7 @@ from cutouts.core.errors import StorageError
 _COMMANDS = {
     "run": ("running", "Cut out, judge and publish a folder or a manifest."),
     "cut": ("cutting", "Only cut out an image or a folder: no catalogue and no gate."),
+    "render": ("cutting", "Make pictures for shops and market places of photographs or cutouts."),
     "serve": ("cutting", "Cut single images over HTTP, as they come."),
     "manifest": ("running", "Make a manifest of a folder of images."),
     "plan": ("running", "Step 1: plan one delivery of a manifest."),

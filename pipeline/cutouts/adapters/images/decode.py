@@ -6,6 +6,8 @@ import re
 import struct
 import zlib
 from collections.abc import Callable
+from dataclasses import replace
+from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -13,10 +15,12 @@ import numpy as np
 from cutouts.adapters.images import gif, header, isobmff, jpeg
 from cutouts.adapters.images.formats import Format, describe, sniff, unsupported
 from cutouts.adapters.images.limits import check_bytes, check_size
-from cutouts.adapters.images.raster import Colours, Raster, Space
+from cutouts.adapters.images.raster import SRGB, Colours, Raster, Space
 from cutouts.core.errors import ImageRejected
 from cutouts.core.pixels import Bytes, Photograph
 from cutouts.core.records import RejectionReason
+
+T = TypeVar("T")
 
 _BAD_DATA = (
     OSError,  # Pillow: broken or cut off
@@ -51,9 +55,22 @@ def decode(data: bytes, *, max_pixels: int) -> Photograph:
     Raises ImageRejected if `data` is empty, not an image, unsupported, too large (more than `max_pixels`, or too much
     memory to decode), too small, cut off or damaged. The only other error is MemoryError. Thread-safe.
     """
+    return _decoded(data, max_pixels, photograph_of)
+
+
+def decode_native(data: bytes, *, max_pixels: int) -> tuple[Photograph, bytes]:
+    """The picture in the colours of its own ICC profile, and the profile; empty if the picture is sRGB.
+
+    Only pictures with 8-bit RGB and a profile have colours of their own here. All others are converted to sRGB. Raises
+    the errors of `decode`.
+    """
+    return _decoded(data, max_pixels, _native)
+
+
+def _decoded(data: bytes, max_pixels: int, use: Callable[[Raster], T]) -> T:
     form = _recognise(data)
     try:
-        return photograph_of(_raster(data, form, max_pixels))
+        return use(_raster(data, form, max_pixels))
     except _BAD_DATA as error:
         words = str(error) or type(error).__name__
         if _NO_MEMORY.search(words) and "limit" not in words:  # libheif's own limits do not mean that memory ran out
@@ -102,6 +119,13 @@ def _without_size(data: bytes, form: Format) -> ImageRejected:
     if form is Format.JPEG and not stated[1]:
         return ImageRejected(RejectionReason.UNSUPPORTED, "JPEG that states its height only after its pixels (DNL)")
     return ImageRejected(RejectionReason.DAMAGED, f"{form.value}: it states a size of {stated[0]}×{stated[1]} px")
+
+
+def _native(raster: Raster) -> tuple[Photograph, bytes]:
+    profile = raster.colours.profile
+    if raster.space is not Space.RGB or raster.samples.dtype != np.uint8 or raster.colours.hdr or not profile:
+        return photograph_of(raster), b""
+    return photograph_of(replace(raster, colours=SRGB)), profile
 
 
 def photograph_of(raster: Raster) -> Photograph:

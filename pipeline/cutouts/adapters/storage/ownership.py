@@ -2,8 +2,8 @@
 
 A folder into which we write has a marker. It states its folder, the names in it that are ours, and the digests of pages
 and figures that we wrote. So a marker that was copied to another folder is not valid, and a file that somebody changed
-is not ours any more. Other files are recognised by their content: a PNG by its mark, a table by its seal and by the
-name in its schema.
+is not ours any more. Other files are recognised by their content: a picture by its mark, a table by its seal and by
+the name in its schema.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ import pyarrow.parquet as pq
 from cutouts.adapters.storage.seal import SealedFile
 from cutouts.adapters.storage.store import write_file
 from cutouts.core.errors import OutputError
-from cutouts.core.png_mark import MARK_BYTES, mark_of
+from cutouts.core.file_mark import MARK_BYTES, has_mark_at_end, mark_of
 
 MARKER = ".cutouts"
 """The name of the file that lists the files which cutouts writes into its folder."""
@@ -35,6 +35,8 @@ _MOST_BYTES = 1 << 20
 """At most this many bytes of a marker are read."""
 _DIGESTED = frozenset({".html", ".json", ".md", ".csv", ".svg"})
 """Suffixes of files that `write_ours` writes. They are ours only while they are unchanged."""
+_MARKED = frozenset({".png", ".jpg", ".jpeg", ".webp", ".avif"})
+"""Suffixes of pictures that contain our mark."""
 _NO_DIGEST = "-"
 _NAMED = 5
 """One error lists at most this many names."""
@@ -46,8 +48,11 @@ def owned(folder: Path) -> frozenset[str]:
 
 
 def mark(file: Path) -> str | None:
-    """The mark of a cutout or a matte that we wrote, with any suffix; None for any other file."""
-    return mark_of(_beginning(file, MARK_BYTES)) if file.is_file() else None
+    """The mark of a picture that we wrote, with any suffix; None for any other file."""
+    if not file.is_file():
+        return None
+    beginning = _beginning(file, MARK_BYTES)
+    return mark_of(beginning, _end(file, MARK_BYTES) if has_mark_at_end(beginning) else b"")
 
 
 def is_ours(file: Path, table: str = "") -> bool:
@@ -57,7 +62,7 @@ def is_ours(file: Path, table: str = "") -> bool:
         return False
     if suffix == ".parquet":
         return bool(table) and _sealed_table(file) == table.encode()
-    if suffix == ".png":
+    if suffix in _MARKED:
         return mark(file) is not None
     return suffix in _DIGESTED and _digest(file) in _Marker.of(file.parent).digests.get(file.name, ())
 
@@ -219,6 +224,15 @@ def _identity(path: Path) -> tuple[int, int] | None:
 def _beginning(file: Path, size: int) -> bytes:
     try:
         with file.open("rb") as stream:
+            return stream.read(size)
+    except OSError:
+        return b""
+
+
+def _end(file: Path, size: int) -> bytes:
+    try:
+        with file.open("rb") as stream:
+            stream.seek(max(0, stream.seek(0, os.SEEK_END) - size))
             return stream.read(size)
     except OSError:
         return b""

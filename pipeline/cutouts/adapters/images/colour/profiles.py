@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from functools import cache
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -55,6 +56,24 @@ def matrix_profile(primaries: Primaries, gamma: float | None) -> bytes:
     tags[b"wtpt"] = b"XYZ \0\0\0\0" + _fixed(D50)
     tags |= dict.fromkeys((b"rTRC", b"gTRC", b"bTRC"), curve)
     return _profile(tags)
+
+
+@cache
+def srgb_profile() -> bytes:
+    """The profile of sRGB that pictures of ours contain: 500 B, the same at every call."""
+    curve = dict.fromkeys((b"rTRC", b"gTRC", b"bTRC"), _SRGB_CURVE)
+    columns = xyz_of(BT709, adapted=True).T
+    tags = {b"desc": _words("sRGB"), b"cprt": _words("CC0"), b"wtpt": b"XYZ \0\0\0\0" + _fixed(D50)}
+    tags |= {
+        name: b"XYZ \0\0\0\0" + _fixed(xyz) for name, xyz in zip((b"rXYZ", b"gXYZ", b"bXYZ"), columns, strict=True)
+    }
+    return _profile(tags | curve)
+
+
+def _words(text: str) -> bytes:
+    """A text in one language (multiLocalizedUnicodeType)."""
+    words = text.encode("utf-16-be")
+    return struct.pack(">4sIII4sII", b"mluc", 0, 1, 12, b"enUS", len(words), 28) + words
 
 
 def xyz_of(primaries: Primaries, *, adapted: bool) -> NDArray[np.float64]:

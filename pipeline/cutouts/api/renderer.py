@@ -1,0 +1,113 @@
+"""Renders single files: a photograph, which is cut first, or a cutout."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from cutouts.adapters.storage.ownership import mark, require_free
+from cutouts.api.cutout import origin, write_whole
+from cutouts.api.cutter import FileResult, Made, site_with
+from cutouts.api.inputs import of_file, only, read_file
+from cutouts.api.matting import matted
+from cutouts.core.config import Site
+from cutouts.core.errors import ImageRejected
+from cutouts.core.pixels import Bytes, Photograph
+from cutouts.core.records import RejectionReason
+from cutouts.core.renditions.drawing import Subject
+from cutouts.core.renditions.rendition import Rendition
+from cutouts.stages import job_of
+from cutouts.stages.records import SourceFile
+from cutouts.stages.rendering import Original, mark_text, rendered, rendering_memory
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Stale:
+    """The renditions of one file that have to be made, and the notes of those that are up to date."""
+
+    renditions: tuple[Rendition, ...]
+    notes: tuple[str, ...]
+
+
+class Renderer:
+    """Renders files with one set of renditions, from any number of threads.
+
+    `model`, `provider`, `site` and `inside` are as for `Cutter`. Raises its errors.
+    """
+
+    def __init__(
+        self,
+        renditions: Sequence[Rendition],
+        *,
+        model: str | None = None,
+        provider: str | None = None,
+        site: Site | None = None,
+        inside: str | os.PathLike[str] | None = None,
+    ) -> None:
+        self._renditions = tuple(renditions)
+        self._anywhere = inside is None
+        sources = [] if inside is None else [str(Path(inside).resolve())]
+        self._job = job_of(site_with(site, model=model, provider=provider), sources=sources)
+
+    def render_file(self, source: str | os.PathLike[str], targets: Mapping[str, Path]) -> FileResult:
+        """Render the file `source`: `targets` has the path of each rendition by its name.
+
+        An image with transparent pixels is a cutout already, of this program or of another; every other one is cut. A
+        target that was made of the same bytes in the same way is left alone. Raises ImageRejected, OutputError if a
+        target is not ours, and StorageError if it cannot be written.
+        """
+        picture = Path(source)
+        _require_source(picture)
+        require_free(targets.values(), [picture])
+        file = read_file(picture, only(picture, self._job.reading) if self._anywhere else self._job.reading)
+        made_of = origin(file.sha256, self._job.recipe.digests)
+        stale = self._stale(made_of, targets)
+        if not stale.renditions:
+            return FileResult(made=Made.UP_TO_DATE, notes=stale.notes)
+        return self._rendered(file, made_of, stale, targets)
+
+    def _stale(self, made_of: str, targets: Mapping[str, Path]) -> _Stale:
+        renditions, notes = list[Rendition](), list[str]()
+        for rendition in self._renditions:
+            before, _, said = (mark(targets[rendition.name]) or "").partition("\n")
+            if before != mark_text(made_of, rendition):
+                renditions.append(rendition)
+            elif said:
+                notes.append(said)
+        return _Stale(renditions=tuple(renditions), notes=tuple(notes))
+
+    def _rendered(self, file: SourceFile, made_of: str, stale: _Stale, targets: Mapping[str, Path]) -> FileResult:
+        most = self._job.max_pixels
+
+        def make(photograph: Photograph, matte: Bytes) -> tuple[str, ...]:
+            subject = _subject(photograph, matte)
+            original = Original(subject=subject, data=file.data, made_of=made_of, max_pixels=most)
+            notes = list(photograph.notes)
+            for one in rendered(original, stale.renditions):
+                write_whole(targets[one.rendition.name], one.data)
+                notes += [f"{one.rendition.name}: {note}" for note in one.notes]
+            return tuple(notes)
+
+        given = of_file(file, self._job)
+        more = rendering_memory(given.needed // 14, stale.renditions, most)
+        notes = matted(replace(given, needed=given.needed + more), self._job, make, alpha_is_matte=True)
+        return FileResult(made=Made.RENDERED, notes=(*notes, *stale.notes))
+
+
+def _subject(photograph: Photograph, matte: Bytes) -> Subject:
+    """A cutout as it is, if the photograph's alpha is the matte; otherwise the product cut out of the photograph."""
+    if matte is photograph.alpha:
+        return Subject(rgba=np.dstack([photograph.rgb, matte]))
+    return Subject.of(photograph, matte)
+
+
+def _require_source(picture: Path) -> None:
+    """Raise ImageRejected if the file is a matte or a rendition of ours."""
+    kind = (mark(picture) or "").partition("\n")[0].rpartition(" ")[2]
+    if kind in ("mask", "rendition"):
+        detail = f"it is a {'matte' if kind == 'mask' else kind} made by cutouts: name the cutout or the photograph"
+        raise ImageRejected(RejectionReason.UNSUPPORTED, detail)

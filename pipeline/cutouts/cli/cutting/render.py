@@ -1,0 +1,95 @@
+"""`cutouts render`: photographs or cutouts in, pictures for shops and market places out."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+import cutouts
+from cutouts.adapters.images import SUFFIXES
+from cutouts.adapters.terminal import say
+from cutouts.api.cutter import FileResult
+from cutouts.api.renderer import Renderer
+from cutouts.cli.console.options import config_option
+from cutouts.cli.console.progress import Tally
+from cutouts.cli.cutting.many_files import end, report, work_all
+from cutouts.cli.cutting.rendition_targets import rendition_targets
+from cutouts.recipes import known_renditions, renditions_named
+
+
+@click.command()
+@click.argument("sources", nargs=-1, type=click.Path(exists=True, path_type=Path), metavar="FILE|FOLDER...")
+@click.option("-r", "--rendition", "names", multiple=True, metavar="NAME", help="One of --list; may be repeated.")
+@click.option("-o", "--out", type=click.Path(path_type=Path), help="Folder, or the file of one picture.")
+@click.option("--recipes", type=click.Path(exists=True, dir_okay=False), help="A TOML file with your own renditions.")
+@click.option("--list", "show", is_flag=True, help="List the renditions and end.")
+@click.option("--enlarge", is_flag=True, help="Enlarge products that are too small.")
+@click.option("--model", help="A name of the model table.  [default: the site's]")
+@click.option(
+    "--provider",
+    type=click.Choice(["cpu", "cuda", "tensorrt"]),
+    help="The one that is used; an error if it is not available.",
+)
+@click.option("--threads", type=click.IntRange(1), help="Images at once.  [default: the cores]")
+@config_option
+def render(
+    sources: tuple[Path, ...],
+    names: tuple[str, ...],
+    out: Path | None,
+    recipes: str | None,
+    show: bool,
+    enlarge: bool,
+    threads: int | None,
+    config: str | None,
+    **which: str | None,
+) -> None:
+    """Make pictures of photographs or of cutouts, for example a white square JPEG for a market place.
+
+    sub/a.jpg becomes OUT/NAME/sub/a.jpg for each rendition NAME. A photograph is cut out first; an image with
+    transparent pixels, from this program or another, is used as it is. In a folder with photographs, cutouts of ours
+    are left out. An existing picture is made again only if its image or its rendition changed.
+
+    \b
+    cutouts render shoe.jpg -r amazon-main -o pictures
+    cutouts render photos -r amazon-main -r web-card -o pictures
+    cutouts render --list
+    """
+    if show:
+        for name, one in sorted(known_renditions(recipes).items()):
+            say(f"{name}: {one.words}")
+        return
+    if not (sources and names and out):
+        raise click.UsageError(
+            "give a FILE or FOLDER, at least one --rendition, and --out; --list shows the renditions"
+        )
+    renditions = renditions_named(names, recipes)
+    if enlarge:
+        renditions = tuple(one.model_copy(update={"enlarge": True}) for one in renditions)
+    site = cutouts.load_site(config, **which)
+    where = rendition_targets(sources, out, renditions)
+    if not where.pairs:
+        about = [f"looked for {', '.join(sorted(SUFFIXES))}", *filter(None, [where.ignored]), *where.closed]
+        raise click.ClickException(f"there is nothing to render: {'; '.join(about)}")
+    renderers = {source: Renderer(renditions, site=site, inside=source) for source in sources}
+    work = [_Work(source=file, targets=targets, renderer=renderers[source]) for source, file, targets in where.pairs]
+    problems = [f"not listed: {folder}" for folder in where.closed]
+    with Tally("render", len(work)) as tally:
+        stopped = work_all(work, threads or os.cpu_count() or 1, tally, problems)
+    report(tally, where.ignored, problems)
+    end(tally, len(work), stopped, problems)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Work:
+    """One image, and the file of each rendition by its name."""
+
+    source: Path
+    targets: Mapping[str, Path]
+    renderer: Renderer
+
+    def __call__(self) -> FileResult:
+        return self.renderer.render_file(self.source, self.targets)

@@ -1,0 +1,151 @@
+"""Draws renditions: cut first and shrunk afterwards, in linear light, on a transparent, plain or pictured ground."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from cutouts.core.matting.cutout import cutout
+from cutouts.core.pixels import Bytes, Floats, Photograph
+from cutouts.core.renditions.light import resized_alpha, resized_light, straight, to_levels, to_light
+from cutouts.core.renditions.placing import Box, Placement, place, product_box
+from cutouts.core.renditions.rendition import Colour, Rendition
+from cutouts.core.renditions.shadows import contact_shadow, kept_shadow
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Subject:
+    """What renditions are drawn of: a cutout, uint8 H×W×4 with straight alpha, and its photograph if that is known."""
+
+    rgba: Bytes
+    photograph: Photograph | None = None
+
+    @classmethod
+    def of(cls, photograph: Photograph, matte: Bytes) -> Subject:
+        """The product of a photograph with its matte, uint8 H×W. Renditions of one subject share its cutout."""
+        return cls(rgba=cutout(photograph, matte), photograph=photograph)
+
+    @property
+    def alpha(self) -> Bytes:
+        """uint8 H×W."""
+        return np.ascontiguousarray(self.rgba[..., 3])
+
+    def recoloured(self, rgb: Bytes) -> Subject:
+        """This cutout with the colours `rgb`, uint8 H×W×3."""
+        return Subject(rgba=np.dstack([rgb, self.rgba[..., 3]]), photograph=self.photograph)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Picture:
+    """A drawn rendition: `pixels` uint8 H×W×3, or H×W×4 with straight alpha, and where the product was placed."""
+
+    pixels: Bytes
+    placement: Placement
+    notes: tuple[str, ...] = ()
+
+
+def draw(subject: Subject, rendition: Rendition, ground_image: Bytes | None = None) -> Picture | None:
+    """The pixels of a rendition; None if nothing of the subject is visible.
+
+    `ground_image`, uint8 H×W×3, covers the ground if the rendition has one.
+    """
+    box = product_box(subject.alpha)
+    if box is None:
+        return None
+    if rendition.frame == "photograph":
+        height, width = subject.rgba.shape[:2]
+        box = Box(left=0, top=0, width=width, height=height)
+    placement = place(box, rendition)
+    shadow, notes = _shadow(subject, rendition, placement)
+    part = np.ascontiguousarray(subject.rgba[box.area])
+    if rendition.is_transparent:
+        pixels = _transparent(part, placement, shadow)
+    elif ground_image is not None:
+        pixels = _on_picture(part, placement, shadow, ground_image)
+    else:
+        pixels = _on_colour(part, placement, shadow, rendition.ground or (255, 255, 255))
+    return Picture(pixels=pixels, placement=placement, notes=(*placement.notes, *notes))
+
+
+def composed(rgba: Bytes, colour: Colour) -> Bytes:
+    """`rgba` on a plain ground, uint8 H×W×3, as browsers compose it; α = 255 and α = 0 give exactly the two colours."""
+    alpha = rgba[..., 3:].astype(np.uint32)
+    mixed = rgba[..., :3] * alpha + np.array(colour, np.uint32) * (255 - alpha)
+    return ((mixed + 127) // 255).astype(np.uint8)
+
+
+def _shadow(subject: Subject, rendition: Rendition, placement: Placement) -> tuple[Floats | None, tuple[str, ...]]:
+    """The shadow layer of the frame, if there is one, and why there is none."""
+    if rendition.shadow == "contact":
+        alpha = np.zeros((placement.height_px, placement.width_px), np.float32)
+        target = placement.target
+        alpha[target.area] = resized_alpha(subject.alpha[placement.source.area], target.width, target.height)
+        return contact_shadow(alpha, rendition.shadow_opacity), ()
+    if rendition.shadow == "none":
+        return None, ()
+    if subject.photograph is None:
+        return None, ("its shadow cannot be kept without the photograph",)
+    shadow = kept_shadow(subject.photograph, subject.alpha, placement)
+    return shadow, () if shadow is not None else ("its shadow is not kept, because its ground is not plain",)
+
+
+def _transparent(part: Bytes, placement: Placement, shadow: Floats | None) -> Bytes:
+    target = placement.target
+    pixels = np.zeros((placement.height_px, placement.width_px, 4), np.uint8)
+    same = (part.shape[1], part.shape[0]) == (target.width, target.height)
+    pixels[target.area] = part if same else straight(resized_light(part, target.width, target.height))
+    return pixels if shadow is None else _with_shadow(pixels, shadow)
+
+
+def _with_shadow(rgba: Bytes, shadow: Floats) -> Bytes:
+    """`rgba` over black with the alpha that darkens white as the shadow does in linear light."""
+    dark = np.float32(1) - to_levels(1 - shadow).astype(np.float32) / np.float32(255)
+    own = rgba[..., 3].astype(np.float32) / np.float32(255)
+    whole = own + (1 - own) * dark
+    colour = rgba[..., :3] * (own / np.maximum(whole, np.float32(1e-6)))[..., None]
+    both = np.concatenate([colour, whole[..., None] * 255], axis=2).round().astype(np.uint8)
+    return np.where((shadow > 0)[..., None], both, rgba)
+
+
+def _on_colour(part: Bytes, placement: Placement, shadow: Floats | None, colour: Colour) -> Bytes:
+    """The cutout composed at its own size, as its matte was made, and then shrunk in linear light."""
+    target = placement.target
+    pixels = np.full((placement.height_px, placement.width_px, 3), colour, np.uint8)
+    whole = composed(part, colour)
+    same = (part.shape[1], part.shape[0]) == (target.width, target.height)
+    pixels[target.area] = whole if same else to_levels(resized_light(whole, target.width, target.height))
+    return pixels if shadow is None else _darkened(pixels, part, placement, shadow)
+
+
+def _darkened(pixels: Bytes, part: Bytes, placement: Placement, shadow: Floats) -> Bytes:
+    """`pixels` with the shadow on the share of each pixel that shows the ground."""
+    seen = np.ones((placement.height_px, placement.width_px), np.float32)
+    target = placement.target
+    seen[target.area] -= resized_alpha(np.ascontiguousarray(part[..., 3]), target.width, target.height)
+    share = shadow * np.clip(seen, 0, 1)
+    return np.where((share > 0)[..., None], to_levels(to_light(pixels) * (1 - share)[..., None]), pixels)
+
+
+def _on_picture(part: Bytes, placement: Placement, shadow: Floats | None, image: Bytes) -> Bytes:
+    """The cutout on a picture that covers the frame, composed in linear light after both have their size."""
+    ground = _covering(image, placement.width_px, placement.height_px)
+    if shadow is not None:
+        ground = to_levels(to_light(ground) * (1 - shadow)[..., None])
+    target = placement.target
+    light = resized_light(part, target.width, target.height)
+    behind = to_light(ground[target.area]) * (1 - light[..., 3:])
+    mixed = to_levels(light[..., :3] + behind)
+    ground[target.area] = np.where(light[..., 3:] > 0, mixed, ground[target.area])
+    return ground
+
+
+def _covering(image: Bytes, width: int, height: int) -> Bytes:
+    """The middle of `image`, uint8 H×W×3, that covers `width`×`height` px, at that size."""
+    scale = max(width / image.shape[1], height / image.shape[0])
+    across, down = min(image.shape[1], round(width / scale)), min(image.shape[0], round(height / scale))
+    left, top = (image.shape[1] - across) // 2, (image.shape[0] - down) // 2
+    part = np.ascontiguousarray(image[top : top + max(1, down), left : left + max(1, across)])
+    if (part.shape[1], part.shape[0]) == (width, height):
+        return np.array(part)
+    return to_levels(resized_light(part, width, height))

@@ -1,0 +1,128 @@
+"""From one cutout to the files of its renditions."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from cutouts.adapters.images import decode, decode_native
+from cutouts.adapters.images.encoding import encode, source_type_of
+from cutouts.core.errors import ImageRejected
+from cutouts.core.pixels import Bytes
+from cutouts.core.records import RejectionReason
+from cutouts.core.renditions.drawing import Picture, Subject, draw
+from cutouts.core.renditions.placing import place, product_box
+from cutouts.core.renditions.rendition import Rendition
+from cutouts.core.renditions.source_types import rendition_type
+
+_BYTES_PER_PIXEL = 40
+"""Memory for each pixel of a finished picture (B): light in single precision, levels, and the encoder's planes."""
+_LIGHT_BYTES = 16
+"""Memory for each pixel of the photograph that is shrunk along one axis only (B), at most."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Original:
+    """What renditions are made of: the cutout, the bytes of its file, and a text for the mark of what is written."""
+
+    subject: Subject
+    data: bytes
+    made_of: str
+    max_pixels: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rendered:
+    """The file of a rendition. Sizes in px; `quality` is 100 if it is lossless."""
+
+    rendition: Rendition
+    data: bytes
+    width_px: int
+    height_px: int
+    quality: int
+    notes: tuple[str, ...] = ()
+
+    @property
+    def sha256(self) -> str:
+        """The digest of the file."""
+        return hashlib.sha256(self.data).hexdigest()
+
+
+def rendered(original: Original, renditions: Sequence[Rendition]) -> Iterator[Rendered]:
+    """The files of several renditions of one cutout, one after the other.
+
+    Raises ImageRejected if nothing is visible, or if a picture would be too large in px or in B.
+    """
+    stated = source_type_of(original.data)
+    for rendition in renditions:
+        subject, profile = _subject(original, rendition)
+        _check_frame(subject, rendition, original.max_pixels)
+        picture = draw(subject, rendition, _ground(rendition, original.max_pixels))
+        if picture is None:
+            raise ImageRejected(RejectionReason.FAILED, "nothing was found in it")
+        kind = rendition_type(stated, on_picture=rendition.ground_image is not None)
+        yield _file(picture, rendition, profile=profile, kind=kind, text=mark_text(original.made_of, rendition))
+
+
+def mark_text(made_of: str, rendition: Rendition) -> str:
+    """The text that identifies what a file was made of, and how."""
+    return f"{made_of} {rendition.digest} rendition"
+
+
+def rendering_memory(pixels: int, renditions: Sequence[Rendition], max_pixels: int) -> int:
+    """The approximate memory (B) that rendering needs besides the photograph of `pixels` px and its cutout."""
+    frames = [_frame_pixels(one, pixels) for one in renditions]
+    return _LIGHT_BYTES * pixels + _BYTES_PER_PIXEL * min(max([*frames, 0]), max_pixels)
+
+
+def _frame_pixels(rendition: Rendition, pixels: int) -> int:
+    if exact := rendition.exact_size:
+        return exact[0] * exact[1]
+    return rendition.max_side_px**2 if rendition.max_side_px else 2 * pixels
+
+
+def _file(picture: Picture, rendition: Rendition, *, profile: bytes, kind: str, text: str) -> Rendered:
+    told = "\n".join([text, *filter(None, ["; ".join(picture.notes)])])
+    file = encode(picture.pixels, rendition, profile=profile, source_type=kind, text=told)
+    return Rendered(
+        rendition=rendition,
+        data=file.data,
+        width_px=picture.placement.width_px,
+        height_px=picture.placement.height_px,
+        quality=file.quality,
+        notes=(*picture.notes, *file.notes),
+    )
+
+
+def _subject(original: Original, rendition: Rendition) -> tuple[Subject, bytes]:
+    """The subject in the colours that a rendition asks for, and their profile; empty for sRGB."""
+    if rendition.profile == "srgb":
+        return original.subject, b""
+    photograph, profile = decode_native(original.data, max_pixels=original.max_pixels)
+    if not profile:
+        return original.subject, b""
+    if original.subject.photograph is None:
+        return original.subject.recoloured(photograph.rgb), profile
+    return Subject.of(photograph, original.subject.alpha), profile
+
+
+def _check_frame(subject: Subject, rendition: Rendition, max_pixels: int) -> None:
+    """Raise ImageRejected if the picture would have more pixels than the site allows."""
+    box = product_box(subject.alpha)
+    if box is None:
+        return
+    placement = place(box, rendition)
+    if placement.width_px * placement.height_px > max_pixels:
+        size = f"{placement.width_px}×{placement.height_px} px"
+        raise ImageRejected(RejectionReason.TOO_LARGE, f"{rendition.name} has {size}, {max_pixels} px are allowed")
+
+
+def _ground(rendition: Rendition, max_pixels: int) -> Bytes | None:
+    return None if rendition.ground_image is None else _decoded(rendition.ground_image, max_pixels)
+
+
+@lru_cache(maxsize=4)
+def _decoded(data: bytes, max_pixels: int) -> Bytes:
+    return decode(data, max_pixels=max_pixels).rgb

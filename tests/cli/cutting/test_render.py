@@ -1,0 +1,143 @@
+"""`cutouts render` as a person uses it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+from PIL import Image
+
+from cutouts.adapters.images.encoding import source_type_of
+from cutouts.cli import cli
+from cutouts.core.errors import OutputError
+from tests.photographs import blank, product
+
+GPS = 0x8825
+
+
+def render(*arguments: object) -> Result:
+    """Run `cutouts render` in this process."""
+    return CliRunner().invoke(cli, ["render", *map(str, arguments)], catch_exceptions=False)
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Path:
+    """A file with small renditions."""
+    file = tmp_path / "own.toml"
+    file.write_text(
+        '[square]\nwidth_px = 90\nheight_px = 90\nfill = 0.8\nground = "white"\nformat = "jpeg"\n'
+        '[clear]\nmargin = 0.1\nmax_side_px = 60\nformat = "webp"\n',
+        encoding="utf-8",
+    )
+    return file
+
+
+def test_photographs_become_a_folder_for_each_rendition(tmp_path: Path, own: Path) -> None:
+    """Pictures have the size, the format and the ground of their rendition; a second run makes none."""
+    product(tmp_path / "in" / "sub" / "ball.jpg", size=200)
+    arguments = (tmp_path / "in", "--recipes", own, "-r", "square", "-r", "clear", "-o", tmp_path / "out")
+    assert render(*arguments).exit_code == 0
+    with Image.open(tmp_path / "out" / "square" / "sub" / "ball.jpg") as image:
+        assert (image.format, image.size) == ("JPEG", (90, 90))
+        pixels = np.asarray(image)
+    assert (pixels[:5] == 255).all()
+    assert np.ptp(np.nonzero((pixels < 200).any(axis=(0, 2)))[0]) + 1 == pytest.approx(72, abs=2)
+    with Image.open(tmp_path / "out" / "clear" / "sub" / "ball.webp") as image:
+        assert (image.format, image.mode, max(image.size)) == ("WEBP", "RGBA", 60)
+    assert "1 up to date" in render(*arguments).output
+
+
+def test_a_cutout_is_rendered_without_a_network(tmp_path: Path, own: Path) -> None:
+    """A PNG with transparent pixels, from any program, is used as it is; the model is not needed."""
+    rgba = np.zeros((80, 80, 4), np.uint8)
+    rgba[20:60, 30:50] = (10, 200, 30, 255)
+    cv2.imwrite(str(tmp_path / "a.png"), rgba)
+    settings = tmp_path / "site.toml"
+    settings.write_text(f'models = "{tmp_path / "none"}"\n', encoding="utf-8")
+    target = tmp_path / "a.jpg"
+    assert (
+        render(tmp_path / "a.png", "--recipes", own, "-r", "square", "-o", target, "--config", settings).exit_code == 0
+    )
+    with Image.open(target) as image:
+        middle = np.asarray(image)[45, 45]
+    assert np.abs(middle.astype(int) - (30, 200, 10)).max() < 6
+
+
+def test_a_cutout_of_ours_becomes_the_same_picture_as_its_photograph(tmp_path: Path, own: Path) -> None:
+    """Cut first and rendered later, the pixels are equal."""
+    source = product(tmp_path / "in" / "ball.jpg", size=200)
+    CliRunner().invoke(cli, ["cut", str(source), "-o", str(tmp_path / "cut" / "ball.png")], catch_exceptions=False)
+    for name in ("in", "cut"):
+        result = render(tmp_path / name, "--recipes", own, "-r", "square", "-o", tmp_path / f"of-{name}")
+        assert result.exit_code == 0
+    first, second = (cv2.imread(str(tmp_path / f"of-{name}" / "square" / "ball.jpg")) for name in ("in", "cut"))
+    assert first is not None
+    assert (first == second).all()
+
+
+def test_what_we_rendered_is_never_a_source_and_others_are_never_replaced(tmp_path: Path, own: Path) -> None:
+    """A rendition in the folder is left out, a rendition by name is rejected, and a stranger's file stops the run."""
+    product(tmp_path / "in" / "ball.jpg", size=200)
+    square = ("--recipes", own, "-r", "square")
+    render(tmp_path / "in", *square, "-o", tmp_path / "in" / "out")
+    (tmp_path / "in" / "copy.jpg").write_bytes((tmp_path / "in" / "out" / "square" / "ball.jpg").read_bytes())
+    assert "1 image in" in render(tmp_path / "in", *square, "-o", tmp_path / "other").output
+    result = render(tmp_path / "in" / "copy.jpg", *square, "-o", tmp_path / "other")
+    assert result.exit_code == 1
+    assert "it is a rendition made by cutouts" in result.output
+    (tmp_path / "third" / "square").mkdir(parents=True)
+    (tmp_path / "third" / "square" / "ball.jpg").write_bytes(b"a stranger's")
+    with pytest.raises(OutputError, match="was not made by cutouts"):
+        render(tmp_path / "in" / "ball.jpg", *square, "-o", tmp_path / "third")
+
+
+def test_positions_leave_and_generated_pictures_say_so(tmp_path: Path, own: Path) -> None:
+    """EXIF with GPS is in the source and not in the picture; a generated source keeps its type."""
+    product(tmp_path / "ball.png", size=200)
+    exif = Image.Exif()
+    exif.get_ifd(GPS)[1] = "N"
+    xmp = b'<x Iptc4xmpExt:DigitalSourceType="http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"/>'
+    with Image.open(tmp_path / "ball.png") as image:
+        image.save(tmp_path / "camera.jpg", exif=exif)
+        image.save(tmp_path / "generated.jpg", xmp=xmp)
+    for name, expected in {"camera": "algorithmicallyEnhanced", "generated": "trainedAlgorithmicMedia"}.items():
+        render(tmp_path / f"{name}.jpg", "--recipes", own, "-r", "square", "-o", tmp_path / "out")
+        data = (tmp_path / "out" / "square" / f"{name}.jpg").read_bytes()
+        assert source_type_of(data) == expected
+        with Image.open(tmp_path / "out" / "square" / f"{name}.jpg") as image:
+            assert not image.getexif()
+
+
+def test_equal_names_from_two_folders_stay_apart(tmp_path: Path, own: Path) -> None:
+    """Two sources with one name give two pictures."""
+    product(tmp_path / "a" / "ball.jpg", seed=1, size=120)
+    product(tmp_path / "b" / "ball.jpg", seed=2, size=120)
+    render(tmp_path / "a", tmp_path / "b", "--recipes", own, "-r", "square", "-o", tmp_path / "out")
+    assert len(list((tmp_path / "out" / "square").iterdir())) == 2
+
+
+def test_an_image_without_a_product_is_reported(tmp_path: Path, own: Path) -> None:
+    """Nothing is written for it, and the exit status is 1."""
+    result = render(blank(tmp_path / "blank.jpg"), "--recipes", own, "-r", "square", "-o", tmp_path / "out")
+    assert result.exit_code == 1
+    assert "nothing was found in it" in result.output
+    assert not (tmp_path / "out").exists()
+
+
+def test_wrong_targets_are_refused(tmp_path: Path, own: Path) -> None:
+    """A file for several pictures, another suffix, and a missing option are errors of usage."""
+    source = product(tmp_path / "ball.jpg")
+    for arguments in (
+        (source, "--recipes", own, "-r", "square", "-r", "clear", "-o", tmp_path / "a.jpg"),
+        (source, "--recipes", own, "-r", "square", "-o", tmp_path / "a.png"),
+        (source, "-o", tmp_path / "out"),
+    ):
+        assert render(*arguments).exit_code == 2
+
+
+def test_the_renditions_are_listed() -> None:
+    """Each with its format and size."""
+    assert "amazon-main: jpeg, at most 1600 px" in render("--list").output
