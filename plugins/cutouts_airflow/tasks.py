@@ -16,7 +16,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 from cutouts.core.errors import HeldError, ManifestError
 from cutouts.core.records import DeliveryKey, ShardKey
 from cutouts.core.text.display import shown
-from cutouts.core.text.sentences import decision_sentence, plan_sentence, promise_sentence, publication_sentence
+from cutouts.core.text.sentences import decision_sentence, plan_sentence, publication_sentence, remarks
 from cutouts_airflow.airflow_site import site
 from cutouts_airflow.redacting import logged_without_secrets
 
@@ -139,7 +139,7 @@ def gate(plan_id: str) -> str:
 
     decision = steps.gate(site(), plan_id)
     log.info("%s", decision_sentence(decision))
-    for reason in (*decision.reasons, *promise_sentence(decision)):
+    for reason in remarks(decision):
         log.info("  %s", reason)
     get_current_context()["ti"].xcom_push("verdict", decision_sentence(decision))
     return decision.gate_id

@@ -152,5 +152,6 @@ def _decision(delivery_id: str, images: Sequence[Shown]) -> GateDecision:
         full=False,
         suite="",
         promise=None,
+        warnings=(),
         **counts,
     )

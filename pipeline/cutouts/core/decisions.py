@@ -28,7 +28,10 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExpectationOutcome:
-    """The result of one expectation for a delivery; `failing` counts rows, and is None if the expectation has none."""
+    """The result of one expectation for a delivery; `failing` counts rows, and is None if the expectation has none.
+
+    If it is not met and its severity is not `critical`, it is only reported.
+    """
 
     expectation: str
     column: str | None
@@ -37,6 +40,7 @@ class ExpectationOutcome:
     success: bool
     observed: str
     failing: int | None
+    severity: str = "critical"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +79,7 @@ class GateDecision:
     images that are live under its id but not in it; `withdrawn` counts them. `gate_id` identifies this decision: what
     was judged, for which plan, against which version, and whether a person approved it. `suite` is the digest under
     which the text of the suite is kept; it is empty for decisions of an earlier release. `promise` is None if the site
-    makes none.
+    makes none. `warnings` are expectations that are not met and only reported.
     """
 
     gate_id: str
@@ -97,6 +101,7 @@ class GateDecision:
     withdrawn: int = 0
     suite: str = ""
     promise: AppliedPromise | None = None
+    warnings: tuple[str, ...] = ()
 
     @property
     def balances(self) -> bool:

@@ -32,12 +32,14 @@ class FailedExpectation:
 class Judgement:
     """The results of the expectations for a delivery.
 
-    `findings` are expectations that single images fail. `holds` are the reasons to hold the delivery as a whole.
+    `findings` are expectations that single images fail. `holds` are the reasons to hold the delivery as a whole, and
+    `warnings` what is only reported.
     """
 
     outcomes: tuple[ExpectationOutcome, ...]
     findings: tuple[FailedExpectation, ...]
     holds: tuple[str, ...]
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -73,7 +73,7 @@ def forgotten_file(receipt_id: str) -> str:
 
 
 def gate_file(gate_id: str, name: str) -> str:
-    """`outcomes.parquet` or, written last, `decision.json`."""
+    """`outcomes.parquet`, `measured.json` or, written last, `decision.json`."""
     return f"gates/{gate_id}/{name}"
 
 

@@ -4,7 +4,7 @@ the site's promise lets through."""
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from importlib.resources.abc import Traversable
 
@@ -65,6 +65,12 @@ class Doubts:
             return {}
         likely = self.metrics.filter(pc.greater(self.p_bad, _LIKELY))
         return dict(zip(likely.column("image_id").to_pylist(), self.calibration.reasons(terms(likely)), strict=True))
+
+
+def categories_of(images: pa.Table, some: Collection[str]) -> dict[str, str | None]:
+    """The category of `some` images of a delivery, by image id."""
+    its = images.filter(pc.is_in(images.column("image_id"), value_set=pa.array(some, pa.string())))
+    return dict(zip(its.column("image_id").to_pylist(), its.column("category").to_pylist(), strict=True))
 
 
 def promise_limits(

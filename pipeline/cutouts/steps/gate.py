@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -28,7 +28,8 @@ from cutouts.core.records import DeliveryKey, Plan, Receipt, Rejection, ShardKey
 from cutouts.core.table_paths import gate_file, plan_file, shard_file
 from cutouts.models.calibrations import find_calibration
 from cutouts.schemas.tables import OUTCOMES
-from cutouts.steps.doubts import Doubts, promise_limits
+from cutouts.steps.comparison import drift_of, keep_measured
+from cutouts.steps.doubts import Doubts, categories_of, promise_limits
 from cutouts.steps.gate_keys import JUDGED, gate_key, judged_digest
 from cutouts.steps.journal import keep_journal
 from cutouts.steps.lease import at_work
@@ -50,9 +51,8 @@ def gate(site: Site, plan_id: str) -> GateDecision:
     images = read_table(tables, plan_file(plan_id, "delivery.parquet"))
     results = _reconciled(tables, plan, images)
     suite = suite_of(site).read_bytes()
-    rejections = {one.image_id: one.words for one in records_of(results.rejections, Rejection)}
-    doubts, judgement, promise = _judgement(site, tables, plan, images, results, rejections)
     with Catalog.open(site.catalog_url) as catalog:
+        doubts, judgement, promise = _judgement(site, tables, catalog, plan, images, results)
         standing = _standing(catalog, plan, images)
         judged = judged_digest(plan, results, suite, standing.leaving, doubts, promise)
         judgement = with_withdrawals(judgement, leaving=len(standing.leaving), live=standing.live.num_rows)
@@ -62,7 +62,7 @@ def gate(site: Site, plan_id: str) -> GateDecision:
         decided = decide(
             images.column("image_id").to_pylist(),
             judgement,
-            rejections=rejections,
+            rejections=_rejections(results),
             published=published,
             taken_back=word.over(_taken_back(standing, results, plan, without=published)) | word.refused(published),
             approved=approved,
@@ -74,12 +74,13 @@ def gate(site: Site, plan_id: str) -> GateDecision:
             decided,
             standing,
             judged=judged,
-            gate_id=gate_key(plan, judged, standing.version, word, approved=approved),
+            gate_id=gate_key(plan, judged, standing.version, word, judgement, approved=approved),
             suite=keep_suite(tables, suite),
             promise=promise,
         )
         outcomes = _outcomes(plan, images, results, decided, doubts)
         write_table(tables, gate_file(decision.gate_id, "outcomes.parquet"), outcomes)
+        keep_measured(tables, decision.gate_id, doubts.judged())
         write_record(tables, gate_file(decision.gate_id, "decision.json"), decision)
         if decision.verdict is Verdict.HOLD:
             catalog.record_hold(decision, datetime.now(UTC))
@@ -89,14 +90,27 @@ def gate(site: Site, plan_id: str) -> GateDecision:
 
 
 def _judgement(
-    site: Site, tables: Store, plan: Plan, images: pa.Table, results: Results, rejections: Mapping[str, str]
+    site: Site, tables: Store, catalog: Catalog, plan: Plan, images: pa.Table, results: Results
 ) -> tuple[Doubts, Judgement, AppliedPromise | None]:
     """What is doubted, the suite's judgement under the site's promise, and how the promise applied."""
     calibration = find_calibration(plan.recipe.matte_digest, site.models)
     limits = promise_limits(site.promise, calibration, plan.recipe.matte_digest, site.model)
     doubts = Doubts(metrics=results.metrics, calibration=calibration, categories=images)
-    judgement = judgement_of(tables, suite_of(site), doubts.judged(), images=plan.images, rejected=rejections)
+    rejected = _rejections(results)
+    judgement = judgement_of(
+        tables,
+        suite_of(site),
+        doubts.judged(),
+        images=plan.images,
+        rejected=rejected,
+        categories=categories_of(images, rejected),
+        drift=drift_of(tables, catalog, plan.delivery, doubts.judged()),
+    )
     return doubts, *doubts.promised(judgement, limits, site.promise)
+
+
+def _rejections(results: Results) -> dict[str, str]:
+    return {one.image_id: one.words for one in records_of(results.rejections, Rejection)}
 
 
 def read_results(tables: Store, plan: Plan, images: pa.Table) -> Results:
@@ -243,6 +257,7 @@ def _decision(
         expectations=judgement.outcomes,
         suite=suite,
         promise=promise,
+        warnings=judgement.warnings,
     )
     if not decision.balances:
         raise BooksError(f"gate {gate_id}: {plan.images} images, but its outcomes do not add up to that number")

@@ -7,6 +7,8 @@ import json
 from collections.abc import Collection
 
 from cutouts.core.decisions import AppliedPromise
+from cutouts.core.drift import DRIFT
+from cutouts.core.gate import Judgement
 from cutouts.core.records import Plan
 from cutouts.steps.doubts import Doubts
 from cutouts.steps.ledger import Results
@@ -41,8 +43,13 @@ def judged_digest(
     return hashlib.sha256(json.dumps(parts).encode() + suite).hexdigest()[:32]
 
 
-def gate_key(plan: Plan, judged: str, against: int, word: PersonsWord, *, approved: bool) -> str:
-    """A digest, 32 hexadecimal characters, that identifies a decision about a plan."""
+def gate_key(plan: Plan, judged: str, against: int, word: PersonsWord, judgement: Judgement, *, approved: bool) -> str:
+    """A digest, 32 hexadecimal characters, that identifies a decision about a plan.
+
+    It depends on the comparisons with accepted deliveries that failed, because these are no part of what was judged.
+    """
     parts: list[object] = [plan.plan_id, judged, against, approved]
     parts += [word.facts] if word.facts else []
+    drifted = [one.words for one in judgement.outcomes if one.column in DRIFT.names and not one.success]
+    parts += [["drift", *drifted]] if drifted else []
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]

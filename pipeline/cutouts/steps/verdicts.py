@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from cutouts.adapters.quality import bundled, judge, load_suite, method, refusals
+from cutouts.adapters.quality import NO_DRIFT, bundled, judge, load_suite, method, refusals
 from cutouts.adapters.storage.store import Store
 from cutouts.adapters.storage.stored_tables import find_record, write_record
 from cutouts.core.config import Site
@@ -39,14 +39,26 @@ def suite_of(site: Site) -> Traversable:
 
 
 def judgement_of(
-    tables: Store, suite: Traversable, metrics: pa.Table, *, images: int, rejected: Mapping[str, str]
+    tables: Store,
+    suite: Traversable,
+    metrics: pa.Table,
+    *,
+    images: int,
+    rejected: Mapping[str, str],
+    categories: Mapping[str, str | None] | None = None,
+    drift: pa.Table = NO_DRIFT,
 ) -> Judgement:
-    """The suite's judgement of a delivery; see `cutouts.adapters.quality.judge`."""
+    """The suite's judgement of a delivery; see `cutouts.adapters.quality.judge`. `rejected` are the reasons, and
+    `categories` the categories, of the images that were not cut out."""
     rules = suite.read_bytes()
-    key = _digest(rules, metrics.sort_by("image_id").combine_chunks(), [images, sorted(rejected.items())])
+    known = {name: (categories or {}).get(name) for name in rejected}
+    about: list[object] = [images, sorted(rejected.items())]
+    about += [sorted(known.items())] if any(known.values()) else []
+    about += [drift.to_pylist()] if drift.num_rows else []
+    key = _digest(rules, metrics.sort_by("image_id").combine_chunks(), about)
     if found := find_record(tables, verdict_file(key), Judgement):
         return found
-    judgement = judge(load_suite(suite), metrics, images=images, rejected=rejected)
+    judgement = judge(load_suite(suite), metrics, images=images, rejected=known, drift=drift)
     if suite.read_bytes() == rules:  # otherwise the file was changed while it was in use
         write_record(tables, verdict_file(key), judgement)
     return judgement

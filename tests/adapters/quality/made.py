@@ -37,12 +37,20 @@ Load: TypeAlias = Callable[[Callable[[Raw], object]], quality.Suite]
 def metrics(*images: dict[str, object]) -> pa.Table:
     """One sound mask per entry, changed as the entry says; named a, b, c and so on."""
     rows = [SOUND | {"image_id": chr(ord("a") + place)} | image for place, image in enumerate(images)]
-    return pa.Table.from_pylist(rows, schema=METRICS.append(pa.field("p_bad", pa.float32())))
+    schema = METRICS.append(pa.field("p_bad", pa.float32())).append(pa.field("category", pa.string()))
+    return pa.Table.from_pylist(rows, schema=schema)
 
 
-def judged(suite: quality.Suite, *images: dict[str, object], rejected: tuple[str, ...] = ()) -> Judgement:
+def judged(
+    suite: quality.Suite,
+    *images: dict[str, object],
+    rejected: tuple[str, ...] = (),
+    drift: pa.Table = quality.NO_DRIFT,
+) -> Judgement:
     """The suite's outcome for these masks and rejections."""
-    return quality.judge(suite, metrics(*images), images=len(images) + len(rejected), rejected=rejected)
+    without = dict.fromkeys(rejected)
+    count = len(images) + len(rejected)
+    return quality.judge(suite, metrics(*images), images=count, rejected=without, drift=drift)
 
 
 def entry(raw: Raw, action: str, column: str | None) -> Raw:

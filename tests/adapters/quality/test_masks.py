@@ -45,11 +45,11 @@ def test_a_mask_may_fail_in_several_ways(suite: quality.Suite) -> None:
 
 @pytest.mark.parametrize(
     ("sound", "bad", "rejected", "held"),
-    [(6, 4, 0, False), (20, 5, 0, False), (10, 5, 0, True), (10, 3, 2, True), (0, 0, 5, True), (0, 0, 4, False)],
+    [(6, 4, 0, False), (30, 5, 0, False), (20, 5, 0, True), (10, 3, 2, True), (0, 0, 5, True), (0, 0, 4, False)],
     ids=[
         "four of ten are too few",
-        "five of 25 are too small a share",
-        "five of fifteen hold it",
+        "five of 35 are too small a share",
+        "five of 25 may well be more than 30 % of such images",
         "rejected images are bad images",
         "five broken files hold it",
         "four broken files do not",
@@ -70,14 +70,14 @@ def test_thresholds_are_read_from_the_file(load: Load) -> None:
 
     def stricter(raw: Raw) -> None:
         entry(raw, "quarantine", "soft_inside")["kwargs"]["max_value"] = 0.005
-        for one in raw["expectations"]:
-            if one["meta"]["action"] == "hold":
-                one["kwargs"]["max_value"] = 0
+        hold = entry(raw, "hold", "bad_at_most")["kwargs"]
+        hold["max_value"] = 0.1
+        hold.pop("row_condition")
 
     judgement = judged(load(stricter), {}, {"soft_inside": 0.001})
     assert [set(finding.image_ids) for finding in judgement.findings] == [{"a"}]
     assert judgement.holds == (
-        "more than 0% of the delivery's images are bad, and more than 0 images are bad (1 of 2)",
+        "more than 10% of images like these may be bad (95% confidence), and at least 5 are (1 of 2)",
     )
 
 
@@ -86,7 +86,7 @@ def test_an_incomplete_delivery_does_not_pass(suite: quality.Suite) -> None:
     with pytest.raises(GateError, match="0 images"):
         judged(suite)
     with pytest.raises(GateError, match="3 images cannot be judged: only 2 measured and 0 rejected"):
-        quality.judge(suite, metrics({}, {}), images=3, rejected=())
+        quality.judge(suite, metrics({}, {}), images=3, rejected={})
 
 
 @pytest.mark.parametrize("column", ["saliency_peak", "coverage", "components", "fringe"])
@@ -113,7 +113,7 @@ def test_an_image_measured_twice_does_not_pass(suite: quality.Suite) -> None:
 def test_a_crashed_check_is_an_error_and_not_a_verdict(suite: quality.Suite) -> None:
     """A missing column does not mean a bad mask."""
     with pytest.raises(GateError, match=r'checks crashed(.|\n)*"fringe" in BatchData does not exist'):
-        quality.judge(suite, metrics({}).drop_columns("fringe"), images=1, rejected=())
+        quality.judge(suite, metrics({}).drop_columns("fringe"), images=1, rejected={})
 
 
 def test_booleans_are_judged_as_numbers(load: Load) -> None:
@@ -125,4 +125,4 @@ def test_booleans_are_judged_as_numbers(load: Load) -> None:
         raw["expectations"].append({"type": "expect_column_mean_to_be_between", "kwargs": kwargs, "meta": meta})
 
     table = metrics({}, {}, {}).append_column("guessed", pa.array([True, True, False]))
-    assert quality.judge(load(ask), table, images=3, rejected=()).holds == ("more than 50% were guessed (0 of 3)",)
+    assert quality.judge(load(ask), table, images=3, rejected={}).holds == ("more than 50% were guessed (0 of 3)",)

@@ -42,7 +42,7 @@ CHANGES: dict[str, tuple[Callable[[Raw], object], str]] = {
         lambda raw: entry(raw, "quarantine", "coverage")["meta"].update(words="above {limit}"),
         "limit",
     ),
-    "no words at all": (lambda raw: entry(raw, "hold", "bad")["meta"].pop("words"), "words"),
+    "no words at all": (lambda raw: entry(raw, "hold", "bad_at_most")["meta"].pop("words"), "words"),
     "a quarantine that lets some pass": (
         lambda raw: entry(raw, "quarantine", "coverage")["kwargs"].update(mostly=0.9),
         "takes no `mostly`",

@@ -7,48 +7,68 @@ check is an error, never a verdict.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
-from typing import TypeAlias
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, TypeAlias
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from cutouts.adapters.quality.frames import counts_frame, delivery_frame
 from cutouts.adapters.quality.library import method
 from cutouts.adapters.quality.suite import Rule, Suite, bundled, load_suite
 from cutouts.adapters.quality.validation import Check, validate
+from cutouts.core.drift import DRIFT
 from cutouts.core.errors import GateError
 from cutouts.core.gate import FailedExpectation, Judgement
 from cutouts.core.manifests.checks import DeliveryProblem
 from cutouts.core.text.counting import counted
+from cutouts.core.text.display import shown
 
-__all__ = ["Rule", "Suite", "bundled", "judge", "load_suite", "method", "refusals"]
+__all__ = ["NO_DRIFT", "Rule", "Suite", "bundled", "judge", "load_suite", "method", "refusals"]
 
+NO_DRIFT = DRIFT.empty_table()
+"""The frame `drift` of a delivery that nothing is compared with."""
 _SHOWN = 10
 _SLICE = 500_000
 
 Flags: TypeAlias = NDArray[np.int64]
 
 
-def judge(suite: Suite, metrics: pa.Table, *, images: int, rejected: Collection[str]) -> Judgement:
+def judge(
+    suite: Suite,
+    metrics: pa.Table,
+    *,
+    images: int,
+    rejected: Mapping[str, str | None],
+    drift: pa.Table = NO_DRIFT,
+) -> Judgement:
     """The judgement of `suite` on a delivery of `images` images. `metrics` has one row per image that was cut out.
 
-    `metrics` needs `image_id` and the columns that the rules name (`cutouts.schemas.tables.METRICS`). An image is bad
-    if it is `rejected` or fails a quarantine rule; the frame `delivery` is the column `bad`, 0 or 1, of all images.
-    If all were rejected, only that frame is judged. Raises GateError if the counts do not add up, if there is nothing
-    to judge, if a rule with the action `fail` is not met, or if a check crashed.
+    `metrics` needs `image_id` and the columns that the rules name (`cutouts.schemas.tables.METRICS`, `category`).
+    `rejected` are the other images with their categories. An image is bad if it is rejected or fails a quarantine rule.
+    The frame `delivery` has a row per image, `counts` one for the delivery and one per category, and `drift` is
+    `cutouts.core.drift.DRIFT`. If all images were rejected, the frame `images` is not judged. Raises GateError if the
+    counts do not add up, if there is nothing to judge, if a rule with the action `fail` is not met, or if a check
+    crashed.
     """
     if images < 1 or metrics.num_rows + len(rejected) != images:
         found = f"{metrics.num_rows} measured and {len(rejected)} rejected"
         raise GateError(f"a delivery of {counted(images, 'image')} cannot be judged: only {found} are given")
     checks = _check(suite.on("images"), metrics) if metrics.num_rows else ()
-    findings, bad = _findings(checks, metrics)
-    every = np.concatenate([bad, np.ones(len(rejected), np.int64)])
-    checks += _check(suite.on("delivery"), pa.table({"bad": every}))
+    findings, reported, bad = _findings(checks, metrics)
+    delivery = delivery_frame(metrics, bad, rejected)
+    checks += _check(suite.on("delivery"), delivery)
+    checks += _check(suite.on("counts"), counts_frame(delivery))
+    checks += _check(suite.on("drift"), drift)
+    counts = {name: f"{pc.sum(delivery.column(name)).as_py()} of {images}" for name in ("bad", "rejected")}
+    broken = [(group, f"{_words(group)} ({_observed(group, counts, drift)})") for group in _broken(checks)]
     return Judgement(
         outcomes=tuple(check.outcome() for check in checks),
         findings=findings,
-        holds=tuple(f"{words} ({every.sum()} of {images})" for words in _holds(checks)),
+        holds=tuple(words for group, words in broken if group[0].rule.binding),
+        warnings=(*reported, *(words for group, words in broken if not group[0].rule.binding)),
     )
 
 
@@ -71,27 +91,52 @@ def refusals(suite: Suite, delivery_id: str, rows: pa.Table) -> tuple[DeliveryPr
     return tuple(_refusal(delivery_id, rules[number].words, checks, ids) for number, checks in failed.items())
 
 
-def _findings(checks: Iterable[Check], metrics: pa.Table) -> tuple[tuple[FailedExpectation, ...], Flags]:
-    """The images that fail each quarantine rule, and for each row of `metrics` 1 if it fails one, else 0."""
-    rules = [check.rule for check in checks if check.rule.action == "quarantine" and not check.success]
+def _findings(
+    checks: Iterable[Check], metrics: pa.Table
+) -> tuple[tuple[FailedExpectation, ...], tuple[str, ...], Flags]:
+    """The images that fail each quarantine rule, what rules only report, and for each row of `metrics` 1 if it fails
+    one, else 0."""
+    failed = [check for check in checks if check.rule.action == "quarantine" and not check.success]
     bad: Flags = np.zeros(metrics.num_rows, np.int64)
     findings = []
-    for check in validate(rules, metrics, "COMPLETE"):
+    for check in validate([check.rule for check in failed if check.rule.binding], metrics, "COMPLETE"):
         failing = np.asarray(check.fields["unexpected_index_list"], np.int64)
         bad[failing] = 1
         image_ids = metrics.column("image_id").take(pa.array(failing)).to_pylist()
         findings.append(FailedExpectation(words=check.rule.words, image_ids=frozenset(image_ids)))
-    return tuple(findings), bad
+    reported = (
+        f"{counted(int(check.fields['unexpected_count']), 'image')}: {check.rule.words}"
+        for check in failed
+        if not check.rule.binding
+    )
+    return tuple(findings), tuple(reported), bad
 
 
-def _holds(checks: Iterable[Check]) -> tuple[str, ...]:
-    """The words of each group of hold rules in which no rule is met."""
+def _broken(checks: Iterable[Check]) -> list[list[Check]]:
+    """Each group of hold rules in which no rule is met."""
     groups: dict[str, list[Check]] = {}
     for check in checks:
         if check.rule.action == "hold":
             groups.setdefault(check.rule.group, []).append(check)
-    broken = (group for group in groups.values() if not any(check.success for check in group))
-    return tuple(", and ".join(check.rule.words for check in group) for group in broken)
+    return [group for group in groups.values() if not any(check.success for check in group)]
+
+
+def _words(group: Sequence[Check]) -> str:
+    return ", and ".join(check.rule.words for check in group)
+
+
+def _observed(group: Sequence[Check], counts: Mapping[str, str], drift: pa.Table) -> str:
+    """What a person wants to know of a broken group: how many images, or what drifted how far."""
+    if group[0].rule.frame == "drift":
+        rows = {row for check in group for row in check.fields.get("partial_unexpected_index_list", ())}
+        return "; ".join(map(_drifted, drift.take(sorted(rows)[:_SHOWN]).to_pylist()))
+    about_rejected = all((check.rule.column or "").startswith("rejected") for check in group)
+    return counts["rejected" if about_rejected else "bad"]
+
+
+def _drifted(row: Mapping[str, Any]) -> str:
+    among = "" if row["category"] is None else f" of {shown(row['category'])}"
+    return f"{row['measurement']}{among}: by {row['distance']:.2f}, p = {row['p_value']:.2g}"
 
 
 def _refusal(

@@ -13,7 +13,13 @@ from cutouts.adapters.quality.library import library
 from cutouts.adapters.quality.safety import TYPES, unsafe
 from cutouts.core.errors import GateError
 
-ACTIONS = {"images": ("fail", "quarantine", "hold"), "delivery": ("fail", "hold"), "rows": ("fail", "refuse")}
+ACTIONS = {
+    "images": ("fail", "quarantine", "hold"),
+    "delivery": ("fail", "hold"),
+    "counts": ("fail", "hold"),
+    "drift": ("fail", "hold"),
+    "rows": ("fail", "refuse"),
+}
 """The frames that a rule may judge, and the possible actions for each if the rule is not met."""
 _SEVERITIES = ("critical", "warning", "info")
 _BETWEEN_ROWS = frozenset({"unique", "increasing", "decreasing"})
@@ -26,7 +32,8 @@ _NOT_NULL = "expect_column_values_to_not_be_null"
 class Rule:
     """One expectation of a suite, the frame that it judges, the action if it is not met, and the rule in words.
 
-    Rules of the same `group` hold a delivery only if none of them is met.
+    Rules of the same `group` hold a delivery only if none of them is met. The action is taken if the severity is
+    `critical`; otherwise the rule is only reported.
     """
 
     type: str
@@ -36,6 +43,11 @@ class Rule:
     action: str
     group: str
     words: str
+
+    @property
+    def binding(self) -> bool:
+        """Whether its action is taken if it is not met."""
+        return self.severity == "critical"
 
     @property
     def column(self) -> str | None:
@@ -127,8 +139,27 @@ def _misfits(suite: Suite) -> Iterator[str]:
             yield f"{rule.type}: unknown action {rule.action!r} on the frame {rule.frame}; known are {known}"
         if rule.frame == "rows" and rule.type.rpartition("_")[2] in _BETWEEN_ROWS:
             yield f"{rule.type} of {rule.column}: compares rows, but a manifest is judged in slices"
-        if rule.action == "quarantine" and "mostly" in rule.kwargs:
-            yield f"{rule.type} of {rule.column}: a quarantine is about single images and takes no `mostly`"
+        yield from _toothless(rule)
+    groups: dict[str, set[str]] = {}
+    for rule in suite.rules:
+        groups.setdefault(rule.group, set()).add(str(rule.severity))
+    yield from (
+        f"the rules of group {name!r} have several severities" for name, some in groups.items() if len(some) > 1
+    )
+
+
+def _toothless(rule: Rule) -> Iterator[str]:
+    """The problems of a rule that would not do what its action says."""
+    if rule.action == "quarantine" and "mostly" in rule.kwargs:
+        yield f"{rule.type} of {rule.column}: a quarantine is about single images and takes no `mostly`"
+    if "mostly" in rule.kwargs and not _is_share(rule.kwargs["mostly"]):
+        yield f"{rule.type} of {rule.column}: `mostly` is a share above 0 and up to 1, not {rule.kwargs['mostly']!r}"
+    if rule.action in ("fail", "refuse") and rule.severity in _SEVERITIES and not rule.binding:
+        yield f"{rule.type} of {rule.column}: a rule with the action {rule.action} has the severity critical"
+
+
+def _is_share(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value <= 1
 
 
 def _unguarded(suite: Suite) -> Iterator[str]:

@@ -38,6 +38,7 @@ class Check:
             success=self.success,
             observed=self._observed(),
             failing=self.fields.get("unexpected_count"),
+            severity=self.rule.severity,
         )
 
     def _observed(self) -> str:

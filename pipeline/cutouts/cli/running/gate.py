@@ -14,7 +14,7 @@ from cutouts.cli.console.exit_status import Status
 from cutouts.cli.console.first_words import FirstWordCommand
 from cutouts.cli.console.options import site_options
 from cutouts.core.decisions import Verdict
-from cutouts.core.text.sentences import promise_sentence
+from cutouts.core.text.sentences import remarks
 
 
 class _Gate(FirstWordCommand):
@@ -36,7 +36,7 @@ def gate(plan_id: str, root: str | None, config: str | None) -> None:
     decision = cutouts.gate(cutouts.load_site(config, root=root), plan_id)
     counts = {name: getattr(decision, name) for name in ("published", "quarantined", "held", "rejected", "skipped")}
     say(f"{decision.delivery}: {decision.verdict}; {json.dumps(counts)}", err=True)
-    for reason in (*decision.reasons, *promise_sentence(decision)):
+    for reason in remarks(decision):
         say(f"  {reason}", err=True)
     say(decision.gate_id)
     if decision.verdict is Verdict.HOLD:

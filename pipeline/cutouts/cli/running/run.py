@@ -15,7 +15,7 @@ from cutouts.cli.console.progress import Tally
 from cutouts.core.decisions import Outcome
 from cutouts.core.text.counting import counted
 from cutouts.core.text.display import shown
-from cutouts.core.text.sentences import decision_sentence, promise_sentence
+from cutouts.core.text.sentences import decision_sentence, remarks
 
 
 @click.command()
@@ -63,7 +63,7 @@ def _say_site(site: cutouts.Site, done: SiteRun) -> None:
     _say_passed_over(done)
     for decision in done.decisions:
         say(decision_sentence(decision))
-        for reason in (*decision.reasons, *promise_sentence(decision)):
+        for reason in remarks(decision):
             say(f"  {reason}")
     _say_refused(done)
     say(f"{counted(done.images, 'image')}: " + ", ".join(f"{done.count(outcome)} {outcome}" for outcome in Outcome))

@@ -29,6 +29,13 @@ def decision_sentence(decision: GateDecision) -> str:
     return f"Delivery {shown(decision.delivery)}: {images}, {counts}; verdict: {decision.verdict}."
 
 
+def remarks(decision: GateDecision) -> Iterator[str]:
+    """What a person should know of a decision: its reasons, warnings, and its promise."""
+    yield from decision.reasons
+    yield from (f"warning: {words}" for words in decision.warnings)
+    yield from promise_sentence(decision)
+
+
 def promise_sentence(decision: GateDecision) -> Iterator[str]:
     """What the promise lets through, of the masks that the calibration was checked on and of this delivery; nothing if
     there is no promise."""

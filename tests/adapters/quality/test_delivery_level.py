@@ -1,0 +1,135 @@
+"""How a suite judges a delivery as a whole: bounds, rejections, categories, drift and severities."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from cutouts.adapters import quality
+from cutouts.adapters.quality.frames import counts_frame, delivery_frame
+from cutouts.core.drift import DRIFT
+from cutouts.core.errors import GateError
+from tests.adapters.quality.made import Load, Raw, entry, judged
+
+DRIFTED = {"category": "shoe", "measurement": "coverage", "images": 50, "accepted": 500}
+
+
+def drifted(*rows: dict[str, Any]) -> pa.Table:
+    """Comparisons with accepted deliveries."""
+    full = ({**DRIFTED, "distance": 0.4, "distance_at_least": 0.0, "p_value": 0.5, **row} for row in rows)
+    return pa.Table.from_pylist(list(full), schema=DRIFT)
+
+
+def category(name: str | None) -> dict[str, Any]:
+    """The condition that selects rows of one category, or rows without any."""
+    column = {"name": "category"}
+    if name is None:
+        return {"type": "nullity", "column": column, "is_null": True}
+    return {"type": "comparison", "column": column, "operator": "==", "parameter": name}
+
+
+def test_the_bound_is_wide_for_few_images_and_narrow_for_many() -> None:
+    """The same share of bad images may be chance in 20 images and is certain in 20,000."""
+
+    def bound(images: int) -> float:
+        bad = (np.arange(images) < images // 4).astype(np.int64)
+        whole, *_ = counts_frame(delivery_frame(pa.table({"x": bad}), bad, {})).to_pylist()
+        return float(whole["bad_at_most"])
+
+    assert bound(20) > 0.4
+    assert 0.25 < bound(20_000) < 0.26
+
+
+def test_many_unreadable_files_hold_a_delivery_that_is_good_otherwise(suite: quality.Suite) -> None:
+    """Ten of sixty are within the budget for bad images, and beyond the one for rejections."""
+    held = judged(suite, *[{}] * 50, rejected=tuple(f"broken {n}" for n in range(10)))
+    (words,) = held.holds
+    assert "impossible to process" in words
+    assert words.endswith("(10 of 60)")
+    assert not judged(suite, *[{}] * 50, rejected=tuple(f"broken {n}" for n in range(4))).holds
+
+
+def test_a_category_can_have_its_own_limit(load: Load) -> None:
+    """A row condition by category selects images, and its row of the counts; other categories are not held to it."""
+
+    def shoes(raw: Raw) -> None:
+        kwargs = {"column": "coverage", "max_value": 0.5, "row_condition": category("shoe")}
+        meta = {"frame": "images", "action": "quarantine", "words": "a shoe fills at most {max_value:.0%}"}
+        raw["expectations"].append({"type": "expect_column_values_to_be_between", "kwargs": kwargs, "meta": meta})
+        kwargs = {"column": "bad", "max_value": 0, "row_condition": category("shoe")}
+        meta = {"frame": "counts", "action": "hold", "words": "a shoe is bad"}
+        raw["expectations"].append({"type": "expect_column_values_to_be_between", "kwargs": kwargs, "meta": meta})
+
+    own = load(shoes)
+    found = judged(own, {"coverage": 0.7, "category": "vase"}, {"coverage": 0.7, "category": "shoe"}, {"coverage": 0.7})
+    assert [set(one.image_ids) for one in found.findings] == [{"b"}]
+    assert found.holds == ("a shoe is bad (1 of 3)",)
+    assert judged(own, {"coverage": 0.7, "category": "vase"}).holds == ()
+
+
+def test_a_share_of_images_may_fail_a_rule_with_mostly(load: Load) -> None:
+    """A hold rule with `mostly` 0.7 is met if seven of ten images meet it."""
+
+    def mostly(raw: Raw) -> None:
+        kwargs = {"column": "frame_contact", "max_value": 0.1, "mostly": 0.7}
+        meta = {"frame": "images", "action": "hold", "words": "products touch the frame"}
+        raw["expectations"].append({"type": "expect_column_values_to_be_between", "kwargs": kwargs, "meta": meta})
+
+    own, contact = load(mostly), cast("dict[str, object]", {"frame_contact": 0.5})
+    assert not judged(own, *[{}] * 7, *[contact] * 3).holds
+    assert judged(own, *[{}] * 6, *[contact] * 4).holds
+
+
+def test_drift_is_reported_and_a_large_one_holds(suite: quality.Suite) -> None:
+    """What drifted is named; a difference that may be chance is neither."""
+    assert judged(suite, {}, drift=drifted({})).warnings == ()
+    some = judged(suite, {}, drift=drifted({"distance_at_least": 0.3, "p_value": 1e-5}, {"measurement": "fringe"}))
+    assert not some.holds
+    assert some.warnings[0].endswith("(coverage of shoe: by 0.40, p = 1e-05)")
+    worse = judged(suite, {}, drift=drifted({"measurement": "p_bad", "distance_at_least": 0.6, "category": None}))
+    assert worse.holds[0].endswith("(p_bad: by 0.40, p = 0.5)")
+
+
+def test_a_warning_reports_and_changes_no_outcome(load: Load) -> None:
+    """The same rules are critical in the shipped suite, where they quarantine and hold."""
+
+    def softer(raw: Raw) -> None:
+        entry(raw, "quarantine", "soft_inside")["severity"] = "warning"
+        hold = entry(raw, "hold", "bad_at_most")
+        hold["severity"] = "warning"
+        hold["kwargs"].update(max_value=0.0)
+        hold["kwargs"].pop("row_condition")
+
+    found = judged(load(softer), {"soft_inside": 0.5}, {"coverage": 0.0})
+    assert [set(one.image_ids) for one in found.findings] == [{"b"}]
+    assert found.holds == ()
+    assert found.warnings[0] == "1 image: the product is half transparent (more than 10% of its inside is soft)"
+    assert "may be bad" in found.warnings[1]
+
+
+@pytest.mark.parametrize("mostly", [0, -1, 1.5, True, "all", None])
+def test_a_share_that_lets_everything_pass_is_refused(load: Load, mostly: object) -> None:
+    """`mostly` of 0 is met by any delivery."""
+    with pytest.raises(GateError, match="mostly"):
+        load(lambda raw: entry(raw, "fail", "coverage")["kwargs"].update(mostly=mostly))
+
+
+def test_a_rule_that_fails_the_gate_cannot_be_a_warning(load: Load) -> None:
+    """Otherwise a column of nulls would be reported, and published."""
+    with pytest.raises(GateError, match="a rule with the action fail has the severity critical"):
+        load(lambda raw: entry(raw, "fail", "coverage").update(severity="warning"))
+
+
+def test_a_group_has_one_severity(load: Load) -> None:
+    """A group is met or not as a whole."""
+
+    def mixed(raw: Raw) -> None:
+        for column, severity in (("bad_at_most", "critical"), ("rejected_at_most", "warning")):
+            entry(raw, "hold", column).update(severity=severity)
+            entry(raw, "hold", column)["meta"]["group"] = "both"
+
+    with pytest.raises(GateError, match="'both' have several severities"):
+        load(mixed)
