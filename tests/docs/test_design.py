@@ -109,7 +109,7 @@ _MODULES = {
     "codecs": [],
     "matplotlib": ["matplotlib"],
     "cryptography": ["cryptography"],
-    "FastAPI": ["fastapi", "starlette", "python_multipart"],
+    "FastAPI": ["fastapi", "starlette"],
     "uvicorn": ["uvicorn", "h11"],
 }
 

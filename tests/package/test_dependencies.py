@@ -18,7 +18,6 @@ _NOT_IMPORTED_BY_US = {
     "psycopg": "SQLAlchemy's driver for postgresql+psycopg://",
     "s3fs": "fsspec's file system for s3://",
     "onnxruntime-gpu": "imported as onnxruntime",
-    "python-multipart": "Starlette's parser of forms",
 }
 """Distributions that the code uses through another library, and how."""
 _TOOLS = frozenset(

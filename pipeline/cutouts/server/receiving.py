@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 
 from pydantic import BaseModel, ConfigDict, ValidationError
-from starlette.datastructures import Headers, UploadFile
-from starlette.formparsers import MultiPartException, MultiPartParser
+from starlette.datastructures import Headers
 from starlette.types import Receive
 
+from cutouts.server.forms import file_in_form
 from cutouts.server.limits import JSON_BYTES, Held, Limits
 from cutouts.server.problems import Problem
 
@@ -113,26 +112,9 @@ def address_in(data: bytes) -> str:
         raise Problem(400, "malformed", f'expected {{"url": "https://…"}}: {found}') from None
 
 
-class _InMemory(MultiPartParser):
-    """A parser that writes nothing to disk: the form is in memory, and its size is limited."""
-
-    spool_max_size = 1 << 62
-
-
-async def image_in_form(headers: Headers, data: bytes) -> bytes:
+def image_in_form(headers: Headers, data: bytes) -> bytes:
     """The file in the form's field `image`. Raises a Problem (400) if there is none, or more than one."""
     try:
-        form = await _InMemory(headers, _stream(data), max_files=1, max_fields=8, max_part_size=1024).parse()
-    except MultiPartException as error:
-        raise Problem(400, "malformed", f"the form cannot be read: {error.message}") from None
-    try:
-        file = form.get(FIELD)
-        if not isinstance(file, UploadFile):
-            raise Problem(400, "malformed", f"the form has no file in the field {FIELD!r}")
-        return await file.read()
-    finally:
-        await form.close()
-
-
-async def _stream(data: bytes) -> AsyncGenerator[bytes, None]:
-    yield data
+        return file_in_form(headers["content-type"], data, FIELD)
+    except ValueError as error:
+        raise Problem(400, "malformed", str(error)) from None

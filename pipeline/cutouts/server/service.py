@@ -75,7 +75,7 @@ class Service:
     async def _image(self, headers: Headers, kind: str, body: Body) -> bytes:
         if kind == ADDRESS:
             return await self._read(address_in(body.taken()))
-        return await image_in_form(headers, body.taken()) if kind == FORM else body.taken()
+        return image_in_form(headers, body.taken()) if kind == FORM else body.taken()
 
     async def _read(self, url: str) -> bytes:
         """The image at an allowed address, never a file of this machine. Raises a Problem."""

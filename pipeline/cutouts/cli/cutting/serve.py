@@ -17,7 +17,7 @@ from cutouts.core.text.counting import counted
 if TYPE_CHECKING:
     from cutouts.server.serving import Place
 
-_LIBRARIES = ("fastapi", "uvicorn", "python_multipart")
+_LIBRARIES = ("fastapi", "uvicorn")
 """The libraries of the extra `serve`."""
 
 
