@@ -41,6 +41,7 @@ FILES = (
     "data/products/products-test.parquet",
     "data/backgrounds/backgrounds-test.parquet",
     "data/duts/duts-tr-07.parquet",
+    "changed.json",
     "fitted.parquet",
     "others.parquet",
 )

@@ -42,7 +42,7 @@ def test_what_is_not_sure_enough_is_quarantined_and_the_decision_says_so(
     bound, _ = refresh(careful, tmp_path / "shop")
     assert (free.verdict, free.published, free.promise) == (Verdict.PUBLISH, 5, None)
     assert (bound.verdict, bound.quarantined) == (Verdict.PUBLISH_ALL_BUT_QUARANTINED, 5)
-    assert "not sure enough for the promise that at most 5 % of what is published is bad" in bound.reasons[0]
+    assert "not sure enough for the promise that at most 5% of what is published is bad" in bound.reasons[0]
     assert bound.judged != free.judged
     assert bound.promise is not None
     assert (bound.promise.share, bound.promise.masks, bound.promise.within) == (0.05, 5, 0)

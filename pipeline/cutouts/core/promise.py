@@ -114,7 +114,7 @@ def kept_promise(
 def _words(limit: PromiseLimit, share: float) -> str:
     among = "" if limit.category is None else f" of the category {limit.category}"
     return (
-        f"the mask{among} is not sure enough for the promise that at most {share * 100:.3g} % of what is published is "
+        f"the mask{among} is not sure enough for the promise that at most {share * 100:.3g}% of what is published is "
         f"bad (p_bad above {limit.p_bad:.3f})"
     )
 

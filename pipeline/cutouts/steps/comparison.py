@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 
 import pyarrow as pa
 
@@ -26,14 +27,17 @@ def keep_measured(tables: Store, gate_id: str, judged: pa.Table) -> None:
     write_record(tables, gate_file(gate_id, _FILE), measured(judged, _KEPT))
 
 
-def drift_of(tables: Store, catalog: Catalog, delivery: DeliveryKey, judged: pa.Table) -> pa.Table:
+def drift_of(
+    tables: Store, catalog: Catalog, delivery: DeliveryKey, judged: pa.Table, *, before: datetime | None = None
+) -> pa.Table:
     """`DRIFT` of a delivery: of each category against the last accepted deliveries of the site that have it, and of
     images without a category against those with the same delivery id.
 
-    Decisions whose measurements were cleared, damaged or never kept are left out.
+    Decisions whose measurements were cleared, damaged or never kept are left out, and those not made `before` that
+    moment (aware).
     """
-    same = _samples(tables, catalog.decisions_on(delivery.delivery_id), delivery)
-    others = _samples(tables, catalog.last_publications(_LAST), delivery)
+    same = _samples(tables, catalog.decisions_on(delivery.delivery_id), delivery, before)
+    others = _samples(tables, catalog.last_publications(_LAST), delivery, before)
     accepted = [
         *(one for one in same if one.category is None),
         *(one for one in others if one.category is not None),
@@ -41,8 +45,11 @@ def drift_of(tables: Store, catalog: Catalog, delivery: DeliveryKey, judged: pa.
     return drift(measured(judged).samples if accepted else (), accepted)
 
 
-def _samples(tables: Store, decisions: Iterable[Publication | Hold], delivery: DeliveryKey) -> Iterator[MeasuredSample]:
-    gates = dict.fromkeys(one.gate_id for one in decisions if _is_accepted(one) and one.delivery != delivery)
+def _samples(
+    tables: Store, decisions: Iterable[Publication | Hold], delivery: DeliveryKey, before: datetime | None
+) -> Iterator[MeasuredSample]:
+    earlier = (one for one in decisions if before is None or one.at < before)
+    gates = dict.fromkeys(one.gate_id for one in earlier if _is_accepted(one) and one.delivery != delivery)
     for gate_id in [*gates][:_LAST]:
         if kept := find_record(tables, gate_file(gate_id, _FILE), MeasuredDelivery):
             yield from kept.samples

@@ -15,7 +15,6 @@ from cutouts.adapters.storage.stored_tables import (
     find_record,
     read_record,
     read_table,
-    records_of,
     write_record,
     write_table,
 )
@@ -24,19 +23,19 @@ from cutouts.core.decisions import AppliedPromise, GateDecision, Outcome, Verdic
 from cutouts.core.errors import BooksError
 from cutouts.core.gate import ALREADY_PUBLISHED, REPLACED, Decision, Judgement, decide, with_withdrawals
 from cutouts.core.publications import TakenBack
-from cutouts.core.records import DeliveryKey, Plan, Receipt, Rejection, ShardKey
+from cutouts.core.records import DeliveryKey, Plan, Receipt, ShardKey
 from cutouts.core.table_paths import gate_file, plan_file, shard_file
-from cutouts.models.calibrations import find_calibration
 from cutouts.schemas.tables import OUTCOMES
-from cutouts.steps.comparison import drift_of, keep_measured
-from cutouts.steps.doubts import Doubts, categories_of, promise_limits
+from cutouts.steps.comparison import keep_measured
+from cutouts.steps.doubts import Doubts
 from cutouts.steps.gate_keys import JUDGED, gate_key, judged_digest
 from cutouts.steps.journal import keep_journal
+from cutouts.steps.judging import judgement_by, measured_delivery
 from cutouts.steps.lease import at_work
 from cutouts.steps.ledger import SCHEMAS, Results, concat, nothing, recall, record
 from cutouts.steps.provenance import keep_suite
 from cutouts.steps.reviews import persons_word
-from cutouts.steps.verdicts import judgement_of, suite_of
+from cutouts.steps.verdicts import suite_of
 
 
 @at_work
@@ -51,8 +50,10 @@ def gate(site: Site, plan_id: str) -> GateDecision:
     images = read_table(tables, plan_file(plan_id, "delivery.parquet"))
     results = _reconciled(tables, plan, images)
     suite = suite_of(site).read_bytes()
+    measured = measured_delivery(site, plan, images, results)
+    doubts = measured.doubts
     with Catalog.open(site.catalog_url) as catalog:
-        doubts, judgement, promise = _judgement(site, tables, catalog, plan, images, results)
+        judgement, promise = judgement_by(site, tables, catalog, measured, suite_of(site))
         standing = _standing(catalog, plan, images)
         judged = judged_digest(plan, results, suite, standing.leaving, doubts, promise)
         judgement = with_withdrawals(judgement, leaving=len(standing.leaving), live=standing.live.num_rows)
@@ -62,7 +63,7 @@ def gate(site: Site, plan_id: str) -> GateDecision:
         decided = decide(
             images.column("image_id").to_pylist(),
             judgement,
-            rejections=_rejections(results),
+            rejections=measured.rejections,
             published=published,
             taken_back=word.over(_taken_back(standing, results, plan, without=published)) | word.refused(published),
             approved=approved,
@@ -87,30 +88,6 @@ def gate(site: Site, plan_id: str) -> GateDecision:
     if decision.verdict is Verdict.HOLD:
         keep_journal(site)
     return decision
-
-
-def _judgement(
-    site: Site, tables: Store, catalog: Catalog, plan: Plan, images: pa.Table, results: Results
-) -> tuple[Doubts, Judgement, AppliedPromise | None]:
-    """What is doubted, the suite's judgement under the site's promise, and how the promise applied."""
-    calibration = find_calibration(plan.recipe.matte_digest, site.models)
-    limits = promise_limits(site.promise, calibration, plan.recipe.matte_digest, site.model)
-    doubts = Doubts(metrics=results.metrics, calibration=calibration, categories=images)
-    rejected = _rejections(results)
-    judgement = judgement_of(
-        tables,
-        suite_of(site),
-        doubts.judged(),
-        images=plan.images,
-        rejected=rejected,
-        categories=categories_of(images, rejected),
-        drift=drift_of(tables, catalog, plan.delivery, doubts.judged()),
-    )
-    return doubts, *doubts.promised(judgement, limits, site.promise)
-
-
-def _rejections(results: Results) -> dict[str, str]:
-    return {one.image_id: one.words for one in records_of(results.rejections, Rejection)}
 
 
 def read_results(tables: Store, plan: Plan, images: pa.Table) -> Results:

@@ -20,7 +20,7 @@ from cutouts.core.text.sentences import remarks
 class _Gate(FirstWordCommand):
     """The judgement of a plan; in its place, the first word may name another command about the gate."""
 
-    others: ClassVar[Mapping[str, str]] = {"calibrate": "measuring"}
+    others: ClassVar[Mapping[str, str]] = {"check": "running", "calibrate": "measuring"}
 
 
 @click.command(cls=_Gate)
@@ -31,6 +31,7 @@ def gate(plan_id: str, root: str | None, config: str | None) -> None:
 
     \b
     cutouts gate PLAN_ID
+    cutouts gate check --help            (what a changed suite would have decided)
     cutouts gate calibrate --help        (fit the probability that a mask is bad)
     """
     decision = cutouts.gate(cutouts.load_site(config, root=root), plan_id)

@@ -45,7 +45,7 @@ def promise_sentence(decision: GateDecision) -> Iterator[str]:
     *categories, rest = promise.limits
     own = "".join(f", {one.p_bad:.3f} for {shown(one.category)}" for one in categories)
     yield (
-        f"promise: at most {promise.share * 100:.3g} % of what is published is bad ({promise.confidence:.0%} "
+        f"promise: at most {promise.share * 100:.3g}% of what is published is bad ({promise.confidence:.0%} "
         f"confidence, for images like those of the calibration); p_bad up to {rest.p_bad:.3f}{own}: {rest.kept} of "
         f"{rest.masks} masks of the calibration, {promise.within} of {counted(promise.masks, 'mask')} of this delivery"
     )

@@ -1,0 +1,72 @@
+"""A delivery as the gate judges it, and its judgement by a suite under the site's promise."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from importlib.resources.abc import Traversable
+
+import pyarrow as pa
+
+from cutouts.adapters.catalog import Catalog
+from cutouts.adapters.storage.store import Store
+from cutouts.adapters.storage.stored_tables import records_of
+from cutouts.core.config import Site
+from cutouts.core.decisions import AppliedPromise, PromiseLimit
+from cutouts.core.gate import Judgement
+from cutouts.core.records import Plan, Rejection
+from cutouts.models.calibrations import find_calibration
+from cutouts.steps.comparison import drift_of
+from cutouts.steps.doubts import Doubts, categories_of, promise_limits
+from cutouts.steps.ledger import Results
+from cutouts.steps.verdicts import judgement_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """A planned delivery with what was measured on it; `rejections` has the reasons of the rejected images by id."""
+
+    plan: Plan
+    images: pa.Table
+    doubts: Doubts
+    rejections: Mapping[str, str]
+    limits: tuple[PromiseLimit, ...]
+
+
+def measured_delivery(site: Site, plan: Plan, images: pa.Table, results: Results) -> Measured:
+    """The delivery with its doubts. Raises GateError if the calibration cannot carry the site's promise."""
+    calibration = find_calibration(plan.recipe.matte_digest, site.models)
+    return Measured(
+        plan=plan,
+        images=images,
+        doubts=Doubts(metrics=results.metrics, calibration=calibration, categories=images),
+        rejections={one.image_id: one.words for one in records_of(results.rejections, Rejection)},
+        limits=promise_limits(site.promise, calibration, plan.recipe.matte_digest, site.model),
+    )
+
+
+def judgement_by(
+    site: Site,
+    tables: Store,
+    catalog: Catalog,
+    measured: Measured,
+    suite: Traversable,
+    *,
+    before: datetime | None = None,
+) -> tuple[Judgement, AppliedPromise | None]:
+    """The suite's judgement under the site's promise, and how the promise applied.
+
+    The delivery is compared with deliveries that were accepted `before` that moment (aware), if it is given.
+    """
+    judged = measured.doubts.judged()
+    judgement = judgement_of(
+        tables,
+        suite,
+        judged,
+        images=measured.plan.images,
+        rejected=measured.rejections,
+        categories=categories_of(measured.images, measured.rejections),
+        drift=drift_of(tables, catalog, measured.plan.delivery, judged, before=before),
+    )
+    return measured.doubts.promised(judgement, measured.limits, site.promise)

@@ -1,0 +1,117 @@
+"""What another suite of expectations would have decided about past deliveries."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from cutouts.adapters.catalog import Catalog
+from cutouts.adapters.quality import load_suite
+from cutouts.adapters.storage.store import Store, open_store
+from cutouts.adapters.storage.stored_tables import read_record, read_table
+from cutouts.core.config import Site
+from cutouts.core.decisions import GateDecision, Outcome, Verdict
+from cutouts.core.errors import ConfigError, CutoutsError, GateError
+from cutouts.core.gate import Decision, Judgement, decide
+from cutouts.core.publications import Hold, Publication, PublicationKind
+from cutouts.core.records import DeliveryKey, Plan
+from cutouts.core.table_paths import gate_file, plan_file
+from cutouts.steps.gate import read_results
+from cutouts.steps.judging import Measured, judgement_by, measured_delivery
+from cutouts.steps.lease import at_work
+from cutouts.steps.verdicts import suite_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """What another suite says of a past delivery of `images` images, compared with today's suite.
+
+    `quarantined` are the images that only the other one quarantines or holds, each with its reasons, `released` those
+    that only today's does. `holds` and `warnings` are those of the other suite alone. `problem` says why the delivery
+    cannot be judged; then the verdicts are None.
+    """
+
+    delivery: DeliveryKey
+    images: int
+    before: Verdict | None = None
+    after: Verdict | None = None
+    quarantined: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    released: tuple[str, ...] = ()
+    holds: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    problem: str = ""
+
+    @property
+    def differs(self) -> bool:
+        """Whether the other suite says anything else than today's."""
+        found = (self.quarantined, self.released, self.holds, self.warnings, self.problem)
+        return self.before is not self.after or any(found)
+
+
+@at_work
+def check_suite(site: Site, suite: Path | None, *, promise: float | None = None, last: int = 20) -> tuple[Change, ...]:
+    """What another `suite` or `promise` would have decided about the `last` deliveries that were published or wait for
+    a person, the newest first, each as a whole and as if nothing were live or released. No decision is changed.
+
+    What is None is as the site has it. Raises GateError if the suite is not safe to use, ConfigError if both are None.
+    """
+    if suite is None and promise is None:
+        raise ConfigError("there is nothing to check", ["name another suite with --suite, or another --promise"])
+    other = site.model_copy(
+        update={"mask_quality": str(suite) if suite else site.mask_quality, "promise": promise or site.promise}
+    )
+    load_suite(suite_of(other))
+    tables = open_store(site.tables_url)
+    with Catalog.open(site.catalog_url) as catalog:
+        return tuple(_change(tables, catalog, one, site, other) for one in _past(catalog, last))
+
+
+def _past(catalog: Catalog, last: int) -> Iterator[Publication | Hold]:
+    """The newest decision about each delivery, of the `last` ones."""
+    published = (one for one in catalog.last_publications(last) if one.kind is PublicationKind.PUBLISH)
+    every: list[Publication | Hold] = [*published, *catalog.all_waiting_holds()]
+    found = sorted(every, key=lambda one: one.at, reverse=True)
+    newest = {one.delivery: one for one in reversed(found)}
+    yield from sorted(newest.values(), key=lambda one: one.at, reverse=True)[:last]
+
+
+def _change(tables: Store, catalog: Catalog, past: Publication | Hold, site: Site, other: Site) -> Change:
+    try:
+        decision = read_record(tables, gate_file(past.gate_id, "decision.json"), GateDecision)
+        plan = read_record(tables, plan_file(decision.plan_id, "plan.json"), Plan)
+        images = read_table(tables, plan_file(plan.plan_id, "delivery.parquet"))
+        results = read_results(tables, plan, images)
+        measured = measured_delivery(site, plan, images, results)
+        now, _ = judgement_by(site, tables, catalog, measured, suite_of(site), before=past.at)
+    except CutoutsError as error:
+        return Change(delivery=past.delivery, images=0, problem=f"it cannot be compared: {error}")
+    try:
+        otherwise = measured_delivery(other, plan, images, results)
+        then, _ = judgement_by(other, tables, catalog, otherwise, suite_of(other), before=past.at)
+    except GateError as error:
+        return Change(delivery=past.delivery, images=plan.images, problem=str(error))
+    before, after = (_decided(measured, one) for one in (now, then))
+    kept_before, kept_after = _kept_back(measured, before), _kept_back(measured, after)
+    return Change(
+        delivery=past.delivery,
+        images=plan.images,
+        before=before.verdict,
+        after=after.verdict,
+        quarantined=tuple((name, why) for name, why in kept_after.items() if name not in kept_before),
+        released=tuple(name for name in kept_before if name not in kept_after),
+        holds=tuple(words for words in then.holds if words not in now.holds),
+        warnings=tuple(words for words in then.warnings if words not in now.warnings),
+    )
+
+
+def _decided(measured: Measured, judgement: Judgement) -> Decision:
+    ids = measured.images.column("image_id").to_pylist()
+    return decide(ids, judgement, rejections=measured.rejections, published={})
+
+
+def _kept_back(measured: Measured, decision: Decision) -> dict[str, tuple[str, ...]]:
+    """The reasons of each quarantined or held image, by id."""
+    ids = measured.images.column("image_id").to_pylist()
+    rows = zip(ids, decision.outcomes, decision.image_reasons, strict=True)
+    return {name: why for name, outcome, why in rows if outcome in (Outcome.QUARANTINED, Outcome.HELD)}

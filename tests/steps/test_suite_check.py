@@ -1,0 +1,79 @@
+"""A changed suite is tried on past deliveries before it goes live."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from cutouts.adapters.quality import bundled
+from cutouts.cli import cli
+from cutouts.core.config import Site
+from cutouts.core.errors import ConfigError, GateError
+from tests.photographs import product
+from tests.steps.conftest import Refresh
+
+
+@pytest.fixture
+def past(site: Site, refresh: Refresh, tmp_path: Path) -> Site:
+    """A site with one published delivery of two images."""
+    for seed in range(2):
+        product(tmp_path / "shop" / f"{seed}.jpg", seed=seed)
+    refresh(site, tmp_path / "shop")
+    return site
+
+
+def changed(tmp_path: Path, **limits: float) -> Path:
+    """The shipped suite with other limits of the rule about the column `coverage`, and no other change."""
+    raw = json.loads(bundled("mask_quality").read_text(encoding="utf-8"))
+    for one in raw["expectations"]:
+        if one["kwargs"].get("column") == "coverage" and limits.keys() & one["kwargs"].keys():
+            one["kwargs"].update(limits)
+    file = tmp_path / "changed.json"
+    file.write_text(json.dumps(raw), encoding="utf-8")
+    return file
+
+
+def call(site: Site, *arguments: object) -> Result:
+    """Run the command in this process."""
+    words = ["gate", "check", *map(str, arguments), "--out", site.root]
+    return CliRunner().invoke(cli, words, catch_exceptions=False)
+
+
+def decisions(site: Site) -> list[bytes]:
+    """The bytes of every record of a decision."""
+    return [path.read_bytes() for path in sorted(Path(site.tables_url).rglob("gates/*/*"))]
+
+
+def test_a_stricter_suite_is_shown_with_what_it_would_keep_back(past: Site, tmp_path: Path) -> None:
+    """The verdict, both images and the reason are shown, and no decision is changed."""
+    before = decisions(past)
+    result = call(past, "--suite", changed(tmp_path, min_value=0.97))
+    assert result.exit_code == 0
+    assert "publish → publish all but the quarantined; 2 more kept back, 0 fewer" in result.output
+    assert "+ 0.jpg: the matte is nearly empty (covers less than 97.0% of the image)" in result.output
+    assert "1 delivery judged again, 1 differently" in result.output
+    assert decisions(past) == before
+
+
+def test_a_suite_that_decides_alike_is_said_to(past: Site, tmp_path: Path) -> None:
+    """A limit that no image reaches changes nothing; nor does a promise that the masks keep."""
+    result = call(past, "--suite", changed(tmp_path, max_value=0.99), "--promise", 0.5)
+    assert "2 images, publish, as now" in result.output
+    assert "0 differently" in result.output
+
+
+def test_a_suite_that_cannot_judge_says_why(past: Site, tmp_path: Path) -> None:
+    """The gate would fail, so the delivery is listed with the rule; an unsafe suite is refused before any is judged."""
+    raw = json.loads(changed(tmp_path).read_text())
+    rows = {"type": "expect_table_row_count_to_be_between", "kwargs": {"min_value": 100}}
+    raw["expectations"].append({**rows, "meta": {"frame": "images", "action": "fail", "words": "too few images"}})
+    (tmp_path / "more.json").write_text(json.dumps(raw))
+    assert "too few images (2)" in call(past, "--suite", tmp_path / "more.json").output
+    (tmp_path / "none.json").write_text(json.dumps({**raw, "expectations": []}))
+    with pytest.raises(GateError, match="no expectations"):
+        call(past, "--suite", tmp_path / "none.json")
+    with pytest.raises(ConfigError, match="nothing to check"):
+        call(past)
