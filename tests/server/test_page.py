@@ -48,6 +48,9 @@ def test_a_photograph_can_be_tried(opened: Opened, site_folder: Path) -> None:
     page.get_by_role("button", name="Matte").click()
     expect(page.locator("#caption")).to_have_text("Matte", timeout=PATIENCE)
     expect(page.locator("#save")).to_have_attribute("download", "matte.png", timeout=PATIENCE)
+    page.get_by_label("or a rendition").select_option("web-card")
+    expect(page.locator("#caption")).to_have_text("web-card", timeout=PATIENCE)
+    expect(page.locator("#save")).to_have_attribute("download", "web-card.webp", timeout=PATIENCE)
     assert opened.complaints == []
     assert all(request.startswith((page.url, "blob:")) for request in opened.requests)
 
@@ -79,7 +82,7 @@ def test_a_rejection_is_shown_in_words(opened: Opened, tmp_path: Path) -> None:
 def test_the_interface_is_described(opened: Opened) -> None:
     """Every path of the OpenAPI description is listed with its answers and a command to copy."""
     paths = opened.page.locator("#paths")
-    expect(paths.locator("details")).to_have_count(6, timeout=PATIENCE)
+    expect(paths.locator("details")).to_have_count(8, timeout=PATIENCE)
     paths.get_by_text("/v1/cutout", exact=True).click()
     expect(paths).to_contain_text("--data-binary @shoe.jpg", timeout=PATIENCE)
     expect(paths).to_contain_text("Too many images wait", timeout=PATIENCE)

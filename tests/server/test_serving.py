@@ -13,9 +13,11 @@ import pytest
 from click.testing import CliRunner
 
 import cutouts
+from cutouts.api.renderer import Renderer
 from cutouts.cli import cli
 from cutouts.core.config import parse_site
 from cutouts.core.errors import ConfigError
+from cutouts.recipes import renditions_named
 from tests.file_server import FileServer
 from tests.file_server import serving as files
 from tests.photographs import blank, broken
@@ -33,6 +35,27 @@ def test_a_client_gets_the_png_that_the_command_writes(server: Server, photograp
     assert raw.body == (site_folder / "cut.png").read_bytes()
     matte = server.ask("POST", "/v1/matte", *_form(photograph))
     assert matte.body == (site_folder / "matte.png").read_bytes()
+
+
+def test_a_client_gets_the_rendition_that_the_command_writes(
+    server: Server, photograph: bytes, site_folder: Path, tmp_path: Path
+) -> None:
+    """Of a photograph and of a cutout, in the format of the rendition; the list says what there is."""
+    names = server.ask("GET", "/v1/renditions").json()
+    assert {"amazon-main", "web-card"} <= set(names)
+    cut = server.ask("POST", "/v1/cutout", photograph, JPEG).body
+    site = cutouts.load_site(settings(site_folder))
+    for name, kind in (("amazon-main", "image/jpeg"), ("web-card", "image/webp")):
+        for number, image in enumerate((photograph, cut)):
+            source = tmp_path / f"{number}.{'png' if number else 'jpg'}"
+            source.write_bytes(image)
+            target = tmp_path / f"{name}-{number}"
+            Renderer(renditions_named([name]), site=site).render_file(source, {name: target})
+            reply = server.ask("POST", f"/v1/renditions/{name}", image, JPEG)
+            assert (reply.status, reply.headers["content-type"]) == (200, kind)
+            assert reply.body == target.read_bytes()
+    unknown = server.ask("POST", "/v1/renditions/none-such", photograph, JPEG)
+    assert (unknown.status, unknown.json()["code"]) == (404, "no_such_rendition")
 
 
 def test_a_client_can_crop(server: Server, photograph: bytes) -> None:
@@ -164,7 +187,8 @@ def test_sigterm_finishes_what_is_in_progress(site_folder: Path, photograph: byt
 def test_the_openapi_description_names_every_path(server: Server) -> None:
     """A program can read what is offered, with the answers that are not pictures."""
     told = server.ask("GET", "/openapi.json").json()
-    assert {"/v1/cutout", "/v1/matte", "/v1/measurements", "/healthz", "/readyz", "/metrics"} == set(told["paths"])
+    pictures = {"/v1/cutout", "/v1/matte", "/v1/measurements", "/v1/renditions", "/v1/renditions/{name}"}
+    assert pictures | {"/healthz", "/readyz", "/metrics"} == set(told["paths"])
     post = told["paths"]["/v1/cutout"]["post"]
     assert set(post["requestBody"]["content"]) == {"image/*", "multipart/form-data", "application/json"}
     assert {"200", "400", "401", "408", "413", "415", "422", "429", "504"} <= set(post["responses"])

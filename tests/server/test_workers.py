@@ -101,7 +101,7 @@ def _order(image: bytes) -> Order:
 
 def _answer(order: Order, count: int) -> Answer:
     return Answer(
-        png=order.image,
+        file=order.image,
         width_px=count,
         height_px=1,
         found=True,

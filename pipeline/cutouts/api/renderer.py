@@ -84,7 +84,7 @@ class Renderer:
         most = self._job.max_pixels
 
         def make(photograph: Photograph, matte: Bytes) -> tuple[str, ...]:
-            subject = _subject(photograph, matte)
+            subject = subject_of(photograph, matte)
             original = Original(subject=subject, data=file.data, made_of=made_of, max_pixels=most)
             notes = list(photograph.notes)
             for one in rendered(original, stale.renditions):
@@ -98,7 +98,7 @@ class Renderer:
         return FileResult(made=Made.RENDERED, notes=(*notes, *stale.notes))
 
 
-def _subject(photograph: Photograph, matte: Bytes) -> Subject:
+def subject_of(photograph: Photograph, matte: Bytes) -> Subject:
     """A cutout as it is, if the photograph's alpha is the matte; otherwise the product cut out of the photograph."""
     if matte is photograph.alpha:
         return Subject(rgba=np.dstack([photograph.rgb, matte]))

@@ -18,6 +18,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 import cutouts
 from cutouts.core.errors import CutoutsError
 from cutouts.core.records import RejectionReason
+from cutouts.core.renditions.rendition import Rendition
 from cutouts.server.access import Access
 from cutouts.server.guard import Guard, answer_of
 from cutouts.server.metrics import MEDIA_TYPE, Counts
@@ -59,7 +60,7 @@ class Told(BaseModel):
     retryable: bool
 
 
-def make_app(service: Service, access: Access, model: str) -> ASGIApp:
+def make_app(service: Service, access: Access, model: str, renditions: Mapping[str, Rendition]) -> ASGIApp:
     """The application: pictures and measurements below /v1, a page to try it, health and metrics."""
     counts = Counts()
     app = FastAPI(
@@ -71,26 +72,30 @@ def make_app(service: Service, access: Access, model: str) -> ASGIApp:
         redirect_slashes=False,
     )
     _add_pictures(app, service, model)
-    _add_upkeep(app, service, counts, token=access.token is not None)
+    _add_renditions(app, service, model, renditions)
+    _add_page(app, page(token=access.token is not None, renditions=tuple(renditions)))
+    _add_upkeep(app, service, counts)
     _add_problems(app, counts)
-    return Guard(app, access, counts, frozenset(route.path for route in app.routes))  # type: ignore[attr-defined]
+    return Guard(app, access, counts)
 
 
 def _add_pictures(app: FastAPI, service: Service, model: str) -> None:
     @app.post("/v1/cutout", summary="The product without its background", **_described("image/png"))
     async def cutout(request: Request, crop: Crop = False) -> Response:
         """A PNG with 8 bits per channel, sRGB with straight alpha, of the upright photograph's size."""
-        return _picture(*await service.answer(request.headers, request.receive, Product.CUTOUT, crop=crop), model)
+        made = await service.answer(request.headers, request.receive, Product.CUTOUT, crop=crop)
+        return _picture(*made, model, "image/png")
 
     @app.post("/v1/matte", summary="How opaque each pixel is", **_described("image/png"))
     async def matte(request: Request, crop: Crop = False) -> Response:
         """A grey PNG of the upright photograph's size: 255 is product, 0 is background."""
-        return _picture(*await service.answer(request.headers, request.receive, Product.MATTE, crop=crop), model)
+        made = await service.answer(request.headers, request.receive, Product.MATTE, crop=crop)
+        return _picture(*made, model, "image/png")
 
-    @app.post("/v1/measurements", summary="What can be said about the mask", **_described("application/json", Measured))
+    @app.post("/v1/measurements", summary="What can be said about the mask", **_described(model=Measured))
     async def measurements(request: Request) -> Response:
         """The measurements that the gate judges, and the probability that a person would reject the mask."""
-        answer, waited = await service.answer(request.headers, request.receive, Product.MEASUREMENTS, crop=False)
+        answer, waited = await service.answer(request.headers, request.receive, Product.MEASUREMENTS)
         told = Measured(
             found=answer.found,
             p_bad=answer.p_bad,
@@ -99,17 +104,41 @@ def _add_pictures(app: FastAPI, service: Service, model: str) -> None:
             height_px=answer.height_px,
             notes=answer.notes,
             model=model,
-            measurements=asdict(answer.measured),
+            measurements={} if answer.measured is None else asdict(answer.measured),
         )
         headers = {"Server-Timing": _timing(answer, waited)}
         return Response(told.model_dump_json(), media_type="application/json", headers=headers)
 
 
-def _add_upkeep(app: FastAPI, service: Service, counts: Counts, *, token: bool) -> None:
+def _add_renditions(app: FastAPI, service: Service, model: str, renditions: Mapping[str, Rendition]) -> None:
+    @app.get("/v1/renditions", summary="The renditions that can be ordered")
+    async def listed() -> dict[str, str]:
+        """Their names, and what they are in words."""
+        return {name: one.words for name, one in renditions.items()}
+
+    kinds = [*dict.fromkeys(media_type(one) for one in renditions.values())]
+
+    @app.post("/v1/renditions/{name}", summary="A picture for a shop or a market place", **_described(*kinds))
+    async def rendition(request: Request, name: str) -> Response:
+        """The file of one rendition. An image with transparent pixels is a cutout already, and is used as it is."""
+        if name not in renditions:
+            raise Problem(404, "no_such_rendition", f"{name} is not a rendition of this server; GET /v1/renditions")
+        made = await service.answer(request.headers, request.receive, Product.RENDITION, rendition=name)
+        return _picture(*made, model, media_type(renditions[name]))
+
+
+def media_type(rendition: Rendition) -> str:
+    """The media type of its files."""
+    return f"image/{rendition.format.removesuffix('-lossless')}"
+
+
+def _add_page(app: FastAPI, text: str) -> None:
     @app.get("/", include_in_schema=False)
     async def start() -> HTMLResponse:
-        return HTMLResponse(page(token=token), headers={"Content-Security-Policy": "frame-ancestors 'none'"})
+        return HTMLResponse(text, headers={"Content-Security-Policy": "frame-ancestors 'none'"})
 
+
+def _add_upkeep(app: FastAPI, service: Service, counts: Counts) -> None:
     @app.get("/healthz", summary="Whether the server runs", response_class=PlainTextResponse)
     async def healthz() -> PlainTextResponse:
         """200 as long as this process answers."""
@@ -166,8 +195,8 @@ class _InPieces(Response):
         await send({"type": "http.response.body", "body": b""})
 
 
-def _picture(answer: Answer, waited: float, model: str) -> Response:
-    """The PNG, and what is known about it in headers."""
+def _picture(answer: Answer, waited: float, model: str, kind: str) -> Response:
+    """The file, and what is known about it in headers."""
     headers = {
         "Cutouts-Found": "true" if answer.found else "false",
         "Cutouts-Model": model,
@@ -179,7 +208,7 @@ def _picture(answer: Answer, waited: float, model: str) -> Response:
         headers["Cutouts-Doubt"] = answer.doubt
     if answer.notes:
         headers["Cutouts-Notes"] = json.dumps(answer.notes)
-    return _InPieces(answer.png, media_type="image/png", headers=headers)
+    return _InPieces(answer.file, media_type=kind, headers=headers)
 
 
 def _timing(answer: Answer, waited: float) -> str:
@@ -213,13 +242,13 @@ def _resident() -> int:
     return total
 
 
-def _described(kind: str, model: type[BaseModel] | None = None) -> dict[str, Any]:
+def _described(*kinds: str, model: type[BaseModel] | None = None) -> dict[str, Any]:
     """What the OpenAPI description says about a path that takes an image."""
     binary = {"schema": {"type": "string", "format": "binary"}}
     form = {"type": "object", "required": [FIELD], "properties": {FIELD: binary["schema"]}}
     body = {"image/*": binary, FORM: {"schema": form}, ADDRESS: {"schema": Address.model_json_schema()}}
     told = {status: {"model": Told, "description": about} for status, about in STATUSES.items()}
-    good: dict[str, Any] = {"model": model} if model else {"content": {kind: binary}}
+    good: dict[str, Any] = {"model": model} if model else {"content": dict.fromkeys(kinds, binary)}
     good["description"] = "The image is cut."
     return {
         "response_class": Response,

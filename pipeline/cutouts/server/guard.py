@@ -29,10 +29,10 @@ _LINGER_SECONDS = 2.0
 
 
 class Guard:
-    """The ASGI application around the API. `paths` are the ones that are counted by name."""
+    """The ASGI application around the API. Requests are counted by the path of their route, others as `other`."""
 
-    def __init__(self, app: ASGIApp, access: Access, counts: Counts, paths: frozenset[str]) -> None:
-        self._app, self._access, self._counts, self._paths = app, access, counts, paths
+    def __init__(self, app: ASGIApp, access: Access, counts: Counts) -> None:
+        self._app, self._access, self._counts = app, access, counts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -41,7 +41,7 @@ class Guard:
         try:
             await self._answer(scope, exchange)
         finally:
-            path = scope["path"] if scope["path"] in self._paths else "other"
+            path = getattr(scope.get("route"), "path", "other")
             self._counts.answered(path, exchange.status, time.perf_counter() - began)
 
     async def _answer(self, scope: Scope, exchange: _Exchange) -> None:

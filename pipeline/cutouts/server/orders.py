@@ -15,33 +15,39 @@ class Product(StrEnum):
 
     CUTOUT = "cutout"
     MATTE = "matte"
+    RENDITION = "rendition"
     MEASUREMENTS = "measurements"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """One image file, and what is to be made of it; with `crop`, the PNG contains only what was found."""
+    """One image file, and what is to be made of it.
+
+    With `crop`, a cutout or matte contains only what was found. `rendition` is the name of a rendition, or "".
+    """
 
     image: bytes
     product: Product
     crop: bool = False
+    rendition: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
     """An image that was cut.
 
-    `png` is empty if only measurements were asked for. `width_px` and `height_px` are those of the upright photograph.
-    `p_bad` is None if no calibration holds for the network; `doubt` says what speaks most against a mask that is
-    probably bad. `seconds` are those of each part of the work; the network's are those of the whole batch.
+    `file` is empty if only measurements were asked for. `width_px` and `height_px` are those of the upright photograph.
+    `measured` is None if the image was a cutout already, so that no network was asked; `p_bad` is None then, too, and
+    if no calibration holds for the network. `doubt` says what speaks most against a mask that is probably bad.
+    `seconds` are those of each part of the work; the network's are those of the whole batch.
     """
 
-    png: bytes
+    file: bytes
     width_px: int
     height_px: int
     found: bool
     notes: tuple[str, ...]
-    measured: Measurements
+    measured: Measurements | None
     p_bad: float | None
     doubt: str | None
     seconds: Mapping[str, float]

@@ -10,8 +10,8 @@ from cutouts.report.html.content_security import sealed
 
 
 @cache
-def page(*, token: bool) -> str:
-    """The page as HTML; with `token`, it has a field for it."""
+def page(*, token: bool, renditions: tuple[str, ...]) -> str:
+    """The page as HTML, with the names of renditions that it offers; with `token`, it has a field for it."""
     environment = Environment(
         loader=ChoiceLoader([PackageLoader("cutouts.server"), PackageLoader("cutouts.report")]),
         autoescape=True,
@@ -19,5 +19,5 @@ def page(*, token: bool) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    text = environment.get_template("try.html").render(token=token)
+    text = environment.get_template("try.html").render(token=token, renditions=renditions)
     return sealed(text, images="data: blob:", connections="'self'")

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from typing import TypeVar
 
 from starlette.datastructures import Headers
@@ -48,7 +49,9 @@ class Service:
         self._readers = ThreadPoolExecutor(limits.reads, thread_name_prefix="read")
         self._free_readers = threading.BoundedSemaphore(limits.reads)
 
-    async def answer(self, headers: Headers, receive: Receive, product: Product, *, crop: bool) -> tuple[Answer, float]:
+    async def answer(
+        self, headers: Headers, receive: Receive, product: Product, *, crop: bool = False, rendition: str = ""
+    ) -> tuple[Answer, float]:
         """What the image of this request becomes, and how long it waited for a worker (s). Raises a Problem."""
         kind = kind_of(headers)
         most = require_length(headers, kind, self.limits)
@@ -56,18 +59,19 @@ class Service:
         body = Body(held=self.held, pieces=[])
         try:
             await read_body(receive, body, most, self.limits)
-            return await self._until_gone(self._in_time(headers, kind, body, product, crop=crop), receive)
+            order = partial(Order, product=product, crop=crop, rendition=rendition)
+            return await self._until_gone(self._in_time(headers, kind, body, order), receive)
         finally:
             body.let_go()
 
     async def _in_time(
-        self, headers: Headers, kind: str, body: Body, product: Product, *, crop: bool
+        self, headers: Headers, kind: str, body: Body, order: Callable[..., Order]
     ) -> tuple[Answer, float]:
         """The answer, or a Problem (504) when the time is over."""
         try:
             async with asyncio.timeout(self.limits.seconds):
                 image = await self._image(headers, kind, body)
-                return await self._cut(Order(image=image, product=product, crop=crop))
+                return await self._cut(order(image=image))
         except TimeoutError:
             told = f"the image was not done within {self.limits.seconds:g} s; the server is busy, or the image is large"
             raise Problem(504, "too_slow", told) from None

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, replace
 from ipaddress import ip_address
 
 from cutouts.core.config import Site
 from cutouts.core.errors import ConfigError
+from cutouts.core.renditions.rendition import Rendition
 from cutouts.core.sources.locations import Reading, parse_prefixes
 from cutouts.server.access import Access
 from cutouts.server.limits import Limits, Pace
+from cutouts.server.making import ServerJob
 from cutouts.server.service import Service
 from cutouts.server.waiting import Queue
 from cutouts.server.workers import Workers, cutting
@@ -41,8 +43,14 @@ class Place:
         return f"http://{f'[{self.host}]' if ':' in self.host else self.host}:{self.port}"
 
 
-def serve(site: Site, *, on_ready: Callable[[Place], object], pace: Pace | None = None) -> None:
-    """Serve until SIGTERM or Ctrl-C. `on_ready` is called when requests are answered.
+def serve(
+    site: Site,
+    *,
+    on_ready: Callable[[Place], object],
+    renditions: Mapping[str, Rendition] | None = None,
+    pace: Pace | None = None,
+) -> None:
+    """Serve until SIGTERM or Ctrl-C. `on_ready` is called when requests are answered. Clients may order `renditions`.
 
     Raises ConfigError if the address is not available or needs a token, and ModelError if the network cannot be used.
     """
@@ -51,17 +59,17 @@ def serve(site: Site, *, on_ready: Callable[[Place], object], pace: Pace | None 
 
     listener = _listening(site)
     with closing(listener):
-        job = _job(site)
+        how = ServerJob(job=_job(site), renditions=renditions or {})
         limits = limits_of(site, pace or Pace())
         queue = Queue(site.serve_queue)
         count = _worker_count(site)
         memory = int(_MEMORY_SHARE * machine_memory())
-        workers = Workers(cutting(job), queue, count=count, batch=job.batch_images, memory=memory)
+        workers = Workers(cutting(how), queue, count=count, batch=how.job.batch_images, memory=memory)
         try:
             service = Service(queue, workers, limits, _reading(site))
             host, port = listener.getsockname()[:2]
             on_ready(Place(host=host, port=port, workers=count, model=site.model))
-            run(make_app(service, Access(token=site.serve_token), site.model), listener, limits)
+            run(make_app(service, Access(token=site.serve_token), site.model, how.renditions), listener, limits)
         finally:
             queue.close()
             workers.close()

@@ -15,9 +15,9 @@ from cutouts.runner.child import Child, EndedError
 from cutouts.runner.child_process import Task
 from cutouts.runner.work import Work
 from cutouts.server.cutting import cut_orders
+from cutouts.server.making import ServerJob
 from cutouts.server.orders import Answer, Order, Refusal
 from cutouts.server.waiting import Queue, Ticket
-from cutouts.stages import Job
 from cutouts.stages.isolation import try_out
 
 _log = logging.getLogger(__name__)
@@ -31,12 +31,12 @@ Orders = tuple[Order, ...]
 Answers = tuple[Answer | Refusal, ...]
 
 
-def cutting(job: Job) -> Work[Orders, Answers]:
+def cutting(how: ServerJob) -> Work[Orders, Answers]:
     """The work of the server's workers."""
     return Work(
-        function=partial(cut_orders, job),
+        function=partial(cut_orders, how),
         parts=lambda orders: [(order,) for order in orders],
-        trial=partial(try_out, job),
+        trial=partial(try_out, how.job),
         blamed=lambda orders, error: tuple(Refusal.of(error) for _ in orders),
     )
 

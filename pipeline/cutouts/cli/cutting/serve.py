@@ -13,6 +13,7 @@ from cutouts.adapters.terminal import say
 from cutouts.cli.console.options import config_option
 from cutouts.core.errors import ConfigError
 from cutouts.core.text.counting import counted
+from cutouts.recipes import known_renditions
 
 if TYPE_CHECKING:
     from cutouts.server.serving import Place
@@ -39,13 +40,14 @@ _LIBRARIES = ("fastapi", "uvicorn")
     type=click.Choice(["cpu", "cuda", "tensorrt"]),
     help="The one that is used; an error if it is not available.",
 )
+@click.option("--recipes", type=click.Path(exists=True, dir_okay=False), help="A TOML file with your own renditions.")
 @config_option
-def serve(token_file: Path | None, config: str | None, **settings: object) -> None:
+def serve(token_file: Path | None, recipes: str | None, config: str | None, **settings: object) -> None:
     """Cut single images over HTTP until Ctrl-C or SIGTERM; images in progress are finished.
 
-    POST an image to /v1/cutout, /v1/matte or /v1/measurements: the bytes themselves, a form with the field `image`, or
-    JSON with the "url" of an allowed source. Open the address in a browser to try it. Other machines can reach the
-    server only if it has a token.
+    POST an image to /v1/cutout, /v1/matte, /v1/renditions/NAME or /v1/measurements: the bytes themselves, a form with
+    the field `image`, or JSON with the "url" of an allowed source. Open the address in a browser to try it. Other
+    machines can reach the server only if it has a token.
 
     \b
     cutouts serve
@@ -57,7 +59,7 @@ def serve(token_file: Path | None, config: str | None, **settings: object) -> No
 
     if token_file is not None:
         settings["serve_token"] = token_file.read_text(encoding="utf-8").strip()
-    run(load_site(config, **settings), on_ready=_tell)
+    run(load_site(config, **settings), on_ready=_tell, renditions=known_renditions(recipes))
     say("stopped", err=True)
 
 
