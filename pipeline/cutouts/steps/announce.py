@@ -7,12 +7,14 @@ from collections.abc import Collection
 from datetime import UTC, datetime
 
 from cutouts.adapters.catalog import Catalog
+from cutouts.adapters.storage.store import open_store
+from cutouts.adapters.storage.stored_tables import find_record
 from cutouts.core.config import Site
-from cutouts.core.errors import DamagedError
+from cutouts.core.decisions import GateDecision
 from cutouts.core.publications import Announcement, Publication
 from cutouts.core.records import DeliveryKey
+from cutouts.core.table_paths import gate_file
 from cutouts.steps.journal import keep_journal
-from cutouts.steps.publish import read_decision
 
 
 def unannounced(
@@ -37,9 +39,8 @@ def facts_of(site: Site, announcement: Announcement) -> dict[str, object]:
     """
     gate_id = announcement.publications[-1].gate_id
     facts = {**announcement.counts, "publication_ids": announcement.publication_ids, "gate_id": gate_id}
-    try:
-        decision = read_decision(site, gate_id)
-    except (FileNotFoundError, DamagedError):  # the catalogue still knows what it published
+    decision = find_record(open_store(site.tables_url), gate_file(gate_id, "decision.json"), GateDecision)
+    if decision is None:  # the catalogue still knows what it published
         return facts
     return facts | {name: getattr(decision, name) for name in ("images", "quarantined", "rejected")}
 

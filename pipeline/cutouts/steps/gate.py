@@ -13,7 +13,6 @@ from cutouts.adapters.catalog import Catalog
 from cutouts.adapters.storage.store import Store, open_store
 from cutouts.adapters.storage.stored_tables import (
     find_record,
-    read_record,
     read_table,
     write_record,
     write_table,
@@ -35,6 +34,7 @@ from cutouts.steps.lease import at_work
 from cutouts.steps.ledger import SCHEMAS, Results, concat, nothing, recall, record
 from cutouts.steps.provenance import keep_suite
 from cutouts.steps.reviews import persons_word
+from cutouts.steps.stored_keys import plan_of
 from cutouts.steps.verdicts import suite_of
 
 
@@ -46,7 +46,7 @@ def gate(site: Site, plan_id: str) -> GateDecision:
     receipts and plan disagree, GateError if the suite could not judge.
     """
     tables = open_store(site.tables_url)
-    plan = read_record(tables, plan_file(plan_id, "plan.json"), Plan)
+    plan = plan_of(tables, plan_id)
     images = read_table(tables, plan_file(plan_id, "delivery.parquet"))
     results = _reconciled(tables, plan, images)
     suite = suite_of(site).read_bytes()

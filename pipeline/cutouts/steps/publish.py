@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from cutouts.adapters.catalog import Catalog
 from cutouts.adapters.storage.store import Store, open_store
-from cutouts.adapters.storage.stored_tables import find_record, read_record, read_table
+from cutouts.adapters.storage.stored_tables import find_record, read_table
 from cutouts.core.config import Site
 from cutouts.core.decisions import GateDecision, Outcome, Verdict
 from cutouts.core.errors import CutoutsError, HeldError, OvertakenError
@@ -23,6 +23,7 @@ from cutouts.steps.journal import keep_journal
 from cutouts.steps.lease import at_work
 from cutouts.steps.reviews import reviews_of
 from cutouts.steps.shell_commands import approve_command, reject_command
+from cutouts.steps.stored_keys import decision_of
 
 _ROWS = 10_000
 """Entries that are sent to the catalogue at a time."""
@@ -30,8 +31,8 @@ _VERSION = ("image_id", "sha256", "outcome")
 
 
 def read_decision(site: Site, gate_id: str) -> GateDecision:
-    """The gate's decision with that id. Raises FileNotFoundError if there is none."""
-    return read_record(open_store(site.tables_url), gate_file(gate_id, "decision.json"), GateDecision)
+    """The gate's decision with that id. Raises StorageError if there is none."""
+    return decision_of(open_store(site.tables_url), gate_id)
 
 
 @at_work

@@ -14,7 +14,6 @@ from cutouts.adapters.code_version import code_version
 from cutouts.adapters.storage.store import Store, open_store
 from cutouts.adapters.storage.stored_tables import (
     find_record,
-    read_record,
     read_row_group,
     read_table,
     records_of,
@@ -34,6 +33,7 @@ from cutouts.steps.lease import at_work
 from cutouts.steps.ledger import SCHEMAS, Results, concat, knows_any, nothing, recall
 from cutouts.steps.same_content import cut_once, look_alike
 from cutouts.steps.shard_progress import Progress, tell_done, tell_done_before
+from cutouts.steps.stored_keys import plan_of
 
 _log = logging.getLogger(__name__)
 
@@ -53,7 +53,7 @@ def segment(site: Site, shard: ShardKey, runner: Runner, on_chunk: Callable[[Chu
     tables = open_store(site.tables_url)
     receipt = find_record(tables, shard_file(shard, "receipt.json"), Receipt)
     began = time.perf_counter()
-    plan = read_record(tables, plan_file(shard.plan_id, "plan.json"), Plan)
+    plan = plan_of(tables, shard.plan_id)
     rows = read_row_group(tables, plan_file(shard.plan_id, "shards.parquet"), shard.index)
     if receipt and not _changed(site, tables, plan, shard, rows, runner):
         tell_done_before(receipt)

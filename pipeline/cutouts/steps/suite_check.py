@@ -9,17 +9,18 @@ from pathlib import Path
 from cutouts.adapters.catalog import Catalog
 from cutouts.adapters.quality import load_suite
 from cutouts.adapters.storage.store import Store, open_store
-from cutouts.adapters.storage.stored_tables import read_record, read_table
+from cutouts.adapters.storage.stored_tables import read_table
 from cutouts.core.config import Site
-from cutouts.core.decisions import GateDecision, Outcome, Verdict
+from cutouts.core.decisions import Outcome, Verdict
 from cutouts.core.errors import ConfigError, CutoutsError, GateError
 from cutouts.core.gate import Decision, Judgement, decide
 from cutouts.core.publications import Hold, Publication, PublicationKind
-from cutouts.core.records import DeliveryKey, Plan
-from cutouts.core.table_paths import gate_file, plan_file
+from cutouts.core.records import DeliveryKey
+from cutouts.core.table_paths import plan_file
 from cutouts.steps.gate import read_results
 from cutouts.steps.judging import Measured, judgement_by, measured_delivery
 from cutouts.steps.lease import at_work
+from cutouts.steps.stored_keys import decision_of, plan_of
 from cutouts.steps.verdicts import suite_of
 
 
@@ -78,8 +79,8 @@ def _past(catalog: Catalog, last: int) -> Iterator[Publication | Hold]:
 
 def _change(tables: Store, catalog: Catalog, past: Publication | Hold, site: Site, other: Site) -> Change:
     try:
-        decision = read_record(tables, gate_file(past.gate_id, "decision.json"), GateDecision)
-        plan = read_record(tables, plan_file(decision.plan_id, "plan.json"), Plan)
+        decision = decision_of(tables, past.gate_id)
+        plan = plan_of(tables, decision.plan_id)
         images = read_table(tables, plan_file(plan.plan_id, "delivery.parquet"))
         results = read_results(tables, plan, images)
         measured = measured_delivery(site, plan, images, results)

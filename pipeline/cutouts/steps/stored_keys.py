@@ -1,0 +1,32 @@
+"""Plans and decisions of earlier steps by their keys, which people may type."""
+
+from __future__ import annotations
+
+from cutouts.adapters.storage.store import Store
+from cutouts.adapters.storage.stored_tables import read_record
+from cutouts.core.decisions import GateDecision
+from cutouts.core.errors import StorageError
+from cutouts.core.records import Plan
+from cutouts.core.table_paths import gate_file, plan_file
+
+_WHERE = "--out or --config names the site that it is in"
+
+
+def plan_of(tables: Store, plan_id: str) -> Plan:
+    """The plan with that id. Raises StorageError if there is none, DamagedError if it is damaged."""
+    try:
+        return read_record(tables, plan_file(plan_id, "plan.json"), Plan)
+    except FileNotFoundError as error:
+        raise StorageError(
+            f"there is no plan {plan_id} in {tables.url}: `cutouts plan` prints its id, and {_WHERE}"
+        ) from error
+
+
+def decision_of(tables: Store, gate_id: str) -> GateDecision:
+    """The gate's decision with that id. Raises StorageError if there is none, DamagedError if it is damaged."""
+    try:
+        return read_record(tables, gate_file(gate_id, "decision.json"), GateDecision)
+    except FileNotFoundError as error:
+        raise StorageError(
+            f"there is no decision {gate_id} in {tables.url}: `cutouts gate` prints its id, and {_WHERE}"
+        ) from error
