@@ -21,6 +21,7 @@ from airflow.sdk import Param, PartitionedAssetTimetable, TriggerRule, dag, task
 from cutouts_airflow import announcing, order, tasks
 from cutouts_airflow.assets import CUTOUTS, MANIFEST
 from cutouts_airflow.retries import retrying
+from cutouts_airflow.review_links import linked
 
 
 @dag(
@@ -65,7 +66,7 @@ def catalog_refresh() -> None:
     shards = plan()
     judged = gate(shards["plan_id"])
     segment.expand(shard=shards) >> judged
-    publish(judged)
+    linked(judged, publish(judged))
 
 
 catalog_refresh()

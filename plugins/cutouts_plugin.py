@@ -11,12 +11,16 @@ from typing import ClassVar
 from airflow.plugins_manager import AirflowPlugin
 
 from cutouts_airflow.hosts import middlewares
+from cutouts_airflow.review_links import EXTERNAL_VIEWS, FASTAPI_APPS, ReviewLink
 from cutouts_airflow.timetable import BackfillDays
 
 
 class CutoutsPlugin(AirflowPlugin):
-    """Registers classes that Airflow must find by name when it reads a DAG from its database."""
+    """Registers the review pages, and classes that Airflow must find by name when it reads a DAG from its database."""
 
     name = "cutouts"
     timetables: ClassVar = [BackfillDays]
+    fastapi_apps: ClassVar = FASTAPI_APPS
+    external_views: ClassVar = EXTERNAL_VIEWS
+    operator_extra_links: ClassVar = [ReviewLink()]
     fastapi_root_middlewares: ClassVar = middlewares()

@@ -35,7 +35,7 @@ from cutouts.api.forgotten_tables import (
 from cutouts.core.config import Site
 from cutouts.core.errors import CutoutsError
 from cutouts.core.publications import Order, Selection
-from cutouts.core.table_paths import forgotten_file
+from cutouts.core.table_paths import forgotten_file, thumbnail_folder
 from cutouts.report.folder.links import own_links
 from cutouts.steps.journal import drop_forgotten, keep_journal
 from cutouts.steps.lease import site_lease
@@ -78,6 +78,8 @@ def forget(site: Site, selection: Selection, order: Order) -> ForgetReceipt:
         gone = sorted(mine.objects - others.objects)
         for name in gone:
             objects.remove(name)
+        for content in mine.contents - others.contents:
+            tables.remove_all(tables.names(thumbnail_folder(content), ".webp"))
         rows = from_ledger(tables, mine, others) + from_plans(tables, mine) + from_manifests(tables, selection)
         files = from_records(tables, selection) + _from_report(site, mine)
         receipt_id = uuid.uuid4().hex

@@ -8,6 +8,9 @@ from cutouts.core.text.naming import fitting
 WAITING = "intake/waiting"
 """The folder of deliveries that are not being processed yet."""
 
+THUMBNAILS = "thumbnails"
+"""The folder of small pictures for the review pages, one folder per photograph. They can be made again."""
+
 BACKFILLS = "backfills"
 """The folder of backfills, one folder each."""
 
@@ -70,6 +73,21 @@ def joined_file(table: str | None, recipe: RecipeDigests, part: str) -> str:
 def forgotten_file(receipt_id: str) -> str:
     """The receipt of images that were forgotten."""
     return f"forgotten/{receipt_id}.json"
+
+
+def thumbnail_folder(content: str) -> str:
+    """Where the small pictures for the review pages are, of the photograph with that sha256."""
+    return f"{THUMBNAILS}/{content}"
+
+
+def thumbnail_file(content: str, cutout: str, kind: str) -> str:
+    """A small picture for the review pages, made of a photograph and the object `cutout`."""
+    return f"{thumbnail_folder(content)}/{object_of(cutout)}-{kind}.webp"
+
+
+def object_of(name: str) -> str:
+    """The digest in the name of an object, `ab/ab….png`, or of a small picture of it."""
+    return name.rpartition("/")[2].partition(".")[0].partition("-")[0]
 
 
 def gate_file(gate_id: str, name: str) -> str:

@@ -18,7 +18,7 @@ from cutouts.adapters.storage.store import Store, open_store
 from cutouts.adapters.storage.stored_tables import filter_table, find_record, read_table
 from cutouts.core.config import Site
 from cutouts.core.decisions import GateDecision
-from cutouts.core.table_paths import gate_file, plan_file
+from cutouts.core.table_paths import THUMBNAILS, gate_file, object_of, plan_file
 from cutouts.steps.journal import keep_journal
 from cutouts.steps.lease import site_lease
 
@@ -72,6 +72,9 @@ def clear(site: Site, *, dry_run: bool = False, now: datetime | None = None) -> 
         orphans = [*_orphans(stored, named, now - timedelta(hours=site.grace_hours))]
         halves = [name for name in orphans if _is_hidden(name)]
         freed = _removed(objects, stored, orphans, remove)
+        pictures = [*_old_pictures(left, named, now - timedelta(hours=site.grace_hours))]
+        freed += _removed(tables, left, pictures, remove)
+        done = replace(done, tables=done.tables + len(pictures))
         unfinished = len(halves)
         return replace(done, objects=len(orphans) - unfinished, unfinished=unfinished, bytes=done.bytes + freed)
 
@@ -169,6 +172,14 @@ def _orphans(stored: Files, named: Collection[str], young: datetime) -> Iterator
     period."""
     for name, (_, written) in stored.items():
         if written < young and (_is_hidden(name) or (name.endswith(".png") and name not in named)):
+            yield name
+
+
+def _old_pictures(files: Files, named: Collection[str], young: datetime) -> Iterator[str]:
+    """Small pictures for the review pages, of cutouts that nothing refers to."""
+    kept = {object_of(name) for name in named}
+    for name, (_, written) in files.items():
+        if name.startswith(f"{THUMBNAILS}/") and written < young and object_of(name) not in kept:
             yield name
 
 

@@ -278,6 +278,11 @@ class Catalog:
             publishing.record_rejection(connection, rejection)
             return _found(reading.rejection_for(connection, rejection.judged))
 
+    def settled(self, *, at_most: int, skip: int = 0) -> tuple[tuple[Publication | HoldRejection, ...], int]:
+        """Publications of the gate and rejections of holds, the newest first, and the number of all of them."""
+        with self._reading() as connection:
+            return reading.settled(connection, at_most, skip)
+
     def rejection_for(self, judged: str) -> HoldRejection | None:
         """The rejection of exactly that content, recipe and suite, None if there is none."""
         with self._reading() as connection:

@@ -148,12 +148,32 @@ def all_waiting_holds(connection: sa.Connection) -> tuple[Hold, ...]:
     return _newest_of_each(connection, waiting())
 
 
+def settled(connection: sa.Connection, at_most: int, skip: int) -> tuple[tuple[Publication | HoldRejection, ...], int]:
+    """Publications of the gate and rejections of holds, the newest first, and the number of all of them."""
+    published = sa.select(publications.c.gate_id, publications.c.at, sa.true().label("published")).where(by_the_gate())
+    rejected = sa.select(hold_rejections.c.gate_id, hold_rejections.c.at, sa.false().label("published"))
+    both = sa.union_all(published, rejected).subquery()
+    total = connection.scalar(sa.select(sa.func.count()).select_from(both)) or 0
+    newest = sa.select(both).order_by(both.c.at.desc(), both.c.gate_id).limit(at_most).offset(skip)
+    found: list[Publication | HoldRejection | None] = [
+        publication(connection, row.gate_id)
+        if row.published
+        else _rejection(connection, hold_rejections.c.gate_id == row.gate_id)
+        for row in connection.execute(newest).all()
+    ]
+    return tuple(one for one in found if one is not None), total
+
+
 def rejection_for(connection: sa.Connection, judged: str) -> HoldRejection | None:
     """The rejection of exactly that content, recipe and suite, of any gate decision. None if there is none."""
+    return _rejection(connection, holds.c.judged == judged)
+
+
+def _rejection(connection: sa.Connection, where: sa.ColumnElement[bool]) -> HoldRejection | None:
     chosen = (
         sa.select(hold_rejections, holds.c.judged, holds.c.delivery_date, holds.c.delivery_id)
         .join(holds, holds.c.gate_id == hold_rejections.c.gate_id)
-        .where(holds.c.judged == judged)
+        .where(where)
     )
     row = connection.execute(chosen.order_by(hold_rejections.c.at, hold_rejections.c.gate_id)).first()
     if row is None:

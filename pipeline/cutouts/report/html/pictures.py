@@ -143,8 +143,13 @@ def shrunk_cutout(rgba: Bytes, side: int) -> Bytes:
 
 def data_uri(picture: Bytes) -> str:
     """The picture, uint8 H×W×3 (sRGB) or H×W×4, as a WebP data URI for a page. Raises StorageError."""
+    return f"data:image/webp;base64,{base64.b64encode(webp(picture)).decode()}"
+
+
+def webp(picture: Bytes, quality: int = _QUALITY) -> bytes:
+    """The picture, uint8 H×W×3 (sRGB) or H×W×4, as WebP; a quality above 100 is lossless. Raises StorageError."""
     order = cv2.COLOR_RGBA2BGRA if picture.shape[2] == 4 else cv2.COLOR_RGB2BGR
-    written, data = cv2.imencode(".webp", cv2.cvtColor(picture, order), [cv2.IMWRITE_WEBP_QUALITY, _QUALITY])
+    written, data = cv2.imencode(".webp", cv2.cvtColor(picture, order), [cv2.IMWRITE_WEBP_QUALITY, quality])
     if not written:
-        raise StorageError("a picture of the report cannot be encoded as WebP")
-    return f"data:image/webp;base64,{base64.b64encode(bytes(data)).decode()}"
+        raise StorageError("a picture of a page cannot be encoded as WebP")
+    return bytes(data)

@@ -1,0 +1,204 @@
+"""What became of a decision of the gate, and the lists of decisions that wait for a person and that were settled."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+import numpy as np
+
+from cutouts.adapters.catalog import Catalog
+from cutouts.adapters.storage.store import open_store
+from cutouts.adapters.storage.stored_tables import find_record
+from cutouts.core.config import Site
+from cutouts.core.decisions import GateDecision, Verdict
+from cutouts.core.publications import Hold, HoldRejection, Publication
+from cutouts.core.records import DeliveryKey
+from cutouts.core.reviews import ImageReview
+from cutouts.core.table_paths import gate_file
+from cutouts.review.sheets import Sheet, Show, UnknownDecisionError, Version, open_sheet
+
+ENTRIES = 25
+"""Decisions on one page of the list."""
+
+
+class State(StrEnum):
+    """What a decision of the gate is to a person now."""
+
+    HELD = "held"
+    QUARANTINED = "quarantined"
+    PUBLISHED = "published"
+    REJECTED = "rejected"
+    TAKEN_BACK = "taken back"
+
+    @property
+    def waits(self) -> bool:
+        """Whether it asks a person for a decision."""
+        return self in (State.HELD, State.QUARANTINED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """What became of a decision. `publication` and `rejection` settled it; `next_gate` is the decision that followed.
+
+    `unseen` counts the quarantined images that no person said anything about. `undoable` says whether the publication
+    can be taken back: it released something, and it is the newest of its delivery.
+    """
+
+    state: State
+    at: datetime | None
+    unseen: int
+    publication: Publication | None = None
+    rejection: HoldRejection | None = None
+    next_gate: str | None = None
+    undoable: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """A decision in a list. `decision` is None if its tables were removed."""
+
+    gate_id: str
+    delivery: DeliveryKey
+    state: State
+    at: datetime
+    decision: GateDecision | None
+    by: str | None = None
+    why: str | None = None
+    unseen: int = 0
+
+
+def standing_of(site: Site, sheet: Sheet) -> tuple[Standing, dict[Version, ImageReview]]:
+    """What became of a decision, and what people said about its images."""
+    decision = sheet.decision
+    with Catalog.open(site.catalog_url) as catalog:
+        said = _said(catalog, decision)
+        publication = catalog.publication_of(decision.gate_id)
+        if decision.verdict is Verdict.HOLD:
+            return _held(catalog, decision, publication), said
+        newest = catalog.history.publications(delivery_id=decision.delivery.delivery_id, limit=1)
+    unseen = _unseen(sheet, said)
+    state = State.QUARANTINED if unseen else State.PUBLISHED
+    if publication and publication.undone_by:
+        state = State.TAKEN_BACK
+    undoable = bool(publication and publication.by and publication.published and newest[0] == publication)
+    at = publication.at if publication else None
+    return Standing(state=state, at=at, unseen=unseen, publication=publication, undoable=undoable), said
+
+
+def newest_decision(site: Site, delivery: DeliveryKey) -> str:
+    """The id of the newest decision about a delivery that held it or published. Raises UnknownDecisionError."""
+    with Catalog.open(site.catalog_url) as catalog:
+        found = [one for one in catalog.decisions_on(delivery.delivery_id, at_most=200) if one.delivery == delivery]
+    tables = open_store(site.tables_url)
+    for one in found:
+        if tables.exists(gate_file(one.gate_id, "decision.json")):
+            return one.gate_id
+    raise UnknownDecisionError(f"the gate has not decided about {delivery} yet")
+
+
+def waiting(site: Site) -> list[Entry]:
+    """Deliveries that ask a person for a decision: held ones, the oldest first."""
+    with Catalog.open(site.catalog_url) as catalog:
+        holds = catalog.all_waiting_holds()
+    return [_of_hold(site, hold) for hold in holds]
+
+
+def settled(site: Site, page: int) -> tuple[list[Entry], int]:
+    """One page of the decisions that published or were rejected, the newest first, and the number of all.
+
+    If images of a delivery are quarantined and nobody looked at them, its state says so.
+    """
+    with Catalog.open(site.catalog_url) as catalog:
+        found, total = catalog.settled(at_most=ENTRIES, skip=ENTRIES * page)
+        said = {one.delivery.delivery_id: catalog.reviews(one.delivery.delivery_id) for one in found}
+    entries = []
+    for one in found:
+        if isinstance(one, HoldRejection):
+            entries.append(_of_rejection(site, one))
+        else:
+            entries.append(_of_publication(site, one, said[one.delivery.delivery_id]))
+    return entries, total
+
+
+def _held(catalog: Catalog, decision: GateDecision, publication: Publication | None) -> Standing:
+    holds = catalog.waiting_holds(decision.gate_id)
+    if holds:
+        return Standing(state=State.HELD, at=holds[0].at, unseen=decision.held)
+    rejection = catalog.rejection_for(decision.judged)
+    if rejection:
+        return Standing(state=State.REJECTED, at=rejection.at, unseen=0, rejection=rejection)
+    later = next(iter(_publications_after(catalog, decision)), publication)
+    return Standing(
+        state=State.PUBLISHED,
+        at=later.at if later else None,
+        unseen=0,
+        publication=later,
+        next_gate=later.gate_id if later else None,
+    )
+
+
+def _publications_after(catalog: Catalog, decision: GateDecision) -> Iterator[Publication]:
+    """The publications of the delivery of a hold, the newest first."""
+    for one in catalog.decisions_on(decision.delivery.delivery_id):
+        if isinstance(one, Publication) and one.delivery == decision.delivery:
+            yield one
+
+
+def _said(catalog: Catalog, decision: GateDecision) -> dict[Version, ImageReview]:
+    reviews = catalog.reviews(decision.delivery.delivery_id)
+    return {(one.image_id, one.sha256): one for one in reviews if one.recipe == decision.recipe}
+
+
+def _unseen(sheet: Sheet, said: dict[Version, ImageReview]) -> int:
+    rows = sheet.rows(Show.WAITING)
+    if not said:
+        return len(rows)
+    taken = sheet.outcomes.take(np.sort(rows))
+    versions = zip(*(taken.column(name).to_pylist() for name in ("image_id", "sha256")), strict=True)
+    return sum(version not in said for version in versions)
+
+
+def _of_hold(site: Site, hold: Hold) -> Entry:
+    decision = _decision(site, hold.gate_id)
+    unseen = decision.held if decision else 0
+    return Entry(
+        gate_id=hold.gate_id, delivery=hold.delivery, state=State.HELD, at=hold.at, decision=decision, unseen=unseen
+    )
+
+
+def _of_rejection(site: Site, one: HoldRejection) -> Entry:
+    return Entry(
+        gate_id=one.gate_id,
+        delivery=one.delivery,
+        state=State.REJECTED,
+        at=one.at,
+        decision=_decision(site, one.gate_id),
+        by=one.by,
+        why=one.why,
+    )
+
+
+def _of_publication(site: Site, one: Publication, reviews: tuple[ImageReview, ...]) -> Entry:
+    decision = _decision(site, one.gate_id)
+    unseen = 0
+    if decision and decision.quarantined:
+        said = {(word.image_id, word.sha256): word for word in reviews if word.recipe == decision.recipe}
+        unseen = _unseen(open_sheet(site, one.gate_id), said) if said else decision.quarantined
+    state = State.TAKEN_BACK if one.undone_by else State.QUARANTINED if unseen else State.PUBLISHED
+    return Entry(
+        gate_id=one.gate_id,
+        delivery=one.delivery,
+        state=state,
+        at=one.at,
+        decision=decision,
+        by=one.by,
+        why=one.because,
+        unseen=unseen,
+    )
+
+
+def _decision(site: Site, gate_id: str) -> GateDecision | None:
+    return find_record(open_store(site.tables_url), gate_file(gate_id, "decision.json"), GateDecision)

@@ -1,0 +1,224 @@
+"""The review pages in Airflow's API server: log-in, permissions, decisions in a real browser, and the event."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import uvicorn
+from playwright.sync_api import Browser, Page
+
+from cutouts import intake, steps
+from cutouts.adapters.catalog import Catalog
+from cutouts.core.config import Site
+from cutouts.core.records import DeliveryKey
+from cutouts.runner import open_runner
+from tests.airflow_home import dag_bag, events, task_states
+from tests.dask_cluster import free_port
+from tests.deliveries import land, manifest_of, nothing, photograph, product
+
+USERS = {"ada": "user", "vera": "viewer"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pages:
+    """Airflow's API server with the review pages, and clients of it."""
+
+    url: str
+
+    def token(self, user: str) -> str:
+        """The user's log-in, as the form would give it."""
+        answer = httpx.post(f"{self.url}/auth/token", json={"username": user, "password": user}, timeout=60)
+        return str(answer.json()["access_token"])
+
+    def client(self, user: str | None = None, **headers: str) -> httpx.Client:
+        """A client that has logged in as that user, or not at all."""
+        cookies = {"_token": self.token(user)} if user else {}
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        return httpx.Client(base_url=f"{self.url}/cutouts", cookies=cookies, headers=named, timeout=60)
+
+
+@pytest.fixture(scope="module")
+def pages(airflow_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pages]:
+    """Airflow's API server in this process, which asks for passwords; it reads the site's settings at each request."""
+    port, passwords = free_port(), tmp_path_factory.mktemp("passwords") / "passwords.json"
+    passwords.write_text(json.dumps({name: name for name in USERS}))
+    settings = {
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "False",
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": ",".join(f"{name}:{role}" for name, role in USERS.items()),
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(passwords),
+        "AIRFLOW__API__BASE_URL": f"http://127.0.0.1:{port}",
+    }
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in settings.items():
+            patch.setenv(name, value)
+        from airflow.api_fastapi.app import create_app, purge_cached_app
+
+        server = uvicorn.Server(uvicorn.Config(create_app(apps="core"), port=port, log_level="error"))
+        thread = threading.Thread(target=server.run, daemon=True)
+        thread.start()
+        while not server.started:
+            assert thread.is_alive()
+            thread.join(0.05)
+        yield Pages(url=f"http://127.0.0.1:{port}")
+        server.should_exit = True
+        thread.join()
+        purge_cached_app()
+
+
+@pytest.fixture
+def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
+    """A new site that works in a plain loop, as described by `CUTOUTS_*`."""
+    here = Site(root=str(tmp_path / "site"), cluster="serial", allowed_sources=(str(tmp_path),))
+    monkeypatch.setenv("CUTOUTS_ROOT", here.root)
+    monkeypatch.setenv("CUTOUTS_CLUSTER", here.cluster)
+    monkeypatch.setenv("CUTOUTS_ALLOWED_SOURCES", str(tmp_path))
+    return here
+
+
+@pytest.fixture
+def held(site: Site, tmp_path: Path) -> str:
+    """The decision of a held delivery: five photographs of products, and five of nothing."""
+    photograph(tmp_path / "studio" / "dim", *map(product, range(5)), *map(nothing, range(5)))
+    intake.take(site, str(land(tmp_path, "any", date(2026, 11, 2), manifest_of(tmp_path / "studio"))))
+    key = DeliveryKey.parse("2026-11-02/dim")
+    planned = steps.plan(site, intake.source_of(site, key), key)
+    with open_runner(site) as runner:
+        for shard in planned.shard_keys():
+            steps.segment(site, shard, runner)
+    return steps.gate(site, planned.plan_id).gate_id
+
+
+@pytest.fixture
+def open_as(browser: Browser, pages: Pages) -> Iterator[Callable[[str], Page]]:
+    """Open a browser window of a user who has logged in; complaints of the page fail the test."""
+    contexts, complaints = [], []
+
+    def opened(user: str) -> Page:
+        context = browser.new_context(viewport={"width": 1280, "height": 900})
+        contexts.append(context)
+        context.add_cookies([{"name": "_token", "value": pages.token(user), "url": pages.url}])
+        page = context.new_page()
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("console", lambda message: complaints.append(message.text))
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+    assert complaints == []
+
+
+def _live(site: Site) -> set[str]:
+    with Catalog.open(site.catalog_url) as catalog:
+        return set(catalog.live().column("image_id").to_pylist())
+
+
+def test_a_reviewer_rejects_two_images_and_publishes_the_rest(
+    pages: Pages, site: Site, held: str, open_as: Callable[[str], Page], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By keyboard: exactly the rest is live, under the reviewer's name, and announced on the asset `cutouts`.
+
+    The reviewer can take it back, and a second decision about the same page changes nothing.
+    """
+    page = open_as("ada")
+    page.goto(f"{pages.url}/cutouts/")
+    page.get_by_role("link", name="2026-11-02/dim").click()
+    assert "Held" in page.locator(".lead").inner_text()
+    for _ in range(6):  # the five images of nothing come first
+        page.keyboard.press("j")
+    page.keyboard.press("Shift+J")
+    page.keyboard.press("r")
+    page.get_by_role("button", name="the edge is rough").click()
+    assert "0 approved and 2 rejected by you: 3 of 10 would be published" in page.locator("#tally").inner_text()
+    page.keyboard.press("u")
+    assert "0 rejected" in page.locator("#tally").inner_text()
+    for row in ("dim/00.png", "dim/01.png"):
+        page.locator(f'.tile[data-name="{row}"] .name').click()
+        page.keyboard.press("Escape")
+        page.keyboard.press("r")
+        page.keyboard.press("4")
+    page.locator("[name=why]").fill("reviewed for the shop")
+    page.get_by_role("button", name="Publish", exact=True).click()
+    page.wait_for_url(lambda url: held not in url)
+    assert _live(site) == {"dim/02.png", "dim/03.png", "dim/04.png"}
+    with Catalog.open(site.catalog_url) as catalog:
+        (publication,) = catalog.last_publications(1)
+        reviews = {one.image_id: (one.good, one.by, one.why) for one in catalog.reviews()}
+    assert (publication.by, publication.because) == ("ada", "reviewed for the shop")
+    assert reviews == dict.fromkeys(("dim/00.png", "dim/01.png"), (False, "ada", "the edge is rough"))
+    stale = _decide(pages, held, "ada", {"action": "release", "why": "again"})
+    assert (stale.status_code, stale.json()["problem"]) == (409, f"{held} is not held")
+
+    monkeypatch.setattr("cutouts_airflow.announcing.GRACE", timedelta(0))
+    assert task_states(dag_bag()["announcements"].test())["publication"] == ["success"]
+    ((_, facts),) = events("cutouts", "2026-11-02/dim")
+    assert (facts["images"], facts["published"], facts["quarantined"]) == (10, 3, 7)
+
+    page.get_by_role("button", name="Undo this publication").click()
+    page.wait_for_url(lambda url: publication.gate_id not in url)
+    assert _live(site) == set()
+
+
+def _page_token(client: httpx.Client, gate_id: str) -> str:
+    return client.get(f"/gate/{gate_id}").text.partition('data-token="')[2].partition('"')[0]
+
+
+def _decide(pages: Pages, gate_id: str, user: str, body: dict[str, Any], **headers: str) -> httpx.Response:
+    with pages.client(user) as client:
+        sent = {"x-cutouts-token": _page_token(client, gate_id)} | {
+            name.replace("_", "-"): value for name, value in headers.items()
+        }
+        return client.post(f"/gate/{gate_id}/decide", json=body, headers=sent)
+
+
+RELEASE = {"action": "release", "why": "fine"}
+
+
+def test_only_who_may_trigger_the_dag_decides_and_only_from_our_pages(pages: Pages, site: Site, held: str) -> None:
+    """Anonymous visitors get nothing, viewers only look, and posts of other sites or without the token are refused."""
+    paths = (
+        "/",
+        f"/gate/{held}",
+        f"/gate/{held}/image/0",
+        f"/gate/{held}/picture/0/thumbnail",
+        "/run?dag_id=a&run_id=b",
+    )
+    with pages.client() as nobody, pages.client("vera") as vera:
+        assert {nobody.get(path).status_code for path in paths} == {401}
+        sent_on = nobody.get("/", headers={"accept": "text/html"})
+        assert (sent_on.status_code, "/auth/login" in sent_on.headers["location"]) == (303, True)
+        assert nobody.post(f"/gate/{held}/decide", json=RELEASE).status_code == 401
+        assert nobody.get("/openapi.json").status_code == nobody.get("/docs").status_code == 404
+        assert {vera.get(path).status_code for path in paths[:4]} == {200}
+        assert _page_token(vera, held) == ""
+        assert vera.post(f"/gate/{held}/decide", json=RELEASE).status_code == 403
+        forged = {"x-cutouts-token": _token_of(pages, "ada", held)}
+        assert vera.post(f"/gate/{held}/decide", json=RELEASE, headers=forged).status_code == 403
+    for headers in (
+        {"origin": "https://elsewhere.example"},
+        {"origin": "null"},
+        {"sec_fetch_site": "cross-site"},
+        {"sec_fetch_site": "same-site"},
+        {"x_cutouts_token": ""},
+        {"x_cutouts_token": "0" * 64},
+    ):
+        assert _decide(pages, held, "ada", RELEASE, **headers).status_code == 403
+    assert _decide(pages, held, "ada", RELEASE | {"by": "somebody else"}).status_code == 409
+    assert _decide(pages, held, "ada", RELEASE | {"bad": {"99": ""}}).status_code == 404
+    assert _live(site) == set()
+    assert steps.waiting_hold(site, held).gate_id == held
+    assert _decide(pages, held, "ada", RELEASE, origin=pages.url, sec_fetch_site="same-origin").status_code == 200
+    assert len(_live(site)) == 5
+
+
+def _token_of(pages: Pages, user: str, gate_id: str) -> str:
+    with pages.client(user) as client:
+        return _page_token(client, gate_id)

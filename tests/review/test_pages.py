@@ -1,0 +1,82 @@
+"""The pages as text: the worst first, of bounded size, and with everything escaped."""
+
+from __future__ import annotations
+
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from cutouts.core.config import Site
+from cutouts.review import pages
+from cutouts.review.pages import POLICY, Reader
+from cutouts.review.sheets import PAGE, Show, UnknownDecisionError, open_sheet
+from tests.review.made_gates import HOSTILE, MadeGate
+
+ADA = Reader(name=f"Ada {HOSTILE}", prefix="/cutouts", token="0123")
+VERA = Reader(name="Vera", prefix="/cutouts")
+
+
+class _Tags(HTMLParser):
+    """Collects the tags of a page with their attributes."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.found: list[tuple[str, dict[str, str | None]]] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found.append((tag, dict(attrs)))
+
+    def named(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.found if name == tag]
+
+
+def test_the_worst_images_come_first_and_a_page_is_bounded(site: Site, held: MadeGate) -> None:
+    """Images that are bad by themselves come before the others, both by their probability; pages do not grow."""
+    first = pages.delivery_page(site, ADA, held.decision.gate_id)
+    tiles = [tag for tag in _Tags(first).named("li") if "data-row" in tag]
+    assert [tag["data-row"] for tag in tiles[:3]] == ["1990", "1980", "1970"]
+    assert len(tiles) == PAGE
+    assert len(first) < 150_000
+    last = pages.delivery_page(site, ADA, held.decision.gate_id, show=Show.ALL, page=10**9)
+    assert [tag["data-row"] for tag in _Tags(last).named("li") if "data-row" in tag][-1] == "1"
+    numbers = [
+        row for page in range(42) for row in open_sheet(site, held.decision.gate_id).rows(Show.ALL)[page * 48 :][:48]
+    ]
+    assert sorted(numbers) == list(range(2_000))
+
+
+def test_everything_from_strangers_is_escaped(site: Site, held: MadeGate) -> None:
+    """Names, reasons, notes and the reader's own name end up as text in every page and part."""
+    gate_id = held.decision.gate_id
+    texts = [
+        pages.deliveries_page(site, ADA),
+        pages.delivery_page(site, ADA, gate_id, page=4),
+        pages.image_part(site, ADA, gate_id, 0, (HOSTILE,)),
+        pages.error_page(ADA, HOSTILE, HOSTILE),
+    ]
+    for text in texts:
+        tags = _Tags(text)
+        assert "&lt;script&gt;" in text
+        sources = [tag["src"] for tag in (*tags.named("script"), *tags.named("img")) if "src" in tag]
+        assert all(source and source.startswith("/cutouts/") for source in sources)
+        assert not any(name.startswith("on") or name == "style" for _, tag in tags.found for name in tag)
+    assert "unsafe" not in POLICY
+
+
+def test_who_may_not_decide_sees_no_controls(site: Site, held: MadeGate) -> None:
+    """The page of a viewer has neither a form nor a token."""
+    hers, his = (pages.delivery_page(site, reader, held.decision.gate_id) for reader in (ADA, VERA))
+    assert 'id="decide"' in hers
+    assert 'data-token="0123"' in hers
+    assert 'id="decide"' not in his
+    assert "0123" not in his
+
+
+@pytest.mark.parametrize("gate_id", ["f" * 32, "../../etc/passwd", "", "A" * 32])
+def test_an_unknown_decision_is_named(site: Site, gate_id: str) -> None:
+    """An id that is no digest never becomes a path."""
+    with pytest.raises(UnknownDecisionError):
+        open_sheet(site, gate_id)
+    assert not Path(site.root).exists()

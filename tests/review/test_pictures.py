@@ -1,0 +1,69 @@
+"""The pictures of an image: small, made once, and only of what a site may read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from cutouts.adapters.storage.store import open_store
+from cutouts.api.site_runs import run_on_site
+from cutouts.core.config import Site
+from cutouts.core.pixels import Bytes
+from cutouts.review.pictures import NoPictureError, Picture, picture
+from cutouts.review.sheets import SheetImage, open_sheet
+from cutouts.review.standings import newest_decision, settled
+from tests.photographs import product
+
+
+@pytest.fixture
+def image(site: Site, tmp_path: Path) -> SheetImage:
+    """A photograph that was cut and published."""
+    product(tmp_path / "in" / "shoot" / "0.jpg", size=600)
+    run_on_site(tmp_path / "in", site=site)
+    ((entry,), _) = settled(site, 0)
+    assert newest_decision(site, entry.delivery) == entry.gate_id
+    return open_sheet(site, entry.gate_id).image(0)
+
+
+def _decoded(data: bytes) -> Bytes:
+    return np.asarray(cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED), np.uint8)
+
+
+def test_pictures_are_small_and_made_once(site: Site, image: SheetImage, tmp_path: Path) -> None:
+    """After the first request, neither the photograph nor the cutout is read again."""
+    made = {kind: picture(site, image, kind) for kind in Picture}
+    sizes = {kind: _decoded(data).shape for kind, data in made.items()}
+    assert sizes[Picture.THUMBNAIL] == (280, 280, 4)
+    assert sizes[Picture.CUTOUT] == sizes[Picture.DOUBT] == (600, 600, 4)
+    assert sizes[Picture.BEFORE] == (600, 600, 3)
+    assert sizes[Picture.EDGES][0] == sizes[Picture.EDGES_BEFORE][0] == 288
+    assert sizes[Picture.EDGES][1] % 288 == 0
+    (tmp_path / "in" / "shoot" / "0.jpg").unlink()
+    open_store(site.objects_url).remove(str(image.cutout))
+    assert {kind: picture(site, image, kind) for kind in Picture} == made
+
+
+def test_the_edge_is_shown_at_four_times_its_size(site: Site, image: SheetImage) -> None:
+    """Each pixel of the cutout is a square of 4×4 px, unchanged."""
+    edges = _decoded(picture(site, image, Picture.EDGES))
+    small = edges[::4, ::4]
+    assert np.array_equal(np.repeat(np.repeat(small, 4, 0), 4, 1), edges)
+    assert {0, 255} <= {*np.unique(small[..., 3]).tolist()}
+
+
+def test_a_photograph_that_may_not_be_read_is_not_shown(site: Site, image: SheetImage) -> None:
+    """Settings may have changed since it was cut. Its cutout is shown all the same."""
+    closed = site.model_copy(update={"allowed_sources": ("https://",)})
+    with pytest.raises(NoPictureError, match="cannot be read"):
+        picture(closed, image, Picture.BEFORE)
+    assert picture(closed, image, Picture.CUTOUT)
+
+
+def test_another_photograph_of_the_same_name_is_not_shown(site: Site, image: SheetImage, tmp_path: Path) -> None:
+    """What a person sees beside the cutout is the photograph that it was cut from, or nothing."""
+    product(tmp_path / "in" / "shoot" / "0.jpg", seed=3, size=600)
+    with pytest.raises(NoPictureError):
+        picture(site, image, Picture.BEFORE)
