@@ -32,7 +32,7 @@ from cutouts.steps.ledger import join_parts, known_identities, times_rejected
 from cutouts.steps.provenance import keep_recipe
 from cutouts.steps.verdicts import refusals_of, suite_of
 
-_SLICE = 500_000
+_SLICE = 100_000
 """Rows that are copied at a time. This limits the memory that a plan of millions of images needs."""
 _IDENTITY = ["image_id", "product_id", "uri", "sha256", "etag", "bytes", "content"]
 """The columns that a plan's key is made of; the category counts too if any is stated."""

@@ -26,6 +26,10 @@ from cutouts.core.manifests.checks import DeliveryProblem
 from cutouts.core.table_paths import verdict_file
 
 
+_SLICE = 65_536
+"""Rows whose values are copied at a time for the digest."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Clean:
     """Rows that no expectation refuses."""
@@ -81,6 +85,6 @@ def _digest(rules: bytes, rows: pa.Table, about: Sequence[object]) -> str:
     digest = hashlib.sha256(json.dumps([method(), *about]).encode())
     digest.update(hashlib.sha256(rules).digest())
     digest.update(rows.schema.serialize())
-    for batch in rows.to_batches():
+    for batch in rows.to_batches(max_chunksize=_SLICE):
         digest.update(batch.serialize())
     return digest.hexdigest()[:32]

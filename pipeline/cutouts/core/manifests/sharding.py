@@ -18,9 +18,9 @@ DEFAULT_BYTES = 1_000_000
 """The size that an image counts for if the manifest does not state it (B)."""
 _GROWTH = 1.1
 """The factor by which both limits grow until at most `max_shards` are needed."""
-_BAND = 250_000
+_BAND = 100_000
 """Rows copied at a time; this bounds the memory of the copy and the passes over the table."""
-_SLICE = 2_000_000
+_SLICE = 500_000
 """Digests looked up at a time; this bounds the memory of their hash table, which is several times their size."""
 _NO_TEXT = pa.scalar(None, pa.string())
 
