@@ -11,6 +11,10 @@ from click.testing import CliRunner
 from cutouts.bench.plan_bench import as_json, as_text, in_this_process, measure_images, measure_parts
 from cutouts.cli.measuring.bench import bench as command
 from cutouts.core.config import Site
+from cutouts.core.errors import CutoutsError
+from tests.adapters.catalog.conftest import postgres_schema
+
+__all__ = ["postgres_schema"]
 
 
 @pytest.fixture
@@ -45,6 +49,18 @@ def test_a_large_delivery_goes_through_all_steps(site: Site, tmp_path: Path) -> 
         "plan, nothing known",
         *(f"{step}, {words}" for words in ("all known", "10 % changed") for step in ("plan", "gate", "publish")),
     ]
+
+
+def test_publishing_is_measured_on_postgresql(postgres_schema: str, site: Site, tmp_path: Path) -> None:
+    """The figures name the database; one that is not empty is refused, because its live images would cost too."""
+    there = site.model_copy(update={"catalog": postgres_schema})
+    *_, last = measure_images(there, tmp_path, images=20, tell=quiet, where=in_this_process)
+    assert (last.step, last.catalog) == ("publish, 10 % changed", "postgresql")
+    assert as_text([last]).splitlines()[1].endswith("postgresql")
+    with pytest.raises(CutoutsError, match=r"is not empty: name an empty database \(--catalog\)"):
+        next(measure_images(there, tmp_path, images=20, tell=quiet, where=in_this_process))
+    two = ["plan", "--rows", "10,20", "--catalog", postgres_schema]
+    assert CliRunner().invoke(command, two).exit_code == 2
 
 
 def test_requests_to_s3_are_counted(bucket: str, site: Site, tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from cutouts.adapters.catalog import Catalog
 from cutouts.adapters.quality.library import library
 from cutouts.adapters.storage.request_count import counted_requests
 from cutouts.adapters.storage.store import Store, open_store
@@ -23,6 +24,7 @@ from cutouts.adapters.storage.stored_tables import write_table
 from cutouts.bench.made_ledgers import DELIVERY, manifest, results, write_parts
 from cutouts.bench.worker import forget_peak, memory
 from cutouts.core.config import Site
+from cutouts.core.errors import CutoutsError
 from cutouts.stages import job_of
 from cutouts.steps import gate, plan, publish
 from cutouts.steps.ledger import record
@@ -33,7 +35,8 @@ _PLAN = 1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepCost:
-    """The cost of one step: wall and CPU seconds, peak memory (MB), and requests to S3 (None for other stores). `key`
+    """The cost of one step: wall and CPU seconds of its process, peak memory (MB), and requests to S3 (None for other
+    stores). `catalog` is the type of database, whose own work is only in the wall seconds if it is a server. `key`
     identifies its result."""
 
     step: str
@@ -43,6 +46,7 @@ class StepCost:
     cpu_seconds: float = 0.0
     peak_mb: float = 0.0
     requests: int | None = None
+    catalog: str = "sqlite"
     key: str = ""
 
 
@@ -102,7 +106,7 @@ def measure_parts(
     write_parts(tables, job_of(site).recipe.digests, parts=parts, images=per_part, tell=told)
     known = np.sort(np.random.default_rng(1).permutation(parts * per_part)[:images])
     source = _manifest(scratch, manifest(known))
-    one = StepCost(step="", images=len(known), parts=parts)
+    one = StepCost(step="", images=len(known), parts=parts, catalog=_database(site))
     for step in ("first plan, which joins", "plan"):
         made = where(replace(one, step=step), Step(function=_plan, site=site, about=(source,)))
         yield made
@@ -113,9 +117,10 @@ def measure_images(
     site: Site, scratch: Path, *, images: int, tell: Callable[[str], None], where: Where = in_new_process
 ) -> Iterator[StepCost]:
     """Measure a delivery of `images` images: planned with nothing known; planned, judged and published with everything
-    known; and the same again with 10 % changed."""
+    known; and the same again with 10 % changed. Raises CutoutsError if the site's catalogue is not empty."""
+    _require_empty(site)
     tables, recipe = open_store(site.tables_url), job_of(site).recipe.digests
-    one, numbers = StepCost(step="", images=images, parts=1), np.arange(images)
+    one, numbers = StepCost(step="", images=images, parts=1, catalog=_database(site)), np.arange(images)
     source = _manifest(scratch, manifest(numbers))
     yield where(replace(one, step="plan, nothing known", parts=0), Step(function=_plan, site=site, about=(source,)))
     tell(f"a ledger of {images} images is made")
@@ -127,12 +132,22 @@ def measure_images(
     yield from _decided(site, source, replace(one, parts=2), "10 % changed", where)
 
 
+def _require_empty(site: Site) -> None:
+    with Catalog.open(site.catalog_url) as catalog:
+        if catalog.counts().publications:
+            raise CutoutsError("the catalogue of this bench is not empty: name an empty database (--catalog)")
+
+
+def _database(site: Site) -> str:
+    return site.catalog_url.partition(":")[0].partition("+")[0]
+
+
 def as_text(measured: Sequence[StepCost]) -> str:
     """A text table for people."""
-    head = f"{'step':<28}{'images':>10}{'parts':>8}{'seconds':>10}{'CPU s':>9}{'peak MB':>9}{'requests':>10}"
+    head = f"{'step':<28}{'images':>10}{'parts':>8}{'seconds':>10}{'CPU s':>9}{'peak MB':>9}{'requests':>10}  catalogue"
     lines = (
         f"{one.step:<28}{one.images:>10}{one.parts:>8}{one.seconds:>10.2f}{one.cpu_seconds:>9.2f}{one.peak_mb:>9.0f}"
-        f"{'-' if one.requests is None else one.requests:>10}"
+        f"{'-' if one.requests is None else one.requests:>10}  {one.catalog}"
         for one in measured
     )
     return "\n".join([head, *lines])

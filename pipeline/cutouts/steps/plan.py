@@ -18,7 +18,7 @@ from cutouts.adapters.storage.stored_tables import find_record, write_record, wr
 from cutouts.core.config import Site
 from cutouts.core.errors import ManifestError
 from cutouts.core.manifests.checks import EMPTY, check_content, placed
-from cutouts.core.manifests.sharding import cut, split_known
+from cutouts.core.manifests.sharding import cut
 from cutouts.core.records import DeliveryKey, Plan, RecipeDigests
 from cutouts.core.sources.locations import CHAINED
 from cutouts.core.table_paths import plan_file
@@ -28,7 +28,7 @@ from cutouts.schemas.tables import DELIVERY, MANIFEST, SHARDS
 from cutouts.stages import job_of
 from cutouts.steps.doubts import promise_limits, require_calibrated
 from cutouts.steps.lease import at_work
-from cutouts.steps.ledger import join_parts, known_identities, times_rejected
+from cutouts.steps.ledger import join_parts, known_contents, times_rejected
 from cutouts.steps.provenance import keep_recipe
 from cutouts.steps.verdicts import refusals_of, suite_of
 
@@ -106,8 +106,7 @@ def known_content(site: Site, tables: Store, recipe: RecipeDigests, rows: pa.Tab
     """`sha256`, `etag`, `bytes` and the stored `uri` of rows of a manifest, and the sha256 of each image that is known
     (else null)."""
     told = rows.select(["sha256", "etag", "bytes"]).append_column("uri", stored_uris(rows.column("uri")))
-    known = known_identities(tables, recipe, told, retry_rejected=site.retry_rejected)
-    return told, split_known(told, known)
+    return told, known_contents(tables, recipe, told, retry_rejected=site.retry_rejected)
 
 
 def read_delivery(tables: Store, source: str, delivery: DeliveryKey) -> pa.Table:

@@ -25,7 +25,6 @@ from cutouts.core.gate import Judgement
 from cutouts.core.manifests.checks import DeliveryProblem
 from cutouts.core.table_paths import verdict_file
 
-
 _SLICE = 65_536
 """Rows whose values are copied at a time for the digest."""
 

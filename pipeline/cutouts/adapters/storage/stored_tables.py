@@ -8,8 +8,9 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Any, TypeVar
@@ -27,6 +28,7 @@ from cutouts.adapters.storage.table_versions import NewerTableError, conformed, 
 from cutouts.core.errors import DamagedError, StorageError
 
 R = TypeVar("R")
+T = TypeVar("T")
 
 
 def write_table(store: Store, name: str, table: pa.Table) -> None:
@@ -116,9 +118,36 @@ def _let_through(tables: Sequence[pa.Table], where: Any, columns: Sequence[str])
 
 
 def read_each(store: Store, names: Iterable[str], columns: Sequence[str]) -> Iterator[pa.Table]:
-    """These columns of each Parquet file, in the order of `names`. Files are read in parallel."""
+    """These columns of each Parquet file, in the order of `names`. A few files are read in parallel."""
+    yield from in_parallel(lambda name: read_table(store, name, columns), names)
+
+
+def read_pieces(store: Store, names: Sequence[str], columns: Sequence[str]) -> Iterator[pa.Table]:
+    """The same, with large files in pieces of about `_ROWS` rows, so that few of their rows are in memory at a time."""
+
+    def read(name: str) -> pa.Table | None:
+        with _parquet(store, name) as file:
+            return file.read(columns) if file.rows <= _ROWS else None
+
+    for name, small in zip(names, in_parallel(read, names), strict=True):
+        if small is not None:
+            yield small
+        else:
+            with _parquet(store, name) as file:
+                for groups in file.bunches(_ROWS):
+                    yield file.read(columns, groups)
+
+
+def in_parallel(function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
+    """The results for the items, in their order. Only a few are computed before they are asked for."""
     with ThreadPoolExecutor(_THREADS) as pool:
-        yield from pool.map(lambda name: read_table(store, name, columns), names)
+        waiting: deque[Future[R]] = deque()
+        for item in items:
+            waiting.append(pool.submit(function, item))
+            if len(waiting) > _THREADS:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
 
 
 def read_matching(store: Store, names: Sequence[str], schema: pa.Schema, key: str, values: pa.Array) -> pa.Table:
@@ -219,6 +248,7 @@ class _TableFile:
         self._written = file.schema_arrow
         self._today = today(self._written)
         self.groups: int = file.num_row_groups
+        self.rows: int = file.metadata.num_rows
 
     def read(self, columns: Sequence[str] | None = None, groups: Sequence[int] | None = None) -> pa.Table:
         """Some columns (None: all) of some row groups (None: all)."""
@@ -229,6 +259,16 @@ class _TableFile:
         else:
             found = self._file.read_row_groups(list(groups), columns=there)
         return conformed(found, self._today, wanted)
+
+    def bunches(self, rows: int) -> Iterator[list[int]]:
+        """All row groups, in lists with about that many rows or one row group."""
+        bunch, held = [], 0
+        for index in range(self.groups):
+            bunch.append(index)
+            held += self._file.metadata.row_group(index).num_rows
+            if held >= rows or index == self.groups - 1:
+                yield bunch
+                bunch, held = [], 0
 
     def read_flagged(self, flags: NDArray[np.bool_], columns: Sequence[str]) -> pa.Table:
         """The rows with a true flag. Only row groups with such rows are read, one at a time."""

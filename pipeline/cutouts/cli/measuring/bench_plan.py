@@ -49,7 +49,10 @@ def plan(
     \b
     cutouts bench plan
     cutouts bench plan --parts 1,20000 --rows 1000000
+    cutouts bench plan --parts "" --rows 1000000 --catalog postgresql://user@host/empty
     """
+    if catalog and len(rows) > 1:
+        raise click.UsageError("--catalog names one empty database: give one number for --rows")
     claim(out, ("plan.json",))
     measured: list[StepCost] = []
     with tempfile.TemporaryDirectory(prefix="cutouts-bench-") as folder:

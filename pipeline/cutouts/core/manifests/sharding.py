@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import TypeAlias
 
 import numpy as np
@@ -22,9 +22,9 @@ _BAND = 100_000
 """Rows copied at a time; this bounds the memory of the copy and the passes over the table."""
 _SLICE = 500_000
 """Digests looked up at a time; this bounds the memory of their hash table, which is several times their size."""
-_NO_TEXT = pa.scalar(None, pa.string())
 
 Counts: TypeAlias = NDArray[np.int64]
+Flags: TypeAlias = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,7 +163,7 @@ def split_known(rows: pa.Table, known: pa.Table) -> pa.ChunkedArray:
     if not known.num_rows:  # the first plan of all, and the largest
         return pa.chunked_array([pa.nulls(rows.num_rows, pa.string())])
     stated = rows.column("sha256")
-    found = pc.if_else(_among(stated, known.column("sha256")), stated, _NO_TEXT)
+    found = where_flagged(stated, flags_among(stated, [known.column("sha256")]))
     unsettled = pc.and_(pc.is_null(stated), pc.is_valid(rows.column("etag"))).to_numpy()
     if not unsettled.any():
         return found
@@ -171,13 +171,39 @@ def split_known(rows: pa.Table, known: pa.Table) -> pa.ChunkedArray:
     return pc.coalesce(found, known.column("sha256").take(pa.array(places, mask=places < 0)))
 
 
-def _among(contents: pa.ChunkedArray, known: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Which of `contents` are known; null is not."""
-    flags = pc.and_(pc.is_valid(contents), False)
-    for begin in range(0, len(known) if contents.null_count < len(contents) else 0, _SLICE):
-        part = known.slice(begin, _SLICE)
-        flags = pc.or_(flags, pc.is_in(contents, value_set=part, skip_nulls=True))
+def flags_among(contents: pa.ChunkedArray, known: Iterable[pa.ChunkedArray]) -> Flags:
+    """Which of `contents` are in one of the `known` pieces, which are looked up together; null is in none."""
+    flags: Flags = np.zeros(len(contents), np.bool_)
+    held: list[pa.ChunkedArray] = []
+    for piece in chain(_sliced(known), [None]):
+        if held and (piece is None or sum(map(len, held)) + len(piece) > _SLICE):
+            values = pa.chunked_array([chunk for one in held for chunk in one.chunks], pa.string())
+            flags |= pc.is_in(contents, value_set=values, skip_nulls=True).to_numpy()
+            held = []
+        if piece is not None:
+            held.append(piece)
     return flags
+
+
+def _sliced(pieces: Iterable[pa.ChunkedArray]) -> Iterator[pa.ChunkedArray]:
+    for piece in pieces:
+        yield from (piece.slice(begin, _SLICE) for begin in range(0, len(piece), _SLICE))
+
+
+def where_flagged(text: pa.ChunkedArray, flags: Flags) -> pa.ChunkedArray:
+    """The text, null if its flag is false. The text itself is not copied."""
+
+    def kept(chunk: pa.Array, begin: int) -> pa.Array:
+        valid = flags[begin : begin + len(chunk)] & chunk.is_valid().to_numpy(zero_copy_only=False)
+        bits = np.packbits(np.concatenate([np.zeros(chunk.offset, np.bool_), valid]), bitorder="little")
+        return pa.Array.from_buffers(
+            chunk.type, len(chunk), [pa.py_buffer(bits), *chunk.buffers()[1:]], offset=chunk.offset
+        )
+
+    begins = np.cumsum([0, *map(len, text.chunks)])
+    return pa.chunked_array(
+        [kept(chunk, int(begin)) for chunk, begin in zip(text.chunks, begins[:-1], strict=True)], text.type
+    )
 
 
 def _places_known(rows: pa.Table, unsettled: Mask, known: pa.Table) -> Counts:

@@ -6,7 +6,7 @@ every reader reads all visible parts (`parts`).
 
 from cutouts.steps.ledger.joining import join_parts
 from cutouts.steps.ledger.parts import Joined, labelled
-from cutouts.steps.ledger.reading import known_identities, knows_any, recall, times_rejected
+from cutouts.steps.ledger.reading import known_contents, known_identities, knows_any, recall, times_rejected
 from cutouts.steps.ledger.recording import record
 from cutouts.steps.ledger.results import SCHEMAS, Results, concat, nothing
 
@@ -16,6 +16,7 @@ __all__ = [
     "Results",
     "concat",
     "join_parts",
+    "known_contents",
     "known_identities",
     "knows_any",
     "labelled",

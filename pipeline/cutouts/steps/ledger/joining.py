@@ -11,7 +11,6 @@ import logging
 import time
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import pyarrow as pa
@@ -21,6 +20,7 @@ from cutouts.adapters.storage.store import Store
 from cutouts.adapters.storage.stored_tables import (
     check_table,
     find_record,
+    in_parallel,
     read_record,
     read_table,
     row_groups,
@@ -45,8 +45,6 @@ _TIER = 10
 into one."""
 _AT_ONCE = 2_000
 """The largest number of parts joined at a time, so that a kill loses no more than this work."""
-_SIDE_BY_SIDE = 64
-_THREADS = 8
 _ROWS = 16_384
 """Rows per row group: few, so that recalling a delivery reads few rows of other deliveries."""
 _ABANDONED_S = 86_400
@@ -172,12 +170,15 @@ def _rows(tables: Store, members: _Members, table: str) -> Iterator[pa.Table]:
             yield group.filter(pc.invert(pc.is_in(group.column("part"), value_set=known))) if len(known) else group
         taken |= parts
     left = [part for part in members.single if part not in taken]
-    with ThreadPoolExecutor(_THREADS) as pool:
-        for begin in range(0, len(left), _SIDE_BY_SIDE):
-            names = left[begin : begin + _SIDE_BY_SIDE]
-            found = pool.map(lambda part: read_table(tables, part_file(table, members.recipe, part)), names)
-            for part, rows in zip(names, found, strict=True):
-                yield labelled(rows, part)
+    sizes = tables.sizes(ledger_folder(table, members.recipe), ".parquet")
+    large = {part for part in left if sizes.get(part_file(table, members.recipe, part), 0) > _SMALL}
+    for part in sorted(large):
+        for group in row_groups(tables, part_file(table, members.recipe, part)):
+            yield labelled(group, part)
+    small = [part for part in left if part not in large]
+    found = in_parallel(lambda part: read_table(tables, part_file(table, members.recipe, part)), small)
+    for part, rows in zip(small, found, strict=True):
+        yield labelled(rows, part)
 
 
 def _groups(pieces: Iterable[pa.Table], schema: pa.Schema) -> Iterator[pa.Table]:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from cutouts.adapters.storage.store import Store
-from cutouts.adapters.storage.stored_tables import read_each, read_matching, read_tables
+from cutouts.adapters.storage.stored_tables import read_each, read_matching, read_pieces, read_tables
+from cutouts.core.manifests.sharding import Flags, flags_among, split_known, where_flagged
 from cutouts.core.records import RecipeDigests
 from cutouts.core.table_paths import part_file
 from cutouts.schemas.tables import LEDGER_PART, MASKS, REJECTIONS
@@ -18,6 +19,8 @@ from cutouts.steps.ledger.results import SCHEMAS, Results
 
 _IDENTITY = ("sha256", "uri", "etag", "bytes")
 _TRIES = pa.schema([REJECTIONS.field("uri"), REJECTIONS.field("image_id"), LEDGER_PART])
+_FINAL = ~pc.field("retryable") & pc.field("sha256").is_valid()
+"""The condition for rejections that another try cannot change."""
 _FEW = 200_000
 """Up to this number of images, only the rows of the ledger that may be about them are read."""
 
@@ -26,6 +29,33 @@ def knows_any(tables: Store, recipe: RecipeDigests) -> bool:
     """Whether anything was ever decided under `recipe`."""
     parts = visible_parts(tables, recipe)
     return bool(parts.single or parts.joined)
+
+
+def known_contents(
+    tables: Store, recipe: RecipeDigests, images: pa.Table, *, retry_rejected: bool = False
+) -> pa.ChunkedArray:
+    """For each of `images` (columns sha256, etag, bytes, uri) the sha256 of its known result under `recipe`, or null.
+
+    See `known_identities` and `cutouts.core.manifests.sharding.split_known`. If many images all state their sha256, the
+    ledger is read in pieces, and neither its digests nor those of the images are copied.
+    """
+    stated = images.column("sha256")
+    if images.num_rows <= _FEW or stated.null_count:
+        return split_known(images, known_identities(tables, recipe, images, retry_rejected=retry_rejected))
+
+    def read(parts: Parts) -> Flags:
+        return flags_among(stated, _final_contents(tables, parts, retry_rejected=retry_rejected))
+
+    return where_flagged(stated, read_visible(tables, recipe, read))
+
+
+def _final_contents(tables: Store, parts: Parts, *, retry_rejected: bool) -> Iterator[pa.ChunkedArray]:
+    """The sha256 of masks and of rejections that another try cannot change, in pieces."""
+    for piece in read_pieces(tables, parts.files("masks"), ["sha256"]):
+        yield piece.column("sha256")
+    if not retry_rejected:
+        for piece in read_pieces(tables, parts.files("rejections"), ["sha256", "retryable"]):
+            yield piece.filter(_FINAL).column("sha256")
 
 
 def known_identities(
@@ -39,7 +69,7 @@ def known_identities(
     """
     columns = _IDENTITY[:1] if images.column("sha256").null_count == 0 else _IDENTITY
     wanted = _may_be(images, columns)
-    final = None if retry_rejected else ~pc.field("retryable") & pc.field("sha256").is_valid()
+    final = None if retry_rejected else _FINAL
 
     def read(parts: Parts) -> pa.Table:
         masks = read_tables(tables, parts.files("masks"), MASKS, columns, wanted)
