@@ -55,6 +55,8 @@ def _asked(here: Site, context: Mapping[str, Any]) -> tuple[BackfillSelection, B
     budget = BackfillBudget(images=given["images"], hours=given["hours"])
     if given["resume"]:
         state = _state(here, given["resume"])
+        if state.selection.not_worse:
+            raise ValueError(f"{state.backfill_id} is an upgrade: continue it with `cutouts upgrade run`")
         return state.selection, budget if budget != BackfillBudget() else state.budget
     day = context["dag_run"].partition_key or given["day"]
     if day:
@@ -166,10 +168,11 @@ def finish(work: list[Work] | None) -> None:
 
 @logged_without_secrets
 def paused() -> list[dict[str, str]]:
-    """The `conf` of a run for each backfill whose budget was used up."""
+    """The `conf` of a run for each backfill whose budget was used up, except upgrades, which are continued by hand."""
     from cutouts.steps.backfill import backfills
 
-    return [{"resume": one.backfill_id} for one in backfills(site()) if one.phase is BackfillPhase.PAUSED]
+    waiting = (one for one in backfills(site()) if one.phase is BackfillPhase.PAUSED)
+    return [{"resume": one.backfill_id} for one in waiting if not one.selection.not_worse]
 
 
 def _state(here: Site, backfill: str) -> BackfillState:

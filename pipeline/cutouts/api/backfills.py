@@ -11,6 +11,8 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
+import pyarrow as pa
+
 from cutouts.adapters.site_settings import load_site
 from cutouts.api.runs import Counter, Progress, unwatched
 from cutouts.core.backfills import (
@@ -31,11 +33,13 @@ from cutouts.runner import Runner, open_runner
 from cutouts.stages import ChunkResult
 from cutouts.steps import backfill as steps
 from cutouts.steps import gate, publish, segment
+from cutouts.steps.upgrade import compared, without_worse
 from cutouts.steps.verify import require_live_objects
 
 
 def survey(site: Site, selection: BackfillSelection, progress: Progress = unwatched) -> Survey:
     """The work that a backfill has to do, and the reasons. Nothing is written."""
+    site = steps.site_of(site, selection)
     keys = steps.candidates(site, selection, lambda: deliveries_between(site, selection.first, selection.last))
     looked = []
     with progress("looking at deliveries", len(keys)) as heard:
@@ -51,17 +55,19 @@ def backfill(
     site: Site | None = None,
     budget: BackfillBudget = NO_LIMIT,
     progress: Progress = unwatched,
+    on_compared: Callable[[pa.Table], None] = lambda _: None,
 ) -> BackfillState:
     """Do the work that `survey` finds, delivery by delivery, until everything is done or the budget is used up.
 
     If it was killed, cancelled or ran out of budget, calling it with the same selection continues it. A delivery that
-    cannot be used is listed in `failed`, and the others are still processed. Raises TransientError if another try may
-    help.
+    cannot be used is listed in `failed`, and the others are still processed. If the selection is an upgrade,
+    `on_compared` is called with each comparison of new masks with live ones (`cutouts.steps.upgrade.compared`). Raises
+    TransientError if another try may help.
     """
-    site = site or load_site()
+    site = steps.site_of(site or load_site(), selection)
     found = survey(site, selection, progress)
     state = begin(site, selection, found, budget)
-    run = _Run(site, selection, budget, state)
+    run = _Run(site, selection, budget, state, on_compared)
     with ExitStack() as stack, progress("cutting", _limited(found.todo, budget)) as heard:
         open_once = cache(lambda: stack.enter_context(open_runner(site)))
         if all(run.do(work, open_once, heard) for work in open_work(site, state, found) if not work.problem):
@@ -107,8 +113,15 @@ def begin(site: Site, selection: BackfillSelection, found: Survey, budget: Backf
 class _Run:
     """One run of a backfill, with its budget and its progress."""
 
-    def __init__(self, site: Site, selection: BackfillSelection, budget: BackfillBudget, state: BackfillState) -> None:
-        self._site, self._selection, self._budget = site, selection, budget
+    def __init__(
+        self,
+        site: Site,
+        selection: BackfillSelection,
+        budget: BackfillBudget,
+        state: BackfillState,
+        on_compared: Callable[[pa.Table], None],
+    ) -> None:
+        self._site, self._selection, self._budget, self._on_compared = site, selection, budget, on_compared
         self.state = state
         self._began = self._told = time.monotonic()
         self._cut = 0
@@ -119,10 +132,13 @@ class _Run:
             return False
         try:
             planned = steps.plan_part(self._site, self._selection, work.delivery, source_of, at_most=self._room())
+            cut = planned.todo if planned else work.todo
             for shard in planned.shard_keys() if planned else ():
                 if self._must_stop(work.todo):
                     return False
                 self._segment(shard, open_once(), heard)
+            if planned and self._selection.not_worse:
+                planned = self._not_worse(planned)
             if planned:
                 _judge(self._site, planned)
         except TransientError:
@@ -130,7 +146,7 @@ class _Run:
         except CutoutsError as error:
             self._keep(failed=(*self.state.failed, f"{work.delivery}: {error}"))
             return True
-        if planned and planned.todo < work.todo:
+        if cut < work.todo:
             return not self._must_stop(work.todo)
         steps.finish_delivery(self._site, self.state.backfill_id, work)
         self._keep(deliveries_done=self.state.deliveries_done + 1)
@@ -144,6 +160,12 @@ class _Run:
         receipt = segment(self._site, shard, runner, hear)
         self._cut += receipt.images
         self._keep(cut=self.state.cut + receipt.images)
+
+    def _not_worse(self, planned: Plan) -> Plan | None:
+        """A plan of the images whose new mask is not worse; None if there are none."""
+        found = compared(self._site, planned)
+        self._on_compared(found)
+        return without_worse(self._site, planned, found, source_of)
 
     def _room(self) -> int | None:
         """How many more images this run may cut; None if there is no limit."""

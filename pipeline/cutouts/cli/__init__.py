@@ -23,6 +23,7 @@ _COMMANDS = {
     "gate": ("running", "Step 3: judge a delivery whose shards are cut; calibrate the gate."),
     "publish": ("running", "Step 4: publish what the gate let through; release or reject a held delivery."),
     "backfill": ("running", "Work again on images of older deliveries, within a budget."),
+    "upgrade": ("running", "Upgrade live images to another network, the most doubtful first."),
     "catalog": ("upkeep", "Show the history of the catalogue, export it, or roll it back."),
     "withdraw": ("upkeep", "Take images out of the catalogue: by delivery, product or image."),
     "forget": ("upkeep", "Remove images for good, by delivery, product or image."),

@@ -23,6 +23,7 @@ class Why(StrEnum):
     STALE = "made by another recipe"
     CURRENT = "live and up to date"
     SUPERSEDED = "delivered again on a later day"
+    CERTAIN = "made by another recipe, but less doubtful than asked for"
 
 
 WORK = (Why.MISSING, Why.CHANGED, Why.STALE)
@@ -36,6 +37,10 @@ class BackfillSelection:
     `suppliers` are delivery ids, with the wildcards `*` and `?`; `products` and `categories` are whole names. `stale`
     takes only what is live and was made by another recipe than today's. Deliveries are done the oldest first, or the
     newest.
+
+    The last three are those of an upgrade, which is always `stale`: `model` is the network to upgrade to, `doubt` is
+    the smallest probability of a bad mask (0..1) from which a live image is cut again, and with `not_worse`, an image
+    is only published if its new mask is at most as probably bad as the live one.
     """
 
     first: Day | None = None
@@ -45,8 +50,13 @@ class BackfillSelection:
     products: tuple[str, ...] = ()
     stale: bool = False
     newest_first: bool = False
+    model: str | None = None
+    doubt: float = 0.0
+    not_worse: bool = False
 
     def __post_init__(self) -> None:
+        if (self.doubt or self.not_worse) and not self.stale:
+            raise ValueError("only an upgrade of stale images compares doubts")
         if self.first and self.last and self.first > self.last:
             raise ValueError(f"the first day, {self.first}, is after the last one, {self.last}")
 
@@ -61,6 +71,8 @@ class BackfillSelection:
     def backfill_id(self, recipe: RecipeDigests) -> str:
         """12 hexadecimal characters: the same for the same selection under the same recipe, in whatever order."""
         parts = asdict(replace(self, newest_first=False)) | asdict(recipe)
+        if not self.not_worse:  # as before there were upgrades
+            parts = {name: value for name, value in parts.items() if name not in ("model", "doubt", "not_worse")}
         return hashlib.sha256(json.dumps(parts, default=str, sort_keys=True).encode()).hexdigest()[:12]
 
     @property
@@ -69,6 +81,7 @@ class BackfillSelection:
         days = " to ".join(str(day) for day in dict.fromkeys((self.first or "the first day", self.last or "today")))
         parts = [
             *(["what another recipe made"] if self.stale else []),
+            *([f"upgrade to {self.model}, doubt from {self.doubt:.3g}"] if self.not_worse else []),
             f"delivered {days}",
             *(
                 f"{name} {', '.join(values)}"

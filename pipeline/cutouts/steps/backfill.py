@@ -20,6 +20,7 @@ from cutouts.core.errors import CutoutsError, TransientError
 from cutouts.core.records import DeliveryKey, Plan, Receipt, RecipeDigests
 from cutouts.core.table_paths import BACKFILLS, backfill_file, backfilled_file, plan_file, shard_file
 from cutouts.stages import job_of
+from cutouts.steps.live_doubts import live_doubts
 from cutouts.steps.plan import known_content, plan, read_delivery
 
 SourceOf = Callable[[Site, DeliveryKey], str]
@@ -77,6 +78,21 @@ def plan_part(
     if not chosen.any():
         return None
     return plan(site, source, delivery, only=rows.filter(pa.array(chosen)).column("image_id").combine_chunks())
+
+
+def site_of(site: Site, selection: BackfillSelection) -> Site:
+    """The site, with the network that the selection upgrades to if it is an upgrade."""
+    return site.model_copy(update={"model": selection.model}) if selection.model else site
+
+
+def stale_images(site: Site, selection: BackfillSelection, delivery: DeliveryKey, source_of: SourceOf) -> pa.Table:
+    """The stale images of a delivery: `image_id`, and the `doubt` about the live mask (0..1)."""
+    rows, why, _ = _rows(site, selection, delivery, source_of(site, delivery))
+    ids = rows.filter(pa.array(why == str(Why.STALE))).column("image_id")
+    with Catalog.open(site.catalog_url) as catalog:
+        live = catalog.published(delivery.delivery_id)
+    live = live.filter(pc.is_in(live.column("image_id"), value_set=ids))
+    return pa.table({"image_id": live.column("image_id"), "doubt": pa.array(live_doubts(site, live))})
 
 
 def measured_speed(site: Site, recipe: RecipeDigests) -> float | None:
@@ -211,9 +227,18 @@ def _rows(
     with Catalog.open(site.catalog_url) as catalog:
         live = catalog.published(delivery.delivery_id)
     why = _reasons(rows, live, delivery, recipe)
+    if selection.doubt:
+        why = np.where((why == str(Why.STALE)) & _certain(site, rows, live, selection.doubt), str(Why.CERTAIN), why)
     _, content = known_content(site, tables, recipe, rows)
     wanted = np.isin(why, [str(one) for one in _wanted(selection)])
     return rows, why, wanted & content.is_null().to_numpy()
+
+
+def _certain(site: Site, rows: pa.Table, live: pa.Table, doubt: float) -> np.ndarray:
+    """Whether the live image of each row is less doubtful than that."""
+    at = pc.index_in(rows.column("image_id"), value_set=live.column("image_id"))
+    doubts = pa.array(live_doubts(site, live)).take(at.combine_chunks())
+    return np.asarray(pc.fill_null(pc.less(doubts, doubt), fill_value=False).to_numpy(zero_copy_only=False), np.bool_)
 
 
 def _reasons(rows: pa.Table, live: pa.Table, delivery: DeliveryKey, recipe: RecipeDigests) -> np.ndarray:

@@ -36,7 +36,7 @@ class Doubts:
     p_bad: pa.Array = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "p_bad", _p_bad(self.metrics, self.calibration))
+        object.__setattr__(self, "p_bad", p_bad_of(self.metrics, self.calibration))
 
     @property
     def version(self) -> str | None:
@@ -99,7 +99,8 @@ def _uncalibrated(network: str, otherwise: str) -> str:
     )
 
 
-def _p_bad(metrics: pa.Table, calibration: Calibration | None) -> pa.Array:
+def p_bad_of(metrics: pa.Table, calibration: Calibration | None) -> pa.Array:
+    """The probability that each mask is bad, float32 (n,), from its measurements; null without a calibration."""
     if calibration is None:
         return pa.nulls(metrics.num_rows, pa.float32())
     return pa.array(calibration.probabilities(terms(metrics)).astype(np.float32))

@@ -48,7 +48,7 @@ def gate(site: Site, plan_id: str) -> GateDecision:
     tables = open_store(site.tables_url)
     plan = plan_of(tables, plan_id)
     images = read_table(tables, plan_file(plan_id, "delivery.parquet"))
-    results = _reconciled(tables, plan, images)
+    results = reconciled(tables, plan, images)
     suite = suite_of(site).read_bytes()
     measured = measured_delivery(site, plan, images, results)
     doubts = measured.doubts
@@ -100,7 +100,7 @@ def _with_known(tables: Store, plan: Plan, images: pa.Table, cut: Results) -> Re
     return concat([cut, recall(tables, plan.recipe, known)])
 
 
-def _reconciled(tables: Store, plan: Plan, images: pa.Table) -> Results:
+def reconciled(tables: Store, plan: Plan, images: pa.Table) -> Results:
     """The delivery's results, checked against the plan. Those that the plan's own shards made are added to the ledger.
     Raises BooksError if the counts or images do not match."""
     done = sum(_receipt(tables, shard).images for shard in plan.shard_keys())
