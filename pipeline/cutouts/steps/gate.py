@@ -24,6 +24,7 @@ from cutouts.core.gate import ALREADY_PUBLISHED, REPLACED, Decision, Judgement, 
 from cutouts.core.publications import TakenBack
 from cutouts.core.records import DeliveryKey, Plan, Receipt, ShardKey
 from cutouts.core.table_paths import gate_file, plan_file, shard_file
+from cutouts.core.text.counting import counted
 from cutouts.schemas.tables import OUTCOMES
 from cutouts.steps.comparison import keep_measured
 from cutouts.steps.doubts import Doubts
@@ -112,6 +113,11 @@ def reconciled(tables: Store, plan: Plan, images: pa.Table) -> Results:
     if sorted(made) != sorted(images.column("image_id").to_pylist()):
         raise BooksError(
             f"plan {plan.plan_id}: {plan.images} images, but {len(made)} results, or results of other images"
+        )
+    masks, measured = (table.column("image_id").combine_chunks().sort() for table in (results.masks, results.metrics))
+    if not masks.equals(measured):
+        raise BooksError(
+            f"plan {plan.plan_id}: {counted(len(masks), 'mask')}, but {len(measured)} measurements, or of other images"
         )
     if plan.shards:
         record(tables, plan.recipe, plan.plan_id, cut)

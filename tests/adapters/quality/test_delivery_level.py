@@ -133,3 +133,27 @@ def test_a_group_has_one_severity(load: Load) -> None:
 
     with pytest.raises(GateError, match="'both' have several severities"):
         load(mixed)
+
+
+@pytest.mark.parametrize(
+    ("kwargs", "frame"),
+    [
+        ({"column": "coverage", "row_condition": category("shoe") | {"column": {"name": "categry"}}}, "images"),
+        ({"column": "category", "max_value": 0.5}, "images"),
+        ({"column": "bad_at_mots", "max_value": 0.5}, "counts"),
+        ({"column": "rejcted", "max_value": 0.5}, "delivery"),
+        ({"column": "distance_at_lest", "max_value": 0.5}, "drift"),
+    ],
+    ids=["misspelt condition", "text compared with a number", "misspelt count", "misspelt flag", "misspelt distance"],
+)
+def test_an_expectation_that_raises_is_an_error_and_not_a_verdict(load: Load, kwargs: Raw, frame: str) -> None:
+    """Nothing is published because a rule could not be computed."""
+
+    def broken(raw: Raw) -> None:
+        meta = {"frame": frame, "action": "hold", "words": "broken"}
+        full = {"max_value": 0.5, **kwargs}
+        raw["expectations"].append({"type": "expect_column_values_to_be_between", "kwargs": full, "meta": meta})
+
+    own = load(broken)
+    with pytest.raises(GateError, match="checks crashed"):
+        judged(own, {"category": "shoe"}, drift=drifted({}))

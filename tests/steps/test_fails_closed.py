@@ -1,0 +1,56 @@
+"""A delivery whose results are not complete is never judged."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from cutouts.adapters.storage.store import Store, open_store
+from cutouts.adapters.storage.stored_tables import read_table, write_table
+from cutouts.core.config import Site
+from cutouts.core.errors import BooksError
+from cutouts.core.records import Plan
+from cutouts.core.table_paths import shard_file
+from cutouts.intake import folder_manifest, inspect
+from cutouts.runner import open_runner
+from cutouts.steps import gate, plan, segment
+from tests.photographs import product
+
+
+@pytest.fixture
+def cut(site: Site, tmp_path: Path) -> Plan:
+    """A plan of two images whose only shard is cut, but not judged."""
+    for seed in range(2):
+        product(tmp_path / "shop" / f"{seed}.jpg", seed=seed)
+    table, day = folder_manifest(tmp_path / "shop")
+    write_table(open_store(str(tmp_path)), f"manifest/date={day}/part.parquet", table)
+    (delivery,) = inspect(str(tmp_path / "manifest")).accepted
+    planned = plan(site, str(tmp_path / "manifest"), delivery)
+    with open_runner(site) as runner:
+        segment(site, planned.shard_keys()[0], runner, lambda _: None)
+    return planned
+
+
+def rows(tables: Store, planned: Plan, name: str, places: list[int]) -> None:
+    """Replace a table of the plan's shard by these of its rows."""
+    file = shard_file(planned.shard_keys()[0], f"{name}.parquet")
+    write_table(tables, file, read_table(tables, file).take(pa.array(places, pa.int64())))
+
+
+@pytest.mark.parametrize("places", [[0], [0, 0], [0, 1, 1], []], ids=["one", "one twice", "one too many", "none"])
+@pytest.mark.parametrize("name", ["masks", "metrics"])
+def test_rows_that_differ_from_the_plan_are_an_error(site: Site, cut: Plan, name: str, places: list[int]) -> None:
+    """Fewer rows than the plan, and a row twice, are found by the books, whatever the suite asks for."""
+    rows(open_store(site.tables_url), cut, name, places)
+    with pytest.raises(BooksError, match=r"results of other images|measurements, or of other images"):
+        gate(site, cut.plan_id)
+    assert open_store(site.tables_url).names("gates", ".json") == []
+
+
+def test_a_missing_receipt_is_an_error(site: Site, cut: Plan) -> None:
+    """The shard's tables are there, but nothing vouches for them."""
+    (Path(site.tables_url) / shard_file(cut.shard_keys()[0], "receipt.json")).unlink()
+    with pytest.raises(BooksError, match="has no receipt"):
+        gate(site, cut.plan_id)
