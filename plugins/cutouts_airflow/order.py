@@ -30,6 +30,7 @@ INTAKE: Final = 30
 """The priority of short tasks that only take, list or announce."""
 
 PUBLISH: Final = 24
+RENDER: Final = 20
 GATE: Final = 23
 SEGMENT: Final = 22
 PLAN: Final = 21

@@ -13,7 +13,7 @@ from pathlib import PurePosixPath
 from airflow.sdk import get_current_context
 from airflow.sdk.exceptions import AirflowSkipException
 
-from cutouts.core.errors import HeldError, ManifestError
+from cutouts.core.errors import HeldError, ManifestError, StorageError
 from cutouts.core.records import DeliveryKey, ShardKey
 from cutouts.core.text.display import shown
 from cutouts.core.text.sentences import decision_sentence, plan_sentence, publication_sentence, remarks
@@ -96,6 +96,13 @@ def delivery() -> str:
     return str(DeliveryKey.parse(_partition("delivery", "YYYY-MM-DD/delivery_id")))
 
 
+@logged_without_secrets
+def delivery_if_any() -> str | None:
+    """The delivery of this run, as `delivery` finds it; None if neither a key nor the param is given."""
+    context = get_current_context()
+    return delivery() if context["dag_run"].partition_key or context["params"]["delivery"] else None
+
+
 def _partition(param: str, form: str) -> str:
     context = get_current_context()
     given = {key for key in (context["dag_run"].partition_key, context["params"][param]) if key}
@@ -164,3 +171,26 @@ def publish(gate_id: str) -> str:
     log.info("%s", publication_sentence(publication))
     require_live_objects(site(), gate_id)
     return str(publication.delivery)
+
+
+@logged_without_secrets
+def render(delivery_key: str | None) -> None:
+    """Render what is stale of the site's renditions: of one delivery, or of the whole catalogue.
+
+    Skips the task if the site names no renditions. Raises StorageError if a picture could not be made, after all others
+    were.
+    """
+    from cutouts.runner import open_runner
+    from cutouts.steps.render import render_stale
+
+    here = site()
+    if not here.renditions:
+        raise AirflowSkipException("the site names no renditions: set `renditions` to have them made")
+    one = DeliveryKey.parse(delivery_key).delivery_id if delivery_key else None
+    with open_runner(here) as runner:
+        done = render_stale(here, runner, delivery_id=one)
+    log.info("%d pictures of %d images rendered, %d break a rule.", done.pictures, done.images, done.refused)
+    for failure in done.failures:
+        log.error("Not rendered: image %s: %s", shown(failure.image_id), shown(failure.words))
+    if done.failures:
+        raise StorageError(f"{len(done.failures)} renditions could not be made: see the log")

@@ -35,6 +35,8 @@ REFUSED = {
     "models": '"models"',
     "mirror": '"https://networks.example.com"',
     "mask_quality": '"suite.json"',
+    "renditions": '["amazon-main"]',
+    "recipes": '"own.toml"',
     "allow_noncommercial": "true",
     "tls_ca_file": '"ca.pem"',
     "tls_cert": '"me.pem"',

@@ -75,7 +75,8 @@ def forget(site: Site, selection: Selection, order: Order) -> ForgetReceipt:
         mine, others = _find(tables, catalog, selection)
         if not mine.keys:
             raise CutoutsError(f"nothing is known of {selection.words}")
-        gone = sorted(mine.objects - others.objects)
+        pictures, kept = catalog.renditions.pictures(mine.keys)
+        gone = sorted((mine.objects | pictures) - others.objects - kept)
         for name in gone:
             objects.remove(name)
         for content in mine.contents - others.contents:

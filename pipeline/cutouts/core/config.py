@@ -59,6 +59,8 @@ class Site(BaseModel):
     promise: float | None = Field(
         None, gt=0, lt=1, description="largest share of bad ones among what is published, like 0.01; none by default"
     )
+    renditions: tuple[str, ...] = Field((), description="names of the renditions that are made of every live image")
+    recipes: str | None = Field(None, description="TOML file with renditions of your own, beside the shipped ones")
     allowed_sources: tuple[str, ...] = Field(
         ("https://",),
         description="prefixes of paths and URLs that photographs may be read from; https:// alone: every public host. "
@@ -128,7 +130,7 @@ class Site(BaseModel):
             )
         return self
 
-    @field_validator("allowed_sources", mode="before")
+    @field_validator("allowed_sources", "renditions", mode="before")
     @classmethod
     def _listed(cls, value: object) -> object:
         """Accepts a list, as in `cutouts.toml`, or text from the environment: JSON, or items separated by commas."""

@@ -25,10 +25,11 @@ _LIGHT_BYTES = 16
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Original:
-    """What renditions are made of: the cutout, the bytes of its file, and a text for the mark of what is written."""
+    """What renditions are made of: the cutout, the bytes of its photograph's file (None if they cannot be read any
+    more), and a text for the mark of what is written."""
 
     subject: Subject
-    data: bytes
+    data: bytes | None
     made_of: str
     max_pixels: int
 
@@ -55,15 +56,22 @@ def rendered(original: Original, renditions: Sequence[Rendition]) -> Iterator[Re
 
     Raises ImageRejected if nothing is visible, or if a picture would be too large in px or in B.
     """
-    stated = source_type_of(original.data)
+    stated = source_type_of(original.data) if original.data is not None else None
     for rendition in renditions:
         subject, profile = _subject(original, rendition)
         _check_frame(subject, rendition, original.max_pixels)
         picture = draw(subject, rendition, _ground(rendition, original.max_pixels))
         if picture is None:
             raise ImageRejected(RejectionReason.FAILED, "nothing was found in it")
-        kind = rendition_type(stated, on_picture=rendition.ground_image is not None)
+        kind = None  # of a photograph that cannot be read, nobody knows it
+        if original.data is not None:
+            kind = rendition_type(stated, on_picture=rendition.ground_image is not None)
         yield _file(picture, rendition, profile=profile, kind=kind, text=mark_text(original.made_of, rendition))
+
+
+def needs_photograph(rendition: Rendition) -> bool:
+    """Whether a rendition needs more of the photograph than its cutout has."""
+    return rendition.shadow == "kept" or rendition.profile == "photograph"
 
 
 def mark_text(made_of: str, rendition: Rendition) -> str:
@@ -83,7 +91,7 @@ def _frame_pixels(rendition: Rendition, pixels: int) -> int:
     return rendition.max_side_px**2 if rendition.max_side_px else 2 * pixels
 
 
-def _file(picture: Picture, rendition: Rendition, *, profile: bytes, kind: str, text: str) -> Rendered:
+def _file(picture: Picture, rendition: Rendition, *, profile: bytes, kind: str | None, text: str) -> Rendered:
     told = "\n".join([text, *filter(None, ["; ".join(picture.notes)])])
     file = encode(picture.pixels, rendition, profile=profile, source_type=kind, text=told)
     return Rendered(
@@ -98,7 +106,7 @@ def _file(picture: Picture, rendition: Rendition, *, profile: bytes, kind: str, 
 
 def _subject(original: Original, rendition: Rendition) -> tuple[Subject, bytes]:
     """The subject in the colours that a rendition asks for, and their profile; empty for sRGB."""
-    if rendition.profile == "srgb":
+    if rendition.profile == "srgb" or original.data is None:
         return original.subject, b""
     photograph, profile = decode_native(original.data, max_pixels=original.max_pixels)
     if not profile:

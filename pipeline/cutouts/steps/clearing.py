@@ -18,11 +18,14 @@ from cutouts.adapters.storage.store import Store, open_store
 from cutouts.adapters.storage.stored_tables import filter_table, find_record, read_table
 from cutouts.core.config import Site
 from cutouts.core.decisions import GateDecision
+from cutouts.core.renditions.rendition import SUFFIX
 from cutouts.core.table_paths import THUMBNAILS, gate_file, object_of, plan_file
 from cutouts.steps.journal import keep_journal
 from cutouts.steps.lease import site_lease
 
 _NAMES = ("mask", "cutout")
+_PICTURES = tuple(sorted({".png", *SUFFIX.values()}))
+"""The suffixes of objects: mattes, cutouts and renditions."""
 _KEYED = ("plans", "shards", "gates")
 
 Files = Mapping[str, tuple[int, datetime]]
@@ -171,7 +174,7 @@ def _orphans(stored: Files, named: Collection[str], young: datetime) -> Iterator
     """Objects that nothing refers to, and unfinished files of killed writers, if they are older than the grace
     period."""
     for name, (_, written) in stored.items():
-        if written < young and (_is_hidden(name) or (name.endswith(".png") and name not in named)):
+        if written < young and (_is_hidden(name) or (name.endswith(_PICTURES) and name not in named)):
             yield name
 
 

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 
 from cutouts.adapters.catalog import leases, live_images, publishing, reading, reviews, sql_tables
 from cutouts.adapters.catalog.catalog_history import CatalogHistory
+from cutouts.adapters.catalog.catalog_renditions import CatalogRenditions
 from cutouts.adapters.catalog.engine import open_engine, telling, writing
 from cutouts.adapters.catalog.journal import CatalogJournal
 from cutouts.adapters.catalog.migrate import upgrade
@@ -87,6 +88,11 @@ class Catalog:
     def journal(self) -> CatalogJournal:
         """What of this catalogue belongs in its journal, and how it is restored from one."""
         return CatalogJournal(self._engine)
+
+    @property
+    def renditions(self) -> CatalogRenditions:
+        """The renditions of live images."""
+        return CatalogRenditions(self._engine)
 
     def published(self, delivery_id: str) -> pa.Table:
         """The live images of a delivery id, in the columns of `PUBLISHED`."""

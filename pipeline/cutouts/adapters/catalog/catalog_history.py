@@ -115,11 +115,12 @@ class CatalogHistory:
     def purge(self, selection: Selection, alias: str, images: Collection[tuple[str, str]] = ()) -> int:
         """Delete the history of the selected images and return the number of rows.
 
-        What people said about `images` (delivery id, image id) is deleted too. If only a delivery id is selected, it is
-        replaced by the alias.
+        What people said about `images` (delivery id, image id) and their renditions are deleted too. If only a delivery
+        id is selected, it is replaced by the alias.
         """
         with telling(self._engine), self._engine.connect() as connection, writing(connection, "history"):
             forgetting.purge_reviews(connection, images)
+            forgetting.purge_renditions(connection, images)
             return forgetting.purge(connection, selection, alias)
 
     def expired(self, before: datetime | None, *, dry_run: bool) -> tuple[int, References]:
@@ -129,6 +130,7 @@ class CatalogHistory:
         """
         with telling(self._engine), self._engine.connect() as connection, writing(connection, "history"):
             gone = clearing.expire(connection, before) if before else 0
+            clearing.expire_renditions(connection)
             found = clearing.references(connection)
             if dry_run:
                 connection.get_transaction().rollback()  # type: ignore[union-attr] # begun by `writing`

@@ -8,7 +8,7 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from cutouts.adapters.catalog.reading import waiting
-from cutouts.adapters.catalog.sql_tables import cutouts, holds, past_cutouts, publications
+from cutouts.adapters.catalog.sql_tables import cutouts, holds, past_cutouts, publications, renditions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +46,16 @@ def expire(connection: sa.Connection, before: datetime) -> int:
     return gone
 
 
+def expire_renditions(connection: sa.Connection) -> None:
+    """Delete the rows of renditions that do not show a live version. If it is live again, it is rendered again."""
+    same = (
+        sa.exists()
+        .where(*(cutouts.c[name] == renditions.c[name] for name in ("delivery_id", "image_id", "cutout", "sha256")))
+        .correlate(renditions)
+    )
+    connection.execute(sa.delete(renditions).where(~same))
+
+
 def journal_again(connection: sa.Connection, *where: sa.ColumnElement[bool]) -> None:
     """Have these publications written to the journal again, with the versions that the catalogue still has of them."""
     again = {"changed": publications.c.changed + 1, "journalled": 0}
@@ -63,6 +73,7 @@ def references(connection: sa.Connection) -> References:
             objects.update((row.mask, row.cutout))
             contents.add(row.sha256)
             made.add(row.publication_id)
+    objects.update(connection.scalars(sa.select(renditions.c.picture)))
     decided = connection.execute(
         sa.select(publications.c.publication_id, publications.c.gate_id, publications.c.plan_id)
     ).all()

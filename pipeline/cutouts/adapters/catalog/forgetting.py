@@ -16,6 +16,7 @@ from cutouts.adapters.catalog.sql_tables import (
     past_cutouts,
     products,
     publications,
+    renditions,
     taken_back,
 )
 from cutouts.core.publications import Selection
@@ -42,6 +43,13 @@ def purge_reviews(connection: sa.Connection, images: Iterable[tuple[str, str]]) 
         same = image_reviews.c.gate_id.in_(sa.select(image_reviews.c.gate_id).where(*its).scalar_subquery())
         connection.execute(sa.update(image_reviews).where(same).values(journalled=0))
         connection.execute(sa.delete(image_reviews).where(*its))
+
+
+def purge_renditions(connection: sa.Connection, images: Iterable[tuple[str, str]]) -> None:
+    """Delete the rows of the renditions of these images (delivery id, image id)."""
+    for delivery_id, image_id in images:
+        its = renditions.c.delivery_id == delivery_id, renditions.c.image_id == image_id
+        connection.execute(sa.delete(renditions).where(*its))
 
 
 def purge(connection: sa.Connection, selection: Selection, alias: str) -> int:

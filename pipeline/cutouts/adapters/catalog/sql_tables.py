@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-REVISION = "0007"
+REVISION = "0008"
 """The newest revision of the schema, which is defined below."""
 
 metadata = sa.MetaData()
@@ -220,6 +220,35 @@ image_reviews = sa.Table(
 
 `journalled` is 1 if the journal has it.
 """
+
+renditions = sa.Table(
+    "renditions",
+    metadata,
+    *(sa.Column(name, sa.Text, primary_key=True) for name in ("delivery_id", "image_id", "rendition")),
+    *(_text(name) for name in ("rendition_digest", "cutout", "sha256", "picture", "format", "rules")),
+    *(_count(name) for name in ("width_px", "height_px", "bytes", "quality")),
+    sa.Column("notes", sa.JSON, nullable=False),
+    sa.Column("violations", sa.JSON, nullable=False),
+    sa.Column("accepted", sa.Boolean, nullable=False),
+    sa.Column("rendered_at", UtcDateTime, nullable=False),
+)
+"""The newest picture of each rendition of each image. `cutout` and `sha256` say which version of the image it shows.
+
+`violations` are the broken rules of its channel, as checked with the rules of the digest `rules`; `accepted` if there
+are none. Everything here can be rendered again, so it is not part of the journal.
+"""
+
+RENDITIONS_VIEW = "published_renditions"
+"""The view of the renditions of live images that break no rule."""
+
+published_renditions = sa.table(
+    RENDITIONS_VIEW,
+    *(sa.column(name, sa.Text) for name in ("image_id", "product_id", "delivery_id", "rendition", "picture", "format")),
+    *(sa.column(name, sa.Integer) for name in ("width_px", "height_px", "bytes")),
+    sa.column("sha256", sa.Text),
+    sa.column("rendition_digest", sa.Text),
+    sa.column("rendered_at", UtcDateTime),
+)
 
 VIEW = "published_cutouts"
 """The view that consumers read."""

@@ -17,6 +17,7 @@ from cutouts.api.renderer import Renderer
 from cutouts.cli.console.options import config_option
 from cutouts.cli.console.progress import Tally
 from cutouts.cli.cutting.many_files import end, report, work_all
+from cutouts.cli.cutting.render_site import render_site
 from cutouts.cli.cutting.rendition_targets import rendition_targets
 from cutouts.recipes import known_renditions, renditions_named
 
@@ -27,6 +28,11 @@ from cutouts.recipes import known_renditions, renditions_named
 @click.option("-o", "--out", type=click.Path(path_type=Path), help="Folder, or the file of one picture.")
 @click.option("--recipes", type=click.Path(exists=True, dir_okay=False), help="A TOML file with your own renditions.")
 @click.option("--list", "show", is_flag=True, help="List the renditions and end.")
+@click.option(
+    "--all-stale",
+    is_flag=True,
+    help="Instead, render what is missing or stale of the site in --out, or of the settings.",
+)
 @click.option("--enlarge", is_flag=True, help="Enlarge products that are too small.")
 @click.option("--model", help="A name of the model table.  [default: the site's]")
 @click.option(
@@ -37,11 +43,13 @@ from cutouts.recipes import known_renditions, renditions_named
 @click.option("--threads", type=click.IntRange(1), help="Images at once.  [default: the cores]")
 @config_option
 def render(
+    *,
     sources: tuple[Path, ...],
     names: tuple[str, ...],
     out: Path | None,
     recipes: str | None,
     show: bool,
+    all_stale: bool,
     enlarge: bool,
     threads: int | None,
     config: str | None,
@@ -57,10 +65,22 @@ def render(
     cutouts render shoe.jpg -r amazon-main -o pictures
     cutouts render photos -r amazon-main -r web-card -o pictures
     cutouts render --list
+
+    With --all-stale, the site's own renditions (`renditions` in its settings) are made of every live image that lacks
+    them, from stored cutouts and without the network, and are recorded in its catalogue.
+
+    \b
+    cutouts render --all-stale --out result
     """
     if show:
         for name, one in sorted(known_renditions(recipes).items()):
             say(f"{name}: {one.words}")
+        return
+    if all_stale:
+        if sources or enlarge:
+            raise click.UsageError("--all-stale renders what a site holds: it takes no FILE and no --enlarge")
+        settings = {"root": str(out) if out else None, "renditions": names or None, "recipes": recipes}
+        render_site(cutouts.load_site(config, **settings, **which))
         return
     if not (sources and names and out):
         raise click.UsageError(

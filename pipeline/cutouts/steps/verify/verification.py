@@ -24,6 +24,7 @@ from cutouts.steps.verify.findings import Finding
 from cutouts.steps.verify.journal_records import journal_findings
 from cutouts.steps.verify.ledger_sets import held_parts, masks_of, mended_record
 from cutouts.steps.verify.objects import broken_objects, make_again, object_findings
+from cutouts.steps.verify.pictures import picture_findings
 from cutouts.steps.verify.table_sets import TableSet, current, damage, move_away, table_sets
 
 _PLANNED = MASKS.append(pa.field("plan_id", pa.string()))
@@ -79,6 +80,8 @@ def _verified(site: Site, *, whole: bool, repair: bool, tell: Callable[[Finding]
         add(finding)
     with Catalog.open(site.catalog_url) as catalog:
         live = catalog.live()
+        for finding in picture_findings(objects, catalog.renditions, whole=whole, repair=repair):
+            add(finding)
     names = _names(masks, live)
     broken = broken_objects(objects, names, whole=whole)
     fates = None

@@ -1,0 +1,46 @@
+"""### Renditions: pictures for shops and market places
+
+Runs once per partition of the asset `cutouts`, after a delivery was published, and renders what is missing or stale of
+it, without the network. By hand: trigger it without a key, for example after a rendition was added or changed, and it
+renders what is stale of the whole catalogue; or with a delivery as the param `delivery`.
+
+* **render** makes the renditions that the setting `renditions` names, on the site's Dask cluster. It fails if a picture
+  cannot be made, after all others are; clear it to try again. Without the setting it is skipped.
+"""
+
+from __future__ import annotations
+
+from airflow.sdk import Param, PartitionedAssetTimetable, dag, task
+
+from cutouts_airflow import order, tasks
+from cutouts_airflow.assets import CUTOUTS
+from cutouts_airflow.retries import retrying
+
+
+@dag(
+    schedule=PartitionedAssetTimetable(assets=CUTOUTS),
+    params={
+        "delivery": Param(
+            None,
+            type=["null", "string"],
+            pattern=r"^\d{4}-\d{2}-\d{2}/.",
+            title="Delivery",
+            description="YYYY-MM-DD/delivery_id. Leave it empty for the whole catalogue.",
+        )
+    },
+    max_active_runs=1,
+    default_args=retrying(hours=6),
+    doc_md=__doc__,
+    tags=["cutouts"],
+)
+def catalog_renditions() -> None:
+    """Render what is stale of a delivery, or of the whole catalogue."""
+
+    @task(priority_weight=order.RENDER)
+    def render() -> None:
+        tasks.render(tasks.delivery_if_any())
+
+    render()
+
+
+catalog_renditions()

@@ -1,0 +1,113 @@
+"""The renditions of live images: which are stale, what was rendered, and what consumers read."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from cutouts.adapters.catalog.engine import telling, writing
+from cutouts.adapters.catalog.sql_tables import cutouts, publications, published_renditions, renditions
+from cutouts.core.renditions.records import LiveCutout, RenditionEntry
+
+_KEY = ("delivery_id", "image_id", "rendition")
+_VERSION = ("cutout", "sha256")
+_FIELDS = tuple(RenditionEntry.__dataclass_fields__)
+
+
+class CatalogRenditions:
+    """The renditions in a catalogue's database. Each method is one transaction and raises the errors of `Catalog`."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+
+    def stale(self, wanted: Mapping[str, str], *, delivery_id: str | None = None) -> tuple[LiveCutout, ...]:
+        """The live images (of a delivery id, if given) without a picture of their present version for each rendition.
+
+        `wanted` has the digest of each rendition by its name.
+        """
+        found: dict[tuple[str, str], LiveCutout] = {}
+        with self._reading() as connection:
+            for name, digest in wanted.items():
+                for row in connection.execute(_missing(name, digest, delivery_id)):
+                    before = found.get((row.delivery_id, row.image_id))
+                    names = (*before.renditions, name) if before else (name,)
+                    found[row.delivery_id, row.image_id] = LiveCutout(
+                        delivery_id=row.delivery_id,
+                        image_id=row.image_id,
+                        cutout=row.cutout,
+                        sha256=row.sha256,
+                        plan_id=row.plan_id,
+                        renditions=names,
+                    )
+        return tuple(found[key] for key in sorted(found))
+
+    def record(self, entries: Iterable[RenditionEntry], at: datetime) -> None:
+        """Record pictures that were rendered, or checked again. They replace earlier ones of the same rendition."""
+        rows = [asdict(one) | {"accepted": not one.violations, "rendered_at": at} for one in entries]
+        with telling(self._engine), self._engine.connect() as connection, writing(connection, "renditions"):
+            for row in rows:
+                its = (renditions.c[name] == row[name] for name in _KEY)
+                connection.execute(sa.delete(renditions).where(*its))
+                connection.execute(sa.insert(renditions), row)
+
+    def entries(self, *, delivery_id: str | None = None) -> tuple[RenditionEntry, ...]:
+        """The pictures of live versions (of a delivery id, if given), whether they break a rule or not."""
+        chosen = sa.select(*(renditions.c[name] for name in _FIELDS)).join(cutouts, _live())
+        if delivery_id is not None:
+            chosen = chosen.where(renditions.c.delivery_id == delivery_id)
+        with self._reading() as connection:
+            rows = connection.execute(chosen.order_by(*(renditions.c[name] for name in _KEY))).mappings().all()
+        return tuple(
+            RenditionEntry(**(dict(row) | {name: tuple(row[name]) for name in ("notes", "violations")})) for row in rows
+        )
+
+    def published(self) -> tuple[dict[str, object], ...]:
+        """The rows of the view `published_renditions`: pictures of live images that break no rule of their channel."""
+        order = (published_renditions.c[name] for name in _KEY)
+        with self._reading() as connection:
+            rows = connection.execute(sa.select(published_renditions).order_by(*order)).mappings().all()
+        return tuple(dict(row) for row in rows)
+
+    def pictures(self, images: Collection[tuple[str, str]]) -> tuple[frozenset[str], frozenset[str]]:
+        """The objects of the renditions of these images (delivery id, image id), and those of all others."""
+        with self._reading() as connection:
+            rows = connection.execute(sa.select(renditions.c.delivery_id, renditions.c.image_id, renditions.c.picture))
+            mine, others = set[str](), set[str]()
+            for row in rows:
+                (mine if (row.delivery_id, row.image_id) in images else others).add(row.picture)
+        return frozenset(mine), frozenset(others)
+
+    def keep_only(self, names: Collection[str]) -> int:
+        """Delete the rows of all other renditions, which the site does not make any more, and return their number."""
+        with telling(self._engine), self._engine.connect() as connection, writing(connection, "renditions"):
+            return connection.execute(sa.delete(renditions).where(renditions.c.rendition.not_in(names))).rowcount
+
+    def drop(self, pictures: Collection[str]) -> None:
+        """Delete the rows with these objects, so that they are rendered again."""
+        with telling(self._engine), self._engine.connect() as connection, writing(connection, "renditions"):
+            for name in pictures:
+                connection.execute(sa.delete(renditions).where(renditions.c.picture == name))
+
+    @contextmanager
+    def _reading(self) -> Iterator[sa.Connection]:
+        with telling(self._engine), self._engine.connect() as connection, connection.begin():
+            yield connection
+
+
+def _live() -> sa.ColumnElement[bool]:
+    """The condition under which a rendition shows the live version of its image."""
+    same = ("delivery_id", "image_id", *_VERSION)
+    return sa.and_(*(cutouts.c[name] == renditions.c[name] for name in same))
+
+
+def _missing(name: str, digest: str, delivery_id: str | None) -> sa.Select[tuple[str, str, str, str, str]]:
+    """The live images without a picture of the rendition `name` with this digest."""
+    made = sa.and_(_live(), renditions.c.rendition == name, renditions.c.rendition_digest == digest)
+    columns = (cutouts.c.delivery_id, cutouts.c.image_id, cutouts.c.cutout, cutouts.c.sha256, publications.c.plan_id)
+    chosen = sa.select(*columns).join(publications, publications.c.publication_id == cutouts.c.publication_id)
+    chosen = chosen.outerjoin(renditions, made).where(renditions.c.picture.is_(None))
+    return chosen if delivery_id is None else chosen.where(cutouts.c.delivery_id == delivery_id)
