@@ -185,8 +185,12 @@ JUDGED_MASKS = _table(
         METRICS.field(name)
         for name in ("saliency_peak", "saliency_doubt", "matte_doubt", "worst_doubt", "islands", "thin")
     ),
+    _field("coverage", _SHARE, "mean of the matte", unit="share of the image", null=True),
+    _field("unsure", _SHARE, "1 minus the mean confidence, max(p, 1 - p), of the network", unit="0..1/2", null=True),
+    _field("unstable", _SHARE, "of what the network gives at least 1/4, the part below 3/4", unit="share", null=True),
 )
-"""What the gate is calibrated on: masks of images with truth, and what the probability is made of."""
+"""What the gate is calibrated on: masks of images with truth, what the probability is made of, and what it is compared
+with."""
 
 _SUM = "thousand pixels"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cutouts.metrics.witness import area_under_curve, calibration_error, caught
+from cutouts.metrics.witness import area_under_curve, area_under_risk_coverage, calibration_error, caught
 
 BAD = np.array([False, False, True, True])
 
@@ -31,3 +31,9 @@ def test_the_calibration_error_is_the_mean_difference_from_the_observed_share() 
     assert calibration_error(np.array([True, False, False, False]), said) == pytest.approx(0)
     assert calibration_error(BAD, said) == pytest.approx(0.25)
     assert calibration_error(BAD, np.array([0.0, 0.0, 1.0, 1.0])) == pytest.approx(0)
+
+
+def test_the_risk_is_averaged_over_all_shares_that_could_be_kept() -> None:
+    """Of the surest 1, 2, 3 and 4 masks, 0, 0, 1/3 and 1/2 are bad; without any order it is the share of bad masks."""
+    assert area_under_risk_coverage(BAD, np.array([0.1, 0.2, 0.3, 0.4])) == pytest.approx((1 / 3 + 1 / 2) / 4)
+    assert area_under_risk_coverage(BAD, np.full(4, 0.5)) == pytest.approx(0.5)

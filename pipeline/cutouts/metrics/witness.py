@@ -28,3 +28,10 @@ def area_under_curve(bad: Mask, probability: Doubles) -> float:
     positive = int(bad.sum())
     above = ranks[place][bad].sum() - positive * (positive + 1) / 2
     return float(above / (positive * (len(bad) - positive)))
+
+
+def area_under_risk_coverage(bad: Mask, probability: Doubles) -> float:
+    """AURC (Geifman et al. 2019): the mean share of bad masks among the surest 1, 2, … n; ties count as their mean."""
+    _, place, counts = np.unique(probability, return_inverse=True, return_counts=True)
+    expected = (np.bincount(place, weights=bad) / counts)[np.sort(place)]
+    return float((np.cumsum(expected) / np.arange(1, len(bad) + 1)).mean())

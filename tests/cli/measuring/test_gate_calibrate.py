@@ -15,6 +15,7 @@ from cutouts.core.config import Site
 from cutouts.core.errors import ConfigError, GateError
 from cutouts.intake import inspect
 from cutouts.models import OWN_TABLE, ModelRow
+from cutouts.models.calibrations import read_calibration
 from cutouts.models.site_rows import with_row
 from cutouts.steps import plan
 from tests.evaluation.networks import picture, red_is_product
@@ -79,9 +80,13 @@ def test_masks_are_measured_once_and_fitted_or_checked_later(settings: Path, pho
     kept, written = settings.parent / "kept.parquet", settings.parent / "x.calibration.json"
     assert call("--images", images, "--truth", truth, "--keep", kept, "--config", settings).exit_code == 0
     assert pq.read_table(kept).num_rows == 60
-    result = call("--masks", kept, "--check", kept, "-o", written, "--config", settings)
+    plot = settings.parent / "reliability.svg"
+    result = call("--masks", kept, "--check", kept, "-o", written, "--plot", plot, "--config", settings)
     assert "fitted on 60 masks" in result.output
-    assert written.is_file()
+    assert "| mean confidence |" in result.output
+    assert "| network | at most bad | p_bad up to | published | bad ones among these |" in result.output
+    assert read_calibration(written).checked
+    assert plot.read_bytes().startswith(b"<?xml")
 
 
 def test_a_file_without_masks_is_refused_by_name(settings: Path, photographs: tuple[Path, Path]) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -9,8 +11,13 @@ import pytest
 from cutouts.core.calibration import terms
 from cutouts.core.errors import ConfigError
 from cutouts.evaluation.calibration.check import as_markdown, figures
+from cutouts.evaluation.calibration.checked import checked_masks, promises
 from cutouts.evaluation.calibration.fit import fit, flags
+from cutouts.evaluation.calibration.reliability_plot import reliability_svg
 from cutouts.schemas.tables import JUDGED_MASKS
+
+BASELINES = {"coverage": 0.3, "unsure": 0.1, "unstable": 0.1}
+"""What a mask is compared by, without a calibration."""
 
 
 def drawn(count: int, *, seed: int = 0, images: str = "set", share: float = 0.5) -> pa.Table:
@@ -80,6 +87,42 @@ def test_figures_are_shown_by_network_and_set_with_gaps() -> None:
     """A set of bad masks alone does not show how many good ones would be held."""
     masks = pa.concat_tables([drawn(300), drawn(30, images="empty", share=1.0)])
     shown = as_markdown(fit(masks), masks)
-    assert "| empty | 30 | 30 |  |  |" in shown
+    assert "| empty | 30 | 30 |  | 1.000 |  |" in shown
     assert "| mine | 330 |" in shown
     assert shown.splitlines()[0].endswith(f"{flags(masks).sum()} of them bad.")
+
+
+def test_the_probability_is_compared_with_simpler_scores() -> None:
+    """Soft Dice is measured on every mask; the others are left out for masks that were kept before they existed."""
+    masks = drawn(300)
+    told = as_markdown(fit(masks), masks)
+    assert "| soft Dice |" in told
+    assert "| mean confidence |" not in told
+    rows = [row | BASELINES for row in masks.to_pylist()]
+    told = as_markdown(fit(masks), pa.Table.from_pylist(rows, schema=JUDGED_MASKS))
+    assert "| mean confidence | 0.500 |" in told
+    assert "| area rule (below .5 % or above 98 %) | 0.500 |" in told
+
+
+def test_the_diagram_shows_every_mask() -> None:
+    """It is an SVG with the number of masks, and the same for the same masks."""
+    masks = drawn(300)
+    svg = reliability_svg(fit(masks), masks)
+    assert svg.startswith(b"<?xml")
+    assert b"300 masks" in svg
+    assert svg == reliability_svg(fit(masks), masks)
+
+
+def test_checked_masks_are_kept_rounded_up_by_network_and_category() -> None:
+    """The limit of a promise lets the same masks through as their exact probabilities would."""
+    masks = pa.concat_tables([drawn(400, share=0.2), drawn(100, seed=2, images="hat", share=0.2)])
+    calibration = fit(masks)
+    (whole,) = checked_masks(calibration, masks, by_category=False)
+    assert (len(whole.good) + len(whole.bad), len(whole.bad)) == (500, int(flags(masks).sum()))
+    exact = np.sort(calibration.probabilities(terms(masks)))
+    kept = np.sort([*whole.good, *whole.bad])
+    assert (kept >= exact - 1e-6).all()
+    assert (kept - exact).max() < 1.1e-4
+    by_category = checked_masks(calibration, masks, by_category=True)
+    assert [one.category for one in by_category] == ["hat", "set"]
+    assert any("mine" in line for line in promises(replace(calibration, checked=by_category)))

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from cutouts.adapters.site_settings import load_site
+from cutouts.adapters.storage.ownership import require_free, write_ours
 from cutouts.adapters.storage.store import write_file
 from cutouts.adapters.terminal import say
 from cutouts.cli.console.options import config_option
@@ -22,6 +23,7 @@ from cutouts.evaluation.calibration.check import as_markdown
 from cutouts.evaluation.calibration.checked import checked_masks
 from cutouts.evaluation.calibration.fit import fit
 from cutouts.evaluation.calibration.judged_masks import judged_masks
+from cutouts.evaluation.calibration.reliability_plot import reliability_svg
 from cutouts.evaluation.image_sets import open_sets
 from cutouts.models import folder
 from cutouts.models.calibrations import SUFFIX, calibration_json, read_calibration
@@ -50,6 +52,7 @@ Examples:
 @click.option("--by-category", is_flag=True, help="Each set of --check is named like a category of the manifests.")
 @click.option("--keep", type=_NEW, metavar="FILE", help="Only measure, and write the masks to this Parquet file.")
 @click.option("-o", "--out", type=_NEW, metavar="FILE", help=f"[default: NETWORK{SUFFIX} in the models folder]")
+@click.option("--plot", type=_NEW, metavar="FILE", help="Draw how reliable the probability is (SVG).")
 @click.option("--limit", type=click.IntRange(1), help="Images of each set at the most, spread evenly.")
 @config_option
 def calibrate(
@@ -75,6 +78,9 @@ def calibrate(
     """
     site = load_site(how["config"])
     asked = networks or (site.model,)
+    plot: Path | None = how["plot"]
+    if plot is not None:
+        require_free([plot])
     tables = [_read(path) for path in masks]
     if images:
         tables.append(_measured(site, images, truth, asked, how["limit"]))
@@ -93,8 +99,12 @@ def calibrate(
     target = out or folder(site.models) / f"{asked[0]}{SUFFIX}"
     _require_replaceable(target, read_calibration)
     write_file(target, calibration_json(calibration))
-    say(as_markdown(calibration, found if checked is None else checked), lines=True)
+    against = found if checked is None else checked
+    say(as_markdown(calibration, against), lines=True)
     say(f"written: {target}", err=True)
+    if plot is not None:
+        write_ours(plot, reliability_svg(calibration, against))
+        say(f"written: {plot}", err=True)
 
 
 def _measured(
@@ -123,6 +133,10 @@ def _parquet(masks: pa.Table) -> bytes:
 def _read(path: Path) -> pa.Table:
     """The masks in a file. Raises ConfigError if it does not hold any."""
     try:
-        return pq.read_table(path).select(JUDGED_MASKS.names).cast(JUDGED_MASKS)
+        found = pq.read_table(path)
+        for one in JUDGED_MASKS:
+            if one.nullable and one.name not in found.column_names:
+                found = found.append_column(one, pa.nulls(found.num_rows, one.type))
+        return found.select(JUDGED_MASKS.names).cast(JUDGED_MASKS)
     except (pa.ArrowException, KeyError, OSError, ValueError) as error:
         raise ConfigError(f"{path} holds no masks of `cutouts calibrate --keep`", [str(error)]) from error

@@ -13,11 +13,12 @@ from cutouts.core.calibration import Calibration, terms
 from cutouts.core.pixels import Doubles, Mask
 from cutouts.evaluation.calibration.checked import promises
 from cutouts.evaluation.calibration.fit import flags
-from cutouts.metrics.witness import area_under_curve, calibration_error, caught
+from cutouts.metrics.witness import area_under_curve, area_under_risk_coverage, calibration_error, caught
 
 FALSE_ALARMS = 0.05
 THRESHOLD = 0.5
 BINS = 10
+SMALLEST, LARGEST = 0.005, 0.98
 RESAMPLES = 1000
 
 
@@ -30,6 +31,7 @@ class Figures:
     masks: int
     bad: int
     auroc: float | None
+    aurc: float
     caught: float | None
     interval: tuple[float, float] | None
     calibration_error: float
@@ -50,13 +52,20 @@ def as_markdown(calibration: Calibration, masks: pa.Table) -> str:
     lines = [
         f"Calibration {calibration.version}, fitted on {calibration.images} masks, {calibration.bad} of them bad.",
         "",
-        "| masks | number | bad | AUROC | caught at 5 % false alarms | calibration error | bad of those published |",
-        "|---|---|---|---|---|---|---|",
+        "| masks | number | bad | AUROC | AURC | caught at 5 % false alarms | calibration error | bad below 50 % |",
+        "|---|---|---|---|---|---|---|---|",
         *map(_line, figures(calibration, masks)),
+        "",
+        "| score | AUROC | AURC | caught at 5 % false alarms |",
+        "|---|---|---|---|",
+        *_compared(calibration, masks),
         "",
         "| said | masks | bad |",
         "|---|---|---|",
-        *_reliability(calibration.probabilities(terms(masks)), flags(masks)),
+        *(
+            f"| {mean:.0%} | {count} | {bad / count:.0%} |"
+            for mean, count, bad in reliability(calibration.probabilities(terms(masks)), flags(masks))
+        ),
         *(["", *promises(calibration)] if calibration.checked else []),
     ]
     return "\n".join(lines)
@@ -71,6 +80,7 @@ def _figures(about: str, calibration: Calibration, masks: pa.Table) -> Figures:
         masks=len(bad),
         bad=int(bad.sum()),
         auroc=area_under_curve(bad, said) if both else None,
+        aurc=area_under_risk_coverage(bad, said),
         caught=caught(bad, said, false_alarms=FALSE_ALARMS) if both else None,
         interval=_interval(bad, said) if both else None,
         calibration_error=calibration_error(bad, said, BINS),
@@ -91,16 +101,41 @@ def _line(one: Figures) -> str:
     auroc = "" if one.auroc is None else f"{one.auroc:.3f}"
     shares = "" if one.caught is None or one.interval is None else _share(one.caught, one.interval)
     error, published = f"{one.calibration_error:.3f}", f"{one.published_bad:.1%}"
-    return f"| {one.about} | {one.masks} | {one.bad} | {auroc} | {shares} | {error} | {published} |"
+    return f"| {one.about} | {one.masks} | {one.bad} | {auroc} | {one.aurc:.3f} | {shares} | {error} | {published} |"
+
+
+def _compared(calibration: Calibration, masks: pa.Table) -> Iterator[str]:
+    """p_bad beside simpler scores of the same masks, as far as these were measured."""
+    bad = flags(masks)
+    if bad.all() or not bad.any():
+        return
+    scores = {"p_bad": calibration.probabilities(terms(masks)), **_simple(masks)}
+    for name, score in scores.items():
+        shares = _share(caught(bad, score, false_alarms=FALSE_ALARMS), _interval(bad, score))
+        auroc, aurc = area_under_curve(bad, score), area_under_risk_coverage(bad, score)
+        yield f"| {name} | {auroc:.3f} | {aurc:.3f} | {shares} |"
+
+
+def _simple(masks: pa.Table) -> dict[str, Doubles]:
+    """Scores without a calibration, by name; a larger one speaks against a mask."""
+    known = {name: masks.column(name).to_numpy().astype(np.float64) for name in ("coverage", "unsure", "unstable")}
+    scores = {
+        "mean confidence": known["unsure"],
+        "soft Dice": masks.column("saliency_doubt").to_numpy().astype(np.float64),
+        "stability between thresholds": known["unstable"],
+        "area rule (below .5 % or above 98 %)": np.where(
+            np.isnan(known["coverage"]), np.nan, (known["coverage"] < SMALLEST) | (known["coverage"] > LARGEST)
+        ),
+    }
+    return {name: score for name, score in scores.items() if np.isfinite(score).all()}
 
 
 def _share(share: float, interval: tuple[float, float]) -> str:
     return f"{share:.0%} ({interval[0]:.0%} to {interval[1]:.0%})"
 
 
-def _reliability(said: Doubles, bad: Mask) -> Iterator[str]:
+def reliability(said: Doubles, bad: Mask) -> list[tuple[float, int, int]]:
+    """For each tenth of the probabilities that occurs: the mean probability, the masks, and the bad ones among them."""
     place = np.minimum((said * BINS).astype(np.int64), BINS - 1)
-    for at in range(BINS):
-        here = place == at
-        if here.any():
-            yield f"| {said[here].mean():.0%} | {here.sum()} | {bad[here].mean():.0%} |"
+    groups = (place == at for at in range(BINS))
+    return [(float(said[here].mean()), int(here.sum()), int(bad[here].sum())) for here in groups if here.any()]

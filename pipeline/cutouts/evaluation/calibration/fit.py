@@ -9,13 +9,14 @@ import numpy as np
 import pyarrow as pa
 from scipy.optimize import minimize
 
-from cutouts.core.calibration import Calibration, Weight, term, terms
+from cutouts.core.calibration import TERMS, Calibration, Weight, term, terms
 from cutouts.core.errors import ConfigError
 from cutouts.core.pixels import Doubles, Mask
 
 RIDGE = 3.0
 """Weight of the ridge penalty relative to the sum of the losses. It keeps a few masks from producing a sharp
 threshold."""
+_FITTED = ["images", "name", "network", "matte_digest", "bad", *TERMS]
 FEWEST = 20
 """The smallest number of good masks, and of bad masks, for a calibration."""
 
@@ -85,6 +86,6 @@ def _regression(scaled: Doubles, bad: Mask, share: Doubles) -> Doubles:
 def _version(masks: pa.Table) -> str:
     """A digest of the masks that were fitted, 12 hexadecimal characters."""
     digest = hashlib.sha256()
-    for batch in masks.combine_chunks().to_batches():
+    for batch in masks.select(_FITTED).combine_chunks().to_batches():
         digest.update(batch.serialize())
     return digest.hexdigest()[:12]

@@ -80,4 +80,7 @@ def _row(one: _Opened, case: Case) -> dict[str, object]:
         "matte_digest": recipe.digests.matte_digest,
         "bad": bad,
         **terms,
+        "coverage": measured.coverage,
+        "unsure": float(np.minimum(saliency, 1 - saliency).mean()),
+        "unstable": 1 - float((saliency >= 0.75).sum() + 1) / float((saliency >= 0.25).sum() + 1),
     }
