@@ -81,6 +81,18 @@ def test_what_arrives_together_is_taken_together() -> None:
         tickets[1].future.result(0)
 
 
+def test_the_wait_is_estimated_from_what_batches_took() -> None:
+    """It grows with what waits. Nobody waits for an empty queue, and a few batches say nothing."""
+    with _workers(batch=1, waiting=[b"one"] * 8) as (queue, workers, tickets):
+        for ticket in tickets:
+            ticket.future.result(60)
+    assert workers.wait_seconds == 0
+    queue.put(_order(b"one"))
+    one = workers.wait_seconds
+    queue.put(_order(b"two"))
+    assert 0 < one == pytest.approx(workers.wait_seconds / 2)
+
+
 @contextmanager
 def _workers(*, batch: int, waiting: list[bytes]) -> Iterator[tuple[Queue, Workers, list[Ticket]]]:
     """One worker; these orders wait when it begins."""

@@ -109,9 +109,12 @@ class Service:
         return answer, max(0.0, time.monotonic() - began - sum(answer.seconds.values()))
 
     def _require_room(self) -> None:
-        """Raise a Problem (429) if no further image may wait."""
+        """Raise a Problem (429) if no further image may wait, or if it would wait too long to be done in time."""
         if self.queue.full:
             raise self._busy()
+        wait = self.workers.wait_seconds
+        if wait > self.limits.seconds:
+            raise busy(f"an image would wait about {wait:.0f} s, and {self.limits.seconds:g} s are allowed", wait)
 
     def _busy(self) -> Problem:
         return busy(f"{self.queue.places} images wait, the most that may", self.workers.wait_seconds)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from statistics import median
 
 from cutouts.core.errors import CutoutsError
 from cutouts.core.records import RejectionReason
@@ -26,6 +28,8 @@ COLLECT_SECONDS = 0.005
 """How long a batch waits for further images after its first one (s)."""
 _PAUSE_SECONDS = 2.0
 """The pause before another try if a worker cannot be started (s)."""
+_KNOWN, _ENOUGH = 32, 8
+"""The wait is estimated from at most so many of the latest batches, and from at least so many."""
 
 Orders = tuple[Order, ...]
 Answers = tuple[Answer | Refusal, ...]
@@ -53,8 +57,7 @@ class Workers:
         self._task = Task(work=work, memory_limit=memory // count)
         self._lock = threading.Lock()
         self.alive, self.ended, self.batches, self.images = 0, 0, 0, 0
-        self.seconds = 0.0
-        """The time that a batch took, averaged over the latest ones (s); 0 before the first."""
+        self._seconds = deque[float](maxlen=_KNOWN)
         with ThreadPoolExecutor(count) as pool:
             children = list(pool.map(lambda _: self._child(), range(count)))
         self._threads = [threading.Thread(target=self._serve, args=(child,), daemon=True) for child in children]
@@ -68,9 +71,11 @@ class Workers:
 
     @property
     def wait_seconds(self) -> float:
-        """How long an order that arrives now may have to wait (s), by what the latest batches took."""
-        rounds = (len(self._queue) / self._batch + 1) / max(1, self.count)
-        return rounds * self.seconds
+        """How long an order that arrives now may have to wait (s), by the median of what the latest batches took; 0 if
+        too few batches are known."""
+        with self._lock:
+            seconds = median(self._seconds) if len(self._seconds) >= _ENOUGH else 0.0
+        return len(self._queue) / self._batch / self.count * seconds
 
     def close(self) -> None:
         """End the processes when what waits is done. The queue has to be closed first."""
@@ -165,4 +170,4 @@ class Workers:
         with self._lock:
             self.batches += 1
             self.images += images
-            self.seconds = seconds if not self.seconds else 0.9 * self.seconds + 0.1 * seconds
+            self._seconds.append(seconds)
