@@ -25,6 +25,7 @@ _COMMANDS = {
     "backfill": ("running", "Work again on images of older deliveries, within a budget."),
     "upgrade": ("running", "Upgrade live images to another network, the most doubtful first."),
     "catalog": ("upkeep", "Show the history of the catalogue, export it, or roll it back."),
+    "export": ("upkeep", "Write the feed of a sales channel: the pictures that it may show."),
     "withdraw": ("upkeep", "Take images out of the catalogue: by delivery, product or image."),
     "forget": ("upkeep", "Remove images for good, by delivery, product or image."),
     "gc": ("upkeep", "Remove what nothing refers to any more."),

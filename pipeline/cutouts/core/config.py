@@ -83,6 +83,7 @@ class Site(BaseModel):
     history_days: int = Field(0, ge=0, description="days that `gc` keeps what is not live any more; 0: for ever (d)")
     grace_hours: float = Field(24, ge=0, description="`gc` removes nothing that is younger (h)")
 
+    public_url: str | None = Field(None, description="web address under which `objects` can be read, for feeds")
     serve_host: str = Field("127.0.0.1", description="address that `cutouts serve` listens on")
     serve_port: int = Field(8484, ge=0, le=65535, description="port that `cutouts serve` listens on; 0: a free one")
     serve_token: str | None = Field(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import sys
@@ -50,10 +51,17 @@ def export_table(out: Path, kind: str | None, batches: Iterable[pa.RecordBatch],
     return rows
 
 
+def table_bytes(kind: str, batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> bytes:
+    """Batches as text. Raises OutputError for Parquet, which is not text."""
+    stream = io.BytesIO()
+    _require_text(kind)
+    _WRITERS[kind](stream, batches, schema)
+    return stream.getvalue()
+
+
 def print_table(kind: str, batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> None:
     """Write batches to standard output as text. Raises OutputError for Parquet, which is not text."""
-    if kind not in _WRITERS:
-        raise OutputError(f"{kind} cannot be written to standard output: name a file with -o")
+    _require_text(kind)
     sys.stdout.flush()
     _WRITERS[kind](sys.stdout.buffer, batches, schema)
     sys.stdout.buffer.flush()
@@ -65,6 +73,11 @@ def print_lines(rows: Iterable[Mapping[str, object]]) -> None:
     for row in rows:
         sys.stdout.buffer.write(_line(row))
     sys.stdout.buffer.flush()
+
+
+def _require_text(kind: str) -> None:
+    if kind not in _WRITERS:
+        raise OutputError(f"{kind} cannot be written to standard output: name a file with -o")
 
 
 def _write_csv(stream: BinaryIO, batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> None:

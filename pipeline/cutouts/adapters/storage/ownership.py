@@ -33,7 +33,7 @@ _ROOTS = 256
 """Inodes up to this number are roots of file systems, which have the same number on every disk."""
 _MOST_BYTES = 1 << 20
 """At most this many bytes of a marker are read."""
-_DIGESTED = frozenset({".html", ".json", ".md", ".csv", ".svg"})
+_DIGESTED = frozenset({".html", ".json", ".jsonl", ".md", ".csv", ".svg", ".tsv", ".xml"})
 """Suffixes of files that `write_ours` writes. They are ours only while they are unchanged."""
 _MARKED = frozenset({".png", ".jpg", ".jpeg", ".webp", ".avif"})
 """Suffixes of pictures that contain our mark."""
