@@ -36,6 +36,7 @@ REFUSED = {
     "mirror": '"https://networks.example.com"',
     "mask_quality": '"suite.json"',
     "promise": "0.05",
+    "public_url": '"https://elsewhere.example"',
     "serve_host": '"0.0.0.0"',
     "serve_port": "80",
     "serve_token": '"s3cr3t-s3cr3t-s3cr3t-s3cr3t-s3cr3t"',

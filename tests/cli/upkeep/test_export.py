@@ -10,12 +10,12 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner, Result
-from cutouts.core.renditions.records import RenditionEntry
 
 from cutouts.adapters.catalog import Catalog
 from cutouts.cli import cli
 from cutouts.core.errors import ConfigError, OutputError
 from cutouts.core.feeds.table import PICTURES
+from cutouts.core.renditions.records import RenditionEntry
 from tests.adapters.catalog.made import MONDAY, NOON, TUESDAY, entry
 
 CDN = "https://cdn.example/objects"
@@ -80,7 +80,7 @@ def test_an_earlier_feed_is_replaced_and_no_other_file(root: Path, tmp_path: Pat
 def test_a_product_that_google_would_not_take_is_named(root: Path) -> None:
     """It is left out, and the exit status says that something is missing."""
     with Catalog.open(f"sqlite:///{root}/catalog.sqlite") as catalog:
-        catalog.publish([entry("x" * 51)], gate_id="3", plan_id="p", delivery=TUESDAY, at=NOON)
+        catalog.publish([entry("x" * 51, TUESDAY)], gate_id="3", plan_id="p", delivery=TUESDAY, at=NOON)
         catalog.renditions.record([_made("x" * 51, "google-main")], NOON)
     done = CliRunner().invoke(cli, _arguments(root, ["--channel", "google", "--public-url", CDN]))
     assert done.exit_code == 1

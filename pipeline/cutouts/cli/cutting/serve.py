@@ -42,7 +42,7 @@ _LIBRARIES = ("fastapi", "uvicorn")
 )
 @click.option("--recipes", type=click.Path(exists=True, dir_okay=False), help="A TOML file with your own renditions.")
 @config_option
-def serve(token_file: Path | None, recipes: str | None, config: str | None, **settings: object) -> None:
+def serve(token_file: Path | None, config: str | None, **settings: object) -> None:
     """Cut single images over HTTP until Ctrl-C or SIGTERM; images in progress are finished.
 
     POST an image to /v1/cutout, /v1/matte, /v1/renditions/NAME or /v1/measurements: the bytes themselves, a form with
@@ -59,7 +59,8 @@ def serve(token_file: Path | None, recipes: str | None, config: str | None, **se
 
     if token_file is not None:
         settings["serve_token"] = token_file.read_text(encoding="utf-8").strip()
-    run(load_site(config, **settings), on_ready=_tell, renditions=known_renditions(recipes))
+    site = load_site(config, **settings)
+    run(site, on_ready=_tell, renditions=known_renditions(site.recipes))
     say("stopped", err=True)
 
 
