@@ -12,7 +12,7 @@ from cutouts.core.calibration import terms
 from cutouts.core.errors import ConfigError
 from cutouts.evaluation.calibration.check import as_markdown, figures
 from cutouts.evaluation.calibration.checked import checked_masks, promises
-from cutouts.evaluation.calibration.fit import fit, flags
+from cutouts.evaluation.calibration.fit import fit, flags, refit
 from cutouts.evaluation.calibration.reliability_plot import reliability_svg
 from cutouts.schemas.tables import JUDGED_MASKS
 
@@ -126,3 +126,20 @@ def test_checked_masks_are_kept_rounded_up_by_network_and_category() -> None:
     by_category = checked_masks(calibration, masks, by_category=True)
     assert [one.category for one in by_category] == ["hat", "set"]
     assert any("mine" in line for line in promises(replace(calibration, checked=by_category)))
+
+
+def test_a_calibration_learns_from_reviews_as_far_as_they_speak_against_it() -> None:
+    """Of masks whose doubt means less than before, many move the probabilities, and a few hardly do."""
+    old = fit(drawn(1_000))
+    rows = [row | {"saliency_doubt": min(1.0, row["saliency_doubt"] * 4)} for row in drawn(600, seed=5).to_pylist()]
+    softer = pa.Table.from_pylist(rows, schema=JUDGED_MASKS)
+    bad = flags(softer).mean()
+
+    def gap(masks: int) -> float:
+        said = refit(old, softer.slice(0, masks)).probabilities(terms(softer))
+        return abs(float(said.mean() - bad))
+
+    before = abs(float(old.probabilities(terms(softer)).mean() - bad))
+    assert gap(600) < 0.25 * before
+    assert gap(600) < gap(4) < before + 1e-9
+    assert refit(old, softer).version != old.version

@@ -22,6 +22,7 @@ from cutouts.core.errors import ConfigError, GateError
 from cutouts.evaluation.calibration.check import as_markdown
 from cutouts.evaluation.calibration.checked import checked_masks
 from cutouts.evaluation.calibration.fit import fit
+from cutouts.evaluation.calibration.from_reviews import learned, reviewed_masks, side_by_side
 from cutouts.evaluation.calibration.judged_masks import judged_masks
 from cutouts.evaluation.calibration.reliability_plot import reliability_svg
 from cutouts.evaluation.image_sets import open_sets
@@ -40,6 +41,7 @@ Examples:
   cutouts gate calibrate --images photos --truth mattes --network mine
   cutouts gate calibrate --images sets/plain --images sets/busy --network mine --keep masks.parquet
   cutouts gate calibrate --network mine --masks masks.parquet --check other.parquet
+  cutouts gate calibrate --from-reviews
 """
 
 
@@ -53,6 +55,8 @@ Examples:
 @click.option("--keep", type=_NEW, metavar="FILE", help="Only measure, and write the masks to this Parquet file.")
 @click.option("-o", "--out", type=_NEW, metavar="FILE", help=f"[default: NETWORK{SUFFIX} in the models folder]")
 @click.option("--plot", type=_NEW, metavar="FILE", help="Draw how reliable the probability is (SVG).")
+@click.option("--from-reviews", is_flag=True, help="Learn from what people released and rejected on the site.")
+@click.option("--yes", is_flag=True, help="With --from-reviews: replace the calibration after showing both.")
 @click.option("--limit", type=click.IntRange(1), help="Images of each set at the most, spread evenly.")
 @config_option
 def calibrate(
@@ -75,12 +79,20 @@ def calibrate(
     Prints how well the probability tells bad masks from good ones, on the masks of --check if there are any, and what
     can be promised: promises need masks that were not fitted, so they need --check. The gate finds the result by itself
     if it is in the models folder.
+
+    With --from-reviews, the calibration of the network learns from the images that people released or rejected, and is
+    shown beside the old one. It is written only with --yes.
     """
     site = load_site(how["config"])
     asked = networks or (site.model,)
     plot: Path | None = how["plot"]
     if plot is not None:
         require_free([plot])
+    if how["from_reviews"]:
+        if images or masks or keep:
+            raise ConfigError("--from-reviews takes no other masks", ["leave out --images, --masks and --keep"])
+        _learn(site.model_copy(update={"model": asked[0]}), check, out, by_category=by_category, yes=how["yes"])
+        return
     tables = [_read(path) for path in masks]
     if images:
         tables.append(_measured(site, images, truth, asked, how["limit"]))
@@ -105,6 +117,25 @@ def calibrate(
     if plot is not None:
         write_ours(plot, reliability_svg(calibration, against))
         say(f"written: {plot}", err=True)
+
+
+def _learn(site: Site, check: Sequence[Path], out: Path | None, *, by_category: bool, yes: bool) -> None:
+    masks = reviewed_masks(site)
+    old, new = learned(site, masks)
+    say("\n".join(side_by_side(old, masks)), lines=True)
+    if check:
+        checked = pa.concat_tables(map(_read, check))
+        new = replace(new, checked=checked_masks(new, checked, by_category=by_category))
+        say("\n" + as_markdown(new, checked), lines=True)
+    elif old.checked:
+        say("the new calibration carries no promise: for one, name masks with --check", err=True)
+    target = out or folder(site.models) / f"{site.model}{SUFFIX}"
+    _require_replaceable(target, read_calibration)
+    if not yes:
+        say(f"nothing was written; to use the new calibration, call again with --yes ({target})", err=True)
+        return
+    write_file(target, calibration_json(new))
+    say(f"written: {target}", err=True)
 
 
 def _measured(

@@ -4,6 +4,7 @@ the same weight."""
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
@@ -25,12 +26,7 @@ def fit(masks: pa.Table) -> Calibration:
     """The calibration for the networks of `masks`, a table `JUDGED_MASKS`. Raises ConfigError if there are too few good
     or bad masks."""
     bad = flags(masks)
-    counts = int(bad.sum()), int((~bad).sum())
-    if min(counts) < FEWEST:
-        raise ConfigError(
-            "too little to calibrate the gate on",
-            [f"{counts[0]} bad and {counts[1]} good masks; at least {FEWEST} of each are needed"],
-        )
+    require_enough(masks)
     share = _shares(masks)
     columns = {name: term(name, values) for name, values in terms(masks).items()}
     means = {name: float(np.average(values, weights=share)) for name, values in columns.items()}
@@ -51,8 +47,44 @@ def fit(masks: pa.Table) -> Calibration:
             for name, weight in zip(columns, weights, strict=True)
         },
         images=len(bad),
-        bad=counts[0],
+        bad=int(bad.sum()),
     )
+
+
+def refit(calibration: Calibration, masks: pa.Table) -> Calibration:
+    """The calibration, moved towards `masks` of one of its networks as far as these speak against it.
+
+    The ridge penalty draws the weights to those of the calibration, so a few masks change little. All masks count
+    alike, and the result is for their network only. It was not checked on any masks.
+    """
+    names = list(calibration.weights)
+    columns, old = terms(masks), calibration.weights
+    scaled = np.stack([(term(name, columns[name]) - old[name].mean) / old[name].spread for name in names], axis=1)
+    bad, ones = flags(masks), np.ones(masks.num_rows)
+    towards = np.asarray([calibration.bias, *(old[name].weight for name in names)], np.float64)
+    bias, *weights = _regression(scaled, bad, ones, towards).tolist()
+    digest = masks.column("matte_digest")[0].as_py()
+    return replace(
+        calibration,
+        version=hashlib.sha256(f"{calibration.version} {_version(masks)}".encode()).hexdigest()[:12],
+        networks={digest: calibration.networks[digest]},
+        bias=bias,
+        weights={name: replace(old[name], weight=weight) for name, weight in zip(names, weights, strict=True)},
+        images=calibration.images + len(bad),
+        bad=calibration.bad + int(bad.sum()),
+        checked=(),
+    )
+
+
+def require_enough(masks: pa.Table) -> None:
+    """Raise ConfigError if there are too few good or bad masks."""
+    bad = flags(masks)
+    counts = int(bad.sum()), int((~bad).sum())
+    if min(counts) < FEWEST:
+        raise ConfigError(
+            "too little to calibrate the gate on",
+            [f"{counts[0]} bad and {counts[1]} good masks; at least {FEWEST} of each are needed"],
+        )
 
 
 def flags(masks: pa.Table) -> Mask:
@@ -67,19 +99,23 @@ def _shares(masks: pa.Table) -> Doubles:
     return np.asarray(1 / counts[place] / len(counts), np.float64)
 
 
-def _regression(scaled: Doubles, bad: Mask, share: Doubles) -> Doubles:
+def _regression(scaled: Doubles, bad: Mask, share: Doubles, towards: Doubles | None = None) -> Doubles:
     """Bias and weights, float64 (1 + terms,), with the least penalised loss. The loss is convex, so there is only one
-    minimum."""
+    minimum. The penalty draws the weights to 0, or bias and weights `towards` others."""
     inputs = np.hstack([np.ones((len(bad), 1)), scaled])
     sign = np.where(bad, 1.0, -1.0)
+    centre = np.zeros(inputs.shape[1]) if towards is None else towards
+    penalty = np.full(inputs.shape[1], RIDGE)
+    if towards is None:
+        penalty[0] = 0.0
 
     def loss(weights: Doubles) -> tuple[float, Doubles]:
         margin = sign * (inputs @ weights)
-        ridge = np.concatenate([[0.0], weights[1:]]) * RIDGE
+        ridge = (weights - centre) * penalty
         slope = -inputs.T @ (share * sign / (1 + np.exp(margin))) + ridge
-        return float((share * np.logaddexp(0, -margin)).sum() + 0.5 * ridge @ weights), slope
+        return float((share * np.logaddexp(0, -margin)).sum() + 0.5 * ridge @ (weights - centre)), slope
 
-    found = minimize(loss, np.zeros(inputs.shape[1]), jac=True, method="L-BFGS-B")
+    found = minimize(loss, centre, jac=True, method="L-BFGS-B")
     return np.asarray(found.x, np.float64)
 
 
