@@ -10,6 +10,7 @@ PROJECT := -m pip install --quiet --disable-pip-version-check --no-index --no-de
 IMAGES ?=
 OUT ?= demo
 ROUNDS ?= 3
+MINUTES ?= 1
 TORCH ?= cuda
 AUDIT ?=
 
@@ -55,8 +56,8 @@ test: .venv/.dev .venv-tools/.ready ## Check style, types and floors, then run e
 	$(MAKE) --no-print-directory check
 	$(BIN)/python -m pytest -q -n 2 --dist loadfile
 
-faults: .venv/.dev ## Kill and damage whole sites at random, ROUNDS times each; the result is docs/faults.md
-	$(BIN)/python -m pytest -q -m faults tests/faults --rounds $(ROUNDS) --page docs/faults.md
+faults: .venv/.dev ## Kill and damage whole sites at random, ROUNDS times each; two writers for MINUTES; writes docs/faults.md
+	CUTOUTS_FAULTS_MINUTES=$(MINUTES) $(BIN)/python -m pytest -q -m faults tests/faults --rounds $(ROUNDS) --page docs/faults.md
 
 check: .venv/.dev ## Style, types, floors
 	$(BIN)/ruff check .

@@ -18,6 +18,7 @@ __all__ = ["bucket", "postgres_schema", "s3_server"]
 FEW, ALL = 8, 24
 PLACES = ("files and SQLite", "S3 and PostgreSQL")
 OUTCOMES = pytest.StashKey[Counter[tuple[str, str, str]]]()
+WRITERS = pytest.StashKey[list[str]]()
 
 _PAGE = """# Faults
 
@@ -39,6 +40,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Nothing is counted yet."""
     config.stash[OUTCOMES] = Counter()
+    config.stash[WRITERS] = []
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -57,7 +59,8 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     for fault, place in rows:
         counts = [outcomes[fault, place, how] for how in ("run", "repair", "failed")]
         lines.append(f"| {fault} | {place} | {sum(counts)} | {counts[0]} | {counts[1]} | {counts[2]} |")
-    page.write_text(_PAGE + "\n".join(lines) + "\n", encoding="utf-8")
+    said = "".join(f"\n{one}\n" for one in session.config.stash[WRITERS])
+    page.write_text(_PAGE + "\n".join(lines) + "\n" + said, encoding="utf-8")
 
 
 @pytest.fixture(params=PLACES)
