@@ -17,7 +17,7 @@ from cutouts.core.errors import CutoutsError
 from cutouts.core.records import DeliveryKey, ShardKey
 from cutouts.core.text.display import shown
 from cutouts.core.text.sentences import plan_sentence
-from cutouts_airflow import tasks
+from cutouts_airflow import lineage, tasks
 from cutouts_airflow.airflow_site import site
 from cutouts_airflow.order import DELIVERIES_A_RUN
 from cutouts_airflow.redacting import logged_without_secrets
@@ -95,12 +95,12 @@ def plan(delivery: str, backfill: str, images: int) -> list[str]:
     from cutouts import intake
     from cutouts.steps import backfill as steps
 
-    here = site()
-    planned = steps.plan_part(
-        here, _state(here, backfill).selection, DeliveryKey.parse(delivery), intake.source_of, at_most=images
-    )
+    here, key = site(), DeliveryKey.parse(delivery)
+    planned = steps.plan_part(here, _state(here, backfill).selection, key, intake.source_of, at_most=images)
     if planned is None:
         raise AirflowSkipException(f"nothing of delivery {shown(delivery)} has to be done any more")
+    lineage.reads(intake.source_of(here, key))
+    lineage.writes(here.tables_url)
     log.info("%s", plan_sentence(planned))
     get_current_context()["ti"].xcom_push("plan_id", planned.plan_id)
     return [str(shard) for shard in planned.shard_keys()]
@@ -126,6 +126,8 @@ def segment(backfill: str, shards: Iterable[str]) -> None:
             state = note_work(here, backfill, cut=receipt.images, seconds=seconds)
             get_current_context()["ti"].xcom_push("progress", state.words)
             log.info("Backfill %s.", shown(state.words))
+    lineage.reads(here.tables_url)
+    lineage.writes(here.objects_url)
 
 
 def _require_time(here: Site, backfill: str) -> None:

@@ -17,6 +17,7 @@ from cutouts.core.errors import HeldError, ManifestError, StorageError
 from cutouts.core.records import DeliveryKey, ShardKey
 from cutouts.core.text.display import shown
 from cutouts.core.text.sentences import decision_sentence, plan_sentence, publication_sentence, remarks
+from cutouts_airflow import lineage
 from cutouts_airflow.airflow_site import site
 from cutouts_airflow.redacting import logged_without_secrets
 
@@ -120,7 +121,10 @@ def plan(delivery_key: str) -> list[str]:
     from cutouts import intake, steps
 
     here, key = site(), DeliveryKey.parse(delivery_key)
-    planned = steps.plan(here, intake.source_of(here, key), key)
+    source = intake.source_of(here, key)
+    planned = steps.plan(here, source, key)
+    lineage.reads(source)
+    lineage.writes(here.tables_url)
     log.info("%s", plan_sentence(planned))
     get_current_context()["ti"].xcom_push("plan_id", planned.plan_id)
     return [str(shard) for shard in planned.shard_keys()]
@@ -136,6 +140,8 @@ def segment(shards: Iterable[str]) -> None:
     with open_runner(here) as runner:
         for shard in shards:
             steps.segment(here, ShardKey.parse(shard), runner)  # logs its progress
+    lineage.reads(here.tables_url)
+    lineage.writes(here.objects_url)
 
 
 @logged_without_secrets
@@ -144,7 +150,10 @@ def gate(plan_id: str) -> str:
     `verdict`."""
     from cutouts import steps
 
-    decision = steps.gate(site(), plan_id)
+    here = site()
+    decision = steps.gate(here, plan_id)
+    lineage.reads(here.tables_url)
+    lineage.writes(here.tables_url)
     log.info("%s", decision_sentence(decision))
     for reason in remarks(decision):
         log.info("  %s", reason)
@@ -162,14 +171,17 @@ def publish(gate_id: str) -> str:
     from cutouts import steps
     from cutouts.steps.verify import require_live_objects
 
+    here = site()
     try:
-        publication = steps.publish(site(), gate_id)
+        publication = steps.publish(here, gate_id)
     except HeldError as error:
         for line in str(error).splitlines():
             log.warning("%s", line)
         raise AirflowSkipException("the delivery is held: see above how to release it") from error
+    lineage.reads(here.tables_url, here.objects_url)
+    lineage.writes(lineage.catalogue(here))
     log.info("%s", publication_sentence(publication))
-    require_live_objects(site(), gate_id)
+    require_live_objects(here, gate_id)
     return str(publication.delivery)
 
 

@@ -33,12 +33,29 @@ def _receipts(site: Site) -> set[Path]:
     return set(Path(site.tables_url).glob("shards/**/receipt.json"))
 
 
+def _collector(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Airflow's own collector of lineage, which it only makes if a lineage provider is installed."""
+    from airflow.sdk.lineage import HookLineageCollector
+
+    from cutouts_airflow import lineage
+
+    collector = HookLineageCollector()
+    monkeypatch.setattr(lineage, "get_hook_lineage_collector", lambda: collector)
+    return collector
+
+
 def _taken(site: Site, studio: Path) -> None:
     intake.take(site, str(land(Path(site.manifests_url), "today", DAY, manifest_of(studio))))
 
 
-def test_a_good_delivery_is_published_announced_and_known_the_next_time(site: Site, tmp_path: Path) -> None:
-    """Its rows are in the view and its key is on the asset; a second run cuts, changes and announces nothing."""
+def test_a_good_delivery_is_published_announced_and_known_the_next_time(
+    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its rows are in the view and its key is on the asset; a second run cuts, changes and announces nothing.
+
+    A lineage provider gets what the tasks read and wrote: from the manifest to the catalogue.
+    """
+    collector = _collector(monkeypatch)
     photograph(tmp_path / "studio" / "good", product(0), product(1))
     _taken(site, tmp_path / "studio")
 
@@ -55,6 +72,11 @@ def test_a_good_delivery_is_published_announced_and_known_the_next_time(site: Si
     assert (_published(site), _receipts(site)) == (published, receipts)
     assert task_states(again)["publish"] == ["success"]
     assert len(events("cutouts", "2026-01-02/good")) == 1
+    found = collector.collected_assets
+    read, written = ({one.asset.uri.removeprefix("file://") for one in side} for side in (found.inputs, found.outputs))
+    manifest = f"{site.manifests_url}/today/date=2026-01-02"
+    assert read == {manifest, site.tables_url, site.objects_url}
+    assert written == {site.tables_url, site.objects_url, f"{site.root}/catalog.sqlite"}
 
 
 def test_the_run_of_a_held_delivery_publishes_and_announces_nothing(site: Site, tmp_path: Path) -> None:

@@ -52,7 +52,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Write the page."""
     page, outcomes = session.config.getoption("--page", None), session.config.stash[OUTCOMES]
-    if page is None or not outcomes:
+    if page is None or not (outcomes or session.config.stash[WRITERS]):
         return
     rows = sorted({(fault, place) for fault, place, _ in outcomes})
     lines = []

@@ -222,11 +222,15 @@ def _row(entry: CatalogEntry) -> dict[str, Any]:
 
 
 def _see_products(connection: sa.Connection, day: date) -> None:
-    # Sorted by key, to avoid deadlocks with publications of other deliveries that have the same articles.
+    # Most products were seen before, so only the others are written. They are sorted by key, to avoid deadlocks with
+    # publications of other deliveries that have the same articles.
+    known = sa.exists().where(
+        products.c.product_id == staged.c.product_id, products.c.first_seen <= day, products.c.last_seen >= day
+    )
     seen = (
         sa.select(staged.c.product_id, sa.literal(day, sa.Date), sa.literal(day, sa.Date))
         .distinct()
-        .where(staged.c.product_id.is_not(None))
+        .where(staged.c.product_id.is_not(None), ~known.correlate(staged))
         .order_by(staged.c.product_id)
     )
     statement = _insert(connection, products).from_select(["product_id", "first_seen", "last_seen"], seen)
