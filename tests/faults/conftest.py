@@ -52,14 +52,15 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Write the page."""
     page, outcomes = session.config.getoption("--page", None), session.config.stash[OUTCOMES]
-    if page is None or not (outcomes or session.config.stash[WRITERS]):
+    writers = session.config.stash[WRITERS]
+    if page is None or not (outcomes or writers):
         return
     rows = sorted({(fault, place) for fault, place, _ in outcomes})
     lines = []
     for fault, place in rows:
         counts = [outcomes[fault, place, how] for how in ("run", "repair", "failed")]
         lines.append(f"| {fault} | {place} | {sum(counts)} | {counts[0]} | {counts[1]} | {counts[2]} |")
-    said = "".join(f"\n{one}\n" for one in session.config.stash[WRITERS])
+    said = "".join(f"\n{one}\n" for one in writers)
     page.write_text(_PAGE + "\n".join(lines) + "\n" + said, encoding="utf-8")
 
 

@@ -124,7 +124,7 @@ def _work(site: Site, name: str, seed: int, seconds: float, rounds: int) -> Iter
         while done < rounds or time.monotonic() - began < seconds:
             done += 1
             delivery_id = rng.choice(["shared", "shared", name])
-            day = DeliveryKey(date=FIRST + timedelta(days=rng.randrange(3)), delivery_id=delivery_id)
+            day = DeliveryKey(date=FIRST + timedelta(days=done // 4 + rng.randrange(3)), delivery_id=delivery_id)
             if rng.random() < 0.1:
                 yield from _withdraw(catalog, delivery_id, rng.choice(IMAGES), name)
             else:

@@ -31,12 +31,12 @@ def test_a_ledger_of_years_knows_each_recipe_by_itself(tmp_path: Path) -> None:
         record(store, recipe, f"{number:032x}", _by(recipe, results(images)))
         join_parts(store, recipe)
     asked = images_of(range(2 * PER_RECIPE * len(RECIPES) + 5))
-    for recipe, images in expected.items():
+    for recipe, mine in expected.items():
         known = known_contents(store, recipe, asked)
-        assert [*known.to_pylist()] == [content(one) if one in images else None for one in range(len(asked))]
+        assert [*known.to_pylist()] == [content(one) if one in mine else None for one in range(len(asked))]
         found = recall(store, recipe, asked.filter(known.is_valid()))
-        assert sorted(map(int, found.masks.column("image_id").to_pylist())) == sorted(images)
-        assert {*found.masks.column("mask").to_pylist()} == {f"{recipe.matte_digest[0]}{one}" for one in images}
+        assert sorted(map(int, found.masks.column("image_id").to_pylist())) == sorted(mine)
+        assert {*found.masks.column("mask").to_pylist()} == {f"{recipe.matte_digest[0]}{one}" for one in mine}
     masks = [*store.names("ledger/masks", ""), *store.names("ledger/joined", "/masks.parquet")]
     assert len(masks) <= len(RECIPES) * MANY
 
