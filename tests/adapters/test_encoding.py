@@ -42,6 +42,8 @@ def test_each_format_is_what_it_says_and_states_srgb(form: FileFormat) -> None:
     with Image.open(BytesIO(data)) as image:
         assert image.format == PILLOW[form]
         assert image.size == (160, 160)
+        if form in ("jpeg", "png"):
+            assert min(image.info["dpi"]) == pytest.approx(300, abs=0.1)
         if form == "png":
             assert "srgb" in image.info
         else:

@@ -45,6 +45,7 @@ REFUSED = {
     "serve_bytes": "600000000",
     "renditions": '["amazon-main"]',
     "recipes": '"own.toml"',
+    "white_tolerance": "1",
     "allow_noncommercial": "true",
     "tls_ca_file": '"ca.pem"',
     "tls_cert": '"me.pem"',

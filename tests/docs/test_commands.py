@@ -16,7 +16,7 @@ CONTEXT = click.Context(cli)
 CALLS = [(page, call) for page in PAGES for call in called(page, "cutouts")]
 MENTIONS = [(page, call) for page in PAGES for call in mentioned(page, "cutouts")]
 
-FOLDERS = ("photos", "data/photos", "mattes", "data/models3d", "data/renders", "sets/bags")
+FOLDERS = ("photos", "pictures/amazon-main", "data/photos", "mattes", "data/models3d", "data/renders", "sets/bags")
 SETS = (
     "plain",
     "shaded",

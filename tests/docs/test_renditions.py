@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pytest
+
+from cutouts.adapters.quality.channels import channels
 from cutouts.core.renditions.rendition import Rendition
 from tests.docs.pages import DOCS, rows
 
@@ -20,3 +23,15 @@ def test_the_documented_defaults_are_right() -> None:
     for name, default, _ in rows(PAGE, "Renditions of your own"):
         value = Rendition.model_fields[name.strip("`")].default
         assert default in {str(value).lower(), "transparent" if value is None else "", "" if value is None else "-"}
+
+
+@pytest.mark.parametrize("name", sorted(channels()))
+def test_every_rule_is_documented_with_its_source(name: str) -> None:
+    """Each channel has a section, and each rule a row that says if it only warns and if it was verified."""
+    channel = channels()[name]
+    told = rows(PAGE, f"### {channel.about}")
+    assert [row[0] for row in told] == [rule.words for rule in channel.rules]
+    for row, rule in zip(told, channel.rules, strict=True):
+        assert row[2] == f"{rule.source} ({rule.stated})"
+        assert ("warning only" in row[1]) == (rule.severity == "warning")
+        assert ("not verified" in row[1]) == (not rule.verified)

@@ -13,9 +13,11 @@ from PIL import Image
 
 from cutouts.adapters.catalog import Catalog
 from cutouts.adapters.images.encoding import source_type_of
+from cutouts.adapters.quality.channels import channels
 from cutouts.adapters.storage.store import open_store
 from cutouts.api.forgetting import forget
 from cutouts.cli import cli
+from cutouts.core.channels.rules import ChannelRule
 from cutouts.core.config import Site
 from cutouts.core.errors import ConfigError
 from cutouts.core.publications import Order, Selection
@@ -221,3 +223,39 @@ def test_the_command_renders_a_site(shop: Site, tmp_path: Path) -> None:
     assert "2 images with stale renditions: 2 pictures rendered" in result.output
     with pytest.raises(ConfigError, match="names no renditions"):
         render(shop.model_copy(update={"renditions": ()}))
+
+
+def test_a_picture_that_breaks_a_rule_is_not_published_until_the_rules_change(
+    shop: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other rendition is published. With other rules the stored picture is judged again, and not rendered."""
+    recipes = tmp_path / "own.toml"
+    recipes.write_text(RECIPES.replace("{ground}", "white").replace("[small]", 'rules = "shopify"\n[small]'), "utf-8")
+    site = shop.model_copy(update={"recipes": str(recipes)})
+    strict = channels()["shopify"].model_copy(update={"rules": (WIDE,)})
+    real = channels()
+    monkeypatch.setattr("cutouts.steps.render.channel_named", {"shopify": strict}.__getitem__)
+    done = render(site)
+    assert (done.pictures, done.refused) == (4, 2)
+    with Catalog.open(site.catalog_url) as catalog:
+        assert {row["rendition"] for row in catalog.renditions.published()} == {"small"}
+    square = next(one for one in entries(site) if one.rendition == "square")
+    (words,) = square.violations
+    assert words.startswith("wide: the width is at least 1,000 px; width_px is 64; allowed: at least 1,000")
+    monkeypatch.setattr("cutouts.steps.render.channel_named", real.__getitem__)
+    done = render(site)
+    assert (done.images, done.pictures, done.checked, done.refused) == (0, 0, 2, 0)
+    assert {one.picture for one in entries(site) if one.rendition == "square"} >= {square.picture}
+    with Catalog.open(site.catalog_url) as catalog:
+        assert len(catalog.renditions.published()) == 4
+
+
+WIDE = ChannelRule(
+    name="wide",
+    words="the width is at least 1,000 px",
+    figure="width_px",
+    min=1000,
+    source="nobody",
+    stated="undated",
+    verified=False,
+)

@@ -39,6 +39,7 @@ _COMMANDS = {
     "train": ("networks", "Train the shipped network, or continue a training."),
     "evaluate": ("measuring", "Measure mattes against known ones; compare two networks."),
     "composites": ("measuring", "Make test images whose mattes are known exactly."),
+    "check": ("measuring", "Check finished files against the rules of a market place."),
     "look": ("measuring", "Show cutouts of several networks side by side."),
     "bench": ("measuring", "Measure images per second, by stage, workers and batch size."),
 }

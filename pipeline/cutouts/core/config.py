@@ -61,6 +61,7 @@ class Site(BaseModel):
     )
     renditions: tuple[str, ...] = Field((), description="names of the renditions that are made of every live image")
     recipes: str | None = Field(None, description="TOML file with renditions of your own, beside the shipped ones")
+    white_tolerance: int = Field(0, ge=0, le=254, description="levels below 255 that rules of channels accept as white")
     allowed_sources: tuple[str, ...] = Field(
         ("https://",),
         description="prefixes of paths and URLs that photographs may be read from; https:// alone: every public host. "

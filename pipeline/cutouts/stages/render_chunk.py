@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from cutouts.adapters.images import decode, read_size
+from cutouts.adapters.images.finished import figures_of
 from cutouts.adapters.storage.store import Store, object_name, open_store
+from cutouts.core.channels.figures import FileFigures, source_cut_sides
 from cutouts.core.errors import ImageRejected
 from cutouts.core.pixels import Bytes, Photograph
 from cutouts.core.records import ImageRecord, RejectionReason
@@ -37,9 +39,13 @@ class RenderJob:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RenderResult:
-    """The renditions that a chunk made, whose pictures are stored, and the failures."""
+    """The renditions that a chunk made, whose pictures are stored, and the failures.
+
+    `figures` has those of the finished files by object name, if a channel has rules for them.
+    """
 
     entries: tuple[RenditionEntry, ...] = ()
+    figures: Mapping[str, FileFigures] = field(default_factory=dict)
     failures: tuple[RenditionFailure, ...] = ()
 
 
@@ -52,8 +58,55 @@ def render_chunk(job: RenderJob, chunk: Sequence[LiveCutout]) -> RenderResult:
     parts = [_one(job, store, image) for image in chunk]
     return RenderResult(
         entries=tuple(entry for part in parts for entry in part.entries),
+        figures={name: figures for part in parts for name, figures in part.figures.items()},
         failures=tuple(failure for part in parts for failure in part.failures),
     )
+
+
+def measure_chunk(job: RenderJob, chunk: Sequence[RenditionEntry]) -> RenderResult:
+    """Measure pictures that were rendered before, to judge them by changed rules. A picture that cannot be read becomes
+    a failure."""
+    store = open_store(job.objects_url)
+    figures, failures = dict[str, FileFigures](), list[RenditionFailure]()
+    for entry in chunk:
+        try:
+            with one_image(RejectionReason.UNREADABLE), deadlines.within(job.image_seconds):
+                cut = decode(_stored(store, entry.cutout), max_pixels=job.max_pixels)
+                figures[entry.picture] = _figures(store.read(entry.picture), entry.picture, _alpha(cut), job)
+        except ImageRejected as error:
+            failures.append(
+                RenditionFailure(
+                    delivery_id=entry.delivery_id,
+                    image_id=entry.image_id,
+                    renditions=(entry.rendition,),
+                    words=f"not checked: {error}",
+                )
+            )
+    return RenderResult(entries=tuple(chunk), figures=figures, failures=tuple(failures))
+
+
+def single_entries(chunk: Sequence[RenditionEntry]) -> list[tuple[RenditionEntry, ...]]:
+    """A chunk as chunks of one picture each."""
+    return [(entry,) for entry in chunk]
+
+
+def not_measured(chunk: Sequence[RenditionEntry], error: ImageRejected) -> RenderResult:
+    """The pictures of a chunk as failures."""
+    return RenderResult(
+        failures=tuple(
+            RenditionFailure(
+                delivery_id=entry.delivery_id,
+                image_id=entry.image_id,
+                renditions=(entry.rendition,),
+                words=f"not checked: {error}",
+            )
+            for entry in chunk
+        )
+    )
+
+
+def _figures(data: bytes, name: str, alpha: Bytes, job: RenderJob) -> FileFigures:
+    return replace(figures_of(data, name, max_pixels=job.max_pixels), source_cut_sides=source_cut_sides(alpha))
 
 
 def single_images(chunk: Sequence[LiveCutout]) -> list[tuple[LiveCutout, ...]]:
@@ -92,7 +145,7 @@ def _rendered(
     job: RenderJob, store: Store, image: LiveCutout, wanted: Sequence[Rendition], sources: _Sources
 ) -> RenderResult:
     """The pictures of one image. A rendition that cannot be made does not prevent the others."""
-    entries, failures = list[RenditionEntry](), list[RenditionFailure]()
+    entries, failures, figures = list[RenditionEntry](), list[RenditionFailure](), dict[str, FileFigures]()
     original: Original | None = None
     for rendition in wanted:
         try:
@@ -101,10 +154,13 @@ def _rendered(
                     raise ImageRejected(RejectionReason.UNREADABLE, f"its photograph: {sources.problem}")
                 original = original or _original(job, image, wanted, sources)
                 (made,) = rendered(original, [rendition])
+                name = object_name(made.data, rendition.suffix)
+                if rendition.rules is not None:
+                    figures[name] = _figures(made.data, name, original.subject.alpha, job)
             entries.append(_entry(image, made, store.put_object(made.data, rendition.suffix), sources.problem))
         except ImageRejected as error:
             failures.append(_failure(image, (rendition.name,), error))
-    return RenderResult(entries=tuple(entries), failures=tuple(failures))
+    return RenderResult(entries=tuple(entries), figures=figures, failures=tuple(failures))
 
 
 def _original(job: RenderJob, image: LiveCutout, wanted: Sequence[Rendition], sources: _Sources) -> Original:

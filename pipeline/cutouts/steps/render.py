@@ -2,36 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
+from typing import TypeVar
 
 import pyarrow.compute as pc
 
 from cutouts.adapters.catalog import Catalog
+from cutouts.adapters.quality.channels import Violation, channel_named, violations
 from cutouts.adapters.storage.store import Store, open_store
 from cutouts.adapters.storage.stored_tables import find_record, read_table
+from cutouts.core.channels.rules import Channel
 from cutouts.core.config import Site
 from cutouts.core.errors import ConfigError, DamagedError
 from cutouts.core.records import Plan
-from cutouts.core.renditions.records import LiveCutout, RenditionFailure
+from cutouts.core.renditions.records import LiveCutout, RenditionEntry, RenditionFailure
 from cutouts.core.renditions.rendition import Rendition
 from cutouts.core.table_paths import plan_file
 from cutouts.recipes import renditions_named
 from cutouts.runner import Runner, Work
 from cutouts.stages.isolation import nothing_to_try
-from cutouts.stages.render_chunk import RenderJob, RenderResult, failed, render_chunk, single_images
+from cutouts.stages.render_chunk import (
+    RenderJob,
+    RenderResult,
+    failed,
+    measure_chunk,
+    not_measured,
+    render_chunk,
+    single_entries,
+    single_images,
+)
 from cutouts.steps.lease import at_work
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RenderedSite:
-    """What was rendered: numbers of pictures, of those that break a rule of their channel, and of images looked at;
-    the failures, and how many pictures of renditions that the site does not make any more were given up."""
+    """What was done: numbers of images with stale renditions, of pictures rendered, of earlier pictures that were only
+    checked again because rules changed, of all of these that break a rule of their channel, and of pictures given up
+    because the site does not make their rendition any more; and the failures."""
 
     images: int
     pictures: int
+    checked: int
     refused: int
     retired: int
     failures: tuple[RenditionFailure, ...]
@@ -58,21 +74,90 @@ def render_stale(
     does not exist.
     """
     renditions = site_renditions(site)
-    images = pictures = refused = retired = 0
+    images = pictures = refused = retired = checked = 0
     failures: list[RenditionFailure] = []
     with Catalog.open(site.catalog_url) as catalog:
         if delivery_id is None:
             retired = catalog.renditions.keep_only([one.name for one in renditions])
         stale = catalog.renditions.stale({one.name: one.digest for one in renditions}, delivery_id=delivery_id)
         on_start(len(stale))
+        rules = _rules(site, renditions)
         for result in _work(site, runner, renditions, stale):
-            catalog.renditions.record(result.entries, datetime.now(UTC))
-            pictures += len(result.entries)
-            refused += sum(bool(entry.violations) for entry in result.entries)
+            entries = judged(result, rules)
+            catalog.renditions.record(entries, datetime.now(UTC))
+            pictures += len(entries)
+            refused += sum(bool(entry.violations) for entry in entries)
             failures += result.failures
             on_chunk(result)
         images = len(stale)
-    return RenderedSite(images=images, pictures=pictures, refused=refused, retired=retired, failures=tuple(failures))
+        live = catalog.renditions.entries(delivery_id=delivery_id)
+        catalog.renditions.record(_without_rules(live, rules), datetime.now(UTC))
+        for result in _check_again(site, runner, live, rules):
+            entries = judged(result, rules)
+            catalog.renditions.record(entries, datetime.now(UTC))
+            checked += len(entries)
+            refused += sum(bool(entry.violations) for entry in entries)
+            failures += result.failures
+    return RenderedSite(
+        images=images,
+        pictures=pictures,
+        checked=checked,
+        refused=refused,
+        retired=retired,
+        failures=tuple(failures),
+    )
+
+
+def judged(result: RenderResult, rules: Mapping[str, Channel]) -> tuple[RenditionEntry, ...]:
+    """The entries of a result that were measured or have no rules, with the rules of their channels that they break.
+
+    Broken rules that only warn are among the notes.
+    """
+    done = [entry for entry in result.entries if entry.rendition not in rules]
+    for name, channel in rules.items():
+        entries = [one for one in result.entries if one.rendition == name and one.picture in result.figures]
+        broken = violations(channel, [result.figures[one.picture] for one in entries])
+        done += [_with(entry, channel, found) for entry, found in zip(entries, broken, strict=True)]
+    return tuple(done)
+
+
+def _with(entry: RenditionEntry, channel: Channel, found: Sequence[Violation]) -> RenditionEntry:
+    mark = f"{channel.channel} warns: "
+    warnings = (f"{mark}{one.text}" for one in found if one.severity != "critical")
+    return replace(
+        entry,
+        rules=channel.digest,
+        violations=tuple(one.text for one in found if one.severity == "critical"),
+        notes=(*(note for note in entry.notes if not note.startswith(mark)), *warnings),
+    )
+
+
+def _without_rules(entries: Sequence[RenditionEntry], rules: Mapping[str, Channel]) -> list[RenditionEntry]:
+    """The entries of renditions that were judged before and have no rules any more."""
+    freed = (entry for entry in entries if entry.rules and entry.rendition not in rules)
+    return [replace(entry, rules="", violations=()) for entry in freed]
+
+
+def _rules(site: Site, renditions: Sequence[Rendition]) -> dict[str, Channel]:
+    """The rules in force today, by the name of the rendition that must keep them."""
+    today, tolerance = datetime.now(UTC).date(), site.white_tolerance
+    return {
+        one.name: channel_named(one.rules).on(today, white_tolerance=tolerance)
+        for one in renditions
+        if one.rules is not None
+    }
+
+
+def _check_again(
+    site: Site, runner: Runner, entries: Sequence[RenditionEntry], rules: Mapping[str, Channel]
+) -> Iterator[RenderResult]:
+    """Measure the pictures that were judged by other rules than today's; nothing is rendered."""
+    due = [one for one in entries if one.rendition in rules and one.rules != rules[one.rendition].digest]
+    if not due:
+        return
+    job = _job(site, (), ())
+    work = Work(function=partial(measure_chunk, job), parts=single_entries, trial=nothing_to_try, blamed=not_measured)
+    yield from runner.map(work, _chunks(site, runner, due))
 
 
 def site_renditions(site: Site) -> tuple[Rendition, ...]:
@@ -89,7 +174,13 @@ def _work(
         return
     tables = open_store(site.tables_url)
     images, sources = _with_places(tables, stale)
-    job = RenderJob(
+    job = _job(site, renditions, sources)
+    work = Work(function=partial(render_chunk, job), parts=single_images, trial=nothing_to_try, blamed=failed)
+    yield from runner.map(work, _chunks(site, runner, images))
+
+
+def _job(site: Site, renditions: Sequence[Rendition], sources: Sequence[str]) -> RenderJob:
+    return RenderJob(
         renditions=tuple(renditions),
         objects_url=site.objects_url,
         reading=site.reading(*sources),
@@ -97,9 +188,12 @@ def _work(
         max_memory=site.max_memory,
         image_seconds=site.image_seconds,
     )
-    work = Work(function=partial(render_chunk, job), parts=single_images, trial=nothing_to_try, blamed=failed)
-    size = max(1, min(site.chunk, len(images) // (4 * max(1, runner.describe().threads))))
-    yield from runner.map(work, [tuple(images[start : start + size]) for start in range(0, len(images), size)])
+
+
+def _chunks(site: Site, runner: Runner, items: Sequence[T]) -> list[tuple[T, ...]]:
+    """The items in chunks of the site's size, or smaller, so that every thread has work."""
+    size = max(1, min(site.chunk, len(items) // (4 * max(1, runner.describe().threads))))
+    return [tuple(items[start : start + size]) for start in range(0, len(items), size)]
 
 
 def _with_places(tables: Store, stale: Sequence[LiveCutout]) -> tuple[list[LiveCutout], tuple[str, ...]]:

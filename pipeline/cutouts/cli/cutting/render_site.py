@@ -36,7 +36,8 @@ def render_site(site: Site) -> None:
         say(f"not rendered: {where}: {', '.join(failure.renditions)}: {failure.words}", colour="red", err=True)
     say(
         f"{counted(done.images, 'image')} with stale renditions: {counted(done.pictures, 'picture')} rendered, "
-        f"{done.refused} of them break a rule and are not published, {len(done.failures)} failed"
+        f"{done.checked} checked again, {done.refused} of these break a rule and are not published, "
+        f"{len(done.failures)} failed"
         + (f"; {counted(done.retired, 'picture')} of other renditions given up" if done.retired else "")
     )
     if done.failures:

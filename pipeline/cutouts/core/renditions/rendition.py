@@ -88,6 +88,7 @@ class Rendition(BaseModel):
         None, ge=1, description="largest size of the file (B); the highest quality that fits is used"
     )
     profile: Literal["srgb", "photograph"] = Field("srgb", description="colour profile: srgb, or the photograph's own")
+    rules: str | None = Field(None, description="channel whose rules a picture must keep to be published")
     metadata: Literal["source-type", "none"] = Field(
         "source-type", description="source-type: the file states its IPTC digital source type; none: it does not"
     )
@@ -195,8 +196,8 @@ class Rendition(BaseModel):
 
     @property
     def digest(self) -> str:
-        """Identifies everything that changes the file, except the name: 16 hexadecimal characters of a sha256."""
-        told = self.model_dump(exclude={"name", "ground_image"})
+        """Identifies everything that changes the file: 16 hexadecimal characters of a sha256."""
+        told = self.model_dump(exclude={"name", "ground_image", "rules"})
         image = None if self.ground_image is None else hashlib.sha256(self.ground_image).hexdigest()
         text = json.dumps([RENDITION_METHOD, told, image], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]

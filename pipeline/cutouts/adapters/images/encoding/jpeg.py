@@ -23,7 +23,7 @@ def encode_jpeg(pixels: Bytes, quality: int, *, profile: bytes, xmp: bytes) -> b
     """
     data = simplejpeg.encode_jpeg(pixels, quality=quality, colorspace="RGB", colorsubsampling="444")
     after = 4 + int.from_bytes(data[4:6], "big")
-    header = data[:11] + _DENSITY + data[16:after]  # JFIF: units and density follow its name and version
+    header = data[:13] + _DENSITY + data[18:after]  # JFIF: units and density follow its name and version
     return b"".join([header, _xmp(xmp), *_profile(profile or srgb_profile()), data[after:]])
 
 

@@ -1,0 +1,188 @@
+"""The figures of a finished file, measured on its decoded pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+import cv2
+import numpy as np
+from scipy import ndimage
+
+from cutouts.core.pixels import Bytes, Mask
+
+Pixel: TypeAlias = tuple[int, int]
+"""Column and row."""
+
+SAME_GROUND = 3
+"""Pixels that are connected to the border and differ by at most this many levels from it are the ground."""
+_HALF, _CUT = 128, 0.01
+_PALE = 200
+"""A separate part that is nowhere darker than this level is not a part of the product."""
+_VISIBLE = 8
+"""Alpha from which a pixel of a transparent picture shows the product."""
+_RINGING = 9
+"""Ground this near to the product (px) is not judged: a JPEG cannot be exact within a block that shows an edge."""
+_BAND = 0.01
+"""Width of the band along the border in which every pixel must be white, as a share of the shorter side."""
+_LINE = 0.9
+"""If this share of a side's outermost pixels is not ground, it is a frame line, and not a product that is cut off."""
+_SHARP_SIDE = 1000
+"""Sharpness is measured on a copy with this longest side (px), so that it does not depend on the size."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileFigures:
+    """The figures of one file. Sizes in px and B, shares 0…1; `places` has the worst pixel of a figure, if it has one.
+
+    `fill` is the longest share of the frame's side that the product's bounding box takes, `fill_area` the product's
+    share of the area. `off_white` is the largest distance of the ground from 255, in the band along the border and
+    everywhere else beyond the ringing of a JPEG. `cut_sides` and `line_sides` count the sides of the frame that cut the
+    product, or show a line. `sharpness` is the variance of the Laplacian in the product. `source_cut_sides` counts the
+    sides of the photograph that cut the product; 0 for a file whose photograph is not known.
+    """
+
+    name: str
+    width_px: int
+    height_px: int
+    longest_px: int
+    shortest_px: int
+    sum_px: int
+    megapixels: float
+    aspect: float
+    bytes: int
+    format: str
+    suffix: str
+    suffix_matches: str
+    colours: str
+    bits: int
+    profile: str
+    dpi: float
+    transparent: float
+    fill: float
+    fill_area: float
+    off_white: float
+    cut_sides: int
+    line_sides: int
+    sharpness: float
+    source_cut_sides: int = 0
+    places: Mapping[str, Pixel] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PictureFigures:
+    """The figures of `FileFigures` that are measured on pixels."""
+
+    transparent: float
+    fill: float
+    fill_area: float
+    off_white: float
+    cut_sides: int
+    line_sides: int
+    sharpness: float
+    places: Mapping[str, Pixel]
+
+
+def measure_picture(rgb: Bytes, alpha: Bytes | None) -> PictureFigures:
+    """Measure a decoded picture, uint8 H×W×3; `alpha`, uint8 H×W, is None if it is opaque. It is looked at on white."""
+    seen = rgb if alpha is None else _on_white(rgb, alpha)
+    product = np.asarray(_not_ground(seen) if alpha is None else alpha >= _VISIBLE, np.bool_)
+    off, worst = _off_white(seen, product)
+    lines, cuts, touched = _sides(product)
+    places = {"off_white": worst} if off else {}
+    if touched is not None:
+        places |= dict.fromkeys(("cut_sides", "line_sides"), touched)
+    return PictureFigures(
+        transparent=0.0 if alpha is None else float((alpha < 255).mean()),
+        fill=_fill(product),
+        fill_area=float(product.mean()),
+        off_white=off,
+        cut_sides=cuts,
+        line_sides=lines,
+        sharpness=_sharpness(seen, product),
+        places=places,
+    )
+
+
+def source_cut_sides(alpha: Bytes) -> int:
+    """The number of sides of a photograph that cut its product, from the alpha of its cutout, uint8 H×W.
+
+    A side cuts the product if it shows at least 1 % of its length of it.
+    """
+    sides = (alpha[0], alpha[-1], alpha[:, 0], alpha[:, -1])
+    return sum(int(np.count_nonzero(side >= _HALF)) >= max(1, _CUT * side.size) for side in sides)
+
+
+def _on_white(rgb: Bytes, alpha: Bytes) -> Bytes:
+    share = alpha[..., None].astype(np.uint16)
+    return ((rgb * share + 255 * (255 - share) + 127) // 255).astype(np.uint8)
+
+
+def _not_ground(seen: Bytes) -> Mask:
+    """Everything that is not connected to the border with about its colour; so white inside a product is not ground."""
+    border = np.concatenate([seen[0], seen[-1], seen[:, 0], seen[:, -1]]).astype(np.int16)
+    usual = np.median(border, axis=0)
+    same = (np.abs(seen.astype(np.int16) - usual).max(axis=2) <= SAME_GROUND).astype(np.uint8)
+    _, labels = cv2.connectedComponents(cv2.copyMakeBorder(same, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=1))
+    return _without_remains(np.asarray(labels[1:-1, 1:-1] != labels[0, 0], np.bool_), seen)
+
+
+def _without_remains(found: Mask, seen: Bytes) -> Mask:
+    """`found` without pale parts beside the largest part: they are remains of a ground that is not quite white."""
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(found.astype(np.uint8), connectivity=8)
+    if count <= 2:
+        return found
+    darkest = np.asarray(ndimage.minimum(seen.min(axis=2), labels, np.arange(count)))
+    remains = darkest >= _PALE
+    remains[[0, 1 + int(stats[1:, cv2.CC_STAT_AREA].argmax())]] = False
+    return np.asarray(found & ~remains[labels], np.bool_)
+
+
+def _off_white(seen: Bytes, product: Mask) -> tuple[float, Pixel]:
+    """The largest distance of a ground pixel from 255, and where it is."""
+    height, width = product.shape
+    far = cv2.erode((~product).astype(np.uint8), np.ones((2 * _RINGING - 1, 2 * _RINGING - 1), np.uint8)) > 0
+    band = max(1, round(_BAND * min(height, width)))
+    far[:band] = far[-band:] = True
+    far[:, :band] = far[:, -band:] = True
+    distance = np.where(far, 255 - seen.min(axis=2), 0)
+    row, column = divmod(int(distance.argmax()), width)
+    return float(distance[row, column]), (column, row)
+
+
+def _fill(product: Mask) -> float:
+    _, _, width, height = cv2.boundingRect(product.astype(np.uint8))
+    return float(max(width / product.shape[1], height / product.shape[0]))
+
+
+def _sides(product: Mask) -> tuple[int, int, Pixel | None]:
+    """The numbers of sides with a frame line and with a cut product, and the first such pixel."""
+    lines = cuts = 0
+    first: Pixel | None = None
+    height, width = product.shape
+    last = {"top": 0, "bottom": height - 1, "left": 0, "right": width - 1}
+    for name, side in {
+        "top": product[0],
+        "bottom": product[-1],
+        "left": product[:, 0],
+        "right": product[:, -1],
+    }.items():
+        found = np.flatnonzero(side)
+        if not found.size:
+            continue
+        place = (int(found[0]), last[name]) if name in ("top", "bottom") else (last[name], int(found[0]))
+        first = first or place
+        if found.size >= _LINE * side.size:
+            lines += 1
+        else:
+            cuts += 1
+    return lines, cuts, first
+
+
+def _sharpness(seen: Bytes, product: Mask) -> float:
+    scale = min(1.0, _SHARP_SIDE / max(product.shape))
+    size = max(1, round(scale * product.shape[1])), max(1, round(scale * product.shape[0]))
+    grey = cv2.resize(cv2.cvtColor(seen, cv2.COLOR_RGB2GRAY), size, interpolation=cv2.INTER_AREA).astype(np.float32)
+    inside = cv2.resize(product.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST) > 0
+    return float(cv2.Laplacian(grey, cv2.CV_32F)[inside].var()) if inside.any() else 0.0

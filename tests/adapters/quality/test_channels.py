@@ -1,0 +1,206 @@
+"""The rules of market places on files that were made to break them, one for each rule of each channel."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import date
+from io import BytesIO
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from cutouts.adapters.images.encoding import encode
+from cutouts.adapters.images.finished import figures_of
+from cutouts.adapters.quality.channels import channel_named, channels, violations
+from cutouts.core.channels.figures import FileFigures
+from cutouts.core.channels.rules import Channel, parse_channel
+from cutouts.core.errors import ConfigError
+from cutouts.core.pixels import Bytes
+from cutouts.core.renditions.drawing import Subject, draw
+from cutouts.core.renditions.rendition import Rendition, parse_renditions
+from cutouts.recipes import known_renditions
+
+LATER = date(2027, 2, 1)
+SIZES = {
+    "amazon": (1000, 1000),
+    "walmart": (1500, 1500),
+    "zalando": (762, 1100),
+    "aboutyou": (1500, 2000),
+    "otto": (480, 960),
+}
+"""The smallest pictures that a channel accepts; 600 px for others."""
+
+
+def product(width: int, height: int) -> Bytes:
+    """A grey plaid block on white that fills 88 % of the frame, uint8 H×W×3."""
+    image = np.full((height, width, 3), 255, np.uint8)
+    across, down = round(0.88 * width), round(0.88 * height)
+    block = 60 + 80 * ((np.indices((down, across)) // 20).sum(axis=0) % 2)
+    top, left = (height - down) // 2, (width - across) // 2
+    image[top : top + down, left : left + across] = block[..., None]
+    return image
+
+
+def saved(image: Bytes, form: str = "JPEG", **how: object) -> bytes:
+    """The file of a picture, by Pillow."""
+    stream = BytesIO()
+    options = {"quality": 95, "subsampling": 0, "dpi": (300, 300)} if form == "JPEG" else {}
+    Image.fromarray(image).save(stream, form, **{**options, **how})
+    return stream.getvalue()
+
+
+def measured(data: bytes, name: str = "a.jpg") -> FileFigures:
+    """The figures of a file."""
+    return figures_of(data, name, max_pixels=10**8)
+
+
+def good(channel: str) -> Bytes:
+    """A picture that keeps every rule of a channel."""
+    return product(*SIZES.get(channel, (600, 600)))
+
+
+def with_line(image: Bytes) -> Bytes:
+    """The picture with a black line along its upper border."""
+    image[0] = 0
+    return image
+
+
+def cut_off(image: Bytes) -> Bytes:
+    """The picture without its upper margin."""
+    return np.ascontiguousarray(image[round(0.1 * image.shape[0]) :])
+
+
+def off_white(image: Bytes) -> Bytes:
+    """The picture with ground that is one level too dark in one place."""
+    image[2:60, 2:60] = 254
+    return image
+
+
+def small(image: Bytes) -> Bytes:
+    """The picture with the product at a third of its size."""
+    third = cv2.resize(image, None, fx=1 / 3, fy=1 / 3, interpolation=cv2.INTER_AREA)
+    frame = np.full_like(image, 255)
+    frame[100 : 100 + third.shape[0], 100 : 100 + third.shape[1]] = third
+    return frame
+
+
+def strip(length: int) -> bytes:
+    """A PNG that is very long and 8 px high."""
+    return saved(np.full((8, length, 3), 255, np.uint8), "PNG")
+
+
+BREAKERS: dict[str, Callable[[Bytes], FileFigures]] = {
+    "format": lambda image: measured(cv2.imencode(".avif", image[:64, :64])[1].tobytes(), "a.avif"),
+    "suffix_matches": lambda image: measured(saved(image[:64, :64]), "a.png"),
+    "longest_px": lambda image: measured(saved(image[::8, ::8])),
+    "shortest_px": lambda image: measured(saved(image[::16, ::16])),
+    "width_px": lambda image: measured(saved(image[::8, ::8])),
+    "height_px": lambda image: measured(saved(image[::8, ::8])),
+    "sum_px": lambda _: measured(strip(15_001), "a.png"),
+    "aspect": lambda image: measured(saved(image[:, : image.shape[1] // 2])),
+    "bytes": lambda image: measured(saved(image[:64, :64]) + bytes(20_000_001)),
+    "off_white": lambda image: measured(saved(off_white(image))),
+    "fill": lambda image: measured(saved(small(image))),
+    "cut_sides": lambda image: measured(saved(cut_off(image))),
+    "line_sides": lambda image: measured(saved(with_line(image))),
+    "colours": lambda image: measured(saved(image[..., 0])),
+    "bits": lambda image: measured(cv2.imencode(".png", image[::4, ::4].astype(np.uint16) * 257)[1].tobytes(), "a.png"),
+    "dpi": lambda image: measured(saved(image, dpi=(72, 72))),
+    "transparent": lambda image: measured(saved(np.dstack([image, 255 - image[..., 0]])[::4, ::4], "PNG"), "a.png"),
+    "sharpness": lambda image: measured(saved(np.asarray(cv2.GaussianBlur(image, (0, 0), 30), np.uint8))),
+    "megapixels": lambda image: replace(measured(saved(image[:64, :64])), megapixels=64.1),
+    "source_cut_sides": lambda image: replace(measured(saved(image)), source_cut_sides=1),
+}
+"""A file that breaks the rules about a figure. Only the last two are not made as files: one would have 64 megapixels,
+and the other depends on the photograph."""
+
+
+def breaking(channel: Channel, name: str) -> FileFigures:
+    """The figures of a file that breaks this rule of the channel."""
+    rule = next(one for one in channel.rules if one.name == name)
+    if rule.figure == "longest_px" and rule.min is None:
+        return measured(strip(int(rule.max or 0) + 1), "a.png")
+    if rule.only_format == "PNG":
+        return measured(saved(good(channel.channel)[:64, :64], "PNG") + bytes(4_000_001), "a.png")
+    return BREAKERS[rule.figure](good(channel.channel))
+
+
+@pytest.mark.parametrize("name", sorted(channels()))
+def test_each_rule_refuses_the_file_that_breaks_it(name: str) -> None:
+    """A good file breaks no critical rule; each broken one breaks its rule, with the figure and what is allowed."""
+    channel = channel_named(name).on(LATER)
+    rules = [rule.name for rule in channel.rules]
+    found = violations(channel, [measured(saved(good(name))), *(breaking(channel, rule) for rule in rules)])
+    assert [one.text for one in found[0] if one.severity == "critical"] == []
+    for rule, broken in zip(channel.rules, found[1:], strict=True):
+        (text,) = (one.text for one in broken if one.rule == rule.name)
+        assert rule.words in text
+        assert f"{rule.figure} is " in text
+        assert "allowed: " in text
+        assert ("could not be verified" in text) == (not rule.verified)
+
+
+def test_a_violation_names_the_pixel() -> None:
+    """The place of the ground that is not white is in the message."""
+    image = good("amazon")
+    image[40:44, 30:34] = 250
+    (found,) = violations(channel_named("amazon"), [measured(saved(image, "PNG"), "a.png")])
+    (text,) = (one.text for one in found)
+    assert "white-ground" in text
+    assert "off_white is 5, at pixel 30, 40" in text
+
+
+def test_the_tolerance_of_white_is_a_setting() -> None:
+    """By default 254 is refused; with a tolerance of 1 it passes."""
+    figures = [measured(saved(off_white(good("amazon"))))]
+    exact, tolerant = (channel_named("amazon").on(LATER, white_tolerance=levels) for levels in (0, 1))
+    assert [one.rule for one in violations(exact, figures)[0]] == ["white-ground"]
+    assert violations(tolerant, figures) == [()]
+
+
+def test_rules_have_days() -> None:
+    """Google asks for 500 px from 2027-01-31, and for 250 px before."""
+    figures = [measured(saved(good("google")[::2, ::2]))]
+    before, after = (channel_named("google").on(day) for day in (date(2027, 1, 30), date(2027, 1, 31)))
+    assert "smallest-size" not in {one.rule for one in violations(before, figures)[0]}
+    assert "smallest-size" in {one.rule for one in violations(after, figures)[0]}
+    assert before.digest != after.digest
+
+
+def test_white_inside_a_product_is_not_its_ground() -> None:
+    """A pale product on white passes: only what is connected to the border is ground."""
+    image = good("amazon")
+    image[300:600, 300:600] = 250
+    assert violations(channel_named("amazon"), [measured(saved(image))]) == [()]
+
+
+@pytest.mark.parametrize("name", [name for name, one in known_renditions().items() if one.rules])
+def test_the_shipped_renditions_keep_the_rules_of_their_channel(name: str) -> None:
+    """A large product with a soft edge is rendered into a file that breaks no critical rule."""
+    rendition: Rendition = known_renditions()[name]
+    alpha = np.zeros((2000, 1400), np.uint8)
+    cv2.ellipse(alpha, (700, 1000), (600, 990), 0, 0, 360, 255, -1, cv2.LINE_AA)
+    rgb = np.repeat(product(1400, 2000)[..., :1] // 2, 3, axis=2)
+    picture = draw(Subject(rgba=np.dstack([rgb, alpha])), rendition)
+    assert picture is not None
+    data = encode(picture.pixels, rendition).data
+    channel = channel_named(rendition.rules or "").on(LATER)
+    (found,) = violations(channel, [measured(data, f"a{rendition.suffix}")])
+    assert [one.text for one in found if one.severity == "critical"] == []
+
+
+def test_wrong_rules_are_listed_at_once() -> None:
+    """Unknown figures, missing limits and unknown channels are errors that say what is known."""
+    source = {"source": "s", "stated": "undated", "verified": True}
+    rules = [{"name": "a", "words": "w", "figure": "smell", "max": 1, **source}]
+    rules.append({"name": "b", "words": "w", "figure": "fill", **source})
+    with pytest.raises(ConfigError) as error:
+        parse_channel({"channel": "x", "about": "y", "rules": rules}, "x.toml")
+    assert "unknown figure 'smell'" in str(error.value)
+    assert "give min, max or both" in str(error.value)
+    with pytest.raises(ConfigError, match="known are aboutyou, amazon"):
+        channel_named("etsy")
+    assert parse_renditions({"a": {"rules": "amazon"}}, "here")["a"].rules == "amazon"

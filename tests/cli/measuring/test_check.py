@@ -1,0 +1,40 @@
+"""`cutouts check` as a person uses it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+from click.testing import CliRunner, Result
+
+from cutouts.cli import cli
+
+
+def check(*arguments: object) -> Result:
+    """Run `cutouts check` in this process."""
+    return CliRunner().invoke(cli, ["check", *map(str, arguments)], catch_exceptions=False)
+
+
+def test_broken_rules_are_named_file_by_file(tmp_path: Path) -> None:
+    """A good file is ok; a small one is refused with rule and figure; what cannot be read is counted."""
+    good = np.full((300, 300, 3), 255, np.uint8)
+    good[50:250, 50:250] = 90
+    cv2.imwrite(str(tmp_path / "good.png"), good)
+    cv2.imwrite(str(tmp_path / "long.png"), np.full((8, 4500, 3), 255, np.uint8))
+    result = check(tmp_path, "--channel", "shopify")
+    assert result.exit_code == 1
+    assert f"{tmp_path / 'good.png'}: ok" in result.output
+    assert "critical: largest-size: no side has more than 4,472 px; longest_px is 4,500" in result.output
+    assert "2 files for shopify: 1 refused, 0 unreadable" in result.output
+    assert check(tmp_path / "good.png", "--channel", "shopify").exit_code == 0
+    (tmp_path / "broken.jpg").write_bytes(b"\xff\xd8\xff\xe0 nothing")
+    assert "1 unreadable" in check(tmp_path / "broken.jpg", "--channel", "shopify").output
+
+
+def test_channels_and_sources_are_listed() -> None:
+    """With the source of each rule; without a channel it is an error of usage."""
+    listed = check("--list").output
+    assert "amazon: Amazon, main image" in listed
+    assert "support.google.com/merchants/answer/6324350; applies from 2027-01-31" in listed
+    assert check(".").exit_code == 2
