@@ -176,7 +176,7 @@ def test_sigterm_finishes_what_is_in_progress(site_folder: Path, photograph: byt
                 process.send_signal(signal.SIGTERM)  # as systemd does: to all of them
             until(lambda: _refuses(server.port))
             assert not reply.done()
-        assert reply.result().status == 200
+        assert (reply.result().status, reply.result().headers["connection"]) == (200, "close")
         status, told = server.process.wait(60), server.process.stderr
         assert status == 0
         assert told is not None

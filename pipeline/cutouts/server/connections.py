@@ -9,12 +9,13 @@ from typing import Any
 
 import h11
 import uvicorn
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from cutouts.server.limits import HEAD_BYTES, Limits
 
 _FULL = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+_CLOSE = (b"connection", b"close")
 _GRACE_SECONDS = 15
 """Time that answers may take to be sent after the last image is done, before the server ends (s)."""
 
@@ -25,9 +26,20 @@ def run(app: ASGIApp, listener: socket.socket, limits: Limits) -> None:
     def connection(**given: Any) -> _Connection:
         return _Connection(limits=limits, **given)
 
+    async def told_of_the_end(scope: Scope, receive: Receive, send: Send) -> None:
+        """The application; while the server ends, each answer says that its connection is closed after it."""
+
+        async def send_on(message: Message) -> None:
+            if message["type"] == "http.response.start" and server.should_exit:
+                kept = [pair for pair in message.get("headers", []) if pair[0] != _CLOSE[0]]
+                message = {**message, "headers": [*kept, _CLOSE]}
+            await send(message)
+
+        await app(scope, receive, send_on)
+
     pace = limits.pace
     config = uvicorn.Config(
-        app,
+        told_of_the_end,
         http=connection,  # type: ignore[arg-type]  # it is only called, like a class
         ws="none",
         loop="asyncio",
@@ -41,8 +53,9 @@ def run(app: ASGIApp, listener: socket.socket, limits: Limits) -> None:
         timeout_graceful_shutdown=round(pace.body + limits.seconds) + _GRACE_SECONDS,
         h11_max_incomplete_event_size=HEAD_BYTES,
     )
+    server = uvicorn.Server(config)
     with suppress(KeyboardInterrupt, SystemExit):  # uvicorn raises the signal again when it has ended gracefully
-        uvicorn.Server(config).run(sockets=[listener])
+        server.run(sockets=[listener])
 
 
 class _Connection(H11Protocol):
