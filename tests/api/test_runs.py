@@ -93,3 +93,14 @@ def test_an_unusable_folder_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="is the source itself"):
         cutouts.run(tmp_path / "full", tmp_path / "full", site=SERIAL)
     assert [path.name for path in (tmp_path / "full").iterdir()] == ["a.jpg"]
+
+
+def test_the_renditions_of_the_site_are_made_and_reported(tmp_path: Path) -> None:
+    """After publishing; the report has a row for each, with the rule that a picture breaks."""
+    product(tmp_path / "in" / "ball.jpg")
+    site = cutouts.Site(cluster="serial", renditions=("web-card", "amazon-main"))
+    done = cutouts.run(tmp_path / "in", out=tmp_path / "out", site=site)
+    page = done.report.read_text(encoding="utf-8")
+    assert '<th scope="row">web-card</th><td class="n">1</td><td class="n">0</td>' in page
+    assert '<th scope="row">amazon-main</th><td class="n">0</td><td class="n">1</td>' in page
+    assert "zoom-size" in page

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
+from cutouts.adapters.catalog import Catalog
 from cutouts.adapters.images import SUFFIXES
 from cutouts.adapters.site_settings import load_site
 from cutouts.adapters.storage.sources.folders import photographs
@@ -19,13 +20,14 @@ from cutouts.core.decisions import GateDecision, Verdict
 from cutouts.core.errors import ManifestError
 from cutouts.core.records import Plan
 from cutouts.intake import Intake, folder_manifest, inspect, rows_of
-from cutouts.report.contents import Refusal, RunSummary
+from cutouts.report.contents import Refusal, RenditionRow, RunSummary
 from cutouts.report.folder.folder_claim import claim_folder, holds_manifest, write_manifest
 from cutouts.report.folder.run_folder import Refusals, RunSource, RunWork, write_folder
 from cutouts.runner import Runner, open_runner
 from cutouts.stages import ChunkResult
 from cutouts.steps import gate, plan, publish, segment
 from cutouts.steps.lease import site_lease
+from cutouts.steps.render import render_stale
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +61,10 @@ Progress = Callable[[str, int], AbstractContextManager[Counter]]
 counter."""
 
 
+_PROBLEMS = 3
+"""The report lists this many problems of each rendition."""
+
+
 class _Nobody:
     def add(self, fate: str, images: int = 1) -> None:
         """Do nothing."""
@@ -82,6 +88,7 @@ def run(
     Everything is written below the folder `out`: report.html, cutouts/, images.parquet, summary.json and the catalogue.
     If it is run again, only new or changed images are cut; this also continues a run that was killed. `site` says how
     and where the work runs (by default the settings decide); results are always stored in `out`, whatever `site` says.
+    If the site names renditions, those that are missing or stale are made after publishing, and are in the report.
     With `full`, each delivery in the source is complete: images that are live under its id but not in the source are
     withdrawn.
 
@@ -104,9 +111,10 @@ def _run(site: Site, source: str, folder: Path, progress: Progress, *, full: boo
     intake = inspect(origin.manifest)
     plans, refused = plan_all(site, intake, full=full)
     decisions, work = refresh_all(site, plans, progress)
+    made = _render(site)
     rows = rows_of(origin.manifest, {one.group for one in refused})
     refusals = Refusals(refused=tuple(refused), rows=rows, of=intake.rows)
-    counts = write_folder(site, folder, origin, decisions, work, refusals=refusals)
+    counts = write_folder(site, folder, origin, decisions, work, refusals=refusals, renditions=made)
     return Summary(
         **asdict(counts),
         decisions=tuple(decisions),
@@ -117,6 +125,32 @@ def _run(site: Site, source: str, folder: Path, progress: Progress, *, full: boo
         cutouts=folder / "cutouts",
         table=folder / "images.parquet",
     )
+
+
+def _render(site: Site) -> tuple[RenditionRow, ...]:
+    """Render what is stale of the site's renditions, and count the pictures of each; nothing if it names none."""
+    if not site.renditions:
+        return ()
+    with open_runner(site) as runner:
+        done = render_stale(site, runner)
+    with Catalog.open(site.catalog_url) as catalog:
+        entries = catalog.renditions.entries()
+    rows = []
+    for name in dict.fromkeys(site.renditions):
+        broken = [entry for entry in entries if entry.rendition == name and entry.violations]
+        failures = [failure for failure in done.failures if name in failure.renditions]
+        words = [f"{one.image_id}: {one.violations[0]}" for one in broken]
+        words += [f"{one.image_id}: {one.words}" for one in failures]
+        made = sum(entry.rendition == name for entry in entries)
+        row = RenditionRow(
+            name=name,
+            published=made - len(broken),
+            refused=len(broken),
+            failed=len(failures),
+            problems=tuple(words[:_PROBLEMS]),
+        )
+        rows.append(row)
+    return tuple(rows)
 
 
 def _source(

@@ -106,6 +106,20 @@ class TruthRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RenditionRow:
+    """A rendition of the live images: how many pictures are published, and break a rule or could not be made.
+
+    `problems` are the first rules that were broken and the first failures, in words.
+    """
+
+    name: str
+    published: int
+    refused: int
+    failed: int
+    problems: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
     """Everything that `report.html` shows.
 
@@ -126,5 +140,6 @@ class Report:
     about: tuple[tuple[str, str], ...] = ()
     refused: tuple[Refusal, ...] = ()
     truth: tuple[TruthRow, ...] = ()
+    renditions: tuple[RenditionRow, ...] = ()
     thresholds: Mapping[str, tuple[float, ...]] | None = None
     title: str = "Catalogue refresh"

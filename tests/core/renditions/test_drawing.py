@@ -172,3 +172,21 @@ def test_an_empty_cutout_gives_no_picture() -> None:
     """There is nothing to place."""
     rendition = parse_renditions({"it": {}}, "here")["it"]
     assert draw(Subject(rgba=np.zeros((9, 9, 4), np.uint8)), rendition) is None
+
+
+@pytest.mark.parametrize("ground", [(255, 255, 255), (0, 0, 0), (128, 128, 128)])
+def test_edges_have_the_products_own_colours(ground: tuple[int, int, int]) -> None:
+    """Cut from a green ground, the ΔE to the true composite along the edge is at most a third of the photograph's."""
+    alpha = disc().alpha
+    true = np.dstack([np.full((*alpha.shape, 3), (190, 60, 40), np.uint8), alpha])
+    photograph = composed(true, (40, 170, 60))
+    cut = drawn(Subject.of(Photograph(rgb=photograph), alpha), frame="photograph", ground=f"#{bytes(ground).hex()}")
+    soft = (alpha > 0) & (alpha < 255)
+
+    def difference(pixels: Bytes) -> float:
+        first, second = (
+            cv2.cvtColor(one.astype(np.float32) / 255, cv2.COLOR_RGB2LAB) for one in (pixels, composed(true, ground))
+        )
+        return float(np.linalg.norm(first - second, axis=2)[soft].mean())
+
+    assert difference(cut.pixels) < difference(composed(np.dstack([photograph, alpha]), ground)) / 3

@@ -27,7 +27,7 @@ from cutouts.core.table_paths import gate_file, plan_file
 from cutouts.core.text.display import HIDDEN, redacted, stored_uri, stored_uris
 from cutouts.core.text.naming import one_name_each, safe_path
 from cutouts.intake import rows_of
-from cutouts.report.contents import NO_DELIVERY, Refusal, Report, RunSummary, TruthRow
+from cutouts.report.contents import NO_DELIVERY, Refusal, RenditionRow, Report, RunSummary, TruthRow
 from cutouts.report.folder.links import write_links
 from cutouts.report.folder.summary import write_summary
 from cutouts.report.page.ranking import IDENTITY
@@ -122,6 +122,7 @@ def write_folder(
     *,
     refusals: Refusals | None = None,
     truth: Sequence[TruthRow] = (),
+    renditions: Sequence[RenditionRow] = (),
 ) -> RunSummary:
     """Write everything that a run shows to `out`, and return its counts. Raises BooksError if they do not balance."""
     images, metrics, uris = _gathered(site, source, decisions)
@@ -143,6 +144,7 @@ def write_folder(
         about=_about(site, decisions),
         refused=refusals.refused if refusals else (),
         truth=tuple(truth),
+        renditions=tuple(renditions),
     )
     reading = site.reading(*source.allowed)
     place = _places(source, images, decisions)
