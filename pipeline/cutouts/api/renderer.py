@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from cutouts.adapters.images import read_size
 from cutouts.adapters.storage.ownership import mark, require_free
 from cutouts.api.cutout import origin, write_whole
 from cutouts.api.cutter import FileResult, Made, site_with
@@ -93,7 +94,8 @@ class Renderer:
             return tuple(notes)
 
         given = of_file(file, self._job)
-        more = rendering_memory(given.needed // 14, stale.renditions, most)
+        width, height = read_size(file.data) or (0, 0)
+        more = rendering_memory(min(width * height, most), stale.renditions, most)
         notes = matted(replace(given, needed=given.needed + more), self._job, make, alpha_is_matte=True)
         return FileResult(made=Made.RENDERED, notes=(*notes, *stale.notes))
 
