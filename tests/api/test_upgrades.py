@@ -49,7 +49,9 @@ def _live(site: Site) -> dict[str, tuple[str, float]]:
     }
 
 
-def test_an_upgrade_publishes_only_what_is_not_worse(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_upgrade_publishes_only_what_is_not_worse(
+    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The plan cuts only the canary; the run replaces every image but the one whose new mask is more doubtful."""
     before = _live(site)
     found = plan_upgrade(site, TO_INT8, canary=2)
@@ -57,6 +59,7 @@ def test_an_upgrade_publishes_only_what_is_not_worse(site: Site, monkeypatch: py
     assert found.choices[-1].images == 4
     assert _live(site) == before
     assert plan_upgrade(site, TO_INT8, canary=2).canary == found.canary
+    _said_by_the_command(site, tmp_path)
     monkeypatch.setattr(Canary, "is_worse", False)
     _with_doubts(monkeypatch, 0.0, but={"other/01.png": 0.9})
     state, done = upgrade(site, TO_INT8, canary=2)
@@ -66,6 +69,19 @@ def test_an_upgrade_publishes_only_what_is_not_worse(site: Site, monkeypatch: py
     assert "of what upgrading all of them would gain, for 100 % of the model time" in done.words
     again, _ = upgrade(site, TO_INT8, canary=2)
     assert (again.phase, _live(site)) == (BackfillPhase.DONE, after)
+
+
+def _said_by_the_command(site: Site, tmp_path: Path) -> None:
+    """`cutouts upgrade plan` prints a line for each choice, and needs a network."""
+    settings = tmp_path / "site.toml"
+    settings.write_text(f'root = "{site.root}"\ncluster = "serial"\nallowed_sources = ["{tmp_path}"]\n')
+    where = ["--config", str(settings)]
+    said = CliRunner().invoke(cli, ["upgrade", "plan", "--model", "default-int8", "--canary", "2", *where])
+    assert said.exit_code == 0, said.output
+    assert "upgrade to default-int8: 4 live images of other recipes" in said.stdout
+    assert "canary: 2 images" in said.stdout
+    assert "100 %" in said.stdout.splitlines()[-1]
+    assert CliRunner().invoke(cli, ["upgrade", "plan", *where]).exit_code == 2
 
 
 def test_a_worse_network_replaces_nothing(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -123,17 +139,3 @@ def test_the_choices_say_what_they_buy_against_chance() -> None:
     )
     assert found[50].gain == pytest.approx(1)
     assert choices([], canary) == ()
-
-
-def test_the_command_shows_the_choices_and_needs_a_network(site: Site, tmp_path: Path) -> None:
-    """`cutouts upgrade plan` prints a line for each choice."""
-    settings = tmp_path / "site.toml"
-    lines = [f'root = "{site.root}"', 'cluster = "serial"', f'allowed_sources = ["{tmp_path}"]']
-    settings.write_text("\n".join(lines))
-    where = ["--config", str(settings)]
-    said = CliRunner().invoke(cli, ["upgrade", "plan", "--model", "default-int8", "--canary", "1", *where])
-    assert said.exit_code == 0, said.output
-    assert "upgrade to default-int8: 4 live images of other recipes" in said.stdout
-    assert "canary: 1 images" in said.stdout
-    assert "100 %" in said.stdout.splitlines()[-1]
-    assert CliRunner().invoke(cli, ["upgrade", "plan", *where]).exit_code == 2

@@ -236,11 +236,11 @@ def test_a_rebuild_is_refused_if_it_would_lose_or_invent_something(site: Site) -
         assert catalog.counts().publications == 0
 
 
-def test_lost_and_damaged_records_are_written_again_from_the_catalogue(place: Place) -> None:
+def test_lost_and_damaged_records_are_written_again_from_the_catalogue(site: Site) -> None:
     """`verify` finds them, and a repair makes the journal whole."""
-    _live(place.site)
-    keep_journal(place.site)
-    tables = Store(place.site.tables_url)
+    _live(site)
+    keep_journal(site)
+    tables = Store(site.tables_url)
     before = {name: tables.read(name) for name in tables.names("journal", ".json")}
     kinds = ("publications/0000000002/", "publications/0000000004/", "holds/", "reviews/")
     names = [next(name for name in before if name.startswith(f"journal/{kind}")) for kind in kinds]
@@ -250,11 +250,12 @@ def test_lost_and_damaged_records_are_written_again_from_the_catalogue(place: Pl
     tables.remove(names[3])
     wrong = [f"{tables.url}/{name}" for name in names]
 
-    found = [_journal_places(place.site, repair=repair) for repair in (False, True, False)]
+    found = [_journal_places(site, repair=repair) for repair in (False, True, False)]
     assert found == [sorted(wrong), sorted(wrong), []]
     assert {name: tables.read(name) for name in tables.names("journal", ".json")} == before
-    rebuild(place.anew)
-    assert view(_url(place.anew)) == view(_url(place.site))
+    anew = site.model_copy(update={"catalog": f"sqlite:///{site.root}/anew.sqlite"})
+    rebuild(anew)
+    assert view(_url(anew)) == view(_url(site))
 
 
 def _journal_places(site: Site, *, repair: bool) -> list[str]:

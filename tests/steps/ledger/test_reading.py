@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pyarrow as pa
 import pytest
 
@@ -23,8 +25,11 @@ def _final(store: Store) -> None:
 
 
 @pytest.mark.parametrize("rows", [3, 1_000])
-def test_a_large_delivery_reads_the_ledger_in_pieces(store: Store, monkeypatch: pytest.MonkeyPatch, rows: int) -> None:
+def test_a_large_delivery_reads_the_ledger_in_pieces(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rows: int
+) -> None:
     """Single parts, joined parts in several pieces, and final rejections: each image is known as for a small one."""
+    store = Store(str(tmp_path))
     add(store, *range(MANY))
     assert join_parts(store, RECIPE) == MANY
     add(store, MANY)

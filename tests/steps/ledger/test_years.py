@@ -13,7 +13,7 @@ from cutouts.steps.ledger.joining import MANY
 from tests.steps.ledger.made import content, images_of, results
 
 RECIPES = tuple(RecipeDigests(matte_digest=letter * 16, render_digest="b" * 16) for letter in "ace")
-PER_RECIPE = 3 * MANY + 5
+PER_RECIPE = 2 * MANY + 5
 
 
 def test_a_ledger_of_years_knows_each_recipe_by_itself(tmp_path: Path) -> None:
