@@ -19,7 +19,7 @@ from cutouts.server.making import Decoded, ServerJob, make, timed
 from cutouts.server.orders import Answer, Order, Refusal
 from cutouts.stages import Job, infer
 from cutouts.stages.deadline import deadlines
-from cutouts.stages.image import fitted, needed_memory, require_sound
+from cutouts.stages.image import BYTES_PER_PIXEL, fitted, needed_memory, require_sound
 from cutouts.stages.image_errors import one_image
 from cutouts.stages.memory_budget import Memory, process_memory
 from cutouts.stages.rendering import rendering_memory
@@ -30,8 +30,6 @@ U = TypeVar("U")
 
 _UNNAMED = ImageRecord(image_id="", product_id="", delivery_id="", uri="")
 """The record of an image that no manifest names."""
-_BYTES_PER_PIXEL = 14
-"""Memory per pixel that an image needs (B); from it, the pixels are estimated that a rendition has to be made of."""
 
 
 def cut_orders(how: ServerJob, orders: Sequence[Order]) -> tuple[Answer | Refusal, ...]:
@@ -54,7 +52,7 @@ def _size(how: ServerJob, order: Order, memory: Memory) -> int:
     needed = needed_memory(order.image, max_pixels=how.job.max_pixels)
     if order.rendition:
         wanted = [how.renditions[order.rendition]]
-        needed += rendering_memory(needed // _BYTES_PER_PIXEL, wanted, how.job.max_pixels)
+        needed += rendering_memory(needed // BYTES_PER_PIXEL, wanted, how.job.max_pixels)
     return memory.fitting(needed)
 
 

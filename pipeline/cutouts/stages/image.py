@@ -31,7 +31,7 @@ from cutouts.stages.records import Job, Prepared, SourceFile
 _BASE_BYTES = 64_000_000
 """The memory that an image needs independent of its size (B): the network's planes, and blocks of pixels in
 progress."""
-_BYTES_PER_PIXEL = 14
+BYTES_PER_PIXEL = 14
 """Bytes per pixel of the photograph, its matte and cutout, and their PNGs: 10 to 13 B were measured at 16 to 100 MP."""
 
 
@@ -106,7 +106,7 @@ def needed_memory(data: bytes, *, max_pixels: int) -> int:
 def finishing_memory(pixels: int) -> int:
     """The approximate memory for the work on a decoded photograph with this many pixels (B), including the
     photograph."""
-    return _BASE_BYTES + _BYTES_PER_PIXEL * pixels
+    return _BASE_BYTES + BYTES_PER_PIXEL * pixels
 
 
 def room_for(file: SourceFile, job: Job, memory: Memory) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -74,38 +74,53 @@ def render_stale(
     does not exist.
     """
     renditions = site_renditions(site)
-    images = pictures = refused = retired = checked = 0
-    failures: list[RenditionFailure] = []
+    retired = 0
     with Catalog.open(site.catalog_url) as catalog:
         if delivery_id is None:
             retired = catalog.renditions.keep_only([one.name for one in renditions])
         stale = catalog.renditions.stale({one.name: one.digest for one in renditions}, delivery_id=delivery_id)
         on_start(len(stale))
         rules = _rules(site, renditions)
-        for result in _work(site, runner, renditions, stale):
-            entries = judged(result, rules)
-            catalog.renditions.record(entries, datetime.now(UTC))
-            pictures += len(entries)
-            refused += sum(bool(entry.violations) for entry in entries)
-            failures += result.failures
-            on_chunk(result)
-        images = len(stale)
+        made = _recorded(catalog, _work(site, runner, renditions, stale), rules, on_chunk)
         live = catalog.renditions.entries(delivery_id=delivery_id)
         catalog.renditions.record(_without_rules(live, rules), datetime.now(UTC))
-        for result in _check_again(site, runner, live, rules):
-            entries = judged(result, rules)
-            catalog.renditions.record(entries, datetime.now(UTC))
-            checked += len(entries)
-            refused += sum(bool(entry.violations) for entry in entries)
-            failures += result.failures
+        again = _recorded(catalog, _check_again(site, runner, live, rules), rules, _ignore)
     return RenderedSite(
-        images=images,
-        pictures=pictures,
-        checked=checked,
-        refused=refused,
+        images=len(stale),
+        pictures=made.entries,
+        checked=again.entries,
+        refused=made.refused + again.refused,
         retired=retired,
-        failures=tuple(failures),
+        failures=(*made.failures, *again.failures),
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Recorded:
+    """How many entries were recorded, how many of them break a rule, and what failed."""
+
+    entries: int
+    refused: int
+    failures: tuple[RenditionFailure, ...]
+
+
+def _recorded(
+    catalog: Catalog,
+    results: Iterable[RenderResult],
+    rules: Mapping[str, Channel],
+    on_chunk: Callable[[RenderResult], None],
+) -> _Recorded:
+    """Judge and record each result as it comes."""
+    recorded = refused = 0
+    failures: list[RenditionFailure] = []
+    for result in results:
+        entries = judged(result, rules)
+        catalog.renditions.record(entries, datetime.now(UTC))
+        recorded += len(entries)
+        refused += sum(bool(entry.violations) for entry in entries)
+        failures += result.failures
+        on_chunk(result)
+    return _Recorded(entries=recorded, refused=refused, failures=tuple(failures))
 
 
 def judged(result: RenderResult, rules: Mapping[str, Channel]) -> tuple[RenditionEntry, ...]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,8 +11,7 @@ import cutouts
 from cutouts.adapters.images import SUFFIXES
 from cutouts.api.cutter import Cutter, FileResult
 from cutouts.cli.console.options import config_option
-from cutouts.cli.console.progress import Tally
-from cutouts.cli.cutting.many_files import end, report, work_all
+from cutouts.cli.cutting.many_files import work_on
 from cutouts.cli.cutting.targets import targets
 
 
@@ -49,12 +47,8 @@ def cut(
         about = [f"looked for {', '.join(sorted(SUFFIXES))}", *filter(None, [where.ignored]), *where.closed]
         raise click.ClickException(f"there are no images in {source}: {'; '.join(about)}")
     cutter = Cutter(crop=crop, site=cutouts.load_site(config, **which), inside=source)
-    problems = [f"not listed: {folder}" for folder in where.closed]
     work = [_Work(source=photograph, target=target, mask=mask, cutter=cutter) for photograph, target in where.pairs]
-    with Tally("cut", len(work)) as tally:
-        stopped = work_all(work, threads or os.cpu_count() or 1, tally, problems)
-    report(tally, where.ignored, problems)
-    end(tally, len(work), stopped, problems)
+    work_on(work, "cut", threads, ignored=where.ignored, closed=where.closed)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

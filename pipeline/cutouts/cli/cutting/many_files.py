@@ -34,7 +34,20 @@ class Work(Protocol):
         """Do the work. Raises ImageRejected or OutputError if it concerns this file alone."""
 
 
-def work_all(work: Sequence[Work], threads: int, tally: Tally, problems: list[str]) -> BaseException | None:
+def work_on(work: Sequence[Work], name: str, threads: int | None, *, ignored: str, closed: Sequence[str]) -> None:
+    """Do the work on every file, report what became of each, and end the command `name`.
+
+    By default, as many `threads` as cores are used. `ignored` says which files were left out, `closed` are folders that
+    could not be listed. Raises what stopped the work, or Exit if a file was not done.
+    """
+    problems = [f"not listed: {folder}" for folder in closed]
+    with Tally(name, len(work)) as tally:
+        stopped = _work_all(work, threads or os.cpu_count() or 1, tally, problems)
+    _report(tally, ignored, problems)
+    _end(tally, len(work), stopped, problems)
+
+
+def _work_all(work: Sequence[Work], threads: int, tally: Tally, problems: list[str]) -> BaseException | None:
     """Do the work on every file, and add a line to `problems` for each image that a person should know about.
 
     Returns what stopped the work, once the images in progress are done: Ctrl-C, or an error that affects all images.
@@ -92,14 +105,14 @@ def _told(work: Work, future: Future[FileResult]) -> tuple[str, list[str]]:
     return done.made, lines
 
 
-def report(tally: Tally, ignored: str, problems: Sequence[str]) -> None:
+def _report(tally: Tally, ignored: str, problems: Sequence[str]) -> None:
     """Say how many files were done, and everything that a person should know about single ones."""
     say(f"{tally.summary()}{f'; {ignored}' if ignored else ''}", err=True)
     for problem in sorted(problems):
         say(problem, colour="yellow" if problem.startswith(_HARMLESS) else "red", err=True)
 
 
-def end(tally: Tally, total: int, stopped: BaseException | None, problems: Sequence[str]) -> None:
+def _end(tally: Tally, total: int, stopped: BaseException | None, problems: Sequence[str]) -> None:
     """End the command: raise what stopped it, or its exit status if a file was not done."""
     if stopped is not None:
         say(

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,10 +14,11 @@ from cutouts.adapters.terminal import say
 from cutouts.api.cutter import FileResult
 from cutouts.api.renderer import Renderer
 from cutouts.cli.console.options import config_option
-from cutouts.cli.console.progress import Tally
-from cutouts.cli.cutting.many_files import end, report, work_all
+from cutouts.cli.cutting.many_files import work_on
 from cutouts.cli.cutting.render_site import render_site
 from cutouts.cli.cutting.rendition_targets import rendition_targets
+from cutouts.core.config import Site
+from cutouts.core.renditions.rendition import Rendition
 from cutouts.recipes import known_renditions, renditions_named
 
 
@@ -73,34 +73,38 @@ def render(
     cutouts render --all-stale --out result
     """
     if show:
-        for name, one in sorted(known_renditions(recipes).items()):
-            say(f"{name}: {one.words}")
-        return
-    if all_stale:
+        _list(recipes)
+    elif all_stale:
         if sources or enlarge:
             raise click.UsageError("--all-stale renders what a site holds: it takes no FILE and no --enlarge")
         settings = {"root": str(out) if out else None, "renditions": names or None, "recipes": recipes}
         render_site(cutouts.load_site(config, **settings, **which))
-        return
-    if not (sources and names and out):
+    elif sources and names and out:
+        renditions = renditions_named(names, recipes)
+        if enlarge:
+            renditions = tuple(one.model_copy(update={"enlarge": True}) for one in renditions)
+        _render_files(cutouts.load_site(config, **which), sources, out, renditions, threads)
+    else:
         raise click.UsageError(
             "give a FILE or FOLDER, at least one --rendition, and --out; --list shows the renditions"
         )
-    renditions = renditions_named(names, recipes)
-    if enlarge:
-        renditions = tuple(one.model_copy(update={"enlarge": True}) for one in renditions)
-    site = cutouts.load_site(config, **which)
+
+
+def _list(recipes: str | None) -> None:
+    for name, one in sorted(known_renditions(recipes).items()):
+        say(f"{name}: {one.words}")
+
+
+def _render_files(
+    site: Site, sources: Sequence[Path], out: Path, renditions: Sequence[Rendition], threads: int | None
+) -> None:
     where = rendition_targets(sources, out, renditions)
     if not where.pairs:
         about = [f"looked for {', '.join(sorted(SUFFIXES))}", *filter(None, [where.ignored]), *where.closed]
         raise click.ClickException(f"there is nothing to render: {'; '.join(about)}")
     renderers = {source: Renderer(renditions, site=site, inside=source) for source in sources}
     work = [_Work(source=file, targets=targets, renderer=renderers[source]) for source, file, targets in where.pairs]
-    problems = [f"not listed: {folder}" for folder in where.closed]
-    with Tally("render", len(work)) as tally:
-        stopped = work_all(work, threads or os.cpu_count() or 1, tally, problems)
-    report(tally, where.ignored, problems)
-    end(tally, len(work), stopped, problems)
+    work_on(work, "render", threads, ignored=where.ignored, closed=where.closed)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

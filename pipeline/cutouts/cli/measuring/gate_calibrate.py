@@ -104,11 +104,16 @@ def calibrate(
         write_file(keep, _parquet(found))
         say(f"{keep}: {found.num_rows} masks", err=True)
         return
+    target = out or folder(site.models) / f"{asked[0]}{SUFFIX}"
+    _calibrate(found, check, target, plot, by_category=by_category)
+
+
+def _calibrate(found: pa.Table, check: Sequence[Path], target: Path, plot: Path | None, *, by_category: bool) -> None:
+    """Fit on the masks `found`, check on those of `check`, and write the calibration and, if wanted, the plot."""
     calibration = fit(found)
     checked = pa.concat_tables(map(_read, check)) if check else None
     if checked is not None:
         calibration = replace(calibration, checked=checked_masks(calibration, checked, by_category=by_category))
-    target = out or folder(site.models) / f"{asked[0]}{SUFFIX}"
     _require_replaceable(target, read_calibration)
     write_file(target, calibration_json(calibration))
     against = found if checked is None else checked
