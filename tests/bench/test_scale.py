@@ -13,6 +13,7 @@ from cutouts.bench.scale import Costs, forecast, read_costs
 from cutouts.bench.scale_load import CHUNK_IMAGES, Load, measure_load
 from cutouts.cli.measuring.bench import bench as command
 from cutouts.core.errors import ConfigError
+from cutouts.runner.clusters import threads_as_workers
 
 COSTS = Costs(cut_ms=100.0, threads=4, chunk_ms=8.0, plan=10e-6, gate=20e-6, publish=30e-6)
 
@@ -23,6 +24,13 @@ def test_every_chunk_goes_through_the_scheduler() -> None:
     assert (load.workers, load.chunks) == (16, 48)
     assert 0 < load.busy <= 1
     assert load.cpu_ms > 0
+
+
+def test_no_worker_pauses_because_of_the_memory_of_the_process() -> None:
+    """They share one process, so each would take all of its memory for its own; none of them has a limit."""
+    with threads_as_workers(2) as client:
+        limits = {worker["memory_limit"] for worker in client.scheduler_info(n_workers=-1)["workers"].values()}
+    assert limits == {0}
 
 
 def test_hours_follow_from_the_costs() -> None:

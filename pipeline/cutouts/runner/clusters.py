@@ -103,6 +103,7 @@ def threads_as_workers(workers: int) -> Iterator[Client]:
                 protocol="tcp://",
                 host="127.0.0.1",
                 dashboard_address=None,
+                memory_limit=0,  # each would count the memory of the whole process as its own, and pause
                 scheduler_kwargs=_SCHEDULER,
                 silence_logs=logging.ERROR,
             )
