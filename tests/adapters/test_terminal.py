@@ -1,22 +1,19 @@
-"""What reaches a terminal, through the real command and the real logging."""
+"""What reaches a terminal, through the real commands and the real logging."""
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from pathlib import Path
 
-CUTOUTS = str(Path(sys.executable).parent / "cutouts")
+from tests.command import cutouts
+
 NAME = "evil\x1b]0;owned\x07\nrefused: all.jpg"
 
 
 def run(*words: str, folder: Path) -> str:
     """All output of a call of `cutouts`."""
-    environment = {**os.environ, "CUTOUTS_CLUSTER": "serial"}
-    done = subprocess.run(
-        [CUTOUTS, *words], capture_output=True, text=True, cwd=folder, env=environment, check=False, errors="replace"
-    )
+    done = cutouts(*words, where=folder)
     return done.stdout + done.stderr
 
 

@@ -18,6 +18,7 @@ from click.testing import CliRunner, Result
 from cutouts.cli import cli
 from cutouts.core.errors import ConfigError, OutputError
 from cutouts.evaluation.composites import Composite, Drawing, write_composites
+from tests.command import cutouts
 from tests.evaluation.networks import a_set, red_is_product
 from tests.photographs import product
 
@@ -177,8 +178,7 @@ def _with_plugins() -> dict[str, str]:
 def test_a_copied_cutout_of_a_run_is_not_a_source(tmp_path: Path) -> None:
     """Objects have our mark, whatever their folder and name."""
     photos = product(tmp_path / "photos" / "a.jpg").parent
-    command = [str(Path(sys.executable).parent / "cutouts"), "run", str(photos), "--out", str(tmp_path / "result")]
-    subprocess.run([*command, "--cluster", "serial"], check=True, capture_output=True)
+    assert cutouts("run", photos, "--out", tmp_path / "result").returncode == 0
     shutil.copy(tmp_path / "result" / "cutouts" / "a.png", photos / "copy.png")
     result = call("cut", photos, "-o", tmp_path / "out")
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["a.png"]

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from functools import partial
@@ -23,10 +20,10 @@ from cutouts.core.decisions import GateDecision
 from cutouts.core.records import ImageRecord
 from cutouts.schemas.tables import MANIFEST
 from cutouts.stages import ChunkResult
+from tests.command import cutouts
 from tests.photographs import blank, broken, product
 from tests.steps.conftest import Refresh, refresh_manifest
 
-CUTOUTS = str(Path(sys.executable).parent / "cutouts")
 SIGNATURE = "4f1c0ffee5ecre7d51gnature"
 PASSWORD = "pa55w0rd"
 PRIVATE = b"root:x:0:0:root:/root:/bin/bash\nPRIVATE=yes\n"
@@ -89,13 +86,8 @@ def test_only_the_shards_hold_a_signature(shop: str, tmp_path: Path) -> None:
     manifest = delivered(tmp_path / "today.parquet", shop, *names)
     out = tmp_path / "out"
     for _ in range(2):
-        done = subprocess.run(
-            [CUTOUTS, "run", str(manifest), "--out", str(out)],
-            env={**os.environ, "CUTOUTS_CLUSTER": "serial"},
-            capture_output=True,
-            text=True,
-            check=True,
-        )
+        done = cutouts("run", manifest, "--out", out)
+        assert done.returncode == 0, done.stderr
         assert SIGNATURE not in done.stdout + done.stderr
     texts = written(out)
     holders = {name for name, text in texts.items() if SIGNATURE in text or PASSWORD in text}
@@ -119,13 +111,8 @@ def test_nothing_is_revealed_about_a_file_that_is_not_an_image(shop: str, tmp_pa
     claimed = pa.array(["0" * 64], pa.string())
     pq.write_table(table.set_column(table.column_names.index("sha256"), "sha256", claimed), wrong)
     for source in (folder, wrong):
-        done = subprocess.run(
-            [CUTOUTS, "run", str(source), "--out", str(out)],
-            env={**os.environ, "CUTOUTS_CLUSTER": "serial"},
-            capture_output=True,
-            text=True,
-            check=True,
-        )
+        done = cutouts("run", source, "--out", out)
+        assert done.returncode == 0, done.stderr
         told = " ".join([done.stdout, done.stderr, *written(out).values()])
         for secret in ("PRIVATE", "root:x", "07 08 09", *digests):
             assert secret not in told, secret

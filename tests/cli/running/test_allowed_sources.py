@@ -5,8 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import subprocess
-import sys
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,19 +13,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from tests.command import cutouts
 from tests.file_server import FileServer, serving
 from tests.photographs import product
 from tests.raw_server import answering
-
-CUTOUTS = str(Path(sys.executable).parent / "cutouts")
-
-
-def cutouts(where: Path, *arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run a command in a folder, in one process."""
-    surroundings = {**os.environ, "CUTOUTS_CLUSTER": "serial", **environment}
-    return subprocess.run(
-        [CUTOUTS, *map(str, arguments)], cwd=where, env=surroundings, capture_output=True, text=True, check=False
-    )
 
 
 def outcomes(out: Path) -> dict[str, tuple[str, str]]:
@@ -80,7 +69,7 @@ def test_a_foreign_manifest_reads_only_files_beside_it(tmp_path: Path, private: 
             "device": "/dev/zero",
         }
         source = manifest(inbox / "today.parquet", {**rows, "pipe": str(inbox / "pipe.jpg")})
-        done = cutouts(tmp_path, "run", source, "--out", tmp_path / "out")
+        done = cutouts("run", source, "--out", tmp_path / "out", where=tmp_path)
         assert (inside.asked, stranger.asked) == ([], [])
     assert done.returncode == 0, done.stderr
     found = outcomes(tmp_path / "out")
@@ -104,10 +93,10 @@ def test_an_image_is_taken_once_its_source_is_allowed(tmp_path: Path) -> None:
             {"file": str(photo), "web": f"{server.url}/a.jpg"},
             sha256=hashlib.sha256(photo.read_bytes()).hexdigest(),
         )
-        assert cutouts(tmp_path, "run", source, "--out", "out").returncode == 0
+        assert cutouts("run", source, "--out", "out", where=tmp_path).returncode == 0
         assert {outcome for outcome, _ in outcomes(tmp_path / "out").values()} == {"rejected"}
         allowed = f"{photo.parent},{server.url}"
-        assert cutouts(tmp_path, "run", source, "--out", "out", CUTOUTS_ALLOWED_SOURCES=allowed).returncode == 0
+        assert cutouts("run", source, "--out", "out", CUTOUTS_ALLOWED_SOURCES=allowed, where=tmp_path).returncode == 0
     assert {outcome for outcome, _ in outcomes(tmp_path / "out").values()} == {"published"}
 
 
@@ -117,11 +106,11 @@ def test_a_link_in_a_folder_does_not_lead_out_of_it(tmp_path: Path, private: Pat
     product(folder / "a.jpg", seed=1)
     (folder / "inside.jpg").symlink_to("a.jpg")
     (folder / "outside.jpg").symlink_to(private)
-    assert cutouts(tmp_path, "run", folder, "--out", "out").returncode == 0
+    assert cutouts("run", folder, "--out", "out", where=tmp_path).returncode == 0
     found = outcomes(tmp_path / "out")
     assert [found[f"{name}.jpg"][0] for name in ("a", "inside", "outside")] == ["published", "published", "rejected"]
     assert "leads to" in found["outside.jpg"][1]
-    done = cutouts(tmp_path, "cut", folder, "-o", "pngs")
+    done = cutouts("cut", folder, "-o", "pngs", where=tmp_path)
     assert done.returncode == 1
     assert "outside.jpg" in done.stderr
     assert sorted(path.name for path in (tmp_path / "pngs").iterdir()) == ["a.png", "inside.png"]
@@ -130,13 +119,13 @@ def test_a_link_in_a_folder_does_not_lead_out_of_it(tmp_path: Path, private: Pat
 def test_a_named_image_may_be_a_link(tmp_path: Path, private: Path) -> None:
     """The user means what it leads to."""
     (tmp_path / "link.jpg").symlink_to(private)
-    assert cutouts(tmp_path, "cut", "link.jpg", "-o", "link.png").returncode == 0
+    assert cutouts("cut", "link.jpg", "-o", "link.png", where=tmp_path).returncode == 0
 
 
 def test_a_manifest_of_a_folder_elsewhere_says_what_to_allow(tmp_path: Path) -> None:
     """The printed line, as a setting or as a variable, is what the steps need."""
     product(tmp_path / "photos" / "a.jpg", seed=1)
-    made = cutouts(tmp_path, "manifest", "photos", "-o", "site/manifests/today.parquet")
+    made = cutouts("manifest", "photos", "-o", "site/manifests/today.parquet", where=tmp_path)
     line = next(line for line in made.stderr.splitlines() if line.startswith("allowed_sources"))
     variable = re.search(r"CUTOUTS_ALLOWED_SOURCES=(\S+)", made.stderr)
     assert tomllib.loads(line)["allowed_sources"] == ["https://", str(tmp_path / "photos")]
@@ -145,7 +134,9 @@ def test_a_manifest_of_a_folder_elsewhere_says_what_to_allow(tmp_path: Path) -> 
     assert _cut_by_steps(tmp_path, "refused") == (0, 1)
     (tmp_path / "settings.toml").write_text(line)
     assert _cut_by_steps(tmp_path, "allowed", "--config", "settings.toml") == (1, 0)
-    again = cutouts(tmp_path, "manifest", "photos", "-o", "site/manifests/today.parquet", "--config", "settings.toml")
+    again = cutouts(
+        "manifest", "photos", "-o", "site/manifests/today.parquet", "--config", "settings.toml", where=tmp_path
+    )
     assert "allowed_sources" not in again.stderr
 
 
@@ -154,8 +145,8 @@ def _cut_by_steps(where: Path, root: str, *options: str) -> tuple[int, int]:
     from cutouts.intake import inspect
 
     (key,) = inspect(str(where / "site/manifests/today.parquet")).accepted
-    planned = cutouts(where, "plan", "site/manifests/today.parquet", "--delivery", key, "--out", root, *options)
-    done = cutouts(where, "segment", *planned.stdout.split(), "--out", root, *options)
+    planned = cutouts("plan", "site/manifests/today.parquet", "--delivery", key, "--out", root, *options, where=where)
+    done = cutouts("segment", *planned.stdout.split(), "--out", root, *options, where=where)
     counts = re.search(r"(\d+) cut, \d+ reused, (\d+) rejected", done.stdout)
     assert counts, done.stderr
     return int(counts[1]), int(counts[2])
@@ -164,10 +155,10 @@ def _cut_by_steps(where: Path, root: str, *options: str) -> tuple[int, int]:
 def test_a_manifest_beside_its_folder_needs_no_setting(tmp_path: Path) -> None:
     """Its own folder may be read from any working folder, and nothing is printed."""
     product(tmp_path / "in" / "photos" / "a.jpg", seed=1)
-    made = cutouts(tmp_path, "manifest", "in/photos", "-o", "in/today.parquet")
+    made = cutouts("manifest", "in/photos", "-o", "in/today.parquet", where=tmp_path)
     assert "allowed_sources" not in made.stderr
     (tmp_path / "elsewhere").mkdir()
-    done = cutouts(tmp_path / "elsewhere", "run", tmp_path / "in" / "today.parquet", "--out", tmp_path / "out")
+    done = cutouts("run", tmp_path / "in" / "today.parquet", "--out", tmp_path / "out", where=tmp_path / "elsewhere")
     assert done.returncode == 0, done.stderr
     assert outcomes(tmp_path / "out")["a.jpg"][0] == "published"
 
@@ -179,7 +170,7 @@ def test_the_days_of_a_dataset_share_its_folder(tmp_path: Path) -> None:
     outside = product(tmp_path / "beside" / "b.jpg", seed=2)
     part = manifest(dataset / "date=2026-01-02" / "part-0.parquet", {"a": str(inside), "b": str(outside)})
     for number, source in enumerate((dataset, part.parent, part)):
-        assert cutouts(tmp_path, "run", source, "--out", f"out-{number}").returncode == 0
+        assert cutouts("run", source, "--out", f"out-{number}", where=tmp_path).returncode == 0
         found = outcomes(tmp_path / f"out-{number}")
         assert (found["a"][0], found["b"][0]) == ("published", "rejected")
 
@@ -187,7 +178,7 @@ def test_the_days_of_a_dataset_share_its_folder(tmp_path: Path) -> None:
 def test_a_wrong_source_in_the_settings_is_one_message(tmp_path: Path) -> None:
     """It has the value and what was expected."""
     product(tmp_path / "a.jpg", seed=1)
-    done = cutouts(tmp_path, "cut", "a.jpg", "-o", "a.png", CUTOUTS_ALLOWED_SOURCES="photos")
+    done = cutouts("cut", "a.jpg", "-o", "a.png", CUTOUTS_ALLOWED_SOURCES="photos", where=tmp_path)
     assert done.returncode != 0
     assert "allowed_sources" in done.stderr
     assert "expected an absolute path" in done.stderr
@@ -200,9 +191,9 @@ def test_special_files_stop_no_command(tmp_path: Path) -> None:
     os.mkfifo(folder / "pipe.jpg")
     (folder / "zero.jpg").symlink_to("/dev/zero")
     (folder / "environ.png").symlink_to("/proc/self/environ")
-    assert "3 rejected" in cutouts(tmp_path, "cut", folder, "-o", "pngs").stderr
-    assert cutouts(tmp_path, "manifest", folder, "-o", "m.parquet").returncode == 0
+    assert "3 rejected" in cutouts("cut", folder, "-o", "pngs", where=tmp_path).stderr
+    assert cutouts("manifest", folder, "-o", "m.parquet", where=tmp_path).returncode == 0
     digests = {row["image_id"]: row["sha256"] for row in pq.read_table(tmp_path / "m.parquet").to_pylist()}
     assert [name for name, digest in digests.items() if digest] == ["a.jpg"]
-    assert cutouts(tmp_path, "run", folder, "--out", "out").returncode == 0
+    assert cutouts("run", folder, "--out", "out", where=tmp_path).returncode == 0
     assert [name for name, (outcome, _) in outcomes(tmp_path / "out").items() if outcome == "published"] == ["a.jpg"]

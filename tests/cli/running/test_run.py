@@ -1,4 +1,4 @@
-"""`cutouts run` as a person uses it: in its own process, killed and run again."""
+"""`cutouts run` as a person uses it: run, killed, damaged and run again."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ import pyarrow.parquet as pq
 import pytest
 
 from cutouts.schemas.tables import IMAGES
+from tests.command import Done, cutouts
 from tests.photographs import blank, broken, product
 
 CUTOUTS = str(Path(sys.executable).parent / "cutouts")
-QUICK = {**os.environ, "CUTOUTS_SHARD_IMAGES": "4", "CUTOUTS_CLUSTER": "serial"}
+QUICK = {"CUTOUTS_SHARD_IMAGES": "4", "CUTOUTS_CLUSTER": "serial"}
 
 
-def run(source: Path, out: Path, *options: str, allowed: Path | None = None) -> subprocess.CompletedProcess[str]:
-    """Run `cutouts run` in this process only; images of a manifest may be below `allowed`."""
-    command = [CUTOUTS, "run", str(source), "--out", str(out), *options]
-    environment = QUICK | ({"CUTOUTS_ALLOWED_SOURCES": str(allowed)} if allowed else {})
-    return subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+def run(source: Path, out: Path, *options: str, allowed: Path | None = None) -> Done:
+    """Run `cutouts run`; images of a manifest may be below `allowed`."""
+    more = {"CUTOUTS_ALLOWED_SOURCES": str(allowed)} if allowed else {}
+    return cutouts("run", source, "--out", out, *options, **QUICK, **more)
 
 
 def images(out: Path) -> dict[str, dict[str, object]]:
@@ -87,7 +87,10 @@ def test_a_killed_run_continues_where_it_was(tmp_path: Path) -> None:
     for seed in range(24):
         product(folder / f"{seed:02}.jpg", seed=seed)
     process = subprocess.Popen(
-        [CUTOUTS, "run", str(folder), "--out", str(out)], env=QUICK, stderr=subprocess.DEVNULL, start_new_session=True
+        [CUTOUTS, "run", str(folder), "--out", str(out)],
+        env=os.environ | QUICK,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
     )
     deadline = time.monotonic() + 120
     while len(list(out.glob("tables/shards/*/*/receipt.json"))) < 2:
@@ -149,8 +152,9 @@ def test_a_lost_cutout_is_reported_and_repaired(tmp_path: Path) -> None:
         assert told.returncode == 1
         assert str(lost.relative_to(out)) in told.stderr
         assert told.stderr.rstrip().endswith("or put it back from a backup")
-        command = [CUTOUTS, "verify", "--out", str(out), "--repair"]
-        environment = {**QUICK, "CUTOUTS_ALLOWED_SOURCES": str(tmp_path / "photos")}
-        subprocess.run(command, env=environment, check=True, capture_output=True)
+        repaired = cutouts(
+            "verify", "--out", out, "--repair", **QUICK, CUTOUTS_ALLOWED_SOURCES=str(tmp_path / "photos")
+        )
+        assert repaired.returncode == 0, repaired.stderr
         assert lost.read_bytes() == whole
         assert run(tmp_path / "photos", out).returncode == 0

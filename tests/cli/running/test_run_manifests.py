@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,17 +11,13 @@ import pyarrow.parquet as pq
 import pytest
 
 from cutouts.intake import folder_manifest
+from tests.command import Done, cutouts
 from tests.photographs import product
 
-CUTOUTS = str(Path(sys.executable).parent / "cutouts")
-QUICK = {**os.environ, "CUTOUTS_CLUSTER": "serial"}
 
-
-def run(source: str, out: Path, *, folder: Path) -> subprocess.CompletedProcess[str]:
-    """Run `cutouts run` in `folder`, below which images may be, in a separate process."""
-    command = [CUTOUTS, "run", source, "--out", str(out)]
-    environment = QUICK | {"CUTOUTS_ALLOWED_SOURCES": str(folder)}
-    return subprocess.run(command, capture_output=True, text=True, env=environment, cwd=folder, check=False)
+def run(source: str, out: Path, *, folder: Path) -> Done:
+    """Run `cutouts run` in `folder`, below which images may be."""
+    return cutouts("run", source, "--out", out, where=folder, CUTOUTS_ALLOWED_SOURCES=str(folder))
 
 
 def images(out: Path) -> list[dict[str, Any]]:

@@ -11,6 +11,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable
+from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
 from typing import IO, NoReturn
@@ -66,28 +67,38 @@ def ended(call: Callable[[], object]) -> NoReturn:
     sys.unraisablehook = _once_more(sys.unraisablehook)
     atexit.register(signal.signal, signal.SIGINT, signal.SIG_IGN)  # from there on the interpreter would die of Ctrl-C
     try:
-        _called(call)
+        _leave(ending(call))
     except KeyboardInterrupt:  # once more, before the last words of the first time
-        _leave(Status.STOPPED)
+        _leave(Ending(status=Status.STOPPED))
 
 
-def _called(call: Callable[[], object]) -> NoReturn:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ending:
+    """How a command ended: its exit status and its last words."""
+
+    status: int | str | None
+    words: str = ""
+    colour: str | None = None
+
+
+def ending(call: Callable[[], object]) -> Ending:
+    """Call a click command, not in its standalone mode. Only Ctrl-C is not caught."""
     try:
         status = call()
         sys.stdout.flush()
     except click.exceptions.Abort:
-        _leave(Status.STOPPED, "Stopped.")
+        return Ending(status=Status.STOPPED, words="Stopped.")
     except click.ClickException as error:
         words = io.StringIO()
         error.show(words)  # it repeats names of files
-        _leave(error.exit_code, words.getvalue().rstrip())
+        return Ending(status=error.exit_code, words=words.getvalue().rstrip())
     except SystemExit as error:
-        _leave(error.code, "Terminated." if error.code == Status.TERMINATED else "")
+        return Ending(status=error.code, words="Terminated." if error.code == Status.TERMINATED else "")
     except Exception as error:  # noqa: BLE001 -- the last border: a traceback helps nobody who did not ask for it
         if "--debug" in sys.argv[1:2]:
             traceback.print_exception(error)
-        _leave(status_of(error), words_of(error), colour="red")
-    _leave(status if isinstance(status, int) else Status.DONE)
+        return Ending(status=status_of(error), words=words_of(error), colour="red")
+    return Ending(status=status if isinstance(status, int) else Status.DONE)
 
 
 def nobody_reads(*streams: IO[str]) -> bool:
@@ -98,19 +109,19 @@ def nobody_reads(*streams: IO[str]) -> bool:
     return any(event & select.POLLERR for _, event in poll.poll(0))
 
 
-def _leave(status: int | str | None, words: str = "", colour: str | None = None) -> NoReturn:
-    """End with this message and this status. Output that cannot be written is dropped.
+def _leave(end: Ending) -> NoReturn:
+    """End this process with these words and this status. Output that cannot be written is dropped.
 
     Ctrl-C during this ends the process at once, with the same status.
     """
-    signal.signal(signal.SIGINT, lambda *_: os._exit(status if isinstance(status, int) else Status.FAILED))
-    if words and not nobody_reads(sys.stderr):
-        say(words, colour=colour, err=True, lines=True)
+    signal.signal(signal.SIGINT, lambda *_: os._exit(end.status if isinstance(end.status, int) else Status.FAILED))
+    if end.words and not nobody_reads(sys.stderr):
+        say(end.words, colour=end.colour, err=True, lines=True)
     try:
         sys.stdout.flush()
     except OSError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    sys.exit(status)
+    sys.exit(end.status)
 
 
 def _nowhere() -> IO[str]:
