@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Mapping
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,12 +24,12 @@ class Done:
     stderr: str
 
 
-def cutouts(*arguments: object, where: Path | None = None, **environment: str) -> Done:
+def cutouts(*arguments: object, where: Path | None = None, environment: Mapping[str, str] | None = None) -> Done:
     """Run a command in a folder, with the serial cluster unless `CUTOUTS_CLUSTER` says otherwise."""
     out, err = io.StringIO(), io.StringIO()
     with pytest.MonkeyPatch.context() as surroundings, redirect_stdout(out), redirect_stderr(err):
         surroundings.chdir(where or Path.cwd())
-        for name, value in {"CUTOUTS_CLUSTER": "serial", **environment}.items():
+        for name, value in {"CUTOUTS_CLUSTER": "serial", **(environment or {})}.items():
             surroundings.setenv(name, value)
         end = ending(lambda: cli.main([*map(str, arguments)], prog_name="cutouts", standalone_mode=False))
         if end.words:

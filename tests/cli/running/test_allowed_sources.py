@@ -96,7 +96,12 @@ def test_an_image_is_taken_once_its_source_is_allowed(tmp_path: Path) -> None:
         assert cutouts("run", source, "--out", "out", where=tmp_path).returncode == 0
         assert {outcome for outcome, _ in outcomes(tmp_path / "out").values()} == {"rejected"}
         allowed = f"{photo.parent},{server.url}"
-        assert cutouts("run", source, "--out", "out", CUTOUTS_ALLOWED_SOURCES=allowed, where=tmp_path).returncode == 0
+        assert (
+            cutouts(
+                "run", source, "--out", "out", environment={"CUTOUTS_ALLOWED_SOURCES": allowed}, where=tmp_path
+            ).returncode
+            == 0
+        )
     assert {outcome for outcome, _ in outcomes(tmp_path / "out").values()} == {"published"}
 
 
@@ -178,7 +183,7 @@ def test_the_days_of_a_dataset_share_its_folder(tmp_path: Path) -> None:
 def test_a_wrong_source_in_the_settings_is_one_message(tmp_path: Path) -> None:
     """It has the value and what was expected."""
     product(tmp_path / "a.jpg", seed=1)
-    done = cutouts("cut", "a.jpg", "-o", "a.png", CUTOUTS_ALLOWED_SOURCES="photos", where=tmp_path)
+    done = cutouts("cut", "a.jpg", "-o", "a.png", environment={"CUTOUTS_ALLOWED_SOURCES": "photos"}, where=tmp_path)
     assert done.returncode != 0
     assert "allowed_sources" in done.stderr
     assert "expected an absolute path" in done.stderr

@@ -24,7 +24,7 @@ QUICK = {"CUTOUTS_SHARD_IMAGES": "4", "CUTOUTS_CLUSTER": "serial"}
 def run(source: Path, out: Path, *options: str, allowed: Path | None = None) -> Done:
     """Run `cutouts run`; images of a manifest may be below `allowed`."""
     more = {"CUTOUTS_ALLOWED_SOURCES": str(allowed)} if allowed else {}
-    return cutouts("run", source, "--out", out, *options, **QUICK, **more)
+    return cutouts("run", source, "--out", out, *options, environment=QUICK | more)
 
 
 def images(out: Path) -> dict[str, dict[str, object]]:
@@ -153,7 +153,11 @@ def test_a_lost_cutout_is_reported_and_repaired(tmp_path: Path) -> None:
         assert str(lost.relative_to(out)) in told.stderr
         assert told.stderr.rstrip().endswith("or put it back from a backup")
         repaired = cutouts(
-            "verify", "--out", out, "--repair", **QUICK, CUTOUTS_ALLOWED_SOURCES=str(tmp_path / "photos")
+            "verify",
+            "--out",
+            out,
+            "--repair",
+            environment=QUICK | {"CUTOUTS_ALLOWED_SOURCES": str(tmp_path / "photos")},
         )
         assert repaired.returncode == 0, repaired.stderr
         assert lost.read_bytes() == whole

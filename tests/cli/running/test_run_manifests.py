@@ -17,7 +17,7 @@ from tests.photographs import product
 
 def run(source: str, out: Path, *, folder: Path) -> Done:
     """Run `cutouts run` in `folder`, below which images may be."""
-    return cutouts("run", source, "--out", out, where=folder, CUTOUTS_ALLOWED_SOURCES=str(folder))
+    return cutouts("run", source, "--out", out, where=folder, environment={"CUTOUTS_ALLOWED_SOURCES": str(folder)})
 
 
 def images(out: Path) -> list[dict[str, Any]]:
