@@ -136,7 +136,8 @@ def test_results_that_were_lost_with_their_worker_are_made_again(local_runner: R
     results = local_runner.map(deadly({}), CHUNKS)
     first = next(results)
     time.sleep(2)
-    assert (workers := _workers())
+    workers = _workers()
+    assert workers
     for process in workers:
         process.kill()
     good, blamed = books(results)
