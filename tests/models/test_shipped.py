@@ -26,7 +26,7 @@ from tests.real_weights import DATA
 PRODUCTS, BACKGROUNDS = DATA / "products/products-test.parquet", DATA / "backgrounds/backgrounds-test.parquet"
 WITH_PRODUCT: tuple[Kind, ...] = ("plain", "shaded", "busy")
 OURS = ("default", "default:bare", "default-int8", "default-licensed")
-IMAGES = 36
+IMAGES = 12
 
 
 @pytest.fixture(scope="module")
