@@ -1,4 +1,7 @@
-"""An Airflow that we start is private: where it listens, which requests it answers, who can read its home."""
+"""An Airflow that we start is private: which requests it answers, and who can read its home.
+
+`test_standalone` asks a running one.
+"""
 
 from __future__ import annotations
 
@@ -9,57 +12,13 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-import httpx
-import psutil
 import pytest
 
 from cutouts_airflow import standalone
 from cutouts_airflow.home import HOSTS, service_environment
 from cutouts_airflow.hosts import OwnPagesOnly, middlewares
-from tests.airflow_home import Service
 
 HOST = "127.0.0.1:8080"
-
-
-def test_it_listens_only_on_the_loopback_interface(airflow_service: Service) -> None:
-    """This holds for each of its processes, including the log servers."""
-    listening = [
-        one.laddr
-        for process in psutil.Process().children(recursive=True)
-        if "airflow" in " ".join(process.cmdline())
-        for one in process.net_connections("inet")
-        if one.status == psutil.CONN_LISTEN
-    ]
-    environment = airflow_service.environment
-    ports = {"AIRFLOW__API__PORT", "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT"}
-    assert {int(environment[name]) for name in ports} <= {one.port for one in listening}
-    assert [one for one in listening if one.ip not in ("127.0.0.1", "::1")] == []
-
-
-def test_it_answers_only_its_own_pages(airflow_service: Service) -> None:
-    """Other host names for this machine and pages of other sites are refused; its own pages work."""
-    port = airflow_service.url.rpartition(":")[2]
-
-    def status(path: str = "api/v2/version", method: str = "GET", **headers: str) -> int:
-        named = {name.replace("_", "-"): value for name, value in headers.items()}
-        return httpx.request(method, f"{airflow_service.url}/{path}", headers=named, timeout=60).status_code
-
-    assert status() == status(host=f"localhost:{port}") == 200
-    assert status(origin=airflow_service.url, sec_fetch_site="same-origin") == 200
-    for path in ("", "api/v2/version", "execution/docs", "auth/token"):
-        assert status(path, host="rebound.example") == 403
-        assert status(path, host=f"rebound.example:{port}") == 403
-        assert status(path, origin="https://elsewhere.example") == 403
-    runs = "api/v2/dags/catalog_refresh/dagRuns"
-    assert status(runs, "POST", sec_fetch_site="cross-site", sec_fetch_mode="no-cors") == 403
-
-
-def test_its_home_is_private(airflow_service: Service) -> None:
-    """Database, keys and logs are in a folder that nobody else can read."""
-    home = Path(airflow_service.environment["AIRFLOW_HOME"])
-    assert stat.S_IMODE(home.stat().st_mode) == 0o700
-    for file in home.glob("airflow.*"):
-        assert stat.S_IMODE(file.stat().st_mode) == 0o600
 
 
 def test_a_readable_home_becomes_private(tmp_path: Path) -> None:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import stat
 import subprocess
 import sys
 from datetime import date
 from pathlib import Path
 
+import httpx
+import psutil
 import pyarrow as pa
 import sqlalchemy as sa
 
@@ -129,3 +132,44 @@ def test_only_the_intake_runs_on_a_schedule(airflow_service: Service) -> None:
     assert {run["run_type"] for run in airflow_service.runs("historical_backfill")} <= {"backfill", "manual"}
     assert not airflow_service.get("importErrors")["import_errors"]
     assert not airflow_service.get("plugins/importErrors")["import_errors"]
+
+
+def test_it_listens_only_on_the_loopback_interface(airflow_service: Service) -> None:
+    """This holds for each of its processes, including the log servers."""
+    listening = [
+        one.laddr
+        for process in psutil.Process().children(recursive=True)
+        if "airflow" in " ".join(process.cmdline())
+        for one in process.net_connections("inet")
+        if one.status == psutil.CONN_LISTEN
+    ]
+    environment = airflow_service.environment
+    ports = {"AIRFLOW__API__PORT", "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT"}
+    assert {int(environment[name]) for name in ports} <= {one.port for one in listening}
+    assert [one for one in listening if one.ip not in ("127.0.0.1", "::1")] == []
+
+
+def test_it_answers_only_its_own_pages(airflow_service: Service) -> None:
+    """Other host names for this machine and pages of other sites are refused; its own pages work."""
+    port = airflow_service.url.rpartition(":")[2]
+
+    def status(path: str = "api/v2/version", method: str = "GET", **headers: str) -> int:
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        return httpx.request(method, f"{airflow_service.url}/{path}", headers=named, timeout=60).status_code
+
+    assert status() == status(host=f"localhost:{port}") == 200
+    assert status(origin=airflow_service.url, sec_fetch_site="same-origin") == 200
+    for path in ("", "api/v2/version", "execution/docs", "auth/token"):
+        assert status(path, host="rebound.example") == 403
+        assert status(path, host=f"rebound.example:{port}") == 403
+        assert status(path, origin="https://elsewhere.example") == 403
+    runs = "api/v2/dags/catalog_refresh/dagRuns"
+    assert status(runs, "POST", sec_fetch_site="cross-site", sec_fetch_mode="no-cors") == 403
+
+
+def test_its_home_is_private(airflow_service: Service) -> None:
+    """Database, keys and logs are in a folder that nobody else can read."""
+    home = Path(airflow_service.environment["AIRFLOW_HOME"])
+    assert stat.S_IMODE(home.stat().st_mode) == 0o700
+    for file in home.glob("airflow.*"):
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600
