@@ -54,7 +54,7 @@ demo: setup ## Cut out sample photographs (or IMAGES=folder) with the real DAG; 
 
 test: .venv/.dev .venv-tools/.ready ## Check style, types and floors, then run every test
 	$(MAKE) --no-print-directory check
-	$(BIN)/python -m pytest -q -n 2 --dist loadfile
+	$(BIN)/python -m pytest -q -n 3 --dist loadfile
 
 faults: .venv/.dev ## Kill and damage whole sites at random, ROUNDS times each; two writers for MINUTES; writes docs/faults.md
 	CUTOUTS_FAULTS_MINUTES=$(MINUTES) $(BIN)/python -m pytest -q -m faults tests/faults --rounds $(ROUNDS) --page docs/faults.md
