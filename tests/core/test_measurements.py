@@ -157,3 +157,13 @@ def test_a_pole_is_thin_and_a_box_is_not() -> None:
     assert measured(boxes((198, 20, 203, 380))).thin == 1
     assert measured(boxes((100, 100, 300, 300))).thin < 0.1
     assert measured(boxes()).thin == 0
+
+
+@pytest.mark.parametrize("levels", [2, 7, 1_000_000])
+@pytest.mark.parametrize("shape", [(512, 512), (127, 301), (5, 3), (1, 1)], ids=str)
+def test_the_peak_is_the_percentile_whatever_the_values(levels: int, shape: tuple[int, int]) -> None:
+    """It is found among the highest values only, and is the same as that of all: with many equal values, and few."""
+    saliency = (np.random.default_rng(6).integers(0, levels, shape) / levels).astype(np.float32)
+    some = np.sort(saliency[::2, ::2], axis=None)
+    found = measure(saliency, Photograph(rgb=np.zeros((9, 9, 3), np.uint8)), alpha_bytes(boxes(size=90))[:9, :9])
+    assert found.saliency_peak == some[int(0.999 * (some.size - 1))]

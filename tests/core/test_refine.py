@@ -8,7 +8,7 @@ import pytest
 
 from cutouts.core.matting.matte import curve
 from cutouts.core.matting.refine import refined
-from cutouts.core.pixels import Bytes, Floats
+from cutouts.core.pixels import Bytes, Floats, Photograph
 
 SIZE, MODEL = 640, 128
 
@@ -35,7 +35,7 @@ def refine(saliency: Floats, rgb: Bytes) -> Floats:
     """The saliency at the photograph's size, with its refined pixels written in."""
     size = rgb.shape[1], rgb.shape[0]
     whole = np.asarray(cv2.resize(saliency, size, interpolation=cv2.INTER_LINEAR), np.float32)
-    for pixels, values in refined(saliency, rgb):
+    for pixels, values in refined(saliency, Photograph(rgb=rgb)):
         whole.reshape(-1)[pixels] = values
     return whole
 

@@ -45,6 +45,7 @@ def _made(given: Input, job: Job, make: Callable[[Photograph, Bytes], T], *, alo
         saliency = _saliency(prepared, job, alone=alone)
         with one_image():
             matte = matte_from_saliency(saliency, photograph)
+            photograph.forget_halves()
     with one_image():
         return make(photograph, matte)
 

@@ -127,9 +127,9 @@ def _time_batch(clock: _Clock, job: Job, network: Network, store: Store, batch: 
     (maps,) = clock.each("network", network.saliency, [inputs])
     maps = clock.each("matte", partial(_crop, how), maps, photographs)
     mattes = clock.each("matte", matte_from_saliency, maps, photographs)
+    clock.each("measure", measure, maps, photographs, mattes)
     cutouts = clock.each("cutout", cutout, photographs, mattes)
     pngs = clock.each("encode", stored_png, [*mattes, *cutouts])
-    clock.each("measure", measure, maps, photographs, mattes)
     clock.each("store", lambda png: store.put_object(png, ".png"), pngs)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 import cv2
@@ -24,17 +24,37 @@ class Photograph:
     """A decoded source: upright, converted to sRGB, 8 bit.
 
     `rgb` is uint8 H×W×3. `alpha` is uint8 H×W if the source had alpha that is not opaque everywhere, else None. `notes`
-    say what a person should know about how it was read.
+    say what a person should know about how it was read. Its pixels must not be changed.
     """
 
     rgb: Bytes
     alpha: Bytes | None = None
     notes: tuple[str, ...] = ()
+    _halves: dict[int, Bytes] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property
     def size(self) -> tuple[int, int]:
         """Width and height in px."""
         return self.rgb.shape[1], self.rgb.shape[0]
+
+    def shrunk(self, width: int, height: int) -> Bytes:
+        """`shrink` of `rgb`. The network's input, the matte and its measurements need the same halves, so they are kept
+        until `forget_halves`."""
+        image = self.rgb
+        while image.shape[1] >= 2 * width and image.shape[0] >= 2 * height:
+            image = self._half(image)
+        return shrink(image, width, height)
+
+    def forget_halves(self) -> None:
+        """Free what `shrunk` has kept (1 B per pixel)."""
+        self._halves.clear()
+
+    def _half(self, image: Bytes) -> Bytes:
+        """`image`, which is `rgb` or one of its halves, halved along both axes."""
+        half = self._halves.get(image.shape[1])
+        if half is None:
+            half = self._halves[image.shape[1]] = _resize(image, image.shape[1] // 2, image.shape[0] // 2)
+        return half
 
 
 def shrink(image: Bytes, width: int, height: int) -> Bytes:

@@ -177,8 +177,9 @@ def finish(prepared: Prepared, saliency: Floats, store: Store, job: Job) -> tupl
     photograph, record = prepared.photograph, prepared.record
     with one_image(), deadlines.within(job.image_seconds):
         matte = matte_from_saliency(saliency, photograph)
+        measured = measure(saliency, photograph, matte)  # while the caches of the processor have the matte
+        photograph.forget_halves()
         mask_png, cutout_png = stored_png(matte), stored_png(cutout(photograph, matte))
-        measured = measure(saliency, photograph, matte)
     digests = job.recipe.digests
     mask = Mask(
         image_id=record.image_id,

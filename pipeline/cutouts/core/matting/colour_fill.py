@@ -12,11 +12,13 @@ _GAIN = 4.0
 
 
 def spread(colour: Floats, known: Floats) -> Floats:
-    """Colour everywhere, float32 h×w×3, from `colour` (h×w×3) and the weight 0…1 with which it is `known` (h×w).
+    """Colour everywhere, from `colour` (float32 h×w×3) and the weight 0…1 with which it is `known` (h×w).
 
-    `colour` must be multiplied by `known`. This is the push-pull pyramid of Gortler et al. 1996 (The Lumigraph):
-    weighted means are pulled up to one pixel, with saturating weights, and then pushed down into the pixels that each
-    level does not know. The result is black if nothing is known.
+    Returns float32 h×w×4, whose last channel has no meaning. `colour` must be multiplied by `known`.
+
+    This is the push-pull pyramid of Gortler et al. 1996 (The Lumigraph): weighted means are pulled up to one pixel,
+    with saturating weights, and then pushed down into the pixels that each level does not know. The result is black
+    if nothing is known.
     """
     levels = [_saturate(np.asarray(cv2.merge([colour, known]), np.float32))]
     while max(levels[-1].shape[:2]) > 1:
@@ -25,7 +27,7 @@ def spread(colour: Floats, known: Floats) -> Floats:
     filled = levels.pop()
     for level in reversed(levels):
         filled = _push(filled, level)
-    return np.ascontiguousarray(filled[..., :3])
+    return filled
 
 
 def _saturate(level: Floats) -> Floats:

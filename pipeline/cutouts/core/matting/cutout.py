@@ -6,11 +6,13 @@ import cv2
 import numpy as np
 
 from cutouts.core.matting.colour_fill import spread
-from cutouts.core.matting.pixel_lookup import Enlarged, blocks
+from cutouts.core.matting.pixel_lookup import Enlarged, Part, blocks
 from cutouts.core.pixels import Bytes, Floats, Photograph, shrink
 
 _REDUCTION = 8
 """Colours are spread at an eighth of the size. A quarter costs 6 ms more on 3 MP and reduces the error by 4 %."""
+_ROWS = 32
+"""Rows that are written at a time."""
 _MARGIN = 32
 """Width of the background around the product that colours are taken from (px)."""
 
@@ -30,10 +32,10 @@ def cutout(photograph: Photograph, matte: Bytes) -> Bytes:
     whose alpha is wrong too: unchanged 14.3, this method 13.8.
     """
     result = np.zeros((*matte.shape, 4), np.uint8)
-    if matte.any():
-        part = _part(matte)
-        alpha = matte[part]
-        cv2.copyTo(_with_own_colours(photograph.rgb[part], alpha), alpha, result[part])
+    part = _part(matte)
+    if part is not None:
+        _show(photograph.rgb[part], matte[part], result[part])
+        _use_own_colours(result, photograph.rgb[part], matte, part)
     return result
 
 
@@ -45,37 +47,48 @@ def found_box(matte: Bytes) -> tuple[slice, slice]:
     return slice(top, top + height), slice(left, left + width)
 
 
-def _part(matte: Bytes) -> tuple[slice, slice]:
-    """The product's area, with some background around it."""
+def _part(matte: Bytes) -> Part | None:
+    """The product's area, with some background around it; None if the matte is empty."""
     left, top, width, height = cv2.boundingRect(matte)
+    if not width:
+        return None
     rows = slice(max(0, top - _MARGIN), top + height + _MARGIN)
     return rows, slice(max(0, left - _MARGIN), left + width + _MARGIN)
 
 
-def _with_own_colours(rgb: Bytes, alpha: Bytes) -> Bytes:
-    """`rgb` with `alpha` and, in soft pixels, the product's own colour; uint8 h×w×4."""
-    rgba = np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2RGBA), np.uint8)
-    cv2.mixChannels([alpha], [rgba], [0, 3])
-    height, width = alpha.shape
+def _show(rgb: Bytes, alpha: Bytes, result: Bytes) -> None:
+    """Write `rgb` and `alpha` into `result`, uint8 h×w×4, where the alpha is not 0; some rows at a time, which fit into
+    the cache."""
+    for top in range(0, alpha.shape[0], _ROWS):
+        rows = slice(top, top + _ROWS)
+        rgba = np.asarray(cv2.cvtColor(rgb[rows], cv2.COLOR_RGB2RGBA), np.uint8)
+        cv2.mixChannels([alpha[rows]], [rgba], [0, 3])
+        cv2.copyTo(rgba, alpha[rows], result[rows])
+
+
+def _use_own_colours(result: Bytes, rgb: Bytes, matte: Bytes, part: Part) -> None:
+    """Replace the colours of soft pixels in `result`, uint8 H×W×4, by the product's own; `rgb` has those of `part`."""
+    height, width = rgb.shape[:2]
     half = max(1, width // 2), max(1, height // 2)  # what follows is four times cheaper on pairs of pixels
-    colours, share = shrink(rgb, *half), shrink(alpha, *half)
+    colours, share = shrink(rgb, *half), shrink(matte[part], *half)
     inside, outside = (np.asarray(cv2.inRange(share, sure, sure), np.uint8) for sure in (255, 0))
     if not (inside.any() and outside.any()):
-        return rgba
+        return
     size = max(1, width // _REDUCTION), max(1, height // _REDUCTION)
-    front = Enlarged.to(width, height, _spread_from(colours, inside, *size))
-    back = Enlarged.to(width, height, _spread_from(colours, outside, *size))
-    _solve(rgba, alpha, front, back)
-    return rgba
+    near = (_spread_from(colours, sure, *size) for sure in (inside, outside))
+    _solve(result, matte, Enlarged.to(matte.shape, *near, part=part))
 
 
-def _solve(rgba: Bytes, alpha: Bytes, front: Enlarged, back: Enlarged) -> None:
-    """Write F into soft pixels: of all pairs that give the pixel's colour, the one nearest to `front`, `back`."""
+def _solve(rgba: Bytes, alpha: Bytes, near: Enlarged) -> None:
+    """Write F into soft pixels: of all pairs that give the pixel's colour, the one nearest to front and back in
+    `near`."""
     words, shares = rgba.view(np.uint32).reshape(-1), alpha.reshape(-1)
     for block in blocks(alpha + np.uint8(1) > 1):  # neither 0 nor 255, which becomes 0
         share, shown = shares.take(block), words.take(block).view(np.uint8).reshape(-1, 4)
-        colour = front.at(block) * _OF_FRONT.take(share, 0)
-        colour += back.at(block) * _OF_BACK.take(share, 0)
+        colour, back = near.at(block)
+        colour *= _OF_FRONT.take(share, 0)
+        back *= _OF_BACK.take(share, 0)
+        colour += back
         own = cv2.add(colour, shown * _OF_SHOWN.take(share, 0), dtype=cv2.CV_8U)  # rounds, and cuts at 0 and 255
         words[block] = own.view(np.uint32)[:, 0]
 
@@ -100,4 +113,4 @@ def _spread_from(rgb: Bytes, sure: Bytes, width: int, height: int) -> Floats:
     unused."""
     colours = shrink(np.asarray(cv2.copyTo(rgb, sure), np.uint8), width, height).astype(np.float32)
     known = shrink(sure, width, height).astype(np.float32) / np.float32(255)
-    return np.asarray(cv2.cvtColor(spread(colours, known), cv2.COLOR_RGB2RGBA), np.float32)
+    return spread(colours, known)

@@ -24,7 +24,7 @@ def matte_from_saliency(saliency: Floats, photograph: Photograph) -> Bytes:
     saliency = without_specks(saliency, SURE_OUTSIDE)
     enlarged = cv2.resize(alpha_bytes(curve(saliency)), photograph.size, interpolation=cv2.INTER_LINEAR)
     matte = np.asarray(enlarged, np.uint8)
-    for pixels, values in refined(saliency, photograph.rgb):
+    for pixels, values in refined(saliency, photograph):
         matte.reshape(-1)[pixels] = alpha_bytes(curve(values)).reshape(-1)
     if photograph.alpha is not None:
         cv2.multiply(matte, photograph.alpha, dst=matte, scale=1 / 255)

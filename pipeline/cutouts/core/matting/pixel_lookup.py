@@ -15,32 +15,37 @@ from cutouts.core.pixels import Floats, Mask
 
 Indices: TypeAlias = NDArray[np.intp]
 """Flat indices of pixels of the source, row by row."""
+Part: TypeAlias = tuple[slice, slice]
+"""The rows and the columns of a rectangle."""
 
+_WHOLE = slice(None), slice(None)
 _BLOCK = 1 << 14
 """Pixels processed at a time: their arrays fit into the cache, and memory does not grow with the photograph."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Enlarged:
-    """A small plane of up to four channels, read as if it were enlarged bilinearly to the source's size."""
+    """Small planes of equal size with up to four channels each, read as if they were enlarged bilinearly to a part of
+    the source."""
 
-    small: Floats
+    planes: tuple[Floats, ...]
     columns: Floats
     rows: Floats
 
     @classmethod
-    def to(cls, width: int, height: int, small: Floats) -> Enlarged:
-        """`small`, float32 h×w×C, enlarged to `width`×`height` px."""
-        columns, rows = _axis(width, small.shape[1]), _axis(height, small.shape[0])
-        return cls(small=small, columns=columns, rows=rows)
+    def to(cls, shape: tuple[int, ...], *planes: Floats, part: Part = _WHOLE) -> Enlarged:
+        """`planes`, float32 h×w×C, enlarged to `part` of a source of that shape (H, W); only pixels of the part may be
+        looked up."""
+        height, width = planes[0].shape[:2]
+        return cls(planes=planes, rows=_axis(shape[0], part[0], height), columns=_axis(shape[1], part[1], width))
 
-    def at(self, pixels: Indices) -> Floats:
-        """Its values at `pixels`, float32 n×C; positions are rounded to 1/32 of a small pixel by OpenCV."""
+    def at(self, pixels: Indices) -> list[Floats]:
+        """The values of each plane at `pixels` of the source, float32 n×C; positions are rounded to 1/32 of a small
+        pixel by OpenCV."""
         y = pixels // self.columns.size
         x = pixels - y * self.columns.size
         where = self.columns.take(x)[None], self.rows.take(y)[None]
-        values = cv2.remap(self.small, *where, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        return np.asarray(values, np.float32).reshape(pixels.size, -1)
+        return [_values(plane, *where) for plane in self.planes]
 
 
 def blocks(mask: Mask) -> Iterator[Indices]:
@@ -50,6 +55,15 @@ def blocks(mask: Mask) -> Iterator[Indices]:
         yield pixels[start : start + _BLOCK]
 
 
-def _axis(size: int, small: int) -> Floats:
-    """The position in the small plane of each pixel along one axis of the source, as in `cv2.resize`."""
-    return ((np.arange(size) + 0.5) * (small / size) - 0.5).astype(np.float32)
+def _values(plane: Floats, columns: Floats, rows: Floats) -> Floats:
+    values = cv2.remap(plane, columns, rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(values, np.float32).reshape(columns.size, -1)
+
+
+def _axis(size: int, part: slice, small: int) -> Floats:
+    """The position in the small plane of each pixel along one axis of the source, as in `cv2.resize`; 0 outside the
+    part."""
+    begin, end, _ = part.indices(size)
+    positions = np.zeros(size, np.float32)
+    positions[begin:end] = (np.arange(end - begin) + 0.5) * (small / (end - begin)) - 0.5
+    return positions

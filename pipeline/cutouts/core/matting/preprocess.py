@@ -12,7 +12,7 @@ from typing import Literal
 import cv2
 import numpy as np
 
-from cutouts.core.pixels import Bytes, Floats, Photograph, shrink
+from cutouts.core.pixels import Bytes, Floats, Photograph
 
 ColourSpace = Literal["rgb", "bgr", "hsv", "lab"]
 
@@ -70,17 +70,17 @@ def crop_saliency(saliency: Floats, width: int, height: int, how: Preprocessing)
     return saliency[top : top + inner_height, left : left + inner_width]
 
 
-def _on_white(photograph: Photograph) -> Bytes:
+def _on_white(photograph: Photograph) -> Photograph:
     if photograph.alpha is None:
-        return photograph.rgb
+        return photograph
     alpha = photograph.alpha[..., None].astype(np.uint16)
     blended = photograph.rgb * alpha + 255 * (255 - alpha)
-    return ((blended + 127) // 255).astype(np.uint8)
+    return Photograph(rgb=((blended + 127) // 255).astype(np.uint8))
 
 
-def _fit(rgb: Bytes, how: Preprocessing) -> Bytes:
-    left, top, width, height = inner_box(rgb.shape[1], rgb.shape[0], how)
-    small = shrink(rgb, width, height)
+def _fit(photograph: Photograph, how: Preprocessing) -> Bytes:
+    left, top, width, height = inner_box(*photograph.size, how)
+    small = photograph.shrunk(width, height)
     if not how.letterbox:
         return small
     canvas = np.full((how.height_px, how.width_px, 3), 127, np.uint8)

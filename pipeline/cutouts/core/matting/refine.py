@@ -21,7 +21,7 @@ import cv2
 import numpy as np
 
 from cutouts.core.matting.pixel_lookup import Enlarged, Indices, blocks
-from cutouts.core.pixels import Bytes, Floats, Mask, shrink
+from cutouts.core.pixels import Bytes, Floats, Mask, Photograph
 
 Planes: TypeAlias = Sequence[Floats]
 
@@ -38,9 +38,8 @@ UNSURE = 0.06
 """Saliency this close to 0 or 1 is not refined; the curve maps what is left."""
 
 
-def refined(saliency: Floats, rgb: Bytes) -> Iterator[tuple[Indices, Floats]]:
-    """The pixels of `rgb` (uint8 H×W×3) in which the network is not certain, some at a time, and their refined
-    saliency.
+def refined(saliency: Floats, photograph: Photograph) -> Iterator[tuple[Indices, Floats]]:
+    """The pixels of `photograph` in which the network is not certain, some at a time, and their refined saliency.
 
     Pixels are flat indices; `saliency` is float32 h×w in 0…1. Values may be slightly outside 0…1 if a colour is outside
     those that a window contains; the curve clips them. All other pixels keep the enlarged saliency.
@@ -48,11 +47,13 @@ def refined(saliency: Floats, rgb: Bytes) -> Iterator[tuple[Indices, Floats]]:
     unsure = _unsure(saliency)
     if not unsure.any():
         return
-    height, width = rgb.shape[:2]
-    line, flat = Enlarged.to(width, height, _lines(unsure, saliency, rgb)), rgb.reshape(-1, 3)
-    for block in blocks(_nearest(cv2.dilate(unsure, np.ones((3, 3), np.uint8)) > 0, width, height)):
+    lines = Enlarged.to(photograph.rgb.shape, _lines(unsure, saliency, photograph))
+    flat = photograph.rgb.reshape(-1, 3)
+    for block in blocks(_nearest(cv2.dilate(unsure, np.ones((3, 3), np.uint8)) > 0, *photograph.size)):
         colour = cv2.cvtColor(flat.take(block, 0)[None], cv2.COLOR_RGB2RGBA)[0]  # its 255 stands for the 1 beside d
-        yield block, np.asarray((line.at(block) * colour) @ _FROM_BYTES, np.float32)
+        (line,) = lines.at(block)
+        line *= colour
+        yield block, np.asarray(line @ _FROM_BYTES, np.float32)
 
 
 def _unsure(saliency: Floats) -> Bytes:
@@ -60,63 +61,91 @@ def _unsure(saliency: Floats) -> Bytes:
     return ((saliency > UNSURE) & (saliency < 1 - UNSURE)).astype(np.uint8)
 
 
-def _lines(unsure: Bytes, saliency: Floats, rgb: Bytes) -> Floats:
+def _lines(unsure: Bytes, saliency: Floats, photograph: Photograph) -> Floats:
     """float32 h×w×4: the saliency as a·(r, g, b) + d of the colours, 0…1; a fades to 0 where the network is certain."""
     size = max(1, saliency.shape[1] // STEP), max(1, saliency.shape[0] // STEP)
-    small = shrink(rgb, *size).astype(np.float32) / np.float32(255)
-    lines, trust = _near(_resize(unsure.astype(np.float32), size) > 0, _resize(saliency, size), small)
+    near = _resize(unsure.astype(np.float32), size) > 0
+    lines, trust = _near(near, _resize(saliency, size), photograph.shrunk(*size))
     whole = saliency.shape[1], saliency.shape[0]
     enlarged = _resize(lines, whole)
     enlarged[..., 3] += saliency * (1 - _resize(trust, whole))
     return enlarged
 
 
-def _near(unsure: Mask, saliency: Floats, small: Floats) -> tuple[Floats, Floats]:
+def _near(unsure: Mask, saliency: Floats, small: Bytes) -> tuple[Floats, Floats]:
     """`_colour_lines` of all pixels, computed only within two windows of an uncertain pixel."""
     left, top, width, height = cv2.boundingRect(unsure.astype(np.uint8))
     margin = 2 * RADIUS
     part = np.s_[max(0, top - margin) : top + height + margin, max(0, left - margin) : left + width + margin]
     lines, trust = np.zeros((*saliency.shape, 4), np.float32), np.zeros_like(saliency)
-    lines[part], trust[part] = _colour_lines(saliency[part], small[part], unsure[part])
+    lines[part], trust[part] = _colour_lines(np.ascontiguousarray(saliency[part]), small[part], unsure[part])
     return lines, trust
 
 
-def _colour_lines(saliency: Floats, small: Floats, unsure: Mask) -> tuple[Floats, Floats]:
+def _colour_lines(saliency: Floats, small: Bytes, unsure: Mask) -> tuple[Floats, Floats]:
     """The saliency as a·(r, g, b) + d, float32 h×w×4, multiplied by its weight, and the weight, float32 h×w in 0…1.
 
-    `small` is the photograph at the saliency's size, 0…1. Each window's least squares are solved by Cramer's rule, and
+    `small` is the photograph at the saliency's size. Each window's least squares are solved by Cramer's rule, and
     averaged over all windows that contain a pixel, weighted by how much of the saliency they explain.
     """
-    colour = [np.asarray(plane, np.float32) for plane in cv2.split(small)]
+    colour = [plane.astype(np.float32) / np.float32(255) for plane in cv2.split(small)]
     mean, mean_s = [_box(plane) for plane in colour], _box(saliency)
-    covariance = [_box(plane * saliency) - own * mean_s for plane, own in zip(colour, mean, strict=True)]
+    covariance = [_covariance(plane, saliency, own, mean_s) for plane, own in zip(colour, mean, strict=True)]
     slope = _solve(_spread_of(colour, mean), covariance)
     explained = _dot(slope, covariance)
-    trust = _box(np.clip(explained / (_box(saliency * saliency) - mean_s * mean_s + NOISE), 0, 1)) * unsure
-    planes = [_box(plane) * trust for plane in (*slope, mean_s - _dot(slope, mean))]
+    explained /= _covariance(saliency, saliency, mean_s, mean_s, noise=NOISE)
+    trust = _box(np.clip(explained, 0, 1, out=explained))
+    trust *= unsure
+    planes = [_weighted(plane, trust) for plane in (*slope, mean_s - _dot(slope, mean))]
     return np.asarray(cv2.merge(planes), np.float32), trust
+
+
+def _weighted(plane: Floats, weight: Floats) -> Floats:
+    mean = _box(plane)
+    mean *= weight
+    return mean
+
+
+def _covariance(first: Floats, second: Floats, mean: Floats, other_mean: Floats, *, noise: float = 0) -> Floats:
+    """The covariance of two planes in each window, plus `noise`."""
+    covariance = _box(first * second)
+    covariance -= mean * other_mean
+    if noise:
+        covariance += np.float32(noise)
+    return covariance
 
 
 def _spread_of(colour: Planes, mean: Planes) -> Planes:
     """Variances and covariances of the colours in each window: rr, rg, rb, gg, gb, bb."""
-    pairs = [(i, j) for i in range(3) for j in range(i, 3)]
-    noise = np.float32(NOISE)
-    return [_box(colour[i] * colour[j]) - mean[i] * mean[j] + noise * (i == j) for i, j in pairs]
+    return [
+        _covariance(colour[i], colour[j], mean[i], mean[j], noise=NOISE * (i == j))
+        for i in range(3)
+        for j in range(i, 3)
+    ]
 
 
 def _solve(spread: Planes, covariance: Planes) -> Planes:
     """The slopes of each window: the inverse of its symmetric 3×3 matrix `spread` times `covariance`."""
     rr, rg, rb, gg, gb, bb = spread
-    top = [gg * bb - gb * gb, rb * gb - rg * bb, rg * gb - rb * gg]
-    middle = [top[1], rr * bb - rb * rb, rg * rb - rr * gb]
-    bottom = [top[2], middle[2], rr * gg - rg * rg]
+    top = [_minor(gg, bb, gb, gb), _minor(rb, gb, rg, bb), _minor(rg, gb, rb, gg)]
+    middle = [top[1], _minor(rr, bb, rb, rb), _minor(rg, rb, rr, gb)]
+    bottom = [top[2], middle[2], _minor(rr, gg, rg, rg)]
     determinant = _dot([rr, rg, rb], top)
     return [_dot(row, covariance) / determinant for row in (top, middle, bottom)]
 
 
+def _minor(a: Floats, d: Floats, b: Floats, c: Floats) -> Floats:
+    """Per pixel, a·d − b·c."""
+    minor: Floats = a * d
+    minor -= b * c
+    return minor
+
+
 def _dot(first: Planes, second: Planes) -> Floats:
     """Per pixel, the sum of the products of three planes with three others."""
-    total: Floats = first[0] * second[0] + first[1] * second[1] + first[2] * second[2]
+    total: Floats = first[0] * second[0]
+    total += first[1] * second[1]
+    total += first[2] * second[2]
     return total
 
 

@@ -26,12 +26,12 @@ SPECKS = 0.01
 
 def without_specks(saliency: Floats, outside: float) -> Floats:
     """`saliency`, float32 h×w in 0…1, with its specks set to 0; pixels up to `outside` count as not visible."""
-    seen = (saliency > outside).astype(np.uint8)
+    seen = saliency > outside
     side = 2 * round(APART * max(saliency.shape)) + 1
-    count, labels = cv2.connectedComponents(cv2.dilate(seen, np.ones((side, side), np.uint8)))
+    count, labels = cv2.connectedComponents(cv2.dilate(seen.view(np.uint8), np.ones((side, side), np.uint8)))
     if count <= 2:  # the background and one part, which has no other to be far from
         return saliency
-    areas = np.bincount(labels.reshape(-1), seen.reshape(-1), count)
+    areas = np.bincount(labels[seen], minlength=count)
     specks = areas < SPECK * areas.sum()
     specks[0] = False  # what no part comes near
     if not specks.any() or areas[specks].sum() > SPECKS * areas.sum():

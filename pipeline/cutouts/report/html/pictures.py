@@ -135,7 +135,7 @@ def shrunk_cutout(rgba: Bytes, side: int) -> Bytes:
     small = shrunk(np.asarray(cv2.cvtColor(rgba, cv2.COLOR_RGBA2mRGBA), np.uint8), side)
     opaque, small_alpha = small[..., :3].astype(np.float32), small[..., 3]
     weight = small_alpha.astype(np.float32) / np.float32(255)
-    filled = spread(opaque, weight)
+    filled = spread(opaque, weight)[..., :3]
     own = opaque / np.maximum(weight, 1 / 255)[..., None]
     colour = np.where(small_alpha[..., None] > 0, own, filled)
     return np.dstack([np.clip(np.round(colour), 0, 255).astype(np.uint8), small_alpha])
