@@ -118,3 +118,24 @@ def test_a_generated_source_is_found_among_others() -> None:
     )
     assert source_type_of(base + b"digitalCapture") == "digitalCapture"
     assert source_type_of(b"nothing") is None
+
+
+@pytest.mark.parametrize("colour", [(200, 30, 40), (20, 20, 20), (238, 234, 228)])
+@pytest.mark.parametrize("quality", [95, 60])
+def test_exact_white_is_255_for_every_decoder(colour: tuple[int, int, int], quality: int) -> None:
+    """Beside a noisy product of any colour, with a tag and a mark; without the setting, white rings in the same
+    picture."""
+    image = picture()
+    image[(image != 255).any(axis=2)] = np.clip(image[(image != 255).any(axis=2)] // 8 + np.array(colour), 0, 254)
+    white = (image == 255).all(axis=2)
+    usual = encode(image, rendition("jpeg", quality=quality)).data
+    assert (decode(usual, max_pixels=10**6).rgb[white] != 255).any()
+    exact = rendition("jpeg", quality=quality, exact_white=True)
+    data = encode(image, exact, source_type="digitalCapture", text="a b rendition").data
+    opened = np.asarray(Image.open(BytesIO(data)).convert("RGB"))
+    other = np.asarray(cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR))[..., ::-1]
+    for seen in (opened, other, decode(data, max_pixels=10**6).rgb):
+        assert (seen[white] == 255).all()
+        assert np.abs(seen.astype(int) - image)[~white].mean() < 12
+    assert source_type_of(data) == "digitalCapture"
+    assert mark_of(data[:MARK_BYTES], data[-MARK_BYTES:]) == "a b rendition"

@@ -23,7 +23,9 @@ _PALE = 200
 _VISIBLE = 8
 """Alpha from which a pixel of a transparent picture shows the product."""
 _RINGING = 9
-"""Ground this near to the product (px) is not judged: a JPEG cannot be exact within a block that shows an edge."""
+"""Ground this near to the product (px) is judged by a figure of its own: blocks of a JPEG that show an edge ring."""
+_SOFT = 1
+"""Ground this near to the product (px) is not judged: it is a part of its soft edge."""
 _BAND = 0.01
 """Width of the band along the border in which every pixel must be white, as a share of the shorter side."""
 _LINE = 0.9
@@ -38,7 +40,8 @@ class FileFigures:
 
     `fill` is the longest share of the frame's side that the product's bounding box takes, `fill_area` the product's
     share of the area. `off_white` is the largest distance of the ground from 255, in the band along the border and
-    everywhere else beyond the ringing of a JPEG. `cut_sides` and `line_sides` count the sides of the frame that cut the
+    everywhere else beyond the ringing of a JPEG; `off_white_near` is that within 8 px of the product, up to its soft
+    edge; 0 if the picture has alpha. `cut_sides` and `line_sides` count the sides of the frame that cut the
     product, or show a line. `sharpness` is the variance of the Laplacian in the product. `source_cut_sides` counts the
     sides of the photograph that cut the product; 0 for a file whose photograph is not known.
     """
@@ -63,6 +66,7 @@ class FileFigures:
     fill: float
     fill_area: float
     off_white: float
+    off_white_near: float
     cut_sides: int
     line_sides: int
     sharpness: float
@@ -78,6 +82,7 @@ class PictureFigures:
     fill: float
     fill_area: float
     off_white: float
+    off_white_near: float
     cut_sides: int
     line_sides: int
     sharpness: float
@@ -88,9 +93,11 @@ def measure_picture(rgb: Bytes, alpha: Bytes | None) -> PictureFigures:
     """Measure a decoded picture, uint8 H×W×3; `alpha`, uint8 H×W, is None if it is opaque. It is looked at on white."""
     seen = rgb if alpha is None else _on_white(rgb, alpha)
     product = np.asarray(_not_ground(seen) if alpha is None else alpha >= _VISIBLE, np.bool_)
-    off, worst = _off_white(seen, product)
+    far = _far(product)
+    off, worst = _off_white(seen, far)
+    near, nearest = _off_white(seen, _near(product, far)) if alpha is None else (0.0, (0, 0))
     lines, cuts, touched = _sides(product)
-    places = {"off_white": worst} if off else {}
+    places = ({"off_white": worst} if off else {}) | ({"off_white_near": nearest} if near else {})
     if touched is not None:
         places |= dict.fromkeys(("cut_sides", "line_sides"), touched)
     return PictureFigures(
@@ -98,6 +105,7 @@ def measure_picture(rgb: Bytes, alpha: Bytes | None) -> PictureFigures:
         fill=_fill(product),
         fill_area=float(product.mean()),
         off_white=off,
+        off_white_near=near,
         cut_sides=cuts,
         line_sides=lines,
         sharpness=_sharpness(seen, product),
@@ -139,15 +147,31 @@ def _without_remains(found: Mask, seen: Bytes) -> Mask:
     return np.asarray(found & ~remains[labels], np.bool_)
 
 
-def _off_white(seen: Bytes, product: Mask) -> tuple[float, Pixel]:
-    """The largest distance of a ground pixel from 255, and where it is."""
+def _far(product: Mask) -> Mask:
+    """The ground beyond the ringing of a JPEG, and the band along the border with all that is in it."""
     height, width = product.shape
-    far = cv2.erode((~product).astype(np.uint8), np.ones((2 * _RINGING - 1, 2 * _RINGING - 1), np.uint8)) > 0
+    far = _beyond(product, _RINGING - 1)
     band = max(1, round(_BAND * min(height, width)))
     far[:band] = far[-band:] = True
     far[:, :band] = far[:, -band:] = True
-    distance = np.where(far, 255 - seen.min(axis=2), 0)
-    row, column = divmod(int(distance.argmax()), width)
+    return far
+
+
+def _near(product: Mask, far: Mask) -> Mask:
+    """The ground that may ring, without the soft edge of the product."""
+    return np.asarray(_beyond(product, _SOFT) & ~far, np.bool_)
+
+
+def _beyond(product: Mask, distance: int) -> Mask:
+    """The ground that is more than `distance` px away from the product, along a row, a column or a diagonal."""
+    side = 2 * distance + 1
+    return np.asarray(cv2.erode((~product).astype(np.uint8), np.ones((side, side), np.uint8)) > 0, np.bool_)
+
+
+def _off_white(seen: Bytes, ground: Mask) -> tuple[float, Pixel]:
+    """The largest distance of a ground pixel from 255, and where it is."""
+    distance = np.where(ground, 255 - seen.min(axis=2), 0)
+    row, column = divmod(int(distance.argmax()), ground.shape[1])
     return float(distance[row, column]), (column, row)
 
 

@@ -15,8 +15,8 @@ from cutouts.core.channels.figures import FileFigures
 from cutouts.core.errors import ConfigError
 
 _FIGURES = frozenset(one.name for one in fields(FileFigures)) - {"name", "places"}
-OFF_WHITE = "off_white"
-"""The figure that the setting `white_tolerance` concerns."""
+OFF_WHITE = frozenset({"off_white", "off_white_near"})
+"""The figures that the setting `white_tolerance` concerns."""
 
 
 class ChannelRule(BaseModel):
@@ -69,7 +69,7 @@ class Channel(BaseModel):
         """The channel with the rules in force on a day; grounds `white_tolerance` levels below 255 count as white."""
         chosen = [rule for rule in self.rules if rule.in_force(day)]
         tolerant = [
-            rule.model_copy(update={"max": max(rule.max or 0, white_tolerance)}) if rule.figure == OFF_WHITE else rule
+            rule.model_copy(update={"max": max(rule.max or 0, white_tolerance)}) if rule.figure in OFF_WHITE else rule
             for rule in chosen
         ]
         return self.model_copy(update={"rules": tuple(tolerant)})

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from cutouts.core.channels.figures import SAME_GROUND
 from cutouts.core.matting.cutout import cutout
 from cutouts.core.pixels import Bytes, Floats, Photograph
 from cutouts.core.renditions.light import resized_alpha, resized_light, straight, to_levels, to_light
@@ -65,6 +66,8 @@ def draw(subject: Subject, rendition: Rendition, ground_image: Bytes | None = No
         pixels = _on_picture(part, placement, shadow, ground_image)
     else:
         pixels = _on_colour(part, placement, shadow, rendition.ground or (255, 255, 255))
+        if rendition.exact_white:
+            pixels = _without_faint(pixels, part, placement)
     return Picture(pixels=pixels, placement=placement, notes=(*placement.notes, *notes))
 
 
@@ -116,6 +119,16 @@ def _on_colour(part: Bytes, placement: Placement, shadow: Floats | None, colour:
     same = (part.shape[1], part.shape[0]) == (target.width, target.height)
     pixels[target.area] = whole if same else to_levels(resized_light(whole, target.width, target.height))
     return pixels if shadow is None else _darkened(pixels, part, placement, shadow)
+
+
+def _without_faint(pixels: Bytes, part: Bytes, placement: Placement) -> Bytes:
+    """`pixels` on white, in which soft pixels that nobody can tell from white are white. Opaque pixels stay."""
+    target = placement.target
+    alpha = resized_alpha(np.ascontiguousarray(part[..., 3]), target.width, target.height)
+    inside = pixels[target.area]
+    faint = (inside.min(axis=2) >= 255 - SAME_GROUND) & (alpha < 1)
+    pixels[target.area] = np.where(faint[..., None], np.uint8(255), inside)
+    return pixels
 
 
 def _darkened(pixels: Bytes, part: Bytes, placement: Placement, shadow: Floats) -> Bytes:

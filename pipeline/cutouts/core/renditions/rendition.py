@@ -87,6 +87,10 @@ class Rendition(BaseModel):
     max_bytes: int | None = Field(
         None, ge=1, description="largest size of the file (B); the highest quality that fits is used"
     )
+    exact_white: bool = Field(
+        False,
+        description="a JPEG on white whose ground decodes to exactly 255, beside the product too; a larger file",
+    )
     profile: Literal["srgb", "photograph"] = Field("srgb", description="colour profile: srgb, or the photograph's own")
     rules: str | None = Field(None, description="channel whose rules a picture must keep to be published")
     metadata: Literal["source-type", "none"] = Field(
@@ -151,6 +155,8 @@ class Rendition(BaseModel):
             "ground and ground_image exclude each other": None not in (self.ground, self.ground_image),
             "jpeg has no transparency: give a ground or a ground_image": self.format == "jpeg" and self.is_transparent,
             "min_quality is above quality": self.min_quality > self.quality,
+            'exact_white needs format = "jpeg", ground = "white" and no shadow': self.exact_white
+            and (self.format, self.ground, self.shadow) != ("jpeg", _COLOURS["white"], "none"),
         }
         return [words for words, wrong in checks.items() if wrong]
 
@@ -198,6 +204,8 @@ class Rendition(BaseModel):
     def digest(self) -> str:
         """Identifies everything that changes the file: 16 hexadecimal characters of a sha256."""
         told = self.model_dump(exclude={"name", "ground_image", "rules"})
+        if not self.exact_white:  # pictures that were made before it existed are not stale
+            del told["exact_white"]
         image = None if self.ground_image is None else hashlib.sha256(self.ground_image).hexdigest()
         text = json.dumps([RENDITION_METHOD, told, image], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -32,10 +32,12 @@ class Encoded:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tags:
-    """What a file says besides its pixels: an ICC profile (empty: sRGB) and an XMP packet (empty: none)."""
+    """What a file says besides its pixels: an ICC profile (empty: sRGB) and an XMP packet (empty: none); and whether
+    its white must be exact."""
 
     profile: bytes
     xmp: bytes
+    exact_white: bool
 
 
 def encode(
@@ -52,7 +54,7 @@ def encode(
     `max_bytes`.
     """
     xmp = packet(source_type) if source_type and rendition.metadata == "source-type" else b""
-    tags = Tags(profile=profile, xmp=xmp)
+    tags = Tags(profile=profile, xmp=xmp, exact_white=rendition.exact_white)
     call = _CALLS[rendition.format]
 
     def made(quality: int) -> bytes:
@@ -112,7 +114,9 @@ def _too_large(rendition: Rendition, size: int, how: str) -> ImageRejected:
 
 
 _CALLS: dict[FileFormat, Callable[[Bytes, int, Tags], bytes]] = {
-    "jpeg": lambda pixels, quality, tags: jpeg.encode_jpeg(pixels, quality, profile=tags.profile, xmp=tags.xmp),
+    "jpeg": lambda pixels, quality, tags: jpeg.encode_jpeg(
+        pixels, quality, profile=tags.profile, xmp=tags.xmp, exact_white=tags.exact_white
+    ),
     "png": lambda pixels, effort, tags: png.tagged_png(pixels, small=effort > 0, profile=tags.profile, xmp=tags.xmp),
     "webp": lambda pixels, quality, tags: avif_webp.encode_webp(pixels, quality, profile=tags.profile, xmp=tags.xmp),
     "webp-lossless": lambda pixels, effort, tags: avif_webp.encode_webp(

@@ -7,6 +7,7 @@ import struct
 import simplejpeg
 
 from cutouts.adapters.images.colour.profiles import srgb_profile
+from cutouts.adapters.images.encoding.exact_white import exact_white_jpeg
 from cutouts.core.pixels import Bytes
 
 _APP1, _APP2 = 0xE1, 0xE2
@@ -16,15 +17,27 @@ _DENSITY = struct.pack(">BHH", 1, 300, 300)
 """300 dpi: the density that printers and some market places ask for. It changes no pixel."""
 
 
-def encode_jpeg(pixels: Bytes, quality: int, *, profile: bytes, xmp: bytes) -> bytes:
-    """A JPEG of uint8 H×W×3.
+def encode_jpeg(pixels: Bytes, quality: int, *, profile: bytes, xmp: bytes, exact_white: bool = False) -> bytes:
+    """A JPEG of uint8 H×W×3. With `exact_white`, pixels that are 255, 255, 255 decode to that.
 
     Colours are not subsampled (4:4:4), or each coloured edge would tint the ground up to 16 px away from it.
     """
+    if exact_white:  # its planes are RGB, so it has no JFIF header, which would say otherwise, and states no density
+        data = exact_white_jpeg(pixels, quality)
+        return _tagged(data[: _after_first(data)], data, profile=profile, xmp=xmp)
     data = simplejpeg.encode_jpeg(pixels, quality=quality, colorspace="RGB", colorsubsampling="444")
-    after = 4 + int.from_bytes(data[4:6], "big")
-    header = data[:13] + _DENSITY + data[18:after]  # JFIF: units and density follow its name and version
-    return b"".join([header, _xmp(xmp), *_profile(profile or srgb_profile()), data[after:]])
+    header = data[:13] + _DENSITY + data[18 : _after_first(data)]  # JFIF: units and density follow name and version
+    return _tagged(header, data, profile=profile, xmp=xmp)
+
+
+def _tagged(header: bytes, data: bytes, *, profile: bytes, xmp: bytes) -> bytes:
+    """The file with `header` instead of its first segment, and with a profile and XMP after it."""
+    return b"".join([header, _xmp(xmp), *_profile(profile or srgb_profile()), data[_after_first(data) :]])
+
+
+def _after_first(data: bytes) -> int:
+    """Offset after the first segment: JFIF or Adobe."""
+    return 4 + int.from_bytes(data[4:6], "big")
 
 
 def _xmp(xmp: bytes) -> bytes:
