@@ -23,7 +23,7 @@ def drifted(*rows: dict[str, Any]) -> pa.Table:
     return pa.Table.from_pylist(list(full), schema=DRIFT)
 
 
-def category(name: str | None) -> dict[str, Any]:
+def category(name: object) -> dict[str, Any]:
     """The condition that selects rows of one category, or rows without any."""
     column = {"name": "category"}
     if name is None:
@@ -131,7 +131,7 @@ def test_a_group_has_one_severity(load: Load) -> None:
             entry(raw, "hold", column).update(severity=severity)
             entry(raw, "hold", column)["meta"]["group"] = "both"
 
-    with pytest.raises(GateError, match="'both' have several severities"):
+    with pytest.raises(GateError, match="'both' differ in their severity: critical, warning"):
         load(mixed)
 
 
@@ -139,7 +139,7 @@ def test_a_group_has_one_severity(load: Load) -> None:
     ("kwargs", "frame"),
     [
         ({"column": "coverage", "row_condition": category("shoe") | {"column": {"name": "categry"}}}, "images"),
-        ({"column": "category", "max_value": 0.5}, "images"),
+        ({"column": "category", "max_value": 0.5}, "delivery"),
         ({"column": "bad_at_mots", "max_value": 0.5}, "counts"),
         ({"column": "rejcted", "max_value": 0.5}, "delivery"),
         ({"column": "distance_at_lest", "max_value": 0.5}, "drift"),
@@ -157,3 +157,40 @@ def test_an_expectation_that_raises_is_an_error_and_not_a_verdict(load: Load, kw
     own = load(broken)
     with pytest.raises(GateError, match="checks crashed"):
         judged(own, {"category": "shoe"}, drift=drifted({}))
+
+
+@pytest.mark.parametrize(
+    ("condition", "words"),
+    [
+        (category(5), "category, which is text, with 5"),
+        (category("0.5") | {"column": {"name": "coverage"}}, "coverage, which is a number, with '0.5'"),
+        ({"type": "or", "conditions": [category("shoe"), category(5)]}, "category, which is text, with 5"),
+        (category([5]) | {"operator": "IN"}, "category, which is text, with 5"),
+    ],
+    ids=["number for text", "text for number", "within another", "in a list"],
+)
+def test_a_condition_that_no_row_can_meet_is_an_error(load: Load, condition: Raw, words: str) -> None:
+    """A category that is compared with a number selects nothing, so the rule would never apply."""
+    own = load(lambda raw: entry(raw, "quarantine", "p_bad")["kwargs"].update(row_condition=condition))
+    with pytest.raises(GateError, match=words):
+        judged(own, {"p_bad": 0.99, "category": "shoe"})
+
+
+def test_a_suite_that_passes_everything_is_refused(load: Load) -> None:
+    """Without a critical rule that quarantines or holds, every mask would be published."""
+
+    def softened(raw: Raw) -> None:
+        for one in raw["expectations"]:
+            if one["meta"]["action"] != "fail":
+                one["severity"] = "warning"
+
+    with pytest.raises(GateError, match="passes everything: it has no critical rule"):
+        judged(load(softened), {"p_bad": 0.99})
+
+
+def test_a_suite_for_something_else_is_refused(suite: quality.Suite) -> None:
+    """Rules for manifests judge no masks, and rules for masks no manifest: nothing would be checked."""
+    with pytest.raises(GateError, match="has rules for rows; only images, delivery, counts, drift are judged here"):
+        judged(quality.load_suite(quality.bundled("manifest")), {"p_bad": 0.99})
+    with pytest.raises(GateError, match="only rows are judged here"):
+        quality.refusals(suite, "north", pa.table({"image_id": ["a"]}))

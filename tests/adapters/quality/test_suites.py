@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
+from cutouts.adapters import quality
 from cutouts.core.errors import GateError
 from tests.adapters.quality.made import Load, Raw, entry
 
@@ -55,6 +57,42 @@ CHANGES: dict[str, tuple[Callable[[Raw], object], str]] = {
         lambda raw: raw["expectations"].remove(entry(raw, "fail", "soft_inside")),
         "needs an expect_column_values_to_not_be_null",
     ),
+    "a hold over a column that may be null": (
+        lambda raw: entry(raw, "quarantine", "coverage").update(
+            kwargs={"column": "category", "value_set": ["shoe"]},
+            type="expect_column_values_to_be_in_set",
+            meta={"frame": "images", "action": "hold", "words": "not a shoe"},
+        ),
+        "of category: needs an expect_column_values_to_not_be_null",
+    ),
+    "an infinite threshold": (
+        lambda raw: entry(raw, "quarantine", "p_bad")["kwargs"].update(max_value=float("inf")),
+        "Infinity is not a number",
+    ),
+    "a threshold that is not a number": (
+        lambda raw: entry(raw, "quarantine", "p_bad")["kwargs"].update(max_value=float("nan")),
+        "NaN is not a number",
+    ),
+    "a threshold that is true": (
+        lambda raw: entry(raw, "quarantine", "p_bad")["kwargs"].update(max_value=True),
+        "max_value: it is a number, not true",
+    ),
+    "a condition that joins nothing": (
+        lambda raw: entry(raw, "quarantine", "p_bad")["kwargs"].update(row_condition={"type": "and", "conditions": []}),
+        "'and' joins no conditions",
+    ),
+    "a condition with an empty list": (
+        lambda raw: entry(raw, "quarantine", "p_bad")["kwargs"].update(
+            row_condition={"type": "comparison", "column": {"name": "category"}, "operator": "IN", "parameter": []}
+        ),
+        "compares with an empty list",
+    ),
+    "a group over several frames": (
+        lambda raw: [
+            entry(raw, "hold", name)["meta"].update(group="g") for name in ("bad_at_most", "distance_at_least")
+        ],
+        "'g' differ in their frame: counts, drift",
+    ),
     "no expectations": (lambda raw: raw["expectations"].clear(), "no expectations"),
     "another file": (lambda raw: raw.pop("expectations"), "is not a suite"),
 }
@@ -67,6 +105,30 @@ def test_a_suite_that_could_pass_by_accident_is_refused(
     """It is refused when it is read, and the message says where the problem is."""
     with pytest.raises(GateError, match=words):
         load(change)
+
+
+TEXTS = {
+    "an empty file": ("", "Expecting value"),
+    "a document of YAML": ("---\n", "Expecting value"),
+    "nothing": ("null", "is not a suite"),
+    "a list": ("[]", "is not a suite"),
+    "an object without rules": ('{"name": "empty", "expectations": {}}', "no expectations"),
+    "an empty rule": ('{"name": "empty", "expectations": [{}]}', "is not a suite"),
+    "a second list of rules": ('{"name": "twice", "expectations": [1], "expectations": []}', "'expectations' is given"),
+    "a number beyond all": (
+        '{"name": "n", "expectations": [{"type": "t", "meta": {}, "kwargs": {"max_value": 1e999}}]}',
+        "finite numbers",
+    ),
+}
+
+
+@pytest.mark.parametrize(("text", "words"), TEXTS.values(), ids=TEXTS.keys())
+def test_a_file_that_holds_no_rules_is_refused(tmp_path: Path, text: str, words: str) -> None:
+    """An empty file, or one whose second half replaces the first, does not publish everything."""
+    file = tmp_path / "suite.json"
+    file.write_text(text, encoding="utf-8")
+    with pytest.raises(GateError, match=words):
+        quality.load_suite(file)
 
 
 def test_every_problem_of_a_suite_is_reported_at_once(load: Load) -> None:

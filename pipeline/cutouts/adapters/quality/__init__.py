@@ -7,7 +7,7 @@ check is an error, never a verdict.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -30,6 +30,7 @@ __all__ = ["NO_DRIFT", "Rule", "Suite", "bundled", "judge", "load_suite", "metho
 
 NO_DRIFT = DRIFT.empty_table()
 """The frame `drift` of a delivery that nothing is compared with."""
+_OF_MASKS = ("images", "delivery", "counts", "drift")
 _SHOWN = 10
 _SLICE = 500_000
 
@@ -50,9 +51,10 @@ def judge(
     `rejected` are the other images with their categories. An image is bad if it is rejected or fails a quarantine rule.
     The frame `delivery` has a row per image, `counts` one for the delivery and one per category, and `drift` is
     `cutouts.core.drift.DRIFT`. If all images were rejected, the frame `images` is not judged. Raises GateError if the
-    counts do not add up, if there is nothing to judge, if a rule with the action `fail` is not met, or if a check
-    crashed.
+    counts do not add up, if there is nothing to judge, if the suite can neither quarantine nor hold, if a rule with the
+    action `fail` is not met, or if a check crashed.
     """
+    _require(suite, "quarantine", "hold", frames=_OF_MASKS)
     if images < 1 or metrics.num_rows + len(rejected) != images:
         found = f"{metrics.num_rows} measured and {len(rejected)} rejected"
         raise GateError(f"a delivery of {counted(images, 'image')} cannot be judged: only {found} are given")
@@ -76,9 +78,10 @@ def refusals(suite: Suite, delivery_id: str, rows: pa.Table) -> tuple[DeliveryPr
     """The problems for which `suite` refuses a delivery of a manifest; none if it is accepted.
 
     `rows` are the conformed rows of the delivery, and the row numbers of problems are counted from 1 in them. They are
-    judged in slices of `_SLICE` rows to limit memory. Raises GateError if there are no rows, if a rule with the action
-    `fail` is not met, or if a check crashed.
+    judged in slices of `_SLICE` rows to limit memory. Raises GateError if there are no rows, if the suite can refuse
+    nothing, if a rule with the action `fail` is not met, or if a check crashed.
     """
+    _require(suite, "refuse", frames=("rows",))
     if not rows.num_rows:
         raise GateError(f"delivery {delivery_id!r} has no rows to check")
     rules = suite.on("rows")
@@ -89,6 +92,17 @@ def refusals(suite: Suite, delivery_id: str, rows: pa.Table) -> tuple[DeliveryPr
                 failed.setdefault(number, []).append((begin, check))
     ids = rows.column("image_id")
     return tuple(_refusal(delivery_id, rules[number].words, checks, ids) for number, checks in failed.items())
+
+
+def _require(suite: Suite, *actions: str, frames: Collection[str]) -> None:
+    """Raise GateError if a rule is about another frame, which would never be judged, or if no rule takes one of these
+    actions: then the suite would pass everything."""
+    if strays := sorted({rule.frame for rule in suite.rules} - set(frames)):
+        known = ", ".join(frames)
+        raise GateError(f"the suite {suite.name!r} has rules for {', '.join(strays)}; only {known} are judged here")
+    if not any(rule.binding and rule.action in actions for rule in suite.rules):
+        known = " or ".join(actions)
+        raise GateError(f"the suite {suite.name!r} passes everything: it has no critical rule with the action {known}")
 
 
 def _findings(

@@ -45,6 +45,7 @@ _NOT_OURS = frozenset({"batch_id", "catch_exceptions", "include_config", "result
 """Arguments that set how Great Expectations reports, which we decide ourselves, or that refer to its stored objects."""
 _FORM = '{"type": "comparison", "column": {"name": "…"}, "operator": "==", "parameter": …}'
 _NUMBER_FORMAT = re.compile(r",?(\.\d{1,2})?[%defg]?")
+_BOUNDS = frozenset({"min_value", "max_value", "mostly"})
 _DEEP = 4
 """Most levels of nested lists (as in quantiles) or conditions."""
 
@@ -60,10 +61,23 @@ def unsafe(entry: Mapping[str, Any]) -> Iterator[str]:
         elif name in _NOT_OURS:
             yield f"{name}: it is no part of an expectation"
         elif not _is_data(value, _DEEP):
-            yield f"{name}: only numbers, texts and lists of them are allowed, no $PARAMETER"
+            yield f"{name}: only finite numbers, texts and lists of them are allowed, no $PARAMETER"
+        elif name in _BOUNDS and isinstance(value, bool):
+            yield f"{name}: it is a number, not {str(value).lower()}"
         elif name in ("regex", "regex_list"):
             yield from _regexes([value] if isinstance(value, str) else value)
     yield from _fields(words)
+
+
+def comparisons(condition: Any) -> Iterator[tuple[str, Any]]:
+    """The column and the value of each comparison in a condition that `unsafe` accepts; none without a condition."""
+    kind = condition["type"] if condition else None
+    if kind == "comparison":
+        values = condition["parameter"]
+        yield from ((condition["column"]["name"], one) for one in (values if isinstance(values, list) else [values]))
+    elif kind in ("and", "or"):
+        for one in condition["conditions"]:
+            yield from comparisons(one)
 
 
 def _condition(value: Any, depth: int) -> Iterator[str]:
@@ -71,6 +85,10 @@ def _condition(value: Any, depth: int) -> Iterator[str]:
     kind = value.get("type") if isinstance(value, dict) else None
     if kind in ("and", "or") and not depth:
         yield f"{_CONDITION}: its conditions are in each other more than {_DEEP} deep"
+    elif kind in ("and", "or") and value.get("conditions") == []:
+        yield f"{_CONDITION}: {kind!r} joins no conditions"
+    elif kind == "comparison" and value.get("parameter") == []:
+        yield f"{_CONDITION}: it compares with an empty list"
     elif kind in ("and", "or") and isinstance(value.get("conditions"), list) and value.keys() == {"type", "conditions"}:
         for one in value["conditions"]:
             yield from _condition(one, depth - 1)
@@ -113,7 +131,7 @@ def _is_data(value: Any, depth: int) -> bool:
         return depth > 0 and not any(str(name).startswith("$") for name in value) and _all_data(value.values(), depth)
     if isinstance(value, list):
         return depth > 0 and _all_data(value, depth)
-    return value is None or isinstance(value, str | bool | int | float)
+    return value is None or isinstance(value, str | bool | int) or (isinstance(value, float) and math.isfinite(value))
 
 
 def _all_data(values: Iterable[Any], depth: int) -> bool:

@@ -26,6 +26,8 @@ _BETWEEN_ROWS = frozenset({"unique", "increasing", "decreasing"})
 """The endings of the types of column expectations that compare rows with each other."""
 _ROW_COUNT = "expect_table_row_count_to_be_between"
 _NOT_NULL = "expect_column_values_to_not_be_null"
+_VALUES = "expect_column_value"
+"""How the types begin that judge value by value. They skip nulls; a mean of nulls meets no rule."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +92,7 @@ def load_suite(file: Traversable) -> Suite:
     complete).
     """
     try:
-        raw = json.loads(file.read_text(encoding="utf-8"))
+        raw = json.loads(file.read_text(encoding="utf-8"), object_pairs_hook=_once, parse_constant=_no_number)
         if wrong := [str(one["type"]) for one in raw["expectations"] if not isinstance(one["type"], str)]:
             raise ValueError(f"the type of an expectation is a text, not {wrong[0]}")
         if problems := [f"{one['type']}: {problem}" for one in raw["expectations"] for problem in unsafe(one)]:
@@ -102,6 +104,18 @@ def load_suite(file: Traversable) -> Suite:
     if problems := [*_misfits(suite), *_unguarded(suite), *_dropped(suite)]:
         raise GateError("\n  - ".join([f"{file.name} is not safe to use as a gate", *problems]))
     return suite
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object. Raises ValueError if a name occurs twice: the last value would silently replace the others."""
+    names = [name for name, _ in pairs]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise ValueError(f"{twice[0]!r} is given twice in one object")
+    return dict(pairs)
+
+
+def _no_number(text: str) -> Any:
+    raise ValueError(f"{text} is not a number to compare with")
 
 
 def _rule(entry: Mapping[str, Any], place: int) -> Rule:
@@ -140,12 +154,19 @@ def _misfits(suite: Suite) -> Iterator[str]:
         if rule.frame == "rows" and rule.type.rpartition("_")[2] in _BETWEEN_ROWS:
             yield f"{rule.type} of {rule.column}: compares rows, but a manifest is judged in slices"
         yield from _toothless(rule)
+    for about in ("severity", "frame", "action"):
+        yield from _mixed(suite, about)
+
+
+def _mixed(suite: Suite, about: str) -> Iterator[str]:
+    """The problems of groups whose rules differ. A rule of another frame could be met without a row, and then the group
+    would hold nothing."""
     groups: dict[str, set[str]] = {}
     for rule in suite.rules:
-        groups.setdefault(rule.group, set()).add(str(rule.severity))
-    yield from (
-        f"the rules of group {name!r} have several severities" for name, some in groups.items() if len(some) > 1
-    )
+        groups.setdefault(rule.group, set()).add(str(getattr(rule, about)))
+    for name, values in groups.items():
+        if len(values) > 1:
+            yield f"the rules of group {name!r} differ in their {about}: {', '.join(sorted(values))}"
 
 
 def _toothless(rule: Rule) -> Iterator[str]:
@@ -163,10 +184,11 @@ def _is_share(value: object) -> bool:
 
 
 def _unguarded(suite: Suite) -> Iterator[str]:
-    """The problems of quarantine rules for columns that may be incomplete, because nulls pass most expectations."""
+    """The problems of rules about images for columns that may be incomplete, because nulls pass most expectations."""
     guarded = {rule.column for rule in suite.on("images") if rule.type == _NOT_NULL and _is_strict(rule)}
     for rule in suite.on("images"):
-        if rule.action == "quarantine" and rule.column not in guarded:
+        judges = rule.action == "quarantine" or (rule.action == "hold" and rule.type.startswith(_VALUES))
+        if judges and rule.type != _NOT_NULL and rule.column not in guarded:
             yield f"{rule.type} of {rule.column}: needs an {_NOT_NULL} of that column with the action fail"
 
 

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.types as kinds
 
 from cutouts.adapters.quality.library import library
+from cutouts.adapters.quality.safety import comparisons
 from cutouts.adapters.quality.suite import Rule
 from cutouts.core.decisions import ExpectationOutcome
 from cutouts.core.errors import GateError
@@ -52,10 +53,12 @@ def validate(rules: Sequence[Rule], table: pa.Table, result_format: str) -> tupl
     """The result of each rule on `table`, in the order of the rules.
 
     `result_format` is `SUMMARY`, or `COMPLETE` to get the numbers of all failing rows (`unexpected_index_list`).
-    Raises GateError if a check crashed or was dropped.
+    Raises GateError if a check crashed or was dropped, or if a condition compares text with numbers.
     """
     if not rules:
         return ()
+    if misfits := [f"{rule.type}: {words}" for rule in rules for words in _misfits(rule, table.schema)]:
+        raise GateError("\n  - ".join(["conditions that can select no row", *misfits]))
     gx = library()
     suite = gx.ExpectationSuite(name="rules", expectations=[rule.entry(number) for number, rule in enumerate(rules)])
     validated = _batch(_frame(rules, table)).validate(suite, result_format={"result_format": result_format})
@@ -68,6 +71,24 @@ def validate(rules: Sequence[Rule], table: pa.Table, result_format: str) -> tupl
         Check(rule=rule, success=bool(results[number].success), fields=results[number].result)
         for number, rule in enumerate(rules)
     )
+
+
+def _misfits(rule: Rule, schema: pa.Schema) -> Iterator[str]:
+    """The comparisons of its condition that no row can meet, because the column has text and the value is a number, or
+    the other way round. pandas would compare them, and the rule would judge nothing."""
+    for column, value in comparisons(rule.kwargs.get("row_condition")):
+        kind = schema.field(column).type if column in schema.names else None
+        if kind is None or isinstance(value, str) == _is_text(kind) or not (_is_text(kind) or _is_number(kind)):
+            continue
+        yield f"row_condition compares {column}, which is {'text' if _is_text(kind) else 'a number'}, with {value!r}"
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return bool(kinds.is_string(kind) or kinds.is_large_string(kind))
+
+
+def _is_number(kind: pa.DataType) -> bool:
+    return bool(kinds.is_integer(kind) or kinds.is_floating(kind) or kinds.is_boolean(kind))
 
 
 def _crashes(results: Mapping[int, Any]) -> Iterator[tuple[int, str]]:
