@@ -49,7 +49,7 @@ def test_a_cluster_leaves_the_environment_of_its_caller_as_it_was() -> None:
 
 def test_a_missing_gpu_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without a driver `cuda` is an error before any cluster is opened."""
-    monkeypatch.setattr(clusters, "_gpus", lambda: 0)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     with pytest.raises(ConfigError, match="no NVIDIA GPU"):
         probe(Site(cluster="cuda"))
 
@@ -98,21 +98,6 @@ def test_other_versions_on_the_workers_are_refused(standing_scheduler: str, monk
     monkeypatch.setattr(versions, "get_package_info", lambda *_: ours)
     with pytest.raises(ConfigError, match=r"(?s)cutouts: the scheduler has .* we have 0\.0\.1.*cutouts: tcp://"):
         probe(Site(cluster=standing_scheduler))
-
-
-@pytest.mark.parametrize(
-    ("site", "cores", "layout"),
-    [
-        ({}, 2, (1, 2)),
-        ({}, 16, (4, 4)),
-        ({"workers": 3}, 16, (3, 5)),
-        ({"threads": 1}, 6, (6, 1)),
-        ({"workers": 2, "threads": 3}, 4, (2, 3)),
-    ],
-)
-def test_workers_and_threads_follow_the_cores(site: dict[str, int], cores: int, layout: tuple[int, int]) -> None:
-    """This holds for what the site leaves open."""
-    assert clusters.local_layout(Site.model_validate(site), cores) == layout
 
 
 def _safe_path(_item: int) -> str | None:

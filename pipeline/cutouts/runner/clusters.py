@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import importlib
 import logging
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from cutouts.core.config import Site
 from cutouts.core.errors import ConfigError, TransientError
 from cutouts.core.text.display import command
+from cutouts.runner.gpus import visible_gpus
+from cutouts.runner.layout import Gpu, Layout, layout
 
 if TYPE_CHECKING:
     from distributed import Client, Security
@@ -25,8 +26,6 @@ CONNECT_SECONDS = 10.0
 WORKERS_SECONDS = 60.0
 """How long to wait for a scheduler's first worker (s)."""
 
-_THREADS_PER_WORKER = 4
-_MEMORY_SHARE = 0.9
 _PACKAGES = ("cutouts", "dask", "distributed")
 _CALM = {
     # An idle cluster of two workers costs 15 % of a core with the defaults, 2 % with these.
@@ -47,42 +46,74 @@ _SETTINGS = {
 
 # Even without a dashboard the scheduler serves a page, by default on the same port for all schedulers.
 _SCHEDULER = {"dashboard_address": "127.0.0.1:0"}
-
-
-def local_layout(site: Site, cores: int) -> tuple[int, int]:
-    """The number of worker processes, and of threads in each, for this many cores, unless the site sets them.
-
-    Threads share one model session, and the slow parts release the interpreter's lock. More than a few threads would
-    wait for each other in the other parts.
-    """
-    if site.workers:
-        return site.workers, site.threads or max(1, cores // site.workers)
-    threads = site.threads or min(cores, _THREADS_PER_WORKER)
-    return max(1, cores // threads), threads
+_LOCAL = {"host": "127.0.0.1", "protocol": "tcp://", "dashboard": False}
 
 
 @contextmanager
 def local_cluster(site: Site) -> Iterator[Client]:
     """A client of worker processes on this machine; they end with the block."""
-    import dask
+    with _processes(_layout(site)) as client:
+        yield client
+
+
+@contextmanager
+def cuda_cluster(site: Site) -> Iterator[Client]:
+    """The same with one or several processes per GPU of this machine. Raises ConfigError if there is no GPU."""
+    gpus = visible_gpus()
+    if not gpus:
+        raise ConfigError("cluster='cuda' is not available", ["no NVIDIA GPU or driver found; use local or serial"])
+    with _processes(_layout(site, gpus)) as client:
+        yield client
+
+
+def _layout(site: Site, gpus: Sequence[Gpu] = ()) -> Layout:
     from dask.system import CPU_COUNT
-    from distributed import Client, LocalCluster
     from distributed.system import MEMORY_LIMIT
 
-    workers, threads = local_layout(site, CPU_COUNT)
+    chosen = layout(site, cores=CPU_COUNT, memory=MEMORY_LIMIT, gpus=gpus)
+    _log.info("layout: %s", chosen)
+    return chosen
+
+
+@contextmanager
+def _processes(chosen: Layout) -> Iterator[Client]:
+    """A client of worker processes in this layout, which end with the block.
+
+    dask-cuda's own cluster has one process per GPU: it names its workers after their GPUs.
+    """
+    import dask
+    from distributed import Client, SpecCluster
+
     with dask.config.set(_SETTINGS), _environment_kept(), _plain_main():
         with _start_errors():
-            cluster = LocalCluster(
-                n_workers=workers,
-                threads_per_worker=threads,
-                host="127.0.0.1",
-                dashboard_address=None,
-                scheduler_kwargs=_SCHEDULER,
-                memory_limit=int(_MEMORY_SHARE * MEMORY_LIMIT / workers),
+            cluster = SpecCluster(
+                workers={number: _worker(chosen, number) for number in range(chosen.workers)},
+                scheduler=_scheduler(),
                 silence_logs=logging.ERROR,
             )
         with _closing(cluster), _closing(Client(cluster, set_as_default=False)) as client:
             yield client
+
+
+def _scheduler() -> dict[str, Any]:
+    """Even without a dashboard the scheduler serves a page, by default on the same port for all schedulers."""
+    from distributed import Scheduler
+
+    return {"cls": Scheduler, "options": {**_LOCAL, **_SCHEDULER}}
+
+
+def _worker(chosen: Layout, number: int) -> dict[str, Any]:
+    """A process that is started again if it dies, and sees its own GPU again then."""
+    from distributed import Nanny
+
+    options = {
+        **_LOCAL,
+        "nthreads": chosen.threads,
+        "memory_limit": chosen.memory,
+        "env": chosen.environment(number),
+        "silence_logs": logging.ERROR,
+    }
+    return {"cls": Nanny, "options": options}
 
 
 @contextmanager
@@ -112,33 +143,6 @@ def threads_as_workers(workers: int) -> Iterator[Client]:
 
 
 @contextmanager
-def cuda_cluster(site: Site) -> Iterator[Client]:
-    """A client of one worker per GPU of this machine; they end with the block. Raises ConfigError if there is no
-    GPU."""
-    gpus = _gpus()
-    if not gpus:
-        raise ConfigError("cluster='cuda' is not available", ["no NVIDIA GPU or driver found; use local or serial"])
-    import dask
-    from dask.system import CPU_COUNT
-    from dask_cuda import LocalCUDACluster
-    from distributed import Client
-
-    workers = min(site.workers or gpus, gpus)
-    with dask.config.set(_SETTINGS), _environment_kept(), _plain_main():
-        with _start_errors():
-            cluster = LocalCUDACluster(
-                n_workers=workers,
-                threads_per_worker=site.threads or max(1, CPU_COUNT // workers),
-                host="127.0.0.1",
-                dashboard_address=None,
-                scheduler_kwargs=_SCHEDULER,
-                silence_logs=logging.ERROR,
-            )
-        with _closing(cluster), _closing(Client(cluster, set_as_default=False)) as client:
-            yield client
-
-
-@contextmanager
 def _start_errors() -> Iterator[None]:
     """Raise TransientError if Dask's processes do not start: the machine may be out of memory or ports."""
     try:
@@ -147,20 +151,6 @@ def _start_errors() -> Iterator[None]:
         raise TransientError(
             f"the workers on this machine did not start ({error}); run again when the machine is less busy"
         ) from error
-
-
-def _gpus() -> int:
-    """The number of visible NVIDIA GPUs. It is counted before dask-cuda starts, which would only raise NVML's own
-    error."""
-    try:
-        pynvml = importlib.import_module("pynvml")
-    except ImportError:
-        return 0
-    try:
-        pynvml.nvmlInit()
-        return int(pynvml.nvmlDeviceGetCount())
-    except pynvml.NVMLError:
-        return 0
 
 
 @contextmanager

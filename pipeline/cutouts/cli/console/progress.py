@@ -19,9 +19,9 @@ _EVERY_SECONDS = 15.0
 
 
 @contextmanager
-def told_on_stderr() -> Iterator[None]:
-    """Write what the steps log inside this block to stderr, one line each."""
-    log, handler = logging.getLogger("cutouts"), logging.StreamHandler()
+def told_on_stderr(logger: str = "cutouts") -> Iterator[None]:
+    """Write what is logged inside this block to stderr, one line each: by all steps, or only by `logger`."""
+    log, handler = logging.getLogger(logger), _Said()
     level = log.level
     log.addHandler(handler)
     log.setLevel(logging.INFO)
@@ -30,6 +30,13 @@ def told_on_stderr() -> Iterator[None]:
     finally:
         log.setLevel(level)
         log.removeHandler(handler)
+
+
+class _Said(logging.Handler):
+    """Writes above a progress bar, if there is one."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        say(self.format(record), err=True)
 
 
 class Tally:

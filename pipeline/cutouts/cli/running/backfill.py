@@ -14,7 +14,7 @@ from cutouts.api.backfills import backfill as work_through
 from cutouts.api.backfills import survey
 from cutouts.cli.console.exit_status import Status
 from cutouts.cli.console.options import cluster_options, site_options
-from cutouts.cli.console.progress import Tally
+from cutouts.cli.console.progress import Tally, told_on_stderr
 from cutouts.core.backfills import BackfillBudget, BackfillPhase, BackfillSelection, BackfillState
 from cutouts.core.config import Site
 from cutouts.steps.backfill import cancel_backfill, require_backfill
@@ -83,7 +83,8 @@ def backfill(
         for line in survey(site, chosen, _tally).words(chosen):
             say(line)
         return
-    state = work_through(chosen, site=site, budget=BackfillBudget(images=images, hours=hours), progress=_tally)
+    with told_on_stderr("cutouts.runner"):
+        state = work_through(chosen, site=site, budget=BackfillBudget(images=images, hours=hours), progress=_tally)
     _say_state(state)
 
 

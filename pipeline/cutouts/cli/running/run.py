@@ -11,7 +11,7 @@ from cutouts.adapters.terminal import say
 from cutouts.api.site_runs import SiteRun, run_on_site
 from cutouts.cli.console.exit_status import Status
 from cutouts.cli.console.options import cluster_options, config_option
-from cutouts.cli.console.progress import Tally
+from cutouts.cli.console.progress import Tally, told_on_stderr
 from cutouts.core.decisions import Outcome
 from cutouts.core.text.counting import counted
 from cutouts.core.text.display import shown
@@ -42,11 +42,13 @@ def run(source: str, out: Path | None, config: str | None, fail_on_held: bool, f
     site = cutouts.load_site(config, **where)
     done: SiteRun | cutouts.Summary
     if out is None:
-        done = run_on_site(source, site=site, progress=_tally, full=full)
+        with told_on_stderr("cutouts.runner"):
+            done = run_on_site(source, site=site, progress=_tally, full=full)
         held = done.count(Outcome.HELD)
         _say_site(site, done)
     else:
-        done = cutouts.run(source, out, site=site, progress=_tally, full=full)
+        with told_on_stderr("cutouts.runner"):
+            done = cutouts.run(source, out, site=site, progress=_tally, full=full)
         held = done.held
         _say(done)
     if done.refused or done.unlisted:
