@@ -18,6 +18,7 @@ _NOT_IMPORTED_BY_US = {
     "psycopg": "SQLAlchemy's driver for postgresql+psycopg://",
     "s3fs": "fsspec's file system for s3://",
     "onnxruntime-gpu": "imported as onnxruntime",
+    "dask-cuda": "the command `dask cuda worker`, and the binding of NVIDIA's driver",
 }
 """Distributions that the code uses through another library, and how."""
 _TOOLS = frozenset(
