@@ -25,6 +25,8 @@ TERMS: Mapping[str, tuple[float, str]] = {
 }
 """What the probability is made of: the measurement, what is added before its logarithm is taken (0: it is taken as it
 is), and how a person reads that it speaks against the mask. Thin products excuse softness and accuse nothing."""
+FAVOURABLE = frozenset({"saliency_peak", "thin"})
+"""The measurements of which more speaks for the mask. Of all others, more speaks against it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

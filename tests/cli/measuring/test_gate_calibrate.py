@@ -6,6 +6,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner, Result
@@ -17,6 +18,7 @@ from cutouts.intake import inspect
 from cutouts.models import OWN_TABLE, ModelRow
 from cutouts.models.calibrations import read_calibration
 from cutouts.models.site_rows import with_row
+from cutouts.schemas.tables import JUDGED_MASKS
 from cutouts.steps import plan
 from tests.evaluation.networks import picture, red_is_product
 from tests.models_folder import digest_of
@@ -93,6 +95,18 @@ def test_a_file_without_masks_is_refused_by_name(settings: Path, photographs: tu
     """A picture is not taken for measured masks, and a call without any input is refused."""
     with pytest.raises(ConfigError, match=r"0\.png holds no masks"):
         call("--masks", photographs[0] / "0.png", "--config", settings)
+
+
+@pytest.mark.parametrize("how", ["null", "absent"])
+def test_masks_without_a_measurement_are_refused(settings: Path, tmp_path: Path, how: str) -> None:
+    """Nothing is made up for what an older version did not measure."""
+    row = {field.name: 0.5 if field.type == pa.float32() else "x" for field in JUDGED_MASKS} | {"bad": True}
+    masks = pa.Table.from_pylist([row | {"islands": None}], schema=JUDGED_MASKS)
+    kept = tmp_path / "kept.parquet"
+    pq.write_table(masks if how == "null" else masks.drop_columns("islands"), kept)
+    with pytest.raises(ConfigError, match="holds no masks") as caught:
+        call("--masks", kept, "--config", settings)
+    assert "islands" in str(caught.value)
     with pytest.raises(ConfigError, match="nothing to calibrate on"):
         call("--config", settings)
 

@@ -61,6 +61,16 @@ def test_a_constant_measurement_has_no_weight() -> None:
     assert np.isfinite(calibration.probabilities(terms(drawn(200)))).all()
 
 
+def test_no_measurement_counts_the_wrong_way() -> None:
+    """If the bad masks happen to have less doubt, the doubt gets no weight instead of excusing a mask."""
+    rows = [row | {"saliency_doubt": 0.01 if row["bad"] else 0.2} for row in drawn(400).to_pylist()]
+    misleading = pa.Table.from_pylist(rows, schema=JUDGED_MASKS)
+    weights = {name: one.weight for name, one in fit(misleading).weights.items()}
+    assert weights["saliency_doubt"] == 0
+    assert weights["worst_doubt"] > 0
+    assert refit(fit(drawn(400)), misleading).weights["saliency_doubt"].weight >= 0
+
+
 def test_each_set_counts_equally_however_many_images_it_has() -> None:
     """A small set of good masks weighs as much as a large one of bad masks."""
     large, small = drawn(900, images="large", share=1.0), drawn(90, images="small", share=0.0)

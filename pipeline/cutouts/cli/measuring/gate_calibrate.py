@@ -17,6 +17,7 @@ from cutouts.adapters.storage.store import write_file
 from cutouts.adapters.terminal import say
 from cutouts.cli.console.options import config_option
 from cutouts.cli.console.progress import Tally
+from cutouts.core.calibration import TERMS
 from cutouts.core.config import Site
 from cutouts.core.errors import ConfigError, GateError
 from cutouts.evaluation.calibration.check import as_markdown
@@ -171,8 +172,11 @@ def _read(path: Path) -> pa.Table:
     try:
         found = pq.read_table(path)
         for one in JUDGED_MASKS:
-            if one.nullable and one.name not in found.column_names:
+            if one.nullable and one.name not in {*found.column_names, *TERMS}:
                 found = found.append_column(one, pa.nulls(found.num_rows, one.type))
-        return found.select(JUDGED_MASKS.names).cast(JUDGED_MASKS)
+        masks = found.select(JUDGED_MASKS.names).cast(JUDGED_MASKS)
+        if missing := [name for name in TERMS if masks.column(name).null_count]:
+            raise ValueError(f"{', '.join(missing)}: not measured on every mask")
+        return masks
     except (pa.ArrowException, KeyError, OSError, ValueError) as error:
-        raise ConfigError(f"{path} holds no masks of `cutouts calibrate --keep`", [str(error)]) from error
+        raise ConfigError(f"{path} holds no masks of `cutouts gate calibrate --keep`", [str(error)]) from error

@@ -4,13 +4,14 @@ the same weight."""
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
 from scipy.optimize import minimize
 
-from cutouts.core.calibration import TERMS, Calibration, Weight, term, terms
+from cutouts.core.calibration import FAVOURABLE, TERMS, Calibration, Weight, term, terms
 from cutouts.core.errors import ConfigError
 from cutouts.core.pixels import Doubles, Mask
 
@@ -35,7 +36,7 @@ def fit(masks: pa.Table) -> Calibration:
         for name, values in columns.items()
     }
     scaled = np.stack([(values - means[name]) / spreads[name] for name, values in columns.items()], axis=1)
-    bias, *weights = _regression(scaled, bad, share * len(bad)).tolist()
+    bias, *weights = _regression(scaled, bad, share * len(bad), list(columns)).tolist()
     return Calibration(
         version=_version(masks),
         networks=dict(
@@ -62,7 +63,7 @@ def refit(calibration: Calibration, masks: pa.Table) -> Calibration:
     scaled = np.stack([(term(name, columns[name]) - old[name].mean) / old[name].spread for name in names], axis=1)
     bad, ones = flags(masks), np.ones(masks.num_rows)
     towards = np.asarray([calibration.bias, *(old[name].weight for name in names)], np.float64)
-    bias, *weights = _regression(scaled, bad, ones, towards).tolist()
+    bias, *weights = _regression(scaled, bad, ones, names, towards).tolist()
     digest = masks.column("matte_digest")[0].as_py()
     return replace(
         calibration,
@@ -99,9 +100,15 @@ def _shares(masks: pa.Table) -> Doubles:
     return np.asarray(1 / counts[place] / len(counts), np.float64)
 
 
-def _regression(scaled: Doubles, bad: Mask, share: Doubles, towards: Doubles | None = None) -> Doubles:
-    """Bias and weights, float64 (1 + terms,), with the least penalised loss. The loss is convex, so there is only one
-    minimum. The penalty draws the weights to 0, or bias and weights `towards` others."""
+def _regression(
+    scaled: Doubles, bad: Mask, share: Doubles, names: Sequence[str], towards: Doubles | None = None
+) -> Doubles:
+    """Bias and weights of the terms `names`, float64 (1 + terms,), with the least penalised loss.
+
+    The loss is convex, so there is only one minimum. The penalty draws the weights to 0, or bias and weights `towards`
+    others. No weight has the wrong sign, so a mask never looks better for what speaks against it.
+    """
+    signs = [(None, 0.0) if name in FAVOURABLE else (0.0, None) for name in names]
     inputs = np.hstack([np.ones((len(bad), 1)), scaled])
     sign = np.where(bad, 1.0, -1.0)
     centre = np.zeros(inputs.shape[1]) if towards is None else towards
@@ -115,7 +122,7 @@ def _regression(scaled: Doubles, bad: Mask, share: Doubles, towards: Doubles | N
         slope = -inputs.T @ (share * sign / (1 + np.exp(margin))) + ridge
         return float((share * np.logaddexp(0, -margin)).sum() + 0.5 * ridge @ (weights - centre)), slope
 
-    found = minimize(loss, centre, jac=True, method="L-BFGS-B")
+    found = minimize(loss, centre, jac=True, method="L-BFGS-B", bounds=[(None, None), *signs])
     return np.asarray(found.x, np.float64)
 
 
