@@ -11,11 +11,12 @@ IMAGES ?=
 OUT ?= demo
 ROUNDS ?= 3
 MINUTES ?= 1
+PHOTOS ?=
 TORCH ?= cuda
 AUDIT ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-gpu setup-train demo test faults check docs airflow sbom audit lock clean
+.PHONY: help setup setup-gpu setup-train demo test faults bench-gpu check docs airflow sbom audit lock clean
 
 help: ## Say what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | column -t -s '|'
@@ -58,6 +59,14 @@ test: .venv/.dev .venv-tools/.ready ## Check style, types and floors, then run e
 
 faults: .venv/.dev ## Kill and damage whole sites at random, ROUNDS times each; two writers for MINUTES; writes docs/faults.md
 	CUTOUTS_FAULTS_MINUTES=$(MINUTES) $(BIN)/python -m pytest -q -m faults tests/faults --rounds $(ROUNDS) --page docs/faults.md
+
+bench-gpu: export CUTOUTS_MODELS := $(CURDIR)/build/bench-gpu-models
+bench-gpu: setup-gpu ## Measure layouts on this machine's GPUs, in single and half precision: PHOTOS=folder; writes build/bench-gpu
+	@test -d "$(PHOTOS)" || { echo "usage: make bench-gpu PHOTOS=folder"; exit 2; }
+	rm -rf "$(CUTOUTS_MODELS)"
+	$(BIN)/cutouts models convert default --fp16
+	$(BIN)/cutouts bench layouts "$(PHOTOS)" --cluster cuda --provider cuda --images 2048 \
+		--models default,default-fp16 --workers 1,2,4,8,16 --batches 1,8,16,32 --out build/bench-gpu
 
 check: .venv/.dev ## Style, types, floors
 	$(BIN)/ruff check .

@@ -222,3 +222,10 @@ def _cut_seconds(record: ImageRecord, folder: Path) -> float:
         capture_output=True,
     )
     return time.perf_counter() - began
+
+
+def chunks_below(site: Site, source: Path, images: int) -> Chunks:
+    """`images` records of what can be decoded below `source`, in chunks. Raises ConfigError if that is nothing."""
+    with open_runner(site) as runner:
+        records, _, _ = _records(site, source, runner)
+    return _cycle(records, images)

@@ -26,6 +26,16 @@ def visible_gpus() -> tuple[Gpu, ...]:
         return ()
 
 
+def gpu_load() -> list[float]:
+    """The share of the last moments in which each visible GPU worked, 0…1; empty if there is none."""
+    try:
+        nvml = import_module("pynvml")
+    except ImportError:
+        return []
+    gpus = visible_gpus()
+    return [nvml.nvmlDeviceGetUtilizationRates(_handle(nvml, gpu.name)).gpu / 100 for gpu in gpus]
+
+
 def _names(nvml: Any) -> list[str]:
     """By default the unique names: CUDA and the driver may count in different orders."""
     chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
@@ -37,12 +47,12 @@ def _names(nvml: Any) -> list[str]:
 
 def _gpu(nvml: Any, name: str) -> Gpu:
     try:
-        return Gpu(name=name, memory=int(nvml.nvmlDeviceGetMemoryInfo(handle(nvml, name)).total))
+        return Gpu(name=name, memory=int(nvml.nvmlDeviceGetMemoryInfo(_handle(nvml, name)).total))
     except nvml.NVMLError_NotSupported:
         return Gpu(name=name, memory=0)
 
 
-def handle(nvml: Any, name: str) -> Any:
+def _handle(nvml: Any, name: str) -> Any:
     """The driver's handle of a GPU that is named by number or unique name."""
     by_number = name.isdecimal()
     return nvml.nvmlDeviceGetHandleByIndex(int(name)) if by_number else nvml.nvmlDeviceGetHandleByUUID(name)

@@ -24,7 +24,7 @@ from cutouts.samples import write_samples
 class _Bench(FirstWordCommand):
     """The bench of a folder of images; a word of `others` in its place is another bench."""
 
-    others: ClassVar[Mapping[str, str]] = dict.fromkeys(("plan", "rembg", "scale", "serve"), "measuring")
+    others: ClassVar[Mapping[str, str]] = dict.fromkeys(("layouts", "plan", "rembg", "scale", "serve"), "measuring")
 
 
 @click.command(cls=_Bench)
@@ -78,6 +78,7 @@ def bench(
     cutouts bench photos
     cutouts bench photos --images 10000 --workers "" --batches ""     (does memory stay flat?)
     cutouts bench photos --compare before/bench.json                  (what became slower?)
+    cutouts bench layouts --help                                      (how many processes, on GPUs too)
     cutouts bench plan --help                                         (plan, gate and publish; a folder: ./plan)
     cutouts bench rembg --help                                        (rembg's folder mode beside ours)
     cutouts bench scale --help                                        (many workers, millions of images)

@@ -1,0 +1,68 @@
+"""`cutouts bench layouts`: which number of processes and which batch size is fastest, on GPUs too."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from cutouts.adapters.site_settings import load_site
+from cutouts.adapters.storage.ownership import claim, write_ours
+from cutouts.adapters.terminal import say
+from cutouts.bench.layouts import as_json, as_text, run_layouts
+from cutouts.bench.machine import this_machine
+from cutouts.cli.console.options import config_option, counts
+from cutouts.cli.console.progress import told_on_stderr
+
+
+@click.command("layouts")
+@click.argument("source", type=click.Path(exists=True, file_okay=False, path_type=Path), metavar="IMAGES")
+@click.option("--images", type=click.IntRange(1), default=512, show_default=True, help="Images for each layout.")
+@click.option("--models", default="default", show_default=True, help="Names of the model table, with commas.")
+@click.option("--workers", callback=counts, default="1,2", show_default=True, help="Numbers of worker processes.")
+@click.option("--batches", callback=counts, default="1,8", show_default=True, help="Images per model call.")
+@click.option("--cluster", help="serial, local, cuda, tcp://HOST:PORT or tls://HOST:PORT.")
+@click.option(
+    "--provider",
+    type=click.Choice(["cpu", "cuda", "tensorrt"]),
+    help="The one that is used; an error if it is not available.",
+)
+@click.option(
+    "--out", type=click.Path(path_type=Path), default=Path("bench"), show_default=True, help="The folder to write to."
+)
+@config_option
+def layouts(
+    source: Path,
+    images: int,
+    models: str,
+    workers: tuple[int, ...],
+    batches: tuple[int, ...],
+    out: Path,
+    **where: Any,
+) -> None:
+    """Cut IMAGES with each of the networks, numbers of worker processes and batch sizes.
+
+    Reports images per second, how busy cores and GPUs were, the stage that took longest, and what limits the whole.
+    The cores are shared equally by the processes. Writes the same to OUT/layouts.json and OUT/layouts.md.
+
+    \b
+    cutouts bench layouts photos --workers 1,2,4
+    cutouts bench layouts photos --cluster cuda --provider cuda --workers 1,2,4,8 --batches 1,8,16,32
+    """
+    site, machine = load_site(where.pop("config"), **where), this_machine()
+    claim(out, ("layouts.json", "layouts.md"))
+    with told_on_stderr("cutouts.runner"):
+        runs = run_layouts(
+            site,
+            source,
+            images=images,
+            models=[name.strip() for name in models.split(",")],
+            workers=workers or (0,),
+            batches=batches or (site.batch,),
+            on_run=lambda run: say(f"… {run.images_per_second:.1f} images/s", err=True),
+        )
+    write_ours(out / "layouts.json", as_json(machine, runs).encode())
+    write_ours(out / "layouts.md", f"{as_text(runs)}\n".encode())
+    say(as_text(runs), lines=True)
+    say(f"written: {out / 'layouts.json'}, {out / 'layouts.md'}")
