@@ -175,6 +175,17 @@ def test_a_gpu_is_given_few_batch_sizes() -> None:
         np.testing.assert_array_equal(batch[:count], inputs[:count])
 
 
+def test_a_padded_batch_changes_no_image(tmp_path: Path) -> None:
+    """On the CPU each map of the shipped network is equal to the last bit: alone, in a batch, and in a padded one."""
+    network = Network(ModelChoice(row=find("default", str(tmp_path))))
+    how = recipe_of(network.row).preprocessing
+    photographs = [cv2.imread(str(product(tmp_path / f"{seed}.png", seed=seed))) for seed in range(3)]
+    images = [network_input(Photograph(rgb=np.asarray(one, np.uint8)), how) for one in photographs]
+    alone = [network.saliency([image])[0] for image in images]
+    for batch in (images, rounded_up(images)):
+        np.testing.assert_array_equal(network.saliency(batch)[:3], alone)
+
+
 @pytest.mark.gpu
 @pytest.mark.parametrize("provider", ["cuda", "tensorrt"])
 def test_a_gpu_agrees_with_the_cpu(provider: Provider, tmp_path: Path) -> None:
