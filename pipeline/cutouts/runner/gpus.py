@@ -27,13 +27,17 @@ def visible_gpus() -> tuple[Gpu, ...]:
 
 
 def gpu_load() -> list[float]:
-    """The share of the last moments in which each visible GPU worked, 0…1; empty if there is none."""
+    """The share of the last moments in which each visible GPU worked, 0…1; empty if there is none, or if the driver
+    does not say, as for a part of a GPU."""
     try:
         nvml = import_module("pynvml")
     except ImportError:
         return []
     gpus = visible_gpus()
-    return [nvml.nvmlDeviceGetUtilizationRates(_handle(nvml, gpu.name)).gpu / 100 for gpu in gpus]
+    try:
+        return [nvml.nvmlDeviceGetUtilizationRates(_handle(nvml, gpu.name)).gpu / 100 for gpu in gpus]
+    except nvml.NVMLError:
+        return []
 
 
 def _names(nvml: Any) -> list[str]:
