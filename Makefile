@@ -12,11 +12,14 @@ OUT ?= demo
 ROUNDS ?= 3
 MINUTES ?= 1
 PHOTOS ?=
+REMBG ?=
+ROWS ?= 1000000
+MEMORY ?= 10000
 TORCH ?= cuda
 AUDIT ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-gpu setup-train demo test faults bench-gpu check docs airflow sbom audit lock clean
+.PHONY: help setup setup-gpu setup-train demo test faults bench bench-gpu check docs airflow sbom audit lock clean
 
 help: ## Say what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | column -t -s '|'
@@ -59,6 +62,18 @@ test: .venv/.dev .venv-tools/.ready ## Check style, types and floors, then run e
 
 faults: .venv/.dev ## Kill and damage whole sites at random, ROUNDS times each; two writers for MINUTES; writes docs/faults.md
 	CUTOUTS_FAULTS_MINUTES=$(MINUTES) $(BIN)/python -m pytest -q -m faults tests/faults --rounds $(ROUNDS) --page docs/faults.md
+
+bench: setup ## Measure everything on docs/performance.md again: PHOTOS=folder REMBG=program; ROWS of a plan, MEMORY images (empty: not again)
+	@test -x "$(REMBG)" -a -d "$(PHOTOS)" || { echo "usage: make bench PHOTOS=folder REMBG=program (see cutouts bench rembg --help)"; exit 2; }
+	rm -rf build/bench && mkdir -p docs/bench
+	$(BIN)/cutouts bench "$(PHOTOS)" --images 512 --out build/bench
+	$(BIN)/cutouts bench plan --parts 1,100 --rows $(ROWS) --out build/bench
+	$(BIN)/cutouts bench rembg "$(PHOTOS)" --rembg "$(REMBG)" --out build/bench
+	$(BIN)/cutouts bench scale --out build/bench
+	$(if $(MEMORY),$(BIN)/cutouts bench "$(PHOTOS)" --images $(MEMORY) --workers "" --batches "" --out build/bench/memory)
+	$(if $(MEMORY),cp build/bench/memory/bench.json docs/bench/memory.json)
+	cp build/bench/*.json docs/bench && cp build/bench/bench.svg docs/performance.svg
+	$(BIN)/python -m cutouts.bench.page docs/bench docs/performance.md
 
 bench-gpu: export CUTOUTS_MODELS := $(CURDIR)/build/bench-gpu-models
 bench-gpu: setup-gpu ## Measure layouts on this machine's GPUs, in single and half precision: PHOTOS=folder; writes build/bench-gpu

@@ -49,6 +49,7 @@ def report(slower: dict[str, float] | None = None, *, pace: float = 1.0, peak_mb
         threads=2,
         parts=tuple(PartTiming(name=name, ms=value, unavoidable=name in UNAVOIDABLE) for name, value in ms.items()),
         whole_ms=sum(ms.values()),
+        warm_ms=sum(ms.values()),
         run=replace(RUN, seconds=RUN.seconds * pace, peak_mb=peak_mb),
         others=(),
         cut_seconds=0.9 * pace,

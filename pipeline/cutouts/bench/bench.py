@@ -55,7 +55,7 @@ def bench(
     Besides the site's own layout, it measures the given numbers of `workers` with one thread each, and the given
     `batches` in the site's layout. Raises ConfigError if no image can be decoded.
     """
-    site = site.allowing(str(source.resolve()))
+    site, machine = site.allowing(str(source.resolve())), this_machine()
     on_stage("looking at the images")
     with open_runner(site) as runner:
         records, pixels, left_out = _records(site, source, runner)
@@ -64,13 +64,13 @@ def bench(
         on_stage("one image by `cutouts cut`")
         cut_seconds = _cut_seconds(records[0], Path(folder))
         on_stage("part by part")
-        threads, compared = _compare(place("alone"), place("compared"), _cycle(records, min(images, COMPARED_IMAGES)))
+        threads, compared = _compare(place("compared"), _cycle(records, min(images, COMPARED_IMAGES)))
         on_stage(f"the whole path, {counted(images, 'image')}")
         run = _run(place("run"), _cycle(records, images))
         chunks = _cycle(records, min(images, OTHER_IMAGES))
         others = tuple(_run_others(_layouts(site, workers, batches), Path(folder), chunks, on_stage))
     return BenchReport(
-        machine=this_machine(),
+        machine=machine,
         model=site.model,
         source=source.name,
         images=len(records),
@@ -79,6 +79,7 @@ def bench(
         threads=threads,
         parts=_parts(compared),
         whole_ms=1000 * sum(one.whole for one in compared) / sum(one.images for one in compared),
+        warm_ms=1000 * sum(one.warm for one in compared) / sum(one.images for one in compared),
         run=run,
         others=others,
         cut_seconds=cut_seconds,
@@ -116,7 +117,7 @@ def _records(site: Site, source: Path, runner: Runner) -> tuple[list[ImageRecord
 
 
 def _placed(site: Site, folder: Path, name: str) -> Site:
-    """The site with a separate store for objects, so that each run writes all its results."""
+    """The site with a separate store for objects."""
     return site.model_copy(update={"objects": str(folder / name)})
 
 
@@ -136,11 +137,11 @@ def _layouts(site: Site, workers: Sequence[int], batches: Sequence[int]) -> Iter
             yield site.model_copy(update={"batch": batch})
 
 
-def _compare(alone: Site, site: Site, chunks: Chunks) -> tuple[int, list[Compared]]:
+def _compare(site: Site, chunks: Chunks) -> tuple[int, list[Compared]]:
     with open_runner(site) as runner:
         threads = runner.describe().threads
         list(runner.map(partial(watch_chunk, job_of(site)), [chunks[0][:1]] * threads))
-        return threads, list(runner.map(partial(compare_chunk, job_of(alone), job_of(site)), chunks))
+        return threads, list(runner.map(partial(compare_chunk, job_of(site), site), chunks))
 
 
 def _parts(compared: Sequence[Compared]) -> tuple[PartTiming, ...]:

@@ -17,7 +17,8 @@ _PACKAGES = ("onnxruntime", "onnxruntime-gpu", "opencv-python-headless", "numpy"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Machine:
-    """What the figures of a bench depend on. `cores` are those that this process may use; `memory` is in bytes."""
+    """What the figures of a bench depend on. `cores` are those that this process may use; `memory` is in bytes; `load`
+    is the mean number of threads that wanted to run in the minute before."""
 
     processor: str
     cores: int
@@ -26,6 +27,7 @@ class Machine:
     python: str
     packages: dict[str, str]
     code: str
+    load: float
 
     def __str__(self) -> str:
         """For people, on one line."""
@@ -42,6 +44,7 @@ def this_machine() -> Machine:
         python=platform.python_version(),
         packages=dict(_versions()),
         code=code_version(),
+        load=round(os.getloadavg()[0], 1),
     )
 
 

@@ -68,7 +68,8 @@ def forecast(costs: Costs, *, images: int, workers: int) -> Forecast:
 
 
 def read_costs(folder: Path, loads: Sequence[Load]) -> Costs:
-    """The costs that `cutouts bench` and `cutouts bench plan` have written to `folder`, and those of the scheduler.
+    """The costs that `cutouts bench` and `cutouts bench plan` have written to `folder`, and that of the scheduler with
+    the most workers.
 
     Raises ConfigError if one of the files is missing, or is not one of them.
     """
@@ -79,7 +80,7 @@ def read_costs(folder: Path, loads: Sequence[Load]) -> Costs:
         return Costs(
             cut_ms=bench["whole_ms"] / run["busy"],
             threads=run["threads"] // run["workers"],
-            chunk_ms=max(load.cpu_ms for load in loads),
+            chunk_ms=max(loads, key=lambda load: load.workers).cpu_ms,
             **{name: steps[step]["seconds"] / steps[step]["images"] for name, step in _FIRST.items()},
         )
     except (OSError, ValueError, KeyError, TypeError, ZeroDivisionError) as error:

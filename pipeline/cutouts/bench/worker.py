@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
+import tempfile
 import time
+import uuid
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import suppress
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -19,6 +22,8 @@ from cutouts.adapters.images import decode
 from cutouts.adapters.model import Network, open_network
 from cutouts.adapters.storage.sources.reading import read_image
 from cutouts.adapters.storage.store import Store, open_store
+from cutouts.api.cutter import Cutter
+from cutouts.core.config import Site
 from cutouts.core.errors import ImageRejected
 from cutouts.core.matting.cutout import cutout
 from cutouts.core.matting.matte import matte_from_saliency
@@ -49,18 +54,21 @@ class Watched:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Compared:
-    """A chunk that was cut part by part and then normally: seconds of each part, and of the whole."""
+    """A chunk that was cut part by part, then as a run does it, and then image by image as `cutouts cut` does it:
+    seconds of each part, and of each of the others."""
 
     images: int
     parts: dict[str, float]
     whole: float
+    warm: float
 
 
 def watch_chunk(job: Job, chunk: Sequence[ImageRecord]) -> Watched:
-    """Cut a chunk, and measure its time and memory."""
-    began = time.perf_counter()
-    result = cut_chunk(job, chunk)
-    seconds = time.perf_counter() - began
+    """Cut a chunk, and measure its time and memory. All its files are written, even if images are repeated."""
+    with _new_objects(job) as fresh:
+        began = time.perf_counter()
+        result = cut_chunk(fresh, chunk)
+        seconds = time.perf_counter() - began
     resident, peak = memory()
     return Watched(
         images=result.images,
@@ -74,11 +82,34 @@ def watch_chunk(job: Job, chunk: Sequence[ImageRecord]) -> Watched:
     )
 
 
-def compare_chunk(alone: Job, job: Job, chunk: Sequence[ImageRecord]) -> Compared:
-    """Cut the chunk part by part with `alone`, then normally with `job`. They take turns so that both run under the
-    same conditions."""
-    parts = time_parts(alone, chunk)
-    return Compared(images=len(chunk), parts=parts, whole=watch_chunk(job, chunk).seconds)
+def compare_chunk(job: Job, site: Site, chunk: Sequence[ImageRecord]) -> Compared:
+    """Cut the chunk part by part, as a run does it, and as `cutouts cut` does it. They take turns so that all run under
+    the same conditions."""
+    with _new_objects(job) as fresh:
+        parts = time_parts(fresh, chunk)
+    whole = watch_chunk(job, chunk).seconds
+    return Compared(images=len(chunk), parts=parts, whole=whole, warm=time_warm(site, chunk))
+
+
+def time_warm(site: Site, chunk: Sequence[ImageRecord]) -> float:
+    """Seconds for the images of a chunk one by one, by a `Cutter` whose network is open, from file to file."""
+    cutter = Cutter(site=site)
+    with tempfile.TemporaryDirectory(prefix="cutouts-bench-") as folder:
+        began = time.perf_counter()
+        for number, record in enumerate(chunk):
+            cutter.cut_file(record.uri, Path(folder) / f"{number}.png")
+        return time.perf_counter() - began
+
+
+@contextmanager
+def _new_objects(job: Job) -> Iterator[Job]:
+    """The job with an empty local store for objects, which is removed afterwards. An object that a store has already is
+    not written again, so a repeated image would cost less than a new one."""
+    folder = f"{job.objects_url}/{uuid.uuid4().hex}"
+    try:
+        yield replace(job, objects_url=folder)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def time_parts(job: Job, chunk: Sequence[ImageRecord]) -> dict[str, float]:

@@ -16,9 +16,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote, unquote_to_bytes
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
 from cutouts.adapters.storage.seal import SealedFile
 from cutouts.adapters.storage.store import write_file
 from cutouts.core.errors import OutputError
@@ -251,6 +248,9 @@ def _digest(file: Path) -> str | None:
 
 def _sealed_table(file: Path) -> bytes | None:
     """The name of the table in a Parquet file, empty if it has none; None if `write_table` did not write the file."""
+    import pyarrow as pa  # only tables need it, and it loads slowly
+    import pyarrow.parquet as pq
+
     if not file.is_file():
         return None
     try:

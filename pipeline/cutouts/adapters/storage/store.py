@@ -18,9 +18,6 @@ from pathlib import Path
 from typing import Any, BinaryIO
 from urllib.parse import unquote
 
-import fsspec
-from fsspec.implementations.local import LocalFileSystem
-
 from cutouts.core.errors import StorageError, TransientError
 from cutouts.core.text.naming import fitting
 
@@ -82,6 +79,8 @@ class Store:
     """
 
     def __init__(self, url: str) -> None:
+        from fsspec.implementations.local import LocalFileSystem
+
         self.url = url.rstrip("/")
         self.fs, self._root = file_system(self.url)
         self._local = isinstance(self.fs, LocalFileSystem)
@@ -244,6 +243,9 @@ def file_system(url: str) -> tuple[Any, str]:
     Anything without a scheme is a plain path, whatever characters it has, and chained URLs are not supported, because
     file names come from strangers.
     """
+    import fsspec  # `cutouts cut` needs no store, and this is a tenth of the time that it takes for one image
+    from fsspec.implementations.local import LocalFileSystem
+
     found = SCHEME.match(url)
     if found is None or found["scheme"].lower() == "file":
         return LocalFileSystem(), os.path.abspath(unquote(url[found.end() :]) if found else url)  # noqa: PTH100

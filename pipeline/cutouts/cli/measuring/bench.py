@@ -42,7 +42,11 @@ class _Bench(FirstWordCommand):
     help="Number of images; IMAGES are repeated to reach it.",
 )
 @click.option(
-    "--workers", callback=counts, default="1,2", show_default=True, help="Worker counts to try, with one thread each."
+    "--workers",
+    callback=counts,
+    default="1,2",
+    show_default=True,
+    help="Worker counts to try, with one thread each.",
 )
 @click.option("--batches", callback=counts, default="1,4", show_default=True, help="Batch sizes to try.")
 @click.option("--cluster", help="serial, local, cuda, tcp://HOST:PORT or tls://HOST:PORT.")

@@ -1,0 +1,170 @@
+"""The documentation's page on performance, made from the JSON files that the benches write.
+
+`python -m cutouts.bench.page FOLDER PAGE` writes the page from the files in FOLDER.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from cutouts.bench.scale import ADVICE
+from cutouts.bench.scale_load import CHUNK_IMAGES
+from cutouts.core.text.counting import counted
+
+Values = Mapping[str, Any]
+
+_FILES = ("bench", "memory", "plan", "rembg", "scale")
+
+_INTRODUCTION = """# Performance
+
+`make bench` measures everything on this page again, and writes the page. Seconds depend on the machine; ratios were
+taken within one run. The figures are also in `docs/bench/*.json`, and
+`cutouts bench PHOTOS --compare docs/bench/bench.json` says what became slower since then."""
+
+_GPUS = """## GPUs
+
+Not measured. `make bench-gpu` measures images per second, layouts, and how busy the threads are, on a machine with
+NVIDIA GPUs."""
+
+
+def page(folder: Path) -> str:
+    """The whole page in Markdown, from the files in `folder`: `bench.json`, `memory.json` (of a bench of many images),
+    `plan.json`, `rembg.json` and `scale.json`."""
+    bench, memory, plan, rembg, scale = (_read(folder, name) for name in _FILES)
+    sections = [
+        _parts(bench), _layouts(bench), _memory(memory), _rembg(rembg), _steps(plan), _loads(scale), _forecasts(scale)
+    ]  # fmt: skip
+    return "\n\n".join([_INTRODUCTION, *("\n".join(lines) for lines in sections), _GPUS]) + "\n"
+
+
+def _read(folder: Path, name: str) -> Values:
+    values: Values = json.loads((folder / f"{name}.json").read_bytes())
+    return values
+
+
+def _parts(bench: Values) -> Iterator[str]:
+    yield "## One image\n"
+    yield (
+        f"{bench['images']} images of {bench['megapixels']:.1f} MP on average (`{bench['source']}`), by"
+        f" `{bench['model']}`, on {_machine(bench['machine'])}. Each part was run alone, in turns with all of them.\n"
+    )
+    rows = [
+        (
+            f"{one['name']}{' *' if one['unavoidable'] else ''}",
+            f"{one['ms']:.1f}",
+            f"{one['ms'] / bench['whole_ms']:.0%}",
+        )
+        for one in bench["parts"]
+    ]
+    yield from _table(("part", "ms per image", "share"), [*rows, ("whole path", f"{bench['whole_ms']:.1f}", "100%")])
+    yield (
+        f"\n\\* cannot be avoided. The whole path takes {bench['ratio']:.2f} times as long as these parts, and"
+        f" {bench['ratio_with_runner']:.2f} times with the waiting of the runner. One image by `cutouts.Cutter`, from"
+        f" file to file, takes {bench['warm_ms']:.1f} ms if the network is open ({bench['warm_ratio']:.2f} times as"
+        f" long as these parts), and {bench['cut_seconds']:.2f} s by `cutouts cut` in a new process."
+    )
+    yield "\n![Parts, stages, layouts and memory](performance.svg)"
+
+
+def _layouts(bench: Values) -> Iterator[str]:
+    yield "## Workers and batches\n"
+    rows = [
+        (run["cluster"], run["workers"], run["threads"], run["batch"], f"{run['images_per_second']:.1f}",
+         f"{run['peak_mb']:.0f}")
+        for run in (bench["run"], *bench["others"])
+    ]  # fmt: skip
+    yield from _table(("cluster", "workers", "threads in all", "batch", "images/s", "memory (MB)"), rows)
+    pace = {run["workers"]: run["images_per_second"] for run in bench["others"] if run["threads"] == run["workers"]}
+    if pace.keys() >= {1, 2}:
+        yield f"\nTwo workers with one thread each are {pace[2] / pace[1]:.2f} times as fast as one."
+
+
+def _memory(bench: Values) -> Iterator[str]:
+    run = bench["run"]
+    yield "## Memory\n"
+    yield (
+        f"{run['images']:,} images of {bench['megapixels']:.2f} MP on average, on"
+        f" {counted(run['workers'], 'worker')} with {run['threads']} threads in all: {run['peak_mb']:.0f} MB at the"
+        f" peak of all workers. Over the second half of the images, it changed by {run['growth_mb']:+.2f} MB per 1,000."
+    )
+
+
+def _rembg(rembg: Values) -> Iterator[str]:
+    yield "## Beside rembg\n"
+    yield (
+        f"Whole commands in turns on {rembg['images']} photographs, from start to end, each with as many threads as it"
+        f" chooses: `cutouts cut FOLDER` and `rembg p`, on {_machine(rembg['machine'])}. Both write PNGs at full size,"
+        " and the last two use the same network file.\n"
+    )
+    rows = [
+        (one["name"], f"{min(one['seconds']):.1f} to {max(one['seconds']):.1f}", f"{one['written'] / 1e6:.1f}",
+         "{1:.1f} ({0:.1f} to {2:.1f})".format(*one["times_faster"]))
+        for one in rembg["commands"]
+    ]  # fmt: skip
+    yield from _table(("command, network", "seconds", "PNGs (MB)", "times as fast as rembg"), rows)
+
+
+def _steps(plan: Values) -> Iterator[str]:
+    yield "## Plan, gate and publish\n"
+    yield f"On {plan['cores']} cores, each step in a process of its own, over ledgers that `cutouts bench plan` made.\n"
+    rows = [
+        (one["step"], f"{one['images']:,}", f"{one['parts']:,}", f"{one['seconds']:.1f}", f"{one['cpu_seconds']:.1f}",
+         f"{one['peak_mb']:.0f}")
+        for one in plan["measured"]
+    ]  # fmt: skip
+    yield from _table(("step", "images", "parts of the ledger", "seconds", "CPU seconds", "memory (MB)"), rows)
+
+
+def _loads(scale: Values) -> Iterator[str]:
+    yield "## Many workers\n"
+    yield (
+        "The real Dask scheduler and our runner, with workers that only sleep, all in one process. If the workers are"
+        " not busy all the time, they waited for the scheduler.\n"
+    )
+    rows = [
+        (one["workers"], f"{one['chunk_seconds']:.1f}", one["chunks"], f"{one['busy']:.0%}", f"{one['cpu_ms']:.1f}")
+        for one in scale["loads"]
+    ]
+    yield from _table(("workers", "seconds per chunk", "chunks", "busy", "CPU per chunk (ms)"), rows)
+
+
+def _forecasts(scale: Values) -> Iterator[str]:
+    costs = scale["costs"]
+    yield "## Millions of images\n"
+    tables = 1e6 * (costs["plan"] + costs["gate"] + costs["publish"])
+    yield (
+        f"A forecast from the figures above for images that are all new, not a run: {costs['cut_ms']:.0f} ms per image"
+        f" on each of {costs['threads']} threads per worker, {costs['chunk_ms']:.1f} ms of the scheduler per chunk of"
+        f" 32 images, and {tables:.0f} µs per image for plan, gate and publish in one process. From {_most(costs):,}"
+        " workers on, the scheduler would be the first limit.\n"
+    )
+    rows = [
+        (f"{one['images']:,}", one["workers"], f"{one['total_hours']:,.1f}", one["limit"], ADVICE[one["limit"]])
+        for one in scale["forecasts"]
+    ]
+    yield from _table(("images", "workers", "hours", "first limit", "what to change"), rows)
+
+
+def _most(costs: Values) -> int:
+    """The number of workers that one scheduler keeps busy."""
+    busy: float = CHUNK_IMAGES * costs["cut_ms"] / costs["threads"] / costs["chunk_ms"]
+    return round(busy)
+
+
+def _machine(machine: Values) -> str:
+    return f"{machine['processor']}, {machine['cores']} cores, with a load of {machine['load']} before it began"
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> Iterator[str]:
+    yield f"| {' | '.join(head)} |"
+    yield f"|{'---|' * len(head)}"
+    for row in rows:
+        yield f"| {' | '.join(str(cell) for cell in row)} |"
+
+
+if __name__ == "__main__":
+    Path(sys.argv[2]).write_text(page(Path(sys.argv[1])), encoding="utf-8")
