@@ -36,10 +36,22 @@ _IMAGE = (
     _field("taken_at", pa.timestamp("us", tz="UTC"), "when the photograph was taken", unit="UTC", null=True),
 )
 
-MANIFEST = _table("manifest", *_IMAGE)
+_BOX = tuple(
+    _field(f"product_{side}_px", pa.int32(), f"{where} of the box around the product, upright", unit="px", null=True)
+    for side, where in (("left", "first column"), ("top", "first row"), ("right", "end"), ("bottom", "end"))
+)
+
+MANIFEST = _table(
+    "manifest",
+    *_IMAGE,
+    *_BOX,
+    _field("channels", _TEXT, "the renditions that are made of the image, separated by commas; null: all", null=True),
+    _field("model", _TEXT, "the network for the delivery; null: the site's", null=True),
+    version=2,
+)
 """One row per product image; hive-partitioned by the day of delivery (`date=YYYY-MM-DD/`), or a single file."""
 
-SHARDS = _table("shards", *_IMAGE[:7])
+SHARDS = _table("shards", *_IMAGE[:7], *_BOX, version=2)
 """What one plan has to cut out: one Parquet row group per shard, ordered by `image_id`; what cutting needs to know.
 
 The one table in which a URI stands with its log-in and signature: without them a worker could not read the image.
@@ -131,9 +143,10 @@ DELIVERY = _table(
     _field("uri", _TEXT, "where the bytes are, without secrets"),
     *_IMAGE[4:7],
     _field("state", _TEXT, "known if the ledger has its result for the same content and recipe, else todo"),
-    _field("content", _TEXT, "sha256 of the known result; null if todo", null=True),
+    _field("content", _TEXT, "content of the known result: sha256, and the box; null if todo", null=True),
     _field("category", _TEXT, "the shop's own product category", null=True),
-    version=2,
+    _field("channels", _TEXT, "the renditions that are made of the image, separated by commas; null: all", null=True),
+    version=3,
 )
 """Every image of the delivery that one plan is about; a plan's books are kept against it."""
 

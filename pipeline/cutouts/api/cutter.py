@@ -16,6 +16,7 @@ from cutouts.api.cutout import Cutout, origin, require_png, told, write_png
 from cutouts.api.inputs import of_file, only, opened, read_file
 from cutouts.api.matting import matted
 from cutouts.core.config import Site, parse_site
+from cutouts.core.manifests.wishes import ProductBox
 from cutouts.core.matting.cutout import cutout, found_box
 from cutouts.core.pixels import Bytes, Photograph
 from cutouts.core.sources.locations import Reading
@@ -45,18 +46,27 @@ class FileResult:
     notes: tuple[str, ...] = ()
 
 
-def cut(image: Image, *, model: str | None = None, provider: str | None = None, crop: bool = False) -> Cutout:
+def cut(
+    image: Image,
+    *,
+    model: str | None = None,
+    provider: str | None = None,
+    crop: bool = False,
+    box: tuple[int, int, int, int] | None = None,
+) -> Cutout:
     """Remove the background from one image.
 
     `image` is a path, the bytes of an image file (JPEG, PNG, WebP, AVIF, HEIC, TIFF, GIF or BMP), a NumPy array (uint8
     or uint16; H×W grey, H×W×3 sRGB, or H×W×4 sRGB with straight alpha) or an image of Pillow. `model` is a name of the
     model table, and `provider` is "cpu", "cuda" or "tensorrt"; both default to the site's settings. With `crop`, the
-    result contains only what was found.
+    result contains only what was found. `box` says which of several things is the product: left, top, right and bottom
+    in px of the upright photograph, right and bottom outside of it. Nothing outside of the box is product.
 
     Raises ImageRejected if this image cannot be cut (`reason` and `detail` say why), ModelError if the network or the
-    provider is not available, ConfigError if settings are wrong, and TypeError if `image` is of any other type.
+    provider is not available, ConfigError if settings are wrong, ValueError if `box` is not a box, and TypeError if
+    `image` is of any other type.
     """
-    return Cutter(model=model, provider=provider, crop=crop).cut(image)
+    return Cutter(model=model, provider=provider, crop=crop).cut(image, box=box)
 
 
 class Cutter:
@@ -84,13 +94,13 @@ class Cutter:
         sources = [] if inside is None else [str(Path(inside).resolve())]
         self._job = job_of(site_with(site, model=model, provider=provider), crop=crop, sources=sources)
 
-    def cut(self, image: Image) -> Cutout:
+    def cut(self, image: Image, *, box: tuple[int, int, int, int] | None = None) -> Cutout:
         """Remove the background from one image. Arguments and errors are those of `cutouts.cut`.
 
         Also raises StorageError if the machine has run out of something that every image needs.
         """
         source = Path(image) if isinstance(image, str | os.PathLike) else None
-        given = opened(image, self._job, self._reading(source or ""))
+        given = opened(image, self._job, self._reading(source or ""), _product_box(box))
 
         def made(photograph: Photograph, matte: Bytes) -> Cutout:
             box = found_box(matte) if self._job.recipe.crop else (slice(None), slice(None))
@@ -105,7 +115,12 @@ class Cutter:
         return matted(given, self._job, made)
 
     def cut_file(
-        self, source: str | os.PathLike[str], target: str | os.PathLike[str], *, mask: bool = False
+        self,
+        source: str | os.PathLike[str],
+        target: str | os.PathLike[str],
+        *,
+        mask: bool = False,
+        box: tuple[int, int, int, int] | None = None,
     ) -> FileResult:
         """Cut the image file `source` into the PNG `target`, or with `mask` write its matte there.
 
@@ -115,7 +130,7 @@ class Cutter:
         photograph, png = Path(source), Path(target)
         require_png(png)
         require_free([png], [photograph])
-        file = read_file(photograph, self._reading(photograph))
+        file = read_file(photograph, self._reading(photograph), _product_box(box))
         made_of = self._made_of(file.sha256)
         before, _, notes = (mark(png) or "").partition("\n")
         if before == told(made_of, mask=mask):
@@ -134,6 +149,11 @@ class Cutter:
 
     def _made_of(self, sha256: str) -> str:
         return origin(sha256, self._job.recipe.digests)
+
+
+def _product_box(box: tuple[int, int, int, int] | None) -> ProductBox | None:
+    """The box of these sides. Raises ValueError."""
+    return None if box is None else ProductBox(left=box[0], top=box[1], right=box[2], bottom=box[3])
 
 
 def site_with(site: Site | None, **given: object) -> Site:

@@ -13,11 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cutouts.adapters.images import is_pillow, of_array, of_pillow
+from cutouts.core.manifests.wishes import ProductBox, content_of
 from cutouts.core.pixels import Photograph
 from cutouts.core.records import ImageRecord
 from cutouts.core.sources.locations import Prefix, Reading
 from cutouts.stages import Job, Prepared
-from cutouts.stages.image import decoded, finishing_memory, fitted, needed_memory, read
+from cutouts.stages.image import decoded, finishing_memory, fitted, needed_memory, read, require_box
 from cutouts.stages.image_errors import one_image
 from cutouts.stages.records import SourceFile
 
@@ -43,29 +44,31 @@ class Input:
     sha256: str = ""
 
 
-def opened(image: Image, job: Job, reading: Reading) -> Input:
-    """The image, not decoded yet. A file is read once, if `reading` allows it.
+def opened(image: Image, job: Job, reading: Reading, box: ProductBox | None = None) -> Input:
+    """The image, not decoded yet; the product is in its `box`, if there is one. A file is read once, if `reading`
+    allows it.
 
     Raises ImageRejected if the file cannot be read, and TypeError for an object of any other type.
     """
     if isinstance(image, str | os.PathLike):
-        return of_file(read_file(Path(image), reading), job)
+        return of_file(read_file(Path(image), reading, box), job)
+    record = _IN_MEMORY.boxed(box)
     if isinstance(image, bytes | bytearray | memoryview):
         data = bytes(image)
-        return of_file(SourceFile(record=_IN_MEMORY, data=data, sha256=hashlib.sha256(data).hexdigest()), job)
+        content = content_of(hashlib.sha256(data).hexdigest(), box)
+        return of_file(SourceFile(record=record, data=data, sha256=content), job)
     if isinstance(image, np.ndarray):
-        return _of_pixels(
-            image.shape[0] * image.shape[1] if image.ndim > 1 else 0, lambda most: of_array(image, max_pixels=most), job
-        )
+        pixels = image.shape[0] * image.shape[1] if image.ndim > 1 else 0
+        return _of_pixels(pixels, lambda most: of_array(image, max_pixels=most), job, record)
     if is_pillow(image):
-        return _of_pixels(image.width * image.height, lambda most: of_pillow(image, max_pixels=most), job)
+        return _of_pixels(image.width * image.height, lambda most: of_pillow(image, max_pixels=most), job, record)
     raise TypeError(f"expected a path, bytes, a NumPy array or an image of Pillow, not {type(image).__name__}")
 
 
-def read_file(path: Path, reading: Reading) -> SourceFile:
+def read_file(path: Path, reading: Reading, box: ProductBox | None = None) -> SourceFile:
     """The file at a path. Raises ImageRejected."""
     record = ImageRecord(image_id=path.name, product_id=path.stem, delivery_id=path.parent.name, uri=str(path))
-    return read(record, reading)
+    return read(record.boxed(box), reading)
 
 
 def only(path: str | os.PathLike[str], reading: Reading) -> Reading:
@@ -80,9 +83,11 @@ def of_file(file: SourceFile, job: Job) -> Input:
     return Input(needed=needed, decode=lambda: decoded(file, job), sha256=file.sha256)
 
 
-def _of_pixels(pixels: int, photograph: Callable[[int], Photograph], job: Job) -> Input:
+def _of_pixels(pixels: int, photograph: Callable[[int], Photograph], job: Job, record: ImageRecord) -> Input:
     def decode() -> Prepared:
         with one_image():
-            return fitted(_IN_MEMORY, photograph(job.max_pixels), job)
+            seen = photograph(job.max_pixels)
+            require_box(record.box, seen)
+            return fitted(record, seen, job)
 
     return Input(needed=finishing_memory(min(pixels, job.max_pixels)), decode=decode)

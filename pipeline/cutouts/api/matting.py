@@ -8,11 +8,10 @@ from typing import TypeVar
 from cutouts.adapters.model import open_network
 from cutouts.api.inputs import Input
 from cutouts.core.errors import ImageRejected
-from cutouts.core.matting.matte import matte_from_saliency
 from cutouts.core.pixels import Bytes, Floats, Photograph
 from cutouts.core.records import RejectionReason
 from cutouts.stages import Job, Prepared, infer
-from cutouts.stages.image import require_sound
+from cutouts.stages.image import matte_of, require_sound
 from cutouts.stages.image_errors import one_image
 from cutouts.stages.memory_budget import process_memory
 
@@ -44,7 +43,7 @@ def _made(given: Input, job: Job, make: Callable[[Photograph, Bytes], T], *, alo
     else:
         saliency = _saliency(prepared, job, alone=alone)
         with one_image():
-            matte = matte_from_saliency(saliency, photograph)
+            matte = matte_of(prepared, saliency)
             photograph.forget_halves()
     with one_image():
         return make(photograph, matte)

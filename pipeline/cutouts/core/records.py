@@ -7,11 +7,13 @@ The gate's decisions are in `cutouts.core.decisions`, and the catalogue's record
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date as Day  # noqa: N812 -- a field is called date, and its type must not be mistaken for it
 from datetime import datetime
 from enum import StrEnum
 from urllib.parse import quote
+
+from cutouts.core.manifests.wishes import ProductBox, content_of
 
 MAX_KEY = 250
 """Maximum length of a partition key in Airflow (characters)."""
@@ -30,6 +32,7 @@ class RejectionReason(StrEnum):
     TOO_LARGE = "too_large"
     TOO_SMALL = "too_small"
     CHANGED = "changed"
+    BOX_OUTSIDE = "box_outside"
     NEEDS_MEMORY = "needs_memory"
     TOO_SLOW = "too_slow"
     CRASHED = "crashed"
@@ -53,6 +56,7 @@ _REJECTION_WORDS = {
     RejectionReason.TOO_LARGE: "the image is too large",
     RejectionReason.TOO_SMALL: "the image is too small",
     RejectionReason.CHANGED: "the file does not match the manifest",
+    RejectionReason.BOX_OUTSIDE: "the box of the product is not inside the image",
     RejectionReason.NEEDS_MEMORY: "the image needs too much memory",
     RejectionReason.TOO_SLOW: "the image took too long",
     RejectionReason.CRASHED: "the image crashed the worker",
@@ -113,6 +117,35 @@ class ImageRecord:
     height_px: int | None = None
     category: str | None = None
     taken_at: datetime | None = None
+    product_left_px: int | None = None
+    product_top_px: int | None = None
+    product_right_px: int | None = None
+    product_bottom_px: int | None = None
+    channels: str | None = None
+    model: str | None = None
+
+    @property
+    def box(self) -> ProductBox | None:
+        """The box that contains the product; None if the row states none."""
+        left, top = self.product_left_px, self.product_top_px
+        right, bottom = self.product_right_px, self.product_bottom_px
+        if left is None or top is None or right is None or bottom is None:
+            return None
+        return ProductBox(left=left, top=top, right=right, bottom=bottom)
+
+    def boxed(self, box: ProductBox | None) -> ImageRecord:
+        """This record with another box, or without one."""
+        return replace(
+            self,
+            product_left_px=box and box.left,
+            product_top_px=box and box.top,
+            product_right_px=box and box.right,
+            product_bottom_px=box and box.bottom,
+        )
+
+    def content(self, sha256: str | None) -> str | None:
+        """The name of the content that a photograph with this digest has under this row; None if it is not known."""
+        return None if sha256 is None else content_of(sha256, self.box)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,7 +163,8 @@ class Plan:
     `sources` is where its photographs may be read from, besides the places that the site allows: the manifest's own
     folder. If `full`, the delivery is complete: other images that are live under its id are withdrawn.
     `manifest` is where it was read, without secrets, and `code` the version of the code that planned. Both are empty
-    for plans of an earlier release.
+    for plans of an earlier release. `model` is the network that the delivery asks for, or empty; with `channels`, some
+    of its images ask for certain renditions.
     """
 
     plan_id: str
@@ -144,6 +178,8 @@ class Plan:
     full: bool = False
     manifest: str = ""
     code: str = ""
+    model: str = ""
+    channels: bool = False
 
     def shard_keys(self) -> tuple[ShardKey, ...]:
         """The key of each shard."""

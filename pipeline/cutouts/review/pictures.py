@@ -18,6 +18,7 @@ from cutouts.adapters.storage.sources.reading import read_image
 from cutouts.adapters.storage.store import Store, open_store
 from cutouts.core.config import Site
 from cutouts.core.errors import ImageRejected, StorageError
+from cutouts.core.manifests.wishes import photograph_of
 from cutouts.core.matting.doubt_map import doubt_map, doubtful_places
 from cutouts.core.pixels import Bytes, Floats
 from cutouts.core.table_paths import thumbnail_file
@@ -146,7 +147,7 @@ def read_photograph(site: Site, image: SheetImage) -> bytes:
     Raises ImageRejected if it is not allowed or missing, NoPictureError if it is another file by now.
     """
     data = read_image(image.uri, site.reading())
-    if sha256(data).hexdigest() != image.sha256:
+    if sha256(data).hexdigest() != photograph_of(str(image.sha256)):
         raise NoPictureError(f"the photograph of {image.image_id} was changed since it was cut")
     return data
 

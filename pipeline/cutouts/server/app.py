@@ -31,6 +31,9 @@ from cutouts.server.service import Service
 _PIECE = 1 << 18
 """Answers are sent in pieces of this size (B), so that a slow reader is noticed."""
 
+Box = Annotated[
+    str, Query(description="Where the product is: LEFT,TOP,RIGHT,BOTTOM in px. Nothing outside of it is product.")
+]
 Crop = Annotated[bool, Query(description="Whether the PNG contains only what was found.")]
 
 
@@ -81,21 +84,21 @@ def make_app(service: Service, access: Access, model: str, renditions: Mapping[s
 
 def _add_pictures(app: FastAPI, service: Service, model: str) -> None:
     @app.post("/v1/cutout", summary="The product without its background", **_described("image/png"))
-    async def cutout(request: Request, crop: Crop = False) -> Response:
+    async def cutout(request: Request, crop: Crop = False, box: Box = "") -> Response:
         """A PNG with 8 bits per channel, sRGB with straight alpha, of the upright photograph's size."""
-        made = await service.answer(request.headers, request.receive, Product.CUTOUT, crop=crop)
+        made = await service.answer(request.headers, request.receive, Product.CUTOUT, crop=crop, box=box)
         return _picture(*made, model, "image/png")
 
     @app.post("/v1/matte", summary="How opaque each pixel is", **_described("image/png"))
-    async def matte(request: Request, crop: Crop = False) -> Response:
+    async def matte(request: Request, crop: Crop = False, box: Box = "") -> Response:
         """A grey PNG of the upright photograph's size: 255 is product, 0 is background."""
-        made = await service.answer(request.headers, request.receive, Product.MATTE, crop=crop)
+        made = await service.answer(request.headers, request.receive, Product.MATTE, crop=crop, box=box)
         return _picture(*made, model, "image/png")
 
     @app.post("/v1/measurements", summary="What can be said about the mask", **_described(model=Measured))
-    async def measurements(request: Request) -> Response:
+    async def measurements(request: Request, box: Box = "") -> Response:
         """The measurements that the gate judges, and the probability that a person would reject the mask."""
-        answer, waited = await service.answer(request.headers, request.receive, Product.MEASUREMENTS)
+        answer, waited = await service.answer(request.headers, request.receive, Product.MEASUREMENTS, box=box)
         told = Measured(
             found=answer.found,
             p_bad=answer.p_bad,
@@ -119,11 +122,11 @@ def _add_renditions(app: FastAPI, service: Service, model: str, renditions: Mapp
     kinds = [*dict.fromkeys(media_type(one) for one in renditions.values())]
 
     @app.post("/v1/renditions/{name}", summary="A picture for a shop or a market place", **_described(*kinds))
-    async def rendition(request: Request, name: str) -> Response:
+    async def rendition(request: Request, name: str, box: Box = "") -> Response:
         """The file of one rendition. An image with transparent pixels is a cutout already, and is used as it is."""
         if name not in renditions:
             raise Problem(404, "no_such_rendition", f"{name} is not a rendition of this server; GET /v1/renditions")
-        made = await service.answer(request.headers, request.receive, Product.RENDITION, rendition=name)
+        made = await service.answer(request.headers, request.receive, Product.RENDITION, rendition=name, box=box)
         return _picture(*made, model, media_type(renditions[name]))
 
 

@@ -13,13 +13,14 @@ from typing import TypeVar
 from cutouts.adapters.images import decode
 from cutouts.adapters.model import Network, open_network
 from cutouts.core.errors import ImageRejected
+from cutouts.core.manifests.wishes import content_of
 from cutouts.core.pixels import Floats
 from cutouts.core.records import ImageRecord
 from cutouts.server.making import Decoded, ServerJob, make, timed
 from cutouts.server.orders import Answer, Order, Refusal
 from cutouts.stages import Job, infer
 from cutouts.stages.deadline import deadlines
-from cutouts.stages.image import BYTES_PER_PIXEL, fitted, needed_memory, require_sound
+from cutouts.stages.image import BYTES_PER_PIXEL, fitted, needed_memory, require_box, require_sound
 from cutouts.stages.image_errors import one_image
 from cutouts.stages.memory_budget import Memory, process_memory
 from cutouts.stages.rendering import rendering_memory
@@ -67,8 +68,9 @@ def _decoded(order: Order, job: Job) -> Decoded:
         with timed(seconds, "decode"):
             photograph = decode(order.image, max_pixels=job.max_pixels)
         with timed(seconds, "fit"):
-            sha256 = hashlib.sha256(order.image).hexdigest()
-            prepared = fitted(_UNNAMED, photograph, job, sha256=sha256)
+            require_box(order.box, photograph)
+            content = content_of(hashlib.sha256(order.image).hexdigest(), order.box)
+            prepared = fitted(_UNNAMED.boxed(order.box), photograph, job, sha256=content)
     return Decoded(order=order, prepared=prepared, seconds=seconds)
 
 

@@ -16,7 +16,6 @@ from cutouts.api.cutout import origin, told
 from cutouts.api.renderer import subject_of
 from cutouts.core.calibration import TERMS, Calibration
 from cutouts.core.matting.cutout import cutout, found_box
-from cutouts.core.matting.matte import matte_from_saliency
 from cutouts.core.matting.measurements import measure
 from cutouts.core.pixels import Bytes, Floats, Photograph
 from cutouts.core.png_mark import marked
@@ -25,6 +24,7 @@ from cutouts.core.renditions.rendition import Rendition
 from cutouts.models.calibrations import find_calibration
 from cutouts.server.orders import Answer, Order, Product
 from cutouts.stages import Job, Prepared
+from cutouts.stages.image import matte_of
 from cutouts.stages.rendering import Original, rendered
 
 _LIKELY = 0.5
@@ -55,14 +55,13 @@ class Decoded:
 
 def make(how: ServerJob, one: Decoded, saliency: Floats | None) -> Answer:
     """Make what was ordered; `saliency` is None for an image that is a cutout already. Raises ImageRejected."""
-    photograph = one.prepared.photograph
     if saliency is None:
-        matte = np.asarray(photograph.alpha, np.uint8)
+        matte = np.asarray(one.prepared.photograph.alpha, np.uint8)
         return _answer(how, one, matte, _file(how, one, matte), None)
     with timed(one.seconds, "matte"):
-        matte = matte_from_saliency(saliency, photograph)
+        matte = matte_of(one.prepared, saliency)
     with ThreadPoolExecutor(1) as beside:  # the file and the measurements do not need each other
-        measuring = beside.submit(measure, saliency, photograph, matte)
+        measuring = beside.submit(measure, saliency, one.prepared.seen, matte[one.prepared.area])
         file = _file(how, one, matte)
         with timed(one.seconds, "measure"):
             measured = measuring.result()

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from cutouts.core.errors import ImageRejected
+from cutouts.core.manifests.wishes import ProductBox
 from cutouts.core.records import Measurements, RejectionReason
 
 
@@ -24,12 +25,14 @@ class Order:
     """One image file, and what is to be made of it.
 
     With `crop`, a cutout or matte contains only what was found. `rendition` is the name of a rendition, or "".
+    Only what is inside of the `box` is the product, if there is one.
     """
 
     image: bytes
     product: Product
     crop: bool = False
     rendition: str = ""
+    box: ProductBox | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,6 +18,7 @@ from starlette.types import Receive
 from cutouts.adapters.storage.sources.reading import read_image
 from cutouts.adapters.storage.sources.rejections import not_allowed
 from cutouts.core.errors import CutoutsError, ImageRejected
+from cutouts.core.manifests.wishes import ProductBox
 from cutouts.core.records import RejectionReason
 from cutouts.core.sources.locations import Location, Reading
 from cutouts.server.limits import Held, Limits
@@ -50,16 +51,24 @@ class Service:
         self._free_readers = threading.BoundedSemaphore(limits.reads)
 
     async def answer(
-        self, headers: Headers, receive: Receive, product: Product, *, crop: bool = False, rendition: str = ""
+        self,
+        headers: Headers,
+        receive: Receive,
+        product: Product,
+        *,
+        crop: bool = False,
+        rendition: str = "",
+        box: str = "",
     ) -> tuple[Answer, float]:
         """What the image of this request becomes, and how long it waited for a worker (s). Raises a Problem."""
+        where = _box(box)
         kind = kind_of(headers)
         most = require_length(headers, kind, self.limits)
         self._require_room()
         body = Body(held=self.held, pieces=[])
         try:
             await read_body(receive, body, most, self.limits)
-            order = partial(Order, product=product, crop=crop, rendition=rendition)
+            order = partial(Order, product=product, crop=crop, rendition=rendition, box=where)
             return await self._until_gone(self._in_time(headers, kind, body, order), receive)
         finally:
             body.let_go()
@@ -130,6 +139,14 @@ class Service:
         finally:
             task.cancel()
             gone.cancel()
+
+
+def _box(text: str) -> ProductBox | None:
+    """The box that a client names. Raises a Problem (400)."""
+    try:
+        return ProductBox.parse(text) if text else None
+    except ValueError as error:
+        raise Problem(400, "malformed", f"box: {error}") from None
 
 
 def _read_remote(url: str, reading: Reading) -> bytes:

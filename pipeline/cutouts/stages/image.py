@@ -13,6 +13,7 @@ from cutouts.adapters.model import ModelChoice, Network
 from cutouts.adapters.storage.sources.reading import find_image
 from cutouts.adapters.storage.store import Store
 from cutouts.core.errors import ImageRejected, ModelError, TransientError
+from cutouts.core.manifests.wishes import ProductBox, content_of, matte_in
 from cutouts.core.matting.cutout import cutout
 from cutouts.core.matting.matte import matte_from_saliency
 from cutouts.core.matting.measurements import measure
@@ -31,6 +32,7 @@ from cutouts.stages.records import Job, Prepared, SourceFile
 _BASE_BYTES = 64_000_000
 """The memory that an image needs independent of its size (B): the network's planes, and blocks of pixels in
 progress."""
+_NOTHING: Bytes = np.zeros((0, 0, 3), np.uint8)
 BYTES_PER_PIXEL = 14
 """Bytes per pixel of the photograph, its matte and cutout, and their PNGs: 10 to 13 B were measured at 16 to 100 MP."""
 
@@ -54,7 +56,7 @@ def rejected_content(record: ImageRecord, error: ImageRejected) -> str | None:
     if error.reason is RejectionReason.NOT_AN_IMAGE and record.sha256 is None and record.etag is not None:
         place = f"{stored_uri(record.uri)}\n{record.etag}\n{record.bytes}"
         return f"place-{hashlib.sha256(place.encode('utf-8', 'surrogatepass')).hexdigest()[:32]}"
-    return record.sha256
+    return record.content(record.sha256)
 
 
 def read(record: ImageRecord, reading: Reading) -> SourceFile:
@@ -69,7 +71,8 @@ def read(record: ImageRecord, reading: Reading) -> SourceFile:
         raise _changed(f"its sha256 is not the {record.sha256[:12]}… of the manifest")
     if record.bytes is not None and record.bytes != len(found.data):
         raise _changed(f"it has {len(found.data)} B; the manifest says {record.bytes} B")
-    return SourceFile(record=replace(record, etag=_confirmed_etag(record, found)), data=found.data, sha256=sha256)
+    confirmed = replace(record, etag=_confirmed_etag(record, found))
+    return SourceFile(record=confirmed, data=found.data, sha256=content_of(sha256, record.box))
 
 
 def _confirmed_etag(record: ImageRecord, found: FetchedFile) -> str | None:
@@ -124,6 +127,7 @@ def decoded(file: SourceFile, job: Job) -> Prepared:
     try:
         with one_image(), deadlines.within(job.image_seconds):
             photograph = decode(file.data, max_pixels=job.max_pixels)
+            require_box(file.record.box, photograph)
             return fitted(file.record, photograph, job, sha256=file.sha256)
     except ImageRejected as error:
         if error.reason is RejectionReason.NOT_AN_IMAGE:  # not an image: its digest must not be revealed
@@ -131,10 +135,18 @@ def decoded(file: SourceFile, job: Job) -> Prepared:
         raise IdentifiedRejection(error, file.sha256) from error
 
 
+def require_box(box: ProductBox | None, photograph: Photograph) -> None:
+    """Raise ImageRejected if a photograph does not contain its whole box."""
+    if box is not None and not box.is_inside(photograph.size):
+        width, height = photograph.size
+        raise ImageRejected(RejectionReason.BOX_OUTSIDE, f"{box} in an image of {width}×{height} px")
+
+
 def fitted(record: ImageRecord, photograph: Photograph, job: Job, *, sha256: str = "") -> Prepared:
-    """A decoded photograph, fitted for the network; `sha256` of its file, if it comes from one."""
-    pixels = network_input(photograph, job.recipe.preprocessing)
-    return Prepared(record=record, sha256=sha256, photograph=photograph, pixels=pixels)
+    """A decoded photograph, or what its box shows of it, fitted for the network; `sha256` is its content, if it comes
+    from a file."""
+    one = Prepared(record=record, sha256=sha256, photograph=photograph, pixels=_NOTHING)
+    return replace(one, pixels=network_input(one.seen, job.recipe.preprocessing))
 
 
 def infer(network: Network, prepared: Sequence[Prepared], recipe: Recipe) -> list[Floats]:
@@ -145,7 +157,7 @@ def infer(network: Network, prepared: Sequence[Prepared], recipe: Recipe) -> lis
     with one_image():
         maps = network.saliency([one.pixels for one in prepared])
         return [
-            crop_saliency(saliency, *one.photograph.size, recipe.preprocessing)
+            crop_saliency(saliency, *one.seen.size, recipe.preprocessing)
             for saliency, one in zip(maps, prepared, strict=True)
         ]
 
@@ -168,6 +180,15 @@ def stored_png(pixels: Bytes) -> bytes:
     return marked(encode_png(pixels), "mask" if pixels.ndim == 2 else "cutout")
 
 
+def matte_of(prepared: Prepared, saliency: Floats) -> Bytes:
+    """The matte of the whole photograph, uint8 H×W. What is outside of its box, if it has one, is not the product."""
+    matte, box = matte_from_saliency(saliency, prepared.seen), prepared.record.box
+    if box is None:
+        return matte
+    size = prepared.photograph.size
+    return matte_in(box, box.seen(size), matte, size)
+
+
 def finish(prepared: Prepared, saliency: Floats, store: Store, job: Job) -> tuple[Mask, MaskMetrics]:
     """Make the matte at source size and the cutout, store both under the digest of their content, and measure the
     matte.
@@ -176,8 +197,8 @@ def finish(prepared: Prepared, saliency: Floats, store: Store, job: Job) -> tupl
     """
     photograph, record = prepared.photograph, prepared.record
     with one_image(), deadlines.within(job.image_seconds):
-        matte = matte_from_saliency(saliency, photograph)
-        measured = measure(saliency, photograph, matte)  # while the caches of the processor have the matte
+        matte = matte_of(prepared, saliency)
+        measured = measure(saliency, prepared.seen, matte[prepared.area])  # while the caches of the processor have it
         photograph.forget_halves()
         mask_png, cutout_png = stored_png(matte), stored_png(cutout(photograph, matte))
     digests = job.recipe.digests

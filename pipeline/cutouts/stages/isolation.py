@@ -38,8 +38,7 @@ def rejected(job: Job, chunk: Sequence[ImageRecord], error: ImageRejected) -> Ch
         masks=(),
         metrics=(),
         rejections=tuple(
-            rejection(record, error, job.recipe, stage="process", sha256=record.sha256 or _content(record, job))
-            for record in chunk
+            rejection(record, error, job.recipe, stage="process", sha256=_content(record, job)) for record in chunk
         ),
         model_batches=0,
         prepare_seconds=0.0,
@@ -54,6 +53,8 @@ def unidentified(chunk: Sequence[ImageRecord], _: ImageRejected) -> tuple[Identi
 
 
 def _content(record: ImageRecord, job: Job) -> str | None:
+    if record.sha256 is not None:
+        return record.content(record.sha256)
     try:
         return read(record, job.reading).sha256
     except ImageRejected:

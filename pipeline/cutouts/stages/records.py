@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from cutouts.adapters.model import ModelChoice, choose, recipe_of
 from cutouts.core.config import Site
 from cutouts.core.errors import ImageRejected
@@ -49,7 +51,7 @@ class ChunkResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceFile:
-    """The bytes of one image and their `sha256`."""
+    """The bytes of one image; `sha256` is its content: their digest, and the box if there is one."""
 
     record: ImageRecord
     data: bytes
@@ -58,12 +60,27 @@ class SourceFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prepared:
-    """A photograph ready for the network: `sha256` of its file, `pixels` as `network_input` gives them."""
+    """A photograph ready for the network: `sha256` is its content, `pixels` as `network_input` gives them."""
 
     record: ImageRecord
     sha256: str
     photograph: Photograph
     pixels: Bytes | Floats
+
+    @property
+    def area(self) -> tuple[slice, slice]:
+        """The rows and columns of the photograph that the network sees: all, or its box with a margin."""
+        box = self.record.box
+        return (slice(None), slice(None)) if box is None else box.seen(self.photograph.size).area
+
+    @property
+    def seen(self) -> Photograph:
+        """What the network sees of the photograph."""
+        if self.record.box is None:
+            return self.photograph
+        rgb, alpha = self.photograph.rgb[self.area], self.photograph.alpha
+        part = None if alpha is None else np.ascontiguousarray(alpha[self.area])
+        return Photograph(rgb=np.ascontiguousarray(rgb), alpha=part)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,6 +12,7 @@ from cutouts.adapters.images.finished import figures_of
 from cutouts.adapters.storage.store import Store, object_name, open_store
 from cutouts.core.channels.figures import FileFigures, source_cut_sides
 from cutouts.core.errors import ImageRejected
+from cutouts.core.manifests.wishes import photograph_of
 from cutouts.core.pixels import Bytes, Photograph
 from cutouts.core.records import ImageRecord, RejectionReason
 from cutouts.core.renditions.drawing import Subject
@@ -203,7 +204,7 @@ def _photograph(job: RenderJob, image: LiveCutout) -> tuple[bytes | None, str]:
         product_id=image.image_id,
         delivery_id=image.delivery_id,
         uri=image.uri,
-        sha256=image.sha256,
+        sha256=photograph_of(image.sha256),
     )
     try:
         return read(record, job.reading).data, ""

@@ -17,11 +17,13 @@ from cutouts.adapters.storage.stored_tables import find_record, write_record
 from cutouts.core.backfills import WORK, BackfillPhase, BackfillSelection, BackfillState, DeliveryWork, Survey, Why
 from cutouts.core.config import Site
 from cutouts.core.errors import CutoutsError, TransientError
+from cutouts.core.manifests.wishes import stated_contents
 from cutouts.core.records import DeliveryKey, Plan, Receipt, RecipeDigests
 from cutouts.core.table_paths import BACKFILLS, backfill_file, backfilled_file, plan_file, shard_file
 from cutouts.stages import job_of
 from cutouts.steps.live_doubts import live_doubts
 from cutouts.steps.plan import known_content, plan, read_delivery
+from cutouts.steps.wishes import recipe_of_wish, wished_model, with_model
 
 SourceOf = Callable[[Site, DeliveryKey], str]
 """Returns the manifest that a delivery was taken from."""
@@ -219,8 +221,10 @@ def _rows(
     site: Site, selection: BackfillSelection, delivery: DeliveryKey, source: str
 ) -> tuple[pa.Table, np.ndarray, np.ndarray]:
     """The selected rows of a delivery, and for each row its `Why` (text) and whether it must be cut (bool)."""
-    tables, recipe = open_store(site.tables_url), job_of(site).recipe.digests
+    tables = open_store(site.tables_url)
     rows = read_delivery(tables, source, delivery)
+    model = wished_model(delivery, rows)
+    recipe = recipe_of_wish(with_model(site, model), delivery, model).digests
     for column, names in (("category", selection.categories), ("product_id", selection.products)):
         if names:
             rows = rows.filter(pc.is_in(rows.column(column), value_set=pa.array(names, pa.string())))
@@ -250,7 +254,7 @@ def _reasons(rows: pa.Table, live: pa.Table, delivery: DeliveryKey, recipe: Reci
         pc.equal(live.column("matte_digest").take(at), recipe.matte_digest),
         pc.equal(live.column("render_digest").take(at), recipe.render_digest),
     )
-    stated = rows.column("sha256")
+    stated, _ = stated_contents(rows)
     same_content = pc.or_kleene(pc.is_null(stated), pc.equal(live.column("sha256").take(at), stated))
     conditions = (
         (pc.invert(there), Why.MISSING),

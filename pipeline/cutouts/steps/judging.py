@@ -42,7 +42,7 @@ def measured_delivery(site: Site, plan: Plan, images: pa.Table, results: Results
         images=images,
         doubts=Doubts(metrics=results.metrics, calibration=calibration, categories=images),
         rejections={one.image_id: one.words for one in records_of(results.rejections, Rejection)},
-        limits=promise_limits(site.promise, calibration, plan.recipe.matte_digest, site.model),
+        limits=promise_limits(site.promise, calibration, plan.recipe.matte_digest, plan.model or site.model),
     )
 
 

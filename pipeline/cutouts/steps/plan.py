@@ -19,23 +19,26 @@ from cutouts.core.config import Site
 from cutouts.core.errors import ManifestError
 from cutouts.core.manifests.checks import EMPTY, check_content, placed
 from cutouts.core.manifests.sharding import cut
+from cutouts.core.manifests.wishes import BOX, CHANNELS, stated_contents
 from cutouts.core.records import DeliveryKey, Plan, RecipeDigests
 from cutouts.core.sources.locations import CHAINED
 from cutouts.core.table_paths import plan_file
 from cutouts.core.text.display import shown, stored_uris
 from cutouts.models.calibrations import find_calibration
 from cutouts.schemas.tables import DELIVERY, MANIFEST, SHARDS
-from cutouts.stages import job_of
 from cutouts.steps.doubts import promise_limits, require_calibrated
 from cutouts.steps.lease import at_work
 from cutouts.steps.ledger import join_parts, known_contents, times_rejected
 from cutouts.steps.provenance import keep_recipe
 from cutouts.steps.verdicts import refusals_of, suite_of
+from cutouts.steps.wishes import recipe_of_wish, require_known_channels, wished_model, with_model
 
 _SLICE = 100_000
 """Rows that are copied at a time. This limits the memory that a plan of millions of images needs."""
 _IDENTITY = ["image_id", "product_id", "uri", "sha256", "etag", "bytes", "content"]
-"""The columns that a plan's key is made of; the category counts too if any is stated."""
+"""The columns that a plan's key is made of."""
+_OPTIONAL = ["category", *BOX, CHANNELS]
+"""The columns that count too if any of their values is stated."""
 
 
 @at_work
@@ -52,12 +55,17 @@ def plan(site: Site, source: str, delivery: DeliveryKey, *, full: bool = False, 
     GateError if the gate is not calibrated for the network, or its calibration cannot carry the site's promise.
     """
     tables = open_store(site.tables_url)
-    whole_recipe = job_of(site).recipe
+    whole = read_delivery(tables, source, delivery)
+    require_known_channels(site, delivery, whole)
+    model = wished_model(delivery, whole)
+    site = with_model(site, model)
+    whole_recipe = recipe_of_wish(site, delivery, model)
     recipe = whole_recipe.digests
     calibration = find_calibration(recipe.matte_digest, site.models)
     require_calibrated(calibration, suite_of(site), site.model)
     promise_limits(site.promise, calibration, recipe.matte_digest, site.model)
-    rows = read_delivery(tables, source, delivery).select([*SHARDS.names, "category"])
+    rows = whole.select([*SHARDS.names, "category", CHANNELS])
+    del whole
     if only is not None:
         rows = rows.filter(pc.is_in(rows.column("image_id"), value_set=only))
     join_parts(tables, recipe)
@@ -83,6 +91,8 @@ def plan(site: Site, source: str, delivery: DeliveryKey, *, full: bool = False, 
         full=full,
         manifest=shown(source),
         code=code_version(),
+        model=model,
+        channels=rows.column(CHANNELS).null_count < rows.num_rows,
     )
     found = find_record(tables, plan_file(made.plan_id, "plan.json"), Plan)
     if found is None:
@@ -103,9 +113,11 @@ def _write(tables: Store, made: Plan, images: Iterable[pa.Table], shards: Iterab
 
 
 def known_content(site: Site, tables: Store, recipe: RecipeDigests, rows: pa.Table) -> tuple[pa.Table, pa.ChunkedArray]:
-    """`sha256`, `etag`, `bytes` and the stored `uri` of rows of a manifest, and the sha256 of each image that is known
-    (else null)."""
-    told = rows.select(["sha256", "etag", "bytes"]).append_column("uri", stored_uris(rows.column("uri")))
+    """`sha256`, `etag`, `bytes` and the stored `uri` of rows of a manifest, and the content of each image that is known
+    (else null). `sha256` is the content that the row states."""
+    content, etag = stated_contents(rows)
+    columns = {"sha256": content, "etag": etag, "bytes": rows.column("bytes"), "uri": stored_uris(rows.column("uri"))}
+    told = pa.table(columns)
     return told, known_contents(tables, recipe, told, retry_rejected=site.retry_rejected)
 
 
@@ -144,7 +156,7 @@ def _plan_id(about: list[object], parts: Iterator[pa.Table]) -> str:
     """A digest, 32 hexadecimal characters, of what the plan is `about` and of the delivery's rows in their order."""
     digest = hashlib.sha256(json.dumps(about).encode())
     for part in parts:
-        categories = ["category"] if part.column("category").null_count < part.num_rows else []
-        for batch in part.select([*_IDENTITY, *categories]).to_batches():
+        stated = [name for name in _OPTIONAL if part.column(name).null_count < part.num_rows]
+        for batch in part.select([*_IDENTITY, *stated]).to_batches():
             digest.update(batch.serialize())
     return digest.hexdigest()[:32]

@@ -35,6 +35,7 @@ from cutouts.stages.render_chunk import (
     single_images,
 )
 from cutouts.steps.lease import at_work
+from cutouts.steps.wished_renditions import renditions_wished
 
 T = TypeVar("T")
 
@@ -43,7 +44,8 @@ T = TypeVar("T")
 class RenderedSite:
     """What was done: numbers of images with stale renditions, of pictures rendered, of earlier pictures that were only
     checked again because rules changed, of all of these that break a rule of their channel, and of pictures given up
-    because the site does not make their rendition any more; and the failures."""
+    because the site does not make their rendition any more, or the image's row does not ask for it; and the
+    failures."""
 
     images: int
     pictures: int
@@ -78,7 +80,11 @@ def render_stale(
     with Catalog.open(site.catalog_url) as catalog:
         if delivery_id is None:
             retired = catalog.renditions.keep_only([one.name for one in renditions])
+        wished = renditions_wished(catalog, open_store(site.tables_url), renditions, delivery_id=delivery_id)
+        unwished = [one for one in catalog.renditions.entries(delivery_id=delivery_id) if wished.refuse(one)]
+        catalog.renditions.give_up(unwished)
         stale = catalog.renditions.stale({one.name: one.digest for one in renditions}, delivery_id=delivery_id)
+        stale = wished.of(stale)
         on_start(len(stale))
         rules = _rules(site, renditions)
         made = _recorded(catalog, _work(site, runner, renditions, stale), rules, on_chunk)
@@ -90,7 +96,7 @@ def render_stale(
         pictures=made.entries,
         checked=again.entries,
         refused=made.refused + again.refused,
-        retired=retired,
+        retired=retired + len(unwished),
         failures=(*made.failures, *again.failures),
     )
 

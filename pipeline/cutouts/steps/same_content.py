@@ -29,8 +29,8 @@ def cut_once(
 ) -> Iterator[tuple[ChunkResult, bool]]:
     """The results of all records, each with True if they were copied from another record with the same content.
 
-    `contents` has the sha256 of images whose row states none, if they were read. If the image that was cut is rejected
-    for a reason other than its content, such as a missing file, the next image with the same content is cut.
+    `contents` has the content of images whose row states no sha256, if they were read. If the image that was cut is
+    rejected for a reason other than its content, such as a missing file, the next image with the same content is cut.
     """
     first, waiting = _apart(records, contents)
     while first:
@@ -62,7 +62,7 @@ def _apart(
     first: list[ImageRecord] = []
     waiting: dict[str, list[ImageRecord]] = {}
     for record in records:
-        content = record.sha256 or contents.get(record.image_id)
+        content = record.content(record.sha256) or contents.get(record.image_id)
         if content in waiting:
             waiting[content].append(record)
         else:

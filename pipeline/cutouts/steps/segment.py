@@ -34,6 +34,7 @@ from cutouts.steps.ledger import SCHEMAS, Results, concat, knows_any, nothing, r
 from cutouts.steps.same_content import cut_once, look_alike
 from cutouts.steps.shard_progress import Progress, tell_done, tell_done_before
 from cutouts.steps.stored_keys import plan_of
+from cutouts.steps.wishes import with_model
 
 _log = logging.getLogger(__name__)
 
@@ -95,7 +96,7 @@ def _cutting(job: Job) -> Work[tuple[ImageRecord, ...], ChunkResult]:
 
 
 def _job(site: Site, plan: Plan) -> Job:
-    job = job_of(site, sources=plan.sources)
+    job = job_of(with_model(site, plan.model), sources=plan.sources)
     if job.recipe.digests != plan.recipe:
         raise ConfigError(f"plan {plan.plan_id} was made with another recipe", ["plan the delivery again"])
     return job

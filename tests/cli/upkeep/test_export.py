@@ -43,6 +43,14 @@ def test_only_pictures_that_pass_are_in_a_feed(root: Path, tmp_path: Path) -> No
     assert f"<g:image_link>{CDN}/a-google-main.jpg</g:image_link>" in xml
 
 
+def test_the_main_pictures_of_a_feed_are_named_by_patterns(root: Path) -> None:
+    """If no picture matches, the order of the names decides; a plain table has no main pictures."""
+    done = _export(root, "--channel", "google", "--public-url", CDN, "--main", "*front*")
+    assert f"{CDN}/a-google-main.jpg" in done.stdout
+    wrong = CliRunner().invoke(cli, ["export", "--out", str(root), "--main", "*front*"])
+    assert "--main needs --channel" in wrong.output
+
+
 def test_a_withdrawn_or_replaced_image_leaves_the_feed(root: Path) -> None:
     """As soon as another version of it is live, its old picture is not shown."""
     with Catalog.open(f"sqlite:///{root}/catalog.sqlite") as catalog:

@@ -31,6 +31,15 @@ def test_the_first_picture_of_a_product_is_its_main_one() -> None:
     assert feed.left_out == ()
 
 
+def test_patterns_say_which_picture_is_the_main_one() -> None:
+    """The best pattern that any picture of the product matches; without a match, the first by name."""
+    pictures = [picture("a", name) for name in ("a-back", "a-front", "a-model")] + [picture("b", "b-side")]
+    feed = google_feed(pictures, ["*front*", "*model*"])
+    addresses = [item.image_link.rpartition("/")[2] for item in feed.items]
+    assert addresses == ["a-front.jpg", "b-side.jpg"]
+    assert [url.rpartition("/")[2] for url in feed.items[0].additional] == ["a-model.jpg", "a-back.jpg"]
+
+
 def test_both_formats_say_the_same() -> None:
     """A reader of tab-separated text and one of XML find the same items, with any characters in an id."""
     names = ['12" plate', "a&b <c>", "schön"]

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
-from datetime import datetime
+from datetime import date, datetime
 
 import sqlalchemy as sa
 
 from cutouts.adapters.catalog.engine import telling, writing
 from cutouts.adapters.catalog.sql_tables import cutouts, publications, published_renditions, renditions
+from cutouts.core.publications import PublicationKind
 from cutouts.core.renditions.records import LiveCutout, RenditionEntry
 
 _KEY = ("delivery_id", "image_id", "rendition")
@@ -71,6 +73,37 @@ class CatalogRenditions:
         with self._reading() as connection:
             rows = connection.execute(sa.select(published_renditions).order_by(*order)).mappings().all()
         return tuple(dict(row) for row in rows)
+
+    def plans(self, *, delivery_id: str | None = None) -> dict[tuple[str, date], list[str]]:
+        """The plans that delivered images on the days of live ones (of a delivery id, if given), the newest first."""
+        same = (
+            cutouts.c.delivery_id == publications.c.delivery_id,
+            cutouts.c.delivery_date == publications.c.delivery_date,
+        )
+        standing = publications.c.kind == str(PublicationKind.PUBLISH), publications.c.undone_by.is_(None)
+        columns = (publications.c.delivery_id, publications.c.delivery_date, publications.c.plan_id)
+        chosen = sa.select(*columns).where(*standing, sa.exists().where(*same).correlate(publications))
+        if delivery_id is not None:
+            chosen = chosen.where(publications.c.delivery_id == delivery_id)
+        found = defaultdict[tuple[str, date], list[str]](list)
+        with self._reading() as connection:
+            for row in connection.execute(chosen.order_by(publications.c.publication_id.desc())):
+                if row.plan_id not in found[row.delivery_id, row.delivery_date]:
+                    found[row.delivery_id, row.delivery_date].append(row.plan_id)
+        return dict(found)
+
+    def live_on(self, delivery_id: str, day: date) -> frozenset[str]:
+        """The ids of the live images of a delivery id that were last delivered on that day."""
+        its = cutouts.c.delivery_id == delivery_id, cutouts.c.delivery_date == day
+        with self._reading() as connection:
+            return frozenset(connection.scalars(sa.select(cutouts.c.image_id).where(*its)))
+
+    def give_up(self, entries: Iterable[RenditionEntry]) -> None:
+        """Delete the rows of these pictures: they are not asked for any more."""
+        with telling(self._engine), self._engine.connect() as connection, writing(connection, "renditions"):
+            for one in entries:
+                its = (renditions.c[name] == getattr(one, name) for name in _KEY)
+                connection.execute(sa.delete(renditions).where(*its))
 
     def pictures(self, images: Collection[tuple[str, str]]) -> tuple[frozenset[str], frozenset[str]]:
         """The objects of the renditions of these images (delivery id, image id), and those of all others."""

@@ -15,7 +15,8 @@ from cutouts.adapters.catalog.sql_tables import cutouts, holds, past_cutouts, pu
 class References:
     """References of live images, kept history and waiting holds: `objects`, and `contents` (digests of photographs).
 
-    `gates` and `plans` are those of live and kept images, whose origin they record, and of waiting holds.
+    `gates` and `plans` are those of live and kept images, whose origin they record, and of waiting holds; also the
+    plans of the days on which live images were last delivered, because they say which renditions these images get.
     `waiting_gates` and `waiting_plans` may still be published, with everything that they need.
     """
 
@@ -25,6 +26,9 @@ class References:
     plans: frozenset[str]
     waiting_gates: frozenset[str]
     waiting_plans: frozenset[str]
+
+
+_DAYS = sa.select(cutouts.c.delivery_id, cutouts.c.delivery_date).distinct()
 
 
 def expire(connection: sa.Connection, before: datetime) -> int:
@@ -67,6 +71,7 @@ def references(connection: sa.Connection) -> References:
     objects: set[str] = set()
     contents: set[str] = set()
     made: set[int] = set()
+    days = {(row.delivery_id, row.delivery_date) for row in connection.execute(_DAYS)}
     for table in (cutouts, past_cutouts):
         chosen = sa.select(table.c.mask, table.c.cutout, table.c.sha256, table.c.publication_id)
         for row in connection.execution_options(yield_per=20_000).execute(chosen):
@@ -74,16 +79,16 @@ def references(connection: sa.Connection) -> References:
             contents.add(row.sha256)
             made.add(row.publication_id)
     objects.update(connection.scalars(sa.select(renditions.c.picture)))
-    decided = connection.execute(
-        sa.select(publications.c.publication_id, publications.c.gate_id, publications.c.plan_id)
-    ).all()
+    columns = ("publication_id", "gate_id", "plan_id", "delivery_id", "delivery_date")
+    decided = connection.execute(sa.select(*(publications.c[name] for name in columns))).all()
+    wishes = {row.plan_id for row in decided if (row.delivery_id, row.delivery_date) in days}
     kept = [row for row in decided if row.publication_id in made]
     held = connection.execute(sa.select(holds.c.gate_id, holds.c.plan_id).where(waiting())).all()
     return References(
         objects=frozenset(objects),
         contents=frozenset(contents),
         gates=frozenset(row.gate_id for row in (*kept, *held)),
-        plans=frozenset(row.plan_id for row in (*kept, *held)),
+        plans=frozenset(row.plan_id for row in (*kept, *held)) | wishes,
         waiting_gates=frozenset(row.gate_id for row in held),
         waiting_plans=frozenset(row.plan_id for row in held),
     )

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import click
 
+from cutouts.core.manifests.wishes import ProductBox
 from cutouts.core.publications import Order, Selection
 from cutouts.core.records import DeliveryKey
 
 F = TypeVar("F", bound=Callable[..., Any])
+Sides: TypeAlias = tuple[int, int, int, int]
+"""Left, top, right and bottom of a box in px."""
 
 
 def counts(_: click.Context, parameter: click.Parameter, value: str) -> tuple[int, ...]:
@@ -20,6 +23,15 @@ def counts(_: click.Context, parameter: click.Parameter, value: str) -> tuple[in
     if not all(part.isdecimal() and int(part) for part in parts):
         raise click.BadParameter(f"{value!r}: expected numbers like 1,2,4", param=parameter)
     return tuple(int(part) for part in parts)
+
+
+def product_box(_: click.Context, parameter: click.Parameter, value: str | None) -> Sides | None:
+    """The four sides of a box, `LEFT,TOP,RIGHT,BOTTOM` in px."""
+    try:
+        box = None if value is None else ProductBox.parse(value)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param=parameter) from None
+    return None if box is None else (box.left, box.top, box.right, box.bottom)
 
 
 def config_option(command: F) -> F:

@@ -10,7 +10,7 @@ import click
 import cutouts
 from cutouts.adapters.images import SUFFIXES
 from cutouts.api.cutter import Cutter, FileResult
-from cutouts.cli.console.options import config_option
+from cutouts.cli.console.options import Sides, config_option, product_box
 from cutouts.cli.cutting.many_files import work_on
 from cutouts.cli.cutting.targets import targets
 
@@ -20,6 +20,7 @@ from cutouts.cli.cutting.targets import targets
 @click.option("-o", "--out", required=True, type=click.Path(path_type=Path), help="Folder, or one image's .png file.")
 @click.option("--mask", is_flag=True, help="Write the matte as a grey PNG instead of the cutout.")
 @click.option("--crop", is_flag=True, help="Crop to what was found.")
+@click.option("--box", callback=product_box, metavar="LEFT,TOP,RIGHT,BOTTOM", help="Where IMAGE has the product (px).")
 @click.option("--model", help="A name of the model table.  [default: the site's]")
 @click.option(
     "--provider",
@@ -29,7 +30,14 @@ from cutouts.cli.cutting.targets import targets
 @click.option("--threads", type=click.IntRange(1), help="Images at once.  [default: the cores]")
 @config_option
 def cut(
-    source: Path, out: Path, mask: bool, crop: bool, threads: int | None, config: str | None, **which: str | None
+    source: Path,
+    out: Path,
+    mask: bool,
+    crop: bool,
+    box: Sides | None,
+    threads: int | None,
+    config: str | None,
+    **which: str | None,
 ) -> None:
     """Cut out an IMAGE, or every image in FOLDER and the folders below it.
 
@@ -41,24 +49,28 @@ def cut(
     \b
     cutouts cut shoe.jpg -o shoe.png
     cutouts cut photos -o cutouts --mask
+    cutouts cut table.jpg -o shoe.png --box 120,80,900,760
     """
+    if box and source.is_dir():
+        raise click.UsageError("--box is for one image; in a manifest, each image can have its own box")
     where = targets(source, out)
     if not where.pairs:
         about = [f"looked for {', '.join(sorted(SUFFIXES))}", *filter(None, [where.ignored]), *where.closed]
         raise click.ClickException(f"there are no images in {source}: {'; '.join(about)}")
     cutter = Cutter(crop=crop, site=cutouts.load_site(config, **which), inside=source)
-    work = [_Work(source=photograph, target=target, mask=mask, cutter=cutter) for photograph, target in where.pairs]
+    work = [_Work(source=one, target=target, mask=mask, box=box, cutter=cutter) for one, target in where.pairs]
     work_on(work, "cut", threads, ignored=where.ignored, closed=where.closed)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Work:
-    """One image, the path of its PNG, and whether the PNG is the matte instead of the cutout."""
+    """One image, the path of its PNG, whether the PNG is the matte instead of the cutout, and where the product is."""
 
     source: Path
     target: Path
     mask: bool
+    box: Sides | None
     cutter: Cutter
 
     def __call__(self) -> FileResult:
-        return self.cutter.cut_file(self.source, self.target, mask=self.mask)
+        return self.cutter.cut_file(self.source, self.target, mask=self.mask, box=self.box)

@@ -34,6 +34,9 @@ _FORMATS = {"google": ("tsv", "xml"), None: ("csv", "parquet", "jsonl")}
 @click.option("-r", "--rendition", "names", multiple=True, metavar="NAME", help="Only these.  [default: the channel's]")
 @click.option("-o", "--file", "out", type=click.Path(path_type=Path), help="The file.  [default: standard output]")
 @click.option("--format", "kind", help="tsv or xml for google; else csv, parquet or jsonl.  [default: by the suffix]")
+@click.option(
+    "--main", multiple=True, metavar="PATTERN", help="Main pictures of products: image ids like '*front*', best first."
+)
 @click.option("--public-url", metavar="URL", help="Where objects are on the web.  [default: the site's public_url]")
 @site_options
 def export(
@@ -41,6 +44,7 @@ def export(
     names: tuple[str, ...],
     out: Path | None,
     kind: str | None,
+    main: tuple[str, ...],
     public_url: str | None,
     root: str | None,
     config: str | None,
@@ -56,6 +60,8 @@ def export(
     cutouts export -r web-card -o pictures.parquet
     """
     site = load_site(config, root=root, public_url=public_url)
+    if main and channel is None:
+        raise click.UsageError("--main needs --channel: a plain table has no main pictures")
     kind = _kind(channel, out, kind)
     wanted = names or ((_CHANNELS[channel],) if channel else ())
     with Catalog.open(site.catalog_url) as catalog:
@@ -65,7 +71,7 @@ def export(
         _write_table(out, kind, rows, base)
         left_out: tuple[str, ...] = ()
     else:
-        left_out = _write_google(out, kind, rows, _address(site.public_url))
+        left_out = _write_google(out, kind, rows, _address(site.public_url), main)
     say(f"{counted(len(rows), 'picture')}{f' in {out}' if out else ''}", err=True)
     for words in left_out:
         say(f"left out: {words}", colour="yellow", err=True)
@@ -89,9 +95,9 @@ def _address(public_url: str | None) -> str:
     return require_public(public_url)
 
 
-def _write_google(out: Path | None, kind: str, rows: Rows, base: str) -> tuple[str, ...]:
+def _write_google(out: Path | None, kind: str, rows: Rows, base: str, main: Sequence[str]) -> tuple[str, ...]:
     """Write the feed, and return what was left out."""
-    feed = google_feed(
+    pictures = [
         FeedPicture(
             product_id=str(row["product_id"]),
             delivery_id=str(row["delivery_id"]),
@@ -99,7 +105,8 @@ def _write_google(out: Path | None, kind: str, rows: Rows, base: str) -> tuple[s
             url=public_address(base, str(row["picture"])),
         )
         for row in rows
-    )
+    ]
+    feed = google_feed(pictures, main)
     _write(out, google_tsv(feed.items) if kind == "tsv" else google_xml(feed.items, base))
     return feed.left_out
 

@@ -57,12 +57,13 @@ class ChannelRule(BaseModel):
 
 
 class Channel(BaseModel):
-    """The rules of one channel."""
+    """The rules of one channel; `reviewed` says when they were compared with their sources, and what was found."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     channel: str = Field(pattern=r"[a-z0-9-]{1,64}")
     about: str
+    reviewed: str = ""
     rules: tuple[ChannelRule, ...] = Field(min_length=1)
 
     def on(self, day: Day, *, white_tolerance: int = 0) -> Channel:

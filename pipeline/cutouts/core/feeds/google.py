@@ -39,10 +39,11 @@ class GoogleFeed:
     left_out: tuple[str, ...]
 
 
-def google_feed(pictures: Iterable[FeedPicture]) -> GoogleFeed:
-    """The feed of these pictures. The first picture of a product is its main one."""
+def google_feed(pictures: Iterable[FeedPicture], main: Sequence[str] = ()) -> GoogleFeed:
+    """The feed of these pictures. The first picture of a product is its main one; `main` are patterns of image ids that
+    come first."""
     items, left_out, taken = list[GoogleItem](), list[str](), dict[str, str]()
-    for product, its in by_product(pictures).items():
+    for product, its in by_product(pictures, main).items():
         if problem := _problem(product, its, taken):
             left_out.append(f"product {product}: {problem}")
             continue

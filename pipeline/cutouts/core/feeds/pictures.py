@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from urllib.parse import quote, urlsplit
 
 from cutouts.core.errors import ConfigError
@@ -28,12 +29,20 @@ class FeedPicture:
         return _natural(self.image_id), _natural(self.delivery_id)
 
 
-def by_product(pictures: Iterable[FeedPicture]) -> dict[str, list[FeedPicture]]:
-    """The pictures of each product in their order; products by their id."""
+def by_product(pictures: Iterable[FeedPicture], main: Sequence[str] = ()) -> dict[str, list[FeedPicture]]:
+    """The pictures of each product in their order; products by their id.
+
+    Pictures whose image id matches a pattern of `main` (`*` and `?`, as in a shell) come first, in the order of the
+    patterns.
+    """
     found = defaultdict[str, list[FeedPicture]](list)
     for picture in pictures:
         found[picture.product_id].append(picture)
-    return {product: sorted(found[product], key=lambda one: one.place) for product in sorted(found)}
+    return {product: sorted(found[product], key=lambda one: (_rank(one, main), one.place)) for product in sorted(found)}
+
+
+def _rank(picture: FeedPicture, main: Sequence[str]) -> int:
+    return next((rank for rank, pattern in enumerate(main) if fnmatchcase(picture.image_id, pattern)), len(main))
 
 
 def public_address(base: str, name: str) -> str:

@@ -16,13 +16,14 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from cutouts.core.manifests.conversion import FAULTS
+from cutouts.core.manifests.wishes import BOX, partial_boxes, wrong_boxes
 from cutouts.core.records import MAX_KEY
 from cutouts.core.text.counting import counted
 from cutouts.core.text.display import printable
 
 EMPTY = "the manifest has no rows"
 """The problem of a manifest without rows, which refuses it as a whole."""
-CONTENT_COLUMNS = ("image_id", "product_id", "delivery_id", "uri", "bytes")
+CONTENT_COLUMNS = ("image_id", "product_id", "delivery_id", "uri", "bytes", "width_px", "height_px", *BOX)
 """The columns that `check_content` reads, besides those that a reader adds."""
 FAULT, ROW, PART = "fault", "row", "part"
 """The columns that a reader adds to each row: faults of its values (bits of `FAULTS`), and where it was read from."""
@@ -127,6 +128,9 @@ def _checks(table: pa.Table, codes: Codes, names: pa.Array) -> Iterator[tuple[st
         yield f"{column} is missing", _flags(_blank(table.column(column)))
     yield "duplicate image_id in the delivery", _repeated(table.column("image_id"), codes)
     yield "bytes is negative", _flags(pc.less(table.column("bytes"), 0))
+    if any(table.column(name).null_count < table.num_rows for name in BOX):
+        yield f"the box is incomplete ({', '.join(BOX)})", partial_boxes(table)
+        yield "the box is empty, negative, or larger than the image", wrong_boxes(table)
     unusable = np.array([*(not _names_a_key(name) for name in names.to_pylist()), False])
     yield f"delivery_id cannot be a key (at most {MAX_DELIVERY_ID} characters, not . or ..)", unusable[codes]
     if FAULT in table.column_names:

@@ -38,7 +38,7 @@ FAULTS = tuple(
 """What can be wrong with one value: the bits of a row's faults, in this order."""
 
 Flags: TypeAlias = NDArray[np.bool_]
-Faults: TypeAlias = NDArray[np.int32]
+Faults: TypeAlias = NDArray[np.int64]
 Found: TypeAlias = tuple[pa.Array, list[tuple[str, Flags]]]
 """A conformed column, and the rows that have each fault."""
 
@@ -67,7 +67,7 @@ def conform(table: pa.Table) -> tuple[pa.Table, Faults]:
     Expects columns without problems. Columns that `table` lacks become null, and so does blank text in a column that
     may be null. A null or blank in any other column stays, and `check_content` reports it.
     """
-    arrays, faults = [], np.zeros(table.num_rows, np.int32)
+    arrays, faults = [], np.zeros(table.num_rows, np.int64)
     for field in MANIFEST:
         array, found = _conformed(field, table)
         arrays.append(array)

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from cutouts.core.manifests.wishes import BOXED
 from cutouts.core.pixels import Mask
 
 DEFAULT_BYTES = 1_000_000
@@ -210,7 +211,8 @@ def _places_known(rows: pa.Table, unsettled: Mask, known: pa.Table) -> Counts:
     """For each row, the row of `known` with the same `uri`, `etag` and `bytes`, or −1 if there is not exactly one
     content."""
     asked, places = np.split(_numbers("uri", "etag", rows, known), [rows.num_rows])
-    valid = pc.and_(pc.is_valid(known.column("sha256")), pc.is_valid(known.column("etag")))
+    whole = pc.invert(pc.match_substring(pc.fill_null(known.column("sha256"), BOXED), BOXED))  # null has no content
+    valid = pc.and_(whole, pc.is_valid(known.column("etag")))
     candidates = np.flatnonzero(valid)
     contents = pc.rank(known.column("sha256"), tiebreaker="dense").to_numpy()
     candidates = candidates[np.lexsort((contents[candidates], places[candidates]))]

@@ -33,7 +33,7 @@ _BYTES = 64 * 2**20
 _NAMED = 10
 """One problem names at most this many rows."""
 _PART_TYPE = pa.dictionary(pa.int32(), pa.string())
-_TOLD = (pa.field(FAULT, pa.int32()), pa.field(ROW, pa.int32()), pa.field(PART, _PART_TYPE))
+_TOLD = (pa.field(FAULT, pa.int64()), pa.field(ROW, pa.int32()), pa.field(PART, _PART_TYPE))
 """The fields that a reader adds to the columns of each row."""
 _DELIVERY = "delivery_id"
 _EPOCH = date(1970, 1, 1)

@@ -1,0 +1,206 @@
+"""What single rows of a manifest wish for: the box of the product, certain channels, and the network."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from cutouts.adapters.catalog import Catalog
+from cutouts.adapters.storage.store import open_store
+from cutouts.adapters.storage.stored_tables import read_table, write_table
+from cutouts.core.config import Site
+from cutouts.core.decisions import GateDecision
+from cutouts.core.errors import ManifestError
+from cutouts.core.manifests.wishes import ProductBox, box_of, photograph_of
+from cutouts.core.table_paths import gate_file
+from cutouts.intake import folder_manifest, inspect
+from cutouts.schemas.tables import MANIFEST
+from cutouts.stages import ChunkResult
+from cutouts.steps.clearing import clear
+from cutouts.steps.explain import explain
+from cutouts.steps.verify import verify
+from tests.steps.conftest import refresh_manifest
+from tests.steps.test_render import render, with_recipes
+
+LEFT, RIGHT = (20, 40, 150, 200), (170, 40, 300, 200)
+"""The boxes of the two balls of `two_balls`."""
+SIDES = ("product_left_px", "product_top_px", "product_right_px", "product_bottom_px")
+
+
+def two_balls(path: Path) -> Path:
+    """A red and a blue ball beside each other, 320×240 px."""
+    scene = np.full((240, 320, 3), 232, np.uint8)
+    for x, colour in ((85, (40, 30, 170)), (235, (170, 60, 30))):
+        cv2.circle(scene, (x, 120), 55, colour, -1, cv2.LINE_AA)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    cv2.imwrite(str(path), scene)
+    return path
+
+
+class Shop:
+    """A folder with photographs, delivered with any wishes."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def deliver(
+        self, site: Site, *, named: bool = True, **wishes: Sequence[object]
+    ) -> tuple[GateDecision, list[ChunkResult]]:
+        """Deliver a row for each value of the wishes, all of the first photograph; `named` rows state its sha256."""
+        return refresh_manifest(site, self.manifest(named=named, **wishes))
+
+    def manifest(self, *, named: bool = True, **wishes: Sequence[object]) -> str:
+        """The manifest of these rows."""
+        table, day = folder_manifest(self.folder / "shoot")
+        rows = len(next(iter(wishes.values())))
+        table = table.take(pa.array([0] * rows)) if table.num_rows < rows else table.slice(0, rows)
+        wishes = {"image_id": [f"{number}.png" for number in range(rows)], **wishes}
+        wishes |= {} if named else {"sha256": [None] * rows}
+        for name, values in wishes.items():
+            field = MANIFEST.field(name)
+            table = table.set_column(table.schema.get_field_index(name), field, pa.array(values, field.type))
+        write_table(open_store(str(self.folder)), f"manifest/date={day}/part.parquet", table)
+        return str(self.folder / "manifest")
+
+
+def sides(*boxes: tuple[int, ...] | None) -> dict[str, list[int | None]]:
+    """The columns of boxes."""
+    return {name: [None if box is None else box[at] for box in boxes] for at, name in enumerate(SIDES)}
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Shop:
+    """A photograph with two products."""
+    two_balls(tmp_path / "shoot" / "0.png")
+    return Shop(tmp_path)
+
+
+def outcomes(site: Site, decision: GateDecision) -> list[dict[str, object]]:
+    """The rows of the decision."""
+    rows: list[dict[str, object]] = read_table(
+        open_store(site.tables_url), gate_file(decision.gate_id, "outcomes.parquet")
+    ).to_pylist()
+    return rows
+
+
+def matte(site: Site, row: dict[str, object]) -> np.ndarray:
+    """The matte of a row."""
+    data = np.frombuffer(open_store(site.objects_url).read(str(row["mask"])), np.uint8)
+    return np.asarray(cv2.imdecode(data, cv2.IMREAD_GRAYSCALE))
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_two_boxes_of_one_photograph_are_two_results(site: Site, shop: Shop, named: bool) -> None:
+    """Each shows its own product and nothing outside of its box; delivered again, nothing is cut; a changed box is cut
+    anew, and so is the photograph without a box."""
+    decision, chunks = shop.deliver(site, named=named, **sides(LEFT, RIGHT))
+    assert sum(len(chunk.masks) for chunk in chunks) == 2
+    for row, box in zip(outcomes(site, decision), (LEFT, RIGHT), strict=True):
+        alpha = matte(site, row)
+        assert alpha.shape == (240, 320)
+        inside = alpha[box[1] : box[3], box[0] : box[2]]
+        assert inside.max() == 255
+        assert int(alpha.astype(np.int64).sum()) == int(inside.astype(np.int64).sum())
+        assert box_of(str(row["sha256"])) == ProductBox.parse(",".join(map(str, box)))
+    _, again = shop.deliver(site, named=named, **sides(LEFT, RIGHT))
+    assert again == []
+    changed, chunks = shop.deliver(site, named=named, **sides((10, 40, 150, 200), RIGHT))
+    assert [mask.image_id for chunk in chunks for mask in chunk.masks] == ["0.png"]
+    assert changed.published == 1
+    _, chunks = shop.deliver(site, named=named, **sides(None, RIGHT))
+    assert [mask.image_id for chunk in chunks for mask in chunk.masks] == ["0.png"]
+    assert verify(site).findings == ()
+
+
+def test_a_box_outside_of_the_image_rejects_the_image_alone(site: Site, shop: Shop) -> None:
+    """Its rejection names box and size, and is known the next time."""
+    wishes = {**sides(LEFT, (170, 40, 321, 200)), "width_px": [None, None], "height_px": [None, None]}
+    decision, _ = shop.deliver(site, **wishes)
+    assert (decision.published, decision.rejected) == (1, 1)
+    reasons = [row["reasons"] for row in outcomes(site, decision)]
+    told = "the box of the product is not inside the image: 170,40,321,200 in an image of 320×240 px"
+    assert reasons[1] == [told]
+    assert shop.deliver(site, **wishes)[1] == []
+
+
+@pytest.mark.parametrize(
+    ("box", "told"),
+    [
+        ((20, 40, 150, None), "the box is incomplete"),
+        ((150, 40, 20, 200), "the box is empty, negative, or larger than the image"),
+        ((-1, 40, 20, 200), "the box is empty, negative, or larger than the image"),
+        ((20, 40, 150, 999), "the box is empty, negative, or larger than the image"),
+    ],
+)
+def test_a_wrong_box_refuses_the_delivery(shop: Shop, box: tuple[int, ...], told: str) -> None:
+    """Before anything is planned; the message names the row."""
+    found = inspect(shop.manifest(width_px=[320], height_px=[240], **sides(box)))
+    assert found.accepted == ()
+    (problem,) = found.refused
+    assert told in problem.problem
+    assert problem.words.endswith("row 1 (0.png)")
+
+
+@pytest.mark.parametrize(
+    ("wishes", "told"),
+    [
+        ({"channels": ["square, rakuten"]}, "channels: rakuten is not a rendition or channel of this site"),
+        ({"model": ["no-such-network"]}, "model: "),
+    ],
+)
+def test_an_unknown_channel_or_network_refuses_the_delivery(
+    site: Site, shop: Shop, tmp_path: Path, wishes: dict[str, list[object]], told: str
+) -> None:
+    """The message names it."""
+    with pytest.raises(ManifestError) as error:
+        shop.deliver(with_recipes(site, tmp_path, ground="white"), **wishes)
+    assert any(told in problem for problem in error.value.problems)
+
+
+def test_one_delivery_has_one_network(site: Site, shop: Shop) -> None:
+    """Rows that name several are refused; the site's own network by its name gives the same recipe."""
+    with pytest.raises(ManifestError) as error:
+        shop.deliver(site, model=[site.model, None])
+    assert "its rows name several" in str(error.value.problems)
+    named, _ = shop.deliver(site, model=[site.model])
+    usual, chunks = shop.deliver(site, model=[None])
+    assert named.recipe == usual.recipe
+    assert chunks == []
+
+
+def test_an_image_gets_the_channels_of_its_row(site: Site, shop: Shop, tmp_path: Path) -> None:
+    """A narrower wish takes pictures out of the view, a wider one renders them, and no model is called; the plan that
+    states the wish is kept by gc."""
+    site = with_recipes(site, tmp_path, ground="white")
+    shop.deliver(site, channels=["small", None])
+    render(site)
+    assert shown(site) == {("0.png", "small"), ("1.png", "small"), ("1.png", "square")}
+    decision, chunks = shop.deliver(site, channels=["square,small", "square"])
+    assert (chunks, decision.skipped) == ([], 2)
+    done = render(site)
+    assert (done.pictures, done.retired) == (1, 1)
+    assert shown(site) == {("0.png", "small"), ("0.png", "square"), ("1.png", "square")}
+    clear(site.model_copy(update={"history_days": 1}), now=datetime.now(UTC) + timedelta(days=9))
+    assert (render(site).pictures, len(shown(site))) == (0, 3)
+    with Catalog.open(site.catalog_url) as catalog:
+        assert catalog.renditions.stale({}) == ()
+
+
+def test_explain_says_which_box_was_cut(site: Site, shop: Shop) -> None:
+    """The content of the image is the digest of its photograph and the box."""
+    shop.deliver(site, **sides(LEFT))
+    (found,) = explain(site, "0.png")
+    assert found.published is not None
+    assert found.published.sha256 == f"{photograph_of(str(found.published.sha256))}-box-20-40-150-200"
+
+
+def shown(site: Site) -> set[tuple[str, str]]:
+    """Image and rendition of each published picture."""
+    with Catalog.open(site.catalog_url) as catalog:
+        return {(str(row["image_id"]), str(row["rendition"])) for row in catalog.renditions.published()}
