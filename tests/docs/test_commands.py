@@ -10,13 +10,22 @@ import pytest
 
 from cutouts.cli import cli
 from cutouts.cli.console.first_words import FirstWordCommand
+from cutouts.recipes import known_renditions
 from tests.docs.pages import PAGES, ROOT, called, mentioned, shell_lines, spans
 
 CONTEXT = click.Context(cli)
 CALLS = [(page, call) for page in PAGES for call in called(page, "cutouts")]
 MENTIONS = [(page, call) for page in PAGES for call in mentioned(page, "cutouts")]
 
-FOLDERS = ("photos", "pictures/amazon-main", "data/photos", "mattes", "data/models3d", "data/renders", "sets/bags")
+FOLDERS = (
+    "photos",
+    *(f"pictures/{name}" for name, one in known_renditions().items() if one.rules),
+    "data/photos",
+    "mattes",
+    "data/models3d",
+    "data/renders",
+    "sets/bags",
+)
 SETS = (
     "plain",
     "shaded",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -50,26 +50,26 @@ class Shop:
         self.folder = folder
 
     def deliver(
-        self, site: Site, *, named: bool = True, **wishes: Sequence[object]
+        self, site: Site, wishes: Mapping[str, Sequence[object]], *, named: bool = True
     ) -> tuple[GateDecision, list[ChunkResult]]:
         """Deliver a row for each value of the wishes, all of the first photograph; `named` rows state its sha256."""
-        return refresh_manifest(site, self.manifest(named=named, **wishes))
+        return refresh_manifest(site, self.manifest(wishes, named=named))
 
-    def manifest(self, *, named: bool = True, **wishes: Sequence[object]) -> str:
+    def manifest(self, wishes: Mapping[str, Sequence[object]], *, named: bool = True) -> str:
         """The manifest of these rows."""
         table, day = folder_manifest(self.folder / "shoot")
         rows = len(next(iter(wishes.values())))
         table = table.take(pa.array([0] * rows)) if table.num_rows < rows else table.slice(0, rows)
-        wishes = {"image_id": [f"{number}.png" for number in range(rows)], **wishes}
-        wishes |= {} if named else {"sha256": [None] * rows}
-        for name, values in wishes.items():
+        columns = {"image_id": [f"{number}.png" for number in range(rows)], **wishes}
+        columns |= {} if named else {"sha256": [None] * rows}
+        for name, values in columns.items():
             field = MANIFEST.field(name)
             table = table.set_column(table.schema.get_field_index(name), field, pa.array(values, field.type))
         write_table(open_store(str(self.folder)), f"manifest/date={day}/part.parquet", table)
         return str(self.folder / "manifest")
 
 
-def sides(*boxes: tuple[int, ...] | None) -> dict[str, list[int | None]]:
+def sides(*boxes: tuple[int | None, ...] | None) -> dict[str, list[int | None]]:
     """The columns of boxes."""
     return {name: [None if box is None else box[at] for box in boxes] for at, name in enumerate(SIDES)}
 
@@ -99,7 +99,7 @@ def matte(site: Site, row: dict[str, object]) -> np.ndarray:
 def test_two_boxes_of_one_photograph_are_two_results(site: Site, shop: Shop, named: bool) -> None:
     """Each shows its own product and nothing outside of its box; delivered again, nothing is cut; a changed box is cut
     anew, and so is the photograph without a box."""
-    decision, chunks = shop.deliver(site, named=named, **sides(LEFT, RIGHT))
+    decision, chunks = shop.deliver(site, sides(LEFT, RIGHT), named=named)
     assert sum(len(chunk.masks) for chunk in chunks) == 2
     for row, box in zip(outcomes(site, decision), (LEFT, RIGHT), strict=True):
         alpha = matte(site, row)
@@ -108,25 +108,26 @@ def test_two_boxes_of_one_photograph_are_two_results(site: Site, shop: Shop, nam
         assert inside.max() == 255
         assert int(alpha.astype(np.int64).sum()) == int(inside.astype(np.int64).sum())
         assert box_of(str(row["sha256"])) == ProductBox.parse(",".join(map(str, box)))
-    _, again = shop.deliver(site, named=named, **sides(LEFT, RIGHT))
+    _, again = shop.deliver(site, sides(LEFT, RIGHT), named=named)
     assert again == []
-    changed, chunks = shop.deliver(site, named=named, **sides((10, 40, 150, 200), RIGHT))
+    changed, chunks = shop.deliver(site, sides((10, 40, 150, 200), RIGHT), named=named)
     assert [mask.image_id for chunk in chunks for mask in chunk.masks] == ["0.png"]
     assert changed.published == 1
-    _, chunks = shop.deliver(site, named=named, **sides(None, RIGHT))
+    _, chunks = shop.deliver(site, sides(None, RIGHT), named=named)
     assert [mask.image_id for chunk in chunks for mask in chunk.masks] == ["0.png"]
     assert verify(site).findings == ()
 
 
 def test_a_box_outside_of_the_image_rejects_the_image_alone(site: Site, shop: Shop) -> None:
     """Its rejection names box and size, and is known the next time."""
-    wishes = {**sides(LEFT, (170, 40, 321, 200)), "width_px": [None, None], "height_px": [None, None]}
-    decision, _ = shop.deliver(site, **wishes)
+    unknown = {"width_px": [None, None], "height_px": [None, None]}
+    wishes: dict[str, Sequence[object]] = {**sides(LEFT, (170, 40, 321, 200)), **unknown}
+    decision, _ = shop.deliver(site, wishes)
     assert (decision.published, decision.rejected) == (1, 1)
     reasons = [row["reasons"] for row in outcomes(site, decision)]
     told = "the box of the product is not inside the image: 170,40,321,200 in an image of 320×240 px"
     assert reasons[1] == [told]
-    assert shop.deliver(site, **wishes)[1] == []
+    assert shop.deliver(site, wishes)[1] == []
 
 
 @pytest.mark.parametrize(
@@ -138,9 +139,9 @@ def test_a_box_outside_of_the_image_rejects_the_image_alone(site: Site, shop: Sh
         ((20, 40, 150, 999), "the box is empty, negative, or larger than the image"),
     ],
 )
-def test_a_wrong_box_refuses_the_delivery(shop: Shop, box: tuple[int, ...], told: str) -> None:
+def test_a_wrong_box_refuses_the_delivery(shop: Shop, box: tuple[int | None, ...], told: str) -> None:
     """Before anything is planned; the message names the row."""
-    found = inspect(shop.manifest(width_px=[320], height_px=[240], **sides(box)))
+    found = inspect(shop.manifest({"width_px": [320], "height_px": [240], **sides(box)}))
     assert found.accepted == ()
     (problem,) = found.refused
     assert told in problem.problem
@@ -155,21 +156,21 @@ def test_a_wrong_box_refuses_the_delivery(shop: Shop, box: tuple[int, ...], told
     ],
 )
 def test_an_unknown_channel_or_network_refuses_the_delivery(
-    site: Site, shop: Shop, tmp_path: Path, wishes: dict[str, list[object]], told: str
+    site: Site, shop: Shop, tmp_path: Path, wishes: dict[str, Sequence[object]], told: str
 ) -> None:
     """The message names it."""
     with pytest.raises(ManifestError) as error:
-        shop.deliver(with_recipes(site, tmp_path, ground="white"), **wishes)
+        shop.deliver(with_recipes(site, tmp_path, ground="white"), wishes)
     assert any(told in problem for problem in error.value.problems)
 
 
 def test_one_delivery_has_one_network(site: Site, shop: Shop) -> None:
     """Rows that name several are refused; the site's own network by its name gives the same recipe."""
     with pytest.raises(ManifestError) as error:
-        shop.deliver(site, model=[site.model, None])
+        shop.deliver(site, {"model": [site.model, None]})
     assert "its rows name several" in str(error.value.problems)
-    named, _ = shop.deliver(site, model=[site.model])
-    usual, chunks = shop.deliver(site, model=[None])
+    named, _ = shop.deliver(site, {"model": [site.model]})
+    usual, chunks = shop.deliver(site, {"model": [None]})
     assert named.recipe == usual.recipe
     assert chunks == []
 
@@ -178,10 +179,10 @@ def test_an_image_gets_the_channels_of_its_row(site: Site, shop: Shop, tmp_path:
     """A narrower wish takes pictures out of the view, a wider one renders them, and no model is called; the plan that
     states the wish is kept by gc."""
     site = with_recipes(site, tmp_path, ground="white")
-    shop.deliver(site, channels=["small", None])
+    shop.deliver(site, {"channels": ["small", None]})
     render(site)
     assert shown(site) == {("0.png", "small"), ("1.png", "small"), ("1.png", "square")}
-    decision, chunks = shop.deliver(site, channels=["square,small", "square"])
+    decision, chunks = shop.deliver(site, {"channels": ["square,small", "square"]})
     assert (chunks, decision.skipped) == ([], 2)
     done = render(site)
     assert (done.pictures, done.retired) == (1, 1)
@@ -194,7 +195,7 @@ def test_an_image_gets_the_channels_of_its_row(site: Site, shop: Shop, tmp_path:
 
 def test_explain_says_which_box_was_cut(site: Site, shop: Shop) -> None:
     """The content of the image is the digest of its photograph and the box."""
-    shop.deliver(site, **sides(LEFT))
+    shop.deliver(site, sides(LEFT))
     (found,) = explain(site, "0.png")
     assert found.published is not None
     assert found.published.sha256 == f"{photograph_of(str(found.published.sha256))}-box-20-40-150-200"

@@ -137,10 +137,10 @@ class ImageRecord:
         """This record with another box, or without one."""
         return replace(
             self,
-            product_left_px=box and box.left,
-            product_top_px=box and box.top,
-            product_right_px=box and box.right,
-            product_bottom_px=box and box.bottom,
+            product_left_px=None if box is None else box.left,
+            product_top_px=None if box is None else box.top,
+            product_right_px=None if box is None else box.right,
+            product_bottom_px=None if box is None else box.bottom,
         )
 
     def content(self, sha256: str | None) -> str | None:
