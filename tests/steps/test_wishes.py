@@ -17,7 +17,7 @@ from cutouts.adapters.storage.stored_tables import read_table, write_table
 from cutouts.core.config import Site
 from cutouts.core.decisions import GateDecision
 from cutouts.core.errors import ManifestError
-from cutouts.core.manifests.wishes import ProductBox, box_of, photograph_of
+from cutouts.core.product_box import ProductBox, box_of, photograph_of
 from cutouts.core.table_paths import gate_file
 from cutouts.intake import folder_manifest, inspect
 from cutouts.schemas.tables import MANIFEST

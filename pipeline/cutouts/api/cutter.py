@@ -16,9 +16,9 @@ from cutouts.api.cutout import Cutout, origin, require_png, told, write_png
 from cutouts.api.inputs import of_file, only, opened, read_file
 from cutouts.api.matting import matted
 from cutouts.core.config import Site, parse_site
-from cutouts.core.manifests.wishes import ProductBox
 from cutouts.core.matting.cutout import cutout, found_box
 from cutouts.core.pixels import Bytes, Photograph
+from cutouts.core.product_box import ProductBox
 from cutouts.core.sources.locations import Reading
 from cutouts.stages import job_of
 

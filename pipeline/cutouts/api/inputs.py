@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cutouts.adapters.images import is_pillow, of_array, of_pillow
-from cutouts.core.manifests.wishes import ProductBox, content_of
 from cutouts.core.pixels import Photograph
+from cutouts.core.product_box import ProductBox, content_of
 from cutouts.core.records import ImageRecord
 from cutouts.core.sources.locations import Prefix, Reading
 from cutouts.stages import Job, Prepared

@@ -13,7 +13,7 @@ from datetime import datetime
 from enum import StrEnum
 from urllib.parse import quote
 
-from cutouts.core.manifests.wishes import ProductBox, content_of
+from cutouts.core.product_box import ProductBox, content_of
 
 MAX_KEY = 250
 """Maximum length of a partition key in Airflow (characters)."""

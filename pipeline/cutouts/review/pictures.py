@@ -18,9 +18,9 @@ from cutouts.adapters.storage.sources.reading import read_image
 from cutouts.adapters.storage.store import Store, open_store
 from cutouts.core.config import Site
 from cutouts.core.errors import ImageRejected, StorageError
-from cutouts.core.manifests.wishes import photograph_of
 from cutouts.core.matting.doubt_map import doubt_map, doubtful_places
 from cutouts.core.pixels import Bytes, Floats
+from cutouts.core.product_box import photograph_of
 from cutouts.core.table_paths import thumbnail_file
 from cutouts.report.html.pictures import shrunk, shrunk_cutout, webp
 from cutouts.review.sheets import SheetImage

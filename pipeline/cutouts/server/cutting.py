@@ -13,8 +13,8 @@ from typing import TypeVar
 from cutouts.adapters.images import decode
 from cutouts.adapters.model import Network, open_network
 from cutouts.core.errors import ImageRejected
-from cutouts.core.manifests.wishes import content_of
 from cutouts.core.pixels import Floats
+from cutouts.core.product_box import content_of
 from cutouts.core.records import ImageRecord
 from cutouts.server.making import Decoded, ServerJob, make, timed
 from cutouts.server.orders import Answer, Order, Refusal

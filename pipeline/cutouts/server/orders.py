@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from cutouts.core.errors import ImageRejected
-from cutouts.core.manifests.wishes import ProductBox
+from cutouts.core.product_box import ProductBox
 from cutouts.core.records import Measurements, RejectionReason
 
 

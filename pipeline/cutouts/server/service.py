@@ -18,7 +18,7 @@ from starlette.types import Receive
 from cutouts.adapters.storage.sources.reading import read_image
 from cutouts.adapters.storage.sources.rejections import not_allowed
 from cutouts.core.errors import CutoutsError, ImageRejected
-from cutouts.core.manifests.wishes import ProductBox
+from cutouts.core.product_box import ProductBox
 from cutouts.core.records import RejectionReason
 from cutouts.core.sources.locations import Location, Reading
 from cutouts.server.limits import Held, Limits

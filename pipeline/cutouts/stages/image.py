@@ -13,13 +13,14 @@ from cutouts.adapters.model import ModelChoice, Network
 from cutouts.adapters.storage.sources.reading import find_image
 from cutouts.adapters.storage.store import Store
 from cutouts.core.errors import ImageRejected, ModelError, TransientError
-from cutouts.core.manifests.wishes import ProductBox, content_of, matte_in
+from cutouts.core.manifests.wishes import matte_in
 from cutouts.core.matting.cutout import cutout
 from cutouts.core.matting.matte import matte_from_saliency
 from cutouts.core.matting.measurements import measure
 from cutouts.core.matting.preprocess import crop_saliency, network_input
 from cutouts.core.pixels import Bytes, Floats, Photograph
 from cutouts.core.png_mark import marked
+from cutouts.core.product_box import ProductBox, content_of
 from cutouts.core.recipe import Recipe
 from cutouts.core.records import ImageRecord, Mask, MaskMetrics, Measurements, RejectionReason
 from cutouts.core.sources.locations import FetchedFile, Location, Reading, same_etag

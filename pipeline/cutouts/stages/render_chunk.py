@@ -12,8 +12,8 @@ from cutouts.adapters.images.finished import figures_of
 from cutouts.adapters.storage.store import Store, object_name, open_store
 from cutouts.core.channels.figures import FileFigures, source_cut_sides
 from cutouts.core.errors import ImageRejected
-from cutouts.core.manifests.wishes import photograph_of
 from cutouts.core.pixels import Bytes, Photograph
+from cutouts.core.product_box import photograph_of
 from cutouts.core.records import ImageRecord, RejectionReason
 from cutouts.core.renditions.drawing import Subject
 from cutouts.core.renditions.records import LiveCutout, RenditionEntry, RenditionFailure

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias, TypeVar
 
 import click
 
-from cutouts.core.manifests.wishes import ProductBox
+from cutouts.core.product_box import ProductBox
 from cutouts.core.publications import Order, Selection
 from cutouts.core.records import DeliveryKey
 

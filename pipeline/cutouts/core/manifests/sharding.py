@@ -12,8 +12,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from cutouts.core.manifests.wishes import BOXED
 from cutouts.core.pixels import Mask
+from cutouts.core.product_box import BOXED
 
 DEFAULT_BYTES = 1_000_000
 """The size that an image counts for if the manifest does not state it (B)."""

@@ -1,0 +1,71 @@
+"""The box that says which thing in a photograph is the product, and the name of a content with it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+BOXED = "-box-"
+"""Stands between the digest of a photograph and the box in the name of a content."""
+_MARGIN = 0.15
+"""Share of the box's longer side that the network sees around it, so that it sees that the product ends there."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProductBox:
+    """The part of the upright photograph that contains the product (px); `right` and `bottom` are outside of it."""
+
+    left: int
+    top: int
+    right: int
+    bottom: int
+
+    def __post_init__(self) -> None:
+        if min(self.left, self.top) < 0 or self.right <= self.left or self.bottom <= self.top:
+            raise ValueError(f"{self} is not a box: expected 0 ≤ left < right and 0 ≤ top < bottom, in px")
+
+    def __str__(self) -> str:
+        return f"{self.left},{self.top},{self.right},{self.bottom}"
+
+    @classmethod
+    def parse(cls, text: str) -> ProductBox:
+        """Parse `LEFT,TOP,RIGHT,BOTTOM`. Raises ValueError that says what was expected."""
+        parts = text.split(",")
+        if len(parts) != 4 or not all(part.strip().isascii() and part.strip().isdecimal() for part in parts):
+            raise ValueError(f"{text!r} is not a box: expected LEFT,TOP,RIGHT,BOTTOM in px")
+        left, top, right, bottom = map(int, parts)
+        return cls(left=left, top=top, right=right, bottom=bottom)
+
+    def is_inside(self, size: tuple[int, int]) -> bool:
+        """Whether a photograph of this width and height contains the whole box."""
+        return self.right <= size[0] and self.bottom <= size[1]
+
+    def seen(self, size: tuple[int, int]) -> ProductBox:
+        """What the network looks at in a photograph of this size: the box and a margin."""
+        margin = round(_MARGIN * max(self.right - self.left, self.bottom - self.top))
+        return ProductBox(
+            left=max(0, self.left - margin),
+            top=max(0, self.top - margin),
+            right=min(size[0], self.right + margin),
+            bottom=min(size[1], self.bottom + margin),
+        )
+
+    @property
+    def area(self) -> tuple[slice, slice]:
+        """Its rows and columns."""
+        return slice(self.top, self.bottom), slice(self.left, self.right)
+
+
+def content_of(sha256: str, box: ProductBox | None) -> str:
+    """The name of a content: the digest of its photograph, and its box if there is one."""
+    return sha256 if box is None else f"{sha256}{BOXED}{str(box).replace(',', '-')}"
+
+
+def photograph_of(content: str) -> str:
+    """The digest of the photograph of a content."""
+    return content.partition(BOXED)[0]
+
+
+def box_of(content: str) -> ProductBox | None:
+    """The box of a content; None if it has none."""
+    _, boxed, numbers = content.partition(BOXED)
+    return ProductBox.parse(numbers.replace("-", ",")) if boxed else None
