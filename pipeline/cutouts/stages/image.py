@@ -13,7 +13,6 @@ from cutouts.adapters.model import ModelChoice, Network
 from cutouts.adapters.storage.sources.reading import find_image
 from cutouts.adapters.storage.store import Store
 from cutouts.core.errors import ImageRejected, ModelError, TransientError
-from cutouts.core.manifests.wishes import matte_in
 from cutouts.core.matting.cutout import cutout
 from cutouts.core.matting.matte import matte_from_saliency
 from cutouts.core.matting.measurements import measure
@@ -186,8 +185,11 @@ def matte_of(prepared: Prepared, saliency: Floats) -> Bytes:
     matte, box = matte_from_saliency(saliency, prepared.seen), prepared.record.box
     if box is None:
         return matte
-    size = prepared.photograph.size
-    return matte_in(box, box.seen(size), matte, size)
+    seen, (width, height) = box.seen(prepared.photograph.size), prepared.photograph.size
+    inside = slice(box.top - seen.top, box.bottom - seen.top), slice(box.left - seen.left, box.right - seen.left)
+    whole = np.zeros((height, width), np.uint8)
+    whole[box.area] = matte[inside]
+    return whole
 
 
 def finish(prepared: Prepared, saliency: Floats, store: Store, job: Job) -> tuple[Mask, MaskMetrics]:

@@ -13,19 +13,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from cutouts.core.pixels import Bytes
-from cutouts.core.product_box import BOXED, ProductBox
+from cutouts.core.product_box import BOXED
 
 BOX = ("product_left_px", "product_top_px", "product_right_px", "product_bottom_px")
 """The columns of a box: px of the upright photograph; right and bottom are the first column and row outside of it."""
 CHANNELS, MODEL = "channels", "model"
-
-
-def matte_in(box: ProductBox, seen: ProductBox, matte: Bytes, size: tuple[int, int]) -> Bytes:
-    """The matte of the whole photograph, uint8 H×W, from that of the part that was `seen`: 0 outside of the box."""
-    whole = np.zeros((size[1], size[0]), np.uint8)
-    whole[box.area] = matte[box.top - seen.top : box.bottom - seen.top, box.left - seen.left : box.right - seen.left]
-    return whole
 
 
 def stated_contents(rows: pa.Table) -> tuple[pa.ChunkedArray, pa.ChunkedArray]:
