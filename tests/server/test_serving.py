@@ -222,3 +222,18 @@ def _refuses(port: int) -> bool:
     except OSError:
         return True
     return False
+
+
+def test_a_box_says_which_thing_is_the_product(server: Server, photograph: bytes, site_folder: Path) -> None:
+    """The answer is what `cutouts cut --box` writes; text that is no box is malformed, and one outside of the image is
+    a rejection."""
+    cut = cutouts.Cutter(site=cutouts.load_site(settings(site_folder))).cut(photograph, box=(0, 0, 60, 60))
+    cut.save(site_folder / "boxed.png")
+    reply = server.ask("POST", "/v1/cutout?box=0,0,60,60", photograph, JPEG)
+    assert reply.body == (site_folder / "boxed.png").read_bytes()
+    assert not cut.matte[60:].any()
+    assert not cut.matte[:, 60:].any()
+    wrong = server.ask("POST", "/v1/cutout?box=5,5,1,9", photograph, JPEG)
+    assert (wrong.status, wrong.json()["code"]) == (400, "malformed")
+    outside = server.ask("POST", "/v1/matte?box=0,0,60,60000", photograph, JPEG)
+    assert (outside.status, outside.json()["code"]) == (422, "box_outside")
