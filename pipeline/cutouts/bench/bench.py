@@ -36,6 +36,8 @@ OTHER_IMAGES = 256
 """The largest number of images for each other layout."""
 GROWTH_IMAGES = 500
 """The smallest number of images for which a run reports how memory grows."""
+POINTS = 200
+"""The largest number of points of a memory curve that a run keeps."""
 
 _CHUNK = 8
 
@@ -196,7 +198,7 @@ def _summary(watched: Sequence[Watched], seconds: float, threads: int) -> Run:
         first_seconds=0.0,
         peak_mb=sum({one.pid: one.peak / 1e6 for one in sorted(watched, key=lambda one: one.peak)}.values()),
         growth_mb=growth(curve),
-        curve=curve,
+        curve=curve[:: 1 + len(curve) // POINTS],
     )
 
 
