@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from io import BytesIO
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from PIL import Image
 
 from cutouts.adapters.catalog import Catalog
-from cutouts.adapters.storage.store import Store
+from cutouts.adapters.site_settings import load_site
+from cutouts.adapters.storage.store import Store, open_store
 from cutouts.cli import cli
 from cutouts.core.errors import CutoutsError, DamagedError, TransientError
 from tests.adapters.catalog.conftest import postgres_schema
@@ -110,3 +113,24 @@ def test_a_lost_object_fails_the_next_run_until_it_is_repaired(settings: Path, t
         assert cutouts("verify", "--repair", "--config", settings).exit_code == 0
         assert objects.read(name) == data
         assert cutouts("run", tmp_path / "elsewhere", "--config", settings).exit_code == 0
+
+
+def test_pictures_are_rendered_from_what_the_site_stores(photos: Path, settings: Path, tmp_path: Path) -> None:
+    """A changed recipe renders them again, and `verify` finds each in the store."""
+    recipes = tmp_path / "own.toml"
+    with settings.open("a") as file:
+        file.write(f'renditions = ["square"]\nrecipes = "{recipes}"\n')
+    site, found = ("--config", settings), set()
+    assert cutouts("run", photos / "good", *site).exit_code == 0
+    for ground in ("white", "black"):
+        recipes.write_text(f'[square]\nwidth_px = 64\nheight_px = 64\nground = "{ground}"\nformat = "jpeg"\n')
+        done = cutouts("render", "--all-stale", *site)
+        assert "1 image with stale renditions: 1 picture rendered" in done.output
+        with Catalog.open(load_site(settings).catalog_url) as catalog:
+            (row,) = catalog.renditions.published()
+        found.add(row["picture"])
+        with Image.open(BytesIO(open_store(load_site(settings).objects_url).read(row["picture"]))) as image:
+            assert (image.size, image.getpixel((0, 0))) == ((64, 64), (255,) * 3 if ground == "white" else (0,) * 3)
+    assert len(found) == 2
+    assert "0 images with stale renditions" in cutouts("render", "--all-stale", *site).output
+    assert cutouts("verify", *site).exit_code == 0
