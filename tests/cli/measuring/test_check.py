@@ -29,7 +29,9 @@ def test_broken_rules_are_named_file_by_file(tmp_path: Path) -> None:
     assert "2 files for shopify: 1 refused, 0 unreadable" in result.output
     assert check(tmp_path / "good.png", "--channel", "shopify").exit_code == 0
     (tmp_path / "broken.jpg").write_bytes(b"\xff\xd8\xff\xe0 nothing")
-    assert "1 unreadable" in check(tmp_path / "broken.jpg", "--channel", "shopify").output
+    assert (
+        "1 file for shopify: 0 refused, 1 unreadable" in check(tmp_path / "broken.jpg", "--channel", "shopify").output
+    )
 
 
 def test_channels_and_sources_are_listed() -> None:

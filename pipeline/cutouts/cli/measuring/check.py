@@ -63,7 +63,8 @@ def check(
         say(f"{figures.name}: {'refused' if critical else 'ok'}", colour="red" if critical else None)
         for one in found:
             say(f"  {one.severity}: {one.text}")
-    say(f"{counted(len(measured), 'file')} for {rules.channel}: {broken} refused, {unreadable} unreadable", err=True)
+    files_checked = counted(len(measured) + unreadable, "file")
+    say(f"{files_checked} for {rules.channel}: {broken} refused, {unreadable} unreadable", err=True)
     if broken or unreadable:
         raise click.exceptions.Exit(Status.FAILED)
 
