@@ -126,10 +126,11 @@ def test_pictures_are_rendered_from_what_the_site_stores(photos: Path, settings:
         recipes.write_text(f'[square]\nwidth_px = 64\nheight_px = 64\nground = "{ground}"\nformat = "jpeg"\n')
         done = cutouts("render", "--all-stale", *site)
         assert "1 image with stale renditions: 1 picture rendered" in done.output
-        with Catalog.open(load_site(settings).catalog_url) as catalog:
+        described = load_site(str(settings))
+        with Catalog.open(described.catalog_url) as catalog:
             (row,) = catalog.renditions.published()
-        found.add(row["picture"])
-        with Image.open(BytesIO(open_store(load_site(settings).objects_url).read(row["picture"]))) as image:
+        found.add(picture := str(row["picture"]))
+        with Image.open(BytesIO(open_store(described.objects_url).read(picture))) as image:
             assert (image.size, image.getpixel((0, 0))) == ((64, 64), (255,) * 3 if ground == "white" else (0,) * 3)
     assert len(found) == 2
     assert "0 images with stale renditions" in cutouts("render", "--all-stale", *site).output
