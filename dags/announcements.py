@@ -8,13 +8,18 @@ here, because `catalog_refresh` and `historical_backfill` announce what they pub
 * **unannounced** lists deliveries with publications that nobody was told of: a person released them with
   `cutouts publish --approve`, or a task was killed between publishing and announcing.
 * **publication**, one per delivery, adds its key to the asset `cutouts`, with the counts as the event's extra.
+* **undecided** lists decisions of the gate that wait for a person and were not asked about yet.
+* **question**, one per decision, starts a run of `delivery_review`, which asks.
 """
 
 from __future__ import annotations
 
+from typing import Any
+
+from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
 from airflow.sdk import dag, task
 
-from cutouts_airflow import announcing, order
+from cutouts_airflow import announcing, order, reviewing
 from cutouts_airflow.assets import CUTOUTS, MANIFEST, UNTOLD
 from cutouts_airflow.retries import retrying
 
@@ -45,7 +50,16 @@ def announcements() -> None:
     def publication(delivery: str) -> None:
         announcing.announce(CUTOUTS, delivery)
 
+    @task
+    def undecided() -> list[dict[str, Any]]:
+        return reviewing.unasked()
+
+    question = TriggerDagRunOperator.partial(
+        task_id="question", trigger_dag_id=reviewing.REVIEW, skip_when_already_exists=True
+    )
+
     deliveries()
+    question.expand_kwargs(undecided())
     publication.expand(delivery=unannounced())
 
 

@@ -32,13 +32,15 @@ ANNOUNCING = "announcements"
 
 @logged_without_secrets
 def untold() -> tuple[str, ...]:
-    """The keys of deliveries that the DAG `announcements` could announce now; empty while it runs."""
+    """What the DAG `announcements` could announce now: keys of deliveries, and runs that ask a person. Empty while it
+    runs."""
     from cutouts import intake
+    from cutouts_airflow import reviewing
 
     if _unfinished(ANNOUNCING):
         return ()
     waiting = intake.waiting(site(), at_most=_room())
-    return (*map(str, waiting.first), *unannounced())
+    return (*map(str, waiting.first), *unannounced(), *(one["trigger_run_id"] for one in reviewing.unasked()))
 
 
 @logged_without_secrets

@@ -18,6 +18,9 @@ SHARDS_AT_ONCE: Final = 2
 OLDER_AT_ONCE: Final = 1
 """Deliveries of a backfill that are cut at a time, over all of its runs."""
 
+QUESTIONS_AT_ONCE: Final = 1_000
+"""Runs that wait for a person at a time. They use no worker, and must not keep others waiting."""
+
 BACKFILL_POOL: Final = "cutouts_backfill"
 """The pool of a backfill's tasks, so that no more than `BACKFILL_SLOTS` of them take slots that others need."""
 BACKFILL_SLOTS: Final = 2

@@ -36,6 +36,7 @@ from cutouts.review.standings import newest_decision
 from cutouts_airflow.airflow_site import site
 from cutouts_airflow.announcing import REFRESH
 from cutouts_airflow.review_links import PREFIX
+from cutouts_airflow.reviewing import APPROVE, ASK, REJECT, REVIEW
 
 log = logging.getLogger(__name__)
 
@@ -195,7 +196,29 @@ async def decide(gate_id: str, request: Request, user: GetUserDep) -> Response:
     by = str(user.get_name())
     done = await _in_thread(lambda here: decisions.settle(here, gate_id, wanted, by=by))
     log.info("%s decided about gate %s: %s", shown(by), gate_id, done.words)
+    answered = APPROVE if wanted.action == "release" else REJECT
+    await run_in_threadpool(lambda: _answer_question(gate_id, answered, wanted.why, user))
     return JSONResponse({"words": done.words, "url": f"{_prefix()}/gate/{done.gate_id}"}, headers=_HEADERS)
+
+
+def _answer_question(gate_id: str, chosen: str, why: str, user: BaseUser) -> None:
+    """Answer the Required Action about this decision, if nobody answered it: it is settled."""
+    from airflow.api_fastapi.core_api.datamodels.hitl import UpdateHITLDetailPayload
+    from airflow.api_fastapi.core_api.routes.public.hitl import update_hitl_detail
+    from airflow.models.dagrun import DagRun
+    from airflow.utils.session import create_session
+    from airflow.utils.state import DagRunState
+
+    answer = UpdateHITLDetailPayload(chosen_options=[chosen], params_input={"why": why})
+    for run in DagRun.find(dag_id=REVIEW, state=DagRunState.RUNNING):
+        if (run.conf or {}).get("gate") != gate_id:
+            continue
+        try:
+            with create_session() as session:
+                update_hitl_detail(REVIEW, run.run_id, ASK, answer, user, session)
+        except HTTPException as error:
+            if error.status_code not in (HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT):
+                raise
 
 
 @app.post("/gate/{gate_id}/undo", dependencies=_DECIDING)

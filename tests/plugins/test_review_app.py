@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
@@ -20,7 +21,7 @@ from cutouts.adapters.catalog import Catalog
 from cutouts.core.config import Site
 from cutouts.core.records import DeliveryKey
 from cutouts.runner import open_runner
-from tests.airflow_home import dag_bag, events, task_states
+from tests.airflow_home import dag_bag, events, task_states, until
 from tests.dask_cluster import free_port
 from tests.deliveries import land, manifest_of, nothing, photograph, product
 
@@ -222,3 +223,62 @@ def test_only_who_may_trigger_the_dag_decides_and_only_from_our_pages(pages: Pag
 def _token_of(pages: Pages, user: str, gate_id: str) -> str:
     with pages.client(user) as client:
         return _page_token(client, gate_id)
+
+
+@pytest.mark.parametrize("chosen", ["Approve", "page"])
+def test_a_held_delivery_is_a_required_action(pages: Pages, site: Site, held: str, chosen: str) -> None:
+    """It says why, how many and where to look. The answer is carried out in the name of the person and announced.
+
+    An answer on the review page ends it as well.
+    """
+    path = "/api/v2/dags/delivery_review/dagRuns/{}/taskInstances/ask/-1/hitlDetails"
+    ada = {"authorization": f"Bearer {pages.token('ada')}"}
+
+    def answer() -> dict[str, Any]:
+        run_id = until(lambda: _runs_about(held), seconds=120)[-1].run_id
+        url = f"{pages.url}{path.format(run_id)}"
+        asked = until(lambda: _found(httpx.get(url, headers=ada, timeout=60)), seconds=120)
+        if chosen == "page":
+            assert _decide(pages, held, "ada", RELEASE).status_code == 200
+        else:
+            body = {"chosen_options": [chosen], "params_input": {"why": "meant so"}}
+            viewer = {"authorization": f"Bearer {pages.token('vera')}"}
+            assert httpx.patch(url, json=body, headers=viewer, timeout=60).status_code == 403
+            assert httpx.patch(url, json=body, headers=ada, timeout=60).status_code == 200
+        return asked
+
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(_or_give_up, answer, held)
+        run = dag_bag()["delivery_review"].test(run_conf={"gate": held})
+        asked = waiting.result()
+    assert asked["subject"] == "2026-11-02/dim is held"
+    assert "10 images: 10 held." in asked["body"]
+    assert f"({pages.url}/cutouts/gate/{held})" in asked["body"]
+    assert asked["options"] == ["Approve", "Reject", "Not now"]
+    assert task_states(run)["settle"] == ["success"]
+    assert len(_live(site)) == 5
+    assert [facts["published"] for _, facts in events("cutouts", "2026-11-02/dim")][-1] == 5
+    with Catalog.open(site.catalog_url) as catalog:
+        (publication,) = catalog.last_publications(1)
+    assert (publication.by, publication.because) == ("ada", "fine" if chosen == "page" else "meant so")
+
+
+def _found(answer: httpx.Response) -> dict[str, Any] | None:
+    return dict(answer.json()) if answer.status_code == 200 else None
+
+
+def _or_give_up(answer: Callable[[], dict[str, Any]], gate_id: str) -> dict[str, Any]:
+    """Answer; if that fails, end the task, which would otherwise wait for ever."""
+    try:
+        return answer()
+    except BaseException:
+        for run in _runs_about(gate_id):
+            run.get_task_instance("ask").set_state("failed")
+        raise
+
+
+def _runs_about(gate_id: str) -> list[Any]:
+    """The runs of `delivery_review` about a decision, the oldest first."""
+    from airflow.models.dagrun import DagRun
+
+    return [run for run in DagRun.find(dag_id="delivery_review") if (run.conf or {}).get("gate") == gate_id]

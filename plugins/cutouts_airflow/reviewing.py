@@ -1,0 +1,242 @@
+"""Asks a person about held and quarantined images, in Airflow's Required Actions, and carries out the answer.
+
+Which decisions wait is derived from the catalogue, so a delivery that a command held is asked about too. Each decision
+of the gate is asked about once.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Final
+
+from airflow.sdk import Variable
+from airflow.sdk.configuration import conf
+from airflow.sdk.exceptions import AirflowSkipException
+
+from cutouts.core.errors import ConfigError, CutoutsError
+from cutouts.core.text.counting import counted
+from cutouts.core.text.display import shown
+from cutouts_airflow.airflow_site import site
+from cutouts_airflow.redacting import logged_without_secrets
+from cutouts_airflow.review_links import PREFIX
+
+if TYPE_CHECKING:
+    from cutouts.core.config import Site
+    from cutouts.core.decisions import GateDecision
+
+log = logging.getLogger(__name__)
+
+REVIEW: Final = "delivery_review"
+"""The DAG that asks; one run per decision of the gate."""
+ASK: Final = "ask"
+"""Its task that waits for the answer."""
+APPROVE, REJECT, LATER = "Approve", "Reject", "Not now"
+"""The possible answers. Without one, the last applies: nothing is published, and the delivery still waits."""
+
+VARIABLE = "cutouts_review"
+"""The Variable with a JSON object of `ReviewSettings`; unknown keys are refused."""
+
+_LISTED = 50
+"""Publications that are looked at for quarantined images."""
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>~:@/])")
+
+
+_KINDS: dict[str, type | tuple[type, ...]] = {
+    "answer_hours": (int, float),
+    "quarantined": bool,
+    "mail": list,
+    "webhook": str,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReviewSettings:
+    """How a site wants to be asked.
+
+    `answer_hours` is the time to answer. `quarantined` says whether quarantined images of published deliveries are
+    asked about too. `mail` lists addresses that are told of each question, and `webhook` names a Connection whose URL
+    gets it as JSON.
+    """
+
+    answer_hours: float = 72.0
+    quarantined: bool = True
+    mail: tuple[str, ...] = ()
+    webhook: str = ""
+
+    @classmethod
+    def read(cls) -> ReviewSettings:
+        """The settings in the Variable. Raises ConfigError with every wrong key."""
+        found = Variable.get(VARIABLE, default={}, deserialize_json=True)
+        if not isinstance(found, dict):
+            raise ConfigError(f"the Variable `{VARIABLE}` is wrong", ["expected a JSON object"])
+        wrong = [f"{name}: unknown setting; known are {', '.join(_KINDS)}" for name in found.keys() - _KINDS]
+        given = found.keys() & _KINDS
+        wrong += [f"{name}: {found[name]!r} is wrong" for name in given if not isinstance(found[name], _KINDS[name])]
+        if not wrong and found.get("answer_hours", 1) <= 0:
+            wrong.append("answer_hours: must be more than 0")
+        if wrong:
+            raise ConfigError(f"the Variable `{VARIABLE}` is wrong", sorted(wrong))
+        return cls(**found | {"mail": tuple(found.get("mail", ()))})
+
+
+def run_of(gate_id: str) -> str:
+    """The id of the run that asks about a decision: always the same, so there is only one."""
+    return f"review__{gate_id}"
+
+
+@logged_without_secrets
+def unasked() -> list[dict[str, Any]]:
+    """The decisions that wait for a person and were not asked about yet, as arguments of the runs that ask."""
+    return [{"trigger_run_id": run_of(gate_id), "conf": {"gate": gate_id}} for gate_id in _unasked(site())]
+
+
+def _unasked(here: Site) -> list[str]:
+    candidates = _waiting(here)
+    if _runs([run_of(one) for one in candidates]) == len(candidates):
+        return []
+    return [one for one in candidates if not _runs([run_of(one)])]
+
+
+def _waiting(here: Site) -> list[str]:
+    """Held decisions, and decisions of the time to answer that published all but quarantined images."""
+    from cutouts.adapters.catalog import Catalog
+    from cutouts.core.publications import Publication
+
+    settings = ReviewSettings.read()
+    since = datetime.now(UTC) - timedelta(hours=settings.answer_hours)
+    with Catalog.open(here.catalog_url) as catalog:
+        found = [hold.gate_id for hold in catalog.all_waiting_holds()]
+        recent = catalog.settled(at_most=_LISTED)[0] if settings.quarantined else ()
+    partly = [
+        one.gate_id
+        for one in recent
+        if isinstance(one, Publication) and one.at > since and not one.by and _quarantined(here, one.gate_id)
+    ]
+    return [*found, *partly]
+
+
+@lru_cache(maxsize=4096)
+def _quarantined(here: Site, gate_id: str) -> int:
+    """How many images a decision quarantined; 0 if its tables were removed."""
+    from cutouts.review.sheets import UnknownDecisionError, open_sheet
+
+    try:
+        return open_sheet(here, gate_id).decision.quarantined
+    except UnknownDecisionError:
+        return 0
+
+
+def _runs(run_ids: Sequence[str]) -> int:
+    """How many of these runs exist; triggers may call this too."""
+    from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
+
+    return int(RuntimeTaskInstance.get_dr_count(dag_id=REVIEW, run_ids=list(run_ids))) if run_ids else 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """What a person is asked: a headline, and what they need to know, in Markdown."""
+
+    subject: str
+    body: str
+
+
+@logged_without_secrets
+def question(gate_id: str) -> Question:
+    """The question about a decision. Skips the task if it does not wait any more."""
+    decision, unseen = _state(site(), gate_id)
+    if not unseen:
+        raise AirflowSkipException(f"gate {gate_id} does not wait for a person any more")
+    held = _is_held(decision)
+    name = shown(decision.delivery)
+    subject = f"{name} is held" if held else f"{name}: {counted(decision.quarantined, 'image')} quarantined"
+    return Question(subject=subject, body="\n".join(_body(decision, held=held)))
+
+
+def _body(decision: GateDecision, *, held: bool) -> list[str]:
+    counts = [(name, getattr(decision, name)) for name in ("published", "quarantined", "held", "rejected", "skipped")]
+    said = ", ".join(f"{count} {name}" for name, count in counts if count)
+    approves = "publishes all images that are not bad by themselves" if held else "publishes the quarantined images too"
+    rejects = "rejects the delivery for good" if held else "keeps them back for good"
+    return [
+        f"{counted(decision.images, 'image')}: {said}.",
+        "",
+        *(f"* {_plain(reason)}" for reason in decision.reasons),
+        "",
+        f"[Look at the images, and publish all but some]({review_url(decision.gate_id)})",
+        "",
+        f"**{APPROVE}** {approves}. **{REJECT}** {rejects}.",
+        f"**{LATER}**, or no answer in time, publishes nothing: it still waits on the review pages.",
+    ]
+
+
+def _plain(text: str) -> str:
+    """Text of a stranger that Markdown shows as it is: no link, no picture."""
+    return _MARKDOWN.sub(r"\\\1", shown(text))
+
+
+def review_url(gate_id: str) -> str:
+    """The address of the review page of a decision."""
+    return f"{str(conf.get('api', 'base_url', fallback='')).rstrip('/')}{PREFIX}/gate/{gate_id}"
+
+
+@logged_without_secrets
+def settle(gate_id: str, answer: Mapping[str, Any]) -> str:
+    """Carry out the answer of a person, in their name. Returns the delivery's key.
+
+    If somebody decided elsewhere meanwhile, nothing is done. Skips the task if nothing was published.
+    """
+    here = site()
+    decision, unseen = _state(here, gate_id)
+    user, chosen = answer.get("responded_by_user"), answer["chosen_options"][0]
+    if unseen and (user is None or chosen == LATER):
+        raise AirflowSkipException(
+            f"nobody decided about {shown(decision.delivery)}: it still waits, nothing is published"
+        )
+    if unseen and user is not None:
+        why = str((answer.get("params_input") or {}).get("why") or "looked at")
+        _carry_out(here, decision, approve=chosen == APPROVE, by=str(user["name"]), why=why)
+    return str(decision.delivery)
+
+
+def _carry_out(here: Site, decision: GateDecision, *, approve: bool, by: str, why: str) -> None:
+    from cutouts import steps
+    from cutouts.steps.reviews import waiting_images
+
+    gate_id, held = decision.gate_id, _is_held(decision)
+    quarantined = [] if held else waiting_images(here, decision).column("image_id").to_pylist()
+    try:
+        if approve:
+            done = steps.approve(here, gate_id, by=by, why=why, also=quarantined)
+            log.info("%s released %s: %d published.", shown(by), shown(decision.delivery), done.published)
+        elif held:
+            steps.reject(here, gate_id, by=by, why=why)
+        else:
+            steps.keep_back(here, gate_id, dict.fromkeys(quarantined, ""), by=by, why=why)
+    except CutoutsError:
+        if _state(here, gate_id)[1]:
+            raise
+        log.info("Somebody decided about %s meanwhile.", shown(decision.delivery))
+    if not approve:
+        raise AirflowSkipException(f"{shown(by)} rejected {shown(decision.delivery)}: {shown(why)}")
+
+
+def _is_held(decision: GateDecision) -> bool:
+    from cutouts.core.decisions import Verdict
+
+    return decision.verdict is Verdict.HOLD
+
+
+def _state(here: Site, gate_id: str) -> tuple[GateDecision, int]:
+    """A decision, and how many of its images wait for a person's word."""
+    from cutouts.review.sheets import open_sheet
+    from cutouts.review.standings import standing_of
+
+    sheet = open_sheet(here, gate_id)
+    standing, _ = standing_of(here, sheet)
+    return sheet.decision, standing.unseen if standing.state.waits else 0
