@@ -9,6 +9,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path, PurePosixPath
 
 import pyarrow as pa
@@ -18,6 +19,8 @@ from cutouts.adapters.catalog import Catalog
 from cutouts.adapters.storage.store import Store, open_store
 from cutouts.adapters.storage.stored_tables import (
     filter_table,
+    in_parallel,
+    read_each,
     read_table,
     write_record,
 )
@@ -35,7 +38,7 @@ from cutouts.api.forgotten_tables import (
 from cutouts.core.config import Site
 from cutouts.core.errors import CutoutsError
 from cutouts.core.publications import Order, Selection
-from cutouts.core.table_paths import forgotten_file, thumbnail_folder
+from cutouts.core.table_paths import THUMBNAILS, forgotten_file, thumbnail_folder
 from cutouts.report.folder.links import own_links
 from cutouts.steps.journal import drop_forgotten, keep_journal
 from cutouts.steps.lease import site_lease
@@ -77,10 +80,9 @@ def forget(site: Site, selection: Selection, order: Order) -> ForgetReceipt:
             raise CutoutsError(f"nothing is known of {selection.words}")
         pictures, kept = catalog.renditions.pictures(mine.keys)
         gone = sorted((mine.objects | pictures) - others.objects - kept)
-        for name in gone:
-            objects.remove(name)
-        for content in mine.contents - others.contents:
-            tables.remove_all(tables.names(thumbnail_folder(content), ".webp"))
+        objects.remove_all(gone)
+        only = {thumbnail_folder(content) for content in mine.contents - others.contents}
+        tables.remove_all([name for name in tables.names(THUMBNAILS, ".webp") if name.rpartition("/")[0] in only])
         rows = from_ledger(tables, mine, others) + from_plans(tables, mine) + from_manifests(tables, selection)
         files = from_records(tables, selection) + _from_report(site, mine)
         receipt_id = uuid.uuid4().hex
@@ -113,23 +115,25 @@ def _find(tables: Store, catalog: Catalog, selection: Selection) -> tuple[Found,
     mine, others = Found(), Found()
     mine.add(None, catalog.history.versions(selection))
     others.add(None, catalog.history.versions(selection, others=True))
-    for plan_id, name in rows_of_plans(tables):
-        table = read_table(tables, name)
+    read = partial(read_table, tables)
+    places = rows_of_plans(tables)
+    for (plan_id, _), table in zip(places, in_parallel(read, [name for _, name in places]), strict=True):
         chosen = meant(table, selection)
         mine.add(plan_id, table.filter(chosen))
         others.add(plan_id, table.filter(pc.invert(chosen)))
-    for name in tables.names("shards", "/masks.parquet"):
-        plan_id, table = name.split("/")[1], read_table(tables, name)
+    names = tables.names("shards", "/masks.parquet")
+    for name, table in zip(names, in_parallel(read, names), strict=True):
+        plan_id = name.split("/")[1]
         chosen = pc.is_in(table.column("image_id"), value_set=texts(mine.by_plan.get(plan_id, ())))
         mine.add(plan_id, table.filter(chosen))
         others.add(plan_id, table.filter(pc.invert(chosen)))
     only = texts(mine.contents - others.contents)
-    for name in tables.names("ledger", ".parquet"):
-        if name.startswith("ledger/masks/") or name.endswith("/masks.parquet"):
-            table = read_table(tables, name, ["sha256", *OBJECTS])
-            chosen = pc.is_in(table.column("sha256"), value_set=only)
-            mine.add_objects(table.filter(chosen))
-            others.add_objects(table.filter(pc.invert(chosen)))
+    ledger = tables.names("ledger", ".parquet")
+    masks = [name for name in ledger if name.startswith("ledger/masks/") or name.endswith("/masks.parquet")]
+    for table in read_each(tables, masks, ["sha256", *OBJECTS]):
+        chosen = pc.is_in(table.column("sha256"), value_set=only)
+        mine.add_objects(table.filter(chosen))
+        others.add_objects(table.filter(pc.invert(chosen)))
     return mine, others
 
 

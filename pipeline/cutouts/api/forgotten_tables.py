@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TypeVar
@@ -15,6 +15,7 @@ from cutouts.adapters.storage.stored_tables import (
     change_table,
     filter_table,
     find_record,
+    in_parallel,
     read_record,
     read_table,
     write_record,
@@ -64,14 +65,16 @@ class Found:
                 self.objects.update(filter(None, rows.column(name).to_pylist()))
 
 
-def rows_of_plans(tables: Store) -> Iterator[tuple[str, str]]:
+def rows_of_plans(tables: Store) -> list[tuple[str, str]]:
     """The plan id and the name of each table that states the delivery and product of its images."""
-    for name in tables.names("plans", ".parquet"):
-        yield name.split("/")[1], name
-    for name in tables.names("gates", "/outcomes.parquet"):
-        decision = find_record(tables, gate_file(name.split("/")[1], "decision.json"), GateDecision)
-        if decision:
-            yield decision.plan_id, name
+    gates = [name.split("/")[1] for name in tables.names("gates", "/outcomes.parquet")]
+    decisions = in_parallel(lambda one: find_record(tables, gate_file(one, "decision.json"), GateDecision), gates)
+    judged = [
+        (decision.plan_id, gate_file(gate_id, "outcomes.parquet"))
+        for gate_id, decision in zip(gates, decisions, strict=True)
+        if decision
+    ]
+    return [*((name.split("/")[1], name) for name in tables.names("plans", ".parquet")), *judged]
 
 
 def texts(values: Iterable[str]) -> pa.Array:
@@ -108,25 +111,55 @@ def _renamed(rows: pa.Table, shared: Collection[str], named: Mapping[str, tuple[
 def from_plans(tables: Store, mine: Found) -> int:
     """Remove the images from shards, decisions and plans, and correct the counts; empty plans are removed completely.
     Returns the number of removed rows."""
-    gone = 0
-    decisions: dict[str, list[str]] = {}
-    for plan_id, name in rows_of_plans(tables):
-        if name.startswith("gates/"):
-            decisions.setdefault(plan_id, []).append(name.split("/")[1])
-    for plan_id, ids in mine.by_plan.items():
-        gates = decisions.get(plan_id, [])
-        shards = tables.names(f"shards/{plan_id}", "/receipt.json")
-        outcomes = [gate_file(gate_id, "outcomes.parquet") for gate_id in gates]
-        planned = [plan_file(plan_id, name) for name in ("shards.parquet", "delivery.parquet")]
-        for name in (*tables.names(f"shards/{plan_id}", ".parquet"), *outcomes, *planned):  # product ids last
-            gone += filter_table(tables, name, _without(ids))
-        for name in shards:
-            _correct(tables, name, Receipt, partial(_receipt, tables, name))
-        for gate_id in gates:
-            _correct(tables, gate_file(gate_id, "decision.json"), GateDecision, partial(_decision, tables))
-        _correct(tables, plan_file(plan_id, "plan.json"), Plan, partial(_plan, tables))
-        _remove_if_empty(tables, plan_id, gates)
+    files: dict[str, list[str]] = {plan_id: [] for plan_id in mine.by_plan}
+    for name in (*tables.names("shards", ""), *tables.names("plans", "")):
+        files.get(name.split("/")[1], []).append(name)
+    plan_of = {name.split("/")[1]: plan_id for plan_id, name in rows_of_plans(tables) if name.startswith("gates/")}
+    for name in tables.names("gates", ""):
+        files.get(plan_of.get(name.split("/")[1], ""), []).append(name)
+    work = [_PlanFiles(plan_id=plan_id, ids=ids, names=tuple(files[plan_id])) for plan_id, ids in mine.by_plan.items()]
+    gone = sum(in_parallel(partial(_from_plan, tables), work))
+    empty = [
+        name
+        for one, is_empty in zip(work, in_parallel(partial(_is_empty, tables), work), strict=True)
+        if is_empty
+        for name in one.names
+    ]
+    tables.remove_all(name for name in empty if name.endswith(".json"))  # without its record, a set is not written
+    tables.remove_all(name for name in empty if not name.endswith(".json"))
     return gone
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _PlanFiles:
+    """The files of a plan, its shards and its decisions, and the ids of its images that are to be forgotten."""
+
+    plan_id: str
+    ids: Collection[str]
+    names: tuple[str, ...]
+
+    def ending(self, *ends: str) -> list[str]:
+        """The files whose names end like this."""
+        return [name for name in self.names if name.endswith(ends)]
+
+
+def _from_plan(tables: Store, plan: _PlanFiles) -> int:
+    """Remove the images from the tables of one plan, and correct its records. Returns the number of removed rows."""
+    named_last = plan.ending("/shards.parquet", "/delivery.parquet")  # what says which images to forget
+    others = [name for name in plan.ending(".parquet") if name not in named_last]
+    gone = sum(filter_table(tables, name, _without(plan.ids)) for name in (*others, *named_last))
+    for name in plan.ending("/receipt.json"):
+        _correct(tables, name, Receipt, partial(_receipt, tables, name))
+    for name in plan.ending("/decision.json"):
+        _correct(tables, name, GateDecision, partial(_decision, tables))
+    for name in plan.ending("/plan.json"):
+        _correct(tables, name, Plan, partial(_plan, tables))
+    return gone
+
+
+def _is_empty(tables: Store, plan: _PlanFiles) -> bool:
+    record = find_record(tables, plan_file(plan.plan_id, "plan.json"), Plan)
+    return record is not None and not record.images
 
 
 def _without(ids: Collection[str]) -> Callable[[pa.Table], pa.Array]:
@@ -159,15 +192,6 @@ def _plan(tables: Store, plan: Plan) -> Plan:
     states = read_table(tables, plan_file(plan.plan_id, "delivery.parquet"), ["state"]).column("state").to_pylist()
     known = states.count("known")
     return replace(plan, images=len(states), known=known, todo=len(states) - known)
-
-
-def _remove_if_empty(tables: Store, plan_id: str, gates: Iterable[str]) -> None:
-    plan = find_record(tables, plan_file(plan_id, "plan.json"), Plan)
-    if plan is not None and not plan.images:
-        folders = (f"plans/{plan_id}", f"shards/{plan_id}", *(f"gates/{gate_id}" for gate_id in gates))
-        for suffix in (".json", ".parquet"):  # without its record, a set counts as not written
-            for folder in folders:
-                tables.remove_all(tables.names(folder, suffix))
 
 
 def from_manifests(tables: Store, selection: Selection) -> int:

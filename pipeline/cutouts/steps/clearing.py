@@ -6,7 +6,7 @@ history, tables that are older than this limit and not needed by any of these ar
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 
 from cutouts.adapters.catalog import Catalog, References
 from cutouts.adapters.storage.store import Store, open_store
-from cutouts.adapters.storage.stored_tables import filter_table, find_record, read_table
+from cutouts.adapters.storage.stored_tables import filter_table, find_record, in_parallel, read_each, read_table
 from cutouts.core.config import Site
 from cutouts.core.decisions import GateDecision
 from cutouts.core.renditions.rendition import SUFFIX
@@ -58,7 +58,7 @@ def clear(site: Site, *, dry_run: bool = False, now: datetime | None = None) -> 
         if not dry_run:
             keep_journal(site)
         tables, objects = open_store(site.tables_url), open_store(site.objects_url)
-        remove = _keep if dry_run else Store.remove
+        remove = _keep if dry_run else Store.remove_all
         left = tables.written()
         done = Cleared(history=gone)
         rows: dict[str, pa.Table] = {}
@@ -82,16 +82,15 @@ def clear(site: Site, *, dry_run: bool = False, now: datetime | None = None) -> 
         return replace(done, objects=len(orphans) - unfinished, unfinished=unfinished, bytes=done.bytes + freed)
 
 
-def _keep(_store: Store, _name: str) -> None:
-    """Stands in for `Store.remove` in a dry run, and removes nothing."""
+def _keep(_store: Store, _names: Sequence[str]) -> None:
+    """Stands in for `Store.remove_all` in a dry run, and removes nothing."""
 
 
-def _removed(store: Store, files: Files, names: Iterable[str], remove: Callable[[Store, str], None]) -> int:
-    freed = 0
-    for name in names:
-        remove(store, name)
-        freed += files[name][0]
-    return freed
+def _removed(store: Store, files: Files, names: Sequence[str], remove: Callable[[Store, Sequence[str]], None]) -> int:
+    """Remove the files, records first: a set of tables without its record counts as not written. Returns their size."""
+    remove(store, [name for name in names if name.endswith(".json")])
+    remove(store, [name for name in names if not name.endswith(".json")])
+    return sum(files[name][0] for name in names)
 
 
 def _unneeded(tables: Store, files: Files, kept: References, old: datetime) -> Iterator[str]:
@@ -109,24 +108,24 @@ def _unneeded(tables: Store, files: Files, kept: References, old: datetime) -> I
     needed = {"gates": gates, "plans": kept.plans | working | _plans_of(tables, gates), "shards": working}
     for (kind, key), names in sets.items():
         if key not in needed[kind]:
-            yield from sorted(names, key=lambda name: not name.endswith(".json"))  # the record goes first
+            yield from names
 
 
 def _plans_of(tables: Store, gates: Iterable[str]) -> set[str]:
-    found = (find_record(tables, gate_file(gate_id, "decision.json"), GateDecision) for gate_id in gates)
+    found = in_parallel(lambda gate_id: find_record(tables, gate_file(gate_id, "decision.json"), GateDecision), gates)
     return {decision.plan_id for decision in found if decision}
 
 
 def _planned(tables: Store, files: Files, waiting: Collection[str], old: datetime) -> frozenset[str]:
     """The sha256 of all photographs in plans that may still be worked on: recent plans, and those that wait for a
     person."""
-    found: set[str] = set()
+    names = []
     for name, (_, written) in files.items():
         plan_id = name.removeprefix("plans/").removesuffix("/delivery.parquet")
         if name == plan_file(plan_id, "delivery.parquet") and (written >= old or plan_id in waiting):
-            for column in read_table(tables, name, ["content", "sha256"]).columns:
-                found.update(pc.unique(column).drop_null().to_pylist())
-    return frozenset(found)
+            names.append(name)
+    tables_of_plans = read_each(tables, names, ["content", "sha256"])
+    return frozenset(text for table in tables_of_plans for column in table.columns for text in _texts(column))
 
 
 def _shortened(
@@ -150,17 +149,20 @@ def _named(tables: Store, files: Files, dropped: Mapping[str, pa.Table], *, with
 
     Decisions of the gates in `without`, which were published long ago, are ignored too.
     """
+    ignored = {gate_file(gate_id, "outcomes.parquet") for gate_id in without}
+    names = [name for name in files if _names_objects(name) and name not in ignored]
     found: set[str] = set()
-    for name in files:
-        if not _names_objects(name) or (name.startswith("gates/") and name.split("/")[1] in without):
-            continue
-        table = read_table(tables, name, [*_NAMES, "sha256"])
-        if name in dropped:
-            gone = dropped[name].column("sha256").combine_chunks()
-            table = table.filter(pc.invert(pc.is_in(table.column("sha256"), value_set=gone)))
+    for name, table in zip(names, read_each(tables, names, [*_NAMES, "sha256"]), strict=True):
+        gone = dropped[name].column("sha256").combine_chunks() if name in dropped else pa.array([], pa.string())
+        kept = table.filter(pc.invert(pc.is_in(table.column("sha256"), value_set=gone))) if len(gone) else table
         for column in _NAMES:
-            found.update(pc.unique(table.column(column)).drop_null().to_pylist())
+            found.update(_texts(kept.column(column)))
     return frozenset(found)
+
+
+def _texts(column: pa.ChunkedArray) -> list[str]:
+    found: list[str] = pc.unique(column).drop_null().to_pylist()
+    return found
 
 
 def _names_objects(name: str) -> bool:

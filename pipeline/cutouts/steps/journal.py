@@ -14,9 +14,16 @@ from typing import TypeVar
 
 import pyarrow as pa
 
-from cutouts.adapters.catalog import Catalog, CatalogJournal, Journal, JournalKeys
+from cutouts.adapters.catalog import Catalog, CatalogJournal, Due, DuePublication, Journal, JournalKeys
 from cutouts.adapters.storage.store import Store, open_store
-from cutouts.adapters.storage.stored_tables import read_record, row_groups, write_record, write_row_groups
+from cutouts.adapters.storage.stored_tables import (
+    find_record,
+    in_parallel,
+    read_record,
+    row_groups,
+    write_record,
+    write_row_groups,
+)
 from cutouts.core.config import Site
 from cutouts.core.errors import CutoutsError, DamagedError
 from cutouts.core.journal import JournalledHold, JournalledPublication, JournalledReviews
@@ -33,6 +40,10 @@ from cutouts.steps.lease import site_lease
 
 R = TypeVar("R")
 _THREADS = 16
+_AT_ONCE = 500
+"""Records that are written between two marks. A kill costs no more than writing these again."""
+_FEW = 16
+"""Up to this number of publications, their earlier records are looked for one by one, not by a listing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,37 +70,46 @@ def keep_journal(site: Site) -> int:
 
 
 def _write(tables: Store, journal: CatalogJournal) -> int:
-    held, reviewed, published = journal.due_holds(), journal.due_reviews(), journal.due_publications()
-    for hold in held:
-        write_record(tables, journal_hold_file(hold.record.gate_id), hold.record)
-        journal.mark(hold)
-    for reviews in reviewed:
-        write_record(tables, journal_reviews_file(reviews.record.gate_id), reviews.record)
-        journal.mark(reviews)
-    for one in published:
-        record = one.record
-        if one.whole:
-            _require_own(tables, record)
+    """Write everything that is due, the oldest first, some records at a time. Each is marked after all of them are
+    there, so what a kill leaves unmarked is written again."""
+    count, published = 0, journal.due_publications()
+    _require_own(tables, [one.record for one in published if one.whole])
+    for due in (journal.due_holds(), journal.due_reviews(), published):
+        for begin in range(0, len(due), _AT_ONCE):
+            some = due[begin : begin + _AT_ONCE]
+            list(in_parallel(partial(_write_one, tables, journal), some))
+            journal.mark(some)
+        count += len(due)
+    return count
+
+
+def _write_one(tables: Store, journal: CatalogJournal, one: Due) -> None:
+    record = one.record
+    if isinstance(record, JournalledHold):
+        write_record(tables, journal_hold_file(record.gate_id), record)
+    elif isinstance(record, JournalledReviews):
+        write_record(tables, journal_reviews_file(record.gate_id), record)
+    else:
+        if isinstance(one, DuePublication) and one.whole:
             with journal.changes(record) as batches:
                 groups = (pa.Table.from_batches([batch]) for batch in batches)
                 write_row_groups(tables, journal_file(record.publication_id, JOURNAL_CHANGES), groups, CATALOG_CHANGES)
         write_record(tables, journal_file(record.publication_id, JOURNAL_RECORD), record)
-        journal.mark(one)
-    return len(held) + len(reviewed) + len(published)
 
 
-def _require_own(tables: Store, record: JournalledPublication) -> None:
-    """Raise CutoutsError if the journal has another publication of this number: a newer history would be lost."""
-    name = journal_file(record.publication_id, JOURNAL_RECORD)
-    try:
-        before = read_record(tables, name, JournalledPublication)
-    except (FileNotFoundError, DamagedError):
-        return
-    if before.gate_id != record.gate_id:
-        raise CutoutsError(
-            f"{tables.url}/{name} is another publication {record.publication_id} than the catalogue's: the catalogue "
-            "is older than its journal. Rebuild it from the journal (`cutouts catalog rebuild`)"
-        )
+def _require_own(tables: Store, due: Sequence[JournalledPublication]) -> None:
+    """Raise CutoutsError if the journal has another publication of one of these numbers: a newer history would be
+    lost. If many are due, a listing says which records there are."""
+    names = {journal_file(one.publication_id, JOURNAL_RECORD): one.gate_id for one in due}
+    there = [*names] if len(names) <= _FEW else tables.names(f"{JOURNAL}/publications", f"/{JOURNAL_RECORD}")
+    asked = [name for name in there if name in names]
+    before = in_parallel(partial(find_record, tables, kind=JournalledPublication), asked)
+    for name, record in zip(asked, before, strict=True):
+        if record and record.gate_id != names[name]:
+            raise CutoutsError(
+                f"{tables.url}/{name} is another publication {record.publication_id} than the catalogue's: the "
+                "catalogue is older than its journal. Rebuild it from the journal (`cutouts catalog rebuild`)"
+            )
 
 
 def rebuild(site: Site) -> Rebuilt:

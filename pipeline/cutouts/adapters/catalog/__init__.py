@@ -3,7 +3,7 @@
 from cutouts.adapters.catalog.catalog import Catalog, CatalogCounts
 from cutouts.adapters.catalog.catalog_history import CatalogHistory
 from cutouts.adapters.catalog.clearing import References
-from cutouts.adapters.catalog.journal import CatalogJournal, Journal, JournalKeys
+from cutouts.adapters.catalog.journal import CatalogJournal, Due, DuePublication, Journal, JournalKeys
 from cutouts.adapters.catalog.live_images import PUBLISHED
 from cutouts.adapters.catalog.past import VIEW, Change
 from cutouts.adapters.catalog.publishing import ENTRIES
@@ -17,6 +17,8 @@ __all__ = [
     "CatalogHistory",
     "CatalogJournal",
     "Change",
+    "Due",
+    "DuePublication",
     "Journal",
     "JournalKeys",
     "References",

@@ -18,14 +18,13 @@ from pathlib import Path
 from typing import Any, BinaryIO
 from urllib.parse import unquote
 
+from cutouts.adapters.storage.deleting import delete_remote
 from cutouts.core.errors import StorageError, TransientError
+from cutouts.core.text.counting import counted
 from cutouts.core.text.naming import fitting
 
 SCHEME = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]*)://", re.IGNORECASE)
 """The beginning of a URL; anything else is a plain path."""
-
-_DELETED = 1_000
-"""Most objects that S3 deletes in one request."""
 
 
 def write_file(path: Path, data: bytes) -> None:
@@ -121,11 +120,9 @@ class Store:
         if self._local:
             for name in names:
                 self.remove(name)
-            return
-        paths = [self.path(name) for name in names]
-        for begin in range(0, len(paths), _DELETED):
-            with self._errors(paths[begin]):
-                self.fs.rm(paths[begin : begin + _DELETED])
+        elif paths := [self.path(name) for name in names]:
+            with self._errors(f"({counted(len(paths), 'file')} to delete)"):
+                delete_remote(self.fs, paths)
 
     def move(self, name: str, target: str) -> None:
         """Rename the file if it exists."""

@@ -5,6 +5,7 @@ does not matter which process is killed between a transaction and its record: wh
 """
 
 from cutouts.adapters.catalog.journal.catalog_journal import CatalogJournal, JournalKeys
+from cutouts.adapters.catalog.journal.due import Due, DuePublication
 from cutouts.adapters.catalog.journal.restoring import Journal
 
-__all__ = ["CatalogJournal", "Journal", "JournalKeys"]
+__all__ = ["CatalogJournal", "Due", "DuePublication", "Journal", "JournalKeys"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from cutouts.adapters.catalog import leases
 from cutouts.adapters.catalog.engine import telling, writing
 from cutouts.adapters.catalog.journal import due, restoring
-from cutouts.adapters.catalog.journal.due import DueHold, DuePublication, DueReviews
+from cutouts.adapters.catalog.journal.due import Due, DueHold, DuePublication, DueReviews
 from cutouts.adapters.catalog.sql_tables import holds, image_reviews, publications
 from cutouts.core.journal import JournalledHold, JournalledPublication
 
@@ -57,8 +57,8 @@ class CatalogJournal:
             return due.due_reviews(connection)
 
     def due_publications(self) -> tuple[DuePublication, ...]:
-        """The publications to write, the oldest first. Write them in this order: a version that expired must leave the
-        record that began it before the one that ended it."""
+        """The publications to write, the oldest first. Mark them in this order: a version that expires must not leave
+        the record that ended it without the one that began it."""
         with self._reading() as connection:
             return due.due_publications(connection)
 
@@ -68,16 +68,11 @@ class CatalogJournal:
         with self._reading() as connection:
             yield due.changes(connection, one)
 
-    def mark(self, written: DueHold | DuePublication | DueReviews) -> None:
-        """Record that it is in the journal now, unless it was changed again meanwhile."""
-        if isinstance(written, DueReviews):
-            newest = written.record.reviews[-1].review_id
-            its = image_reviews.c.gate_id == written.record.gate_id, image_reviews.c.review_id <= newest
-            done = sa.update(image_reviews).where(*its).values(journalled=1)
-        else:
-            done = _marking(written)
+    def mark(self, written: Sequence[Due]) -> None:
+        """Record in one transaction that these are in the journal now, unless they were changed again meanwhile."""
         with self._writing() as connection:
-            connection.execute(done)
+            for one in written:
+                connection.execute(_marking(one))
 
     def written(self) -> JournalKeys:
         """What is in the journal."""
@@ -117,10 +112,14 @@ class CatalogJournal:
                 yield connection
 
 
-def _marking(written: DueHold | DuePublication) -> sa.Update:
+def _marking(written: Due) -> sa.Update:
+    if isinstance(written, DueReviews):
+        newest = written.record.reviews[-1].review_id
+        its = image_reviews.c.gate_id == written.record.gate_id, image_reviews.c.review_id <= newest
+        return sa.update(image_reviews).where(*its).values(journalled=1)
     record = written.record
     if isinstance(record, JournalledHold):
-        table, its = holds, holds.c.gate_id == record.gate_id
+        table, key = holds, holds.c.gate_id == record.gate_id
     else:
-        table, its = publications, publications.c.publication_id == record.publication_id
-    return sa.update(table).where(its, table.c.changed == written.changed).values(journalled=written.changed)
+        table, key = publications, publications.c.publication_id == record.publication_id
+    return sa.update(table).where(key, table.c.changed == written.changed).values(journalled=written.changed)

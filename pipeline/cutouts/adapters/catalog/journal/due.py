@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, TypeAlias
 
 import pyarrow as pa
 import sqlalchemy as sa
@@ -57,6 +57,9 @@ class DueReviews:
     """The reviews of a decision's images, some of which the journal lacks."""
 
     record: JournalledReviews
+
+
+Due: TypeAlias = DueHold | DuePublication | DueReviews
 
 
 def is_due(table: sa.Table) -> sa.ColumnElement[bool]:
