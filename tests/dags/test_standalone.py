@@ -8,6 +8,7 @@ import subprocess
 import sys
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import httpx
 import psutil
@@ -134,15 +135,19 @@ def test_only_the_intake_runs_on_a_schedule(airflow_service: Service) -> None:
     assert not airflow_service.get("plugins/importErrors")["import_errors"]
 
 
+def _listening(process: psutil.Process) -> list[Any]:
+    """The addresses at which a process of Airflow listens; none if it has ended meanwhile."""
+    try:
+        if "airflow" not in " ".join(process.cmdline()):
+            return []
+        return [one.laddr for one in process.net_connections("inet") if one.status == psutil.CONN_LISTEN]
+    except psutil.Error:
+        return []
+
+
 def test_it_listens_only_on_the_loopback_interface(airflow_service: Service) -> None:
     """This holds for each of its processes, including the log servers."""
-    listening = [
-        one.laddr
-        for process in psutil.Process().children(recursive=True)
-        if "airflow" in " ".join(process.cmdline())
-        for one in process.net_connections("inet")
-        if one.status == psutil.CONN_LISTEN
-    ]
+    listening = [one for process in psutil.Process().children(recursive=True) for one in _listening(process)]
     environment = airflow_service.environment
     ports = {"AIRFLOW__API__PORT", "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT"}
     assert {int(environment[name]) for name in ports} <= {one.port for one in listening}

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 
 import pytest
 from distributed import Client, versions
 
 from cutouts.core.config import Site
 from cutouts.core.errors import ConfigError, TransientError
-from cutouts.runner import clusters, open_runner, probe
+from cutouts.runner import clusters, open_runner, probe, simulated_runner
+from cutouts.stages.deadline import deadlines
 from tests.dask_cluster import scheduler_process
 
 pytestmark = pytest.mark.filterwarnings("ignore::distributed.versions.VersionMismatchWarning")
@@ -102,3 +104,11 @@ def test_other_versions_on_the_workers_are_refused(standing_scheduler: str, monk
 
 def _safe_path(_item: int) -> str | None:
     return os.environ.get("PYTHONSAFEPATH")
+
+
+def test_simulated_workers_leave_the_program_without_deadlines() -> None:
+    """They are threads of it: no image may end it, and it may take any time."""
+    with simulated_runner(2) as runner:
+        assert list(runner.map(len, ["a", "bc"])) == [1, 2]
+    with deadlines.within(60):
+        assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)

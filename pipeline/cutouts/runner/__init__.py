@@ -44,7 +44,7 @@ def simulated_runner(workers: int) -> Iterator[Runner]:
     from cutouts.runner.dask_runner import DaskRunner
 
     with quiet(), threads_as_workers(workers) as client:
-        yield DaskRunner(client, "simulated")
+        yield DaskRunner(client, "simulated", processes=False)
 
 
 @contextmanager

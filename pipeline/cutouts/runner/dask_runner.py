@@ -41,10 +41,14 @@ _log = logging.getLogger(__name__)
 
 
 class DaskRunner:
-    """Maps over the workers of the scheduler that `client` is connected to; `cluster` is its name for people."""
+    """Maps over the workers of the scheduler that `client` is connected to; `cluster` is its name for people.
 
-    def __init__(self, client: Client, cluster: str) -> None:
+    Without `processes`, the workers are threads of a person's own program, which no image may end.
+    """
+
+    def __init__(self, client: Client, cluster: str, *, processes: bool = True) -> None:
         self._scheduler = Scheduler(client, cluster)
+        self._processes = processes
 
     def describe(self) -> Place:
         """The workers that the scheduler has now."""
@@ -53,7 +57,7 @@ class DaskRunner:
 
     def map(self, function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
         """As `Runner.map` says. If the caller stops early, chunks in flight are cancelled."""
-        flights = _Flights(self._scheduler, function, items)
+        flights = _Flights(self._scheduler, function, items, processes=self._processes)
         try:
             yield from flights.results()
         finally:
@@ -80,8 +84,10 @@ class _Flight(Generic[T]):
 class _Flights(Generic[T, R]):
     """One map: the items in flight, the items to try again, and the items that were not started yet."""
 
-    def __init__(self, scheduler: Scheduler, function: Callable[[T], R], items: Iterable[T]) -> None:
-        self._scheduler, self._function = scheduler, function
+    def __init__(
+        self, scheduler: Scheduler, function: Callable[[T], R], items: Iterable[T], *, processes: bool
+    ) -> None:
+        self._scheduler, self._function, self._processes = scheduler, function, processes
         self._items: Iterator[T] = iter(items)
         self._all_drawn = False
         self._again: deque[_Order[T]] = deque()
@@ -136,7 +142,8 @@ class _Flights(Generic[T, R]):
     def _attempt(self, order: _Order[T]) -> Callable[[], Any]:
         if order.losses > 0 and isinstance(self._function, Work):
             return _IsolatedAttempt(self._function, order.item)
-        return _WorkerAttempt(self._function, order.item)
+        attempt = _WorkerAttempt if self._processes else Attempt
+        return attempt(self._function, order.item)
 
     def _start(self, order: _Order[T], worker: str) -> None:
         key = next(self._keys)
