@@ -88,6 +88,7 @@ def _report(images: Sequence[Shown]) -> Report:
         wall_seconds=12.5,
         seconds={"prepare": 1.0, "infer": 2.0, "finish": 0.5},
         about=(("network", "disc finder"), ("provider", "cpu")),
+        thresholds={"saliency_peak": (0.5,)},
     )
 
 

@@ -125,8 +125,7 @@ class Report:
 
     `images` has the schema `schemas.tables.IMAGES`; `metrics` has `METRICS` and the columns `date` and `delivery_id`.
     `seconds` are summed over workers, by stage; `wall_seconds` is clock time. `about` are facts of the run as (label,
-    value): model, recipe digests, provider, cluster, store, versions. `thresholds` by metric are drawn into the plots;
-    None means those of the shipped suite.
+    value): model, recipe digests, provider, cluster, store, versions. `thresholds` by metric are drawn into the plots.
     """
 
     source: str
@@ -141,5 +140,5 @@ class Report:
     refused: tuple[Refusal, ...] = ()
     truth: tuple[TruthRow, ...] = ()
     renditions: tuple[RenditionRow, ...] = ()
-    thresholds: Mapping[str, tuple[float, ...]] | None = None
+    thresholds: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     title: str = "Catalogue refresh"

@@ -23,7 +23,9 @@ from cutouts.report.page.ranking import MEASURES
 from cutouts.review.sheets import Sheet, UnknownDecisionError, open_sheet
 from cutouts.schemas.tables import IMAGES, METRICS
 from cutouts.steps.ledger import recall
+from cutouts.steps.provenance import suite_text
 from cutouts.steps.reviews import WAITING
+from cutouts.steps.verdicts import suite_of
 
 _BINS = 30
 _WIDTH, _HEIGHT, _BASE = 300, 96, 84
@@ -44,7 +46,8 @@ class Histogram:
 
 
 def histograms(site: Site, gate_id: str) -> tuple[Histogram, ...]:
-    """A histogram for each measurement: this delivery's good and kept-back images, and those of accepted deliveries."""
+    """A histogram for each measurement: this delivery's good and kept-back images, those of accepted deliveries, and
+    the limits of the suite that judged it."""
     sheet = open_sheet(site, gate_id)
     accepted = _accepted(site, sheet)
     return _drawn(site, gate_id, tuple(accepted))
@@ -58,7 +61,7 @@ def _drawn(site: Site, gate_id: str, accepted: tuple[str, ...]) -> tuple[Histogr
     good = _values(tables, _published(sheet), sheet.decision.recipe)
     others = [open_sheet(site, one) for one in accepted]
     before = _joined([_values(tables, _published(one), one.decision.recipe) for one in others])
-    limits = suite_thresholds()
+    limits = suite_thresholds(suite_text(tables, sheet.decision.suite) or suite_of(site).read_text("utf-8"))
     return tuple(
         _histogram(name, before[name], good[name], kept_back[name], limits.get(name, ()))
         for name in ("p_bad", *MEASURES)

@@ -30,11 +30,13 @@ from cutouts.intake import rows_of
 from cutouts.report.contents import NO_DELIVERY, Refusal, RenditionRow, Report, RunSummary, TruthRow
 from cutouts.report.folder.links import write_links
 from cutouts.report.folder.summary import write_summary
+from cutouts.report.page.plots import suite_thresholds
 from cutouts.report.page.ranking import IDENTITY
 from cutouts.report.page.report_page import write_report
 from cutouts.schemas.tables import IMAGES, METRICS
 from cutouts.stages import ChunkResult
 from cutouts.steps import read_results
+from cutouts.steps.verdicts import suite_of
 from cutouts.steps.verify import require_sound
 
 
@@ -145,6 +147,7 @@ def write_folder(
         refused=refusals.refused if refusals else (),
         truth=tuple(truth),
         renditions=tuple(renditions),
+        thresholds=suite_thresholds(suite_of(site).read_text("utf-8")),
     )
     reading = site.reading(*source.allowed)
     place = _places(source, images, decisions)

@@ -7,7 +7,6 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib import resources
 from typing import Any
 
 import numpy as np
@@ -38,9 +37,8 @@ class Plot:
     words: str
 
 
-def suite_thresholds() -> dict[str, tuple[float, ...]]:
-    """The limits of the mask quality suite by metric, as far as single images are judged by them."""
-    text = resources.files("cutouts.schemas").joinpath("expectations/mask_quality.json").read_text("utf-8")
+def suite_thresholds(text: str) -> dict[str, tuple[float, ...]]:
+    """The limits of a mask quality suite (JSON) by metric, as far as single images are judged by them."""
     limits: dict[str, set[float]] = {}
     for expectation in json.loads(text)["expectations"]:
         if expectation["type"] == "expect_column_values_to_be_between":

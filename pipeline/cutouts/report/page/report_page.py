@@ -14,7 +14,7 @@ from cutouts.report.html.content_security import sealed
 from cutouts.report.html.number_format import clock, number, share
 from cutouts.report.page.image_cards import make_cards
 from cutouts.report.page.lists import noted_rows, rejected_rows, returned_rows, verdicts, why
-from cutouts.report.page.plots import draw, suite_thresholds
+from cutouts.report.page.plots import draw
 from cutouts.report.page.ranking import choose, with_metrics, worst_first
 
 LISTED = 20_000
@@ -37,7 +37,6 @@ def render(report: Report, *, folder: Path, read: Callable[[str], bytes]) -> str
     order = worst_first(images, measured)
     sheet = choose(order, images)
     cards = make_cards(report, measured, (*sheet.worst, *sheet.sample), folder=folder, read=read)
-    thresholds = suite_thresholds() if report.thresholds is None else report.thresholds
     kept_back, rejected = returned_rows(images, order), rejected_rows(images)
     return sealed(
         _environment()
@@ -50,7 +49,7 @@ def render(report: Report, *, folder: Path, read: Callable[[str], bytes]) -> str
             worst=cards[: len(sheet.worst)],
             sample=cards[len(sheet.worst) :],
             left_out=sheet.left_out,
-            plots=draw(measured, thresholds),
+            plots=draw(measured, report.thresholds),
             truth=sorted(report.truth, key=lambda row: row.intersection_over_union),
             **_listed("kept_back", kept_back),
             **_listed("rejected", rejected),

@@ -1,0 +1,28 @@
+"""The distributions that a reviewer sees, from a real run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from cutouts.adapters.catalog import Catalog
+from cutouts.adapters.quality.suite import bundled
+from cutouts.api.runs import run
+from cutouts.core.config import Site
+from cutouts.review.histograms import histograms
+from tests.photographs import product
+
+
+def test_limits_are_those_of_the_suite_that_judged(tmp_path: Path) -> None:
+    """A site's own suite counts in the report and on the review pages, where it also counts after it was changed."""
+    shipped = bundled("mask_quality").read_text("utf-8")
+    own = tmp_path / "own.json"
+    own.write_text(shipped.replace('"saliency_peak", "min_value": 0.5', '"saliency_peak", "min_value": 0.45'), "utf-8")
+    product(tmp_path / "photos" / "a.jpg")
+    run(tmp_path / "photos", tmp_path / "out", site=Site(cluster="serial", mask_quality=str(own)))
+    assert "limit 0.45" in (tmp_path / "out" / "report.html").read_text("utf-8")
+    own.write_text(shipped, "utf-8")
+    site = Site(root=str(tmp_path / "out"), mask_quality=str(own))
+    with Catalog.open(site.catalog_url) as catalog:
+        (publication,) = catalog.last_publications(1)
+    (peak,) = [one for one in histograms(site, publication.gate_id) if one.title == "Saliency peak"]
+    assert 'class="limit" x1="135.0"' in peak.svg  # 0.45 of 300
