@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 from airflow.sdk import Variable
 from airflow.sdk.configuration import conf
 from airflow.sdk.exceptions import AirflowSkipException
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from cutouts.core.errors import ConfigError, CutoutsError
 from cutouts.core.text.counting import counted
@@ -46,24 +47,17 @@ _LISTED = 50
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>~:@/])")
 
 
-_KINDS: dict[str, type | tuple[type, ...]] = {
-    "answer_hours": (int, float),
-    "quarantined": bool,
-    "mail": list,
-    "webhook": str,
-}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReviewSettings:
+class ReviewSettings(BaseModel):
     """How a site wants to be asked.
 
-    `answer_hours` is the time to answer. `quarantined` says whether quarantined images of published deliveries are
-    asked about too. `mail` lists addresses that are told of each question, and `webhook` names a Connection whose URL
-    gets it as JSON.
+    `answer_hours` is the time to answer, a year at most. `quarantined` says whether quarantined images of published
+    deliveries are asked about too. `mail` lists addresses that are told of each question, and `webhook` names a
+    Connection whose URL gets it as JSON.
     """
 
-    answer_hours: float = 72.0
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    answer_hours: float = Field(default=72.0, gt=0, le=8_760, allow_inf_nan=False)
     quarantined: bool = True
     mail: tuple[str, ...] = ()
     webhook: str = ""
@@ -71,17 +65,14 @@ class ReviewSettings:
     @classmethod
     def read(cls) -> ReviewSettings:
         """The settings in the Variable. Raises ConfigError with every wrong key."""
-        found = Variable.get(VARIABLE, default={}, deserialize_json=True)
-        if not isinstance(found, dict):
-            raise ConfigError(f"the Variable `{VARIABLE}` is wrong", ["expected a JSON object"])
-        wrong = [f"{name}: unknown setting; known are {', '.join(_KINDS)}" for name in found.keys() - _KINDS]
-        given = found.keys() & _KINDS
-        wrong += [f"{name}: {found[name]!r} is wrong" for name in given if not isinstance(found[name], _KINDS[name])]
-        if not wrong and found.get("answer_hours", 1) <= 0:
-            wrong.append("answer_hours: must be more than 0")
-        if wrong:
-            raise ConfigError(f"the Variable `{VARIABLE}` is wrong", sorted(wrong))
-        return cls(**found | {"mail": tuple(found.get("mail", ()))})
+        try:
+            return cls.model_validate_json(Variable.get(VARIABLE, default="{}"))
+        except ValidationError as error:
+            problems = [
+                f"{'.'.join(map(str, one['loc'])) or 'a JSON object is expected'}: {one['msg']}"
+                for one in error.errors(include_url=False, include_input=False)
+            ]
+            raise ConfigError(f"the Variable `{VARIABLE}` is wrong", problems) from None
 
 
 def run_of(gate_id: str) -> str:

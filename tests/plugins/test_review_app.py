@@ -132,6 +132,7 @@ def test_a_reviewer_rejects_two_images_and_publishes_the_rest(
     page = open_as("ada")
     page.goto(f"{pages.url}/cutouts/")
     page.get_by_role("link", name="2026-11-02/dim").click()
+    page.wait_for_url("**/gate/*")  # its script has run, so no key is lost
     assert "Held" in page.locator(".lead").inner_text()
     for _ in range(6):  # the five images of nothing come first
         page.keyboard.press("j")

@@ -75,7 +75,20 @@ def test_a_rejection_is_recorded_and_not_asked_again(gate_id: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ['{"hours": 3}', '{"answer_hours": 0}', '{"answer_hours": "3"}', '{"mail": "a@b.example"}', "[]"]
+    "text",
+    [
+        '{"hours": 3}',
+        '{"answer_hours": 0}',
+        '{"answer_hours": "3"}',
+        '{"answer_hours": true}',
+        '{"answer_hours": NaN}',
+        '{"answer_hours": 1e300}',
+        '{"mail": "a@b.example"}',
+        '{"mail": [1]}',
+        '{"webhook": ["chat"]}',
+        "[]",
+        "soon",
+    ],
 )
 def test_wrong_settings_are_refused(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A misspelt key or a wrong value does not silently become the default."""
