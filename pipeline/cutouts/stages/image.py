@@ -32,7 +32,6 @@ from cutouts.stages.records import Job, Prepared, SourceFile
 _BASE_BYTES = 64_000_000
 """The memory that an image needs independent of its size (B): the network's planes, and blocks of pixels in
 progress."""
-_NOTHING: Bytes = np.zeros((0, 0, 3), np.uint8)
 BYTES_PER_PIXEL = 14
 """Bytes per pixel of the photograph, its matte and cutout, and their PNGs: 10 to 13 B were measured at 16 to 100 MP."""
 
@@ -145,8 +144,18 @@ def require_box(box: ProductBox | None, photograph: Photograph) -> None:
 def fitted(record: ImageRecord, photograph: Photograph, job: Job, *, sha256: str = "") -> Prepared:
     """A decoded photograph, or what its box shows of it, fitted for the network; `sha256` is its content, if it comes
     from a file."""
-    one = Prepared(record=record, sha256=sha256, photograph=photograph, pixels=_NOTHING)
-    return replace(one, pixels=network_input(one.seen, job.recipe.preprocessing))
+    seen = _seen(record.box, photograph)
+    pixels = network_input(seen, job.recipe.preprocessing)
+    return Prepared(record=record, sha256=sha256, photograph=photograph, seen=seen, pixels=pixels)
+
+
+def _seen(box: ProductBox | None, photograph: Photograph) -> Photograph:
+    """What the network sees of a photograph: all, or the box with a margin."""
+    if box is None:
+        return photograph
+    area, alpha = box.seen(photograph.size).area, photograph.alpha
+    part = None if alpha is None else np.ascontiguousarray(alpha[area])
+    return Photograph(rgb=np.ascontiguousarray(photograph.rgb[area]), alpha=part)
 
 
 def infer(network: Network, prepared: Sequence[Prepared], recipe: Recipe) -> list[Floats]:
@@ -202,7 +211,7 @@ def finish(prepared: Prepared, saliency: Floats, store: Store, job: Job) -> tupl
     with one_image(), deadlines.within(job.image_seconds):
         matte = matte_of(prepared, saliency)
         measured = measure(saliency, prepared.seen, matte[prepared.area])  # while the caches of the processor have it
-        photograph.forget_halves()
+        prepared.seen.forget_halves()
         mask_png, cutout_png = stored_png(matte), stored_png(cutout(photograph, matte))
     digests = job.recipe.digests
     mask = Mask(

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from cutouts.adapters.model import ModelChoice, choose, recipe_of
 from cutouts.core.config import Site
 from cutouts.core.errors import ImageRejected
@@ -60,27 +58,20 @@ class SourceFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prepared:
-    """A photograph ready for the network: `sha256` is its content, `pixels` as `network_input` gives them."""
+    """A photograph ready for the network: `sha256` is its content, `seen` what the network sees of it (all, or the box
+    with a margin), and `pixels` that as `network_input` gives it."""
 
     record: ImageRecord
     sha256: str
     photograph: Photograph
+    seen: Photograph
     pixels: Bytes | Floats
 
     @property
     def area(self) -> tuple[slice, slice]:
-        """The rows and columns of the photograph that the network sees: all, or its box with a margin."""
+        """The rows and columns of the photograph that the network sees."""
         box = self.record.box
         return (slice(None), slice(None)) if box is None else box.seen(self.photograph.size).area
-
-    @property
-    def seen(self) -> Photograph:
-        """What the network sees of the photograph."""
-        if self.record.box is None:
-            return self.photograph
-        rgb, alpha = self.photograph.rgb[self.area], self.photograph.alpha
-        part = None if alpha is None else np.ascontiguousarray(alpha[self.area])
-        return Photograph(rgb=np.ascontiguousarray(rgb), alpha=part)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
