@@ -12,14 +12,16 @@ from click.testing import CliRunner
 from cutouts.bench.layouts import LayoutRun, as_json, as_text
 from cutouts.bench.machine import this_machine
 from cutouts.bench.machine_load import machine_load
+from cutouts.bench.records import Run
 from cutouts.cli.measuring.bench_layouts import layouts as command
 from cutouts.core.errors import ConfigError, ModelError
 from tests.photographs import product
 
-RUN = LayoutRun(
-    model="default", provider="cuda", cluster="cuda", workers=4, threads=8, batch=8, images=100, seconds=2.0, busy=0.95,
-    cores=0.5, gpus=0.5, prepare_ms=1.0, infer_ms=2.0, finish_ms=3.0, peak_mb=100.0,
+WHOLE = Run(
+    cluster="cuda", workers=4, threads=8, batch=8, images=100, seconds=2.0, busy=0.95, prepare_ms=1.0, infer_ms=2.0,
+    finish_ms=3.0, open_seconds=0.0, first_seconds=0.0, peak_mb=100.0, growth_mb=None, curve=(),
 )  # fmt: skip
+RUN = LayoutRun(model="default", provider="cuda", cores=0.5, gpus=0.5, run=WHOLE)
 
 
 @pytest.fixture
@@ -69,7 +71,7 @@ def test_a_missing_gpu_ends_the_bench(
         (replace(RUN, cores=0.97), "the cores"),
         (replace(RUN, cores=0.97, gpus=None), "the cores"),
         (RUN, "threads wait for each other"),
-        (replace(RUN, busy=0.4), "threads wait for chunks"),
+        (replace(RUN, run=replace(WHOLE, busy=0.4)), "threads wait for chunks"),
     ],
 )
 def test_what_is_always_busy_is_the_limit(run: LayoutRun, limit: str) -> None:
@@ -79,7 +81,7 @@ def test_what_is_always_busy_is_the_limit(run: LayoutRun, limit: str) -> None:
 
 def test_the_fastest_layout_comes_first() -> None:
     """The table is sorted by speed; the file keeps the order of the runs."""
-    fast = replace(RUN, seconds=1.0, model="fast", gpus=None)
+    fast = replace(RUN, run=replace(WHOLE, seconds=1.0), model="fast", gpus=None)
     lines = as_text([RUN, fast]).splitlines()
     assert "`fast` | 4 × 2 | 8 | 100.0 | no GPU | 50% | finish" in lines[2]
     assert "`default` | 4 × 2 | 8 | 50.0 | 50% |" in lines[3]

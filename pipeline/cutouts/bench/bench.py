@@ -25,7 +25,7 @@ from cutouts.core.config import Site
 from cutouts.core.errors import ConfigError
 from cutouts.core.records import ImageRecord
 from cutouts.core.text.counting import counted
-from cutouts.runner import Runner, open_runner
+from cutouts.runner import Place, Runner, open_runner
 from cutouts.stages import job_of
 
 Chunks = list[tuple[ImageRecord, ...]]
@@ -169,28 +169,22 @@ def _run(site: Site, chunks: Chunks) -> Run:
         started = time.perf_counter()
         watched = list(runner.map(work, chunks))
         seconds = time.perf_counter() - started
-    run = _summary(watched, seconds, place.threads)
-    return replace(
-        run,
-        cluster=site.cluster,
-        workers=place.workers,
-        batch=site.batch_images,
-        open_seconds=opened - began,
-        first_seconds=first - began,
-    )
+    run = summary(site, place, watched, seconds)
+    return replace(run, open_seconds=opened - began, first_seconds=first - began)
 
 
-def _summary(watched: Sequence[Watched], seconds: float, threads: int) -> Run:
+def summary(site: Site, place: Place, watched: Sequence[Watched], seconds: float) -> Run:
+    """The run that cut these chunks in `seconds`; when its cluster was open is not known here."""
     images = sum(one.images for one in watched)
     curve = tuple(_curve(watched))
     return Run(
-        cluster="",
-        workers=0,
-        threads=threads,
-        batch=0,
+        cluster=site.cluster,
+        workers=place.workers,
+        threads=place.threads,
+        batch=site.batch_images,
         images=images,
         seconds=seconds,
-        busy=sum(one.seconds for one in watched) / seconds / threads,
+        busy=sum(one.seconds for one in watched) / seconds / place.threads,
         prepare_ms=1000 * sum(one.prepare for one in watched) / images,
         infer_ms=1000 * sum(one.infer for one in watched) / images,
         finish_ms=1000 * sum(one.finish for one in watched) / images,

@@ -11,51 +11,39 @@ from functools import partial
 from itertools import product
 from pathlib import Path
 
-from cutouts.bench.bench import Chunks, chunks_below
+from cutouts.bench.bench import Chunks, chunks_below, summary
 from cutouts.bench.machine import Machine
-from cutouts.bench.machine_load import MachineLoad, machine_load
-from cutouts.bench.worker import Watched, watch_chunk
+from cutouts.bench.machine_load import machine_load
+from cutouts.bench.records import Run
+from cutouts.bench.worker import watch_chunk
 from cutouts.core.config import Site
-from cutouts.runner import Place, open_runner
+from cutouts.runner import open_runner
 from cutouts.stages import job_of
 
 _FULL = 0.9
 """A share of the time above which something limits the whole."""
+_UNMEASURED = ("open_seconds", "first_seconds", "growth_mb", "curve")
+"""Fields of a run that say nothing about a layout."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LayoutRun:
-    """The whole path for `images` images in one layout.
+    """A run of the whole path in one layout, and the network and provider that it used.
 
-    `busy` is the share of the time in which threads had a chunk, `cores` and `gpus` the shares in which the machine's
-    cores and GPUs worked; `gpus` is None if there is no GPU. Milliseconds are per image on one thread.
+    `cores` and `gpus` are the shares of the time in which the machine's cores and GPUs worked; `gpus` is None if there
+    is no GPU.
     """
 
     model: str
     provider: str
-    cluster: str
-    workers: int
-    threads: int
-    batch: int
-    images: int
-    seconds: float
-    busy: float
     cores: float
     gpus: float | None
-    prepare_ms: float
-    infer_ms: float
-    finish_ms: float
-    peak_mb: float
-
-    @property
-    def images_per_second(self) -> float:
-        """Throughput with warm workers."""
-        return self.images / self.seconds
+    run: Run
 
     @property
     def longest(self) -> str:
         """The stage in which threads spend most of their time. For `infer` on a GPU, that includes waiting for it."""
-        stages = {"prepare": self.prepare_ms, "infer": self.infer_ms, "finish": self.finish_ms}
+        stages = {"prepare": self.run.prepare_ms, "infer": self.run.infer_ms, "finish": self.run.finish_ms}
         return max(stages, key=lambda name: stages[name])
 
     @property
@@ -65,7 +53,7 @@ class LayoutRun:
             return "the GPU"
         if self.cores >= _FULL:
             return "the cores"
-        return "threads wait for each other" if self.busy >= _FULL else "threads wait for chunks"
+        return "threads wait for each other" if self.run.busy >= _FULL else "threads wait for chunks"
 
 
 def run_layouts(
@@ -104,50 +92,33 @@ def _run(site: Site, chunks: Chunks) -> LayoutRun:
             began = time.perf_counter()
             watched = list(runner.map(work, chunks))
             seconds = time.perf_counter() - began
-    return _summary(site, place, load, watched, seconds)
-
-
-def _summary(site: Site, place: Place, load: MachineLoad, watched: Sequence[Watched], seconds: float) -> LayoutRun:
-    images = sum(one.images for one in watched)
-    return LayoutRun(
-        model=site.model,
-        provider=site.provider,
-        cluster=site.cluster,
-        workers=place.workers,
-        threads=place.threads,
-        batch=site.batch_images,
-        images=images,
-        seconds=seconds,
-        busy=sum(one.seconds for one in watched) / seconds / place.threads,
-        cores=load.cores,
-        gpus=load.gpus,
-        prepare_ms=1000 * sum(one.prepare for one in watched) / images,
-        infer_ms=1000 * sum(one.infer for one in watched) / images,
-        finish_ms=1000 * sum(one.finish for one in watched) / images,
-        peak_mb=sum({one.pid: one.peak / 1e6 for one in sorted(watched, key=lambda one: one.peak)}.values()),
-    )
+    run = summary(site, place, watched, seconds)
+    return LayoutRun(model=site.model, provider=site.provider, cores=load.cores, gpus=load.gpus, run=run)
 
 
 def as_text(runs: Sequence[LayoutRun]) -> str:
     """A table in Markdown, as the documentation shows it, the fastest first."""
-    return "\n".join(_table(sorted(runs, key=lambda run: -run.images_per_second)))
+    return "\n".join(_table(sorted(runs, key=lambda one: -one.run.images_per_second)))
 
 
 def _table(runs: Sequence[LayoutRun]) -> Iterator[str]:
     yield "| network | processes × threads | batch | images/s | GPUs busy | cores busy | longest stage | limit |"
     yield "|---|---|---|---|---|---|---|---|"
-    for run in runs:
-        gpus = "no GPU" if run.gpus is None else f"{run.gpus:.0%}"
+    for one in runs:
+        gpus, run = "no GPU" if one.gpus is None else f"{one.gpus:.0%}", one.run
         yield (
-            f"| `{run.model}` | {run.workers} × {run.threads // run.workers} | {run.batch} |"
-            f" {run.images_per_second:.1f} | {gpus} | {run.cores:.0%} | {run.longest} | {run.limit} |"
+            f"| `{one.model}` | {run.workers} × {run.threads // run.workers} | {run.batch} |"
+            f" {run.images_per_second:.1f} | {gpus} | {one.cores:.0%} | {one.longest} | {one.limit} |"
         )
 
 
 def as_json(machine: Machine, runs: Sequence[LayoutRun]) -> str:
-    """Everything in the runs, with computed values."""
-    values = [
-        {**asdict(run), "images_per_second": run.images_per_second, "longest": run.longest, "limit": run.limit}
-        for run in runs
-    ]
-    return json.dumps({"machine": asdict(machine), "runs": values}, indent=2)
+    """Everything in the runs, with computed values. Start-up and the growth of memory were not measured."""
+    return json.dumps({"machine": asdict(machine), "runs": [*map(_values, runs)]}, indent=2)
+
+
+def _values(one: LayoutRun) -> dict[str, object]:
+    run = {name: value for name, value in asdict(one.run).items() if name not in _UNMEASURED}
+    about = {"model": one.model, "provider": one.provider, "cores": one.cores, "gpus": one.gpus}
+    computed = {"images_per_second": one.run.images_per_second, "longest": one.longest, "limit": one.limit}
+    return {**about, **run, **computed}

@@ -60,7 +60,7 @@ def layouts(
             models=[name.strip() for name in models.split(",")],
             workers=workers or (0,),
             batches=batches or (site.batch,),
-            on_run=lambda run: say(f"… {run.images_per_second:.1f} images/s", err=True),
+            on_run=lambda one: say(f"… {one.run.images_per_second:.1f} images/s", err=True),
         )
     write_ours(out / "layouts.json", as_json(machine, runs).encode())
     write_ours(out / "layouts.md", f"{as_text(runs)}\n".encode())
