@@ -23,7 +23,7 @@ from cutouts.adapters.storage.stored_tables import (
 from cutouts.core.decisions import GateDecision, Outcome
 from cutouts.core.publications import Selection
 from cutouts.core.records import DeliveryKey, Plan, Receipt
-from cutouts.core.table_paths import gate_file, intake_file, plan_file, waiting_file
+from cutouts.core.table_paths import gate_file, intake_file, plan_file, records_first, waiting_file
 from cutouts.intake import Intake
 
 R = TypeVar("R")
@@ -125,8 +125,8 @@ def from_plans(tables: Store, mine: Found) -> int:
         if is_empty
         for name in one.names
     ]
-    tables.remove_all(name for name in empty if name.endswith(".json"))  # without its record, a set is not written
-    tables.remove_all(name for name in empty if not name.endswith(".json"))
+    for some in records_first(empty):
+        tables.remove_all(some)
     return gone
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from cutouts.core.records import DeliveryKey, RecipeDigests, ShardKey
 from cutouts.core.text.naming import fitting
 
@@ -145,3 +147,10 @@ def taken_file(fingerprint: str) -> str:
 def refused_file(fingerprint: str) -> str:
     """What is wrong with a manifest as it stood, of which nothing could be taken."""
     return f"intake/refused/{fingerprint}.json"
+
+
+def records_first(names: Iterable[str]) -> tuple[list[str], list[str]]:
+    """The names of records, and those of other files, in the order in which they are removed: a set of tables without
+    its record counts as not written."""
+    files = list(names)
+    return [name for name in files if name.endswith(".json")], [name for name in files if not name.endswith(".json")]

@@ -19,7 +19,7 @@ from cutouts.adapters.storage.stored_tables import filter_table, find_record, in
 from cutouts.core.config import Site
 from cutouts.core.decisions import GateDecision
 from cutouts.core.renditions.rendition import SUFFIX
-from cutouts.core.table_paths import THUMBNAILS, gate_file, object_of, plan_file
+from cutouts.core.table_paths import THUMBNAILS, gate_file, object_of, plan_file, records_first
 from cutouts.steps.journal import keep_journal
 from cutouts.steps.lease import site_lease
 
@@ -87,9 +87,9 @@ def _keep(_store: Store, _names: Sequence[str]) -> None:
 
 
 def _removed(store: Store, files: Files, names: Sequence[str], remove: Callable[[Store, Sequence[str]], None]) -> int:
-    """Remove the files, records first: a set of tables without its record counts as not written. Returns their size."""
-    remove(store, [name for name in names if name.endswith(".json")])
-    remove(store, [name for name in names if not name.endswith(".json")])
+    """Remove the files. Returns their size."""
+    for some in records_first(names):
+        remove(store, some)
     return sum(files[name][0] for name in names)
 
 
