@@ -44,7 +44,7 @@ _SETTINGS = {
     **_CALM,
 }
 
-# Even without a dashboard the scheduler serves a page, by default on the same port for all schedulers.
+# Even without a dashboard a scheduler serves a page, by default on the same port for all schedulers.
 _SCHEDULER = {"dashboard_address": "127.0.0.1:0"}
 _LOCAL = {"host": "127.0.0.1", "protocol": "tcp://", "dashboard": False}
 
@@ -82,24 +82,17 @@ def _processes(chosen: Layout) -> Iterator[Client]:
     dask-cuda's own cluster has one process per GPU: it names its workers after their GPUs.
     """
     import dask
-    from distributed import Client, SpecCluster
+    from distributed import Client, Scheduler, SpecCluster
 
     with dask.config.set(_SETTINGS), _environment_kept(), _plain_main():
         with _start_errors():
             cluster = SpecCluster(
                 workers={number: _worker(chosen, number) for number in range(chosen.workers)},
-                scheduler=_scheduler(),
+                scheduler={"cls": Scheduler, "options": {**_LOCAL, **_SCHEDULER}},
                 silence_logs=logging.ERROR,
             )
         with _closing(cluster), _closing(Client(cluster, set_as_default=False)) as client:
             yield client
-
-
-def _scheduler() -> dict[str, Any]:
-    """Even without a dashboard the scheduler serves a page, by default on the same port for all schedulers."""
-    from distributed import Scheduler
-
-    return {"cls": Scheduler, "options": {**_LOCAL, **_SCHEDULER}}
 
 
 def _worker(chosen: Layout, number: int) -> dict[str, Any]:

@@ -55,17 +55,14 @@ def plan(site: Site, source: str, delivery: DeliveryKey, *, full: bool = False, 
     GateError if the gate is not calibrated for the network, or its calibration cannot carry the site's promise.
     """
     tables = open_store(site.tables_url)
-    whole = read_delivery(tables, source, delivery)
-    require_known_channels(site, delivery, whole)
-    model = wished_model(delivery, whole)
+    rows = read_delivery(tables, source, delivery)
+    require_known_channels(site, delivery, rows)
+    model = wished_model(delivery, rows)
     site = with_model(site, model)
     whole_recipe = recipe_of_wish(site, delivery, model)
     recipe = whole_recipe.digests
-    calibration = find_calibration(recipe.matte_digest, site.models)
-    require_calibrated(calibration, suite_of(site), site.model)
-    promise_limits(site.promise, calibration, recipe.matte_digest, site.model)
-    rows = whole.select([*SHARDS.names, "category", CHANNELS])
-    del whole
+    _require_judged(site, recipe)
+    rows = rows.select([*SHARDS.names, "category", CHANNELS])
     if only is not None:
         rows = rows.filter(pc.is_in(rows.column("image_id"), value_set=only))
     join_parts(tables, recipe)
@@ -100,6 +97,13 @@ def plan(site: Site, source: str, delivery: DeliveryKey, *, full: bool = False, 
         stored = rows.set_column(rows.schema.get_field_index("uri"), "uri", told.column("uri"))
         _write(tables, made, everything.tables(stored), shards.tables(rows))
     return found or made
+
+
+def _require_judged(site: Site, recipe: RecipeDigests) -> None:
+    """Raise GateError if the gate cannot judge masks of the site's network, or cannot keep the site's promise."""
+    calibration = find_calibration(recipe.matte_digest, site.models)
+    require_calibrated(calibration, suite_of(site), site.model)
+    promise_limits(site.promise, calibration, recipe.matte_digest, site.model)
 
 
 def _write(tables: Store, made: Plan, images: Iterable[pa.Table], shards: Iterable[pa.Table]) -> None:

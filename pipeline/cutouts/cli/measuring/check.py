@@ -43,13 +43,10 @@ def check(
     cutouts check pictures/amazon-main --channel amazon
     cutouts check --list
     """
-    from cutouts.adapters.quality.channels import channel_named, channels, violations
+    from cutouts.adapters.quality.channels import channel_named, violations
 
     if show:
-        for known in channels().values():
-            say(f"{known.channel}: {known.about}")
-            for rule in known.rules:
-                say(f"  {rule.severity}: {rule.words} ({rule.source}; {rule.stated})")
+        _say_rules()
         return
     if not files or channel is None:
         raise click.UsageError("give a FILE or FOLDER, and --channel; --list shows the channels")
@@ -67,6 +64,15 @@ def check(
     say(f"{files_checked} for {rules.channel}: {broken} refused, {unreadable} unreadable", err=True)
     if broken or unreadable:
         raise click.exceptions.Exit(Status.FAILED)
+
+
+def _say_rules() -> None:
+    from cutouts.adapters.quality.channels import channels
+
+    for known in channels().values():
+        say(f"{known.channel}: {known.about}")
+        for rule in known.rules:
+            say(f"  {rule.severity}: {rule.words} ({rule.source}; {rule.stated})")
 
 
 def _day(given: datetime | None) -> date:

@@ -41,14 +41,15 @@ def run(source: str, out: Path | None, config: str | None, fail_on_held: bool, f
     """
     site = cutouts.load_site(config, **where)
     done: SiteRun | cutouts.Summary
-    if out is None:
-        with told_on_stderr("cutouts.runner"):
+    with told_on_stderr("cutouts.runner"):
+        if out is None:
             done = run_on_site(source, site=site, progress=_tally, full=full)
+        else:
+            done = cutouts.run(source, out, site=site, progress=_tally, full=full)
+    if isinstance(done, SiteRun):
         held = done.count(Outcome.HELD)
         _say_site(site, done)
     else:
-        with told_on_stderr("cutouts.runner"):
-            done = cutouts.run(source, out, site=site, progress=_tally, full=full)
         held = done.held
         _say(done)
     if done.refused or done.unlisted:

@@ -128,9 +128,7 @@ def write_folder(
 ) -> RunSummary:
     """Write everything that a run shows to `out`, and return its counts. Raises BooksError if they do not balance."""
     images, metrics, uris = _gathered(site, source, decisions)
-    if refusals is not None:
-        images = pa.concat_tables([images, refusals.images(source)])
-        _check_rows(images, refusals)
+    images = images if refusals is None else _with_refused(images, refusals, source)
     summary = _summary(images, decisions, work)
     write_table(open_store(str(out.resolve())), "images.parquet", images)
     write_summary(out / "summary.json", summary)
@@ -158,12 +156,15 @@ def write_folder(
     return summary
 
 
-def _check_rows(images: pa.Table, refusals: Refusals) -> None:
+def _with_refused(judged: pa.Table, refusals: Refusals, source: RunSource) -> pa.Table:
+    """The rows of all images of a manifest. Raises BooksError if it has more or fewer."""
+    images = pa.concat_tables([judged, refusals.images(source)])
     if images.num_rows != refusals.of:
         raise BooksError(
             f"the books do not balance: the manifest has {refusals.of} rows, but the outcomes are of {images.num_rows} "
             "images. If the manifest was changed during the run, run again"
         )
+    return images
 
 
 _OBJECTS = "objects"
