@@ -99,11 +99,13 @@ def test_python_cuts_an_image_beside_another_package_named_pipeline(stranger: Pa
 
 
 def test_the_command_cuts_the_same_image(stranger: Path, tmp_path: Path) -> None:
-    """The installed command needs no file of the project and writes the same PNG."""
+    """The installed command, also as `python -m cutouts`, needs no file of the project and writes the same PNG."""
     _project(tmp_path)
     _run([str(stranger / "bin" / "cutouts"), "cut", "shoe.jpg", "-o", "command.png"], tmp_path)
+    _run([_python(stranger), "-m", "cutouts", "cut", "shoe.jpg", "-o", "module.png"], tmp_path)
     _run([_python(stranger), "-c", "import cutouts; cutouts.cut('shoe.jpg').save('python.png')"], tmp_path)
-    assert (tmp_path / "command.png").read_bytes() == (tmp_path / "python.png").read_bytes()
+    pictures = [(tmp_path / f"{name}.png").read_bytes() for name in ("command", "module", "python")]
+    assert pictures == [pictures[0]] * 3
 
 
 def test_every_module_of_the_wheel_can_be_imported(stranger: Path, tmp_path: Path) -> None:

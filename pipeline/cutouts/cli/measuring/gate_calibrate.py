@@ -86,27 +86,35 @@ def calibrate(
     """
     site = load_site(how["config"])
     asked = networks or (site.model,)
+    target = out or folder(site.models) / f"{asked[0]}{SUFFIX}"
     plot: Path | None = how["plot"]
     if plot is not None:
         require_free([plot])
     if how["from_reviews"]:
         if images or masks or keep:
             raise ConfigError("--from-reviews takes no other masks", ["leave out --images, --masks and --keep"])
-        _learn(site.model_copy(update={"model": asked[0]}), check, out, by_category=by_category, yes=how["yes"])
+        _learn(site.model_copy(update={"model": asked[0]}), check, target, by_category=by_category, yes=how["yes"])
         return
-    tables = [_read(path) for path in masks]
-    if images:
-        tables.append(_measured(site, images, truth, asked, how["limit"]))
+    measured = [_measured(site, images, truth, asked, how["limit"])] if images else []
+    found = _joined([*map(_read, masks), *measured])
+    if keep is not None:
+        _keep(found, keep)
+    else:
+        _calibrate(found, check, target, plot, by_category=by_category)
+
+
+def _joined(tables: Sequence[pa.Table]) -> pa.Table:
+    """All masks. Raises ConfigError if there are none."""
     if not tables:
         raise ConfigError("there is nothing to calibrate on", ["name --images with their --truth, or --masks"])
-    found = pa.concat_tables(tables)
-    if keep is not None:
-        _require_replaceable(keep, _read)
-        write_file(keep, _parquet(found))
-        say(f"{keep}: {found.num_rows} masks", err=True)
-        return
-    target = out or folder(site.models) / f"{asked[0]}{SUFFIX}"
-    _calibrate(found, check, target, plot, by_category=by_category)
+    return pa.concat_tables(tables)
+
+
+def _keep(found: pa.Table, file: Path) -> None:
+    """Write the masks `found` to `file`, for a later --masks or --check."""
+    _require_replaceable(file, _read)
+    write_file(file, _parquet(found))
+    say(f"{file}: {found.num_rows} masks", err=True)
 
 
 def _calibrate(found: pa.Table, check: Sequence[Path], target: Path, plot: Path | None, *, by_category: bool) -> None:
@@ -125,7 +133,8 @@ def _calibrate(found: pa.Table, check: Sequence[Path], target: Path, plot: Path 
         say(f"written: {plot}", err=True)
 
 
-def _learn(site: Site, check: Sequence[Path], out: Path | None, *, by_category: bool, yes: bool) -> None:
+def _learn(site: Site, check: Sequence[Path], target: Path, *, by_category: bool, yes: bool) -> None:
+    """Show the calibration that learned from reviews beside the old one; with `yes`, write it to `target`."""
     masks = reviewed_masks(site)
     old, new = learned(site, masks)
     say("\n".join(side_by_side(old, masks)), lines=True)
@@ -135,7 +144,6 @@ def _learn(site: Site, check: Sequence[Path], out: Path | None, *, by_category: 
         say("\n" + as_markdown(new, checked), lines=True)
     elif old.checked:
         say("the new calibration carries no promise: for one, name masks with --check", err=True)
-    target = out or folder(site.models) / f"{site.model}{SUFFIX}"
     _require_replaceable(target, read_calibration)
     if not yes:
         say(f"nothing was written; to use the new calibration, call again with --yes ({target})", err=True)
