@@ -233,10 +233,12 @@ EVALUATION = _table(
     _field("lost", _REAL, "missing of the product", unit="share of the product", null=True),
     _field("taken_along", _REAL, "of the matte that is not product", unit="share of the matte", null=True),
     _field("largest_lost", _REAL, "largest missing part", unit="share of the product", null=True),
+    _field("opened", _REAL, "ground in the product's holes that shows; null without a hole", unit="0..1", null=True),
     _field("mean", _REAL, "mean of the matte", unit="0..1", null=True),
     _field("area", _REAL, "matte at one half or more", unit="share of the image", null=True),
     _field("seconds", _REAL, "CPU time of the network's run; null if none ran", unit="s", null=True),
     _field("problem", _TEXT, "why there are no figures", null=True),
+    version=2,
 )
 """What `cutouts evaluate` measured on every image, a row per network."""
 

@@ -137,6 +137,18 @@ def test_products_that_lose_a_part_are_counted() -> None:
     assert " / 2 of 2 (100.0%) |" in overview(measured())
 
 
+def test_holes_that_show_the_ground_are_counted_over_the_products_that_have_one() -> None:
+    """A ring among two products without a hole: the network that takes everything closes it."""
+    ring = half_red("ring")
+    ring.truth[:] = 1.0
+    ring.truth[10:20, 10:30] = 0.0
+    images = image_set("plain", half_red("a"), ring, half_red("c"))
+    found = evaluate([images], {"all": Always(1.0), "half": Always(0.5)})
+    assert "| ground in holes that shows, % | 0.0 (of 1) | 50.0 (of 1) |" in full(found, "plain")
+    assert [one.opened for one in found.of("plain", "half")] == [None, 0.5, None]
+    assert "| ground in holes that shows, % | – | – |" in full(measured(), "plain")
+
+
 def test_scenes_without_a_product_have_their_own_figures() -> None:
     """These show how much is invented and not how much overlaps."""
     text = full(measured(), "rooms")

@@ -1,4 +1,4 @@
-"""Missing and additional parts, on planes small enough to count by hand."""
+"""Missing and additional parts and closed holes, on planes small enough to count by hand."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from cutouts.core.pixels import Floats
-from cutouts.metrics import largest_missing_part, lost_area, taken_along_area
+from cutouts.metrics import largest_missing_part, lost_area, opened_holes, taken_along_area
 
 
 def _box(top: int, left: int, bottom: int, right: int) -> Floats:
@@ -56,6 +56,22 @@ def test_a_rim_does_not_join_two_parts() -> None:
     assert largest_missing_part(matte, SHOE) == pytest.approx(225 / 3600)
 
 
+def test_a_hole_that_the_matte_covers_is_closed() -> None:
+    """A ring with two holes of 400 pixels: one is open, one half covered; the ground around the ring is no hole."""
+    ring = SHOE - _box(25, 25, 45, 45) - _box(50, 50, 70, 70)
+    assert opened_holes(ring, ring) == 1.0
+    assert opened_holes(SHOE, ring) == 0.0
+    assert opened_holes(ring + _box(25, 25, 45, 45) * 0.5, ring) == pytest.approx(0.75)
+
+
+def test_a_product_without_a_hole_has_no_share() -> None:
+    """A bay that reaches the ground outside, one at the frame, and a slit of two pixels are not holes."""
+    bay = SHOE - _box(40, 60, 60, 80)
+    at_the_frame = _box(0, 0, 60, 60) - _box(0, 20, 20, 40)
+    slit = SHOE - _box(40, 30, 42, 70)
+    assert [opened_holes(one, one) for one in (SHOE, bay, at_the_frame, slit, np.zeros_like(SHOE))] == [None] * 5
+
+
 @pytest.mark.parametrize("metric", [lost_area, largest_missing_part])
 def test_without_a_product_nothing_is_lost(metric: object) -> None:
     """This holds for every matte."""
@@ -72,7 +88,7 @@ def test_the_whole_matte_of_an_empty_scene_is_additional() -> None:
     assert taken_along_area(nothing, SHOE) == 0.0
 
 
-@pytest.mark.parametrize("metric", [lost_area, taken_along_area, largest_missing_part])
+@pytest.mark.parametrize("metric", [lost_area, taken_along_area, largest_missing_part, opened_holes])
 @pytest.mark.parametrize(("one", "other"), [((4, 4), (4, 5)), ((4, 4, 1), (4, 4, 1)), ((0, 4), (0, 4))])
 def test_unsuitable_planes_are_refused(metric: object, one: tuple[int, ...], other: tuple[int, ...]) -> None:
     """Different shapes, a third axis or no pixels raise."""

@@ -14,7 +14,7 @@ import numpy as np
 from cutouts.core.pixels import Doubles, Floats
 from cutouts.evaluation.contenders import Contender
 from cutouts.evaluation.image_sets import Case, ImageSet, Lost
-from cutouts.metrics import THRESHOLD, Curves, Scores, judge
+from cutouts.metrics import THRESHOLD, Curves, Scores, judge, opened_holes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,7 +22,8 @@ class Measured:
     """The result of one contender on one image of a set.
 
     `mean` is the mean of its matte and `area` the share of pixels at one half or more, both 0..1. `seconds` is its
-    network's CPU time (None if no network ran). `empty` is true if the truth has no product.
+    network's CPU time (None if no network ran). `empty` is true if the truth has no product. `opened` is the share of
+    the ground in the product's holes that the matte shows, 0..1; None without a hole.
     """
 
     images: str
@@ -33,6 +34,7 @@ class Measured:
     area: float
     seconds: float | None
     empty: bool
+    opened: float | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,6 +136,7 @@ def _answers(
             area=float((answer.matte >= THRESHOLD).mean()),
             seconds=answer.seconds,
             empty=not case.truth.any(),
+            opened=opened_holes(answer.matte, case.truth),
         )
         yield measured, line, answer.matte
 

@@ -40,6 +40,7 @@ def _rows(evaluation: Evaluation) -> Iterator[dict[str, object]]:
             "network": one.network,
             "name": one.name,
             **asdict(one.scores),
+            "opened": one.opened,
             "mean": one.mean,
             "area": one.area,
             "seconds": one.seconds,

@@ -186,6 +186,12 @@ def _of(metric: str) -> _Of:
     return lambda rows, _: f"{factor * _score(rows, metric):.{digits}f}"
 
 
+def _opened(rows: Sequence[Measured], _: MeanCurves) -> str:
+    """The mean over the products with a hole, and their number."""
+    shares = [row.opened for row in rows if row.opened is not None]
+    return f"{100 * float(np.mean(shares)):.1f} (of {len(shares)})" if shares else NONE
+
+
 def _time(rows: Sequence[Measured], _: MeanCurves) -> str:
     seconds = [row.seconds for row in rows if row.seconds is not None]
     return f"{1000 * float(np.median(seconds)):.1f}" if seconds else NONE
@@ -229,6 +235,7 @@ def _figures() -> Iterator[tuple[str, _Of]]:
             yield "max E, of the mean curve", lambda _, curves: f"{curves.e.max():.4f}"
         else:
             yield SHOWN[metric][0], _of(metric)
+    yield "ground in holes that shows, %", _opened
     yield "CPU ms", _time
 
 

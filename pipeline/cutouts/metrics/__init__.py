@@ -11,7 +11,7 @@ from cutouts.metrics.alpha_errors import (
     sum_of_absolute_differences,
 )
 from cutouts.metrics.curves import Curves, curves, f_measure
-from cutouts.metrics.lost_parts import largest_missing_part, lost_area, taken_along_area
+from cutouts.metrics.lost_parts import largest_missing_part, lost_area, opened_holes, taken_along_area
 from cutouts.metrics.overlap import (
     boundary_iou,
     intersection_over_union,
@@ -40,6 +40,7 @@ __all__ = [
     "lost_area",
     "mean_absolute_error",
     "mean_squared_error",
+    "opened_holes",
     "precision_recall_f1",
     "structure_measure",
     "sum_of_absolute_differences",
