@@ -17,14 +17,13 @@ backfill (*Trigger* → *Backfill*) works too, one run per day.
 
 from __future__ import annotations
 
-from airflow.sdk import Param, TriggerRule, dag, task, task_group
+from airflow.sdk import Param, dag
 
-from cutouts_airflow import announcing, backfilling, order, tasks
-from cutouts_airflow.assets import CUTOUTS
+from cutouts_airflow import backfilling, order
+from cutouts_airflow.older_deliveries import work_through
 from cutouts_airflow.retries import retrying
 from cutouts_airflow.timetable import BackfillDays
 
-NAME = "{{ task.op_kwargs['delivery'] }}"
 DAY = {"type": ["null", "string"], "format": "date"}
 NAMES = {"type": "array", "items": {"type": "string"}}
 
@@ -52,49 +51,7 @@ NAMES = {"type": "array", "items": {"type": "string"}}
 )
 def historical_backfill() -> None:
     """Plan, segment, judge and publish what a backfill selects, delivery by delivery."""
-
-    @task(priority_weight=order.BACKFILL + order.PLAN)
-    def chosen() -> list[backfilling.Work]:
-        return backfilling.chosen()
-
-    @task(priority_weight=order.BACKFILL + order.PLAN, map_index_template=NAME)
-    def plan(delivery: str, backfill: str, images: int) -> list[str]:
-        return backfilling.plan(delivery, backfill, images)
-
-    @task(
-        priority_weight=order.BACKFILL + order.SEGMENT,
-        max_active_tis_per_dag=order.OLDER_AT_ONCE,
-        map_index_template=NAME,
-    )
-    def segment(delivery: str, backfill: str, shards: list[str]) -> None:  # noqa: ARG001 -- names the group
-        backfilling.segment(backfill, shards)
-
-    @task(priority_weight=order.BACKFILL + order.GATE, map_index_template=NAME)
-    def gate(delivery: str, plan_id: str) -> str:  # noqa: ARG001 -- as above
-        return tasks.gate(plan_id)
-
-    @task(
-        priority_weight=order.BACKFILL + order.PUBLISH,
-        outlets=[CUTOUTS],
-        on_success_callback=announcing.announced,
-        map_index_template=NAME,
-    )
-    def publish(delivery: str, backfill: str, whole: bool, gate_id: str) -> None:
-        announcing.announce(CUTOUTS, backfilling.publish(delivery, backfill, whole, gate_id))
-
-    @task_group
-    def one_delivery(delivery: str, backfill: str, images: int, whole: bool) -> None:
-        shards = plan(delivery=delivery, backfill=backfill, images=images)
-        judged = gate(delivery=delivery, plan_id=shards["plan_id"])
-        segment(delivery=delivery, backfill=backfill, shards=shards) >> judged
-        publish(delivery=delivery, backfill=backfill, whole=whole, gate_id=judged)
-
-    @task(priority_weight=order.BACKFILL + order.PUBLISH, trigger_rule=TriggerRule.ALL_DONE)
-    def finish(work: list[backfilling.Work]) -> None:
-        backfilling.finish(work)
-
-    work = chosen()
-    one_delivery.expand_kwargs(work) >> finish(work)
+    work_through(backfilling.chosen)
 
 
 historical_backfill()

@@ -11,7 +11,14 @@ from typing import Any
 from airflow.sdk import get_current_context
 from airflow.sdk.exceptions import AirflowSkipException
 
-from cutouts.core.backfills import BackfillBudget, BackfillPhase, BackfillSelection, BackfillState, DeliveryWork
+from cutouts.core.backfills import (
+    BackfillBudget,
+    BackfillPhase,
+    BackfillSelection,
+    BackfillState,
+    DeliveryWork,
+    second_try,
+)
 from cutouts.core.config import Site
 from cutouts.core.errors import CutoutsError
 from cutouts.core.records import DeliveryKey, ShardKey
@@ -37,10 +44,36 @@ def chosen() -> list[Work]:
     With the param `dry_run`, it only logs the number of images, the reasons, the time and the bytes. Raises ValueError
     if the run selects nothing.
     """
-    from cutouts.api import backfills
-
     here, context = site(), get_current_context()
-    selection, budget = _asked(here, context)
+    return _worked_out(here, context, *_asked(here, context))
+
+
+@logged_without_secrets
+def quarantined() -> list[Work]:
+    """The deliveries with quarantined images that this run tries again, from its params; see `chosen`.
+
+    Raises ValueError if the run selects nothing, GateError if the gate is not calibrated for its network.
+    """
+    context = get_current_context()
+    given = context["params"]
+    selection = second_try(
+        model=given["model"],
+        delivery=given["delivery"],
+        everything=given["everything"],
+        reason=given["reason"],
+        refused_too=given["refused_too"],
+        **_common(given),
+    )
+    return _worked_out(site(), context, selection, _budget(given))
+
+
+def _worked_out(
+    here: Site, context: Mapping[str, Any], selection: BackfillSelection, budget: BackfillBudget
+) -> list[Work]:
+    from cutouts.api import backfills
+    from cutouts.steps.backfill import site_of
+
+    here = site_of(here, selection)
     found = backfills.survey(here, selection)
     for line in found.words(selection):
         log.info("%s", shown(line))
@@ -50,9 +83,19 @@ def chosen() -> list[Work]:
     return list(_shares(state, backfills.open_work(here, state, found), budget))
 
 
+def _budget(given: Mapping[str, Any]) -> BackfillBudget:
+    return BackfillBudget(images=given["images"], hours=given["hours"])
+
+
+def _common(given: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of a selection that every backfill has as params."""
+    days = {name: date.fromisoformat(given[name]) if given[name] else None for name in ("first", "last")}
+    return {**days, **{name: tuple(given[name]) for name in ("suppliers", "categories", "products")}}
+
+
 def _asked(here: Site, context: Mapping[str, Any]) -> tuple[BackfillSelection, BackfillBudget]:
     given = context["params"]
-    budget = BackfillBudget(images=given["images"], hours=given["hours"])
+    budget = _budget(given)
     if given["resume"]:
         state = _state(here, given["resume"])
         if state.selection.not_worse:
@@ -61,15 +104,9 @@ def _asked(here: Site, context: Mapping[str, Any]) -> tuple[BackfillSelection, B
     day = context["dag_run"].partition_key or given["day"]
     if day:
         tasks.deliveries_on(date.fromisoformat(day))  # takes the manifest of that day, if it was not taken yet
-    first, last = (day or given[name] for name in ("first", "last"))
+    days = {"first": day, "last": day} if day else {}
     selection = BackfillSelection(
-        first=date.fromisoformat(first) if first else None,
-        last=date.fromisoformat(last) if last else None,
-        suppliers=tuple(given["suppliers"]),
-        categories=tuple(given["categories"]),
-        products=tuple(given["products"]),
-        stale=given["stale"],
-        newest_first=given["newest_first"],
+        **_common({**given, **days}), stale=given["stale"], newest_first=given["newest_first"]
     )
     if selection == BackfillSelection(newest_first=selection.newest_first):
         raise ValueError("this run selects nothing: give days, suppliers, categories, products, stale, or resume")
@@ -95,8 +132,9 @@ def plan(delivery: str, backfill: str, images: int) -> list[str]:
     from cutouts import intake
     from cutouts.steps import backfill as steps
 
-    here, key = site(), DeliveryKey.parse(delivery)
-    planned = steps.plan_part(here, _state(here, backfill).selection, key, intake.source_of, at_most=images)
+    key, selection = DeliveryKey.parse(delivery), _state(site(), backfill).selection
+    here = steps.site_of(site(), selection)
+    planned = steps.plan_part(here, selection, key, intake.source_of, at_most=images)
     if planned is None:
         raise AirflowSkipException(f"nothing of delivery {shown(delivery)} has to be done any more")
     lineage.reads(intake.source_of(here, key))

@@ -42,7 +42,7 @@ def test_request_bodies_name_existing_dags_and_params(airflow_home: Path) -> Non
             body = json.loads(words[-1])
             name = body.get("dag_id") or words[3].split("/dags/")[1].split("/")[0]
             confs.append((name, body.get("conf", {})))
-    assert len(confs) == 6
+    assert len(confs) == 8
     for name, conf in confs:
         params = dags[name].params
         assert {param: params.get_param(param).resolve(value) for param, value in conf.items()} == conf

@@ -30,16 +30,22 @@ from cutouts.core.errors import CutoutsError, TransientError
 from cutouts.core.records import Plan, ShardKey
 from cutouts.intake import deliveries_between, source_of
 from cutouts.runner import Runner, open_runner
-from cutouts.stages import ChunkResult
+from cutouts.stages import ChunkResult, job_of
 from cutouts.steps import backfill as steps
 from cutouts.steps import gate, publish, segment
+from cutouts.steps.plan import require_judged
 from cutouts.steps.upgrade import compared, without_worse
 from cutouts.steps.verify import require_live_objects
 
 
 def survey(site: Site, selection: BackfillSelection, progress: Progress = unwatched) -> Survey:
-    """The work that a backfill has to do, and the reasons. Nothing is written."""
+    """The work that a backfill has to do, and the reasons. Nothing is written.
+
+    Raises GateError if quarantined images are to be cut by a network for which the gate is not calibrated.
+    """
     site = steps.site_of(site, selection)
+    if selection.quarantined:
+        require_judged(site, job_of(site).recipe.digests)
     keys = steps.candidates(site, selection, lambda: deliveries_between(site, selection.first, selection.last))
     looked = []
     with progress("looking at deliveries", len(keys)) as heard:
@@ -82,7 +88,7 @@ def _limited(todo: int, budget: BackfillBudget) -> int:
 def open_work(site: Site, state: BackfillState, found: Survey) -> list[DeliveryWork]:
     """The deliveries of a survey that a backfill has not finished, including those that cannot be used."""
     work = [one for one in found.deliveries if one.images or one.problem]
-    return [one for one in work if not steps.is_finished(site, state.backfill_id, one)]
+    return [one for one in work if not steps.is_finished(site, state.selection, state.backfill_id, one)]
 
 
 def begin(site: Site, selection: BackfillSelection, found: Survey, budget: BackfillBudget) -> BackfillState:
@@ -91,8 +97,7 @@ def begin(site: Site, selection: BackfillSelection, found: Survey, budget: Backf
     now = datetime.now(UTC)
     before = steps.find_backfill(site, found.backfill_id)
     cut = before.cut if before and before.phase is not BackfillPhase.DONE else 0
-    work = [one for one in found.deliveries if one.images]
-    done = sum(steps.is_finished(site, found.backfill_id, one) for one in work)
+    done, left = _done_and_left(site, selection, found)
     state = BackfillState(
         backfill_id=found.backfill_id,
         selection=selection,
@@ -101,13 +106,22 @@ def begin(site: Site, selection: BackfillSelection, found: Survey, budget: Backf
         at=now,
         images=cut + found.todo,
         cut=cut,
-        deliveries=len(work),
+        deliveries=done + left,
         deliveries_done=done,
         failed=tuple(f"{one.delivery}: {one.problem}" for one in found.deliveries if one.problem),
         seconds=before.seconds if before and cut else 0.0,
         budget=budget,
     )
     return steps.keep_backfill(site, state)
+
+
+def _done_and_left(site: Site, selection: BackfillSelection, found: Survey) -> tuple[int, int]:
+    """How many deliveries this backfill has finished, over all of its runs, and how many are left."""
+    work = [one for one in found.deliveries if one.images]
+    left = [one for one in work if not steps.is_finished(site, selection, found.backfill_id, one)]
+    for one in left:
+        steps.reopen_delivery(site, found.backfill_id, one)
+    return steps.finished_deliveries(site, found.backfill_id), len(left)
 
 
 class _Run:

@@ -24,6 +24,7 @@ _COMMANDS = {
     "publish": ("running", "Step 4: publish what the gate let through; release or reject a held delivery."),
     "backfill": ("running", "Work again on images of older deliveries, within a budget."),
     "upgrade": ("running", "Upgrade live images to another network, the most doubtful first."),
+    "requeue": ("running", "Try quarantined images once more with another network."),
     "catalog": ("upkeep", "Show the history of the catalogue, export it, or roll it back."),
     "export": ("upkeep", "Write the feed of a sales channel: the pictures that it may show."),
     "withdraw": ("upkeep", "Take images out of the catalogue: by delivery, product or image."),

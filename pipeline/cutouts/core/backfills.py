@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import date as Day  # noqa: N812 -- a field is called date elsewhere; its type must not be mistaken for it
 from datetime import datetime, timedelta
 from enum import StrEnum
 from fnmatch import fnmatchcase
+from glob import escape
+from typing import Any
 
 from cutouts.core.records import DeliveryKey, RecipeDigests
 from cutouts.core.text.counting import counted
+from cutouts.core.text.display import shown
 
 
 class Why(StrEnum):
@@ -24,10 +28,17 @@ class Why(StrEnum):
     CURRENT = "live and up to date"
     SUPERSEDED = "delivered again on a later day"
     CERTAIN = "made by another recipe, but less doubtful than asked for"
+    QUARANTINED = "quarantined, to be tried with these settings"
+    TRIED = "quarantined, and tried with these settings before"
+    REFUSED = "quarantined, and rejected by a person"
+    LIVE = "quarantined, but live as another recipe cut it"
 
 
-WORK = (Why.MISSING, Why.CHANGED, Why.STALE)
-"""What a backfill works on; of `stale` ones only the last."""
+WORK = (Why.MISSING, Why.CHANGED, Why.STALE, Why.QUARANTINED)
+"""What a backfill works on; of `stale` and `quarantined` ones only that."""
+
+_UPGRADE = frozenset({"model", "doubt", "not_worse"})
+_SECOND_TRY = frozenset({"quarantined", "reason", "refused_too"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,9 +49,13 @@ class BackfillSelection:
     takes only what is live and was made by another recipe than today's. Deliveries are done the oldest first, or the
     newest.
 
-    The last three are those of an upgrade, which is always `stale`: `model` is the network to upgrade to, `doubt` is
-    the smallest probability of a bad mask (0..1) from which a live image is cut again, and with `not_worse`, an image
-    is only published if its new mask is at most as probably bad as the live one.
+    Three are those of an upgrade, which is always `stale`: `model` is the network to upgrade to, `doubt` is the
+    smallest probability of a bad mask (0..1) from which a live image is cut again, and with `not_worse`, an image is
+    only published if its new mask is at most as probably bad as the live one.
+
+    The last three are those of a second try: with `quarantined`, only images in quarantine are cut, by the network
+    `model`; if `reason` is given, only those with a reason that contains it, in whatever case. Images that a person
+    rejected are left out, unless `refused_too`.
     """
 
     first: Day | None = None
@@ -53,8 +68,15 @@ class BackfillSelection:
     model: str | None = None
     doubt: float = 0.0
     not_worse: bool = False
+    quarantined: bool = False
+    reason: str = ""
+    refused_too: bool = False
 
     def __post_init__(self) -> None:
+        if (self.reason or self.refused_too) and not self.quarantined:
+            raise ValueError("only a second try of quarantined images selects by reason")
+        if self.quarantined and (self.stale or not self.model):
+            raise ValueError("a second try of quarantined images needs a network, and is not about stale images")
         if (self.doubt or self.not_worse) and not self.stale:
             raise ValueError("only an upgrade of stale images compares doubts")
         if self.first and self.last and self.first > self.last:
@@ -71,8 +93,8 @@ class BackfillSelection:
     def backfill_id(self, recipe: RecipeDigests) -> str:
         """12 hexadecimal characters: the same for the same selection under the same recipe, in whatever order."""
         parts = asdict(replace(self, newest_first=False)) | asdict(recipe)
-        if not self.not_worse:  # as before there were upgrades
-            parts = {name: value for name, value in parts.items() if name not in ("model", "doubt", "not_worse")}
+        unused = (frozenset() if self.not_worse else _UPGRADE) | (frozenset() if self.quarantined else _SECOND_TRY)
+        parts = {name: value for name, value in parts.items() if name not in unused}  # ids of earlier releases stay
         return hashlib.sha256(json.dumps(parts, default=str, sort_keys=True).encode()).hexdigest()[:12]
 
     @property
@@ -82,6 +104,9 @@ class BackfillSelection:
         parts = [
             *(["what another recipe made"] if self.stale else []),
             *([f"upgrade to {self.model}, doubt from {self.doubt:.3g}"] if self.not_worse else []),
+            *([f"quarantined images again, by the network {self.model}"] if self.quarantined else []),
+            *([f"with a reason that contains {self.reason!r}"] if self.reason else []),
+            *(["also those that a person rejected"] if self.refused_too else []),
             f"delivered {days}",
             *(
                 f"{name} {', '.join(values)}"
@@ -96,12 +121,41 @@ class BackfillSelection:
         return "; ".join(parts)
 
 
+def second_try(*, model: str, delivery: str | None = None, everything: bool = False, **given: Any) -> BackfillSelection:
+    """The selection of quarantined images to try again by a network: of one `delivery` (its id or key), of what is
+    `given` of the other fields, or `everything`.
+
+    Raises ValueError if that selects nothing, or contradicts itself.
+    """
+    if delivery and any(given.get(name) for name in ("first", "last", "suppliers")):
+        raise ValueError("a delivery is named: leave out days and suppliers")
+    if delivery:
+        given |= _only(delivery)
+    chosen = BackfillSelection(model=model, quarantined=True, **given)
+    nothing = BackfillSelection(model=model, quarantined=True, refused_too=chosen.refused_too)
+    if everything != (chosen == nothing):
+        raise ValueError(
+            "say which quarantined images: of which delivery, days, suppliers, categories or products, for "
+            "which reason, or else all of them"
+        )
+    return chosen
+
+
+def _only(delivery: str) -> dict[str, Any]:
+    """The days and the pattern of delivery ids that select one delivery, by its key or id."""
+    try:
+        key = DeliveryKey.parse(delivery)
+    except ValueError:
+        return {"suppliers": (escape(delivery),)}
+    return {"first": key.date, "last": key.date, "suppliers": (escape(key.delivery_id),)}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeliveryWork:
     """What a backfill finds in one delivery: how many images for which reason, and how many of them have to be cut.
 
-    `bytes` is what the manifest states of those to cut; of `unsized` it states nothing. `problem` says why the delivery
-    cannot be worked on.
+    `bytes` is what the manifest states of those to cut; of `unsized` it states nothing. `quarantined_for` counts, for a
+    second try, the gate's reasons against the images to work on. `problem` says why the delivery cannot be worked on.
     """
 
     delivery: DeliveryKey
@@ -109,6 +163,7 @@ class DeliveryWork:
     todo: int = 0
     bytes: int = 0
     unsized: int = 0
+    quarantined_for: Mapping[str, int] = field(default_factory=dict)
     problem: str = ""
 
     @property
@@ -153,10 +208,19 @@ class Survey:
             f"backfill {self.backfill_id}: {selection.words}",
             f"{counted(len(self.deliveries), 'delivery', 'deliveries')} looked at, {work} with work",
             *(f"  {counted(self.count(why), 'image')} {why}" for why in Why if self.count(why)),
+            *(
+                f"    {counted(count, 'image')}: {shown(reason)}"
+                for reason, count in self.quarantined_for.most_common()
+            ),
             f"to cut: {counted(self.todo, 'image')}, {self.bytes / 1e6:,.1f} MB to read{unsized}",
             f"time:   {self._time()}",
             *(f"cannot be worked on: {one.delivery}: {one.problem}" for one in self.deliveries if one.problem),
         )
+
+    @property
+    def quarantined_for(self) -> Counter[str]:
+        """The gate's reasons against the images of a second try, each with its number of images."""
+        return sum((Counter(one.quarantined_for) for one in self.deliveries), Counter[str]())
 
     def _time(self) -> str:
         if not self.todo:

@@ -103,6 +103,16 @@ def with_withdrawals(judgement: Judgement, *, leaving: int, live: int) -> Judgem
     return replace(judgement, holds=(*judgement.holds, words))
 
 
+def of_second_try(judgement: Judgement) -> Judgement:
+    """The judgement of quarantined images that were cut again: what would hold a delivery is only reported.
+
+    Their delivery was judged as a whole when they were quarantined, with all of them counted as bad. They were chosen
+    because they are difficult, so the share of bad ones among them says nothing about the delivery.
+    """
+    told = tuple(f"not applied to a second try: {words}" for words in judgement.holds)
+    return replace(judgement, holds=(), warnings=(*judgement.warnings, *told))
+
+
 def _outcome(
     image_id: str,
     findings: Mapping[str, tuple[str, ...]],

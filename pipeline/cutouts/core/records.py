@@ -164,7 +164,8 @@ class Plan:
     folder. If `full`, the delivery is complete: other images that are live under its id are withdrawn.
     `manifest` is where it was read, without secrets, and `code` the version of the code that planned. Both are empty
     for plans of an earlier release. `model` is the network that the delivery asks for, or empty; with `channels`, some
-    of its images ask for certain renditions.
+    of its images ask for certain renditions. `second_try_of` names the decisions of the gate that quarantined the
+    images, if the plan is a second try of these by the network `model`.
     """
 
     plan_id: str
@@ -180,6 +181,7 @@ class Plan:
     code: str = ""
     model: str = ""
     channels: bool = False
+    second_try_of: tuple[str, ...] = ()
 
     def shard_keys(self) -> tuple[ShardKey, ...]:
         """The key of each shard."""

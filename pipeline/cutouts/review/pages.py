@@ -85,7 +85,7 @@ def delivery_page(site: Site, reader: Reader, gate_id: str, *, show: Show | None
         decidable=bool(reader.token) and _is_decidable(sheet, standing.state.waits),
         show=chosen,
         shows=counts,
-        images=sheet.images(rows[page * PAGE : (page + 1) * PAGE], said),
+        images=sheet.images(rows[page * PAGE : (page + 1) * PAGE], said, standing.replaced),
         bad=sheet.bad_by_themselves(),
         page=page,
         pages=pages,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
@@ -53,7 +53,10 @@ class UnknownDecisionError(CutoutsError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SheetImage:
-    """One image of a decision. `number` is its row in the decision's table; `review` is a person's word about it."""
+    """One image of a decision. `number` is its row in the decision's table; `review` is a person's word about it.
+
+    `replaced` says that a later decision published this photograph, because another network cut it.
+    """
 
     number: int
     image_id: str
@@ -69,11 +72,12 @@ class SheetImage:
     width_px: int
     height_px: int
     review: ImageReview | None = None
+    replaced: bool = False
 
     @property
     def waits(self) -> bool:
         """Whether a person can release or reject it."""
-        return self.outcome in WAITING
+        return self.outcome in WAITING and not self.replaced
 
     def own_reasons(self, decision: GateDecision) -> tuple[str, ...]:
         """The reasons that are about this image alone, not about its delivery."""
@@ -100,10 +104,15 @@ class Sheet:
         shared = set(self.decision.reasons)
         return sum(bool(set(reasons) - shared) for reasons in waits.column("reasons").to_pylist())
 
-    def images(self, rows: NDArray[np.int64], said: Mapping[Version, ImageReview] | None = None) -> list[SheetImage]:
-        """The images in these rows, with what people `said` about them."""
+    def images(
+        self,
+        rows: NDArray[np.int64],
+        said: Mapping[Version, ImageReview] | None = None,
+        replaced: Collection[Version] = (),
+    ) -> list[SheetImage]:
+        """The images in these rows, with what people `said` about them. Some versions are `replaced`."""
         found = self.outcomes.take(pa.array(rows, pa.int64())).to_pylist()
-        return [_image(int(number), row, said or {}) for number, row in zip(rows, found, strict=True)]
+        return [_image(int(number), row, said or {}, replaced) for number, row in zip(rows, found, strict=True)]
 
     def image(self, number: int, said: Mapping[Version, ImageReview] | None = None) -> SheetImage:
         """The image in that row, with what people `said`. Raises UnknownDecisionError if there is no such row."""
@@ -135,7 +144,10 @@ def _open(tables_url: str, gate_id: str) -> Sheet:
     return Sheet(decision=decision, outcomes=outcomes, order=order)
 
 
-def _image(number: int, row: Mapping[str, Any], said: Mapping[Version, ImageReview]) -> SheetImage:
+def _image(
+    number: int, row: Mapping[str, Any], said: Mapping[Version, ImageReview], replaced: Collection[Version]
+) -> SheetImage:
+    version = (str(row["image_id"]), str(row["sha256"]))
     return SheetImage(
         number=number,
         **{name: row[name] for name in ("image_id", "product_id", "uri", "sha256", "outcome", "p_bad")},
@@ -145,5 +157,6 @@ def _image(number: int, row: Mapping[str, Any], said: Mapping[Version, ImageRevi
         cutout=row["cutout"],
         width_px=row["width_px"] or 1,
         height_px=row["height_px"] or 1,
-        review=said.get((str(row["image_id"]), str(row["sha256"]))),
+        review=said.get(version),
+        replaced=row["outcome"] in WAITING and version in replaced,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -43,8 +43,9 @@ class State(StrEnum):
 class Standing:
     """What became of a decision. `publication` and `rejection` settled it; `next_gate` is the decision that followed.
 
-    `unseen` counts the quarantined images that no person said anything about. `undoable` says whether the publication
-    can be taken back: it released something, and it is the newest of its delivery.
+    `unseen` counts the quarantined images that no person said anything about, without those of `replaced`: versions
+    that are live since a later decision, because another network cut them. `undoable` says whether the publication can
+    be taken back: it released something, and it is the newest of its delivery.
     """
 
     state: State
@@ -54,6 +55,7 @@ class Standing:
     rejection: HoldRejection | None = None
     next_gate: str | None = None
     undoable: bool = False
+    replaced: frozenset[Version] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,13 +81,17 @@ def standing_of(site: Site, sheet: Sheet) -> tuple[Standing, dict[Version, Image
         if decision.verdict is Verdict.HOLD:
             return _held(catalog, decision, publication), said
         newest = catalog.history.publications(delivery_id=decision.delivery.delivery_id, limit=1)
-    unseen = _unseen(sheet, said)
+        replaced = _replaced(catalog, decision, publication)
+    unseen = _unseen(sheet, {*said, *replaced})
     state = State.QUARANTINED if unseen else State.PUBLISHED
     if publication and publication.undone_by:
         state = State.TAKEN_BACK
     undoable = bool(publication and publication.by and publication.published and newest[0] == publication)
     at = publication.at if publication else None
-    return Standing(state=state, at=at, unseen=unseen, publication=publication, undoable=undoable), said
+    standing = Standing(
+        state=state, at=at, unseen=unseen, publication=publication, undoable=undoable, replaced=replaced
+    )
+    return standing, said
 
 
 def newest_decision(site: Site, delivery: DeliveryKey) -> str:
@@ -113,13 +119,10 @@ def settled(site: Site, page: int) -> tuple[list[Entry], int]:
     """
     with Catalog.open(site.catalog_url) as catalog:
         found, total = catalog.settled(at_most=ENTRIES, skip=ENTRIES * page)
-        said = {one.delivery.delivery_id: catalog.reviews(one.delivery.delivery_id) for one in found}
-    entries = []
-    for one in found:
-        if isinstance(one, HoldRejection):
-            entries.append(_of_rejection(site, one))
-        else:
-            entries.append(_of_publication(site, one, said[one.delivery.delivery_id]))
+        entries = [
+            _of_rejection(site, one) if isinstance(one, HoldRejection) else _of_publication(site, catalog, one)
+            for one in found
+        ]
     return entries, total
 
 
@@ -152,13 +155,19 @@ def _said(catalog: Catalog, decision: GateDecision) -> dict[Version, ImageReview
     return {(one.image_id, one.sha256): one for one in reviews if one.recipe == decision.recipe}
 
 
-def _unseen(sheet: Sheet, said: dict[Version, ImageReview]) -> int:
+def _replaced(catalog: Catalog, decision: GateDecision, publication: Publication | None) -> frozenset[Version]:
+    """The versions of images that are live since a later decision."""
+    return catalog.made_live_after(publication) if publication and decision.quarantined else frozenset()
+
+
+def _unseen(sheet: Sheet, settled: Collection[Version]) -> int:
+    """The number of waiting images, without those that are settled."""
     rows = sheet.rows(Show.WAITING)
-    if not said:
+    if not settled:
         return len(rows)
     taken = sheet.outcomes.take(np.sort(rows))
     versions = zip(*(taken.column(name).to_pylist() for name in ("image_id", "sha256")), strict=True)
-    return sum(version not in said for version in versions)
+    return sum(version not in settled for version in versions)
 
 
 def _of_hold(site: Site, hold: Hold) -> Entry:
@@ -181,12 +190,12 @@ def _of_rejection(site: Site, one: HoldRejection) -> Entry:
     )
 
 
-def _of_publication(site: Site, one: Publication, reviews: tuple[ImageReview, ...]) -> Entry:
+def _of_publication(site: Site, catalog: Catalog, one: Publication) -> Entry:
     decision = _decision(site, one.gate_id)
     unseen = 0
     if decision and decision.quarantined:
-        said = {(word.image_id, word.sha256): word for word in reviews if word.recipe == decision.recipe}
-        unseen = _unseen(open_sheet(site, one.gate_id), said) if said else decision.quarantined
+        settled = {*_said(catalog, decision), *_replaced(catalog, decision, one)}
+        unseen = _unseen(open_sheet(site, one.gate_id), settled) if settled else decision.quarantined
     state = State.TAKEN_BACK if one.undone_by else State.QUARANTINED if unseen else State.PUBLISHED
     return Entry(
         gate_id=one.gate_id,

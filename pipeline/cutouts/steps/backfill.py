@@ -14,16 +14,16 @@ import pyarrow.compute as pc
 from cutouts.adapters.catalog import Catalog
 from cutouts.adapters.storage.store import Store, open_store
 from cutouts.adapters.storage.stored_tables import find_record, write_record
-from cutouts.core.backfills import WORK, BackfillPhase, BackfillSelection, BackfillState, DeliveryWork, Survey, Why
+from cutouts.core.backfills import BackfillPhase, BackfillSelection, BackfillState, DeliveryWork, Survey, Why
 from cutouts.core.config import Site
 from cutouts.core.errors import CutoutsError, TransientError
-from cutouts.core.manifests.wishes import stated_contents
 from cutouts.core.records import DeliveryKey, Plan, Receipt, RecipeDigests
 from cutouts.core.table_paths import BACKFILLS, backfill_file, backfilled_file, plan_file, shard_file
 from cutouts.stages import job_of
+from cutouts.steps.backfill_rows import selected_rows, wanted_by
 from cutouts.steps.live_doubts import live_doubts
-from cutouts.steps.plan import known_content, plan, read_delivery
-from cutouts.steps.wishes import recipe_of_wish, wished_model, with_model
+from cutouts.steps.plan import plan
+from cutouts.steps.quarantine import reasons_of
 
 SourceOf = Callable[[Site, DeliveryKey], str]
 """Returns the manifest that a delivery was taken from."""
@@ -49,19 +49,21 @@ def look_at(site: Site, selection: BackfillSelection, delivery: DeliveryKey, sou
     """The work to do in one delivery. If the delivery cannot be used, the result has its `problem`. Raises
     TransientError."""
     try:
-        rows, why, todo = _rows(site, selection, delivery, source_of(site, delivery))
+        found = selected_rows(site, selection, delivery, source_of(site, delivery))
     except TransientError:
         raise
     except (CutoutsError, FileNotFoundError) as error:
         return DeliveryWork(delivery=delivery, problem=str(error))
-    counts = {one: int(np.count_nonzero(why == str(one))) for one in Why}
-    cut = rows.filter(pa.array(todo)).column("bytes")
+    counts = {one: int(np.count_nonzero(found.why == str(one))) for one in Why}
+    cut = found.rows.filter(pa.array(found.todo)).column("bytes")
+    again = found.ids(found.why == str(Why.QUARANTINED)).to_pylist()
     return DeliveryWork(
         delivery=delivery,
         reasons={one: count for one, count in counts.items() if count},
-        todo=int(todo.sum()),
+        todo=int(found.todo.sum()),
         bytes=pc.sum(cut).as_py() or 0,
         unsized=cut.null_count,
+        quarantined_for=reasons_of(found.quarantined, again),
     )
 
 
@@ -73,24 +75,26 @@ def plan_part(
     If it is called again after an interruption, it returns the same plan.
     """
     source = source_of(site, delivery)
-    rows, why, todo = _rows(site, selection, delivery, source)
-    chosen = np.isin(why, [str(one) for one in _wanted(selection)])
+    found = selected_rows(site, selection, delivery, source)
+    chosen = np.isin(found.why, [str(one) for one in wanted_by(selection)])
     if at_most is not None:
-        chosen &= ~todo | (np.cumsum(todo) <= at_most)
+        chosen &= ~found.todo | (np.cumsum(found.todo) <= at_most)
     if not chosen.any():
         return None
-    return plan(site, source, delivery, only=rows.filter(pa.array(chosen)).column("image_id").combine_chunks())
+    only = found.ids(chosen)
+    gates = {found.quarantined[name].gate_id for name in only.to_pylist()} if selection.quarantined else ()
+    return plan(site, source, delivery, only=only, second_try_of=tuple(gates))
 
 
 def site_of(site: Site, selection: BackfillSelection) -> Site:
-    """The site, with the network that the selection upgrades to if it is an upgrade."""
+    """The site, with the network of the selection if it is an upgrade or a second try."""
     return site.model_copy(update={"model": selection.model}) if selection.model else site
 
 
 def stale_images(site: Site, selection: BackfillSelection, delivery: DeliveryKey, source_of: SourceOf) -> pa.Table:
     """The stale images of a delivery: `image_id`, and the `doubt` about the live mask (0..1)."""
-    rows, why, _ = _rows(site, selection, delivery, source_of(site, delivery))
-    ids = rows.filter(pa.array(why == str(Why.STALE))).column("image_id")
+    found = selected_rows(site, selection, delivery, source_of(site, delivery))
+    ids = found.ids(found.why == str(Why.STALE))
     with Catalog.open(site.catalog_url) as catalog:
         live = catalog.published(delivery.delivery_id)
     live = live.filter(pc.is_in(live.column("image_id"), value_set=ids))
@@ -135,7 +139,7 @@ def note_work(site: Site, backfill_id: str, *, cut: int, seconds: float) -> Back
     """Add one finished shard to the progress of a backfill. Only the process that cuts its shards may call this, for
     one shard at a time."""
     state = require_backfill(site, backfill_id)
-    done = _finished(site, backfill_id)
+    done = finished_deliveries(site, backfill_id)
     return keep_backfill(
         site, replace(state, cut=state.cut + cut, seconds=state.seconds + seconds, deliveries_done=done)
     )
@@ -145,7 +149,7 @@ def end_run(site: Site, backfill_id: str, *, failed: bool) -> BackfillState:
     """Record the state of a backfill at the end of a run: done, cancelled, failed, or paused because the budget is used
     up."""
     state = require_backfill(site, backfill_id)
-    state = replace(state, deliveries_done=_finished(site, backfill_id))
+    state = replace(state, deliveries_done=finished_deliveries(site, backfill_id))
     if is_cancelled(site, backfill_id):
         phase = BackfillPhase.CANCELLED
     elif failed:
@@ -155,7 +159,8 @@ def end_run(site: Site, backfill_id: str, *, failed: bool) -> BackfillState:
     return keep_backfill(site, replace(state, phase=phase))
 
 
-def _finished(site: Site, backfill_id: str) -> int:
+def finished_deliveries(site: Site, backfill_id: str) -> int:
+    """How many deliveries a backfill has finished, over all of its runs."""
     return len(open_store(site.tables_url).names(backfill_file(backfill_id, "done"), ".json"))
 
 
@@ -200,9 +205,19 @@ def finish_delivery(site: Site, backfill_id: str, work: DeliveryWork) -> None:
     write_record(open_store(site.tables_url), backfilled_file(backfill_id, work.delivery), work)
 
 
-def is_finished(site: Site, backfill_id: str, work: DeliveryWork) -> bool:
-    """Whether a backfill has finished a delivery: no image is left to cut, and everything was judged and published."""
-    return not work.todo and open_store(site.tables_url).exists(backfilled_file(backfill_id, work.delivery))
+def is_finished(site: Site, selection: BackfillSelection, backfill_id: str, work: DeliveryWork) -> bool:
+    """Whether a backfill has finished a delivery: no image is left to cut, and everything was judged and published.
+
+    A second try is never finished as long as it has images: those that were judged are not among them any more.
+    """
+    if work.todo or (work.images and selection.quarantined):
+        return False
+    return open_store(site.tables_url).exists(backfilled_file(backfill_id, work.delivery))
+
+
+def reopen_delivery(site: Site, backfill_id: str, work: DeliveryWork) -> None:
+    """Withdraw the record that a backfill has finished a delivery, because there is work in it again."""
+    open_store(site.tables_url).remove(backfilled_file(backfill_id, work.delivery))
 
 
 def _receipts(tables: Store, plan_id: str, recipe: RecipeDigests) -> Iterator[Receipt]:
@@ -211,56 +226,3 @@ def _receipts(tables: Store, plan_id: str, recipe: RecipeDigests) -> Iterator[Re
         for shard in found.shard_keys():
             if receipt := find_record(tables, shard_file(shard, "receipt.json"), Receipt):
                 yield receipt
-
-
-def _wanted(selection: BackfillSelection) -> tuple[Why, ...]:
-    return (Why.STALE,) if selection.stale else WORK
-
-
-def _rows(
-    site: Site, selection: BackfillSelection, delivery: DeliveryKey, source: str
-) -> tuple[pa.Table, np.ndarray, np.ndarray]:
-    """The selected rows of a delivery, and for each row its `Why` (text) and whether it must be cut (bool)."""
-    tables = open_store(site.tables_url)
-    rows = read_delivery(tables, source, delivery)
-    model = wished_model(delivery, rows)
-    recipe = recipe_of_wish(with_model(site, model), delivery, model).digests
-    for column, names in (("category", selection.categories), ("product_id", selection.products)):
-        if names:
-            rows = rows.filter(pc.is_in(rows.column(column), value_set=pa.array(names, pa.string())))
-    with Catalog.open(site.catalog_url) as catalog:
-        live = catalog.published(delivery.delivery_id)
-    why = _reasons(rows, live, delivery, recipe)
-    if selection.doubt:
-        why = np.where((why == str(Why.STALE)) & _certain(site, rows, live, selection.doubt), str(Why.CERTAIN), why)
-    _, content = known_content(site, tables, recipe, rows)
-    wanted = np.isin(why, [str(one) for one in _wanted(selection)])
-    return rows, why, wanted & content.is_null().to_numpy()
-
-
-def _certain(site: Site, rows: pa.Table, live: pa.Table, doubt: float) -> np.ndarray:
-    """Whether the live image of each row is less doubtful than that."""
-    at = pc.index_in(rows.column("image_id"), value_set=live.column("image_id"))
-    doubts = pa.array(live_doubts(site, live)).take(at.combine_chunks())
-    return np.asarray(pc.fill_null(pc.less(doubts, doubt), fill_value=False).to_numpy(zero_copy_only=False), np.bool_)
-
-
-def _reasons(rows: pa.Table, live: pa.Table, delivery: DeliveryKey, recipe: RecipeDigests) -> np.ndarray:
-    """`Why` for each row, as text."""
-    at = pc.index_in(rows.column("image_id"), value_set=live.column("image_id"))
-    there = at.is_valid()
-    later = pc.greater(live.column("delivery_date").take(at), pa.scalar(delivery.date))
-    same_recipe = pc.and_(
-        pc.equal(live.column("matte_digest").take(at), recipe.matte_digest),
-        pc.equal(live.column("render_digest").take(at), recipe.render_digest),
-    )
-    stated, _ = stated_contents(rows)
-    same_content = pc.or_kleene(pc.is_null(stated), pc.equal(live.column("sha256").take(at), stated))
-    conditions = (
-        (pc.invert(there), Why.MISSING),
-        (later, Why.SUPERSEDED),
-        (pc.invert(same_content), Why.CHANGED),
-        (pc.invert(same_recipe), Why.STALE),
-    )
-    flags = [pc.fill_null(flag, fill_value=False).to_numpy() for flag, _ in conditions]
-    return np.select(flags, [str(why) for _, why in conditions], str(Why.CURRENT))

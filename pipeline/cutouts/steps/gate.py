@@ -20,7 +20,14 @@ from cutouts.adapters.storage.stored_tables import (
 from cutouts.core.config import Site
 from cutouts.core.decisions import AppliedPromise, GateDecision, Outcome, Verdict
 from cutouts.core.errors import BooksError
-from cutouts.core.gate import ALREADY_PUBLISHED, REPLACED, Decision, Judgement, decide, with_withdrawals
+from cutouts.core.gate import (
+    ALREADY_PUBLISHED,
+    REPLACED,
+    Decision,
+    Judgement,
+    decide,
+    with_withdrawals,
+)
 from cutouts.core.publications import TakenBack
 from cutouts.core.records import DeliveryKey, Plan, Receipt, ShardKey
 from cutouts.core.table_paths import gate_file, plan_file, shard_file
@@ -82,7 +89,8 @@ def gate(site: Site, plan_id: str) -> GateDecision:
         )
         outcomes = _outcomes(plan, images, results, decided, doubts)
         write_table(tables, gate_file(decision.gate_id, "outcomes.parquet"), outcomes)
-        keep_measured(tables, decision.gate_id, doubts.judged())
+        if not plan.second_try_of:  # difficult images are nothing to compare other deliveries with
+            keep_measured(tables, decision.gate_id, doubts.judged())
         write_record(tables, gate_file(decision.gate_id, "decision.json"), decision)
         if decision.verdict is Verdict.HOLD:
             catalog.record_hold(decision, datetime.now(UTC))

@@ -14,7 +14,7 @@ from cutouts.adapters.storage.store import Store
 from cutouts.adapters.storage.stored_tables import records_of
 from cutouts.core.config import Site
 from cutouts.core.decisions import AppliedPromise, PromiseLimit
-from cutouts.core.gate import Judgement
+from cutouts.core.gate import Judgement, of_second_try
 from cutouts.core.records import Plan, Rejection
 from cutouts.models.calibrations import find_calibration
 from cutouts.steps.comparison import drift_of
@@ -57,7 +57,8 @@ def judgement_by(
 ) -> tuple[Judgement, AppliedPromise | None]:
     """The suite's judgement under the site's promise, and how the promise applied.
 
-    The delivery is compared with deliveries that were accepted `before` that moment (aware), if it is given.
+    The delivery is compared with deliveries that were accepted `before` that moment (aware), if it is given. Nothing
+    holds a second try.
     """
     judged = measured.doubts.judged()
     judgement = judgement_of(
@@ -69,4 +70,5 @@ def judgement_by(
         categories=categories_of(measured.images, measured.rejections),
         drift=drift_of(tables, catalog, measured.plan.delivery, judged, before=before),
     )
+    judgement = of_second_try(judgement) if measured.plan.second_try_of else judgement
     return measured.doubts.promised(judgement, measured.limits, site.promise)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import astuple
 
 import pyarrow as pa
@@ -42,7 +42,15 @@ _OPTIONAL = ["category", *BOX, CHANNELS]
 
 
 @at_work
-def plan(site: Site, source: str, delivery: DeliveryKey, *, full: bool = False, only: pa.Array | None = None) -> Plan:
+def plan(
+    site: Site,
+    source: str,
+    delivery: DeliveryKey,
+    *,
+    full: bool = False,
+    only: pa.Array | None = None,
+    second_try_of: Sequence[str] = (),
+) -> Plan:
     """Plan one delivery of the manifest at `source`; images that were decided with the same content and recipe are
     skipped.
 
@@ -51,17 +59,20 @@ def plan(site: Site, source: str, delivery: DeliveryKey, *, full: bool = False, 
 
     The plan is keyed by the delivery's rows, the recipe, the known contents, and how often the images to cut were
     rejected before. Planning again returns the same plan, with the receipts of its finished shards. With `only`, the
-    plan covers these image ids alone, and withdraws nothing. Raises ManifestError if the delivery cannot be used,
-    GateError if the gate is not calibrated for the network, or its calibration cannot carry the site's promise.
+    plan covers these image ids alone, and withdraws nothing. If they are a second try, `second_try_of` names the
+    decisions that quarantined them, and the site's network cuts them even if the delivery asks for another.
+
+    Raises ManifestError if the delivery cannot be used, GateError if the gate is not calibrated for the network, or its
+    calibration cannot carry the site's promise.
     """
     tables = open_store(site.tables_url)
     rows = read_delivery(tables, source, delivery)
     require_known_channels(site, delivery, rows)
-    model = wished_model(delivery, rows)
+    model = site.model if second_try_of else wished_model(delivery, rows)
     site = with_model(site, model)
     whole_recipe = recipe_of_wish(site, delivery, model)
     recipe = whole_recipe.digests
-    _require_judged(site, recipe)
+    require_judged(site, recipe)
     rows = rows.select([*SHARDS.names, "category", CHANNELS])
     if only is not None:
         rows = rows.filter(pc.is_in(rows.column("image_id"), value_set=only))
@@ -76,6 +87,7 @@ def plan(site: Site, source: str, delivery: DeliveryKey, *, full: bool = False, 
     sources = allowed_by(source)
     full = only is None and (full or open_manifest(source, day=delivery.date).is_full(*astuple(delivery)))
     about = [str(delivery), astuple(recipe), sources, tried, shards.offsets, *(["full"] if full else [])]
+    about += [{"second try": sorted(second_try_of)}] if second_try_of else []
     made = Plan(
         plan_id=_plan_id(about, everything.tables(rows)),
         delivery=delivery,
@@ -90,6 +102,7 @@ def plan(site: Site, source: str, delivery: DeliveryKey, *, full: bool = False, 
         code=code_version(),
         model=model,
         channels=rows.column(CHANNELS).null_count < rows.num_rows,
+        second_try_of=tuple(sorted(second_try_of)),
     )
     found = find_record(tables, plan_file(made.plan_id, "plan.json"), Plan)
     if found is None:
@@ -99,7 +112,7 @@ def plan(site: Site, source: str, delivery: DeliveryKey, *, full: bool = False, 
     return found or made
 
 
-def _require_judged(site: Site, recipe: RecipeDigests) -> None:
+def require_judged(site: Site, recipe: RecipeDigests) -> None:
     """Raise GateError if the gate cannot judge masks of the site's network, or cannot keep the site's promise."""
     calibration = find_calibration(recipe.matte_digest, site.models)
     require_calibrated(calibration, suite_of(site), site.model)

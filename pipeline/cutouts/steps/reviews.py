@@ -122,10 +122,18 @@ def reviews_of(
 
 
 def waiting_images(site: Site, decision: GateDecision) -> pa.Table:
-    """The held and quarantined images of a decision: image id and sha256."""
+    """The held and quarantined images of a decision: image id and sha256.
+
+    An image that a later decision published, because another network cut it, does not wait any more.
+    """
     columns = ["image_id", "sha256", "outcome"]
     outcomes = read_table(open_store(site.tables_url), gate_file(decision.gate_id, "outcomes.parquet"), columns)
-    return outcomes.filter(pc.is_in(outcomes.column("outcome"), pa.array([*map(str, WAITING)])))
+    found = outcomes.filter(pc.is_in(outcomes.column("outcome"), pa.array([*map(str, WAITING)])))
+    with Catalog.open(site.catalog_url) as catalog:
+        published = catalog.publication_of(decision.gate_id) if found.num_rows else None
+        live = catalog.made_live_after(published) if published else frozenset()
+    versions = zip(*(found.column(name).to_pylist() for name in columns[:2]), strict=True)
+    return found.filter(pa.array([version not in live for version in versions], pa.bool_()))
 
 
 def reviewed_images(site: Site) -> pa.Table:

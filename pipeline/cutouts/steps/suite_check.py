@@ -9,13 +9,13 @@ from pathlib import Path
 from cutouts.adapters.catalog import Catalog
 from cutouts.adapters.quality import load_suite
 from cutouts.adapters.storage.store import Store, open_store
-from cutouts.adapters.storage.stored_tables import read_table
+from cutouts.adapters.storage.stored_tables import find_record, read_table
 from cutouts.core.config import Site
 from cutouts.core.decisions import Outcome, Verdict
 from cutouts.core.errors import ConfigError, CutoutsError, GateError
 from cutouts.core.gate import Decision, Judgement, decide
 from cutouts.core.publications import Hold, Publication, PublicationKind
-from cutouts.core.records import DeliveryKey
+from cutouts.core.records import DeliveryKey, Plan
 from cutouts.core.table_paths import plan_file
 from cutouts.steps.gate import read_results
 from cutouts.steps.judging import Measured, judgement_by, measured_delivery
@@ -65,16 +65,21 @@ def check_suite(site: Site, suite: Path | None, *, promise: float | None = None,
     load_suite(suite_of(other))
     tables = open_store(site.tables_url)
     with Catalog.open(site.catalog_url) as catalog:
-        return tuple(_change(tables, catalog, one, site, other) for one in _past(catalog, last))
+        return tuple(_change(tables, catalog, one, site, other) for one in _past(tables, catalog, last))
 
 
-def _past(catalog: Catalog, last: int) -> Iterator[Publication | Hold]:
-    """The newest decision about each delivery, of the `last` ones."""
+def _past(tables: Store, catalog: Catalog, last: int) -> Iterator[Publication | Hold]:
+    """The newest decision about each delivery, and about the second try of each, of the `last` ones."""
     published = (one for one in catalog.last_publications(last) if one.kind is PublicationKind.PUBLISH)
     every: list[Publication | Hold] = [*published, *catalog.all_waiting_holds()]
     found = sorted(every, key=lambda one: one.at, reverse=True)
-    newest = {one.delivery: one for one in reversed(found)}
+    newest = {(one.delivery, _is_second_try(tables, one)): one for one in reversed(found)}
     yield from sorted(newest.values(), key=lambda one: one.at, reverse=True)[:last]
+
+
+def _is_second_try(tables: Store, past: Publication | Hold) -> bool:
+    plan = find_record(tables, plan_file(past.plan_id, "plan.json"), Plan)
+    return plan is not None and bool(plan.second_try_of)
 
 
 def _change(tables: Store, catalog: Catalog, past: Publication | Hold, site: Site, other: Site) -> Change:

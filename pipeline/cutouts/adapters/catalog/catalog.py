@@ -99,6 +99,11 @@ class Catalog:
         with self._reading() as connection:
             return live_images.published(connection, delivery_id)
 
+    def made_live_after(self, one: Publication) -> frozenset[tuple[str, str]]:
+        """The id and sha256 of the images of its delivery id that are live since a newer publication."""
+        with self._reading() as connection:
+            return live_images.made_live_after(connection, one.delivery.delivery_id, one.publication_id)
+
     def live(self) -> pa.Table:
         """All live images, in the columns of `LIVE`."""
         with self._reading() as connection:
@@ -198,6 +203,11 @@ class Catalog:
         """The publications and holds of a delivery id, the newest first, at most `at_most`."""
         with self._reading() as connection:
             return reading.decisions_on(connection, delivery_id, at_most)
+
+    def gates_on(self, delivery: DeliveryKey) -> tuple[str, ...]:
+        """The ids of the gate's decisions that published the delivery or held it, the oldest first."""
+        with self._reading() as connection:
+            return reading.gates_on(connection, delivery)
 
     def last_publications(self, at_most: int) -> tuple[Publication, ...]:
         """The newest publications that made images live, the newest first."""

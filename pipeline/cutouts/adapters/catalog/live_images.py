@@ -61,6 +61,13 @@ def _columns(connection: sa.Connection, schema: pa.Schema, *where: sa.ColumnElem
     return pa.Table.from_batches(batches, schema)
 
 
+def made_live_after(connection: sa.Connection, delivery_id: str, publication_id: int) -> frozenset[tuple[str, str]]:
+    """The id and sha256 of the images of the delivery id that are live since a newer publication."""
+    chosen = sa.select(cutouts.c.image_id, cutouts.c.sha256)
+    newer = chosen.where(cutouts.c.delivery_id == delivery_id, cutouts.c.since > publication_id)
+    return frozenset((row.image_id, row.sha256) for row in connection.execute(newer))
+
+
 def version(connection: sa.Connection, delivery_id: str) -> int:
     """The newest publication that changed the live images of the delivery id; 0 before the first."""
     changed = sa.or_(*(publications.c[name] > 0 for name in ("published", "moved", "withdrawn")))

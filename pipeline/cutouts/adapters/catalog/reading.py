@@ -108,6 +108,17 @@ def decisions_on(connection: sa.Connection, delivery_id: str, at_most: int) -> t
     return tuple(sorted(found, key=lambda one: one.at, reverse=True)[:at_most])
 
 
+def gates_on(connection: sa.Connection, delivery: DeliveryKey) -> tuple[str, ...]:
+    """The ids of the gate's decisions that published the delivery or held it, the oldest first."""
+
+    def its(table: sa.Table) -> sa.Select[tuple[str, datetime]]:
+        mine = table.c.delivery_id == delivery.delivery_id, table.c.delivery_date == delivery.date
+        return sa.select(table.c.gate_id, table.c.at).where(*mine)
+
+    both = sa.union_all(its(publications).where(by_the_gate()), its(holds)).subquery()
+    return tuple(connection.scalars(sa.select(both.c.gate_id).order_by(both.c.at, both.c.gate_id)))
+
+
 def last_publications(connection: sa.Connection, at_most: int) -> tuple[Publication, ...]:
     """The newest publications that made images live, the newest first, at most `at_most`."""
     chosen = sa.select(publications).where(publications.c.published > 0)

@@ -35,12 +35,13 @@ class _Day(click.ParamType[date]):
             self.fail(f"{value!r} is not a day: expected YYYY-MM-DD", param, ctx)
 
 
-_DAY = _Day()
+DAY = _Day()
+"""A day of delivery."""
 
 
 @click.command()
-@click.option("--from", "first", type=_DAY, metavar="YYYY-MM-DD", help="The first day of delivery.")
-@click.option("--to", "last", type=_DAY, metavar="YYYY-MM-DD", help="The last day of delivery.")
+@click.option("--from", "first", type=DAY, metavar="YYYY-MM-DD", help="The first day of delivery.")
+@click.option("--to", "last", type=DAY, metavar="YYYY-MM-DD", help="The last day of delivery.")
 @click.option("--supplier", "suppliers", multiple=True, metavar="ID", help="A delivery id; * and ? match any text.")
 @click.option("--category", "categories", multiple=True, metavar="NAME", help="A category of the manifest.")
 @click.option("--product", "products", multiple=True, metavar="ID", help="A product id.")
@@ -80,12 +81,12 @@ def backfill(
         return
     chosen = _chosen(site, given, resume, everything=everything)
     if dry_run:
-        for line in survey(site, chosen, _tally).words(chosen):
+        for line in survey(site, chosen, tally).words(chosen):
             say(line)
         return
     with told_on_stderr("cutouts.runner"):
-        state = work_through(chosen, site=site, budget=BackfillBudget(images=images, hours=hours), progress=_tally)
-    _say_state(state)
+        state = work_through(chosen, site=site, budget=BackfillBudget(images=images, hours=hours), progress=tally)
+    say_state(state)
 
 
 def _chosen(site: Site, given: BackfillSelection, resume: str | None, *, everything: bool) -> BackfillSelection:
@@ -103,11 +104,13 @@ def _chosen(site: Site, given: BackfillSelection, resume: str | None, *, everyth
     return given
 
 
-def _tally(doing: str, total: int) -> Tally:
+def tally(doing: str, total: int) -> Tally:
+    """The progress of a backfill."""
     return Tally(doing, total, again="finished shards are kept, run it again" if doing == "cutting" else "")
 
 
-def _say_state(state: BackfillState) -> None:
+def say_state(state: BackfillState) -> None:
+    """Say how a backfill ended, and how to continue it. Ends with an exit status if a delivery failed."""
     say(state.words)
     for problem in state.failed:
         say(f"failed: {problem}", colour="red", err=True)

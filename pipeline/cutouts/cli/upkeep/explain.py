@@ -100,6 +100,9 @@ def _plan_lines(one: ImageDecision) -> Iterator[str]:
         return
     made = f", made by cutouts {plan.code}" if plan.code else ""
     yield f"  plan         {plan.plan_id}{made}" + (f", of {shown(one.source)}" if one.source else "")
+    if plan.second_try_of:
+        gates = ", ".join(plan.second_try_of)
+        yield f"               second try by the network {shown(plan.model)} of images that gate {gates} quarantined"
     by = f" by cutouts {one.code}" if one.code else ""
     yield f"               cut in shard {one.shard.index}{by}" if one.shard else "               known before this plan"
 

@@ -1,0 +1,55 @@
+"""### Quarantined images once more
+
+One run cuts images that are in quarantine once more, by another network, and publishes those that the gate lets
+through. Trigger it with the network, and with what to try: a delivery, days, suppliers, categories, products, a part of
+the gate's reason, or *All*. `dry_run` only logs how many images, why they are in quarantine, and by which network they
+would be cut. An image that is quarantined again stays in quarantine, and is not tried by the same network again.
+
+It is a backfill: its tasks are those of `historical_backfill`, in the same pool and with the same priority, and
+`backfill_tomorrow` continues it if `images` or `hours` stopped it.
+
+* **chosen** lists the deliveries with work; its log has the reasons and counts.
+* **one_delivery**, a group per delivery: plan → segment → gate → publish, each named after the delivery.
+* **finish** records where the backfill stands.
+"""
+
+from __future__ import annotations
+
+from airflow.sdk import Param, dag
+
+from cutouts_airflow import backfilling, order
+from cutouts_airflow.older_deliveries import work_through
+from cutouts_airflow.retries import retrying
+
+DAY = {"type": ["null", "string"], "format": "date"}
+NAMES = {"type": "array", "items": {"type": "string"}}
+
+
+@dag(
+    schedule=None,
+    params={
+        "model": Param(type="string", minLength=1, title="Network", description="A name of the model table."),
+        "delivery": Param(None, type=["null", "string"], title="Delivery", description="A delivery id, or a key."),
+        "first": Param(None, **DAY, title="First day", description="YYYY-MM-DD."),
+        "last": Param(None, **DAY, title="Last day", description="YYYY-MM-DD."),
+        "suppliers": Param([], **NAMES, title="Suppliers", description="Delivery ids; * and ? match any text."),
+        "categories": Param([], **NAMES, title="Categories"),
+        "products": Param([], **NAMES, title="Products", description="Product ids."),
+        "reason": Param("", type="string", title="Reason", description="A part of the gate's reason."),
+        "everything": Param(False, type="boolean", title="All", description="Every quarantined image."),
+        "refused_too": Param(False, type="boolean", title="Rejected too", description="Also what a person rejected."),
+        "dry_run": Param(False, type="boolean", title="Dry run", description="Only log what there is to do."),
+        "images": Param(None, type=["null", "integer"], minimum=1, title="Images for today"),
+        "hours": Param(None, type=["null", "number"], exclusiveMinimum=0, title="Hours for today"),
+    },
+    max_active_runs=1,  # two runs of one selection would do the same work twice
+    default_args=retrying(hours=12) | {"pool": order.BACKFILL_POOL},
+    doc_md=__doc__,
+    tags=["cutouts"],
+)
+def requeue_quarantine() -> None:
+    """Plan, segment, judge and publish quarantined images by another network, delivery by delivery."""
+    work_through(backfilling.quarantined)
+
+
+requeue_quarantine()

@@ -1,0 +1,67 @@
+"""`cutouts requeue`: try quarantined images once more with another network."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+import cutouts
+from cutouts.adapters.terminal import say
+from cutouts.api.backfills import backfill, survey
+from cutouts.cli.console.options import cluster_options, site_options
+from cutouts.cli.console.progress import told_on_stderr
+from cutouts.cli.running.backfill import DAY, say_state, tally
+from cutouts.core.backfills import BackfillBudget, BackfillSelection, second_try
+
+_SELECTED = ("delivery", "everything", "first", "last", "suppliers", "categories", "products", "reason", "refused_too")
+
+
+@click.command()
+@click.option("--delivery", metavar="DELIVERY", help="A delivery id, or a key (YYYY-MM-DD/ID).")
+@click.option("--supplier", "suppliers", multiple=True, metavar="ID", help="A delivery id; * and ? match any text.")
+@click.option("--from", "first", type=DAY, metavar="YYYY-MM-DD", help="The first day of delivery.")
+@click.option("--to", "last", type=DAY, metavar="YYYY-MM-DD", help="The last day of delivery.")
+@click.option("--category", "categories", multiple=True, metavar="NAME", help="A category of the manifest.")
+@click.option("--product", "products", multiple=True, metavar="ID", help="A product id.")
+@click.option("--reason", default="", metavar="TEXT", help="Only images with a reason that contains this text.")
+@click.option("--all", "everything", is_flag=True, help="Every quarantined image of every delivery.")
+@click.option("--refused-too", is_flag=True, help="Also images that a person rejected.")
+@click.option("--dry-run", is_flag=True, help="Say how many images, why, and by which network; do nothing.")
+@click.option("--images", type=click.IntRange(1), metavar="N", help="Stop for today after N images were cut.")
+@click.option("--hours", type=click.FloatRange(0, min_open=True), metavar="T", help="Stop for today after T hours.")
+@site_options
+@cluster_options
+def requeue(*, dry_run: bool, images: int | None, hours: float | None, **options: Any) -> None:
+    """Cut images in quarantine once more, by the network --model, and publish those that the gate lets through.
+
+    The same expectations judge them. An image that is quarantined again stays in quarantine, and is not tried with this
+    network again. Nothing that is live is replaced, unless by a newer photograph that the gate lets through. It is a
+    backfill: `cutouts status` shows it, and the same command continues it.
+
+    \b
+    cutouts requeue --model NEW --all --dry-run
+    cutouts requeue --model NEW --delivery 2026-11-22/studio-a
+    cutouts requeue --model NEW --reason "half transparent"
+    """
+    chosen = _chosen(options)
+    site = cutouts.load_site(options.pop("config"), **options)
+    if dry_run:
+        for line in survey(site, chosen, tally).words(chosen):
+            say(line)
+        return
+    with told_on_stderr("cutouts.runner"):
+        state = backfill(chosen, site=site, budget=BackfillBudget(images=images, hours=hours), progress=tally)
+    say_state(state)
+
+
+def _chosen(options: dict[str, Any]) -> BackfillSelection:
+    """The selection of the options, which are taken out of them."""
+    model = options.pop("model")
+    if model is None:
+        raise click.UsageError("say which network is to cut them: --model NEW")
+    given = {name: options.pop(name) for name in _SELECTED}
+    try:
+        return second_try(model=model, **given)
+    except ValueError as error:
+        raise click.UsageError(f"{error} (see --help)") from None

@@ -1,0 +1,120 @@
+"""The rows of a delivery that a backfill selects: why each has to be worked on or not, and whether it must be cut."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from cutouts.adapters.catalog import Catalog
+from cutouts.adapters.storage.store import open_store
+from cutouts.core.backfills import WORK, BackfillSelection, Why
+from cutouts.core.config import Site
+from cutouts.core.manifests.wishes import stated_contents
+from cutouts.core.records import DeliveryKey, RecipeDigests
+from cutouts.schemas.tables import MANIFEST
+from cutouts.stages import job_of
+from cutouts.steps.live_doubts import live_doubts
+from cutouts.steps.plan import known_content, read_delivery
+from cutouts.steps.quarantine import Quarantined, quarantined_images, why_of, with_reason
+from cutouts.steps.wishes import recipe_of_wish, wished_model, with_model
+
+
+def wanted_by(selection: BackfillSelection) -> tuple[Why, ...]:
+    """The reasons for which images of this selection are worked on."""
+    if selection.quarantined:
+        return (Why.QUARANTINED,)
+    return (Why.STALE,) if selection.stale else WORK
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SelectedRows:
+    """The selected rows of a delivery: for each its `Why` (text) and whether it must be cut (bool). For a second try,
+    also what is `quarantined`, by image id."""
+
+    rows: pa.Table
+    why: np.ndarray
+    todo: np.ndarray
+    quarantined: Mapping[str, Quarantined] = field(default_factory=dict)
+
+    def ids(self, chosen: np.ndarray) -> pa.Array:
+        """The image ids of the rows with a true value."""
+        return self.rows.filter(pa.array(chosen, pa.bool_())).column("image_id").combine_chunks()
+
+
+def selected_rows(site: Site, selection: BackfillSelection, delivery: DeliveryKey, source: str) -> SelectedRows:
+    """The rows of a delivery that a selection covers, and what has to be done with each."""
+    if selection.quarantined:
+        return _second_tries(site, selection, delivery, source)
+    tables = open_store(site.tables_url)
+    rows = read_delivery(tables, source, delivery)
+    model = wished_model(delivery, rows)
+    recipe = recipe_of_wish(with_model(site, model), delivery, model).digests
+    rows = _selected(selection, rows)
+    with Catalog.open(site.catalog_url) as catalog:
+        live = catalog.published(delivery.delivery_id)
+    why = _reasons(rows, live, delivery, recipe)
+    if selection.doubt:
+        why = np.where((why == str(Why.STALE)) & _certain(site, rows, live, selection.doubt), str(Why.CERTAIN), why)
+    todo = np.isin(why, [str(one) for one in wanted_by(selection)]) & ~_known(site, recipe, rows)
+    return SelectedRows(rows=rows, why=why, todo=todo)
+
+
+def _second_tries(site: Site, selection: BackfillSelection, delivery: DeliveryKey, source: str) -> SelectedRows:
+    """The rows of images in quarantine; a manifest is read only if it has some."""
+    recipe = job_of(site).recipe.digests
+    quarantined = quarantined_images(site, delivery, recipe)
+    names = pa.array(with_reason(quarantined, selection.reason), pa.string())
+    tables = open_store(site.tables_url)
+    rows = read_delivery(tables, source, delivery) if len(names) else MANIFEST.empty_table()
+    rows = _selected(selection, rows.filter(pc.is_in(rows.column("image_id"), value_set=names)))
+    with Catalog.open(site.catalog_url) as catalog:
+        live, reviews = catalog.published(delivery.delivery_id), catalog.reviews(delivery.delivery_id)
+    known = _known(site, recipe, rows)
+    why = why_of(selection, delivery, rows, quarantined, live, reviews=reviews, known=known)
+    todo = np.isin(why, [str(one) for one in wanted_by(selection)]) & ~known
+    return SelectedRows(rows=rows, why=why, todo=todo, quarantined=quarantined)
+
+
+def _selected(selection: BackfillSelection, rows: pa.Table) -> pa.Table:
+    for column, names in (("category", selection.categories), ("product_id", selection.products)):
+        if names:
+            rows = rows.filter(pc.is_in(rows.column(column), value_set=pa.array(names, pa.string())))
+    return rows
+
+
+def _known(site: Site, recipe: RecipeDigests, rows: pa.Table) -> np.ndarray:
+    """Whether the ledger knows the content of each row under this recipe."""
+    _, content = known_content(site, open_store(site.tables_url), recipe, rows)
+    return np.asarray(content.is_valid().to_numpy(), np.bool_)
+
+
+def _certain(site: Site, rows: pa.Table, live: pa.Table, doubt: float) -> np.ndarray:
+    """Whether the live image of each row is less doubtful than that."""
+    at = pc.index_in(rows.column("image_id"), value_set=live.column("image_id"))
+    doubts = pa.array(live_doubts(site, live)).take(at.combine_chunks())
+    return np.asarray(pc.fill_null(pc.less(doubts, doubt), fill_value=False).to_numpy(zero_copy_only=False), np.bool_)
+
+
+def _reasons(rows: pa.Table, live: pa.Table, delivery: DeliveryKey, recipe: RecipeDigests) -> np.ndarray:
+    """`Why` for each row, as text."""
+    at = pc.index_in(rows.column("image_id"), value_set=live.column("image_id"))
+    there = at.is_valid()
+    later = pc.greater(live.column("delivery_date").take(at), pa.scalar(delivery.date))
+    same_recipe = pc.and_(
+        pc.equal(live.column("matte_digest").take(at), recipe.matte_digest),
+        pc.equal(live.column("render_digest").take(at), recipe.render_digest),
+    )
+    stated, _ = stated_contents(rows)
+    same_content = pc.or_kleene(pc.is_null(stated), pc.equal(live.column("sha256").take(at), stated))
+    conditions = (
+        (pc.invert(there), Why.MISSING),
+        (later, Why.SUPERSEDED),
+        (pc.invert(same_content), Why.CHANGED),
+        (pc.invert(same_recipe), Why.STALE),
+    )
+    flags = [pc.fill_null(flag, fill_value=False).to_numpy() for flag, _ in conditions]
+    return np.select(flags, [str(why) for _, why in conditions], str(Why.CURRENT))
