@@ -39,6 +39,7 @@ _SETTINGS = {
     "distributed.worker.preload": ["import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)"],
     "distributed.nanny.pre-spawn-environ": {
         "OMP_NUM_THREADS": "1",
+        "MALLOC_ARENA_MAX": "1",  # `keep_freed_memory` comes too late for threads that exist already
         "DASK_LOGGING__DISTRIBUTED": "critical",
     },
     **_CALM,

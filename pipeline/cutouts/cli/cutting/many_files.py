@@ -18,6 +18,7 @@ from cutouts.cli.console.exit_status import Status
 from cutouts.cli.console.progress import Tally
 from cutouts.core.errors import ImageRejected, OutputError
 from cutouts.core.text.counting import counted
+from cutouts.runner.worker_setup import keep_freed_memory
 
 _HARMLESS = ("note: ", "warning: ")
 """The beginnings of lines that do not change the exit status."""
@@ -40,6 +41,7 @@ def work_on(work: Sequence[Work], name: str, threads: int | None, *, ignored: st
     By default, as many `threads` as cores are used. `ignored` says which files were left out, `closed` are folders that
     could not be listed. Raises what stopped the work, or Exit if a file was not done.
     """
+    keep_freed_memory()
     problems = [f"not listed: {folder}" for folder in closed]
     with Tally(name, len(work)) as tally:
         stopped = _work_all(work, threads or os.cpu_count() or 1, tally, problems)
