@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shutil
 import tempfile
+import threading
 import time
-import uuid
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -20,8 +19,9 @@ import psutil
 
 from cutouts.adapters.images import decode
 from cutouts.adapters.model import Network, open_network
+from cutouts.adapters.storage.object_batch import ObjectBatch
 from cutouts.adapters.storage.sources.reading import read_image
-from cutouts.adapters.storage.store import Store, open_store
+from cutouts.adapters.storage.store import open_store
 from cutouts.api.cutter import Cutter
 from cutouts.core.config import Site
 from cutouts.core.errors import ImageRejected
@@ -103,21 +103,28 @@ def time_warm(site: Site, chunk: Sequence[ImageRecord]) -> float:
 
 @contextmanager
 def _new_objects(job: Job) -> Iterator[Job]:
-    """The job with an empty local store for objects, which is removed afterwards. An object that a store has already is
-    not written again, so a repeated image would cost less than a new one."""
-    folder = f"{job.objects_url}/{uuid.uuid4().hex}"
+    """The job with a local store that has no objects, but their folders, as every store soon has; what is written is
+    removed afterwards. An object that a store has already is not written again, so a repeated image would cost less
+    than a new one."""
+    store = Path(job.objects_url, f"{os.getpid()}-{threading.get_ident()}")
+    if not store.exists():
+        for number in range(256):
+            Path(store, f"{number:02x}").mkdir(parents=True)
     try:
-        yield replace(job, objects_url=folder)
+        yield replace(job, objects_url=str(store))
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        for file in store.glob("*/*"):
+            file.unlink()
 
 
 def time_parts(job: Job, chunk: Sequence[ImageRecord]) -> dict[str, float]:
     """Seconds that each of `records.PARTS` takes for the images of a chunk, batch by batch."""
-    network, store = open_network(job.choice), open_store(job.objects_url)
+    network, objects = open_network(job.choice), ObjectBatch(open_store(job.objects_url))
     clock = _Clock()
     for start in range(0, len(chunk), job.batch_images):
-        _time_batch(clock, job, network, store, chunk[start : start + job.batch_images])
+        _time_batch(clock, job, network, objects, chunk[start : start + job.batch_images])
+    clock.each("store", ObjectBatch.settle, [objects])
+    objects.close()
     return dict(clock.seconds)
 
 
@@ -150,7 +157,7 @@ class _Clock:
         return results
 
 
-def _time_batch(clock: _Clock, job: Job, network: Network, store: Store, batch: Sequence[ImageRecord]) -> None:
+def _time_batch(clock: _Clock, job: Job, network: Network, objects: ObjectBatch, batch: Sequence[ImageRecord]) -> None:
     how = job.recipe.preprocessing
     files = clock.each("read", lambda record: _read(record, job.reading), batch)
     photographs = clock.each("decode", lambda data: decode(data, max_pixels=job.max_pixels), files)
@@ -161,7 +168,7 @@ def _time_batch(clock: _Clock, job: Job, network: Network, store: Store, batch: 
     clock.each("measure", measure, maps, photographs, mattes)
     cutouts = clock.each("cutout", cutout, photographs, mattes)
     pngs = clock.each("encode", stored_png, [*mattes, *cutouts])
-    clock.each("store", lambda png: store.put_object(png, ".png"), pngs)
+    clock.each("store", lambda png: objects.put(png, ".png"), pngs)
 
 
 def _crop(how: Preprocessing, saliency: Floats, photograph: Photograph) -> Floats:

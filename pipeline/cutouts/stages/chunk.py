@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 from cutouts.adapters.model import open_network
+from cutouts.adapters.storage.object_batch import ObjectBatch
 from cutouts.adapters.storage.store import open_store
 from cutouts.core.errors import ImageRejected
 from cutouts.core.pixels import Floats
@@ -56,7 +57,7 @@ class _Work:
 
     def __init__(self, job: Job) -> None:
         self._job = job
-        self._network, self._store = open_network(job.choice), open_store(job.objects_url)
+        self._network, self._objects = open_network(job.choice), ObjectBatch(open_store(job.objects_url))
         self._memory = process_memory.sized(job.max_memory)
         self._size = min(job.batch_images, self._network.largest_batch or job.batch_images)
         self._batch: list[Prepared] = []
@@ -73,6 +74,7 @@ class _Work:
 
     def __exit__(self, *_: object) -> None:
         self._memory.give_back(self._held)
+        self._objects.close()
 
     def take(self, record: ImageRecord) -> None:
         """Prepare one image. If the batch is full, or leaves no memory for the image, it is finished first."""
@@ -105,7 +107,9 @@ class _Work:
                 self._alone = False
 
     def result(self) -> ChunkResult:
-        """The results of the chunk."""
+        """The results of the chunk, when all its files are written."""
+        with self._watches["finish"]:
+            self._objects.settle()
         return ChunkResult(
             masks=tuple(mask for mask, _ in self._finished),
             metrics=tuple(metrics for _, metrics in self._finished),
@@ -150,7 +154,7 @@ class _Work:
 
     def _finish(self, one: Prepared, saliency: Floats) -> None:
         """Store the results of one image."""
-        made = self._tried("finish", one.record, one.sha256, lambda: finish(one, saliency, self._store, self._job))
+        made = self._tried("finish", one.record, one.sha256, lambda: finish(one, saliency, self._objects, self._job))
         if made is not None:
             self._finished.append(made)
 

@@ -10,8 +10,8 @@ import numpy as np
 
 from cutouts.adapters.images import decode, decode_bytes, encode_png, is_image, read_size
 from cutouts.adapters.model import ModelChoice, Network
+from cutouts.adapters.storage.object_batch import ObjectBatch
 from cutouts.adapters.storage.sources.reading import find_image
-from cutouts.adapters.storage.store import Store
 from cutouts.core.errors import ImageRejected, ModelError, TransientError
 from cutouts.core.matting.cutout import cutout
 from cutouts.core.matting.matte import matte_from_saliency
@@ -201,9 +201,8 @@ def matte_of(prepared: Prepared, saliency: Floats) -> Bytes:
     return whole
 
 
-def finish(prepared: Prepared, saliency: Floats, store: Store, job: Job) -> tuple[Mask, MaskMetrics]:
-    """Make the matte at source size and the cutout, store both under the digest of their content, and measure the
-    matte.
+def finish(prepared: Prepared, saliency: Floats, objects: ObjectBatch, job: Job) -> tuple[Mask, MaskMetrics]:
+    """Make the matte at source size and the cutout, put both into `objects`, and measure the matte.
 
     Raises ImageRejected if the image cannot be cut out, StorageError if its files cannot be stored.
     """
@@ -224,8 +223,8 @@ def finish(prepared: Prepared, saliency: Floats, store: Store, job: Job) -> tupl
         render_digest=digests.render_digest,
         width_px=photograph.size[0],
         height_px=photograph.size[1],
-        mask=store.put_object(mask_png, ".png"),
-        cutout=store.put_object(cutout_png, ".png"),
+        mask=objects.put(mask_png, ".png"),
+        cutout=objects.put(cutout_png, ".png"),
         notes=photograph.notes,
     )
     return mask, _metrics(mask, measured)
