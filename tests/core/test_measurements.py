@@ -159,6 +159,16 @@ def test_a_pole_is_thin_and_a_box_is_not() -> None:
     assert measured(boxes()).thin == 0
 
 
+@pytest.mark.parametrize("smooth", [0.5, 1.5, 4.0])
+def test_thin_is_what_is_less_than_three_pixels_from_the_contour(smooth: float) -> None:
+    """By the distance transform of Borgefors, which takes longer than our way; beyond the frame there is no contour."""
+    noise = cv2.GaussianBlur(np.random.default_rng(4).random((200, 256), np.float32), (0, 0), smooth)
+    matte = (noise > np.median(noise)).astype(np.float32)
+    product = matte.astype(np.uint8)
+    close = (product > 0) & (cv2.distanceTransform(product, cv2.DIST_L2, 3) < 3)
+    assert measured(matte).thin == np.count_nonzero(close) / np.count_nonzero(product)
+
+
 @pytest.mark.parametrize("levels", [2, 7, 1_000_000])
 @pytest.mark.parametrize("shape", [(512, 512), (127, 301), (5, 3), (1, 1)], ids=str)
 def test_the_peak_is_the_percentile_whatever_the_values(levels: int, shape: tuple[int, int]) -> None:

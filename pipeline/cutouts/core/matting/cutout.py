@@ -11,7 +11,7 @@ from cutouts.core.pixels import Bytes, Floats, Photograph, shrink
 
 _REDUCTION = 8
 """Colours are spread at an eighth of the size. A quarter costs 6 ms more on 3 MP and reduces the error by 4 %."""
-_ROWS = 32
+_ROWS = 64
 """Rows that are written at a time."""
 _MARGIN = 32
 """Width of the background around the product that colours are taken from (px)."""
@@ -83,13 +83,15 @@ def _solve(rgba: Bytes, alpha: Bytes, near: Enlarged) -> None:
     """Write F into soft pixels: of all pairs that give the pixel's colour, the one nearest to front and back in
     `near`."""
     words, shares = rgba.view(np.uint32).reshape(-1), alpha.reshape(-1)
-    for block in blocks(alpha + np.uint8(1) > 1):  # neither 0 nor 255, which becomes 0
-        share, shown = shares.take(block), words.take(block).view(np.uint8).reshape(-1, 4)
+    for block in blocks(np.flatnonzero(alpha + np.uint8(1) > 1)):  # neither 0 nor 255, which becomes 0
+        share, shown = shares.take(block).astype(np.intp), words.take(block).view(np.uint8).astype(np.float32)
         colour, back = near.at(block)
         colour *= _OF_FRONT.take(share, 0)
         back *= _OF_BACK.take(share, 0)
         colour += back
-        own = cv2.add(colour, shown * _OF_SHOWN.take(share, 0), dtype=cv2.CV_8U)  # rounds, and cuts at 0 and 255
+        shown = shown.reshape(-1, 4)
+        shown *= _OF_SHOWN.take(share, 0)
+        own = cv2.add(colour, shown, dtype=cv2.CV_8U)  # rounds, and cuts at 0 and 255
         words[block] = own.view(np.uint32)[:, 0]
 
 

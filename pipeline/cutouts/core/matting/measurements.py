@@ -27,6 +27,10 @@ EDGE_REACH = 1
 """A contour pixel is on an image edge if the edge is at most this far away along each axis (px; 0.4 % of the side)."""
 THIN = 3
 """What is nearer to the contour than this is close to it (px of the copy; 1.2 % of its side)."""
+_CLOSE = np.zeros((7, 7), np.uint8)
+"""The pixels that are nearer than `THIN`: steps along an axis count 0.955 px and diagonal ones 1.3693 px, as in
+`cv2.distanceTransform` (Borgefors 1986), which takes five times as long."""
+_CLOSE[1:-1, 1:-1] = _CLOSE[3, :] = _CLOSE[:, 3] = 1
 RIM = 1
 """Width of the rim that `fringe` compares with the inside beside it (px of the copy, 0.4 % of its side)."""
 
@@ -112,8 +116,8 @@ def _areas(mask: Bytes) -> NDArray[np.int64]:
 
 def _thin(mask: Bytes) -> float:
     """Share of the product that is close to its contour: near 1 for wire and poles, whose masks are always soft."""
-    close = cv2.distanceTransform(mask, cv2.DIST_L2, 3) < THIN
-    return _share(mask * close, mask, nothing=0.0)
+    far = cv2.erode(mask, _CLOSE)
+    return _share(mask > far, mask, nothing=0.0)
 
 
 def _frame_contact(mask: Bytes) -> float:
@@ -140,11 +144,12 @@ def _fringe(alpha: Bytes, rgb: Bytes) -> float:
     inside = _erode(solid, RIM)
     opaque = np.asarray(cv2.copyTo(cv2.cvtColor(rgb, cv2.COLOR_RGB2RGBA), inside), np.uint8)
     sums = np.asarray(cv2.boxFilter(opaque, cv2.CV_32F, (4 * RIM + 1,) * 2, normalize=False), np.float32)
-    rim = (solid > inside) & (sums[..., 3] > 0)
-    if not rim.any():
+    rim = np.flatnonzero((solid > inside) & (sums[..., 3] > 0))
+    if not rim.size:
         return 0.0
-    beside: Floats = sums[rim][:, :3] * (np.float32(255) / sums[rim][:, 3:])
-    difference = _lab(rgb[rim].astype(np.float32)) - _lab(beside)
+    near = sums.reshape(-1, 4).take(rim, 0)
+    beside: Floats = near[:, :3] * (np.float32(255) / near[:, 3:])
+    difference = _lab(rgb.reshape(-1, 3).take(rim, 0).astype(np.float32)) - _lab(beside)
     return float(np.linalg.norm(difference, axis=1).mean())
 
 
