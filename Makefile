@@ -19,7 +19,7 @@ TORCH ?= cuda
 AUDIT ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-gpu setup-train demo test faults bench bench-gpu check docs airflow sbom audit lock clean
+.PHONY: help setup setup-gpu setup-train setup-render demo test faults bench bench-gpu check docs airflow sbom audit lock clean
 
 help: ## Say what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | column -t -s '|'
@@ -33,6 +33,10 @@ setup-train: ## An environment with PyTorch in .venv-train, for `cutouts train`;
 	.venv-train/bin/python $(LOCKED) -r requirements-build.txt -r requirements-dev.txt
 	.venv-train/bin/python $(LOCKED) -r requirements-train$(if $(filter cpu,$(TORCH)),-cpu).txt
 	.venv-train/bin/python $(PROJECT)
+
+setup-render: ## Blender as a module in .venv-render, for examples/render_models; needs Python 3.11 (PYTHON=python3.11)
+	$(PYTHON) -m venv .venv-render
+	.venv-render/bin/python -m pip install -r examples/render_models/requirements.txt
 
 .venv/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14) and "cutouts needs Python 3.11 to 3.13")'
