@@ -111,7 +111,8 @@ def _wire(thing: Any, rng: random.Random) -> None:
     coarse = thing.modifiers.new("coarse", "DECIMATE")
     coarse.ratio = min(1.0, rng.uniform(150, 900) / max(1, len(thing.data.polygons)))
     wire = thing.modifiers.new("wire", "WIREFRAME")
-    wire.thickness, wire.use_even_offset = rng.uniform(0.006, 0.02), False  # an even offset makes spikes of acute corners
+    wire.thickness = rng.uniform(0.006, 0.02)
+    wire.use_even_offset = False  # with an even offset, acute corners become spikes
     _apply(thing)
     _metal(thing, rng)
 
