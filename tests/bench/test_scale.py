@@ -9,13 +9,23 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from cutouts.bench.scale import Costs, forecast, read_costs
+from cutouts.bench.scale import REQUESTS, Costs, forecast, read_costs
 from cutouts.bench.scale_load import CHUNK_IMAGES, Load, measure_load
 from cutouts.cli.measuring.bench import bench as command
 from cutouts.core.errors import ConfigError
 from cutouts.runner.clusters import threads_as_workers
 
-COSTS = Costs(cut_ms=100.0, threads=4, chunk_ms=8.0, plan=10e-6, gate=20e-6, publish=30e-6)
+COSTS = Costs(
+    cut_ms=100.0,
+    threads=4,
+    chunk_ms=8.0,
+    plan=10e-6,
+    gate=20e-6,
+    publish=30e-6,
+    base_mb=300.0,
+    image_mb=0.001,
+    machine_mb=25_000.0,
+)
 
 
 def test_every_chunk_goes_through_the_scheduler() -> None:
@@ -56,6 +66,19 @@ def test_the_first_limit_is_named(costs: Costs, limit: str) -> None:
     assert forecast(costs, images=10_000_000, workers=64).limit == limit
 
 
+def test_tables_that_do_not_fit_are_the_first_limit() -> None:
+    """However long the rest takes, one process cannot judge a hundred million images of 1 kB each in 25 GB."""
+    few, many = (forecast(COSTS, images=images, workers=1) for images in (10_000_000, 100_000_000))
+    assert [few.memory_mb, many.memory_mb] == pytest.approx([10_300, 100_300])
+    assert (few.limit, many.limit) == ("workers", "memory")
+
+
+def test_requests_follow_from_the_workers() -> None:
+    """8 × 4 threads cut 320 images per second; 1,750 images per second write as much as S3 accepts at first."""
+    assert forecast(COSTS, images=1_000_000, workers=8).requests == pytest.approx(320 * REQUESTS)
+    assert COSTS.s3_workers == pytest.approx(1_750 / 40)
+
+
 def test_the_command_forecasts_from_measured_files(tmp_path: Path) -> None:
     """`cutouts bench scale` prints loads and forecasts, and writes both."""
     _write_costs(tmp_path)
@@ -77,7 +100,7 @@ def test_missing_figures_say_what_to_run(tmp_path: Path) -> None:
 
 def _write_costs(folder: Path) -> None:
     run = {"busy": 0.8, "threads": 4, "workers": 1}
-    (folder / "bench.json").write_text(json.dumps({"whole_ms": 100.0, "run": run}))
+    (folder / "bench.json").write_text(json.dumps({"whole_ms": 100.0, "run": run, "machine": {"memory": 25e9}}))
     steps = ("plan, nothing known", "gate, all known", "publish, all known")
-    measured = [{"step": step, "images": 1000, "seconds": 0.5} for step in steps]
+    measured = [{"step": step, "images": 1000, "seconds": 0.5, "peak_mb": 350.0} for step in steps]
     (folder / "plan.json").write_text(json.dumps({"measured": measured}))

@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from cutouts.adapters.catalog import Catalog
+from cutouts.adapters.images import encode_png
 from cutouts.adapters.storage.request_count import counted_requests
 from cutouts.adapters.storage.store import Store, open_store
 from cutouts.api.forgetting import forget
 from cutouts.bench.made_ledgers import manifest, results
 from cutouts.bench.plan_bench import in_this_process, measure_images
+from cutouts.bench.scale import REQUESTS, WRITES
 from cutouts.core.config import Site
 from cutouts.core.errors import StorageError
 from cutouts.core.publications import Order, Selection
+from cutouts.core.records import ImageRecord
 from cutouts.core.table_paths import thumbnail_folder
-from cutouts.stages import job_of
+from cutouts.stages import cut_chunk, job_of
 from cutouts.steps.clearing import clear
 from cutouts.steps.journal import keep_journal
 from tests.adapters.catalog.made import NOON, TUESDAY, entry
@@ -47,6 +52,26 @@ def _put_many(store: Store, names: list[str]) -> None:
     bucket, _, prefix = store.path("").partition("/")
     for name in names:
         store.fs.call_s3("put_object", Bucket=bucket, Key=f"{prefix}{name}", Body=b"x")
+
+
+def test_an_image_takes_as_many_requests_as_the_forecast_says(
+    there: Site, bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two to read its photograph, and three for each of its objects, one of which writes."""
+    open_store(bucket).write("shoe.png", encode_png(np.pad(np.full((40, 40, 3), 30, np.uint8), ((20,), (20,), (0,)))))
+    shoe = ImageRecord(image_id="shoe", product_id="shoe", delivery_id="bench", uri=f"{bucket}/shoe.png")
+    operations = Counter[str]()
+    clients = import_module("aiobotocore.client").AioBaseClient  # each client of s3fs sends all its requests by it
+    call = clients._make_api_call
+
+    async def counted(self: object, operation: str, arguments: dict[str, object]) -> object:
+        operations[operation] += 1
+        return await call(self, operation, arguments)
+
+    monkeypatch.setattr(clients, "_make_api_call", counted)
+    assert cut_chunk(job_of(there, sources=[bucket]), [shoe]).images == 1
+    assert operations["PutObject"] == WRITES
+    assert operations.total() == REQUESTS
 
 
 def test_gc_deletes_a_thousand_objects_per_request(there: Site) -> None:

@@ -25,7 +25,7 @@ from cutouts.core.config import Site
 from cutouts.core.errors import ConfigError
 from cutouts.core.records import ImageRecord
 from cutouts.core.text.counting import counted
-from cutouts.runner import Place, Runner, open_runner
+from cutouts.runner import Place, open_runner
 from cutouts.stages import job_of
 
 Chunks = list[tuple[ImageRecord, ...]]
@@ -51,16 +51,12 @@ def bench(
     batches: Sequence[int] = (),
     on_stage: Callable[[str], None] = lambda _: None,
 ) -> BenchReport:
-    """Measure this site's path on the images below `source`, repeated up to `images`; the site's stores are not
-    changed.
-
-    Besides the site's own layout, it measures the given numbers of `workers` with one thread each, and the given
-    `batches` in the site's layout. Raises ConfigError if no image can be decoded.
-    """
+    """Measure this site's path on the images below `source`, repeated up to `images`: in its own layout, with each
+    number of `workers` with one thread each, and with each of `batches` in its own layout. The site's stores are not
+    changed. Raises ConfigError if no image can be decoded."""
     site, machine = site.allowing(str(source.resolve())), this_machine()
     on_stage("looking at the images")
-    with open_runner(site) as runner:
-        records, pixels, left_out = _records(site, source, runner)
+    records, pixels, left_out = _records(site, source)
     with tempfile.TemporaryDirectory(prefix="cutouts-bench-") as folder:
         place = partial(_placed, site, Path(folder))
         on_stage("one image by `cutouts cut`")
@@ -105,13 +101,15 @@ def growth(curve: Sequence[tuple[int, float]]) -> float | None:
     return float(1000 * np.polyfit(late[:, 0], late[:, 1], 1)[0]) if len(late) > 1 else None
 
 
-def _records(site: Site, source: Path, runner: Runner) -> tuple[list[ImageRecord], int, int]:
+def _records(site: Site, source: Path) -> tuple[list[ImageRecord], int, int]:
     """The images that can be decoded, the sum of their pixels, and the number of images that cannot be decoded."""
     found = [
         ImageRecord(image_id=path.name, product_id=path.stem, delivery_id="bench", uri=str(path.resolve()))
         for path in photographs(source, SUFFIXES).files
     ]
-    seen = sorted(runner.map(partial(decodable, site.reading(), site.max_pixels), found), key=lambda one: one[0].uri)
+    with open_runner(site) as runner:
+        sizes = list(runner.map(partial(decodable, site.reading(), site.max_pixels), found))
+    seen = sorted(sizes, key=lambda one: one[0].uri)
     good = [record for record, pixels in seen if pixels]
     if not good:
         raise ConfigError("no image to measure with", [f"no image below {source} can be decoded"])
@@ -223,6 +221,4 @@ def _cut_seconds(record: ImageRecord, folder: Path) -> float:
 
 def chunks_below(site: Site, source: Path, images: int) -> Chunks:
     """`images` records of what can be decoded below `source`, in chunks. Raises ConfigError if that is nothing."""
-    with open_runner(site) as runner:
-        records, _, _ = _records(site, source, runner)
-    return _cycle(records, images)
+    return _cycle(_records(site, source)[0], images)

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from cutouts.bench.scale import ADVICE
+from cutouts.bench.scale import ADVICE, REQUESTS, S3_WRITES, WRITES, Costs
 from cutouts.bench.scale_load import CHUNK_IMAGES
 from cutouts.core.text.counting import counted
 
@@ -139,14 +139,23 @@ def _forecasts(scale: Values) -> Iterator[str]:
     yield (
         f"A forecast from the figures above for images that are all new, not a run: {costs['cut_ms']:.0f} ms per image"
         f" on each of {costs['threads']} threads per worker, {costs['chunk_ms']:.1f} ms of the scheduler per chunk of"
-        f" 32 images, and {tables:.0f} µs per image for plan, gate and publish in one process. From {_most(costs):,}"
-        " workers on, the scheduler would be the first limit.\n"
+        f" 32 images, and {tables:.0f} µs and {1000 * costs['image_mb']:.1f} kB per image for plan, gate and publish in"
+        f" one process, on a machine with {costs['machine_mb'] / 1000:.0f} GB. All costs are taken to grow with the"
+        f" number of images. From {_most(costs):,} workers on, the scheduler would be the first limit.\n"
+    )
+    yield (
+        f"If photographs and objects are on S3, an image takes {REQUESTS} requests, and {WRITES} of them write. From"
+        f" {Costs(**costs).s3_workers:,.0f} workers on, these are more than the {S3_WRITES:,} writes per second that S3"
+        " accepts for one prefix by its documentation. The names of objects begin with 256 different prefixes, so S3"
+        " can split them; until it has, it answers that it is busy, and the chunk is tried again.\n"
     )
     rows = [
-        (f"{one['images']:,}", one["workers"], f"{one['total_hours']:,.1f}", one["limit"], ADVICE[one["limit"]])
+        (f"{one['images']:,}", one["workers"], f"{one['total_hours']:,.1f}", f"{one['memory_mb'] / 1000:,.1f}",
+         f"{one['requests']:,.0f}", one["limit"], ADVICE[one["limit"]])
         for one in scale["forecasts"]
-    ]
-    yield from _table(("images", "workers", "hours", "first limit", "what to change"), rows)
+    ]  # fmt: skip
+    titles = ("images", "workers", "hours", "tables (GB)", "requests/s", "first limit", "what to change")
+    yield from _table(titles, rows)
 
 
 def _most(costs: Values) -> int:

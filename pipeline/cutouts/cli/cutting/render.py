@@ -21,6 +21,9 @@ from cutouts.core.config import Site
 from cutouts.core.renditions.rendition import Rendition
 from cutouts.recipes import known_renditions, renditions_named
 
+_USAGE = "give a FILE or FOLDER, at least one --rendition, and --out; --list shows the renditions"
+_STALE_USAGE = "--all-stale renders what a site holds: it takes no FILE and no --enlarge"
+
 
 @click.command()
 @click.argument("sources", nargs=-1, type=click.Path(exists=True, path_type=Path), metavar="FILE|FOLDER...")
@@ -76,18 +79,19 @@ def render(
         _list(recipes)
     elif all_stale:
         if sources or enlarge:
-            raise click.UsageError("--all-stale renders what a site holds: it takes no FILE and no --enlarge")
+            raise click.UsageError(_STALE_USAGE)
         settings = {"root": str(out) if out else None, "renditions": names or None, "recipes": recipes}
         render_site(cutouts.load_site(config, **settings, **which))
     elif sources and names and out:
-        renditions = renditions_named(names, recipes)
-        if enlarge:
-            renditions = tuple(one.model_copy(update={"enlarge": True}) for one in renditions)
+        renditions = _chosen(names, recipes, enlarge=enlarge)
         _render_files(cutouts.load_site(config, **which), sources, out, renditions, threads)
     else:
-        raise click.UsageError(
-            "give a FILE or FOLDER, at least one --rendition, and --out; --list shows the renditions"
-        )
+        raise click.UsageError(_USAGE)
+
+
+def _chosen(names: Sequence[str], recipes: str | None, *, enlarge: bool) -> tuple[Rendition, ...]:
+    renditions = renditions_named(names, recipes)
+    return tuple(one.model_copy(update={"enlarge": True}) for one in renditions) if enlarge else renditions
 
 
 def _list(recipes: str | None) -> None:

@@ -12,9 +12,10 @@ from cutouts.adapters.site_settings import load_site
 from cutouts.adapters.storage.ownership import claim, write_ours
 from cutouts.adapters.terminal import say
 from cutouts.bench.bench import bench as run_bench
+from cutouts.bench.comparison import Earlier, compare, read_bench
 from cutouts.bench.comparison import as_text as comparison_text
-from cutouts.bench.comparison import compare, read_bench
 from cutouts.bench.plot import draw
+from cutouts.bench.records import BenchReport
 from cutouts.bench.table import as_json, as_text
 from cutouts.cli.console.first_words import FirstWordCommand
 from cutouts.cli.console.options import config_option, counts
@@ -92,7 +93,7 @@ def bench(
     claim(out, ("bench.json", "bench.svg", *(() if source else ("samples", "samples-truth"))))
     if source is None:
         write_samples(out / "samples")
-    before = earlier and read_bench(earlier)
+    before = read_bench(earlier) if earlier else None
     report = run_bench(
         site,
         source or out / "samples",
@@ -101,6 +102,11 @@ def bench(
         batches=batches,
         on_stage=lambda stage: say(f"… {stage}", err=True),
     )
+    _tell(report, before, out)
+
+
+def _tell(report: BenchReport, before: Earlier | None, out: Path) -> None:
+    """Write and print the report, and what became slower since the bench `before`."""
     write_ours(out / "bench.json", as_json(report).encode())
     draw(report, out / "bench.svg")
     say(f"{as_text(report)}\n", lines=True)
