@@ -13,7 +13,14 @@ import pyarrow as pa
 import pytest
 
 from cutouts.adapters.storage.store import Store
-from cutouts.adapters.storage.stored_tables import find_record, read_record, read_table, write_record, write_table
+from cutouts.adapters.storage.stored_tables import (
+    check_record,
+    find_record,
+    read_record,
+    read_table,
+    write_record,
+    write_table,
+)
 from cutouts.core.errors import DamagedError, StorageError, TransientError
 from cutouts.core.records import RecipeDigests
 
@@ -27,7 +34,7 @@ def store(tmp_path: Path) -> Store:
 
 
 def test_every_flipped_bit_of_a_record_is_detected(store: Store, tmp_path: Path) -> None:
-    """None of them is read as another record."""
+    """None of them is read as another record, and a check that does not know its type finds it too."""
     write_record(store, "a/record.json", RECORD)
     whole = (tmp_path / "a" / "record.json").read_bytes()
     for bit in range(8 * len(whole)):
@@ -35,6 +42,8 @@ def test_every_flipped_bit_of_a_record_is_detected(store: Store, tmp_path: Path)
         damaged[bit // 8] ^= 1 << bit % 8
         (tmp_path / "a" / "record.json").write_bytes(damaged)
         assert find_record(store, "a/record.json", RecipeDigests) is None
+        with pytest.raises(DamagedError):
+            check_record(store, "a/record.json")
 
 
 def test_a_record_without_a_digest_is_read(store: Store) -> None:
@@ -64,10 +73,11 @@ def test_a_missing_table_of_a_receipt_is_named(store: Store) -> None:
         read_table(store, "gates/g/outcomes.parquet")
 
 
-def test_an_object_of_the_wrong_size_is_written_again(store: Store, tmp_path: Path) -> None:
-    """A cut-off object is repaired as soon as its bytes are made again."""
+@pytest.mark.parametrize("damaged", [b"all", b"", b"ALL of it", b"all of it, and more"])
+def test_a_damaged_object_is_written_again(store: Store, tmp_path: Path, damaged: bytes) -> None:
+    """Whatever happened to an object, it is repaired as soon as its bytes are made again."""
     name = store.put_object(b"all of it", ".png")
-    (tmp_path / name).write_bytes(b"all")
+    (tmp_path / name).write_bytes(damaged)
     assert store.put_object(b"all of it", ".png") == name
     assert (tmp_path / name).read_bytes() == b"all of it"
 

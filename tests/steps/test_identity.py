@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -144,3 +145,32 @@ def test_an_etag_that_nobody_confirms_identifies_nothing(site: Site, delivery: D
         decision, _ = delivery.run(site, **about)
         assert decision.published == 1
         assert live(site, "shoot") == decided(site, decision)
+
+
+def test_an_etag_belongs_to_the_url_where_it_was_confirmed(site: Site, delivery: Delivery) -> None:
+    """Two servers name their versions alike: content that is known from one is not taken for the other's."""
+    one, other = (delivery.photograph(seed).read_bytes() for seed in (1, 7))
+    with (
+        serving(FileServer(body=one, etag='"v1"')) as first,
+        serving(FileServer(body=one, etag=None)) as second,
+    ):
+        site = site.model_copy(update={"allowed_sources": (first.url, second.url)})
+        uris = [f"{first.url}/0.jpg", f"{second.url}/0.jpg"]
+        delivery.run(site, uri=uris[:1] * 2, etag=["v1", "v1"])
+        delivery.run(site, uri=uris, etag=["v1", None])  # read, and known by its bytes
+        second.body, second.etag = other, '"v1"'
+        decision, _ = delivery.run(site, uri=uris, etag=["v1", "v1"])
+        assert live(site, "shoot") == decided(site, decision)
+        assert live(site, "shoot")["1.jpg"][0] == hashlib.sha256(other).hexdigest()
+
+
+def test_an_etag_that_was_only_stated_identifies_no_copy(site: Site, delivery: Delivery) -> None:
+    """A row shares digest and ETag with another, so its file was never read; without the digest, it is."""
+    one, other = (delivery.photograph(seed).read_bytes() for seed in (1, 7))
+    digest = hashlib.sha256(one).hexdigest()
+    with serving(FileServer(body=one, etag='"v1"')) as first, serving(FileServer(body=other, etag='"v1"')) as second:
+        site = site.model_copy(update={"allowed_sources": (first.url, second.url)})
+        about = {"uri": [f"{first.url}/0.jpg", f"{second.url}/0.jpg"], "etag": ["v1", "v1"]}
+        delivery.run(site, **about, sha256=[digest, digest])
+        delivery.run(site, **about)
+        assert live(site, "shoot")["1.jpg"][0] == hashlib.sha256(other).hexdigest()

@@ -35,8 +35,8 @@ def cut_chunk(job: Job, chunk: Sequence[ImageRecord]) -> ChunkResult:
 
 
 def identify_chunk(reading: Reading, chunk: Sequence[ImageRecord]) -> tuple[Identity, ...]:
-    """Read each image only to learn its sha256."""
-    return tuple(Identity(image_id=record.image_id, sha256=_sha256(record, reading)) for record in chunk)
+    """Read each image only to learn its sha256, and whether its ETag is right."""
+    return tuple(_identity(record, reading) for record in chunk)
 
 
 class _Stopwatch:
@@ -179,8 +179,9 @@ class _Work:
         self._rejections.append(replace(made, retryable=error.retryable and not short))
 
 
-def _sha256(record: ImageRecord, reading: Reading) -> str | None:
+def _identity(record: ImageRecord, reading: Reading) -> Identity:
     try:
-        return read(record, reading).sha256
+        file = read(record, reading)
     except ImageRejected:
-        return None
+        return Identity(image_id=record.image_id, sha256=None)
+    return Identity(image_id=record.image_id, sha256=file.sha256, etag=file.record.etag)

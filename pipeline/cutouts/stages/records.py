@@ -76,10 +76,14 @@ class Prepared:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identity:
-    """The content of an image whose manifest row states no sha256; None if it could not be read."""
+    """The content of an image whose manifest row states no sha256, and the row's ETag if the store confirmed it.
+
+    Both are None if the image could not be read.
+    """
 
     image_id: str
     sha256: str | None
+    etag: str | None = None
 
 
 def job_of(site: Site, *, crop: bool = False, sources: Sequence[str] = ()) -> Job:

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from cutouts.core.records import ImageRecord, Mask, MaskMetrics, Rejection
 from cutouts.core.text.display import stored_uri
-from cutouts.stages import ChunkResult
+from cutouts.stages import ChunkResult, Identity
 
 W = TypeVar("W", Mask, Rejection)
 
@@ -24,15 +24,16 @@ class _Made:
 
 def cut_once(
     records: Sequence[ImageRecord],
-    contents: Mapping[str, str | None],
+    identities: Mapping[str, Identity],
     cut: Callable[[Sequence[ImageRecord]], Iterator[ChunkResult]],
 ) -> Iterator[tuple[ChunkResult, bool]]:
     """The results of all records, each with True if they were copied from another record with the same content.
 
-    `contents` has the content of images whose row states no sha256, if they were read. If the image that was cut is
-    rejected for a reason other than its content, such as a missing file, the next image with the same content is cut.
+    `identities` has, by image id, what was found out about images whose row states no sha256, if they were read. If the
+    image that was cut is rejected for a reason other than its content, such as a missing file, the next image with the
+    same content is cut.
     """
-    first, waiting = _apart(records, contents)
+    first, waiting = _apart(records, identities)
     while first:
         made: dict[str, _Made] = {}
         for result in cut(first):
@@ -40,7 +41,7 @@ def cut_once(
             made.update(_made(result))
         ready = [(record, made[content]) for content in waiting if content in made for record in waiting[content]]
         if ready:
-            yield _shared(ready), True
+            yield _shared(ready, identities), True
         waiting = {content: found for content, found in waiting.items() if found and content not in made}
         first = [found.pop(0) for found in waiting.values()]
 
@@ -56,13 +57,14 @@ def look_alike(records: Sequence[ImageRecord]) -> list[ImageRecord]:
 
 
 def _apart(
-    records: Sequence[ImageRecord], contents: Mapping[str, str | None]
+    records: Sequence[ImageRecord], identities: Mapping[str, Identity]
 ) -> tuple[list[ImageRecord], dict[str, list[ImageRecord]]]:
     """The first record of each content, with the records of unknown content; and the other records by their content."""
     first: list[ImageRecord] = []
     waiting: dict[str, list[ImageRecord]] = {}
     for record in records:
-        content = record.content(record.sha256) or contents.get(record.image_id)
+        found = identities.get(record.image_id)
+        content = record.content(record.sha256) or (found and found.sha256)
         if content in waiting:
             waiting[content].append(record)
         else:
@@ -81,15 +83,15 @@ def _made(result: ChunkResult) -> Iterator[tuple[str, _Made]]:
             yield rejection.sha256, _Made(rejection=rejection)
 
 
-def _shared(ready: Sequence[tuple[ImageRecord, _Made]]) -> ChunkResult:
+def _shared(ready: Sequence[tuple[ImageRecord, _Made]], identities: Mapping[str, Identity]) -> ChunkResult:
     """The result of one image of each content, copied to the ids and URIs of the others."""
     masks, metrics, rejections = [], [], []
     for record, one in ready:
         if one.mask and one.metrics:
-            masks.append(_placed(record, one.mask))
+            masks.append(_placed(record, one.mask, identities))
             metrics.append(replace(one.metrics, image_id=record.image_id))
         elif one.rejection:
-            rejections.append(_placed(record, one.rejection))
+            rejections.append(_placed(record, one.rejection, identities))
     return ChunkResult(
         masks=tuple(masks),
         metrics=tuple(metrics),
@@ -101,8 +103,9 @@ def _shared(ready: Sequence[tuple[ImageRecord, _Made]]) -> ChunkResult:
     )
 
 
-def _placed(record: ImageRecord, one: W) -> W:
-    """The result with the record's id and URI; with its ETag only if the store confirmed it for the image that was
-    cut."""
-    etag = one.etag if record.etag == one.etag else None
-    return replace(one, image_id=record.image_id, uri=stored_uri(record.uri), bytes=record.bytes, etag=etag)
+def _placed(record: ImageRecord, one: W, identities: Mapping[str, Identity]) -> W:
+    """The result with the record's id and URI; with its ETag only if the store confirmed it for exactly that URI."""
+    found, uri = identities.get(record.image_id), stored_uri(record.uri)
+    same = record.etag == one.etag and uri == one.uri
+    etag = found.etag if found else one.etag if same else None
+    return replace(one, image_id=record.image_id, uri=uri, bytes=record.bytes, etag=etag)

@@ -27,7 +27,7 @@ from cutouts.core.records import ImageRecord, Plan, Receipt, ShardKey
 from cutouts.core.table_paths import plan_file, shard_file
 from cutouts.core.text.display import stored_uri
 from cutouts.runner import Runner, Work
-from cutouts.stages import ChunkResult, Job, cut_chunk, identify_chunk, job_of
+from cutouts.stages import ChunkResult, Identity, Job, cut_chunk, identify_chunk, job_of
 from cutouts.stages.isolation import images_of, nothing_to_try, rejected, try_out, unidentified
 from cutouts.steps.lease import at_work
 from cutouts.steps.ledger import SCHEMAS, Results, concat, knows_any, nothing, recall
@@ -61,13 +61,13 @@ def segment(site: Site, shard: ShardKey, runner: Runner, on_chunk: Callable[[Chu
         return receipt
     tables.remove(shard_file(shard, "receipt.json"))
     job = _job(site, plan)
-    contents = _unnamed_contents(site, tables, plan, rows, runner)
-    reused = _recall_unnamed(tables, plan, rows, contents)
+    identities = _identities(site, tables, plan, rows, runner)
+    reused = _recall_unnamed(tables, plan, rows, identities)
     records = _without(records_of(rows, ImageRecord), reused)
     done: list[ChunkResult] = []
     shared: list[ChunkResult] = []
     with Progress(shard, len(records)) as progress:
-        for result, again in cut_once(records, contents, lambda some: cut_all(site, job, some, runner)):
+        for result, again in cut_once(records, identities, lambda some: cut_all(site, job, some, runner)):
             progress.add(result)
             on_chunk(result)
             (shared if again else done).append(result)
@@ -102,28 +102,34 @@ def _job(site: Site, plan: Plan) -> Job:
     return job
 
 
-def _unnamed_contents(site: Site, tables: Store, plan: Plan, rows: pa.Table, runner: Runner) -> dict[str, str | None]:
-    """The sha256 of images whose row states none, by id: of all if the ledger may know some of them, else of those that
-    may have the same content as another."""
+def _identities(site: Site, tables: Store, plan: Plan, rows: pa.Table, runner: Runner) -> dict[str, Identity]:
+    """The identity of images whose row states no sha256, by id: of all if the ledger may know some of them, else of
+    those that may have the same content as another."""
     unnamed = _unnamed(rows)
     if unnamed and not knows_any(tables, plan.recipe):
         unnamed = tuple(look_alike(unnamed))
     if not unnamed:
         return {}
     _log.info("%d images have no sha256 in the manifest: they are read to find out which are known", len(unnamed))
-    return _contents(site, plan, unnamed, runner)
+    return _identified(site, plan, unnamed, runner)
 
 
-def _recall_unnamed(tables: Store, plan: Plan, rows: pa.Table, content: dict[str, str | None]) -> Results:
-    """The results of images whose row states no sha256 but whose content the ledger knows."""
-    unnamed = [record for record in _unnamed(rows) if content.get(record.image_id)]
+def _recall_unnamed(tables: Store, plan: Plan, rows: pa.Table, identities: dict[str, Identity]) -> Results:
+    """The results of images whose row states no sha256 but whose content the ledger knows.
+
+    The ledger's ETag and size belong to the URI where the content was found before, so those of the row replace them.
+    """
+    unnamed = [one for one in _unnamed(rows) if one.image_id in identities and identities[one.image_id].sha256]
     if not unnamed:
         return nothing()
+    found = [identities[record.image_id] for record in unnamed]
     images = pa.table(
         {
             "image_id": pa.array([record.image_id for record in unnamed], pa.string()),
             "uri": pa.array([stored_uri(record.uri) for record in unnamed], pa.string()),
-            "content": pa.array([content[record.image_id] for record in unnamed], pa.string()),
+            "content": pa.array([one.sha256 for one in found], pa.string()),
+            "etag": pa.array([one.etag for one in found], pa.string()),
+            "bytes": pa.array([record.bytes for record in unnamed], pa.int64()),
         }
     )
     return recall(tables, plan.recipe, images)
@@ -140,8 +146,8 @@ def _changed(site: Site, tables: Store, plan: Plan, shard: ShardKey, rows: pa.Ta
     if not unsure:
         return False
     _log.info("%d images have neither a sha256 nor a confirmed ETag: they are read to see if they changed", len(unsure))
-    content = _contents(site, plan, unsure, runner)
-    return any(content[record.image_id] != cut[record.image_id] for record in unsure)
+    found = _identified(site, plan, unsure, runner)
+    return any(found[record.image_id].sha256 != cut[record.image_id] for record in unsure)
 
 
 def _unnamed(rows: pa.Table) -> tuple[ImageRecord, ...]:
@@ -149,8 +155,8 @@ def _unnamed(rows: pa.Table) -> tuple[ImageRecord, ...]:
     return records_of(rows.filter(pc.is_null(rows.column("sha256"))), ImageRecord)
 
 
-def _contents(site: Site, plan: Plan, records: Sequence[ImageRecord], runner: Runner) -> dict[str, str | None]:
-    """The sha256 of each image's bytes, by image id; None if the image cannot be read, or does not match its row."""
+def _identified(site: Site, plan: Plan, records: Sequence[ImageRecord], runner: Runner) -> dict[str, Identity]:
+    """What each image's bytes are, by image id; without a sha256 if it cannot be read, or does not match its row."""
     identify = Work(
         function=partial(identify_chunk, site.reading(*plan.sources)),
         parts=images_of,
@@ -158,7 +164,7 @@ def _contents(site: Site, plan: Plan, records: Sequence[ImageRecord], runner: Ru
         blamed=unidentified,
     )
     found = [one for part in runner.map(identify, [*_chunked(records, site.chunk)]) for one in part]
-    return {one.image_id: one.sha256 for one in found}
+    return {one.image_id: one for one in found}
 
 
 def _without(records: Sequence[ImageRecord], reused: Results) -> list[ImageRecord]:

@@ -39,6 +39,31 @@ def test_a_delivery_id_may_look_like_a_key(catalog: Catalog) -> None:
         assert catalog.waiting_holds(name) == (hold_of(held("gate", odd)),)
 
 
+def test_a_version_that_was_held_later_still_waits_if_an_older_one_is_released(catalog: Catalog) -> None:
+    """The person looked at the older one only. Once the newer one is released too, nothing waits any more."""
+    first, second = held("first"), held("second", judged="judged-2")
+    catalog.record_hold(first, NOON)
+    catalog.record_hold(second, NOON + timedelta(hours=1))
+    for hours, gate_id, judged in ((2, "first", "judged-1"), (3, "second", "judged-2")):
+        at = NOON + timedelta(hours=hours)
+        catalog.approve(replace(approval(gate_id, judged=judged), at=at))
+        assert hold_of(second).gate_id in {hold.gate_id for hold in catalog.waiting_holds("acme")}
+        released = catalog.approval_for(judged)
+        catalog.publish([], gate_id=f"{gate_id} released", plan_id="plan", delivery=MONDAY, at=at, approval=released)
+    assert catalog.waiting_holds("acme") == ()
+
+
+def test_a_held_version_is_settled_if_a_version_that_was_released_before_returns(catalog: Catalog) -> None:
+    """The supplier delivered the released photographs again, so nobody has to look at the others."""
+    catalog.record_hold(held("first"), NOON)
+    catalog.approve(replace(approval("first"), at=NOON + timedelta(hours=1)))
+    catalog.record_hold(held("second", judged="judged-2"), NOON + timedelta(hours=2))
+    released = catalog.approval_for("judged-1")
+    at = NOON + timedelta(hours=3)
+    catalog.publish([], gate_id="again", plan_id="plan", delivery=MONDAY, at=at, approval=released)
+    assert catalog.waiting_holds("acme") == ()
+
+
 def test_a_hold_and_its_approval_are_both_recorded(catalog: Catalog) -> None:
     """Who released what, why and when stays on record beside the hold, even after publishing."""
     catalog.record_hold(held("gate"), NOON)

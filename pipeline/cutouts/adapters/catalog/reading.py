@@ -202,13 +202,27 @@ def _rejection(connection: sa.Connection, where: sa.ColumnElement[bool]) -> Hold
 def waiting() -> sa.ColumnElement[bool]:
     """The condition for holds that are not rejected and not published by their gate or a later one of the delivery.
 
-    An approved hold waits until it is published, so that it is found again if publishing it was interrupted.
+    An approved hold waits until it is published, so that it is found again if publishing it was interrupted. If a
+    person releases one of several held versions, those that were held after it still wait.
     """
+    released = holds.alias()
+    older = (
+        sa.exists()
+        .where(
+            released.c.gate_id == publications.c.approval_gate_id,
+            approvals.c.gate_id == publications.c.approval_gate_id,
+            approvals.c.at >= holds.c.at,
+            released.c.judged != holds.c.judged,
+            released.c.at < holds.c.at,
+        )
+        .correlate(holds, publications)
+    )
     same = sa.and_(
         publications.c.delivery_id == holds.c.delivery_id,
         publications.c.delivery_date == holds.c.delivery_date,
         publications.c.at >= holds.c.at,
         by_the_gate(),
+        ~older,
     )
     settled = sa.exists().where(sa.or_(publications.c.gate_id == holds.c.gate_id, same)).correlate(holds)
     twin = holds.alias()

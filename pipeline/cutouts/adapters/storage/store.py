@@ -146,12 +146,19 @@ class Store:
     def put_object(self, data: bytes, suffix: str) -> str:
         """Store bytes under their sha256 and return the name `ab/ab….suffix`.
 
-        An existing object of that name is left alone if its size is right; otherwise it is damaged and written again.
+        An existing object of that name is read: if its bytes are others, it is damaged and written again.
         """
         name = object_name(data, suffix)
-        if self.size(name) != len(data):
+        if not self._has(name, data):
             self.write(name, data)
         return name
+
+    def _has(self, name: str, data: bytes) -> bool:
+        """Whether the file has exactly these bytes. It is read only if its size is right."""
+        try:
+            return self.size(name) == len(data) and self.read(name) == data
+        except FileNotFoundError:  # deleted in between
+            return False
 
     def names(self, folder: str, suffix: str) -> list[str]:
         """Sorted names of the files below `folder` that end with `suffix` and are not hidden; none if it is missing."""

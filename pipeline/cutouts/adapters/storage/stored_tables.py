@@ -11,7 +11,7 @@ import re
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from typing import Any, TypeVar
 
@@ -216,6 +216,7 @@ def find_record(store: Store, name: str, kind: type[R]) -> R | None:
 
 
 _RECORD = re.compile(rb'\{"sha256": "([0-9a-f]{64})", "record": (.*)\}', re.DOTALL)
+_KEYS = frozenset({"sha256", "record"})
 _THREADS = 8
 _ROWS = 500_000
 """Rows that are collected before they are filtered."""
@@ -225,11 +226,21 @@ def _verified(store: Store, name: str) -> bytes:
     """The JSON of a record, verified with its digest."""
     data = store.read(name)
     found = _RECORD.fullmatch(data)
-    if found is None:  # old records have no digest
-        return data
+    if found is None:
+        if _has_digest(data):
+            raise _damaged(store, name, "its digest is damaged")
+        return data  # old records have no digest
     if hashlib.sha256(found[2]).hexdigest().encode() != found[1]:
         raise _damaged(store, name, "it does not match its digest")
     return found[2]
+
+
+def _has_digest(data: bytes) -> bool:
+    """Whether a record was written with its digest, although one of the two keys around it may be damaged."""
+    with suppress(ValueError):
+        keys = json.loads(data)
+        return isinstance(keys, dict) and len(keys) == len(_KEYS) and not _KEYS.isdisjoint(keys)
+    return False
 
 
 @contextmanager

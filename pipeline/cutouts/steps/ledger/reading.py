@@ -104,7 +104,7 @@ def times_rejected(tables: Store, recipe: RecipeDigests, images: pa.Table) -> in
 
 def recall(tables: Store, recipe: RecipeDigests, images: pa.Table) -> Results:
     """The known results of `images` (columns `image_id`, `uri`, and `content`, which is their sha256), with these ids
-    and URIs."""
+    and URIs; also with the columns `etag` and `bytes`, if `images` has them."""
 
     def read(parts: Parts) -> Results:
         masks, metrics = (_recall_one(tables, parts, name, images) for name in ("masks", "metrics"))
@@ -135,7 +135,7 @@ def _recall_one(tables: Store, parts: Parts, name: str, images: pa.Table) -> pa.
     position = pc.index_in(images.column("content"), value_set=stored.column("sha256"))
     rows = stored.take(position.drop_null())
     here = images.filter(position.is_valid())
-    for column in ("image_id", "uri"):
-        if column in schema.names:
+    for column in ("image_id", "uri", "etag", "bytes"):
+        if column in schema.names and column in here.column_names:
             rows = rows.set_column(schema.get_field_index(column), schema.field(column), here.column(column))
     return rows.cast(schema)
