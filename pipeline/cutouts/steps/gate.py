@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Hashable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -188,21 +188,16 @@ def _standing(catalog: Catalog, plan: Plan, images: pa.Table) -> _Standing:
 
 def _published(standing: _Standing, results: Results, plan: Plan) -> dict[str, str]:
     """Why images should not be published: they are live with this content and recipe, or a later day replaced them."""
-    live = standing.live
-    same = pc.and_(
-        pc.equal(live.column("matte_digest"), plan.recipe.matte_digest),
-        pc.equal(live.column("render_digest"), plan.recipe.render_digest),
-    )
+    ids, contents = (results.masks.column(name) for name in JUDGED)
+    at = pc.index_in(standing.live.column("image_id"), value_set=ids)
+    live, here = standing.live.filter(at.is_valid()), contents.take(at.drop_null())
+    recipe = plan.recipe
+    same = pc.and_(pc.equal(live.column("matte_digest"), recipe.matte_digest), pc.equal(live.column("sha256"), here))
+    same = pc.and_(same, pc.equal(live.column("render_digest"), recipe.render_digest))
     newer = pc.greater(live.column("delivery_date"), pa.scalar(plan.delivery.date))
-    content = dict(zip(*(results.masks.column(name).to_pylist() for name in JUDGED), strict=True))
-    rows = live.append_column("same", same).append_column("newer", newer).to_pylist()
-    live_so = {row["image_id"]: row["same"] and row["sha256"] == content.get(row["image_id"]) for row in rows}
-    found = {
-        row["image_id"]: ALREADY_PUBLISHED if live_so[row["image_id"]] else REPLACED
-        for row in rows
-        if row["image_id"] in content and (row["newer"] or live_so[row["image_id"]])
-    }
-    return dict.fromkeys(content, REPLACED) | found if standing.replaced else found
+    replaced = ids if standing.replaced else live.filter(newer).column("image_id")
+    already = live.filter(same).column("image_id")
+    return dict.fromkeys(replaced.to_pylist(), REPLACED) | dict.fromkeys(already.to_pylist(), ALREADY_PUBLISHED)
 
 
 def _taken_back(standing: _Standing, results: Results, plan: Plan, *, without: Collection[str]) -> dict[str, TakenBack]:
@@ -263,29 +258,34 @@ def _outcomes(plan: Plan, images: pa.Table, results: Results, decided: Decision,
     sha256 = pc.coalesce(results.masks.column("sha256").take(at), results.rejections.column("sha256").take(rejected_at))
     measured_at = pc.index_in(images.column("image_id"), value_set=results.metrics.column("image_id"))
     p_bad = doubts.p_bad.take(measured_at)
-    notes = [value or [] for value in results.masks.column("notes").take(at).to_pylist()]
+    notes = results.masks.column("notes").take(at)
     columns = {
         **{name: images.column(name) for name in ("image_id", "product_id", "delivery_id", "uri")},
         **made,
         "sha256": sha256,
         "matte_digest": pa.repeat(plan.recipe.matte_digest, images.num_rows),
         "render_digest": pa.repeat(plan.recipe.render_digest, images.num_rows),
-        "outcome": pa.array([str(outcome) for outcome in decided.outcomes], pa.string()),
-        "reasons": pa.array(_reasons(images, decided, doubts), pa.list_(pa.string())),
+        "outcome": _repeated(decided.outcomes, pa.string()),
+        "reasons": _repeated(_reasons(images, decided, doubts), pa.list_(pa.string())),
         "p_bad": p_bad,
         "calibration": pc.if_else(pc.is_valid(p_bad), pa.scalar(doubts.version, pa.string()), None),
-        "notes": pa.array(notes, pa.list_(pa.string())),
+        "notes": pc.if_else(pc.is_valid(notes), notes, pa.scalar([], pa.list_(pa.string()))),
     }
     return pa.table([columns[name] for name in OUTCOMES.names], schema=OUTCOMES)
 
 
-def _reasons(images: pa.Table, decided: Decision, doubts: Doubts) -> list[list[str]]:
+def _reasons(images: pa.Table, decided: Decision, doubts: Doubts) -> Iterator[tuple[str, ...]]:
     """The reasons of each image, with the main reason against its mask if it is held or quarantined."""
     against = doubts.reasons()
-    kept_back = (Outcome.QUARANTINED, Outcome.HELD)
-    return [
-        [*reasons, *([against[name]] if outcome in kept_back and name in against else [])]
-        for name, outcome, reasons in zip(
-            images.column("image_id").to_pylist(), decided.outcomes, decided.image_reasons, strict=True
-        )
-    ]
+    kept_back = {Outcome.QUARANTINED, Outcome.HELD}
+    for name, outcome, reasons in zip(
+        images.column("image_id").to_pylist(), decided.outcomes, decided.image_reasons, strict=True
+    ):
+        yield (*reasons, against[name]) if outcome in kept_back and name in against else reasons
+
+
+def _repeated(values: Iterable[Hashable], kind: pa.DataType) -> pa.Array:
+    """An array of these values, few of which are different."""
+    places: dict[Hashable, int] = {}
+    at = [places.setdefault(value, len(places)) for value in values]
+    return pa.array(list(places), kind).take(pa.array(at, pa.int32()))

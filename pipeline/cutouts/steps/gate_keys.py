@@ -6,6 +6,9 @@ import hashlib
 import json
 from collections.abc import Collection
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from cutouts.core.decisions import AppliedPromise
 from cutouts.core.drift import DRIFT
 from cutouts.core.gate import Judgement
@@ -27,11 +30,10 @@ def judged_digest(
 ) -> str:
     """A digest, 32 hexadecimal characters, of the content, recipe, suite, calibration, categories, promise and
     withdrawals that are judged. It does not depend on the place, the time or the number of attempts."""
-    rows = sorted(
-        (image_id, sha256 or "")
-        for table in (results.masks, results.rejections)
-        for image_id, sha256 in zip(*(table.column(name).to_pylist() for name in JUDGED), strict=True)
-    )
+    tables = [table.select(JUDGED) for table in (results.masks, results.rejections)]
+    both = pa.concat_tables(tables, promote_options="permissive")  # only rejections may have no sha256
+    ids, contents = (both.take(pc.sort_indices(both.column("image_id"))).column(name).to_pylist() for name in JUDGED)
+    rows = [(image_id, sha256 or "") for image_id, sha256 in zip(ids, contents, strict=True)]
     recipe = plan.recipe
     parts: list[object] = [plan.delivery.delivery_id, recipe.matte_digest, recipe.render_digest, rows, doubts.version]
     parts += [sorted(leaving)] if leaving else []

@@ -55,6 +55,35 @@ def test_a_publication_is_recorded_with_its_counts(catalog: Catalog) -> None:
     assert catalog.publication_of("another") is None
 
 
+def test_live_images_are_read_as_they_were_published(catalog: Catalog) -> None:
+    """Whatever their ids look like, and from exactly the delivery id that is asked for."""
+    odd = replace(MONDAY, delivery_id="50 % of 'acme', %s")
+    names = [
+        "",
+        " ",
+        "NULL",
+        "null",
+        "\\N",
+        "\\.",
+        'a,"b"',
+        "'",
+        "a\nb",
+        "ä€😀",
+        "%s %(a)s",
+        "1.0",
+        "2026-01-01",
+        "true",
+    ]
+    _publish(catalog, [replace(entry("a", odd), image_id=name) for name in names], odd)
+    _publish(catalog, [entry("other")], gate_id="other")
+    found = catalog.published(odd.delivery_id)
+    assert found.schema == PUBLISHED
+    assert sorted(found.column("image_id").to_pylist()) == sorted(names)
+    assert set(found.column("delivery_date").to_pylist()) == {MONDAY.date}
+    assert catalog.live().num_rows == len(names) + 1
+    assert catalog.published("nobody") == PUBLISHED.empty_table()
+
+
 def test_publishing_the_same_gate_again_changes_nothing(catalog: Catalog, url: str) -> None:
     """A retry gets the recorded publication, whatever entries it passes."""
     first = _publish(catalog, [entry("a")])

@@ -7,6 +7,7 @@ from typing import Any
 import pyarrow as pa
 import sqlalchemy as sa
 
+from cutouts.adapters.catalog.copying import read_columns
 from cutouts.adapters.catalog.sql_tables import cutouts, publications
 from cutouts.core.publications import CatalogEntry
 from cutouts.core.records import DeliveryKey, RecipeDigests
@@ -34,9 +35,6 @@ LIVE = pa.schema(
 """The live images of all deliveries, with the names of their objects."""
 
 
-_BATCH = 20_000
-
-
 def published(connection: sa.Connection, delivery_id: str) -> pa.Table:
     """`PUBLISHED`, one row per live image of the delivery id, in no particular order."""
     return _columns(connection, PUBLISHED, cutouts.c.delivery_id == delivery_id)
@@ -48,17 +46,7 @@ def live(connection: sa.Connection) -> pa.Table:
 
 
 def _columns(connection: sa.Connection, schema: pa.Schema, *where: sa.ColumnElement[bool]) -> pa.Table:
-    rows = connection.execution_options(yield_per=_BATCH).execute(
-        sa.select(*(cutouts.c[name] for name in schema.names)).where(*where)
-    )
-    batches = [
-        pa.RecordBatch.from_arrays(
-            [pa.array(values, field.type) for values, field in zip(zip(*part, strict=True), schema, strict=True)],
-            schema=schema,
-        )
-        for part in rows.partitions()
-    ]
-    return pa.Table.from_batches(batches, schema)
+    return read_columns(connection, sa.select(*(cutouts.c[name] for name in schema.names)).where(*where), schema)
 
 
 def made_live_after(connection: sa.Connection, delivery_id: str, publication_id: int) -> frozenset[tuple[str, str]]:
