@@ -11,12 +11,15 @@ from urllib.parse import quote
 
 from airflow.providers.standard.operators.hitl import HITLOperator
 from airflow.sdk import BaseNotifier, Connection, Param
+from airflow.sdk.exceptions import TaskAwaitingInput
 
 from cutouts.core.errors import ConfigError
 from cutouts_airflow.airflow_site import connection
 from cutouts_airflow.reviewing import APPROVE, ASK, LATER, REJECT, ReviewSettings, question, review_url
 
 _SECONDS = 30.0
+_ASKED = "asked"
+"""The key in Airflow's task state store, which all tries share, that says that the question was asked."""
 
 
 class AskForDecision(HITLOperator):
@@ -24,17 +27,33 @@ class AskForDecision(HITLOperator):
 
     The task then waits in Airflow's state `awaiting_input`: it uses no worker and no slot of a pool. After
     `answer_hours` the scheduler answers `LATER` for it.
+
+    Airflow 3.3 starts the task again if the answer arrives before the process that asked has ended. Asking again would
+    delete the answer. So another try only waits, and Airflow gives it the recorded answer at once.
     """
 
     def execute(self, context: Any) -> Any:
-        """Ask, tell people, and wait. Skips if somebody decided already."""
+        """Tell people, ask, and wait. Skips if somebody decided already."""
         gate_id = context["params"]["gate"]
         settings = ReviewSettings.read()
         asked = question(gate_id)
         self.subject, self.body = asked.subject, asked.body
         self.response_timeout = timedelta(hours=settings.answer_hours)
-        self.notifiers = [*_notifiers(settings, f"{asked.subject}: {review_url(gate_id)}")]
-        return super().execute(context)
+        if context["task_state_store"].get(_ASKED):
+            self.log.info("The question was asked before: its answer counts.")
+            raise TaskAwaitingInput(method_name="execute_complete", timeout=self.response_timeout)
+        for tell in _notifiers(settings, f"{asked.subject}: {review_url(gate_id)}"):
+            tell(context)  # before the question exists: a slow address must not keep an answer waiting
+        try:
+            return super().execute(context)
+        except TaskAwaitingInput:
+            context["task_state_store"].set(_ASKED, value=True)
+            raise
+
+
+def _answered(context: Any) -> None:
+    """The answer was passed on: if a person clears the task, it asks again."""
+    context["task_state_store"].delete(_ASKED)
 
 
 def ask_for_decision() -> AskForDecision:
@@ -47,6 +66,7 @@ def ask_for_decision() -> AskForDecision:
         params={"why": Param("looked at", type="string", minLength=1, maxLength=500, title="Why")},
         response_timeout=timedelta(hours=ReviewSettings().answer_hours),
         execution_timeout=None,
+        on_success_callback=_answered,
     )
 
 

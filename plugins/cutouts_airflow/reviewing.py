@@ -19,7 +19,7 @@ from airflow.sdk.configuration import conf
 from airflow.sdk.exceptions import AirflowSkipException
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from cutouts.core.errors import ConfigError, CutoutsError
+from cutouts.core.errors import ConfigError, CutoutsError, StorageError, TransientError
 from cutouts.core.text.counting import counted
 from cutouts.core.text.display import shown
 from cutouts_airflow.airflow_site import site
@@ -42,8 +42,8 @@ APPROVE, REJECT, LATER = "Approve", "Reject", "Not now"
 VARIABLE = "cutouts_review"
 """The Variable with a JSON object of `ReviewSettings`; unknown keys are refused."""
 
-_LISTED = 50
-"""Publications that are looked at for quarantined images."""
+_COUNTED = 200
+"""Runs that are counted in one request, which names each of them."""
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>~:@/])")
 
 
@@ -88,37 +88,40 @@ def unasked() -> list[dict[str, Any]]:
 
 def _unasked(here: Site) -> list[str]:
     candidates = _waiting(here)
-    if _runs([run_of(one) for one in candidates]) == len(candidates):
+    parts = (candidates[begin : begin + _COUNTED] for begin in range(0, len(candidates), _COUNTED))
+    return [one for part in parts for one in _without_run(part)]
+
+
+def _without_run(gates: list[str]) -> list[str]:
+    """Those of the decisions that no run asks about, found by halves: nearly always all of them have one."""
+    if _runs([run_of(one) for one in gates]) == len(gates):
         return []
-    return [one for one in candidates if not _runs([run_of(one)])]
+    half = len(gates) // 2
+    return [*_without_run(gates[:half]), *_without_run(gates[half:])] if half else gates
 
 
 def _waiting(here: Site) -> list[str]:
     """Held decisions, and decisions of the time to answer that published all but quarantined images."""
     from cutouts.adapters.catalog import Catalog
-    from cutouts.core.publications import Publication
 
     settings = ReviewSettings.read()
     since = datetime.now(UTC) - timedelta(hours=settings.answer_hours)
     with Catalog.open(here.catalog_url) as catalog:
         found = [hold.gate_id for hold in catalog.all_waiting_holds()]
-        recent = catalog.settled(at_most=_LISTED)[0] if settings.quarantined else ()
-    partly = [
-        one.gate_id
-        for one in recent
-        if isinstance(one, Publication) and one.at > since and not one.by and _quarantined(here, one.gate_id)
-    ]
-    return [*found, *partly]
+        recent = catalog.gates_since(since) if settings.quarantined else ()
+    return [*found, *(gate_id for gate_id in recent if _quarantined(here, gate_id))]
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=65_536)
 def _quarantined(here: Site, gate_id: str) -> int:
-    """How many images a decision quarantined; 0 if its tables were removed."""
-    from cutouts.review.sheets import UnknownDecisionError, open_sheet
+    """How many images a decision quarantined; 0 if its tables were removed. Raises TransientError."""
+    from cutouts import steps
 
     try:
-        return open_sheet(here, gate_id).decision.quarantined
-    except UnknownDecisionError:
+        return steps.read_decision(here, gate_id).quarantined
+    except TransientError:
+        raise
+    except StorageError:
         return 0
 
 

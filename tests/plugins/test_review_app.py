@@ -6,25 +6,30 @@ import json
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 import pytest
 import uvicorn
 from playwright.sync_api import Browser, Page
+from sqlalchemy import select
+from sqlalchemy.orm import object_session
 
 from cutouts import intake, steps
 from cutouts.adapters.catalog import Catalog
 from cutouts.core.config import Site
+from cutouts.core.pixels import Bytes
 from cutouts.core.records import DeliveryKey
 from cutouts.runner import open_runner
 from tests.airflow_home import dag_bag, events, task_states, until
 from tests.dask_cluster import free_port
 from tests.deliveries import land, manifest_of, nothing, photograph, product
 
+T = TypeVar("T")
 USERS = {"ada": "user", "vera": "viewer"}
 
 
@@ -87,9 +92,14 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
 @pytest.fixture
 def held(site: Site, tmp_path: Path) -> str:
     """The decision of a held delivery: five photographs of products, and five of nothing."""
-    photograph(tmp_path / "studio" / "dim", *map(product, range(5)), *map(nothing, range(5)))
+    return _judged(site, tmp_path, "dim", *map(product, range(5)), *map(nothing, range(5)))
+
+
+def _judged(site: Site, tmp_path: Path, name: str, *pictures: Bytes) -> str:
+    """The decision about a delivery of these pictures."""
+    photograph(tmp_path / "studio" / name, *pictures)
     intake.take(site, str(land(tmp_path, "any", date(2026, 11, 2), manifest_of(tmp_path / "studio"))))
-    key = DeliveryKey.parse("2026-11-02/dim")
+    key = DeliveryKey(date=date(2026, 11, 2), delivery_id=name)
     planned = steps.plan(site, intake.source_of(site, key), key)
     with open_runner(site) as runner:
         for shard in planned.shard_keys():
@@ -264,11 +274,91 @@ def test_a_held_delivery_is_a_required_action(pages: Pages, site: Site, held: st
     assert (publication.by, publication.because) == ("ada", "fine" if chosen == "page" else "meant so")
 
 
+def test_an_answer_after_a_release_is_not_announced_again(site: Site, held: str) -> None:
+    """Somebody released the delivery by command, and that was announced: the answer does nothing."""
+    from cutouts_airflow.reviewing import _carry_out
+
+    decision = steps.read_decision(site, held)
+    done = steps.approve(site, held, by="eve", why="fine")
+    steps.mark_announced(site, [done.publication_id])
+    _carry_out(site, decision, approve=True, by="ada", why="fine")
+    assert steps.unannounced(site, delivery=decision.delivery) == ()
+    with Catalog.open(site.catalog_url) as catalog:
+        assert [one.by for one in catalog.last_publications(9)] == ["eve"]
+
+
+def test_every_recent_publication_with_quarantined_images_is_asked_about(site: Site, tmp_path: Path) -> None:
+    """Also if more were published since than a page lists; what a person released, or took back, is not."""
+    from cutouts_airflow.reviewing import _waiting
+
+    first = steps.publish(site, _judged(site, tmp_path, "partly", product(0), nothing(0)))
+    with Catalog.open(site.catalog_url) as catalog:
+        for number in range(60):
+            catalog.publish(
+                [],
+                gate_id=f"{number:032x}",
+                plan_id="plan",
+                delivery=DeliveryKey(date=date(2026, 11, 3), delivery_id=f"later-{number}"),
+                at=datetime.now(UTC),
+                against=0,
+            )
+    assert _waiting(site) == [first.gate_id]
+    steps.approve(site, first.gate_id, by="eve", why="fine", also=["partly/01.png"])
+    with Catalog.open(site.catalog_url) as catalog:
+        assert len(catalog.gates_since(first.at - timedelta(seconds=1))) == 61
+
+
+def test_an_answer_that_came_before_the_asking_process_ended_is_not_asked_for_again(
+    pages: Pages, site: Site, held: str
+) -> None:
+    """Airflow repeats the task then, as here. The recorded answer counts, and nobody is told again."""
+    path = "/api/v2/dags/delivery_review/dagRuns/{}/taskInstances/ask/-1/hitlDetails"
+    ada = {"authorization": f"Bearer {pages.token('ada')}"}
+
+    def answer() -> None:
+        run = until(lambda: _runs_about(held), seconds=120)[-1]
+        until(lambda: run.get_task_instance("ask").state == "awaiting_input" or None, seconds=120)
+        run.get_task_instance("ask").set_state("running")  # its process has not ended
+        body = {"chosen_options": ["Reject"], "params_input": {"why": "torn"}}
+        assert httpx.patch(f"{pages.url}{path.format(run.run_id)}", json=body, headers=ada, timeout=60).is_success
+        with _ask_task(run.run_id) as task:
+            task.prepare_db_for_next_try(object_session(task))
+            task.state, task.next_method, task.next_kwargs = None, None, None
+        until(lambda: _resumed(run.run_id) or None, seconds=120)
+
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(_or_give_up, answer, held)
+        run = dag_bag()["delivery_review"].test(run_conf={"gate": held})
+        waiting.result()
+    assert (run.get_task_instance("ask").try_number, task_states(run)["settle"]) == (2, ["skipped"])
+    with Catalog.open(site.catalog_url) as catalog:
+        assert catalog.all_waiting_holds() == ()
+
+
+@contextmanager
+def _ask_task(run_id: str) -> Iterator[Any]:
+    """The task in Airflow's database."""
+    from airflow.models.taskinstance import TaskInstance
+    from airflow.utils.session import create_session
+
+    with create_session() as session:
+        chosen = select(TaskInstance).where(TaskInstance.run_id == run_id, TaskInstance.task_id == "ask")
+        yield session.scalars(chosen).one()
+
+
+def _resumed(run_id: str) -> bool:
+    """Whether the second try got the recorded answer. `dag.test` overwrites the state that Airflow then gives it."""
+    with _ask_task(run_id) as task:
+        resumed = task.try_number == 2 and task.state == "awaiting_input" and "torn" in str(task.next_kwargs)
+        task.state = "scheduled" if resumed else task.state
+        return resumed
+
+
 def _found(answer: httpx.Response) -> dict[str, Any] | None:
     return dict(answer.json()) if answer.status_code == 200 else None
 
 
-def _or_give_up(answer: Callable[[], dict[str, Any]], gate_id: str) -> dict[str, Any]:
+def _or_give_up(answer: Callable[[], T], gate_id: str) -> T:
     """Answer; if that fails, end the task, which would otherwise wait for ever."""
     try:
         return answer()

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import socketserver
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, date, datetime
+from email import message_from_string
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -13,6 +15,7 @@ from typing import Any
 import pytest
 
 from cutouts import steps
+from cutouts.adapters.catalog import Catalog
 from cutouts.core.config import Site
 from cutouts.core.errors import ConfigError, CutoutsError
 from tests.review.made_gates import HOSTILE, make_gate
@@ -118,6 +121,95 @@ def webhook() -> Any:
     yield server.server_port, posted
     server.shutdown()
     server.server_close()
+
+
+class _Mailbox(socketserver.StreamRequestHandler):
+    """The part of SMTP (RFC 5321) that one message needs."""
+
+    def handle(self) -> None:
+        self._say("220 here")
+        while line := self.rfile.readline().decode().strip():
+            verb = line.upper().partition(" ")[0]
+            if verb == "QUIT":
+                self._say("221 bye")
+                break
+            if verb == "DATA":
+                self._say("354 go on")
+                lines = iter(self.rfile.readline, b".\r\n")
+                self.server.mails.append(b"".join(lines).decode())  # type: ignore[attr-defined]
+            elif verb == "RCPT":
+                self.server.mails.append(line)  # type: ignore[attr-defined]
+            self._say("250 fine")
+
+    def _say(self, line: str) -> None:
+        self.wfile.write(f"{line}\r\n".encode())
+
+
+@pytest.fixture
+def mailbox() -> Iterator[tuple[int, list[str]]]:
+    """A mail server on this machine: its port, and the recipients and messages that it got."""
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), _Mailbox) as server:
+        mails: list[str] = []
+        server.mails = mails  # type: ignore[attr-defined]
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield server.server_address[1], mails
+        server.shutdown()
+
+
+def test_a_mail_is_sent_to_every_address(mailbox: tuple[int, list[str]], monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has the question and the link; text of a stranger is neither HTML nor a template."""
+    from cutouts_airflow.review_operator import _notifiers
+    from cutouts_airflow.reviewing import ReviewSettings
+
+    port, mails = mailbox
+    how = {"from_email": "airflow@shop.example", "disable_ssl": True, "disable_tls": True}
+    there = {"conn_type": "smtp", "host": "127.0.0.1", "port": port, "extra": how}
+    monkeypatch.setenv("AIRFLOW_CONN_SMTP_DEFAULT", json.dumps(there))
+    told = ReviewSettings(mail=("a@shop.example", "b@shop.example"))
+    (tell,) = _notifiers(told, "<b>{{ conn.x }}</b> is held: https://airflow.example/cutouts/gate/0a")
+    send: Callable[[dict[str, Any]], None] = tell
+    send({})
+    assert [line for line in mails if line.startswith("rcpt")] == [
+        "rcpt TO:<a@shop.example>",
+        "rcpt TO:<b@shop.example>",
+    ]
+    mail = message_from_string(mails[-1])
+    assert (mail["From"], mail["Subject"]) == ("airflow@shop.example", "A delivery waits for a decision")
+    body = next(part for part in mail.walk() if part.get_content_type() == "text/html").get_payload(decode=True)
+    assert body == b"<p>&lt;b&gt;(( conn.x ))&lt;/b&gt; is held: https://airflow.example/cutouts/gate/0a</p>"
+
+
+def test_somebody_who_decided_meanwhile_is_not_overruled(gate_id: str) -> None:
+    """The answer then changes nothing, and there is nothing to announce."""
+    from cutouts_airflow.airflow_site import site
+    from cutouts_airflow.reviewing import _carry_out
+
+    decision = steps.read_decision(site(), gate_id)
+    steps.reject(site(), gate_id, by="eve", why="torn")
+    _carry_out(site(), decision, approve=True, by="ada", why="fine")
+    assert steps.unannounced(site(), delivery=decision.delivery) == ()
+    with Catalog.open(site().catalog_url) as catalog:
+        rejection = catalog.rejection_for(decision.judged)
+    assert rejection is not None
+    assert rejection.by == "eve"
+
+
+def test_decisions_without_a_run_are_found_among_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many wait, few requests find the two that were not asked about yet."""
+    from cutouts_airflow import reviewing
+
+    gates = [f"{number:032x}" for number in range(700)]
+    asked = {reviewing.run_of(one) for one in gates} - {reviewing.run_of(gates[3]), reviewing.run_of(gates[650])}
+    requests: list[int] = []
+
+    def runs(run_ids: Sequence[str]) -> int:
+        requests.append(len(run_ids))
+        return len(asked.intersection(run_ids))
+
+    monkeypatch.setattr(reviewing, "_runs", runs)
+    monkeypatch.setattr(reviewing, "_waiting", lambda _: gates)
+    assert reviewing._unasked(Site(root="unused")) == [gates[3], gates[650]]
+    assert (max(requests), len(requests) < 40) == (200, True)
 
 
 def test_a_webhook_is_told_of_the_question(webhook: Any, monkeypatch: pytest.MonkeyPatch) -> None:

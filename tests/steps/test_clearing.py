@@ -13,6 +13,9 @@ from cutouts.adapters.storage.store import open_store
 from cutouts.core.config import Site
 from cutouts.core.errors import CutoutsError, TransientError
 from cutouts.core.publications import Order
+from cutouts.core.table_paths import THUMBNAILS, thumbnail_file
+from cutouts.review.pictures import Picture, picture
+from cutouts.review.sheets import open_sheet
 from cutouts.steps.clearing import Cleared, clear
 from cutouts.steps.lease import site_lease
 from cutouts.steps.verify import verify
@@ -57,6 +60,22 @@ def test_only_old_orphans_are_removed(site: Site, refresh: Refresh, shoot: Path)
     assert len([path for path in Path(site.objects_url).rglob("*") if path.is_file()]) == len(kept)
     assert clear(site, now=_later(2)) == Cleared()
     assert verify(site, whole=True).findings == ()
+
+
+def test_small_pictures_are_removed_with_their_cutout(site: Site, refresh: Refresh, shoot: Path) -> None:
+    """Those of a cutout that something refers to are kept, and so are those that are younger than the grace period."""
+    decision, _ = refresh(site, shoot)
+    sheet = open_sheet(site, decision.gate_id)
+    tables = open_store(site.tables_url)
+    for number in range(2):
+        assert picture(site, sheet.image(number), Picture.THUMBNAIL)
+    kept = set(tables.names(THUMBNAILS, ".webp"))
+    orphan = thumbnail_file("a" * 64, f"ff/{'f' * 64}.png", "thumbnail")
+    tables.write(orphan, b"of a cutout that is gone")
+    assert clear(site) == Cleared()
+    assert clear(site, now=_later(2)).bytes == 24
+    assert set(tables.names(THUMBNAILS, ".webp")) == kept
+    assert len(kept) == 2
 
 
 def test_nothing_is_removed_while_something_runs(site: Site, refresh: Refresh, shoot: Path) -> None:

@@ -209,6 +209,12 @@ class Catalog:
         with self._reading() as connection:
             return reading.gates_on(connection, delivery)
 
+    def gates_since(self, at: datetime) -> tuple[str, ...]:
+        """The ids of the gate's decisions that were published after a moment (aware) and that no person released, the
+        oldest first. Publications that were taken back do not count."""
+        with self._reading() as connection:
+            return reading.gates_since(connection, at)
+
     def last_publications(self, at_most: int) -> tuple[Publication, ...]:
         """The newest publications that made images live, the newest first."""
         with self._reading() as connection:

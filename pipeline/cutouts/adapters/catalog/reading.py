@@ -119,6 +119,19 @@ def gates_on(connection: sa.Connection, delivery: DeliveryKey) -> tuple[str, ...
     return tuple(connection.scalars(sa.select(both.c.gate_id).order_by(both.c.at, both.c.gate_id)))
 
 
+def gates_since(connection: sa.Connection, at: datetime) -> tuple[str, ...]:
+    """The ids of the gate's decisions that were published after a moment and that no person released, the oldest
+    first."""
+    chosen = sa.select(publications.c.gate_id).where(
+        publications.c.at > at,
+        by_the_gate(),
+        publications.c.approval_gate_id.is_(None),
+        publications.c.made_by.is_(None),
+        publications.c.undone_by.is_(None),
+    )
+    return tuple(connection.scalars(chosen.order_by(publications.c.publication_id)))
+
+
 def last_publications(connection: sa.Connection, at_most: int) -> tuple[Publication, ...]:
     """The newest publications that made images live, the newest first, at most `at_most`."""
     chosen = sa.select(publications).where(publications.c.published > 0)
