@@ -47,11 +47,12 @@ def test_equal_objects_are_written_once(tmp_path: Path, monkeypatch: pytest.Monk
     assert written == names[1:2]
 
 
-def test_a_damaged_object_is_written_again(tmp_path: Path) -> None:
-    """A file of the wrong size is not the object."""
+@pytest.mark.parametrize("damaged", [b"pix", b"pixelz"], ids=["truncated", "other-bytes"])
+def test_a_damaged_object_is_written_again(tmp_path: Path, damaged: bytes) -> None:
+    """A file of the wrong size, or with other bytes, is not the object."""
     store = Store(str(tmp_path))
     name = store.put_object(b"pixels", ".png")
-    (tmp_path / name).write_bytes(b"pix")
+    (tmp_path / name).write_bytes(damaged)
     batch = ObjectBatch(store)
     batch.put(b"pixels", ".png")
     batch.settle()
