@@ -64,9 +64,13 @@ def test_a_failed_write_is_an_error_of_the_batch(tmp_path: Path) -> None:
     """It must not be lost in a thread: the chunk would be recorded without its file."""
     batch = ObjectBatch(Store(str(tmp_path)))
     (tmp_path / object_name(b"pixels", ".png")).mkdir(parents=True)
-    batch.put(b"pixels", ".png")
-    with pytest.raises(StorageError, match="Is a directory"):
+
+    def write() -> None:
+        batch.put(b"pixels", ".png")
         batch.settle()
+
+    with pytest.raises(StorageError, match="Is a directory"):
+        write()
     batch.close()
 
 

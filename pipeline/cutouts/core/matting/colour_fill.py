@@ -20,7 +20,12 @@ def spread(colour: Floats, known: Floats) -> Floats:
     with saturating weights, and then pushed down into the pixels that each level does not know. The result is black
     if nothing is known.
     """
-    levels = [_saturate(np.asarray(cv2.merge([colour, known]), np.float32))]
+    return spread_weighted(np.asarray(cv2.merge([colour, known]), np.float32))
+
+
+def spread_weighted(weighted: Floats) -> Floats:
+    """As `spread`, from the colour and its weight in one array, float32 h×w×4."""
+    levels = [_saturate(weighted)]
     while max(levels[-1].shape[:2]) > 1:
         height, width = levels[-1].shape[:2]
         levels.append(_saturate(_resize(levels[-1], (width + 1) // 2, (height + 1) // 2)))

@@ -5,13 +5,13 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from cutouts.core.matting.colour_fill import spread
+from cutouts.core.matting.colour_fill import spread_weighted
 from cutouts.core.matting.pixel_lookup import Enlarged, Part, blocks
 from cutouts.core.pixels import Bytes, Floats, Photograph, shrink
 
 _REDUCTION = 8
 """Colours are spread at an eighth of the size. A quarter costs 6 ms more on 3 MP and reduces the error by 4 %."""
-_ROWS = 64
+_ROWS = 32
 """Rows that are written at a time."""
 _MARGIN = 32
 """Width of the background around the product that colours are taken from (px)."""
@@ -31,11 +31,11 @@ def cutout(photograph: Photograph, matte: Bytes) -> Bytes:
     and photographed backgrounds: unchanged 15.9, spread F alone 22.1, this method 7.7. With a network's own mattes,
     whose alpha is wrong too: unchanged 14.3, this method 13.8.
     """
-    result = np.zeros((*matte.shape, 4), np.uint8)
     part = _part(matte)
-    if part is not None:
-        _show(photograph.rgb[part], matte[part], result[part])
-        _use_own_colours(result, photograph.rgb[part], matte, part)
+    if part is None:
+        return np.zeros((*matte.shape, 4), np.uint8)
+    result = _shown(photograph.rgb, matte, part)
+    _use_own_colours(result, photograph.rgb[part], matte, part)
     return result
 
 
@@ -52,25 +52,31 @@ def _part(matte: Bytes) -> Part | None:
     left, top, width, height = cv2.boundingRect(matte)
     if not width:
         return None
-    rows = slice(max(0, top - _MARGIN), top + height + _MARGIN)
+    rows = slice(max(0, top - _MARGIN), min(top + height + _MARGIN, matte.shape[0]))
     return rows, slice(max(0, left - _MARGIN), left + width + _MARGIN)
 
 
-def _show(rgb: Bytes, alpha: Bytes, result: Bytes) -> None:
-    """Write `rgb` and `alpha` into `result`, uint8 h×w×4, where the alpha is not 0; some rows at a time, which fit into
-    the cache."""
+def _shown(rgb: Bytes, alpha: Bytes, part: Part) -> Bytes:
+    """`rgb` with `alpha`, uint8 H×W×4, 0 where the alpha is 0, as everywhere outside of `part`; made some rows at a
+    time, which fit into the cache."""
+    result = np.empty((*alpha.shape, 4), np.uint8)
+    within, columns = part
     for top in range(0, alpha.shape[0], _ROWS):
-        rows = slice(top, top + _ROWS)
-        rgba = np.asarray(cv2.cvtColor(rgb[rows], cv2.COLOR_RGB2RGBA), np.uint8)
-        cv2.mixChannels([alpha[rows]], [rgba], [0, 3])
-        cv2.copyTo(rgba, alpha[rows], result[rows])
+        result[top : top + _ROWS] = 0
+        rows = slice(max(top, within.start), min(top + _ROWS, within.stop))
+        if rows.start < rows.stop:
+            rgba = np.asarray(cv2.cvtColor(rgb[rows, columns], cv2.COLOR_RGB2RGBA), np.uint8)
+            cv2.mixChannels([alpha[rows, columns]], [rgba], [0, 3])
+            cv2.copyTo(rgba, alpha[rows, columns], result[rows, columns])
+    return result
 
 
 def _use_own_colours(result: Bytes, rgb: Bytes, matte: Bytes, part: Part) -> None:
     """Replace the colours of soft pixels in `result`, uint8 H×W×4, by the product's own; `rgb` has those of `part`."""
     height, width = rgb.shape[:2]
     half = max(1, width // 2), max(1, height // 2)  # what follows is four times cheaper on pairs of pixels
-    colours, share = shrink(rgb, *half), shrink(matte[part], *half)
+    colours = np.asarray(cv2.cvtColor(shrink(rgb, *half), cv2.COLOR_RGB2RGBA), np.uint8)
+    share = shrink(matte[part], *half)
     inside, outside = (np.asarray(cv2.inRange(share, sure, sure), np.uint8) for sure in (255, 0))
     if not (inside.any() and outside.any()):
         return
@@ -110,9 +116,9 @@ def _weights() -> tuple[Floats, Floats, Floats]:
 _OF_FRONT, _OF_BACK, _OF_SHOWN = _weights()
 
 
-def _spread_from(rgb: Bytes, sure: Bytes, width: int, height: int) -> Floats:
-    """The colours of `rgb` at pixels with `sure` 255, spread everywhere: float32 `height`×`width`×4; channel 4 is
-    unused."""
-    colours = shrink(np.asarray(cv2.copyTo(rgb, sure), np.uint8), width, height).astype(np.float32)
-    known = shrink(sure, width, height).astype(np.float32) / np.float32(255)
-    return spread(colours, known)
+def _spread_from(opaque: Bytes, sure: Bytes, width: int, height: int) -> Floats:
+    """The colours of `opaque` (uint8 h×w×4) at pixels with `sure` 255, spread everywhere: float32 `height`×`width`×4;
+    channel 4 is unused."""
+    known = shrink(np.asarray(cv2.copyTo(opaque, sure), np.uint8), width, height).astype(np.float32)
+    known[..., 3] /= np.float32(255)
+    return spread_weighted(known)
