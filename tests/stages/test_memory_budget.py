@@ -19,7 +19,7 @@ import pytest
 from cutouts.core.config import Site
 from cutouts.core.errors import ImageRejected
 from cutouts.core.records import ImageRecord
-from cutouts.stages import Job, cut_chunk, job_of
+from cutouts.stages import Job, cut_chunk, job_of, memory_budget
 from cutouts.stages.memory_budget import Memory, ProcessMemory, machine_memory
 from tests.photographs import product
 
@@ -108,6 +108,20 @@ def test_a_batch_is_finished_early_if_no_memory_is_left(tmp_path: Path) -> None:
         results = list(pool.map(lambda _: cut_chunk(tight, records), range(3)))
     assert [result.model_batches for result in results] != [1, 1, 1]
     assert [result.masks for result in results] == [cut_chunk(roomy, records).masks] * 3
+
+
+@pytest.mark.parametrize(("at_once", "returned"), [(1 << 50, 0), (1 << 29, 1)], ids=["much room", "little room"])
+def test_freed_memory_is_returned_only_if_there_may_be_too_little(
+    monkeypatch: pytest.MonkeyPatch, at_once: int, returned: int
+) -> None:
+    """The next large image gets it again, unless it and what is held might be more than images may use."""
+    calls, used = list[None](), [100_000_000]
+    monkeypatch.setattr(memory_budget, "release_freed", lambda: calls.append(None))
+    monkeypatch.setattr(memory_budget, "_used", lambda: used[-1])
+    memory = Memory(at_once=at_once, alone=at_once)
+    used.append(200_000_000)
+    assert memory.try_take((1 << 29) - 50_000_000)
+    assert len(calls) == returned
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="peak memory is read from /proc")
