@@ -135,7 +135,7 @@ def _live(site: Site) -> set[str]:
 def test_a_reviewer_rejects_two_images_and_publishes_the_rest(
     pages: Pages, site: Site, held: str, open_as: Callable[[str], Page], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """By keyboard: exactly the rest is live, under the reviewer's name, and announced on the asset `cutouts`.
+    """By keyboard or mouse: exactly the rest is live, under the reviewer's name, and announced on the asset `cutouts`.
 
     The reviewer can take it back, and a second decision about the same page changes nothing.
     """
@@ -152,12 +152,25 @@ def test_a_reviewer_rejects_two_images_and_publishes_the_rest(
     assert "0 approved and 2 rejected by you: 3 of 10 would be published" in page.locator("#tally").inner_text()
     page.keyboard.press("u")
     assert "0 rejected" in page.locator("#tally").inner_text()
-    for row in ("dim/00.png", "dim/01.png"):
-        page.locator(f'.tile[data-name="{row}"] .name').click()
-        page.keyboard.press("Escape")
-        page.keyboard.press("r")
-        page.keyboard.press("4")
+    page.locator('.tile[data-name="dim/00.png"] .open').click()
+    colours = {}
+    for name in ("white", "black", "grey"):
+        page.locator("#viewer").get_by_role("button", name=name).click()
+        colours[name] = page.locator("#view-stage").evaluate("stage => getComputedStyle(stage).backgroundColor")
+    assert colours == {"white": "rgb(255, 255, 255)", "black": "rgb(0, 0, 0)", "grey": "rgb(128, 128, 128)"}
+    page.locator("#viewer").get_by_role("button", name="reject").click()
+    page.get_by_role("button", name="the edge is rough").click()
+    page.keyboard.press("Escape")
+    page.locator('.tile[data-name="dim/00.png"] .open').click()
+    page.locator("#viewer").get_by_role("button", name="reject", pressed=True).wait_for()
+    page.keyboard.press("Escape")
+    page.locator('.tile[data-name="dim/01.png"] .name').click()
+    page.keyboard.press("r")
+    page.get_by_label("Another reason").fill("torn <b>here</b>")
+    page.keyboard.press("Enter")
     page.locator("[name=why]").fill("reviewed for the shop")
+    page.keyboard.press("Enter")  # decides nothing: the buttons do
+    assert "2 rejected by you: 3 of 10" in page.locator("#tally").inner_text()
     page.get_by_role("button", name="Publish", exact=True).click()
     page.wait_for_url(lambda url: held not in url)
     assert _live(site) == {"dim/02.png", "dim/03.png", "dim/04.png"}
@@ -165,7 +178,8 @@ def test_a_reviewer_rejects_two_images_and_publishes_the_rest(
         (publication,) = catalog.last_publications(1)
         reviews = {one.image_id: (one.good, one.by, one.why) for one in catalog.reviews()}
     assert (publication.by, publication.because) == ("ada", "reviewed for the shop")
-    assert reviews == dict.fromkeys(("dim/00.png", "dim/01.png"), (False, "ada", "the edge is rough"))
+    reasons = {"dim/00.png": "the edge is rough", "dim/01.png": "torn <b>here</b>"}
+    assert reviews == {name: (False, "ada", why) for name, why in reasons.items()}
     stale = _decide(pages, held, "ada", {"action": "release", "why": "again"})
     assert (stale.status_code, stale.json()["problem"]) == (409, f"{held} is not held")
 

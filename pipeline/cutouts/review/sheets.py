@@ -55,7 +55,7 @@ class UnknownDecisionError(CutoutsError):
 class SheetImage:
     """One image of a decision. `number` is its row in the decision's table; `review` is a person's word about it.
 
-    `replaced` says that a later decision published this photograph, because another network cut it.
+    `replaced` says that this photograph is live, because another network cut it.
     """
 
     number: int

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
 import numpy as np
+import pyarrow as pa
 
 from cutouts.adapters.catalog import Catalog
 from cutouts.adapters.storage.store import open_store
 from cutouts.adapters.storage.stored_tables import find_record
 from cutouts.core.config import Site
 from cutouts.core.decisions import GateDecision, Verdict
+from cutouts.core.errors import DamagedError
 from cutouts.core.publications import Hold, HoldRejection, Publication
 from cutouts.core.records import DeliveryKey
 from cutouts.core.reviews import ImageReview
 from cutouts.core.table_paths import gate_file
-from cutouts.review.sheets import Sheet, Show, UnknownDecisionError, Version, open_sheet
+from cutouts.review.sheets import Sheet, Show, UnknownDecisionError, Version
+from cutouts.steps.reviews import waiting_images
 
 ENTRIES = 25
 """Decisions on one page of the list."""
@@ -44,7 +47,7 @@ class Standing:
     """What became of a decision. `publication` and `rejection` settled it; `next_gate` is the decision that followed.
 
     `unseen` counts the quarantined images that no person said anything about, without those of `replaced`: versions
-    that are live since a later decision, because another network cut them. `undoable` says whether the publication can
+    that are live, because another network cut them. `undoable` says whether the publication can
     be taken back: it released something, and it is the newest of its delivery.
     """
 
@@ -81,8 +84,8 @@ def standing_of(site: Site, sheet: Sheet) -> tuple[Standing, dict[Version, Image
         if decision.verdict is Verdict.HOLD:
             return _held(catalog, decision, publication), said
         newest = catalog.history.publications(delivery_id=decision.delivery.delivery_id, limit=1)
-        replaced = _replaced(catalog, decision, publication)
-    unseen = _unseen(sheet, {*said, *replaced})
+    waits = _waiting_versions(site, decision)
+    unseen, replaced = len(waits - said.keys()), _versions(sheet) - waits
     state = State.QUARANTINED if unseen else State.PUBLISHED
     if publication and publication.undone_by:
         state = State.TAKEN_BACK
@@ -155,19 +158,25 @@ def _said(catalog: Catalog, decision: GateDecision) -> dict[Version, ImageReview
     return {(one.image_id, one.sha256): one for one in reviews if one.recipe == decision.recipe}
 
 
-def _replaced(catalog: Catalog, decision: GateDecision, publication: Publication | None) -> frozenset[Version]:
-    """The versions of images that are live since a later decision."""
-    return catalog.made_live_after(publication) if publication and decision.quarantined else frozenset()
+def _waiting_versions(site: Site, decision: GateDecision) -> frozenset[Version]:
+    return _pairs(waiting_images(site, decision)) if decision.quarantined else frozenset()
 
 
-def _unseen(sheet: Sheet, settled: Collection[Version]) -> int:
-    """The number of waiting images, without those that are settled."""
-    rows = sheet.rows(Show.WAITING)
-    if not settled:
-        return len(rows)
-    taken = sheet.outcomes.take(np.sort(rows))
-    versions = zip(*(taken.column(name).to_pylist() for name in ("image_id", "sha256")), strict=True)
-    return sum(version not in settled for version in versions)
+def _versions(sheet: Sheet) -> frozenset[Version]:
+    """The quarantined images of a decision."""
+    return _pairs(sheet.outcomes.take(pa.array(np.sort(sheet.rows(Show.WAITING)))))
+
+
+def _pairs(images: pa.Table) -> frozenset[Version]:
+    return frozenset(zip(*(images.column(name).to_pylist() for name in ("image_id", "sha256")), strict=True))
+
+
+def _unseen(site: Site, catalog: Catalog, decision: GateDecision) -> int:
+    """The number of quarantined images that wait and that no person said anything about."""
+    try:
+        return len(_waiting_versions(site, decision) - _said(catalog, decision).keys())
+    except DamagedError:  # the list must show the others
+        return decision.quarantined
 
 
 def _of_hold(site: Site, hold: Hold) -> Entry:
@@ -194,8 +203,7 @@ def _of_publication(site: Site, catalog: Catalog, one: Publication) -> Entry:
     decision = _decision(site, one.gate_id)
     unseen = 0
     if decision and decision.quarantined:
-        settled = {*_said(catalog, decision), *_replaced(catalog, decision, one)}
-        unseen = _unseen(open_sheet(site, one.gate_id), settled) if settled else decision.quarantined
+        unseen = _unseen(site, catalog, decision)
     state = State.TAKEN_BACK if one.undone_by else State.QUARANTINED if unseen else State.PUBLISHED
     return Entry(
         gate_id=one.gate_id,

@@ -14,7 +14,7 @@ from cutouts.adapters.catalog import Catalog
 from cutouts.adapters.storage.store import Store, open_store
 from cutouts.adapters.storage.stored_tables import read_table
 from cutouts.core.config import Site
-from cutouts.core.decisions import GateDecision, Outcome
+from cutouts.core.decisions import GateDecision, Outcome, Verdict
 from cutouts.core.errors import CutoutsError
 from cutouts.core.publications import Order, TakenBack
 from cutouts.core.records import RecipeDigests
@@ -124,15 +124,17 @@ def reviews_of(
 def waiting_images(site: Site, decision: GateDecision) -> pa.Table:
     """The held and quarantined images of a decision: image id and sha256.
 
-    An image that a later decision published, because another network cut it, does not wait any more.
+    A quarantined image whose photograph is live, because another network cut it, does not wait.
     """
     columns = ["image_id", "sha256", "outcome"]
     outcomes = read_table(open_store(site.tables_url), gate_file(decision.gate_id, "outcomes.parquet"), columns)
     found = outcomes.filter(pc.is_in(outcomes.column("outcome"), pa.array([*map(str, WAITING)])))
+    if decision.verdict is Verdict.HOLD or not found.num_rows:
+        return found
+    names = found.column("image_id").to_pylist()
     with Catalog.open(site.catalog_url) as catalog:
-        published = catalog.publication_of(decision.gate_id) if found.num_rows else None
-        live = catalog.made_live_after(published) if published else frozenset()
-    versions = zip(*(found.column(name).to_pylist() for name in columns[:2]), strict=True)
+        live = catalog.live_contents(decision.delivery.delivery_id, names)
+    versions = zip(names, found.column("sha256").to_pylist(), strict=True)
     return found.filter(pa.array([version not in live for version in versions], pa.bool_()))
 
 

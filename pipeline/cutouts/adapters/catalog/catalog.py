@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -99,10 +99,10 @@ class Catalog:
         with self._reading() as connection:
             return live_images.published(connection, delivery_id)
 
-    def made_live_after(self, one: Publication) -> frozenset[tuple[str, str]]:
-        """The id and sha256 of the images of its delivery id that are live since a newer publication."""
+    def live_contents(self, delivery_id: str, image_ids: Sequence[str]) -> set[tuple[str, str]]:
+        """The id and sha256 of those of these images of the delivery id that are live."""
         with self._reading() as connection:
-            return live_images.made_live_after(connection, one.delivery.delivery_id, one.publication_id)
+            return live_images.live_contents(connection, delivery_id, image_ids)
 
     def live(self) -> pa.Table:
         """All live images, in the columns of `LIVE`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -34,6 +35,9 @@ LIVE = pa.schema(
 )
 """The live images of all deliveries, with the names of their objects."""
 
+_NAMED = 500
+"""Images that one query names."""
+
 
 def published(connection: sa.Connection, delivery_id: str) -> pa.Table:
     """`PUBLISHED`, one row per live image of the delivery id, in no particular order."""
@@ -49,11 +53,14 @@ def _columns(connection: sa.Connection, schema: pa.Schema, *where: sa.ColumnElem
     return read_columns(connection, sa.select(*(cutouts.c[name] for name in schema.names)).where(*where), schema)
 
 
-def made_live_after(connection: sa.Connection, delivery_id: str, publication_id: int) -> frozenset[tuple[str, str]]:
-    """The id and sha256 of the images of the delivery id that are live since a newer publication."""
-    chosen = sa.select(cutouts.c.image_id, cutouts.c.sha256)
-    newer = chosen.where(cutouts.c.delivery_id == delivery_id, cutouts.c.since > publication_id)
-    return frozenset((row.image_id, row.sha256) for row in connection.execute(newer))
+def live_contents(connection: sa.Connection, delivery_id: str, image_ids: Sequence[str]) -> set[tuple[str, str]]:
+    """The id and sha256 of those of these images of the delivery id that are live."""
+    chosen = sa.select(cutouts.c.image_id, cutouts.c.sha256).where(cutouts.c.delivery_id == delivery_id)
+    found: set[tuple[str, str]] = set()
+    for begin in range(0, len(image_ids), _NAMED):
+        some = chosen.where(cutouts.c.image_id.in_(image_ids[begin : begin + _NAMED]))
+        found.update((row.image_id, row.sha256) for row in connection.execute(some))
+    return found
 
 
 def version(connection: sa.Connection, delivery_id: str) -> int:

@@ -22,6 +22,11 @@
       find(".why", tile).textContent = mark && !mark.good ? mark.why : tile.dataset.own;
     }
     if (!decidable) return;
+    const shown = at < 0 ? {} : tiles[at].dataset;
+    all("[data-mark]", viewer).forEach(button => {
+      button.setAttribute("aria-pressed", String(button.dataset.mark === shown.mark));
+      button.disabled = !("waits" in shown);
+    });
     const given = Object.values(marks), good = given.filter(mark => mark.good), bad = given.filter(mark => !mark.good);
     const released = good.filter(mark => mark.alone).length, taken = bad.filter(mark => !mark.alone).length;
     const published = held ? waiting - badAlone + released - taken : released;
@@ -59,11 +64,14 @@
     reasons.showModal();
   };
 
+  const because = why => { reasons.close(); mark(false, why); };
+
   const picture = (row, kind) => `${here}/picture/${row}/${kind}`;
   const load = (image, source) => { image.classList.remove("gone"); image.src = source; };
   const open = async index => {
     const tile = tiles[index], row = tile.dataset.row, mine = ++loading;
     find("#viewer-name").textContent = tile.dataset.name;
+    show();
     for (const [id, kind] of [["view-before", "before"], ["view-cut", "cutout"], ["over-before", "doubt"], ["over-cut", "doubt"], ["edges-before", "edges-before"], ["edges-cut", "edges"]])
       tile.dataset.cut ? load(find(`#${id}`), picture(row, kind)) : find(`#${id}`).classList.add("gone");
     paint();
@@ -130,6 +138,8 @@
     else if (button.dataset.step) move(at + Number(button.dataset.step));
     else if ("full" in button.dataset) full();
     else if (button.dataset.network) another(button);
+    else if (button.dataset.mark) button.dataset.mark === "good" ? mark(true) : reject();
+    else if (button.dataset.reason) because(button.dataset.reason);
     else if (button.id === "undo") undo();
     else if (button.id === "undo-publication") { button.disabled = true; send(`${here}/undo`, {}).then(said => { location.href = said.url; }, error => { button.disabled = false; button.textContent = error.message; }); }
     else if ("close" in button.dataset) button.closest("dialog").close();
@@ -137,11 +147,14 @@
   document.addEventListener("keydown", event => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     if (reasons && reasons.open) {
-      const suggestion = event.target.tagName !== "INPUT" && all("form .tool[value]:not([value=''])", reasons)[Number(event.key) - 1];
+      const suggestion = event.target.tagName !== "INPUT" && all("[data-reason]", reasons)[Number(event.key) - 1];
       if (suggestion) { event.preventDefault(); suggestion.click(); }
       return;
     }
-    if (event.target.tagName === "INPUT") return;
+    if (event.target.tagName === "INPUT") {
+      if (event.key === "Enter") event.preventDefault();  // a reason that is typed decides nothing: the buttons do
+      return;
+    }
     const key = event.key.toLowerCase();
     if (key === "j" || event.key === "ArrowRight") move(at + 1, event.shiftKey);
     else if (key === "k" || event.key === "ArrowLeft") move(Math.max(at, 0) - 1, event.shiftKey);
@@ -159,10 +172,8 @@
   if (reasons) {
     find("form", reasons).addEventListener("submit", event => {
       event.preventDefault();
-      const why = event.submitter?.value || find("[name=other]", reasons).value.trim();
-      if (!why) return find("[name=other]", reasons).focus();
-      reasons.close();
-      mark(false, why);
+      const why = find("[name=other]", reasons).value.trim();
+      if (why) because(why); else find("[name=other]", reasons).focus();
     });
     find("#decide").addEventListener("submit", event => {
       event.preventDefault();
