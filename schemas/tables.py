@@ -46,7 +46,7 @@ MANIFEST = _table(
     *_IMAGE,
     *_BOX,
     _field("channels", _TEXT, "the renditions that are made of the image, separated by commas; null: all", null=True),
-    _field("model", _TEXT, "the network for the delivery; null: the site's", null=True),
+    _field("model", _TEXT, "the network that cuts the image; null: the site's", null=True),
     version=2,
 )
 """One row per product image; hive-partitioned by the day of delivery (`date=YYYY-MM-DD/`), or a single file."""
@@ -146,7 +146,8 @@ DELIVERY = _table(
     _field("content", _TEXT, "content of the known result: sha256, and the box; null if todo", null=True),
     _field("category", _TEXT, "the shop's own product category", null=True),
     _field("channels", _TEXT, "the renditions that are made of the image, separated by commas; null: all", null=True),
-    version=3,
+    _field("model", _TEXT, "the network of the image if the plan has several; null: the site's", null=True),
+    version=4,
 )
 """Every image of the delivery that one plan is about; a plan's books are kept against it."""
 

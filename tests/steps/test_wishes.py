@@ -19,9 +19,10 @@ from cutouts.core.decisions import GateDecision
 from cutouts.core.errors import ManifestError
 from cutouts.core.product_box import ProductBox, box_of, photograph_of
 from cutouts.core.table_paths import gate_file
+from cutouts.core.text.sentences import promise_sentence
 from cutouts.intake import folder_manifest, inspect
 from cutouts.schemas.tables import MANIFEST
-from cutouts.stages import ChunkResult
+from cutouts.stages import ChunkResult, job_of
 from cutouts.steps.clearing import clear
 from cutouts.steps.explain import explain
 from cutouts.steps.verify import verify
@@ -164,15 +165,66 @@ def test_an_unknown_channel_or_network_refuses_the_delivery(
     assert any(told in problem for problem in error.value.problems)
 
 
-def test_one_delivery_has_one_network(site: Site, shop: Shop) -> None:
-    """Rows that name several are refused; the site's own network by its name gives the same recipe."""
-    with pytest.raises(ManifestError) as error:
-        shop.deliver(site, {"model": [site.model, None]})
-    assert "its rows name several" in str(error.value.problems)
+def test_the_sites_own_network_by_its_name_is_no_other_network(site: Site, shop: Shop) -> None:
+    """Rows that name it, and rows that name none, have the same recipe."""
     named, _ = shop.deliver(site, {"model": [site.model]})
     usual, chunks = shop.deliver(site, {"model": [None]})
     assert named.recipe == usual.recipe
     assert chunks == []
+
+
+def digest_of(site: Site, model: str) -> str:
+    """The matte digest of a network."""
+    return job_of(site.model_copy(update={"model": model})).recipe.digests.matte_digest
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_rows_of_one_delivery_have_networks_of_their_own(site: Site, shop: Shop, named: bool) -> None:
+    """Each image is what its network alone would make and judge; delivered again nothing is cut, and a row that
+    changes to a network that knows the photograph is published anew without a model call."""
+    wish: dict[str, Sequence[object]] = {"model": ["default-int8", None, site.model, "default-int8"]}
+    decision, chunks = shop.deliver(site, wish, named=named)
+    assert sum(chunk.model_batches for chunk in chunks) == 2
+    rows = outcomes(site, decision)
+    usual, other = digest_of(site, site.model), digest_of(site, "default-int8")
+    assert [row["matte_digest"] for row in rows] == [other, usual, usual, other]
+    for name, row in (("default-int8", rows[0]), (site.model, rows[1])):
+        alone = site.model_copy(update={"model": name, "root": f"{site.root}-{name}"})
+        (same,) = outcomes(alone, shop.deliver(alone, {"model": [None]}, named=named)[0])
+        judged = ("matte_digest", "mask", "cutout", "p_bad", "calibration", "outcome")
+        assert {key: row[key] for key in judged} == {key: same[key] for key in judged}
+    assert [network_told(site, f"{number}.png") for number in range(4)] == [
+        "default-int8",
+        site.model,
+        site.model,
+        "default-int8",
+    ]
+    again, chunks = shop.deliver(site, wish, named=named)
+    assert (again.skipped, sum(chunk.model_batches for chunk in chunks)) == (4, 0)
+    moved, chunks = shop.deliver(site, {"model": [None, None, None, "default-int8"]}, named=named)
+    assert (moved.published, moved.skipped, sum(chunk.model_batches for chunk in chunks)) == (1, 3, 0)
+    assert verify(site).findings == ()
+
+
+def test_every_unknown_network_refuses_the_delivery_with_its_rows(site: Site, shop: Shop) -> None:
+    """Also if other rows ask for a known one; nothing is cut."""
+    with pytest.raises(ManifestError) as error:
+        shop.deliver(site, {"model": [None, "no-such-network", "neither", "no-such-network"]})
+    neither, such = error.value.problems
+    assert "'neither'" in neither
+    assert neither.endswith(": 1 row: 2.png")
+    assert such.endswith(": 2 rows: 1.png, 3.png")
+
+
+def test_a_promise_has_limits_for_each_network(site: Site, shop: Shop) -> None:
+    """The decision names both networks; the masks of each are compared with its own limit."""
+    decision, _ = shop.deliver(
+        site.model_copy(update={"promise": 0.05}), {"model": [None, "default-int8", "default-int8"]}
+    )
+    assert decision.promise is not None
+    assert {limit.network for limit in decision.promise.limits} == {site.model, "default-int8"}
+    assert decision.promise.masks == 3
+    assert "; default-int8: p_bad up to" in next(promise_sentence(decision))
 
 
 def test_an_image_gets_the_channels_of_its_row(site: Site, shop: Shop, tmp_path: Path) -> None:
@@ -199,6 +251,15 @@ def test_explain_says_which_box_was_cut(site: Site, shop: Shop) -> None:
     (found,) = explain(site, "0.png")
     assert found.published is not None
     assert found.published.sha256 == f"{photograph_of(str(found.published.sha256))}-box-20-40-150-200"
+
+
+def network_told(site: Site, image_id: str) -> str:
+    """The network that a live image was cut by, as `explain` says it."""
+    (found,) = explain(site, image_id)
+    assert found.published is not None
+    assert found.published.recipe is not None
+    assert found.published.digests == found.published.recipe.recipe.digests
+    return found.published.recipe.model
 
 
 def shown(site: Site) -> set[tuple[str, str]]:

@@ -47,7 +47,8 @@ class ExpectationOutcome:
 class PromiseLimit:
     """The largest `p_bad` that may be published of a category; None stands for all others.
 
-    `masks` were checked, of which `kept` have no larger p_bad, and `bad` of these are bad.
+    `masks` were checked, of which `kept` have no larger p_bad, and `bad` of these are bad. `network` is the one whose
+    masks it is for; it is empty if the delivery has only one.
     """
 
     category: str | None
@@ -55,6 +56,7 @@ class PromiseLimit:
     masks: int
     kept: int
     bad: int
+    network: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

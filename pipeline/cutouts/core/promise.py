@@ -111,8 +111,20 @@ def kept_promise(
     )
 
 
+def joined_promises(applied: Sequence[AppliedPromise]) -> AppliedPromise:
+    """One promise as it applied to the masks of several networks, each with limits of its own."""
+    first, *_ = applied
+    return replace(
+        first,
+        limits=tuple(limit for one in applied for limit in one.limits),
+        masks=sum(one.masks for one in applied),
+        within=sum(one.within for one in applied),
+    )
+
+
 def _words(limit: PromiseLimit, share: float) -> str:
     among = "" if limit.category is None else f" of the category {limit.category}"
+    among += f" by the network {limit.network}" if limit.network else ""
     return (
         f"the mask{among} is not sure enough for the promise that at most {share * 100:.3g}% of what is published is "
         f"bad (p_bad above {limit.p_bad:.3f})"

@@ -157,6 +157,16 @@ class RecipeDigests:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedNetwork:
+    """A network of a plan, its recipe, and the number of shards that it cuts. `model` is its name in the manifest; it
+    is empty for the site's own."""
+
+    model: str
+    recipe: RecipeDigests
+    shards: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """The work to do for one delivery; `images = todo + known`, and `todo` images are in `shards` row groups.
 
@@ -165,7 +175,8 @@ class Plan:
     `manifest` is where it was read, without secrets, and `code` the version of the code that planned. Both are empty
     for plans of an earlier release. `model` is the network that the delivery asks for, or empty; with `channels`, some
     of its images ask for certain renditions. `second_try_of` names the decisions of the gate that quarantined the
-    images, if the plan is a second try of these by the network `model`.
+    images, if the plan is a second try of these by the network `model`. If rows ask for different networks, `several`
+    has each of them in the order of their shards, and `recipe` and `model` are those of the first.
     """
 
     plan_id: str
@@ -182,6 +193,21 @@ class Plan:
     model: str = ""
     channels: bool = False
     second_try_of: tuple[str, ...] = ()
+    several: tuple[PlannedNetwork, ...] = ()
+
+    @property
+    def networks(self) -> tuple[PlannedNetwork, ...]:
+        """Each network that cuts images of the delivery; nearly always one."""
+        return self.several or (PlannedNetwork(model=self.model, recipe=self.recipe, shards=self.shards),)
+
+    def network_of(self, index: int) -> PlannedNetwork:
+        """The network that cuts this shard. Raises IndexError if the plan has no such shard."""
+        end = 0
+        for network in self.networks:
+            end += network.shards
+            if index < end:
+                return network
+        raise IndexError(f"plan {self.plan_id} has {self.shards} shards, and none with the index {index}")
 
     def shard_keys(self) -> tuple[ShardKey, ...]:
         """The key of each shard."""

@@ -28,6 +28,11 @@ class ImageReview:
     at: datetime
 
     @property
+    def version(self) -> tuple[str, str, RecipeDigests]:
+        """What it is about: the image id, the content, and the recipe that cut it."""
+        return self.image_id, self.sha256, self.recipe
+
+    @property
     def words(self) -> str:
         """Who said what, and why."""
         return f"{'approved' if self.good else 'rejected'} by {shown(self.by)}: {shown(self.why)}"

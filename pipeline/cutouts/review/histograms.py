@@ -23,6 +23,7 @@ from cutouts.report.page.ranking import MEASURES
 from cutouts.review.sheets import Sheet, UnknownDecisionError, open_sheet
 from cutouts.schemas.tables import IMAGES, METRICS
 from cutouts.steps.ledger import recall
+from cutouts.steps.networks import RECIPE, cut_by
 from cutouts.steps.provenance import suite_text
 from cutouts.steps.reviews import WAITING
 from cutouts.steps.verdicts import suite_of
@@ -57,10 +58,10 @@ def histograms(site: Site, gate_id: str) -> tuple[Histogram, ...]:
 def _drawn(site: Site, gate_id: str, accepted: tuple[str, ...]) -> tuple[Histogram, ...]:
     sheet, tables = open_sheet(site, gate_id), open_store(site.tables_url)
     waits = pc.is_in(sheet.outcomes.column("outcome"), pa.array([*map(str, WAITING)]))
-    kept_back = _values(tables, sheet.outcomes.filter(waits), sheet.decision.recipe)
-    good = _values(tables, _published(sheet), sheet.decision.recipe)
+    kept_back = _values(tables, sheet.outcomes.filter(waits))
+    good = _values(tables, _published(sheet))
     others = [open_sheet(site, one) for one in accepted]
-    before = _joined([_values(tables, _published(one), one.decision.recipe) for one in others])
+    before = _joined([_values(tables, _published(one)) for one in others])
     limits = suite_thresholds(suite_text(tables, sheet.decision.suite) or suite_of(site).read_text("utf-8"))
     return tuple(
         _histogram(name, before[name], good[name], kept_back[name], limits.get(name, ()))
@@ -89,12 +90,16 @@ def _published(sheet: Sheet) -> pa.Table:
     return sheet.outcomes.filter(pc.is_in(sheet.outcomes.column("outcome"), live))
 
 
-def _values(tables: Store, outcomes: pa.Table, recipe: RecipeDigests) -> Values:
+def _values(tables: Store, outcomes: pa.Table) -> Values:
     """The finite values of each measurement, of evenly chosen images."""
     if outcomes.num_rows > _IMAGES:
         outcomes = outcomes.take(pa.array(np.linspace(0, outcomes.num_rows - 1, _IMAGES).astype(np.int64)))
-    asked = outcomes.select(["image_id", "uri", "sha256"]).rename_columns(["image_id", "uri", "content"])
-    metrics = recall(tables, recipe, asked).metrics if asked.num_rows else METRICS.empty_table()
+    found = [METRICS.empty_table()]
+    for row in outcomes.select(RECIPE).group_by([*RECIPE]).aggregate([]).to_pylist():
+        recipe = RecipeDigests(**row)
+        asked = cut_by(outcomes, recipe).select(["image_id", "uri", "sha256"])
+        found.append(recall(tables, recipe, asked.rename_columns(["image_id", "uri", "content"])).metrics)
+    metrics = pa.concat_tables(found)
     values = {name: _finite(metrics.column(name)) for name in MEASURES}
     return {"p_bad": _finite(outcomes.column("p_bad")), **values}
 

@@ -18,6 +18,7 @@ from cutouts.adapters.storage.stored_tables import find_record, read_table
 from cutouts.core.config import Site
 from cutouts.core.decisions import GateDecision, Outcome
 from cutouts.core.errors import CutoutsError, DamagedError
+from cutouts.core.records import RecipeDigests
 from cutouts.core.reviews import ImageReview
 from cutouts.core.table_paths import gate_file
 from cutouts.report.page.ranking import worst_first
@@ -26,8 +27,8 @@ from cutouts.steps.reviews import WAITING
 PAGE = 48
 """Images on one page."""
 
-Version = tuple[str, str]
-"""Image id and sha256 of an image's file."""
+Version = tuple[str, str, RecipeDigests]
+"""Image id, content and recipe of an image that was cut."""
 
 
 class Show(StrEnum):
@@ -147,7 +148,8 @@ def _open(tables_url: str, gate_id: str) -> Sheet:
 def _image(
     number: int, row: Mapping[str, Any], said: Mapping[Version, ImageReview], replaced: Collection[Version]
 ) -> SheetImage:
-    version = (str(row["image_id"]), str(row["sha256"]))
+    recipe = RecipeDigests(matte_digest=row["matte_digest"], render_digest=row["render_digest"])
+    version = (str(row["image_id"]), str(row["sha256"]), recipe)
     return SheetImage(
         number=number,
         **{name: row[name] for name in ("image_id", "product_id", "uri", "sha256", "outcome", "p_bad")},

@@ -21,6 +21,7 @@ from cutouts.core.records import DeliveryKey
 from cutouts.core.reviews import ImageReview
 from cutouts.core.table_paths import gate_file
 from cutouts.review.sheets import Sheet, Show, UnknownDecisionError, Version
+from cutouts.steps.networks import versions
 from cutouts.steps.reviews import waiting_images
 
 ENTRIES = 25
@@ -155,20 +156,16 @@ def _publications_after(catalog: Catalog, decision: GateDecision) -> Iterator[Pu
 
 def _said(catalog: Catalog, decision: GateDecision) -> dict[Version, ImageReview]:
     reviews = catalog.reviews(decision.delivery.delivery_id)
-    return {(one.image_id, one.sha256): one for one in reviews if one.recipe == decision.recipe}
+    return {one.version: one for one in reviews}
 
 
 def _waiting_versions(site: Site, decision: GateDecision) -> frozenset[Version]:
-    return _pairs(waiting_images(site, decision)) if decision.quarantined else frozenset()
+    return frozenset(versions(waiting_images(site, decision))) if decision.quarantined else frozenset()
 
 
 def _versions(sheet: Sheet) -> frozenset[Version]:
     """The quarantined images of a decision."""
-    return _pairs(sheet.outcomes.take(pa.array(np.sort(sheet.rows(Show.WAITING)))))
-
-
-def _pairs(images: pa.Table) -> frozenset[Version]:
-    return frozenset(zip(*(images.column(name).to_pylist() for name in ("image_id", "sha256")), strict=True))
+    return frozenset(versions(sheet.outcomes.take(pa.array(np.sort(sheet.rows(Show.WAITING))))))
 
 
 def _unseen(site: Site, catalog: Catalog, decision: GateDecision) -> int:

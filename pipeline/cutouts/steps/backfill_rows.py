@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import astuple, dataclass, field
+from functools import reduce
 
 import numpy as np
 import pyarrow as pa
@@ -16,11 +17,11 @@ from cutouts.core.config import Site
 from cutouts.core.manifests.wishes import stated_contents
 from cutouts.core.records import DeliveryKey, RecipeDigests
 from cutouts.schemas.tables import MANIFEST
-from cutouts.stages import job_of
 from cutouts.steps.live_doubts import live_doubts
+from cutouts.steps.networks import RECIPE
 from cutouts.steps.plan import known_content, read_delivery
 from cutouts.steps.quarantine import Quarantined, quarantined_images, why_of, with_reason
-from cutouts.steps.wishes import recipe_of_wish, wished_model, with_model
+from cutouts.steps.wishes import WishedNetwork, own_network, wished_networks
 
 
 def wanted_by(selection: BackfillSelection) -> tuple[Why, ...]:
@@ -51,29 +52,28 @@ def selected_rows(site: Site, selection: BackfillSelection, delivery: DeliveryKe
         return _second_tries(site, selection, delivery, source)
     tables = open_store(site.tables_url)
     rows = read_delivery(tables, source, delivery)
-    model = wished_model(delivery, rows)
-    recipe = recipe_of_wish(with_model(site, model), delivery, model).digests
     rows = _selected(selection, rows)
+    networks = wished_networks(site, delivery, rows)
     with Catalog.open(site.catalog_url) as catalog:
         live = catalog.published(delivery.delivery_id)
-    why = _reasons(rows, live, delivery, recipe)
+    why = _reasons(rows, live, delivery, networks)
     if selection.doubt:
         why = np.where((why == str(Why.STALE)) & _certain(site, rows, live, selection.doubt), str(Why.CERTAIN), why)
-    todo = np.isin(why, [str(one) for one in wanted_by(selection)]) & ~_known(site, recipe, rows)
+    todo = np.isin(why, [str(one) for one in wanted_by(selection)]) & ~_known(site, networks, rows)
     return SelectedRows(rows=rows, why=why, todo=todo)
 
 
 def _second_tries(site: Site, selection: BackfillSelection, delivery: DeliveryKey, source: str) -> SelectedRows:
     """The rows of images in quarantine; a manifest is read only if it has some."""
-    recipe = job_of(site).recipe.digests
-    quarantined = quarantined_images(site, delivery, recipe)
+    network = own_network(site)
+    quarantined = quarantined_images(site, delivery, network.recipe.digests)
     names = pa.array(with_reason(quarantined, selection.reason), pa.string())
     tables = open_store(site.tables_url)
     rows = read_delivery(tables, source, delivery) if len(names) else MANIFEST.empty_table()
     rows = _selected(selection, rows.filter(pc.is_in(rows.column("image_id"), value_set=names)))
     with Catalog.open(site.catalog_url) as catalog:
         live, reviews = catalog.published(delivery.delivery_id), catalog.reviews(delivery.delivery_id)
-    known = _known(site, recipe, rows)
+    known = _known(site, [network], rows)
     why = why_of(selection, delivery, rows, quarantined, live, reviews=reviews, known=known)
     todo = np.isin(why, [str(one) for one in wanted_by(selection)]) & ~known
     return SelectedRows(rows=rows, why=why, todo=todo, quarantined=quarantined)
@@ -86,9 +86,9 @@ def _selected(selection: BackfillSelection, rows: pa.Table) -> pa.Table:
     return rows
 
 
-def _known(site: Site, recipe: RecipeDigests, rows: pa.Table) -> np.ndarray:
-    """Whether the ledger knows the content of each row under this recipe."""
-    _, content = known_content(site, open_store(site.tables_url), recipe, rows)
+def _known(site: Site, networks: Sequence[WishedNetwork], rows: pa.Table) -> np.ndarray:
+    """Whether the ledger knows the content of each row under the recipe of its network."""
+    _, content = known_content(site, open_store(site.tables_url), networks, rows)
     return np.asarray(content.is_valid().to_numpy(), np.bool_)
 
 
@@ -99,15 +99,12 @@ def _certain(site: Site, rows: pa.Table, live: pa.Table, doubt: float) -> np.nda
     return np.asarray(pc.fill_null(pc.less(doubts, doubt), fill_value=False).to_numpy(zero_copy_only=False), np.bool_)
 
 
-def _reasons(rows: pa.Table, live: pa.Table, delivery: DeliveryKey, recipe: RecipeDigests) -> np.ndarray:
+def _reasons(rows: pa.Table, live: pa.Table, delivery: DeliveryKey, networks: Sequence[WishedNetwork]) -> np.ndarray:
     """`Why` for each row, as text."""
     at = pc.index_in(rows.column("image_id"), value_set=live.column("image_id"))
     there = at.is_valid()
     later = pc.greater(live.column("delivery_date").take(at), pa.scalar(delivery.date))
-    same_recipe = pc.and_(
-        pc.equal(live.column("matte_digest").take(at), recipe.matte_digest),
-        pc.equal(live.column("render_digest").take(at), recipe.render_digest),
-    )
+    same_recipe = reduce(pc.or_, (one.among(_made_by(one.recipe.digests, live, at)) for one in networks))
     stated, _ = stated_contents(rows)
     same_content = pc.or_kleene(pc.is_null(stated), pc.equal(live.column("sha256").take(at), stated))
     conditions = (
@@ -118,3 +115,10 @@ def _reasons(rows: pa.Table, live: pa.Table, delivery: DeliveryKey, recipe: Reci
     )
     flags = [pc.fill_null(flag, fill_value=False).to_numpy() for flag, _ in conditions]
     return np.select(flags, [str(why) for _, why in conditions], str(Why.CURRENT))
+
+
+def _made_by(recipe: RecipeDigests, live: pa.Table, at: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Whether the live image of each row was cut by this recipe; false if there is none."""
+    digests = zip(RECIPE, astuple(recipe), strict=True)
+    matte, render = (pc.equal(live.column(name).take(at), value) for name, value in digests)
+    return pc.fill_null(pc.and_(matte, render), fill_value=False)

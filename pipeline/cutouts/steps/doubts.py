@@ -4,7 +4,7 @@ the site's promise lets through."""
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.resources.abc import Traversable
 
@@ -16,7 +16,7 @@ from cutouts.core.calibration import Calibration, terms
 from cutouts.core.decisions import AppliedPromise, PromiseLimit
 from cutouts.core.errors import GateError
 from cutouts.core.gate import Judgement
-from cutouts.core.promise import kept_promise, limits
+from cutouts.core.promise import joined_promises, kept_promise, limits
 from cutouts.core.text.display import command
 
 _LIKELY = 0.5
@@ -27,21 +27,29 @@ _LIKELY = 0.5
 class Doubts:
     """The doubts about the masks in `metrics`: `p_bad`, float32 (n,) and null without a calibration, and its version.
 
-    `categories` has the columns `image_id` and `category` of every image of the delivery.
+    `calibrations` are those of the networks by their matte digest. `categories` has the columns `image_id` and
+    `category` of every image of the delivery.
     """
 
     metrics: pa.Table
-    calibration: Calibration | None
+    calibrations: Mapping[str, Calibration | None]
     categories: pa.Table
     p_bad: pa.Array = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "p_bad", p_bad_of(self.metrics, self.calibration))
+        object.__setattr__(self, "p_bad", p_bad_of(self.metrics, self.calibrations))
 
     @property
-    def version(self) -> str | None:
-        """The calibration's version; None without one."""
-        return None if self.calibration is None else self.calibration.version
+    def versions(self) -> dict[str, str | None]:
+        """The version of each network's calibration by its matte digest; None without one."""
+        return {digest: None if one is None else one.version for digest, one in self.calibrations.items()}
+
+    @property
+    def version(self) -> pa.Array:
+        """The version of the calibration that each p_bad is from, null without one."""
+        known = self.versions
+        at = pc.index_in(self.metrics.column("matte_digest"), value_set=pa.array([*known], pa.string()))
+        return pa.array([*known.values()], pa.string()).take(at.combine_chunks())
 
     @property
     def category(self) -> pa.ChunkedArray:
@@ -54,17 +62,28 @@ class Doubts:
         return self.metrics.append_column("p_bad", self.p_bad).append_column("category", self.category)
 
     def promised(
-        self, judgement: Judgement, limits: Sequence[PromiseLimit], share: float | None
+        self, judgement: Judgement, limits: Mapping[str, Sequence[PromiseLimit]], share: float | None
     ) -> tuple[Judgement, AppliedPromise | None]:
-        """The judgement under the site's promise, and how it applied; unchanged if there is none."""
-        return (judgement, None) if share is None else kept_promise(judgement, self.judged(), limits, share)
+        """The judgement under the site's promise, which has `limits` for each matte digest, and how it applied;
+        unchanged if there is none."""
+        if share is None:
+            return judgement, None
+        judged, applied = self.judged(), []
+        for digest, own in limits.items():
+            masks = judged if len(limits) == 1 else judged.filter(pc.equal(judged.column("matte_digest"), digest))
+            judgement, promise = kept_promise(judgement, masks, own, share)
+            applied.append(promise)
+        return judgement, joined_promises(applied)
 
     def reasons(self) -> dict[str, str]:
         """The main reason against each mask that is probably bad, in words, by image id."""
-        if self.calibration is None:
-            return {}
-        likely = self.metrics.filter(pc.greater(self.p_bad, _LIKELY))
-        return dict(zip(likely.column("image_id").to_pylist(), self.calibration.reasons(terms(likely)), strict=True))
+        likely = self.metrics.filter(pc.fill_null(pc.greater(self.p_bad, _LIKELY), fill_value=False))
+        found: dict[str, str] = {}
+        for digest, calibration in self.calibrations.items():
+            its = likely.filter(pc.equal(likely.column("matte_digest"), digest))
+            if calibration is not None and its.num_rows:
+                found |= dict(zip(its.column("image_id").to_pylist(), calibration.reasons(terms(its)), strict=True))
+        return found
 
 
 def categories_of(images: pa.Table, some: Collection[str]) -> dict[str, str | None]:
@@ -99,8 +118,15 @@ def _uncalibrated(network: str, otherwise: str) -> str:
     )
 
 
-def p_bad_of(metrics: pa.Table, calibration: Calibration | None) -> pa.Array:
-    """The probability that each mask is bad, float32 (n,), from its measurements; null without a calibration."""
-    if calibration is None:
-        return pa.nulls(metrics.num_rows, pa.float32())
-    return pa.array(calibration.probabilities(terms(metrics)).astype(np.float32))
+def p_bad_of(metrics: pa.Table, calibrations: Mapping[str, Calibration | None]) -> pa.Array:
+    """The probability that each mask is bad, float32 (n,), from its measurements and the calibration for its matte
+    digest; null without one."""
+    p_bad, known = np.zeros(metrics.num_rows, np.float32), np.zeros(metrics.num_rows, np.bool_)
+    digests = metrics.column("matte_digest")
+    for digest, calibration in calibrations.items():
+        its = np.asarray(pc.equal(digests, digest).to_numpy(), np.bool_)
+        if calibration is not None and its.any():
+            mine = metrics if its.all() else metrics.filter(pa.array(its))
+            p_bad[its] = calibration.probabilities(terms(mine)).astype(np.float32)
+            known |= its
+    return pa.array(p_bad, mask=~known)

@@ -49,6 +49,7 @@ class ImageDecision:
     source: str | None
     uri: str
     sha256: str | None
+    digests: RecipeDigests
     recipe: KeptRecipe | None
     outcome: str
     reasons: tuple[str, ...]
@@ -152,6 +153,7 @@ def _decision(
         source=plan.manifest or None if plan else None,
         uri=row["uri"],
         sha256=row["sha256"],
+        digests=recipe,
         recipe=kept_recipe(tables, recipe),
         outcome=row["outcome"],
         reasons=tuple(row["reasons"]),

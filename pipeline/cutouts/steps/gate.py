@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Hashable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import reduce
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -40,6 +41,7 @@ from cutouts.steps.journal import keep_journal
 from cutouts.steps.judging import judgement_by, measured_delivery
 from cutouts.steps.lease import at_work
 from cutouts.steps.ledger import SCHEMAS, Results, concat, nothing, recall, record
+from cutouts.steps.networks import RECIPE, images_of, recipes_of, results_by, versions
 from cutouts.steps.provenance import keep_suite
 from cutouts.steps.reviews import persons_word
 from cutouts.steps.stored_keys import plan_of
@@ -67,7 +69,7 @@ def gate(site: Site, plan_id: str) -> GateDecision:
         judgement = with_withdrawals(judgement, leaving=len(standing.leaving), live=standing.live.num_rows)
         approved = catalog.approval_for(judged) is not None
         published = _published(standing, results, plan)
-        word = persons_word(catalog.reviews(plan.delivery.delivery_id), results.masks, plan.recipe)
+        word = persons_word(catalog.reviews(plan.delivery.delivery_id), results.masks)
         decided = decide(
             images.column("image_id").to_pylist(),
             judgement,
@@ -106,7 +108,7 @@ def read_results(tables: Store, plan: Plan, images: pa.Table) -> Results:
 
 def _with_known(tables: Store, plan: Plan, images: pa.Table, cut: Results) -> Results:
     known = images.filter(pc.is_valid(images.column("content")))
-    return concat([cut, recall(tables, plan.recipe, known)])
+    return concat([cut, *(recall(tables, one.recipe, images_of(plan, one, known)) for one in plan.networks)])
 
 
 def reconciled(tables: Store, plan: Plan, images: pa.Table) -> Results:
@@ -127,8 +129,9 @@ def reconciled(tables: Store, plan: Plan, images: pa.Table) -> Results:
         raise BooksError(
             f"plan {plan.plan_id}: {counted(len(masks), 'mask')}, but {len(measured)} measurements, or of other images"
         )
-    if plan.shards:
-        record(tables, plan.recipe, plan.plan_id, cut)
+    for network in plan.networks:
+        if network.shards:
+            record(tables, network.recipe, plan.plan_id, results_by(cut, network.recipe) if plan.several else cut)
     return results
 
 
@@ -188,12 +191,10 @@ def _standing(catalog: Catalog, plan: Plan, images: pa.Table) -> _Standing:
 
 def _published(standing: _Standing, results: Results, plan: Plan) -> dict[str, str]:
     """Why images should not be published: they are live with this content and recipe, or a later day replaced them."""
-    ids, contents = (results.masks.column(name) for name in JUDGED)
+    ids = results.masks.column("image_id")
     at = pc.index_in(standing.live.column("image_id"), value_set=ids)
-    live, here = standing.live.filter(at.is_valid()), contents.take(at.drop_null())
-    recipe = plan.recipe
-    same = pc.and_(pc.equal(live.column("matte_digest"), recipe.matte_digest), pc.equal(live.column("sha256"), here))
-    same = pc.and_(same, pc.equal(live.column("render_digest"), recipe.render_digest))
+    live, here = standing.live.filter(at.is_valid()), results.masks.select([*JUDGED, *RECIPE]).take(at.drop_null())
+    same = reduce(pc.and_, (pc.equal(live.column(name), here.column(name)) for name in ("sha256", *RECIPE)))
     newer = pc.greater(live.column("delivery_date"), pa.scalar(plan.delivery.date))
     replaced = ids if standing.replaced else live.filter(newer).column("image_id")
     already = live.filter(same).column("image_id")
@@ -203,12 +204,12 @@ def _published(standing: _Standing, results: Results, plan: Plan) -> dict[str, s
 def _taken_back(standing: _Standing, results: Results, plan: Plan, *, without: Collection[str]) -> dict[str, TakenBack]:
     """The images that should not be published, because a person took back exactly these versions."""
     wanted = {one.image_id for one in standing.taken_back}.difference(without)
-    masks = zip(*(results.masks.column(name).to_pylist() for name in JUDGED), strict=True) if wanted else ()
-    content = {image_id: sha256 for image_id, sha256 in masks if image_id in wanted}
+    masks = versions(results.masks) if wanted else ()
+    cut = {image_id: (sha256, recipe) for image_id, sha256, recipe in masks if image_id in wanted}
     return {
         one.image_id: one
         for one in standing.taken_back
-        if one.image_id in content and one.covers(content[one.image_id], plan.recipe, plan.delivery.date)
+        if one.image_id in cut and one.covers(*cut[one.image_id], plan.delivery.date)
     }
 
 
@@ -259,16 +260,17 @@ def _outcomes(plan: Plan, images: pa.Table, results: Results, decided: Decision,
     measured_at = pc.index_in(images.column("image_id"), value_set=results.metrics.column("image_id"))
     p_bad = doubts.p_bad.take(measured_at)
     notes = results.masks.column("notes").take(at)
+    mattes, renders = recipes_of(plan, images)
     columns = {
         **{name: images.column(name) for name in ("image_id", "product_id", "delivery_id", "uri")},
         **made,
         "sha256": sha256,
-        "matte_digest": pa.repeat(plan.recipe.matte_digest, images.num_rows),
-        "render_digest": pa.repeat(plan.recipe.render_digest, images.num_rows),
+        "matte_digest": mattes,
+        "render_digest": renders,
         "outcome": _repeated(decided.outcomes, pa.string()),
         "reasons": _repeated(_reasons(images, decided, doubts), pa.list_(pa.string())),
         "p_bad": p_bad,
-        "calibration": pc.if_else(pc.is_valid(p_bad), pa.scalar(doubts.version, pa.string()), None),
+        "calibration": pc.if_else(pc.is_valid(p_bad), doubts.version.take(measured_at), None),
         "notes": pc.if_else(pc.is_valid(notes), notes, pa.scalar([], pa.list_(pa.string()))),
     }
     return pa.table([columns[name] for name in OUTCOMES.names], schema=OUTCOMES)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Collection
+from dataclasses import astuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -15,6 +16,7 @@ from cutouts.core.gate import Judgement
 from cutouts.core.records import Plan
 from cutouts.steps.doubts import Doubts
 from cutouts.steps.ledger import Results
+from cutouts.steps.networks import cut_by
 from cutouts.steps.reviews import PersonsWord
 
 JUDGED = ("image_id", "sha256")
@@ -35,7 +37,9 @@ def judged_digest(
     ids, contents = (both.take(pc.sort_indices(both.column("image_id"))).column(name).to_pylist() for name in JUDGED)
     rows = [(image_id, sha256 or "") for image_id, sha256 in zip(ids, contents, strict=True)]
     recipe = plan.recipe
-    parts: list[object] = [plan.delivery.delivery_id, recipe.matte_digest, recipe.render_digest, rows, doubts.version]
+    calibration = doubts.versions[recipe.matte_digest]
+    parts: list[object] = [plan.delivery.delivery_id, recipe.matte_digest, recipe.render_digest, rows, calibration]
+    parts += [["networks", *_by_network(plan, results, doubts)]] if plan.several else []
     parts += [sorted(leaving)] if leaving else []
     if doubts.category.null_count < len(doubts.category):
         names = doubts.metrics.column("image_id").to_pylist()
@@ -43,6 +47,22 @@ def judged_digest(
     if promise is not None:
         parts.append(["promise", promise.share, [(one.category, one.p_bad) for one in promise.limits]])
     return hashlib.sha256(json.dumps(parts).encode() + suite).hexdigest()[:32]
+
+
+def _by_network(plan: Plan, results: Results, doubts: Doubts) -> list[object]:
+    """For each network, its recipe, the version of its calibration, and the images that it cut."""
+    return [
+        [
+            *astuple(one.recipe),
+            doubts.versions[one.recipe.matte_digest],
+            sorted(
+                image_id
+                for table in (results.masks, results.rejections)
+                for image_id in cut_by(table, one.recipe).column("image_id").to_pylist()
+            ),
+        ]
+        for one in plan.networks
+    ]
 
 
 def gate_key(plan: Plan, judged: str, against: int, word: PersonsWord, judgement: Judgement, *, approved: bool) -> str:

@@ -32,6 +32,6 @@ def _of_recipe(site: Site, recipe: RecipeDigests, live: pa.Table) -> np.ndarray:
     ids, contents = live.column("image_id"), live.column("sha256")
     asked = pa.table({"image_id": ids, "uri": ids, "content": contents})
     metrics = recall(open_store(site.tables_url), recipe, asked).metrics
-    p_bad = p_bad_of(metrics, find_calibration(recipe.matte_digest, site.models))
+    p_bad = p_bad_of(metrics, {recipe.matte_digest: find_calibration(recipe.matte_digest, site.models)})
     at = pc.index_in(ids, value_set=metrics.column("image_id"))
     return np.asarray(pc.fill_null(p_bad.take(at.combine_chunks()), UNKNOWN).to_numpy(zero_copy_only=False), np.float64)

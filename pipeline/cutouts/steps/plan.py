@@ -5,8 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import astuple
+from dataclasses import astuple, dataclass
+from functools import partial
+from itertools import chain
+from typing import Self
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -16,11 +20,11 @@ from cutouts.adapters.storage.manifests.opening import open_manifest
 from cutouts.adapters.storage.store import Store, open_store
 from cutouts.adapters.storage.stored_tables import find_record, write_record, write_row_groups
 from cutouts.core.config import Site
-from cutouts.core.errors import ManifestError
+from cutouts.core.errors import GateError, ManifestError
 from cutouts.core.manifests.checks import EMPTY, check_content, placed
-from cutouts.core.manifests.sharding import cut
-from cutouts.core.manifests.wishes import BOX, CHANNELS, stated_contents
-from cutouts.core.records import DeliveryKey, Plan, RecipeDigests
+from cutouts.core.manifests.sharding import Shards, cut
+from cutouts.core.manifests.wishes import BOX, CHANNELS, MODEL, stated_contents
+from cutouts.core.records import DeliveryKey, Plan, PlannedNetwork, RecipeDigests
 from cutouts.core.sources.locations import CHAINED
 from cutouts.core.table_paths import plan_file
 from cutouts.core.text.display import shown, stored_uris
@@ -29,15 +33,16 @@ from cutouts.schemas.tables import DELIVERY, MANIFEST, SHARDS
 from cutouts.steps.doubts import promise_limits, require_calibrated
 from cutouts.steps.lease import at_work
 from cutouts.steps.ledger import join_parts, known_contents, times_rejected
+from cutouts.steps.networks import chosen
 from cutouts.steps.provenance import keep_recipe
 from cutouts.steps.verdicts import refusals_of, suite_of
-from cutouts.steps.wishes import recipe_of_wish, require_known_channels, wished_model, with_model
+from cutouts.steps.wishes import WishedNetwork, own_network, require_known_channels, wished_networks, with_model
 
 _SLICE = 100_000
 """Rows that are copied at a time. This limits the memory that a plan of millions of images needs."""
 _IDENTITY = ["image_id", "product_id", "uri", "sha256", "etag", "bytes", "content"]
 """The columns that a plan's key is made of."""
-_OPTIONAL = ["category", *BOX, CHANNELS]
+_OPTIONAL = ["category", *BOX, CHANNELS, MODEL]
 """The columns that count too if any of their values is stated."""
 
 
@@ -62,53 +67,55 @@ def plan(
     plan covers these image ids alone, and withdraws nothing. If they are a second try, `second_try_of` names the
     decisions that quarantined them, and the site's network cuts them even if the delivery asks for another.
 
-    Raises ManifestError if the delivery cannot be used, GateError if the gate is not calibrated for the network, or its
-    calibration cannot carry the site's promise.
+    Raises ManifestError if the delivery cannot be used, GateError if the gate is not calibrated for the site's network,
+    or its calibration cannot carry the site's promise.
     """
     tables = open_store(site.tables_url)
     rows = read_delivery(tables, source, delivery)
     require_known_channels(site, delivery, rows)
-    model = site.model if second_try_of else wished_model(delivery, rows)
-    site = with_model(site, model)
-    whole_recipe = recipe_of_wish(site, delivery, model)
-    recipe = whole_recipe.digests
-    require_judged(site, recipe)
-    rows = rows.select([*SHARDS.names, "category", CHANNELS])
+    rows = rows.select([*SHARDS.names, "category", CHANNELS, MODEL])
     if only is not None:
         rows = rows.filter(pc.is_in(rows.column("image_id"), value_set=only))
-    join_parts(tables, recipe)
-    told, content = known_content(site, tables, recipe, rows)
-    rows = rows.append_column("content", content)
+    networks = (own_network(site),) if second_try_of else wished_networks(site, delivery, rows)
+    for one in networks:
+        _require_network(site, delivery, one)
+        join_parts(tables, one.recipe.digests)
+    told, content = known_content(site, tables, networks, rows)
+    rows = _with_networks(rows, networks).append_column("content", content)
     everything = cut(rows, shard_images=_SLICE, shard_bytes=2**62, max_shards=2**31)
     todo = pc.is_null(content)
-    limits = {"shard_images": site.shard_images, "shard_bytes": site.shard_bytes, "max_shards": site.max_shards}
-    shards = cut(rows, where=todo, together=True, **limits)
-    tried = times_rejected(tables, recipe, told.select(["uri"]).filter(todo))
+    work = [_Work.of(site, tables, one, rows, told, todo, share=len(networks)) for one in networks]
     sources = allowed_by(source)
     full = only is None and (full or open_manifest(source, day=delivery.date).is_full(*astuple(delivery)))
-    about = [str(delivery), astuple(recipe), sources, tried, shards.offsets, *(["full"] if full else [])]
+    facts = [one.facts(sources) for one in work]
+    about = [str(delivery), *facts[0], *(["full"] if full else [])]
     about += [{"second try": sorted(second_try_of)}] if second_try_of else []
+    about += facts[1:]
+    planned = tuple(one.planned for one in work)
     made = Plan(
         plan_id=_plan_id(about, everything.tables(rows)),
         delivery=delivery,
-        recipe=recipe,
+        recipe=planned[0].recipe,
         images=rows.num_rows,
         todo=pc.sum(todo).as_py(),
         known=rows.num_rows - pc.sum(todo).as_py(),
-        shards=shards.count,
+        shards=sum(one.shards for one in planned),
         sources=sources,
         full=full,
         manifest=shown(source),
         code=code_version(),
-        model=model,
+        model=planned[0].model,
+        several=planned if len(planned) > 1 else (),
         channels=rows.column(CHANNELS).null_count < rows.num_rows,
         second_try_of=tuple(sorted(second_try_of)),
     )
     found = find_record(tables, plan_file(made.plan_id, "plan.json"), Plan)
     if found is None:
-        keep_recipe(tables, site.model, whole_recipe)
+        for one in networks:
+            keep_recipe(tables, one.model or site.model, one.recipe)
         stored = rows.set_column(rows.schema.get_field_index("uri"), "uri", told.column("uri"))
-        _write(tables, made, everything.tables(stored), shards.tables(rows))
+        shards = chain.from_iterable(one.shards.tables(rows) for one in work)
+        _write(tables, made, everything.tables(stored), shards)
     return found or made
 
 
@@ -117,6 +124,64 @@ def require_judged(site: Site, recipe: RecipeDigests) -> None:
     calibration = find_calibration(recipe.matte_digest, site.models)
     require_calibrated(calibration, suite_of(site), site.model)
     promise_limits(site.promise, calibration, recipe.matte_digest, site.model)
+
+
+def _require_network(site: Site, delivery: DeliveryKey, network: WishedNetwork) -> None:
+    """`require_judged` of a network of the delivery; ManifestError if only its rows ask for it."""
+    try:
+        require_judged(with_model(site, network.model), network.recipe.digests)
+    except GateError as error:
+        if network.model in ("", site.model):
+            raise
+        raise ManifestError(f"delivery {delivery} cannot be used", [f"model: {error}"]) from None
+
+
+def _with_networks(rows: pa.Table, networks: Sequence[WishedNetwork]) -> pa.Table:
+    """The rows with the network of each in the column `model`: null for the site's own, and if there is only one."""
+    flags = [one.rows for one in networks if one.rows is not None]
+    names = [one.model or None for one in networks]
+    values = chosen(flags, names) if flags else pa.nulls(rows.num_rows, pa.string())
+    return rows.set_column(rows.schema.get_field_index(MODEL), MODEL, values)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Work:
+    """What one network has to cut; `tried` is how often its images were rejected before."""
+
+    network: WishedNetwork
+    shards: Shards
+    tried: int
+
+    @classmethod
+    def of(
+        cls,
+        site: Site,
+        tables: Store,
+        network: WishedNetwork,
+        rows: pa.Table,
+        told: pa.Table,
+        todo: pa.ChunkedArray,
+        *,
+        share: int,
+    ) -> Self:
+        """The work of one of `share` networks, which together have at most `max_shards` (at least one each)."""
+        mine, most = network.among(todo), max(1, site.max_shards // share)
+        limits = {"shard_images": site.shard_images, "shard_bytes": site.shard_bytes, "max_shards": most}
+        return cls(
+            network=network,
+            shards=cut(rows, where=mine, together=True, **limits),
+            tried=times_rejected(tables, network.recipe.digests, told.select(["uri"]).filter(mine)),
+        )
+
+    @property
+    def planned(self) -> PlannedNetwork:
+        """The network as the plan's record has it."""
+        recipe = self.network.recipe.digests
+        return PlannedNetwork(model=self.network.model, recipe=recipe, shards=self.shards.count)
+
+    def facts(self, sources: Sequence[str]) -> list[object]:
+        """What the plan's key says of it."""
+        return [astuple(self.network.recipe.digests), sources, self.tried, self.shards.offsets]
 
 
 def _write(tables: Store, made: Plan, images: Iterable[pa.Table], shards: Iterable[pa.Table]) -> None:
@@ -129,13 +194,21 @@ def _write(tables: Store, made: Plan, images: Iterable[pa.Table], shards: Iterab
     write_record(tables, plan_file(made.plan_id, "plan.json"), made)
 
 
-def known_content(site: Site, tables: Store, recipe: RecipeDigests, rows: pa.Table) -> tuple[pa.Table, pa.ChunkedArray]:
-    """`sha256`, `etag`, `bytes` and the stored `uri` of rows of a manifest, and the content of each image that is known
-    (else null). `sha256` is the content that the row states."""
+def known_content(
+    site: Site, tables: Store, networks: Sequence[WishedNetwork], rows: pa.Table
+) -> tuple[pa.Table, pa.ChunkedArray]:
+    """`sha256`, `etag`, `bytes` and the stored `uri` of rows of a manifest, and the content of each image that its
+    network has decided (else null). `sha256` is the content that the row states."""
     content, etag = stated_contents(rows)
     columns = {"sha256": content, "etag": etag, "bytes": rows.column("bytes"), "uri": stored_uris(rows.column("uri"))}
     told = pa.table(columns)
-    return told, known_contents(tables, recipe, told, retry_rejected=site.retry_rejected)
+    known = partial(known_contents, tables, retry_rejected=site.retry_rejected)
+    flags = [one.rows for one in networks if one.rows is not None]
+    if not flags:
+        return told, known(networks[0].recipe.digests, told)
+    found = [known(one.recipe.digests, told.filter(pa.array(its))) for one, its in zip(networks, flags, strict=True)]
+    order = np.argsort(np.concatenate([np.flatnonzero(its) for its in flags]))
+    return told, pa.chunked_array([chunk for one in found for chunk in one.chunks], pa.string()).take(pa.array(order))
 
 
 def read_delivery(tables: Store, source: str, delivery: DeliveryKey) -> pa.Table:

@@ -21,13 +21,14 @@ from cutouts.core.text.display import shown
 from cutouts.steps.gate import gate, missing
 from cutouts.steps.journal import keep_journal
 from cutouts.steps.lease import at_work
+from cutouts.steps.networks import RECIPE, versions
 from cutouts.steps.reviews import reviews_of
 from cutouts.steps.shell_commands import approve_command, reject_command
 from cutouts.steps.stored_keys import decision_of
 
 _ROWS = 10_000
 """Entries that are sent to the catalogue at a time."""
-_VERSION = ("image_id", "sha256", "outcome")
+_VERSION = ("image_id", "sha256", *RECIPE, "outcome")
 
 
 def read_decision(site: Site, gate_id: str) -> GateDecision:
@@ -91,17 +92,12 @@ def _publish(site: Site, catalog: Catalog, decision: GateDecision) -> Publicatio
 
 def _released_by(site: Site, catalog: Catalog, decision: GateDecision) -> Order | None:
     """The newest order of a person who released images of the decision one by one; None if there is none."""
-    reviews = {
-        (one.image_id, one.sha256): one
-        for one in catalog.reviews(decision.delivery.delivery_id)
-        if one.good and one.recipe == decision.recipe
-    }
+    reviews = {one.version: one for one in catalog.reviews(decision.delivery.delivery_id) if one.good}
     if not reviews:
         return None
     outcomes = read_table(open_store(site.tables_url), gate_file(decision.gate_id, "outcomes.parquet"), _VERSION)
     published = outcomes.filter(pc.equal(outcomes.column("outcome"), str(Outcome.PUBLISHED)))
-    versions = zip(*(published.column(name).to_pylist() for name in _VERSION[:2]), strict=True)
-    words = [reviews[version] for version in versions if version in reviews]
+    words = [reviews[version] for version in versions(published) if version in reviews]
     if not words:
         return None
     newest = max(words, key=lambda one: one.at)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -20,8 +20,9 @@ from cutouts.core.decisions import GateDecision, Outcome
 from cutouts.core.records import DeliveryKey, RecipeDigests
 from cutouts.core.reviews import ImageReview
 from cutouts.core.table_paths import gate_file
+from cutouts.steps.networks import RECIPE
 
-_COLUMNS = ("image_id", "sha256", "outcome", "reasons")
+_COLUMNS = ("image_id", "sha256", *RECIPE, "outcome", "reasons")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,9 +54,10 @@ def quarantined_images(site: Site, delivery: DeliveryKey, recipe: RecipeDigests)
         outcomes = _about(tables, decision, found)
         for row in outcomes.to_pylist():
             _apply(found, row, decision.gate_id)
-            if decision.recipe == recipe and row["outcome"] == str(Outcome.REJECTED):
+            mine = all(row[name] == value for name, value in zip(RECIPE, astuple(recipe), strict=True))
+            if mine and row["outcome"] == str(Outcome.REJECTED):
                 failed.add(row["image_id"])
-            elif decision.recipe == recipe:
+            elif mine:
                 tried.add((row["image_id"], row["sha256"]))
     return {name: replace(one, tried=(name, one.sha256) in tried, failed=name in failed) for name, one in found.items()}
 

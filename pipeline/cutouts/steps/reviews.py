@@ -23,6 +23,7 @@ from cutouts.core.table_paths import gate_file
 from cutouts.core.text.display import shown
 from cutouts.schemas.tables import METRICS
 from cutouts.steps.ledger import recall
+from cutouts.steps.networks import RECIPE, versions
 
 WAITING = (Outcome.HELD, Outcome.QUARANTINED)
 """The outcomes of images that a person can release or reject."""
@@ -73,13 +74,12 @@ class PersonsWord:
         }
 
 
-def persons_word(reviews: Sequence[ImageReview], masks: pa.Table, recipe: RecipeDigests) -> PersonsWord:
-    """The reviews that are about a version in `masks` (columns `image_id`, `sha256`) that this recipe cut."""
-    mine = {(one.image_id, one.sha256): one for one in reviews if one.recipe == recipe}
+def persons_word(reviews: Sequence[ImageReview], masks: pa.Table) -> PersonsWord:
+    """The reviews that are about a version in `masks`: the same content, cut by the same recipe."""
+    mine = {one.version: one for one in reviews}
     if not mine:
         return PersonsWord(reviews={})
-    versions = zip(*(masks.column(name).to_pylist() for name in ("image_id", "sha256")), strict=True)
-    return PersonsWord(reviews={version[0]: mine[version] for version in versions if version in mine})
+    return PersonsWord(reviews={version[0]: mine[version] for version in versions(masks) if version in mine})
 
 
 def reviews_of(
@@ -110,7 +110,7 @@ def reviews_of(
             delivery_id=decision.delivery.delivery_id,
             image_id=name,
             sha256=rows[name]["sha256"],
-            recipe=decision.recipe,
+            recipe=RecipeDigests(matte_digest=rows[name]["matte_digest"], render_digest=rows[name]["render_digest"]),
             good=name not in bad,
             gate_id=decision.gate_id,
             by=order.by,
@@ -122,11 +122,11 @@ def reviews_of(
 
 
 def waiting_images(site: Site, decision: GateDecision) -> pa.Table:
-    """The held and quarantined images of a decision: image id and sha256.
+    """The held and quarantined images of a decision: image id, sha256 and recipe.
 
     A quarantined image whose photograph is live, because another network cut it, does not wait.
     """
-    columns = ["image_id", "sha256", "outcome"]
+    columns = ["image_id", "sha256", *RECIPE, "outcome"]
     outcomes = read_table(open_store(site.tables_url), gate_file(decision.gate_id, "outcomes.parquet"), columns)
     found = outcomes.filter(pc.is_in(outcomes.column("outcome"), pa.array([*map(str, WAITING)])))
     if decision.verdict is Verdict.HOLD or not found.num_rows:
@@ -134,8 +134,7 @@ def waiting_images(site: Site, decision: GateDecision) -> pa.Table:
     names = found.column("image_id").to_pylist()
     with Catalog.open(site.catalog_url) as catalog:
         live = catalog.live_contents(decision.delivery.delivery_id, names)
-    versions = zip(names, found.column("sha256").to_pylist(), strict=True)
-    return found.filter(pa.array([version not in live for version in versions], pa.bool_()))
+    return found.filter(pa.array([version[:2] not in live for version in versions(found)], pa.bool_()))
 
 
 def reviewed_images(site: Site) -> pa.Table:

@@ -23,7 +23,7 @@ from cutouts.adapters.storage.stored_tables import (
 )
 from cutouts.core.config import Site
 from cutouts.core.errors import BooksError, ConfigError
-from cutouts.core.records import ImageRecord, Plan, Receipt, ShardKey
+from cutouts.core.records import ImageRecord, Plan, PlannedNetwork, Receipt, RecipeDigests, ShardKey
 from cutouts.core.table_paths import plan_file, shard_file
 from cutouts.core.text.display import stored_uri
 from cutouts.runner import Runner, Work
@@ -60,9 +60,10 @@ def segment(site: Site, shard: ShardKey, runner: Runner, on_chunk: Callable[[Chu
         tell_done_before(receipt)
         return receipt
     tables.remove(shard_file(shard, "receipt.json"))
-    job = _job(site, plan)
-    identities = _identities(site, tables, plan, rows, runner)
-    reused = _recall_unnamed(tables, plan, rows, identities)
+    network = plan.network_of(shard.index)
+    job = _job(site, plan, network)
+    identities = _identities(site, tables, plan, network.recipe, rows, runner)
+    reused = _recall_unnamed(tables, network.recipe, rows, identities)
     records = _without(records_of(rows, ImageRecord), reused)
     done: list[ChunkResult] = []
     shared: list[ChunkResult] = []
@@ -95,18 +96,20 @@ def _cutting(job: Job) -> Work[tuple[ImageRecord, ...], ChunkResult]:
     )
 
 
-def _job(site: Site, plan: Plan) -> Job:
-    job = job_of(with_model(site, plan.model), sources=plan.sources)
-    if job.recipe.digests != plan.recipe:
+def _job(site: Site, plan: Plan, network: PlannedNetwork) -> Job:
+    job = job_of(with_model(site, network.model), sources=plan.sources)
+    if job.recipe.digests != network.recipe:
         raise ConfigError(f"plan {plan.plan_id} was made with another recipe", ["plan the delivery again"])
     return job
 
 
-def _identities(site: Site, tables: Store, plan: Plan, rows: pa.Table, runner: Runner) -> dict[str, Identity]:
+def _identities(
+    site: Site, tables: Store, plan: Plan, recipe: RecipeDigests, rows: pa.Table, runner: Runner
+) -> dict[str, Identity]:
     """The identity of images whose row states no sha256, by id: of all if the ledger may know some of them, else of
     those that may have the same content as another."""
     unnamed = _unnamed(rows)
-    if unnamed and not knows_any(tables, plan.recipe):
+    if unnamed and not knows_any(tables, recipe):
         unnamed = tuple(look_alike(unnamed))
     if not unnamed:
         return {}
@@ -114,7 +117,7 @@ def _identities(site: Site, tables: Store, plan: Plan, rows: pa.Table, runner: R
     return _identified(site, plan, unnamed, runner)
 
 
-def _recall_unnamed(tables: Store, plan: Plan, rows: pa.Table, identities: dict[str, Identity]) -> Results:
+def _recall_unnamed(tables: Store, recipe: RecipeDigests, rows: pa.Table, identities: dict[str, Identity]) -> Results:
     """The results of images whose row states no sha256 but whose content the ledger knows.
 
     The ledger's ETag and size belong to the URI where the content was found before, so those of the row replace them.
@@ -132,7 +135,7 @@ def _recall_unnamed(tables: Store, plan: Plan, rows: pa.Table, identities: dict[
             "bytes": pa.array([record.bytes for record in unnamed], pa.int64()),
         }
     )
-    return recall(tables, plan.recipe, images)
+    return recall(tables, recipe, images)
 
 
 def _changed(site: Site, tables: Store, plan: Plan, shard: ShardKey, rows: pa.Table, runner: Runner) -> bool:

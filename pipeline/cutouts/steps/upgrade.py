@@ -12,12 +12,12 @@ from cutouts.core.config import Site
 from cutouts.core.records import Plan
 from cutouts.core.table_paths import backfill_file, plan_file
 from cutouts.core.upgrades import Canary
-from cutouts.models.calibrations import find_calibration
 from cutouts.steps.backfill import SourceOf
 from cutouts.steps.doubts import p_bad_of
 from cutouts.steps.gate import reconciled
 from cutouts.steps.lease import at_work
 from cutouts.steps.live_doubts import live_doubts
+from cutouts.steps.networks import calibrations_of
 from cutouts.steps.plan import plan
 
 
@@ -31,7 +31,7 @@ def compared(site: Site, planned: Plan) -> pa.Table:
     tables = open_store(site.tables_url)
     images = read_table(tables, plan_file(planned.plan_id, "delivery.parquet"))
     metrics = reconciled(tables, planned, images).metrics
-    after = p_bad_of(metrics, find_calibration(planned.recipe.matte_digest, site.models))
+    after = p_bad_of(metrics, calibrations_of(site, planned))
     with Catalog.open(site.catalog_url) as catalog:
         live = catalog.published(planned.delivery.delivery_id)
     at = pc.index_in(live.column("image_id"), value_set=metrics.column("image_id"))

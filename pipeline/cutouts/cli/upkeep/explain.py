@@ -69,7 +69,7 @@ def _lines(one: Explanation, *, suite: bool) -> Iterator[str]:
 
 def _decision_lines(one: ImageDecision, *, suite: bool) -> Iterator[str]:
     yield f"  bytes        sha256 {one.sha256 or 'not read'}, {shown(one.uri)}"
-    digests = one.gate.recipe
+    digests = one.digests
     yield f"  recipe       matte {digests.matte_digest}, rendering {digests.render_digest}"
     if one.recipe:
         yield f"               model {one.recipe.model}, first used by cutouts {one.recipe.code}"

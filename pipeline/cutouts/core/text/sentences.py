@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from cutouts.core.decisions import GateDecision, Outcome
+from cutouts.core.decisions import AppliedPromise, GateDecision, Outcome
 from cutouts.core.publications import Publication
 from cutouts.core.records import Plan
 from cutouts.core.text.counting import counted
@@ -42,13 +42,19 @@ def promise_sentence(decision: GateDecision) -> Iterator[str]:
     promise = decision.promise
     if promise is None:
         return
-    *categories, rest = promise.limits
-    own = "".join(f", {one.p_bad:.3f} for {shown(one.category)}" for one in categories)
+    told = "; ".join(_limits_sentence(promise, name) for name in dict.fromkeys(one.network for one in promise.limits))
     yield (
         f"promise: at most {promise.share * 100:.3g}% of what is published is bad ({promise.confidence:.0%} "
-        f"confidence, for images like those of the calibration); p_bad up to {rest.p_bad:.3f}{own}: {rest.kept} of "
-        f"{rest.masks} masks of the calibration, {promise.within} of {counted(promise.masks, 'mask')} of this delivery"
+        f"confidence, for images like those of the calibration); {told}, {promise.within} of "
+        f"{counted(promise.masks, 'mask')} of this delivery"
     )
+
+
+def _limits_sentence(promise: AppliedPromise, network: str) -> str:
+    *categories, rest = (one for one in promise.limits if one.network == network)
+    by = f"{shown(network)}: " if network else ""
+    own = "".join(f", {one.p_bad:.3f} for {shown(one.category)}" for one in categories)
+    return f"{by}p_bad up to {rest.p_bad:.3f}{own}: {rest.kept} of {rest.masks} masks of the calibration"
 
 
 def publication_sentence(publication: Publication) -> str:

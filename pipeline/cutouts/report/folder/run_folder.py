@@ -234,15 +234,23 @@ def _summary(images: pa.Table, decisions: Sequence[GateDecision], work: RunWork)
 
 
 def _about(site: Site, decisions: Sequence[GateDecision]) -> tuple[tuple[str, str], ...]:
-    row = choose(site.model, site.provider, models=site.models, allow_noncommercial=site.allow_noncommercial).row
+    tables = open_store(site.tables_url)
+    plans = [read_record(tables, plan_file(decision.plan_id, "plan.json"), Plan) for decision in decisions]
+    networks = [network for one in plans for network in one.networks]
+    names = dict.fromkeys(network.model or site.model for network in networks) or {site.model: None}
     facts = [
-        ("network", f"{row.name}, {row.width_px}×{row.height_px} px, {row.digest[:12]}…"),
+        *(("network", _network_words(site, name)) for name in names),
         ("provider", site.provider),
         ("cluster", redacted(site.cluster)),
         ("catalogue", redacted(site.catalog_url)),
     ]
-    recipes = {decision.recipe for decision in decisions}
+    recipes = dict.fromkeys(network.recipe for network in networks)
     return (*facts, *(("recipe", f"matte {one.matte_digest}, render {one.render_digest}") for one in recipes))
+
+
+def _network_words(site: Site, name: str) -> str:
+    row = choose(name, site.provider, models=site.models, allow_noncommercial=site.allow_noncommercial).row
+    return f"{row.name}, {row.width_px}×{row.height_px} px, {row.digest[:12]}…"
 
 
 def _places(source: RunSource, images: pa.Table, decisions: Sequence[GateDecision]) -> Callable[[str], str]:

@@ -20,6 +20,7 @@ from cutouts.schemas.tables import MASKS
 from cutouts.steps.gate import shard_results
 from cutouts.steps.lease import site_lease
 from cutouts.steps.ledger import record
+from cutouts.steps.networks import results_by
 from cutouts.steps.verify.findings import Finding
 from cutouts.steps.verify.journal_records import journal_findings
 from cutouts.steps.verify.ledger_sets import held_parts, masks_of, mended_record
@@ -129,7 +130,9 @@ def _made_again(tables: Store, plan_id: str) -> bool:
     except CutoutsError:
         return False
     if plan and results:
-        record(tables, plan.recipe, plan.plan_id, results)
+        for network in plan.networks:
+            if network.shards:
+                record(tables, network.recipe, plan.plan_id, results_by(results, network.recipe))
     return bool(plan)
 
 
