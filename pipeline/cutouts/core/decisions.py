@@ -81,7 +81,8 @@ class GateDecision:
     images that are live under its id but not in it; `withdrawn` counts them. `gate_id` identifies this decision: what
     was judged, for which plan, against which version, and whether a person approved it. `suite` is the digest under
     which the text of the suite is kept; it is empty for decisions of an earlier release. `promise` is None if the site
-    makes none. `warnings` are expectations that are not met and only reported.
+    makes none. `warnings` are expectations that are not met and only reported. If its images were cut by several
+    networks, `several` has the recipe of each, and `recipe` that of the first.
     """
 
     gate_id: str
@@ -104,6 +105,7 @@ class GateDecision:
     suite: str = ""
     promise: AppliedPromise | None = None
     warnings: tuple[str, ...] = ()
+    several: tuple[RecipeDigests, ...] = ()
 
     @property
     def balances(self) -> bool:

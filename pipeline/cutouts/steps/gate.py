@@ -245,6 +245,7 @@ def _decision(
         suite=suite,
         promise=promise,
         warnings=judgement.warnings,
+        several=tuple(one.recipe for one in plan.several),
     )
     if not decision.balances:
         raise BooksError(f"gate {gate_id}: {plan.images} images, but its outcomes do not add up to that number")
