@@ -154,5 +154,6 @@ def _decision(delivery_id: str, images: Sequence[Shown]) -> GateDecision:
         suite="",
         promise=None,
         warnings=(),
+        several=(),
         **counts,
     )

@@ -58,8 +58,8 @@ class Renderer:
         """Render the file `source`: `targets` has the path of each rendition by its name.
 
         An image with transparent pixels is a cutout already, of this program or of another; every other one is cut. A
-        target that was made of the same bytes in the same way is left alone. Raises ImageRejected, OutputError if a
-        target is not ours, and StorageError if it cannot be written.
+        target that was made of the same bytes in the same way is left alone. Raises ImageRejected, after the renditions
+        that can be made are written, OutputError if a target is not ours, and StorageError if it cannot be written.
         """
         picture = Path(source)
         _require_source(picture)
@@ -87,10 +87,16 @@ class Renderer:
         def make(photograph: Photograph, matte: Bytes) -> tuple[str, ...]:
             subject = subject_of(photograph, matte)
             original = Original(subject=subject, data=file.data, made_of=made_of, max_pixels=most)
-            notes = list(photograph.notes)
-            for one in rendered(original, stale.renditions):
-                write_whole(targets[one.rendition.name], one.data)
-                notes += [f"{one.rendition.name}: {note}" for note in one.notes]
+            notes, failed = list(photograph.notes), list[ImageRejected]()
+            for rendition in stale.renditions:
+                try:
+                    (one,) = rendered(original, [rendition])
+                except ImageRejected as error:
+                    failed.append(error)
+                else:
+                    write_whole(targets[rendition.name], one.data)
+                    notes += [f"{rendition.name}: {note}" for note in one.notes]
+            _require_all(failed)
             return tuple(notes)
 
         given = of_file(file, self._job)
@@ -98,6 +104,15 @@ class Renderer:
         more = rendering_memory(min(width * height, most), stale.renditions, most)
         notes = matted(replace(given, needed=given.needed + more), self._job, make, alpha_is_matte=True)
         return FileResult(made=Made.RENDERED, notes=(*notes, *stale.notes))
+
+
+def _require_all(failed: Sequence[ImageRejected]) -> None:
+    """Raise the error of the renditions that could not be made. It says the same thing only once."""
+    words = dict.fromkeys(one.detail for one in failed)
+    if len(words) > 1:
+        raise ImageRejected(failed[0].reason, "; ".join(words)) from failed[0]
+    if failed:
+        raise failed[0]
 
 
 def subject_of(photograph: Photograph, matte: Bytes) -> Subject:

@@ -94,6 +94,22 @@ def test_what_we_rendered_is_never_a_source_and_others_are_never_replaced(tmp_pa
         render(tmp_path / "in" / "ball.jpg", *square, "-o", tmp_path / "third")
 
 
+def test_a_rendition_that_cannot_be_made_does_not_prevent_the_others(tmp_path: Path) -> None:
+    """Those before and after it are written; the message names each that fails, and its size and limit."""
+    recipes = tmp_path / "limits.toml"
+    tables = {"first": 'format = "webp"', "tight": "max_bytes = 90", "tighter": "max_bytes = 80", "last": ""}
+    recipes.write_text("".join(f"[{name}]\n{table}\n" for name, table in tables.items()))
+    rgba = np.full((80, 80, 4), 255, np.uint8)
+    rgba[:20, :, 3] = 0
+    cv2.imwrite(str(tmp_path / "ball.png"), rgba)
+    chosen = [part for name in tables for part in ("-r", name)]
+    result = render(tmp_path / "ball.png", "--recipes", recipes, *chosen, "-o", tmp_path / "out")
+    assert result.exit_code == 1
+    assert "at most 90 B are allowed" in result.output
+    assert "tighter has" in result.output
+    assert {path.parent.name for path in (tmp_path / "out").glob("*/*")} == {"first", "last"}
+
+
 def test_positions_leave_and_generated_pictures_say_so(tmp_path: Path, own: Path) -> None:
     """EXIF with GPS is in the source and not in the picture; a generated source keeps its type."""
     product(tmp_path / "ball.png", size=200)
