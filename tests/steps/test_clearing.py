@@ -11,7 +11,7 @@ import pytest
 from cutouts.adapters.catalog import Catalog
 from cutouts.adapters.storage.store import open_store
 from cutouts.core.config import Site
-from cutouts.core.errors import CutoutsError, TransientError
+from cutouts.core.errors import CutoutsError, StorageError, TransientError
 from cutouts.core.publications import Order
 from cutouts.core.table_paths import THUMBNAILS, thumbnail_file
 from cutouts.review.pictures import Picture, picture
@@ -19,7 +19,7 @@ from cutouts.review.sheets import open_sheet
 from cutouts.steps.clearing import Cleared, clear
 from cutouts.steps.lease import site_lease
 from cutouts.steps.verify import verify
-from tests.photographs import product
+from tests.photographs import blank, product
 from tests.steps.conftest import Refresh
 
 ORDER = Order(by="Ada", because="wrong light", at=datetime(2026, 11, 27, tzinfo=UTC))
@@ -39,6 +39,18 @@ def _objects(site: Site) -> set[str]:
 
 def _later(days: float) -> datetime:
     return datetime.now(UTC) + timedelta(days=days)
+
+
+def test_nothing_is_removed_if_the_tables_are_missing(site: Site, refresh: Refresh, tmp_path: Path) -> None:
+    """A folder that is not mounted looks empty: the cutouts of a delivery that waits for a person would be removed."""
+    for seed in range(5):
+        blank(tmp_path / "held" / f"{seed}.jpg", seed=seed)
+    refresh(site, tmp_path / "held")
+    kept = _objects(site)
+    Path(site.tables_url).rename(tmp_path / "elsewhere")
+    with pytest.raises(StorageError, match="1 decision of the catalogue still waits for a person"):
+        clear(site, now=_later(2))
+    assert _objects(site) == kept != set()
 
 
 def test_only_old_orphans_are_removed(site: Site, refresh: Refresh, shoot: Path) -> None:

@@ -18,8 +18,10 @@ from cutouts.adapters.storage.store import Store, open_store
 from cutouts.adapters.storage.stored_tables import filter_table, find_record, in_parallel, read_each, read_table
 from cutouts.core.config import Site
 from cutouts.core.decisions import GateDecision
+from cutouts.core.errors import StorageError
 from cutouts.core.renditions.rendition import SUFFIX
 from cutouts.core.table_paths import THUMBNAILS, gate_file, object_of, plan_file, records_first
+from cutouts.core.text.counting import counted
 from cutouts.steps.journal import keep_journal
 from cutouts.steps.lease import site_lease
 
@@ -48,7 +50,8 @@ class Cleared:
 def clear(site: Site, *, dry_run: bool = False, now: datetime | None = None) -> Cleared:
     """Remove what nothing refers to; a `dry_run` only counts. `now` is timezone-aware, by default the present time.
 
-    Raises TransientError if anything runs on the site, DamagedError if a table that must be read is damaged.
+    Raises TransientError if anything runs on the site, DamagedError if a table that must be read is damaged,
+    StorageError if no decision is stored although some wait for a person.
     """
     with site_lease(site, alone=True):
         now = now or datetime.now(UTC)
@@ -60,6 +63,7 @@ def clear(site: Site, *, dry_run: bool = False, now: datetime | None = None) -> 
         tables, objects = open_store(site.tables_url), open_store(site.objects_url)
         remove = _keep if dry_run else Store.remove_all
         left = tables.written()
+        _require_decisions(tables, left, kept.waiting_gates)
         done = Cleared(history=gone)
         rows: dict[str, pa.Table] = {}
         if old:
@@ -80,6 +84,15 @@ def clear(site: Site, *, dry_run: bool = False, now: datetime | None = None) -> 
         done = replace(done, tables=done.tables + len(pictures))
         unfinished = len(halves)
         return replace(done, objects=len(orphans) - unfinished, unfinished=unfinished, bytes=done.bytes + freed)
+
+
+def _require_decisions(tables: Store, files: Files, waiting: Collection[str]) -> None:
+    """Raise StorageError if the tables cannot be the site's: an empty folder refers to no object."""
+    if waiting and not any(name.startswith("gates/") for name in files):
+        raise StorageError(
+            f"{tables.url} has no decision of the gate, but {counted(len(waiting), 'decision')} of the catalogue "
+            "still waits for a person. Nothing was removed. Check that this is the site's folder and that it is mounted"
+        )
 
 
 def _keep(_store: Store, _names: Sequence[str]) -> None:

@@ -38,7 +38,7 @@ from cutouts.steps.comparison import keep_measured
 from cutouts.steps.doubts import Doubts
 from cutouts.steps.gate_keys import JUDGED, gate_key, judged_digest
 from cutouts.steps.journal import keep_journal
-from cutouts.steps.judging import judgement_by, measured_delivery
+from cutouts.steps.judging import Measured, judgement_by, measured_delivery
 from cutouts.steps.lease import at_work
 from cutouts.steps.ledger import SCHEMAS, Results, concat, nothing, recall, record
 from cutouts.steps.networks import RECIPE, images_of, recipes_of, results_by, versions
@@ -59,46 +59,53 @@ def gate(site: Site, plan_id: str) -> GateDecision:
     plan = plan_of(tables, plan_id)
     images = read_table(tables, plan_file(plan_id, "delivery.parquet"))
     results = reconciled(tables, plan, images)
-    suite = suite_of(site).read_bytes()
     measured = measured_delivery(site, plan, images, results)
-    doubts = measured.doubts
     with Catalog.open(site.catalog_url) as catalog:
-        judgement, promise = judgement_by(site, tables, catalog, measured, suite_of(site))
-        standing = _standing(catalog, plan, images)
-        judged = judged_digest(plan, results, suite, standing.leaving, doubts, promise)
-        judgement = with_withdrawals(judgement, leaving=len(standing.leaving), live=standing.live.num_rows)
-        approved = catalog.approval_for(judged) is not None
-        published = _published(standing, results, plan)
-        word = persons_word(catalog.reviews(plan.delivery.delivery_id), results.masks)
-        decided = decide(
-            images.column("image_id").to_pylist(),
-            judgement,
-            rejections=measured.rejections,
-            published=published,
-            taken_back=word.over(_taken_back(standing, results, plan, without=published)) | word.refused(published),
-            approved=approved,
-            released=word.released,
-        )
-        decision = _decision(
-            plan,
-            judgement,
-            decided,
-            standing,
-            judged=judged,
-            gate_id=gate_key(plan, judged, standing.version, word, judgement, approved=approved),
-            suite=keep_suite(tables, suite),
-            promise=promise,
-        )
-        outcomes = _outcomes(plan, images, results, decided, doubts)
+        decision, decided = _decided(site, tables, catalog, measured, results)
+        outcomes = _outcomes(plan, images, results, decided, measured.doubts)
         write_table(tables, gate_file(decision.gate_id, "outcomes.parquet"), outcomes)
         if not plan.second_try_of:  # difficult images are nothing to compare other deliveries with
-            keep_measured(tables, decision.gate_id, doubts.judged())
+            keep_measured(tables, decision.gate_id, measured.doubts.judged())
         write_record(tables, gate_file(decision.gate_id, "decision.json"), decision)
         if decision.verdict is Verdict.HOLD:
             catalog.record_hold(decision, datetime.now(UTC))
     if decision.verdict is Verdict.HOLD:
         keep_journal(site)
     return decision
+
+
+def _decided(
+    site: Site, tables: Store, catalog: Catalog, measured: Measured, results: Results
+) -> tuple[GateDecision, Decision]:
+    """The decision about a delivery, and the outcome of each of its images."""
+    plan, images, suite = measured.plan, measured.images, suite_of(site).read_bytes()
+    judgement, promise = judgement_by(site, tables, catalog, measured, suite_of(site))
+    standing = _standing(catalog, plan, images)
+    judged = judged_digest(plan, results, suite, standing.leaving, measured.doubts, promise)
+    judgement = with_withdrawals(judgement, leaving=len(standing.leaving), live=standing.live.num_rows)
+    approved = catalog.approval_for(judged) is not None
+    published = _published(standing, results, plan)
+    word = persons_word(catalog.reviews(plan.delivery.delivery_id), results.masks)
+    decided = decide(
+        images.column("image_id").to_pylist(),
+        judgement,
+        rejections=measured.rejections,
+        published=published,
+        taken_back=word.over(_taken_back(standing, results, plan, without=published)) | word.refused(published),
+        approved=approved,
+        released=word.released,
+    )
+    decision = _decision(
+        plan,
+        judgement,
+        decided,
+        standing,
+        judged=judged,
+        gate_id=gate_key(plan, judged, standing.version, word, judgement, approved=approved),
+        suite=keep_suite(tables, suite),
+        promise=promise,
+    )
+    return decision, decided
 
 
 def read_results(tables: Store, plan: Plan, images: pa.Table) -> Results:

@@ -167,16 +167,9 @@ class Catalog:
                     return known
                 publishing.require_version(connection, delivery, against)
                 approving = publishing.approving_gate(connection, gate_id, approval)
-                draft = {
-                    "gate_id": gate_id,
-                    "plan_id": plan_id,
-                    "at": at,
-                    "approval_gate_id": approving,
-                    "is_full": withdraw is not None,
-                    "made_by": order.by if order else None,
-                    "because": order.because if order else None,
-                }
-                publishing.take_over(connection, draft, delivery)
+                draft = {"gate_id": gate_id, "plan_id": plan_id, "at": at, "approval_gate_id": approving}
+                ordered = {"made_by": order.by, "because": order.because} if order else {}
+                publishing.take_over(connection, draft | ordered | {"is_full": withdraw is not None}, delivery)
                 return _found(reading.publication(connection, gate_id))
 
     def publication_of(self, gate_id: str) -> Publication | None:
