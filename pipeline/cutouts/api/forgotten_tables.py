@@ -16,6 +16,7 @@ from cutouts.adapters.storage.stored_tables import (
     filter_table,
     find_record,
     in_parallel,
+    read_each,
     read_record,
     read_table,
     write_record,
@@ -87,11 +88,18 @@ def from_ledger(tables: Store, mine: Found, others: Found) -> int:
     image. Returns the number of removed rows."""
     only, shared = texts(mine.contents - others.contents), mine.contents & others.contents
     gone = 0
-    for name in tables.names("ledger", ".parquet"):
+    for name in _ledger_files_with(tables, texts(mine.contents)):
         gone += filter_table(tables, name, lambda rows: pc.invert(pc.is_in(rows.column("sha256"), value_set=only)))
         if shared:
             change_table(tables, name, lambda rows: _renamed(rows, shared, others.named))
     return gone
+
+
+def _ledger_files_with(tables: Store, contents: pa.Array) -> list[str]:
+    """The ledger's files with a row about one of these contents. Of the others, only the digests are read."""
+    names = tables.names("ledger", ".parquet")
+    found = zip(names, read_each(tables, names, ["sha256"]), strict=True)
+    return [name for name, rows in found if pc.any(pc.is_in(rows.column("sha256"), value_set=contents)).as_py()]
 
 
 def _renamed(rows: pa.Table, shared: Collection[str], named: Mapping[str, tuple[str, str]]) -> pa.Table:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cutouts.adapters.catalog import Catalog
+from cutouts.adapters.catalog import ENTRIES, Catalog
 from cutouts.adapters.storage.store import Store, open_store
 from cutouts.adapters.storage.stored_tables import find_record, read_table
 from cutouts.core.config import Site
@@ -217,6 +217,6 @@ def waiting_holds(site: Site) -> tuple[Hold, ...]:
 def _entries(tables: Store, decision: GateDecision) -> Iterator[pa.RecordBatch]:
     """The rows that should be live: published images, and skipped ones, so that the catalogue knows they were delivered
     again."""
-    outcomes = read_table(tables, gate_file(decision.gate_id, "outcomes.parquet"))
+    outcomes = read_table(tables, gate_file(decision.gate_id, "outcomes.parquet"), [*ENTRIES.names, "outcome"])
     live = pc.is_in(outcomes.column("outcome"), pa.array([str(Outcome.PUBLISHED), str(Outcome.SKIPPED)]))
     yield from outcomes.filter(live).to_batches(max_chunksize=_ROWS)
