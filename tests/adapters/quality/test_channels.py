@@ -161,6 +161,19 @@ def test_a_violation_names_the_pixel() -> None:
     assert "off_white is 5, at pixel 30, 40" in text
 
 
+@pytest.mark.parametrize("width", [1, 5])
+@pytest.mark.parametrize("sides", [1, 2, 4])
+def test_lines_on_several_sides_are_lines(width: int, sides: int) -> None:
+    """A frame on all sides is not taken for the ground of everything inside of it; a picture without one has none."""
+    image = good("google")
+    assert measured(saved(image)).line_sides == 0
+    for line in (image[:width], image[-width:], image[:, :width], image[:, -width:])[:sides]:
+        line[:] = 30
+    figures = measured(saved(image))
+    assert figures.line_sides == sides
+    assert "line_sides" in figures.places
+
+
 def test_the_tolerance_of_white_is_a_setting() -> None:
     """By default 254 is refused; with a tolerance of 1 it passes."""
     figures = [measured(saved(off_white(good("amazon"))))]

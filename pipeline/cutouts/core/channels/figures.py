@@ -8,6 +8,7 @@ from typing import TypeAlias
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 from scipy import ndimage
 
 from cutouts.core.pixels import Bytes, Mask
@@ -30,6 +31,8 @@ _BAND = 0.01
 """Width of the band along the border in which every pixel must be white, as a share of the shorter side."""
 _LINE = 0.9
 """If this share of a side's outermost pixels is not ground, it is a frame line, and not a product that is cut off."""
+_INSIDE = 0.03
+"""A frame is narrower than this share of the shorter side."""
 _SHARP_SIDE = 1000
 """Sharpness is measured on a copy with this longest side (px), so that it does not depend on the size."""
 
@@ -97,6 +100,9 @@ def measure_picture(rgb: Bytes, alpha: Bytes | None) -> PictureFigures:
     off, worst = _off_white(seen, far)
     near, nearest = _off_white(seen, _near(product, far)) if alpha is None else (0.0, (0, 0))
     lines, cuts, touched = _sides(product)
+    framed = _framed_sides(seen) if alpha is None else 0
+    if framed > lines:
+        lines, touched = framed, touched or (0, 0)
     places = ({"off_white": worst} if off else {}) | ({"off_white_near": nearest} if near else {})
     if touched is not None:
         places |= dict.fromkeys(("cut_sides", "line_sides"), touched)
@@ -202,6 +208,22 @@ def _sides(product: Mask) -> tuple[int, int, Pixel | None]:
         else:
             cuts += 1
     return lines, cuts, first
+
+
+def _framed_sides(seen: Bytes) -> int:
+    """The number of sides whose outermost pixels have one colour, and another one than the picture a little further in.
+
+    A frame on all sides has the usual colour of the border, so it looks like the ground of everything inside of it.
+    """
+    depth = max(2, round(_INSIDE * min(seen.shape[:2])))
+    turned = (seen, seen[::-1], seen.transpose(1, 0, 2), seen.transpose(1, 0, 2)[::-1])
+    return sum(_is_line(side[0].astype(np.int16), side[depth].astype(np.int16)) for side in turned)
+
+
+def _is_line(outermost: NDArray[np.int16], inside: NDArray[np.int16]) -> bool:
+    usual, further = np.median(outermost, axis=0), np.median(inside, axis=0)
+    even = float((np.abs(outermost - usual).max(axis=1) <= SAME_GROUND).mean()) >= _LINE
+    return even and bool(np.abs(usual - further).max() > SAME_GROUND)
 
 
 def _sharpness(seen: Bytes, product: Mask) -> float:
