@@ -36,7 +36,7 @@ setup-train: ## An environment with PyTorch in .venv-train, for `cutouts train`;
 
 setup-render: ## Blender as a module in .venv-render, for examples/render_models; needs Python 3.11 (PYTHON=python3.11)
 	$(PYTHON) -m venv .venv-render
-	.venv-render/bin/python -m pip install -r examples/render_models/requirements.txt
+	.venv-render/bin/python $(LOCKED) -r requirements-render.txt
 
 .venv/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14) and "cutouts needs Python 3.11 to 3.13")'
@@ -123,6 +123,7 @@ lock: ## Write the requirements anew from pyproject.toml (needs uv)
 	$(EXPORT) --only-group docs --output-file requirements-docs.txt
 	echo 'setuptools>=77' | $(COMPILE) --output-file requirements-build.txt -
 	echo 'cyclonedx-bom pip-audit' | xargs -n 1 | $(COMPILE) --output-file requirements-tools.txt -
+	echo 'bpy==5.0.1 numpy==1.26.4 pillow pyarrow<21' | xargs -n 1 | $(COMPILE) --no-config --output-file requirements-render.txt -
 	echo 'torch==2.13.0' | $(COMPILE) --constraint requirements-dev.txt --output-file requirements-train.txt -
 	awk '/^[a-z]/ { kept = !/^(nvidia|cuda|triton)/ } kept' requirements-train.txt \
 		| sed 's/^torch==2.13.0 \\$$/&\n    --hash=sha256:$(TORCH_CPU) \\/' > requirements-train-cpu.txt

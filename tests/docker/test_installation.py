@@ -11,7 +11,7 @@ import pytest
 from tests.docker.files import DOCKER, ROOT, recipe, values
 
 REQUIREMENTS = sorted(ROOT.glob("requirements-*.txt"))
-TARGETS = ("setup-train", ".venv/.cpu .venv/.gpu: .venv/.%", ".venv-tools/.ready", ".venv/.dev", ".venv-docs/.done")
+TARGETS = ("setup-train", ".venv/.cpu .venv/.gpu: .venv/.%", ".venv-tools/.ready", ".venv/.dev", ".venv-docs/.done", "setup-render")
 
 
 def _installing() -> Iterator[str]:
@@ -26,7 +26,7 @@ def test_every_call_of_pip_is_known() -> None:
     """Nothing else installs packages."""
     calls = re.findall(r"pip install", (ROOT / "Makefile").read_text(encoding="utf-8"))
     assert len(calls) == 2, "in LOCKED and PROJECT"
-    assert len([call for call in _installing() if "install" in call]) == 8 + 3
+    assert len([call for call in _installing() if "install" in call]) == 9 + 3
 
 
 @pytest.mark.parametrize("call", sorted(set(_installing())))
