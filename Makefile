@@ -109,7 +109,7 @@ sbom: setup .venv-tools/.ready ## List what is installed in .venv, with licences
 	.venv-tools/bin/cyclonedx-py environment .venv --output-reproducible --no-validate --output-file sbom.cdx.json
 
 audit: .venv-tools/.ready ## Ask for known vulnerabilities of what is locked; says so if it cannot ask (AUDIT=--may-not-run)
-	$(BIN)/python .ci/audit.py $(AUDIT) requirements-build.txt requirements-dev.txt requirements-gpu.txt requirements-train.txt requirements-tools.txt
+	$(BIN)/python .ci/audit.py $(AUDIT) requirements-build.txt requirements-dev.txt requirements-gpu.txt requirements-train.txt requirements-tools.txt requirements-render.txt
 
 lock: EXPORT := uv export --quiet --frozen --no-header --no-emit-project
 lock: COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate

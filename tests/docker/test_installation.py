@@ -11,7 +11,14 @@ import pytest
 from tests.docker.files import DOCKER, ROOT, recipe, values
 
 REQUIREMENTS = sorted(ROOT.glob("requirements-*.txt"))
-TARGETS = ("setup-train", ".venv/.cpu .venv/.gpu: .venv/.%", ".venv-tools/.ready", ".venv/.dev", ".venv-docs/.done", "setup-render")
+TARGETS = (
+    "setup-train",
+    ".venv/.cpu .venv/.gpu: .venv/.%",
+    ".venv-tools/.ready",
+    ".venv/.dev",
+    ".venv-docs/.done",
+    "setup-render",
+)
 
 
 def _installing() -> Iterator[str]:
