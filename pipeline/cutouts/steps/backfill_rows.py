@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import astuple, dataclass, field
+from dataclasses import dataclass, field
 from functools import reduce
 
 import numpy as np
@@ -15,10 +15,10 @@ from cutouts.adapters.storage.store import open_store
 from cutouts.core.backfills import WORK, BackfillSelection, Why
 from cutouts.core.config import Site
 from cutouts.core.manifests.wishes import stated_contents
-from cutouts.core.records import DeliveryKey, RecipeDigests
+from cutouts.core.records import DeliveryKey
 from cutouts.schemas.tables import MANIFEST
 from cutouts.steps.live_doubts import live_doubts
-from cutouts.steps.networks import RECIPE
+from cutouts.steps.networks import made_by
 from cutouts.steps.plan import known_content, read_delivery
 from cutouts.steps.quarantine import Quarantined, quarantined_images, why_of, with_reason
 from cutouts.steps.wishes import WishedNetwork, own_network, wished_networks
@@ -104,7 +104,7 @@ def _reasons(rows: pa.Table, live: pa.Table, delivery: DeliveryKey, networks: Se
     at = pc.index_in(rows.column("image_id"), value_set=live.column("image_id"))
     there = at.is_valid()
     later = pc.greater(live.column("delivery_date").take(at), pa.scalar(delivery.date))
-    same_recipe = reduce(pc.or_, (one.among(_made_by(one.recipe.digests, live, at)) for one in networks))
+    same_recipe = reduce(pc.or_, (one.among(_of_live(made_by(live, one.recipe.digests), at)) for one in networks))
     stated, _ = stated_contents(rows)
     same_content = pc.or_kleene(pc.is_null(stated), pc.equal(live.column("sha256").take(at), stated))
     conditions = (
@@ -117,8 +117,6 @@ def _reasons(rows: pa.Table, live: pa.Table, delivery: DeliveryKey, networks: Se
     return np.select(flags, [str(why) for _, why in conditions], str(Why.CURRENT))
 
 
-def _made_by(recipe: RecipeDigests, live: pa.Table, at: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Whether the live image of each row was cut by this recipe; false if there is none."""
-    digests = zip(RECIPE, astuple(recipe), strict=True)
-    matte, render = (pc.equal(live.column(name).take(at), value) for name, value in digests)
-    return pc.fill_null(pc.and_(matte, render), fill_value=False)
+def _of_live(flags: pa.ChunkedArray, at: pa.ChunkedArray) -> pa.ChunkedArray:
+    """For each row, the flag of the live image at that place; false if there is none."""
+    return pc.fill_null(flags.take(at), fill_value=False)

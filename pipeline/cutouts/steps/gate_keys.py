@@ -34,7 +34,8 @@ def judged_digest(
     withdrawals that are judged. It does not depend on the place, the time or the number of attempts."""
     tables = [table.select(JUDGED) for table in (results.masks, results.rejections)]
     both = pa.concat_tables(tables, promote_options="permissive")  # only rejections may have no sha256
-    ids, contents = (both.take(pc.sort_indices(both.column("image_id"))).column(name).to_pylist() for name in JUDGED)
+    both = both.take(pc.sort_indices(both.column("image_id")))
+    ids, contents = (both.column(name).to_pylist() for name in JUDGED)
     rows = [(image_id, sha256 or "") for image_id, sha256 in zip(ids, contents, strict=True)]
     recipe = plan.recipe
     calibration = doubts.versions[recipe.matte_digest]

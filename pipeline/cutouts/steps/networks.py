@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import astuple
 
 import numpy as np
 import pyarrow as pa
@@ -27,10 +28,10 @@ def images_of(plan: Plan, network: PlannedNetwork, images: pa.Table) -> pa.Table
 def recipes_of(plan: Plan, images: pa.Table) -> tuple[pa.Array, pa.Array]:
     """The matte digest and the render digest of each of the plan's images (`DELIVERY`)."""
     if not plan.several:
-        values = (plan.recipe.matte_digest, plan.recipe.render_digest)
-        return pa.repeat(values[0], images.num_rows), pa.repeat(values[1], images.num_rows)
+        matte, render = astuple(plan.recipe)
+        return pa.repeat(matte, images.num_rows), pa.repeat(render, images.num_rows)
     flags = [np.asarray(_cut_by(network, images).to_numpy(), np.bool_) for network in plan.networks]
-    mattes, renders = zip(*((one.recipe.matte_digest, one.recipe.render_digest) for one in plan.networks), strict=True)
+    mattes, renders = zip(*(astuple(one.recipe) for one in plan.networks), strict=True)
     return chosen(flags, mattes), chosen(flags, renders)
 
 
@@ -45,11 +46,14 @@ def calibrations_of(site: Site, plan: Plan) -> Mapping[str, Calibration | None]:
     return {digest: find_calibration(digest, site.models) for digest in digests}
 
 
+def made_by(rows: pa.Table, recipe: RecipeDigests) -> pa.ChunkedArray:
+    """Whether this recipe made each row of a table with the columns of `RECIPE`."""
+    return pc.and_(*(pc.equal(rows.column(name), value) for name, value in zip(RECIPE, astuple(recipe), strict=True)))
+
+
 def cut_by(rows: pa.Table, recipe: RecipeDigests) -> pa.Table:
     """The rows of a table with the columns of `RECIPE` that this recipe made."""
-    return rows.filter(
-        pc.and_(*(pc.equal(rows.column(name), value) for name, value in zip(RECIPE, _values(recipe), strict=True)))
-    )
+    return rows.filter(made_by(rows, recipe))
 
 
 def results_by(results: Results, recipe: RecipeDigests) -> Results:
@@ -64,10 +68,6 @@ def versions(rows: pa.Table) -> list[tuple[str, str, RecipeDigests]]:
         (image_id, sha256, RecipeDigests(matte_digest=matte, render_digest=render))
         for image_id, sha256, matte, render in zip(*(rows.column(name).to_pylist() for name in names), strict=True)
     ]
-
-
-def _values(recipe: RecipeDigests) -> tuple[str, str]:
-    return recipe.matte_digest, recipe.render_digest
 
 
 def _cut_by(network: PlannedNetwork, images: pa.Table) -> pa.ChunkedArray:

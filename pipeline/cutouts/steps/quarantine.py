@@ -1,4 +1,4 @@
-"""quarantine: which images of a delivery are in quarantine now, why, and whether another recipe should try them."""
+"""Which images of a delivery are in quarantine now, why, and whether another recipe should try them."""
 
 from __future__ import annotations
 

@@ -17,13 +17,13 @@ class ObjectBatch:
     """Objects of one chunk, which are written in threads while its next image is cut.
 
     When `settle` returns, all have their names, and on a local disk a power cut loses none of them. Until then, any of
-    them may be missing. If one cannot be written, `put` or `settle` raises the error of `Store.put_object`.
+    them may be missing. If one cannot be written, `put` or `settle` raises the error of `Store.put_named`.
     """
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="objects")
-        self._writing: deque[tuple[int, Future[str]]] = deque()
+        self._writing: deque[tuple[int, Future[None]]] = deque()
         self._bytes = 0
         self._names: set[str] = set()
 
@@ -32,7 +32,7 @@ class ObjectBatch:
         name = object_name(data, suffix)
         if name not in self._names:
             self._names.add(name)
-            self._writing.append((len(data), self._pool.submit(self._store.put_object, data, suffix)))
+            self._writing.append((len(data), self._pool.submit(self._store.put_named, name, data)))
             self._bytes += len(data)
         while self._writing and (self._bytes > _MOST_BYTES or self._writing[0][1].done()):
             self._await_first()

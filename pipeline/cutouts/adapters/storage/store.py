@@ -149,9 +149,13 @@ class Store:
         An existing object of that name is read: if its bytes are others, it is damaged and written again.
         """
         name = object_name(data, suffix)
+        self.put_named(name, data)
+        return name
+
+    def put_named(self, name: str, data: bytes) -> None:
+        """Do what `put_object` does, for bytes whose `object_name` is known."""
         if not self._has(name, data):
             self.write(name, data)
-        return name
 
     def _has(self, name: str, data: bytes) -> bool:
         """Whether the file has exactly these bytes. It is read only if its size is right."""
