@@ -80,13 +80,21 @@ def backfill(
         say(cancel_backfill(site, cancel).words)
         return
     chosen = _chosen(site, given, resume, everything=everything)
+    carry_out(site, chosen, BackfillBudget(images=images, hours=hours), dry_run=dry_run)
+
+
+def carry_out(site: cutouts.Site, chosen: BackfillSelection, budget: BackfillBudget, *, dry_run: bool) -> None:
+    """Work through the selection within its budget, and say how that ended. A `dry_run` only says what there is to do.
+
+    Ends with an exit status if a delivery failed.
+    """
     if dry_run:
-        for line in survey(site, chosen, tally).words(chosen):
+        for line in survey(site, chosen, _tally).words(chosen):
             say(line)
         return
     with told_on_stderr("cutouts.runner"):
-        state = work_through(chosen, site=site, budget=BackfillBudget(images=images, hours=hours), progress=tally)
-    say_state(state)
+        state = work_through(chosen, site=site, budget=budget, progress=_tally)
+    _say_state(state)
 
 
 def _chosen(site: Site, given: BackfillSelection, resume: str | None, *, everything: bool) -> BackfillSelection:
@@ -104,13 +112,11 @@ def _chosen(site: Site, given: BackfillSelection, resume: str | None, *, everyth
     return given
 
 
-def tally(doing: str, total: int) -> Tally:
-    """The progress of a backfill."""
+def _tally(doing: str, total: int) -> Tally:
     return Tally(doing, total, again="finished shards are kept, run it again" if doing == "cutting" else "")
 
 
-def say_state(state: BackfillState) -> None:
-    """Say how a backfill ended, and how to continue it. Ends with an exit status if a delivery failed."""
+def _say_state(state: BackfillState) -> None:
     say(state.words)
     for problem in state.failed:
         say(f"failed: {problem}", colour="red", err=True)

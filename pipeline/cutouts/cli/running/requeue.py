@@ -7,11 +7,8 @@ from typing import Any
 import click
 
 import cutouts
-from cutouts.adapters.terminal import say
-from cutouts.api.backfills import backfill, survey
 from cutouts.cli.console.options import cluster_options, site_options
-from cutouts.cli.console.progress import told_on_stderr
-from cutouts.cli.running.backfill import DAY, say_state, tally
+from cutouts.cli.running.backfill import DAY, carry_out
 from cutouts.core.backfills import BackfillBudget, BackfillSelection, second_try
 
 _SELECTED = ("delivery", "everything", "first", "last", "suppliers", "categories", "products", "reason", "refused_too")
@@ -46,13 +43,7 @@ def requeue(*, dry_run: bool, images: int | None, hours: float | None, **options
     """
     chosen = _chosen(options)
     site = cutouts.load_site(options.pop("config"), **options)
-    if dry_run:
-        for line in survey(site, chosen, tally).words(chosen):
-            say(line)
-        return
-    with told_on_stderr("cutouts.runner"):
-        state = backfill(chosen, site=site, budget=BackfillBudget(images=images, hours=hours), progress=tally)
-    say_state(state)
+    carry_out(site, chosen, BackfillBudget(images=images, hours=hours), dry_run=dry_run)
 
 
 def _chosen(options: dict[str, Any]) -> BackfillSelection:
