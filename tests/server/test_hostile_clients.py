@@ -48,9 +48,35 @@ def test_a_body_that_is_too_large_is_refused(small_server: Server) -> None:
     stated = small_server.ask("POST", "/v1/cutout", bytes(300_000), JPEG | AUTH)
     assert (stated.status, stated.json()["code"]) == (413, "body_too_large")
     head = _head("POST", "/v1/cutout", **JPEG, **AUTH, **{"Transfer-Encoding": "chunked"})
-    chunk = b"%x\r\n%s\r\n" % (50_000, bytes(50_000))
-    assert _status(small_server, head + 6 * chunk) == 413
+    assert _status(small_server, head + 6 * _piece(50_000)) == 413
     assert _status(small_server, _head("POST", "/v1/cutout", **JPEG, **AUTH, **{"Content-Length": str(10**15)})) == 413
+    assert small_server.metric("cutouts_held_bytes", AUTH) == 0
+
+
+def test_a_client_that_sends_before_it_reads_sees_why_it_is_refused(small_server: Server) -> None:
+    """The rest of its body is dropped, many times what the server takes; the connection is not reset before."""
+    head = _head("POST", "/v1/cutout", **JPEG, **AUTH, **{"Transfer-Encoding": "chunked"})
+    with small_server.connect() as connection:
+        connection.sendall(head + 100 * _piece(300_000) + b"0\r\n\r\n")
+        assert b'"body_too_large"' in _rest(connection)
+    with small_server.connect() as connection:
+        connection.sendall(_head("POST", "/v1/cutout", **JPEG, **AUTH, **{"Content-Length": "30000000"}))
+        connection.sendall(bytes(30_000_000))
+        assert b'"body_too_large"' in _rest(connection)
+
+
+def test_a_body_without_an_end_is_not_read_for_long(small_server: Server) -> None:
+    """The client is answered while it still sends; if it goes on, the connection ends."""
+    head = _head("POST", "/v1/cutout", **JPEG, **AUTH, **{"Transfer-Encoding": "chunked"})
+    with small_server.connect() as connection:
+        connection.sendall(head + _piece(300_000))
+        assert connection.recv(12) == b"HTTP/1.1 413"
+        sent, piece = 0, _piece(1_000_000)
+        with suppress(ConnectionError):
+            while sent < 1_000_000_000:
+                sent += len(piece)
+                connection.sendall(piece)
+    assert sent < 150_000_000
     assert small_server.metric("cutouts_held_bytes", AUTH) == 0
 
 
@@ -205,6 +231,11 @@ def _status(server: Server, request: bytes) -> int:
         with suppress(BrokenPipeError, ConnectionResetError):
             connection.sendall(request)
         return int(_rest(connection).split()[1])
+
+
+def _piece(size: int) -> bytes:
+    """A piece of a body without a stated length."""
+    return b"%x\r\n%s\r\n" % (size, bytes(size))
 
 
 def _chunk(kind: bytes, data: bytes = b"") -> bytes:

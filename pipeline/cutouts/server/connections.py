@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import time
 from contextlib import suppress
 from typing import Any
 
@@ -18,6 +19,10 @@ _FULL = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 
 _CLOSE = (b"connection", b"close")
 _GRACE_SECONDS = 15
 """Time that answers may take to be sent after the last image is done, before the server ends (s)."""
+_REST_BYTES = 64 << 20
+"""How much of a refused body is dropped at most (B); twice the largest image if that is more."""
+_REST_SECONDS, _REST_PAUSE = 10.0, 2.0
+"""How long a refused body is dropped at most, and without a piece of it (s)."""
 
 
 def run(app: ASGIApp, listener: socket.socket, limits: Limits) -> None:
@@ -59,11 +64,18 @@ def run(app: ASGIApp, listener: socket.socket, limits: Limits) -> None:
 
 
 class _Connection(H11Protocol):
-    """A connection that is closed if its client is too slow, or if there are too many."""
+    """A connection that is closed if its client is too slow, or if there are too many.
+
+    If a request is answered before its body has arrived, the client is told that nothing follows the answer, and what
+    still arrives is dropped for a while. A connection that is closed at once is reset by the rest of the body, and a
+    client that is still sending then loses the answer.
+    """
 
     def __init__(self, *, limits: Limits, **given: Any) -> None:
         super().__init__(**given)
         self._limits = limits
+        self._served, self.app = self.app, self._answer
+        self._rest: _Rest | None = None
         self._head_timer: asyncio.TimerHandle | None = None
         self._read_timer: asyncio.TimerHandle | None = None
 
@@ -77,7 +89,11 @@ class _Connection(H11Protocol):
         self._wait_for_head()
 
     def data_received(self, data: bytes) -> None:
-        """Pass it on. As long as the headers are incomplete, their time is running."""
+        """Pass it on, unless it is the rest of a refused body. As long as the headers are incomplete, their time is
+        running."""
+        if self._rest is not None:
+            self._rest.drop(len(data))
+            return
         super().data_received(data)
         if self.conn.their_state is h11.IDLE:
             self._wait_for_head()
@@ -88,6 +104,8 @@ class _Connection(H11Protocol):
         """Stop every timer."""
         self._stop_head_timer()
         self._stop_read_timer()
+        if self._rest is not None:
+            self._rest.end()
         super().connection_lost(exc)
 
     def pause_writing(self) -> None:
@@ -112,6 +130,28 @@ class _Connection(H11Protocol):
             self.transport.abort()
         super().timeout_keep_alive_handler()
 
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """The application; a connection with an incomplete body is closed only when its rest was dropped."""
+
+        async def send_on(message: Message) -> None:
+            last = message["type"] == "http.response.body" and not message.get("more_body", False)
+            if last and self.conn.their_state is h11.SEND_BODY:
+                await send({**message, "more_body": True})
+                await self._drop_rest()
+                message = {"type": "http.response.body", "body": b""}
+            await send(message)
+
+        await self._served(scope, receive, send_on)
+
+    async def _drop_rest(self) -> None:
+        """Tell the client that the answer, which states its length, is complete, and drop the rest of the body."""
+        rest = self._rest = _Rest(max(_REST_BYTES, 2 * self._limits.image_bytes))
+        if not self.transport.get_write_buffer_size():
+            with suppress(OSError):  # the client is gone already
+                self.transport.get_extra_info("socket").shutdown(socket.SHUT_WR)
+        self.flow.resume_reading()
+        await rest.dropped()
+
     def _wait_for_head(self) -> None:
         if self._head_timer is None:
             self._head_timer = self.loop.call_later(self._limits.pace.head, self.transport.abort)
@@ -135,3 +175,30 @@ class _Connection(H11Protocol):
         if self._read_timer is not None:
             self._read_timer.cancel()
             self._read_timer = None
+
+
+class _Rest:
+    """The rest of a body, at most `most` B of it, which nobody reads."""
+
+    def __init__(self, most: int) -> None:
+        self._left = most
+        self._arrived = asyncio.Event()
+
+    def drop(self, size: int) -> None:
+        """A piece of this size (B) arrived."""
+        self._left -= size
+        self._arrived.set()
+
+    def end(self) -> None:
+        """Nothing more arrives."""
+        self._left = 0
+        self._arrived.set()
+
+    async def dropped(self) -> None:
+        """Wait until it ended, until it is too much, or until it takes too long."""
+        end = time.monotonic() + _REST_SECONDS
+        with suppress(TimeoutError):
+            while self._left > 0:
+                self._arrived.clear()
+                async with asyncio.timeout(max(0.0, min(_REST_PAUSE, end - time.monotonic()))):
+                    await self._arrived.wait()

@@ -1,11 +1,9 @@
-"""Around every request: who may ask, what is counted, headers of every answer, and bodies that nobody reads."""
+"""Around every request: who may ask, what is counted, and headers of every answer."""
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Mapping
-from contextlib import suppress
 
 from starlette.datastructures import Headers
 from starlette.responses import Response
@@ -24,8 +22,6 @@ ALWAYS: Mapping[bytes, bytes] = {
     b"cross-origin-resource-policy": b"same-origin",
 }
 """Headers of every answer."""
-_LINGER_SECONDS = 2.0
-"""How long the rest of a refused body is read, so that its sender gets to see the answer (s)."""
 
 
 class Guard:
@@ -93,15 +89,4 @@ class _Exchange:
             if self._unread and b"connection" not in given:
                 more.append((b"connection", b"close"))
             message = {**message, "headers": [*message.get("headers", []), *more]}
-        elif self._unread and not message.get("more_body", False):
-            await self._send({**message, "more_body": True})
-            await self._linger()
-            message = {"type": "http.response.body", "body": b""}
         await self._send(message)
-
-    async def _linger(self) -> None:
-        """Read what is still coming, and drop it: a connection that is closed before loses the answer on its way."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(_LINGER_SECONDS):
-                while self._unread:
-                    await self.receive()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import cv2
 import numpy as np
+import pytest
 from click.testing import CliRunner, Result
 
 from cutouts.cli import cli
@@ -32,6 +34,30 @@ def test_broken_rules_are_named_file_by_file(tmp_path: Path) -> None:
     assert (
         "1 file for shopify: 0 refused, 1 unreadable" in check(tmp_path / "broken.jpg", "--channel", "shopify").output
     )
+
+
+def test_a_file_above_the_limit_is_not_called_unreadable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its size, the limit and the setting are told; with the setting, it is checked."""
+    file = tmp_path / "large.png"
+    cv2.imwrite(str(file), np.full((300, 400, 3), 90, np.uint8))
+    monkeypatch.setenv("CUTOUTS_MAX_PIXELS", "119999")
+    result = check(file, "--channel", "shopify")
+    assert result.exit_code == 1
+    assert f"{file}: not checked: it has 400×300 px, more than max_pixels (119999)" in result.output
+    assert "1 file for shopify: 0 refused, 0 unreadable, 1 too large to check" in result.output
+    (needed,) = re.findall(r"CUTOUTS_MAX_PIXELS=(\d+)", result.output)
+    monkeypatch.setenv("CUTOUTS_MAX_PIXELS", needed)
+    assert (
+        "1 file for shopify: 0 refused, 0 unreadable, 0 too large to check"
+        in check(file, "--channel", "shopify").output
+    )
+
+
+def test_a_folder_without_pictures_is_an_error(tmp_path: Path) -> None:
+    """Nothing was checked, so nothing passes."""
+    result = check(tmp_path, "--channel", "shopify")
+    assert result.exit_code == 2
+    assert f"no picture in {tmp_path}" in result.output
 
 
 def test_channels_and_sources_are_listed() -> None:

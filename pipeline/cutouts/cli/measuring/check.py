@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
 
 import click
 
-from cutouts.adapters.images import SUFFIXES
+from cutouts.adapters.images import SUFFIXES, read_size
 from cutouts.adapters.site_settings import load_site
 from cutouts.adapters.terminal import say
 from cutouts.cli.console.exit_status import Status
 from cutouts.cli.console.options import config_option
 from cutouts.core.channels.figures import FileFigures
 from cutouts.core.errors import ImageRejected
+from cutouts.core.records import RejectionReason
 from cutouts.core.text.counting import counted
 
 
@@ -37,7 +39,8 @@ def check(
     """Check finished files against the rules of a channel: each FILE, or every picture in FOLDER.
 
     A line for each broken rule says which one, the figure of the file, what is allowed, and the worst pixel. The exit
-    status is 1 if a file breaks a rule, or cannot be read; warnings do not count.
+    status is 1 if a file breaks a rule, cannot be read, or is larger than the setting max_pixels allows to decode;
+    warnings do not count.
 
     \b
     cutouts check pictures/amazon-main --channel amazon
@@ -52,7 +55,10 @@ def check(
         raise click.UsageError("give a FILE or FOLDER, and --channel; --list shows the channels")
     site = load_site(config, white_tolerance=white_tolerance)
     rules = channel_named(channel).on(_day(day), white_tolerance=site.white_tolerance)
-    measured, unreadable = _measured(list(_found(files)), site.max_pixels)
+    found_files = list(_found(files))
+    if not found_files:
+        raise click.UsageError(f"no picture in {', '.join(map(str, files))}")
+    measured, unjudged = _measured(found_files, site.max_pixels)
     broken = 0
     for figures, found in zip(measured, violations(rules, measured), strict=True):
         critical = any(one.severity == "critical" for one in found)
@@ -60,9 +66,9 @@ def check(
         say(f"{figures.name}: {'refused' if critical else 'ok'}", colour="red" if critical else None)
         for one in found:
             say(f"  {one.severity}: {one.text}")
-    files_checked = counted(len(measured) + unreadable, "file")
-    say(f"{files_checked} for {rules.channel}: {broken} refused, {unreadable} unreadable", err=True)
-    if broken or unreadable:
+    outcomes = f"{broken} refused, {unjudged['unreadable']} unreadable, {unjudged['too large']} too large to check"
+    say(f"{counted(len(found_files), 'file')} for {rules.channel}: {outcomes}", err=True)
+    if broken or unjudged.total():
         raise click.exceptions.Exit(Status.FAILED)
 
 
@@ -87,15 +93,27 @@ def _found(files: tuple[Path, ...]) -> Iterator[Path]:
             yield file
 
 
-def _measured(files: list[Path], max_pixels: int) -> tuple[list[FileFigures], int]:
-    """The figures of the files, and how many cannot be read."""
+def _measured(files: list[Path], max_pixels: int) -> tuple[list[FileFigures], Counter[str]]:
+    """The figures of the files, and how many cannot be judged, by the reason: unreadable, or too large."""
     from cutouts.adapters.images.finished import figures_of
 
-    measured, unreadable = list[FileFigures](), 0
+    measured, unjudged = list[FileFigures](), Counter[str]()
     for file in files:
+        data = file.read_bytes()
         try:
-            measured.append(figures_of(file.read_bytes(), str(file), max_pixels=max_pixels))
+            measured.append(figures_of(data, str(file), max_pixels=max_pixels))
         except ImageRejected as error:
-            unreadable += 1
-            say(f"{file}: unreadable: {error}", colour="red", err=True)
-    return measured, unreadable
+            large = error.reason is RejectionReason.TOO_LARGE
+            unjudged["too large" if large else "unreadable"] += 1
+            told = f"not checked: {_too_large(data, error, max_pixels)}" if large else f"unreadable: {error}"
+            say(f"{file}: {told}", colour="red", err=True)
+    return measured, unjudged
+
+
+def _too_large(data: bytes, error: ImageRejected, max_pixels: int) -> str:
+    """Why a file is too large to check, and what to do if a setting decides that."""
+    width, height = read_size(data) or (0, 0)
+    if width * height <= max_pixels:
+        return str(error)
+    needed = f"set max_pixels to at least {width * height} (CUTOUTS_MAX_PIXELS={width * height}) to check it"
+    return f"it has {width}×{height} px, more than max_pixels ({max_pixels}); {needed}"
