@@ -18,6 +18,8 @@ from cutouts.cli import cli
 from cutouts.core.config import parse_site
 from cutouts.core.errors import ConfigError
 from cutouts.recipes import renditions_named
+from tests.camera_files import camera_jpeg, found_in
+from tests.deliveries import product as ball
 from tests.file_server import FileServer
 from tests.file_server import serving as files
 from tests.photographs import blank, broken
@@ -35,6 +37,16 @@ def test_a_client_gets_the_png_that_the_command_writes(server: Server, photograp
     assert raw.body == (site_folder / "cut.png").read_bytes()
     matte = server.ask("POST", "/v1/matte", *_form(photograph))
     assert matte.body == (site_folder / "matte.png").read_bytes()
+
+
+def test_no_answer_has_the_metadata_of_the_photograph(server: Server) -> None:
+    """Neither a file, nor a header, nor the measurements."""
+    image = camera_jpeg(ball(1)[..., ::-1])
+    assert len(found_in(image)) > 1
+    for path in ("cutout", "matte", "measurements", "renditions/amazon-main", "renditions/web-card"):
+        reply = server.ask("POST", f"/v1/{path}", image, JPEG)
+        assert reply.status == 200
+        assert found_in(reply.body + repr(reply.headers).encode()) == []
 
 
 def test_a_client_gets_the_rendition_that_the_command_writes(

@@ -14,6 +14,7 @@ import pytest
 from cutouts.adapters.catalog import Catalog
 from cutouts.adapters.storage.store import open_store
 from cutouts.adapters.storage.stored_tables import read_table, write_table
+from cutouts.api.runs import run
 from cutouts.core.config import Site
 from cutouts.core.decisions import GateDecision
 from cutouts.core.errors import ManifestError
@@ -21,11 +22,14 @@ from cutouts.core.product_box import ProductBox, box_of, photograph_of
 from cutouts.core.table_paths import gate_file
 from cutouts.core.text.sentences import promise_sentence
 from cutouts.intake import folder_manifest, inspect
+from cutouts.models import OWN_TABLE
+from cutouts.models.site_rows import with_row
 from cutouts.schemas.tables import MANIFEST
 from cutouts.stages import ChunkResult, job_of
 from cutouts.steps.clearing import clear
 from cutouts.steps.explain import explain
 from cutouts.steps.verify import verify
+from tests.models_folder import picky_row
 from tests.steps.conftest import refresh_manifest
 from tests.steps.test_render import render, with_recipes
 
@@ -34,11 +38,11 @@ LEFT, RIGHT = (20, 40, 150, 200), (170, 40, 300, 200)
 SIDES = ("product_left_px", "product_top_px", "product_right_px", "product_bottom_px")
 
 
-def two_balls(path: Path) -> Path:
-    """A red and a blue ball beside each other, 320×240 px."""
+def two_balls(path: Path, *, shift: int = 0) -> Path:
+    """A red and a blue ball beside each other, 320×240 px, `shift` px lower."""
     scene = np.full((240, 320, 3), 232, np.uint8)
     for x, colour in ((85, (40, 30, 170)), (235, (170, 60, 30))):
-        cv2.circle(scene, (x, 120), 55, colour, -1, cv2.LINE_AA)
+        cv2.circle(scene, (x, 120 + shift), 55, colour, -1, cv2.LINE_AA)
     path.parent.mkdir(parents=True, exist_ok=True)
     cv2.imwrite(str(path), scene)
     return path
@@ -214,6 +218,25 @@ def test_every_unknown_network_refuses_the_delivery_with_its_rows(site: Site, sh
     assert "'neither'" in neither
     assert neither.endswith(": 1 row: 2.png")
     assert such.endswith(": 2 rows: 1.png, 3.png")
+
+
+def test_an_uncalibrated_network_refuses_only_its_own_delivery(site: Site, tmp_path: Path) -> None:
+    """Nothing of that delivery is cut, also not the row without a wish; the other delivery is published."""
+    (tmp_path / "models").mkdir()
+    row = picky_row(tmp_path / "models", limit=256)
+    (tmp_path / "models" / OWN_TABLE).write_text(with_row("", row), encoding="utf-8")
+    for number, place in enumerate(("a/0.png", "b/0.png", "b/1.png")):
+        two_balls(tmp_path / "studio" / place, shift=number)
+    table, day = folder_manifest(tmp_path / "studio")
+    wish = pa.array([None, None, "picky"], MANIFEST.field("model").type)
+    table = table.set_column(table.schema.get_field_index("model"), MANIFEST.field("model"), wish)
+    write_table(open_store(str(tmp_path)), f"manifest/date={day}/part.parquet", table)
+    here = site.model_copy(update={"models": str(tmp_path / "models")})
+    summary = run(tmp_path / "manifest", tmp_path / "out", site=here)
+    assert (summary.published, summary.rejected, summary.model_batches) == (1, 2, 1)
+    (refusal,) = summary.refused
+    assert refusal.delivery_id == "b"
+    assert "model: the gate is not calibrated for the network 'picky'" in refusal.problem
 
 
 def test_a_promise_has_limits_for_each_network(site: Site, shop: Shop) -> None:
