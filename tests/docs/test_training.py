@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from cutouts.training.batches.sampler import RENDERED_SHARE
+from cutouts.training.batches.shares import SHARES
 from cutouts.training.data.cache import FASHION, MODELS, PRODUCTS, RENDERS, SCENES
 from cutouts.training.data.examples import SIDES
 from cutouts.training.data.folds import CATEGORIES, KINDS
@@ -31,5 +31,5 @@ def test_every_kind_that_a_name_can_state_is_listed() -> None:
 def test_the_documented_shares_of_renders_match_the_code() -> None:
     """They are percentages of composites and of photographed products."""
     text = prose(TRAINING)
-    assert f"{RENDERED_SHARE:.0%} of the composites".replace("%", " %") in text
+    assert f"{SHARES.rendered:.0%} of the composites".replace("%", " %") in text
     assert f"{MODEL_SHARE:.0%} of the photographed products".replace("%", " %") in text

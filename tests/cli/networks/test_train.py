@@ -90,6 +90,7 @@ def test_presence_alone_is_not_trained_from_imagenet_weights(tmp_path: Path) -> 
         (["--start", "a.onnx", "--only-presence"], "no --only-presence"),
         (["--start", "a.onnx", "--minutes", "0"], "--minutes above 0"),
         (["--start", "a.onnx", "--device", "cuda"], "on a CPU"),
+        (["--start", "a.onnx", "--shares", "empty=0.1"], "leave out --shares"),
     ],
 )
 @pytest.mark.skipif(find_spec("torch") is None, reason="PyTorch lives in the training's own environment")

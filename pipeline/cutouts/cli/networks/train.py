@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -16,6 +16,7 @@ from cutouts.adapters.storage.ownership import Places, claim
 from cutouts.adapters.terminal import say
 from cutouts.core.errors import ConfigError, OutputError
 from cutouts.training.batches import schedule
+from cutouts.training.batches.shares import SHARES, Shares, parse_shares
 from cutouts.training.data import cache
 from cutouts.training.data.folds import Fold, parse_fold
 from cutouts.training.loop.options import TrainingOptions
@@ -32,12 +33,20 @@ def _phases(_: click.Context, parameter: click.Parameter, value: str | None) -> 
         raise click.BadParameter(str(error), param=parameter) from error
 
 
+def _shares(_: click.Context, parameter: click.Parameter, value: str | None) -> Shares:
+    try:
+        return SHARES if value is None else parse_shares(value)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param=parameter) from error
+
+
 _EXAMPLES = """
 \b
 Examples:
   make setup-train && . .venv-train/bin/activate
   cutouts train --data DATA --minutes 10
   cutouts train --data DATA --run mine --start default.onnx --rate 0.5 --minutes 60
+  cutouts train --data DATA --run shapes --start default.onnx --rate 0.2 --shares rendered=0.5
   cutouts train --data DATA --run sure --start mine.onnx --only-presence --phases 1:512:16 --minutes 40
   cutouts train --data DATA --run mend --start default.onnx --second-look --minutes 60
   cutouts train --data DATA --run unshod --leave-out kind:shoes --leave-out source:rendered
@@ -89,6 +98,13 @@ Examples:
     metavar="UNTIL:SIZE:BATCH,…",
     help="Input sizes and batches over time; the last size is exported.",
 )
+@click.option(
+    "--shares",
+    callback=_shares,
+    metavar="NAME=SHARE,…",
+    help="How often photographs and scenes without a product are drawn, and renders instead of composites."
+    "  [default: natural=0.36,empty=0.24,rendered=0.3]",
+)
 @click.option("--frozen", type=click.IntRange(0, 16), default=5, show_default=True, help="Encoder blocks not trained.")
 @click.option("--only-presence", is_flag=True, help="Only learn whether there is a product; masks stay as in --start.")
 @click.option("--second-look", is_flag=True, help="Train a small network that repairs parts; --start is unchanged.")
@@ -128,7 +144,7 @@ def train(
     second = how.pop("second_look")
     _refuse_what_cannot_be(minutes, starts, export_only, how["only_presence"])
     if second:
-        _refuse_second_look(starts, minutes, only_presence=how["only_presence"], device=how["device"])
+        _refuse_second_look(starts, minutes, how)
     _claim(run, starts)
     left_out = tuple(map(parse_fold, how.pop("left_out")))
     _refuse_other_folds(run, left_out)
@@ -164,14 +180,16 @@ def _refuse_what_cannot_be(minutes: float, starts: tuple[Path, ...], export_only
         )
 
 
-def _refuse_second_look(starts: tuple[Path, ...], minutes: float, *, only_presence: bool, device: str) -> None:
+def _refuse_second_look(starts: tuple[Path, ...], minutes: float, how: Mapping[str, Any]) -> None:
     """Raise UsageError if options contradict --second-look."""
-    if len(starts) != 1 or only_presence or minutes == 0:
+    if len(starts) != 1 or how["only_presence"] or minutes == 0:
         raise click.UsageError(
             "--second-look needs exactly one network: give one --start, no --only-presence, and --minutes above 0"
         )
-    if device != "cpu":
-        raise click.UsageError(f"--second-look is trained on a CPU, not on --device {device}")
+    if how["device"] != "cpu":
+        raise click.UsageError(f"--second-look is trained on a CPU, not on --device {how['device']}")
+    if how["shares"] != SHARES:
+        raise click.UsageError("--second-look has shares of its own: leave out --shares")
 
 
 def _claim(run: Path, starts: tuple[Path, ...]) -> None:

@@ -10,25 +10,21 @@ import numpy as np
 
 from cutouts.core.pixels import Bytes, shrink
 from cutouts.training.batches.schedule import Phase
+from cutouts.training.batches.shares import SHARES, Shares
 from cutouts.training.data.cache import Dataset, Datasets
 from cutouts.training.drawing.camera import sensor
 from cutouts.training.drawing.composite import composite, cropped, nothing
 from cutouts.training.drawing.erase import patched
 
-NATURAL_SHARE = 0.36
 PATCHED_SHARE = 0.2
-RENDERED_SHARE = 0.3
-"""Share of composites that are replaced by a 3D model on its own rendered ground, if there are renders."""
 GROUNDED_EMPTY_SHARE, GROUNDED_RENDERED_SHARE = 0.08, 0.3
 """Shares of images for the second look, which learns from the ground: scenes without a product, and renders."""
-# With a quarter of this share, the network mistook one empty room in seven for a product.
-EMPTY_SHARE = 0.24
 
 
-def batch(datasets: Datasets, seed: int, step: int, phase: Phase) -> Bytes:
+def batch(datasets: Datasets, seed: int, step: int, phase: Phase, shares: Shares = SHARES) -> Bytes:
     """The images of step number `step` with their alpha, uint8 RGBA (N, S, S, 4); `phase` sets N and S."""
     rng = np.random.default_rng([seed, step])
-    return np.stack([sample(rng, datasets, phase) for _ in range(phase.batch)])
+    return np.stack([sample(rng, datasets, phase, shares) for _ in range(phase.batch)])
 
 
 def grounded(datasets: Datasets, seed: int, step: int, phase: Phase) -> Bytes:
@@ -46,15 +42,15 @@ def _with_ground(rng: np.random.Generator, datasets: Datasets, phase: Phase) -> 
     return _seen(rng, composite(rng, datasets, phase.size), phase.size)
 
 
-def sample(rng: np.random.Generator, datasets: Datasets, phase: Phase) -> Bytes:
+def sample(rng: np.random.Generator, datasets: Datasets, phase: Phase, shares: Shares = SHARES) -> Bytes:
     """One training image, uint8 (S, S, 4): a photograph, render, composite or empty scene, with the effects of a
     camera."""
     kind, size = rng.random(), phase.size
-    if kind < NATURAL_SHARE:
+    if kind < shares.natural:
         rgba = photograph(rng, datasets.natural)
-    elif kind < NATURAL_SHARE + EMPTY_SHARE:
+    elif kind < shares.natural + shares.empty:
         rgba = nothing(rng, datasets, size)
-    elif datasets.rendered is not None and rng.random() < RENDERED_SHARE:
+    elif datasets.rendered is not None and rng.random() < shares.rendered:
         rgba = rendered(rng, datasets.rendered)
     else:
         rgba = composite(rng, datasets, size)
