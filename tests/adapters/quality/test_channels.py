@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
 from io import BytesIO
+from typing import Any
 
 import cv2
 import numpy as np
@@ -16,7 +17,7 @@ from cutouts.adapters.images.encoding import encode
 from cutouts.adapters.images.finished import figures_of
 from cutouts.adapters.quality.channels import channel_named, channels, violations
 from cutouts.core.channels.figures import FileFigures
-from cutouts.core.channels.rules import Channel, parse_channel
+from cutouts.core.channels.rules import Channel, ChannelRule, parse_channel
 from cutouts.core.errors import ConfigError
 from cutouts.core.pixels import Bytes
 from cutouts.core.renditions.drawing import Subject, draw
@@ -48,7 +49,8 @@ def saved(image: Bytes, form: str = "JPEG", **how: object) -> bytes:
     """The file of a picture, by Pillow."""
     stream = BytesIO()
     options = {"quality": 95, "subsampling": 0, "dpi": (300, 300)} if form == "JPEG" else {}
-    Image.fromarray(image).save(stream, form, **{**options, **how})
+    picture = Image.fromarray(image, "CMYK") if form == "JPEG" and image.shape[-1] == 4 else Image.fromarray(image)
+    picture.save(stream, form, **{**options, **how})
     return stream.getvalue()
 
 
@@ -120,10 +122,11 @@ BREAKERS: dict[str, Callable[[Bytes], FileFigures]] = {
     "transparent": lambda image: measured(saved(np.dstack([image, 255 - image[..., 0]])[::4, ::4], "PNG"), "a.png"),
     "sharpness": lambda image: measured(saved(np.asarray(cv2.GaussianBlur(image, (0, 0), 30), np.uint8))),
     "megapixels": lambda image: replace(measured(saved(image[:64, :64])), megapixels=64.1),
+    "fill_area": lambda image: measured(saved(np.full_like(image[:64, :64], 255))),
     "source_cut_sides": lambda image: replace(measured(saved(image)), source_cut_sides=1),
 }
-"""A file that breaks the rules about a figure. Only the last two are not made as files: one would have 64 megapixels,
-and the other depends on the photograph."""
+"""A file that breaks the rules about a figure. Megapixels and the sides of the photograph are made as files: one
+would have 64 megapixels, and the other depends on the photograph."""
 
 
 def breaking(channel: Channel, name: str) -> FileFigures:
@@ -131,6 +134,8 @@ def breaking(channel: Channel, name: str) -> FileFigures:
     rule = next(one for one in channel.rules if one.name == name)
     if rule.figure == "longest_px" and rule.min is None:
         return measured(strip(int(rule.max or 0) + 1), "a.png")
+    if rule.name == "light-ground":
+        return measured(saved(np.minimum(good(channel.channel)[::4, ::4], 190)))
     if rule.only_format == "PNG":
         return measured(saved(good(channel.channel)[:64, :64], "PNG") + bytes(4_000_001), "a.png")
     return BREAKERS[rule.figure](good(channel.channel))
@@ -149,6 +154,123 @@ def test_each_rule_refuses_the_file_that_breaks_it(name: str) -> None:
         assert f"{rule.figure} is " in text
         assert "allowed: " in text
         assert ("could not be verified" in text) == (not rule.verified)
+
+
+def beside(limit: float, step: float, figure: str) -> float:
+    """The next value of a figure beyond a limit: a whole number if the figure counts something."""
+    whole = isinstance(getattr(SOUND, figure), int)
+    return float(round(limit + step)) if whole else limit + step * max(1e-6, abs(limit) * 1e-6)
+
+
+SOUND = measured(saved(product(100, 100)))
+
+
+def changed(figures: dict[str, Any]) -> FileFigures:
+    """The figures of a sound file, with others instead."""
+    return replace(SOUND, **figures)
+
+
+def at_its_limits(rule: ChannelRule) -> tuple[list[float | str], list[float | str]]:
+    """Values of its figure that keep the rule, and values that break it."""
+    if rule.one_of is not None:
+        return [*rule.one_of], ["", *(one.lower() for one in rule.one_of if one != one.lower())]
+    limits = [(limit, step) for limit, step in ((rule.min, -1), (rule.max, 1)) if limit is not None]
+    return [limit for limit, _ in limits], [beside(limit, step, rule.figure) for limit, step in limits]
+
+
+@pytest.mark.parametrize("name", sorted(channels()))
+def test_each_limit_is_exact(name: str) -> None:
+    """A file that reaches the limit keeps the rule, and the next larger or smaller one breaks it; of words, only those
+    that are named keep it."""
+    files, expected = [], []
+    for rule in channel_named(name).rules:
+        for values, breaks in zip(at_its_limits(rule), (False, True), strict=True):
+            files += [changed({"format": rule.only_format or "JPEG", rule.figure: value}) for value in values]
+            expected += [(rule.name, breaks)] * len(values)
+    found = violations(channel_named(name), files)
+    for (rule_name, breaks), file, broken in zip(expected, files, found, strict=True):
+        assert (rule_name in [one.rule for one in broken]) == breaks, (rule_name, file)
+
+
+def rgba(image: Bytes) -> Bytes:
+    """The picture with a transparent ground that is black where nobody sees it."""
+    shown = np.asarray((image < 255).any(axis=2), np.bool_)
+    return np.dstack([np.where(shown[..., None], image, 0), np.where(shown, 255, 0)]).astype(np.uint8)
+
+
+def turned() -> Image.Exif:
+    """What a camera writes that was turned by a quarter."""
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    return exif
+
+
+RIGHT: dict[str, Callable[[Bytes], tuple[bytes, str]]] = {
+    "jpeg": lambda image: (saved(image), "A.JPEG"),
+    "png": lambda image: (saved(image, "PNG", dpi=(96, 96)), "a.PNG"),
+    "progressive": lambda image: (saved(image, quality=60, progressive=True), "a.jpg"),
+    "turned": lambda image: (saved(np.ascontiguousarray(np.rot90(image)), exif=turned()), "a.jpg"),
+}
+"""Files that every channel accepts, if their size is right."""
+
+
+@pytest.mark.parametrize("name", ["walmart", "otto", "shopify", "aboutyou"])
+def test_files_that_are_right_are_accepted(name: str) -> None:
+    """Of every format that the channel takes, turned by EXIF, progressive; with alpha if the ground may be so."""
+    files = [make(good(name)) for make in RIGHT.values()]
+    if name in ("shopify", "aboutyou", "otto"):
+        files.append((saved(rgba(good(name)), "PNG", dpi=(300, 300)), "a.png"))
+    figures = [measured(data, called) for data, called in files]
+    found = violations(channel_named(name).on(LATER), figures)
+    assert [[one.text for one in each if one.severity == "critical"] for each in found] == [[]] * len(files)
+
+
+def with_ground(image: Bytes, *levels: int) -> Bytes:
+    """The picture with another ground."""
+    return np.where((image == 255).all(axis=2)[..., None], np.array(levels, np.uint8), image).astype(np.uint8)
+
+
+WRONG: list[tuple[str, str, Callable[[Bytes], tuple[bytes, str]]]] = [
+    ("walmart", "format", lambda image: (saved(image, "GIF"), "a.gif")),
+    ("walmart", "format", lambda image: (saved(image, "WEBP"), "a.jpg")),
+    ("walmart", "suffix", lambda image: (saved(image, "WEBP"), "a.jpg")),
+    ("walmart", "format", lambda image: (saved(image, "TIFF"), "a.tif")),
+    ("walmart", "suffix", lambda image: (saved(image, "PNG"), "a")),
+    ("walmart", "white-ground", lambda image: (saved(with_ground(image, 255, 255, 254), "PNG"), "a.png")),
+    ("walmart", "white-ground", lambda image: (saved(with_ground(image, 255, 253, 240)), "a.jpg")),
+    ("walmart", "white-ground", lambda image: (saved(with_ground(image, 0, 0, 0)), "a.jpg")),
+    ("walmart", "opaque", lambda image: (saved(rgba(image), "PNG"), "a.png")),
+    ("walmart", "colours", lambda image: (saved(np.asarray(Image.fromarray(image).convert("CMYK"))), "a.jpg")),
+    ("walmart", "colours", lambda image: (saved(image, "GIF"), "a.gif")),
+    ("walmart", "square", lambda image: (saved(image[:-1]), "a.jpg")),
+    ("walmart", "product", lambda image: (saved(np.full_like(image, 255)), "a.jpg")),
+    ("otto", "format", lambda image: (saved(image, "BMP"), "a.bmp")),
+    ("otto", "colours", lambda image: (saved(image[..., 0]), "a.jpg")),
+    ("otto", "fill", lambda image: (saved(np.pad(image, ((60, 60), (60, 60), (0, 0)), constant_values=255)), "a.jpg")),
+    ("otto", "fill", lambda image: (saved(np.full_like(image, 255)), "a.jpg")),
+    ("shopify", "format", lambda image: (saved(image, "BMP"), "a.png")),
+    ("shopify", "suffix", lambda image: (saved(image, "GIF"), "a.png")),
+    ("shopify", "product", lambda image: (saved(np.full_like(image, 200)), "a.jpg")),
+    ("aboutyou", "density", lambda image: (saved(image, "PNG"), "a.png")),
+    ("aboutyou", "density", lambda image: (saved(image, dpi=(300, 95)), "a.jpg")),
+    ("aboutyou", "density", lambda image: (saved(image, dpi=(0, 0)), "a.jpg")),
+    ("aboutyou", "aspect", lambda image: (saved(image), "a.jpg")),
+    ("aboutyou", "white-ground", lambda image: (saved(with_ground(image, 200, 200, 200)), "a.jpg")),
+    ("aboutyou", "white-ground", lambda image: (saved(np.dstack([0 * image, 0 * image[..., 0] + 3]), "PNG"), "a.png")),
+    ("aboutyou", "product", lambda image: (saved(0 * np.dstack([image, image[..., 0]]), "PNG"), "a.png")),
+    ("aboutyou", "png-bytes", lambda image: (saved(image, "PNG") + bytes(4_000_000), "a.jpg")),
+    ("aboutyou", "jpeg-bytes", lambda image: (saved(image) + bytes(2_000_000), "a.png")),
+]
+"""Small files that break a critical rule of a channel in one way of many."""
+
+
+@pytest.mark.parametrize("name", ["walmart", "otto", "shopify", "aboutyou"])
+def test_every_way_of_breaking_a_rule_is_found(name: str) -> None:
+    """Whatever else is wrong with the file, the rule is among those that it breaks."""
+    wrong = [(rule, *make(product(120, 120))) for channel, rule, make in WRONG if channel == name]
+    figures = [measured(data, called) for _, data, called in wrong]
+    for (rule, _, called), found in zip(wrong, violations(channel_named(name).on(LATER), figures), strict=True):
+        assert rule in [one.rule for one in found if one.severity == "critical"], called
 
 
 def test_a_violation_names_the_pixel() -> None:
