@@ -84,8 +84,8 @@ bench-gpu: setup-gpu ## Measure layouts on this machine's GPUs, in single and ha
 	@test -d "$(PHOTOS)" || { echo "usage: make bench-gpu PHOTOS=folder"; exit 2; }
 	rm -rf "$(CUTOUTS_MODELS)"
 	$(BIN)/cutouts models convert default --fp16
-	$(BIN)/cutouts bench layouts "$(PHOTOS)" --cluster cuda --provider cuda --images 1024 \
-		--models default,default-fp16 --workers 1,4,8,16 --batches 8,32 --out build/bench-gpu
+	$(BIN)/cutouts bench layouts "$(PHOTOS)" --cluster cuda --provider cuda --images 2048 \
+		--models default,default-fp16 --workers auto,1,4,16 --batches 1,8,32 --out build/bench-gpu
 
 check: .venv/.dev ## Style, types, floors
 	$(BIN)/ruff check .

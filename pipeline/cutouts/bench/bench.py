@@ -40,6 +40,7 @@ POINTS = 200
 """The largest number of points of a memory curve that a run keeps."""
 
 _CHUNK = 8
+"""Images per chunk, if a batch is not larger: few enough to keep all threads busy."""
 
 
 def bench(
@@ -56,17 +57,17 @@ def bench(
     changed. Raises ConfigError if no image can be decoded."""
     site, machine = site.allowing(str(source.resolve())), this_machine()
     on_stage("looking at the images")
-    records, pixels, left_out = _records(site, source)
+    records, pixels, left_out = decodable_below(site, source)
     with tempfile.TemporaryDirectory(prefix="cutouts-bench-") as folder:
         place = partial(_placed, site, Path(folder))
         on_stage("one image by `cutouts cut`")
         cut_seconds = _cut_seconds(records[0], Path(folder))
         on_stage("part by part")
-        threads, compared = _compare(place("compared"), _cycle(records, min(images, COMPARED_IMAGES)))
+        threads, compared = _compare(place("compared"), cycled(site, records, min(images, COMPARED_IMAGES)))
         on_stage(f"the whole path, {counted(images, 'image')}")
-        run = _run(place("run"), _cycle(records, images))
-        chunks = _cycle(records, min(images, OTHER_IMAGES))
-        others = tuple(_run_others(_layouts(site, workers, batches), Path(folder), chunks, on_stage))
+        run = _run(place("run"), cycled(site, records, images))
+        some = partial(cycled, records=records, images=min(images, OTHER_IMAGES))
+        others = tuple(_run_others(_layouts(site, workers, batches), Path(folder), some, on_stage))
     return BenchReport(
         machine=machine,
         model=site.model,
@@ -85,12 +86,12 @@ def bench(
 
 
 def _run_others(
-    layouts: Iterable[Site], folder: Path, chunks: Chunks, on_stage: Callable[[str], None]
+    layouts: Iterable[Site], folder: Path, chunks: Callable[[Site], Chunks], on_stage: Callable[[str], None]
 ) -> Iterator[Run]:
     """The whole path in each layout, one after the other."""
     for number, site in enumerate(layouts):
         on_stage(f"workers {site.workers or 'as above'}, batch {site.batch_images}")
-        yield _run(_placed(site, folder, f"other-{number}"), chunks)
+        yield _run(_placed(site, folder, f"other-{number}"), chunks(site))
 
 
 def growth(curve: Sequence[tuple[int, float]]) -> float | None:
@@ -101,8 +102,11 @@ def growth(curve: Sequence[tuple[int, float]]) -> float | None:
     return float(1000 * np.polyfit(late[:, 0], late[:, 1], 1)[0]) if len(late) > 1 else None
 
 
-def _records(site: Site, source: Path) -> tuple[list[ImageRecord], int, int]:
-    """The images that can be decoded, the sum of their pixels, and the number of images that cannot be decoded."""
+def decodable_below(site: Site, source: Path) -> tuple[list[ImageRecord], int, int]:
+    """The images that can be decoded, the sum of their pixels, and the number of images that cannot be decoded.
+
+    Raises ConfigError if none can.
+    """
     found = [
         ImageRecord(image_id=path.name, product_id=path.stem, delivery_id="bench", uri=str(path.resolve()))
         for path in photographs(source, SUFFIXES).files
@@ -121,11 +125,12 @@ def _placed(site: Site, folder: Path, name: str) -> Site:
     return site.model_copy(update={"objects": str(folder / name)})
 
 
-def _cycle(records: Sequence[ImageRecord], images: int) -> Chunks:
-    """`images` records in chunks that are small enough to keep all threads busy; after the last record, it starts again
-    with the first."""
+def cycled(site: Site, records: Sequence[ImageRecord], images: int) -> Chunks:
+    """`images` records in chunks that hold at least a batch of the site's; after the last record, it starts again with
+    the first."""
     endless = itertools.islice(itertools.cycle(records), images)
-    return list(iter(lambda: tuple(itertools.islice(endless, _CHUNK)), ()))
+    size = max(_CHUNK, site.batch_images)
+    return list(iter(lambda: tuple(itertools.islice(endless, size)), ()))
 
 
 def _layouts(site: Site, workers: Sequence[int], batches: Sequence[int]) -> Iterator[Site]:
@@ -217,8 +222,3 @@ def _cut_seconds(record: ImageRecord, folder: Path) -> float:
         capture_output=True,
     )
     return time.perf_counter() - began
-
-
-def chunks_below(site: Site, source: Path, images: int) -> Chunks:
-    """`images` records of what can be decoded below `source`, in chunks. Raises ConfigError if that is nothing."""
-    return _cycle(_records(site, source)[0], images)

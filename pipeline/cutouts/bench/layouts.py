@@ -11,12 +11,14 @@ from functools import partial
 from itertools import product
 from pathlib import Path
 
-from cutouts.bench.bench import Chunks, chunks_below, summary
-from cutouts.bench.machine import Machine
+from cutouts.bench.bench import Chunks, cycled, decodable_below, summary
+from cutouts.bench.machine import Machine, this_machine
 from cutouts.bench.machine_load import machine_load
+from cutouts.bench.network_alone import NetworkAlone, networks_alone
 from cutouts.bench.records import Run
 from cutouts.bench.worker import watch_chunk
 from cutouts.core.config import Site
+from cutouts.core.text.counting import counted
 from cutouts.runner import open_runner
 from cutouts.stages import job_of
 
@@ -30,12 +32,13 @@ _UNMEASURED = ("open_seconds", "first_seconds", "growth_mb", "curve")
 class LayoutRun:
     """A run of the whole path in one layout, and the network and provider that it used.
 
-    `cores` and `gpus` are the shares of the time in which the machine's cores and GPUs worked; `gpus` is None if there
-    is no GPU.
+    `automatic` is true if the number of processes followed from the machine. `cores` and `gpus` are the shares of the
+    time in which the machine's cores and GPUs worked; `gpus` is None if there is no GPU.
     """
 
     model: str
     provider: str
+    automatic: bool
     cores: float
     gpus: float | None
     run: Run
@@ -56,6 +59,18 @@ class LayoutRun:
         return "threads wait for each other" if self.run.busy >= _FULL else "threads wait for chunks"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LayoutReport:
+    """The layouts that were measured with `photographs` photographs of `megapixels` on average, and each network
+    alone."""
+
+    machine: Machine
+    photographs: int
+    megapixels: float
+    networks: tuple[NetworkAlone, ...]
+    runs: tuple[LayoutRun, ...]
+
+
 def run_layouts(
     site: Site,
     source: Path,
@@ -64,22 +79,30 @@ def run_layouts(
     models: Sequence[str],
     workers: Sequence[int],
     batches: Sequence[int],
-    on_run: Callable[[LayoutRun], None] = lambda _: None,
-) -> list[LayoutRun]:
-    """Measure each layout with `images` images. 0 workers are the site's own choice; threads follow from the cores,
-    unless the site sets them.
+    on_run: Callable[[NetworkAlone | LayoutRun], None] = lambda _: None,
+) -> LayoutReport:
+    """Measure each network alone, and then each layout with `images` images. 0 workers are those that a run has if
+    nothing is set; threads follow from the cores, unless the site sets them.
 
     Raises ConfigError or ModelError if the site's cluster or provider is not there: nothing else takes their place.
     """
-    site = site.allowing(str(source.resolve()))
+    site, machine = site.allowing(str(source.resolve())), this_machine()
+    records, pixels, _ = decodable_below(site, source)
+    networks = tuple(networks_alone(site, records[0], models=models, batches=batches, on_result=on_run))
     runs = []
     with tempfile.TemporaryDirectory(prefix="cutouts-bench-") as folder:
-        chunks = chunks_below(site, source, images)
         for number, (model, count, batch) in enumerate(product(models, workers, batches)):
             own = {"model": model, "workers": count, "batch": batch, "objects": str(Path(folder, str(number)))}
-            runs.append(_run(site.model_copy(update=own), chunks))
+            one = site.model_copy(update=own)
+            runs.append(_run(one, cycled(one, records, images)))
             on_run(runs[-1])
-    return runs
+    return LayoutReport(
+        machine=machine,
+        photographs=len(records),
+        megapixels=pixels / len(records) / 1e6,
+        networks=networks,
+        runs=tuple(runs),
+    )
 
 
 def _run(site: Site, chunks: Chunks) -> LayoutRun:
@@ -93,32 +116,51 @@ def _run(site: Site, chunks: Chunks) -> LayoutRun:
             watched = list(runner.map(work, chunks))
             seconds = time.perf_counter() - began
     run = summary(site, place, watched, seconds)
-    return LayoutRun(model=site.model, provider=site.provider, cores=load.cores, gpus=load.gpus, run=run)
+    return LayoutRun(
+        model=site.model,
+        provider=site.provider,
+        automatic=not site.workers,
+        cores=load.cores,
+        gpus=load.gpus,
+        run=run,
+    )
 
 
-def as_text(runs: Sequence[LayoutRun]) -> str:
-    """A table in Markdown, as the documentation shows it, the fastest first."""
-    return "\n".join(_table(sorted(runs, key=lambda one: -one.run.images_per_second)))
+def as_text(report: LayoutReport) -> str:
+    """What was measured and two tables in Markdown, as the documentation shows them, the fastest layout first."""
+    photographs = f"{counted(report.photographs, 'photograph')} of {report.megapixels:.1f} MP on average"
+    runs = sorted(report.runs, key=lambda one: -one.run.images_per_second)
+    return "\n".join([
+        f"{photographs}, on {report.machine}", "", *_network_table(report.networks), "", *_layout_table(runs)
+    ])  # fmt: skip
 
 
-def _table(runs: Sequence[LayoutRun]) -> Iterator[str]:
+def _network_table(networks: Sequence[NetworkAlone]) -> Iterator[str]:
+    yield "| network alone | batch | ms per image | images/s |"
+    yield "|---|---|---|---|"
+    for one in networks:
+        yield f"| `{one.model}` | {one.batch} | {1000 / one.images_per_second:.2f} | {one.images_per_second:.1f} |"
+
+
+def _layout_table(runs: Sequence[LayoutRun]) -> Iterator[str]:
     yield "| network | processes × threads | batch | images/s | GPUs busy | cores busy | longest stage | limit |"
     yield "|---|---|---|---|---|---|---|---|"
     for one in runs:
         gpus, run = "no GPU" if one.gpus is None else f"{one.gpus:.0%}", one.run
+        divided = f"{run.workers} × {run.threads // run.workers}{' (automatic)' if one.automatic else ''}"
         yield (
-            f"| `{one.model}` | {run.workers} × {run.threads // run.workers} | {run.batch} |"
+            f"| `{one.model}` | {divided} | {run.batch} |"
             f" {run.images_per_second:.1f} | {gpus} | {one.cores:.0%} | {one.longest} | {one.limit} |"
         )
 
 
-def as_json(machine: Machine, runs: Sequence[LayoutRun]) -> str:
-    """Everything in the runs, with computed values. Start-up and the growth of memory were not measured."""
-    return json.dumps({"machine": asdict(machine), "runs": [*map(_values, runs)]}, indent=2)
+def as_json(report: LayoutReport) -> str:
+    """Everything in the report, with computed values. Start-up and the growth of memory were not measured."""
+    return json.dumps({**asdict(report), "runs": [*map(_values, report.runs)]}, indent=2)
 
 
 def _values(one: LayoutRun) -> dict[str, object]:
     run = {name: value for name, value in asdict(one.run).items() if name not in _UNMEASURED}
-    about = {"model": one.model, "provider": one.provider, "cores": one.cores, "gpus": one.gpus}
+    about = {name: value for name, value in asdict(one).items() if name != "run"}
     computed = {"images_per_second": one.run.images_per_second, "longest": one.longest, "limit": one.limit}
     return {**about, **run, **computed}

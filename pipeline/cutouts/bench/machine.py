@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -11,14 +12,15 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from cutouts.adapters.code_version import code_version
+from cutouts.runner.gpus import gpu_models
 
 _PACKAGES = ("onnxruntime", "onnxruntime-gpu", "opencv-python-headless", "numpy", "dask")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Machine:
-    """What the figures of a bench depend on. `cores` are those that this process may use; `memory` is in bytes; `load`
-    is the mean number of threads that wanted to run in the minute before."""
+    """What the figures of a bench depend on. `cores` are those that this process may use, `gpus` the models of its
+    GPUs; `memory` is in bytes; `load` is the mean number of threads that wanted to run in the minute before."""
 
     processor: str
     cores: int
@@ -28,10 +30,13 @@ class Machine:
     packages: dict[str, str]
     code: str
     load: float
+    gpus: tuple[str, ...]
 
     def __str__(self) -> str:
         """For people, on one line."""
-        return f"{self.processor}, {self.cores} cores, {self.memory / 1e9:.0f} GB, {self.system}, cutouts {self.code}"
+        gpus = [f"{count} × {model}" for model, count in Counter(self.gpus).items()]
+        parts = [self.processor, f"{self.cores} cores", f"{self.memory / 1e9:.0f} GB", *gpus, self.system]
+        return f"{', '.join(parts)}, cutouts {self.code}"
 
 
 def this_machine() -> Machine:
@@ -45,6 +50,7 @@ def this_machine() -> Machine:
         packages=dict(_versions()),
         code=code_version(),
         load=round(os.getloadavg()[0], 1),
+        gpus=tuple(gpu_models()),
     )
 
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from importlib import import_module
-from typing import Any
+from typing import Any, TypeVar
 
 from cutouts.runner.layout import Gpu
+
+T = TypeVar("T")
 
 
 def visible_gpus() -> tuple[Gpu, ...]:
@@ -29,13 +32,23 @@ def visible_gpus() -> tuple[Gpu, ...]:
 def gpu_load() -> list[float]:
     """The share of the last moments in which each visible GPU worked, 0…1; empty if there is none, or if the driver
     does not say, as for a part of a GPU."""
+    return _of_each(lambda nvml, handle: nvml.nvmlDeviceGetUtilizationRates(handle).gpu / 100)
+
+
+def gpu_models() -> list[str]:
+    """What each visible GPU is, such as `NVIDIA H100 80GB HBM3`; empty if there is none."""
+    return _of_each(lambda nvml, handle: str(nvml.nvmlDeviceGetName(handle)))
+
+
+def _of_each(asked: Callable[[Any, Any], T]) -> list[T]:
+    """What the driver says of each visible GPU; empty if it does not say it of all."""
     try:
         nvml = import_module("pynvml")
     except ImportError:
         return []
     gpus = visible_gpus()
     try:
-        return [nvml.nvmlDeviceGetUtilizationRates(_handle(nvml, gpu.name)).gpu / 100 for gpu in gpus]
+        return [asked(nvml, _handle(nvml, gpu.name)) for gpu in gpus]
     except nvml.NVMLError:
         return []
 
