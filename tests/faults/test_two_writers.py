@@ -9,20 +9,24 @@ import pytest
 
 from cutouts.adapters.catalog import Catalog
 from cutouts.core.config import Site
-from cutouts.steps.journal import rebuild
+from cutouts.steps.journal import keep_journal, rebuild
 from tests.adapters.catalog.two_writers import check_books, run_writers
 from tests.faults.conftest import WRITERS
 
 pytestmark = pytest.mark.faults
 
 MINUTES = float(os.environ.get("CUTOUTS_FAULTS_MINUTES", "1"))
+KILLED_S = 15.0
+"""Each writer is killed (SIGKILL) at random moments, so many seconds apart on average."""
 
 
 def test_the_books_of_two_writers_are_exact_after_minutes(
     request: pytest.FixtureRequest, postgres_schema: str, tmp_path: Path
 ) -> None:
     """Every publication and the states in between are as both writers recorded, and so is the rebuilt catalogue."""
-    happened = run_writers(postgres_schema, str(tmp_path / "tables"), writers=2, seconds=60 * MINUTES, rounds=20)
+    tables = str(tmp_path / "tables")
+    happened = run_writers(postgres_schema, tables, writers=2, seconds=60 * MINUTES, rounds=20, killed_after=KILLED_S)
+    keep_journal(Site(root=tables, tables=tables, catalog=postgres_schema))
     with Catalog.open(postgres_schema) as catalog:
         check_books(catalog, happened)
     anew = Site(root=str(tmp_path), tables=str(tmp_path / "tables"), catalog=f"sqlite:///{tmp_path}/anew.sqlite")
@@ -31,7 +35,7 @@ def test_the_books_of_two_writers_are_exact_after_minutes(
         check_books(catalog, happened)
     overtaken = sum(not one.published and not one.withdrawn for one in happened)
     request.config.stash[WRITERS].append(
-        f"Two writers at once on PostgreSQL for {MINUTES:g} minutes: {len(happened)} publications, {overtaken} of them "
-        "without effect because a later day was live. All books were exact, also those of the catalogue that was "
-        "rebuilt from the journal afterwards."
+        f"Two writers at once on PostgreSQL for {MINUTES:g} minutes, each killed every {KILLED_S:g} seconds on "
+        f"average: {len(happened)} publications, {overtaken} of them without effect because a later day was live. All "
+        "books were exact, also those of the catalogue that was rebuilt from the journal afterwards."
     )

@@ -131,6 +131,33 @@ def rebuild(site: Site) -> Rebuilt:
     return Rebuilt(publications=counts.publications, holds=counts.holds, images=counts.images, newest=newest)
 
 
+def restore_expected(tables: Store, journal: CatalogJournal, target: CatalogJournal) -> None:
+    """Fill an empty catalogue as the journal says, and with what the journal does not have yet.
+
+    Raises DamagedError if a record or table of the journal is missing or damaged.
+    """
+    recorded, due = _journal(tables), journal.due_publications()
+    published = {one.publication_id: one for one in recorded.published}
+    published |= {one.record.publication_id: one.record for one in due}
+    held = {one.gate_id: one for one in (*recorded.held, *(one.record for one in journal.due_holds()))}
+    reviewed = {one.gate_id: one for one in (*recorded.reviewed, *(one.record for one in journal.due_reviews()))}
+    expected = Journal(
+        held=[*held.values()], reviewed=[*reviewed.values()], published=[published[one] for one in sorted(published)]
+    )
+    _require_whole(tables, expected.published)
+    unwritten = {one.record.publication_id for one in due if one.whole}
+
+    def changes() -> Iterator[tuple[JournalledPublication, pa.RecordBatch]]:
+        for one in expected.published:
+            if one.publication_id in unwritten:
+                with journal.changes(one) as batches:
+                    yield from ((one, batch) for batch in batches)
+            else:
+                yield from _changes(tables, [one])
+
+    target.restore(expected, changes())
+
+
 def drop_forgotten(site: Site) -> None:
     """Remove the reviews from the journal whose images were all forgotten; other records are only written again."""
     tables = open_store(site.tables_url)

@@ -1,19 +1,23 @@
 """Writers that publish to one catalogue at once, and what its books must say afterwards.
 
-`python -m tests.adapters.catalog.two_writers URL TABLES NAME SEED SECONDS ROUNDS` publishes content of its own under a
-delivery id that all writers share and under one of its own, until both the seconds and the rounds are over. It prints
-what it did, one JSON object per line.
+`python -m tests.adapters.catalog.two_writers URL TABLES NAME SEED SECONDS ROUNDS DONE` publishes content of its own
+under a delivery id that all writers share and under one of its own, until both the seconds and the rounds are over; it
+did DONE rounds in an earlier life. It prints what it is about to do (with number 0) and what it did, one JSON object
+per line, so that the books can be completed if it is killed in between.
 """
 
 from __future__ import annotations
 
 import json
 import random
+import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -33,17 +37,21 @@ FIRST = date(2026, 1, 5)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Happened:
-    """A publication as its writer saw it: its number, what was delivered or withdrawn, and the counts."""
+    """A publication as its writer saw it: its number, what was delivered or withdrawn, and the counts.
+
+    `mark` is the writer's name for it: the plan id of a publication, the person of an order.
+    """
 
     number: int
+    mark: str
     delivery_id: str
     day: str
     delivered: dict[str, str]
     withdrawn_images: list[str] | None
     ordered: bool
-    published: int
-    superseded: int
-    withdrawn: int
+    published: int = 0
+    superseded: int = 0
+    withdrawn: int = 0
 
 
 @dataclass(slots=True)
@@ -77,22 +85,68 @@ class Books:
         return published, superseded, withdrawn
 
 
-def run_writers(url: str, tables: str, *, writers: int, seconds: float, rounds: int) -> list[Happened]:
-    """Run the writers at the same time; gives what happened, by number."""
-    module = "tests.adapters.catalog.two_writers"
-    programs = [
-        subprocess.Popen(
-            [sys.executable, "-m", module, url, tables, f"writer-{one}", str(one), str(seconds), str(rounds)],
+def run_writers(
+    url: str, tables: str, *, writers: int, seconds: float, rounds: int, killed_after: float | None = None
+) -> list[Happened]:
+    """Run the writers at the same time; gives what happened, by number.
+
+    If `killed_after` is given, each writer is killed at random moments, so many seconds apart on average, and started
+    again, until the seconds are over; its last life does the rounds.
+    """
+    with ThreadPoolExecutor(writers) as pool:
+        lives = [pool.submit(_lives, url, tables, one, seconds, rounds, killed_after) for one in range(writers)]
+        said = [one for life in lives for one in life.result()]
+    known = {one.mark for one in said if one.number}
+    begun = [one for one in said if one.number == 0 and one.mark not in known]
+    with Catalog.open(url) as catalog:
+        found = [*_completed(catalog, begun), *(one for one in said if one.number)]
+    return sorted(found, key=lambda one: one.number)
+
+
+def _lives(
+    url: str, tables: str, writer: int, seconds: float, rounds: int, killed_after: float | None
+) -> list[Happened]:
+    """The lives of one writer, one after the other; gives all that it said."""
+    rng, ends, said = random.Random(writer), time.monotonic() + seconds, list[Happened]()
+    while True:
+        left = max(0.0, ends - time.monotonic())
+        done = len({one.mark for one in said})
+        about = [f"writer-{writer}", rng.randrange(1 << 30), left, rounds, done]
+        program = subprocess.Popen(
+            [sys.executable, "-m", "tests.adapters.catalog.two_writers", url, tables, *map(str, about)],
             cwd=ROOT,
             stdout=subprocess.PIPE,
             text=True,
         )
-        for one in range(writers)
-    ]
-    said = [program.communicate()[0] for program in programs]
-    assert [program.returncode for program in programs] == [0] * writers
-    found = [Happened(**json.loads(line)) for text in said for line in text.splitlines()]
-    return sorted(found, key=lambda one: one.number)
+        doomed = killed_after is not None and left > 0
+        killer = threading.Timer(rng.uniform(0, 2 * (killed_after or 0)), program.kill)
+        if doomed:
+            killer.start()
+        lines = program.communicate()[0].splitlines(keepends=True)
+        killer.cancel()
+        said += [Happened(**json.loads(line)) for line in lines if line.endswith("\n")]
+        if program.returncode != -signal.SIGKILL:
+            assert program.returncode == 0
+            return said
+
+
+def _completed(catalog: Catalog, begun: Sequence[Happened]) -> Iterator[Happened]:
+    """What the catalogue has of publications whose writer was killed before it could say what it did.
+
+    Of the tries of one publication, that one happened which decided against the state before it.
+    """
+    made = {one.by or one.plan_id: one for one in catalog.history.publications()}
+    last = {one.mark: one for one in begun}
+    for mark, one in last.items():
+        if mark in made:
+            done = made[mark]
+            yield replace(
+                one,
+                number=done.publication_id,
+                published=done.published,
+                superseded=done.superseded,
+                withdrawn=done.withdrawn,
+            )
 
 
 def check_books(catalog: Catalog, happened: Sequence[Happened]) -> None:
@@ -118,34 +172,45 @@ def _state(catalog: Catalog, moment: int | None) -> dict[tuple[str, str], tuple[
     }
 
 
-def _work(site: Site, name: str, seed: int, seconds: float, rounds: int) -> Iterator[Happened]:
+def _work(site: Site, name: str, seed: int, seconds: float, rounds: int, before: int) -> Iterator[Happened]:
     rng, began, done = random.Random(seed), time.monotonic(), 0
     with Catalog.open(site.catalog_url) as catalog:
         while done < rounds or time.monotonic() - began < seconds:
             done += 1
             delivery_id = rng.choice(["shared", "shared", name])
-            day = DeliveryKey(date=FIRST + timedelta(days=done // 4 + rng.randrange(3)), delivery_id=delivery_id)
+            late = (before + done) // 4 + rng.randrange(3)
+            day = DeliveryKey(date=FIRST + timedelta(days=late), delivery_id=delivery_id)
             if rng.random() < 0.1:
-                yield from _withdraw(catalog, delivery_id, rng.choice(IMAGES), name)
+                yield from _withdraw(catalog, delivery_id, rng.choice(IMAGES), f"{name}-{before + done}")
             else:
-                yield _publish(catalog, day, rng, f"{name}-{done}")
+                yield from _publish(catalog, day, rng, f"{name}-{before + done}")
             keep_journal(site)
 
 
-def _publish(catalog: Catalog, delivery: DeliveryKey, rng: random.Random, content: str) -> Happened:
+def _publish(catalog: Catalog, delivery: DeliveryKey, rng: random.Random, mark: str) -> Iterator[Happened]:
     """Publish some images; if another writer came first, decide again with what is live now."""
     names = rng.sample(IMAGES, rng.randrange(1, 6))
     full = rng.random() < 0.2
-    entries = [entry(name, delivery, content=content) for name in names]
+    entries = [entry(name, delivery, content=mark) for name in names]
     while True:
         against = catalog.version(delivery.delivery_id)
         live = catalog.published(delivery.delivery_id).column("image_id").to_pylist()
         withdraw = sorted({*live} - {one.image_id for one in entries}) if full else None
+        begun = Happened(
+            number=0,
+            mark=mark,
+            delivery_id=delivery.delivery_id,
+            day=delivery.date.isoformat(),
+            delivered={one.image_id: one.sha256 for one in entries},
+            withdrawn_images=withdraw,
+            ordered=False,
+        )
+        yield begun
         try:
             done = catalog.publish(
                 entries,
-                gate_id=f"{content}-{against}",
-                plan_id=content,
+                gate_id=f"{mark}-{against}",
+                plan_id=mark,
                 delivery=delivery,
                 at=datetime.now(UTC),
                 against=against,
@@ -153,29 +218,34 @@ def _publish(catalog: Catalog, delivery: DeliveryKey, rng: random.Random, conten
             )
         except OvertakenError:
             continue
-        return _happened(done, {one.image_id: one.sha256 for one in entries}, withdraw, ordered=False)
+        yield _happened(begun, done)
+        return
 
 
-def _withdraw(catalog: Catalog, delivery_id: str, image: str, name: str) -> Iterator[Happened]:
+def _withdraw(catalog: Catalog, delivery_id: str, image: str, mark: str) -> Iterator[Happened]:
+    begun = Happened(
+        number=0,
+        mark=mark,
+        delivery_id=delivery_id,
+        day=FIRST.isoformat(),
+        delivered={},
+        withdrawn_images=[f"{image}.jpg"],
+        ordered=True,
+    )
+    yield begun
     selection = Selection(delivery_id=delivery_id, image_id=f"{image}.jpg")
     try:
-        made = catalog.history.withdraw(selection, Order(by=name, because="test", at=datetime.now(UTC)))
+        made = catalog.history.withdraw(selection, Order(by=mark, because="test", at=datetime.now(UTC)))
     except CutoutsError:  # it is not live
         return
     for one in made:
-        yield _happened(one, {}, [f"{image}.jpg"], ordered=True)
+        yield _happened(begun, one)
 
 
-def _happened(
-    done: Publication, delivered: dict[str, str], withdrawn_images: list[str] | None, *, ordered: bool
-) -> Happened:
-    return Happened(
+def _happened(begun: Happened, done: Publication) -> Happened:
+    return replace(
+        begun,
         number=done.publication_id,
-        delivery_id=done.delivery.delivery_id,
-        day=done.delivery.date.isoformat(),
-        delivered=delivered,
-        withdrawn_images=withdrawn_images,
-        ordered=ordered,
         published=done.published,
         superseded=done.superseded,
         withdrawn=done.withdrawn,
@@ -183,10 +253,10 @@ def _happened(
 
 
 def main(url: str, tables: str, name: str, *numbers: str) -> None:
-    """Work, and print what happened."""
-    seed, seconds, rounds = numbers
+    """Work, and print what happens."""
+    seed, seconds, rounds, before = numbers
     site = Site(root=tables, tables=tables, catalog=url)
-    for one in _work(site, name, int(seed), float(seconds), int(rounds)):
+    for one in _work(site, name, int(seed), float(seconds), int(rounds), int(before)):
         told: dict[str, Any] = asdict(one)
         print(json.dumps(told), flush=True)  # noqa: T201 -- a program that prints its books
 

@@ -12,10 +12,11 @@ from typing import Self, TypeVar
 import pyarrow as pa
 import sqlalchemy as sa
 
-from cutouts.adapters.catalog import leases, live_images, publishing, reading, reviews, sql_tables
+from cutouts.adapters.catalog import comparing, leases, live_images, publishing, reading, reviews, sql_tables
 from cutouts.adapters.catalog.catalog_history import CatalogHistory
 from cutouts.adapters.catalog.catalog_renditions import CatalogRenditions
-from cutouts.adapters.catalog.engine import open_engine, telling, writing
+from cutouts.adapters.catalog.comparing import Difference
+from cutouts.adapters.catalog.engine import looking, open_engine, telling, writing
 from cutouts.adapters.catalog.journal import CatalogJournal
 from cutouts.adapters.catalog.migrate import upgrade
 from cutouts.core.decisions import GateDecision, Verdict
@@ -66,6 +67,11 @@ class Catalog:
     ) -> None:
         self.close()
 
+    @property
+    def place(self) -> str:
+        """The URL without a password."""
+        return self._engine.url.render_as_string(hide_password=True)
+
     def close(self) -> None:
         """Close the database."""
         self._engine.dispose()
@@ -96,17 +102,17 @@ class Catalog:
 
     def published(self, delivery_id: str) -> pa.Table:
         """The live images of a delivery id, in the columns of `PUBLISHED`."""
-        with self._reading() as connection:
+        with looking(self._engine) as connection:
             return live_images.published(connection, delivery_id)
 
     def live_contents(self, delivery_id: str, image_ids: Sequence[str]) -> set[tuple[str, str]]:
         """The id and sha256 of those of these images of the delivery id that are live."""
-        with self._reading() as connection:
+        with looking(self._engine) as connection:
             return live_images.live_contents(connection, delivery_id, image_ids)
 
     def live(self) -> pa.Table:
         """All live images, in the columns of `LIVE`."""
-        with self._reading() as connection:
+        with looking(self._engine) as connection:
             return live_images.live(connection)
 
     def version(self, delivery_id: str) -> int:
@@ -114,22 +120,22 @@ class Catalog:
 
         Read it before `published`, so that publications in between are detected when the decision is published.
         """
-        with self._reading() as connection:
+        with looking(self._engine) as connection:
             return live_images.version(connection, delivery_id)
 
     def overtaken(self, delivery: DeliveryKey, *, against: int, plan_id: str) -> bool:
         """Whether another plan of the same delivery was published after version `against`."""
-        with self._reading() as connection:
+        with looking(self._engine) as connection:
             return reading.overtaken(connection, delivery, against, plan_id)
 
     def full_since(self, delivery_id: str) -> date | None:
         """The newest day of a full publication of the delivery id, None if there is none."""
-        with self._reading() as connection:
+        with looking(self._engine) as connection:
             return reading.full_since(connection, delivery_id)
 
     def taken_back(self, delivery_id: str) -> tuple[TakenBack, ...]:
         """The image versions of the delivery id that a person took back."""
-        with self._reading() as connection:
+        with looking(self._engine) as connection:
             return reading.taken_back_of(connection, delivery_id)
 
     def publish(  # noqa: PLR0913 -- one publication in one transaction: its keys, who ordered it, and its entries
@@ -174,7 +180,7 @@ class Catalog:
 
     def publication_of(self, gate_id: str) -> Publication | None:
         """The publication of a gate decision, None if there is none."""
-        with self._reading() as connection:
+        with looking(self._engine) as connection:
             return reading.publication(connection, gate_id)
 
     def live_images(
@@ -184,33 +190,33 @@ class Catalog:
 
         The newest days of delivery come first, at most `at_most` images.
         """
-        with self._reading() as connection:
+        with looking(self._engine) as connection:
             return live_images.live_images(connection, named, delivery_id, at_most)
 
     def deliveries_not_made_by(self, recipe: RecipeDigests) -> tuple[DeliveryKey, ...]:
         """The deliveries with live images from another recipe, the oldest first."""
-        with self._reading() as connection:
+        with looking(self._engine) as connection:
             return live_images.deliveries_not_made_by(connection, recipe)
 
     def decisions_on(self, delivery_id: str, *, at_most: int = 20) -> tuple[Publication | Hold, ...]:
         """The publications and holds of a delivery id, the newest first, at most `at_most`."""
-        with self._reading() as connection:
+        with looking(self._engine) as connection:
             return reading.decisions_on(connection, delivery_id, at_most)
 
     def gates_on(self, delivery: DeliveryKey) -> tuple[str, ...]:
         """The ids of the gate's decisions that published the delivery or held it, the oldest first."""
-        with self._reading() as connection:
+        with looking(self._engine) as connection:
             return reading.gates_on(connection, delivery)
 
     def gates_since(self, at: datetime) -> tuple[str, ...]:
         """The ids of the gate's decisions that were published after a moment (aware) and that no person released, the
         oldest first. Publications that were taken back do not count."""
-        with self._reading() as connection:
+        with looking(self._engine) as connection:
             return reading.gates_since(connection, at)
 
     def last_publications(self, at_most: int) -> tuple[Publication, ...]:
         """The newest publications that made images live, the newest first."""
-        with self._reading() as connection:
+        with looking(self._engine) as connection:
             return reading.last_publications(connection, at_most)
 
     def unannounced(
@@ -220,7 +226,7 @@ class Catalog:
 
         If given, only those made `before` a moment (aware), and only those of one `delivery`.
         """
-        with self._reading() as connection:
+        with looking(self._engine) as connection:
             return reading.unannounced(connection, before=before, delivery=delivery)
 
     def mark_announced(self, publication_ids: Collection[int], at: datetime) -> None:
@@ -254,7 +260,7 @@ class Catalog:
 
         If several have the same content, only the newest of them is returned.
         """
-        with self._reading() as connection:
+        with looking(self._engine) as connection:
             return reading.waiting_holds(connection, named)
 
     def approve(self, approval: Approval, images: Collection[ImageReview] = ()) -> Approval:
@@ -276,12 +282,12 @@ class Catalog:
 
     def reviews(self, delivery_id: str | None = None) -> tuple[ImageReview, ...]:
         """The newest review of each version of an image, the oldest first; of one delivery id if given."""
-        with self._reading() as connection:
+        with looking(self._engine) as connection:
             return reviews.newest(connection, delivery_id=delivery_id)
 
     def all_waiting_holds(self) -> tuple[Hold, ...]:
         """Every hold that waits for a person, the oldest first; only the newest of several with the same content."""
-        with self._reading() as connection:
+        with looking(self._engine) as connection:
             return reading.all_waiting_holds(connection)
 
     def reject(self, rejection: HoldRejection) -> HoldRejection:
@@ -295,22 +301,37 @@ class Catalog:
 
     def settled(self, *, at_most: int, skip: int = 0) -> tuple[tuple[Publication | HoldRejection, ...], int]:
         """Publications of the gate and rejections of holds, the newest first, and the number of all of them."""
-        with self._reading() as connection:
+        with looking(self._engine) as connection:
             return reading.settled(connection, at_most, skip)
 
     def rejection_for(self, judged: str) -> HoldRejection | None:
         """The rejection of exactly that content, recipe and suite, None if there is none."""
-        with self._reading() as connection:
+        with looking(self._engine) as connection:
             return reading.rejection_for(connection, judged)
 
     def approval_for(self, judged: str) -> Approval | None:
         """The first approval of exactly that content, recipe and suite (`GateDecision.judged`), None without any."""
-        with self._reading() as connection:
+        with looking(self._engine) as connection:
             return reading.approval_for(connection, judged)
+
+    def own_faults(self) -> tuple[str, ...]:
+        """What the database finds wrong in its own file."""
+        with looking(self._engine) as connection:
+            return tuple(comparing.own_faults(connection))
+
+    def moment(self) -> tuple[object, ...]:
+        """A value that changes with every publication, hold, review and record of the journal."""
+        with looking(self._engine) as connection:
+            return comparing.moment(connection)
+
+    def differences(self, expected: Catalog) -> tuple[Difference, ...]:
+        """The rows that are not exactly as in another catalogue, and those that this one lacks."""
+        with looking(self._engine) as mine, looking(expected._engine) as other:
+            return tuple(comparing.differences(mine, other))
 
     def counts(self) -> CatalogCounts:
         """Counts of the catalogue's content."""
-        with self._reading() as connection:
+        with looking(self._engine) as connection:
             return CatalogCounts(
                 products=_count(connection, sql_tables.products),
                 images=_count(connection, sql_tables.cutouts),
@@ -319,11 +340,6 @@ class Catalog:
                 approvals=_count(connection, sql_tables.approvals),
                 waiting=_count(connection, sql_tables.holds, reading.waiting()),
             )
-
-    @contextmanager
-    def _reading(self) -> Iterator[sa.Connection]:
-        with telling(self._engine), self._engine.connect() as connection, connection.begin():
-            yield connection
 
     @contextmanager
     def _writing(self, delivery: DeliveryKey) -> Iterator[sa.Connection]:

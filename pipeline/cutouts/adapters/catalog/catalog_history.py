@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from cutouts.adapters.catalog import clearing, forgetting, orders, past
 from cutouts.adapters.catalog.clearing import References
-from cutouts.adapters.catalog.engine import telling, writing
+from cutouts.adapters.catalog.engine import looking, telling, writing
 from cutouts.core.errors import CutoutsError
 from cutouts.core.publications import Order, Publication, PublicationKind, Selection
 
@@ -28,18 +28,18 @@ class CatalogHistory:
 
     def publications(self, *, delivery_id: str | None = None, limit: int | None = None) -> tuple[Publication, ...]:
         """Publications, the newest first. If given, only those of one delivery id, and at most `limit`."""
-        with self._reading() as connection:
+        with looking(self._engine) as connection:
             return past.history(connection, delivery_id=delivery_id, limit=limit)
 
     @contextmanager
     def as_of(self, moment: int | datetime | None = None) -> Iterator[Iterator[pa.RecordBatch]]:
         """The images that were live at a moment (by default now), as batches with the columns of `VIEW`."""
-        with self._reading() as connection:
+        with looking(self._engine) as connection:
             yield past.as_of(connection, self._publication(connection, moment))
 
     def changes(self, old: int | datetime, new: int | datetime | None = None) -> tuple[past.Change, ...]:
         """The changes between two moments; the second is now by default."""
-        with self._reading() as connection:
+        with looking(self._engine) as connection:
             return tuple(
                 past.changes(connection, self._publication(connection, old), self._publication(connection, new))
             )
@@ -51,7 +51,7 @@ class CatalogHistory:
 
         Raises CutoutsError if several delivery ids changed since then, unless one of them or `everything` is given.
         """
-        with self._reading() as connection:
+        with looking(self._engine) as connection:
             target = self._publication(connection, moment)
 
         def changed(connection: sa.Connection) -> tuple[str, ...]:
@@ -109,7 +109,7 @@ class CatalogHistory:
 
     def versions(self, selection: Selection, *, others: bool = False) -> pa.Table:
         """All versions, live or past, of the selected images (with `others`, of all other images), as `KEPT`."""
-        with self._reading() as connection:
+        with looking(self._engine) as connection:
             return forgetting.versions(connection, selection, others=others)
 
     def purge(self, selection: Selection, alias: str, images: Collection[tuple[str, str]] = ()) -> int:
@@ -143,11 +143,6 @@ class CatalogHistory:
         found = past.last_before(connection, moment) if isinstance(moment, datetime) else moment
         past.require_known(connection, found)
         return found
-
-    @contextmanager
-    def _reading(self) -> Iterator[sa.Connection]:
-        with telling(self._engine), self._engine.connect() as connection, connection.begin():
-            yield connection
 
     @contextmanager
     def _alone(

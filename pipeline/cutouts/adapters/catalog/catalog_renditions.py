@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict
 from datetime import date, datetime
 
 import sqlalchemy as sa
 
-from cutouts.adapters.catalog.engine import telling, writing
+from cutouts.adapters.catalog.engine import looking, telling, writing
 from cutouts.adapters.catalog.sql_tables import cutouts, publications, published_renditions, renditions
 from cutouts.core.publications import PublicationKind
 from cutouts.core.renditions.records import LiveCutout, RenditionEntry
@@ -32,7 +31,7 @@ class CatalogRenditions:
         `wanted` has the digest of each rendition by its name.
         """
         found: dict[tuple[str, str], LiveCutout] = {}
-        with self._reading() as connection:
+        with looking(self._engine) as connection:
             for name, digest in wanted.items():
                 for row in connection.execute(_missing(name, digest, delivery_id)):
                     before = found.get((row.delivery_id, row.image_id))
@@ -61,7 +60,7 @@ class CatalogRenditions:
         chosen = sa.select(*(renditions.c[name] for name in _FIELDS)).join(cutouts, _live())
         if delivery_id is not None:
             chosen = chosen.where(renditions.c.delivery_id == delivery_id)
-        with self._reading() as connection:
+        with looking(self._engine) as connection:
             rows = connection.execute(chosen.order_by(*(renditions.c[name] for name in _KEY))).mappings().all()
         return tuple(
             RenditionEntry(**(dict(row) | {name: tuple(row[name]) for name in ("notes", "violations")})) for row in rows
@@ -70,7 +69,7 @@ class CatalogRenditions:
     def published(self) -> tuple[dict[str, object], ...]:
         """The rows of the view `published_renditions`: pictures of live images that break no rule of their channel."""
         order = (published_renditions.c[name] for name in _KEY)
-        with self._reading() as connection:
+        with looking(self._engine) as connection:
             rows = connection.execute(sa.select(published_renditions).order_by(*order)).mappings().all()
         return tuple(dict(row) for row in rows)
 
@@ -86,7 +85,7 @@ class CatalogRenditions:
         if delivery_id is not None:
             chosen = chosen.where(publications.c.delivery_id == delivery_id)
         found = defaultdict[tuple[str, date], list[str]](list)
-        with self._reading() as connection:
+        with looking(self._engine) as connection:
             for row in connection.execute(chosen.order_by(publications.c.publication_id.desc())):
                 if row.plan_id not in found[row.delivery_id, row.delivery_date]:
                     found[row.delivery_id, row.delivery_date].append(row.plan_id)
@@ -95,7 +94,7 @@ class CatalogRenditions:
     def live_on(self, delivery_id: str, day: date) -> frozenset[str]:
         """The ids of the live images of a delivery id that were last delivered on that day."""
         its = cutouts.c.delivery_id == delivery_id, cutouts.c.delivery_date == day
-        with self._reading() as connection:
+        with looking(self._engine) as connection:
             return frozenset(connection.scalars(sa.select(cutouts.c.image_id).where(*its)))
 
     def give_up(self, entries: Iterable[RenditionEntry]) -> None:
@@ -107,7 +106,7 @@ class CatalogRenditions:
 
     def pictures(self, images: Collection[tuple[str, str]]) -> tuple[frozenset[str], frozenset[str]]:
         """The objects of the renditions of these images (delivery id, image id), and those of all others."""
-        with self._reading() as connection:
+        with looking(self._engine) as connection:
             rows = connection.execute(sa.select(renditions.c.delivery_id, renditions.c.image_id, renditions.c.picture))
             mine, others = set[str](), set[str]()
             for row in rows:
@@ -124,11 +123,6 @@ class CatalogRenditions:
         with telling(self._engine), self._engine.connect() as connection, writing(connection, "renditions"):
             for name in pictures:
                 connection.execute(sa.delete(renditions).where(renditions.c.picture == name))
-
-    @contextmanager
-    def _reading(self) -> Iterator[sa.Connection]:
-        with telling(self._engine), self._engine.connect() as connection, connection.begin():
-            yield connection
 
 
 def _live() -> sa.ColumnElement[bool]:

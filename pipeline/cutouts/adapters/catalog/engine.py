@@ -23,6 +23,13 @@ _HELPED_BY_RETRY = ("08", "40", "53300", "55P03", "57")
 """SQLSTATEs (PostgreSQL, appendix A): connection lost, rolled back, too many connections, lock, shutdown or cancel."""
 
 
+_CORRUPT = "XX"
+"""The class of SQLSTATEs for damaged data and indexes."""
+_WRONG_VALUES = (ValueError, TypeError, ArithmeticError)
+"""Errors of drivers, of Arrow and of our records for bytes that are not a text, JSON, a date or a kind of publication.
+"""
+_REBUILD = "Put it back from a backup, or rebuild it from its journal: `cutouts catalog rebuild`"
+
 _REFUSED = re.compile(r"FATAL:")
 """In the message if a server refuses a connection (wrong password, unknown database, no access), without a SQLSTATE."""
 _NOT_READY = re.compile(r"starting up|shutting down|accepting connections|recovery|too many|connection slots")
@@ -44,10 +51,23 @@ def open_engine(url: str) -> sa.Engine:
 
 
 @contextmanager
+def looking(engine: sa.Engine, **options: str) -> Iterator[sa.Connection]:
+    """A transaction for reading, with these execution options. Errors are raised as by `telling`.
+
+    Values that cannot be what was written raise StorageError: a damaged file has them in places that the database does
+    not check.
+    """
+    with telling(engine), _sound(engine), engine.connect() as connection:
+        connection.execution_options(**options)
+        with connection.begin():
+            yield connection
+
+
+@contextmanager
 def writing(connection: sa.Connection, *locks: str) -> Iterator[None]:
     """A transaction for writing, which excludes others with one of the same `locks` and is committed at the end."""
     connection.execution_options(**{_WRITES: True})
-    with connection.begin():
+    with _sound(connection.engine), connection.begin():
         for lock in locks if connection.dialect.name == "postgresql" else ():
             key = sa.func.hashtextextended(f"cutouts/{lock}", 0)
             connection.execute(sa.select(sa.func.pg_advisory_xact_lock(key)))
@@ -63,7 +83,25 @@ def telling(engine: sa.Engine) -> Iterator[None]:
         place = engine.url.render_as_string(hide_password=True)
         cause = error.orig if isinstance(error, exc.DBAPIError) else error
         kind = TransientError if _helped_by_retry(error) else StorageError
-        raise kind(f"the catalogue at {place}: {cause}") from error
+        words = f"the catalogue at {place}: {cause}"
+        raise kind(f"{words}. {_REBUILD}" if _is_damage(cause) else words) from error
+
+
+@contextmanager
+def _sound(engine: sa.Engine) -> Iterator[None]:
+    """Raise errors about values as a StorageError that says that the catalogue is damaged."""
+    try:
+        yield
+    except _WRONG_VALUES as error:
+        place = engine.url.render_as_string(hide_password=True)
+        first = str(error).partition("\n")[0]
+        raise StorageError(f"the catalogue at {place} is damaged: {first}. {_REBUILD}") from error
+
+
+def _is_damage(cause: object) -> bool:
+    if isinstance(cause, sqlite3.Error):
+        return getattr(cause, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+    return str(getattr(cause, "sqlstate", None) or "").startswith(_CORRUPT)
 
 
 def _parse(url: str) -> sa.URL:

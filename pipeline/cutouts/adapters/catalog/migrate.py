@@ -8,7 +8,7 @@ from threading import Lock
 
 import sqlalchemy as sa
 
-from cutouts.adapters.catalog.engine import telling, writing
+from cutouts.adapters.catalog.engine import looking, telling, writing
 from cutouts.adapters.catalog.sql_tables import REVISION
 from cutouts.core.errors import StorageError
 
@@ -22,7 +22,7 @@ _ALEMBIC = Lock()
 
 def upgrade(engine: sa.Engine) -> None:
     """Upgrade to `REVISION` in one transaction. Raises StorageError if the database is newer than this code."""
-    with telling(engine), engine.connect() as connection:
+    with looking(engine) as connection:
         if _revision(connection) == REVISION:
             return
     with _ALEMBIC, telling(engine), engine.connect() as connection, writing(connection, "migration"):

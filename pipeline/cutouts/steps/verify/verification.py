@@ -21,6 +21,7 @@ from cutouts.steps.gate import shard_results
 from cutouts.steps.lease import site_lease
 from cutouts.steps.ledger import record
 from cutouts.steps.networks import results_by
+from cutouts.steps.verify.catalog_rows import catalog_findings
 from cutouts.steps.verify.findings import Finding
 from cutouts.steps.verify.journal_records import journal_findings
 from cutouts.steps.verify.ledger_sets import held_parts, masks_of, mended_record
@@ -77,7 +78,7 @@ def _verified(site: Site, *, whole: bool, repair: bool, tell: Callable[[Finding]
     for one, finding in _records_first(damaged):
         add(replace(finding, repaired=_mended(tables, one)) if repair else finding)
     masks = _masks(tables, without=set() if repair else {one.files for one, _ in damaged})
-    for finding in journal_findings(site, [one for one, _ in damaged if one.journal], repair=repair):
+    for finding in _catalog_findings(site, [one for one, _ in damaged if one.journal], repair=repair):
         add(finding)
     with Catalog.open(site.catalog_url) as catalog:
         live = catalog.live()
@@ -95,6 +96,14 @@ def _verified(site: Site, *, whole: bool, repair: bool, tell: Callable[[Finding]
         add(finding)
     files = sum(len(one.files) for one in sets)
     return Verification(files=files, objects=len(names), live=live.num_rows, findings=tuple(findings))
+
+
+def _catalog_findings(site: Site, damaged: list[TableSet], *, repair: bool) -> Iterator[Finding]:
+    """The findings about the journal, and those about the catalogue. It is only compared with a whole journal."""
+    lost = [*journal_findings(site, damaged, repair=repair)]
+    yield from lost
+    if repair or not (damaged or lost):
+        yield from catalog_findings(site)
 
 
 def _records_first(damaged: list[tuple[TableSet, Finding]]) -> list[tuple[TableSet, Finding]]:

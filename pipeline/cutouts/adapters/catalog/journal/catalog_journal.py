@@ -10,7 +10,7 @@ import pyarrow as pa
 import sqlalchemy as sa
 
 from cutouts.adapters.catalog import leases
-from cutouts.adapters.catalog.engine import telling, writing
+from cutouts.adapters.catalog.engine import looking, telling, writing
 from cutouts.adapters.catalog.journal import due, restoring
 from cutouts.adapters.catalog.journal.due import Due, DueHold, DuePublication, DueReviews
 from cutouts.adapters.catalog.sql_tables import holds, image_reviews, publications
@@ -105,11 +105,8 @@ class CatalogJournal:
     def _reading(self) -> Iterator[sa.Connection]:
         """A transaction that sees one moment of the database."""
         postgres = self._engine.dialect.name == "postgresql"
-        one_moment = {"isolation_level": "REPEATABLE READ"} if postgres else {}
-        with telling(self._engine), self._engine.connect() as connection:
-            connection.execution_options(**one_moment)
-            with connection.begin():
-                yield connection
+        with looking(self._engine, **({"isolation_level": "REPEATABLE READ"} if postgres else {})) as connection:
+            yield connection
 
 
 def _marking(written: Due) -> sa.Update:
