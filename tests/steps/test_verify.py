@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -29,6 +30,24 @@ def flipped(path: Path) -> None:
     path.write_bytes(data)
 
 
+def a_folder(path: Path) -> None:
+    """A folder with something in it, in the file's place."""
+    path.unlink()
+    (path / "inside").mkdir(parents=True)
+
+
+def a_pipe(path: Path) -> None:
+    """A pipe, whose opening would wait for ever, in the file's place."""
+    path.unlink()
+    os.mkfifo(path)
+
+
+def a_loop(path: Path) -> None:
+    """A link to itself in the file's place."""
+    path.unlink()
+    path.symlink_to(path.name)
+
+
 @pytest.fixture
 def shoot(site: Site, refresh: Refresh, tmp_path: Path) -> Path:
     """A published delivery of one product and one broken file."""
@@ -47,6 +66,20 @@ def live(site: Site) -> object:
     """All live images."""
     with Catalog.open(site.catalog_url) as catalog:
         return catalog.live().to_pylist()
+
+
+@pytest.mark.usefixtures("shoot")
+@pytest.mark.parametrize("harm", [a_folder, a_pipe, a_loop])
+def test_what_is_no_file_is_damage(site: Site, harm: Damage) -> None:
+    """In the place of an object or of a table: it is found, the check goes on, and a repair sets it aside."""
+    cutout = next(Path(site.objects_url).rglob("*.png"))
+    table = next(Path(site.tables_url).glob("gates/*/outcomes.parquet"))
+    harm(cutout)
+    harm(table)
+    for whole in (False, True):
+        assert {str(cutout), str(table)} <= {*places(verify(site, whole=whole))}
+    assert verify(site, repair=True).left == 0
+    assert verify(site, whole=True).findings == ()
 
 
 @pytest.mark.usefixtures("shoot")

@@ -7,6 +7,7 @@ import errno
 import hashlib
 import os
 import re
+import stat
 import sys
 import tempfile
 import uuid
@@ -19,7 +20,7 @@ from typing import Any, BinaryIO
 from urllib.parse import unquote
 
 from cutouts.adapters.storage.deleting import delete_remote
-from cutouts.core.errors import StorageError, TransientError
+from cutouts.core.errors import DamagedError, StorageError, TransientError
 from cutouts.core.text.counting import counted
 from cutouts.core.text.naming import fitting
 
@@ -99,6 +100,7 @@ class Store:
     def read(self, name: str) -> bytes:
         """The file's bytes. Raises FileNotFoundError if it does not exist."""
         with self._errors(name):
+            self._require_file(name)
             return bytes(self.fs.cat_file(self.path(name)))
 
     def write(self, name: str, data: bytes) -> None:
@@ -133,6 +135,7 @@ class Store:
     def tail(self, name: str, count: int) -> bytes:
         """The last `count` bytes of the file. Raises FileNotFoundError if it does not exist."""
         with self._errors(name):
+            self._require_file(name)
             return bytes(self.fs.cat_file(self.path(name), start=-count))
 
     def size(self, name: str) -> int | None:
@@ -192,8 +195,10 @@ class Store:
     @contextmanager
     def reading(self, name: str) -> Iterator[Any]:
         """A binary stream of the file's bytes. Raises FileNotFoundError if it does not exist."""
-        with self._errors(name), self.fs.open(self.path(name), "rb") as stream:
-            yield stream
+        with self._errors(name):
+            self._require_file(name)
+            with self.fs.open(self.path(name), "rb") as stream:
+                yield stream
 
     @contextmanager
     def writing(self, name: str) -> Iterator[Any]:
@@ -212,15 +217,27 @@ class Store:
     def _errors(self, name: str, *, missing: bool = False) -> Iterator[None]:
         """Raise a store's errors as StorageError, or TransientError if trying again can help.
 
-        FileNotFoundError is not converted, unless `missing` is set.
+        If something else is in the place of the file, it is damaged. FileNotFoundError is not converted. For writing,
+        `missing` is set, and both are StorageErrors.
         """
         try:
             yield
         except store_errors() as error:
             if isinstance(error, FileNotFoundError) and not missing:
                 raise
+            if not missing and isinstance(error, OSError) and error.errno in _OBSTACLES:
+                raise DamagedError(f"{self.url}/{name}", f"it is not a file ({error.strerror})") from error
             kind = TransientError if helped_by_retry(error) else StorageError
             raise kind(f"{self.url}/{name}: {type(error).__name__}: {error}") from error
+
+    def _require_file(self, name: str) -> None:
+        """Raise an OSError for a folder, pipe or device in the place of a local file: opening a pipe would wait."""
+        if self._local:
+            mode = Path(self.path(name)).stat().st_mode
+            if stat.S_ISDIR(mode):
+                raise OSError(errno.EISDIR, "it is a folder")
+            if not stat.S_ISREG(mode):
+                raise OSError(errno.ENXIO, "it is a pipe or a device")
 
 
 def _written(about: Mapping[str, Any]) -> datetime:
@@ -272,6 +289,9 @@ def store_errors() -> tuple[type[Exception], ...]:
         errors += [sys.modules["botocore.exceptions"].BotoCoreError, sys.modules["botocore.exceptions"].ClientError]
     return tuple(errors)
 
+
+_OBSTACLES = frozenset({errno.EISDIR, errno.ELOOP, errno.ENOTDIR, errno.ENXIO})
+"""Errors if something else is in the place of a file."""
 
 _BUSY = frozenset(
     {errno.EAGAIN, errno.EBUSY, errno.EHOSTUNREACH, errno.EINTR, errno.ENETUNREACH, errno.EREMOTEIO, errno.ESTALE}

@@ -20,6 +20,7 @@ from cutouts.runner import Runner
 from cutouts.stages import job_of
 from cutouts.steps.segment import cut_all
 from cutouts.steps.verify.findings import Finding
+from cutouts.steps.verify.table_sets import DAMAGED
 
 _PNG_END = b"\x00\x00\x00\x00IEND\xaeB`\x82"
 """The last chunk of every PNG; a truncated file lacks it (PNG specification, section 11.2.5)."""
@@ -69,6 +70,7 @@ def make_again(
         for result in cut_all(site, cutting, _records(rows), runner):
             for name in {name for mask in result.masks for name in (mask.mask, mask.cutout)}:
                 if name in broken:
+                    _set_aside(objects, name)
                     objects.write(name, staging.read(name))
                     fates[name] = None
                 staging.remove(name)
@@ -76,6 +78,16 @@ def make_again(
                 row = rows.slice(int(rejection.image_id), 1)
                 fates.update((name, rejection.words) for name in _objects_of(row) if fates.get(name))
     return {name: fates[name] for name in broken}
+
+
+def _set_aside(objects: Store, name: str) -> None:
+    """Move what is in the place of an object and is not a file to `DAMAGED`, because a file cannot replace it."""
+    try:
+        objects.tail(name, 1)
+    except FileNotFoundError:
+        return
+    except DamagedError:
+        objects.move(name, f"{DAMAGED}/{name}")
 
 
 def _objects_of(masks: pa.Table) -> list[str]:
@@ -114,6 +126,8 @@ def _end_fault(objects: Store, name: str) -> str | None:
         return None if objects.tail(name, len(_PNG_END)) == _PNG_END else "it is cut off"
     except FileNotFoundError:
         return "it is not there"
+    except DamagedError as error:
+        return error.why
 
 
 def _digest_fault(objects: Store, name: str) -> str | None:
@@ -121,4 +135,6 @@ def _digest_fault(objects: Store, name: str) -> str | None:
         data = objects.read(name)
     except FileNotFoundError:
         return "it is not there"
+    except DamagedError as error:
+        return error.why
     return None if name == object_name(data, ".png") else "its bytes do not match its name"

@@ -7,6 +7,7 @@ from pathlib import PurePosixPath
 
 from cutouts.adapters.catalog.catalog_renditions import CatalogRenditions
 from cutouts.adapters.storage.store import Store, object_name
+from cutouts.core.errors import DamagedError
 from cutouts.core.renditions.records import RenditionEntry
 from cutouts.steps.verify.findings import Finding
 
@@ -32,6 +33,9 @@ def _fault(objects: Store, entry: RenditionEntry, *, whole: bool) -> str | None:
         return "it is not there"
     if size != entry.bytes:
         return f"it has {size} B instead of {entry.bytes} B"
-    if whole and object_name(objects.read(entry.picture), PurePosixPath(entry.picture).suffix) != entry.picture:
-        return "its bytes do not match its name"
+    try:
+        if whole and object_name(objects.read(entry.picture), PurePosixPath(entry.picture).suffix) != entry.picture:
+            return "its bytes do not match its name"
+    except DamagedError as error:
+        return error.why
     return None
