@@ -43,14 +43,14 @@ def test_workers_and_threads_follow_the_cores(site: dict[str, int], cores: int, 
 @pytest.mark.parametrize(
     ("site", "machine", "processes"),
     [
-        ({}, (16, 128, gpus(1)), (8, 2)),
-        ({}, (128, 1024, gpus(8)), (64, 2)),
+        ({}, (16, 128, gpus(1)), (16, 1)),
+        ({}, (128, 1024, gpus(8)), (128, 1)),
         ({}, (16, 128, gpus(1, 16 * GB)), (4, 4)),
         ({}, (16, 12, gpus(1)), (4, 4)),
-        ({}, (16, 128, gpus(1, 0)), (8, 2)),
+        ({}, (16, 128, gpus(1, 0)), (16, 1)),
         ({}, (2, 2, gpus(1, GB)), (1, 2)),
         ({}, (4, 64, gpus(8)), (8, 1)),
-        ({}, (10, 64, gpus(2)), (4, 2)),
+        ({}, (10, 64, gpus(2)), (10, 1)),
         ({"workers": 6}, (16, 128, gpus(1)), (6, 2)),
         ({"workers": 1}, (16, 128, gpus(4)), (1, 16)),
         ({"threads": 4}, (16, 128, gpus(1)), (4, 4)),
@@ -86,7 +86,7 @@ def test_all_processes_together_fit_into_the_memory(workers: int) -> None:
 def test_a_layout_is_one_line_for_people() -> None:
     """A run begins with it."""
     assert (
-        str(layout(Site(), cores=16, memory=128 * GB, gpus=gpus(1))) == "8 processes × 2 threads on 1 GPU, 14.4 GB each"
+        str(layout(Site(), cores=16, memory=128 * GB, gpus=gpus(1))) == "16 processes × 1 thread on 1 GPU, 7.2 GB each"
     )
     assert str(layout(Site(workers=1, threads=1), cores=2, memory=10 * GB)) == "1 process × 1 thread, 9.0 GB each"
 
