@@ -39,7 +39,9 @@ def test_broken_rules_are_named_file_by_file(tmp_path: Path) -> None:
 def test_a_file_above_the_limit_is_not_called_unreadable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its size, the limit and the setting are told; with the setting, it is checked."""
     file = tmp_path / "large.png"
-    cv2.imwrite(str(file), np.full((300, 400, 3), 90, np.uint8))
+    picture = np.full((300, 400, 3), 255, np.uint8)
+    picture[60:240, 80:320] = 90
+    cv2.imwrite(str(file), picture)
     monkeypatch.setenv("CUTOUTS_MAX_PIXELS", "119999")
     result = check(file, "--channel", "shopify")
     assert result.exit_code == 1
