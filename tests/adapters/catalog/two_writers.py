@@ -139,14 +139,7 @@ def _completed(catalog: Catalog, begun: Sequence[Happened]) -> Iterator[Happened
     last = {one.mark: one for one in begun}
     for mark, one in last.items():
         if mark in made:
-            done = made[mark]
-            yield replace(
-                one,
-                number=done.publication_id,
-                published=done.published,
-                superseded=done.superseded,
-                withdrawn=done.withdrawn,
-            )
+            yield _happened(one, made[mark])
 
 
 def check_books(catalog: Catalog, happened: Sequence[Happened]) -> None:

@@ -70,9 +70,13 @@ def moment(connection: sa.Connection) -> tuple[Any, ...]:
 
 
 def _different_rows(table: sa.Table, mine: sa.Connection, expected: sa.Connection) -> Iterator[Difference]:
-    ours, theirs = ({_digest(row) for row in _rows(one, table)} for one in (mine, expected))
-    strange = {_key(table, row): row for row in _rows(mine, table) if _digest(row) not in theirs}
-    lacking = {_key(table, row): row for row in _rows(expected, table) if _digest(row) not in ours}
+    theirs, ours, strange, lacking = {_digest(row) for row in _rows(expected, table)}, set(), {}, {}
+    for row in _rows(mine, table):
+        ours.add(digest := _digest(row))
+        if digest not in theirs:
+            strange[_key(table, row)] = row
+    if not theirs <= ours:
+        lacking = {_key(table, row): row for row in _rows(expected, table) if _digest(row) not in ours}
     for key in sorted({*strange, *lacking}):
         if key not in lacking:
             what = "the journal does not have it"

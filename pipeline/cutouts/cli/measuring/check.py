@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -18,6 +19,9 @@ from cutouts.core.channels.figures import FileFigures
 from cutouts.core.errors import ImageRejected
 from cutouts.core.records import RejectionReason
 from cutouts.core.text.counting import counted
+
+if TYPE_CHECKING:
+    from cutouts.adapters.quality.channels import Violation
 
 
 @click.command()
@@ -59,17 +63,21 @@ def check(
     if not found_files:
         raise click.UsageError(f"no picture in {', '.join(map(str, files))}")
     measured, unjudged = _measured(found_files, site.max_pixels)
-    broken = 0
-    for figures, found in zip(measured, violations(rules, measured), strict=True):
-        critical = any(one.severity == "critical" for one in found)
-        broken += critical
-        say(f"{figures.name}: {'refused' if critical else 'ok'}", colour="red" if critical else None)
-        for one in found:
-            say(f"  {one.severity}: {one.text}")
+    judged = zip(measured, violations(rules, measured), strict=True)
+    broken = sum(_say_judged(figures, found) for figures, found in judged)
     outcomes = f"{broken} refused, {unjudged['unreadable']} unreadable, {unjudged['too large']} too large to check"
     say(f"{counted(len(found_files), 'file')} for {rules.channel}: {outcomes}", err=True)
     if broken or unjudged.total():
         raise click.exceptions.Exit(Status.FAILED)
+
+
+def _say_judged(figures: FileFigures, found: Sequence[Violation]) -> bool:
+    """Say which rules a file breaks. Returns whether it is refused."""
+    critical = any(one.severity == "critical" for one in found)
+    say(f"{figures.name}: {'refused' if critical else 'ok'}", colour="red" if critical else None)
+    for one in found:
+        say(f"  {one.severity}: {one.text}")
+    return critical
 
 
 def _say_rules() -> None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
@@ -16,7 +16,7 @@ from cutouts.adapters.storage.ownership import Places, claim
 from cutouts.adapters.terminal import say
 from cutouts.core.errors import ConfigError, OutputError
 from cutouts.training.batches import schedule
-from cutouts.training.batches.shares import SHARES, Shares, parse_shares
+from cutouts.training.batches.shares import SHARES, parse_shares
 from cutouts.training.data import cache
 from cutouts.training.data.folds import Fold, parse_fold
 from cutouts.training.loop.options import TrainingOptions
@@ -26,18 +26,21 @@ _WRITTEN = ("checkpoint.pt", "left-out.txt", "log.jsonl", "network.onnx", "netwo
 """What a training writes into its folder."""
 
 
-def _phases(_: click.Context, parameter: click.Parameter, value: str | None) -> tuple[schedule.Phase, ...]:
-    try:
-        return schedule.PHASES if value is None else schedule.parse_phases(value)
-    except ValueError as error:
-        raise click.BadParameter(str(error), param=parameter) from error
+Parsed = TypeVar("Parsed")
 
 
-def _shares(_: click.Context, parameter: click.Parameter, value: str | None) -> Shares:
-    try:
-        return SHARES if value is None else parse_shares(value)
-    except ValueError as error:
-        raise click.BadParameter(str(error), param=parameter) from error
+def _parsed(
+    parse: Callable[[str], Parsed], default: Parsed
+) -> Callable[[click.Context, click.Parameter, str | None], Parsed]:
+    """A callback for an option that `parse` reads, and that is `default` if it is not given."""
+
+    def read(_: click.Context, parameter: click.Parameter, value: str | None) -> Parsed:
+        try:
+            return default if value is None else parse(value)
+        except ValueError as error:
+            raise click.BadParameter(str(error), param=parameter) from error
+
+    return read
 
 
 _EXAMPLES = """
@@ -94,13 +97,13 @@ Examples:
 )
 @click.option(
     "--phases",
-    callback=_phases,
+    callback=_parsed(schedule.parse_phases, schedule.PHASES),
     metavar="UNTIL:SIZE:BATCH,…",
     help="Input sizes and batches over time; the last size is exported.",
 )
 @click.option(
     "--shares",
-    callback=_shares,
+    callback=_parsed(parse_shares, SHARES),
     metavar="NAME=SHARE,…",
     help="How often photographs and scenes without a product are drawn, and renders instead of composites."
     "  [default: natural=0.36,empty=0.24,rendered=0.3]",

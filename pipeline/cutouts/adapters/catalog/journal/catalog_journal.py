@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -101,12 +101,10 @@ class CatalogJournal:
         with telling(self._engine), self._engine.connect() as connection, writing(connection, "journal marks"):
             yield connection
 
-    @contextmanager
-    def _reading(self) -> Iterator[sa.Connection]:
+    def _reading(self) -> AbstractContextManager[sa.Connection]:
         """A transaction that sees one moment of the database."""
         postgres = self._engine.dialect.name == "postgresql"
-        with looking(self._engine, **({"isolation_level": "REPEATABLE READ"} if postgres else {})) as connection:
-            yield connection
+        return looking(self._engine, **({"isolation_level": "REPEATABLE READ"} if postgres else {}))
 
 
 def _marking(written: Due) -> sa.Update:
