@@ -28,7 +28,7 @@ WITH_PRODUCT: tuple[Kind, ...] = ("plain", "shaded", "busy")
 OURS = ("default", "default:bare", "default-int8", "default-licensed")
 IMAGES = 12
 TAKEN = {"default": 1, "default:bare": 1, "default-int8": 2, "default-licensed": 0}
-"""The scenes without a product, of 48, that each network takes for one: the model card names them."""
+"""How many of 48 scenes without a product each network takes for one, as the model card says."""
 
 
 @pytest.fixture(scope="module")
@@ -92,7 +92,8 @@ def test_the_licensed_network_is_nearly_as_good(evaluation: Evaluation, kind: Ki
 
 @pytest.mark.parametrize("network", OURS)
 def test_an_empty_scene_is_hardly_ever_taken_for_a_product(empty_scenes: Evaluation, network: str) -> None:
-    """The mean probability is at most 0.02, and no more of 48 scenes have a product (1 % of the pixels) than before."""
+    """The mean probability is at most 0.02, and no more of 48 scenes have a product (1 % of the pixels) than the card
+    says."""
     rows = empty_scenes.of("empty", network)
     assert _mean(rows, lambda row: row.mean) <= 0.02
     assert len([row.name for row in rows if row.area >= TAKEN_SHARE]) <= TAKEN[network]
