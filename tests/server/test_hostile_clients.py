@@ -65,6 +65,32 @@ def test_a_client_that_sends_before_it_reads_sees_why_it_is_refused(small_server
         assert b'"body_too_large"' in _rest(connection)
 
 
+def test_a_client_too_many_sees_why_it_is_refused(small_server: Server) -> None:
+    """503, although it sends its whole image before it reads; when the others have left, it is served."""
+    with ExitStack() as stack:
+        for _ in range(512):
+            stack.enter_context(small_server.connect())
+        refused = stack.enter_context(small_server.connect())
+        refused.sendall(_head("POST", "/v1/cutout", **JPEG, **AUTH, **{"Content-Length": "30000000"}))
+        refused.sendall(bytes(30_000_000))
+        told = _rest(refused)
+    assert told.startswith(b"HTTP/1.1 503 Service Unavailable\r\n")
+    assert b'"code": "connections"' in told
+    until(lambda: small_server.ask("GET", "/healthz").status == 200)
+
+
+@pytest.mark.parametrize("body", [b"zz\r\n", b"-5\r\n", b"5\r\nabc", b"5\r\nabcdefgh\r\n0\r\n\r\n"])
+def test_a_body_that_lies_about_its_pieces_is_refused(small_server: Server, body: bytes) -> None:
+    """400, also for a client that sends everything before it reads."""
+    head = _head("POST", "/v1/cutout", **JPEG, **AUTH, **{"Transfer-Encoding": "chunked"})
+    with small_server.connect() as connection:
+        connection.sendall(head + body + bytes(20_000_000))
+        told = _rest(connection)
+    assert told.startswith(b"HTTP/1.1 400 Bad Request\r\n")
+    assert b'"code": "malformed"' in told
+    assert small_server.metric("cutouts_held_bytes", AUTH) == 0
+
+
 def test_a_body_without_an_end_is_not_read_for_long(small_server: Server) -> None:
     """The client is answered while it still sends; if it goes on, the connection ends."""
     head = _head("POST", "/v1/cutout", **JPEG, **AUTH, **{"Transfer-Encoding": "chunked"})

@@ -14,8 +14,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from cutouts.server.limits import HEAD_BYTES, Limits
+from cutouts.server.problems import MEDIA_TYPE, Problem
 
-_FULL = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+_FULL = Problem(503, "connections", "too many connections", headers={"Retry-After": "1"})
+_TURNED_AWAY = 64
+"""How many connections without a request may be told why at a time; further ones are closed at once."""
 _CLOSE = (b"connection", b"close")
 _GRACE_SECONDS = 15
 """Time that answers may take to be sent after the last image is done, before the server ends (s)."""
@@ -28,8 +31,10 @@ _REST_SECONDS, _REST_PAUSE = 10.0, 2.0
 def run(app: ASGIApp, listener: socket.socket, limits: Limits) -> None:
     """Serve until SIGTERM or Ctrl-C, then finish what is in progress; a second Ctrl-C does not wait."""
 
+    turned_away: set[_Connection] = set()
+
     def connection(**given: Any) -> _Connection:
-        return _Connection(limits=limits, **given)
+        return _Connection(limits=limits, turned_away=turned_away, **given)
 
     async def told_of_the_end(scope: Scope, receive: Receive, send: Send) -> None:
         """The application; while the server ends, each answer says that its connection is closed after it."""
@@ -68,12 +73,14 @@ class _Connection(H11Protocol):
 
     If a request is answered before its body has arrived, the client is told that nothing follows the answer, and what
     still arrives is dropped for a while. A connection that is closed at once is reset by the rest of the body, and a
-    client that is still sending then loses the answer.
+    client that is still sending then loses the answer. `turned_away` are the connections of all such clients whose
+    request was not even read.
     """
 
-    def __init__(self, *, limits: Limits, **given: Any) -> None:
+    def __init__(self, *, limits: Limits, turned_away: set[_Connection], **given: Any) -> None:
         super().__init__(**given)
-        self._limits = limits
+        self._limits, self._turned_away = limits, turned_away
+        self._turning_away: asyncio.Task[None] | None = None
         self._served, self.app = self.app, self._answer
         self._rest: _Rest | None = None
         self._head_timer: asyncio.TimerHandle | None = None
@@ -83,8 +90,7 @@ class _Connection(H11Protocol):
         """Begin to wait for the headers."""
         super().connection_made(transport)
         if len(self.connections) > self._limits.connections:
-            transport.write(_FULL)
-            transport.close()
+            self._turn_away(_FULL)
             return
         self._wait_for_head()
 
@@ -95,7 +101,7 @@ class _Connection(H11Protocol):
             self._rest.drop(len(data))
             return
         super().data_received(data)
-        if self.conn.their_state is h11.IDLE:
+        if self._rest is None and self.conn.their_state is h11.IDLE:
             self._wait_for_head()
         else:
             self._stop_head_timer()
@@ -104,9 +110,21 @@ class _Connection(H11Protocol):
         """Stop every timer."""
         self._stop_head_timer()
         self._stop_read_timer()
+        self._turned_away.discard(self)
         if self._rest is not None:
             self._rest.end()
         super().connection_lost(exc)
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what is no request, has endless headers, or a body that is not what they say."""
+        answering = self.cycle is not None and not self.cycle.response_complete
+        if answering and self.cycle.response_started:
+            self.transport.close()
+            return
+        if answering:
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+        self._turn_away(Problem(400, "malformed", msg))
 
     def pause_writing(self) -> None:
         """The client has not read the last piece of the answer yet."""
@@ -143,6 +161,18 @@ class _Connection(H11Protocol):
 
         await self._served(scope, receive, send_on)
 
+    def _turn_away(self, problem: Problem) -> None:
+        """Tell the client why its request is not read, and close the connection when the rest of it was dropped."""
+        self._stop_head_timer()
+        self.connections.discard(self)
+        self.transport.write(_raw(problem))
+        if len(self._turned_away) >= _TURNED_AWAY:
+            self.transport.close()
+            return
+        self._turned_away.add(self)
+        self._turning_away = self.loop.create_task(self._drop_rest())
+        self._turning_away.add_done_callback(lambda _: self.transport.close())
+
     async def _drop_rest(self) -> None:
         """Tell the client that the answer, which states its length, is complete, and drop the rest of the body."""
         rest = self._rest = _Rest(max(_REST_BYTES, 2 * self._limits.image_bytes))
@@ -175,6 +205,13 @@ class _Connection(H11Protocol):
         if self._read_timer is not None:
             self._read_timer.cancel()
             self._read_timer = None
+
+
+def _raw(problem: Problem) -> bytes:
+    """The bytes of an answer that is the last of its connection."""
+    told = {"Content-Type": MEDIA_TYPE, "Content-Length": len(problem.body), "Connection": "close", **problem.headers}
+    lines = [f"HTTP/1.1 {problem.status} {problem.title}", *(f"{name}: {value}" for name, value in told.items())]
+    return "\r\n".join([*lines, "", ""]).encode("ascii") + problem.body
 
 
 class _Rest:
