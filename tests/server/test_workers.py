@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Iterator
-from concurrent.futures import CancelledError
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from contextlib import contextmanager
 
 import pytest
@@ -73,12 +73,30 @@ def test_what_arrives_together_is_taken_together() -> None:
     assert tickets[1].future.cancel()
     assert (len(queue), queue.full) == (3, False)
     tickets.append(queue.put(_order(b"last")))
-    assert [ticket.order.image for ticket in queue.take(3, 60)] == [b"\0", b"\2", b"\3"]
+    assert _images(queue.take(3, 60)) == [b"\0", b"\2", b"\3"]
     queue.close()
-    assert [ticket.order.image for ticket in queue.take(3, 60)] == [b"last"]
+    assert _images(queue.take(3, 60)) == [b"last"]
     assert queue.take(3, 60) == []
     with pytest.raises(CancelledError):
         tickets[1].future.result(0)
+
+
+def test_a_batch_waits_only_for_orders_that_are_on_their_way() -> None:
+    """An order that comes alone is handed out at once, others wait until the last one that is expected is there."""
+    queue = Queue(4)
+    queue.put(_order(b"alone"))
+    assert _images(queue.take(4, 60)) == [b"alone"]
+    with ThreadPoolExecutor(1) as pool:
+        with queue.expected(), queue.expected():
+            queue.put(_order(b"one"))
+            taking = pool.submit(queue.take, 4, 60)
+            with pytest.raises(TimeoutError):
+                taking.result(0.2)
+            queue.put(_order(b"two"))
+        assert _images(taking.result(10)) == [b"one", b"two"]
+        with queue.expected():
+            queue.put(_order(b"slow"))
+            assert _images(queue.take(4, 0.05)) == [b"slow"]
 
 
 def test_the_wait_is_estimated_from_what_batches_took() -> None:
@@ -105,6 +123,10 @@ def _workers(*, batch: int, waiting: list[bytes]) -> Iterator[tuple[Queue, Worke
     finally:
         queue.close()
         workers.close()
+
+
+def _images(tickets: list[Ticket]) -> list[bytes]:
+    return [ticket.order.image for ticket in tickets]
 
 
 def _order(image: bytes) -> Order:

@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from functools import partial
 from typing import TypeVar
@@ -34,7 +34,7 @@ from cutouts.server.receiving import (
     read_body,
     require_length,
 )
-from cutouts.server.waiting import Full, Queue
+from cutouts.server.waiting import Full, Queue, Ticket
 from cutouts.server.workers import Workers
 
 T = TypeVar("T")
@@ -66,21 +66,26 @@ class Service:
         most = require_length(headers, kind, self.limits)
         self._require_room()
         body = Body(held=self.held, pieces=[])
+        expected = ExitStack()
+        expected.enter_context(self.queue.expected())
         try:
             await read_body(receive, body, most, self.limits)
             order = partial(Order, product=product, crop=crop, rendition=rendition, box=where)
-            return await self._until_gone(self._in_time(headers, kind, body, order), receive)
+            return await self._until_gone(self._in_time(headers, kind, body, order, expected), receive)
         finally:
+            expected.close()
             body.let_go()
 
     async def _in_time(
-        self, headers: Headers, kind: str, body: Body, order: Callable[..., Order]
+        self, headers: Headers, kind: str, body: Body, order: Callable[..., Order], expected: ExitStack
     ) -> tuple[Answer, float]:
-        """The answer, or a Problem (504) when the time is over."""
+        """The answer, or a Problem (504) when the time is over. `expected` ends when the order waits."""
         try:
             async with asyncio.timeout(self.limits.seconds):
                 image = await self._image(headers, kind, body)
-                return await self._cut(order(image=image))
+                with expected:
+                    ticket = self._put(order(image=image))
+                return await self._answered(ticket)
         except TimeoutError:
             told = f"the image was not done within {self.limits.seconds:g} s; the server is busy, or the image is large"
             raise Problem(504, "too_slow", told) from None
@@ -103,11 +108,13 @@ class Service:
         except CutoutsError as error:
             raise of_error(error) from error
 
-    async def _cut(self, order: Order) -> tuple[Answer, float]:
+    def _put(self, order: Order) -> Ticket:
         try:
-            ticket = self.queue.put(order)
+            return self.queue.put(order)
         except Full:
             raise self._busy() from None
+
+    async def _answered(self, ticket: Ticket) -> tuple[Answer, float]:
         began = time.monotonic()
         try:
             answer = await asyncio.wrap_future(ticket.future)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
+from collections.abc import Iterator
 from concurrent.futures import Future
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from cutouts.server.orders import Answer, Order, Refusal
@@ -31,6 +33,7 @@ class Queue:
         self.places = places
         self._tickets: deque[Ticket] = deque()
         self._changed = threading.Condition()
+        self._expected = 0
         self._closed = False
 
     def __len__(self) -> int:
@@ -54,8 +57,21 @@ class Queue:
             self._changed.notify_all()
         return ticket
 
+    @contextmanager
+    def expected(self) -> Iterator[None]:
+        """During the block, a further order may be put at any moment."""
+        with self._changed:
+            self._expected += 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._expected -= 1
+                self._changed.notify_all()
+
     def take(self, most: int, seconds: float) -> list[Ticket]:
-        """Wait for orders, and take up to `most`: what has come `seconds` after the first arrived.
+        """Wait for orders, and take up to `most`: what has come `seconds` after the first arrived. If no further order
+        is expected, they are taken at once.
 
         Empty once the queue is closed and nothing waits any more.
         """
@@ -64,7 +80,7 @@ class Queue:
             if not self._tickets:
                 return []
             end = self._tickets[0].since + seconds
-            self._changed.wait_for(lambda: len(self._tickets) >= most or self._closed, max(0.0, end - time.monotonic()))
+            self._changed.wait_for(lambda: self._complete(most), max(0.0, end - time.monotonic()))
             taken = [self._tickets.popleft() for _ in range(min(most, len(self._tickets)))]
         return [ticket for ticket in taken if ticket.future.set_running_or_notify_cancel()]
 
@@ -81,6 +97,10 @@ class Queue:
 
     def _begun(self) -> bool:
         return bool(self._tickets) or self._closed
+
+    def _complete(self, most: int) -> bool:
+        """Whether a batch of up to `most` gains nothing from waiting."""
+        return len(self._tickets) >= most or self._closed or not self._expected
 
     def _drop_cancelled(self) -> None:
         kept = [ticket for ticket in self._tickets if not ticket.future.cancelled()]
