@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import ClassVar
@@ -49,6 +51,44 @@ def test_every_flipped_bit_of_a_record_is_detected(store: Store, tmp_path: Path)
 def test_a_record_without_a_digest_is_read(store: Store) -> None:
     """It was written by an earlier release."""
     store.write("a/record.json", b'{"matte_digest": "matte", "render_digest": "render"}')
+    assert read_record(store, "a/record.json", RecipeDigests) == RECORD
+
+
+def test_two_swapped_records_are_detected(store: Store, tmp_path: Path) -> None:
+    """Each is undamaged, but says something about another thing; so does one that replaces another."""
+    write_record(store, "plans/a/plan.json", RECORD)
+    write_record(store, "plans/b/plan.json", replace(RECORD, matte_digest="other"))
+    _swap(tmp_path / "plans" / "a" / "plan.json", tmp_path / "plans" / "b" / "plan.json")
+    for name in ("plans/a/plan.json", "plans/b/plan.json"):
+        assert find_record(store, name, RecipeDigests) is None
+        with pytest.raises(DamagedError, match="another file's"):
+            check_record(store, name)
+
+
+def test_two_swapped_tables_are_detected(store: Store, tmp_path: Path) -> None:
+    """The error names the file, and whose content it has; a whole store may be moved."""
+    for name in ("ledger/masks/recipe=a/p.parquet", "ledger/masks/recipe=b/p.parquet"):
+        write_table(store, name, pa.table({"value": [name]}))
+    moved = Store(str(tmp_path.rename(tmp_path.with_name("moved"))))
+    assert read_table(moved, "ledger/masks/recipe=a/p.parquet").num_rows == 1
+    folder = tmp_path.with_name("moved") / "ledger" / "masks"
+    _swap(folder / "recipe=a" / "p.parquet", folder / "recipe=b" / "p.parquet")
+    for name, other in (("a", "b"), ("b", "a")):
+        with pytest.raises(DamagedError, match=rf"recipe={name}/p\.parquet is damaged.*recipe={other}/p\.parquet"):
+            read_table(moved, f"ledger/masks/recipe={name}/p.parquet")
+
+
+def _swap(one: Path, other: Path) -> None:
+    here, there = one.read_bytes(), other.read_bytes()
+    one.write_bytes(there)
+    other.write_bytes(here)
+
+
+def test_a_record_whose_digest_lacks_its_name_is_read(store: Store) -> None:
+    """It was written by an earlier release."""
+    body = b'{"matte_digest": "matte", "render_digest": "render"}'
+    digest = hashlib.sha256(body).hexdigest().encode()
+    store.write("a/record.json", b'{"sha256": "%s", "record": %s}' % (digest, body))
     assert read_record(store, "a/record.json", RecipeDigests) == RECORD
 
 

@@ -81,6 +81,19 @@ def backfill(
     return run.state
 
 
+def selection_of(site: Site, backfill_id: str) -> BackfillSelection:
+    """What a backfill selects, to continue it. Raises CutoutsError if there is none with that id, or if it was begun
+    under another recipe than the site's, because then it would be another backfill."""
+    selection = steps.require_backfill(site, backfill_id).selection
+    recipe = job_of(steps.site_of(site, selection)).recipe.digests
+    if selection.backfill_id(recipe) != backfill_id:
+        raise CutoutsError(
+            f"backfill {backfill_id} was begun under another recipe. Continue it with the same --model, or begin a new "
+            "one that selects the same"
+        )
+    return selection
+
+
 def _limited(todo: int, budget: BackfillBudget) -> int:
     return todo if budget.images is None else min(todo, budget.images)
 

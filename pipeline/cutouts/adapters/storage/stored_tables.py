@@ -1,6 +1,7 @@
 """Tables and records in a store: Parquet for many rows, JSON for one record, both with verified checksums.
 
-A table is sealed (`seal`); a record has the SHA-256 of its JSON. DamagedError is raised if they do not match.
+A table is sealed (`seal`) and contains its own name; a record has the SHA-256 of its name and its JSON. DamagedError is
+raised if they do not match: the content is damaged, or it is the content of another file.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from typing import Any, TypeVar
+from urllib.parse import quote
 
 import numpy as np
 import pyarrow as pa
@@ -178,7 +180,7 @@ def records_of(table: pa.Table, kind: type[R]) -> tuple[R, ...]:
 def write_record(store: Store, name: str, record: Any) -> None:
     """Write a record as JSON, with its digest."""
     body = TypeAdapter(type(record)).dump_json(record, indent=1)
-    store.write(name, b'{"sha256": "%s", "record": %s}' % (hashlib.sha256(body).hexdigest().encode(), body))
+    store.write(name, b'{"sha256": "%s", "record": %s}' % (_record_digest(name, body), body))
 
 
 def read_record(store: Store, name: str, kind: type[R]) -> R:
@@ -220,6 +222,8 @@ _KEYS = frozenset({"sha256", "record"})
 _THREADS = 8
 _ROWS = 500_000
 """Rows that are collected before they are filtered."""
+_NAME = "cutouts.name"
+"""The key of a table's name in the metadata of its footer; tables of earlier releases lack it."""
 
 
 def _verified(store: Store, name: str) -> bytes:
@@ -230,9 +234,18 @@ def _verified(store: Store, name: str) -> bytes:
         if _has_digest(data):
             raise _damaged(store, name, "its digest is damaged")
         return data  # old records have no digest
-    if hashlib.sha256(found[2]).hexdigest().encode() != found[1]:
-        raise _damaged(store, name, "it does not match its digest")
+    if found[1] != _record_digest(name, found[2]) and found[1] != _record_digest("", found[2]):  # written without a name
+        raise _damaged(store, name, "it does not match its digest, or is another file's")
     return found[2]
+
+
+def _record_digest(name: str, body: bytes) -> bytes:
+    return hashlib.sha256(_address(name).encode() + body).hexdigest().encode()
+
+
+def _address(name: str) -> str:
+    """The name of a file in ASCII, also if it is not UTF-8."""
+    return quote(name, safe="/=", errors="surrogateescape")
 
 
 def _has_digest(data: bytes) -> bool:
@@ -248,6 +261,7 @@ def _writer(store: Store, name: str, schema: pa.Schema) -> Iterator[pq.ParquetWr
     how = {"compression": "zstd", "write_page_checksum": True}
     with store.writing(name) as stream, sealing(stream) as sink, pq.ParquetWriter(sink, schema, **how) as writer:
         yield writer
+        writer.add_key_value_metadata({_NAME: _address(name)})
         sink.footer_follows()
 
 
@@ -295,9 +309,17 @@ def _parquet(store: Store, name: str) -> Iterator[_TableFile]:
     """The opened file. Errors of its content are raised as DamagedError; errors of the store are not."""
     try:
         with store.reading(name) as stream, _telling_damage(store, name):
-            yield _TableFile(pq.ParquetFile(SealedFile(stream)))
+            yield _TableFile(_of_that_name(pq.ParquetFile(SealedFile(stream)), name))
     except FileNotFoundError as error:
         raise _damaged(store, name, "it is not there") from error
+
+
+def _of_that_name(file: pq.ParquetFile, name: str) -> pq.ParquetFile:
+    """The same file. Raises OSError without an errno if it was written under another name, as two swapped files are."""
+    written = (file.metadata.metadata or {}).get(_NAME.encode(), _address(name).encode()).decode()
+    if written != _address(name):
+        raise OSError(f"it is another file, {written}")
+    return file
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
 from datetime import date
 from typing import Any
 
@@ -11,16 +10,16 @@ import click
 import cutouts
 from cutouts.adapters.terminal import say
 from cutouts.api.backfills import backfill as work_through
-from cutouts.api.backfills import survey
+from cutouts.api.backfills import selection_of, survey
 from cutouts.cli.console.exit_status import Status
 from cutouts.cli.console.options import cluster_options, site_options
 from cutouts.cli.console.progress import Tally, told_on_stderr
 from cutouts.core.backfills import BackfillBudget, BackfillPhase, BackfillSelection, BackfillState
 from cutouts.core.config import Site
-from cutouts.steps.backfill import cancel_backfill, require_backfill
+from cutouts.steps.backfill import cancel_backfill
 
 _CHOICES = ("--from", "--to", "--supplier", "--category", "--product", "--stale", "--all")
-_SELECTED = tuple(field.name for field in fields(BackfillSelection))
+_SELECTED = ("first", "last", "suppliers", "categories", "products", "stale", "newest_first")
 
 
 class _Day(click.ParamType[date]):
@@ -102,7 +101,7 @@ def _chosen(site: Site, given: BackfillSelection, resume: str | None, *, everyth
     if resume is not None:
         if not nothing or everything:
             raise click.UsageError("--resume continues with the selection that the backfill has: give no other one")
-        return require_backfill(site, resume).selection
+        return selection_of(site, resume)
     if nothing and not everything:
         raise click.UsageError(
             "say what to go back to: --from, --to, --supplier, --category, --product, --stale or --all"

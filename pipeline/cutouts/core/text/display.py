@@ -85,6 +85,8 @@ _SECRET_NAMES = re.compile(
 """Names of fields, in lower case and without separators, whose value is a secret or part of a signature."""
 _RANDOM = re.compile(r"[A-Za-z0-9+/=_-]{16,}")
 _DIGEST = re.compile(r"(?=.*[0-9])(?=.*[a-f])[0-9a-f]{24,}", re.IGNORECASE)
+_OUR_FOLDER = re.compile(r"recipe=[0-9a-f]{16}-[0-9a-f]{16}")
+"""A folder of the ledger: an error must name its files."""
 _TURNS = 6
 """A random text changes at least this often between lower case, upper case and digits."""
 
@@ -173,6 +175,8 @@ def _without_value(found: re.Match[str]) -> str:
     start, value = f"{found['lead']}{found['name']}{found['is']}", unquote_plus(found["value"])
     if value and _is_secret(found["name"]):
         return start + HIDDEN
+    if _OUR_FOLDER.fullmatch(f"{found['name']}={value}"):
+        return found[0]
     if _looks_random(value) or ("://" in value and redacted(value) != value):
         return f"{start}{HIDDEN}{hashlib.sha256(value.encode('utf-8', 'replace')).hexdigest()[:12]}"
     return found[0]
