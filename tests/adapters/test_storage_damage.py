@@ -14,11 +14,13 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from cutouts.adapters.storage.seal import SealedFile
 from cutouts.adapters.storage.store import Store
 from cutouts.adapters.storage.stored_tables import (
     check_record,
     find_record,
     read_record,
+    read_row_group,
     read_table,
     write_record,
     write_table,
@@ -120,6 +122,21 @@ def test_a_damaged_object_is_written_again(store: Store, tmp_path: Path, damaged
     (tmp_path / name).write_bytes(damaged)
     assert store.put_object(b"all of it", ".png") == name
     assert (tmp_path / name).read_bytes() == b"all of it"
+
+
+def test_a_table_is_read_by_the_thread_that_asks_for_it(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Arrow's own threads may still free what they read when the interpreter ends, which aborts the process."""
+    write_table(store, "t.parquet", pa.table({f"c{number}": [*range(10_000)] for number in range(8)}))
+    threads = set()
+    read = SealedFile.read
+
+    def noted(file: SealedFile, size: int | None = -1) -> bytes:
+        threads.add(threading.get_ident())
+        return read(file, size)
+
+    monkeypatch.setattr(SealedFile, "read", noted)
+    assert read_table(store, "t.parquet").num_rows == read_row_group(store, "t.parquet", 0).num_rows
+    assert threads == {threading.get_ident()}
 
 
 class _Outage(BaseHTTPRequestHandler):

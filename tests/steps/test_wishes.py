@@ -210,6 +210,19 @@ def test_rows_of_one_delivery_have_networks_of_their_own(site: Site, shop: Shop,
     assert verify(site).findings == ()
 
 
+def test_objects_are_rebuilt_whatever_box_and_network_their_rows_wished_for(site: Site, tmp_path: Path) -> None:
+    """`verify --repair` cuts each image as its row asked, also if another network is the site's by now."""
+    two_balls(tmp_path / "shoot" / "0.png")
+    wish = sides(None, LEFT, RIGHT, None) | {"model": [None, None, "default-int8", "default-int8"]}
+    Shop(tmp_path).deliver(site, wish)
+    before = {path: path.read_bytes() for path in Path(site.objects_url).rglob("*.png")}
+    for now in (site, site.model_copy(update={"model": "default-int8"})):
+        for path in before:
+            path.unlink()
+        assert verify(now, repair=True).left == 0
+        assert {path: path.read_bytes() for path in before} == before
+
+
 def test_every_unknown_network_refuses_the_delivery_with_its_rows(site: Site, shop: Shop) -> None:
     """Also if other rows ask for a known one; nothing is cut."""
     with pytest.raises(ManifestError) as error:

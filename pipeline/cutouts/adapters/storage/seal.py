@@ -88,7 +88,11 @@ class SealedStream(io.RawIOBase):
 
 
 class SealedFile(io.RawIOBase):
-    """A sealed Parquet file for a reader. Raises OSError without an errno if bytes do not match the seal."""
+    """A sealed Parquet file for a reader. Raises OSError without an errno if bytes do not match the seal.
+
+    It must be read without Arrow's threads (`pre_buffer=False`, `use_threads=False`). They free Python's bytes later,
+    and if the interpreter ends just then, the process is aborted.
+    """
 
     def __init__(self, stream: Any) -> None:
         super().__init__()

@@ -234,7 +234,9 @@ def _verified(store: Store, name: str) -> bytes:
         if _has_digest(data):
             raise _damaged(store, name, "its digest is damaged")
         return data  # old records have no digest
-    if found[1] != _record_digest(name, found[2]) and found[1] != _record_digest("", found[2]):  # written without a name
+    if found[1] != _record_digest(name, found[2]) and found[1] != _record_digest(
+        "", found[2]
+    ):  # written without a name
         raise _damaged(store, name, "it does not match its digest, or is another file's")
     return found[2]
 
@@ -279,10 +281,8 @@ class _TableFile:
         """Some columns (None: all) of some row groups (None: all)."""
         wanted = self._today.names if columns is None else list(columns)
         there = [name for name in wanted if name in self._written.names]
-        if groups is None:
-            found = self._file.read(columns=there)
-        else:
-            found = self._file.read_row_groups(list(groups), columns=there)
+        chosen = range(self.groups) if groups is None else groups
+        found = self._file.read_row_groups([*chosen], columns=there, use_threads=False)
         return conformed(found, self._today, wanted)
 
     def bunches(self, rows: int) -> Iterator[list[int]]:
@@ -309,7 +309,8 @@ def _parquet(store: Store, name: str) -> Iterator[_TableFile]:
     """The opened file. Errors of its content are raised as DamagedError; errors of the store are not."""
     try:
         with store.reading(name) as stream, _telling_damage(store, name):
-            yield _TableFile(_of_that_name(pq.ParquetFile(SealedFile(stream)), name))
+            file = pq.ParquetFile(SealedFile(stream), pre_buffer=False)  # see `cutouts.adapters.storage.seal`
+            yield _TableFile(_of_that_name(file, name))
     except FileNotFoundError as error:
         raise _damaged(store, name, "it is not there") from error
 

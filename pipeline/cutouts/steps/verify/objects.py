@@ -13,14 +13,17 @@ import pyarrow.compute as pc
 from cutouts.adapters.storage.store import Store, object_name, open_store
 from cutouts.adapters.storage.stored_tables import find_record
 from cutouts.core.config import Site
-from cutouts.core.errors import DamagedError
-from cutouts.core.records import ImageRecord, Plan
+from cutouts.core.errors import DamagedError, ModelError
+from cutouts.core.product_box import box_of, photograph_of
+from cutouts.core.records import ImageRecord, Plan, RecipeDigests
 from cutouts.core.table_paths import plan_file
 from cutouts.runner import Runner
 from cutouts.stages import job_of
+from cutouts.steps.provenance import kept_recipe
 from cutouts.steps.segment import cut_all
 from cutouts.steps.verify.findings import Finding
 from cutouts.steps.verify.table_sets import DAMAGED
+from cutouts.steps.wishes import with_model
 
 _PNG_END = b"\x00\x00\x00\x00IEND\xaeB`\x82"
 """The last chunk of every PNG; a truncated file lacks it (PNG specification, section 11.2.5)."""
@@ -52,32 +55,59 @@ def make_again(
     """Make broken objects again from the photographs that the ledger names. Returns for each why it could not be made,
     or None if it was.
 
-    This is only possible if an object was made by the present recipe, and if its photograph is readable and unchanged.
-    `masks` has the columns of `MASKS` and `plan_id`.
+    This is only possible if the site still has the recipe that made an object, by whatever network, and if its
+    photograph is readable and unchanged. `masks` has the columns of `MASKS` and `plan_id`.
     """
     fates: dict[str, str | None] = dict.fromkeys(broken, "the ledger does not record how it was made")
     needed = masks.filter(pc.or_(*(pc.is_in(masks.column(name), pa.array([*broken])) for name in ("mask", "cutout"))))
-    fates.update(dict.fromkeys(_objects_of(needed), "it was made by another recipe"))
-    job = job_of(site)
-    digests = job.recipe.digests
-    same = (pc.field("matte_digest") == digests.matte_digest) & (pc.field("render_digest") == digests.render_digest)
-    needed = needed.filter(same)
-    objects, staging = open_store(site.objects_url), open_store(f"{site.objects_url}/{_STAGING}")
-    for plan_id in pc.unique(needed.column("plan_id")).to_pylist():
-        rows = needed.filter(pc.field("plan_id") == plan_id)
-        plan = find_record(tables, plan_file(plan_id, "plan.json"), Plan)
-        cutting = replace(job_of(site, sources=plan.sources if plan else ()), objects_url=staging.url)
-        for result in cut_all(site, cutting, _records(rows), runner):
-            for name in {name for mask in result.masks for name in (mask.mask, mask.cutout)}:
-                if name in broken:
-                    _set_aside(objects, name)
-                    objects.write(name, staging.read(name))
-                    fates[name] = None
-                staging.remove(name)
-            for rejection in result.rejections:
-                row = rows.slice(int(rejection.image_id), 1)
-                fates.update((name, rejection.words) for name in _objects_of(row) if fates.get(name))
+    fates.update(dict.fromkeys(_objects_of(needed), "it was made by a recipe that this site does not have any more"))
+    for its, same in _by_network(site, tables, needed):
+        for plan_id in pc.unique(same.column("plan_id")).to_pylist():
+            plan = find_record(tables, plan_file(plan_id, "plan.json"), Plan)
+            rows = same.filter(pc.field("plan_id") == plan_id)
+            done = _cut_again(its, plan.sources if plan else (), rows, broken, runner)
+            fates.update((name, why) for name, why in done.items() if fates[name])
     return {name: fates[name] for name in broken}
+
+
+def _by_network(site: Site, tables: Store, masks: pa.Table) -> Iterator[tuple[Site, pa.Table]]:
+    """The masks of each recipe that the site still has, with the site as it is with that recipe's network."""
+    for matte, render in {
+        *zip(*(masks.column(name).to_pylist() for name in ("matte_digest", "render_digest")), strict=True)
+    }:
+        digests = RecipeDigests(matte_digest=matte, render_digest=render)
+        kept = kept_recipe(tables, digests)
+        for its in (site, *([with_model(site, kept.model)] if kept else [])):
+            if _gives(its, digests):
+                yield its, masks.filter((pc.field("matte_digest") == matte) & (pc.field("render_digest") == render))
+                break
+
+
+def _gives(site: Site, digests: RecipeDigests) -> bool:
+    try:
+        return job_of(site).recipe.digests == digests
+    except ModelError:
+        return False
+
+
+def _cut_again(
+    site: Site, sources: Sequence[str], rows: pa.Table, broken: Mapping[str, str], runner: Runner
+) -> dict[str, str | None]:
+    """Cut the images of these rows and replace the broken objects among the results. Returns the fates of these."""
+    objects, staging = open_store(site.objects_url), open_store(f"{site.objects_url}/{_STAGING}")
+    job = replace(job_of(site, sources=sources), objects_url=staging.url)
+    fates: dict[str, str | None] = {}
+    for result in cut_all(site, job, _records(rows), runner):
+        for name in {name for mask in result.masks for name in (mask.mask, mask.cutout)}:
+            if name in broken:
+                _set_aside(objects, name)
+                objects.write(name, staging.read(name))
+                fates[name] = None
+            staging.remove(name)
+        for rejection in result.rejections:
+            named = _objects_of(rows.slice(int(rejection.image_id), 1))
+            fates.update((name, rejection.words) for name in named if fates.get(name, "not cut"))
+    return fates
 
 
 def _set_aside(objects: Store, name: str) -> None:
@@ -102,8 +132,8 @@ def _records(rows: pa.Table) -> list[ImageRecord]:
             product_id=str(number),
             delivery_id="repair",
             uri=row["uri"],
-            sha256=row["sha256"],
-        )
+            sha256=photograph_of(row["sha256"]),
+        ).boxed(box_of(row["sha256"]))
         for number, row in enumerate(rows.select(["uri", "sha256"]).to_pylist())
     ]
 
