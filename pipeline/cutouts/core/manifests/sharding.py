@@ -83,9 +83,9 @@ def cut(
     """
     if min(shard_images, shard_bytes, max_shards) < 1:
         raise ValueError("shard_images, shard_bytes and max_shards are at least 1")
+    table = table.select(["image_id", "bytes", *(("sha256", "etag", "uri") if together else ())])
     rows = np.arange(table.num_rows) if where is None else np.flatnonzero(where)
-    keys = table.select(["image_id", "bytes", *(("sha256", "etag", "uri") if together else ())])
-    keys = keys if where is None else keys.filter(where)
+    keys = table if where is None or len(rows) == table.num_rows else table.filter(where)
     order = pc.sort_indices(keys.column("image_id")).to_numpy()
     alike = _alike(keys, order) if together else None
     if alike is not None:
@@ -104,13 +104,21 @@ def _alike(rows: pa.Table, order: Counts) -> Counts | None:
     Rows may have the same content if they state the same sha256 (here its first digits: a mistake only makes a shard
     larger), or without one the same ETag and size, or the same URI.
     """
+    keys = pa.chunked_array(map(_key, rows.to_batches(max_chunksize=_BAND)), pa.string())
+    ranks = pc.rank(keys, tiebreaker="dense").to_numpy()[order]  # from 1; a hash table of so many texts is far larger
+    distinct = int(ranks.max(initial=0))
+    if distinct == len(ranks):
+        return None
+    first: Counts = np.full(distinct + 1, len(ranks))
+    np.minimum.at(first, ranks, np.arange(len(ranks)))
+    return first[ranks]
+
+
+def _key(rows: pa.RecordBatch) -> pa.Array:
+    """A text per row, equal for rows that may have the same content."""
     size = pc.coalesce(rows.column("bytes").cast(pa.string()), "?")
     version = pc.binary_join_element_wise(rows.column("etag"), size, " ")
-    key = pc.coalesce(pc.utf8_slice_codeunits(rows.column("sha256"), 0, 16), version, rows.column("uri"))
-    codes = key.take(pa.array(order)).combine_chunks().dictionary_encode()
-    if len(codes.dictionary) == rows.num_rows:
-        return None
-    return np.asarray(codes.indices.to_numpy(), np.int64)
+    return pc.coalesce(pc.utf8_slice_codeunits(rows.column("sha256"), 0, 16), version, rows.column("uri"))
 
 
 def _unbroken(offsets: Sequence[int], alike: Counts) -> tuple[int, ...]:

@@ -98,7 +98,8 @@ def times_rejected(tables: Store, recipe: RecipeDigests, images: pa.Table) -> in
     if not images.num_rows:
         return 0
     tries = read_visible(tables, recipe, read)
-    tries = tries.filter(pc.is_in(tries.column("uri"), value_set=images.column("uri")))
+    uris = images.column("uri").filter(pc.is_in(images.column("uri"), value_set=tries.column("uri")))  # often none
+    tries = tries.filter(pc.is_in(tries.column("uri"), value_set=uris))
     return int(tries.group_by(tries.column_names).aggregate([]).num_rows)
 
 
