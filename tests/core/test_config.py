@@ -18,6 +18,13 @@ def test_the_environment_wins_over_the_file() -> None:
     assert (site.batch, site.cluster) == (3, "serial")
 
 
+def test_a_batch_that_no_chunk_can_fill_is_an_error() -> None:
+    """It would be cut short without a word."""
+    with pytest.raises(ConfigError, match="set chunk to at least 33"):
+        parse_site({"batch": 33}, {})
+    assert parse_site({"batch": 33}, {"CUTOUTS_CHUNK": "33"}).batch == 33
+
+
 def test_every_problem_is_reported_at_once() -> None:
     """Unknown keys, in the file or the environment, are refused together with wrong values."""
     with pytest.raises(ConfigError) as caught:

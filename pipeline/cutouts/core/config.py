@@ -47,7 +47,7 @@ class Site(BaseModel):
     workers: int = Field(0, ge=0, description="worker processes on this machine; 0: chosen by cores, GPUs and memory")
     threads: int = Field(0, ge=0, description="threads per worker on this machine; 0: chosen by the number of cores")
     provider: Provider = Field("cpu", description="cpu, cuda or tensorrt; an error if it is not available")
-    batch: int = Field(0, ge=0, le=256, description="images per model call; 0: 1 on a CPU, 8 on a GPU")
+    batch: int = Field(0, ge=0, le=256, description="images per model call, at most `chunk`; 0: 1 on a CPU, 8 on a GPU")
     chunk: int = Field(32, ge=1, le=256, description="images that a worker processes at a time")
     model: str = Field("default", description="a name of the model table")
     models: str = Field("~/.cutouts/models", description="folder of networks that are not shipped, and of their table")
@@ -129,6 +129,15 @@ class Site(BaseModel):
                 f"cluster: {self.cluster} is neither encrypted nor on this machine: use tls://HOST:PORT with "
                 "tls_ca_file, tls_cert and tls_key, or set insecure_cluster = true if nobody else can reach "
                 "that network"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _batch_within_chunk(self) -> Site:
+        """A worker batches the images of one chunk, so a larger batch would never be filled."""
+        if self.batch > self.chunk:
+            raise ValueError(
+                f"batch: {self.batch} is more than the images of a chunk: set chunk to at least {self.batch}"
             )
         return self
 

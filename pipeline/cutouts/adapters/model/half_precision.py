@@ -1,4 +1,4 @@
-"""Converts a network to half precision: half the bytes, and the fastest arithmetic on a GPU. Useless on a CPU."""
+"""Converts a network to half precision, the fastest arithmetic on a GPU. Useless on a CPU."""
 
 from __future__ import annotations
 

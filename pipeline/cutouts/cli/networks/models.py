@@ -118,7 +118,7 @@ def card(name: str, config: str | None) -> None:
 
 @models.command()
 @click.argument("name")
-@click.option("--fp16", is_flag=True, help="Half precision, for GPUs: half the bytes and faster; slower on a CPU.")
+@click.option("--fp16", is_flag=True, help="Half precision, for GPUs: faster there, slower on a CPU.")
 @click.option(
     "-o",
     "--out",
