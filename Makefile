@@ -32,6 +32,7 @@ setup-train: ## An environment with PyTorch in .venv-train, for `cutouts train`;
 	$(PYTHON) -m venv .venv-train
 	.venv-train/bin/python $(LOCKED) -r requirements-build.txt -r requirements-dev.txt
 	.venv-train/bin/python $(LOCKED) -r requirements-train$(if $(filter cpu,$(TORCH)),-cpu).txt
+	.venv-train/bin/python -c 'import torch' || { echo "PyTorch's CPU build was not found, and the other one needs CUDA's libraries: make setup-train"; exit 1; }
 	.venv-train/bin/python $(PROJECT)
 
 setup-render: ## Blender as a module in .venv-render, for examples/render_models; needs Python 3.11 (PYTHON=python3.11)

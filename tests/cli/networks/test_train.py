@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from importlib.util import find_spec
@@ -28,6 +29,19 @@ def test_without_pytorch_the_error_says_how_to_install_it(tmp_path: Path) -> Non
     """There is no traceback of a missing module."""
     result = CliRunner().invoke(train, ["--data", str(tmp_path)])
     assert isinstance(result.exception, ConfigError)
+    assert "make setup-train" in str(result.exception)
+
+
+def test_pytorch_that_cannot_be_loaded_is_an_error_that_says_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such as the build for GPUs without the libraries of CUDA."""
+    (tmp_path / "torch.py").write_text("raise ImportError('libcudnn.so.9: cannot open shared object file')")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "torch", raising=False)
+    result = CliRunner().invoke(train, ["--data", str(tmp_path)])
+    assert isinstance(result.exception, ConfigError)
+    assert "libcudnn.so.9" in str(result.exception)
     assert "make setup-train" in str(result.exception)
 
 

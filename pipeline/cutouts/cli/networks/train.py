@@ -6,7 +6,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from importlib.util import find_spec
+from importlib import import_module
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -177,10 +177,18 @@ def _refuse_what_cannot_be(minutes: float, starts: tuple[Path, ...], export_only
         )
     if only_presence and not starts:
         raise click.UsageError("--only-presence needs a trained network: give it with --start")
-    if find_spec("torch") is None:
+    _require_pytorch()
+
+
+def _require_pytorch() -> None:
+    """Raise ConfigError if PyTorch is missing, or is the build for GPUs without the libraries of CUDA."""
+    try:
+        import_module("torch")
+    except ImportError as error:
         raise ConfigError(
-            "training needs PyTorch", ["run `make setup-train`, which makes the environment .venv-train with it"]
-        )
+            f"training needs PyTorch ({error})",
+            ["run `make setup-train`, which makes the environment .venv-train with it"],
+        ) from None
 
 
 def _refuse_second_look(starts: tuple[Path, ...], minutes: float, how: Mapping[str, Any]) -> None:
