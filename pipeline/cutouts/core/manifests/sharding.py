@@ -84,8 +84,8 @@ def cut(
     if min(shard_images, shard_bytes, max_shards) < 1:
         raise ValueError("shard_images, shard_bytes and max_shards are at least 1")
     table = table.select(["image_id", "bytes", *(("sha256", "etag", "uri") if together else ())])
-    rows = np.arange(table.num_rows) if where is None else np.flatnonzero(where)
-    keys = table if where is None or len(rows) == table.num_rows else table.filter(where)
+    rows = None if where is None or pc.all(where).as_py() else np.flatnonzero(where)
+    keys = table if rows is None else table.filter(where)
     order = pc.sort_indices(keys.column("image_id")).to_numpy()
     alike = _alike(keys, order) if together else None
     if alike is not None:
@@ -95,7 +95,7 @@ def cut(
     offsets = _offsets(until, shard_images, shard_bytes, max_shards)
     if alike is not None:
         offsets = _unbroken(offsets, alike)
-    return Shards(order=pa.array(rows[order].astype(np.uint64)), offsets=offsets)
+    return Shards(order=pa.array(order if rows is None else rows[order], pa.uint64()), offsets=offsets)
 
 
 def _alike(rows: pa.Table, order: Counts) -> Counts | None:
@@ -111,7 +111,8 @@ def _alike(rows: pa.Table, order: Counts) -> Counts | None:
         return None
     first: Counts = np.full(distinct + 1, len(ranks))
     np.minimum.at(first, ranks, np.arange(len(ranks)))
-    return first[ranks]
+    places: Counts = first[ranks]
+    return places
 
 
 def _key(rows: pa.RecordBatch) -> pa.Array:

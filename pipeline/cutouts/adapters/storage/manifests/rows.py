@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -165,7 +166,7 @@ class Manifest:
                 for table, days in self._rows(number, schema, delivery_id, day=day):
                     kept = table if days is None else _filtered(table, _equal(days, pa.scalar(day, pa.date32())))
                     size = self._counted(size, kept)
-                    tables.append(kept)
+                    tables.append(_sharing_nulls(kept))
         return pa.concat_tables(tables)
 
     def _counted(self, size: int, table: pa.Table) -> int:
@@ -244,6 +245,18 @@ def _schema(columns: Sequence[str]) -> pa.Schema:
 
 def _filtered(table: pa.Table, wanted: NDArray[np.bool_]) -> pa.Table:
     return table if wanted.all() else table.filter(pa.array(wanted))
+
+
+def _sharing_nulls(table: pa.Table) -> pa.Table:
+    """The same table; its columns without a value share their memory with those of other pieces."""
+    rows = table.num_rows
+    columns = [_nulls(rows, one.type) if one.null_count == rows else one for one in table.columns]
+    return pa.Table.from_arrays(columns, schema=table.schema)
+
+
+@lru_cache(maxsize=32)
+def _nulls(rows: int, kind: pa.DataType) -> pa.Array:
+    return pa.nulls(rows, kind)
 
 
 def _collected(pieces: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
