@@ -109,6 +109,16 @@ def test_the_photograph_is_not_modified() -> None:
     np.testing.assert_array_equal(photograph.rgb, before)
 
 
+@pytest.mark.parametrize("inside", [[], [255]])
+def test_every_alpha_stays(inside: list[int]) -> None:
+    """Whether there are certain pixels to take colours from or not, and whatever lies around the product."""
+    matte = np.zeros((90, 120), np.uint8)
+    matte[20:60, 30:110] = np.resize([*range(1, 255)], (40, 80))
+    matte[30:50, 60:90] = inside or matte[30:50, 60:90]
+    rgb = np.random.default_rng(4).integers(0, 256, (90, 120, 3), np.uint8)
+    np.testing.assert_array_equal(cutout(Photograph(rgb=rgb), matte)[..., 3], matte)
+
+
 def test_an_empty_matte_makes_an_empty_cutout() -> None:
     """If nothing was found, every value of the cutout is zero."""
     photograph = Photograph(rgb=np.full((20, 30, 3), 200, np.uint8))

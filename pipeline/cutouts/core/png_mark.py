@@ -20,7 +20,7 @@ def marked(png: bytes, text: str) -> bytes:
     long."""
     body = b"tEXt" + _KEYWORD + b"\0" + text.encode("latin-1", "replace")[:_TEXT_BYTES]
     chunk = struct.pack(">I", len(body) - 4) + body + struct.pack(">I", zlib.crc32(body))
-    return png[:_AFTER_HEADER] + chunk + png[_AFTER_HEADER:]
+    return b"".join((png[:_AFTER_HEADER], chunk, memoryview(png)[_AFTER_HEADER:]))
 
 
 def mark_of(beginning: bytes) -> str | None:

@@ -37,17 +37,20 @@ def spread_weighted(weighted: Floats) -> Floats:
 
 def _saturate(level: Floats) -> Floats:
     """`level` (colour times weight, weight) with its weights multiplied by the gain, at most 1."""
-    weight = np.maximum(level[..., 3], np.float32(1e-6))
-    gain = np.minimum(np.float32(_GAIN), 1 / weight)
-    return np.asarray(cv2.multiply(level, cv2.merge([gain] * 4)), np.float32)
+    gain: Floats = np.maximum(level[..., 3], np.float32(1e-6))
+    np.divide(1, gain, out=gain)
+    np.minimum(gain, np.float32(_GAIN), out=gain)
+    gains = cv2.merge([gain] * 4)
+    return np.asarray(cv2.multiply(level, gains, dst=gains), np.float32)
 
 
 def _push(filled: Floats, level: Floats) -> Floats:
     """`level`, completed with `filled` (half its size) in the pixels that it does not know."""
     height, width = level.shape[:2]
-    unknown = 1 - level[..., 3]
-    below = cv2.multiply(_resize(filled, width, height), cv2.merge([unknown] * 4))
-    return np.asarray(cv2.add(below, level), np.float32)
+    unknown = cv2.merge([1 - level[..., 3]] * 4)
+    below = _resize(filled, width, height)
+    cv2.multiply(below, unknown, dst=below)
+    return np.asarray(cv2.add(below, level, dst=below), np.float32)
 
 
 def _resize(image: Floats, width: int, height: int) -> Floats:

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from cutouts.core.matting.colour_fill import spread_weighted
-from cutouts.core.matting.pixel_lookup import Enlarged, Part, blocks
+from cutouts.core.matting.pixel_lookup import Enlarged, Indices, Part, blocks
 from cutouts.core.pixels import Bytes, Floats, Photograph, shrink
 
 _REDUCTION = 8
@@ -34,8 +34,12 @@ def cutout(photograph: Photograph, matte: Bytes) -> Bytes:
     part = _part(matte)
     if part is None:
         return np.zeros((*matte.shape, 4), np.uint8)
-    result = _shown(photograph.rgb, matte, part)
-    _use_own_colours(result, photograph.rgb[part], matte, part)
+    result, soft = _shown(photograph.rgb, matte, part), _soft(matte, part[0])
+    near = _spread_colours(photograph.rgb[part], matte[part])
+    if near is None:
+        result.reshape(-1, 4)[soft, 3] = matte.reshape(-1).take(soft)
+    else:
+        _solve(result, matte, soft, Enlarged.to(matte.shape, *near, part=part))
     return result
 
 
@@ -57,39 +61,46 @@ def _part(matte: Bytes) -> Part | None:
 
 
 def _shown(rgb: Bytes, alpha: Bytes, part: Part) -> Bytes:
-    """`rgb` with `alpha`, uint8 H×W×4, 0 where the alpha is 0, as everywhere outside of `part`; made some rows at a
-    time, which fit into the cache."""
+    """`rgb` where `alpha` is not 0, opaque, uint8 H×W×4, and 0 elsewhere, as everywhere outside of `part`; made some
+    rows at a time, which fit into the cache."""
     result = np.empty((*alpha.shape, 4), np.uint8)
     within, columns = part
     for top in range(0, alpha.shape[0], _ROWS):
         result[top : top + _ROWS] = 0
         rows = slice(max(top, within.start), min(top + _ROWS, within.stop))
         if rows.start < rows.stop:
-            rgba = np.asarray(cv2.cvtColor(rgb[rows, columns], cv2.COLOR_RGB2RGBA), np.uint8)
-            cv2.mixChannels([alpha[rows, columns]], [rgba], [0, 3])
+            rgba = cv2.cvtColor(rgb[rows, columns], cv2.COLOR_RGB2RGBA)
             cv2.copyTo(rgba, alpha[rows, columns], result[rows, columns])
     return result
 
 
-def _use_own_colours(result: Bytes, rgb: Bytes, matte: Bytes, part: Part) -> None:
-    """Replace the colours of soft pixels in `result`, uint8 H×W×4, by the product's own; `rgb` has those of `part`."""
-    height, width = rgb.shape[:2]
+def _soft(alpha: Bytes, rows: slice) -> Indices:
+    """The pixels in these rows of `alpha` that are neither 0 nor 255, as flat indices of all its pixels."""
+    soft = np.asarray(cv2.inRange(alpha[rows], 1, 254), np.uint8)
+    soft &= 1  # 255 is no Boolean
+    pixels = np.flatnonzero(soft.view(np.bool_))
+    pixels += rows.start * alpha.shape[1]
+    return pixels
+
+
+def _spread_colours(rgb: Bytes, alpha: Bytes) -> tuple[Floats, Floats] | None:
+    """The colours of the certain inside and outside, spread everywhere, float32 h×w×4 each; None if one is missing."""
+    height, width = alpha.shape
     half = max(1, width // 2), max(1, height // 2)  # what follows is four times cheaper on pairs of pixels
     colours = np.asarray(cv2.cvtColor(shrink(rgb, *half), cv2.COLOR_RGB2RGBA), np.uint8)
-    share = shrink(matte[part], *half)
+    share = shrink(alpha, *half)
     inside, outside = (np.asarray(cv2.inRange(share, sure, sure), np.uint8) for sure in (255, 0))
     if not (inside.any() and outside.any()):
-        return
+        return None
     size = max(1, width // _REDUCTION), max(1, height // _REDUCTION)
-    near = (_spread_from(colours, sure, *size) for sure in (inside, outside))
-    _solve(result, matte, Enlarged.to(matte.shape, *near, part=part))
+    return _spread_from(colours, inside, *size), _spread_from(colours, outside, *size)
 
 
-def _solve(rgba: Bytes, alpha: Bytes, near: Enlarged) -> None:
-    """Write F into soft pixels: of all pairs that give the pixel's colour, the one nearest to front and back in
-    `near`."""
+def _solve(rgba: Bytes, alpha: Bytes, soft: Indices, near: Enlarged) -> None:
+    """Write F and alpha into the pixels `soft` of `rgba`, which has their colours in the photograph: of all pairs that
+    give the pixel's colour, the one nearest to front and back in `near`."""
     words, shares = rgba.view(np.uint32).reshape(-1), alpha.reshape(-1)
-    for block in blocks(np.flatnonzero(alpha + np.uint8(1) > 1)):  # neither 0 nor 255, which becomes 0
+    for block in blocks(soft):
         share, shown = shares.take(block).astype(np.intp), words.take(block).view(np.uint8).astype(np.float32)
         colour, back = near.at(block)
         colour *= _OF_FRONT.take(share, 0)
@@ -102,13 +113,14 @@ def _solve(rgba: Bytes, alpha: Bytes, near: Enlarged) -> None:
 
 
 def _weights() -> tuple[Floats, Floats, Floats]:
-    """The weights of front, back and shown colour in F, float32 256×4 each: by alpha, for r, g, b; alpha is unchanged.
+    """The weights of front, back and shown colour in F, float32 256×4 each: by alpha, for r, g, b and 255, of which
+    alpha remains.
 
     F = front + α / (α² + (1 − α)²) · (shown − α·front − (1 − α)·back), sorted by its terms.
     """
     share = np.linspace(0, 1, 256)[:, None]
     gain = share / (share**2 + (1 - share) ** 2)
-    terms = (1 - gain * share, 0), (-gain * (1 - share), 0), (gain, 1)
+    terms = (1 - gain * share, 0), (-gain * (1 - share), 0), (gain, share)
     front, back, shown = (np.hstack([rgb, rgb, rgb, np.full_like(rgb, own)]).astype(np.float32) for rgb, own in terms)
     return front, back, shown
 

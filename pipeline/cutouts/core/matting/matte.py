@@ -33,8 +33,9 @@ def matte_from_saliency(saliency: Floats, photograph: Photograph) -> Bytes:
 
 def curve(probability: Floats) -> Floats:
     """clip((p − 0.1) / 0.8, 0, 1): monotone, float32; certain inside is exactly 1 and certain outside exactly 0."""
-    scale = np.float32(1 / (SURE_INSIDE - SURE_OUTSIDE))
-    return np.asarray(np.clip((probability - np.float32(SURE_OUTSIDE)) * scale, 0, 1), np.float32)
+    matte: Floats = probability - np.float32(SURE_OUTSIDE)
+    matte *= np.float32(1 / (SURE_INSIDE - SURE_OUTSIDE))
+    return np.clip(matte, 0, 1, out=matte)
 
 
 def alpha_bytes(matte: Floats) -> Bytes:

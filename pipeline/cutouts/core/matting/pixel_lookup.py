@@ -58,14 +58,23 @@ def enlarged_pixels(mask: Mask, width: int, height: int) -> Indices:
     """The pixels of `mask`, h×w, if it were enlarged to `width`×`height` px without interpolation. It is not enlarged:
     the time is proportional to the number of these pixels."""
     rows = np.arange(height) * mask.shape[0] // height
-    places = np.flatnonzero(mask)
-    ends = places.searchsorted(np.arange(1, mask.shape[0] + 1) * mask.shape[1])
-    counts = np.diff(ends, prepend=0)
-    in_rows = counts[rows]
-    columns = places.take(_ranges((ends - counts)[rows], in_rows)) % mask.shape[1]
     edges = -(-np.arange(mask.shape[1] + 1) * width // mask.shape[1])
-    begins = np.repeat(np.arange(height) * width, in_rows) + edges[columns]
-    return _ranges(begins, np.diff(edges)[columns])
+    begins, ends = _runs(mask)
+    last = begins.searchsorted(np.arange(1, mask.shape[0] + 1) * edges.size)
+    counts = np.diff(last, prepend=0)
+    in_rows = counts[rows]
+    run = _ranges((last - counts)[rows], in_rows)
+    first, after = edges[begins % edges.size], edges[ends % edges.size]
+    return _ranges(np.repeat(np.arange(height) * width, in_rows) + first[run], (after - first)[run])
+
+
+def _runs(mask: Mask) -> tuple[Indices, Indices]:
+    """Where the runs of True in the rows of `mask`, h×w, begin and have ended, as flat indices of h×(w + 1)."""
+    height, width = mask.shape
+    flat = np.zeros(1 + height * (width + 1), np.bool_)  # False at the beginning, and at the end of each row
+    flat[1:].reshape(height, width + 1)[:, :-1] = mask
+    changes = np.flatnonzero(flat[1:] != flat[:-1])
+    return changes[::2], changes[1::2]
 
 
 def _ranges(begins: Indices, lengths: Indices) -> Indices:

@@ -20,7 +20,7 @@ from typing import TypeAlias
 import cv2
 import numpy as np
 
-from cutouts.core.matting.pixel_lookup import Enlarged, Indices, blocks, enlarged_pixels
+from cutouts.core.matting.pixel_lookup import Enlarged, Indices, Part, blocks, enlarged_pixels
 from cutouts.core.pixels import Bytes, Floats, Mask, Photograph
 
 Planes: TypeAlias = Sequence[Floats]
@@ -63,24 +63,30 @@ def _unsure(saliency: Floats) -> Bytes:
 
 
 def _lines(unsure: Bytes, saliency: Floats, photograph: Photograph) -> Floats:
-    """float32 h×w×4: the saliency as a·(r, g, b) + d of the colours, 0…1; a fades to 0 where the network is certain."""
+    """float32 h×w×4: the saliency as a·(r, g, b) + d of the colours, 0…1; a fades to 0 where the network is certain.
+    Only pixels beside uncertain ones have a meaning."""
     size = max(1, saliency.shape[1] // STEP), max(1, saliency.shape[0] // STEP)
     near = _resize(unsure.astype(np.float32), size) > 0
     lines, trust = _near(near, _resize(saliency, size), photograph.shrunk(*size))
     whole = saliency.shape[1], saliency.shape[0]
     enlarged = _resize(lines, whole)
-    enlarged[..., 3] += saliency * (1 - _resize(trust, whole))
+    used = _around(unsure, 2)
+    enlarged[(*used, 3)] += saliency[used] * (1 - _resize(trust, whole)[used])
     return enlarged
 
 
 def _near(unsure: Mask, saliency: Floats, small: Bytes) -> tuple[Floats, Floats]:
     """`_colour_lines` of all pixels, computed only within two windows of an uncertain pixel."""
-    left, top, width, height = cv2.boundingRect(unsure.astype(np.uint8))
-    margin = 2 * RADIUS
-    part = np.s_[max(0, top - margin) : top + height + margin, max(0, left - margin) : left + width + margin]
+    part = _around(unsure.view(np.uint8), 2 * RADIUS)
     lines, trust = np.zeros((*saliency.shape, 4), np.float32), np.zeros_like(saliency)
     lines[part], trust[part] = _colour_lines(np.ascontiguousarray(saliency[part]), small[part], unsure[part])
     return lines, trust
+
+
+def _around(mask: Bytes, margin: int) -> Part:
+    """The rectangle of the pixels of `mask` that are not 0, and `margin` more pixels on each side."""
+    left, top, width, height = cv2.boundingRect(mask)
+    return slice(max(0, top - margin), top + height + margin), slice(max(0, left - margin), left + width + margin)
 
 
 def _colour_lines(saliency: Floats, small: Bytes, unsure: Mask) -> tuple[Floats, Floats]:
