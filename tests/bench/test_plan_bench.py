@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -29,7 +30,7 @@ def quiet(_: str) -> None:
 
 def test_each_step_is_measured_over_many_parts(site: Site, tmp_path: Path) -> None:
     """The first plan joins the parts; memory and seconds are reported, and no requests for a local store."""
-    how = {"parts": 20, "per_part": 3, "images": 10}
+    how: dict[str, Any] = {"parts": 20, "per_part": 3, "images": 10}
     found = [*measure_parts(site, tmp_path, **how, tell=quiet, where=in_this_process)]
     assert [(one.step, one.images, one.parts) for one in found] == [
         ("first plan, which joins", 10, 20),
@@ -51,6 +52,14 @@ def test_a_large_delivery_goes_through_all_steps(site: Site, tmp_path: Path) -> 
     ]
 
 
+def test_only_the_first_steps_are_measured_if_asked(site: Site, tmp_path: Path) -> None:
+    """A plan of ten million images fits into memory, but not its gate."""
+    found = [*measure_images(site, tmp_path, images=40, tell=quiet, until="plan", where=in_this_process)]
+    assert [one.step for one in found] == ["plan, nothing known", "plan, all known", "plan, 10 % changed"]
+    few = measure_parts(site, tmp_path, parts=2, per_part=3, images=4, tell=quiet, until="plan", where=in_this_process)
+    assert [one.step for one in few] == ["first plan, which joins", "plan"]
+
+
 def test_publishing_is_measured_on_postgresql(postgres_schema: str, site: Site, tmp_path: Path) -> None:
     """The figures name the database; one that is not empty is refused, because its live images would cost too."""
     there = site.model_copy(update={"catalog": postgres_schema})
@@ -66,7 +75,7 @@ def test_publishing_is_measured_on_postgresql(postgres_schema: str, site: Site, 
 def test_requests_to_s3_are_counted(bucket: str, site: Site, tmp_path: Path) -> None:
     """A plan over a joined ledger sends few, however many parts there were."""
     there = site.model_copy(update={"tables": f"{bucket}/tables"})
-    how = {"parts": 20, "per_part": 3, "images": 10}
+    how: dict[str, Any] = {"parts": 20, "per_part": 3, "images": 10}
     first, again, _ = measure_parts(there, tmp_path, **how, tell=quiet, where=in_this_process)
     assert first.requests
     assert again.requests

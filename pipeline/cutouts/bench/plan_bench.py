@@ -83,6 +83,8 @@ def in_this_process(one: StepCost, step: Step) -> StepCost:
 
 
 Where: TypeAlias = Callable[[StepCost, Step], StepCost]
+STEPS = ("plan", "gate", "publish")
+"""The steps of a delivery, each of which needs those before it."""
 
 
 def measure_parts(
@@ -93,10 +95,11 @@ def measure_parts(
     per_part: int,
     images: int,
     tell: Callable[[str], None],
+    until: str = STEPS[-1],
     where: Where = in_new_process,
 ) -> Iterator[StepCost]:
     """Measure a delivery of known images from random parts of a ledger with `parts` parts: its first plan, a later
-    plan, and its gate."""
+    plan, and its gate unless `until` is the plan."""
     tables = open_store(site.tables_url)
 
     def told(done: int) -> None:
@@ -110,14 +113,22 @@ def measure_parts(
     for step in ("first plan, which joins", "plan"):
         made = where(replace(one, step=step), Step(function=_plan, site=site, about=(source,)))
         yield made
-    yield where(replace(one, step="gate"), Step(function=_gate, site=site, about=(made.key,)))
+    if until != "plan":
+        yield where(replace(one, step="gate"), Step(function=_gate, site=site, about=(made.key,)))
 
 
 def measure_images(
-    site: Site, scratch: Path, *, images: int, tell: Callable[[str], None], where: Where = in_new_process
+    site: Site,
+    scratch: Path,
+    *,
+    images: int,
+    tell: Callable[[str], None],
+    until: str = STEPS[-1],
+    where: Where = in_new_process,
 ) -> Iterator[StepCost]:
-    """Measure a delivery of `images` images: planned with nothing known; planned, judged and published with everything
-    known; and the same again with 10 % changed. Raises CutoutsError if the site's catalogue is not empty."""
+    """Measure a delivery of `images` images: planned with nothing known; planned, judged and published (or only `until`
+    one of these `STEPS`) with everything known; and the same again with 10 % changed. Raises CutoutsError if the site's
+    catalogue is not empty."""
     _require_empty(site)
     tables, recipe = open_store(site.tables_url), job_of(site).recipe.digests
     one, numbers = StepCost(step="", images=images, parts=1, catalog=_database(site)), np.arange(images)
@@ -125,11 +136,11 @@ def measure_images(
     yield where(replace(one, step="plan, nothing known", parts=0), Step(function=_plan, site=site, about=(source,)))
     tell(f"a ledger of {images} images is made")
     _record(tables, site, numbers)
-    yield from _decided(site, source, one, "all known", where)
+    yield from _decided(site, source, one, "all known", until, where)
     changed = images // 10
     record(tables, recipe, f"{_PLAN + 1:032x}", results(numbers[:changed], recipe, changed=True))
     source = _manifest(scratch, manifest(numbers, changed=changed))
-    yield from _decided(site, source, replace(one, parts=2), "10 % changed", where)
+    yield from _decided(site, source, replace(one, parts=2), "10 % changed", until, where)
 
 
 def _require_empty(site: Site) -> None:
@@ -159,12 +170,12 @@ def as_json(measured: Sequence[StepCost]) -> str:
     return json.dumps({"cores": os.cpu_count(), "measured": rows}, indent=2)
 
 
-def _decided(site: Site, source: str, one: StepCost, words: str, where: Where) -> Iterator[StepCost]:
-    planned = where(replace(one, step=f"plan, {words}"), Step(function=_plan, site=site, about=(source,)))
-    yield planned
-    judged = where(replace(one, step=f"gate, {words}"), Step(function=_gate, site=site, about=(planned.key,)))
-    yield judged
-    yield where(replace(one, step=f"publish, {words}"), Step(function=_publish, site=site, about=(judged.key,)))
+def _decided(site: Site, source: str, one: StepCost, words: str, until: str, where: Where) -> Iterator[StepCost]:
+    key = source
+    for step in STEPS[: STEPS.index(until) + 1]:
+        done = where(replace(one, step=f"{step}, {words}"), Step(function=_FUNCTIONS[step], site=site, about=(key,)))
+        key = done.key
+        yield done
 
 
 def _record(tables: Store, site: Site, numbers: NDArray[np.int64]) -> None:
@@ -188,3 +199,6 @@ def _gate(site: Site, plan_id: str) -> str:
 
 def _publish(site: Site, gate_id: str) -> str:
     return publish(site, gate_id).gate_id
+
+
+_FUNCTIONS = {"plan": _plan, "gate": _gate, "publish": _publish}

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import click
 
 from cutouts.adapters.site_settings import load_site
 from cutouts.adapters.storage.ownership import claim, write_ours
 from cutouts.adapters.terminal import say
-from cutouts.bench.plan_bench import StepCost, as_json, as_text, measure_images, measure_parts
+from cutouts.bench.plan_bench import STEPS, StepCost, as_json, as_text, measure_images, measure_parts
 from cutouts.cli.console.options import config_option, counts
 from cutouts.core.config import Site
 
@@ -24,6 +25,9 @@ from cutouts.core.config import Site
     "--images", type=click.IntRange(1), default=1000, show_default=True, help="Images of the delivery for --parts."
 )
 @click.option("--rows", callback=counts, default="100000", show_default=True, help="Images of a single large delivery.")
+@click.option(
+    "--until", type=click.Choice(STEPS), default=STEPS[-1], show_default=True, help="The last step that is measured."
+)
 @click.option("--store", metavar="URL", help="Where the ledgers are made.  [default: a temporary folder]")
 @click.option("--catalog", metavar="URL", help="An empty database.  [default: SQLite in a temporary folder]")
 @click.option(
@@ -32,13 +36,13 @@ from cutouts.core.config import Site
 @config_option
 def plan(
     parts: tuple[int, ...],
-    per_part: int,
-    images: int,
     rows: tuple[int, ...],
+    until: str,
     store: str | None,
     catalog: str | None,
     out: Path,
     config: str | None,
+    **delivery: Any,
 ) -> None:
     """Measure plan, gate and publish on ledgers made for it; no image is cut.
 
@@ -50,6 +54,7 @@ def plan(
     cutouts bench plan
     cutouts bench plan --parts 1,20000 --rows 1000000
     cutouts bench plan --parts "" --rows 1000000 --catalog postgresql://user@host/empty
+    cutouts bench plan --parts "" --rows 10000000 --until plan
     """
     if catalog and len(rows) > 1:
         raise click.UsageError("--catalog names one empty database: give one number for --rows")
@@ -59,11 +64,11 @@ def plan(
         scratch = Path(folder)
         for count in parts:
             site = _site(config, scratch, store, catalog, f"parts-{count}")
-            for one in measure_parts(site, scratch, parts=count, per_part=per_part, images=images, tell=_told):
+            for one in measure_parts(site, scratch, parts=count, tell=_told, until=until, **delivery):
                 _add(measured, one)
         for count in rows:
             site = _site(config, scratch, store, catalog, f"rows-{count}")
-            for one in measure_images(site, scratch, images=count, tell=_told):
+            for one in measure_images(site, scratch, images=count, tell=_told, until=until):
                 _add(measured, one)
     write_ours(out / "plan.json", as_json(measured).encode())
     say(as_text(measured), lines=True)
