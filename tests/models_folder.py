@@ -21,13 +21,17 @@ def site_with_picky(folder: Path, *, limit: int) -> Site:
 
 def picky_row(folder: Path, *, limit: int) -> ModelRow:
     """The row of a network, written into `folder`, that fails on images of this brightness or more."""
-    digest = picky(folder / "picky.onnx", limit=limit)
+    return own_row("picky", picky(folder / "picky.onnx", limit=limit), side=4)
+
+
+def own_row(name: str, digest: str, *, side: int) -> ModelRow:
+    """The row of a network in the file `NAME.onnx` that takes uint8 images of `side` × `side` pixels."""
     return ModelRow(
-        name="picky",
-        file="picky.onnx",
+        name=name,
+        file=f"{name}.onnx",
         sha256=digest,
-        width_px=4,
-        height_px=4,
+        width_px=side,
+        height_px=side,
         resize="stretch",
         layout="nhwc-uint8",
         licence="none",

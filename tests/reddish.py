@@ -10,8 +10,9 @@ import pyarrow as pa
 
 from cutouts.core.config import Site
 from cutouts.core.pixels import Bytes
-from cutouts.models import OWN_TABLE, ModelRow
+from cutouts.models import OWN_TABLE
 from cutouts.models.site_rows import with_row
+from tests.models_folder import own_row
 from tests.tiny_networks import tiny
 
 SUITE = Path(__file__).parents[1] / "schemas/expectations/mask_quality.json"
@@ -21,18 +22,7 @@ def site_with_reddish(tmp_path: Path) -> Site:
     """A site that also has the network `reddish`, with the shipped suite except for what needs a calibration."""
     models = tmp_path / "models"
     models.mkdir()
-    row = ModelRow(
-        name="reddish",
-        file="reddish.onnx",
-        sha256=tiny(models / "reddish.onnx", size=40),
-        width_px=40,
-        height_px=40,
-        resize="stretch",
-        layout="nhwc-uint8",
-        licence="none",
-        commercial=True,
-        about="",
-    )
+    row = own_row("reddish", tiny(models / "reddish.onnx", size=40), side=40)
     (models / OWN_TABLE).write_text(with_row("", row), encoding="utf-8")
     suite = json.loads(SUITE.read_text())
     suite["expectations"] = [one for one in suite["expectations"] if "p_bad" not in json.dumps(one)]

@@ -21,7 +21,7 @@ from cutouts.core.pixels import Bytes
 from cutouts.core.records import DeliveryKey
 from cutouts.review.pages import Reader, delivery_page
 from cutouts.review.sheets import open_sheet
-from cutouts.review.standings import standing_of
+from cutouts.review.standings import newest_decision, standing_of
 from cutouts.steps import approve, gate, keep_back, plan, publish, read_decision
 from cutouts.steps.explain import explain
 from cutouts.steps.reviews import waiting_images
@@ -116,6 +116,12 @@ def _told(site: Site, delivered: DeliveryKey, first: GateDecision, second: GateD
     assert (standing.unseen, waiting_images(site, second).num_rows) == (5, 5)
     page = delivery_page(site, Reader(name="Ada", prefix="/cutouts", token="t"), first.gate_id)
     assert page.count("live as another network cut it") == 2
+    assert newest_decision(site, delivered) == first.gate_id  # the whole delivery, not the second try of a part
+    for one in (first, second):
+        page = delivery_page(site, Reader(name="Ada", prefix="/cutouts"), one.gate_id)
+        assert f'href="/cutouts/gate/{first.gate_id}"' in page
+        assert f'href="/cutouts/gate/{second.gate_id}"' in page
+        assert "second try of 7 images, 2 published" in page
     with pytest.raises(CutoutsError, match=r"is called acme/00\.png"):
         approve(site, first.gate_id, by="Ada", why="looked at", also=["acme/00.png"])
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
 
 from cutouts.adapters.storage.store import Store, open_store
-from cutouts.adapters.storage.stored_tables import read_table, write_table
+from cutouts.adapters.storage.stored_tables import read_record, read_table, write_record, write_table
 from cutouts.core.config import Site
-from cutouts.core.errors import BooksError
-from cutouts.core.records import Plan
+from cutouts.core.errors import BooksError, GateError
+from cutouts.core.records import Plan, Receipt
 from cutouts.core.table_paths import shard_file
 from cutouts.intake import folder_manifest, inspect
 from cutouts.runner import open_runner
@@ -53,4 +54,34 @@ def test_a_missing_receipt_is_an_error(site: Site, cut: Plan) -> None:
     """The shard's tables are there, but nothing vouches for them."""
     (Path(site.tables_url) / shard_file(cut.shard_keys()[0], "receipt.json")).unlink()
     with pytest.raises(BooksError, match="has no receipt"):
+        gate(site, cut.plan_id)
+
+
+def test_measurements_of_another_photograph_are_an_error(site: Site, cut: Plan) -> None:
+    """Even if they are entered under the image's own id: what was measured on one mask says nothing about another."""
+    tables, file = open_store(site.tables_url), shard_file(cut.shard_keys()[0], "metrics.parquet")
+    measured = read_table(tables, file)
+    copied = pa.concat_tables([measured.slice(0, 1)] * 2).set_column(0, measured.schema.field(0), measured.column(0))
+    write_table(tables, file, copied)
+    with pytest.raises(BooksError, match="2 masks, but 2 measurements, or of other images"):
+        gate(site, cut.plan_id)
+
+
+@pytest.mark.parametrize(("name", "value"), [("thin", float("inf")), ("thin", 5.0), ("saliency_peak", 1e9)])
+def test_a_measurement_that_no_mask_can_have_is_an_error(site: Site, cut: Plan, name: str, value: float) -> None:
+    """It would make any mask look good."""
+    tables, file = open_store(site.tables_url), shard_file(cut.shard_keys()[0], "metrics.parquet")
+    measured = read_table(tables, file)
+    place = measured.schema.get_field_index(name)
+    column = pa.array([value] * measured.num_rows, measured.schema.field(place).type)
+    write_table(tables, file, measured.set_column(place, measured.schema.field(place), column))
+    with pytest.raises(GateError, match=f"{name} of 2 masks is not from 0 to 1"):
+        gate(site, cut.plan_id)
+
+
+def test_the_receipt_of_another_shard_is_an_error(site: Site, cut: Plan) -> None:
+    """It counts other images, whose number may be the same by chance."""
+    tables, file = open_store(site.tables_url), shard_file(cut.shard_keys()[0], "receipt.json")
+    write_record(tables, file, replace(read_record(tables, file, Receipt), plan_id="0" * 32))
+    with pytest.raises(BooksError, match="has the receipt of another shard"):
         gate(site, cut.plan_id)

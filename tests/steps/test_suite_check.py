@@ -65,6 +65,19 @@ def test_a_suite_that_decides_alike_is_said_to(past: Site, tmp_path: Path) -> No
     assert "0 differently" in result.output
 
 
+def test_a_rule_that_judged_no_image_is_named(past: Site, tmp_path: Path) -> None:
+    """A misspelt category is no error, but it is told before the suite goes live."""
+    raw = json.loads(changed(tmp_path).read_text())
+    condition = {"type": "comparison", "column": {"name": "category"}, "operator": "==", "parameter": "sheos"}
+    for one in raw["expectations"]:
+        if one["meta"]["action"] == "quarantine" and one["kwargs"]["column"] == "p_bad":
+            one["kwargs"]["row_condition"] = condition
+    (tmp_path / "shoes.json").write_text(json.dumps(raw))
+    words = "judged no image of these deliveries, as none meets its condition: the mask is probably wrong"
+    assert words in call(past, "--suite", tmp_path / "shoes.json").output
+    assert words not in call(past, "--suite", changed(tmp_path)).output
+
+
 def test_a_suite_that_cannot_judge_says_why(past: Site, tmp_path: Path) -> None:
     """The gate would fail, so the delivery is listed with the rule; an unsafe suite is refused before any is judged."""
     raw = json.loads(changed(tmp_path).read_text())

@@ -6,7 +6,7 @@ networks on whose masks it was fitted or checked, and for what is measured on th
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,6 +27,8 @@ TERMS: Mapping[str, tuple[float, str]] = {
 is), and how a person reads that it speaks against the mask. Thin products excuse softness and accuse nothing."""
 FAVOURABLE = frozenset({"saliency_peak", "thin"})
 """The measurements of which more speaks for the mask. Of all others, more speaks against it."""
+_LARGEST = 1e4
+"""No number of a fitted calibration is nearly as large."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +82,34 @@ class Calibration:
             name: one.weight * (term(name, measured[name]) - one.mean) / one.spread
             for name, one in self.weights.items()
         }
+
+
+def faults(calibration: Calibration) -> Iterator[str]:
+    """What is wrong with the numbers of a calibration, in words: with them, p_bad would say nothing about a mask."""
+    if calibration.weights.keys() != TERMS.keys():
+        yield f"it has weights for {', '.join(calibration.weights) or 'nothing'}; expected are {', '.join(TERMS)}"
+    for name, one in calibration.weights.items():
+        if not all(abs(value) <= _LARGEST for value in (one.mean, one.spread, one.weight)) or one.spread <= 0:
+            yield f"{name}: mean, spread and weight are finite numbers, and the spread is above 0"
+        elif one.weight * (-1 if name in FAVOURABLE else 1) < 0:
+            yield f"{name}: its weight has the wrong sign, so what speaks against a mask would excuse it"
+    if not abs(calibration.bias) <= _LARGEST:
+        yield "the bias is a finite number"
+    if not calibration.networks or not calibration.version:
+        yield "it names no network, or has no version"
+    if not 0 <= calibration.bad <= calibration.images:
+        yield f"{calibration.bad} bad masks of {calibration.images}"
+    yield from _checked_faults(calibration)
+
+
+def _checked_faults(calibration: Calibration) -> Iterator[str]:
+    groups = [(one.matte_digest, one.category) for one in calibration.checked]
+    if len(set(groups)) < len(groups):
+        yield "the masks of one network and category are checked twice"
+    for one in calibration.checked:
+        for p_bad in (one.good, one.bad):
+            if list(p_bad) != sorted(p_bad) or not all(0 <= value <= 1 for value in p_bad):
+                yield "the p_bad of checked masks are probabilities in order"
 
 
 def terms(metrics: pa.Table) -> dict[str, Doubles]:

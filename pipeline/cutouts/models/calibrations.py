@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from functools import cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 
 from pydantic import TypeAdapter, ValidationError
 
-from cutouts.core.calibration import Calibration
+from cutouts.core.calibration import Calibration, faults
 from cutouts.core.errors import GateError
 from cutouts.models.table import folder
 
@@ -25,18 +26,35 @@ def find_calibration(matte_digest: str, models: str) -> Calibration | None:
 
 
 def read_calibration(file: Traversable) -> Calibration:
-    """The calibration in a file. Raises GateError if it is none."""
+    """The calibration in a file. Raises GateError if it is none, was changed, or says nothing about a mask.
+
+    Files of an earlier release have no seal.
+    """
     try:
-        return _KIND.validate_json(file.read_bytes())
+        data = file.read_bytes()
+        calibration = _KIND.validate_json(data)
     except (OSError, ValidationError) as error:
         raise GateError(f"{file} is not a calibration of the gate: {error}") from error
+    body, sealed, seal = data.rpartition(_SEAL)
+    problems = [*faults(calibration)]
+    if sealed and seal != _ending(body):
+        problems.append("it was changed or damaged after it was written: make it again with `cutouts gate calibrate`")
+    if problems:
+        raise GateError("\n  - ".join([f"{file} is not a calibration of the gate", *problems]))
+    return calibration
 
 
 def calibration_json(calibration: Calibration) -> bytes:
-    """What `read_calibration` reads."""
-    return _KIND.dump_json(calibration) + b"\n"
+    """What `read_calibration` reads: JSON that ends with a seal, the digest of everything before it."""
+    body = _KIND.dump_json(calibration).removesuffix(b"}")
+    return body + _SEAL + _ending(body)
 
 
+def _ending(body: bytes) -> bytes:
+    return b'"%s"}\n' % hashlib.sha256(body).hexdigest()[:16].encode()
+
+
+_SEAL = b',"seal":'
 _KIND = TypeAdapter(Calibration)
 
 

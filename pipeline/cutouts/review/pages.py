@@ -17,7 +17,7 @@ from cutouts.report.html.number_format import number, share
 from cutouts.report.page.lists import why
 from cutouts.review.histograms import histograms
 from cutouts.review.sheets import PAGE, Sheet, Show, open_sheet
-from cutouts.review.standings import ENTRIES, settled, standing_of, waiting
+from cutouts.review.standings import ENTRIES, decisions_about, settled, standing_of, waiting
 from cutouts.steps.explain import Explanation, explain
 
 REASONS = (
@@ -82,6 +82,7 @@ def delivery_page(site: Site, reader: Reader, gate_id: str, *, show: Show | None
         decision=sheet.decision,
         counts=_counts(sheet.decision),
         standing=standing,
+        decisions=decisions_about(site, sheet.decision.delivery),
         decidable=bool(reader.token) and _is_decidable(sheet, standing.state.waits),
         show=chosen,
         shows=counts,

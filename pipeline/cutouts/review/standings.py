@@ -23,6 +23,7 @@ from cutouts.core.table_paths import gate_file
 from cutouts.review.sheets import Sheet, Show, UnknownDecisionError, Version
 from cutouts.steps.networks import versions
 from cutouts.steps.reviews import waiting_images
+from cutouts.steps.stored_keys import is_second_try
 
 ENTRIES = 25
 """Decisions on one page of the list."""
@@ -76,6 +77,15 @@ class Entry:
     unseen: int = 0
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecisionOn:
+    """One of the decisions about a delivery; `second_try` if it is about quarantined images that were cut again."""
+
+    decision: GateDecision
+    at: datetime
+    second_try: bool
+
+
 def standing_of(site: Site, sheet: Sheet) -> tuple[Standing, dict[Version, ImageReview]]:
     """What became of a decision, and what people said about its images."""
     decision = sheet.decision
@@ -98,15 +108,31 @@ def standing_of(site: Site, sheet: Sheet) -> tuple[Standing, dict[Version, Image
     return standing, said
 
 
-def newest_decision(site: Site, delivery: DeliveryKey) -> str:
-    """The id of the newest decision about a delivery that held it or published. Raises UnknownDecisionError."""
+def decisions_about(site: Site, delivery: DeliveryKey) -> tuple[DecisionOn, ...]:
+    """The decisions about a delivery that held it or published, the newest first, whose tables are there."""
     with Catalog.open(site.catalog_url) as catalog:
-        found = [one for one in catalog.decisions_on(delivery.delivery_id, at_most=200) if one.delivery == delivery]
+        mine = [one for one in catalog.decisions_on(delivery.delivery_id, at_most=200) if one.delivery == delivery]
     tables = open_store(site.tables_url)
-    for one in found:
-        if tables.exists(gate_file(one.gate_id, "decision.json")):
-            return one.gate_id
-    raise UnknownDecisionError(f"the gate has not decided about {delivery} yet")
+    newest: dict[str, datetime] = {}
+    for one in mine:
+        newest.setdefault(one.gate_id, one.at)
+    found = ((at, _decision(site, gate_id)) for gate_id, at in newest.items())
+    return tuple(
+        DecisionOn(decision=decision, at=at, second_try=is_second_try(tables, decision.plan_id))
+        for at, decision in found
+        if decision is not None
+    )
+
+
+def newest_decision(site: Site, delivery: DeliveryKey) -> str:
+    """The id of the newest decision about the whole delivery, or else about a second try of some of its images.
+
+    Raises UnknownDecisionError.
+    """
+    found = decisions_about(site, delivery)
+    if not found:
+        raise UnknownDecisionError(f"the gate has not decided about {delivery} yet")
+    return min(found, key=lambda one: one.second_try).decision.gate_id
 
 
 def waiting(site: Site) -> list[Entry]:

@@ -4,9 +4,10 @@ The last file that a step writes is its receipt. A step that finds its receipt r
 """
 
 from cutouts.steps.announce import facts_of, mark_announced, unannounced
-from cutouts.steps.gate import gate, read_results
+from cutouts.steps.gate import gate
 from cutouts.steps.plan import plan, read_delivery
 from cutouts.steps.publish import approve, keep_back, publish, read_decision, reject, waiting_hold, waiting_holds
+from cutouts.steps.reconciliation import read_results
 from cutouts.steps.reviews import reviewed_images
 from cutouts.steps.segment import segment
 

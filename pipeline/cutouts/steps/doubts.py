@@ -17,8 +17,10 @@ from cutouts.core.decisions import AppliedPromise, PromiseLimit
 from cutouts.core.errors import GateError
 from cutouts.core.gate import Judgement
 from cutouts.core.promise import joined_promises, kept_promise, limits
+from cutouts.core.text.counting import counted
 from cutouts.core.text.display import command
 
+_ROUNDING = 1e-3
 _LIKELY = 0.5
 """Above this probability, a person is shown the main reason against the mask."""
 
@@ -120,13 +122,22 @@ def _uncalibrated(network: str, otherwise: str) -> str:
 
 def p_bad_of(metrics: pa.Table, calibrations: Mapping[str, Calibration | None]) -> pa.Array:
     """The probability that each mask is bad, float32 (n,), from its measurements and the calibration for its matte
-    digest; null without one."""
+    digest; null without one. Raises GateError if a measurement is beyond what it can be."""
     p_bad, known = np.zeros(metrics.num_rows, np.float32), np.zeros(metrics.num_rows, np.bool_)
     digests = metrics.column("matte_digest")
     for digest, calibration in calibrations.items():
         its = np.asarray(pc.equal(digests, digest).to_numpy(), np.bool_)
         if calibration is not None and its.any():
             mine = metrics if its.all() else metrics.filter(pa.array(its))
+            _check_range(mine)
             p_bad[its] = calibration.probabilities(terms(mine)).astype(np.float32)
             known |= its
     return pa.array(p_bad, mask=~known)
+
+
+def _check_range(metrics: pa.Table) -> None:
+    """Raise GateError for measurements that are not from 0 to 1, as all are that p_bad is made of. Unknown ones pass:
+    their p_bad is NaN, which no suite takes for a probability."""
+    for name, values in terms(metrics).items():
+        if wrong := int(((values < -_ROUNDING) | (values > 1 + _ROUNDING)).sum()):
+            raise GateError(f"{name} of {counted(wrong, 'mask')} is not from 0 to 1: p_bad cannot be computed")

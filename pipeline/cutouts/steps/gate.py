@@ -12,12 +12,7 @@ import pyarrow.compute as pc
 
 from cutouts.adapters.catalog import Catalog
 from cutouts.adapters.storage.store import Store, open_store
-from cutouts.adapters.storage.stored_tables import (
-    find_record,
-    read_table,
-    write_record,
-    write_table,
-)
+from cutouts.adapters.storage.stored_tables import read_table, write_record, write_table
 from cutouts.core.config import Site
 from cutouts.core.decisions import AppliedPromise, GateDecision, Outcome, Verdict
 from cutouts.core.errors import BooksError
@@ -30,9 +25,8 @@ from cutouts.core.gate import (
     with_withdrawals,
 )
 from cutouts.core.publications import TakenBack
-from cutouts.core.records import DeliveryKey, Plan, Receipt, ShardKey
-from cutouts.core.table_paths import gate_file, plan_file, shard_file
-from cutouts.core.text.counting import counted
+from cutouts.core.records import DeliveryKey, Plan
+from cutouts.core.table_paths import gate_file, plan_file
 from cutouts.schemas.tables import OUTCOMES
 from cutouts.steps.comparison import keep_measured
 from cutouts.steps.doubts import Doubts
@@ -40,9 +34,10 @@ from cutouts.steps.gate_keys import JUDGED, gate_key, judged_digest
 from cutouts.steps.journal import keep_journal
 from cutouts.steps.judging import Measured, judgement_by, measured_delivery
 from cutouts.steps.lease import at_work
-from cutouts.steps.ledger import SCHEMAS, Results, concat, nothing, recall, record
-from cutouts.steps.networks import RECIPE, images_of, recipes_of, results_by, versions
+from cutouts.steps.ledger import Results
+from cutouts.steps.networks import RECIPE, recipes_of, versions
 from cutouts.steps.provenance import keep_suite
+from cutouts.steps.reconciliation import reconciled
 from cutouts.steps.reviews import persons_word
 from cutouts.steps.stored_keys import plan_of
 from cutouts.steps.verdicts import suite_of
@@ -106,57 +101,6 @@ def _decided(
         promise=promise,
     )
     return decision, decided
-
-
-def read_results(tables: Store, plan: Plan, images: pa.Table) -> Results:
-    """The results of all images of a planned delivery: from its shards, and from the ledger for images known before."""
-    return _with_known(tables, plan, images, shard_results(tables, plan))
-
-
-def _with_known(tables: Store, plan: Plan, images: pa.Table, cut: Results) -> Results:
-    known = images.filter(pc.is_valid(images.column("content")))
-    return concat([cut, *(recall(tables, one.recipe, images_of(plan, one, known)) for one in plan.networks)])
-
-
-def reconciled(tables: Store, plan: Plan, images: pa.Table) -> Results:
-    """The delivery's results, checked against the plan. Those that the plan's own shards made are added to the ledger.
-    Raises BooksError if the counts or images do not match."""
-    done = sum(_receipt(tables, shard).images for shard in plan.shard_keys())
-    if done != plan.todo:
-        raise BooksError(f"plan {plan.plan_id}: {plan.todo} images had to be cut, but the receipts count {done}")
-    cut = shard_results(tables, plan)
-    results = _with_known(tables, plan, images, cut)
-    made = [*results.masks.column("image_id").to_pylist(), *results.rejections.column("image_id").to_pylist()]
-    if sorted(made) != sorted(images.column("image_id").to_pylist()):
-        raise BooksError(
-            f"plan {plan.plan_id}: {plan.images} images, but {len(made)} results, or results of other images"
-        )
-    masks, measured = (table.column("image_id").combine_chunks().sort() for table in (results.masks, results.metrics))
-    if not masks.equals(measured):
-        raise BooksError(
-            f"plan {plan.plan_id}: {counted(len(masks), 'mask')}, but {len(measured)} measurements, or of other images"
-        )
-    for network in plan.networks:
-        if network.shards:
-            record(tables, network.recipe, plan.plan_id, results_by(cut, network.recipe) if plan.several else cut)
-    return results
-
-
-def _receipt(tables: Store, shard: ShardKey) -> Receipt:
-    receipt = find_record(tables, shard_file(shard, "receipt.json"), Receipt)
-    if receipt is None:
-        raise BooksError(f"shard {shard} has no receipt: run `cutouts segment` first")
-    return receipt
-
-
-def shard_results(tables: Store, plan: Plan) -> Results:
-    """The results of all shards of a plan."""
-
-    def read(shard: ShardKey, name: str) -> pa.Table:
-        return read_table(tables, shard_file(shard, f"{name}.parquet")).cast(SCHEMAS[name])
-
-    parts = [Results(**{name: read(shard, name) for name in SCHEMAS}) for shard in plan.shard_keys()]
-    return concat([nothing(), *parts])
 
 
 def missing(live: pa.Table, images: pa.Table, delivery: DeliveryKey) -> list[str]:

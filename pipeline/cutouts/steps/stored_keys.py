@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cutouts.adapters.storage.store import Store
-from cutouts.adapters.storage.stored_tables import read_record
+from cutouts.adapters.storage.stored_tables import find_record, read_record
 from cutouts.core.decisions import GateDecision
 from cutouts.core.errors import StorageError
 from cutouts.core.records import Plan
@@ -20,6 +20,12 @@ def plan_of(tables: Store, plan_id: str) -> Plan:
         raise StorageError(
             f"there is no plan {plan_id} in {tables.url}: `cutouts plan` prints its id, and {_WHERE}"
         ) from error
+
+
+def is_second_try(tables: Store, plan_id: str) -> bool:
+    """Whether a plan is about quarantined images that were cut again; false if the plan was removed."""
+    plan = find_record(tables, plan_file(plan_id, "plan.json"), Plan)
+    return plan is not None and bool(plan.second_try_of)
 
 
 def decision_of(tables: Store, gate_id: str) -> GateDecision:

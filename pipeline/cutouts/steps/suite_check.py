@@ -4,23 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib.resources.abc import Traversable
 from pathlib import Path
 
 from cutouts.adapters.catalog import Catalog
-from cutouts.adapters.quality import load_suite
+from cutouts.adapters.quality import NO_ROW, load_suite
 from cutouts.adapters.storage.store import Store, open_store
-from cutouts.adapters.storage.stored_tables import find_record, read_table
+from cutouts.adapters.storage.stored_tables import read_table
 from cutouts.core.config import Site
 from cutouts.core.decisions import Outcome, Verdict
 from cutouts.core.errors import ConfigError, CutoutsError, GateError
 from cutouts.core.gate import Decision, Judgement, decide
 from cutouts.core.publications import Hold, Publication, PublicationKind
-from cutouts.core.records import DeliveryKey, Plan
+from cutouts.core.records import DeliveryKey
 from cutouts.core.table_paths import plan_file
-from cutouts.steps.gate import read_results
 from cutouts.steps.judging import Measured, judgement_by, measured_delivery
 from cutouts.steps.lease import at_work
-from cutouts.steps.stored_keys import decision_of, plan_of
+from cutouts.steps.reconciliation import read_results
+from cutouts.steps.stored_keys import decision_of, is_second_try, plan_of
 from cutouts.steps.verdicts import suite_of
 
 
@@ -41,6 +42,7 @@ class Change:
     released: tuple[str, ...] = ()
     holds: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    idle: tuple[str, ...] = ()
     problem: str = ""
 
     @property
@@ -73,13 +75,8 @@ def _past(tables: Store, catalog: Catalog, last: int) -> Iterator[Publication | 
     published = (one for one in catalog.last_publications(last) if one.kind is PublicationKind.PUBLISH)
     every: list[Publication | Hold] = [*published, *catalog.all_waiting_holds()]
     found = sorted(every, key=lambda one: one.at, reverse=True)
-    newest = {(one.delivery, _is_second_try(tables, one)): one for one in reversed(found)}
+    newest = {(one.delivery, is_second_try(tables, one.plan_id)): one for one in reversed(found)}
     yield from sorted(newest.values(), key=lambda one: one.at, reverse=True)[:last]
-
-
-def _is_second_try(tables: Store, past: Publication | Hold) -> bool:
-    plan = find_record(tables, plan_file(past.plan_id, "plan.json"), Plan)
-    return plan is not None and bool(plan.second_try_of)
 
 
 def _change(tables: Store, catalog: Catalog, past: Publication | Hold, site: Site, other: Site) -> Change:
@@ -108,7 +105,13 @@ def _change(tables: Store, catalog: Catalog, past: Publication | Hold, site: Sit
         released=tuple(name for name in kept_before if name not in kept_after),
         holds=tuple(words for words in then.holds if words not in now.holds),
         warnings=tuple(words for words in then.warnings if words not in now.warnings),
+        idle=_idle(suite_of(other), then),
     )
+
+
+def _idle(suite: Traversable, judgement: Judgement) -> tuple[str, ...]:
+    unseen = {one.words for one in judgement.outcomes if one.observed == NO_ROW}
+    return tuple(one.words for one in load_suite(suite).on("images") if one.condition and one.words in unseen)
 
 
 def _decided(measured: Measured, judgement: Judgement) -> Decision:

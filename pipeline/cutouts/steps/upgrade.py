@@ -14,11 +14,11 @@ from cutouts.core.table_paths import backfill_file, plan_file
 from cutouts.core.upgrades import Canary
 from cutouts.steps.backfill import SourceOf
 from cutouts.steps.doubts import p_bad_of
-from cutouts.steps.gate import reconciled
 from cutouts.steps.lease import at_work
 from cutouts.steps.live_doubts import live_doubts
 from cutouts.steps.networks import calibrations_of
 from cutouts.steps.plan import plan
+from cutouts.steps.reconciliation import reconciled
 
 
 @at_work

@@ -12,7 +12,7 @@ from cutouts.adapters import quality
 from cutouts.adapters.quality.frames import counts_frame, delivery_frame
 from cutouts.core.drift import DRIFT
 from cutouts.core.errors import GateError
-from tests.adapters.quality.made import Load, Raw, entry, judged
+from tests.adapters.quality.made import Load, Raw, entry, judged, metrics
 
 DRIFTED = {"category": "shoe", "measurement": "coverage", "images": 50, "accepted": 500}
 
@@ -66,7 +66,7 @@ def test_a_category_can_have_its_own_limit(load: Load) -> None:
     own = load(shoes)
     found = judged(own, {"coverage": 0.7, "category": "vase"}, {"coverage": 0.7, "category": "shoe"}, {"coverage": 0.7})
     assert [set(one.image_ids) for one in found.findings] == [{"b"}]
-    assert found.holds == ("a shoe is bad (1 of 3)",)
+    assert found.holds == ("a shoe is bad (1 of 1 in shoe)",)
     assert judged(own, {"coverage": 0.7, "category": "vase"}).holds == ()
 
 
@@ -154,26 +154,30 @@ def test_an_expectation_that_raises_is_an_error_and_not_a_verdict(load: Load, kw
         full = {"max_value": 0.5, **kwargs}
         raw["expectations"].append({"type": "expect_column_values_to_be_between", "kwargs": full, "meta": meta})
 
-    own = load(broken)
-    with pytest.raises(GateError, match="checks crashed"):
-        judged(own, {"category": "shoe"}, drift=drifted({}))
+    with pytest.raises(GateError, match=r"checks crashed|needs an expect_column_values_to_not_be_null"):
+        judged(load(broken), {"category": "shoe"}, drift=drifted({}))
 
 
 @pytest.mark.parametrize(
     ("condition", "words"),
     [
         (category(5), "category, which is text, with 5"),
-        (category("0.5") | {"column": {"name": "coverage"}}, "coverage, which is a number, with '0.5'"),
+        (category("0.5") | {"column": {"name": "coverage"}}, "no row can meet its row_condition"),
+        (category("2") | {"column": {"name": "components"}}, "components, which is a number, with '2'"),
+        (category(True) | {"column": {"name": "components"}}, "components, which is a number, with True"),
         ({"type": "or", "conditions": [category("shoe"), category(5)]}, "category, which is text, with 5"),
         (category([5]) | {"operator": "IN"}, "category, which is text, with 5"),
     ],
-    ids=["number for text", "text for number", "within another", "in a list"],
+    ids=["number for text", "text for a share", "text for number", "flag for number", "within another", "in a list"],
 )
 def test_a_condition_that_no_row_can_meet_is_an_error(load: Load, condition: Raw, words: str) -> None:
     """A category that is compared with a number selects nothing, so the rule would never apply."""
-    own = load(lambda raw: entry(raw, "quarantine", "p_bad")["kwargs"].update(row_condition=condition))
+
+    def change(raw: Raw) -> None:
+        entry(raw, "quarantine", "p_bad")["kwargs"].update(row_condition=condition)
+
     with pytest.raises(GateError, match=words):
-        judged(own, {"p_bad": 0.99, "category": "shoe"})
+        judged(load(change), {"p_bad": 0.99, "category": "shoe"})
 
 
 def test_a_suite_that_passes_everything_is_refused(load: Load) -> None:
@@ -186,6 +190,75 @@ def test_a_suite_that_passes_everything_is_refused(load: Load) -> None:
 
     with pytest.raises(GateError, match="passes everything: it has no critical rule"):
         judged(load(softened), {"p_bad": 0.99})
+
+
+def test_a_suite_whose_rules_all_have_conditions_is_refused(load: Load) -> None:
+    """A mask that none of the conditions selects would be published unseen."""
+
+    def narrowed(raw: Raw) -> None:
+        for one in raw["expectations"]:
+            if one["meta"]["action"] != "fail":
+                one["kwargs"]["row_condition"] = (
+                    category("shoe") if one["meta"]["frame"] == "images" else category(None)
+                )
+
+    with pytest.raises(GateError, match="passes what none of its conditions selects"):
+        judged(load(narrowed), {"p_bad": 0.99})
+
+
+@pytest.mark.parametrize(
+    ("kind", "kwargs"),
+    [
+        ("expect_column_values_to_not_match_regex", {"column": "components", "regex": "^9$"}),
+        ("expect_column_values_to_not_be_in_set", {"column": "components", "value_set": ["9"]}),
+        ("expect_column_values_to_not_be_in_set", {"column": "image_id", "value_set": [9]}),
+    ],
+)
+def test_a_rule_about_text_judges_no_numbers(load: Load, kind: str, kwargs: Raw) -> None:
+    """No number matches a pattern, so every one would pass, and so would a text that is compared with numbers."""
+
+    def change(raw: Raw) -> None:
+        whole = {"frame": "images", "action": "fail", "words": "not known"}
+        complete = {"type": "expect_column_values_to_not_be_null", "kwargs": {"column": "image_id"}, "meta": whole}
+        meta = {"frame": "images", "action": "quarantine", "words": "unwanted"}
+        raw["expectations"] += [complete, {"type": kind, "kwargs": kwargs, "meta": meta}]
+
+    with pytest.raises(GateError, match="rules that cannot judge what their columns have"):
+        judged(load(change), {"components": 9})
+
+
+@pytest.mark.parametrize(
+    ("kind", "frame", "kwargs", "words"),
+    [
+        ("values", "images", {"column": "frame_contact", "max_value": 0.1}, "1 of 2 images"),
+        ("mean", "images", {"column": "frame_contact", "max_value": 0.1}, "frame_contact is 0.25"),
+        ("values", "delivery", {"column": "bad", "max_value": 0, "mostly": 0.9}, "1 of 3 images"),
+        ("sum", "delivery", {"column": "bad", "max_value": 0}, "bad is 1"),
+        ("values", "counts", {"column": "rejected", "max_value": 0}, "1 of 3; 1 of 1 in vase"),
+    ],
+)
+def test_the_reason_of_a_hold_counts_what_broke_its_rule(
+    load: Load, kind: str, frame: str, kwargs: Raw, words: str
+) -> None:
+    """Not the bad images of the delivery, which may be none, but the images or the value that the rule is about."""
+
+    def change(raw: Raw) -> None:
+        meta = {"frame": frame, "action": "hold", "words": "held"}
+        name = f"expect_column_{kind}_to_be_between"
+        raw["expectations"].append({"type": name, "kwargs": kwargs, "meta": meta})
+
+    table = metrics({"category": "shoe"}, {"category": "shoe", "frame_contact": 0.5})
+    found = quality.judge(load(change), table, images=3, rejected={"c": "vase"})
+    assert found.holds == (f"held ({words})",)
+
+
+def test_a_rule_whose_condition_selects_nothing_says_so(load: Load) -> None:
+    """A delivery need not have every category, so this is no error, but it is not told as a success of 0 rows."""
+    own = load(lambda raw: entry(raw, "quarantine", "p_bad")["kwargs"].update(row_condition=category("shoe")))
+    found = judged(own, {"p_bad": 0.99, "category": "vase"})
+    assert [one.observed for one in found.outcomes if one.column == "p_bad" and one.action == "quarantine"] == [
+        "no row to judge"
+    ]
 
 
 def test_a_suite_for_something_else_is_refused(suite: quality.Suite) -> None:

@@ -120,9 +120,14 @@ def test_booleans_are_judged_as_numbers(load: Load) -> None:
     """An expectation may ask for the share of a flag."""
 
     def ask(raw: Raw) -> None:
+        whole = {"frame": "images", "action": "fail", "words": "not known"}
+        complete = {"type": "expect_column_values_to_not_be_null", "kwargs": {"column": "guessed"}, "meta": whole}
         meta = {"frame": "images", "action": "hold", "words": "more than {max_value:.0%} were guessed"}
         kwargs = {"column": "guessed", "max_value": 0.5}
-        raw["expectations"].append({"type": "expect_column_mean_to_be_between", "kwargs": kwargs, "meta": meta})
+        mean = {"type": "expect_column_mean_to_be_between", "kwargs": kwargs, "meta": meta}
+        raw["expectations"] += [complete, mean]
 
     table = metrics({}, {}, {}).append_column("guessed", pa.array([True, True, False]))
-    assert quality.judge(load(ask), table, images=3, rejected={}).holds == ("more than 50% were guessed (0 of 3)",)
+    assert quality.judge(load(ask), table, images=3, rejected={}).holds == (
+        "more than 50% were guessed (guessed is 0.6667)",
+    )

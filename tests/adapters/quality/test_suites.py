@@ -11,6 +11,22 @@ from cutouts.adapters import quality
 from cutouts.core.errors import GateError
 from tests.adapters.quality.made import Load, Raw, entry
 
+SHARE = {"type": "comparison", "column": {"name": "coverage"}, "operator": ">", "parameter": 0.5}
+
+
+def _limits(**kwargs: object) -> Callable[[Raw], object]:
+    """Other limits for the probability that a mask is bad."""
+    return lambda raw: entry(raw, "quarantine", "p_bad").update(
+        kwargs={"column": "p_bad", **kwargs}, meta={"frame": "images", "action": "quarantine", "words": "bad"}
+    )
+
+
+def _hold(kind: str, **kwargs: object) -> Callable[[Raw], object]:
+    """A rule of another type that holds the delivery."""
+    meta = {"frame": "images", "action": "hold", "words": "held"}
+    return lambda raw: raw["expectations"].append({"type": kind, "kwargs": {"column": "p_bad", **kwargs}, "meta": meta})
+
+
 CHANGES: dict[str, tuple[Callable[[Raw], object], str]] = {
     "a misspelt expectation": (
         lambda raw: entry(raw, "quarantine", "coverage").update(type="expect_column_values_to_be_betwen"),
@@ -75,7 +91,7 @@ CHANGES: dict[str, tuple[Callable[[Raw], object], str]] = {
     ),
     "a threshold that is true": (
         lambda raw: entry(raw, "quarantine", "p_bad")["kwargs"].update(max_value=True),
-        "max_value: it is a number, not true",
+        "max_value is a number, not True",
     ),
     "a condition that joins nothing": (
         lambda raw: entry(raw, "quarantine", "p_bad")["kwargs"].update(row_condition={"type": "and", "conditions": []}),
@@ -93,6 +109,95 @@ CHANGES: dict[str, tuple[Callable[[Raw], object], str]] = {
         ],
         "'g' differ in their frame: counts, drift",
     ),
+    "a threshold that is a text": (_limits(max_value="0.5"), "max_value is a number, not '0.5'"),
+    "a text that Great Expectations reads as infinity": (_limits(max_value="inf"), "max_value is a number, not 'inf'"),
+    "a number that is larger than any float": (_limits(max_value=10**400), "only finite numbers"),
+    "a threshold in percent": (_limits(max_value=50), "max_value is 50, but p_bad is from 0 to 1"),
+    "a threshold that every value meets": (_limits(min_value=0, max_value=1), "every value of p_bad from 0 to 1 meets"),
+    "no threshold": (_limits(), "needs min_value or max_value"),
+    "a mean without a limit": (_hold("expect_column_mean_to_be_between"), "needs min_value or max_value"),
+    "a mean with limits that are null": (
+        _hold("expect_column_mean_to_be_between", min_value=None, max_value=None),
+        "needs min_value or max_value",
+    ),
+    "a mean below infinity": (_hold("expect_column_mean_to_be_between", max_value="inf"), "not 'inf'"),
+    "a mean in percent": (_hold("expect_column_mean_to_be_between", max_value=30), "from 0 to 1"),
+    "a row count without a limit": (_hold("expect_table_row_count_to_be_between"), "needs min_value or max_value"),
+    "a quantile without a limit": (
+        _hold(
+            "expect_column_quantile_values_to_be_between",
+            quantile_ranges={"quantiles": [0.9], "value_ranges": [[None, None]]},
+        ),
+        "at least one number for each quantile",
+    ),
+    "a divergence from nothing": (
+        _hold("expect_column_kl_divergence_to_be_less_than", threshold=0.1),
+        "needs partition_object",
+    ),
+    "a score below infinity": (
+        _hold("expect_column_value_z_scores_to_be_less_than", threshold="inf", double_sided=False),
+        "threshold is a number, not 'inf'",
+    ),
+    "a set of nothing": (_hold("expect_column_values_to_not_be_in_set", value_set=[]), "value_set is empty"),
+    "a column compared with itself": (
+        _hold("expect_column_pair_values_a_to_be_greater_than_b", column_A="p_bad", column_B="p_bad", or_equal=True),
+        "column_A and column_B are the same",
+    ),
+    "a pair with a column that may be null": (
+        _hold("expect_column_pair_values_to_be_equal", column_A="p_bad", column_B="category"),
+        "of category: needs an expect_column_values_to_not_be_null",
+    ),
+    "a column that need not be there": (
+        _hold("expect_table_columns_to_match_set", column_set=None),
+        "unknown or not allowed",
+    ),
+    "a mean over a column that may be null": (
+        _hold("expect_column_mean_to_be_between", column="bytes", max_value=5),
+        "of bytes: needs an expect_column_values_to_not_be_null",
+    ),
+    "a category of a delivery that may be null": (
+        lambda raw: raw["expectations"].append(
+            {
+                "type": "expect_column_values_to_be_in_set",
+                "kwargs": {"column": "category", "value_set": ["shoe"]},
+                "meta": {"frame": "delivery", "action": "hold", "words": "not a shoe"},
+            }
+        ),
+        "of category: needs an expect_column_values_to_not_be_null",
+    ),
+    "a condition on a column that may be null": (
+        lambda raw: entry(raw, "quarantine", "p_bad")["kwargs"].update(
+            row_condition=SHARE | {"column": {"name": "bytes"}}
+        ),
+        "of bytes: needs an expect_column_values_to_not_be_null",
+    ),
+    "a condition that contradicts itself": (
+        lambda raw: entry(raw, "quarantine", "p_bad")["kwargs"].update(
+            row_condition={"type": "and", "conditions": [SHARE, SHARE | {"operator": "<", "parameter": 0.1}]}
+        ),
+        "no row can meet its row_condition",
+    ),
+    "a condition beyond what a share can be": (
+        lambda raw: entry(raw, "quarantine", "p_bad")["kwargs"].update(row_condition=SHARE | {"parameter": 50}),
+        "no row can meet its row_condition",
+    ),
+    "a null check that is a number": (
+        lambda raw: entry(raw, "quarantine", "p_bad")["kwargs"].update(
+            row_condition={"type": "nullity", "column": {"name": "category"}, "is_null": 1}
+        ),
+        "row_condition",
+    ),
+    "a group that is null": (
+        lambda raw: [
+            entry(raw, "hold", name)["meta"].update(group=None) for name in ("bad_at_most", "rejected_at_most")
+        ],
+        "a group has a name, not None",
+    ),
+    "a group with the name of a single rule": (
+        lambda raw: entry(raw, "hold", "bad_at_most")["meta"].update(group="entry 3"),
+        "a group has a name, not 'entry 3'",
+    ),
+    "meta among the arguments": (_limits(max_value=0.5, meta={}), "meta: it is no part of an expectation"),
     "no expectations": (lambda raw: raw["expectations"].clear(), "no expectations"),
     "another file": (lambda raw: raw.pop("expectations"), "is not a suite"),
 }

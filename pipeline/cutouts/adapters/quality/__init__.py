@@ -7,18 +7,17 @@ check is an error, never a verdict.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from cutouts.adapters.quality.frames import counts_frame, delivery_frame
 from cutouts.adapters.quality.library import method
 from cutouts.adapters.quality.suite import Rule, Suite, bundled, load_suite
-from cutouts.adapters.quality.validation import Check, validate
+from cutouts.adapters.quality.validation import NO_ROW, Check, validate
 from cutouts.core.drift import DRIFT
 from cutouts.core.errors import GateError
 from cutouts.core.gate import FailedExpectation, Judgement
@@ -26,7 +25,7 @@ from cutouts.core.manifests.checks import DeliveryProblem
 from cutouts.core.text.counting import counted
 from cutouts.core.text.display import shown
 
-__all__ = ["NO_DRIFT", "Rule", "Suite", "bundled", "judge", "load_suite", "method", "refusals"]
+__all__ = ["NO_DRIFT", "NO_ROW", "Rule", "Suite", "bundled", "judge", "load_suite", "method", "refusals"]
 
 NO_DRIFT = DRIFT.empty_table()
 """The frame `drift` of a delivery that nothing is compared with."""
@@ -62,9 +61,9 @@ def judge(
     findings, reported, bad = _findings(checks, metrics)
     delivery = delivery_frame(metrics, bad, rejected)
     checks += _check(suite.on("delivery"), delivery)
-    checks += _check(suite.on("counts"), counts_frame(delivery))
+    counts = counts_frame(delivery)
+    checks += _check(suite.on("counts"), counts)
     checks += _check(suite.on("drift"), drift)
-    counts = {name: f"{pc.sum(delivery.column(name)).as_py()} of {images}" for name in ("bad", "rejected")}
     broken = [(group, f"{_words(group)} ({_observed(group, counts, drift)})") for group in _broken(checks)]
     return Judgement(
         outcomes=tuple(check.outcome() for check in checks),
@@ -100,9 +99,13 @@ def _require(suite: Suite, *actions: str, frames: Collection[str]) -> None:
     if strays := sorted({rule.frame for rule in suite.rules} - set(frames)):
         known = ", ".join(frames)
         raise GateError(f"the suite {suite.name!r} has rules for {', '.join(strays)}; only {known} are judged here")
-    if not any(rule.binding and rule.action in actions for rule in suite.rules):
-        known = " or ".join(actions)
+    known = " or ".join(actions)
+    rules = [rule for rule in suite.rules if rule.binding and rule.action in actions]
+    if not rules:
         raise GateError(f"the suite {suite.name!r} passes everything: it has no critical rule with the action {known}")
+    if all(rule.condition for rule in rules):
+        what = f"it has no critical rule with the action {known} without a row_condition"
+        raise GateError(f"the suite {suite.name!r} passes what none of its conditions selects: {what}")
 
 
 def _findings(
@@ -139,13 +142,28 @@ def _words(group: Sequence[Check]) -> str:
     return ", and ".join(check.rule.words for check in group)
 
 
-def _observed(group: Sequence[Check], counts: Mapping[str, str], drift: pa.Table) -> str:
+def _observed(group: Sequence[Check], counts: pa.Table, drift: pa.Table) -> str:
     """What a person wants to know of a broken group: how many images, or what drifted how far."""
-    if group[0].rule.frame == "drift":
-        rows = {row for check in group for row in check.fields.get("partial_unexpected_index_list", ())}
-        return "; ".join(map(_drifted, drift.take(sorted(rows)[:_SHOWN]).to_pylist()))
-    about_rejected = all((check.rule.column or "").startswith("rejected") for check in group)
-    return counts["rejected" if about_rejected else "bad"]
+    return "; ".join(dict.fromkeys(words for check in group for words in _seen(check, counts, drift)))
+
+
+def _seen(check: Check, counts: pa.Table, drift: pa.Table) -> Iterator[str]:
+    rows = sorted(check.fields.get("partial_unexpected_index_list", ()))[:_SHOWN]
+    frame = check.rule.frame
+    if frame == "drift" and rows:
+        yield from map(_drifted, drift.take(rows).to_pylist())
+    elif frame == "counts" and rows:
+        name = "rejected" if (check.rule.column or "").startswith("rejected") else "bad"
+        yield from (_of_category(row, name) for row in counts.take(rows).to_pylist())
+    elif "unexpected_count" in check.fields:
+        yield f"{check.fields['unexpected_count']} of {counted(check.fields['element_count'], 'image')}"
+    else:
+        yield f"{check.rule.column or 'it'} is {check.observed}"
+
+
+def _of_category(row: Mapping[str, Any], name: str) -> str:
+    among = "" if row["category"] is None else f" in {shown(row['category'])}"
+    return f"{row[name]} of {row['images']}{among}"
 
 
 def _drifted(row: Mapping[str, Any]) -> str:

@@ -6,9 +6,9 @@ and evaluates `$PARAMETER`s. A suite is only data: its author must not be able t
 
 from __future__ import annotations
 
-import math
 import re
 import string
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -22,7 +22,7 @@ TYPES = frozenset({
     "expect_column_pair_values_a_to_be_greater_than_b", "expect_column_pair_values_to_be_equal",
     "expect_column_pair_values_to_be_in_set", "expect_column_proportion_of_non_null_values_to_be_between",
     "expect_column_proportion_of_unique_values_to_be_between", "expect_column_quantile_values_to_be_between",
-    "expect_column_stdev_to_be_between", "expect_column_sum_to_be_between", "expect_column_to_exist",
+    "expect_column_stdev_to_be_between", "expect_column_sum_to_be_between",
     "expect_column_unique_value_count_to_be_between", "expect_column_value_lengths_to_be_between",
     "expect_column_value_lengths_to_equal", "expect_column_value_z_scores_to_be_less_than",
     "expect_column_values_to_be_between", "expect_column_values_to_be_decreasing",
@@ -33,19 +33,21 @@ TYPES = frozenset({
     "expect_column_values_to_not_match_regex", "expect_column_values_to_not_match_regex_list",
     "expect_compound_columns_to_be_unique", "expect_multicolumn_sum_to_equal",
     "expect_multicolumn_values_to_be_equal", "expect_select_column_values_to_be_unique_within_record",
-    "expect_table_column_count_to_be_between", "expect_table_column_count_to_equal",
-    "expect_table_columns_to_match_ordered_list", "expect_table_columns_to_match_set",
     "expect_table_row_count_to_be_between", "expect_table_row_count_to_equal",
 })  # fmt: skip
-"""Expectations that compare data with given values. None of them runs SQL or fetches a schema."""
+"""Expectations that compare data with given values. None of them runs SQL or fetches a schema, or is about which
+columns a frame has: it has those that the rules name."""
 
 _OPERATORS = frozenset({"==", "!=", "<", "<=", ">", ">="})
-_CONDITION = "row_condition"
-_NOT_OURS = frozenset({"batch_id", "catch_exceptions", "include_config", "result_format", "windows"})
-"""Arguments that set how Great Expectations reports, which we decide ourselves, or that refer to its stored objects."""
+CONDITION = "row_condition"
+_NOT_OURS = frozenset({
+    "batch_id", "catch_exceptions", "description", "id", "include_config", "meta", "notes", "rendered_content",
+    "result_format", "severity", "windows",
+})  # fmt: skip
+"""Arguments that set how Great Expectations reports, which we decide ourselves, that refer to its stored objects, or
+that belong beside the arguments."""
 _FORM = '{"type": "comparison", "column": {"name": "…"}, "operator": "==", "parameter": …}'
 _NUMBER_FORMAT = re.compile(r",?(\.\d{1,2})?[%defg]?")
-_BOUNDS = frozenset({"min_value", "max_value", "mostly"})
 _DEEP = 4
 """Most levels of nested lists (as in quantiles) or conditions."""
 
@@ -56,14 +58,12 @@ def unsafe(entry: Mapping[str, Any]) -> Iterator[str]:
     for name, value in kwargs.items():
         if name == "condition_parser":
             yield f"condition_parser: conditions are never parsed; write row_condition as {_FORM}"
-        elif name == _CONDITION:
+        elif name == CONDITION:
             yield from _condition(value, _DEEP)
         elif name in _NOT_OURS:
             yield f"{name}: it is no part of an expectation"
         elif not _is_data(value, _DEEP):
             yield f"{name}: only finite numbers, texts and lists of them are allowed, no $PARAMETER"
-        elif name in _BOUNDS and isinstance(value, bool):
-            yield f"{name}: it is a number, not {str(value).lower()}"
         elif name in ("regex", "regex_list"):
             yield from _regexes([value] if isinstance(value, str) else value)
     yield from _fields(words)
@@ -84,24 +84,21 @@ def _condition(value: Any, depth: int) -> Iterator[str]:
     """The problems of a condition. Only comparisons and null checks, joined by `and` and `or`, are allowed."""
     kind = value.get("type") if isinstance(value, dict) else None
     if kind in ("and", "or") and not depth:
-        yield f"{_CONDITION}: its conditions are in each other more than {_DEEP} deep"
+        yield f"{CONDITION}: its conditions are in each other more than {_DEEP} deep"
     elif kind in ("and", "or") and value.get("conditions") == []:
-        yield f"{_CONDITION}: {kind!r} joins no conditions"
+        yield f"{CONDITION}: {kind!r} joins no conditions"
     elif kind == "comparison" and value.get("parameter") == []:
-        yield f"{_CONDITION}: it compares with an empty list"
+        yield f"{CONDITION}: it compares with an empty list"
     elif kind in ("and", "or") and isinstance(value.get("conditions"), list) and value.keys() == {"type", "conditions"}:
         for one in value["conditions"]:
             yield from _condition(one, depth - 1)
     elif not ((kind == "nullity" and _is_nullity(value)) or (kind == "comparison" and _is_comparison(value))):
-        yield f"{_CONDITION}: text there would be run as code; write it as {_FORM}"
+        yield f"{CONDITION}: text there would be run as code; write it as {_FORM}"
 
 
 def _is_nullity(value: Mapping[str, Any]) -> bool:
-    return (
-        value.keys() == {"type", "column", "is_null"}
-        and _is_column(value["column"])
-        and value["is_null"] in (True, False)
-    )
+    keys = {"type", "column", "is_null"}
+    return value.keys() == keys and _is_column(value["column"]) and isinstance(value["is_null"], bool)
 
 
 def _is_comparison(value: Mapping[str, Any]) -> bool:
@@ -123,7 +120,12 @@ def _is_literal(value: Any) -> bool:
     """Whether it is a number, or a text without characters that have a meaning in `DataFrame.query`."""
     if isinstance(value, str):
         return value.isprintable() and not set("`@\\") & set(value)
-    return isinstance(value, bool | int) or (isinstance(value, float) and math.isfinite(value))
+    return isinstance(value, bool) or is_number(value)
+
+
+def is_number(value: Any) -> bool:
+    """Whether it is a number to compare with: finite as a float, and not a boolean."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
 
 
 def _is_data(value: Any, depth: int) -> bool:
@@ -131,7 +133,7 @@ def _is_data(value: Any, depth: int) -> bool:
         return depth > 0 and not any(str(name).startswith("$") for name in value) and _all_data(value.values(), depth)
     if isinstance(value, list):
         return depth > 0 and _all_data(value, depth)
-    return value is None or isinstance(value, str | bool | int) or (isinstance(value, float) and math.isfinite(value))
+    return value is None or isinstance(value, str | bool) or is_number(value)
 
 
 def _all_data(values: Iterable[Any], depth: int) -> bool:

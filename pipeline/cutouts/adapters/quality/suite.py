@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from typing import Any
 
+from cutouts.adapters.quality.conditions import is_impossible
 from cutouts.adapters.quality.library import library
-from cutouts.adapters.quality.safety import TYPES, unsafe
+from cutouts.adapters.quality.limits import SHARES, toothless
+from cutouts.adapters.quality.safety import CONDITION, TYPES, comparisons, is_number, unsafe
 from cutouts.core.errors import GateError
 
 ACTIONS = {
@@ -26,8 +29,9 @@ _BETWEEN_ROWS = frozenset({"unique", "increasing", "decreasing"})
 """The endings of the types of column expectations that compare rows with each other."""
 _ROW_COUNT = "expect_table_row_count_to_be_between"
 _NOT_NULL = "expect_column_values_to_not_be_null"
-_VALUES = "expect_column_value"
-"""How the types begin that judge value by value. They skip nulls; a mean of nulls meets no rule."""
+_NAMES = frozenset({"category", "image_id"})
+"""Columns that a condition may name without a rule that they are complete: an image without a category is in none."""
+_DEFAULT_GROUP = re.compile(r"entry \d+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +60,21 @@ class Rule:
         """The column that it judges; None if it does not judge a single column."""
         column = self.kwargs.get("column")
         return column if isinstance(column, str) else None
+
+    @property
+    def columns(self) -> frozenset[str]:
+        """All columns that it judges, without those of its condition."""
+        named = [self.kwargs.get(name) for name in ("column", "column_A", "column_B")]
+        several = self.kwargs.get("column_list")
+        return frozenset(
+            one for one in [*named, *(several if isinstance(several, list) else [])] if isinstance(one, str)
+        )
+
+    @property
+    def condition(self) -> Mapping[str, Any] | None:
+        """What selects the rows that it judges; None if it judges all."""
+        condition = self.kwargs.get(CONDITION)
+        return condition if isinstance(condition, dict) else None
 
     def entry(self, number: int = 0) -> dict[str, object]:
         """The expectation in the form for Great Expectations, with a number that identifies its result."""
@@ -101,7 +120,7 @@ def load_suite(file: Traversable) -> Suite:
         suite = Suite(name=raw["name"], rules=rules)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise GateError(f"{file.name} is not a suite of expectations: {error}") from error
-    if problems := [*_misfits(suite), *_unguarded(suite), *_dropped(suite)]:
+    if problems := [*_misfits(suite), *_unguarded(suite), *_idle(suite), *_dropped(suite)]:
         raise GateError("\n  - ".join([f"{file.name} is not safe to use as a gate", *problems]))
     return suite
 
@@ -133,9 +152,17 @@ def _rule(entry: Mapping[str, Any], place: int) -> Rule:
         severity=entry.get("severity", "critical"),
         frame=str(meta.get("frame")),
         action=str(meta.get("action")),
-        group=str(meta.get("group", f"entry {place}")),
+        group=_group(meta, place),
         words=words,
     )
+
+
+def _group(meta: Mapping[str, Any], place: int) -> str:
+    """The stated group, or one of its own. Raises ValueError if what is stated would join rules by accident."""
+    stated = meta.get("group", f"entry {place}")
+    if not isinstance(stated, str) or not stated.strip() or ("group" in meta and _DEFAULT_GROUP.fullmatch(stated)):
+        raise ValueError(f"entry {place}: a group has a name, not {stated!r}")
+    return stated
 
 
 def _misfits(suite: Suite) -> Iterator[str]:
@@ -153,7 +180,7 @@ def _misfits(suite: Suite) -> Iterator[str]:
             yield f"{rule.type}: unknown action {rule.action!r} on the frame {rule.frame}; known are {known}"
         if rule.frame == "rows" and rule.type.rpartition("_")[2] in _BETWEEN_ROWS:
             yield f"{rule.type} of {rule.column}: compares rows, but a manifest is judged in slices"
-        yield from _toothless(rule)
+        yield from (f"{rule.type} of {rule.column}: {problem}" for problem in _toothless(rule))
     for about in ("severity", "frame", "action"):
         yield from _mixed(suite, about)
 
@@ -172,28 +199,46 @@ def _mixed(suite: Suite, about: str) -> Iterator[str]:
 def _toothless(rule: Rule) -> Iterator[str]:
     """The problems of a rule that would not do what its action says."""
     if rule.action == "quarantine" and "mostly" in rule.kwargs:
-        yield f"{rule.type} of {rule.column}: a quarantine is about single images and takes no `mostly`"
+        yield "a quarantine is about single images and takes no `mostly`"
     if "mostly" in rule.kwargs and not _is_share(rule.kwargs["mostly"]):
-        yield f"{rule.type} of {rule.column}: `mostly` is a share above 0 and up to 1, not {rule.kwargs['mostly']!r}"
+        yield f"`mostly` is a share above 0 and up to 1, not {rule.kwargs['mostly']!r}"
     if rule.action in ("fail", "refuse") and rule.severity in _SEVERITIES and not rule.binding:
-        yield f"{rule.type} of {rule.column}: a rule with the action {rule.action} has the severity critical"
+        yield f"a rule with the action {rule.action} has the severity critical"
+    yield from toothless(rule.type, rule.kwargs, rule.frame)
 
 
-def _is_share(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value <= 1
+def _is_share(value: Any) -> bool:
+    return is_number(value) and 0 < value <= 1
 
 
 def _unguarded(suite: Suite) -> Iterator[str]:
-    """The problems of rules about images for columns that may be incomplete, because nulls pass most expectations."""
-    guarded = {rule.column for rule in suite.on("images") if rule.type == _NOT_NULL and _is_strict(rule)}
-    for rule in suite.on("images"):
-        judges = rule.action == "quarantine" or (rule.action == "hold" and rule.type.startswith(_VALUES))
-        if judges and rule.type != _NOT_NULL and rule.column not in guarded:
-            yield f"{rule.type} of {rule.column}: needs an {_NOT_NULL} of that column with the action fail"
+    """The problems of rules for columns that may be incomplete, because nulls pass most expectations and meet no
+    condition. In the frames that we count ourselves, only the category may be null."""
+    for rule in suite.rules:
+        if rule.action not in ("quarantine", "hold") or rule.type == _NOT_NULL:
+            continue
+        asked = rule.columns | ({one for one, _ in comparisons(rule.condition)} - _NAMES)
+        for column in sorted(asked - _complete(suite, rule.frame)):
+            if rule.frame == "images" or column == "category":
+                yield f"{rule.type} of {column}: needs an {_NOT_NULL} of that column with the action fail"
+
+
+def _idle(suite: Suite) -> Iterator[str]:
+    """The problems of rules whose condition no row can meet."""
+    for rule in suite.rules:
+        known = SHARES.get(rule.frame, frozenset())
+        complete = _complete(suite, rule.frame) | (known if rule.frame != "images" else frozenset())
+        if rule.condition and is_impossible(rule.condition, shares=known, complete=complete):
+            yield f"{rule.type} of {rule.column}: no row can meet its row_condition"
+
+
+def _complete(suite: Suite, frame: str) -> frozenset[str]:
+    """The columns of a frame that a rule with the action fail requires to be complete."""
+    return frozenset(str(rule.column) for rule in suite.on(frame) if rule.type == _NOT_NULL and _is_strict(rule))
 
 
 def _is_strict(rule: Rule) -> bool:
-    return rule.action == "fail" and not {"mostly", "row_condition"} & set(rule.kwargs)
+    return rule.action == "fail" and not {"mostly", CONDITION} & set(rule.kwargs)
 
 
 def _dropped(suite: Suite) -> Iterator[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,11 @@ from cutouts.core.errors import GateError
 
 if TYPE_CHECKING:
     import pandas as pd
+
+_OF_TEXT = re.compile("regex|strftime|lengths")
+"""Parts of the types of rules about text. They pass every number."""
+NO_ROW = "no row to judge"
+"""What is observed if a condition selects no row, or if there is none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,12 +43,16 @@ class Check:
             action=self.rule.action,
             words=self.rule.words,
             success=self.success,
-            observed=self._observed(),
+            observed=self.observed,
             failing=self.fields.get("unexpected_count"),
             severity=self.rule.severity,
         )
 
-    def _observed(self) -> str:
+    @property
+    def observed(self) -> str:
+        """What was found, in words."""
+        if self.fields.get("element_count") == 0:
+            return NO_ROW
         if "unexpected_count" in self.fields:
             return f"{self.fields['unexpected_count']} of {self.fields['element_count']} rows fail"
         value = self.fields["observed_value"]
@@ -58,7 +68,7 @@ def validate(rules: Sequence[Rule], table: pa.Table, result_format: str) -> tupl
     if not rules:
         return ()
     if misfits := [f"{rule.type}: {words}" for rule in rules for words in _misfits(rule, table.schema)]:
-        raise GateError("\n  - ".join(["conditions that can select no row", *misfits]))
+        raise GateError("\n  - ".join(["rules that cannot judge what their columns have", *misfits]))
     gx = library()
     suite = gx.ExpectationSuite(name="rules", expectations=[rule.entry(number) for number, rule in enumerate(rules)])
     validated = _batch(_frame(rules, table)).validate(suite, result_format={"result_format": result_format})
@@ -74,13 +84,29 @@ def validate(rules: Sequence[Rule], table: pa.Table, result_format: str) -> tupl
 
 
 def _misfits(rule: Rule, schema: pa.Schema) -> Iterator[str]:
-    """The comparisons of its condition that no row can meet, because the column has text and the value is a number, or
-    the other way round. pandas would compare them, and the rule would judge nothing."""
-    for column, value in comparisons(rule.kwargs.get("row_condition")):
-        kind = schema.field(column).type if column in schema.names else None
-        if kind is None or isinstance(value, str) == _is_text(kind) or not (_is_text(kind) or _is_number(kind)):
-            continue
-        yield f"row_condition compares {column}, which is {'text' if _is_text(kind) else 'a number'}, with {value!r}"
+    """Where it takes text for numbers or numbers for text. pandas would compare them, and nothing would be judged."""
+    kinds_of = {one.name: one.type for one in schema}
+    for column, value in comparisons(rule.condition):
+        if column in kinds_of and not _fits(value, kinds_of[column]):
+            yield f"row_condition compares {column}, which is {_called(kinds_of[column])}, with {value!r}"
+    for column in rule.columns & kinds_of.keys():
+        values = rule.kwargs.get("value_set")
+        for value in values if isinstance(values, list) else ():
+            if not _fits(value, kinds_of[column]):
+                yield f"value_set compares {column}, which is {_called(kinds_of[column])}, with {value!r}"
+        if _OF_TEXT.search(rule.type) and _is_number(kinds_of[column]):
+            yield f"{column} is a number, and this is about text"
+
+
+def _fits(value: object, kind: pa.DataType) -> bool:
+    """Whether a value can be compared with a column of this type; always for a type that is neither text nor number."""
+    if kinds.is_boolean(kind):
+        return isinstance(value, bool | int)
+    return isinstance(value, str) if _is_text(kind) else not (_is_number(kind) and isinstance(value, str | bool))
+
+
+def _called(kind: pa.DataType) -> str:
+    return "text" if _is_text(kind) else "a number"
 
 
 def _is_text(kind: pa.DataType) -> bool:

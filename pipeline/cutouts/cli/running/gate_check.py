@@ -35,6 +35,10 @@ def check(suite: Path | None, promise: float | None, last: int, root: str | None
     for change in changes:
         for line in _lines(change):
             say(line)
+    judged = [change for change in changes if not change.problem]
+    for words in dict.fromkeys(words for change in judged for words in change.idle):
+        if all(words in change.idle for change in judged):
+            say(f"judged no image of these deliveries, as none meets its condition: {words}")
     different = sum(change.differs for change in changes)
     say(f"{counted(len(changes), 'delivery', 'deliveries')} judged again, {different} differently", err=True)
 

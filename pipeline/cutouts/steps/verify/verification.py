@@ -17,10 +17,10 @@ from cutouts.core.records import Plan
 from cutouts.core.table_paths import plan_file
 from cutouts.runner import open_runner
 from cutouts.schemas.tables import MASKS
-from cutouts.steps.gate import shard_results
 from cutouts.steps.lease import site_lease
 from cutouts.steps.ledger import record
 from cutouts.steps.networks import results_by
+from cutouts.steps.reconciliation import shard_results
 from cutouts.steps.verify.catalog_rows import catalog_findings
 from cutouts.steps.verify.findings import Finding
 from cutouts.steps.verify.journal_records import journal_findings
