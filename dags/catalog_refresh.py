@@ -16,25 +16,18 @@ delivery's key.
 
 from __future__ import annotations
 
-from airflow.sdk import Param, PartitionedAssetTimetable, TriggerRule, dag, task
+from airflow.sdk import PartitionedAssetTimetable, TriggerRule, dag, task
 
 from cutouts_airflow import announcing, order, tasks
 from cutouts_airflow.assets import CUTOUTS, MANIFEST
+from cutouts_airflow.params import delivery_key
 from cutouts_airflow.retries import retrying
 from cutouts_airflow.review_links import linked
 
 
 @dag(
     schedule=PartitionedAssetTimetable(assets=MANIFEST),
-    params={
-        "delivery": Param(
-            None,
-            type=["null", "string"],
-            pattern=r"^\d{4}-\d{2}-\d{2}/.",
-            title="Delivery",
-            description="YYYY-MM-DD/delivery_id. Leave it empty with a partition key.",
-        )
-    },
+    params=delivery_key("with a partition key"),
     max_active_runs=order.DELIVERIES_AT_ONCE,
     default_args=retrying(hours=6),
     doc_md=__doc__,

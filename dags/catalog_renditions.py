@@ -10,24 +10,17 @@ renders what is stale of the whole catalogue; or with a delivery as the param `d
 
 from __future__ import annotations
 
-from airflow.sdk import Param, PartitionedAssetTimetable, dag, task
+from airflow.sdk import PartitionedAssetTimetable, dag, task
 
 from cutouts_airflow import order, tasks
 from cutouts_airflow.assets import CUTOUTS
+from cutouts_airflow.params import delivery_key
 from cutouts_airflow.retries import retrying
 
 
 @dag(
     schedule=PartitionedAssetTimetable(assets=CUTOUTS),
-    params={
-        "delivery": Param(
-            None,
-            type=["null", "string"],
-            pattern=r"^\d{4}-\d{2}-\d{2}/.",
-            title="Delivery",
-            description="YYYY-MM-DD/delivery_id. Leave it empty for the whole catalogue.",
-        )
-    },
+    params=delivery_key("for the whole catalogue"),
     max_active_runs=1,
     default_args=retrying(hours=6),
     doc_md=__doc__,

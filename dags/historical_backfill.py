@@ -21,27 +21,19 @@ from airflow.sdk import Param, dag
 
 from cutouts_airflow import backfilling, order
 from cutouts_airflow.older_deliveries import work_through
+from cutouts_airflow.params import DAY, budget, selection
 from cutouts_airflow.retries import retrying
 from cutouts_airflow.timetable import BackfillDays
-
-DAY = {"type": ["null", "string"], "format": "date"}
-NAMES = {"type": "array", "items": {"type": "string"}}
 
 
 @dag(
     schedule=BackfillDays(),
     params={
         "day": Param(None, **DAY, title="Day", description="YYYY-MM-DD: one day only."),
-        "first": Param(None, **DAY, title="First day", description="YYYY-MM-DD."),
-        "last": Param(None, **DAY, title="Last day", description="YYYY-MM-DD."),
-        "suppliers": Param([], **NAMES, title="Suppliers", description="Delivery ids; * and ? match any text."),
-        "categories": Param([], **NAMES, title="Categories"),
-        "products": Param([], **NAMES, title="Products", description="Product ids."),
+        **selection(),
         "stale": Param(False, type="boolean", title="Stale", description="Only what another recipe made."),
         "newest_first": Param(False, type="boolean", title="Newest first"),
-        "dry_run": Param(False, type="boolean", title="Dry run", description="Only log what there is to do."),
-        "images": Param(None, type=["null", "integer"], minimum=1, title="Images for today"),
-        "hours": Param(None, type=["null", "number"], exclusiveMinimum=0, title="Hours for today"),
+        **budget(),
         "resume": Param(None, type=["null", "string"], title="Resume", description="The id of a backfill."),
     },
     max_active_runs=1,  # two runs of one selection would do the same work twice

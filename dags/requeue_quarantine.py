@@ -19,10 +19,8 @@ from airflow.sdk import Param, dag
 
 from cutouts_airflow import backfilling, order
 from cutouts_airflow.older_deliveries import work_through
+from cutouts_airflow.params import budget, selection
 from cutouts_airflow.retries import retrying
-
-DAY = {"type": ["null", "string"], "format": "date"}
-NAMES = {"type": "array", "items": {"type": "string"}}
 
 
 @dag(
@@ -30,17 +28,11 @@ NAMES = {"type": "array", "items": {"type": "string"}}
     params={
         "model": Param(type="string", minLength=1, title="Network", description="A name of the model table."),
         "delivery": Param(None, type=["null", "string"], title="Delivery", description="A delivery id, or a key."),
-        "first": Param(None, **DAY, title="First day", description="YYYY-MM-DD."),
-        "last": Param(None, **DAY, title="Last day", description="YYYY-MM-DD."),
-        "suppliers": Param([], **NAMES, title="Suppliers", description="Delivery ids; * and ? match any text."),
-        "categories": Param([], **NAMES, title="Categories"),
-        "products": Param([], **NAMES, title="Products", description="Product ids."),
+        **selection(),
         "reason": Param("", type="string", title="Reason", description="A part of the gate's reason."),
         "everything": Param(False, type="boolean", title="All", description="Every quarantined image."),
         "refused_too": Param(False, type="boolean", title="Rejected too", description="Also what a person rejected."),
-        "dry_run": Param(False, type="boolean", title="Dry run", description="Only log what there is to do."),
-        "images": Param(None, type=["null", "integer"], minimum=1, title="Images for today"),
-        "hours": Param(None, type=["null", "number"], exclusiveMinimum=0, title="Hours for today"),
+        **budget(),
     },
     max_active_runs=1,  # two runs of one selection would do the same work twice
     default_args=retrying(hours=12) | {"pool": order.BACKFILL_POOL},

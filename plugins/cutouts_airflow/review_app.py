@@ -22,7 +22,9 @@ from airflow.api_fastapi.core_api.security import GetUserDep, requires_access_da
 from airflow.configuration import conf
 from fastapi import Depends, FastAPI, HTTPException, Request
 from fastapi.concurrency import run_in_threadpool
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
+from starlette.exceptions import HTTPException as HTTPError
 
 from cutouts.core.config import Site
 from cutouts.core.errors import CutoutsError, ImageRejected
@@ -102,7 +104,7 @@ def _from_our_page(request: Request, user: GetUserDep) -> None:
 _DECIDING = [_MAY_DECIDE, Depends(_from_our_page)]
 
 
-def _html(text: str, status: HTTPStatus = HTTPStatus.OK) -> HTMLResponse:
+def _html(text: str, status: int = HTTPStatus.OK) -> HTMLResponse:
     return HTMLResponse(text.encode("utf-8", "replace"), status, _HEADERS)
 
 
@@ -118,19 +120,24 @@ async def _failed(request: Request, error: Exception) -> Response:
     return _problem(request, "This cannot be done", error, HTTPStatus.CONFLICT)
 
 
-@app.exception_handler(HTTPException)
-async def _refused(request: Request, error: HTTPException) -> Response:
-    """To the log-in if a person opens a page without one; otherwise what is wrong, to a script."""
+@app.exception_handler(RequestValidationError)
+async def _misspelt(request: Request, error: Exception) -> Response:  # noqa: ARG001 -- FastAPI's signature
+    return _problem(request, "Not found", ValueError("there is no such page"), HTTPStatus.NOT_FOUND)
+
+
+@app.exception_handler(HTTPError)
+async def _refused(request: Request, error: HTTPError) -> Response:
+    """To the log-in if a person opens a page without one; otherwise what is wrong."""
     if error.status_code == HTTPStatus.UNAUTHORIZED and _is_page(request):
         return RedirectResponse(get_auth_manager().get_url_login(next_url=f"{_prefix()}/"), HTTPStatus.SEE_OTHER)
-    return JSONResponse({"problem": shown(str(error.detail))}, error.status_code, _HEADERS)
+    return _problem(request, HTTPStatus(error.status_code).phrase, ValueError(error.detail), error.status_code)
 
 
 def _is_page(request: Request) -> bool:
     return request.method == "GET" and "text/html" in request.headers.get("accept", "")
 
 
-def _problem(request: Request, title: str, error: Exception, status: HTTPStatus) -> Response:
+def _problem(request: Request, title: str, error: Exception, status: int) -> Response:
     """What is wrong, without secrets: as a page, or to a script."""
     words = shown(str(error))
     if _is_page(request):

@@ -53,6 +53,23 @@ def test_every_measurement_is_defined(value: float, shape: tuple[int, int]) -> N
     assert all(type(number) in (int, float) for number in numbers)
 
 
+@pytest.mark.parametrize("shape", [(1, 4000), (4000, 1), (3, 5000), (1, 1)])
+@pytest.mark.parametrize("said", ["all", "nothing", "noise"])
+@pytest.mark.parametrize("matte", ["empty", "full", "one pixel", "noise"])
+def test_shares_stay_within_0_and_1(shape: tuple[int, int], said: str, matte: str) -> None:
+    """Also for images of one row, whatever the network says: a mean of ones is above 1 by rounding."""
+    rng = np.random.default_rng(0)
+    pixel = np.zeros(shape, np.uint8)
+    pixel[shape[0] // 2, shape[1] // 2] = 255
+    full, noise = np.full(shape, 255, np.uint8), rng.integers(0, 256, shape, np.uint8)
+    mattes: dict[str, Bytes] = {"empty": np.zeros(shape, np.uint8), "full": full, "one pixel": pixel, "noise": noise}
+    network = {"all": np.ones((352, 352)), "nothing": np.zeros((352, 352)), "noise": rng.random((352, 352))}[said]
+    photograph = Photograph(rgb=rng.integers(0, 256, (*shape, 3), np.uint8))
+    found = dataclasses.asdict(measure(network.astype(np.float32), photograph, mattes[matte]))
+    beyond = [name for name, value in found.items() if name not in ("components", "fringe") and not 0 <= value <= 1]
+    assert beyond == []
+
+
 def test_an_empty_matte_has_only_one_fault() -> None:
     """Only the coverage shows that nothing was found, and no other metric adds a finding."""
     empty = measured(boxes())

@@ -155,13 +155,13 @@ def test_a_reviewer_rejects_two_images_and_publishes_the_rest(
     page.locator('.tile[data-name="dim/00.png"] .open').click()
     colours = {}
     for name in ("white", "black", "grey"):
-        page.locator("#viewer").get_by_role("button", name=name).click()
+        page.locator("#viewer").get_by_role("button", name=name).press("Space")  # a button does what it says
         colours[name] = page.locator("#view-stage").evaluate("stage => getComputedStyle(stage).backgroundColor")
     assert colours == {"white": "rgb(255, 255, 255)", "black": "rgb(0, 0, 0)", "grey": "rgb(128, 128, 128)"}
     page.locator("#viewer").get_by_role("button", name="reject").click()
     page.get_by_role("button", name="the edge is rough").click()
     page.keyboard.press("Escape")
-    page.locator('.tile[data-name="dim/00.png"] .open').click()
+    page.get_by_role("button", name="dim/00.png: rejected by you, open").press("Enter")
     page.locator("#viewer").get_by_role("button", name="reject", pressed=True).wait_for()
     page.keyboard.press("Escape")
     page.locator('.tile[data-name="dim/01.png"] .name').click()
@@ -171,7 +171,8 @@ def test_a_reviewer_rejects_two_images_and_publishes_the_rest(
     page.locator("[name=why]").fill("reviewed for the shop")
     page.keyboard.press("Enter")  # decides nothing: the buttons do
     assert "2 rejected by you: 3 of 10" in page.locator("#tally").inner_text()
-    page.get_by_role("button", name="Publish", exact=True).click()
+    page.get_by_role("button", name="Publish", exact=True).focus()
+    page.keyboard.press("Space")
     page.wait_for_url(lambda url: held not in url)
     assert _live(site) == {"dim/02.png", "dim/03.png", "dim/04.png"}
     with Catalog.open(site.catalog_url) as catalog:
@@ -181,7 +182,10 @@ def test_a_reviewer_rejects_two_images_and_publishes_the_rest(
     reasons = {"dim/00.png": "the edge is rough", "dim/01.png": "torn <b>here</b>"}
     assert reviews == {name: (False, "ada", why) for name, why in reasons.items()}
     stale = _decide(pages, held, "ada", {"action": "release", "why": "again"})
-    assert (stale.status_code, stale.json()["problem"]) == (409, f"{held} is not held")
+    assert (stale.status_code, stale.json()["problem"].partition(". ")[0]) == (
+        409,
+        "ada released 2026-11-02/dim meanwhile",
+    )
 
     monkeypatch.setattr("cutouts_airflow.announcing.GRACE", timedelta(0))
     assert task_states(dag_bag()["announcements"].test())["publication"] == ["success"]
@@ -228,6 +232,10 @@ def test_only_who_may_trigger_the_dag_decides_and_only_from_our_pages(pages: Pag
         assert vera.post(f"/gate/{held}/decide", json=RELEASE).status_code == 403
         forged = {"x-cutouts-token": _token_of(pages, "ada", held)}
         assert vera.post(f"/gate/{held}/decide", json=RELEASE, headers=forged).status_code == 403
+        for path in (f"/gate/{'f' * 32}", f"/gate/{held}?page=x", f"/gate/{held}?show=x", "/nowhere"):
+            answer = vera.get(path, headers={"accept": "text/html"})
+            assert (answer.status_code, "signed in as" in answer.text) == (404, False)
+            assert "<h1>Not found</h1>" in answer.text.replace("Found", "found")
     for headers in (
         {"origin": "https://elsewhere.example"},
         {"origin": "null"},

@@ -16,6 +16,7 @@ from cutouts.core.publications import Order
 from cutouts.core.text.counting import counted
 from cutouts.core.text.display import shown
 from cutouts.review.sheets import open_sheet
+from cutouts.review.standings import Standing, standing_of
 from cutouts.steps import approve, gate, keep_back, publish, reject
 
 Reason = Annotated[str, StringConstraints(strip_whitespace=True, max_length=500, pattern=r"^[^\x00-\x1f\x7f]*$")]
@@ -64,6 +65,9 @@ def settle(site: Site, gate_id: str, request: ReviewRequest, *, by: str) -> Sett
     bad = {sheet.image(_row(number)).image_id: why for number, why in request.bad.items()}
     good = [sheet.image(number).image_id for number in request.good]
     held = decision.verdict is Verdict.HOLD
+    standing, _ = standing_of(site, sheet)
+    if held and not standing.state.waits:
+        raise CutoutsError(_overtaken(decision, standing))
     if request.action == "reject":
         word = reject(site, gate_id, by=by, why=request.why)
         return Settled(words=f"{word.delivery} is rejected. Nothing of it is published.", gate_id=gate_id)
@@ -73,6 +77,14 @@ def settle(site: Site, gate_id: str, request: ReviewRequest, *, by: str) -> Sett
     done = approve(site, gate_id, by=by, why=request.why, but=bad, also=good)
     words = f"{counted(done.published, 'image')} of {done.delivery} published (publication {done.publication_id})."
     return Settled(words=words, gate_id=done.gate_id)
+
+
+def _overtaken(decision: GateDecision, standing: Standing) -> str:
+    """That somebody decided about a held delivery before."""
+    first = standing.rejection or standing.publication
+    who = shown((first.by if first else None) or "somebody")
+    what = "rejected" if standing.rejection else "released"
+    return f"{who} {what} {shown(decision.delivery)} meanwhile. Nothing was changed: load the page again"
 
 
 def take_back(site: Site, gate_id: str, *, by: str) -> Settled:

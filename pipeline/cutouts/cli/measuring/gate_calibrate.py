@@ -87,12 +87,9 @@ def calibrate(
     site = load_site(how["config"])
     asked = networks or (site.model,)
     target = out or folder(site.models) / f"{asked[0]}{SUFFIX}"
-    plot: Path | None = how["plot"]
-    if plot is not None:
-        require_free([plot])
+    require_free([how["plot"]] if how["plot"] else [])
     if how["from_reviews"]:
-        if images or masks or keep:
-            raise ConfigError("--from-reviews takes no other masks", ["leave out --images, --masks and --keep"])
+        _require_none(*images, *masks, keep)
         _learn(site.model_copy(update={"model": asked[0]}), check, target, by_category=by_category, yes=how["yes"])
         return
     measured = [_measured(site, images, truth, asked, how["limit"])] if images else []
@@ -100,7 +97,13 @@ def calibrate(
     if keep is not None:
         _keep(found, keep)
     else:
-        _calibrate(found, check, target, plot, by_category=by_category)
+        _calibrate(found, check, target, how["plot"], by_category=by_category)
+
+
+def _require_none(*others: Path | None) -> None:
+    """Raise ConfigError if other masks are named than those of reviews."""
+    if any(others):
+        raise ConfigError("--from-reviews takes no other masks", ["leave out --images, --masks and --keep"])
 
 
 def _joined(tables: Sequence[pa.Table]) -> pa.Table:

@@ -46,6 +46,7 @@ def measure(saliency: Floats, photograph: Photograph, matte: Bytes) -> Measureme
     mask = _at_least(alpha, _HALF)
     areas = _areas(mask)
     said = cv2.resize(saliency, (alpha.shape[1], alpha.shape[0]), interpolation=cv2.INTER_AREA).astype(np.float32)
+    np.clip(said, 0, 1, out=said)  # means of ones may be above 1 by rounding
     return Measurements(
         saliency_peak=_peak(saliency),
         saliency_mean=float(np.mean(saliency, dtype=np.float64)),

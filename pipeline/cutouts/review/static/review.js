@@ -14,12 +14,14 @@
   const change = made => { past.push(JSON.stringify(marks)); marks = { ...marks, ...made }; keep(); show(); };
   const undo = () => { if (past.length) { marks = JSON.parse(past.pop()); keep(); show(); } };
 
+  const number = value => String(value).replace(/\B(?=(\d{3})+$)/g, "\u202f");
   const show = () => {
     for (const tile of tiles) {
       const mark = marks[tile.dataset.row];
       if (mark) tile.dataset.mark = mark.good ? "good" : "bad"; else delete tile.dataset.mark;
       if (!tile.dataset.own) tile.dataset.own = find(".why", tile).textContent;
       find(".why", tile).textContent = mark && !mark.good ? mark.why : tile.dataset.own;
+      find(".open", tile).setAttribute("aria-label", `${tile.dataset.name}: ${mark ? `${mark.good ? "approved" : "rejected"} by you, ` : ""}open`);
     }
     if (!decidable) return;
     const shown = at < 0 ? {} : tiles[at].dataset;
@@ -30,7 +32,7 @@
     const given = Object.values(marks), good = given.filter(mark => mark.good), bad = given.filter(mark => !mark.good);
     const released = good.filter(mark => mark.alone).length, taken = bad.filter(mark => !mark.alone).length;
     const published = held ? waiting - badAlone + released - taken : released;
-    find("#tally").textContent = `${good.length} approved and ${bad.length} rejected by you: ${published} of ${waiting} would be published, ${waiting - published} kept back`;
+    find("#tally").textContent = `${number(good.length)} approved and ${number(bad.length)} rejected by you: ${number(published)} of ${number(waiting)} would be published, ${number(waiting - published)} kept back`;
     find("#undo").disabled = !past.length;
     const release = find('[name=action][value=release]');
     if (!held) release.disabled = !given.length;
@@ -155,6 +157,7 @@
       if (event.key === "Enter") event.preventDefault();  // a reason that is typed decides nothing: the buttons do
       return;
     }
+    if ((event.key === "Enter" || event.key === " ") && event.target.closest("a, summary, button:not(.open)")) return;  // it does what it says
     const key = event.key.toLowerCase();
     if (key === "j" || event.key === "ArrowRight") move(at + 1, event.shiftKey);
     else if (key === "k" || event.key === "ArrowLeft") move(Math.max(at, 0) - 1, event.shiftKey);
