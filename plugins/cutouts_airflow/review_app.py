@@ -24,7 +24,6 @@ from fastapi import Depends, FastAPI, HTTPException, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
-from starlette.exceptions import HTTPException as HTTPError
 
 from cutouts.core.config import Site
 from cutouts.core.errors import CutoutsError, ImageRejected
@@ -37,8 +36,9 @@ from cutouts.review.sheets import Show, UnknownDecisionError, open_sheet
 from cutouts.review.standings import newest_decision
 from cutouts_airflow.airflow_site import site
 from cutouts_airflow.announcing import REFRESH
+from cutouts_airflow.answering import answer_question
 from cutouts_airflow.review_links import PREFIX
-from cutouts_airflow.reviewing import APPROVE, ASK, REJECT, REVIEW
+from cutouts_airflow.reviewing import APPROVE, REJECT
 
 log = logging.getLogger(__name__)
 
@@ -95,10 +95,18 @@ def _from_our_page(request: Request, user: GetUserDep) -> None:
     origin = request.headers.get("origin")
     ours = {request.headers.get("host", ""), _base().netloc} - {""}
     elsewhere = request.headers.get("sec-fetch-site", "same-origin") != "same-origin"
-    if elsewhere or (origin is not None and urlsplit(origin).netloc not in ours):
+    if elsewhere or (origin is not None and _netloc(origin) not in ours):
         raise HTTPException(HTTPStatus.FORBIDDEN, "a page of another site may not decide")
-    if not hmac.compare_digest(request.headers.get(TOKEN, ""), _token(user)):
+    if not hmac.compare_digest(request.headers.get(TOKEN, "").encode(), _token(user).encode()):
         raise HTTPException(HTTPStatus.FORBIDDEN, "the page is out of date: load it again")
+
+
+def _netloc(origin: str) -> str:
+    """The host and port of an origin; empty if it is none."""
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:
+        return ""
 
 
 _DECIDING = [_MAY_DECIDE, Depends(_from_our_page)]
@@ -120,13 +128,14 @@ async def _failed(request: Request, error: Exception) -> Response:
     return _problem(request, "This cannot be done", error, HTTPStatus.CONFLICT)
 
 
+@app.exception_handler(HTTPStatus.NOT_FOUND)
 @app.exception_handler(RequestValidationError)
-async def _misspelt(request: Request, error: Exception) -> Response:  # noqa: ARG001 -- FastAPI's signature
+async def _no_page(request: Request, error: Exception) -> Response:  # noqa: ARG001 -- FastAPI's signature
     return _problem(request, "Not found", ValueError("there is no such page"), HTTPStatus.NOT_FOUND)
 
 
-@app.exception_handler(HTTPError)
-async def _refused(request: Request, error: HTTPError) -> Response:
+@app.exception_handler(HTTPException)
+async def _refused(request: Request, error: HTTPException) -> Response:
     """To the log-in if a person opens a page without one; otherwise what is wrong."""
     if error.status_code == HTTPStatus.UNAUTHORIZED and _is_page(request):
         return RedirectResponse(get_auth_manager().get_url_login(next_url=f"{_prefix()}/"), HTTPStatus.SEE_OTHER)
@@ -204,28 +213,8 @@ async def decide(gate_id: str, request: Request, user: GetUserDep) -> Response:
     done = await _in_thread(lambda here: decisions.settle(here, gate_id, wanted, by=by))
     log.info("%s decided about gate %s: %s", shown(by), gate_id, done.words)
     answered = APPROVE if wanted.action == "release" else REJECT
-    await run_in_threadpool(lambda: _answer_question(gate_id, answered, wanted.why, user))
+    await run_in_threadpool(lambda: answer_question(gate_id, answered, wanted.why, user))
     return JSONResponse({"words": done.words, "url": f"{_prefix()}/gate/{done.gate_id}"}, headers=_HEADERS)
-
-
-def _answer_question(gate_id: str, chosen: str, why: str, user: BaseUser) -> None:
-    """Answer the Required Action about this decision, if nobody answered it: it is settled."""
-    from airflow.api_fastapi.core_api.datamodels.hitl import UpdateHITLDetailPayload
-    from airflow.api_fastapi.core_api.routes.public.hitl import update_hitl_detail
-    from airflow.models.dagrun import DagRun
-    from airflow.utils.session import create_session
-    from airflow.utils.state import DagRunState
-
-    answer = UpdateHITLDetailPayload(chosen_options=[chosen], params_input={"why": why})
-    for run in DagRun.find(dag_id=REVIEW, state=DagRunState.RUNNING):
-        if (run.conf or {}).get("gate") != gate_id:
-            continue
-        try:
-            with create_session() as session:
-                update_hitl_detail(REVIEW, run.run_id, ASK, answer, user, session)
-        except HTTPException as error:
-            if error.status_code not in (HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT):
-                raise
 
 
 @app.post("/gate/{gate_id}/undo", dependencies=_DECIDING)

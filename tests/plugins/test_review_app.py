@@ -203,8 +203,8 @@ def _page_token(client: httpx.Client, gate_id: str) -> str:
 
 def _decide(pages: Pages, gate_id: str, user: str, body: dict[str, Any], **headers: str) -> httpx.Response:
     with pages.client(user) as client:
-        sent = {"x-cutouts-token": _page_token(client, gate_id)} | {
-            name.replace("_", "-"): value for name, value in headers.items()
+        sent = {"x-cutouts-token": _page_token(client, gate_id).encode()} | {
+            name.replace("_", "-"): value.encode() for name, value in headers.items()
         }
         return client.post(f"/gate/{gate_id}/decide", json=body, headers=sent)
 
@@ -239,10 +239,12 @@ def test_only_who_may_trigger_the_dag_decides_and_only_from_our_pages(pages: Pag
     for headers in (
         {"origin": "https://elsewhere.example"},
         {"origin": "null"},
+        {"origin": "http://["},
         {"sec_fetch_site": "cross-site"},
         {"sec_fetch_site": "same-site"},
         {"x_cutouts_token": ""},
         {"x_cutouts_token": "0" * 64},
+        {"x_cutouts_token": "é"},
     ):
         assert _decide(pages, held, "ada", RELEASE, **headers).status_code == 403
     assert _decide(pages, held, "ada", RELEASE | {"by": "somebody else"}).status_code == 409
