@@ -65,6 +65,8 @@ WRONG: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
     "no weights": (lambda raw: raw.update(weights={}), "it has weights for nothing"),
     "a missing weight": (lambda raw: raw["weights"].pop("thin"), "it has weights for"),
     "an extra weight": (lambda raw: raw["weights"].update(more=raw["weights"]["thin"]), "it has weights for"),
+    "a flag for a number": (lambda raw: raw.update(bias=True), "valid number"),
+    "a text for a number": (lambda raw: raw.update(bias="-9"), "valid number"),
     "no network": (lambda raw: raw.update(networks={}), "it names no network"),
     "no version": (lambda raw: raw.update(version=""), "has no version"),
     "more bad masks than masks": (lambda raw: raw.update(bad=10**9), "bad masks of"),
@@ -89,10 +91,12 @@ def test_a_calibration_that_would_excuse_bad_masks_is_refused(
 
 
 def test_a_calibration_that_was_changed_by_hand_is_refused(tmp_path: Path) -> None:
-    """One digit, a name that is given twice, or a cut end: its seal does not match. An unsealed one is still read."""
+    """One digit, a name that is given twice, or another form of the same: its seal does not match. An unsealed one is
+    still read."""
     file, data = tmp_path / f"mine{SUFFIX}", (files("cutouts.models") / SHIPPED).read_bytes()
     at = data.index(b'"bias":') + len(b'"bias":')
-    for changed in (data[:at] + b"-9" + data[at + 1 :], data.replace(b',"seal"', b',"bias":-9.0,"seal"')):
+    other = json.dumps(json.loads(data), indent=1).encode()
+    for changed in (data[:at] + b"-9" + data[at + 1 :], data.replace(b',"seal"', b',"bias":-9.0,"seal"'), other):
         file.write_bytes(changed)
         with pytest.raises(GateError, match="changed or damaged"):
             read_calibration(file)

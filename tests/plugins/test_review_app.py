@@ -203,8 +203,8 @@ def _page_token(client: httpx.Client, gate_id: str) -> str:
 
 def _decide(pages: Pages, gate_id: str, user: str, body: dict[str, Any], **headers: str) -> httpx.Response:
     with pages.client(user) as client:
-        sent = {"x-cutouts-token": _page_token(client, gate_id).encode()} | {
-            name.replace("_", "-"): value.encode() for name, value in headers.items()
+        sent = {b"x-cutouts-token": _page_token(client, gate_id).encode()} | {
+            name.replace("_", "-").encode(): value.encode() for name, value in headers.items()
         }
         return client.post(f"/gate/{gate_id}/decide", json=body, headers=sent)
 

@@ -32,12 +32,12 @@ def read_calibration(file: Traversable) -> Calibration:
     """
     try:
         data = file.read_bytes()
-        calibration = _KIND.validate_json(data)
+        calibration = _KIND.validate_json(data, strict=True)
     except (OSError, ValidationError) as error:
         raise GateError(f"{file} is not a calibration of the gate: {error}") from error
-    body, sealed, seal = data.rpartition(_SEAL)
+    body, _, seal = data.rpartition(_SEAL)
     problems = [*faults(calibration)]
-    if sealed and seal != _ending(body):
+    if _NAME in data and seal != _ending(body):
         problems.append("it was changed or damaged after it was written: make it again with `cutouts gate calibrate`")
     if problems:
         raise GateError("\n  - ".join([f"{file} is not a calibration of the gate", *problems]))
@@ -54,7 +54,8 @@ def _ending(body: bytes) -> bytes:
     return b'"%s"}\n' % hashlib.sha256(body).hexdigest()[:16].encode()
 
 
-_SEAL = b',"seal":'
+_NAME = b'"seal"'
+_SEAL = b"," + _NAME + b":"
 _KIND = TypeAdapter(Calibration)
 
 
