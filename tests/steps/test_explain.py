@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from cutouts.adapters.catalog import Catalog
 from cutouts.adapters.code_version import code_version
 from cutouts.adapters.storage.store import Store
 from cutouts.core.config import Site
 from cutouts.core.errors import CutoutsError
 from cutouts.steps import approve, reject, waiting_holds
 from cutouts.steps.explain import explain
+from tests.adapters.catalog.made import NOON, entry
 from tests.photographs import blank, broken, product
 from tests.steps.conftest import Refresh
 
@@ -40,6 +44,23 @@ def test_a_live_image_is_explained_from_its_bytes_to_its_objects(site: Site, ref
         assert stored is not None
         assert stored.bytes == Store(site.objects_url).size(stored.name)
     assert explain(site, "0") == (found,)
+
+
+def test_an_image_that_is_live_for_years_is_explained(site: Site, refresh: Refresh, tmp_path: Path) -> None:
+    """However often its delivery id was published since; its tables are still there."""
+    product(tmp_path / "shoot" / "0.jpg")
+    decision, _ = refresh(site, tmp_path / "shoot")
+    (before,) = explain(site, "0.jpg")
+    with Catalog.open(site.catalog_url) as catalog:
+        for number in range(50):
+            day = replace(decision.delivery, date=decision.delivery.date + timedelta(days=number + 1))
+            catalog.publish(
+                [entry(f"later-{number}", day)], gate_id=f"gate-{number}", plan_id="plan", delivery=day, at=NOON
+            )
+    assert explain(site, "0.jpg") == (before,)
+    assert before.published is not None
+    (asked,) = explain(site, "0.jpg", delivery=decision.delivery)
+    assert [one.gate.gate_id for one in asked.decisions] == [decision.gate_id]
 
 
 def test_an_unpublished_image_is_explained_with_its_delivery(site: Site, refresh: Refresh, tmp_path: Path) -> None:

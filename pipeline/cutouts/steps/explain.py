@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -88,6 +88,7 @@ def explain(site: Site, named: str, *, delivery: DeliveryKey | str | None = None
 
     An image that is not live is found only if its delivery is given. Raises CutoutsError if no image is found.
     """
+    day = delivery.date if isinstance(delivery, DeliveryKey) else None
     delivery_id = delivery.delivery_id if isinstance(delivery, DeliveryKey) else delivery
     tables, objects = open_store(site.tables_url), open_store(site.objects_url)
     with Catalog.open(site.catalog_url) as catalog:
@@ -103,7 +104,9 @@ def explain(site: Site, named: str, *, delivery: DeliveryKey | str | None = None
                 delivery_id=of,
                 live=entry,
                 publication_id=number,
-                decisions=tuple(_decisions(catalog, tables, objects, image_id, of)),
+                decisions=tuple(
+                    _decisions(tables, objects, catalog, image_id, catalog.decisions_on(of, day=day, also=number))
+                ),
             )
             for image_id, of, entry, number in wanted
         )
@@ -118,10 +121,10 @@ def explain(site: Site, named: str, *, delivery: DeliveryKey | str | None = None
 
 
 def _decisions(
-    catalog: Catalog, tables: Store, objects: Store, image_id: str, delivery_id: str
+    tables: Store, objects: Store, catalog: Catalog, image_id: str, decisions: Sequence[Publication | Hold]
 ) -> Iterator[ImageDecision]:
-    """The last decisions on a delivery id, for this image; decisions whose tables are gone are skipped."""
-    for one in catalog.decisions_on(delivery_id):
+    """The decisions about this image; those whose tables are gone are skipped."""
+    for one in decisions:
         decision = find_record(tables, gate_file(one.gate_id, "decision.json"), GateDecision)
         row = decision and _row(tables, gate_file(one.gate_id, "outcomes.parquet"), image_id, _OUTCOME)
         if decision and row:

@@ -198,10 +198,13 @@ class Catalog:
         with looking(self._engine) as connection:
             return live_images.deliveries_not_made_by(connection, recipe)
 
-    def decisions_on(self, delivery_id: str, *, at_most: int = 20) -> tuple[Publication | Hold, ...]:
-        """The publications and holds of a delivery id, the newest first, at most `at_most`."""
+    def decisions_on(
+        self, delivery_id: str, *, day: date | None = None, also: int | None = None, at_most: int = 20
+    ) -> tuple[Publication | Hold, ...]:
+        """The publications and holds of a delivery id, if given only of one `day`, the newest first, at most `at_most`;
+        and the publication of the number `also`, however old it is."""
         with looking(self._engine) as connection:
-            return reading.decisions_on(connection, delivery_id, at_most)
+            return reading.decisions_on(connection, delivery_id, day, also, at_most)
 
     def gates_on(self, delivery: DeliveryKey) -> tuple[str, ...]:
         """The ids of the gate's decisions that published the delivery or held it, the oldest first."""

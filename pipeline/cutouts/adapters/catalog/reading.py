@@ -98,14 +98,24 @@ def unannounced(
     return tuple(publication_of(connection, row) for row in rows)
 
 
-def decisions_on(connection: sa.Connection, delivery_id: str, at_most: int) -> tuple[Publication | Hold, ...]:
-    """The publications and holds of a delivery id, the newest first, at most `at_most`."""
-    published = sa.select(publications).where(publications.c.delivery_id == delivery_id)
-    held = sa.select(holds).where(holds.c.delivery_id == delivery_id)
-    newest = connection.execute(published.order_by(publications.c.publication_id.desc()).limit(at_most)).all()
-    waiting_so = connection.execute(held.order_by(holds.c.at.desc()).limit(at_most)).all()
-    found: list[Publication | Hold] = [*(publication_of(connection, row) for row in newest), *map(_hold, waiting_so)]
-    return tuple(sorted(found, key=lambda one: one.at, reverse=True)[:at_most])
+def decisions_on(
+    connection: sa.Connection, delivery_id: str, day: date | None, also: int | None, at_most: int
+) -> tuple[Publication | Hold, ...]:
+    """The publications and holds of a delivery id, if given only of one `day`, the newest first, at most `at_most`; and
+    the publication of the number `also`, however old it is."""
+
+    def its(table: sa.Table) -> sa.Select[Any]:
+        mine = table.c.delivery_id == delivery_id, *([] if day is None else [table.c.delivery_date == day])
+        return sa.select(table).where(*mine).order_by(table.c.at.desc()).limit(at_most)
+
+    published = {row.publication_id: row for row in connection.execute(its(publications))}
+    if also is not None:
+        one = sa.select(publications).where(publications.c.publication_id == also)
+        published |= {row.publication_id: row for row in connection.execute(one)}
+    found = [publication_of(connection, row) for row in published.values()]
+    both: list[Publication | Hold] = [*found, *map(_hold, connection.execute(its(holds)))]
+    newest = sorted(both, key=lambda one: one.at, reverse=True)[:at_most]
+    return (*newest, *(one for one in found if one.publication_id == also and one not in newest))
 
 
 def gates_on(connection: sa.Connection, delivery: DeliveryKey) -> tuple[str, ...]:
