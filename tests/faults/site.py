@@ -66,7 +66,8 @@ class SiteUnderTest:
 
 
 def damage(store: Store, name: str, how: str, rng: random.Random) -> None:
-    """Delete a file, cut it off, or flip one of its bits."""
+    """Delete or rename a file, cut it off, let it grow, flip a bit or clear a block of it, or swap it with another file
+    of its kind."""
     data = store.read(name)
     match how:
         case "deleted":
@@ -76,3 +77,21 @@ def damage(store: Store, name: str, how: str, rng: random.Random) -> None:
         case "bit flipped":
             place = rng.randrange(len(data))
             store.write(name, data[:place] + bytes([data[place] ^ (1 << rng.randrange(8))]) + data[place + 1 :])
+        case "grown":
+            store.write(name, data + data[: rng.randrange(1, len(data))])
+        case "partly cleared":
+            place, length = rng.randrange(len(data)), rng.choice([16, 512, 4096])
+            store.write(name, data[:place] + bytes(len(data[place : place + length])) + data[place + length :])
+        case "renamed":
+            store.move(name, f"{name}.old")
+        case "swapped with another":
+            other = rng.choice([one for one in store.names("", "") if _kind(one) == _kind(name)])
+            store.write(name, store.read(other))
+            store.write(other, data)
+
+
+def _kind(name: str) -> tuple[str, str]:
+    """The folder of the store that a file is in, and its own name or, of names that are digests, its suffix."""
+    first, last = name.partition("/")[0], name.rpartition("/")[2]
+    stem, _, suffix = last.partition(".")
+    return (first if len(first) > 2 else "", suffix if len(stem) > 16 else last)

@@ -26,7 +26,9 @@ def test_a_run_that_is_killed_again_and_again_ends_whole(
     settled("killed three times")
 
 
-@pytest.mark.parametrize("how", ["deleted", "cut off", "bit flipped"])
+@pytest.mark.parametrize(
+    "how", ["deleted", "cut off", "bit flipped", "grown", "partly cleared", "renamed", "swapped with another"]
+)
 @pytest.mark.parametrize("folder", ["tables", "objects"])
 def test_damage_to_any_file_is_repaired(
     tested: SiteUnderTest, settled: Callable[[str], None], round_: int, how: str, folder: str

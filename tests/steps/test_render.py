@@ -29,6 +29,7 @@ from cutouts.steps.render import RenderedSite, render_stale
 from cutouts.steps.verify import verify
 from tests.deliveries import photograph, product
 from tests.steps.conftest import Refresh
+from tests.steps.test_verify import Damage, a_folder, a_loop, a_pipe
 
 RECIPES = """
 [square]
@@ -195,6 +196,17 @@ def test_verify_finds_broken_pictures_and_they_are_rendered_again(
         objects.write(entry.picture, damage if not whole else bytes(entry.bytes))
     assert [one.repaired for one in verify(shop, whole=whole).findings] == [None]
     assert verify(shop, whole=whole, repair=True).left == 0
+    assert render(shop).pictures == 1
+    assert verify(shop, whole=True).findings == ()
+
+
+@pytest.mark.parametrize("harm", [a_folder, a_pipe, a_loop])
+def test_something_else_in_the_place_of_a_picture_is_set_aside(shop: Site, harm: Damage) -> None:
+    """The check goes on, and after a repair the picture is rendered again."""
+    render(shop)
+    harm(Path(shop.objects_url) / entries(shop)[0].picture)
+    assert [one.repaired for one in verify(shop).findings] == [None]
+    assert verify(shop, repair=True).left == 0
     assert render(shop).pictures == 1
     assert verify(shop, whole=True).findings == ()
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import pytest
@@ -89,6 +91,29 @@ def test_an_intact_site_has_no_findings(site: Site) -> None:
         found = verify(site, whole=whole)
         assert (found.findings, found.objects, found.live) == ((), 2, 1)
         assert found.files > 10
+
+
+@pytest.mark.usefixtures("shoot")
+def test_every_file_is_heard_of(site: Site) -> None:
+    """So that a check of hours shows how far it is."""
+    phases: dict[str, Counter[str]] = {}
+    totals: dict[str, int] = {}
+
+    class Heard:
+        def __init__(self, doing: str) -> None:
+            phases[doing] = Counter()
+            self._counts = phases[doing]
+
+        def add(self, fate: str, images: int = 1) -> None:
+            self._counts[fate] += images
+
+    def progress(doing: str, total: int) -> AbstractContextManager[Heard]:
+        totals[doing] = total
+        return nullcontext(Heard(doing))
+
+    found = verify(site, progress=progress)
+    assert totals == {"tables": found.files, "objects": found.objects}
+    assert {doing: counts.total() for doing, counts in phases.items()} == totals
 
 
 @pytest.mark.usefixtures("shoot")

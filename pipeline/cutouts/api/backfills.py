@@ -14,7 +14,6 @@ from typing import Any
 import pyarrow as pa
 
 from cutouts.adapters.site_settings import load_site
-from cutouts.api.runs import Counter, Progress, unwatched
 from cutouts.core.backfills import (
     NO_LIMIT,
     BackfillBudget,
@@ -27,6 +26,7 @@ from cutouts.core.backfills import (
 from cutouts.core.config import Site
 from cutouts.core.decisions import Verdict
 from cutouts.core.errors import CutoutsError, TransientError
+from cutouts.core.progress import Counter, Progress, unwatched
 from cutouts.core.records import Plan, ShardKey
 from cutouts.intake import deliveries_between, source_of
 from cutouts.runner import Runner, open_runner

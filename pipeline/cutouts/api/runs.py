@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Protocol
 
 from cutouts.adapters.catalog import Catalog
 from cutouts.adapters.images import SUFFIXES
@@ -18,6 +16,7 @@ from cutouts.adapters.storage.sources.folders import photographs
 from cutouts.core.config import Site
 from cutouts.core.decisions import GateDecision, Verdict
 from cutouts.core.errors import ManifestError
+from cutouts.core.progress import Counter, Progress, unwatched
 from cutouts.core.records import Plan
 from cutouts.intake import Intake, folder_manifest, inspect, rows_of
 from cutouts.report.contents import Refusal, RenditionRow, RunSummary
@@ -49,30 +48,8 @@ class Summary(RunSummary):
     table: Path
 
 
-class Counter(Protocol):
-    """Counts images as they are finished."""
-
-    def add(self, fate: str, images: int = 1) -> None:
-        """`images` more images have this result ("read", "cut" or "rejected")."""
-
-
-Progress = Callable[[str, int], AbstractContextManager[Counter]]
-"""Called with the name of a phase ("reading", "cutting") and the number of its images when it begins; returns its
-counter."""
-
-
 _PROBLEMS = 3
 """The report lists this many problems of each rendition."""
-
-
-class _Nobody:
-    def add(self, fate: str, images: int = 1) -> None:
-        """Do nothing."""
-
-
-def unwatched(_doing: str, _total: int) -> AbstractContextManager[Counter]:
-    """The default for `progress`: nothing is reported."""
-    return nullcontext(_Nobody())
 
 
 def run(

@@ -15,9 +15,10 @@ from cutouts.adapters.site_settings import load_site
 from cutouts.adapters.storage.sources.folders import photographs
 from cutouts.adapters.storage.store import open_store
 from cutouts.adapters.storage.stored_tables import write_table
-from cutouts.api.runs import Progress, plan_all, refresh_all, unwatched
+from cutouts.api.runs import plan_all, refresh_all
 from cutouts.core.config import Site
 from cutouts.core.decisions import GateDecision, Outcome
+from cutouts.core.progress import Progress, unwatched
 from cutouts.core.table_paths import folder_manifest_file
 from cutouts.intake import folder_manifest, take
 from cutouts.report.contents import Refusal

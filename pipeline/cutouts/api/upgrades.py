@@ -13,10 +13,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cutouts.api.backfills import backfill, survey
-from cutouts.api.runs import Counter, Progress, unwatched
 from cutouts.core.backfills import NO_LIMIT, BackfillBudget, BackfillSelection, BackfillState, Why
 from cutouts.core.config import Site
 from cutouts.core.errors import CutoutsError
+from cutouts.core.progress import Counter, Progress, unwatched
 from cutouts.core.records import DeliveryKey
 from cutouts.core.upgrades import Canary, Upgraded, UpgradeSurvey, choices
 from cutouts.intake import source_of

@@ -64,12 +64,13 @@ def selected_rows(site: Site, selection: BackfillSelection, delivery: DeliveryKe
 
 
 def _second_tries(site: Site, selection: BackfillSelection, delivery: DeliveryKey, source: str) -> SelectedRows:
-    """The rows of images in quarantine; a manifest is read only if it has some."""
+    """The rows of images in quarantine. Of most deliveries there are none, and nothing else is read."""
     network = own_network(site)
     quarantined = quarantined_images(site, delivery, network.recipe.digests)
     names = pa.array(with_reason(quarantined, selection.reason), pa.string())
-    tables = open_store(site.tables_url)
-    rows = read_delivery(tables, source, delivery) if len(names) else MANIFEST.empty_table()
+    if not len(names):
+        return SelectedRows(rows=MANIFEST.empty_table(), why=np.array([], np.str_), todo=np.array([], np.bool_))
+    rows = read_delivery(open_store(site.tables_url), source, delivery)
     rows = _selected(selection, rows.filter(pc.is_in(rows.column("image_id"), value_set=names)))
     with Catalog.open(site.catalog_url) as catalog:
         live, reviews = catalog.published(delivery.delivery_id), catalog.reviews(delivery.delivery_id)

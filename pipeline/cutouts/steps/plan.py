@@ -71,44 +71,18 @@ def plan(
     or its calibration cannot carry the site's promise.
     """
     tables = open_store(site.tables_url)
-    rows = read_delivery(tables, source, delivery)
-    require_known_channels(site, delivery, rows)
-    rows = rows.select([*SHARDS.names, "category", CHANNELS, MODEL])
-    if only is not None:
-        rows = rows.filter(pc.is_in(rows.column("image_id"), value_set=only))
+    rows = _wanted(site, tables, source, delivery, only)
     networks = (own_network(site),) if second_try_of else wished_networks(site, delivery, rows)
     for one in networks:
         _require_network(site, delivery, one)
         join_parts(tables, one.recipe.digests)
     told, content = known_content(site, tables, networks, rows)
     rows = _with_networks(rows, networks).append_column("content", content)
-    everything = cut(rows, shard_images=_SLICE, shard_bytes=2**62, max_shards=2**31)
     todo = pc.is_null(content)
     work = [_Work.of(site, tables, one, rows, told, todo, share=len(networks)) for one in networks]
-    sources = allowed_by(source)
     full = only is None and (full or open_manifest(source, day=delivery.date).is_full(*astuple(delivery)))
-    facts = [one.facts(sources) for one in work]
-    about = [str(delivery), *facts[0], *(["full"] if full else [])]
-    about += [{"second try": sorted(second_try_of)}] if second_try_of else []
-    about += facts[1:]
-    planned = tuple(one.planned for one in work)
-    made = Plan(
-        plan_id=_plan_id(about, everything.tables(rows)),
-        delivery=delivery,
-        recipe=planned[0].recipe,
-        images=rows.num_rows,
-        todo=pc.sum(todo).as_py(),
-        known=rows.num_rows - pc.sum(todo).as_py(),
-        shards=sum(one.shards for one in planned),
-        sources=sources,
-        full=full,
-        manifest=shown(source),
-        code=code_version(),
-        model=planned[0].model,
-        several=planned if len(planned) > 1 else (),
-        channels=rows.column(CHANNELS).null_count < rows.num_rows,
-        second_try_of=tuple(sorted(second_try_of)),
-    )
+    everything = cut(rows, shard_images=_SLICE, shard_bytes=2**62, max_shards=2**31)
+    made = _made(source, delivery, rows, everything, work, full=full, again=tuple(sorted(second_try_of)))
     found = find_record(tables, plan_file(made.plan_id, "plan.json"), Plan)
     if found is None:
         for one in networks:
@@ -117,6 +91,49 @@ def plan(
         shards = chain.from_iterable(one.shards.tables(rows) for one in work)
         _write(tables, made, everything.tables(stored), shards)
     return found or made
+
+
+def _wanted(site: Site, tables: Store, source: str, delivery: DeliveryKey, only: pa.Array | None) -> pa.Table:
+    """The rows of the delivery, in the columns that a plan needs; with `only`, those of these image ids."""
+    rows = read_delivery(tables, source, delivery)
+    require_known_channels(site, delivery, rows)
+    rows = rows.select([*SHARDS.names, "category", CHANNELS, MODEL])
+    return rows if only is None else rows.filter(pc.is_in(rows.column("image_id"), value_set=only))
+
+
+def _made(
+    source: str,
+    delivery: DeliveryKey,
+    rows: pa.Table,
+    everything: Shards,
+    work: Sequence[_Work],
+    *,
+    full: bool,
+    again: tuple[str, ...],
+) -> Plan:
+    """The plan's record, and in it the key; `again` are the decisions of which it is a second try."""
+    sources = allowed_by(source)
+    first, *others = (one.facts(sources) for one in work)
+    about = [str(delivery), *first, *(["full"] if full else []), *([{"second try": again}] if again else []), *others]
+    planned = tuple(one.planned for one in work)
+    todo = rows.column("content").null_count
+    return Plan(
+        plan_id=_plan_id(about, everything.tables(rows)),
+        delivery=delivery,
+        recipe=planned[0].recipe,
+        images=rows.num_rows,
+        todo=todo,
+        known=rows.num_rows - todo,
+        shards=sum(one.shards for one in planned),
+        sources=sources,
+        full=full,
+        manifest=shown(source),
+        code=code_version(),
+        model=planned[0].model,
+        several=planned if len(planned) > 1 else (),
+        channels=rows.column(CHANNELS).null_count < rows.num_rows,
+        second_try_of=again,
+    )
 
 
 def require_judged(site: Site, recipe: RecipeDigests) -> None:

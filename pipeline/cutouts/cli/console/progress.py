@@ -40,13 +40,13 @@ class _Said(logging.Handler):
 
 
 class Tally:
-    """Counts images by result and shows progress on stderr.
+    """Counts images, or what `of` says, by result and shows progress on stderr.
 
-    After Ctrl-C it says how many images were done, and how to continue (`again`).
+    After Ctrl-C it says how many were done, and how to continue (`again`).
     """
 
-    def __init__(self, doing: str, total: int, *, again: str = "") -> None:
-        self._doing, self._total = doing, total
+    def __init__(self, doing: str, total: int, *, again: str = "", of: str = "image") -> None:
+        self._doing, self._total, self._of = doing, total, of
         self._again = f"; {again}" if again else ""
         self._counts: Counter[str] = Counter()
         self._began = self._told = time.monotonic()
@@ -62,7 +62,7 @@ class Tally:
         if self._bar is not None:
             self._bar.stop()
         if kind is not None and issubclass(kind, KeyboardInterrupt):
-            say(f"{self._doing}: stopped after {self.count} of {counted(self._total, 'image')}{self._again}", err=True)
+            say(f"{self._doing}: stopped after {self.count} of {counted(self._total, self._of)}{self._again}", err=True)
 
     def add(self, fate: str, images: int = 1) -> None:
         """Count images with this result."""
@@ -82,7 +82,7 @@ class Tally:
     def summary(self) -> str:
         """One line: number of images, counts by result, and speed."""
         seconds = time.monotonic() - self._began
-        return f"{counted(self.count, 'image')} in {seconds:.1f} s ({self._rate()}): {self._words()}"
+        return f"{counted(self.count, self._of)} in {seconds:.1f} s ({self._rate()}): {self._words()}"
 
     def _words(self) -> str:
         return ", ".join(f"{count} {fate}" for fate, count in sorted(self._counts.items()))

@@ -8,6 +8,7 @@ import cutouts
 from cutouts.adapters.terminal import say
 from cutouts.cli.console.exit_status import Status
 from cutouts.cli.console.options import site_options
+from cutouts.cli.console.progress import Tally
 from cutouts.core.text.counting import counted
 
 
@@ -23,7 +24,7 @@ def verify(whole: bool, repair: bool, root: str | None, config: str | None) -> N
     masks and cutouts are made again from their photographs. The exit status is 1 if a fault remains.
     """
     site = cutouts.load_site(config, root=root)
-    found = cutouts.verify(site, whole=whole, repair=repair, tell=lambda finding: say(finding.words))
+    found = cutouts.verify(site, whole=whole, repair=repair, tell=lambda one: say(one.words), progress=_tally)
     looked = (
         f"{counted(found.files, 'table file')}, {counted(found.objects, 'object')}, {counted(found.live, 'live image')}"
     )
@@ -31,3 +32,7 @@ def verify(whole: bool, repair: bool, root: str | None, config: str | None) -> N
     say(f"{looked}: {counted(found.left, 'fault')}" + (f", {repaired} repaired" if repair else ""), err=True)
     if found.left:
         raise click.exceptions.Exit(Status.FAILED)
+
+
+def _tally(doing: str, total: int) -> Tally:
+    return Tally(f"checking {doing}", total, of="file")

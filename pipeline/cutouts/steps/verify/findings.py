@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+
+from cutouts.core.errors import DamagedError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,3 +20,14 @@ class Finding:
     def words(self) -> str:
         """One line of text."""
         return f"{self.place}: {self.what}" + (f"; {self.repaired}" if self.repaired else "")
+
+
+def fault_of(look: Callable[[], str | None]) -> str | None:
+    """The fault that `look` finds in a file: what it returns, that the file is missing, or why it is damaged; None if
+    it is undamaged."""
+    try:
+        return look()
+    except FileNotFoundError:
+        return "it is not there"
+    except DamagedError as error:
+        return error.why

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 
@@ -11,17 +10,18 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cutouts.adapters.storage.store import Store, object_name, open_store
-from cutouts.adapters.storage.stored_tables import find_record
+from cutouts.adapters.storage.stored_tables import find_record, in_parallel
 from cutouts.core.config import Site
 from cutouts.core.errors import DamagedError, ModelError
 from cutouts.core.product_box import box_of, photograph_of
+from cutouts.core.progress import Counter, unwatched
 from cutouts.core.records import ImageRecord, Plan, RecipeDigests
 from cutouts.core.table_paths import plan_file
 from cutouts.runner import Runner
 from cutouts.stages import job_of
 from cutouts.steps.provenance import kept_recipe
 from cutouts.steps.segment import cut_all
-from cutouts.steps.verify.findings import Finding
+from cutouts.steps.verify.findings import Finding, fault_of
 from cutouts.steps.verify.table_sets import DAMAGED
 from cutouts.steps.wishes import with_model
 
@@ -29,21 +29,25 @@ _PNG_END = b"\x00\x00\x00\x00IEND\xaeB`\x82"
 """The last chunk of every PNG; a truncated file lacks it (PNG specification, section 11.2.5)."""
 _STAGING = ".repair"
 """The folder beside the objects in which they are made again before they replace the broken ones."""
-_THREADS = 16
 
 
-def broken_objects(objects: Store, names: Sequence[str], *, whole: bool) -> dict[str, str]:
+def broken_objects(objects: Store, names: Sequence[str], heard: Counter, *, whole: bool) -> dict[str, str]:
     """The fault of each broken object, by name. By default only the end of each PNG is checked; with `whole`, every
-    object is read and its digest compared."""
+    object is read and its digest compared. Each object that was checked is `heard` of."""
     look = partial(_digest_fault if whole else _end_fault, objects)
-    with ThreadPoolExecutor(_THREADS) as pool:
-        faults = pool.map(look, names)
-        return {name: fault for name, fault in zip(names, faults, strict=True) if fault}
+    faults: dict[str, str] = {}
+    for name, fault in zip(names, in_parallel(look, names), strict=True):
+        heard.add("checked")
+        if fault:
+            faults[name] = fault
+    return faults
 
 
 def require_sound(objects: Store, names: Sequence[str]) -> None:
     """Raise DamagedError if one of these objects is missing or truncated."""
-    if broken := broken_objects(objects, names, whole=False):
+    with unwatched("objects", len(names)) as heard:
+        broken = broken_objects(objects, names, heard, whole=False)
+    if broken:
         name, fault = next(iter(broken.items()))
         more = f" (and {len(broken) - 1} more)" if len(broken) > 1 else ""
         raise DamagedError(f"{objects.url}/{name}{more}", fault)
@@ -100,7 +104,7 @@ def _cut_again(
     for result in cut_all(site, job, _records(rows), runner):
         for name in {name for mask in result.masks for name in (mask.mask, mask.cutout)}:
             if name in broken:
-                _set_aside(objects, name)
+                set_aside(objects, name)
                 objects.write(name, staging.read(name))
                 fates[name] = None
             staging.remove(name)
@@ -110,7 +114,7 @@ def _cut_again(
     return fates
 
 
-def _set_aside(objects: Store, name: str) -> None:
+def set_aside(objects: Store, name: str) -> None:
     """Move what is in the place of an object and is not a file to `DAMAGED`, because a file cannot replace it."""
     try:
         objects.tail(name, 1)
@@ -152,19 +156,9 @@ def object_findings(
 
 
 def _end_fault(objects: Store, name: str) -> str | None:
-    try:
-        return None if objects.tail(name, len(_PNG_END)) == _PNG_END else "it is cut off"
-    except FileNotFoundError:
-        return "it is not there"
-    except DamagedError as error:
-        return error.why
+    return fault_of(lambda: None if objects.tail(name, len(_PNG_END)) == _PNG_END else "it is cut off")
 
 
 def _digest_fault(objects: Store, name: str) -> str | None:
-    try:
-        data = objects.read(name)
-    except FileNotFoundError:
-        return "it is not there"
-    except DamagedError as error:
-        return error.why
-    return None if name == object_name(data, ".png") else "its bytes do not match its name"
+    other = "its bytes do not match its name"
+    return fault_of(lambda: None if name == object_name(objects.read(name), ".png") else other)

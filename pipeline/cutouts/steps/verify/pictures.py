@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import PurePosixPath
 
 from cutouts.adapters.catalog.catalog_renditions import CatalogRenditions
 from cutouts.adapters.storage.store import Store, object_name
-from cutouts.core.errors import DamagedError
 from cutouts.core.renditions.records import RenditionEntry
-from cutouts.steps.verify.findings import Finding
+from cutouts.steps.verify.findings import Finding, fault_of
+from cutouts.steps.verify.objects import set_aside
 
 
 def picture_findings(objects: Store, renditions: CatalogRenditions, *, whole: bool, repair: bool) -> Iterator[Finding]:
@@ -17,10 +18,11 @@ def picture_findings(objects: Store, renditions: CatalogRenditions, *, whole: bo
     bytes do not match its name. A `repair` drops its row, so that the next `cutouts render --all-stale` makes it
     again."""
     for entry in {one.picture: one for one in renditions.entries()}.values():
-        fault = _fault(objects, entry, whole=whole)
+        fault = fault_of(partial(_fault, objects, entry, whole=whole))
         if fault is None:
             continue
         if repair:
+            set_aside(objects, entry.picture)
             objects.remove(entry.picture)
             renditions.drop([entry.picture])
         done = "dropped: `cutouts render --all-stale` renders it again" if repair else None
@@ -28,14 +30,11 @@ def picture_findings(objects: Store, renditions: CatalogRenditions, *, whole: bo
 
 
 def _fault(objects: Store, entry: RenditionEntry, *, whole: bool) -> str | None:
+    """The fault of a picture; None if it has none. Raises FileNotFoundError or DamagedError if it cannot be read."""
+    objects.tail(entry.picture, 1)
     size = objects.size(entry.picture)
-    if size is None:
-        return "it is not there"
     if size != entry.bytes:
         return f"it has {size} B instead of {entry.bytes} B"
-    try:
-        if whole and object_name(objects.read(entry.picture), PurePosixPath(entry.picture).suffix) != entry.picture:
-            return "its bytes do not match its name"
-    except DamagedError as error:
-        return error.why
+    if whole and object_name(objects.read(entry.picture), PurePosixPath(entry.picture).suffix) != entry.picture:
+        return "its bytes do not match its name"
     return None

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 from cutouts.adapters.storage.store import Store
 from cutouts.adapters.storage.stored_tables import check_record, check_table, find_record
-from cutouts.core.errors import DamagedError
+from cutouts.core.progress import Counter
 from cutouts.core.table_paths import JOINED_RECORD, JOURNAL, JOURNAL_CHANGES, JOURNAL_RECORD
 from cutouts.steps.ledger import SCHEMAS, Joined
-from cutouts.steps.verify.findings import Finding
+from cutouts.steps.verify.findings import Finding, fault_of
 
 DAMAGED = "damaged"
 """The folder, beside the tables, that damaged files are moved to."""
@@ -63,10 +63,16 @@ class TableSet:
 
 def table_sets(tables: Store) -> tuple[TableSet, ...]:
     """Every set of tables that has its record, every other record, and every single part of the ledger in use."""
-    records = [name for name in tables.names("", ".json") if not name.startswith(f"{DAMAGED}/")]
+    records = [name for name in tables.names("", ".json") if not name.startswith((f"{DAMAGED}/", _JOINED))]
+    return (*map(_set_of, records), *ledger_sets(tables))
+
+
+def ledger_sets(tables: Store) -> tuple[TableSet, ...]:
+    """Every joined part of the ledger that has its record, and every single part in use."""
+    joined = tables.names(_JOINED.rstrip("/"), f"/{JOINED_RECORD}")
     parts = {_part_of(name) for name in tables.names("ledger", ".parquet") if not name.startswith(_JOINED)}
-    single = sorted(parts - _held(tables, [name for name in records if name.startswith(_JOINED)]))
-    return (*map(_set_of, records), *(_ledger_set(recipe, part) for recipe, part in single))
+    single = sorted(parts - _held(tables, joined))
+    return (*map(_set_of, joined), *(_ledger_set(recipe, part) for recipe, part in single))
 
 
 def _held(tables: Store, records: Iterable[str]) -> set[tuple[str, str]]:
@@ -81,15 +87,20 @@ def current(tables: Store, damaged: Sequence[tuple[TableSet, Finding]]) -> list[
     return [(one, finding) for one, finding in damaged if one.files in there]
 
 
-def damage(tables: Store, sets: Iterable[TableSet], *, whole: bool) -> Iterator[tuple[TableSet, Finding]]:
-    """Each set with a missing or damaged file, and the first finding; with `whole`, every byte is read."""
+def damage(
+    tables: Store, sets: Sequence[TableSet], heard: Counter, *, whole: bool
+) -> Iterator[tuple[TableSet, Finding]]:
+    """Each set with a missing or damaged file, and the first finding; with `whole`, every byte is read. Each file that
+    was checked is `heard` of."""
 
-    def look(one: TableSet) -> tuple[TableSet, Finding] | None:
-        found = [finding for name in one.files if (finding := _damage(tables, name, whole=whole))]
-        return (one, found[0]) if found else None
+    def look(one: TableSet) -> list[Finding]:
+        return [finding for name in one.files if (finding := _damage(tables, name, whole=whole))]
 
     with ThreadPoolExecutor(_THREADS) as pool:
-        yield from filter(None, pool.map(look, sets))
+        for one, found in zip(sets, pool.map(look, sets), strict=True):
+            heard.add("checked", len(one.files))
+            if found:
+                yield one, found[0]
 
 
 def part_of(one: TableSet) -> str:
@@ -120,11 +131,11 @@ def _ledger_set(recipe: str, part: str) -> TableSet:
 
 
 def _damage(tables: Store, name: str, *, whole: bool) -> Finding | None:
-    try:
+    def look() -> None:
         if name.endswith(".json"):
             check_record(tables, name)
         else:
             check_table(tables, name, whole=whole)
-    except DamagedError as error:
-        return Finding(place=f"{tables.url}/{name}", what=error.why)
-    return None
+
+    fault = fault_of(look)
+    return Finding(place=f"{tables.url}/{name}", what=fault) if fault else None

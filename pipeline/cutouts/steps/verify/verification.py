@@ -13,6 +13,7 @@ from cutouts.adapters.storage.store import Store, open_store
 from cutouts.adapters.storage.stored_tables import find_record
 from cutouts.core.config import Site
 from cutouts.core.errors import CutoutsError, DamagedError
+from cutouts.core.progress import Progress, unwatched
 from cutouts.core.records import Plan
 from cutouts.core.table_paths import plan_file
 from cutouts.runner import open_runner
@@ -27,7 +28,7 @@ from cutouts.steps.verify.journal_records import journal_findings
 from cutouts.steps.verify.ledger_sets import held_parts, masks_of, mended_record
 from cutouts.steps.verify.objects import broken_objects, make_again, object_findings
 from cutouts.steps.verify.pictures import picture_findings
-from cutouts.steps.verify.table_sets import TableSet, current, damage, move_away, table_sets
+from cutouts.steps.verify.table_sets import TableSet, current, damage, ledger_sets, move_away, table_sets
 
 _PLANNED = MASKS.append(pa.field("plan_id", pa.string()))
 _KEY = ("sha256", "matte_digest", "render_digest", "mask", "cutout")
@@ -50,9 +51,15 @@ class Verification:
 
 
 def verify(
-    site: Site, *, whole: bool = False, repair: bool = False, tell: Callable[[Finding], None] = lambda _: None
+    site: Site,
+    *,
+    whole: bool = False,
+    repair: bool = False,
+    tell: Callable[[Finding], None] = lambda _: None,
+    progress: Progress = unwatched,
 ) -> Verification:
-    """Check that tables, ledger, objects and catalogue are complete and agree; `tell` is called with each finding.
+    """Check that tables, ledger, objects and catalogue are complete and agree; `tell` is called with each finding, and
+    `progress` at the beginning of each phase, with the number of its files.
 
     By default the check is quick: footers of tables, digests of records, the end of each PNG. With `whole`, every byte
     is read and compared with its checksum. With `repair`, damaged tables are moved away, so that the next run makes
@@ -62,10 +69,12 @@ def verify(
     moves away may be in use, or may have just been written again. It raises TransientError if anything runs.
     """
     with site_lease(site, alone=repair):
-        return _verified(site, whole=whole, repair=repair, tell=tell)
+        return _verified(site, whole=whole, repair=repair, tell=tell, progress=progress)
 
 
-def _verified(site: Site, *, whole: bool, repair: bool, tell: Callable[[Finding], None]) -> Verification:
+def _verified(
+    site: Site, *, whole: bool, repair: bool, tell: Callable[[Finding], None], progress: Progress
+) -> Verification:
     tables, objects = open_store(site.tables_url), open_store(site.objects_url)
     findings: list[Finding] = []
 
@@ -74,7 +83,9 @@ def _verified(site: Site, *, whole: bool, repair: bool, tell: Callable[[Finding]
         tell(finding)
 
     sets = table_sets(tables)
-    damaged = current(tables, [*damage(tables, sets, whole=whole)])
+    files = sum(len(one.files) for one in sets)
+    with progress("tables", files) as heard:
+        damaged = current(tables, [*damage(tables, sets, heard, whole=whole)])
     for one, finding in _records_first(damaged):
         add(replace(finding, repaired=_mended(tables, one)) if repair else finding)
     masks = _masks(tables, without=set() if repair else {one.files for one, _ in damaged})
@@ -85,7 +96,8 @@ def _verified(site: Site, *, whole: bool, repair: bool, tell: Callable[[Finding]
         for finding in picture_findings(objects, catalog.renditions, whole=whole, repair=repair):
             add(finding)
     names = _names(masks, live)
-    broken = broken_objects(objects, names, whole=whole)
+    with progress("objects", len(names)) as heard:
+        broken = broken_objects(objects, names, heard, whole=whole)
     fates = None
     if repair and broken:
         with open_runner(site) as runner:
@@ -94,7 +106,6 @@ def _verified(site: Site, *, whole: bool, repair: bool, tell: Callable[[Finding]
         add(finding)
     for finding in _unknown(site, masks, live):
         add(finding)
-    files = sum(len(one.files) for one in sets)
     return Verification(files=files, objects=len(names), live=live.num_rows, findings=tuple(findings))
 
 
@@ -147,12 +158,12 @@ def _made_again(tables: Store, plan_id: str) -> bool:
 
 def _masks(tables: Store, *, without: set[tuple[str, ...]]) -> pa.Table:
     """All masks of the ledger that can be read, with the plan that made them as the column `plan_id`."""
-    parts = {one for one in table_sets(tables) if one.ledger}
+    parts = {*ledger_sets(tables)}
     while True:
         try:
             pieces = [masks_of(tables, one) for one in sorted(parts, key=str) if one.files not in without]
         except DamagedError:
-            before, parts = parts, {one for one in table_sets(tables) if one.ledger}
+            before, parts = parts, {*ledger_sets(tables)}
             if parts == before:
                 raise
         else:

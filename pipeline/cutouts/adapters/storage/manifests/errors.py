@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import pyarrow as pa
 
 from cutouts.adapters.storage.manifests.thrift import ParquetError
-from cutouts.adapters.storage.store import helped_by_retry, store_errors
+from cutouts.adapters.storage.store_errors import helped_by_retry, store_errors
 from cutouts.core.errors import ManifestError, TransientError
 from cutouts.core.text.counting import counted
 

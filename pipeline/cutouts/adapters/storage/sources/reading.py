@@ -6,7 +6,7 @@ import time
 
 from cutouts.adapters.storage.sources.local_files import read_local
 from cutouts.adapters.storage.sources.rejections import not_allowed, unreadable
-from cutouts.adapters.storage.store import store_errors
+from cutouts.adapters.storage.store_errors import store_errors
 from cutouts.core.sources.locations import WEB_SCHEMES, FetchedFile, Location, Reading
 
 TRIES = 3
