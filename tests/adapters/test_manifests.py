@@ -21,6 +21,7 @@ from cutouts.adapters.storage.store import Store
 from cutouts.core.errors import ManifestError
 from cutouts.core.manifests.checks import FAULT
 from cutouts.schemas.tables import MANIFEST
+from tests.closed_folder import closed_folder
 from tests.file_server import FileServer, serving
 
 FIFTH, SIXTH = date(2026, 1, 5), date(2026, 1, 6)
@@ -246,6 +247,13 @@ def test_only_regular_files_are_read(tmp_path: Path, make: Callable[[Path], None
     make(tmp_path / "m.parquet")
     assert problems(tmp_path / "m.parquet") == ("not a regular file",)
     assert problems(tmp_path) == ("m.parquet: not a regular file",)
+
+
+def test_a_folder_that_cannot_be_listed_refuses_the_manifest(tmp_path: Path) -> None:
+    """A part of a full delivery must not count as all of it, because the rest would be withdrawn."""
+    write(tmp_path / "date=2026-01-05" / "part.parquet", images("a"))
+    closed_folder(tmp_path / "date=2026-01-05")
+    assert "File name too long" in problems(tmp_path)[0]
 
 
 def test_link_cycles_are_walked_once(tmp_path: Path) -> None:

@@ -27,6 +27,7 @@ from cutouts.adapters.storage.stored_tables import (
 )
 from cutouts.core.errors import DamagedError, StorageError, TransientError
 from cutouts.core.records import RecipeDigests
+from tests.closed_folder import closed_folder
 
 RECORD = RecipeDigests(matte_digest="matte", render_digest="render")
 
@@ -107,6 +108,15 @@ def test_flipped_bits_in_the_pages_of_a_table_are_detected(store: Store, tmp_pat
         file.write_bytes(damaged)
         with pytest.raises(DamagedError, match=r"plans/p/delivery\.parquet is damaged.*cutouts verify --repair"):
             read_table(store, "plans/p/delivery.parquet")
+
+
+def test_a_folder_that_cannot_be_listed_is_an_error(store: Store, tmp_path: Path) -> None:
+    """Its files must not count as not there: `gc` would remove what they refer to."""
+    store.write("a/one.json", b"1")
+    closed_folder(tmp_path / "a")
+    for listed in (lambda: store.names("", ""), store.written):
+        with pytest.raises(StorageError, match="File name too long"):
+            listed()
 
 
 def test_a_missing_table_of_a_receipt_is_named(store: Store) -> None:

@@ -177,7 +177,7 @@ class Store:
         """The sizes in B of the files in `names`, by name."""
         with self._errors(folder):
             try:
-                found = self.fs.find(self.path(folder), detail=True)
+                found = self._found(self.path(folder))
             except FileNotFoundError:
                 return {}
         start = len(self.path("").rstrip("/")) + 1
@@ -188,11 +188,30 @@ class Store:
         """Every file below `folder`, even hidden or unfinished, with its size in B and when it was written (UTC)."""
         with self._errors(folder):
             try:
-                found = self.fs.find(self.path(folder), detail=True)
+                found = self._found(self.path(folder))
             except FileNotFoundError:
                 return {}
         start = len(self.path("").rstrip("/")) + 1
         return {path[start:]: (int(about["size"]), _written(about)) for path, about in sorted(found.items())}
+
+    def _found(self, folder: str) -> dict[str, Any]:
+        """What the file system says about each file below a folder, by path. Raises its error if a folder cannot be
+        listed: fsspec's own `find` leaves such a folder out, and its files would count as not there."""
+        if not self._local:
+            return dict(self.fs.find(folder, detail=True))
+        found: dict[str, Any] = {}
+        left = [folder]
+        while left:
+            place = left.pop()
+            try:
+                listing = self.fs.ls(place, detail=True)
+            except FileNotFoundError:
+                if place == folder:
+                    raise
+                continue  # removed meanwhile
+            left += [about["name"] for about in listing if about["type"] == "directory"]
+            found.update((about["name"], about) for about in listing if about["type"] != "directory")
+        return found
 
     @contextmanager
     def reading(self, name: str) -> Iterator[Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import date, datetime
 from typing import TYPE_CHECKING
 
 import click
@@ -36,12 +36,13 @@ def explain(image: str, delivery: str | None, suite: bool, as_json: bool, root: 
     from cutouts.steps.explain import Explanation
     from cutouts.steps.explain import explain as explain_step
 
-    found = explain_step(cutouts.load_site(config, root=root), image, delivery=_delivery(delivery))
+    named = _delivery(delivery)
+    found = explain_step(cutouts.load_site(config, root=root), image, delivery=named)
     if as_json:
         say(TypeAdapter(tuple[Explanation, ...]).dump_json(found, indent=1).decode(), lines=True)
         return
     for one in found:
-        for line in _lines(one, suite=suite):
+        for line in _lines(one, named.date if isinstance(named, DeliveryKey) else None, suite=suite):
             say(line)
 
 
@@ -53,7 +54,8 @@ def _delivery(named: str | None) -> DeliveryKey | str | None:
         return named
 
 
-def _lines(one: Explanation, *, suite: bool) -> Iterator[str]:
+def _lines(one: Explanation, day: date | None, *, suite: bool) -> Iterator[str]:
+    """What is live and the decision that published it; if a `day` was named, the decisions of that day instead."""
     live = one.live
     about = f"product {live.product_id}, live since publication {one.publication_id}" if live else "not live"
     yield f"image {one.image_id} of delivery {live.delivery if live else one.delivery_id}: {about}"
@@ -62,7 +64,8 @@ def _lines(one: Explanation, *, suite: bool) -> Iterator[str]:
         yield f"  recipe       matte {live.recipe.matte_digest}, rendering {live.recipe.render_digest}"
         yield f"  objects      {live.mask} (matte), {live.cutout} (cutout)"
         yield "  The tables of the decision that published it are gone."
-    chosen = [one.published] if one.published else one.decisions
+    chosen = [one.published] if one.published and day is None else one.decisions
+    chosen = [decision for decision in chosen if day in (None, decision.gate.delivery.date)]
     for decision in chosen:
         yield from _decision_lines(decision, suite=suite)
 

@@ -12,13 +12,18 @@ from cutouts.schemas.tables import LEDGER_PART, MASKS
 from cutouts.steps.ledger import Joined, labelled
 from cutouts.steps.verify.table_sets import TableSet, part_of
 
+_NAMES = ("uri", "sha256", "matte_digest", "render_digest", "mask", "cutout")
+PLANNED = pa.schema([*(MASKS.field(name) for name in _NAMES), pa.field("plan_id", pa.string())])
+"""What a check needs to know of each mask, and the plan that made it."""
+
 
 def masks_of(tables: Store, one: TableSet) -> pa.Table:
-    """The masks of a part of the ledger, with the plan that made them as the column `plan_id`."""
-    rows = read_table(tables, one.members[0])
+    """The masks of a part of the ledger, in the columns of `PLANNED`."""
+    names = PLANNED.names[:-1]
+    rows = read_table(tables, one.members[0], [*names, LEDGER_PART.name] if one.record else names)
     rows = rows if one.record else labelled(rows, part_of(one))
     plan = pc.replace_substring_regex(rows.column(LEDGER_PART.name), "-.*", "")
-    return rows.select(MASKS.names).cast(MASKS).append_column("plan_id", plan)
+    return rows.select(names).append_column("plan_id", plan).cast(PLANNED)
 
 
 def held_parts(tables: Store, one: TableSet) -> set[str]:

@@ -60,7 +60,7 @@ def make_again(
     or None if it was.
 
     This is only possible if the site still has the recipe that made an object, by whatever network, and if its
-    photograph is readable and unchanged. `masks` has the columns of `MASKS` and `plan_id`.
+    photograph is readable and unchanged. `masks` has the columns of `PLANNED`.
     """
     fates: dict[str, str | None] = dict.fromkeys(broken, "the ledger does not record how it was made")
     needed = masks.filter(pc.or_(*(pc.is_in(masks.column(name), pa.array([*broken])) for name in ("mask", "cutout"))))

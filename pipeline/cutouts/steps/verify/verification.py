@@ -17,7 +17,6 @@ from cutouts.core.progress import Progress, unwatched
 from cutouts.core.records import Plan
 from cutouts.core.table_paths import plan_file
 from cutouts.runner import open_runner
-from cutouts.schemas.tables import MASKS
 from cutouts.steps.lease import site_lease
 from cutouts.steps.ledger import record
 from cutouts.steps.networks import results_by
@@ -25,12 +24,11 @@ from cutouts.steps.reconciliation import shard_results
 from cutouts.steps.verify.catalog_rows import catalog_findings
 from cutouts.steps.verify.findings import Finding
 from cutouts.steps.verify.journal_records import journal_findings
-from cutouts.steps.verify.ledger_sets import held_parts, masks_of, mended_record
+from cutouts.steps.verify.ledger_sets import PLANNED, held_parts, masks_of, mended_record
 from cutouts.steps.verify.objects import broken_objects, make_again, object_findings
 from cutouts.steps.verify.pictures import picture_findings
 from cutouts.steps.verify.table_sets import TableSet, current, damage, ledger_sets, move_away, table_sets
 
-_PLANNED = MASKS.append(pa.field("plan_id", pa.string()))
 _KEY = ("sha256", "matte_digest", "render_digest", "mask", "cutout")
 
 
@@ -157,7 +155,7 @@ def _made_again(tables: Store, plan_id: str) -> bool:
 
 
 def _masks(tables: Store, *, without: set[tuple[str, ...]]) -> pa.Table:
-    """All masks of the ledger that can be read, with the plan that made them as the column `plan_id`."""
+    """All masks of the ledger that can be read, in the columns of `PLANNED`."""
     parts = {*ledger_sets(tables)}
     while True:
         try:
@@ -167,7 +165,7 @@ def _masks(tables: Store, *, without: set[tuple[str, ...]]) -> pa.Table:
             if parts == before:
                 raise
         else:
-            return pa.concat_tables([_PLANNED.empty_table(), *pieces])
+            return pa.concat_tables([PLANNED.empty_table(), *pieces])
 
 
 def _names(masks: pa.Table, live: pa.Table) -> list[str]:
@@ -179,10 +177,14 @@ def _names(masks: pa.Table, live: pa.Table) -> list[str]:
 
 def _unknown(site: Site, masks: pa.Table, live: pa.Table) -> Iterator[Finding]:
     """A finding for each live image that has no matching result in the ledger."""
-    known = set(zip(*(masks.column(name).to_pylist() for name in _KEY), strict=True))
-    for row in live.to_pylist():
-        if tuple(row[name] for name in _KEY) not in known:
-            yield Finding(
-                place=f"{site.catalog_url}: {row['delivery_date']}/{row['delivery_id']}, image {row['image_id']}",
-                what="it is live, but the ledger has no matching result; deliver it again",
-            )
+    known = pc.is_in(_versions(live), value_set=_versions(masks).combine_chunks())
+    for row in live.filter(pc.invert(known)).to_pylist():
+        yield Finding(
+            place=f"{site.catalog_url}: {row['delivery_date']}/{row['delivery_id']}, image {row['image_id']}",
+            what="it is live, but the ledger has no matching result; deliver it again",
+        )
+
+
+def _versions(rows: pa.Table) -> pa.ChunkedArray:
+    """A text for each row that is the same for the same photograph, recipe and objects."""
+    return pc.binary_join_element_wise(*(rows.column(name).cast(pa.string()) for name in _KEY), " ")

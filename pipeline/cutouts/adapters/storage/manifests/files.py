@@ -149,12 +149,18 @@ def _below(place: ManifestLocation) -> Iterator[tuple[str, tuple[int, str]]]:
 
 
 def _walk(folder: str) -> Iterator[str]:
-    """Every file below a local folder. A folder that is also reached by links is visited only once."""
+    """Every file below a local folder. A folder that is also reached by links is visited only once. Raises OSError if
+    one cannot be listed, because a part of a delivery must not count as all of it."""
     seen = set()
-    for parent, folders, files in os.walk(folder, followlinks=True):
+    for parent, folders, files in os.walk(folder, followlinks=True, onerror=_refuse):
         seen.add(os.path.realpath(parent))
         folders[:] = [name for name in folders if os.path.realpath(f"{parent}/{name}") not in seen]
         yield from (f"{parent}/{name}" for name in files)
+
+
+def _refuse(error: OSError) -> None:
+    if not isinstance(error, FileNotFoundError):  # removed meanwhile
+        raise error
 
 
 def _size(fs: Any, path: str) -> tuple[int, str]:
