@@ -147,6 +147,18 @@ def test_wrong_paths_methods_and_queries_are_told(small_server: Server, photogra
     assert small_server.ask("POST", "/v1/cutout?crop=maybe", photograph, JPEG | AUTH).json()["code"] == "malformed"
 
 
+def test_no_request_is_hidden_in_the_body_of_another(small_server: Server) -> None:
+    """Headers that say twice where a body ends are refused, and nothing after them is read as a request."""
+    length = {"Content-Length": "4", "Transfer-Encoding": "chunked"}
+    for path in ("/v1/cutout", "/healthz"):
+        with small_server.connect() as connection:
+            connection.sendall(_head("POST", path, **JPEG, **AUTH, **length) + b"0\r\n\r\n")
+            connection.sendall(_head("GET", "/healthz"))
+            told = _rest(connection)
+        assert told.startswith(b"HTTP/1.1 400 Bad Request\r\n")
+        assert told.count(b"HTTP/1.1") == 1
+
+
 def test_huge_headers_are_refused(small_server: Server) -> None:
     """Whether they arrive at once or never end."""
     assert small_server.ask("GET", "/healthz", headers={"X": "a" * 20_000}).status == 431

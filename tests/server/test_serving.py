@@ -5,12 +5,14 @@ from __future__ import annotations
 import signal
 import socket
 from concurrent.futures import ThreadPoolExecutor
+from io import BytesIO
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from PIL import Image
 
 import cutouts
 from cutouts.api.renderer import Renderer
@@ -33,10 +35,12 @@ def test_a_client_gets_the_png_that_the_command_writes(server: Server, photograp
     cut.save(site_folder / "cut.png")
     cut.save(site_folder / "matte.png", mask=True)
     raw = server.ask("POST", "/v1/cutout", photograph, JPEG)
-    assert (raw.status, raw.headers["content-type"], raw.headers["cutouts-found"]) == (200, "image/png", "true")
-    assert raw.body == (site_folder / "cut.png").read_bytes()
     matte = server.ask("POST", "/v1/matte", *_form(photograph))
-    assert matte.body == (site_folder / "matte.png").read_bytes()
+    for reply, pixels, name in ((raw, cut.rgba, "cut.png"), (matte, cut.matte, "matte.png")):
+        assert reply.status == 200, reply.body
+        assert (reply.headers["content-type"], reply.headers["cutouts-found"]) == ("image/png", "true")
+        assert np.array_equal(np.asarray(Image.open(BytesIO(reply.body))), pixels)
+        assert reply.body == (site_folder / name).read_bytes()
 
 
 def test_no_answer_has_the_metadata_of_the_photograph(server: Server) -> None:

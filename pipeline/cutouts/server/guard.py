@@ -43,6 +43,7 @@ class Guard:
     async def _answer(self, scope: Scope, exchange: _Exchange) -> None:
         try:
             _require_small_head(scope)
+            _require_one_length(scope)
             self._access.require(scope["path"], Headers(scope=scope))
         except Problem as problem:
             self._counts.problems[problem.code] += 1
@@ -57,6 +58,13 @@ def _require_small_head(scope: Scope) -> None:
     size += sum(len(name) + len(value) + 4 for name, value in scope["headers"])
     if size > HEAD_BYTES:
         raise Problem(431, "headers_too_large", f"the headers have {size} B, and {HEAD_BYTES} B are allowed")
+
+
+def _require_one_length(scope: Scope) -> None:
+    """Raise a Problem (400) if the headers say twice where the body ends: a proxy in front may believe the other one,
+    and take the rest for a request of somebody else (RFC 9112, section 6.3)."""
+    if {b"transfer-encoding", b"content-length"} <= {name for name, _ in scope["headers"]}:
+        raise Problem(400, "malformed", "the request has both Content-Length and Transfer-Encoding")
 
 
 def answer_of(problem: Problem) -> Response:
