@@ -176,42 +176,33 @@ class Store:
     def sizes(self, folder: str, suffix: str) -> dict[str, int]:
         """The sizes in B of the files in `names`, by name."""
         with self._errors(folder):
-            try:
-                found = self._found(self.path(folder))
-            except FileNotFoundError:
-                return {}
-        start = len(self.path("").rstrip("/")) + 1
-        named = {path[start:]: int(about["size"]) for path, about in found.items() if path.endswith(suffix)}
+            named = {name: int(about["size"]) for name, about in self._below(folder) if name.endswith(suffix)}
         return {name: named[name] for name in sorted(named) if "/." not in f"/{name}"}
 
     def written(self, folder: str = "") -> dict[str, tuple[int, datetime]]:
         """Every file below `folder`, even hidden or unfinished, with its size in B and when it was written (UTC)."""
         with self._errors(folder):
-            try:
-                found = self._found(self.path(folder))
-            except FileNotFoundError:
-                return {}
-        start = len(self.path("").rstrip("/")) + 1
-        return {path[start:]: (int(about["size"]), _written(about)) for path, about in sorted(found.items())}
+            found = {name: (int(about["size"]), _written(about)) for name, about in self._below(folder)}
+        return dict(sorted(found.items()))
 
-    def _found(self, folder: str) -> dict[str, Any]:
-        """What the file system says about each file below a folder, by path. Raises its error if a folder cannot be
-        listed: fsspec's own `find` leaves such a folder out, and its files would count as not there."""
+    def _below(self, folder: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+        """The files below a folder by name, with what the file system says about each; none if the folder is missing.
+
+        Raises the file system's error if a folder cannot be listed. fsspec's own `find` leaves such a local folder out,
+        and its files would count as not there.
+        """
+        start, left = len(self.path("").rstrip("/")) + 1, [self.path(folder)]
         if not self._local:
-            return dict(self.fs.find(folder, detail=True))
-        found: dict[str, Any] = {}
-        left = [folder]
+            with suppress(FileNotFoundError):
+                yield from ((path[start:], about) for path, about in self.fs.find(left[0], detail=True).items())
+            return
         while left:
-            place = left.pop()
-            try:
-                listing = self.fs.ls(place, detail=True)
-            except FileNotFoundError:
-                if place == folder:
-                    raise
-                continue  # removed meanwhile
-            left += [about["name"] for about in listing if about["type"] == "directory"]
-            found.update((about["name"], about) for about in listing if about["type"] != "directory")
-        return found
+            with suppress(FileNotFoundError):  # missing, or removed meanwhile
+                for about in self.fs.ls(left.pop(), detail=True):
+                    if about["type"] == "directory":
+                        left.append(about["name"])
+                    else:
+                        yield about["name"][start:], about
 
     @contextmanager
     def reading(self, name: str) -> Iterator[Any]:
