@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, date, datetime
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from cutouts.core.config import Site
 from cutouts.review import pages
 from cutouts.review.pages import POLICY, Reader
 from cutouts.review.sheets import PAGE, Show, UnknownDecisionError, open_sheet
-from tests.review.made_gates import HOSTILE, MadeGate
+from tests.review.made_gates import HOSTILE, MadeGate, make_gate
 
 ADA = Reader(name=f"Ada {HOSTILE}", prefix="/cutouts", token="0123")
 VERA = Reader(name="Vera", prefix="/cutouts")
@@ -63,6 +64,15 @@ def test_everything_from_strangers_is_escaped(site: Site, held: MadeGate) -> Non
         assert all(source and source.startswith("/cutouts/") for source in sources)
         assert not any(name.startswith("on") or name == "style" for _, tag in tags.found for name in tag)
     assert "unsafe" not in POLICY
+
+
+def test_a_name_cannot_turn_the_direction_of_text(site: Site) -> None:
+    """What a person reads is the name: `exe.gpj` does not look like a picture. Arabic names stay as they are."""
+    name = "2026\u202egpj.exe \u0634\u0648\u0632"
+    made = make_gate(site, 20, at=datetime(2026, 11, 27, tzinfo=UTC), day=date(2026, 11, 27), delivery_id=name)
+    for text in (pages.deliveries_page(site, ADA), pages.delivery_page(site, ADA, made.decision.gate_id)):
+        assert "\u202e" not in text
+        assert "\u0634\u0648\u0632" in text
 
 
 def test_who_may_not_decide_sees_no_controls(site: Site, held: MadeGate) -> None:

@@ -9,10 +9,12 @@ from importlib import resources
 from typing import Any
 
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 
 from cutouts.core.config import Site
 from cutouts.core.decisions import GateDecision, Outcome
 from cutouts.core.errors import CutoutsError
+from cutouts.core.text.display import shown
 from cutouts.report.html.number_format import number, share
 from cutouts.report.page.lists import why
 from cutouts.review.histograms import histograms
@@ -142,6 +144,11 @@ def _render(template: str, reader: Reader, **values: Any) -> str:
     return _environment().get_template(template).render(reader=reader, version=_version(), **values)
 
 
+def _plain(value: object) -> object:
+    """A value as a person may see it: a name cannot turn the direction of text, and secrets are hidden."""
+    return value if isinstance(value, Markup | int) else shown(str(value))
+
+
 @cache
 def _version() -> str:
     """A digest of the files that pages load, so that browsers load them again when they change."""
@@ -154,6 +161,7 @@ def _environment() -> Environment:
         loader=ChoiceLoader([PackageLoader("cutouts.review"), PackageLoader("cutouts.report")]),
         autoescape=True,
         undefined=StrictUndefined,
+        finalize=_plain,
         trim_blocks=True,
         lstrip_blocks=True,
     )
