@@ -150,3 +150,6 @@ def test_a_catalogue_that_is_older_than_its_journal_is_refused(site: Site) -> No
         catalog.publish([entry("z", OTHER)], gate_id="e" * 32, plan_id="plan", delivery=OTHER, at=NOON)
     with pytest.raises(CutoutsError, match=r"the catalogue is older than its journal.*`cutouts catalog rebuild`"):
         keep_journal(old)
+    for repair in (False, True):
+        told = [one for one in verify(old, repair=repair).findings if "older than its journal" in one.what]
+        assert [(one.place.rpartition("/")[2], one.repaired) for one in told] == [("publication.json", None)]

@@ -99,16 +99,29 @@ def _write_one(tables: Store, journal: CatalogJournal, one: Due) -> None:
 
 def _require_own(tables: Store, due: Sequence[JournalledPublication]) -> None:
     """Raise CutoutsError if the journal has another publication of one of these numbers: a newer history would be
-    lost. If many are due, a listing says which records there are."""
+    lost."""
+    for name, words in _foreign(tables, due):
+        raise CutoutsError(f"{tables.url}/{name} is {words}")
+
+
+def foreign_records(tables: Store, journal: CatalogJournal) -> dict[str, str]:
+    """The records, by name, that are about other publications than the catalogue has under their numbers, and what is
+    wrong with each, in words."""
+    return dict(_foreign(tables, [one.record for one in journal.due_publications() if one.whole]))
+
+
+def _foreign(tables: Store, due: Sequence[JournalledPublication]) -> Iterator[tuple[str, str]]:
+    """The same for publications that are `due`. If many are, a listing says which records there are."""
     names = {journal_file(one.publication_id, JOURNAL_RECORD): one.gate_id for one in due}
     there = [*names] if len(names) <= _FEW else tables.names(f"{JOURNAL}/publications", f"/{JOURNAL_RECORD}")
     asked = [name for name in there if name in names]
     before = in_parallel(partial(find_record, tables, kind=JournalledPublication), asked)
     for name, record in zip(asked, before, strict=True):
         if record and record.gate_id != names[name]:
-            raise CutoutsError(
-                f"{tables.url}/{name} is another publication {record.publication_id} than the catalogue's: the "
-                "catalogue is older than its journal. Rebuild it from the journal (`cutouts catalog rebuild`)"
+            yield (
+                name,
+                f"another publication {record.publication_id} than the catalogue's: the catalogue is older than its "
+                "journal. Rebuild it from the journal (`cutouts catalog rebuild`)",
             )
 
 

@@ -79,7 +79,9 @@ def _lock_file(engine: sa.Engine, suffix: str) -> Iterator[int]:
     try:
         file = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
     except OSError as error:
-        raise StorageError(f"the lock beside the catalogue cannot be opened: {path}: {error.strerror}") from error
+        raise StorageError(
+            f"the lock beside the catalogue cannot be opened: {path}: {error.strerror}. Move it away"
+        ) from error
     try:
         yield file
     finally:
