@@ -90,3 +90,5 @@ def test_a_suite_that_cannot_judge_says_why(past: Site, tmp_path: Path) -> None:
         call(past, "--suite", tmp_path / "none.json")
     with pytest.raises(ConfigError, match="nothing to check"):
         call(past)
+    with pytest.raises(ConfigError, match="a share above 0 and below 1, not nan"):
+        call(past, "--promise", "nan")

@@ -57,10 +57,13 @@ def check_suite(site: Site, suite: Path | None, *, promise: float | None = None,
     """What another `suite` or `promise` would have decided about the `last` deliveries that were published or wait for
     a person, the newest first, each as a whole and as if nothing were live or released. No decision is changed.
 
-    What is None is as the site has it. Raises GateError if the suite is not safe to use, ConfigError if both are None.
+    What is None is as the site has it. Raises GateError if the suite is not safe to use, ConfigError if both are
+    None or the promise is no share.
     """
     if suite is None and promise is None:
         raise ConfigError("there is nothing to check", ["name another suite with --suite, or another --promise"])
+    if promise is not None and not 0 < promise < 1:
+        raise ConfigError("the promise is wrong", [f"it is a share above 0 and below 1, not {promise}"])
     other = site.model_copy(
         update={"mask_quality": str(suite) if suite else site.mask_quality, "promise": promise or site.promise}
     )

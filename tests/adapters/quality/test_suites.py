@@ -155,6 +155,7 @@ CHANGES: dict[str, tuple[Callable[[Raw], object], str]] = {
         _hold("expect_column_mean_to_be_between", column="bytes", max_value=5),
         "of bytes: needs an expect_column_values_to_not_be_null",
     ),
+    "a null check of a complete column": (_hold("expect_column_values_to_not_be_null"), "no row can fail it"),
     "a category of a delivery that may be null": (
         lambda raw: raw["expectations"].append(
             {

@@ -224,10 +224,12 @@ def _unguarded(suite: Suite) -> Iterator[str]:
 
 
 def _idle(suite: Suite) -> Iterator[str]:
-    """The problems of rules whose condition no row can meet."""
+    """The problems of rules that no row can fail, or whose condition no row can meet."""
     for rule in suite.rules:
         known = SHARES.get(rule.frame, frozenset())
         complete = _complete(suite, rule.frame) | (known if rule.frame != "images" else frozenset())
+        if rule.type == _NOT_NULL and rule.action != "fail" and rule.column in complete:
+            yield f"{rule.type} of {rule.column}: no row can fail it"
         if rule.condition and is_impossible(rule.condition, shares=known, complete=complete):
             yield f"{rule.type} of {rule.column}: no row can meet its row_condition"
 
