@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from io import BytesIO
 
 import cv2
@@ -35,6 +36,34 @@ def test_a_view_of_other_pixels_is_written_as_it_looks() -> None:
 def test_the_file_states_srgb() -> None:
     """Viewers with wide-gamut screens show the intended colours."""
     assert Image.open(BytesIO(encode_png(scene()))).info["srgb"] == 1
+
+
+def test_equal_pixels_give_equal_bytes_in_every_thread() -> None:
+    """Objects are named by their bytes. Each thread here has its stack at another address, as other processes have."""
+    y, x = np.ogrid[:16, :16]
+    inside = [255 * (np.hypot(x - 8, y - 8) < radius).astype(np.uint8) for radius in range(2, 8)]
+    pictures = [*inside, *(np.dstack([matte] * channels) for matte in inside for channels in (3, 4))]
+    made: list[bytes] = []
+    finished = threading.Event()
+
+    def encode() -> None:
+        made.append(b"".join(map(encode_png, pictures)))
+        finished.wait()
+
+    threads = []
+    before = threading.stack_size()
+    try:
+        for pages in range(100, 300):
+            threading.stack_size(pages * 4096)
+            threads.append(threading.Thread(target=encode))
+            threads[-1].start()
+    finally:
+        threading.stack_size(before)
+        finished.set()
+        for thread in threads:
+            thread.join()
+    assert len(made) == 200
+    assert len(set(made)) == 1
 
 
 def test_our_own_files_are_accepted_as_sources() -> None:
