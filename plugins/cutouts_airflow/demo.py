@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from cutouts.adapters.images import decode
 from cutouts.adapters.site_settings import load_site
 from cutouts.adapters.storage.store import Store, open_store
-from cutouts.adapters.storage.stored_tables import read_record
+from cutouts.adapters.storage.stored_records import read_record
 from cutouts.adapters.terminal import say
 from cutouts.cli.console.exit_status import ended
 from cutouts.core.config import Site

@@ -16,15 +16,8 @@ import pytest
 
 from cutouts.adapters.storage.seal import SealedFile
 from cutouts.adapters.storage.store import Store
-from cutouts.adapters.storage.stored_tables import (
-    check_record,
-    find_record,
-    read_record,
-    read_row_group,
-    read_table,
-    write_record,
-    write_table,
-)
+from cutouts.adapters.storage.stored_records import check_record, find_record, read_record, write_record
+from cutouts.adapters.storage.stored_tables import read_row_group, read_table, write_table
 from cutouts.core.errors import DamagedError, StorageError, TransientError
 from cutouts.core.records import RecipeDigests
 from tests.closed_folder import closed_folder

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from cutouts.adapters.storage.store import open_store
-from cutouts.adapters.storage.stored_tables import write_record
+from cutouts.adapters.storage.stored_records import write_record
 from cutouts.core.config import Site
 from cutouts.core.records import DeliveryKey
 from cutouts.core.table_paths import intake_file

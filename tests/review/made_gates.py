@@ -9,7 +9,8 @@ import pyarrow as pa
 
 from cutouts.adapters.catalog import Catalog
 from cutouts.adapters.storage.store import open_store
-from cutouts.adapters.storage.stored_tables import write_record, write_table
+from cutouts.adapters.storage.stored_records import write_record
+from cutouts.adapters.storage.stored_tables import write_table
 from cutouts.core.config import Site
 from cutouts.core.decisions import ExpectationOutcome, GateDecision, Verdict
 from cutouts.core.records import DeliveryKey, RecipeDigests

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from cutouts.adapters.catalog import Catalog
 from cutouts.adapters.storage.store import open_store
-from cutouts.adapters.storage.stored_tables import read_record
+from cutouts.adapters.storage.stored_records import read_record
 from cutouts.core.config import Site
 from cutouts.core.drift import MEASUREMENTS, MeasuredDelivery
 from cutouts.core.table_paths import gate_file

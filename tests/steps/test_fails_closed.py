@@ -9,7 +9,8 @@ import pyarrow as pa
 import pytest
 
 from cutouts.adapters.storage.store import Store, open_store
-from cutouts.adapters.storage.stored_tables import read_record, read_table, write_record, write_table
+from cutouts.adapters.storage.stored_records import read_record, write_record
+from cutouts.adapters.storage.stored_tables import read_table, write_table
 from cutouts.core.config import Site
 from cutouts.core.errors import BooksError, GateError
 from cutouts.core.records import Plan, Receipt

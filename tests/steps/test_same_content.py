@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 
 from cutouts.adapters.catalog import Catalog
 from cutouts.adapters.storage.store import open_store
-from cutouts.adapters.storage.stored_tables import read_record
+from cutouts.adapters.storage.stored_records import read_record
 from cutouts.core.config import Site
 from cutouts.core.decisions import GateDecision
 from cutouts.core.records import Receipt

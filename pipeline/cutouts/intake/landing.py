@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 from cutouts.adapters.storage.manifests.files import is_part
 from cutouts.adapters.storage.manifests.opening import open_manifest
 from cutouts.adapters.storage.store import Store, open_store
-from cutouts.adapters.storage.stored_tables import find_record, read_record, write_record
+from cutouts.adapters.storage.stored_records import find_record, read_record, write_record
 from cutouts.core.config import Site
 from cutouts.core.errors import ManifestError
 from cutouts.core.manifests.checks import (

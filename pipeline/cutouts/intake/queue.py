@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from cutouts.adapters.storage.store import Store, open_store
-from cutouts.adapters.storage.stored_tables import read_record, write_record
+from cutouts.adapters.storage.stored_records import read_record, write_record
 from cutouts.core.config import Site
 from cutouts.core.records import DeliveryKey
 from cutouts.core.table_paths import WAITING, waiting_file

@@ -14,7 +14,8 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from cutouts.adapters.storage.store import open_store
-from cutouts.adapters.storage.stored_tables import find_record, read_table
+from cutouts.adapters.storage.stored_records import find_record
+from cutouts.adapters.storage.stored_tables import read_table
 from cutouts.core.config import Site
 from cutouts.core.decisions import GateDecision, Outcome
 from cutouts.core.errors import CutoutsError, DamagedError

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from cutouts.adapters.catalog import Catalog
 from cutouts.adapters.storage.store import open_store
-from cutouts.adapters.storage.stored_tables import find_record
+from cutouts.adapters.storage.stored_records import find_record
 from cutouts.core.config import Site
 from cutouts.core.decisions import GateDecision, Verdict
 from cutouts.core.errors import DamagedError

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from cutouts.adapters.catalog import Catalog
 from cutouts.adapters.storage.store import open_store
-from cutouts.adapters.storage.stored_tables import find_record
+from cutouts.adapters.storage.stored_records import find_record
 from cutouts.core.config import Site
 from cutouts.core.decisions import GateDecision
 from cutouts.core.publications import Announcement, Publication

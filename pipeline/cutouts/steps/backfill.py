@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from cutouts.adapters.catalog import Catalog
 from cutouts.adapters.storage.store import Store, open_store
-from cutouts.adapters.storage.stored_tables import find_record, write_record
+from cutouts.adapters.storage.stored_records import find_record, write_record
 from cutouts.core.backfills import BackfillPhase, BackfillSelection, BackfillState, DeliveryWork, Survey, Why
 from cutouts.core.config import Site
 from cutouts.core.errors import CutoutsError, TransientError

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from cutouts.adapters.catalog import Catalog
 from cutouts.adapters.storage.store import Store
-from cutouts.adapters.storage.stored_tables import find_record, write_record
+from cutouts.adapters.storage.stored_records import find_record, write_record
 from cutouts.core.drift import MeasuredDelivery, MeasuredSample, drift, measured
 from cutouts.core.publications import Hold, Publication, PublicationKind
 from cutouts.core.records import DeliveryKey

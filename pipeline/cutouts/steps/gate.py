@@ -12,7 +12,8 @@ import pyarrow.compute as pc
 
 from cutouts.adapters.catalog import Catalog
 from cutouts.adapters.storage.store import Store, open_store
-from cutouts.adapters.storage.stored_tables import read_table, write_record, write_table
+from cutouts.adapters.storage.stored_records import write_record
+from cutouts.adapters.storage.stored_tables import read_table, write_table
 from cutouts.core.config import Site
 from cutouts.core.decisions import AppliedPromise, GateDecision, Outcome, Verdict
 from cutouts.core.errors import BooksError

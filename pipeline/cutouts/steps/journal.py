@@ -16,14 +16,8 @@ import pyarrow as pa
 
 from cutouts.adapters.catalog import Catalog, CatalogJournal, Due, DuePublication, Journal, JournalKeys
 from cutouts.adapters.storage.store import Store, open_store
-from cutouts.adapters.storage.stored_tables import (
-    find_record,
-    in_parallel,
-    read_record,
-    row_groups,
-    write_record,
-    write_row_groups,
-)
+from cutouts.adapters.storage.stored_records import find_record, read_record, write_record
+from cutouts.adapters.storage.stored_tables import in_parallel, row_groups, write_row_groups
 from cutouts.core.config import Site
 from cutouts.core.errors import CutoutsError, DamagedError
 from cutouts.core.journal import JournalledHold, JournalledPublication, JournalledReviews

@@ -18,7 +18,8 @@ from cutouts.adapters.code_version import code_version
 from cutouts.adapters.storage.manifests.files import allowed_by
 from cutouts.adapters.storage.manifests.opening import open_manifest
 from cutouts.adapters.storage.store import Store, open_store
-from cutouts.adapters.storage.stored_tables import find_record, write_record, write_row_groups
+from cutouts.adapters.storage.stored_records import find_record, write_record
+from cutouts.adapters.storage.stored_tables import write_row_groups
 from cutouts.core.config import Site
 from cutouts.core.errors import GateError, ManifestError
 from cutouts.core.manifests.checks import EMPTY, check_content, placed

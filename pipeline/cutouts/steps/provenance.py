@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from cutouts.adapters.code_version import code_version
 from cutouts.adapters.storage.store import Store
-from cutouts.adapters.storage.stored_tables import find_record, write_record
+from cutouts.adapters.storage.stored_records import find_record, write_record
 from cutouts.core.recipe import Recipe
 from cutouts.core.records import RecipeDigests
 from cutouts.core.table_paths import recipe_file, suite_file

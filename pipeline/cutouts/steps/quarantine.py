@@ -13,7 +13,8 @@ import pyarrow.compute as pc
 
 from cutouts.adapters.catalog import Catalog
 from cutouts.adapters.storage.store import Store, open_store
-from cutouts.adapters.storage.stored_tables import find_record, read_table
+from cutouts.adapters.storage.stored_records import find_record
+from cutouts.adapters.storage.stored_tables import read_table
 from cutouts.core.backfills import BackfillSelection, Why
 from cutouts.core.config import Site
 from cutouts.core.decisions import GateDecision, Outcome

@@ -6,7 +6,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cutouts.adapters.storage.store import Store
-from cutouts.adapters.storage.stored_tables import find_record, read_table
+from cutouts.adapters.storage.stored_records import find_record
+from cutouts.adapters.storage.stored_tables import read_table
 from cutouts.core.errors import BooksError
 from cutouts.core.records import Plan, Receipt, ShardKey
 from cutouts.core.table_paths import shard_file

@@ -12,15 +12,8 @@ import pyarrow.compute as pc
 
 from cutouts.adapters.code_version import code_version
 from cutouts.adapters.storage.store import Store, open_store
-from cutouts.adapters.storage.stored_tables import (
-    find_record,
-    read_row_group,
-    read_table,
-    records_of,
-    table_of,
-    write_record,
-    write_table,
-)
+from cutouts.adapters.storage.stored_records import find_record, write_record
+from cutouts.adapters.storage.stored_tables import read_row_group, read_table, records_of, table_of, write_table
 from cutouts.core.config import Site
 from cutouts.core.errors import BooksError, ConfigError
 from cutouts.core.records import ImageRecord, Plan, PlannedNetwork, Receipt, RecipeDigests, ShardKey

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cutouts.adapters.storage.store import Store
-from cutouts.adapters.storage.stored_tables import find_record, read_record
+from cutouts.adapters.storage.stored_records import find_record, read_record
 from cutouts.core.decisions import GateDecision
 from cutouts.core.errors import StorageError
 from cutouts.core.records import Plan

@@ -7,7 +7,8 @@ import pyarrow.compute as pc
 
 from cutouts.adapters.catalog import Catalog
 from cutouts.adapters.storage.store import open_store
-from cutouts.adapters.storage.stored_tables import find_record, read_table, write_record
+from cutouts.adapters.storage.stored_records import find_record, write_record
+from cutouts.adapters.storage.stored_tables import read_table
 from cutouts.core.config import Site
 from cutouts.core.records import Plan
 from cutouts.core.table_paths import backfill_file, plan_file

@@ -19,7 +19,7 @@ import pyarrow as pa
 
 from cutouts.adapters.quality import NO_DRIFT, bundled, judge, load_suite, method, refusals
 from cutouts.adapters.storage.store import Store
-from cutouts.adapters.storage.stored_tables import find_record, write_record
+from cutouts.adapters.storage.stored_records import find_record, write_record
 from cutouts.core.config import Site
 from cutouts.core.gate import Judgement
 from cutouts.core.manifests.checks import DeliveryProblem

@@ -8,7 +8,8 @@ from functools import cache
 
 from cutouts.adapters.catalog import Catalog
 from cutouts.adapters.storage.store import Store
-from cutouts.adapters.storage.stored_tables import find_record, read_table
+from cutouts.adapters.storage.stored_records import find_record
+from cutouts.adapters.storage.stored_tables import read_table
 from cutouts.core.records import Plan
 from cutouts.core.renditions.records import LiveCutout, RenditionEntry
 from cutouts.core.renditions.rendition import Rendition

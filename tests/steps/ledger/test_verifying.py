@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from cutouts.adapters.storage.store import Store
-from cutouts.adapters.storage.stored_tables import read_record
+from cutouts.adapters.storage.stored_records import read_record
 from cutouts.core.config import Site
 from cutouts.steps.ledger import Joined, join_parts, joining
 from cutouts.steps.verify import verify

@@ -1,34 +1,30 @@
-"""Tables and records in a store: Parquet for many rows, JSON for one record, both with verified checksums.
+"""Tables in a store, as Parquet files with checksums.
 
-A table is sealed (`seal`) and contains its own name; a record has the SHA-256 of its name and its JSON. DamagedError is
-raised if they do not match: the content is damaged, or it is the content of another file.
+A table is sealed (`seal`) and contains its own name. DamagedError is raised if they do not match: the content is
+damaged, or it is the content of another file.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
-import re
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import asdict
-from functools import lru_cache
 from typing import Any, TypeVar
-from urllib.parse import quote
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from cutouts.adapters.storage.seal import SealedFile, sealing
 from cutouts.adapters.storage.store import Store
+from cutouts.adapters.storage.stored_records import damaged, stated_name
 from cutouts.adapters.storage.table_versions import NewerTableError, conformed, today
-from cutouts.core.errors import DamagedError, StorageError
+from cutouts.core.errors import StorageError
 
 R = TypeVar("R")
 T = TypeVar("T")
@@ -178,36 +174,6 @@ def records_of(table: pa.Table, kind: type[R]) -> tuple[R, ...]:
     return tuple(one.validate_python(row) for row in table.to_pylist())
 
 
-def write_record(store: Store, name: str, record: Any) -> None:
-    """Write a record as JSON, with its digest."""
-    body = _adapter(type(record)).dump_json(record, indent=1)
-    store.write(name, b'{"sha256": "%s", "record": %s}' % (_record_digest(name, body), body))
-
-
-def read_record(store: Store, name: str, kind: type[R]) -> R:
-    """Read a record. Raises FileNotFoundError if it does not exist, DamagedError if it is damaged."""
-    body = _verified(store, name)
-    try:
-        record: R = _adapter(kind).validate_json(body)
-    except ValidationError as error:
-        raise _damaged(store, name, f"it is not a {kind.__name__}") from error
-    return record
-
-
-_adapter: Callable[[Any], TypeAdapter[Any]] = lru_cache(maxsize=64)(TypeAdapter)
-"""Reads and writes records of a kind. Making it takes 35 times as long as reading a record with it."""
-
-
-def check_record(store: Store, name: str) -> None:
-    """Raise DamagedError if the record, which may be of any kind, is missing or damaged."""
-    try:
-        json.loads(_verified(store, name))
-    except FileNotFoundError as error:
-        raise _damaged(store, name, "it is not there") from error
-    except ValueError as error:
-        raise _damaged(store, name, "it is not JSON") from error
-
-
 def check_table(store: Store, name: str, *, whole: bool) -> None:
     """Raise DamagedError if the Parquet file is missing or its footer is damaged; with `whole`, if any page is."""
     with _parquet(store, name) as file:
@@ -215,16 +181,6 @@ def check_table(store: Store, name: str, *, whole: bool) -> None:
             file.read(groups=[index])
 
 
-def find_record(store: Store, name: str, kind: type[R]) -> R | None:
-    """Read a record; None if it is missing or damaged, so that its writer writes it again."""
-    try:
-        return read_record(store, name, kind)
-    except (FileNotFoundError, DamagedError):
-        return None
-
-
-_RECORD = re.compile(rb'\{"sha256": "([0-9a-f]{64})", "record": (.*)\}', re.DOTALL)
-_KEYS = frozenset({"sha256", "record"})
 _THREADS = 8
 _ROWS = 500_000
 """Rows that are collected before they are filtered."""
@@ -232,44 +188,12 @@ _NAME = "cutouts.name"
 """The key of a table's name in the metadata of its footer; tables of earlier releases lack it."""
 
 
-def _verified(store: Store, name: str) -> bytes:
-    """The JSON of a record, verified with its digest."""
-    data = store.read(name)
-    found = _RECORD.fullmatch(data)
-    if found is None:
-        if _has_digest(data):
-            raise _damaged(store, name, "its digest is damaged")
-        return data  # old records have no digest
-    if found[1] != _record_digest(name, found[2]) and found[1] != _record_digest(
-        "", found[2]
-    ):  # written without a name
-        raise _damaged(store, name, "it does not match its digest, or is another file's")
-    return found[2]
-
-
-def _record_digest(name: str, body: bytes) -> bytes:
-    return hashlib.sha256(_address(name).encode() + body).hexdigest().encode()
-
-
-def _address(name: str) -> str:
-    """The name of a file in ASCII, also if it is not UTF-8."""
-    return quote(name, safe="/=", errors="surrogateescape")
-
-
-def _has_digest(data: bytes) -> bool:
-    """Whether a record was written with its digest, although one of the two keys around it may be damaged."""
-    with suppress(ValueError):
-        keys = json.loads(data)
-        return isinstance(keys, dict) and len(keys) == len(_KEYS) and not _KEYS.isdisjoint(keys)
-    return False
-
-
 @contextmanager
 def _writer(store: Store, name: str, schema: pa.Schema) -> Iterator[pq.ParquetWriter]:
     how = {"compression": "zstd", "write_page_checksum": True}
     with store.writing(name) as stream, sealing(stream) as sink, pq.ParquetWriter(sink, schema, **how) as writer:
         yield writer
-        writer.add_key_value_metadata({_NAME: _address(name)})
+        writer.add_key_value_metadata({_NAME: stated_name(name)})
         sink.footer_follows()
 
 
@@ -318,13 +242,13 @@ def _parquet(store: Store, name: str) -> Iterator[_TableFile]:
             file = pq.ParquetFile(SealedFile(stream), pre_buffer=False)  # see `cutouts.adapters.storage.seal`
             yield _TableFile(_of_that_name(file, name))
     except FileNotFoundError as error:
-        raise _damaged(store, name, "it is not there") from error
+        raise damaged(store, name, "it is not there") from error
 
 
 def _of_that_name(file: pq.ParquetFile, name: str) -> pq.ParquetFile:
     """The same file. Raises OSError without an errno if it was written under another name, as two swapped files are."""
-    written = (file.metadata.metadata or {}).get(_NAME.encode(), _address(name).encode()).decode()
-    if written != _address(name):
+    written = (file.metadata.metadata or {}).get(_NAME.encode(), stated_name(name).encode()).decode()
+    if written != stated_name(name):
         raise OSError(f"it is another file, {written}")
     return file
 
@@ -336,12 +260,8 @@ def _telling_damage(store: Store, name: str) -> Iterator[None]:
     except NewerTableError as error:
         raise StorageError(f"{store.url}/{name}: {error}. Upgrade cutouts to use this site") from error
     except pa.ArrowException as error:
-        raise _damaged(store, name, str(error)) from error
+        raise damaged(store, name, str(error)) from error
     except OSError as error:
         if error.errno is not None:  # the store's own error; Arrow's OSError for broken content has no errno
             raise
-        raise _damaged(store, name, str(error)) from error
-
-
-def _damaged(store: Store, name: str, why: str) -> DamagedError:
-    return DamagedError(f"{store.url}/{name}", why)
+        raise damaged(store, name, str(error)) from error

@@ -16,7 +16,8 @@ from cutouts.adapters.model import choose
 from cutouts.adapters.storage.manifests.files import allowed_by
 from cutouts.adapters.storage.sources.reading import read_image
 from cutouts.adapters.storage.store import open_store
-from cutouts.adapters.storage.stored_tables import read_record, read_table, write_table
+from cutouts.adapters.storage.stored_records import read_record
+from cutouts.adapters.storage.stored_tables import read_table, write_table
 from cutouts.core.config import Site
 from cutouts.core.decisions import GateDecision, Outcome, Verdict
 from cutouts.core.errors import BooksError

@@ -6,7 +6,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cutouts.adapters.storage.store import Store
-from cutouts.adapters.storage.stored_tables import check_table, find_record, read_table, write_record
+from cutouts.adapters.storage.stored_records import find_record, write_record
+from cutouts.adapters.storage.stored_tables import check_table, read_table
 from cutouts.core.errors import DamagedError
 from cutouts.schemas.tables import LEDGER_PART, MASKS
 from cutouts.steps.ledger import Joined, labelled

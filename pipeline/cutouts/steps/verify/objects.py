@@ -10,7 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cutouts.adapters.storage.store import Store, object_name, open_store
-from cutouts.adapters.storage.stored_tables import find_record, in_parallel
+from cutouts.adapters.storage.stored_records import find_record
+from cutouts.adapters.storage.stored_tables import in_parallel
 from cutouts.core.config import Site
 from cutouts.core.errors import DamagedError, ModelError
 from cutouts.core.product_box import box_of, photograph_of

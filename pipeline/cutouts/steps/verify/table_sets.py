@@ -8,7 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from cutouts.adapters.storage.store import Store
-from cutouts.adapters.storage.stored_tables import check_record, check_table, find_record
+from cutouts.adapters.storage.stored_records import check_record, find_record
+from cutouts.adapters.storage.stored_tables import check_table
 from cutouts.core.progress import Counter
 from cutouts.core.table_paths import JOINED_RECORD, JOURNAL, JOURNAL_CHANGES, JOURNAL_RECORD
 from cutouts.steps.ledger import SCHEMAS, Joined

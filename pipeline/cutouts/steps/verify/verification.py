@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from cutouts.adapters.catalog import Catalog
 from cutouts.adapters.storage.store import Store, open_store
-from cutouts.adapters.storage.stored_tables import find_record
+from cutouts.adapters.storage.stored_records import find_record
 from cutouts.core.config import Site
 from cutouts.core.errors import CutoutsError, DamagedError
 from cutouts.core.progress import Progress, unwatched
