@@ -35,8 +35,8 @@ class SiteUnderTest:
         return self.call("run", self.photos)
 
     def call(self, *arguments: object) -> int:
-        """A command on the site, to its end; gives the exit status."""
-        return subprocess.run(self._command(*arguments), capture_output=True, check=False).returncode
+        """A command on the site, to its end; gives the exit status. Its stderr is shown if the test fails."""
+        return subprocess.run(self._command(*arguments), stdout=subprocess.DEVNULL, check=False).returncode
 
     def run_and_kill(self, seconds: float) -> bool:
         """Run, and kill -9 the command and its workers after so many seconds; False if it had ended before."""
