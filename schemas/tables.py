@@ -111,9 +111,18 @@ METRICS = _table(
     ),
     _field("islands", _SHARE, "matte outside its largest part", unit="share of the matte", null=True),
     _field("thin", _SHARE, "matte close to its contour", unit="share of the matte", null=True),
-    version=2,
+    _field("holes", _SHARE, "holes of the matte", unit="share of the filled matte", null=True),
+    _field("roughness", _SHARE, "how much longer the contour is than the smoothed one", unit="share of it", null=True),
+    _field("edges_outside", _SHARE, "image edges beside the contour", unit="share of the contour", null=True),
+    _field("background_known", _SHARE, "background that a smooth field of colour explains", unit="share", null=True),
+    _field("left_behind", _SHARE, "parts of other colours beside the matte", unit="share of both", null=True),
+    _field("taken_along", _SHARE, "matte with the colour of the background", unit="share of the matte", null=True),
+    _field("filled_holes", _SHARE, "the same, enclosed by the product", unit="share of the matte", null=True),
+    _field("shadow", _SHARE, "matte with the colour of the shaded background", unit="share of the matte", null=True),
+    version=3,
 )
-"""What was measured on each matte without ground truth; one row per row of `MASKS`. From version 2 on, the doubts."""
+"""What was measured on each matte without ground truth; one row per row of `MASKS`. From version 2 on the doubts, and
+from version 3 on what is compared with the background and the contour."""
 
 REJECTIONS = _table(
     "rejections",

@@ -194,3 +194,59 @@ def test_the_peak_is_the_percentile_whatever_the_values(levels: int, shape: tupl
     some = np.sort(saliency[::2, ::2], axis=None)
     found = measure(saliency, Photograph(rgb=np.zeros((9, 9, 3), np.uint8)), alpha_bytes(boxes(size=90))[:9, :9])
     assert found.saliency_peak == some[int(0.999 * (some.size - 1))]
+
+
+def test_a_part_that_the_matte_lacks_was_left_behind() -> None:
+    """Its share of the whole product, without its rim, if the background is plain. A shadow is no part of a product."""
+    whole = boxes((100, 100, 300, 300))
+    lacking = boxes((100, 100, 300, 250))
+    photograph = shown(whole)
+    assert measured(lacking, photograph).left_behind == pytest.approx(0.25, abs=0.08)
+    assert measured(whole, photograph).left_behind == 0
+    photograph[300:340, 120:280] = 170  # of 240
+    assert measured(whole, photograph).left_behind == 0
+
+
+def test_background_within_the_matte_was_taken_along() -> None:
+    """Beside the product, or in a hole that is not open; open holes are counted apart."""
+    square, ring = boxes((100, 100, 300, 300)), boxes((100, 100, 300, 300)) - boxes((150, 150, 250, 250))
+    filled, opened = measured(square, shown(ring)), measured(ring)
+    assert filled.filled_holes == pytest.approx(0.25, abs=0.08)
+    assert filled.taken_along == filled.filled_holes
+    assert (filled.holes, opened.filled_holes, opened.taken_along) == (0, 0, 0)
+    assert opened.holes == pytest.approx(0.25, abs=0.02)
+    beside = measured(boxes((100, 100, 300, 350)), shown(square))
+    assert beside.taken_along == pytest.approx(0.2, abs=0.06)
+    assert beside.filled_holes == 0
+
+
+def test_a_shadow_within_the_matte_is_seen() -> None:
+    """It has the colour of the background with less light. A grey product with a contour of its own is none."""
+    square = boxes((100, 100, 300, 300))
+    photograph = shown(square)
+    photograph[300:350, 100:300] = 170
+    assert measured(boxes((100, 100, 300, 350)), photograph).shadow == pytest.approx(0.2, abs=0.04)
+    assert measured(square, photograph).shadow == 0
+
+
+def test_nothing_is_compared_with_a_background_that_is_not_known() -> None:
+    """In a busy scene, everything differs from a smooth field."""
+    square = boxes((100, 100, 300, 300))
+    busy = np.random.default_rng(3).integers(0, 256, (20, 20, 3), np.uint8)
+    photograph = np.asarray(cv2.resize(busy, (400, 400), interpolation=cv2.INTER_NEAREST), np.uint8)
+    found = measured(square, photograph)
+    assert found.background_known < 0.6 < measured(square).background_known
+    assert (found.left_behind, found.taken_along, found.filled_holes, found.shadow) == (0, 0, 0, 0)
+
+
+def test_a_ragged_contour_is_rough() -> None:
+    """Compared with the same product, smoothed."""
+    ragged = boxes((100, 100, 300, 300), *((left, 90, left + 6, 100) for left in range(100, 300, 12)))
+    assert measured(ragged).roughness > 2 * measured(boxes((100, 100, 300, 300))).roughness
+
+
+def test_a_strap_that_leaves_the_matte_is_an_edge_outside() -> None:
+    """It is too thin to be counted as left behind."""
+    bag = boxes((100, 200, 300, 350))
+    strapped = shown(np.maximum(bag, boxes((140, 60, 146, 200), (260, 60, 266, 200))))
+    assert measured(bag, strapped).edges_outside > measured(bag).edges_outside == 0

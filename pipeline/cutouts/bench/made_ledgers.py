@@ -31,6 +31,14 @@ _MEASURED = {
     "worst_doubt": 0.2,
     "islands": 0.0,
     "thin": 0.1,
+    "holes": 0.0,
+    "roughness": 0.05,
+    "edges_outside": 0.0,
+    "background_known": 1.0,
+    "left_behind": 0.0,
+    "taken_along": 0.0,
+    "filled_holes": 0.0,
+    "shadow": 0.0,
 }
 """Measurements that pass the gate."""
 

@@ -268,6 +268,14 @@ class Measurements:
     worst_doubt: float
     islands: float
     thin: float
+    holes: float
+    roughness: float
+    edges_outside: float
+    background_known: float
+    left_behind: float
+    taken_along: float
+    filled_holes: float
+    shadow: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

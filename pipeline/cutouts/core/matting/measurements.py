@@ -8,11 +8,14 @@ that the matte is empty: one cause, one reason.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from cutouts.core.matting.doubt import doubt, worst_doubt
+from cutouts.core.matting.surroundings import surroundings
 from cutouts.core.pixels import Bytes, Floats, Mask, Photograph, shrink
 from cutouts.core.records import Measurements
 
@@ -25,6 +28,10 @@ NOTABLE_PART = 0.01
 """Parts smaller than this share of the product's area are not counted."""
 EDGE_REACH = 1
 """A contour pixel is on an image edge if the edge is at most this far away along each axis (px; 0.4 % of the side)."""
+BESIDE = 6
+"""What is nearer to the contour than this is beside it (px of the copy; 2.3 % of its side)."""
+SMOOTH = 2.0
+"""The standard deviation of the smoothing that `roughness` compares with (px of the copy, .8 % of its side)."""
 THIN = 3
 """What is nearer to the contour than this is close to it (px of the copy; 1.2 % of its side)."""
 _CLOSE = np.zeros((7, 7), np.uint8)
@@ -47,6 +54,8 @@ def measure(saliency: Floats, photograph: Photograph, matte: Bytes) -> Measureme
     areas = _areas(mask)
     said = cv2.resize(saliency, (alpha.shape[1], alpha.shape[0]), interpolation=cv2.INTER_AREA).astype(np.float32)
     np.clip(said, 0, 1, out=said)  # means of ones may be above 1 by rounding
+    contour, edges = mask & ~_erode(mask, 1), _edges(rgb)
+    beside = surroundings(alpha, rgb)
     return Measurements(
         saliency_peak=_peak(saliency),
         saliency_mean=float(np.mean(saliency, dtype=np.float64)),
@@ -54,13 +63,21 @@ def measure(saliency: Floats, photograph: Photograph, matte: Bytes) -> Measureme
         soft_inside=_soft_inside(alpha),
         components=int(np.count_nonzero(areas >= max(1.0, NOTABLE_PART * areas.sum()))),
         frame_contact=_frame_contact(mask),
-        edge_alignment=_edge_alignment(mask, rgb),
+        edge_alignment=_edge_alignment(contour, edges),
         fringe=_fringe(alpha, rgb),
         saliency_doubt=doubt(said),
         matte_doubt=doubt(alpha.astype(np.float32) / np.float32(255)),
         worst_doubt=worst_doubt(said),
         islands=1.0 - float(areas.max() / areas.sum()) if areas.size else 0.0,
         thin=_thin(mask),
+        holes=_holes(mask),
+        roughness=_roughness(mask),
+        edges_outside=_edges_outside(mask, contour, edges),
+        background_known=beside.background_known,
+        left_behind=beside.left_behind,
+        taken_along=beside.taken_along,
+        filled_holes=beside.filled_holes,
+        shadow=beside.shadow,
     )
 
 
@@ -101,10 +118,7 @@ def _soft_inside(alpha: Bytes) -> float:
     The outer contour is at a tenth. At one half, a matte that is hazy everywhere would have none (and of scenes without
     a product only half as many would stand out, with the same measurements for good masks).
     """
-    contours, _ = cv2.findContours(_at_least(alpha, _FAINT), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-    filled = np.zeros_like(alpha)
-    cv2.drawContours(filled, contours, -1, 255, cv2.FILLED)
-    inside = cv2.distanceTransform(filled, cv2.DIST_L2, 3) > INSIDE_SHARE * max(alpha.shape)
+    inside = cv2.distanceTransform(_filled(_at_least(alpha, _FAINT)), cv2.DIST_L2, 3) > INSIDE_SHARE * max(alpha.shape)
     soft = inside & (alpha > _HAZE) & (alpha < _SOLID)
     return _share(soft, inside, nothing=0.0)
 
@@ -128,12 +142,50 @@ def _frame_contact(mask: Bytes) -> float:
     return _share(mask[frame], frame, nothing=0.0)
 
 
-def _edge_alignment(mask: Bytes, rgb: Bytes) -> float:
-    """Share of the contour, except along the frame, that coincides with an edge of the photograph (Canny 1986)."""
-    contour = mask & ~_erode(mask, 1)
-    edges = cv2.Canny(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), 40, 120)  # shrinking has smoothed the copy
-    near = np.asarray(cv2.dilate(edges, np.ones((2 * EDGE_REACH + 1,) * 2, np.uint8)), np.uint8)
-    return _share(contour & near, contour, nothing=1.0)
+def _edges(rgb: Bytes) -> Bytes:
+    """255 at the edges of the photograph (Canny 1986), else 0. Shrinking has smoothed the copy."""
+    return np.asarray(cv2.Canny(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), 40, 120), np.uint8)
+
+
+def _edge_alignment(contour: Bytes, edges: Bytes) -> float:
+    """Share of the contour, except along the frame, that coincides with an edge of the photograph."""
+    return _share(contour & _dilate(edges, EDGE_REACH), contour, nothing=1.0)
+
+
+def _edges_outside(mask: Bytes, contour: Bytes, edges: Bytes) -> float:
+    """Edges of the photograph beside the contour, outside of it, as a share of its length, at most 1: thin parts that
+    leave the matte, or a scene that is not plain."""
+    beside = _dilate(mask, BESIDE) & ~_dilate(mask, EDGE_REACH + 1)
+    return min(1.0, _share(edges & beside, contour, nothing=0.0))
+
+
+def _holes(mask: Bytes) -> float:
+    """Share of the filled product that is not product."""
+    filled = _filled(mask)
+    return _share(filled & ~mask, filled, nothing=0.0)
+
+
+def _roughness(mask: Bytes) -> float:
+    """How much longer the outer contour is than that of the smoothed product, as a share of the latter, 0…1. Products
+    that are too thin to be smoothed have none."""
+    smoothed = _length(_at_least(np.asarray(cv2.GaussianBlur(mask, (0, 0), SMOOTH), np.uint8), _HALF))
+    return min(1.0, max(0.0, _length(mask) / smoothed - 1)) if smoothed else 0.0
+
+
+def _length(mask: Bytes) -> float:
+    """The length of the outer contours (px)."""
+    return sum(cv2.arcLength(contour, True) for contour in _contours(mask))
+
+
+def _contours(mask: Bytes) -> Sequence[NDArray[np.int32]]:
+    return cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)[0]
+
+
+def _filled(mask: Bytes) -> Bytes:
+    """255 within the outer contours of `mask`, else 0."""
+    filled = np.zeros_like(mask)
+    cv2.drawContours(filled, _contours(mask), -1, 255, cv2.FILLED)
+    return filled
 
 
 def _fringe(alpha: Bytes, rgb: Bytes) -> float:
@@ -157,6 +209,11 @@ def _fringe(alpha: Bytes, rgb: Bytes) -> float:
 def _erode(mask: Bytes, reach: int) -> Bytes:
     """`mask` without the pixels within `reach` px of its contour; the frame is not a contour."""
     return np.asarray(cv2.erode(mask, np.ones((2 * reach + 1,) * 2, np.uint8)), np.uint8)
+
+
+def _dilate(mask: Bytes, reach: int) -> Bytes:
+    """`mask` and the pixels within `reach` px of it."""
+    return np.asarray(cv2.dilate(mask, np.ones((2 * reach + 1,) * 2, np.uint8)), np.uint8)
 
 
 def _lab(rgb: Floats) -> Floats:
