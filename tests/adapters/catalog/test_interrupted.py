@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from threading import Barrier, Thread
 
@@ -12,6 +13,7 @@ import pytest
 import sqlalchemy as sa
 
 from cutouts.adapters.catalog import Catalog
+from cutouts.adapters.catalog.engine import open_engine
 from cutouts.core.publications import Publication
 from tests.adapters.catalog.made import MONDAY, NOON, TUESDAY, entry
 from tests.adapters.catalog.reader import contents, view
@@ -89,3 +91,19 @@ def _at_once(*calls: object) -> None:
         thread.start()
     for thread in threads:
         thread.join()
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError])
+def test_ctrl_c_while_a_connection_is_closed_leaves_no_traceback(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, error: type[BaseException]
+) -> None:
+    """The library reports the traceback of whatever happens there; only that of Ctrl-C means nothing."""
+    engine = open_engine(f"sqlite:///{tmp_path}/catalog.sqlite")
+
+    def interrupted(_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(engine.dialect, "do_close", interrupted)
+    with suppress(error), engine.connect() as connection:
+        connection.exec_driver_sql("SELECT 1")
+    assert bool(caplog.records) is (error is RuntimeError)

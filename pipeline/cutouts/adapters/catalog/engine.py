@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import sqlite3
 import time
@@ -41,6 +42,7 @@ def open_engine(url: str) -> sa.Engine:
     Connections are not pooled: a step opens few, and closing them leaves nothing of temporary tables or forks behind.
     """
     place = _parse(url)
+    logging.getLogger("sqlalchemy.pool.impl.NullPool").addFilter(_not_stopped)
     if place.get_backend_name() == "postgresql":
         return sa.create_engine(place.set(drivername="postgresql+psycopg"), poolclass=sa.NullPool)
     patience = {} if "timeout" in place.query else {"timeout": PATIENCE_S}
@@ -48,6 +50,11 @@ def open_engine(url: str) -> sa.Engine:
     sa.event.listen(engine, "connect", _prepare_sqlite)
     sa.event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+def _not_stopped(record: logging.LogRecord) -> bool:
+    """Whether it is no traceback of Ctrl-C, which the command tells in words."""
+    return not (record.exc_info and isinstance(record.exc_info[1], KeyboardInterrupt))
 
 
 @contextmanager
