@@ -116,7 +116,9 @@ def _image(shown: Shown) -> dict[str, object]:
 def _metrics(shown: Shown) -> dict[str, object]:
     measures = {"saliency_peak": shown.peak, "saliency_mean": 0.2, "coverage": 0.25, "soft_inside": 0.01}
     rest = {"components": 1, "frame_contact": 0.0, "edge_alignment": 0.9, "fringe": 2.5, "worst_doubt": 0.3}
-    rest |= {"saliency_doubt": 0.01, "matte_doubt": 0.01, "islands": 0.0, "thin": 0.2}
+    rest |= {"saliency_doubt": 0.01, "matte_doubt": 0.01, "islands": 0.0, "thin": 0.2, "holes": 0.0, "roughness": 0.1}
+    rest |= {"edges_outside": 0.0, "background_known": 1.0, "left_behind": 0.0, "taken_along": 0.0, "shadow": 0.0}
+    rest |= {"filled_holes": 0.0}
     keys = {
         "image_id": shown.source,
         "date": shown.day,
