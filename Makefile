@@ -66,7 +66,7 @@ test: .venv/.dev .venv-tools/.ready ## Check style, types and floors, then run e
 	$(BIN)/python -m pytest -q -n 3 --dist loadfile
 
 faults: .venv/.dev ## Kill and damage whole sites at random, ROUNDS times each; two writers for MINUTES; writes docs/faults.md
-	CUTOUTS_FAULTS_MINUTES=$(MINUTES) $(BIN)/python -m pytest -q -m faults tests/faults --rounds $(ROUNDS) --page docs/faults.md
+	$(BIN)/python -m pytest -q -m faults tests/faults --rounds $(ROUNDS) --minutes $(MINUTES) --page docs/faults.md
 
 bench: setup ## Measure everything on docs/performance.md again: PHOTOS=folder REMBG=program; ROWS of a plan, MEMORY images (empty: not again)
 	@test -x "$(REMBG)" -a -d "$(PHOTOS)" || { echo "usage: make bench PHOTOS=folder REMBG=program (see cutouts bench rembg --help)"; exit 2; }

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from cutouts.core.config import Site
 from tests.docker.files import DOCKER, ROOT, recipe, values
 
 REQUIREMENTS = sorted(ROOT.glob("requirements-*.txt"))
@@ -90,3 +91,10 @@ def _pins(file: str) -> dict[str, set[str]]:
         if "python_full_version >= '3.12'" not in marker:  # of several variants, the one for Python 3.11
             found.setdefault(name, set()).add(version)
     return found
+
+
+def test_only_settings_that_exist_are_set() -> None:
+    """A site refuses any other `CUTOUTS_*`, so each command that make calls would end with an error."""
+    files = [ROOT / "Makefile", *(path for path in DOCKER.iterdir() if path.is_file())]
+    named = {name for file in files for name in re.findall(r"\bCUTOUTS_([A-Z_]+)", file.read_text(encoding="utf-8"))}
+    assert {name.lower() for name in named} <= set(Site.model_fields)

@@ -32,8 +32,9 @@ finds nothing. This page is written by `make faults`:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """`--rounds N` and `--page FILE`."""
+    """`--rounds N`, `--minutes N` and `--page FILE`."""
     parser.addoption("--rounds", type=int, default=1, help="Rounds of each fault at each place.")
+    parser.addoption("--minutes", type=float, default=1.0, help="How long two writers publish.")
     parser.addoption("--page", type=Path, default=None, help="Gets the table of what was found.")
 
 

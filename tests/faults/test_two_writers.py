@@ -1,8 +1,7 @@
-"""Two processes publish content of their own to one PostgreSQL catalogue for minutes: `CUTOUTS_FAULTS_MINUTES`."""
+"""Two processes publish content of their own to one PostgreSQL catalogue for `--minutes`."""
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
@@ -15,7 +14,6 @@ from tests.faults.conftest import WRITERS
 
 pytestmark = pytest.mark.faults
 
-MINUTES = float(os.environ.get("CUTOUTS_FAULTS_MINUTES", "1"))
 KILLED_S = 15.0
 """Each writer is killed (SIGKILL) at random moments, so many seconds apart on average."""
 
@@ -24,8 +22,8 @@ def test_the_books_of_two_writers_are_exact_after_minutes(
     request: pytest.FixtureRequest, postgres_schema: str, tmp_path: Path
 ) -> None:
     """Every publication and the states in between are as both writers recorded, and so is the rebuilt catalogue."""
-    tables = str(tmp_path / "tables")
-    happened = run_writers(postgres_schema, tables, writers=2, seconds=60 * MINUTES, rounds=20, killed_after=KILLED_S)
+    tables, minutes = str(tmp_path / "tables"), request.config.getoption("--minutes")
+    happened = run_writers(postgres_schema, tables, writers=2, seconds=60 * minutes, rounds=20, killed_after=KILLED_S)
     keep_journal(Site(root=tables, tables=tables, catalog=postgres_schema))
     with Catalog.open(postgres_schema) as catalog:
         check_books(catalog, happened)
@@ -35,7 +33,7 @@ def test_the_books_of_two_writers_are_exact_after_minutes(
         check_books(catalog, happened)
     overtaken = sum(not one.published and not one.withdrawn for one in happened)
     request.config.stash[WRITERS].append(
-        f"Two writers at once on PostgreSQL for {MINUTES:g} minutes, each killed every {KILLED_S:g} seconds on "
+        f"Two writers at once on PostgreSQL for {minutes:g} minutes, each killed every {KILLED_S:g} seconds on "
         f"average: {len(happened)} publications, {overtaken} of them without effect because a later day was live. All "
         "books were exact, also those of the catalogue that was rebuilt from the journal afterwards."
     )
