@@ -57,6 +57,12 @@ class Photograph:
         return half
 
 
+def size_within(width: int, height: int, long_side: int) -> tuple[int, int]:
+    """Width and height (px) of a copy whose longer side is at most `long_side`; never enlarged, and at least 1 px."""
+    scale = min(1.0, long_side / max(height, width))
+    return max(1, round(width * scale)), max(1, round(height * scale))
+
+
 def shrink(image: Bytes, width: int, height: int) -> Bytes:
     """`image` at `width`×`height` px, antialiased: each axis is halved by 2×2 means while it is twice too long, then
     bilinear.

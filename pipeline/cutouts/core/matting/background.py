@@ -43,8 +43,7 @@ def estimated(rgb: Doubles, matte: Doubles) -> Background:
     seen = rgb.reshape(-1, 3)
     outside = np.square(1 - matte.reshape(-1))
     prior = outside * frame + 1e-4
-    weight, off = prior, np.zeros_like(prior)
-    field = seen
+    weight = prior
     for scale in _SCALES:
         field = basis @ _fit(basis, weight, seen)
         off = np.square(seen - field).sum(axis=1)

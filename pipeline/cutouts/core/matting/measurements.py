@@ -9,6 +9,7 @@ that the matte is empty: one cause, one reason.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeAlias
 
 import cv2
 import numpy as np
@@ -16,9 +17,11 @@ from numpy.typing import NDArray
 
 from cutouts.core.matting.doubt import doubt, worst_doubt
 from cutouts.core.matting.surroundings import surroundings
-from cutouts.core.pixels import Bytes, Floats, Mask, Photograph, shrink
+from cutouts.core.pixels import Bytes, Floats, Mask, Photograph, shrink, size_within
 from cutouts.core.records import Measurements
 
+Outlines: TypeAlias = Sequence[NDArray[np.int32]]
+"""Closed contours, each n×1×2 (x, y)."""
 LONG_SIDE = 256
 """Longest side of the copy that is measured (px)."""
 INSIDE_SHARE = 0.02
@@ -54,7 +57,7 @@ def measure(saliency: Floats, photograph: Photograph, matte: Bytes) -> Measureme
     areas = _areas(mask)
     said = cv2.resize(saliency, (alpha.shape[1], alpha.shape[0]), interpolation=cv2.INTER_AREA).astype(np.float32)
     np.clip(said, 0, 1, out=said)  # means of ones may be above 1 by rounding
-    contour, edges = mask & ~_erode(mask, 1), _edges(rgb)
+    contour, outlines, edges = mask & ~_erode(mask, 1), _outlines(mask), _edges(rgb)
     beside = surroundings(alpha, rgb)
     return Measurements(
         saliency_peak=_peak(saliency),
@@ -70,8 +73,8 @@ def measure(saliency: Floats, photograph: Photograph, matte: Bytes) -> Measureme
         worst_doubt=worst_doubt(said),
         islands=1.0 - float(areas.max() / areas.sum()) if areas.size else 0.0,
         thin=_thin(mask),
-        holes=_holes(mask),
-        roughness=_roughness(mask),
+        holes=_holes(mask, outlines),
+        roughness=_roughness(mask, outlines),
         edges_outside=_edges_outside(mask, contour, edges),
         background_known=beside.background_known,
         left_behind=beside.left_behind,
@@ -82,9 +85,7 @@ def measure(saliency: Floats, photograph: Photograph, matte: Bytes) -> Measureme
 
 
 def _reduced(alpha: Bytes, photograph: Photograph) -> tuple[Bytes, Bytes]:
-    height, width = alpha.shape
-    scale = min(1.0, LONG_SIDE / max(height, width))
-    size = max(1, round(width * scale)), max(1, round(height * scale))
+    size = size_within(alpha.shape[1], alpha.shape[0], LONG_SIDE)
     return shrink(alpha, *size), photograph.shrunk(*size)
 
 
@@ -118,7 +119,8 @@ def _soft_inside(alpha: Bytes) -> float:
     The outer contour is at a tenth. At one half, a matte that is hazy everywhere would have none (and of scenes without
     a product only half as many would stand out, with the same measurements for good masks).
     """
-    inside = cv2.distanceTransform(_filled(_at_least(alpha, _FAINT)), cv2.DIST_L2, 3) > INSIDE_SHARE * max(alpha.shape)
+    filled = _filled(_outlines(_at_least(alpha, _FAINT)), alpha)
+    inside = cv2.distanceTransform(filled, cv2.DIST_L2, 3) > INSIDE_SHARE * max(alpha.shape)
     soft = inside & (alpha > _HAZE) & (alpha < _SOLID)
     return _share(soft, inside, nothing=0.0)
 
@@ -159,32 +161,34 @@ def _edges_outside(mask: Bytes, contour: Bytes, edges: Bytes) -> float:
     return min(1.0, _share(edges & beside, contour, nothing=0.0))
 
 
-def _holes(mask: Bytes) -> float:
+def _holes(mask: Bytes, outlines: Outlines) -> float:
     """Share of the filled product that is not product."""
-    filled = _filled(mask)
+    filled = _filled(outlines, mask)
     return _share(filled & ~mask, filled, nothing=0.0)
 
 
-def _roughness(mask: Bytes) -> float:
+def _roughness(mask: Bytes, outlines: Outlines) -> float:
     """How much longer the outer contour is than that of the smoothed product, as a share of the latter, 0…1. Products
     that are too thin to be smoothed have none."""
-    smoothed = _length(_at_least(np.asarray(cv2.GaussianBlur(mask, (0, 0), SMOOTH), np.uint8), _HALF))
-    return min(1.0, max(0.0, _length(mask) / smoothed - 1)) if smoothed else 0.0
+    smooth = np.asarray(cv2.GaussianBlur(mask, (0, 0), SMOOTH), np.uint8)
+    length = _length(_outlines(_at_least(smooth, _HALF)))
+    return min(1.0, max(0.0, _length(outlines) / length - 1)) if length else 0.0
 
 
-def _length(mask: Bytes) -> float:
-    """The length of the outer contours (px)."""
-    return sum(cv2.arcLength(contour, True) for contour in _contours(mask))
-
-
-def _contours(mask: Bytes) -> Sequence[NDArray[np.int32]]:
+def _outlines(mask: Bytes) -> Outlines:
+    """The outer contours of `mask`."""
     return cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)[0]
 
 
-def _filled(mask: Bytes) -> Bytes:
-    """255 within the outer contours of `mask`, else 0."""
-    filled = np.zeros_like(mask)
-    cv2.drawContours(filled, _contours(mask), -1, 255, cv2.FILLED)
+def _length(outlines: Outlines) -> float:
+    """The length of the contours (px)."""
+    return sum(cv2.arcLength(outline, True) for outline in outlines)
+
+
+def _filled(outlines: Outlines, like: Bytes) -> Bytes:
+    """255 within the contours, else 0, as large as `like`."""
+    filled = np.zeros_like(like)
+    cv2.drawContours(filled, outlines, -1, 255, cv2.FILLED)
     return filled
 
 

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 from cutouts.core.matting.background import Background, estimated
-from cutouts.core.pixels import Bytes, Mask, shrink
+from cutouts.core.pixels import Bytes, Mask, shrink, size_within
 
 LONG_SIDE = 48
 """Longest side of the copy that is compared (px)."""
@@ -38,9 +38,7 @@ class Surroundings:
 
 def surroundings(alpha: Bytes, rgb: Bytes) -> Surroundings:
     """Compare `alpha`, uint8 h×w, with the photograph `rgb`, uint8 h×w×3."""
-    height, width = alpha.shape
-    scale = min(1.0, LONG_SIDE / max(height, width))
-    size = max(1, round(width * scale)), max(1, round(height * scale))
+    size = size_within(alpha.shape[1], alpha.shape[0], LONG_SIDE)
     alpha, rgb = shrink(alpha, *size), shrink(rgb, *size)
     background = estimated(rgb / 255, alpha / 255)
     product = alpha >= _HALF
@@ -80,7 +78,6 @@ def _reached(candidates: Mask, start: Mask) -> Mask:
     _, labels = cv2.connectedComponents(candidates.astype(np.uint8))
     touching = np.zeros(int(labels.max()) + 1, np.bool_)
     touching[labels[_grown(start) & candidates]] = True
-    touching[0] = False
     return np.asarray(touching[labels], np.bool_)
 
 

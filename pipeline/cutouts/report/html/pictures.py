@@ -14,7 +14,7 @@ import numpy as np
 from cutouts.adapters.images import decode
 from cutouts.core.errors import ImageRejected, StorageError
 from cutouts.core.matting.colour_fill import spread
-from cutouts.core.pixels import Bytes
+from cutouts.core.pixels import Bytes, size_within
 from cutouts.stages.image import needed_memory
 from cutouts.stages.image_errors import one_image
 from cutouts.stages.memory_budget import process_memory
@@ -121,9 +121,7 @@ def _masked(rgb: Bytes, mask: Bytes | None) -> Bytes | None:
 
 def shrunk(picture: Bytes, side: int) -> Bytes:
     """The picture, averaged so that its longer side is at most `side` px."""
-    height, width = picture.shape[:2]
-    scale = min(1.0, side / max(height, width))
-    size = max(1, round(width * scale)), max(1, round(height * scale))
+    size = size_within(picture.shape[1], picture.shape[0], side)
     return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
