@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,7 @@ _OF_TEXT = re.compile("regex|strftime|lengths")
 """Parts of the types of rules about text. They pass every number."""
 NO_ROW = "no row to judge"
 """What is observed if a condition selects no row, or if there is none."""
+_OF_THREAD = threading.local()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +73,12 @@ def validate(rules: Sequence[Rule], table: pa.Table, result_format: str) -> tupl
         raise GateError("\n  - ".join(["rules that cannot judge what their columns have", *misfits]))
     gx = library()
     suite = gx.ExpectationSuite(name="rules", expectations=[rule.entry(number) for number, rule in enumerate(rules)])
-    validated = _batch(_frame(rules, table)).validate(suite, result_format={"result_format": result_format})
+    definition = _definition()
+    try:
+        batch = definition.get_batch({"dataframe": _frame(rules, table)})
+        validated = batch.validate(suite, result_format={"result_format": result_format})
+    finally:
+        definition.data_asset.datasource.get_execution_engine().batch_manager.reset_batch_cache()
     results = {result.expectation_config.meta["number"]: result for result in validated.results}
     if crashed := [f"{rules[number].type}: {words}" for number, words in _crashes(results)]:
         raise GateError("\n  - ".join(["checks crashed", *crashed]))
@@ -127,13 +134,16 @@ def _crashes(results: Mapping[int, Any]) -> Iterator[tuple[int, str]]:
                 yield number, str(exception["exception_message"])
 
 
-def _batch(frame: pd.DataFrame) -> Any:
-    gx = library()
-    context = gx.get_context(mode="ephemeral")
-    context.enable_analytics(enable=False)
-    context.variables.progress_bars = {"globally": False, "metric_calculations": False}
-    asset = context.data_sources.add_pandas("pandas").add_dataframe_asset("frame")
-    return asset.add_batch_definition_whole_dataframe("all").get_batch({"dataframe": frame})
+def _definition() -> Any:
+    """What Great Expectations makes a batch of a frame with. It is made once per thread, because that takes as long as
+    two rules, and because its engine holds the batch that is judged."""
+    if not hasattr(_OF_THREAD, "definition"):
+        context = library().get_context(mode="ephemeral")
+        context.enable_analytics(enable=False)
+        context.variables.progress_bars = {"globally": False, "metric_calculations": False}
+        asset = context.data_sources.add_pandas("pandas").add_dataframe_asset("frame")
+        _OF_THREAD.definition = asset.add_batch_definition_whole_dataframe("all")
+    return _OF_THREAD.definition
 
 
 def _frame(rules: Sequence[Rule], table: pa.Table) -> pd.DataFrame:

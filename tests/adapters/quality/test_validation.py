@@ -1,0 +1,35 @@
+"""Great Expectations is set up once per thread, and each thread judges its own rows."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+import great_expectations
+import pytest
+
+from cutouts.adapters import quality
+from tests.adapters.quality.made import judged
+
+
+def test_a_thread_sets_the_library_up_once(suite: quality.Suite, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A second judgement in it takes the same context, which takes as long to make as two rules to judge."""
+    made: list[object] = []
+    real = great_expectations.get_context
+
+    def counted(**how: object) -> object:
+        made.append(how)
+        return real(**how)
+
+    monkeypatch.setattr(great_expectations, "get_context", counted)
+    with ThreadPoolExecutor(1) as thread:
+        found = [thread.submit(judged, suite, {"saliency_peak": peak}).result() for peak in (0.1, 0.9)]
+    assert [len(one.findings) for one in found] == [1, 0]
+    assert len(made) == 1
+
+
+def test_threads_do_not_judge_the_rows_of_others(suite: quality.Suite) -> None:
+    """Four at once, of which two have a mask that fails."""
+    peaks = (0.1, 0.9, 0.2, 0.9)
+    with ThreadPoolExecutor(4) as threads:
+        found = list(threads.map(lambda peak: judged(suite, {}, {"saliency_peak": peak}), peaks))
+    assert [[one.image_ids for one in judgement.findings] for judgement in found] == [[{"b"}], [], [{"b"}], []]
