@@ -8,13 +8,14 @@ from or where results go.
 from __future__ import annotations
 
 import os
-import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from tomllib import TOMLDecodeError
 
 from cutouts.core.config import ENV_PREFIX, LOCAL_CLUSTERS, Site, parse_site
 from cutouts.core.errors import ConfigError
 from cutouts.core.text.display import command, shown
+from cutouts.core.text.numbers import toml_tables
 
 FILE = "cutouts.toml"
 HOME_FILE = f"~/.cutouts/{FILE}"
@@ -71,8 +72,8 @@ def _read(file: Path) -> dict[str, object]:
     if not file.is_file():
         return {}
     try:
-        return tomllib.loads(file.read_text(encoding="utf-8"))
-    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        return toml_tables(file.read_text(encoding="utf-8"))
+    except (OSError, TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError("the settings cannot be read", [f"{file}: {error}"]) from error
 
 

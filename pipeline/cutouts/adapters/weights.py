@@ -21,6 +21,7 @@ from urllib.parse import quote, urlsplit, urlunsplit
 
 from cutouts.core.errors import ModelError, StorageError, TransientError
 from cutouts.core.text.naming import fitting
+from cutouts.core.text.numbers import whole_number
 from cutouts.models import ModelRow, contradiction
 
 if TYPE_CHECKING:
@@ -230,13 +231,13 @@ class _Download:
 
         Raises ModelError if it does not match the row or is too large, OSError if the disk has too little space.
         """
-        length = response.headers.get("Content-Length")
-        if not (length and length.isdecimal()):
+        rest = whole_number(response.headers.get("Content-Length", ""))
+        if rest is None:
             return None
-        whole = start + int(length)
+        whole = start + rest
         if self.row.bytes and whole != self.row.bytes:
             raise self.wrong(f"it has {whole} B, its row says {self.row.bytes}")
-        if shutil.disk_usage(self.part.path.parent).free < int(length):
+        if shutil.disk_usage(self.part.path.parent).free < rest:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         if whole > self._most:
             raise self.wrong(f"it has {whole} B, at most {self._most} are accepted")

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from cutouts.core.text.display import shown
+from cutouts.core.text.numbers import whole_number
+
 BOXED = "-box-"
 """Stands between the digest of a photograph and the box in the name of a content."""
 _MARGIN = 0.15
@@ -29,10 +32,10 @@ class ProductBox:
     @classmethod
     def parse(cls, text: str) -> ProductBox:
         """Parse `LEFT,TOP,RIGHT,BOTTOM`. Raises ValueError that says what was expected."""
-        parts = text.split(",")
-        if len(parts) != 4 or not all(part.strip().isascii() and part.strip().isdecimal() for part in parts):
-            raise ValueError(f"{text!r} is not a box: expected LEFT,TOP,RIGHT,BOTTOM in px")
-        left, top, right, bottom = map(int, parts)
+        sides = [side for part in text.split(",") if (side := whole_number(part.strip())) is not None]
+        if len(sides) != 4 or text.count(",") != 3:
+            raise ValueError(f"{shown(text)} is not a box: expected LEFT,TOP,RIGHT,BOTTOM in px")
+        left, top, right, bottom = sides
         return cls(left=left, top=top, right=right, bottom=bottom)
 
     def is_inside(self, size: tuple[int, int]) -> bool:

@@ -14,6 +14,7 @@ from enum import StrEnum
 from urllib.parse import quote
 
 from cutouts.core.product_box import ProductBox, content_of
+from cutouts.core.text.numbers import whole_number
 
 MAX_KEY = 250
 """Maximum length of a partition key in Airflow (characters)."""
@@ -228,9 +229,10 @@ class ShardKey:
     def parse(cls, text: str) -> ShardKey:
         """Parse `plan_id/index`. Raises ValueError that says what was expected."""
         plan_id, slash, index = text.partition("/")
-        if not (slash and plan_id and index.isdecimal()):
+        number = whole_number(index)
+        if not (slash and plan_id and number is not None):
             raise ValueError(f"{text!r} is not a shard key: expected PLAN_ID/INDEX")
-        return cls(plan_id=plan_id, index=int(index))
+        return cls(plan_id=plan_id, index=number)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

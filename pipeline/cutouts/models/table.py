@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import tomllib
 from functools import cache
 from importlib.resources import as_file, files
 from pathlib import Path
+from tomllib import TOMLDecodeError
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from cutouts.core.errors import ModelError
+from cutouts.core.text.numbers import toml_tables
 
 OWN_TABLE = "table.toml"
 """The site's own rows, in its models folder beside the files that they describe."""
@@ -145,9 +146,9 @@ def permit(row: ModelRow, *, allow_noncommercial: bool) -> None:
 
 def _parsed(text: str, where: str) -> tuple[ModelRow, ...]:
     try:
-        return tuple(ModelRow.model_validate(row) for row in tomllib.loads(text).get("models", []))
+        return tuple(ModelRow.model_validate(row) for row in toml_tables(text).get("models", []))
     except ValidationError as error:
         problems = (f"{'.'.join(map(str, one['loc']))}: {one['msg']}".lstrip(": ") for one in error.errors())
         raise ModelError(f"{where} is wrong: {'; '.join(problems)}") from error
-    except tomllib.TOMLDecodeError as error:
+    except TOMLDecodeError as error:
         raise ModelError(f"{where} is wrong: {error}") from error

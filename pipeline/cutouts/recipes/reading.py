@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from tomllib import TOMLDecodeError
 
 from cutouts.core.errors import ConfigError
 from cutouts.core.renditions.rendition import Rendition, parse_renditions
 from cutouts.core.text.display import shown
+from cutouts.core.text.numbers import toml_tables
 
 _LARGEST_GROUND = 64 << 20
 """Largest file of a picture for a ground (B)."""
@@ -37,8 +38,8 @@ def renditions_named(names: Sequence[str], own: str | Path | None = None) -> tup
 
 def _read(file: Path) -> dict[str, Rendition]:
     try:
-        tables = tomllib.loads(file.read_text(encoding="utf-8"))
-    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        tables = toml_tables(file.read_text(encoding="utf-8"))
+    except (OSError, TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError("the renditions cannot be read", [f"{file}: {error}"]) from error
     return parse_renditions({name: _with_ground(table, file.parent) for name, table in tables.items()}, str(file))
 

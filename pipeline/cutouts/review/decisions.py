@@ -15,6 +15,7 @@ from cutouts.core.errors import CutoutsError
 from cutouts.core.publications import Order
 from cutouts.core.text.counting import counted
 from cutouts.core.text.display import shown
+from cutouts.core.text.numbers import whole_number
 from cutouts.review.sheets import open_sheet
 from cutouts.review.standings import Standing, standing_of
 from cutouts.steps import approve, gate, keep_back, publish, reject
@@ -111,6 +112,7 @@ def _judged_again(site: Site, decision: GateDecision) -> GateDecision:
 
 
 def _row(number: str) -> int:
-    if not number.isascii() or not number.isdigit():
+    row = whole_number(number)
+    if row is None:
         raise WrongRequestError(f"an image is named by the number of its row, not by {shown(number)}")
-    return int(number)
+    return row

@@ -40,6 +40,13 @@ def test_patterns_say_which_picture_is_the_main_one() -> None:
     assert [url.rpartition("/")[2] for url in feed.items[0].additional] == ["a-model.jpg", "a-back.jpg"]
 
 
+def test_pictures_with_endless_numbers_have_an_order() -> None:
+    """A name may be nothing but digits, more than Python converts."""
+    names = ["9" * 5_000, "8" * 5_000, "7"]
+    feed = google_feed([picture("a", name, url=f"https://cdn.example/{name[0]}") for name in names])
+    assert [feed.items[0].image_link[-1], *(url[-1] for url in feed.items[0].additional)] == ["7", "8", "9"]
+
+
 def test_both_formats_say_the_same() -> None:
     """A reader of tab-separated text and one of XML find the same items, with any characters in an id."""
     names = ['12" plate', "a&b <c>", "schön"]

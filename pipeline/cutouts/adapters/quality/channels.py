@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from functools import cache
@@ -17,6 +16,7 @@ from cutouts.core.channels.figures import FileFigures
 from cutouts.core.channels.rules import Channel, ChannelRule, parse_channel
 from cutouts.core.errors import ConfigError
 from cutouts.core.text.display import shown
+from cutouts.core.text.numbers import toml_tables
 
 _NUMBERS = frozenset({"int", "float"})
 
@@ -34,7 +34,7 @@ class Violation:
 def channels() -> dict[str, Channel]:
     """The shipped channels by name."""
     found = [
-        parse_channel(tomllib.loads(file.read_text(encoding="utf-8")), file.name)
+        parse_channel(toml_tables(file.read_text(encoding="utf-8")), file.name)
         for file in (files("cutouts.schemas") / "rules").iterdir()
         if file.name.endswith(".toml")
     ]

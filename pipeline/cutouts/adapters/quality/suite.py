@@ -111,7 +111,7 @@ def load_suite(file: Traversable) -> Suite:
     complete).
     """
     try:
-        raw = json.loads(file.read_text(encoding="utf-8"), object_pairs_hook=_once, parse_constant=_no_number)
+        raw = json.loads(file.read_text(encoding="utf-8"), object_pairs_hook=_once, parse_constant=_no_number, parse_int=_integer)
         if wrong := [str(one["type"]) for one in raw["expectations"] if not isinstance(one["type"], str)]:
             raise ValueError(f"the type of an expectation is a text, not {wrong[0]}")
         if problems := [f"{one['type']}: {problem}" for one in raw["expectations"] for problem in unsafe(one)]:
@@ -135,6 +135,13 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _no_number(text: str) -> Any:
     raise ValueError(f"{text} is not a number to compare with")
+
+
+def _integer(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise ValueError("a number has too many digits") from None
 
 
 def _rule(entry: Mapping[str, Any], place: int) -> Rule:

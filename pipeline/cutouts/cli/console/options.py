@@ -11,6 +11,8 @@ import click
 from cutouts.core.product_box import ProductBox
 from cutouts.core.publications import Order, Selection
 from cutouts.core.records import DeliveryKey
+from cutouts.core.text.display import shown
+from cutouts.core.text.numbers import whole_number
 
 F = TypeVar("F", bound=Callable[..., Any])
 Sides: TypeAlias = tuple[int, int, int, int]
@@ -19,10 +21,10 @@ Sides: TypeAlias = tuple[int, int, int, int]
 
 def counts(_: click.Context, parameter: click.Parameter, value: str) -> tuple[int, ...]:
     """Whole numbers from 1 upwards, separated by commas; empty text gives none."""
-    parts = [part.strip() for part in value.split(",") if part.strip()]
-    if not all(part.isdecimal() and int(part) for part in parts):
-        raise click.BadParameter(f"{value!r}: expected numbers like 1,2,4", param=parameter)
-    return tuple(int(part) for part in parts)
+    numbers = tuple(whole_number(part.strip()) or 0 for part in value.split(",") if part.strip())
+    if not all(numbers):
+        raise click.BadParameter(f"{shown(value)}: expected numbers like 1,2,4", param=parameter)
+    return numbers
 
 
 def product_box(_: click.Context, parameter: click.Parameter, value: str | None) -> Sides | None:

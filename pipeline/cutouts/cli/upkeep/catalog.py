@@ -18,6 +18,7 @@ from cutouts.adapters.terminal import say
 from cutouts.cli.console.options import order_now, order_options, site_options
 from cutouts.core.publications import Publication
 from cutouts.core.text.counting import counted
+from cutouts.core.text.numbers import whole_number
 from cutouts.core.text.sentences import order_sentence
 from cutouts.steps.journal import keep_journal
 from cutouts.steps.journal import rebuild as rebuild_catalog
@@ -35,8 +36,8 @@ class Moment(click.ParamType[int | datetime]):
         """Parse, or fail in words."""
         if not isinstance(value, str):
             return value  # type: ignore[no-any-return]  # click gives what was converted before
-        if value.isdecimal():
-            return int(value)
+        if (publication := whole_number(value)) is not None:
+            return publication
         try:
             moment = datetime.fromisoformat(value)
         except ValueError:

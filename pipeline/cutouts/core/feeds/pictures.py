@@ -10,6 +10,7 @@ from fnmatch import fnmatchcase
 from urllib.parse import quote, urlsplit
 
 from cutouts.core.errors import ConfigError
+from cutouts.core.text.numbers import whole_number
 
 _NOT_IN_ADDRESSES = re.compile(r"""[\s,"<>\\^`{|}]""")
 
@@ -69,5 +70,5 @@ def _is_web_folder(text: str) -> bool:
 
 
 def _natural(text: str) -> tuple[tuple[bool, int, str], ...]:
-    parts = re.split(r"(\d+)", text)
-    return tuple((part.isdecimal(), int(part) if part.isdecimal() else 0, part) for part in parts if part)
+    parts = [part for part in re.split(r"([0-9]{1,18})", text) if part]
+    return tuple(((number := whole_number(part)) is not None, number or 0, part) for part in parts)
