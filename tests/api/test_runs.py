@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 import cutouts
+from cutouts.adapters.catalog import Catalog
+from cutouts.api.site_runs import run_on_site
 from cutouts.core.errors import ManifestError, OutputError
 from tests.photographs import blank, broken, product
 
@@ -93,6 +95,19 @@ def test_an_unusable_folder_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="is the source itself"):
         cutouts.run(tmp_path / "full", tmp_path / "full", site=SERIAL)
     assert [path.name for path in (tmp_path / "full").iterdir()] == ["a.jpg"]
+
+
+def test_a_run_on_a_site_makes_the_renditions_of_its_deliveries(tmp_path: Path) -> None:
+    """Of what it published, and not of other deliveries, whose pictures wait for `cutouts render --all-stale`."""
+    for name in ("first", "second"):
+        product(tmp_path / name / "ball.jpg", size=600)
+    site = cutouts.Site(cluster="serial", root=str(tmp_path / "site"))
+    assert run_on_site(tmp_path / "first", site=site).renditions == ()
+    site = site.model_copy(update={"renditions": ("web-card", "google-main")})
+    made = run_on_site(tmp_path / "second", site=site).renditions
+    assert [(row.name, row.published, row.failed) for row in made] == [("web-card", 1, 0), ("google-main", 1, 0)]
+    with Catalog.open(site.catalog_url) as catalog:
+        assert {entry.delivery_id for entry in catalog.renditions.entries()} == {"second"}
 
 
 def test_the_renditions_of_the_site_are_made_and_reported(tmp_path: Path) -> None:

@@ -9,24 +9,23 @@ from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from cutouts.adapters.catalog import Catalog
 from cutouts.adapters.images import SUFFIXES
 from cutouts.adapters.site_settings import load_site
 from cutouts.adapters.storage.sources.folders import photographs
+from cutouts.api.made_renditions import make_renditions
 from cutouts.core.config import Site
 from cutouts.core.decisions import GateDecision, Verdict
 from cutouts.core.errors import ManifestError
 from cutouts.core.progress import Counter, Progress, unwatched
 from cutouts.core.records import Plan
 from cutouts.intake import Intake, folder_manifest, inspect, rows_of
-from cutouts.report.contents import Refusal, RenditionRow, RunSummary
+from cutouts.report.contents import Refusal, RunSummary
 from cutouts.report.folder.folder_claim import claim_folder, holds_manifest, write_manifest
 from cutouts.report.folder.run_folder import Refusals, RunSource, RunWork, write_folder
 from cutouts.runner import Runner, open_runner
 from cutouts.stages import ChunkResult
 from cutouts.steps import gate, plan, publish, segment
 from cutouts.steps.lease import site_lease
-from cutouts.steps.render import render_stale
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,10 +45,6 @@ class Summary(RunSummary):
     report: Path
     cutouts: Path
     table: Path
-
-
-_PROBLEMS = 3
-"""The report lists this many problems of each rendition."""
 
 
 def run(
@@ -88,7 +83,7 @@ def _run(site: Site, source: str, folder: Path, progress: Progress, *, full: boo
     intake = inspect(origin.manifest)
     plans, refused = plan_all(site, intake, full=full)
     decisions, work = refresh_all(site, plans, progress)
-    made = _render(site)
+    made = make_renditions(site)
     rows = rows_of(origin.manifest, {one.group for one in refused})
     refusals = Refusals(refused=tuple(refused), rows=rows, of=intake.rows)
     counts = write_folder(site, folder, origin, decisions, work, refusals=refusals, renditions=made)
@@ -102,32 +97,6 @@ def _run(site: Site, source: str, folder: Path, progress: Progress, *, full: boo
         cutouts=folder / "cutouts",
         table=folder / "images.parquet",
     )
-
-
-def _render(site: Site) -> tuple[RenditionRow, ...]:
-    """Render what is stale of the site's renditions, and count the pictures of each; nothing if it names none."""
-    if not site.renditions:
-        return ()
-    with open_runner(site) as runner:
-        done = render_stale(site, runner)
-    with Catalog.open(site.catalog_url) as catalog:
-        entries = catalog.renditions.entries()
-    rows = []
-    for name in dict.fromkeys(site.renditions):
-        broken = [entry for entry in entries if entry.rendition == name and entry.violations]
-        failures = [failure for failure in done.failures if name in failure.renditions]
-        words = [f"{one.image_id}: {one.violations[0]}" for one in broken]
-        words += [f"{one.image_id}: {one.words}" for one in failures]
-        made = sum(entry.rendition == name for entry in entries)
-        row = RenditionRow(
-            name=name,
-            published=made - len(broken),
-            refused=len(broken),
-            failed=len(failures),
-            problems=tuple(words[:_PROBLEMS]),
-        )
-        rows.append(row)
-    return tuple(rows)
 
 
 def _source(

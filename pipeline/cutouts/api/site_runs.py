@@ -15,13 +15,14 @@ from cutouts.adapters.site_settings import load_site
 from cutouts.adapters.storage.sources.folders import photographs
 from cutouts.adapters.storage.store import open_store
 from cutouts.adapters.storage.stored_tables import write_table
+from cutouts.api.made_renditions import make_renditions
 from cutouts.api.runs import plan_all, refresh_all
 from cutouts.core.config import Site
 from cutouts.core.decisions import GateDecision, Outcome
 from cutouts.core.progress import Progress, unwatched
 from cutouts.core.table_paths import folder_manifest_file
 from cutouts.intake import folder_manifest, take
-from cutouts.report.contents import Refusal
+from cutouts.report.contents import Refusal, RenditionRow
 from cutouts.report.folder.folder_claim import holds_manifest
 from cutouts.steps.lease import site_lease
 from cutouts.steps.verify import require_live_objects
@@ -32,7 +33,8 @@ class SiteRun:
     """What a run did on a site: the gate's decision on each delivery, and the deliveries that were refused.
 
     `unlisted` are folders of photographs that could not be listed, with the reason; `ignored` says in words what was
-    skipped. `cut` images took `model_batches` calls of the network and `wall_seconds`.
+    skipped. `cut` images took `model_batches` calls of the network and `wall_seconds`. `renditions` are those of the
+    delivery ids that were judged.
     """
 
     decisions: tuple[GateDecision, ...]
@@ -42,6 +44,7 @@ class SiteRun:
     cut: int
     model_batches: int
     wall_seconds: float
+    renditions: tuple[RenditionRow, ...]
 
     @property
     def images(self) -> int:
@@ -63,8 +66,8 @@ def run_on_site(
     """Cut out, judge and publish a folder of images or a manifest on the configured site: its stores, its catalogue.
 
     The deliveries are recorded as if the manifest had landed, so that a later backfill finds them. If it is run again,
-    only new or changed images are cut; this also continues a run that was killed. `full` is the same as for
-    `cutouts.run`. Raises the errors of `cutouts.run`, except OutputError; DamagedError, after everything is published,
+    only new or changed images are cut; this also continues a run that was killed. The site's renditions of these
+    deliveries are made after publishing. `full` is the same as for `cutouts.run`. Raises the errors of `cutouts.run`, except OutputError; DamagedError, after everything is published,
     if an object of these deliveries is missing or truncated (in large ones, a random sample is checked).
     """
     site = site or load_site()
@@ -76,6 +79,7 @@ def run_on_site(
         decisions, work = refresh_all(site, plans, progress)
         for decision in decisions:
             require_live_objects(site, decision.gate_id)
+        made = make_renditions(site, sorted({decision.delivery.delivery_id for decision in decisions}))
     return SiteRun(
         decisions=tuple(decisions),
         refused=tuple(refused),
@@ -84,6 +88,7 @@ def run_on_site(
         cut=work.images,
         model_batches=work.model_batches,
         wall_seconds=work.wall_seconds,
+        renditions=made,
     )
 
 

@@ -32,8 +32,8 @@ def run(source: str, out: Path | None, config: str | None, fail_on_held: bool, f
 
     With --out, everything is written below that folder: report.html to look at, cutouts/ with a PNG per published
     image, images.parquet with the result of every image, summary.json, and catalog.sqlite. Without --out, the stores
-    and the catalogue of the site's settings are used. If you run it again, only new or changed images are cut. If it
-    was killed, run it again.
+    and the catalogue of the site's settings are used. The renditions that the settings name are made, too. If you run
+    it again, only new or changed images are cut. If it was killed, run it again.
 
     \b
     cutouts run photos --out result
@@ -72,6 +72,10 @@ def _say_site(site: cutouts.Site, done: SiteRun) -> None:
     say(f"{counted(done.images, 'image')}: " + ", ".join(f"{done.count(outcome)} {outcome}" for outcome in Outcome))
     speed = done.cut / max(done.wall_seconds, 1e-3)
     say(f"{counted(done.model_batches, 'model batch', 'model batches')}, {speed:.1f} images/s")
+    for row in done.renditions:
+        say(f"{row.name}: {row.published} published, {row.refused} break a rule, {row.failed} failed")
+        for problem in row.problems:
+            say(f"  {problem}")
     if done.count(Outcome.HELD):
         say("held deliveries wait for a person: see `cutouts holds`", err=True)
     say(f"site: {site.objects_url}, {shown(site.catalog_url)}")
