@@ -67,8 +67,9 @@ def run_on_site(
 
     The deliveries are recorded as if the manifest had landed, so that a later backfill finds them. If it is run again,
     only new or changed images are cut; this also continues a run that was killed. The site's renditions of these
-    deliveries are made after publishing. `full` is the same as for `cutouts.run`. Raises the errors of `cutouts.run`, except OutputError; DamagedError, after everything is published,
-    if an object of these deliveries is missing or truncated (in large ones, a random sample is checked).
+    deliveries are made after publishing. `full` is the same as for `cutouts.run`. Raises the errors of `cutouts.run`,
+    except OutputError; DamagedError, after everything is published, if an object of these deliveries is missing or
+    truncated (in large ones, a random sample is checked).
     """
     site = site or load_site()
     manifest, ignored, unlisted = _manifest(site, os.fspath(source), progress)

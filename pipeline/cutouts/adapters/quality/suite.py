@@ -111,7 +111,9 @@ def load_suite(file: Traversable) -> Suite:
     complete).
     """
     try:
-        raw = json.loads(file.read_text(encoding="utf-8"), object_pairs_hook=_once, parse_constant=_no_number, parse_int=_integer)
+        raw = json.loads(
+            file.read_text(encoding="utf-8"), object_pairs_hook=_once, parse_constant=_no_number, parse_int=_integer
+        )
         if wrong := [str(one["type"]) for one in raw["expectations"] if not isinstance(one["type"], str)]:
             raise ValueError(f"the type of an expectation is a text, not {wrong[0]}")
         if problems := [f"{one['type']}: {problem}" for one in raw["expectations"] for problem in unsafe(one)]:
