@@ -11,6 +11,7 @@ IMAGES ?=
 OUT ?= demo
 ROUNDS ?= 3
 MINUTES ?= 1
+PICTURES ?= 24
 PHOTOS ?=
 REMBG ?=
 ROWS ?= 1000000
@@ -65,8 +66,8 @@ test: .venv/.dev .venv-tools/.ready ## Check style, types and floors, then run e
 	$(MAKE) --no-print-directory check
 	$(BIN)/python -m pytest -q -n 3 --dist loadfile
 
-faults: .venv/.dev ## Kill and damage whole sites at random, ROUNDS times each; two writers for MINUTES; writes docs/faults.md
-	$(BIN)/python -m pytest -q -m faults tests/faults --rounds $(ROUNDS) --minutes $(MINUTES) --page docs/faults.md
+faults: .venv/.dev ## Kill and damage sites of PICTURES images at random, ROUNDS times each and for MINUTES; two writers for MINUTES; writes docs/faults.md
+	$(BIN)/python -m pytest -q -m faults tests/faults --rounds $(ROUNDS) --images $(PICTURES) --minutes $(MINUTES) --page docs/faults.md
 
 bench: setup ## Measure everything on docs/performance.md again: PHOTOS=folder REMBG=program; ROWS of a plan, MEMORY images (empty: not again)
 	@test -x "$(REMBG)" -a -d "$(PHOTOS)" || { echo "usage: make bench PHOTOS=folder REMBG=program (see cutouts bench rembg --help)"; exit 2; }

@@ -15,10 +15,10 @@ from tests.s3 import bucket, s3_server
 
 __all__ = ["bucket", "postgres_schema", "s3_server"]
 
-FEW, ALL = 8, 24
+FEW = 8
 PLACES = ("files and SQLite", "S3 and PostgreSQL")
 OUTCOMES = pytest.StashKey[Counter[tuple[str, str, str]]]()
-WRITERS = pytest.StashKey[list[str]]()
+SAID = pytest.StashKey[list[str]]()
 
 _PAGE = """# Faults
 
@@ -32,16 +32,17 @@ finds nothing. This page is written by `make faults`:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """`--rounds N`, `--minutes N` and `--page FILE`."""
+    """`--rounds N`, `--images N`, `--minutes N` and `--page FILE`."""
     parser.addoption("--rounds", type=int, default=1, help="Rounds of each fault at each place.")
-    parser.addoption("--minutes", type=float, default=1.0, help="How long two writers publish.")
+    parser.addoption("--images", type=int, default=24, help="Photographs of each site.")
+    parser.addoption("--minutes", type=float, default=1.0, help="How long two writers publish, and a site is disturbed.")
     parser.addoption("--page", type=Path, default=None, help="Gets the table of what was found.")
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Nothing is counted yet."""
     config.stash[OUTCOMES] = Counter()
-    config.stash[WRITERS] = []
+    config.stash[SAID] = []
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -53,15 +54,15 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Write the page."""
     page, outcomes = session.config.getoption("--page", None), session.config.stash[OUTCOMES]
-    writers = session.config.stash[WRITERS]
-    if page is None or not (outcomes or writers):
+    sentences = session.config.stash[SAID]
+    if page is None or not (outcomes or sentences):
         return
     rows = sorted({(fault, place) for fault, place, _ in outcomes})
     lines = []
     for fault, place in rows:
         counts = [outcomes[fault, place, how] for how in ("run", "repair", "failed")]
         lines.append(f"| {fault} | {place} | {sum(counts)} | {counts[0]} | {counts[1]} | {counts[2]} |")
-    said = "".join(f"\n{one}\n" for one in writers)
+    said = "".join(f"\n{one}\n" for one in sentences)
     page.write_text(_PAGE + "\n".join(lines) + "\n" + said, encoding="utf-8")
 
 
@@ -71,8 +72,15 @@ def place(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
+@pytest.fixture(scope="session")
+def images(request: pytest.FixtureRequest) -> int:
+    """The number of photographs of each site."""
+    count: int = request.config.getoption("--images")
+    return count
+
+
 @pytest.fixture
-def tested(place: str, request: pytest.FixtureRequest, tmp_path: Path) -> SiteUnderTest:
+def tested(place: str, images: int, request: pytest.FixtureRequest, tmp_path: Path) -> SiteUnderTest:
     """A site on which a few photographs are published, with many more in its folder."""
     allowed = f'allowed_sources = ["{tmp_path}/photos"]'
     lines = [f'root = "{tmp_path}/site"']
@@ -84,15 +92,15 @@ def tested(place: str, request: pytest.FixtureRequest, tmp_path: Path) -> SiteUn
     _photographs(tmp_path / "photos", FEW)
     one = SiteUnderTest(settings=settings, photos=tmp_path / "photos")
     assert one.run() == 0
-    _photographs(tmp_path / "photos", ALL)
+    _photographs(tmp_path / "photos", images)
     return one
 
 
 @pytest.fixture(scope="session")
-def expected(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+def expected(images: int, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     """What is live at the end on a site that nothing happens to."""
     folder = tmp_path_factory.mktemp("undisturbed")
-    _photographs(folder / "photos", ALL)
+    _photographs(folder / "photos", images)
     (folder / "site.toml").write_text(f'root = "{folder}/site"\ncluster = "serial"\n')
     one = SiteUnderTest(settings=folder / "site.toml", photos=folder / "photos")
     assert one.run() == 0
@@ -119,6 +127,11 @@ def settled(
     return settle
 
 
+def name_of(number: int) -> str:
+    """The name of a photograph."""
+    return f"{number:02d}.jpg"
+
+
 def _photographs(folder: Path, count: int) -> None:
     for seed in range(count):
-        product(folder / f"{seed:02d}.jpg", seed=seed)
+        product(folder / name_of(seed), seed=seed)

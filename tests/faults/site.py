@@ -16,6 +16,8 @@ from cutouts.adapters.storage.store import Store
 from cutouts.core.config import Site
 
 COMMAND = Path(sys.executable).parent / "cutouts"
+DAMAGES = ("deleted", "cut off", "bit flipped", "grown", "partly cleared", "renamed", "swapped with another")
+"""What `damage` can do to a file."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

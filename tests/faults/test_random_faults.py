@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from cutouts.adapters.storage.store import Store
-from tests.faults.site import SiteUnderTest, damage
+from tests.faults.site import DAMAGES, SiteUnderTest, damage
 
 pytestmark = pytest.mark.faults
 
@@ -26,9 +26,7 @@ def test_a_run_that_is_killed_again_and_again_ends_whole(
     settled("killed three times")
 
 
-@pytest.mark.parametrize(
-    "how", ["deleted", "cut off", "bit flipped", "grown", "partly cleared", "renamed", "swapped with another"]
-)
+@pytest.mark.parametrize("how", DAMAGES)
 @pytest.mark.parametrize("folder", ["tables", "objects"])
 def test_damage_to_any_file_is_repaired(
     tested: SiteUnderTest, settled: Callable[[str], None], round_: int, how: str, folder: str

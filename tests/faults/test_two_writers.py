@@ -10,7 +10,7 @@ from cutouts.adapters.catalog import Catalog
 from cutouts.core.config import Site
 from cutouts.steps.journal import keep_journal, rebuild
 from tests.adapters.catalog.two_writers import check_books, run_writers
-from tests.faults.conftest import WRITERS
+from tests.faults.conftest import SAID
 
 pytestmark = pytest.mark.faults
 
@@ -32,7 +32,7 @@ def test_the_books_of_two_writers_are_exact_after_minutes(
     with Catalog.open(anew.catalog_url) as catalog:
         check_books(catalog, happened)
     overtaken = sum(not one.published and not one.withdrawn for one in happened)
-    request.config.stash[WRITERS].append(
+    request.config.stash[SAID].append(
         f"Two writers at once on PostgreSQL for {minutes:g} minutes, each killed every {KILLED_S:g} seconds on "
         f"average: {len(happened)} publications, {overtaken} of them without effect because a later day was live. All "
         "books were exact, also those of the catalogue that was rebuilt from the journal afterwards."

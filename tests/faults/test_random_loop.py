@@ -1,0 +1,92 @@
+"""One site with many images is killed and damaged again and again for `--minutes`, while its photographs change."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from cutouts.adapters.storage.store import Store
+from tests.faults.conftest import SAID, name_of
+from tests.faults.site import DAMAGES, SiteUnderTest, damage
+from tests.photographs import product
+
+pytestmark = pytest.mark.faults
+
+CHANGED = 24
+"""Photographs that have another content now and then."""
+AT_ONCE = 6
+"""The largest number of photographs that change, and of files that are damaged, between two looks."""
+LONGEST_S = 8.0
+"""A run is killed after this time at the latest."""
+
+
+@pytest.fixture
+def other(expected: dict[str, bytes], images: int, tmp_path: Path) -> dict[str, bytes]:
+    """What is live of the photographs that change when they have their other content."""
+    folder = tmp_path / "other"
+    for number in range(min(CHANGED, images)):
+        product(folder / "photos" / name_of(number), seed=images + number)
+    (folder / "site.toml").write_text(f'root = "{folder}/site"\ncluster = "serial"\n')
+    one = SiteUnderTest(settings=folder / "site.toml", photos=folder / "photos")
+    assert one.run() == 0
+    found = one.live()
+    assert not set(found.values()) & set(expected.values())
+    return found
+
+
+def test_a_site_ends_as_if_nothing_had_happened_again_and_again(
+    request: pytest.FixtureRequest,
+    place: str,
+    tested: SiteUnderTest,
+    images: int,
+    expected: dict[str, bytes],
+    other: dict[str, bytes],
+) -> None:
+    """After each fault: what is live belongs to the photographs as they are, and `verify --whole` finds nothing."""
+    rng, minutes = random.Random(place), request.config.getoption("--minutes")
+    wanted, counts, end = dict(expected), Counter[str](), time.monotonic() + 60 * minutes
+    while time.monotonic() < end:
+        for number in rng.sample(range(len(other)), rng.randrange(AT_ONCE + 1)):
+            name = name_of(number)
+            back = wanted[name] == other[name]
+            product(tested.photos / name, seed=number if back else images + number)
+            wanted[name] = (expected if back else other)[name]
+        faults = _disturb(tested, rng)
+        counts.update(faults)
+        counts["repaired" if _settle(tested, wanted) else "recovered by the next run"] += 1
+        assert (tested.live() == wanted, tested.call("verify", "--whole")) == (True, 0), faults
+    rounds = counts["repaired"] + counts["recovered by the next run"]
+    assert rounds
+    request.config.stash[SAID].append(
+        f"A site of {images} images ({place}) was disturbed for {minutes:g} minutes, while photographs changed: "
+        f"{counts['killed']} runs killed, {sum(counts[how] for how in DAMAGES)} files damaged, {rounds} times looked at; "
+        f"{counts['repaired']} times `cutouts verify --repair` was needed. Each time, what was live belonged to the "
+        "photographs as they were, byte by byte."
+    )
+
+
+def _disturb(tested: SiteUnderTest, rng: random.Random) -> list[str]:
+    """Kill a run, damage some files, or both. Returns what was done."""
+    done = []
+    if rng.random() < 0.5:
+        done += ["killed"] * tested.run_and_kill(rng.uniform(0.5, LONGEST_S))
+    if not done or rng.random() < 0.3:
+        for _ in range(rng.randrange(1, AT_ONCE + 1)):
+            store = Store(rng.choice([tested.site.tables_url, tested.site.objects_url]))
+            how = rng.choice(DAMAGES)
+            damage(store, rng.choice(store.names("", "")), how, rng)
+            done.append(how)
+    return done
+
+
+def _settle(tested: SiteUnderTest, wanted: dict[str, bytes]) -> bool:
+    """Run, and repair if that is not enough. Returns whether it was needed."""
+    if tested.run() == 0 and tested.call("verify", "--whole") == 0 and tested.live() == wanted:
+        return False
+    tested.call("verify", "--whole", "--repair")
+    assert tested.run() == 0
+    return True
