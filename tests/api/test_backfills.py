@@ -85,6 +85,26 @@ def test_only_the_selected_images_are_worked_on(
     assert live(site) == expected
 
 
+def test_the_live_images_of_a_supplier_are_read_once(site: Site, take: Take, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of however many days; the deliveries stay in the order of the selection."""
+    for day in (MARCH, APRIL, APRIL + timedelta(days=1)):
+        take("acme", day, 2)
+        take("other", day, 1)
+    read: list[str] = []
+    published = Catalog.published
+
+    def noted(catalog: Catalog, delivery_id: str) -> pa.Table:
+        read.append(delivery_id)
+        return published(catalog, delivery_id)
+
+    monkeypatch.setattr(Catalog, "published", noted)
+    found = survey(site, BackfillSelection(newest_first=True))
+    assert read == ["acme", "other"]
+    order = [(one.delivery.date, one.delivery.delivery_id) for one in found.deliveries]
+    assert order == sorted(order, reverse=True)
+    assert len(order) == 6
+
+
 def test_images_of_another_recipe_are_found_through_the_catalogue(site: Site, take: Take) -> None:
     """A new network makes live images stale but not unpublished ones, and a second run finds none."""
     take("acme", MARCH, 2)

@@ -33,6 +33,7 @@ from cutouts.runner import Runner, open_runner
 from cutouts.stages import ChunkResult, job_of
 from cutouts.steps import backfill as steps
 from cutouts.steps import gate, publish, segment
+from cutouts.steps.backfill_rows import live_of
 from cutouts.steps.plan import require_judged
 from cutouts.steps.upgrade import compared, without_worse
 from cutouts.steps.verify import require_live_objects
@@ -47,12 +48,12 @@ def survey(site: Site, selection: BackfillSelection, progress: Progress = unwatc
     if selection.quarantined:
         require_judged(site, job_of(site).recipe.digests)
     keys = steps.candidates(site, selection, lambda: deliveries_between(site, selection.first, selection.last))
-    looked = []
+    work, live_images = {}, live_of(site)
     with progress("looking at deliveries", len(keys)) as heard:
-        for key in keys:
-            looked.append(steps.look_at(site, selection, key, source_of))
+        for key in sorted(keys, key=lambda one: one.delivery_id):
+            work[key] = steps.look_at(site, selection, key, source_of, live_images)
             heard.add("looked at")
-    return steps.survey_of(site, selection, looked)
+    return steps.survey_of(site, selection, [work[key] for key in keys])
 
 
 def backfill(

@@ -24,6 +24,7 @@ from cutouts.runner import open_runner
 from cutouts.stages import ChunkResult, job_of
 from cutouts.steps import plan, segment
 from cutouts.steps.backfill import site_of, stale_images
+from cutouts.steps.backfill_rows import live_of
 from cutouts.steps.upgrade import compared, find_canary, keep_canary
 
 CANARY = 64
@@ -46,7 +47,11 @@ def plan_upgrade(
     found = survey(site, selection, progress)
     here = site_of(site, selection)
     with_work = [one.delivery for one in found.deliveries if one.reasons.get(Why.STALE)]
-    images = {key: stale_images(here, selection, key, source_of) for key in with_work}
+    live_images = live_of(here)
+    images = {
+        key: stale_images(here, selection, key, source_of, live_images)
+        for key in sorted(with_work, key=lambda one: one.delivery_id)
+    }
     upgrade_id = selection.backfill_id(job_of(here).recipe.digests)
     seen = find_canary(here, upgrade_id)
     if seen is None and images:

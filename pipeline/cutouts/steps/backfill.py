@@ -20,7 +20,7 @@ from cutouts.core.errors import CutoutsError, TransientError
 from cutouts.core.records import DeliveryKey, Plan, Receipt, RecipeDigests
 from cutouts.core.table_paths import BACKFILLS, backfill_file, backfilled_file, plan_file, shard_file
 from cutouts.stages import job_of
-from cutouts.steps.backfill_rows import selected_rows, wanted_by
+from cutouts.steps.backfill_rows import LiveOf, live_of, selected_rows, wanted_by
 from cutouts.steps.live_doubts import live_doubts
 from cutouts.steps.plan import plan
 from cutouts.steps.quarantine import reasons_of
@@ -45,11 +45,17 @@ def candidates(
     return sorted(filter(selection.covers, keys), reverse=selection.newest_first)
 
 
-def look_at(site: Site, selection: BackfillSelection, delivery: DeliveryKey, source_of: SourceOf) -> DeliveryWork:
+def look_at(
+    site: Site,
+    selection: BackfillSelection,
+    delivery: DeliveryKey,
+    source_of: SourceOf,
+    live_images: LiveOf,
+) -> DeliveryWork:
     """The work to do in one delivery. If the delivery cannot be used, the result has its `problem`. Raises
     TransientError."""
     try:
-        found = selected_rows(site, selection, delivery, source_of(site, delivery))
+        found = selected_rows(site, selection, delivery, source_of(site, delivery), live_images)
     except TransientError:
         raise
     except (CutoutsError, FileNotFoundError) as error:
@@ -75,7 +81,7 @@ def plan_part(
     If it is called again after an interruption, it returns the same plan.
     """
     source = source_of(site, delivery)
-    found = selected_rows(site, selection, delivery, source)
+    found = selected_rows(site, selection, delivery, source, live_of(site))
     chosen = np.isin(found.why, [str(one) for one in wanted_by(selection)])
     if at_most is not None:
         chosen &= ~found.todo | (np.cumsum(found.todo) <= at_most)
@@ -91,12 +97,17 @@ def site_of(site: Site, selection: BackfillSelection) -> Site:
     return site.model_copy(update={"model": selection.model}) if selection.model else site
 
 
-def stale_images(site: Site, selection: BackfillSelection, delivery: DeliveryKey, source_of: SourceOf) -> pa.Table:
+def stale_images(
+    site: Site,
+    selection: BackfillSelection,
+    delivery: DeliveryKey,
+    source_of: SourceOf,
+    live_images: LiveOf,
+) -> pa.Table:
     """The stale images of a delivery: `image_id`, and the `doubt` about the live mask (0..1)."""
-    found = selected_rows(site, selection, delivery, source_of(site, delivery))
+    found = selected_rows(site, selection, delivery, source_of(site, delivery), live_images)
     ids = found.ids(found.why == str(Why.STALE))
-    with Catalog.open(site.catalog_url) as catalog:
-        live = catalog.published(delivery.delivery_id)
+    live = live_images(delivery.delivery_id)
     live = live.filter(pc.is_in(live.column("image_id"), value_set=ids))
     return pa.table({"image_id": live.column("image_id"), "doubt": pa.array(live_doubts(site, live))})
 

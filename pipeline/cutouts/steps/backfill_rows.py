@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import reduce
+from functools import lru_cache, reduce
 
 import numpy as np
 import pyarrow as pa
@@ -22,6 +22,21 @@ from cutouts.steps.networks import made_by
 from cutouts.steps.plan import known_content, read_delivery
 from cutouts.steps.quarantine import Quarantined, quarantined_images, why_of, with_reason
 from cutouts.steps.wishes import WishedNetwork, own_network, wished_networks
+
+LiveOf = Callable[[str], pa.Table]
+"""Returns the live images of a delivery id, in the columns of `PUBLISHED`."""
+
+
+def live_of(site: Site) -> LiveOf:
+    """Reads live images from the catalogue. Those of the delivery id that was asked for last are kept, so ask for all
+    days of one delivery id after each other."""
+
+    @lru_cache(maxsize=1)
+    def live(delivery_id: str) -> pa.Table:
+        with Catalog.open(site.catalog_url) as catalog:
+            return catalog.published(delivery_id)
+
+    return live
 
 
 def wanted_by(selection: BackfillSelection) -> tuple[Why, ...]:
@@ -46,16 +61,16 @@ class SelectedRows:
         return self.rows.filter(pa.array(chosen, pa.bool_())).column("image_id").combine_chunks()
 
 
-def selected_rows(site: Site, selection: BackfillSelection, delivery: DeliveryKey, source: str) -> SelectedRows:
+def selected_rows(
+    site: Site, selection: BackfillSelection, delivery: DeliveryKey, source: str, live_images: LiveOf
+) -> SelectedRows:
     """The rows of a delivery that a selection covers, and what has to be done with each."""
     if selection.quarantined:
-        return _second_tries(site, selection, delivery, source)
+        return _second_tries(site, selection, delivery, source, live_images)
     tables = open_store(site.tables_url)
     rows = read_delivery(tables, source, delivery)
     rows = _selected(selection, rows)
-    networks = wished_networks(site, delivery, rows)
-    with Catalog.open(site.catalog_url) as catalog:
-        live = catalog.published(delivery.delivery_id)
+    networks, live = wished_networks(site, delivery, rows), live_images(delivery.delivery_id)
     why = _reasons(rows, live, delivery, networks)
     if selection.doubt:
         why = np.where((why == str(Why.STALE)) & _certain(site, rows, live, selection.doubt), str(Why.CERTAIN), why)
@@ -63,7 +78,9 @@ def selected_rows(site: Site, selection: BackfillSelection, delivery: DeliveryKe
     return SelectedRows(rows=rows, why=why, todo=todo)
 
 
-def _second_tries(site: Site, selection: BackfillSelection, delivery: DeliveryKey, source: str) -> SelectedRows:
+def _second_tries(
+    site: Site, selection: BackfillSelection, delivery: DeliveryKey, source: str, live_images: LiveOf
+) -> SelectedRows:
     """The rows of images in quarantine. Of most deliveries there are none, and nothing else is read."""
     network = own_network(site)
     quarantined = quarantined_images(site, delivery, network.recipe.digests)
@@ -73,7 +90,8 @@ def _second_tries(site: Site, selection: BackfillSelection, delivery: DeliveryKe
     rows = read_delivery(open_store(site.tables_url), source, delivery)
     rows = _selected(selection, rows.filter(pc.is_in(rows.column("image_id"), value_set=names)))
     with Catalog.open(site.catalog_url) as catalog:
-        live, reviews = catalog.published(delivery.delivery_id), catalog.reviews(delivery.delivery_id)
+        reviews = catalog.reviews(delivery.delivery_id)
+    live = live_images(delivery.delivery_id)
     known = _known(site, [network], rows)
     why = why_of(selection, delivery, rows, quarantined, live, reviews=reviews, known=known)
     todo = np.isin(why, [str(one) for one in wanted_by(selection)]) & ~known
@@ -95,6 +113,7 @@ def _known(site: Site, networks: Sequence[WishedNetwork], rows: pa.Table) -> np.
 
 def _certain(site: Site, rows: pa.Table, live: pa.Table, doubt: float) -> np.ndarray:
     """Whether the live image of each row is less doubtful than that."""
+    live = live.filter(pc.is_in(live.column("image_id"), value_set=rows.column("image_id")))
     at = pc.index_in(rows.column("image_id"), value_set=live.column("image_id"))
     doubts = pa.array(live_doubts(site, live)).take(at.combine_chunks())
     return np.asarray(pc.fill_null(pc.less(doubts, doubt), fill_value=False).to_numpy(zero_copy_only=False), np.bool_)
