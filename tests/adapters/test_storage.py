@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from pathlib import Path
 
 import pyarrow as pa
@@ -178,3 +179,32 @@ def test_a_full_disk_and_a_wrong_name_need_a_person(tmp_path: Path) -> None:
         with pytest.raises(StorageError) as raised:
             Store(str(tmp_path)).write(name, b"1")
         assert not isinstance(raised.value, TransientError)
+
+
+def test_a_local_file_and_its_new_folders_are_synced_before_they_count(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """First the content, then, under its own name, the file's folder; also the folder that a new folder is in."""
+    synced: list[str] = []
+    sync = os.fsync
+
+    def noted(descriptor: int) -> None:
+        place = Path(f"/proc/self/fd/{descriptor}").readlink()
+        inside = f" with {sorted(one.name for one in place.iterdir())}" if place.is_dir() else ""
+        synced.append(f"{place}{inside}")
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", noted)
+    here = tmp_path / "objects"
+    name = Store(str(here)).put_object(b"first", ".png")
+    folder, _, file = name.partition("/")
+    part = synced.pop(2)
+    assert part.startswith(f"{here}/{folder}/.{file}")
+    assert synced == [
+        f"{tmp_path} with ['objects']",
+        f"{here} with ['{folder}']",
+        f"{here}/{folder} with ['{file}']",
+    ]
+    synced.clear()
+    Store(str(here)).write(f"{folder}/other", b"second")
+    assert [one.rpartition("/")[2] for one in synced[1:]] == [f"{folder} with ['{file}', 'other']"]

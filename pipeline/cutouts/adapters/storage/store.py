@@ -42,7 +42,7 @@ def _replacing(path: Path, *, durable: bool) -> Iterator[BinaryIO]:
 
     If `durable`, file and folder are synced to disk before this returns, so that a power cut loses neither.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    _make_folder(path.parent, durable=durable)
     part = _part(path)
     try:
         with part.open("wb") as stream:
@@ -59,6 +59,14 @@ def _replacing(path: Path, *, durable: bool) -> Iterator[BinaryIO]:
         raise OSError(error.errno, error.strerror, str(path)) from error  # users know the file by this name
     finally:
         part.unlink(missing_ok=True)
+
+
+def _make_folder(folder: Path, *, durable: bool) -> None:
+    """Make a folder. If `durable`, the names of new folders are synced to disk too."""
+    new = [one for one in (folder, *folder.parents) if durable and not one.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    for one in reversed(new):
+        _sync_folder(one.parent)
 
 
 def _part(path: Path) -> Path:
