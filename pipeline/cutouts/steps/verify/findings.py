@@ -4,8 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import StrEnum, auto
 
-from cutouts.core.errors import DamagedError
+from cutouts.core.errors import DamagedError, StorageError, TransientError
+
+_OUTAGES = 20
+"""Files that may be unreadable at the moment before a verification ends: then the whole store may be."""
+
+
+class FaultKind(StrEnum):
+    """What is wrong with a file: its content; or it cannot be read, for good or at the moment."""
+
+    DAMAGED = auto()
+    UNREADABLE = auto()
+    OUTAGE = auto()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """What is wrong with a file, in words."""
+
+    words: str
+    kind: FaultKind = FaultKind.DAMAGED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -14,6 +34,7 @@ class Finding:
 
     place: str
     what: str
+    kind: FaultKind = FaultKind.DAMAGED
     repaired: str | None = None
 
     @property
@@ -22,12 +43,31 @@ class Finding:
         return f"{self.place}: {self.what}" + (f"; {self.repaired}" if self.repaired else "")
 
 
-def fault_of(look: Callable[[], str | None]) -> str | None:
-    """The fault that `look` finds in a file: what it returns, that the file is missing, or why it is damaged; None if
-    it is undamaged."""
+def fault_of(look: Callable[[], str | None]) -> Fault | None:
+    """The fault that `look` finds in a file: what it returns, that the file is missing, damaged or cannot be read; None
+    if it is undamaged."""
     try:
-        return look()
+        words = look()
     except FileNotFoundError:
-        return "it is not there"
+        words = "it is not there"
     except DamagedError as error:
-        return error.why
+        words = error.why
+    except TransientError as error:
+        return Fault(words=f"it cannot be read at the moment: {error}", kind=FaultKind.OUTAGE)
+    except StorageError as error:
+        return Fault(words=f"it cannot be read: {error}", kind=FaultKind.UNREADABLE)
+    return Fault(words=words) if words else None
+
+
+class Outages:
+    """Counts the files that cannot be read at the moment."""
+
+    def __init__(self) -> None:
+        self._left = _OUTAGES
+
+    def note(self, fault: Fault | Finding) -> None:
+        """Count a file. Raises TransientError if there are too many."""
+        self._left -= fault.kind is FaultKind.OUTAGE
+        if self._left < 0:
+            words = fault.what if isinstance(fault, Finding) else fault.words
+            raise TransientError(f"more than {_OUTAGES} files could not be read; the last one: {words}")

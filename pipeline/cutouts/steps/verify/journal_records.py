@@ -8,7 +8,8 @@ from cutouts.adapters.catalog import Catalog
 from cutouts.adapters.storage.store import open_store
 from cutouts.core.config import Site
 from cutouts.core.table_paths import JOURNAL_RECORD, journal_file, journal_hold_file, journal_reviews_file
-from cutouts.steps.journal import foreign_records, keep_journal, lost_records
+from cutouts.steps.journal import keep_journal, lost_records
+from cutouts.steps.journal_age import foreign_records
 from cutouts.steps.verify.findings import Finding
 from cutouts.steps.verify.table_sets import TableSet
 

@@ -6,12 +6,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cutouts.adapters.storage.store import Store
-from cutouts.adapters.storage.stored_records import find_record, write_record
+from cutouts.adapters.storage.stored_records import write_record
 from cutouts.adapters.storage.stored_tables import check_table, read_table
 from cutouts.core.errors import DamagedError
 from cutouts.schemas.tables import LEDGER_PART, MASKS
 from cutouts.steps.ledger import Joined, labelled
-from cutouts.steps.verify.table_sets import TableSet, part_of
+from cutouts.steps.verify.table_sets import TableSet, part_of, readable_record
 
 _NAMES = ("uri", "sha256", "matte_digest", "render_digest", "mask", "cutout")
 PLANNED = pa.schema([*(MASKS.field(name) for name in _NAMES), pa.field("plan_id", pa.string())])
@@ -31,7 +31,7 @@ def held_parts(tables: Store, one: TableSet) -> set[str]:
     """The single parts that a part of the ledger holds, as far as they can be read."""
     if one.record is None:
         return {part_of(one)}
-    record = find_record(tables, one.record, Joined)
+    record = readable_record(tables, one.record, Joined)
     return set(record.parts) if record else _parts_in_rows(tables, one)[0]
 
 

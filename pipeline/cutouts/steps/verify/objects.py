@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -10,10 +10,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cutouts.adapters.storage.store import Store, object_name, open_store
-from cutouts.adapters.storage.stored_records import find_record
 from cutouts.adapters.storage.stored_tables import in_parallel
 from cutouts.core.config import Site
-from cutouts.core.errors import DamagedError, ModelError
+from cutouts.core.errors import DamagedError, ModelError, StorageError, TransientError
 from cutouts.core.product_box import box_of, photograph_of
 from cutouts.core.progress import Counter, unwatched
 from cutouts.core.records import ImageRecord, Plan, RecipeDigests
@@ -22,8 +21,8 @@ from cutouts.runner import Runner
 from cutouts.stages import job_of
 from cutouts.steps.provenance import kept_recipe
 from cutouts.steps.segment import cut_all
-from cutouts.steps.verify.findings import Finding, fault_of
-from cutouts.steps.verify.table_sets import DAMAGED
+from cutouts.steps.verify.findings import Fault, FaultKind, Finding, Outages, fault_of
+from cutouts.steps.verify.table_sets import DAMAGED, readable_record
 from cutouts.steps.wishes import with_model
 
 _PNG_END = b"\x00\x00\x00\x00IEND\xaeB`\x82"
@@ -32,30 +31,39 @@ _STAGING = ".repair"
 """The folder beside the objects in which they are made again before they replace the broken ones."""
 
 
-def broken_objects(objects: Store, names: Sequence[str], heard: Counter, *, whole: bool) -> dict[str, str]:
-    """The fault of each broken object, by name. By default only the end of each PNG is checked; with `whole`, every
-    object is read and its digest compared. Each object that was checked is `heard` of."""
+def broken_objects(objects: Store, names: Sequence[str], heard: Counter, *, whole: bool) -> dict[str, Fault]:
+    """The fault of each broken or unreadable object, by name. By default only the end of each PNG is checked; with
+    `whole`, every object is read and its digest compared. Each object that was checked is `heard` of.
+
+    Raises TransientError if too many objects cannot be read at the moment.
+    """
     look = partial(_digest_fault if whole else _end_fault, objects)
-    faults: dict[str, str] = {}
+    faults: dict[str, Fault] = {}
+    outages = Outages()
     for name, fault in zip(names, in_parallel(look, names), strict=True):
         heard.add("checked")
         if fault:
+            outages.note(fault)
             faults[name] = fault
     return faults
 
 
 def require_sound(objects: Store, names: Sequence[str]) -> None:
-    """Raise DamagedError if one of these objects is missing or truncated."""
+    """Raise DamagedError if one of these objects is missing or truncated, TransientError or StorageError if one cannot
+    be read."""
     with unwatched("objects", len(names)) as heard:
         broken = broken_objects(objects, names, heard, whole=False)
     if broken:
         name, fault = next(iter(broken.items()))
         more = f" (and {len(broken) - 1} more)" if len(broken) > 1 else ""
-        raise DamagedError(f"{objects.url}/{name}{more}", fault)
+        if fault.kind is not FaultKind.DAMAGED:
+            kind = TransientError if fault.kind is FaultKind.OUTAGE else StorageError
+            raise kind(f"{objects.url}/{name}{more}: {fault.words}")
+        raise DamagedError(f"{objects.url}/{name}{more}", fault.words)
 
 
 def make_again(
-    site: Site, tables: Store, masks: pa.Table, broken: Mapping[str, str], runner: Runner
+    site: Site, tables: Store, masks: pa.Table, broken: Collection[str], runner: Runner
 ) -> dict[str, str | None]:
     """Make broken objects again from the photographs that the ledger names. Returns for each why it could not be made,
     or None if it was.
@@ -68,7 +76,7 @@ def make_again(
     fates.update(dict.fromkeys(_objects_of(needed), "it was made by a recipe that this site does not have any more"))
     for its, same in _by_network(site, tables, needed):
         for plan_id in pc.unique(same.column("plan_id")).to_pylist():
-            plan = find_record(tables, plan_file(plan_id, "plan.json"), Plan)
+            plan = readable_record(tables, plan_file(plan_id, "plan.json"), Plan)
             rows = same.filter(pc.field("plan_id") == plan_id)
             done = _cut_again(its, plan.sources if plan else (), rows, broken, runner)
             fates.update((name, why) for name, why in done.items() if fates[name])
@@ -96,7 +104,7 @@ def _gives(site: Site, digests: RecipeDigests) -> bool:
 
 
 def _cut_again(
-    site: Site, sources: Sequence[str], rows: pa.Table, broken: Mapping[str, str], runner: Runner
+    site: Site, sources: Sequence[str], rows: pa.Table, broken: Collection[str], runner: Runner
 ) -> dict[str, str | None]:
     """Cut the images of these rows and replace the broken objects among the results. Returns the fates of these."""
     objects, staging = open_store(site.objects_url), open_store(f"{site.objects_url}/{_STAGING}")
@@ -143,23 +151,22 @@ def _records(rows: pa.Table) -> list[ImageRecord]:
     ]
 
 
-def object_findings(
-    objects: Store, broken: Mapping[str, str], fates: Mapping[str, str | None] | None
-) -> Iterator[Finding]:
-    """A finding for each broken object; after a repair (`fates` is given), with whether it was repaired, or why not."""
-    for name, fault in sorted(broken.items()):
-        why = fates[name] if fates is not None else None
+def object_findings(objects: Store, broken: Mapping[str, Fault], fates: Mapping[str, str | None]) -> Iterator[Finding]:
+    """A finding for each broken object. `fates` has those that a repair tried: why it failed, or None."""
+    for name in sorted(broken):
+        fault, why = broken[name], fates.get(name)
         yield Finding(
             place=f"{objects.url}/{name}",
-            what=f"{fault}, and it cannot be repaired: {why}" if why else fault,
-            repaired="cut again" if fates is not None and why is None else None,
+            what=f"{fault.words}, and it cannot be repaired: {why}" if why else fault.words,
+            kind=fault.kind,
+            repaired="cut again" if name in fates and why is None else None,
         )
 
 
-def _end_fault(objects: Store, name: str) -> str | None:
+def _end_fault(objects: Store, name: str) -> Fault | None:
     return fault_of(lambda: None if objects.tail(name, len(_PNG_END)) == _PNG_END else "it is cut off")
 
 
-def _digest_fault(objects: Store, name: str) -> str | None:
+def _digest_fault(objects: Store, name: str) -> Fault | None:
     other = "its bytes do not match its name"
     return fault_of(lambda: None if name == object_name(objects.read(name), ".png") else other)

@@ -6,14 +6,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import TypeVar
 
 from cutouts.adapters.storage.store import Store
 from cutouts.adapters.storage.stored_records import check_record, find_record
 from cutouts.adapters.storage.stored_tables import check_table
+from cutouts.core.errors import StorageError
 from cutouts.core.progress import Counter
 from cutouts.core.table_paths import JOINED_RECORD, JOURNAL, JOURNAL_CHANGES, JOURNAL_RECORD
 from cutouts.steps.ledger import SCHEMAS, Joined
-from cutouts.steps.verify.findings import Finding, fault_of
+from cutouts.steps.verify.findings import FaultKind, Finding, Outages, fault_of
+
+R = TypeVar("R")
 
 DAMAGED = "damaged"
 """The folder, beside the tables, that damaged files are moved to."""
@@ -78,8 +82,16 @@ def ledger_sets(tables: Store) -> tuple[TableSet, ...]:
 
 def _held(tables: Store, records: Iterable[str]) -> set[tuple[str, str]]:
     """The single parts (recipe and file name) that joined parts hold. Leftover files of these are not read any more."""
-    found = ((name, find_record(tables, name, Joined)) for name in records)
+    found = ((name, readable_record(tables, name, Joined)) for name in records)
     return {(name.split("/")[2], f"{part}.parquet") for name, joined in found if joined for part in joined.parts}
+
+
+def readable_record(tables: Store, name: str, kind: type[R]) -> R | None:
+    """The record with that name; None if it is missing, damaged or cannot be read."""
+    try:
+        return find_record(tables, name, kind)
+    except StorageError:
+        return None
 
 
 def current(tables: Store, damaged: Sequence[tuple[TableSet, Finding]]) -> list[tuple[TableSet, Finding]]:
@@ -91,17 +103,22 @@ def current(tables: Store, damaged: Sequence[tuple[TableSet, Finding]]) -> list[
 def damage(
     tables: Store, sets: Sequence[TableSet], heard: Counter, *, whole: bool
 ) -> Iterator[tuple[TableSet, Finding]]:
-    """Each set with a missing or damaged file, and the first finding; with `whole`, every byte is read. Each file that
-    was checked is `heard` of."""
+    """Each set with a missing, damaged or unreadable file, and the first finding about an unreadable one, or else the
+    first; with `whole`, every byte is read. Each file that was checked is `heard` of.
+
+    Raises TransientError if too many files cannot be read at the moment.
+    """
 
     def look(one: TableSet) -> list[Finding]:
         return [finding for name in one.files if (finding := _damage(tables, name, whole=whole))]
 
+    outages = Outages()
     with ThreadPoolExecutor(_THREADS) as pool:
         for one, found in zip(sets, pool.map(look, sets), strict=True):
             heard.add("checked", len(one.files))
             if found:
-                yield one, found[0]
+                outages.note(found[-1])
+                yield one, max(found, key=lambda finding: finding.kind is not FaultKind.DAMAGED)
 
 
 def part_of(one: TableSet) -> str:
@@ -139,4 +156,4 @@ def _damage(tables: Store, name: str, *, whole: bool) -> Finding | None:
             check_table(tables, name, whole=whole)
 
     fault = fault_of(look)
-    return Finding(place=f"{tables.url}/{name}", what=fault) if fault else None
+    return Finding(place=f"{tables.url}/{name}", what=fault.words, kind=fault.kind) if fault else None

@@ -10,7 +10,6 @@ import pyarrow.compute as pc
 
 from cutouts.adapters.catalog import Catalog
 from cutouts.adapters.storage.store import Store, open_store
-from cutouts.adapters.storage.stored_records import find_record
 from cutouts.core.config import Site
 from cutouts.core.errors import CutoutsError, DamagedError
 from cutouts.core.progress import Progress, unwatched
@@ -22,12 +21,20 @@ from cutouts.steps.ledger import record
 from cutouts.steps.networks import results_by
 from cutouts.steps.reconciliation import shard_results
 from cutouts.steps.verify.catalog_rows import catalog_findings
-from cutouts.steps.verify.findings import Finding
+from cutouts.steps.verify.findings import FaultKind, Finding
 from cutouts.steps.verify.journal_records import journal_findings
 from cutouts.steps.verify.ledger_sets import PLANNED, held_parts, masks_of, mended_record
 from cutouts.steps.verify.objects import broken_objects, make_again, object_findings
 from cutouts.steps.verify.pictures import picture_findings
-from cutouts.steps.verify.table_sets import TableSet, current, damage, ledger_sets, move_away, table_sets
+from cutouts.steps.verify.table_sets import (
+    TableSet,
+    current,
+    damage,
+    ledger_sets,
+    move_away,
+    readable_record,
+    table_sets,
+)
 
 _KEY = ("sha256", "matte_digest", "render_digest", "mask", "cutout")
 
@@ -41,6 +48,11 @@ class Verification:
     objects: int
     live: int
     findings: tuple[Finding, ...]
+
+    @property
+    def outages(self) -> int:
+        """The number of findings about files that may be readable at another try."""
+        return sum(finding.kind is FaultKind.OUTAGE for finding in self.findings)
 
     @property
     def left(self) -> int:
@@ -58,6 +70,9 @@ def verify(
 ) -> Verification:
     """Check that tables, ledger, objects and catalogue are complete and agree; `tell` is called with each finding, and
     `progress` at the beginning of each phase, with the number of its files.
+
+    A file that cannot be read is a finding that no repair touches. Raises TransientError if many cannot be read at the
+    moment.
 
     By default the check is quick: footers of tables, digests of records, the end of each PNG. With `whole`, every byte
     is read and compared with its checksum. With `repair`, damaged tables are moved away, so that the next run makes
@@ -84,10 +99,13 @@ def _verified(
     files = sum(len(one.files) for one in sets)
     with progress("tables", files) as heard:
         damaged = current(tables, [*damage(tables, sets, heard, whole=whole)])
+    left = []
     for one, finding in _records_first(damaged):
-        add(replace(finding, repaired=_mended(tables, one)) if repair else finding)
-    masks = _masks(tables, without=set() if repair else {one.files for one, _ in damaged})
-    for finding in _catalog_findings(site, [one for one, _ in damaged if one.journal], repair=repair):
+        mend = repair and finding.kind is FaultKind.DAMAGED
+        left += [] if mend else [one]
+        add(replace(finding, repaired=_mended(tables, one)) if mend else finding)
+    masks = _masks(tables, without={one.files for one in left})
+    for finding in _catalog_findings(site, damaged, left, repair=repair):
         add(finding)
     with Catalog.open(site.catalog_url) as catalog:
         live = catalog.live()
@@ -96,10 +114,11 @@ def _verified(
     names = _names(masks, live)
     with progress("objects", len(names)) as heard:
         broken = broken_objects(objects, names, heard, whole=whole)
-    fates = None
-    if repair and broken:
+    damaged_objects = [name for name, fault in broken.items() if repair and fault.kind is FaultKind.DAMAGED]
+    fates: dict[str, str | None] = {}
+    if damaged_objects:
         with open_runner(site) as runner:
-            fates = make_again(site, tables, masks, broken, runner)
+            fates = make_again(site, tables, masks, damaged_objects, runner)
     for finding in object_findings(objects, broken, fates):
         add(finding)
     for finding in _unknown(site, masks, live):
@@ -107,11 +126,14 @@ def _verified(
     return Verification(files=files, objects=len(names), live=live.num_rows, findings=tuple(findings))
 
 
-def _catalog_findings(site: Site, damaged: list[TableSet], *, repair: bool) -> Iterator[Finding]:
-    """The findings about the journal, and those about the catalogue. It is only compared with a whole journal."""
-    lost = [*journal_findings(site, damaged, repair=repair)]
+def _catalog_findings(
+    site: Site, damaged: list[tuple[TableSet, Finding]], left: list[TableSet], *, repair: bool
+) -> Iterator[Finding]:
+    """The findings about the journal, and those about the catalogue. It is only compared with a whole journal: without
+    damaged sets that are `left` as they are."""
+    lost = [*journal_findings(site, [one for one, _ in damaged if one.journal], repair=repair)]
     yield from lost
-    if repair or not (damaged or lost):
+    if not any(one.journal for one in left) and (repair or not lost):
         yield from catalog_findings(site)
 
 
@@ -142,7 +164,7 @@ def _mended(tables: Store, one: TableSet) -> str:
 def _made_again(tables: Store, plan_id: str) -> bool:
     """Add the results of a plan's shards to the ledger again. Returns False if the plan is gone or its shards are
     damaged."""
-    plan = find_record(tables, plan_file(plan_id, "plan.json"), Plan)
+    plan = readable_record(tables, plan_file(plan_id, "plan.json"), Plan)
     try:
         results = plan and shard_results(tables, plan)
     except CutoutsError:
