@@ -35,7 +35,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """`--rounds N`, `--images N`, `--minutes N` and `--page FILE`."""
     parser.addoption("--rounds", type=int, default=1, help="Rounds of each fault at each place.")
     parser.addoption("--images", type=int, default=24, help="Photographs of each site.")
-    parser.addoption("--minutes", type=float, default=1.0, help="How long two writers publish, and a site is disturbed.")
+    parser.addoption(
+        "--minutes", type=float, default=1.0, help="How long two writers publish, and a site is disturbed."
+    )
     parser.addoption("--page", type=Path, default=None, help="Gets the table of what was found.")
 
 
