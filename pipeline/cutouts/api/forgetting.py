@@ -36,6 +36,7 @@ from cutouts.core.publications import Order, Selection
 from cutouts.core.table_paths import THUMBNAILS, forgotten_file, thumbnail_folder
 from cutouts.report.folder.links import own_links
 from cutouts.steps.journal import drop_forgotten, keep_journal
+from cutouts.steps.journal_age import require_newest
 from cutouts.steps.lease import site_lease
 
 
@@ -67,8 +68,9 @@ def forget(site: Site, selection: Selection, order: Order) -> ForgetReceipt:
     if selection.image_id is not None and selection.delivery_id is None:
         raise CutoutsError("an image id is only unique within its delivery: name that too (--delivery)")
     with site_lease(site, alone=True), Catalog.open(site.catalog_url) as catalog:
-        _clear_journal(site)  # if an earlier call was killed just before it would have done so
         tables, objects = open_store(site.tables_url), open_store(site.objects_url)
+        require_newest(tables, catalog)
+        _clear_journal(site)  # if an earlier call was killed just before it would have done so
         withdrawn = sum(one.withdrawn for one in catalog.history.withdraw_forgotten(selection, order))
         mine, others = _find(tables, catalog, selection)
         if not mine.keys:

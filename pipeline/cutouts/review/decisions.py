@@ -8,7 +8,6 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
-from cutouts.adapters.catalog import Catalog
 from cutouts.core.config import Site
 from cutouts.core.decisions import GateDecision, Verdict
 from cutouts.core.errors import CutoutsError
@@ -19,6 +18,7 @@ from cutouts.core.text.numbers import whole_number
 from cutouts.review.sheets import open_sheet
 from cutouts.review.standings import Standing, standing_of
 from cutouts.steps import approve, gate, keep_back, publish, reject
+from cutouts.steps.journal import journalled
 
 Reason = Annotated[str, StringConstraints(strip_whitespace=True, max_length=500, pattern=r"^[^\x00-\x1f\x7f]*$")]
 
@@ -94,7 +94,7 @@ def take_back(site: Site, gate_id: str, *, by: str) -> Settled:
     Raises CutoutsError if something newer was published, or if the decision published nothing.
     """
     decision = open_sheet(site, gate_id).decision
-    with Catalog.open(site.catalog_url) as catalog:
+    with journalled(site) as catalog:
         publication = catalog.publication_of(gate_id)
         if publication is None:
             raise CutoutsError(f"decision {gate_id} published nothing")

@@ -14,7 +14,7 @@ from cutouts.core.decisions import GateDecision
 from cutouts.core.publications import Announcement, Publication
 from cutouts.core.records import DeliveryKey
 from cutouts.core.table_paths import gate_file
-from cutouts.steps.journal import keep_journal
+from cutouts.steps.journal import journalled
 
 
 def unannounced(
@@ -47,6 +47,5 @@ def facts_of(site: Site, announcement: Announcement) -> dict[str, object]:
 
 def mark_announced(site: Site, publication_ids: Collection[int]) -> None:
     """Record that these publications were announced."""
-    with Catalog.open(site.catalog_url) as catalog:
+    with journalled(site) as catalog:
         catalog.mark_announced(publication_ids, datetime.now(UTC))
-    keep_journal(site)

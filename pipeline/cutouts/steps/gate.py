@@ -32,7 +32,7 @@ from cutouts.schemas.tables import OUTCOMES
 from cutouts.steps.comparison import keep_measured
 from cutouts.steps.doubts import Doubts
 from cutouts.steps.gate_keys import JUDGED, gate_key, judged_digest
-from cutouts.steps.journal import keep_journal
+from cutouts.steps.journal import journalled
 from cutouts.steps.judging import Measured, judgement_by, measured_delivery
 from cutouts.steps.lease import at_work
 from cutouts.steps.ledger import Results
@@ -56,7 +56,7 @@ def gate(site: Site, plan_id: str) -> GateDecision:
     images = read_table(tables, plan_file(plan_id, "delivery.parquet"))
     results = reconciled(tables, plan, images)
     measured = measured_delivery(site, plan, images, results)
-    with Catalog.open(site.catalog_url) as catalog:
+    with journalled(site) as catalog:
         decision, decided = _decided(site, tables, catalog, measured, results)
         outcomes = _outcomes(plan, images, results, decided, measured.doubts)
         write_table(tables, gate_file(decision.gate_id, "outcomes.parquet"), outcomes)
@@ -65,8 +65,6 @@ def gate(site: Site, plan_id: str) -> GateDecision:
         write_record(tables, gate_file(decision.gate_id, "decision.json"), decision)
         if decision.verdict is Verdict.HOLD:
             catalog.record_hold(decision, datetime.now(UTC))
-    if decision.verdict is Verdict.HOLD:
-        keep_journal(site)
     return decision
 
 

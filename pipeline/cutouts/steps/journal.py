@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
@@ -16,7 +17,7 @@ import pyarrow as pa
 
 from cutouts.adapters.catalog import Catalog, CatalogJournal, Due, DuePublication, Journal, JournalKeys
 from cutouts.adapters.storage.store import Store, open_store
-from cutouts.adapters.storage.stored_records import find_record, read_record, write_record
+from cutouts.adapters.storage.stored_records import read_record, write_record
 from cutouts.adapters.storage.stored_tables import in_parallel, row_groups, write_row_groups
 from cutouts.core.config import Site
 from cutouts.core.errors import CutoutsError, DamagedError
@@ -30,14 +31,13 @@ from cutouts.core.table_paths import (
     journal_reviews_file,
 )
 from cutouts.schemas.tables import CATALOG_CHANGES
+from cutouts.steps.journal_age import require_newest, require_own
 from cutouts.steps.lease import site_lease
 
 R = TypeVar("R")
 _THREADS = 16
 _AT_ONCE = 500
 """Records that are written between two marks. A kill costs no more than writing these again."""
-_FEW = 16
-"""Up to this number of publications, their earlier records are looked for one by one, not by a listing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,24 +50,38 @@ class Rebuilt:
     newest: int
 
 
+@contextmanager
+def journalled(site: Site) -> Iterator[Catalog]:
+    """The opened catalogue, to change it. If the block ends without an error, what it changed is written to the
+    journal.
+
+    Raises CutoutsError, before anything is changed, if the catalogue is older than its journal.
+    """
+    with Catalog.open(site.catalog_url) as catalog:
+        require_newest(open_store(site.tables_url), catalog)
+        yield catalog
+    keep_journal(site)
+
+
 def keep_journal(site: Site) -> int:
     """Write everything to the journal that the catalogue has and the journal lacks. Returns the number of records.
 
-    Raises CutoutsError if the journal has another publication of the same number.
+    Raises CutoutsError if the journal has another publication of the same number, or later ones than the catalogue.
     """
+    tables = open_store(site.tables_url)
     with Catalog.open(site.catalog_url) as catalog:
-        journal = catalog.journal
-        if not journal.is_due():
+        if not catalog.journal.is_due():
             return 0
-        with journal.turn():
-            return _write(open_store(site.tables_url), journal)
+        require_newest(tables, catalog)
+        with catalog.journal.turn():
+            return _write(tables, catalog.journal)
 
 
 def _write(tables: Store, journal: CatalogJournal) -> int:
     """Write everything that is due, the oldest first, some records at a time. Each is marked after all of them are
     there, so what a kill leaves unmarked is written again."""
     count, published = 0, journal.due_publications()
-    _require_own(tables, [one.record for one in published if one.whole])
+    require_own(tables, [one.record for one in published if one.whole])
     for due in (journal.due_holds(), journal.due_reviews(), published):
         for begin in range(0, len(due), _AT_ONCE):
             some = due[begin : begin + _AT_ONCE]
@@ -89,34 +103,6 @@ def _write_one(tables: Store, journal: CatalogJournal, one: Due) -> None:
                 groups = (pa.Table.from_batches([batch]) for batch in batches)
                 write_row_groups(tables, journal_file(record.publication_id, JOURNAL_CHANGES), groups, CATALOG_CHANGES)
         write_record(tables, journal_file(record.publication_id, JOURNAL_RECORD), record)
-
-
-def _require_own(tables: Store, due: Sequence[JournalledPublication]) -> None:
-    """Raise CutoutsError if the journal has another publication of one of these numbers: a newer history would be
-    lost."""
-    for name, words in _foreign(tables, due):
-        raise CutoutsError(f"{tables.url}/{name} is {words}")
-
-
-def foreign_records(tables: Store, journal: CatalogJournal) -> dict[str, str]:
-    """The records, by name, that are about other publications than the catalogue has under their numbers, and what is
-    wrong with each, in words."""
-    return dict(_foreign(tables, [one.record for one in journal.due_publications() if one.whole]))
-
-
-def _foreign(tables: Store, due: Sequence[JournalledPublication]) -> Iterator[tuple[str, str]]:
-    """The same for publications that are `due`. If many are, a listing says which records there are."""
-    names = {journal_file(one.publication_id, JOURNAL_RECORD): one.gate_id for one in due}
-    there = [*names] if len(names) <= _FEW else tables.names(f"{JOURNAL}/publications", f"/{JOURNAL_RECORD}")
-    asked = [name for name in there if name in names]
-    before = in_parallel(partial(find_record, tables, kind=JournalledPublication), asked)
-    for name, record in zip(asked, before, strict=True):
-        if record and record.gate_id != names[name]:
-            yield (
-                name,
-                f"another publication {record.publication_id} than the catalogue's: the catalogue is older than its "
-                "journal. Rebuild it from the journal (`cutouts catalog rebuild`)",
-            )
 
 
 def rebuild(site: Site) -> Rebuilt:

@@ -20,7 +20,8 @@ from cutouts.core.publications import Approval, Hold, HoldRejection, Order, Publ
 from cutouts.core.table_paths import gate_file
 from cutouts.core.text.display import shown
 from cutouts.steps.gate import gate, missing
-from cutouts.steps.journal import keep_journal
+from cutouts.steps.journal import journalled
+from cutouts.steps.journal_age import require_unsettled
 from cutouts.steps.lease import at_work
 from cutouts.steps.networks import RECIPE, versions
 from cutouts.steps.reviews import reviews_of
@@ -46,7 +47,7 @@ def publish(site: Site, gate_id: str) -> Publication:
     held (`approve` releases it), OvertakenError if another version of the delivery was published meanwhile.
     """
     decision = read_decision(site, gate_id)
-    with Catalog.open(site.catalog_url) as catalog:
+    with journalled(site) as catalog:
         while True:
             decision = _released(site, catalog, decision)
             try:
@@ -55,7 +56,6 @@ def publish(site: Site, gate_id: str) -> Publication:
                 decision = _judged_again(site, catalog, decision)
             else:
                 break
-    keep_journal(site)
     return done
 
 
@@ -132,15 +132,23 @@ def waiting_hold(site: Site, named: str) -> Hold:
     the error lists them.
     """
     with Catalog.open(site.catalog_url) as catalog:
-        holds = catalog.waiting_holds(named)
+        holds, word = catalog.waiting_holds(named), catalog.word_about(named)
     if len(holds) == 1:
         return holds[0]
     if not holds:
-        raise CutoutsError(f"{shown(named)} is not held")
+        raise CutoutsError(f"{shown(named)} is not held{_settled_by(word)}")
     raise HeldError(
         f"{len(holds)} versions of {shown(named)} are held. Release the one that you looked at:\n"
         + "\n".join(f"{hold.words}\n  {approve_command(site, hold.gate_id)}" for hold in holds)
     )
+
+
+def _settled_by(word: Approval | HoldRejection | None) -> str:
+    """Who settled a hold, and why, to end a sentence."""
+    if word is None:
+        return ""
+    done = "released" if isinstance(word, Approval) else "rejected"
+    return f": {shown(word.by)} {done} it: {shown(word.why)}"
 
 
 def approve(
@@ -157,21 +165,28 @@ def approve(
     Individually bad images stay in quarantine, except those in `also`, which the person releases one by one. The images
     in `but` (image id: reason, or "" for `why`) are rejected: they are quarantined for that reason. If `named` is the
     id of a decision that held nothing, only its quarantined images in `also` are released. Raises the errors of
-    `waiting_hold`, and CutoutsError for images that do not wait for a person.
+    `waiting_hold`, and CutoutsError for images that do not wait for a person, or if somebody else released it before.
     """
     order = Order(by=by, because=why, at=datetime.now(UTC))
     if also and (decision := _not_held(site, named)):
         reviews = reviews_of(site, decision, good=also, bad=but or {}, order=order)
-        with Catalog.open(site.catalog_url) as catalog:
+        with journalled(site) as catalog:
             catalog.review(decision.delivery, reviews)
         return publish(site, gate(site, decision.plan_id).gate_id)
     hold = waiting_hold(site, named)
     reviews = reviews_of(site, read_decision(site, hold.gate_id), good=also, bad=but or {}, order=order)
     approval = Approval(judged=hold.judged, gate_id=hold.gate_id, delivery=hold.delivery, by=by, why=why, at=order.at)
-    with Catalog.open(site.catalog_url) as catalog:
-        catalog.approve(approval, reviews)
-    keep_journal(site)
-    return publish(site, gate(site, hold.plan_id).gate_id)
+    with journalled(site) as catalog:
+        require_unsettled(open_store(site.tables_url), catalog, hold)
+        first = catalog.approve(approval, reviews)
+        said = {(one.version, one.good) for one in catalog.reviews(hold.delivery.delivery_id)}
+    done = publish(site, gate(site, hold.plan_id).gate_id)
+    if (first.by, first.why) != (by, why) or not {(one.version, one.good) for one in reviews} <= said:
+        raise CutoutsError(
+            f"{shown(first.by)} released {shown(first.delivery)} before: {shown(first.why)}. What you said was not "
+            "recorded"
+        )
+    return done
 
 
 def keep_back(site: Site, gate_id: str, images: Mapping[str, str], *, by: str, why: str) -> None:
@@ -181,9 +196,8 @@ def keep_back(site: Site, gate_id: str, images: Mapping[str, str], *, by: str, w
     """
     decision = read_decision(site, gate_id)
     order = Order(by=by, because=why, at=datetime.now(UTC))
-    with Catalog.open(site.catalog_url) as catalog:
+    with journalled(site) as catalog:
         catalog.review(decision.delivery, reviews_of(site, decision, good=(), bad=images, order=order))
-    keep_journal(site)
 
 
 def _not_held(site: Site, named: str) -> GateDecision | None:
@@ -199,14 +213,13 @@ def reject(site: Site, named: str, *, by: str, why: str) -> HoldRejection:
     The same content with the same recipe and suite does not wait for a person again.
     """
     hold = waiting_hold(site, named)
-    with Catalog.open(site.catalog_url) as catalog:
-        rejection = catalog.reject(
+    with journalled(site) as catalog:
+        require_unsettled(open_store(site.tables_url), catalog, hold)
+        return catalog.reject(
             HoldRejection(
                 judged=hold.judged, gate_id=hold.gate_id, delivery=hold.delivery, by=by, why=why, at=datetime.now(UTC)
             )
         )
-    keep_journal(site)
-    return rejection
 
 
 def waiting_holds(site: Site) -> tuple[Hold, ...]:

@@ -266,6 +266,12 @@ class Catalog:
         with looking(self._engine) as connection:
             return reading.waiting_holds(connection, named)
 
+    def word_about(self, named: str) -> Approval | HoldRejection | None:
+        """What a person decided about the newest hold with that gate id, delivery id or delivery key; None if nobody
+        did."""
+        with looking(self._engine) as connection:
+            return reading.word_about(connection, named)
+
     def approve(self, approval: Approval, images: Collection[ImageReview] = ()) -> Approval:
         """Record a person's approval of a hold and return the recorded one; of two approvals, the first counts.
 

@@ -167,6 +167,13 @@ def waiting_holds(connection: sa.Connection, named: str) -> tuple[Hold, ...]:
     return _newest_of_each(connection, sa.or_(holds.c.gate_id == named, _names(named)), waiting())
 
 
+def word_about(connection: sa.Connection, named: str) -> Approval | HoldRejection | None:
+    """What a person decided about the newest hold with that name, as in `waiting_holds`; None if nobody did."""
+    chosen = sa.select(holds.c.judged).where(sa.or_(holds.c.gate_id == named, _names(named)))
+    judged = connection.scalar(chosen.order_by(holds.c.at.desc()).limit(1))
+    return None if judged is None else approval_for(connection, judged) or rejection_for(connection, judged)
+
+
 def _newest_of_each(connection: sa.Connection, *where: sa.ColumnElement[bool]) -> tuple[Hold, ...]:
     """The holds, the oldest first; only the newest of several with the same content."""
     chosen = sa.select(holds).where(*where).order_by(holds.c.at, holds.c.delivery_date, holds.c.gate_id)

@@ -20,7 +20,7 @@ from cutouts.core.publications import Publication
 from cutouts.core.text.counting import counted
 from cutouts.core.text.numbers import whole_number
 from cutouts.core.text.sentences import order_sentence
-from cutouts.steps.journal import keep_journal
+from cutouts.steps.journal import journalled
 from cutouts.steps.journal import rebuild as rebuild_catalog
 
 _TABLE = ("image_id", "product_id", "delivery_id", "cutout", "publication_id", "published_at")
@@ -137,14 +137,13 @@ def rollback(
     if publication is not None and (delivery_id or everything):
         raise click.UsageError("--delivery and --all belong to --to")
     ordered, site = order_now(order), load_site(config, root=root)
-    with Catalog.open(site.catalog_url) as opened:
+    with journalled(site) as opened:
         if publication is not None:
             one = opened.history.undo(publication, ordered, with_newer=with_newer)
             made: tuple[Publication, ...] = (one,) if one else ()
         else:
             assert moment is not None
             made = opened.history.go_back(moment, ordered, delivery_id=delivery_id, everything=everything)
-    keep_journal(site)
     say_made(made)
 
 

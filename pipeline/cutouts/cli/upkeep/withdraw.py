@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import click
 
-from cutouts.adapters.catalog import Catalog
 from cutouts.adapters.site_settings import load_site
 from cutouts.adapters.terminal import say
 from cutouts.cli.console.options import order_now, order_options, selection_of, selection_options, site_options
 from cutouts.core.text.sentences import order_sentence
-from cutouts.steps.journal import keep_journal
+from cutouts.steps.journal import journalled
 
 
 @click.command()
@@ -28,8 +27,7 @@ def withdraw(root: str | None, config: str | None, **chosen: str | None) -> None
     """
     selection, order = selection_of(chosen), order_now(chosen)
     site = load_site(config, root=root)
-    with Catalog.open(site.catalog_url) as catalog:
+    with journalled(site) as catalog:
         made = catalog.history.withdraw(selection, order)
-    keep_journal(site)
     for one in made:
         say(order_sentence(one))

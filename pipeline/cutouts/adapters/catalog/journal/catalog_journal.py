@@ -41,6 +41,11 @@ class CatalogJournal:
         with leases.turn(self._engine, "journal"):
             yield
 
+    def newest(self) -> int:
+        """The number of the newest publication; 0 before the first."""
+        with self._reading() as connection:
+            return connection.scalar(sa.select(sa.func.max(publications.c.publication_id))) or 0
+
     def is_due(self) -> bool:
         """Whether the journal lacks anything."""
         with self._reading() as connection:
