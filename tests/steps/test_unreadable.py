@@ -27,7 +27,6 @@ KINDS = (
     "ledger/masks/",
     "journal/publications/.*/publication.json",
     "journal/publications/.*/changes.parquet",
-    "intake/",
     "recipes/",
 )
 
@@ -77,7 +76,7 @@ def test_unreadable_objects_are_reported_beside_damaged_ones(there: Site, proxy:
     objects = Store(there.objects_url)
     forbidden, silent, cut_off, *_ = objects.names("", ".png")
     objects.write(cut_off, objects.read(cut_off)[:-5])
-    proxy.troubles = [Trouble(how=403, of=forbidden), Trouble(how=503, of=silent)]
+    proxy.troubles = [Trouble(how=403, of=f"objects/{forbidden}"), Trouble(how=503, of=f"objects/{silent}")]
     found = verify(there, whole=True, repair=True)
     assert {one.place.rpartition("/")[2]: (one.kind, one.repaired) for one in found.findings} == {
         forbidden.rpartition("/")[2]: (FaultKind.UNREADABLE, None),

@@ -30,6 +30,8 @@ _NAMES = ("mask", "cutout")
 _PICTURES = tuple(sorted({".png", *SUFFIX.values()}))
 """The suffixes of objects: mattes, cutouts and renditions."""
 _KEYED = ("plans", "shards", "gates")
+_AT_ONCE = 50_000
+"""Rows whose names are read at a time."""
 
 Files = Mapping[str, tuple[int, datetime]]
 """The size (B) and the time of writing of each file, by name."""
@@ -73,7 +75,8 @@ def clear(site: Site, *, dry_run: bool = False, now: datetime | None = None) -> 
             rows = dict(_shortened(tables, left, contents, old, dry_run=dry_run))
             done = replace(done, ledger=sum(table.num_rows for table in rows.values()))
         done_with = kept.gates - kept.waiting_gates if old else frozenset[str]()
-        named = kept.objects | _named(tables, left, rows, without=done_with)
+        named = {*kept.objects}
+        _add_named(named, tables, left, rows, without=done_with)
         stored = objects.written()
         orphans = [*_orphans(stored, named, now - timedelta(hours=site.grace_hours))]
         halves = [name for name in orphans if _is_hidden(name)]
@@ -156,20 +159,22 @@ def _shortened(
                 yield name, gone
 
 
-def _named(tables: Store, files: Files, dropped: Mapping[str, pa.Table], *, without: Collection[str]) -> frozenset[str]:
-    """The objects that are named by masks of shards and of the ledger, and by decisions, except in the dropped rows.
+def _add_named(
+    named: set[str], tables: Store, files: Files, dropped: Mapping[str, pa.Table], *, without: Collection[str]
+) -> None:
+    """Add the objects that masks of shards and of the ledger, and decisions, name, except in the dropped rows.
 
-    Decisions of the gates in `without`, which were published long ago, are ignored too.
+    Decisions of the gates in `without`, which were published long ago, are ignored too. Most are named by several
+    tables: each name is kept once.
     """
     ignored = {gate_file(gate_id, "outcomes.parquet") for gate_id in without}
     names = [name for name in files if _names_objects(name) and name not in ignored]
-    found: set[str] = set()
     for name, table in zip(names, read_each(tables, names, [*_NAMES, "sha256"]), strict=True):
         gone = dropped[name].column("sha256").combine_chunks() if name in dropped else pa.array([], pa.string())
         kept = table.filter(pc.invert(pc.is_in(table.column("sha256"), value_set=gone))) if len(gone) else table
-        for column in _NAMES:
-            found.update(_texts(kept.column(column)))
-    return frozenset(found)
+        for some in kept.select(_NAMES).to_batches(max_chunksize=_AT_ONCE):
+            for column in some.columns:
+                named.update(column.drop_null().to_pylist())
 
 
 def _texts(column: pa.ChunkedArray) -> list[str]:
