@@ -150,6 +150,16 @@ def test_an_unusable_store_is_an_error(bucket: str) -> None:
     assert not isinstance(raised.value, TransientError)
 
 
+def test_a_missing_bucket_is_no_empty_folder(bucket: str) -> None:
+    """`gc` would take everything for not referred to, and `verify` would find nothing to check."""
+    assert Store(f"{bucket}/nothing").names("", "") == []
+    gone = Store(f"{bucket}-gone/tables")
+    with pytest.raises(StorageError, match="its bucket does not exist"):
+        gone.names("", "")
+    with pytest.raises(StorageError, match="its bucket does not exist"):
+        gone.written("plans")
+
+
 def test_an_unreachable_store_is_worth_a_retry(monkeypatch: pytest.MonkeyPatch, s3_server: str) -> None:
     """Nothing listens at the endpoint; a folder in place of a file is not worth a retry."""
     import s3fs

@@ -19,7 +19,7 @@ from typing import Any, BinaryIO
 from urllib.parse import unquote
 
 from cutouts.adapters.storage.deleting import delete_remote
-from cutouts.adapters.storage.store_errors import helped_by_retry, store_errors
+from cutouts.adapters.storage.store_errors import helped_by_retry, is_missing_bucket, store_errors
 from cutouts.core.errors import DamagedError, StorageError, TransientError
 from cutouts.core.text.counting import counted
 from cutouts.core.text.naming import fitting
@@ -196,13 +196,18 @@ class Store:
     def _below(self, folder: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
         """The files below a folder by name, with what the file system says about each; none if the folder is missing.
 
-        Raises the file system's error if a folder cannot be listed. fsspec's own `find` leaves such a local folder out,
-        and its files would count as not there.
+        Raises StorageError if the whole bucket is missing, and the file system's error if a folder cannot be listed.
+        fsspec's own `find` leaves such a local folder out, and its files would count as not there.
         """
         start, left = len(self.path("").rstrip("/")) + 1, [self.path(folder)]
         if not self._local:
-            with suppress(FileNotFoundError):
-                yield from ((path[start:], about) for path, about in self.fs.find(left[0], detail=True).items())
+            try:
+                found = self.fs.find(left[0], detail=True)
+            except FileNotFoundError as error:
+                if is_missing_bucket(error):
+                    raise StorageError(f"{self.url}: its bucket does not exist") from error
+                return
+            yield from ((path[start:], about) for path, about in found.items())
             return
         while left:
             with suppress(FileNotFoundError):  # missing, or removed meanwhile

@@ -34,6 +34,12 @@ def helped_by_retry(error: BaseException | None) -> bool:
     return helped_by_retry(error.__cause__)
 
 
+def is_missing_bucket(error: BaseException) -> bool:
+    """Whether a store says that it has no such bucket, not only no such file."""
+    response = getattr(error.__cause__, "response", None)
+    return isinstance(response, dict) and response.get("Error", {}).get("Code") == "NoSuchBucket"
+
+
 def _status(error: BaseException) -> int:
     """The HTTP status of a botocore error; 0 if it has none."""
     response = getattr(error, "response", None)
