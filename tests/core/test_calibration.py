@@ -38,10 +38,19 @@ def test_shares_count_by_their_logarithm_and_zero_is_valid() -> None:
 
 
 def test_the_strongest_evidence_against_a_mask_is_its_reason() -> None:
-    """There is one reason per mask in words; thinness of the product excuses and is never a reason."""
+    """Every mask has a reason, in words; thinness of the product excuses and is never a reason."""
     against = made(worst_doubt=1.0, islands=1.0, thin=100.0)
     told = against.reasons(masks(worst_doubt=[0.9, -9.0], islands=[0.0, 1.0], thin=[1.0, 1.0]))
-    assert told == [TERMS["worst_doubt"][1], TERMS["islands"][1]]
+    assert told == [(TERMS["worst_doubt"][1],), (TERMS["islands"][1],)]
+
+
+def test_what_speaks_nearly_as_much_against_a_mask_is_told_too() -> None:
+    """The strongest comes first; what speaks less than half as much, or hardly at all, is not told."""
+    against = made(worst_doubt=1.0, islands=1.0, matte_doubt=1.0)
+    islands, softness = ([np.exp(part) - 1e-3 for part in parts] for parts in ((2.0, 0.2, 0.0), (0.9, 0.1, 0.0)))
+    told = against.reasons(masks(worst_doubt=[1.5, 0.1, 0.0], islands=islands, matte_doubt=softness))
+    doubt, apart = TERMS["worst_doubt"][1], TERMS["islands"][1]
+    assert told == [(apart, doubt), (apart,), (doubt,)]
 
 
 @pytest.mark.parametrize(

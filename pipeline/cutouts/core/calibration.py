@@ -27,6 +27,10 @@ TERMS: Mapping[str, tuple[float, str]] = {
 is), and how a person reads that it speaks against the mask. Thin products excuse softness and accuse nothing."""
 FAVOURABLE = frozenset({"saliency_peak", "thin"})
 """The measurements of which more speaks for the mask. Of all others, more speaks against it."""
+REASONS = 3
+"""So many sentences against a mask are enough for a person."""
+_LITTLE = 0.25
+"""What speaks less against a mask than this, in logits, is told only if nothing else does."""
 _LARGEST = 1e4
 """No number of a fitted calibration is nearly as large."""
 
@@ -71,11 +75,21 @@ class Calibration:
         logits = sum(self._parts(measured).values()) + self.bias
         return np.asarray(1 / (1 + np.exp(-np.clip(logits, -50, 50))), np.float64)
 
-    def reasons(self, measured: Mapping[str, Doubles]) -> list[str]:
-        """What speaks most against each mask, in words, one sentence per mask."""
+    def reasons(self, measured: Mapping[str, Doubles]) -> list[tuple[str, ...]]:
+        """What speaks most against each mask, in words, the strongest first: at most `REASONS` sentences per mask.
+
+        Others than the strongest are told if they speak against the mask at least half as much.
+        """
         parts = {name: part for name, part in self._parts(measured).items() if TERMS[name][1]}
-        names = list(parts)
-        return [TERMS[names[at]][1] for at in np.argmax(np.stack(list(parts.values())), axis=0)]
+        against = np.stack(list(parts.values()))
+        strongest = np.argsort(-against, axis=0, kind="stable")[:REASONS]
+        weight = np.take_along_axis(against, strongest, axis=0)
+        told = weight >= np.maximum(weight[0] / 2, _LITTLE)
+        told[0] = True
+        patterns, of_mask = np.unique(np.where(told, strongest, -1), axis=1, return_inverse=True)
+        words = [TERMS[name][1] for name in parts]
+        sentences = [tuple(words[at] for at in pattern if at >= 0) for pattern in patterns.T]
+        return [sentences[at] for at in of_mask.reshape(-1)]
 
     def _parts(self, measured: Mapping[str, Doubles]) -> dict[str, Doubles]:
         return {

@@ -28,7 +28,7 @@ from cutouts.stages.image import matte_of
 from cutouts.stages.rendering import Original, rendered
 
 _LIKELY = 0.5
-"""Above this probability, the main reason against the mask is told."""
+"""Above this probability, what speaks against the mask is told."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,7 +142,7 @@ def _judged(measured: Measurements, calibration: Calibration | None) -> tuple[fl
     values = asdict(measured)
     rows = {name: np.asarray([values[name]], np.float64) for name in TERMS}
     p_bad = float(calibration.probabilities(rows)[0])
-    return p_bad, calibration.reasons(rows)[0] if p_bad > _LIKELY else None
+    return p_bad, "; ".join(calibration.reasons(rows)[0]) if p_bad > _LIKELY else None
 
 
 @cache

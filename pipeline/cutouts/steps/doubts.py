@@ -1,5 +1,5 @@
-"""The probability that each mask of a delivery is bad, the main reason against each mask that is probably bad, and what
-the site's promise lets through."""
+"""The probability that each mask of a delivery is bad, what speaks against each mask that is probably bad, and what the
+site's promise lets through."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from cutouts.core.text.display import command
 
 _ROUNDING = 1e-3
 _LIKELY = 0.5
-"""Above this probability, a person is shown the main reason against the mask."""
+"""Above this probability, a person is shown what speaks against the mask."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,10 +77,10 @@ class Doubts:
             applied.append(promise)
         return judgement, joined_promises(applied)
 
-    def reasons(self) -> dict[str, str]:
-        """The main reason against each mask that is probably bad, in words, by image id."""
+    def reasons(self) -> dict[str, tuple[str, ...]]:
+        """What speaks most against each mask that is probably bad, in words, by image id."""
         likely = self.metrics.filter(pc.fill_null(pc.greater(self.p_bad, _LIKELY), fill_value=False))
-        found: dict[str, str] = {}
+        found: dict[str, tuple[str, ...]] = {}
         for digest, calibration in self.calibrations.items():
             its = likely.filter(pc.equal(likely.column("matte_digest"), digest))
             if calibration is not None and its.num_rows:

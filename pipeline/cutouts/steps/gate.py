@@ -228,13 +228,13 @@ def _outcomes(plan: Plan, images: pa.Table, results: Results, decided: Decision,
 
 
 def _reasons(images: pa.Table, decided: Decision, doubts: Doubts) -> Iterator[tuple[str, ...]]:
-    """The reasons of each image, with the main reason against its mask if it is held or quarantined."""
+    """The reasons of each image, with what speaks against its mask if it is held or quarantined."""
     against = doubts.reasons()
     kept_back = {Outcome.QUARANTINED, Outcome.HELD}
     for name, outcome, reasons in zip(
         images.column("image_id").to_pylist(), decided.outcomes, decided.image_reasons, strict=True
     ):
-        yield (*reasons, against[name]) if outcome in kept_back and name in against else reasons
+        yield (*reasons, *against[name]) if outcome in kept_back and name in against else reasons
 
 
 def _repeated(values: Iterable[Hashable], kind: pa.DataType) -> pa.Array:
