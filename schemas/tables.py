@@ -124,6 +124,9 @@ METRICS = _table(
 """What was measured on each matte without ground truth; one row per row of `MASKS`. From version 2 on the doubts, and
 from version 3 on what is compared with the background and the contour."""
 
+MEASUREMENTS: tuple[str, ...] = tuple(METRICS.names[METRICS.get_field_index("saliency_peak") :])
+"""The columns of `METRICS` that were measured."""
+
 REJECTIONS = _table(
     "rejections",
     *_WORK,
@@ -204,16 +207,12 @@ JUDGED_MASKS = _table(
     _field("network", _TEXT, "whose mask it is"),
     _field("matte_digest", _TEXT, "of the network's recipe"),
     _field("bad", pa.bool_(), "whether a person would reject the mask, by its true alpha"),
-    *(
-        METRICS.field(name)
-        for name in ("saliency_peak", "saliency_doubt", "matte_doubt", "worst_doubt", "islands", "thin")
-    ),
-    _field("coverage", _SHARE, "mean of the matte", unit="share of the image", null=True),
+    *(METRICS.field(name).with_nullable(True) for name in MEASUREMENTS),
     _field("unsure", _SHARE, "1 minus the mean confidence, max(p, 1 - p), of the network", unit="0..1/2", null=True),
     _field("unstable", _SHARE, "of what the network gives at least 1/4, the part below 3/4", unit="share", null=True),
 )
-"""What the gate is calibrated on: masks of images with truth, what the probability is made of, and what it is compared
-with."""
+"""What the gate is calibrated on: masks of images with truth, what was measured on them, and what the probability is
+compared with."""
 
 _SUM = "thousand pixels"
 

@@ -100,7 +100,10 @@ def test_a_file_without_masks_is_refused_by_name(settings: Path, photographs: tu
 @pytest.mark.parametrize("how", ["null", "absent"])
 def test_masks_without_a_measurement_are_refused(settings: Path, tmp_path: Path, how: str) -> None:
     """Nothing is made up for what an older version did not measure."""
-    row = {field.name: 0.5 if field.type == pa.float32() else "x" for field in JUDGED_MASKS} | {"bad": True}
+    row = {field.name: 0.5 if field.type == pa.float32() else "x" for field in JUDGED_MASKS} | {
+        "bad": True,
+        "components": 1,
+    }
     masks = pa.Table.from_pylist([row | {"islands": None}], schema=JUDGED_MASKS)
     kept = tmp_path / "kept.parquet"
     pq.write_table(masks if how == "null" else masks.drop_columns("islands"), kept)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 import pyarrow as pa
 
 from cutouts.adapters.model import Network, open_network
-from cutouts.core.calibration import TERMS, is_bad
+from cutouts.core.calibration import is_bad
 from cutouts.core.config import Site
 from cutouts.core.matting.matte import matte_from_saliency
 from cutouts.core.matting.measurements import measure
@@ -73,14 +73,12 @@ def _row(one: _Opened, case: Case) -> dict[str, object]:
         taken_along=taken_along_area(plane, case.truth),
         empty=not case.truth.any(),
     )
-    terms = {name: getattr(measured, name) for name in TERMS}
     return {
         "name": case.name,
         "network": one.name,
         "matte_digest": recipe.digests.matte_digest,
         "bad": bad,
-        **terms,
-        "coverage": measured.coverage,
+        **asdict(measured),
         "unsure": float(np.minimum(saliency, 1 - saliency).mean()),
         "unstable": 1 - float((saliency >= 0.75).sum() + 1) / float((saliency >= 0.25).sum() + 1),
     }
