@@ -9,7 +9,8 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from cutouts.core.manifests.conversion import FAULTS, MAX_TEXT, check_structure, conform, days_of
+from cutouts.core.manifests.conversion import FAULTS, MAX_TEXT, conform, days_of
+from cutouts.core.manifests.structure import check_structure
 from cutouts.schemas.tables import MANIFEST
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)

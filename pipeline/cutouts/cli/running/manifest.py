@@ -22,7 +22,7 @@ from cutouts.cli.console.options import config_option
 from cutouts.cli.console.progress import Tally
 from cutouts.core.config import ENV_PREFIX, Site
 from cutouts.core.errors import ManifestError
-from cutouts.core.manifests.conversion import FULL, SCOPE
+from cutouts.core.manifests.structure import FULL, SCOPE
 from cutouts.core.text.counting import counted
 from cutouts.core.text.display import command
 from cutouts.intake import folder_manifest

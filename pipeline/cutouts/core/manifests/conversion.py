@@ -1,4 +1,4 @@
-"""Converts the rows of any writer's Parquet file to rows of a manifest, or says why values would be lost.
+"""Converts the rows of any writer's Parquet file to rows of a manifest.
 
 Types that hold the same values are converted to ours. A value that cannot be kept is replaced by text that can be shown
 (or by null), and marked by a bit in the row's faults; `checks.check_content` then refuses the delivery. Everything is
@@ -8,7 +8,6 @@ columnar: Python handles single values only in faulty rows.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from datetime import date
 from typing import TypeAlias
 
@@ -18,14 +17,10 @@ import pyarrow.compute as pc
 import pyarrow.types as kinds
 from numpy.typing import NDArray
 
+from cutouts.core.manifests.structure import is_text
 from cutouts.core.pixels import Bytes
 from cutouts.schemas.tables import MANIFEST
 
-DATE = "date"
-"""The column, or the key of a folder, that states the day of delivery."""
-SCOPE = "scope"
-"""The column that says whether a delivery is complete (`full`) or has only new and changed images (`delta`)."""
-FULL, DELTA = "full", "delta"
 MAX_TEXT = {name: 1_024 for name in MANIFEST.names if MANIFEST.field(name).type == pa.string()} | {"uri": 16_384}
 """Maximum size of a value by column (B): what a database indexes, and what web servers accept as a URL."""
 
@@ -48,17 +43,6 @@ _SHOWN = 80
 _ISO = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _PER_DAY = {"s": 86_400, "ms": 86_400_000, "us": 86_400_000_000, "ns": 86_400_000_000_000}
 _FIRST_DAY, _LAST_DAY = (day.toordinal() - date(1970, 1, 1).toordinal() for day in (date.min, date.max))
-
-
-def check_structure(schema: pa.Schema, *, rows: int = 1) -> tuple[str, ...]:
-    """Every problem of a file's columns, as text; none if `conform` can convert it.
-
-    A column that may be null may also be missing, and other columns are ignored. Types may differ if no value is lost:
-    any type of text (also as a dictionary), any integer, decimal numbers, any unit of time with any stated time zone,
-    and the null type if every value may be null or there are no `rows`.
-    """
-    problems = [problem for field in MANIFEST if (problem := _problem(field, schema, rows))]
-    return (*problems, *_date_problems(schema), *_scope_problems(schema), *_look_alikes(schema))
 
 
 def conform(table: pa.Table) -> tuple[pa.Table, Faults]:
@@ -94,7 +78,7 @@ def days_of(column: pa.ChunkedArray) -> tuple[pa.Array, Flags]:
     array = _whole(column)
     if kinds.is_null(array.type):
         return pa.nulls(len(array), pa.date32()), np.zeros(len(array), np.bool_)
-    if _is_text(array.type):
+    if is_text(array.type):
         return _days_of_text(array)
     if kinds.is_date32(array.type):
         numbers, rest = array.cast(pa.int32()).cast(pa.int64()), None
@@ -105,63 +89,6 @@ def days_of(column: pa.ChunkedArray) -> tuple[pa.Array, Flags]:
     values = _filled(numbers)
     bad = (values < _FIRST_DAY) | (values > _LAST_DAY) | (rest if rest is not None else False)
     return pa.array(np.where(bad, 0, values).astype(np.int32), mask=_nulls(array) | bad).cast(pa.date32()), bad
-
-
-def _problem(field: pa.Field, schema: pa.Schema, rows: int) -> str | None:
-    places = schema.get_all_field_indices(field.name)
-    if not places:
-        return None if field.nullable else f"{field.name}: missing; expected {field.type}"
-    if len(places) > 1:
-        return f"{field.name}: {len(places)} columns have this name"
-    found = schema.field(places[0]).type
-    if kinds.is_timestamp(field.type) and kinds.is_timestamp(found) and found.tz is None:
-        return f"{field.name}: states no time zone; expected times in UTC ({field.type}), found {found}"
-    if (kinds.is_null(found) and (field.nullable or not rows)) or _fits(found, field.type):
-        return None
-    return f"{field.name}: expected {field.type}, found {found}"
-
-
-def _date_problems(schema: pa.Schema) -> Iterator[str]:
-    places = schema.get_all_field_indices(DATE)
-    if len(places) > 1:
-        yield f"{DATE}: {len(places)} columns have this name"
-    elif places:
-        found = schema.field(places[0]).type
-        if not (kinds.is_date(found) or kinds.is_timestamp(found) or kinds.is_null(found) or _is_text(found)):
-            yield f"{DATE}: expected a date, found {found}"
-
-
-def _scope_problems(schema: pa.Schema) -> Iterator[str]:
-    places = schema.get_all_field_indices(SCOPE)
-    if len(places) > 1:
-        yield f"{SCOPE}: {len(places)} columns have this name"
-    elif places:
-        found = schema.field(places[0]).type
-        if not (kinds.is_null(found) or _is_text(found)):
-            yield f"{SCOPE}: expected {FULL} or {DELTA}, found {found}"
-
-
-def _look_alikes(schema: pa.Schema) -> Iterator[str]:
-    """Columns that look like a misspelling of ours. If they were ignored silently, their values would be lost."""
-    known = {*MANIFEST.names, DATE, SCOPE}
-    for name in schema.names:
-        meant = name.strip().lower()
-        if name not in known and meant in known:
-            yield f"{name!r}: did you mean {meant!r}? Names of columns are told apart by case and spaces"
-
-
-def _fits(found: pa.DataType, expected: pa.DataType) -> bool:
-    if kinds.is_string(expected):
-        return _is_text(found)
-    value = found.value_type if kinds.is_dictionary(found) else found
-    if kinds.is_integer(expected):
-        return bool(kinds.is_integer(value) or kinds.is_decimal(value))
-    return bool(kinds.is_timestamp(value))
-
-
-def _is_text(found: pa.DataType) -> bool:
-    text = found.value_type if kinds.is_dictionary(found) else found
-    return bool(kinds.is_string(text) or kinds.is_large_string(text) or kinds.is_string_view(text))
 
 
 def _conformed(field: pa.Field, table: pa.Table) -> Found:

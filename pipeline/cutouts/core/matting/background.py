@@ -2,7 +2,8 @@
 
 A cubic surface per channel is fitted where the matte shows no product. The fit is robust, because missing parts of the
 product and shadows are among these pixels: residuals are weighted by Geman and McClure's function, whose scale
-decreases with each iteration (graduated non-convexity, Blake and Zisserman 1987).
+decreases with each iteration (graduated non-convexity, Blake and Zisserman 1987). The graph of the second look has the
+same method in PyTorch (`cutouts.training.second_look.ground`), with its own scales.
 """
 
 from __future__ import annotations

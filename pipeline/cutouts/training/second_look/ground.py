@@ -4,7 +4,7 @@ trusted.
 A cubic surface per channel is fitted where the saliency shows no product. The fit is robust, because missing parts of
 the product and shadows are among these pixels: residuals are weighted by Geman and McClure's function, whose scale
 decreases with each iteration (graduated non-convexity, Blake and Zisserman 1987). It uses only operations that ONNX
-has, so that it can be part of the exported graph.
+has, so that it can be part of the exported graph. `cutouts.core.matting.background` has the same method in NumPy.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from urllib.parse import unquote
 from fsspec.implementations.local import LocalFileSystem
 
 from cutouts.adapters.storage.store import SCHEME, file_system
-from cutouts.core.manifests.conversion import DATE
+from cutouts.core.manifests.structure import DATE
 from cutouts.core.sources.locations import SCHEMES, WEB_SCHEMES, Location
 
 _KEY = re.compile(r"(?P<name>[^/=]+)=(?P<value>[^/]*)")

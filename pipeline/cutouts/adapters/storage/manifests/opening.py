@@ -20,7 +20,7 @@ from cutouts.adapters.storage.manifests.footers import (
 from cutouts.adapters.storage.manifests.rows import Manifest, ManifestFile
 from cutouts.adapters.storage.manifests.thrift import ParquetError
 from cutouts.core.errors import ManifestError
-from cutouts.core.manifests.conversion import DATE, SCOPE, check_structure
+from cutouts.core.manifests.structure import DATE, SCOPE, check_structure
 from cutouts.schemas.tables import MANIFEST
 
 MAX_FILES = 10_000

@@ -22,7 +22,8 @@ from cutouts.adapters.storage.manifests.footers import (
 from cutouts.adapters.storage.manifests.row_groups import batches
 from cutouts.core.errors import ManifestError
 from cutouts.core.manifests.checks import FAULT, PART, ROW
-from cutouts.core.manifests.conversion import DATE, DELTA, FULL, SCOPE, conform, days_of, scopes_of
+from cutouts.core.manifests.conversion import conform, days_of, scopes_of
+from cutouts.core.manifests.structure import DATE, DELTA, FULL, SCOPE
 from cutouts.core.text.counting import counted
 from cutouts.schemas.tables import MANIFEST
 
