@@ -9,10 +9,10 @@ import cv2
 import numpy as np
 import pytest
 
+from cutouts.core.mask_metrics import Measurements
 from cutouts.core.matting.matte import alpha_bytes
 from cutouts.core.matting.measurements import measure
 from cutouts.core.pixels import Bytes, Floats, Photograph
-from cutouts.core.records import Measurements
 from cutouts.schemas.tables import METRICS
 
 Box = tuple[int, int, int, int]

@@ -15,7 +15,8 @@ import pytest
 
 from cutouts.core.config import Site
 from cutouts.core.errors import ConfigError
-from cutouts.core.records import ImageRecord, Mask, MaskMetrics, Rejection
+from cutouts.core.mask_metrics import MaskMetrics
+from cutouts.core.records import ImageRecord, Mask, Rejection
 from cutouts.runner import Runner
 from cutouts.stages import cut_chunk, job_of
 from tests.dask_cluster import ROOT

@@ -11,7 +11,8 @@ from contextlib import contextmanager
 import pytest
 
 from cutouts.core.errors import ModelError, TransientError
-from cutouts.core.records import Measurements, RejectionReason
+from cutouts.core.mask_metrics import Measurements
+from cutouts.core.records import RejectionReason
 from cutouts.runner.work import Work
 from cutouts.server.orders import Answer, Order, Product, Refusal
 from cutouts.server.waiting import Full, Queue, Ticket

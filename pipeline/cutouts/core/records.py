@@ -2,7 +2,8 @@
 
 ImageRecord → Plan, ShardKey → Mask, MaskMetrics | Rejection → Receipt
 
-The gate's decisions are in `cutouts.core.decisions`, and the catalogue's records in `cutouts.core.publications`.
+Measurements are in `cutouts.core.mask_metrics`, the gate's decisions in `cutouts.core.decisions`, and the catalogue's
+records in `cutouts.core.publications`.
 """
 
 from __future__ import annotations
@@ -251,43 +252,6 @@ class Mask:
     mask: str
     cutout: str
     notes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Measurements:
-    """Measurements of a matte without a known matte; units are in `cutouts.schemas.tables.METRICS`. Never NaN."""
-
-    saliency_peak: float
-    saliency_mean: float
-    coverage: float
-    soft_inside: float
-    components: int
-    frame_contact: float
-    edge_alignment: float
-    fringe: float
-    saliency_doubt: float
-    matte_doubt: float
-    worst_doubt: float
-    islands: float
-    thin: float
-    holes: float
-    roughness: float
-    edges_outside: float
-    background_known: float
-    left_behind: float
-    taken_along: float
-    filled_holes: float
-    shadow: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MaskMetrics(Measurements):
-    """The measurements of one image's matte: a row of `cutouts.schemas.tables.METRICS`."""
-
-    image_id: str
-    sha256: str
-    matte_digest: str
-    render_digest: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,11 +15,11 @@ from cutouts.adapters.images import encode_png
 from cutouts.api.cutout import origin, told
 from cutouts.api.renderer import subject_of
 from cutouts.core.calibration import TERMS, Calibration
+from cutouts.core.mask_metrics import Measurements
 from cutouts.core.matting.cutout import cutout, found_box
 from cutouts.core.matting.measurements import measure
 from cutouts.core.pixels import Bytes, Floats, Photograph
 from cutouts.core.png_mark import marked
-from cutouts.core.records import Measurements
 from cutouts.core.renditions.rendition import Rendition
 from cutouts.models.calibrations import find_calibration
 from cutouts.server.orders import Answer, Order, Product

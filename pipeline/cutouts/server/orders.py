@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from cutouts.core.errors import ImageRejected
+from cutouts.core.mask_metrics import Measurements
 from cutouts.core.product_box import ProductBox
-from cutouts.core.records import Measurements, RejectionReason
+from cutouts.core.records import RejectionReason
 
 
 class Product(StrEnum):

@@ -11,8 +11,9 @@ from cutouts.adapters.model import open_network
 from cutouts.adapters.storage.object_batch import ObjectBatch
 from cutouts.adapters.storage.store import open_store
 from cutouts.core.errors import ImageRejected
+from cutouts.core.mask_metrics import MaskMetrics
 from cutouts.core.pixels import Floats
-from cutouts.core.records import ImageRecord, Mask, MaskMetrics, Rejection, RejectionReason
+from cutouts.core.records import ImageRecord, Mask, Rejection, RejectionReason
 from cutouts.core.sources.locations import Reading
 from cutouts.stages.image import decoded, finish, infer, read, rejected_content, require_sound, room_for
 from cutouts.stages.memory_budget import process_memory

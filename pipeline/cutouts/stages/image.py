@@ -13,6 +13,7 @@ from cutouts.adapters.model import ModelChoice, Network
 from cutouts.adapters.storage.object_batch import ObjectBatch
 from cutouts.adapters.storage.sources.reading import find_image
 from cutouts.core.errors import ImageRejected, ModelError, TransientError
+from cutouts.core.mask_metrics import MaskMetrics, Measurements
 from cutouts.core.matting.cutout import cutout
 from cutouts.core.matting.matte import matte_from_saliency
 from cutouts.core.matting.measurements import measure
@@ -21,7 +22,7 @@ from cutouts.core.pixels import Bytes, Floats, Photograph
 from cutouts.core.png_mark import marked
 from cutouts.core.product_box import ProductBox, content_of
 from cutouts.core.recipe import Recipe
-from cutouts.core.records import ImageRecord, Mask, MaskMetrics, Measurements, RejectionReason
+from cutouts.core.records import ImageRecord, Mask, RejectionReason
 from cutouts.core.sources.locations import FetchedFile, Location, Reading, same_etag
 from cutouts.core.text.display import stored_uri
 from cutouts.stages.deadline import deadlines

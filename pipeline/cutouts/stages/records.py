@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from cutouts.adapters.model import ModelChoice, choose, recipe_of
 from cutouts.core.config import Site
 from cutouts.core.errors import ImageRejected
+from cutouts.core.mask_metrics import MaskMetrics
 from cutouts.core.pixels import Bytes, Floats, Photograph
 from cutouts.core.recipe import Recipe
-from cutouts.core.records import ImageRecord, Mask, MaskMetrics, Rejection
+from cutouts.core.records import ImageRecord, Mask, Rejection
 from cutouts.core.sources.locations import Reading
 from cutouts.core.text.display import stored_uri
 

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from cutouts.core.records import ImageRecord, Mask, MaskMetrics, Rejection
+from cutouts.core.mask_metrics import MaskMetrics
+from cutouts.core.records import ImageRecord, Mask, Rejection
 from cutouts.core.text.display import stored_uri
 from cutouts.stages import ChunkResult, Identity
 

@@ -15,10 +15,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from cutouts.core.mask_metrics import Measurements
 from cutouts.core.matting.doubt import doubt, worst_doubt
 from cutouts.core.matting.surroundings import surroundings
 from cutouts.core.pixels import Bytes, Floats, Mask, Photograph, shrink, size_within
-from cutouts.core.records import Measurements
 
 Outlines: TypeAlias = Sequence[NDArray[np.int32]]
 """Closed contours, each n×1×2 (x, y)."""
