@@ -9,10 +9,20 @@ import pytest
 from tests.browser import browser, open_page
 from tests.dask_cluster import standing_scheduler
 from tests.postgres import postgres_url
+from tests.quick_suite import quick_suite
 from tests.real_weights import u2netp_file
 from tests.s3 import bucket, s3_server
 
-__all__ = ["browser", "bucket", "open_page", "postgres_url", "s3_server", "standing_scheduler", "u2netp_file"]
+__all__ = [
+    "browser",
+    "bucket",
+    "open_page",
+    "postgres_url",
+    "quick_suite",
+    "s3_server",
+    "standing_scheduler",
+    "u2netp_file",
+]
 
 _MAY_BE_MISSING = ("PyTorch", "this machine has")
 """Skips that CI allows: the training has a separate environment, and a machine with a GPU cannot test its absence."""

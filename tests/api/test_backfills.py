@@ -23,9 +23,10 @@ Take = Callable[[str, date, int], None]
 
 
 @pytest.fixture
-def site(tmp_path: Path) -> Site:
+def site(tmp_path: Path, quick_suite: str) -> Site:
     """A site on local files that works in this process, two images a shard."""
-    return Site(root=str(tmp_path / "site"), cluster="serial", shard_images=2, allowed_sources=(str(tmp_path),))
+    root, allowed = str(tmp_path / "site"), (str(tmp_path),)
+    return Site(root=root, cluster="serial", shard_images=2, mask_quality=quick_suite, allowed_sources=allowed)
 
 
 @pytest.fixture

@@ -23,27 +23,39 @@ from cutouts.core.records import RecipeDigests
 from cutouts.core.reviews import ImageReview
 from cutouts.steps.lease import site_lease
 from cutouts.steps.verify import verify
+from tests.kept import Kept
 from tests.photographs import product
 
 ORDER = Order(by="Ada", because="asked by letter", at=datetime(2026, 11, 27, tzinfo=UTC))
 
 
-@pytest.fixture
-def photos(tmp_path: Path) -> Path:
-    """Two suppliers with two photographs each; both have the same photograph `twin`."""
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory, quick_suite: str) -> Kept:
+    """A folder that was run, and run again with another photograph of acme.
+
+    Two suppliers have two photographs each; both have the same photograph `twin`.
+    """
+    folder = tmp_path_factory.mktemp("forgetting")
+    photos, quick = folder / "photos", Site(cluster="serial", mask_quality=quick_suite)
     for supplier, seed in (("acme", 0), ("bolt", 1)):
-        product(tmp_path / "photos" / supplier / f"own-{supplier}.jpg", seed=seed)
-        product(tmp_path / "photos" / supplier / f"twin-{supplier}.jpg", seed=9)
-    return tmp_path / "photos"
+        product(photos / supplier / f"own-{supplier}.jpg", seed=seed)
+        product(photos / supplier / f"twin-{supplier}.jpg", seed=9)
+    run(photos, folder / "out", site=quick)
+    product(photos / "acme" / "own-acme.jpg", seed=5)
+    run(photos, folder / "out", site=quick)
+    return Kept(folder).keep()
 
 
 @pytest.fixture
-def site(photos: Path, tmp_path: Path) -> Site:
-    """A folder that was run, and run again with another photograph of acme."""
-    run(photos, tmp_path / "out", site=Site(cluster="serial"))
-    product(photos / "acme" / "own-acme.jpg", seed=5)
-    run(photos, tmp_path / "out", site=Site(cluster="serial"))
-    return Site(root=str(tmp_path / "out"), cluster="serial")
+def photos(kept: Kept) -> Path:
+    """The photographs."""
+    return kept.restored() / "photos"
+
+
+@pytest.fixture
+def site(photos: Path, quick_suite: str) -> Site:
+    """The site of the folder that was run."""
+    return Site(root=str(photos.parent / "out"), cluster="serial", mask_quality=quick_suite)
 
 
 def _traces(site: Site, word: str) -> list[str]:

@@ -28,9 +28,10 @@ TO_INT8 = BackfillSelection(stale=True, model="default-int8", not_worse=True)
 
 
 @pytest.fixture
-def site(tmp_path: Path) -> Site:
+def site(tmp_path: Path, quick_suite: str) -> Site:
     """A site with four published products of the network `default`, in two deliveries."""
-    site = Site(root=str(tmp_path / "site"), cluster="serial", allowed_sources=(str(tmp_path),))
+    root, allowed = str(tmp_path / "site"), (str(tmp_path),)
+    site = Site(root=root, cluster="serial", mask_quality=quick_suite, allowed_sources=allowed)
     for name, first in (("acme", 0), ("other", 10)):
         photograph(tmp_path / name / name, *map(product, (first, first + 1)))
         intake.take(site, str(land(tmp_path / "archive", name, DAY, manifest_of(tmp_path / name))))

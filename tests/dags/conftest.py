@@ -15,11 +15,13 @@ __all__ = ["airflow_home"]
 
 
 @pytest.fixture
-def site(airflow_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
+def site(airflow_home: Path, tmp_path: Path, quick_suite: str, monkeypatch: pytest.MonkeyPatch) -> Site:
     """A new site that works in a plain loop, as described by `CUTOUTS_*`."""
-    here = Site(root=str(tmp_path / "site"), cluster="serial", allowed_sources=(str(tmp_path),))
+    root, allowed = str(tmp_path / "site"), (str(tmp_path),)
+    here = Site(root=root, cluster="serial", mask_quality=quick_suite, allowed_sources=allowed)
     monkeypatch.setenv("CUTOUTS_ROOT", here.root)
     monkeypatch.setenv("CUTOUTS_CLUSTER", here.cluster)
+    monkeypatch.setenv("CUTOUTS_MASK_QUALITY", quick_suite)
     monkeypatch.setenv("CUTOUTS_ALLOWED_SOURCES", str(tmp_path))
     return here
 

@@ -20,19 +20,30 @@ Refresh = Callable[..., tuple[GateDecision, list[ChunkResult]]]
 
 
 @pytest.fixture
-def site(tmp_path: Path) -> Site:
+def site(tmp_path: Path, quick_suite: str) -> Site:
     """A site on local files that works in this process, with the test's photographs allowed."""
-    return Site(root=str(tmp_path / "site"), cluster="serial", shard_images=4, allowed_sources=(str(tmp_path),))
+    return site_in(tmp_path, quick_suite)
+
+
+def site_in(folder: Path, suite: str) -> Site:
+    """A site in a folder, which may contain its photographs, with a suite."""
+    place = str(folder / "site")
+    return Site(root=place, cluster="serial", shard_images=4, mask_quality=suite, allowed_sources=(str(folder),))
 
 
 @pytest.fixture
 def refresh(tmp_path: Path) -> Refresh:
     """Takes the one delivery of a folder through plan, segment, gate and publish."""
+    return refresh_in(tmp_path)
+
+
+def refresh_in(place: Path) -> Refresh:
+    """Does so with the manifest in a folder of its own in `place`."""
 
     def run(site: Site, folder: Path) -> tuple[GateDecision, list[ChunkResult]]:
         table, day = folder_manifest(folder)
-        write_table(open_store(str(tmp_path)), f"manifest/date={day}/part.parquet", table)
-        return refresh_manifest(site.allowing(str(folder)), str(tmp_path / "manifest"))
+        write_table(open_store(str(place)), f"manifest/date={day}/part.parquet", table)
+        return refresh_manifest(site.allowing(str(folder)), str(place / "manifest"))
 
     return run
 

@@ -18,21 +18,37 @@ from cutouts.core.table_paths import shard_file
 from cutouts.intake import folder_manifest, inspect
 from cutouts.runner import open_runner
 from cutouts.steps import gate, plan, segment
+from tests.kept import Kept
 from tests.photographs import product
+from tests.steps.conftest import site_in
+
+
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory, quick_suite: str) -> tuple[Kept, Plan]:
+    """A site, and its plan of two images whose only shard is cut, but not judged."""
+    folder = tmp_path_factory.mktemp("cut")
+    for seed in range(2):
+        product(folder / "shop" / f"{seed}.jpg", seed=seed)
+    table, day = folder_manifest(folder / "shop")
+    write_table(open_store(str(folder)), f"manifest/date={day}/part.parquet", table)
+    (delivery,) = inspect(str(folder / "manifest")).accepted
+    site = site_in(folder, quick_suite)
+    planned = plan(site, str(folder / "manifest"), delivery)
+    with open_runner(site) as runner:
+        segment(site, planned.shard_keys()[0], runner, lambda _: None)
+    return Kept(folder).keep(), planned
 
 
 @pytest.fixture
-def cut(site: Site, tmp_path: Path) -> Plan:
-    """A plan of two images whose only shard is cut, but not judged."""
-    for seed in range(2):
-        product(tmp_path / "shop" / f"{seed}.jpg", seed=seed)
-    table, day = folder_manifest(tmp_path / "shop")
-    write_table(open_store(str(tmp_path)), f"manifest/date={day}/part.parquet", table)
-    (delivery,) = inspect(str(tmp_path / "manifest")).accepted
-    planned = plan(site, str(tmp_path / "manifest"), delivery)
-    with open_runner(site) as runner:
-        segment(site, planned.shard_keys()[0], runner, lambda _: None)
-    return planned
+def tmp_path(kept: tuple[Kept, Plan]) -> Path:
+    """The folder of that site and its photographs."""
+    return kept[0].restored()
+
+
+@pytest.fixture
+def cut(kept: tuple[Kept, Plan]) -> Plan:
+    """The plan."""
+    return kept[1]
 
 
 def rows(tables: Store, planned: Plan, name: str, places: list[int]) -> None:

@@ -28,7 +28,8 @@ from cutouts.steps.clearing import clear
 from cutouts.steps.render import RenderedSite, render_stale
 from cutouts.steps.verify import verify
 from tests.deliveries import photograph, product
-from tests.steps.conftest import Refresh
+from tests.kept import Kept
+from tests.steps.conftest import Refresh, refresh_in, site_in
 from tests.steps.test_verify import Damage, a_folder, a_loop, a_pipe
 
 RECIPES = """
@@ -45,11 +46,24 @@ format = "webp"
 ORDER = Order(by="a", because="b", at=datetime(2026, 11, 27, tzinfo=UTC))
 
 
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory, quick_suite: str) -> Kept:
+    """A site with two live images."""
+    folder = tmp_path_factory.mktemp("rendered")
+    photograph(folder / "studio", product(1), product(2))
+    refresh_in(folder)(site_in(folder, quick_suite), folder / "studio")
+    return Kept(folder).keep()
+
+
 @pytest.fixture
-def shop(site: Site, tmp_path: Path, refresh: Refresh) -> Site:
-    """A site with two live images and two renditions, which are not rendered yet."""
-    photograph(tmp_path / "studio", product(1), product(2))
-    refresh(site, tmp_path / "studio")
+def tmp_path(kept: Kept) -> Path:
+    """The folder of that site and its photographs."""
+    return kept.restored()
+
+
+@pytest.fixture
+def shop(site: Site, tmp_path: Path) -> Site:
+    """The site with two renditions, which are not rendered yet."""
     return with_recipes(site, tmp_path, ground="white")
 
 

@@ -18,11 +18,12 @@ from tests.steps.conftest import Refresh
 
 @pytest.fixture
 def past(site: Site, refresh: Refresh, tmp_path: Path) -> Site:
-    """A site with one published delivery of two images."""
+    """A site with the shipped suite and one published delivery of two images."""
+    shipped = site.model_copy(update={"mask_quality": None})
     for seed in range(2):
         product(tmp_path / "shop" / f"{seed}.jpg", seed=seed)
-    refresh(site, tmp_path / "shop")
-    return site
+    refresh(shipped, tmp_path / "shop")
+    return shipped
 
 
 def changed(tmp_path: Path, **limits: float) -> Path:

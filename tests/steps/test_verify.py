@@ -14,8 +14,9 @@ from cutouts.adapters.catalog import Catalog
 from cutouts.adapters.storage.store import Store
 from cutouts.core.config import Site
 from cutouts.steps.verify import Verification, verify
+from tests.kept import Kept
 from tests.photographs import broken, product
-from tests.steps.conftest import Refresh
+from tests.steps.conftest import Refresh, refresh_in, site_in
 
 Damage = Callable[[Path], None]
 
@@ -50,12 +51,25 @@ def a_loop(path: Path) -> None:
     path.symlink_to(path.name)
 
 
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory, quick_suite: str) -> Kept:
+    """A site with a published delivery of one product and one broken file."""
+    folder = tmp_path_factory.mktemp("verified")
+    product(folder / "shoot" / "0.jpg")
+    broken(folder / "shoot" / "1.jpg", seed=1)
+    refresh_in(folder)(site_in(folder, quick_suite), folder / "shoot")
+    return Kept(folder).keep()
+
+
 @pytest.fixture
-def shoot(site: Site, refresh: Refresh, tmp_path: Path) -> Path:
-    """A published delivery of one product and one broken file."""
-    product(tmp_path / "shoot" / "0.jpg")
-    broken(tmp_path / "shoot" / "1.jpg", seed=1)
-    refresh(site, tmp_path / "shoot")
+def tmp_path(kept: Kept) -> Path:
+    """The folder of that site and its photographs."""
+    return kept.restored()
+
+
+@pytest.fixture
+def shoot(tmp_path: Path) -> Path:
+    """The photographs of the published delivery."""
     return tmp_path / "shoot"
 
 
@@ -179,11 +193,15 @@ def test_a_live_image_that_is_not_in_the_ledger_is_found(site: Site) -> None:
     assert found.findings[0].what == "it is live, but the ledger has no matching result; deliver it again"
 
 
-def test_a_site_in_a_bucket_is_verified_and_repaired(bucket: str, refresh: Refresh, tmp_path: Path, site: Site) -> None:
+def test_a_site_in_a_bucket_is_verified_and_repaired(
+    bucket: str, tmp_path_factory: pytest.TempPathFactory, quick_suite: str
+) -> None:
     """Missing and damaged files on S3 are named, moved away and rebuilt."""
-    there = site.model_copy(update={"tables": f"{bucket}/tables", "objects": f"{bucket}/objects"})
-    product(tmp_path / "shoot" / "0.jpg")
-    refresh(there, tmp_path / "shoot")
+    folder = tmp_path_factory.mktemp("elsewhere")
+    here, refresh = site_in(folder, quick_suite), refresh_in(folder)
+    there = here.model_copy(update={"tables": f"{bucket}/tables", "objects": f"{bucket}/objects"})
+    product(folder / "shoot" / "0.jpg")
+    refresh(there, folder / "shoot")
     objects, tables = Store(there.objects_url), Store(there.tables_url)
     gone, short = objects.names("", ".png")
     receipt = next(name for name in tables.names("shards", ".json"))
@@ -193,6 +211,6 @@ def test_a_site_in_a_bucket_is_verified_and_repaired(bucket: str, refresh: Refre
     found = verify(there)
     assert places(found) == [f"{tables.url}/{receipt}", f"{objects.url}/{gone}", f"{objects.url}/{short}"]
     assert verify(there, repair=True).left == 0
-    refresh(there, tmp_path / "shoot")
+    refresh(there, folder / "shoot")
     assert verify(there, whole=True).findings == ()
     assert objects.names("", "") == sorted([gone, short])

@@ -37,7 +37,7 @@ def call(*arguments: object, **how: object) -> subprocess.CompletedProcess[str]:
 def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """So many photographs that a command takes a while."""
     folder = tmp_path_factory.mktemp("photos")
-    for seed in range(40):
+    for seed in range(20):
         product(folder / f"{seed:02}.jpg", seed=seed, size=700)
     return folder
 
@@ -148,9 +148,9 @@ def test_ctrl_c_stops_cut_after_the_images_in_progress(photos: Path, tmp_path: P
     assert "Traceback" not in told
     assert 3 <= pngs(out) <= 10
     if times == 1:
-        assert f"stopped after {pngs(out)} of 40 images" in told
-    assert "40 images" in call("cut", photos, "-o", out).stderr
-    assert pngs(out) == 40
+        assert f"stopped after {pngs(out)} of 20 images" in told
+    assert "20 images" in call("cut", photos, "-o", out).stderr
+    assert pngs(out) == 20
 
 
 _LEAVES_SLOWLY = """
@@ -225,7 +225,7 @@ def test_sigterm_stops_cut_like_ctrl_c(photos: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     status, told, _ = stopped(["cut", photos, "-o", out, "--threads", 2], lambda: pngs(out) >= 3, signal.SIGTERM)
     assert status == Status.TERMINATED
-    assert f"stopped after {pngs(out)} of 40 images" in told
+    assert f"stopped after {pngs(out)} of 20 images" in told
 
 
 def test_ctrl_c_stops_a_run_and_keeps_its_shards(photos: Path, tmp_path: Path) -> None:
@@ -235,18 +235,18 @@ def test_ctrl_c_stops_a_run_and_keeps_its_shards(photos: Path, tmp_path: Path) -
         ["run", photos, "--out", out], lambda: bool(list(out.glob("tables/shards/*/*/receipt.json"))), signal.SIGINT
     )
     assert status == Status.STOPPED
-    assert " of 40 images; finished shards are kept, run it again" in told
+    assert " of 20 images; finished shards are kept, run it again" in told
     assert "Traceback" not in told
 
 
 def test_a_stopped_command_says_how_many_images_it_processed(capsys: pytest.CaptureFixture[str]) -> None:
     """`evaluate`, `look`, `manifest` and `composites` keep none of them; an error has its own message."""
-    tally = Tally("look", 40)
+    tally = Tally("look", 20)
     tally.add("asked", 12)
     with pytest.raises(KeyboardInterrupt), tally:
         raise KeyboardInterrupt
-    assert capsys.readouterr().err == "look: stopped after 12 of 40 images\n"
-    with pytest.raises(StorageError), Tally("look", 40):
+    assert capsys.readouterr().err == "look: stopped after 12 of 20 images\n"
+    with pytest.raises(StorageError), Tally("look", 20):
         raise StorageError("the disk")
     assert capsys.readouterr().err == ""
 

@@ -20,9 +20,10 @@ from tests.steps.ledger.made import RECIPE, add, said
 KILLED = """
 import os, signal, sys
 from cutouts.adapters.storage.store import Store
-from cutouts.steps.ledger import join_parts
+from cutouts.steps.ledger import join_parts, joining
 from tests.steps.ledger.made import RECIPE
 
+joining.MANY = int(sys.argv[1])
 count = 0
 
 def dying(method, moment):
@@ -34,7 +35,7 @@ def dying(method, moment):
         return method(*args, **kwargs)
     return call
 
-for url, moment in zip(sys.argv[1::2], map(int, sys.argv[2::2])):
+for url, moment in zip(sys.argv[2::2], map(int, sys.argv[3::2])):
     child = os.fork()
     if not child:
         for name in ("writing", "write", "remove", "remove_all"):
@@ -43,7 +44,8 @@ for url, moment in zip(sys.argv[1::2], map(int, sys.argv[2::2])):
         os._exit(0)
     print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 """
-"""For each pair of a store and a number: a process joins, and is killed before that call that changes the store."""
+"""Called with the number of parts to join, and pairs of a store and a number: for each pair, a process joins, and is
+killed before that call that changes the store."""
 MOMENTS = (1, 2, 3, 4, 5, 6, 7, 8, 14, 22, 23, 40, 56)
 
 
@@ -87,37 +89,38 @@ def test_a_kill_at_any_moment_changes_nothing(tmp_path: Path) -> None:
     """It is killed before each table, the record and each removal, and the next joining leaves nothing behind."""
     add(Store(str(tmp_path / "whole")), *range(MANY))
     stores = [Store(str(shutil.copytree(tmp_path / "whole", tmp_path / str(moment)))) for moment in MOMENTS]
-    _kill(*zip(stores, MOMENTS, strict=True))
+    _kill(MANY, *zip(stores, MOMENTS, strict=True))
     before = said(Store(str(tmp_path / "whole")), MANY)
     for store, moment in zip(stores, MOMENTS, strict=True):
         assert said(store, MANY) == before, moment
-        _joined_once_more(store, moment)
+        _joined_once_more(store, MANY, moment)
 
 
-def test_a_kill_changes_nothing_in_a_bucket(bucket: str) -> None:
+@pytest.mark.parametrize("store", ["s3"], indirect=True)
+def test_a_kill_changes_nothing_in_a_bucket(store: Store, many: int) -> None:
     """The same holds on S3, where many files are removed at a time."""
-    store = Store(f"{bucket}/a")
-    add(store, *range(MANY))
-    before = said(store, MANY)
-    _kill((store, 6))
-    assert said(store, MANY) == before
-    _joined_once_more(store, 6)
+    add(store, *range(many))
+    before = said(store, many)
+    _kill(many, (store, 6))
+    assert said(store, many) == before
+    _joined_once_more(store, many, 6)
 
 
-def _kill(*moments: tuple[Store, int]) -> None:
-    """Join each store in a process of its own, which is killed at the given moment."""
+def _kill(many: int, *moments: tuple[Store, int]) -> None:
+    """Join `many` parts of each store in a process of its own, which is killed at the given moment."""
     root = Path(__file__).parents[3]
-    command = [sys.executable, "-c", KILLED, *(word for store, moment in moments for word in (store.url, str(moment)))]
+    words = (word for store, moment in moments for word in (store.url, str(moment)))
+    command = [sys.executable, "-c", KILLED, str(many), *words]
     environment = os.environ | {"PYTHONPATH": str(root)}
     done = subprocess.run(command, cwd=root, env=environment, check=True, capture_output=True, text=True)
     assert done.stdout.split() == ["-9"] * len(moments)
 
 
-def _joined_once_more(store: Store, moment: int) -> None:
-    add(store, *range(MANY, 2 * MANY))
-    before = said(store, 2 * MANY)
+def _joined_once_more(store: Store, many: int, moment: int) -> None:
+    add(store, *range(many, 2 * many))
+    before = said(store, 2 * many)
     assert join_parts(store, RECIPE) > 0
-    assert said(store, 2 * MANY) == before
+    assert said(store, 2 * many) == before
     unfinished = {name.split("/")[3] for name in store.names("ledger/joined", "")}
     whole = {name.split("/")[3] for name in store.names("ledger/joined", "joined.json")}
     assert len(whole) == 1

@@ -11,22 +11,38 @@ from cutouts.adapters.storage.stored_records import read_record
 from cutouts.core.config import Site
 from cutouts.steps.ledger import Joined, join_parts, joining
 from cutouts.steps.verify import verify
+from tests.kept import Kept
 from tests.photographs import broken, product
-from tests.steps.conftest import Refresh
+from tests.steps.conftest import Refresh, refresh_in, site_in
 from tests.steps.test_verify import cut_off, flipped, live
 
 
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory, quick_suite: str) -> Kept:
+    """A site with the results of two deliveries, in which one photograph is broken, in one joined part."""
+    folder = tmp_path_factory.mktemp("joined")
+    site, refresh = site_in(folder, quick_suite), refresh_in(folder)
+    with pytest.MonkeyPatch.context() as few:
+        few.setattr(joining, "MANY", 2)
+        for number, shoot in enumerate(("one", "two")):
+            product(folder / shoot / "0.jpg", seed=number)
+            broken(folder / shoot / "1.jpg", seed=number + 2)
+            refresh(site, folder / shoot)
+        recipe = refresh(site, folder / "two")[0].recipe
+        assert join_parts(Store(site.tables_url), recipe) == 0
+    return Kept(folder).keep()
+
+
 @pytest.fixture
-def joined(site: Site, refresh: Refresh, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder of a joined part with the results of two deliveries, in which one photograph is broken."""
+def tmp_path(kept: Kept) -> Path:
+    """The folder of that site and its photographs."""
+    return kept.restored()
+
+
+@pytest.fixture
+def joined(site: Site, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of the joined part."""
     monkeypatch.setattr(joining, "MANY", 2)
-    for number, shoot in enumerate(("one", "two")):
-        product(tmp_path / shoot / "0.jpg", seed=number)
-        broken(tmp_path / shoot / "1.jpg", seed=number + 2)
-        refresh(site, tmp_path / shoot)
-    tables = Store(site.tables_url)
-    recipe = refresh(site, tmp_path / "two")[0].recipe
-    assert join_parts(tables, recipe) == 0
     (record,) = Path(site.tables_url).rglob("joined.json")
     return record.parent
 
