@@ -12,7 +12,7 @@ from typing import Self, TypeVar
 import pyarrow as pa
 import sqlalchemy as sa
 
-from cutouts.adapters.catalog import comparing, leases, live_images, publishing, reading, reviews, sql_tables
+from cutouts.adapters.catalog import comparing, held, leases, live_images, publishing, reading, reviews, sql_tables
 from cutouts.adapters.catalog.catalog_history import CatalogHistory
 from cutouts.adapters.catalog.catalog_renditions import CatalogRenditions
 from cutouts.adapters.catalog.comparing import Difference
@@ -264,13 +264,13 @@ class Catalog:
         If several have the same content, only the newest of them is returned.
         """
         with looking(self._engine) as connection:
-            return reading.waiting_holds(connection, named)
+            return held.waiting_holds(connection, named)
 
     def word_about(self, named: str) -> Approval | HoldRejection | None:
         """What a person decided about the newest hold with that gate id, delivery id or delivery key; None if nobody
         did."""
         with looking(self._engine) as connection:
-            return reading.word_about(connection, named)
+            return held.word_about(connection, named)
 
     def approve(self, approval: Approval, images: Collection[ImageReview] = ()) -> Approval:
         """Record a person's approval of a hold and return the recorded one; of two approvals, the first counts.
@@ -279,10 +279,10 @@ class Catalog:
         Raises CutoutsError if that gate held nothing or another delivery, or if the hold was rejected.
         """
         with self._writing(approval.delivery) as connection:
-            if reading.approval(connection, approval.gate_id) is None:
+            if held.approval(connection, approval.gate_id) is None:
                 reviews.record(connection, images)
             publishing.record_approval(connection, approval)
-            return _found(reading.approval(connection, approval.gate_id))
+            return _found(held.approval(connection, approval.gate_id))
 
     def review(self, delivery: DeliveryKey, images: Collection[ImageReview]) -> None:
         """Record what a person said about single images of a delivery. The newest word about an image counts."""
@@ -297,7 +297,7 @@ class Catalog:
     def all_waiting_holds(self) -> tuple[Hold, ...]:
         """Every hold that waits for a person, the oldest first; only the newest of several with the same content."""
         with looking(self._engine) as connection:
-            return reading.all_waiting_holds(connection)
+            return held.all_waiting_holds(connection)
 
     def reject(self, rejection: HoldRejection) -> HoldRejection:
         """Record a person's rejection of a hold and return the recorded one; of two rejections, the first counts.
@@ -306,7 +306,7 @@ class Catalog:
         """
         with self._writing(rejection.delivery) as connection:
             publishing.record_rejection(connection, rejection)
-            return _found(reading.rejection_for(connection, rejection.judged))
+            return _found(held.rejection_for(connection, rejection.judged))
 
     def settled(self, *, at_most: int, skip: int = 0) -> tuple[tuple[Publication | HoldRejection, ...], int]:
         """Publications of the gate and rejections of holds, the newest first, and the number of all of them."""
@@ -316,12 +316,12 @@ class Catalog:
     def rejection_for(self, judged: str) -> HoldRejection | None:
         """The rejection of exactly that content, recipe and suite, None if there is none."""
         with looking(self._engine) as connection:
-            return reading.rejection_for(connection, judged)
+            return held.rejection_for(connection, judged)
 
     def approval_for(self, judged: str) -> Approval | None:
         """The first approval of exactly that content, recipe and suite (`GateDecision.judged`), None without any."""
         with looking(self._engine) as connection:
-            return reading.approval_for(connection, judged)
+            return held.approval_for(connection, judged)
 
     def own_faults(self) -> tuple[str, ...]:
         """What the database finds wrong in its own file."""
@@ -347,7 +347,7 @@ class Catalog:
                 publications=_count(connection, sql_tables.publications),
                 holds=_count(connection, sql_tables.holds),
                 approvals=_count(connection, sql_tables.approvals),
-                waiting=_count(connection, sql_tables.holds, reading.waiting()),
+                waiting=_count(connection, sql_tables.holds, held.waiting()),
             )
 
     @contextmanager

@@ -7,7 +7,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from cutouts.adapters.catalog.reading import waiting
+from cutouts.adapters.catalog.held import waiting
 from cutouts.adapters.catalog.sql_tables import cutouts, holds, past_cutouts, publications, renditions
 
 

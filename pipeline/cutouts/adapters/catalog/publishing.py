@@ -12,8 +12,9 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from cutouts.adapters.catalog.copying import copy_in
+from cutouts.adapters.catalog.held import approval_for, rejection_for
 from cutouts.adapters.catalog.live_images import version
-from cutouts.adapters.catalog.reading import approval_for, full_since, rejection_for
+from cutouts.adapters.catalog.reading import full_since
 from cutouts.adapters.catalog.sql_tables import (
     approvals,
     cutouts,

@@ -1,4 +1,4 @@
-"""Reads publications, holds, approvals and rejections, on a connection that the caller opened."""
+"""Reads publications and decisions, on a connection that the caller opened."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from cutouts.adapters.catalog.sql_tables import approvals, hold_rejections, holds, publications, taken_back
+from cutouts.adapters.catalog.held import approval, by_the_gate, hold_of, rejection_of
+from cutouts.adapters.catalog.sql_tables import hold_rejections, holds, publications, taken_back
 from cutouts.core.publications import (
-    Approval,
     Hold,
     HoldRejection,
     Publication,
@@ -30,11 +30,6 @@ def overtaken(connection: sa.Connection, delivery: DeliveryKey, against: int, pl
         by_the_gate(),
     )
     return bool(connection.scalar(sa.select(sa.exists().where(other))))
-
-
-def by_the_gate() -> sa.ColumnElement[bool]:
-    """The condition for publications from a decision of the gate, not from a person's order."""
-    return publications.c.kind == str(PublicationKind.PUBLISH)
 
 
 def full_since(connection: sa.Connection, delivery_id: str) -> date | None:
@@ -113,7 +108,7 @@ def decisions_on(
         one = sa.select(publications).where(publications.c.publication_id == also)
         published |= {row.publication_id: row for row in connection.execute(one)}
     found = [publication_of(connection, row) for row in published.values()]
-    both: list[Publication | Hold] = [*found, *map(_hold, connection.execute(its(holds)))]
+    both: list[Publication | Hold] = [*found, *map(hold_of, connection.execute(its(holds)))]
     newest = sorted(both, key=lambda one: one.at, reverse=True)[:at_most]
     return (*newest, *(one for one in found if one.publication_id == also and one not in newest))
 
@@ -149,46 +144,6 @@ def last_publications(connection: sa.Connection, at_most: int) -> tuple[Publicat
     return tuple(publication_of(connection, row) for row in rows)
 
 
-def approval(connection: sa.Connection, gate_id: str) -> Approval | None:
-    """The approval of the hold of that gate, None if there is none."""
-    return _approval(connection, approvals.c.gate_id == gate_id)
-
-
-def approval_for(connection: sa.Connection, judged: str) -> Approval | None:
-    """The first approval of exactly that content, recipe and suite, of any gate decision. None if there is none."""
-    return _approval(connection, holds.c.judged == judged)
-
-
-def waiting_holds(connection: sa.Connection, named: str) -> tuple[Hold, ...]:
-    """The waiting holds with a gate id, a delivery id, or a delivery key as text, the oldest first.
-
-    Only the newest of several with the same content (`judged`) is returned, because one approval releases them all.
-    """
-    return _newest_of_each(connection, sa.or_(holds.c.gate_id == named, _names(named)), waiting())
-
-
-def word_about(connection: sa.Connection, named: str) -> Approval | HoldRejection | None:
-    """What a person decided about the newest hold with that name, as in `waiting_holds`; None if nobody did."""
-    chosen = sa.select(holds.c.judged).where(sa.or_(holds.c.gate_id == named, _names(named)))
-    judged = connection.scalar(chosen.order_by(holds.c.at.desc()).limit(1))
-    return None if judged is None else approval_for(connection, judged) or rejection_for(connection, judged)
-
-
-def _newest_of_each(connection: sa.Connection, *where: sa.ColumnElement[bool]) -> tuple[Hold, ...]:
-    """The holds, the oldest first; only the newest of several with the same content."""
-    chosen = sa.select(holds).where(*where).order_by(holds.c.at, holds.c.delivery_date, holds.c.gate_id)
-    newest: dict[str, Hold] = {}
-    for row in connection.execute(chosen):
-        newest.pop(row.judged, None)
-        newest[row.judged] = _hold(row)
-    return tuple(newest.values())
-
-
-def all_waiting_holds(connection: sa.Connection) -> tuple[Hold, ...]:
-    """Every waiting hold, the oldest first; only the newest of several with the same content."""
-    return _newest_of_each(connection, waiting())
-
-
 def settled(connection: sa.Connection, at_most: int, skip: int) -> tuple[tuple[Publication | HoldRejection, ...], int]:
     """Publications of the gate and rejections of holds, the newest first, and the number of all of them."""
     published = sa.select(publications.c.gate_id, publications.c.at, sa.true().label("published")).where(by_the_gate())
@@ -197,87 +152,17 @@ def settled(connection: sa.Connection, at_most: int, skip: int) -> tuple[tuple[P
     total = connection.scalar(sa.select(sa.func.count()).select_from(both)) or 0
     newest = sa.select(both).order_by(both.c.at.desc(), both.c.gate_id).limit(at_most).offset(skip)
     found: list[Publication | HoldRejection | None] = [
-        publication(connection, row.gate_id)
-        if row.published
-        else _rejection(connection, hold_rejections.c.gate_id == row.gate_id)
+        publication(connection, row.gate_id) if row.published else rejection_of(connection, row.gate_id)
         for row in connection.execute(newest).all()
     ]
     return tuple(one for one in found if one is not None), total
-
-
-def rejection_for(connection: sa.Connection, judged: str) -> HoldRejection | None:
-    """The rejection of exactly that content, recipe and suite, of any gate decision. None if there is none."""
-    return _rejection(connection, holds.c.judged == judged)
-
-
-def _rejection(connection: sa.Connection, where: sa.ColumnElement[bool]) -> HoldRejection | None:
-    chosen = (
-        sa.select(hold_rejections, holds.c.judged, holds.c.delivery_date, holds.c.delivery_id)
-        .join(holds, holds.c.gate_id == hold_rejections.c.gate_id)
-        .where(where)
-    )
-    row = connection.execute(chosen.order_by(hold_rejections.c.at, hold_rejections.c.gate_id)).first()
-    if row is None:
-        return None
-    return HoldRejection(
-        judged=row.judged,
-        gate_id=row.gate_id,
-        delivery=DeliveryKey(date=row.delivery_date, delivery_id=row.delivery_id),
-        by=row.rejected_by,
-        why=row.why,
-        at=row.at,
-    )
-
-
-def waiting() -> sa.ColumnElement[bool]:
-    """The condition for holds that are not rejected and not published by their gate or a later one of the delivery.
-
-    An approved hold waits until it is published, so that it is found again if publishing it was interrupted. If a
-    person releases one of several held versions, those that were held after it still wait.
-    """
-    released = holds.alias()
-    older = (
-        sa.exists()
-        .where(
-            released.c.gate_id == publications.c.approval_gate_id,
-            approvals.c.gate_id == publications.c.approval_gate_id,
-            approvals.c.at >= holds.c.at,
-            released.c.judged != holds.c.judged,
-            released.c.at < holds.c.at,
-        )
-        .correlate(holds, publications)
-    )
-    same = sa.and_(
-        publications.c.delivery_id == holds.c.delivery_id,
-        publications.c.delivery_date == holds.c.delivery_date,
-        publications.c.at >= holds.c.at,
-        by_the_gate(),
-        ~older,
-    )
-    settled = sa.exists().where(sa.or_(publications.c.gate_id == holds.c.gate_id, same)).correlate(holds)
-    twin = holds.alias()
-    rejected = (
-        sa.exists().where(twin.c.gate_id == hold_rejections.c.gate_id, twin.c.judged == holds.c.judged).correlate(holds)
-    )
-    return sa.and_(~settled, ~rejected)
-
-
-def _hold(row: sa.Row[Any]) -> Hold:
-    return Hold(
-        judged=row.judged,
-        gate_id=row.gate_id,
-        plan_id=row.plan_id,
-        delivery=DeliveryKey(date=row.delivery_date, delivery_id=row.delivery_id),
-        reasons=tuple(row.reasons),
-        at=row.at,
-    )
 
 
 def publication_of(connection: sa.Connection, row: sa.Row[Any]) -> Publication:
     """The record of a row of `publications`."""
     approved = None
     if row.approval_gate_id is not None:
-        approved = _approval(connection, approvals.c.gate_id == row.approval_gate_id)
+        approved = approval(connection, row.approval_gate_id)
     return Publication(
         publication_id=row.publication_id,
         gate_id=row.gate_id,
@@ -295,34 +180,3 @@ def publication_of(connection: sa.Connection, row: sa.Row[Any]) -> Publication:
         back_to=row.back_to,
         undone_by=row.undone_by,
     )
-
-
-def _approval(connection: sa.Connection, where: sa.ColumnElement[bool]) -> Approval | None:
-    chosen = (
-        sa.select(approvals, holds.c.judged, holds.c.delivery_date, holds.c.delivery_id)
-        .join(holds, holds.c.gate_id == approvals.c.gate_id)
-        .where(where)
-        .order_by(approvals.c.at, approvals.c.gate_id)
-    )
-    row = connection.execute(chosen).first()
-    if row is None:
-        return None
-    return Approval(
-        judged=row.judged,
-        gate_id=row.gate_id,
-        delivery=DeliveryKey(date=row.delivery_date, delivery_id=row.delivery_id),
-        by=row.approved_by,
-        why=row.why,
-        at=row.at,
-    )
-
-
-def _names(delivery: str) -> sa.ColumnElement[bool]:
-    # A delivery id may look like a delivery key, so the text is interpreted both ways.
-    by_id = holds.c.delivery_id == delivery
-    try:
-        key = DeliveryKey.parse(delivery)
-    except ValueError:
-        return by_id
-    by_key = sa.and_(holds.c.delivery_id == key.delivery_id, holds.c.delivery_date == key.date)
-    return sa.or_(by_id, by_key)

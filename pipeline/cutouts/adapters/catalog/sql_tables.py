@@ -2,40 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from typing import Any
-
 import sqlalchemy as sa
+
+from cutouts.adapters.catalog.utc_moments import UtcDateTime
 
 REVISION = "0008"
 """The newest revision of the schema, which is defined below."""
 
 metadata = sa.MetaData()
-
-
-class UtcDateTime(sa.types.TypeDecorator[datetime]):
-    """A moment in UTC. Values must be aware datetimes (ValueError otherwise), and are returned as aware ones in UTC.
-
-    SQLite has no time zones, so the column has UTC there without stating it.
-    """
-
-    impl = sa.DateTime(timezone=True)
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:  # noqa: ARG002 - SQLAlchemy's signature
-        """The moment as it is stored in the database."""
-        if value is None:
-            return None
-        if value.tzinfo is None:
-            raise ValueError(f"{value} names no time zone")
-        return value.astimezone(UTC)
-
-    def process_result_value(self, value: Any | None, dialect: sa.Dialect) -> datetime | None:  # noqa: ARG002 - likewise
-        """The moment as an aware datetime in UTC."""
-        if value is None:
-            return None
-        moment: datetime = value if value.tzinfo is not None else value.replace(tzinfo=UTC)
-        return moment.astimezone(UTC)
 
 
 def _text(name: str) -> sa.Column[str]:
