@@ -13,7 +13,7 @@ from cutouts.adapters.catalog import Catalog
 from cutouts.adapters.site_settings import load_site
 from cutouts.adapters.storage.store import Store, open_store
 from cutouts.cli import cli
-from cutouts.core.errors import CutoutsError, DamagedError, TransientError
+from cutouts.core.errors import ConfigError, CutoutsError, DamagedError, TransientError
 from tests.adapters.catalog.conftest import postgres_schema
 from tests.photographs import blank, product
 from tests.s3 import bucket, s3_server
@@ -117,11 +117,11 @@ def test_a_lost_object_fails_the_next_run_until_it_is_repaired(settings: Path, t
 
 def test_pictures_are_rendered_from_what_the_site_stores(photos: Path, settings: Path, tmp_path: Path) -> None:
     """A changed recipe renders them again, and `verify` finds each in the store."""
+    site, found = ("--config", settings), set()
+    assert cutouts("run", photos / "good", *site).exit_code == 0
     recipes = tmp_path / "own.toml"
     with settings.open("a") as file:
         file.write(f'renditions = ["square"]\nrecipes = "{recipes}"\n')
-    site, found = ("--config", settings), set()
-    assert cutouts("run", photos / "good", *site).exit_code == 0
     for ground in ("white", "black"):
         recipes.write_text(f'[square]\nwidth_px = 64\nheight_px = 64\nground = "{ground}"\nformat = "jpeg"\n')
         done = cutouts("render", "--all-stale", *site)
@@ -135,3 +135,12 @@ def test_pictures_are_rendered_from_what_the_site_stores(photos: Path, settings:
     assert len(found) == 2
     assert "0 images with stale renditions" in cutouts("render", "--all-stale", *site).output
     assert cutouts("verify", *site).exit_code == 0
+
+
+def test_a_rendition_that_does_not_exist_is_an_error_before_anything_is_cut(photos: Path, tmp_path: Path) -> None:
+    """The delivery is not planned; without this, the error came after hours of work."""
+    settings = tmp_path / "site.toml"
+    settings.write_text(f'root = "{tmp_path}/site"\ncluster = "serial"\nrenditions = ["amazon-mian"]\n')
+    with pytest.raises(ConfigError, match="amazon-mian"):
+        cutouts("run", photos / "good", "--config", settings)
+    assert not [*(tmp_path / "site").rglob("plan*")]

@@ -41,7 +41,8 @@ def test_one_of_two_processes_wins_and_the_other_says_who(
     site = site.model_copy(update={"catalog": url})
     gate_id = refresh(site, photograph(tmp_path / "shoot", product(0), *map(nothing, range(5))))[0].gate_id
     settings = tmp_path / "site.toml"
-    settings.write_text(f'root = "{site.root}"\ncatalog = "{url}"\ncluster = "serial"\n')
+    described = {"root": site.root, "catalog": url, "cluster": "serial", "mask_quality": site.mask_quality}
+    settings.write_text("".join(f'{name} = "{value}"\n' for name, value in described.items()))
     reasons = {"Ada": "meant so", "Bob": "dark on purpose"}
     running = {
         name: subprocess.Popen(

@@ -9,10 +9,16 @@ from cutouts.core.config import Site
 from cutouts.core.renditions.records import RenditionEntry, RenditionFailure
 from cutouts.report.contents import RenditionRow
 from cutouts.runner import open_runner
-from cutouts.steps.render import render_stale
+from cutouts.steps.render import render_stale, site_renditions
 
 _PROBLEMS = 3
 """This many problems of each rendition are listed."""
+
+
+def require_renditions(site: Site) -> None:
+    """Raise ConfigError if a rendition that the site names cannot be read, before hours of work are spent."""
+    if site.renditions:
+        site_renditions(site)
 
 
 def make_renditions(site: Site, deliveries: Sequence[str | None] = (None,)) -> tuple[RenditionRow, ...]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from cutouts.adapters.images import SUFFIXES
 from cutouts.adapters.site_settings import load_site
 from cutouts.adapters.storage.sources.folders import photographs
-from cutouts.api.made_renditions import make_renditions
+from cutouts.api.made_renditions import make_renditions, require_renditions
 from cutouts.core.config import Site
 from cutouts.core.decisions import GateDecision, Verdict
 from cutouts.core.errors import ManifestError
@@ -122,6 +122,7 @@ def _source(
 
 def plan_all(site: Site, intake: Intake, *, full: bool) -> tuple[list[Plan], list[Refusal]]:
     """A plan of each delivery that can be used, and the reasons why the others cannot."""
+    require_renditions(site)
     refused = [Refusal.of(problem) for problem in intake.refused]
     plans = []
     for delivery in intake.accepted:
