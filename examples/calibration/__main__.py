@@ -1,4 +1,4 @@
-"""Makes the calibration of the gate that is shipped: its test sets, the masks on them, the fit and the check.
+"""Makes a calibration of the gate for the shipped networks: the sets of images, the masks on them, the fit, the check.
 
     make setup-render && apt-get install tuxpaint-stamps-default     # once
     python -m examples.calibration data work --before before
@@ -52,7 +52,6 @@ class Place:
 def main() -> None:
     """Make what is missing, step by step."""
     place = _arguments()
-    place.work.mkdir(parents=True, exist_ok=True)
     _tables(place)
     _sets(place)
     fitted, exam = _fitted_masks(place), _exam_masks(place)

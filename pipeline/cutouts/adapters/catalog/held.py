@@ -100,42 +100,36 @@ def _newest_of_each(connection: sa.Connection, *where: sa.ColumnElement[bool]) -
 
 
 def _rejection(connection: sa.Connection, where: sa.ColumnElement[bool]) -> HoldRejection | None:
-    chosen = (
-        sa.select(hold_rejections, holds.c.judged, holds.c.delivery_date, holds.c.delivery_id)
-        .join(holds, holds.c.gate_id == hold_rejections.c.gate_id)
-        .where(where)
-    )
-    row = connection.execute(chosen.order_by(hold_rejections.c.at, hold_rejections.c.gate_id)).first()
+    row = _first_word(connection, hold_rejections, where)
     if row is None:
         return None
     return HoldRejection(
-        judged=row.judged,
-        gate_id=row.gate_id,
-        delivery=DeliveryKey(date=row.delivery_date, delivery_id=row.delivery_id),
-        by=row.rejected_by,
-        why=row.why,
-        at=row.at,
+        judged=row.judged, gate_id=row.gate_id, delivery=_delivery(row), by=row.rejected_by, why=row.why, at=row.at
     )
 
 
 def _approval(connection: sa.Connection, where: sa.ColumnElement[bool]) -> Approval | None:
-    chosen = (
-        sa.select(approvals, holds.c.judged, holds.c.delivery_date, holds.c.delivery_id)
-        .join(holds, holds.c.gate_id == approvals.c.gate_id)
-        .where(where)
-        .order_by(approvals.c.at, approvals.c.gate_id)
-    )
-    row = connection.execute(chosen).first()
+    row = _first_word(connection, approvals, where)
     if row is None:
         return None
     return Approval(
-        judged=row.judged,
-        gate_id=row.gate_id,
-        delivery=DeliveryKey(date=row.delivery_date, delivery_id=row.delivery_id),
-        by=row.approved_by,
-        why=row.why,
-        at=row.at,
+        judged=row.judged, gate_id=row.gate_id, delivery=_delivery(row), by=row.approved_by, why=row.why, at=row.at
     )
+
+
+def _first_word(connection: sa.Connection, words: sa.Table, where: sa.ColumnElement[bool]) -> sa.Row[Any] | None:
+    """The oldest row of `approvals` or `hold_rejections`, with what its hold is about; None if there is none."""
+    chosen = (
+        sa.select(words, holds.c.judged, holds.c.delivery_date, holds.c.delivery_id)
+        .join(holds, holds.c.gate_id == words.c.gate_id)
+        .where(where)
+        .order_by(words.c.at, words.c.gate_id)
+    )
+    return connection.execute(chosen).first()
+
+
+def _delivery(row: sa.Row[Any]) -> DeliveryKey:
+    return DeliveryKey(date=row.delivery_date, delivery_id=row.delivery_id)
 
 
 def hold_of(row: sa.Row[Any]) -> Hold:
@@ -144,7 +138,7 @@ def hold_of(row: sa.Row[Any]) -> Hold:
         judged=row.judged,
         gate_id=row.gate_id,
         plan_id=row.plan_id,
-        delivery=DeliveryKey(date=row.delivery_date, delivery_id=row.delivery_id),
+        delivery=_delivery(row),
         reasons=tuple(row.reasons),
         at=row.at,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pyarrow as pa
 import pyarrow.types as kinds
@@ -42,23 +42,24 @@ def _problem(field: pa.Field, schema: pa.Schema, rows: int) -> str | None:
 
 
 def _date_problems(schema: pa.Schema) -> Iterator[str]:
-    places = schema.get_all_field_indices(DATE)
-    if len(places) > 1:
-        yield f"{DATE}: {len(places)} columns have this name"
-    elif places:
-        found = schema.field(places[0]).type
-        if not (kinds.is_date(found) or kinds.is_timestamp(found) or kinds.is_null(found) or is_text(found)):
-            yield f"{DATE}: expected a date, found {found}"
+    return _column_problems(schema, DATE, "a date", kinds.is_date, kinds.is_timestamp)
 
 
 def _scope_problems(schema: pa.Schema) -> Iterator[str]:
-    places = schema.get_all_field_indices(SCOPE)
+    return _column_problems(schema, SCOPE, f"{FULL} or {DELTA}")
+
+
+def _column_problems(
+    schema: pa.Schema, name: str, expected: str, *fits: Callable[[pa.DataType], bool]
+) -> Iterator[str]:
+    """What is wrong with a column that may be missing, and may be text, null, or of a type that one of `fits` takes."""
+    places = schema.get_all_field_indices(name)
     if len(places) > 1:
-        yield f"{SCOPE}: {len(places)} columns have this name"
+        yield f"{name}: {len(places)} columns have this name"
     elif places:
         found = schema.field(places[0]).type
-        if not (kinds.is_null(found) or is_text(found)):
-            yield f"{SCOPE}: expected {FULL} or {DELTA}, found {found}"
+        if not any(fit(found) for fit in (kinds.is_null, is_text, *fits)):
+            yield f"{name}: expected {expected}, found {found}"
 
 
 def _look_alikes(schema: pa.Schema) -> Iterator[str]:
