@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import traceback
 from collections.abc import Callable
 
@@ -84,8 +85,10 @@ def test_most_libraries_reveal_secrets() -> None:
     assert telling >= 4
 
 
-def test_an_error_keeps_its_class() -> None:
-    """Airflow uses the class to decide whether to retry."""
+def test_an_error_keeps_its_class_and_errno() -> None:
+    """Airflow uses them to decide whether to retry."""
+    full = without_secrets(OSError(errno.ENOSPC, "No space left on device", URL))
+    assert (full.errno, TOKEN in str(full)) == (errno.ENOSPC, False)
     for error in (ConnectionRefusedError(111, URL), FileNotFoundError(URL), requests.Timeout(URL), KeyError(URL)):
         told = without_secrets(error)
         assert isinstance(told, type(error))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import errno
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -85,5 +87,28 @@ def test_transient_errors_are_retried_and_others_are_not(
 ) -> None:
     """Airflow decides by the error's class; a transient error is gone at the third try."""
     run = dag_bag()["errors"].test(run_conf={"error": error})
+    (task,) = run.get_task_instances()
+    assert (str(run.state), task.try_number) == (state, tries)
+
+
+@pytest.mark.parametrize(
+    ("number", "state", "tries"),
+    [
+        (errno.ENOSPC, "failed", 1),
+        (errno.EDQUOT, "failed", 1),
+        (errno.EROFS, "failed", 1),
+        (errno.EIO, "failed", 1),
+        (errno.ECONNRESET, "success", 3),
+        (errno.EBUSY, "success", 3),
+        (errno.ENOMEM, "success", 3),
+    ],
+    ids=lambda value: errno.errorcode.get(value) if isinstance(value, int) else None,
+)
+def test_an_error_of_the_system_is_retried_only_if_it_can_pass(
+    airflow_home: Path, number: int, state: str, tries: int
+) -> None:
+    """A disk is full until a person frees it, in the temporary folder as in the stores."""
+    told = {"error": "builtins.OSError", "words": [number, os.strerror(number), "/tmp/part"]}
+    run = dag_bag()["errors"].test(run_conf=told)
     (task,) = run.get_task_instances()
     assert (str(run.state), task.try_number) == (state, tries)

@@ -1,4 +1,4 @@
-"""What a person can do about an error of the operating system."""
+"""What can be done about an error of the operating system: by a person, or by another try."""
 
 from __future__ import annotations
 
@@ -16,6 +16,11 @@ _ADVICE = {
     errno.ENAMETOOLONG: "use a shorter name",
     errno.EIO: "check the disk, then run it again",
 }
+
+PASSING = frozenset(
+    {errno.EAGAIN, errno.EBUSY, errno.EHOSTUNREACH, errno.EINTR, errno.ENETUNREACH, errno.EREMOTEIO, errno.ESTALE}
+)
+"""Errors that may not occur at another try. s3fs reports 500 as EREMOTEIO and 503 as EBUSY."""
 
 
 def advice(error: OSError) -> str:

@@ -21,8 +21,8 @@ def without_secrets(error: E) -> E:
     """The same error with its causes, contexts and notes. Every text with a secret or a control character is replaced.
 
     An error whose text has to be replaced becomes an instance of a class with the same name, derived from its own
-    class, so code that sorts errors by class still works. If nothing can be derived from its class, it becomes an
-    Exception.
+    class with the same errno, so code that sorts errors still works. If nothing can be derived from its class, it
+    becomes an Exception.
     """
     return cast(E, _told(error, {}))
 
@@ -51,6 +51,8 @@ def _replaced(error: BaseException, known: dict[int, BaseException]) -> BaseExce
     names: dict[str, Any] = {"__module__": kind.__module__, "__str__": lambda _: text, "__repr__": lambda _: text}
     told = _blank(kind, names)
     told.args = (text,)
+    if isinstance(error, OSError) and isinstance(told, OSError):
+        told.errno = error.errno
     return told
 
 

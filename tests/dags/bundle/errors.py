@@ -9,7 +9,7 @@ from airflow.sdk import Param, dag, task
 from cutouts_airflow.retries import by_error_class
 
 
-@dag(schedule=None, params={"error": Param("", type="string")})
+@dag(schedule=None, params={"error": Param("", type="string"), "words": Param(["as told"], type="array")})
 def errors() -> None:
     """One task that raises the named error on its first two tries."""
 
@@ -20,7 +20,7 @@ def errors() -> None:
 
         context = get_current_context()
         if context["ti"].try_number <= 2:
-            raise import_string(context["params"]["error"])("as told")
+            raise import_string(context["params"]["error"])(*context["params"]["words"])
         return int(context["ti"].try_number)
 
     fail_twice()

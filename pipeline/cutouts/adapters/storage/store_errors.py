@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import errno
 import sys
+
+from cutouts.core.advice import PASSING
 
 
 def store_errors() -> tuple[type[Exception], ...]:
@@ -16,10 +17,6 @@ def store_errors() -> tuple[type[Exception], ...]:
     return tuple(errors)
 
 
-_BUSY = frozenset(
-    {errno.EAGAIN, errno.EBUSY, errno.EHOSTUNREACH, errno.EINTR, errno.ENETUNREACH, errno.EREMOTEIO, errno.ESTALE}
-)
-"""File system errors that may not occur at another try. s3fs reports 500 as EREMOTEIO and 503 as EBUSY."""
 _OUTAGES = frozenset({429, 500, 502, 503, 504})
 
 
@@ -29,7 +26,7 @@ def helped_by_retry(error: BaseException | None) -> bool:
         return False
     if isinstance(error, (TimeoutError, ConnectionError, *_lost_connections())):
         return True
-    if getattr(error, "errno", None) in _BUSY or _status(error) in _OUTAGES:
+    if getattr(error, "errno", None) in PASSING or _status(error) in _OUTAGES:
         return True
     return helped_by_retry(error.__cause__)
 
