@@ -10,11 +10,14 @@ from contextlib import contextmanager
 
 import pytest
 
-from cutouts.core.errors import ModelError, TransientError
+from cutouts.core.config import Site
+from cutouts.core.errors import ConfigError, ModelError, TransientError
 from cutouts.core.mask_metrics import Measurements
 from cutouts.core.records import RejectionReason
+from cutouts.core.renditions.rendition import parse_renditions
 from cutouts.runner.work import Work
 from cutouts.server.orders import Answer, Order, Product, Refusal
+from cutouts.server.serving import serve
 from cutouts.server.waiting import Full, Queue, Ticket
 from cutouts.server.workers import Answers, Orders, Workers
 from tests.runner.items import hopeless, nothing
@@ -63,6 +66,13 @@ def test_a_server_without_a_working_installation_does_not_start() -> None:
     work = Work(function=work_on, parts=parts, trial=hopeless, blamed=_blamed)
     with pytest.raises(TransientError, match="ended before it received one"):
         Workers(work, Queue(1), count=1, batch=1, memory=1 << 33)
+
+
+def test_a_server_with_a_rendition_that_cannot_be_made_does_not_start() -> None:
+    """The error names the rendition; nothing listens."""
+    torn = parse_renditions({"torn": {"ground_image": b"no picture"}}, "here")
+    with pytest.raises(ConfigError, match="torn: ground_image: "):
+        serve(Site(), on_ready=lambda place: pytest.fail(place.url), renditions=torn)
 
 
 def test_what_arrives_together_is_taken_together() -> None:

@@ -21,6 +21,7 @@ from cutouts.server.waiting import Queue
 from cutouts.server.workers import Workers, cutting
 from cutouts.stages import Job, job_of
 from cutouts.stages.memory_budget import machine_memory
+from cutouts.stages.rendering import check_grounds
 
 _MEMORY_SHARE = 0.8
 """Share of the machine's memory that all workers together may use."""
@@ -52,8 +53,10 @@ def serve(
 ) -> None:
     """Serve until SIGTERM or Ctrl-C. `on_ready` is called when requests are answered. Clients may order `renditions`.
 
-    Raises ConfigError if the address is not available or needs a token, and ModelError if the network cannot be used.
+    Raises ConfigError if the address is not available or needs a token, or if a rendition cannot be made, and
+    ModelError if the network cannot be used.
     """
+    check_grounds(tuple((renditions or {}).values()), site.max_pixels)
     from cutouts.server.app import make_app
     from cutouts.server.connections import run
 

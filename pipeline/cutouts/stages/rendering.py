@@ -7,18 +7,21 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+import numpy as np
+
 from cutouts.adapters.images import decode, decode_native
 from cutouts.adapters.images.encoding import encode, source_type_of
-from cutouts.core.errors import ImageRejected
+from cutouts.core.errors import ConfigError, ImageRejected
 from cutouts.core.pixels import Bytes
 from cutouts.core.records import RejectionReason
-from cutouts.core.renditions.drawing import Picture, Subject, draw
+from cutouts.core.renditions.drawing import Picture, Subject, composed, draw
 from cutouts.core.renditions.placing import place, product_box
 from cutouts.core.renditions.rendition import Rendition
 from cutouts.core.renditions.source_types import rendition_type
 
 _BYTES_PER_PIXEL = 40
 """Memory for each pixel of a finished picture (B): light in single precision, levels, and the encoder's planes."""
+_WHITE = (255, 255, 255)
 _LIGHT_BYTES = 16
 """Memory for each pixel of the photograph that is shrunk along one axis only (B), at most."""
 
@@ -67,6 +70,18 @@ def rendered(original: Original, renditions: Sequence[Rendition]) -> Iterator[Re
         if original.data is not None:
             kind = rendition_type(stated, on_picture=rendition.ground_image is not None)
         yield _file(picture, rendition, profile=profile, kind=kind, text=mark_text(original.made_of, rendition))
+
+
+def check_grounds(renditions: Sequence[Rendition], max_pixels: int) -> None:
+    """Raise ConfigError that names each rendition whose picture for the ground cannot be used, and why."""
+    problems = []
+    for one in renditions:
+        try:
+            _ground(one, max_pixels)
+        except ImageRejected as error:
+            problems.append(f"{one.name}: ground_image: {error.detail}")
+    if problems:
+        raise ConfigError("these renditions cannot be made", problems)
 
 
 def needs_photograph(rendition: Rendition) -> bool:
@@ -133,4 +148,6 @@ def _ground(rendition: Rendition, max_pixels: int) -> Bytes | None:
 
 @lru_cache(maxsize=4)
 def _decoded(data: bytes, max_pixels: int) -> Bytes:
-    return decode(data, max_pixels=max_pixels).rgb
+    """Where the picture is transparent, it is white."""
+    picture = decode(data, max_pixels=max_pixels)
+    return picture.rgb if picture.alpha is None else composed(np.dstack([picture.rgb, picture.alpha]), _WHITE)

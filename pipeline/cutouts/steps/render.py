@@ -35,6 +35,7 @@ from cutouts.stages.render_chunk import (
     single_entries,
     single_images,
 )
+from cutouts.stages.rendering import check_grounds
 from cutouts.steps.lease import at_work
 from cutouts.steps.wished_renditions import renditions_wished
 
@@ -183,10 +184,12 @@ def _check_again(
 
 
 def site_renditions(site: Site) -> tuple[Rendition, ...]:
-    """The renditions that the site's settings name. Raises ConfigError if there are none, or if one does not exist."""
+    """The renditions that the site's settings name. Raises ConfigError if there are none, or if one cannot be made."""
     if not site.renditions:
         raise ConfigError("the site names no renditions", ['set `renditions`, for example ["amazon-main", "web-card"]'])
-    return renditions_named(site.renditions, site.recipes)
+    found = renditions_named(site.renditions, site.recipes)
+    check_grounds(found, site.max_pixels)
+    return found
 
 
 def _work(

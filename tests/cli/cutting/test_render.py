@@ -12,7 +12,7 @@ from PIL import Image
 
 from cutouts.adapters.images.encoding import source_type_of
 from cutouts.cli import cli
-from cutouts.core.errors import OutputError
+from cutouts.core.errors import ConfigError, OutputError
 from tests.photographs import blank, product
 
 GPS = 0x8825
@@ -48,6 +48,31 @@ def test_photographs_become_a_folder_for_each_rendition(tmp_path: Path, own: Pat
     with Image.open(tmp_path / "out" / "clear" / "sub" / "ball.webp") as image:
         assert (image.format, image.mode, max(image.size)) == ("WEBP", "RGBA", 60)
     assert "1 up to date" in render(*arguments).output
+
+
+def test_a_ground_that_cannot_be_used_is_named_before_anything_is_cut(tmp_path: Path) -> None:
+    """Every rendition with such a picture is listed with the reason, and no file is written."""
+    product(tmp_path / "in" / "ball.jpg", size=200)
+    (tmp_path / "torn.png").write_bytes((tmp_path / "in" / "ball.jpg").read_bytes()[:300])
+    Image.new("RGB", (1, 1)).save(tmp_path / "dot.png")
+    tables = [f'[{name}]\nground_image = "{name}.png"\n' for name in ("torn", "dot")]
+    (tmp_path / "own.toml").write_text("".join(tables), encoding="utf-8")
+    arguments = (tmp_path / "in", "--recipes", tmp_path / "own.toml", "-r", "torn", "-r", "dot")
+    with pytest.raises(ConfigError, match=r"torn: ground_image: .*\n.*dot: ground_image: 1×1 px"):
+        render(*arguments, "-o", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_transparent_picture_below_the_product_is_white(tmp_path: Path) -> None:
+    """The colours that its transparent pixels hide are not shown."""
+    product(tmp_path / "ball.jpg", size=200)
+    Image.new("RGBA", (60, 60), (255, 0, 0, 0)).save(tmp_path / "clear.png")
+    recipe = '[on]\nwidth_px = 90\nheight_px = 90\nfill = 0.5\nground_image = "clear.png"\nformat = "png"\n'
+    (tmp_path / "own.toml").write_text(recipe, encoding="utf-8")
+    target = tmp_path / "on.png"
+    assert render(tmp_path / "ball.jpg", "--recipes", tmp_path / "own.toml", "-r", "on", "-o", target).exit_code == 0
+    with Image.open(target) as image:
+        assert image.convert("RGB").getpixel((3, 3)) == (255, 255, 255)
 
 
 def test_a_cutout_is_rendered_without_a_network(tmp_path: Path, own: Path) -> None:

@@ -127,6 +127,32 @@ def test_a_contact_shadow_lies_below_the_product_and_not_at_the_frame() -> None:
     assert not difference[150, 150]
 
 
+def test_a_contact_shadow_follows_the_foot_of_the_product() -> None:
+    """Under a round base, the shadow begins right below the base in each column: no light gap is between them."""
+    alpha = np.zeros((300, 300), np.uint8)
+    alpha[40:240, 60:240] = 255
+    cv2.ellipse(alpha, (150, 240), (90, 8), 0, 0, 180, 255, -1)
+    subject = Subject(rgba=np.dstack([np.full((300, 300, 3), 90, np.uint8), alpha]))
+    pixels = drawn(subject, frame="photograph", ground="white", shadow="contact").pixels
+    for column in (80, 150, 220):
+        foot = int(np.nonzero(alpha[:, column])[0].max())
+        assert pixels[foot + 1, column].max() < 220
+
+
+def test_no_contact_shadow_is_drawn_where_the_photograph_cuts_the_product() -> None:
+    """What is cut off does not stand there; but a cutout that was trimmed to its product does."""
+    bust = np.zeros((200, 160), np.uint8)
+    bust[60:, 30:120] = 255
+    rgba = np.dstack([np.full((200, 160, 3), 90, np.uint8), bust])
+    how = {"width_px": 300, "height_px": 300, "fill": 0.5, "ground": "white"}
+    plain = drawn(Subject(rgba=rgba), **how)
+    cut = drawn(Subject(rgba=rgba), **how, shadow="contact")
+    assert (cut.pixels == plain.pixels).all()
+    assert "the photograph cuts it off at the bottom" in cut.notes[-1]
+    trimmed = Subject(rgba=np.ascontiguousarray(rgba[60:, 30:120]))
+    assert (drawn(trimmed, **how, shadow="contact").pixels != drawn(trimmed, **how).pixels).any()
+
+
 def shaded_scene(size: int = 320) -> tuple[Photograph, Bytes]:
     """A dark ball on a grey sheet that is lit from one side, with a soft shadow on its right; and its matte."""
     y, x = np.mgrid[:size, :size] / size

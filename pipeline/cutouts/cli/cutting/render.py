@@ -20,6 +20,7 @@ from cutouts.cli.cutting.rendition_targets import rendition_targets
 from cutouts.core.config import Site
 from cutouts.core.renditions.rendition import Rendition
 from cutouts.recipes import known_renditions, renditions_named
+from cutouts.stages.rendering import check_grounds
 
 _USAGE = "give a FILE or FOLDER, at least one --rendition, and --out; --list shows the renditions"
 _STALE_USAGE = "--all-stale renders what a site holds: it takes no FILE and no --enlarge"
@@ -84,7 +85,9 @@ def render(
         render_site(cutouts.load_site(config, **settings, **which))
     elif sources and names and out:
         renditions = _chosen(names, recipes, enlarge=enlarge)
-        _render_files(cutouts.load_site(config, **which), sources, out, renditions, threads)
+        site = cutouts.load_site(config, **which)
+        check_grounds(renditions, site.max_pixels)
+        _render_files(site, sources, out, renditions, threads)
     else:
         raise click.UsageError(_USAGE)
 

@@ -81,6 +81,8 @@ def composed(rgba: Bytes, colour: Colour) -> Bytes:
 def _shadow(subject: Subject, rendition: Rendition, placement: Placement) -> tuple[Floats | None, tuple[str, ...]]:
     """The shadow layer of the frame, if there is one, and why there is none."""
     if rendition.shadow == "contact":
+        if _is_cut_below(subject.alpha):
+            return None, ("no shadow is drawn below the product, because the photograph cuts it off at the bottom",)
         alpha = np.zeros((placement.height_px, placement.width_px), np.float32)
         target = placement.target
         alpha[target.area] = resized_alpha(subject.alpha[placement.source.area], target.width, target.height)
@@ -91,6 +93,13 @@ def _shadow(subject: Subject, rendition: Rendition, placement: Placement) -> tup
         return None, ("its shadow cannot be kept without the photograph",)
     shadow = kept_shadow(subject.photograph, subject.alpha, placement)
     return shadow, () if shadow is not None else ("its shadow is not kept, because its ground is not plain",)
+
+
+def _is_cut_below(alpha: Bytes) -> bool:
+    """Whether the last row of a photograph shows the product. A cutout that was trimmed to its product is not cut."""
+    box = product_box(alpha)
+    trimmed = box is not None and (box.height, box.width) == alpha.shape
+    return not trimmed and bool((alpha[-1] > 127).any())
 
 
 def _transparent(part: Bytes, placement: Placement, shadow: Floats | None) -> Bytes:

@@ -65,7 +65,8 @@ class Rendition(BaseModel):
         None, ge=0, lt=0.5, description="space on each side of the product as a share of the frame, instead of fill"
     )
     position: Position = Field(
-        "centre", description="place of the product: centre, top, bottom, left, right, top-left, …"
+        "centre",
+        description="place of the product: centre, top, bottom, left, right, top-left, …; it keeps its margin there",
     )
     enlarge: bool = Field(False, description="whether the product may be drawn larger than in the photograph")
     ground: Colour | None = Field(None, description='transparent, white, black, grey, or a colour like "#f4f4f4"')
@@ -206,6 +207,8 @@ class Rendition(BaseModel):
         told = self.model_dump(exclude={"name", "ground_image", "rules"})
         if not self.exact_white:  # pictures that were made before it existed are not stale
             del told["exact_white"]
+        if self.shadow == "contact":  # it was drawn otherwise before: only these pictures are stale
+            told["shadow"] = "contact below each column"
         image = None if self.ground_image is None else hashlib.sha256(self.ground_image).hexdigest()
         text = json.dumps([RENDITION_METHOD, told, image], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]

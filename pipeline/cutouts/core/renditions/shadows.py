@@ -56,7 +56,7 @@ def kept_shadow(photograph: Photograph, matte: Bytes, placement: Placement) -> F
 
 
 def contact_shadow(alpha: Floats, opacity: float) -> Floats:
-    """A drawn shadow below the lowest parts of `alpha`, float32 H×W of the frame, 0…1; at most `opacity` dark."""
+    """A drawn shadow right below the lowest parts of `alpha`, float32 H×W of the frame, 0…1; at most `opacity` dark."""
     rows, columns = np.nonzero(alpha > 0.5)
     layer = np.zeros_like(alpha)
     if not rows.size:
@@ -66,10 +66,14 @@ def contact_shadow(alpha: Floats, opacity: float) -> Floats:
     np.maximum.at(lowest, columns, rows)
     reach = max(1.0, _STANDS * (rows.max() - rows.min() + 1))
     touches = np.clip(1 - (rows.max() - lowest) / reach, 0, 1)
-    layer[min(int(rows.max()) + 1, alpha.shape[0] - 1)] = touches
+    standing = np.flatnonzero(touches)
     softness = max(1.0, _CONTACT_WIDTH * wide), max(1.0, _CONTACT_HEIGHT * wide)
+    below = lowest[standing].astype(int) + round(softness[1])
+    layer[np.minimum(below, alpha.shape[0] - 1), standing] = touches[standing]
     soft = np.asarray(cv2.GaussianBlur(layer, (0, 0), softness[0], sigmaY=softness[1]), np.float32)
-    return soft * np.float32(opacity / max(float(soft.max()), 1e-6)) * _fade(alpha.shape[1], alpha.shape[0])
+    darkest = max(float((soft * (1 - alpha)).max()), 1e-6)
+    dark = np.minimum(soft * np.float32(opacity / darkest), np.float32(opacity))
+    return np.asarray(dark * _fade(alpha.shape[1], alpha.shape[0]), np.float32)
 
 
 def _fitted(light: Floats, ground: Mask) -> Floats | None:
