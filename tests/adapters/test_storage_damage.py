@@ -50,6 +50,15 @@ def test_a_record_without_a_digest_is_read(store: Store) -> None:
     assert read_record(store, "a/record.json", RecipeDigests) == RECORD
 
 
+@pytest.mark.parametrize("content", [b"", b"{}", b"[]", b"null", b'"x"', b"PAR1", b"\x00" * 300])
+def test_a_file_that_is_no_record_is_detected(store: Store, content: bytes) -> None:
+    """Even if it is JSON: no release has written such a record."""
+    store.write("a/record.json", content)
+    assert find_record(store, "a/record.json", RecipeDigests) is None
+    with pytest.raises(DamagedError):
+        check_record(store, "a/record.json")
+
+
 def test_two_swapped_records_are_detected(store: Store, tmp_path: Path) -> None:
     """Each is undamaged, but says something about another thing; so does one that replaces another."""
     write_record(store, "plans/a/plan.json", RECORD)

@@ -96,6 +96,25 @@ def test_orders_change_nothing(site: Site, quarantined: GateDecision, command: t
     assert rebuild(site).newest == 2
 
 
+@pytest.mark.parametrize("lost", [False, True], ids=["an old copy", "an empty file"])
+def test_nothing_is_shown_of_an_old_catalogue(site: Site, quarantined: GateDecision, lost: bool) -> None:
+    """Otherwise it would look as if nothing had been published since, or never."""
+    if lost:
+        _put_back(site, Path("/dev/null"))
+    for command in (
+        ("status",),
+        ("holds",),
+        ("publish", "--approve", str(quarantined.delivery), "--by", "Ada", "--why", "good"),
+        ("explain", "00.png"),
+        ("export", "--channel", "google", "--public-url", "https://shop.example", "-o", f"{site.root}/feed.tsv"),
+        ("catalog", "history"),
+        ("catalog", "export", "-o", f"{site.root}/live.csv"),
+    ):
+        done = cutouts(*command, "--out", site.root)
+        assert (done.returncode, done.stdout) == (1, ""), command
+        assert "older than its journal. Rebuild it from the journal (`cutouts catalog rebuild`)" in done.stderr
+
+
 def _unchanged(site: Site, change: Callable[[], object]) -> None:
     tables, objects = Store(site.tables_url), Store(site.objects_url)
 

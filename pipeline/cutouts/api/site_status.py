@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from cutouts.adapters.catalog import Catalog, CatalogCounts
+from cutouts.adapters.catalog import CatalogCounts
 from cutouts.core.backfills import BackfillState
 from cutouts.core.config import Site
 from cutouts.core.publications import Hold, Publication
 from cutouts.intake import waiting
 from cutouts.steps.backfill import backfills
+from cutouts.steps.journal import newest_catalog
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +29,7 @@ class SiteStatus:
 
 def site_status(site: Site) -> SiteStatus:
     """What a site contains and what waits. This takes a few requests, whatever the size of the site."""
-    with Catalog.open(site.catalog_url) as catalog:
+    with newest_catalog(site) as catalog:
         counts, holds = catalog.counts(), catalog.all_waiting_holds()
         newest = next(iter(catalog.last_publications(1)), None)
     return SiteStatus(

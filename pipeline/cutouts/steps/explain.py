@@ -20,6 +20,7 @@ from cutouts.core.publications import CatalogEntry, Hold, HoldRejection, Publica
 from cutouts.core.records import DeliveryKey, Plan, Receipt, RecipeDigests, ShardKey
 from cutouts.core.table_paths import gate_file, plan_file, shard_file
 from cutouts.core.text.display import shown
+from cutouts.steps.journal import newest_catalog
 from cutouts.steps.provenance import KeptRecipe, kept_recipe, suite_text
 
 _RECIPE = ("matte_digest", "render_digest")
@@ -92,7 +93,7 @@ def explain(site: Site, named: str, *, delivery: DeliveryKey | str | None = None
     day = delivery.date if isinstance(delivery, DeliveryKey) else None
     delivery_id = delivery.delivery_id if isinstance(delivery, DeliveryKey) else delivery
     tables, objects = open_store(site.tables_url), open_store(site.objects_url)
-    with Catalog.open(site.catalog_url) as catalog:
+    with newest_catalog(site) as catalog:
         live = catalog.live_images(named, delivery_id=delivery_id)
         wanted: list[tuple[str, str, CatalogEntry | None, int | None]] = [
             (entry.image_id, entry.delivery.delivery_id, entry, number) for entry, number in live

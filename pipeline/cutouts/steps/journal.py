@@ -51,14 +51,21 @@ class Rebuilt:
 
 
 @contextmanager
+def newest_catalog(site: Site) -> Iterator[Catalog]:
+    """The opened catalogue, to show what it has. Raises CutoutsError if it is older than its journal."""
+    with Catalog.open(site.catalog_url) as catalog:
+        require_newest(open_store(site.tables_url), catalog)
+        yield catalog
+
+
+@contextmanager
 def journalled(site: Site) -> Iterator[Catalog]:
     """The opened catalogue, to change it. If the block ends without an error, what it changed is written to the
     journal.
 
     Raises CutoutsError, before anything is changed, if the catalogue is older than its journal.
     """
-    with Catalog.open(site.catalog_url) as catalog:
-        require_newest(open_store(site.tables_url), catalog)
+    with newest_catalog(site) as catalog:
         yield catalog
     keep_journal(site)
 

@@ -20,7 +20,7 @@ from cutouts.core.publications import Approval, Hold, HoldRejection, Order, Publ
 from cutouts.core.table_paths import gate_file
 from cutouts.core.text.display import shown
 from cutouts.steps.gate import gate, missing
-from cutouts.steps.journal import journalled
+from cutouts.steps.journal import journalled, newest_catalog
 from cutouts.steps.journal_age import require_unsettled
 from cutouts.steps.lease import at_work
 from cutouts.steps.networks import RECIPE, versions
@@ -131,7 +131,7 @@ def waiting_hold(site: Site, named: str) -> Hold:
     Raises CutoutsError if there is none, HeldError if there are several: a person must say which one was looked at, and
     the error lists them.
     """
-    with Catalog.open(site.catalog_url) as catalog:
+    with newest_catalog(site) as catalog:
         holds, word = catalog.waiting_holds(named), catalog.word_about(named)
     if len(holds) == 1:
         return holds[0]
@@ -224,7 +224,7 @@ def reject(site: Site, named: str, *, by: str, why: str) -> HoldRejection:
 
 def waiting_holds(site: Site) -> tuple[Hold, ...]:
     """Every decision that waits for a person, oldest first."""
-    with Catalog.open(site.catalog_url) as catalog:
+    with newest_catalog(site) as catalog:
         return catalog.all_waiting_holds()
 
 

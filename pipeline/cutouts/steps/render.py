@@ -36,6 +36,7 @@ from cutouts.stages.render_chunk import (
     single_images,
 )
 from cutouts.stages.rendering import check_grounds
+from cutouts.steps.journal import newest_catalog
 from cutouts.steps.lease import at_work
 from cutouts.steps.wished_renditions import renditions_wished
 
@@ -79,7 +80,7 @@ def render_stale(
     """
     renditions = site_renditions(site)
     retired = 0
-    with Catalog.open(site.catalog_url) as catalog:
+    with newest_catalog(site) as catalog:
         if delivery_id is None:
             retired = catalog.renditions.keep_only([one.name for one in renditions])
         wished = renditions_wished(catalog, open_store(site.tables_url), renditions, delivery_id=delivery_id)

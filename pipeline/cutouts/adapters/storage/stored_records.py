@@ -46,11 +46,13 @@ _adapter: Callable[[Any], TypeAdapter[Any]] = lru_cache(maxsize=64)(TypeAdapter)
 def check_record(store: Store, name: str) -> None:
     """Raise DamagedError if the record, which may be of any kind, is missing or damaged."""
     try:
-        json.loads(_verified(store, name))
+        record = json.loads(_verified(store, name))
     except FileNotFoundError as error:
         raise damaged(store, name, "it is not there") from error
     except ValueError as error:
         raise damaged(store, name, "it is not JSON") from error
+    if not isinstance(record, dict) or not record:
+        raise damaged(store, name, "it is not a record")
 
 
 def find_record(store: Store, name: str, kind: type[R]) -> R | None:

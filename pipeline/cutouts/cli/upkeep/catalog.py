@@ -20,7 +20,7 @@ from cutouts.core.publications import Publication
 from cutouts.core.text.counting import counted
 from cutouts.core.text.numbers import whole_number
 from cutouts.core.text.sentences import order_sentence
-from cutouts.steps.journal import journalled
+from cutouts.steps.journal import journalled, newest_catalog
 from cutouts.steps.journal import rebuild as rebuild_catalog
 
 _TABLE = ("image_id", "product_id", "delivery_id", "cutout", "publication_id", "published_at")
@@ -200,7 +200,7 @@ def say_made(made: Sequence[Publication]) -> None:
 
 @contextmanager
 def _opened(root: str | None, config: str | None) -> Iterator[Catalog]:
-    with Catalog.open(load_site(config, root=root).catalog_url) as opened:
+    with newest_catalog(load_site(config, root=root)) as opened:
         yield opened
 
 

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import click
 
-from cutouts.adapters.catalog import Catalog
 from cutouts.adapters.site_settings import load_site
 from cutouts.adapters.storage.exports import export_table, table_bytes
 from cutouts.adapters.storage.ownership import require_free, write_ours
@@ -20,6 +19,7 @@ from cutouts.core.feeds.google import google_feed, google_tsv, google_xml
 from cutouts.core.feeds.pictures import FeedPicture, public_address, require_public
 from cutouts.core.feeds.table import PICTURES, pictures_table
 from cutouts.core.text.counting import counted
+from cutouts.steps.journal import newest_catalog
 
 Rows = Sequence[dict[str, object]]
 
@@ -64,7 +64,7 @@ def export(
         raise click.UsageError("--main needs --channel: a plain table has no main pictures")
     kind = _kind(channel, out, kind)
     wanted = names or ((_CHANNELS[channel],) if channel else ())
-    with Catalog.open(site.catalog_url) as catalog:
+    with newest_catalog(site) as catalog:
         rows = [row for row in catalog.renditions.published() if not wanted or row["rendition"] in wanted]
     if channel is None:
         base = None if site.public_url is None else require_public(site.public_url)
