@@ -1,6 +1,7 @@
 """### A person decides about a delivery
 
-One run per decision of the gate that held a delivery, or that quarantined images. `announcements` starts it.
+One run per decision of the gate that held a delivery, or that quarantined images; a decision about the same content is
+not asked about again. `announcements` starts it.
 
 * **ask** puts the question into Airflow's Required Actions, with reasons, counts and a link to the review page, and
   tells the people that the Variable `cutouts_review` names. It waits without a worker.

@@ -12,14 +12,17 @@ from airflow.utils.session import create_session
 from airflow.utils.state import DagRunState
 from fastapi import HTTPException
 
-from cutouts_airflow.reviewing import ASK, REVIEW
+from cutouts_airflow.airflow_site import site
+from cutouts_airflow.reviewing import ASK, REVIEW, is_settled_with
 
 
 def answer_question(gate_id: str, chosen: str, why: str, user: BaseUser) -> None:
-    """Answer the Required Action about this decision, if nobody answered it: it is settled."""
+    """Answer the Required Actions that a person's decision settled and that nobody answered: the one about this
+    decision, and those about others of its delivery."""
+    here = site()
     answer = UpdateHITLDetailPayload(chosen_options=[chosen], params_input={"why": why})
     for run in DagRun.find(dag_id=REVIEW, state=DagRunState.RUNNING):
-        if (run.conf or {}).get("gate") != gate_id:
+        if not is_settled_with(here, gate_id, str((run.conf or {}).get("gate"))):
             continue
         try:
             with create_session() as session:

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
 
 from airflow.sdk import Variable
@@ -75,29 +76,34 @@ class ReviewSettings(BaseModel):
             raise ConfigError(f"the Variable `{VARIABLE}` is wrong", problems) from None
 
 
-def run_of(gate_id: str) -> str:
-    """The id of the run that asks about a decision: always the same, so there is only one."""
-    return f"review__{gate_id}"
+def run_of(here: Site, gate_id: str) -> str:
+    """The id of the run that asks about a decision. It is the same for all decisions about the same content of a
+    delivery, so that a delivery that is judged again unchanged is not asked about again."""
+    return f"review__{_facts(here, gate_id).question}"
 
 
 @logged_without_secrets
 def unasked() -> list[dict[str, Any]]:
     """The decisions that wait for a person and were not asked about yet, as arguments of the runs that ask."""
-    return [{"trigger_run_id": run_of(gate_id), "conf": {"gate": gate_id}} for gate_id in _unasked(site())]
+    here = site()
+    return [{"trigger_run_id": run_of(here, gate_id), "conf": {"gate": gate_id}} for gate_id in _unasked(here)]
 
 
 def _unasked(here: Site) -> list[str]:
-    candidates = _waiting(here)
-    parts = (candidates[begin : begin + _COUNTED] for begin in range(0, len(candidates), _COUNTED))
-    return [one for part in parts for one in _without_run(part)]
+    questions: dict[str, str] = {}
+    for gate_id in _waiting(here):
+        questions.setdefault(run_of(here, gate_id), gate_id)
+    runs = list(questions)
+    parts = (runs[begin : begin + _COUNTED] for begin in range(0, len(runs), _COUNTED))
+    return [questions[run] for part in parts for run in _missing(part)]
 
 
-def _without_run(gates: list[str]) -> list[str]:
-    """Those of the decisions that no run asks about, found by halves: nearly always all of them have one."""
-    if _runs([run_of(one) for one in gates]) == len(gates):
+def _missing(runs: list[str]) -> list[str]:
+    """Those of the runs that do not exist, found by halves: nearly always all of them do."""
+    if _runs(runs) == len(runs):
         return []
-    half = len(gates) // 2
-    return [*_without_run(gates[:half]), *_without_run(gates[half:])] if half else gates
+    half = len(runs) // 2
+    return [*_missing(runs[:half]), *_missing(runs[half:])] if half else runs
 
 
 def _waiting(here: Site) -> list[str]:
@@ -109,20 +115,42 @@ def _waiting(here: Site) -> list[str]:
     with Catalog.open(here.catalog_url) as catalog:
         found = [hold.gate_id for hold in catalog.all_waiting_holds()]
         recent = catalog.gates_since(since) if settings.quarantined else ()
-    return [*found, *(gate_id for gate_id in recent if _quarantined(here, gate_id))]
+    return [*found, *(gate_id for gate_id in recent if _facts(here, gate_id).quarantined)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Facts:
+    """How many images a decision quarantined, the delivery's key, and a digest of that and of what was judged."""
+
+    quarantined: int
+    delivery: str
+    question: str
 
 
 @lru_cache(maxsize=65_536)
-def _quarantined(here: Site, gate_id: str) -> int:
-    """How many images a decision quarantined; 0 if its tables were removed. Raises TransientError."""
+def _facts(here: Site, gate_id: str) -> _Facts:
+    """Of a decision whose tables were removed, nothing is known but its id. Raises TransientError."""
     from cutouts import steps
 
     try:
-        return steps.read_decision(here, gate_id).quarantined
+        decision = steps.read_decision(here, gate_id)
     except TransientError:
         raise
     except StorageError:
-        return 0
+        return _Facts(quarantined=0, delivery="", question=gate_id)
+    about = sha256(f"{decision.delivery} {decision.judged}".encode()).hexdigest()[:32]
+    return _Facts(quarantined=decision.quarantined, delivery=str(decision.delivery), question=about)
+
+
+def is_settled_with(here: Site, gate_id: str, other: str) -> bool:
+    """Whether the decision `other` is about the same delivery as `gate_id`, about which a person has just decided, and
+    does not wait any more."""
+    if other == gate_id:
+        return True
+    try:
+        return _facts(here, other).delivery == _facts(here, gate_id).delivery and not _state(here, other)[1]
+    except CutoutsError:
+        return False
 
 
 def _runs(run_ids: Sequence[str]) -> int:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
+from uuid import uuid4
 
 import httpx
 import pytest
@@ -98,7 +99,8 @@ def held(site: Site, tmp_path: Path) -> str:
 def _judged(site: Site, tmp_path: Path, name: str, *pictures: Bytes) -> str:
     """The decision about a delivery of these pictures."""
     photograph(tmp_path / "studio" / name, *pictures)
-    intake.take(site, str(land(tmp_path, "any", date(2026, 11, 2), manifest_of(tmp_path / "studio"))))
+    manifest = land(tmp_path, f"any-{uuid4()}", date(2026, 11, 2), manifest_of(tmp_path / "studio"))
+    intake.take(site, str(manifest))
     key = DeliveryKey(date=date(2026, 11, 2), delivery_id=name)
     planned = steps.plan(site, intake.source_of(site, key), key)
     with open_runner(site) as runner:
@@ -330,6 +332,28 @@ def test_every_recent_publication_with_quarantined_images_is_asked_about(site: S
     steps.approve(site, first.gate_id, by="eve", why="fine", also=["partly/01.png"])
     with Catalog.open(site.catalog_url) as catalog:
         assert len(catalog.gates_since(first.at - timedelta(seconds=1))) == 61
+
+
+def test_a_delivery_that_is_judged_again_unchanged_is_asked_about_once(site: Site, held: str, tmp_path: Path) -> None:
+    """Its second decision has another id but the same question, and what a person decides settles both."""
+    from cutouts_airflow.reviewing import _waiting, is_settled_with, run_of
+
+    partly = _judged(site, tmp_path, "partly", product(0), nothing(0))
+    steps.publish(site, partly)
+    again = {
+        held: _judged(site, tmp_path, "dim", *map(product, range(5)), *map(nothing, range(5))),
+        partly: _judged(site, tmp_path, "partly", product(0), nothing(0)),
+    }
+    steps.publish(site, again[partly])
+    assert {run_of(site, one) for one in _waiting(site)} == {run_of(site, one) for one in again}
+    assert all(first != second and run_of(site, first) == run_of(site, second) for first, second in again.items())
+    assert not is_settled_with(site, again[held], held)
+    steps.approve(site, again[held], by="ada", why="fine")
+    assert is_settled_with(site, again[held], held)
+    assert not is_settled_with(site, again[held], partly)
+    changed = _judged(site, tmp_path, "partly", product(0), nothing(1))
+    steps.publish(site, changed)
+    assert run_of(site, changed) not in {run_of(site, one) for one in again}
 
 
 def test_an_answer_that_came_before_the_asking_process_ended_is_not_asked_for_again(

@@ -12,10 +12,10 @@ from cutouts.adapters.storage.store import open_store
 from cutouts.api.site_runs import run_on_site
 from cutouts.core.config import Site
 from cutouts.core.pixels import Bytes
-from cutouts.review.pictures import NoPictureError, Picture, picture
+from cutouts.review.pictures import NoPictureError, Picture, _thumbnail, picture
 from cutouts.review.sheets import SheetImage, open_sheet
 from cutouts.review.standings import newest_decision, settled
-from tests.photographs import product
+from tests.photographs import blank, product
 
 
 @pytest.fixture
@@ -44,6 +44,20 @@ def test_pictures_are_small_and_made_once(site: Site, image: SheetImage, tmp_pat
     (tmp_path / "in" / "shoot" / "0.jpg").unlink()
     open_store(site.objects_url).remove(str(image.cutout))
     assert {kind: picture(site, image, kind) for kind in Picture} == made
+
+
+def test_a_thumbnail_of_an_empty_cutout_shows_the_faded_photograph(site: Site, tmp_path: Path) -> None:
+    """An empty checkerboard does not say what the network missed. If the photograph may not be read, it is empty."""
+    product(tmp_path / "in" / "shoot" / "0.jpg", size=600)
+    blank(tmp_path / "in" / "shoot" / "1.jpg")
+    run_on_site(tmp_path / "in", site=site)
+    ((entry,), _) = settled(site, 0)
+    sheet = open_sheet(site, entry.gate_id)
+    (empty,) = (one for one in map(sheet.image, range(2)) if one.image_id == "shoot/1.jpg")
+    closed = site.model_copy(update={"allowed_sources": ("https://",)})
+    assert _decoded(_thumbnail(closed, empty))[..., 3].max() < 8
+    alpha = _decoded(_thumbnail(site, empty))[..., 3]
+    assert (alpha.min(), alpha.max()) == (110, 110)
 
 
 def test_the_edge_is_shown_at_four_times_its_size(site: Site, image: SheetImage) -> None:

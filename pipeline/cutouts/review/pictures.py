@@ -36,6 +36,10 @@ _DOUBT_COLOUR = (232, 40, 120)
 _STRONGEST = 190
 _FAINT = 0.15
 """Below this, doubt is not drawn."""
+_EMPTY = 0.005
+"""A cutout that covers less than this share shows nothing in a thumbnail."""
+_FADED = 110
+"""The alpha of the photograph that is shown instead."""
 _LOSSLESS = 101
 
 _MAKING = Lock()
@@ -93,7 +97,11 @@ def _file(image: SheetImage, kind: Picture) -> str:
 
 
 def _thumbnail(site: Site, image: SheetImage) -> bytes:
-    return webp(shrunk_cutout(_cutout(site, image), _THUMBNAIL))
+    """The cutout; if next to nothing of it can be seen, the faded photograph, so that a person sees what was there."""
+    rgba = _cutout(site, image)
+    if rgba[..., 3].mean() < _EMPTY * 255 and (rgb := _photograph(site, image)) is not None:
+        rgba = np.dstack([rgb, np.full(rgb.shape[:2], _FADED, np.uint8)])
+    return webp(shrunk_cutout(rgba, _THUMBNAIL))
 
 
 def _large(site: Site, image: SheetImage, *, needs_photograph: bool) -> dict[Picture, bytes]:
