@@ -16,7 +16,9 @@ from cutouts.core.config import Site
 from cutouts.core.errors import CutoutsError
 from cutouts.steps import approve, reject, waiting_holds
 from cutouts.steps.explain import explain
+from cutouts.steps.verify import verify
 from tests.adapters.catalog.made import NOON, entry
+from tests.command import cutouts
 from tests.photographs import blank, broken, product
 from tests.steps.conftest import Refresh
 
@@ -98,6 +100,32 @@ def test_releases_and_rejections_are_explained(site: Site, refresh: Refresh, tmp
     rejected = explain(site, "0.jpg", delivery="white")[0].decisions[0]
     assert rejected.rejection is not None
     assert (rejected.outcome, rejected.rejection.by, rejected.rejection.why) == ("held", "Bob", "too dark")
+
+
+KINDS = ("decision.json", "outcomes.parquet", "plan.json", "shards.parquet", "receipt.json", "recipes/", "suites/")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_damaged_file_is_named_and_no_other_decision_is_taken_for_the_newest(
+    site: Site, refresh: Refresh, tmp_path: Path, kind: str
+) -> None:
+    """The command ends with status 1 and says how to repair it; after the repair, it is as if the file was cleared."""
+    for seed in (0, 1):
+        product(tmp_path / "shoot" / "0.jpg", seed=seed)
+        decision, _ = refresh(site, tmp_path / "shoot")
+    tables = Store(site.tables_url)
+    of_the_newest = (decision.gate_id, decision.plan_id, "recipes/", "suites/")
+    (name,) = (one for one in tables.names("", "") if kind in one and any(part in one for part in of_the_newest))
+    tables.write(name, tables.read(name)[:-9])
+    done = cutouts("explain", "0.jpg", "--out", site.root)
+    assert done.returncode == 1
+    assert f"{tables.url}/{name} is damaged" in done.stderr
+    assert "cutouts verify --repair" in done.stderr
+    assert "live since publication 2" in done.stdout
+    assert "publication  1" not in done.stdout
+    verify(site, repair=True)
+    done = cutouts("explain", "0.jpg", "--out", site.root)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_without_cleared_tables_the_catalogue_s_knowledge_remains(site: Site, refresh: Refresh, tmp_path: Path) -> None:

@@ -1,27 +1,32 @@
-"""explain: where an image in the catalogue comes from, or why it is not there, read from the records of the steps."""
+"""explain: where an image in the catalogue comes from, or why it is not there, read from the records of the steps.
+
+Old tables may have been cleared. What is damaged is named, or another decision would be taken for the newest.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import pyarrow.compute as pc
 
 from cutouts.adapters.catalog import Catalog
 from cutouts.adapters.storage.store import Store, open_store
-from cutouts.adapters.storage.stored_records import find_record
+from cutouts.adapters.storage.stored_records import read_record
 from cutouts.adapters.storage.stored_tables import read_row_group, read_table
 from cutouts.core.config import Site
 from cutouts.core.decisions import GateDecision
 from cutouts.core.errors import CutoutsError, DamagedError
 from cutouts.core.publications import CatalogEntry, Hold, HoldRejection, Publication
 from cutouts.core.records import DeliveryKey, Plan, Receipt, RecipeDigests, ShardKey
-from cutouts.core.table_paths import gate_file, plan_file, shard_file
+from cutouts.core.table_paths import gate_file, plan_file, recipe_file, shard_file, suite_file
 from cutouts.core.text.display import shown
 from cutouts.steps.journal import newest_catalog
-from cutouts.steps.provenance import KeptRecipe, kept_recipe, suite_text
+from cutouts.steps.provenance import KeptRecipe, KeptSuite
+
+R = TypeVar("R")
 
 _RECIPE = ("matte_digest", "render_digest")
 _OUTCOME = ("image_id", "uri", "sha256", *_RECIPE, "outcome", "reasons", "mask", "cutout", "notes")
@@ -71,13 +76,17 @@ class ImageDecision:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Explanation:
-    """An image of a delivery id: its live entry, and the gate's decisions about it, newest first."""
+    """An image of a delivery id: its live entry, and the gate's decisions about it, newest first.
+
+    `damage` names the files that should say more and are damaged, with what to do.
+    """
 
     image_id: str
     delivery_id: str
     live: CatalogEntry | None
     publication_id: int | None
     decisions: tuple[ImageDecision, ...]
+    damage: tuple[str, ...]
 
     @property
     def published(self) -> ImageDecision | None:
@@ -100,19 +109,22 @@ def explain(site: Site, named: str, *, delivery: DeliveryKey | str | None = None
         ]
         if not wanted and delivery_id:
             wanted = [(named, delivery_id, None, None)]
-        found = tuple(
-            Explanation(
-                image_id=image_id,
-                delivery_id=of,
-                live=entry,
-                publication_id=number,
-                decisions=tuple(
-                    _decisions(tables, objects, catalog, image_id, catalog.decisions_on(of, day=day, also=number))
-                ),
+        found = []
+        for image_id, of, entry, number in wanted:
+            records = _Records(tables)
+            on = catalog.decisions_on(of, day=day, also=number)
+            decisions = tuple(_decisions(records, objects, catalog, image_id, on))
+            found.append(
+                Explanation(
+                    image_id=image_id,
+                    delivery_id=of,
+                    live=entry,
+                    publication_id=number,
+                    decisions=decisions,
+                    damage=tuple(records.damage),
+                )
             )
-            for image_id, of, entry, number in wanted
-        )
-    known = tuple(one for one in found if one.live or one.decisions)
+    known = tuple(one for one in found if one.live or one.decisions or one.damage)
     if not known:
         raise CutoutsError(
             f"no image or product {shown(named)} is live"
@@ -122,22 +134,45 @@ def explain(site: Site, named: str, *, delivery: DeliveryKey | str | None = None
     return known
 
 
+class _Records:
+    """The records and tables of a site. What is damaged counts as gone, and is noted in `damage`, each file once."""
+
+    def __init__(self, tables: Store) -> None:
+        self.tables = tables
+        self.damage: dict[str, None] = {}
+
+    def record(self, name: str, kind: type[R]) -> R | None:
+        """A record; None if it is gone."""
+        try:
+            return self.noting(lambda: read_record(self.tables, name, kind))
+        except FileNotFoundError:
+            return None
+
+    def noting(self, read: Callable[[], R]) -> R | None:
+        """What `read` returns; None if it is damaged."""
+        try:
+            return read()
+        except DamagedError as error:
+            self.damage[str(error)] = None
+            return None
+
+
 def _decisions(
-    tables: Store, objects: Store, catalog: Catalog, image_id: str, decisions: Sequence[Publication | Hold]
+    records: _Records, objects: Store, catalog: Catalog, image_id: str, decisions: Sequence[Publication | Hold]
 ) -> Iterator[ImageDecision]:
     """The decisions about this image; those whose tables are gone are skipped."""
     for one in decisions:
-        decision = find_record(tables, gate_file(one.gate_id, "decision.json"), GateDecision)
-        row = decision and _row(tables, gate_file(one.gate_id, "outcomes.parquet"), image_id, _OUTCOME)
+        decision = records.record(gate_file(one.gate_id, "decision.json"), GateDecision)
+        row = decision and _row(records, gate_file(one.gate_id, "outcomes.parquet"), image_id)
         if decision and row:
             publication = one if isinstance(one, Publication) else None
             held = isinstance(one, Hold)
             rejection = catalog.rejection_for(decision.judged) if held else None
-            yield _decision(tables, objects, one.at, decision, row, publication=publication, rejection=rejection)
+            yield _decision(records, objects, one.at, decision, row, publication=publication, rejection=rejection)
 
 
 def _decision(
-    tables: Store,
+    records: _Records,
     objects: Store,
     at: datetime,
     decision: GateDecision,
@@ -146,20 +181,21 @@ def _decision(
     publication: Publication | None,
     rejection: HoldRejection | None,
 ) -> ImageDecision:
-    plan = find_record(tables, plan_file(decision.plan_id, "plan.json"), Plan)
-    shard = _shard(tables, plan, row["image_id"]) if plan else None
-    receipt = shard and find_record(tables, shard_file(shard, "receipt.json"), Receipt)
+    plan = records.record(plan_file(decision.plan_id, "plan.json"), Plan)
+    shard = _shard(records, plan, row["image_id"]) if plan else None
+    receipt = shard and records.record(shard_file(shard, "receipt.json"), Receipt)
+    suite = records.record(suite_file(decision.suite), KeptSuite) if decision.suite else None
     recipe = RecipeDigests(matte_digest=row["matte_digest"], render_digest=row["render_digest"])
     return ImageDecision(
         at=at,
         gate=decision,
-        suite=suite_text(tables, decision.suite),
+        suite=suite.text if suite else None,
         plan=plan,
         source=plan.manifest or None if plan else None,
         uri=row["uri"],
         sha256=row["sha256"],
         digests=recipe,
-        recipe=kept_recipe(tables, recipe),
+        recipe=records.record(recipe_file(recipe), KeptRecipe),
         outcome=row["outcome"],
         reasons=tuple(row["reasons"]),
         notes=tuple(row["notes"]),
@@ -172,25 +208,23 @@ def _decision(
     )
 
 
-def _shard(tables: Store, plan: Plan, image_id: str) -> ShardKey | None:
-    """The shard of the plan that has the image; None if the plan already knew the image, or its tables are gone."""
-    try:
+def _shard(records: _Records, plan: Plan, image_id: str) -> ShardKey | None:
+    """The shard of the plan that has the image; None if the plan already knew the image."""
+
+    def find() -> ShardKey | None:
         for shard in plan.shard_keys():
-            rows = read_row_group(tables, plan_file(plan.plan_id, "shards.parquet"), shard.index)
+            rows = read_row_group(records.tables, plan_file(plan.plan_id, "shards.parquet"), shard.index)
             if pc.any(pc.equal(rows.column("image_id"), image_id)).as_py():
                 return shard
-    except DamagedError:  # old tables were cleared; the decision still exists
         return None
-    return None
+
+    return records.noting(find)
 
 
-def _row(tables: Store, name: str, image_id: str, columns: tuple[str, ...]) -> Mapping[str, Any] | None:
-    """The row of the image; None if there is no such row, or if the table is missing or damaged."""
-    try:
-        table = read_table(tables, name, columns)
-    except DamagedError:
-        return None
-    rows = table.filter(pc.equal(table.column("image_id"), image_id)).to_pylist()
+def _row(records: _Records, name: str, image_id: str) -> Mapping[str, Any] | None:
+    """The row of the image in a table of outcomes; None if there is no such row."""
+    table = records.noting(lambda: read_table(records.tables, name, _OUTCOME))
+    rows = table.filter(pc.equal(table.column("image_id"), image_id)).to_pylist() if table is not None else None
     return rows[0] if rows else None
 
 

@@ -23,7 +23,7 @@ class KeptRecipe:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _KeptSuite:
+class KeptSuite:
     """The text of a suite's file."""
 
     text: str
@@ -44,12 +44,12 @@ def kept_recipe(tables: Store, recipe: RecipeDigests) -> KeptRecipe | None:
 def keep_suite(tables: Store, text: bytes) -> str:
     """Store the text of a suite. Returns its digest, 32 hexadecimal characters."""
     digest = hashlib.sha256(text).hexdigest()[:32]
-    if find_record(tables, suite_file(digest), _KeptSuite) is None:
-        write_record(tables, suite_file(digest), _KeptSuite(text=text.decode()))
+    if find_record(tables, suite_file(digest), KeptSuite) is None:
+        write_record(tables, suite_file(digest), KeptSuite(text=text.decode()))
     return digest
 
 
 def suite_text(tables: Store, digest: str) -> str | None:
     """The text of the suite with that digest; None if it is not stored."""
-    kept = find_record(tables, suite_file(digest), _KeptSuite) if digest else None
+    kept = find_record(tables, suite_file(digest), KeptSuite) if digest else None
     return kept.text if kept else None

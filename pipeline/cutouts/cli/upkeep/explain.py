@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime
 from typing import TYPE_CHECKING
 
@@ -10,6 +10,7 @@ import click
 
 import cutouts
 from cutouts.adapters.terminal import say
+from cutouts.cli.console.exit_status import Status
 from cutouts.cli.console.options import site_options
 from cutouts.core.records import DeliveryKey
 from cutouts.core.text.display import shown
@@ -40,10 +41,21 @@ def explain(image: str, delivery: str | None, suite: bool, as_json: bool, root: 
     found = explain_step(cutouts.load_site(config, root=root), image, delivery=named)
     if as_json:
         say(TypeAdapter(tuple[Explanation, ...]).dump_json(found, indent=1).decode(), lines=True)
+        _say_damage(found)
         return
     for one in found:
         for line in _lines(one, named.date if isinstance(named, DeliveryKey) else None, suite=suite):
             say(line)
+    _say_damage(found)
+
+
+def _say_damage(found: Sequence[Explanation]) -> None:
+    """Name the damaged files on stderr. Raises Exit if there are any."""
+    damage = dict.fromkeys(words for one in found for words in one.damage)
+    for words in damage:
+        say(f"not explained: {words}", colour="red", err=True)
+    if damage:
+        raise click.exceptions.Exit(Status.FAILED)
 
 
 def _delivery(named: str | None) -> DeliveryKey | str | None:
@@ -63,11 +75,11 @@ def _lines(one: Explanation, day: date | None, *, suite: bool) -> Iterator[str]:
         yield f"  bytes        sha256 {live.sha256}"
         yield f"  recipe       matte {live.recipe.matte_digest}, rendering {live.recipe.render_digest}"
         yield f"  objects      {live.mask} (matte), {live.cutout} (cutout)"
-        yield "  The tables of the decision that published it are gone."
-    chosen = [one.published] if one.published and day is None else one.decisions
-    chosen = [decision for decision in chosen if day in (None, decision.gate.delivery.date)]
-    for decision in chosen:
-        yield from _decision_lines(decision, suite=suite)
+        yield f"  The tables of the decision that published it are {'damaged' if one.damage else 'gone'}."
+    of_live = live is not None and day is None
+    for decision in one.decisions:
+        if decision is one.published if of_live else day in (None, decision.gate.delivery.date):
+            yield from _decision_lines(decision, suite=suite)
 
 
 def _decision_lines(one: ImageDecision, *, suite: bool) -> Iterator[str]:
