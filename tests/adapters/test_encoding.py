@@ -132,6 +132,7 @@ def test_exact_white_is_255_for_every_decoder(colour: tuple[int, int, int], qual
     assert (decode(usual, max_pixels=10**6).rgb[white] != 255).any()
     exact = rendition("jpeg", quality=quality, exact_white=True)
     data = encode(image, exact, source_type="digitalCapture", text="a b rendition").data
+    assert min(Image.open(BytesIO(data)).info["dpi"]) == 300
     opened = np.asarray(Image.open(BytesIO(data)).convert("RGB"))
     other = np.asarray(cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR))[..., ::-1]
     for seen in (opened, other, decode(data, max_pixels=10**6).rgb):

@@ -346,6 +346,33 @@ def test_the_shipped_renditions_keep_the_rules_of_their_channel(name: str) -> No
     assert [one.rule for one in rings if one.rule == "white-beside-product"] == asked
 
 
+@pytest.mark.parametrize("name", ["amazon-main", "walmart-main", "zalando-packshot", "aboutyou-main"])
+def test_a_pale_product_with_a_soft_edge_keeps_the_rules_of_its_channel(name: str) -> None:
+    """Its edge fades into the white, and is white where nobody can tell it from white."""
+    rendition: Rendition = known_renditions()[name]
+    alpha = np.zeros((2600, 1800), np.uint8)
+    cv2.ellipse(alpha, (900, 1300), (700, 1150), 0, 0, 360, 255, -1, cv2.LINE_AA)
+    alpha = np.asarray(cv2.GaussianBlur(alpha, (0, 0), 9), np.uint8)
+    rgb = np.full((2600, 1800, 3), 238, np.uint8)
+    rgb[1000:1600, 600:1200] = (120, 30, 60)
+    picture = draw(Subject(rgba=np.dstack([rgb, alpha])), rendition)
+    assert picture is not None
+    (found,) = violations(
+        channel_named(rendition.rules or "").on(LATER),
+        [measured(encode(picture.pixels, rendition).data, f"a{rendition.suffix}")],
+    )
+    assert [one.text for one in found if one.severity == "critical"] == []
+
+
+def test_limits_are_written_out() -> None:
+    """Two megabytes are 2,000,000 and not 2e+06."""
+    data = saved(good("aboutyou"))
+    data = data[:2] + (b"\xff\xfe\xfd\xea" + bytes(65_000)) * 40 + data[2:]
+    (found,) = violations(channel_named("aboutyou").on(LATER), [measured(data)])
+    (text,) = (one.text for one in found if one.rule == "jpeg-bytes")
+    assert "allowed: at most 2,000,000" in text
+
+
 def test_wrong_rules_are_listed_at_once() -> None:
     """Unknown figures, missing limits and unknown channels are errors that say what is known."""
     source = {"source": "s", "stated": "undated", "verified": True}

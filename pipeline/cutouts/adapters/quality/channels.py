@@ -98,7 +98,7 @@ def _frame(measured: Sequence[FileFigures]) -> pa.Table:
 
 def _violation(rule: ChannelRule, figures: FileFigures) -> Violation:
     value = getattr(figures, rule.figure)
-    told = value if isinstance(value, str) else f"{value:,.4g}" if isinstance(value, float) else f"{value:,}"
+    told = value if isinstance(value, str) else _written(value, 4)
     place = figures.places.get(rule.figure)
     at = f", at pixel {place[0]}, {place[1]}" if place else ""
     parts = [f"{rule.name}: {rule.words}", f"{rule.figure} is {told}{at}", f"allowed: {' and '.join(_allowed(rule))}"]
@@ -110,6 +110,11 @@ def _allowed(rule: ChannelRule) -> Iterator[str]:
     if rule.one_of is not None:
         yield ", ".join(rule.one_of)
     if rule.min is not None:
-        yield f"at least {rule.min:,.6g}"
+        yield f"at least {_written(rule.min, 6)}"
     if rule.max is not None:
-        yield f"at most {rule.max:,.6g}"
+        yield f"at most {_written(rule.max, 6)}"
+
+
+def _written(value: float, digits: int) -> str:
+    """The number with so many digits; large ones are whole, so that none has an exponent."""
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.{digits}g}"

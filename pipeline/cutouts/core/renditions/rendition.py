@@ -205,7 +205,9 @@ class Rendition(BaseModel):
     def digest(self) -> str:
         """Identifies everything that changes the file: 16 hexadecimal characters of a sha256."""
         told = self.model_dump(exclude={"name", "ground_image", "rules"})
-        if not self.exact_white:  # pictures that were made before it existed are not stale
+        if self.exact_white:  # without a density before
+            told["exact_white"] = "with density"
+        else:  # pictures that were made before it existed are not stale
             del told["exact_white"]
         if self.shadow == "contact":  # it was drawn otherwise before: only these pictures are stale
             told["shadow"] = "contact below each column"

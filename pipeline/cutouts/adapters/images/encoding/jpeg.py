@@ -15,6 +15,17 @@ _PART = 65_000
 """Bytes of a profile in one segment."""
 _DENSITY = struct.pack(">BHH", 1, 300, 300)
 """300 dpi: the density that printers and some market places ask for. It changes no pixel."""
+_TAGS = ((0x011A, 5, 50), (0x011B, 5, 58), (0x0128, 3, 2 << 16))
+"""Horizontal and vertical density, as fractions at offset 50 and 58, and their unit, inches."""
+_EXIF = b"".join(
+    [
+        b"Exif\0\0MM\0*",
+        struct.pack(">IH", 8, len(_TAGS)),
+        *(struct.pack(">HHII", tag, kind, 1, value) for tag, kind, value in _TAGS),
+        struct.pack(">IIIII", 0, 300, 1, 300, 1),
+    ]
+)
+"""The same density for a file without a JFIF header, and nothing else."""
 
 
 def encode_jpeg(pixels: Bytes, quality: int, *, profile: bytes, xmp: bytes, exact_white: bool = False) -> bytes:
@@ -22,9 +33,10 @@ def encode_jpeg(pixels: Bytes, quality: int, *, profile: bytes, xmp: bytes, exac
 
     Colours are not subsampled (4:4:4), or each coloured edge would tint the ground up to 16 px away from it.
     """
-    if exact_white:  # its planes are RGB, so it has no JFIF header, which would say otherwise, and states no density
+    if exact_white:  # its planes are RGB, so it has no JFIF header, which would say otherwise
         data = exact_white_jpeg(pixels, quality)
-        return _tagged(data[: _after_first(data)], data, profile=profile, xmp=xmp)
+        header = data[: _after_first(data)] + _segment(_APP1, _EXIF)
+        return _tagged(header, data, profile=profile, xmp=xmp)
     data = simplejpeg.encode_jpeg(pixels, quality=quality, colorspace="RGB", colorsubsampling="444")
     header = data[:13] + _DENSITY + data[18 : _after_first(data)]  # JFIF: units and density follow name and version
     return _tagged(header, data, profile=profile, xmp=xmp)
