@@ -46,6 +46,25 @@ def test_pictures_are_small_and_made_once(site: Site, image: SheetImage, tmp_pat
     assert {kind: picture(site, image, kind) for kind in Picture} == made
 
 
+def test_a_damaged_picture_is_made_again(site: Site, image: SheetImage) -> None:
+    """Nobody judges a mask by it, whether bits are flipped, it is cut off, or it is the picture of another image."""
+    made = {kind: picture(site, image, kind) for kind in Picture}
+    tables = open_store(site.tables_url)
+    names = tables.names("thumbnails", ".webp")
+    kept = [tables.read(name) for name in names]
+    assert len(names) == len(Picture)
+    for damage in (
+        [data[:40] + bytes([data[40] ^ 4]) + data[41:] for data in kept],
+        [data[: len(data) // 2] for data in kept],
+        [b"" for _ in kept],
+        [*kept[1:], kept[0]],
+    ):
+        for name, data in zip(names, damage, strict=True):
+            tables.write(name, data)
+        assert {kind: picture(site, image, kind) for kind in Picture} == made
+        assert [tables.read(name) for name in names] == kept
+
+
 def test_a_thumbnail_of_an_empty_cutout_shows_the_faded_photograph(site: Site, tmp_path: Path) -> None:
     """An empty checkerboard does not say what the network missed. If the photograph may not be read, it is empty."""
     product(tmp_path / "in" / "shoot" / "0.jpg", size=600)

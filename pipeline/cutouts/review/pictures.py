@@ -14,8 +14,9 @@ import cv2
 import numpy as np
 
 from cutouts.adapters.images import decode
+from cutouts.adapters.storage.checked_bytes import find_checked, write_checked
 from cutouts.adapters.storage.sources.reading import read_image
-from cutouts.adapters.storage.store import Store, open_store
+from cutouts.adapters.storage.store import open_store
 from cutouts.core.config import Site
 from cutouts.core.errors import ImageRejected, StorageError
 from cutouts.core.matting.doubt_map import doubt_map, doubtful_places
@@ -69,10 +70,10 @@ def picture(site: Site, image: SheetImage, kind: Picture) -> bytes:
     if image.sha256 is None or image.cutout is None:
         raise NoPictureError(f"{image.image_id} was not cut out")
     tables = open_store(site.tables_url)
-    if kept := _kept(tables, image, kind):
+    if kept := find_checked(tables, _file(image, kind)):
         return kept
     with _MAKING:
-        if kept := _kept(tables, image, kind):  # another request made it meanwhile
+        if kept := find_checked(tables, _file(image, kind)):  # another request made it meanwhile
             return kept
         if kind is Picture.THUMBNAIL:
             made: dict[Picture, bytes] = {kind: _thumbnail(site, image)}
@@ -81,15 +82,8 @@ def picture(site: Site, image: SheetImage, kind: Picture) -> bytes:
         if kind not in made:
             raise NoPictureError(f"the photograph of {image.image_id} cannot be read")
         for name, data in made.items():
-            tables.write(_file(image, name), data)
+            write_checked(tables, _file(image, name), data)
     return made[kind]
-
-
-def _kept(tables: Store, image: SheetImage, kind: Picture) -> bytes | None:
-    try:
-        return tables.read(_file(image, kind))
-    except FileNotFoundError:
-        return None
 
 
 def _file(image: SheetImage, kind: Picture) -> str:
