@@ -112,7 +112,7 @@ def _reviews(catalog: Catalog) -> None:
 
 def happenings(site: Site) -> Iterator[Callable[[Catalog], object]]:
     """All that can happen to a catalogue, one after the other."""
-    yield lambda catalog: publish_some(catalog, "abc", "first")
+    yield lambda catalog: publish_some(catalog, "abcq", "first")
     yield lambda catalog: publish_some(catalog, "xy", "first", OTHER)
     yield lambda catalog: publish_some(catalog, "bcd", "second", TUESDAY)
     yield lambda catalog: publish_some(catalog, "ab", "first", TUESDAY)  # a moves to Tuesday
@@ -128,6 +128,8 @@ def happenings(site: Site) -> Iterator[Callable[[Catalog], object]]:
     yield _reviews
     yield lambda catalog: catalog.history.go_back(8, ORDER, delivery_id="acme")
     yield lambda catalog: catalog.history.undo(catalog.version("acme"), ORDER)
+    yield lambda catalog: catalog.history.withdraw(Selection(product_id="q"), ORDER)
+    yield lambda catalog: catalog.history.undo(catalog.version("acme"), ORDER)  # q is Monday's, acme is Wednesday's
 
 
 def live(site: Site) -> None:

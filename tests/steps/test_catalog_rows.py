@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import random
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
+import pytest
 import sqlalchemy as sa
 
 from cutouts.adapters.catalog import sql_tables
@@ -59,7 +62,7 @@ def test_a_flipped_byte_is_found_or_changes_nothing(site: Site) -> None:
     live(site)
     keep_journal(site)
     path, rng, harmful = Path(url_of(site).removeprefix("sqlite:///")), random.Random(19), 0
-    good, before = path.read_bytes(), rows(url_of(site))
+    good, before = path.read_bytes(), _rows_or_error(site)
     used = [place for place, byte in enumerate(good) if byte]
     for _ in range(_FLIPS):
         at, byte = rng.choice(used), 1 << rng.randrange(8)
@@ -73,9 +76,28 @@ def test_a_flipped_byte_is_found_or_changes_nothing(site: Site) -> None:
     assert harmful > _FLIPS // 3
 
 
+@pytest.mark.parametrize("name", [table.name for table in sql_tables.metadata.sorted_tables])
+def test_a_damaged_definition_of_a_table_is_found(site: Site, name: str) -> None:
+    """It is a text in the file of a SQLite catalogue; what needs the table says how to repair it."""
+    live(site)
+    keep_journal(site)
+    with closing(sqlite3.connect(url_of(site).removeprefix("sqlite:///"))) as connection:
+        column = list(sql_tables.metadata.tables[name].columns)[-1].name
+        connection.execute("PRAGMA writable_schema = ON")
+        other = f"x{column[1:]}"
+        connection.execute("UPDATE sqlite_master SET sql = replace(sql, ?, ?) WHERE name = ?", (column, other, name))
+        connection.commit()
+    done = cutouts("verify", "--out", site.root)
+    assert done.returncode == 1
+    assert "`cutouts catalog rebuild`" in done.stdout + done.stderr
+    assert _is_found(site)
+
+
 def _rows_or_error(site: Site) -> object:
+    """What is read, except the days of products, which `verify` does not know exactly."""
     try:
-        return rows(url_of(site))
+        found = rows(url_of(site))
+        return found | {"products": [row["product_id"] for row in found["products"]]}
     except (ValueError, TypeError, sa.exc.SQLAlchemyError) as error:
         return error
 

@@ -15,6 +15,7 @@ from cutouts.adapters.catalog.sql_tables import (
     hold_rejections,
     holds,
     image_reviews,
+    metadata,
     past_cutouts,
     products,
     publications,
@@ -48,7 +49,9 @@ def differences(mine: sa.Connection, expected: sa.Connection) -> Iterator[Differ
 
 
 def own_faults(connection: sa.Connection) -> Iterator[str]:
-    """What SQLite finds wrong in its own file: pages, indexes and references. PostgreSQL checks what it reads."""
+    """What SQLite finds wrong in its own file: pages, indexes and references. PostgreSQL checks what it reads. Also
+    columns that are not there: the text that defines a table may be damaged."""
+    yield from _lost_columns(connection)
     if connection.dialect.name != "sqlite":
         return
     for (words,) in connection.exec_driver_sql("PRAGMA integrity_check(20)"):
@@ -56,6 +59,14 @@ def own_faults(connection: sa.Connection) -> Iterator[str]:
             yield str(words)
     for table, row, parent, _ in connection.exec_driver_sql("PRAGMA foreign_key_check"):
         yield f"row {row} of {table} refers to a row of {parent} that is not there"
+
+
+def _lost_columns(connection: sa.Connection) -> Iterator[str]:
+    inspector = sa.inspect(connection)
+    for expected in metadata.sorted_tables:
+        there = {column["name"] for column in inspector.get_columns(expected.name)}
+        for name in sorted({*expected.columns.keys()} - there):
+            yield f"{expected.name} has no column {name}"
 
 
 def moment(connection: sa.Connection) -> tuple[Any, ...]:

@@ -24,8 +24,10 @@ _HELPED_BY_RETRY = ("08", "40", "53300", "55P03", "57")
 """SQLSTATEs (PostgreSQL, appendix A): connection lost, rolled back, too many connections, lock, shutdown or cancel."""
 
 
-_CORRUPT = "XX"
-"""The class of SQLSTATEs for damaged data and indexes."""
+_CORRUPT = ("XX", "42703", "42P01")
+"""SQLSTATEs for damaged data and indexes, and for columns and tables that are not there."""
+_NOT_THERE = re.compile(r"no such (table|column)|malformed database schema|foreign key mismatch")
+"""In the message of SQLite if the definition of a table is damaged."""
 _WRONG_VALUES = (ValueError, TypeError, ArithmeticError)
 """Errors of drivers, of Arrow and of our records for bytes that are not a text, JSON, a date or a kind of publication.
 """
@@ -107,7 +109,8 @@ def _sound(engine: sa.Engine) -> Iterator[None]:
 
 def _is_damage(cause: object) -> bool:
     if isinstance(cause, sqlite3.Error):
-        return getattr(cause, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+        code = getattr(cause, "sqlite_errorcode", 0) & 0xFF
+        return code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB) or bool(_NOT_THERE.search(str(cause)))
     return str(getattr(cause, "sqlstate", None) or "").startswith(_CORRUPT)
 
 

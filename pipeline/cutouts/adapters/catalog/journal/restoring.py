@@ -153,11 +153,13 @@ def _move(connection: sa.Connection, one: JournalledPublication) -> None:
 
 
 def _add_products(connection: sa.Connection) -> None:
-    """Add the products with the first and the last day that their versions state."""
+    """Add the products with the first and the last day that their versions state.
+
+    What a person brings back was not delivered on the day of that order.
+    """
     past, made = past_cutouts.c, publications.c
-    begun = sa.select(past.product_id, made.delivery_date.label("day")).join(
-        publications, made.publication_id == past.since
-    )
+    delivered = sa.and_(made.publication_id == past.since, made.kind == str(PublicationKind.PUBLISH))
+    begun = sa.select(past.product_id, made.delivery_date.label("day")).join(publications, delivered)
     days = sa.union_all(sa.select(past.product_id, past.delivery_date.label("day")), begun).subquery()
     first, last = sa.func.min(days.c.day), sa.func.max(days.c.day)
     chosen = sa.select(days.c.product_id, first, last).group_by(days.c.product_id)
