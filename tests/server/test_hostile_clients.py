@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import struct
+import time
 import zlib
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
@@ -62,6 +63,18 @@ def test_a_client_that_sends_before_it_reads_sees_why_it_is_refused(small_server
     with small_server.connect() as connection:
         connection.sendall(_head("POST", "/v1/cutout", **JPEG, **AUTH, **{"Content-Length": "30000000"}))
         connection.sendall(bytes(30_000_000))
+        assert b'"body_too_large"' in _rest(connection)
+
+
+def test_a_client_that_sends_for_longer_than_its_body_is_dropped_can_still_read_why(small_server: Server) -> None:
+    """After a pause its pipe is broken, but the answer arrived before and is not lost."""
+    with small_server.connect() as connection:
+        connection.sendall(_head("POST", "/v1/cutout", **JPEG, **AUTH, **{"Content-Length": "30000000"}))
+        time.sleep(3)
+        connection.sendall(bytes(10_000))  # is answered by a reset
+        time.sleep(0.5)
+        with pytest.raises(BrokenPipeError):
+            connection.sendall(bytes(10_000))
         assert b'"body_too_large"' in _rest(connection)
 
 
