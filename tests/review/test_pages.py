@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from cutouts import steps
 from cutouts.core.config import Site
 from cutouts.review import pages
 from cutouts.review.pages import POLICY, Reader
@@ -46,6 +47,14 @@ def test_the_worst_images_come_first_and_a_page_is_bounded(site: Site, held: Mad
         row for page in range(42) for row in open_sheet(site, held.decision.gate_id).rows(Show.ALL)[page * 48 :][:48]
     ]
     assert sorted(numbers) == list(range(2_000))
+
+
+def test_images_wait_only_until_somebody_decided(site: Site, held: MadeGate) -> None:
+    """Afterwards, those that were not published were kept back."""
+    assert ">waiting 2" in pages.delivery_page(site, ADA, held.decision.gate_id)
+    steps.reject(site, held.decision.gate_id, by="ada", why="torn")
+    after = pages.delivery_page(site, ADA, held.decision.gate_id)
+    assert (">waiting" in after, ">kept back 2" in after) == (False, True)
 
 
 def test_everything_from_strangers_is_escaped(site: Site, held: MadeGate) -> None:
