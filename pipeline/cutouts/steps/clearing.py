@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -75,13 +76,13 @@ def clear(site: Site, *, dry_run: bool = False, now: datetime | None = None) -> 
             rows = dict(_shortened(tables, left, contents, old, dry_run=dry_run))
             done = replace(done, ledger=sum(table.num_rows for table in rows.values()))
         done_with = kept.gates - kept.waiting_gates if old else frozenset[str]()
-        named = {*kept.objects}
+        named = _Named(kept.objects)
         _add_named(named, tables, left, rows, without=done_with)
-        stored = objects.written()
-        orphans = [*_orphans(stored, named, now - timedelta(hours=site.grace_hours))]
+        young = now - timedelta(hours=site.grace_hours)
+        orphans = dict(_orphans(objects.each_written(), named, young))
         halves = [name for name in orphans if _is_hidden(name)]
-        freed = _removed(objects, stored, orphans, remove)
-        pictures = [*_old_pictures(left, named, now - timedelta(hours=site.grace_hours))]
+        freed = _removed(objects, orphans, [*orphans], remove)
+        pictures = [*_old_pictures(left, named, young)]
         freed += _removed(tables, left, pictures, remove)
         done = replace(done, tables=done.tables + len(pictures))
         unfinished = len(halves)
@@ -159,22 +160,40 @@ def _shortened(
                 yield name, gone
 
 
+class _Named:
+    """Names of objects that something refers to. Most are live and named by several tables: each is kept once."""
+
+    def __init__(self, live: Collection[str]) -> None:
+        self._live = live
+        self._others: set[str] = set()
+
+    def add(self, names: Iterable[str]) -> None:
+        """Add names."""
+        self._others.update(name for name in names if name not in self._live)
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._live or name in self._others
+
+    def __iter__(self) -> Iterator[str]:
+        return chain(self._live, self._others)
+
+
 def _add_named(
-    named: set[str], tables: Store, files: Files, dropped: Mapping[str, pa.Table], *, without: Collection[str]
+    named: _Named, tables: Store, files: Files, dropped: Mapping[str, pa.Table], *, without: Collection[str]
 ) -> None:
     """Add the objects that masks of shards and of the ledger, and decisions, name, except in the dropped rows.
 
-    Decisions of the gates in `without`, which were published long ago, are ignored too. Most are named by several
-    tables: each name is kept once.
+    Decisions of the gates in `without`, which were published long ago, are ignored too.
     """
     ignored = {gate_file(gate_id, "outcomes.parquet") for gate_id in without}
     names = [name for name in files if _names_objects(name) and name not in ignored]
-    for name, table in zip(names, read_each(tables, names, [*_NAMES, "sha256"]), strict=True):
+    columns = [*_NAMES, "sha256"] if dropped else _NAMES
+    for name, table in zip(names, read_each(tables, names, columns), strict=True):
         gone = dropped[name].column("sha256").combine_chunks() if name in dropped else pa.array([], pa.string())
         kept = table.filter(pc.invert(pc.is_in(table.column("sha256"), value_set=gone))) if len(gone) else table
         for some in kept.select(_NAMES).to_batches(max_chunksize=_AT_ONCE):
             for column in some.columns:
-                named.update(column.drop_null().to_pylist())
+                named.add(column.drop_null().to_pylist())
 
 
 def _texts(column: pa.ChunkedArray) -> list[str]:
@@ -189,20 +208,21 @@ def _names_objects(name: str) -> bool:
     return (kind, last) in (("shards", "masks.parquet"), ("gates", "outcomes.parquet"))
 
 
-def _orphans(stored: Files, named: Collection[str], young: datetime) -> Iterator[str]:
+def _orphans(
+    stored: Iterable[tuple[str, tuple[int, datetime]]], named: _Named, young: datetime
+) -> Iterator[tuple[str, tuple[int, datetime]]]:
     """Objects that nothing refers to, and unfinished files of killed writers, if they are older than the grace
     period."""
-    for name, (_, written) in stored.items():
+    for name, (size, written) in stored:
         if written < young and (_is_hidden(name) or (name.endswith(_PICTURES) and name not in named)):
-            yield name
+            yield name, (size, written)
 
 
-def _old_pictures(files: Files, named: Collection[str], young: datetime) -> Iterator[str]:
+def _old_pictures(files: Files, named: _Named, young: datetime) -> Iterator[str]:
     """Small pictures for the review pages, of cutouts that nothing refers to."""
-    kept = {object_of(name) for name in named}
-    for name, (_, written) in files.items():
-        if name.startswith(f"{THUMBNAILS}/") and written < young and object_of(name) not in kept:
-            yield name
+    pictures = [name for name, (_, written) in files.items() if name.startswith(f"{THUMBNAILS}/") and written < young]
+    gone = {object_of(name) for name in pictures}.difference(map(object_of, named))
+    yield from (name for name in pictures if object_of(name) in gone)
 
 
 def _is_hidden(name: str) -> bool:

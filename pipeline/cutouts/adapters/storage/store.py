@@ -189,9 +189,13 @@ class Store:
 
     def written(self, folder: str = "") -> dict[str, tuple[int, datetime]]:
         """Every file below `folder`, even hidden or unfinished, with its size in B and when it was written (UTC)."""
+        return dict(sorted(self.each_written(folder)))
+
+    def each_written(self, folder: str = "") -> Iterator[tuple[str, tuple[int, datetime]]]:
+        """The same, file by file and in no order. On a local disk, few of them are in memory at a time."""
         with self._errors(folder):
-            found = {name: (int(about["size"]), _written(about)) for name, about in self._below(folder)}
-        return dict(sorted(found.items()))
+            for name, about in self._below(folder):
+                yield name, (int(about["size"]), _written(about))
 
     def _below(self, folder: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
         """The files below a folder by name, with what the file system says about each; none if the folder is missing.
