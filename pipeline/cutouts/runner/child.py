@@ -64,6 +64,7 @@ class Child:
                 stdout=subprocess.DEVNULL,
                 env={**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
             )
+        self._watched = psutil.Process(self._process.pid)
         self._connection: Connection = ours
         self._most = task.memory_limit
         try:
@@ -94,7 +95,7 @@ class Child:
 
     def _look_at_memory(self) -> None:
         try:
-            used = psutil.Process(self._process.pid).memory_info().rss
+            used = self._watched.memory_info().rss
         except psutil.Error:
             return
         if used > self._most:
