@@ -44,7 +44,7 @@ _THREADS = 16
 class TableSet:
     """Files that are only useful together; `record` is the one that is written last.
 
-    It is None for a part of the ledger that one plan made; a joined part has a record.
+    It is None for a manifest, and for a part of the ledger that one plan made; a joined part has a record.
     """
 
     members: tuple[str, ...]
@@ -67,9 +67,11 @@ class TableSet:
 
 
 def table_sets(tables: Store) -> tuple[TableSet, ...]:
-    """Every set of tables that has its record, every other record, and every single part of the ledger in use."""
+    """Every set of tables that has its record, every other record, every single part of the ledger in use, and every
+    manifest that was made of a folder."""
     records = [name for name in tables.names("", ".json") if not name.startswith((f"{DAMAGED}/", _JOINED))]
-    return (*map(_set_of, records), *ledger_sets(tables))
+    manifests = (TableSet(members=(name,), record=None) for name in tables.names("manifests", ".parquet"))
+    return (*map(_set_of, records), *ledger_sets(tables), *manifests)
 
 
 def ledger_sets(tables: Store) -> tuple[TableSet, ...]:
