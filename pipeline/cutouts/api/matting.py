@@ -44,7 +44,6 @@ def _made(given: Input, job: Job, make: Callable[[Photograph, Bytes], T], *, alo
         saliency = _saliency(prepared, job, alone=alone)
         with one_image():
             matte = matte_of(prepared, saliency)
-            prepared.seen.forget_halves()
     with one_image():
         return make(photograph, matte)
 

@@ -14,7 +14,7 @@ MATTE_METHOD = "matte-3"
 """Version of the code that makes a matte from saliency. Whoever changes its results raises it."""
 MEASURE_METHOD = "measure-2"
 """Version of the code that measures a matte. Raised likewise, because a calibration of the gate depends on it."""
-RENDER_METHOD = "render-4"
+RENDER_METHOD = "render-5"
 """Version of the code that makes a cutout from photograph and matte, including decoding and encoding. Raised likewise.
 """
 

@@ -211,8 +211,10 @@ def finish(prepared: Prepared, saliency: Floats, objects: ObjectBatch, job: Job)
     with one_image(), deadlines.within(job.image_seconds):
         matte = matte_of(prepared, saliency)
         measured = measure(saliency, prepared.seen, matte[prepared.area])  # while the caches of the processor have it
-        prepared.seen.forget_halves()
-        mask_png, cutout_png = stored_png(matte), stored_png(cutout(photograph, matte))
+        pixels = cutout(photograph, matte)
+        for one in (prepared.seen, photograph):
+            one.forget_halves()
+        mask_png, cutout_png = stored_png(matte), stored_png(pixels)
     digests = job.recipe.digests
     mask = Mask(
         image_id=record.image_id,

@@ -15,6 +15,9 @@ _ROWS = 32
 """Rows that are written at a time."""
 _MARGIN = 32
 """Width of the background around the product that colours are taken from (px)."""
+_GRID = 2 * _REDUCTION
+"""The area that is worked on begins and, where the photograph is large enough, ends at multiples of this (px): OpenCV
+halves even sides three times as fast as odd ones."""
 
 
 def cutout(photograph: Photograph, matte: Bytes) -> Bytes:
@@ -35,7 +38,7 @@ def cutout(photograph: Photograph, matte: Bytes) -> Bytes:
     if part is None:
         return np.zeros((*matte.shape, 4), np.uint8)
     result, soft = _shown(photograph.rgb, matte, part), _soft(matte, part[0])
-    near = _spread_colours(photograph.rgb[part], matte[part])
+    near = _spread_colours(photograph, matte, part)
     if near is None:
         result.reshape(-1, 4)[soft, 3] = matte.reshape(-1).take(soft)
     else:
@@ -56,8 +59,13 @@ def _part(matte: Bytes) -> Part | None:
     left, top, width, height = cv2.boundingRect(matte)
     if not width:
         return None
-    rows = slice(max(0, top - _MARGIN), min(top + height + _MARGIN, matte.shape[0]))
-    return rows, slice(max(0, left - _MARGIN), left + width + _MARGIN)
+    return _widened(top, top + height, matte.shape[0]), _widened(left, left + width, matte.shape[1])
+
+
+def _widened(begin: int, end: int, size: int) -> slice:
+    """From `begin` to `end` along an axis of `size` px, with the margin and on the grid."""
+    begin = max(0, begin - _MARGIN) // _GRID * _GRID
+    return slice(begin, min(size, -(-(end + _MARGIN) // _GRID) * _GRID))
 
 
 def _shown(rgb: Bytes, alpha: Bytes, part: Part) -> Bytes:
@@ -83,17 +91,24 @@ def _soft(alpha: Bytes, rows: slice) -> Indices:
     return pixels
 
 
-def _spread_colours(rgb: Bytes, alpha: Bytes) -> tuple[Floats, Floats] | None:
-    """The colours of the certain inside and outside, spread everywhere, float32 h×w×4 each; None if one is missing."""
-    height, width = alpha.shape
-    half = max(1, width // 2), max(1, height // 2)  # what follows is four times cheaper on pairs of pixels
-    colours = np.asarray(cv2.cvtColor(shrink(rgb, *half), cv2.COLOR_RGB2RGBA), np.uint8)
-    share = shrink(alpha, *half)
+def _spread_colours(photograph: Photograph, matte: Bytes, part: Part) -> tuple[Floats, Floats] | None:
+    """The colours of the certain inside and outside of `part`, spread everywhere, float32 h×w×4 each; None if one is
+    missing."""
+    height, width = matte.shape
+    half = photograph.shrunk(max(1, width // 2), max(1, height // 2))  # four times cheaper, and the matte needed it too
+    colours = np.asarray(cv2.cvtColor(half[_halved(part)], cv2.COLOR_RGB2RGBA), np.uint8)
+    share = shrink(matte[part], colours.shape[1], colours.shape[0])
     inside, outside = (np.asarray(cv2.inRange(share, sure, sure), np.uint8) for sure in (255, 0))
     if not (inside.any() and outside.any()):
         return None
-    size = max(1, width // _REDUCTION), max(1, height // _REDUCTION)
+    size = max(1, 2 * colours.shape[1] // _REDUCTION), max(1, 2 * colours.shape[0] // _REDUCTION)
     return _spread_from(colours, inside, *size), _spread_from(colours, outside, *size)
+
+
+def _halved(part: Part) -> Part:
+    """`part` in a copy of half the size."""
+    rows, columns = (slice(along.start // 2, max(along.start // 2 + 1, along.stop // 2)) for along in part)
+    return rows, columns
 
 
 def _solve(rgba: Bytes, alpha: Bytes, soft: Indices, near: Enlarged) -> None:
