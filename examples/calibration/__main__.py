@@ -6,9 +6,9 @@
 DATA is the folder of the training (docs/training.md), with `products/products-test.parquet`,
 `backgrounds/backgrounds-test.parquet` and renders `renders/exam-*.parquet` of models that were kept out of every
 training. BEFORE is a models folder with the networks from before they learned from renders, because the fit uses
-renders: `default-before`, `default-int8-before` and `default-licensed-before` (`git log -- pipeline/cutouts/models`
-has the commits), each with a row in its `table.toml`. WORK holds what is made; a step whose result is there is left
-out, so the same command goes on after a stop. At the end it holds `calibration.json`, `calibration.md` with all
+renders: `default-before` and `default-int8-before` (`git log -- pipeline/cutouts/models` has the commits), each with a
+row in its `table.toml`. `default-licensed` has learned from none. WORK holds what is made; a step whose result is there
+is left out, so the same command goes on after a stop. At the end it holds `calibration.json`, `calibration.md` with all
 figures, and `calibration.svg`.
 """
 
@@ -27,7 +27,9 @@ from pathlib import Path
 from examples.calibration.tables import rendered_products, stamps, without_shops
 
 PRODUCTS = ("plain", "shaded", "busy")
-OURS = ("default", "default-int8", "default-licensed")
+LICENSED = "default-licensed"
+OURS = ("default", "default-int8", LICENSED)
+WITHOUT_RENDERS = ("default-before", "default-int8-before", LICENSED)
 PUBLIC = "u2netp"
 
 
@@ -130,14 +132,13 @@ def _composites(target: Path, kind: str, sources: Sequence[object]) -> None:
 
 def _fitted_masks(place: Place) -> list[Path]:
     """Masks on images that the networks have not learned from."""
-    before = [f"{name}-before" for name in OURS]
     stamps, models, products = (
         [place.fitted(source, kind) for kind in PRODUCTS] for source in ("stamps", "models", "products")
     )
     return [
         _masks(place, "fitted-stamps", stamps, OURS),
-        _masks(place, "fitted-models", [*models, place.fitted("renders", "own")], before),
-        _masks(place, "fitted-natural", [place.data / "duts/duts-tr-03.parquet"], before[-1:], limit=400),
+        _masks(place, "fitted-models", [*models, place.fitted("renders", "own")], WITHOUT_RENDERS),
+        _masks(place, "fitted-natural", [place.data / "duts/duts-tr-03.parquet"], [LICENSED], limit=400),
         _masks(place, "fitted-products", [*products, place.fitted("products", "empty")], [PUBLIC]),
     ]
 
