@@ -64,7 +64,7 @@ demo: setup ## Cut out sample photographs (or IMAGES=folder) with the real DAG; 
 
 test: .venv/.dev .venv-tools/.ready ## Check style, types and floors, then run every test
 	$(MAKE) --no-print-directory check
-	$(BIN)/python -m pytest -q -n 3 --dist loadfile
+	$(BIN)/python -m pytest -q -n 3 --dist loadfile --no-loadscope-reorder
 
 faults: .venv/.dev ## Kill and damage sites of PICTURES images at random, ROUNDS times each and for MINUTES; two writers for MINUTES; writes docs/faults.md
 	$(BIN)/python -m pytest -q -m faults tests/faults --rounds $(ROUNDS) --images $(PICTURES) --minutes $(MINUTES) --page docs/faults.md

@@ -26,8 +26,8 @@ from tests.real_weights import DATA
 PRODUCTS, BACKGROUNDS = DATA / "products/products-test.parquet", DATA / "backgrounds/backgrounds-test.parquet"
 WITH_PRODUCT: tuple[Kind, ...] = ("plain", "shaded", "busy")
 OURS = ("default", "default:bare", "default-int8", "default-licensed")
-IMAGES = 12
-TAKEN = {"default": 1, "default:bare": 1, "default-int8": 2, "default-licensed": 0}
+IMAGES = 8
+TAKEN = {"default:bare": 1, "default-int8": 2, "default-licensed": 0}
 """How many of 48 scenes without a product each network takes for one, as the model card says."""
 
 
@@ -40,8 +40,8 @@ def evaluation(tmp_path_factory: pytest.TempPathFactory, u2netp_file: Path) -> E
 
 @pytest.fixture(scope="module")
 def empty_scenes(tmp_path_factory: pytest.TempPathFactory) -> Evaluation:
-    """Our networks on every scene without a product."""
-    return _evaluate(tmp_path_factory.mktemp("scenes"), ("empty",), None, OURS)
+    """Our networks on every scene without a product; `default` finds what its bare network does."""
+    return _evaluate(tmp_path_factory.mktemp("scenes"), ("empty",), None, tuple(TAKEN))
 
 
 def _evaluate(folder: Path, kinds: tuple[Kind, ...], images: int | None, contenders: tuple[str, ...]) -> Evaluation:
@@ -90,7 +90,7 @@ def test_the_licensed_network_is_nearly_as_good(evaluation: Evaluation, kind: Ki
     assert _mean(theirs, lambda row: row.scores.iou) > _mean(ours, lambda row: row.scores.iou) - 0.02
 
 
-@pytest.mark.parametrize("network", OURS)
+@pytest.mark.parametrize("network", TAKEN)
 def test_an_empty_scene_is_hardly_ever_taken_for_a_product(empty_scenes: Evaluation, network: str) -> None:
     """The mean probability is at most 0.02, and no more of 48 scenes have a product (1 % of the pixels) than the card
     says."""
