@@ -8,6 +8,7 @@ import pytest
 
 from tests.browser import browser, open_page
 from tests.dask_cluster import standing_scheduler
+from tests.faulty_s3 import proxy
 from tests.postgres import postgres_url
 from tests.quick_suite import quick_suite
 from tests.real_weights import u2netp_file
@@ -18,6 +19,7 @@ __all__ = [
     "bucket",
     "open_page",
     "postgres_url",
+    "proxy",
     "quick_suite",
     "s3_server",
     "standing_scheduler",

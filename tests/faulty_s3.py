@@ -14,6 +14,9 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
+import pytest
+import s3fs
+
 CODES = {403: "AccessDenied", 404: "NoSuchKey", 500: "InternalError", 503: "SlowDown"}
 
 
@@ -93,6 +96,17 @@ def _body(handler: BaseHTTPRequestHandler) -> bytes:
     while handler.rfile.readline().strip():
         pass
     return b"".join(pieces)
+
+
+@pytest.fixture
+def proxy(s3_server: str, bucket: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultyS3]:
+    """A store that lets requests fail."""
+    assert bucket
+    with faulty(s3_server) as one:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", one.url)
+        s3fs.S3FileSystem.clear_instance_cache()
+        yield one
+    s3fs.S3FileSystem.clear_instance_cache()
 
 
 def _forward(handler: BaseHTTPRequestHandler, server: str, body: bytes) -> None:

@@ -10,14 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import s3fs
 import sqlalchemy as sa
 
 from cutouts import intake
 from cutouts.core.config import Site
 from tests.airflow_home import dag_bag, events, task_states
 from tests.deliveries import land, manifest_of, photograph, product
-from tests.faulty_s3 import FaultyS3, Trouble, faulty
+from tests.faulty_s3 import FaultyS3, Trouble
 
 KEY = "2026-01-02/shoot"
 WRITES = {
@@ -30,21 +29,11 @@ WRITES = {
 
 
 @pytest.fixture
-def proxy(s3_server: str, bucket: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultyS3]:
-    """A store that lets requests fail; its client asks less often than usual, to save time."""
-    assert bucket
-    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
-    with faulty(s3_server) as one:
-        monkeypatch.setenv("AWS_ENDPOINT_URL", one.url)
-        s3fs.S3FileSystem.clear_instance_cache()
-        yield one
-    s3fs.S3FileSystem.clear_instance_cache()
-
-
-@pytest.fixture
 def there(site: Site, bucket: str, proxy: FaultyS3, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
-    """A site in that store to which a delivery of two photographs has come."""
+    """A site in a store that may fail, to which a delivery of two photographs has come. Its client asks less often than
+    usual, to save time."""
     assert proxy.url
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
     one = site.model_copy(update={"tables": f"{bucket}/tables", "objects": f"{bucket}/objects"})
     monkeypatch.setenv("CUTOUTS_TABLES", one.tables_url)
     monkeypatch.setenv("CUTOUTS_OBJECTS", one.objects_url)

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import s3fs
 
 from cutouts.adapters.storage.store import Store
 from cutouts.core.config import Site
@@ -15,7 +13,7 @@ from cutouts.core.errors import TransientError
 from cutouts.steps.verify import verify
 from cutouts.steps.verify.findings import FaultKind
 from tests.deliveries import photograph, product
-from tests.faulty_s3 import FaultyS3, Trouble, faulty
+from tests.faulty_s3 import FaultyS3, Trouble
 from tests.steps.conftest import Refresh
 
 KINDS = (
@@ -29,17 +27,6 @@ KINDS = (
     "journal/publications/.*/changes.parquet",
     "recipes/",
 )
-
-
-@pytest.fixture
-def proxy(s3_server: str, bucket: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultyS3]:
-    """A store that lets requests fail."""
-    assert bucket
-    with faulty(s3_server) as one:
-        monkeypatch.setenv("AWS_ENDPOINT_URL", one.url)
-        s3fs.S3FileSystem.clear_instance_cache()
-        yield one
-    s3fs.S3FileSystem.clear_instance_cache()
 
 
 @pytest.fixture
