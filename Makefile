@@ -4,9 +4,10 @@
 PYTHON ?= python3
 BIN := .venv/bin
 # Wheels of the locked versions alone, each checked against its hash; no package's own build code runs. The project
-# itself is built by the pinned setuptools, without a look at any index.
-LOCKED := -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps --only-binary :all:
+# itself is built by the pinned setuptools, without a look at any index. pip would compile on one core.
+LOCKED := -m pip install --quiet --disable-pip-version-check --no-compile --require-hashes --no-deps --only-binary :all:
 PROJECT := -m pip install --quiet --disable-pip-version-check --no-index --no-deps --no-build-isolation --editable .
+COMPILED := -m compileall -q -j 0 .venv/lib || true # imports are five times slower without
 IMAGES ?=
 OUT ?= demo
 ROUNDS ?= 3
@@ -47,11 +48,12 @@ setup-render: ## Blender as a module in .venv-render, for examples/render_models
 .venv/.cpu .venv/.gpu: .venv/.%: requirements-%.txt requirements-build.txt pyproject.toml | .venv/bin/python
 	$(BIN)/python $(LOCKED) -r requirements-build.txt -r requirements-$*.txt
 	$(BIN)/python $(PROJECT)
-	$(BIN)/python -m compileall -q -j 0 .venv/lib || true # imports are five times slower without
+	$(BIN)/python $(COMPILED)
 	rm -f .venv/.cpu .venv/.gpu && touch $@
 
 .venv/.dev: requirements-dev.txt .venv/.cpu
 	$(BIN)/python $(LOCKED) -r requirements-dev.txt
+	$(BIN)/python $(COMPILED)
 	touch $@
 
 demo: setup ## Cut out sample photographs (or IMAGES=folder) with the real DAG; the report lies in demo/
