@@ -8,6 +8,7 @@ import great_expectations
 import pytest
 
 from cutouts.adapters import quality
+from cutouts.adapters.quality.library import library
 from tests.adapters.quality.made import judged
 
 
@@ -25,6 +26,30 @@ def test_a_thread_sets_the_library_up_once(suite: quality.Suite, monkeypatch: py
         found = [thread.submit(judged, suite, {"saliency_peak": peak}).result() for peak in (0.1, 0.9)]
     assert [len(one.findings) for one in found] == [1, 0]
     assert len(made) == 1
+
+
+def test_a_configuration_is_not_made_again_at_each_access(
+    suite: quality.Suite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Great Expectations asks an expectation for it more than a hundred times; it is made a few times per rule."""
+    made: list[object] = []
+    real = great_expectations.expectations.Expectation.dict
+
+    def counted(expectation: object, **how: object) -> object:
+        made.append(expectation)
+        return real(expectation, **how)
+
+    monkeypatch.setattr(great_expectations.expectations.Expectation, "dict", counted)
+    judged(suite, {})
+    assert len(suite.rules) <= len(made) < 50 * len(suite.rules)
+
+
+def test_the_configuration_of_an_expectation_follows_its_fields() -> None:
+    """It is another one as soon as a field is set."""
+    rule = library().expectations.ExpectColumnValuesToNotBeNull(column="a")
+    assert rule.configuration is rule.configuration
+    rule.column = "b"
+    assert rule.configuration.kwargs["column"] == "b"
 
 
 def test_threads_do_not_judge_the_rows_of_others(suite: quality.Suite) -> None:
