@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cache
 from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -62,6 +63,7 @@ def _listed(name: str, rows: Sequence[object]) -> dict[str, object]:
     return {name: rows[:LISTED], f"{name}_count": len(rows)}
 
 
+@cache
 def _environment() -> Environment:
     environment = Environment(
         loader=PackageLoader("cutouts.report"),
