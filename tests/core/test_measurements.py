@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from cutouts.core.mask_metrics import Measurements
+from cutouts.core.matting import measurements
 from cutouts.core.matting.matte import alpha_bytes
 from cutouts.core.matting.measurements import measure
 from cutouts.core.pixels import Bytes, Floats, Photograph
@@ -250,3 +251,43 @@ def test_a_strap_that_leaves_the_matte_is_an_edge_outside() -> None:
     bag = boxes((100, 200, 300, 350))
     strapped = shown(np.maximum(bag, boxes((140, 60, 146, 200), (260, 60, 266, 200))))
     assert measured(bag, strapped).edges_outside > measured(bag).edges_outside == 0
+
+
+def drawn(seed: int) -> Bytes:
+    """A matte of a few soft and hard shapes, some of them at the frame."""
+    random = np.random.default_rng(seed)
+    alpha = np.zeros((int(random.integers(40, 400)), int(random.integers(40, 400))), np.uint8)
+    for _ in range(random.integers(1, 5)):
+        centre = int(random.integers(alpha.shape[1])), int(random.integers(alpha.shape[0]))
+        radius, value = int(random.integers(1, 90)), int(random.integers(60, 256))
+        cv2.circle(alpha, centre, radius, value, int(random.choice([-1, 5])))
+    return np.asarray(cv2.GaussianBlur(alpha, (0, 0), random.uniform(0.3, 4)), np.uint8)
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_what_is_far_from_the_product_changes_nothing(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every measurement is the same to the bit, whether the empty surroundings of the matte are looked at or not."""
+    alpha = drawn(seed)
+    rgb = np.random.default_rng(seed).integers(0, 256, (*alpha.shape, 3)).astype(np.uint8)
+    saliency = alpha.astype(np.float32) / np.float32(255)
+    near = measure(saliency, Photograph(rgb=rgb), alpha)
+    monkeypatch.setattr(measurements, "_part", lambda _: (slice(None), slice(None)))
+    assert near == measure(saliency, Photograph(rgb=rgb), alpha)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_the_inside_is_what_is_far_enough_from_the_contour(seed: int) -> None:
+    """As `cv2.distanceTransform` measures it."""
+    filled = measurements._at_least(drawn(seed), 26)
+    for beyond in (0.02, 1.0, 2.6, 5.12):
+        far = cv2.distanceTransform(filled, cv2.DIST_L2, 3) > beyond
+        np.testing.assert_array_equal(cv2.erode(filled, measurements._disc(beyond)) > 0, far)
+
+
+def test_a_part_within_a_hole_is_a_part() -> None:
+    """A frame and what it surrounds are two parts, and a frame alone is one."""
+    frame = boxes((60, 60, 340, 340))
+    frame[100:300, 100:300] = 0
+    assert measured(frame).components == 1
+    frame[180:220, 180:220] = 1
+    assert measured(frame).components == 2

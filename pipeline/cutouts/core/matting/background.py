@@ -17,7 +17,7 @@ from cutouts.core.pixels import Doubles, Mask
 
 _SCALES = (0.25, 0.08, 0.03, 0.03)
 """The scale of residuals (colours in 0…1) in each iteration; larger residuals have little weight."""
-_RIDGE = 1e-3
+_RIDGE = 1e-3 * np.eye(10)
 _FRAME_WEIGHT = 3.0
 """Additional weight at the frame, where there is background more often than in the middle."""
 _LEVELS = 0.02
@@ -26,7 +26,7 @@ _LEVELS = 0.02
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Background:
-    """`colour`: the field, float64 h×w×3 in 0…1. `differs`: bool h×w, the pixels that it does not explain. `known`: the
+    """`colour`: the field, float64 3×h×w in 0…1. `differs`: bool h×w, the pixels that it does not explain. `known`: the
     share of the pixels outside of the product that it explains, 0…1."""
 
     colour: Doubles
@@ -42,23 +42,36 @@ def estimated(rgb: Doubles, matte: Doubles) -> Background:
     height, width = matte.shape
     basis, frame = _surfaces(height, width)
     seen = rgb.reshape(-1, 3)
+    planes = np.ascontiguousarray(seen.T)
     outside = np.square(1 - matte.reshape(-1))
     prior = outside * frame + 1e-4
     weight = prior
     for scale in _SCALES:
-        field = basis @ _fit(basis, weight, seen)
-        off = np.square(seen - field).sum(axis=1)
-        weight = prior * np.square(scale**2 / (scale**2 + off))
+        field = _fit(basis, weight, seen).T @ basis.T
+        off = _squares(planes - field)
+        weight = scale**2 / (scale**2 + off)
+        weight *= weight
+        weight *= prior
     noise = np.sqrt((weight @ off) / weight.sum() / 3)
     differs = np.sqrt(off / 3) > 3 * noise + _LEVELS
     known = float(outside[~differs].sum() / max(outside.sum(), 1.0))
-    return Background(colour=field.reshape(rgb.shape), differs=differs.reshape(matte.shape), known=min(known, 1.0))
+    return Background(
+        colour=field.reshape(3, height, width), differs=differs.reshape(matte.shape), known=min(known, 1.0)
+    )
 
 
 def _fit(basis: Doubles, weight: Doubles, seen: Doubles) -> Doubles:
     """The coefficients of the weighted least squares surfaces through `seen`, n×3."""
     weighted = basis.T * (weight / weight.sum())
-    return np.linalg.solve(weighted @ basis + _RIDGE * np.eye(basis.shape[1]), weighted @ seen)
+    return np.linalg.solve(weighted @ basis + _RIDGE, weighted @ seen)
+
+
+def _squares(planes: Doubles) -> Doubles:
+    """The sum of the squares of three planes, 3×n; `planes` is overwritten."""
+    planes *= planes
+    total: Doubles = planes[0] + planes[1]
+    total += planes[2]
+    return total
 
 
 @lru_cache(maxsize=32)

@@ -27,5 +27,13 @@ def doubt(plane: Floats) -> float:
 
 def worst_doubt(plane: Floats) -> float:
     """The largest mean entropy (bit per pixel) of a region, 0 to 1."""
-    entropy = -(plane * np.log2(plane + _NEVER_ZERO) + (1 - plane) * np.log2(1 - plane + _NEVER_ZERO))
-    return min(1.0, max(0.0, float(cv2.blur(entropy, (REGION, REGION)).max())))
+    known = _information(plane)
+    known += _information(1 - plane)
+    return min(1.0, max(0.0, float(cv2.blur(np.negative(known, out=known), (REGION, REGION)).max())))
+
+
+def _information(plane: Floats) -> Floats:
+    """p·log2 p of each pixel, at most 0; float32 h×w."""
+    logarithm: Floats = np.log2(plane + _NEVER_ZERO)
+    logarithm *= plane
+    return logarithm

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 from cutouts.core.matting.background import Background, estimated
-from cutouts.core.pixels import Bytes, Mask, shrink, size_within
+from cutouts.core.pixels import Bytes, Doubles, Mask, shrink, size_within
 
 LONG_SIDE = 48
 """Longest side of the copy that is compared (px)."""
@@ -40,12 +40,13 @@ def surroundings(alpha: Bytes, rgb: Bytes) -> Surroundings:
     """Compare `alpha`, uint8 h×w, with the photograph `rgb`, uint8 h×w×3."""
     size = size_within(alpha.shape[1], alpha.shape[0], LONG_SIDE)
     alpha, rgb = shrink(alpha, *size), shrink(rgb, *size)
-    background = estimated(rgb / 255, alpha / 255)
+    colour = rgb / 255
+    background = estimated(colour, alpha / 255)
     product = alpha >= _HALF
     area = _pixels(product)
     if background.known < _KNOWN or not area:
         return Surroundings(background_known=background.known)
-    shaded = _shaded(background, rgb)
+    shaded = _shaded(background, colour)
     left = _pixels(_left(background, alpha, product, shaded))
     inside = _eroded(product)
     same = inside & ~background.differs
@@ -65,18 +66,21 @@ def _left(background: Background, alpha: Bytes, product: Mask, shaded: Mask) -> 
     return _reached(candidates, product) & ~_grown(_grown(product))
 
 
-def _shaded(background: Background, rgb: Bytes) -> Mask:
-    """Where the photograph has the colour of the background with less light."""
-    light = rgb / 255 / np.maximum(background.colour, 1 / 255)
-    mean = light.mean(axis=2)
-    tint = np.abs(light - mean[..., None]).max(axis=2)
+def _shaded(background: Background, colour: Doubles) -> Mask:
+    """Where the photograph, float64 h×w×3 in 0…1, has the colour of the background with less light."""
+    light = np.divide(colour.transpose(2, 0, 1), np.maximum(background.colour, 1 / 255), order="C")
+    mean = (light[0] + light[1] + light[2]) / 3
+    light -= mean
+    tint = np.abs(light, out=light).max(axis=0)
     return np.asarray((mean < 1) & (mean >= _DARKEST) & (tint <= _TINT * mean), np.bool_)
 
 
 def _reached(candidates: Mask, start: Mask) -> Mask:
     """The connected parts of `candidates` that are beside a pixel of `start`."""
-    _, labels = cv2.connectedComponents(candidates.astype(np.uint8))
-    touching = np.zeros(int(labels.max()) + 1, np.bool_)
+    if not candidates.any():
+        return candidates
+    count, labels = cv2.connectedComponents(candidates.view(np.uint8))
+    touching = np.zeros(count, np.bool_)
     touching[labels[_grown(start) & candidates]] = True
     return np.asarray(touching[labels], np.bool_)
 
@@ -86,8 +90,8 @@ def _pixels(mask: Mask) -> int:
 
 
 def _grown(mask: Mask) -> Mask:
-    return np.asarray(cv2.dilate(mask.astype(np.uint8), _BESIDE), np.uint8).view(np.bool_)
+    return np.asarray(cv2.dilate(mask.view(np.uint8), _BESIDE), np.uint8).view(np.bool_)
 
 
 def _eroded(mask: Mask) -> Mask:
-    return np.asarray(cv2.erode(mask.astype(np.uint8), _BESIDE), np.uint8).view(np.bool_)
+    return np.asarray(cv2.erode(mask.view(np.uint8), _BESIDE), np.uint8).view(np.bool_)
