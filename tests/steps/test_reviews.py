@@ -99,6 +99,21 @@ def test_a_version_that_was_rolled_back_returns_only_if_it_is_released_again(sit
     assert "04.png" in live(site, "shoot")
 
 
+def test_a_release_over_a_rollback_can_be_taken_back(site: Site, partly: GateDecision) -> None:
+    """What was rolled back, released by a person and taken back again does not return by itself."""
+    for number, because in ((1, "wrong light"), (3, "released by mistake")):
+        order = Order(by="Eve", because=because, at=datetime.now(UTC))
+        with Catalog.open(site.catalog_url) as catalog:
+            catalog.history.undo(number, order)
+        after = gate(site, partly.plan_id)
+        assert (after.published, after.quarantined) == (0, 5)
+        if number == 1:
+            assert approve(site, after.gate_id, **WHO, also=[f"0{one}.png" for one in range(4)]).publication_id == 3
+            assert len(live(site, "shoot")) == 4
+    assert live(site, "shoot") == {}
+    assert _outcomes(site, after.gate_id)["00.png"][1] == ["rolled back by Eve (publication 4): released by mistake"]
+
+
 def test_wrong_names_are_refused_and_nothing_is_recorded(site: Site, held: GateDecision) -> None:
     """Unknown images, and images that are both released and rejected, change nothing: the delivery still waits."""
     with pytest.raises(CutoutsError, match=r"no held or quarantined image of delivery .* is called nobody\.png"):

@@ -159,16 +159,18 @@ def _find_leaving(connection: sa.Connection, delivery_id: str, publication_id: i
 
 
 def _take_back(connection: sa.Connection, delivery_id: str, made: int, *, any_recipe: bool) -> None:
-    """Record the leaving versions, so that they are not published again; with `any_recipe`, whatever their recipe."""
+    """Record the leaving versions, so that they are not published again; with `any_recipe`, whatever their recipe.
+
+    The record is of this order, also for versions that were taken back before and then released by a person.
+    """
     names = ["delivery_id", "image_id", *_VERSION]
     free = ("matte_digest", "render_digest") if any_recipe else ()
     columns = [sa.literal("", sa.Text) if name in free else cutouts.c[name] for name in names]
-    known = sa.exists().where(*(taken_back.c[name] == column for name, column in zip(names, columns, strict=True)))
-    chosen = sa.select(*columns, sa.literal(made, sa.Integer)).where(
-        cutouts.c.delivery_id == delivery_id,
-        cutouts.c.image_id.in_(sa.select(leaving.c.image_id)),
-        ~known.correlate(cutouts),
-    )
+    left = cutouts.c.delivery_id == delivery_id, cutouts.c.image_id.in_(sa.select(leaving.c.image_id))
+    same = (taken_back.c[name] == column for name, column in zip(names, columns, strict=True))
+    before = sa.exists().where(*left, *same).correlate(taken_back)
+    connection.execute(sa.delete(taken_back).where(taken_back.c.delivery_id == delivery_id, before))
+    chosen = sa.select(*columns, sa.literal(made, sa.Integer)).where(*left)
     connection.execute(sa.insert(taken_back).from_select([*names, "publication_id"], chosen))
 
 
