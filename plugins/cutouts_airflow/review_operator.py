@@ -1,23 +1,17 @@
-"""The task that waits for a person's answer, without a worker, and tells people that there is a question."""
+"""The task that waits for a person's answer, without a worker."""
 
 from __future__ import annotations
 
-import json
-import urllib.request
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
-from urllib.parse import quote
 
 from airflow.providers.standard.operators.hitl import HITLOperator
-from airflow.sdk import BaseNotifier, Connection, Param
+from airflow.sdk import Param
 from airflow.sdk.exceptions import TaskAwaitingInput
 
-from cutouts.core.errors import ConfigError
-from cutouts_airflow.airflow_site import connection
-from cutouts_airflow.reviewing import APPROVE, ASK, LATER, REJECT, ReviewSettings, question, review_url
+from cutouts_airflow.notifying import tell
+from cutouts_airflow.reviewing import APPROVE, ASK, LATER, REJECT, ReviewSettings, question
 
-_SECONDS = 30.0
 _ASKED = "asked"
 """The key in Airflow's task state store, which all tries share, that says that the question was asked."""
 
@@ -42,8 +36,7 @@ class AskForDecision(HITLOperator):
         if context["task_state_store"].get(_ASKED):
             self.log.info("The question was asked before: its answer counts.")
             raise TaskAwaitingInput(method_name="execute_complete", timeout=self.response_timeout)
-        for tell in _notifiers(settings, f"{asked.subject}: {review_url(gate_id)}"):
-            tell(context)  # before the question exists: a slow address must not keep an answer waiting
+        tell(settings, asked, context)  # before the question exists: a slow address must not keep an answer waiting
         try:
             return super().execute(context)
         except TaskAwaitingInput:
@@ -68,52 +61,3 @@ def ask_for_decision() -> AskForDecision:
         execution_timeout=None,
         on_success_callback=_answered,
     )
-
-
-class WebhookNotifier(BaseNotifier):
-    """Posts a text as JSON, `{"text": …}`, to the URL of a Connection: what Slack, Mattermost and Teams accept."""
-
-    template_fields = ("text",)
-
-    def __init__(self, *, conn_id: str, text: str, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.conn_id = conn_id
-        self.text = text
-
-    def notify(self, context: Any) -> None:  # noqa: ARG002 -- Airflow's signature
-        """Post it. Raises OSError if the address does not answer."""
-        there = connection(self.conn_id)
-        if there is None:
-            raise ConfigError("the webhook has no address", [f"there is no Connection `{self.conn_id}`"])
-        body = json.dumps({"text": self.text}).encode()
-        request = urllib.request.Request(_url(there), body, {"Content-Type": "application/json"})
-        with urllib.request.urlopen(request, timeout=_SECONDS) as answer:
-            self.log.info("The webhook answered %d.", answer.status)
-
-
-def _notifiers(settings: ReviewSettings, text: str) -> Iterator[BaseNotifier]:
-    """The site's notifiers, with the text as it is: braces in the name of a delivery are no template."""
-    told = text.replace("{", "(").replace("}", ")")
-    if settings.webhook:
-        yield WebhookNotifier(conn_id=settings.webhook, text=told)
-    if settings.mail:
-        from airflow.providers.smtp.notifications.smtp import SmtpNotifier
-
-        yield SmtpNotifier(to=list(settings.mail), subject="A delivery waits for a decision", html_content=_html(told))
-
-
-def _html(text: str) -> str:
-    from html import escape
-
-    return f"<p>{escape(text)}</p>"
-
-
-def _url(there: Connection) -> str:
-    """The URL of a Connection: its host, port and schema, and its password as the secret end of the path."""
-    host = there.host or ""
-    base = host if "://" in host else f"{there.schema or 'https'}://{host}{f':{there.port}' if there.port else ''}"
-    if not base.startswith(("https://", "http://")):
-        raise ConfigError(
-            "the webhook's address is wrong", [f"Connection {there.conn_id}: expected http:// or https://"]
-        )
-    return f"{base.rstrip('/')}/{quote(there.password, safe='/')}" if there.password else base

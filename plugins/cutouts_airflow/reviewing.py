@@ -162,9 +162,15 @@ def _runs(run_ids: Sequence[str]) -> int:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """What a person is asked: a headline, and what they need to know, in Markdown."""
+    """What a person is asked: a headline, the numbers of images, the reasons, and the address of the review page.
+
+    `body` is all of that in Markdown, with what each answer does.
+    """
 
     subject: str
+    counts: str
+    reasons: tuple[str, ...]
+    url: str
     body: str
 
 
@@ -177,16 +183,26 @@ def question(gate_id: str) -> Question:
     held = _is_held(decision)
     name = shown(decision.delivery)
     subject = f"{name} is held" if held else f"{name}: {counted(decision.quarantined, 'image')} quarantined"
-    return Question(subject=subject, body="\n".join(_body(decision, held=held)))
+    return Question(
+        subject=subject,
+        counts=_counts(decision),
+        reasons=tuple(shown(reason) for reason in decision.reasons),
+        url=review_url(gate_id),
+        body="\n".join(_body(decision, held=held)),
+    )
+
+
+def _counts(decision: GateDecision) -> str:
+    counts = [(name, getattr(decision, name)) for name in ("published", "quarantined", "held", "rejected", "skipped")]
+    said = ", ".join(f"{count} {name}" for name, count in counts if count)
+    return f"{counted(decision.images, 'image')}: {said}."
 
 
 def _body(decision: GateDecision, *, held: bool) -> list[str]:
-    counts = [(name, getattr(decision, name)) for name in ("published", "quarantined", "held", "rejected", "skipped")]
-    said = ", ".join(f"{count} {name}" for name, count in counts if count)
     approves = "publishes all images that are not bad by themselves" if held else "publishes the quarantined images too"
     rejects = "rejects the delivery for good" if held else "keeps them back for good"
     return [
-        f"{counted(decision.images, 'image')}: {said}.",
+        _counts(decision),
         "",
         *(f"* {_plain(reason)}" for reason in decision.reasons),
         "",

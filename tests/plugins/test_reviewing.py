@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import socketserver
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime
 from email import message_from_string
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -18,6 +18,7 @@ from cutouts import steps
 from cutouts.adapters.catalog import Catalog
 from cutouts.core.config import Site
 from cutouts.core.errors import ConfigError, CutoutsError
+from tests.dask_cluster import free_port
 from tests.review.made_gates import HOSTILE, make_gate
 
 
@@ -156,27 +157,63 @@ def mailbox() -> Iterator[tuple[int, list[str]]]:
         server.shutdown()
 
 
-def test_a_mail_is_sent_to_every_address(mailbox: tuple[int, list[str]], monkeypatch: pytest.MonkeyPatch) -> None:
-    """It has the question and the link; text of a stranger is neither HTML nor a template."""
-    from cutouts_airflow.review_operator import _notifiers
-    from cutouts_airflow.reviewing import ReviewSettings
+ASKED: dict[str, Any] = {
+    "subject": "2026-11-27/<!channel> @here [win](http:x) {{ conn.x }} is held",
+    "counts": "20 images: 20 held.",
+    "reasons": ("more than 30% may be bad", "5 images: <b>torn</b>"),
+    "url": "https://airflow.example/cutouts/gate/0a",
+}
 
-    port, mails = mailbox
-    how = {"from_email": "airflow@shop.example", "disable_ssl": True, "disable_tls": True}
+
+def _tell(settings: dict[str, Any]) -> None:
+    from cutouts_airflow.notifying import tell
+    from cutouts_airflow.reviewing import Question, ReviewSettings
+
+    tell(ReviewSettings(**settings), Question(**ASKED, body=""), {})
+
+
+def _mail_to(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    how = {"from_email": "airflow@shop.example", "disable_ssl": True, "disable_tls": True, "retry_limit": 1}
     there = {"conn_type": "smtp", "host": "127.0.0.1", "port": port, "extra": how}
     monkeypatch.setenv("AIRFLOW_CONN_SMTP_DEFAULT", json.dumps(there))
-    told = ReviewSettings(mail=("a@shop.example", "b@shop.example"))
-    (tell,) = _notifiers(told, "<b>{{ conn.x }}</b> is held: https://airflow.example/cutouts/gate/0a")
-    send: Callable[[dict[str, Any]], None] = tell
-    send({})
+
+
+def _webhook_to(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    there = {"conn_type": "http", "host": "127.0.0.1", "port": port, "schema": "http", "password": "T0/secret"}
+    monkeypatch.setenv("AIRFLOW_CONN_SHOP_CHAT", json.dumps(there))
+
+
+def test_a_mail_is_sent_to_every_address(mailbox: tuple[int, list[str]], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its subject names the delivery. It has the counts, the reasons and the link; text of a stranger is neither HTML
+    nor a template."""
+    port, mails = mailbox
+    _mail_to(port, monkeypatch)
+    _tell({"mail": ("a@shop.example", "b@shop.example")})
     assert [line for line in mails if line.startswith("rcpt")] == [
         "rcpt TO:<a@shop.example>",
         "rcpt TO:<b@shop.example>",
     ]
     mail = message_from_string(mails[-1])
-    assert (mail["From"], mail["Subject"]) == ("airflow@shop.example", "A delivery waits for a decision")
+    name = "2026-11-27/<!channel> @here [win](http:x) (( conn.x )) is held"
+    assert (mail["From"], mail["Subject"].replace("\n", "")) == ("airflow@shop.example", name)
     body = next(part for part in mail.walk() if part.get_content_type() == "text/html").get_payload(decode=True)
-    assert body == b"<p>&lt;b&gt;(( conn.x ))&lt;/b&gt; is held: https://airflow.example/cutouts/gate/0a</p>"
+    assert body == (
+        b"<p>2026-11-27/&lt;!channel&gt; @here [win](http:x) (( conn.x )) is held</p><p>20 images: 20 held.</p>"
+        b"<ul><li>more than 30% may be bad</li><li>5 images: &lt;b&gt;torn&lt;/b&gt;</li></ul>"
+        b'<p><a href="https://airflow.example/cutouts/gate/0a">Look at the images and decide</a></p>'
+    )
+
+
+@pytest.mark.parametrize("dead", ["mail", "webhook"])
+def test_an_address_that_does_not_answer_keeps_nobody_else_from_being_told(
+    dead: str, mailbox: tuple[int, list[str]], webhook: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is raised, so the question is asked."""
+    (mail_port, mails), (web_port, posted) = mailbox, webhook
+    _mail_to(free_port() if dead == "mail" else mail_port, monkeypatch)
+    _webhook_to(free_port() if dead == "webhook" else web_port, monkeypatch)
+    _tell({"mail": ("a@shop.example",), "webhook": "shop_chat"})
+    assert (bool(mails), bool(posted)) == (dead != "mail", dead != "webhook")
 
 
 def test_somebody_who_decided_meanwhile_is_not_overruled(gate_id: str) -> None:
@@ -214,14 +251,16 @@ def test_decisions_without_a_run_are_found_among_many(monkeypatch: pytest.Monkey
 
 
 def test_a_webhook_is_told_of_the_question(webhook: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its address, with the secret end, is in a Connection; braces in a name are no template."""
-    from cutouts_airflow.review_operator import _notifiers
-    from cutouts_airflow.reviewing import ReviewSettings
-
+    """Its address, with the secret end, is in a Connection. A name mentions nobody and hides no address in a chat."""
     port, posted = webhook
-    there = {"conn_type": "http", "host": "127.0.0.1", "port": port, "schema": "http", "password": "T0/secret"}
-    monkeypatch.setenv("AIRFLOW_CONN_SHOP_CHAT", json.dumps(there))
-    (tell,) = _notifiers(ReviewSettings(webhook="shop_chat"), "2026-11-27/{{ conn.x }} is held")
-    told: Callable[[dict[str, Any]], None] = tell
-    told({})
-    assert posted == [("/T0/secret", {"text": "2026-11-27/(( conn.x )) is held"})]
+    _webhook_to(port, monkeypatch)
+    _tell({"webhook": "shop_chat"})
+    ((path, body),) = posted
+    assert path == "/T0/secret"
+    assert body["text"].split("\n") == [
+        "2026-11-27/&lt;!channel&gt; @\u200bhere [win]\u200b(http:x) {{ conn.x }} is held",
+        "20 images: 20 held.",
+        "• more than 30% may be bad",
+        "• 5 images: &lt;b&gt;torn&lt;/b&gt;",
+        "https://airflow.example/cutouts/gate/0a",
+    ]
