@@ -88,6 +88,28 @@ def test_the_live_view_is_exported_in_three_formats(root: Path, tmp_path: Path) 
     assert pq.read_table(tmp_path / "live.parquet").num_rows == 2
 
 
+@pytest.mark.parametrize("suffix", ["parquet", "csv", "jsonl"])
+def test_an_export_replaces_an_earlier_one(root: Path, tmp_path: Path, suffix: str) -> None:
+    """It is replaced by what is live now, but not if somebody changed it since."""
+    file = tmp_path / "out" / f"live.{suffix}"
+    _catalog(root, "export", "-o", file, "--as-of", 1)
+    before = file.read_bytes()
+    assert "3 images" in _catalog(root, "export", "-o", file).stderr
+    now = file.read_bytes()
+    assert now != before
+    file.write_bytes(now[:-1])
+    with pytest.raises(OutputError, match=rf"live\.{suffix} exists and was not made by cutouts"):
+        _catalog(root, "export", "-o", file)
+    assert file.read_bytes() == now[:-1]
+
+
+@pytest.mark.parametrize("what", [("history",), ("history", "--json")])
+def test_the_history_of_an_unknown_delivery_is_an_error(root: Path, what: tuple[str, ...]) -> None:
+    """A misspelt id is not an empty history; the message says what was asked for."""
+    with pytest.raises(CutoutsError, match="nothing was published of the delivery id acne"):
+        _catalog(root, *what, "--delivery", "acne")
+
+
 def test_an_export_replaces_no_foreign_file(root: Path, tmp_path: Path) -> None:
     """An existing file is refused, and so is a name without a known format."""
     (tmp_path / "mine.csv").write_text("mine")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date
@@ -14,10 +13,12 @@ from typing import BinaryIO
 import pyarrow as pa
 import pyarrow.csv as pa_csv
 
-from cutouts.adapters.storage.ownership import is_ours
+from cutouts.adapters.storage.ownership import require_free, writing_ours
 from cutouts.adapters.storage.store import open_store
 from cutouts.adapters.storage.stored_tables import write_row_groups
 from cutouts.core.errors import OutputError
+
+_Stream = BinaryIO | io.RawIOBase
 
 FORMATS = ("parquet", "csv", "jsonl")
 """The names of the formats, which are also the suffixes of their files."""
@@ -27,13 +28,12 @@ def export_table(out: Path, kind: str | None, batches: Iterable[pa.RecordBatch],
     """Write batches to a file, whole or not at all, and return the number of rows.
 
     The format is `kind`, or else the file's suffix. Raises OutputError if the format is unknown, or if the file exists
-    and is not the same table written by us.
+    and is not an unchanged export.
     """
     kind = kind or out.suffix.lower().removeprefix(".")
     if kind not in FORMATS:
         raise OutputError(f"{out}: unknown format: name a file that ends in .{', .'.join(FORMATS)}, or give --format")
-    if os.path.lexists(out) and not is_ours(out, (schema.metadata or {}).get(b"table", b"").decode()):
-        raise OutputError(f"{out} exists already: name another file, or move it away")
+    require_free([out], table=(schema.metadata or {}).get(b"table", b"").decode())
     rows = 0
 
     def counted() -> Iterable[pa.RecordBatch]:
@@ -42,11 +42,11 @@ def export_table(out: Path, kind: str | None, batches: Iterable[pa.RecordBatch],
             rows += batch.num_rows
             yield batch
 
-    store = open_store(str(out.resolve().parent))
     if kind == "parquet":
+        store = open_store(str(out.resolve().parent))
         write_row_groups(store, out.name, (pa.Table.from_batches([one]) for one in counted()), schema)
     else:
-        with store.writing(out.name) as stream:
+        with writing_ours(out) as stream:
             _WRITERS[kind](stream, counted(), schema)
     return rows
 
@@ -80,14 +80,14 @@ def _require_text(kind: str) -> None:
         raise OutputError(f"{kind} cannot be written to standard output: name a file with -o")
 
 
-def _write_csv(stream: BinaryIO, batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> None:
+def _write_csv(stream: _Stream, batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> None:
     options = pa_csv.WriteOptions(quoting_style="needed")
     with pa_csv.CSVWriter(stream, schema, write_options=options) as writer:
         for batch in batches:
             writer.write_batch(batch)
 
 
-def _write_lines(stream: BinaryIO, batches: Iterable[pa.RecordBatch], _: pa.Schema) -> None:
+def _write_lines(stream: _Stream, batches: Iterable[pa.RecordBatch], _: pa.Schema) -> None:
     for batch in batches:
         for row in batch.to_pylist():
             stream.write(_line(row))
@@ -101,7 +101,7 @@ def _plain(value: object) -> str:
     return value.isoformat() if isinstance(value, date) else str(value)
 
 
-_WRITERS: dict[str, Callable[[BinaryIO, Iterable[pa.RecordBatch], pa.Schema], None]] = {
+_WRITERS: dict[str, Callable[[_Stream, Iterable[pa.RecordBatch], pa.Schema], None]] = {
     "csv": _write_csv,
     "jsonl": _write_lines,
 }

@@ -9,15 +9,18 @@ the name in its schema.
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 import stat
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, BinaryIO
 from urllib.parse import quote, unquote_to_bytes
 
 from cutouts.adapters.storage.seal import SealedFile
-from cutouts.adapters.storage.store import write_file
+from cutouts.adapters.storage.store import replacing, write_file
 from cutouts.core.errors import OutputError
 from cutouts.core.file_mark import MARK_BYTES, has_mark_at_end, mark_of
 
@@ -86,11 +89,41 @@ def write_ours(file: Path, data: bytes) -> None:
 
     The caller checks before, with `claim` or `require_free`, whether the file may be replaced.
     """
+    with writing_ours(file) as stream:
+        stream.write(data)
+
+
+@contextmanager
+def writing_ours(file: Path) -> Iterator[io.RawIOBase]:
+    """A stream for `write_ours`: its content replaces the file if the block ends without an error."""
+    with replacing(file) as stream:
+        digesting = _Digesting(stream)
+        yield digesting
+        _remember(file, digesting.digest.hexdigest())
+
+
+class _Digesting(io.RawIOBase):
+    """Computes the SHA-256 of what is written to another stream."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        super().__init__()
+        self._stream = stream
+        self.digest = hashlib.sha256()
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        self.digest.update(data)
+        return self._stream.write(data)
+
+
+def _remember(file: Path, digest: str) -> None:
+    """Add the digest of what the file will contain to the marker, beside that of what it contains now."""
     marker = _Marker.of(file.parent)
     before = marker.digests.get(file.name, frozenset()) & {_digest(file)}
     here = {name: digests for name, digests in marker.digests.items() if not digests or (file.parent / name).exists()}
-    _write_marker(file.parent, marker, here | {file.name: before | {hashlib.sha256(data).hexdigest()}})
-    write_file(file, data)
+    _write_marker(file.parent, marker, here | {file.name: before | {digest}})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

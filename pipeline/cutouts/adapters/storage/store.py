@@ -32,12 +32,12 @@ _OBSTACLES = frozenset({errno.EISDIR, errno.ELOOP, errno.ENOTDIR, errno.ENXIO})
 
 def write_file(path: Path, data: bytes) -> None:
     """Write a local file atomically: it is complete or missing, even if the process dies."""
-    with _replacing(path, durable=False) as stream:
+    with replacing(path) as stream:
         stream.write(data)
 
 
 @contextmanager
-def _replacing(path: Path, *, durable: bool) -> Iterator[BinaryIO]:
+def replacing(path: Path, *, durable: bool = False) -> Iterator[BinaryIO]:
     """A stream whose content replaces the file if the block ends without an error.
 
     If `durable`, file and folder are synced to disk before this returns, so that a power cut loses neither.
@@ -239,7 +239,7 @@ class Store:
                     part.flush()
                     self.fs.put_file(part.name, self.path(name))
                 return
-            with _replacing(Path(self.path(name)), durable=True) as stream:
+            with replacing(Path(self.path(name)), durable=True) as stream:
                 yield stream
 
     @contextmanager

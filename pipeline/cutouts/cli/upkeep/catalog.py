@@ -16,8 +16,10 @@ from cutouts.adapters.site_settings import load_site
 from cutouts.adapters.storage.exports import FORMATS, export_table, print_lines, print_table
 from cutouts.adapters.terminal import say
 from cutouts.cli.console.options import order_now, order_options, site_options
+from cutouts.core.errors import CutoutsError
 from cutouts.core.publications import Publication
 from cutouts.core.text.counting import counted
+from cutouts.core.text.display import shown
 from cutouts.core.text.numbers import whole_number
 from cutouts.core.text.sentences import order_sentence
 from cutouts.steps.journal import journalled, newest_catalog
@@ -66,6 +68,8 @@ def history(delivery_id: str | None, limit: int, as_json: bool, root: str | None
     """List publications, the newest first: when, of which delivery, what they changed, who ordered them and why."""
     with _opened(root, config) as opened:
         found = opened.history.publications(delivery_id=delivery_id, limit=limit)
+    if delivery_id is not None and not found:
+        raise CutoutsError(f"nothing was published of the delivery id {shown(delivery_id)}")
     if as_json:
         print_lines(_flat(one) for one in found)
         return
@@ -177,7 +181,8 @@ def export(
 ) -> None:
     """Export what is live, or was live at a moment, in the columns of the view `published_cutouts`.
 
-    As Parquet, CSV or JSON lines. The rows are of one moment, whatever is published meanwhile.
+    As Parquet, CSV or JSON lines. The rows are of one moment, whatever is published meanwhile. An earlier export of the
+    same name is replaced, unless somebody changed it.
 
     \b
     cutouts catalog export -o live.parquet
