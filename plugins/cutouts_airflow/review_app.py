@@ -44,7 +44,7 @@ log = logging.getLogger(__name__)
 
 TOKEN = "x-cutouts-token"
 """The header with the token of a page. A form on another site cannot send it."""
-_LARGEST_BODY = 4_000_000
+_LARGEST_BODY = 16_000_000
 _MAY_LOOK = Depends(requires_access_dag("GET", DagAccessEntity.RUN, REFRESH))
 _MAY_DECIDE = Depends(requires_access_dag("POST", DagAccessEntity.RUN, REFRESH))
 _HEADERS = {
@@ -180,6 +180,12 @@ def image(gate_id: str, row: int, reader: Reader) -> Response:
     """What is known about one image."""
     here = site()
     return _html(pages.image_part(here, reader, gate_id, row, networks_here(here)))
+
+
+@app.get("/gate/{gate_id}/waiting", dependencies=[_MAY_LOOK])
+def waiting(gate_id: str) -> Response:
+    """The rows of the images that wait, of all pages."""
+    return JSONResponse(pages.waiting_rows(site(), gate_id), headers=_HEADERS)
 
 
 @app.get("/gate/{gate_id}/histograms", dependencies=[_MAY_LOOK])

@@ -29,6 +29,7 @@ from cutouts.runner import open_runner
 from tests.airflow_home import dag_bag, events, task_states, until
 from tests.dask_cluster import free_port
 from tests.deliveries import land, manifest_of, nothing, photograph, product
+from tests.review.made_gates import make_gate
 
 T = TypeVar("T")
 USERS = {"ada": "user", "vera": "viewer"}
@@ -177,12 +178,12 @@ def test_a_reviewer_rejects_two_images_and_publishes_the_rest(
     page.keyboard.press("Space")
     page.wait_for_url(lambda url: held not in url)
     assert _live(site) == {"dim/02.png", "dim/03.png", "dim/04.png"}
+    reasons = {"dim/00.png": "the edge is rough", "dim/01.png": "torn <b>here</b>"}
     with Catalog.open(site.catalog_url) as catalog:
         (publication,) = catalog.last_publications(1)
-        reviews = {one.image_id: (one.good, one.by, one.why) for one in catalog.reviews()}
+        said = {one.image_id: (one.good, one.by, one.why) for one in catalog.reviews()}
     assert (publication.by, publication.because) == ("ada", "reviewed for the shop")
-    reasons = {"dim/00.png": "the edge is rough", "dim/01.png": "torn <b>here</b>"}
-    assert reviews == {name: (False, "ada", why) for name, why in reasons.items()}
+    assert said == {name: (False, "ada", why) for name, why in reasons.items()}
     stale = _decide(pages, held, "ada", {"action": "release", "why": "again"})
     assert (stale.status_code, stale.json()["problem"].partition(". ")[0]) == (
         409,
@@ -196,7 +197,42 @@ def test_a_reviewer_rejects_two_images_and_publishes_the_rest(
 
     page.get_by_role("button", name="Undo this publication").click()
     page.wait_for_url(lambda url: publication.gate_id not in url)
-    assert _live(site) == set()
+    assert (_live(site), page.get_by_text("Nothing is published: 10 images are quarantined").count()) == (set(), 1)
+
+
+def test_a_reviewer_decides_about_more_images_than_fit_on_a_page(
+    pages: Pages, site: Site, open_as: Callable[[str], Page]
+) -> None:
+    """All of them are selected at once, undone step by step, and kept if the browser has little room left."""
+    made = make_gate(site, 1_500, at=datetime(2026, 11, 27, tzinfo=UTC), day=date(2026, 11, 27))
+    page = open_as("ada")
+    page.route("**/picture/**", lambda route: route.fulfill(body=b"", content_type="image/webp"))
+    page.goto(f"{pages.url}/cutouts/gate/{made.decision.gate_id}")
+    everything, tally = page.get_by_role("button", name="select all 1\u202f500 that wait"), page.locator("#tally")
+    everything.click()
+    page.get_by_role("button", name="select all", pressed=True).wait_for()
+    page.keyboard.press("a")
+    assert "1\u202f500 approved and 0 rejected by you: 1\u202f500 of 1\u202f500 would" in tally.inner_text()
+    page.evaluate("localStorage.setItem('another', 'x'.repeat(5 * 1024 * 1024 - 250_000))")
+    for _ in range(3):
+        everything.click()
+        page.get_by_role("button", name="select all", pressed=True).wait_for()
+        page.keyboard.press("r")
+        page.keyboard.press("1")
+        page.keyboard.press("j")
+        page.keyboard.press("a")
+    assert "1 approved and 1\u202f499 rejected by you: 1 of 1\u202f500" in tally.inner_text()
+    page.keyboard.press("u")
+    assert "0 approved and 1\u202f500 rejected" in tally.inner_text()
+    page.goto(f"{pages.url}/cutouts/gate/{made.decision.gate_id}?page=2")
+    assert "0 approved and 1\u202f500 rejected" in tally.inner_text()
+    everything.click()
+    page.get_by_role("button", name="select all", pressed=True).wait_for()
+    page.keyboard.press("r")
+    page.get_by_label("Another reason").fill("x" * 500)
+    page.keyboard.press("Enter")
+    assert "cannot keep so many marks" in page.locator("#problem").inner_text()
+    assert "0 approved and 1\u202f500 rejected" in tally.inner_text()
 
 
 def _page_token(client: httpx.Client, gate_id: str) -> str:
@@ -263,11 +299,14 @@ def _token_of(pages: Pages, user: str, gate_id: str) -> str:
 
 
 @pytest.mark.parametrize("chosen", ["Approve", "page"])
-def test_a_held_delivery_is_a_required_action(pages: Pages, site: Site, held: str, chosen: str) -> None:
+def test_a_held_delivery_is_a_required_action(
+    pages: Pages, site: Site, held: str, chosen: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """It says why, how many and where to look. The answer is carried out in the name of the person and announced.
 
-    An answer on the review page ends it as well.
+    An answer on the review page ends it as well. It is asked although the site's webhook has no address.
     """
+    monkeypatch.setenv("AIRFLOW_VAR_CUTOUTS_REVIEW", '{"webhook": "nowhere"}')
     path = "/api/v2/dags/delivery_review/dagRuns/{}/taskInstances/ask/-1/hitlDetails"
     ada = {"authorization": f"Bearer {pages.token('ada')}"}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from html.parser import HTMLParser
 from pathlib import Path
@@ -55,6 +56,16 @@ def test_images_wait_only_until_somebody_decided(site: Site, held: MadeGate) -> 
     steps.reject(site, held.decision.gate_id, by="ada", why="torn")
     after = pages.delivery_page(site, ADA, held.decision.gate_id)
     assert (">waiting" in after, ">kept back 2" in after) == (False, True)
+
+
+def test_the_reason_of_a_tile_is_what_speaks_most_against_the_mask(site: Site, held: MadeGate) -> None:
+    """The sentences against a mask are in a fixed order, the strongest first, after the rules that it fails."""
+    decision, row = held.decision, open_sheet(site, held.decision.gate_id).image(10)
+    against = ("the network doubts much of what it found", "parts of the matte lie apart from the product")
+    mask = replace(row, reasons=(*decision.reasons, "the mask is probably wrong", *against))
+    assert mask.main_reason(decision) == against[0]
+    assert replace(row, reasons=(*decision.reasons, "torn")).main_reason(decision) == "torn"
+    assert replace(row, reasons=decision.reasons).main_reason(decision) is None
 
 
 def test_everything_from_strangers_is_escaped(site: Site, held: MadeGate) -> None:

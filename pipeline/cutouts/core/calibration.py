@@ -16,15 +16,17 @@ from cutouts.core.pixels import Doubles
 from cutouts.core.promise import CheckedMasks
 
 TERMS: Mapping[str, tuple[float, str]] = {
-    "saliency_peak": (0.0, "the network is sure of a product nowhere"),
+    "saliency_peak": (0.0, "the network is not sure of a product anywhere"),
     "saliency_doubt": (1e-3, "the network doubts much of what it found"),
     "matte_doubt": (1e-3, "much of the matte is half transparent"),
-    "worst_doubt": (0.0, "of one region the network cannot tell product from background"),
+    "worst_doubt": (0.0, "in one region, the network cannot tell product from background"),
     "islands": (1e-3, "parts of the matte lie apart from the product"),
     "thin": (1e-3, ""),
 }
 """What the probability is made of: the measurement, what is added before its logarithm is taken (0: it is taken as it
 is), and how a person reads that it speaks against the mask. Thin products excuse softness and accuse nothing."""
+AGAINST = frozenset(words for _, words in TERMS.values() if words)
+"""The sentences that speak against a mask."""
 FAVOURABLE = frozenset({"saliency_peak", "thin"})
 """The measurements of which more speaks for the mask. Of all others, more speaks against it."""
 REASONS = 3

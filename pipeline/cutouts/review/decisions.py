@@ -63,8 +63,8 @@ def settle(site: Site, gate_id: str, request: ReviewRequest, *, by: str) -> Sett
     """Carry out a reviewer's decision in their name. Raises CutoutsError if it cannot be carried out any more."""
     sheet = open_sheet(site, gate_id)
     decision = sheet.decision
-    bad = {sheet.image(_row(number)).image_id: why for number, why in request.bad.items()}
-    good = [sheet.image(number).image_id for number in request.good]
+    bad = dict(zip(sheet.names([_row(number) for number in request.bad]), request.bad.values(), strict=True))
+    good = sheet.names(request.good)
     held = decision.verdict is Verdict.HOLD
     standing, _ = standing_of(site, sheet)
     if held and not standing.state.waits:

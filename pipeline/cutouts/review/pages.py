@@ -106,6 +106,15 @@ def image_part(site: Site, reader: Reader, gate_id: str, row: int, networks: tup
     return _render("image.html", reader, image=image, decision=sheet.decision, lineage=lineage, networks=networks)
 
 
+def waiting_rows(site: Site, gate_id: str) -> dict[str, list[int]]:
+    """The rows of the images that wait for a person: those that the gate objects to `alone`, and the `others`."""
+    sheet = open_sheet(site, gate_id)
+    standing, _ = standing_of(site, sheet)
+    waiting = [one for one in sheet.images(sheet.rows(Show.WAITING), replaced=standing.replaced) if one.waits]
+    alone = [one.number for one in waiting if one.own_reasons(sheet.decision)]
+    return {"alone": alone, "others": sorted({one.number for one in waiting}.difference(alone))}
+
+
 def histograms_part(site: Site, reader: Reader, gate_id: str) -> str:
     """The part of a page with the distributions of the measurements."""
     return _render("histograms.html", reader, plots=histograms(site, gate_id))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from cutouts.adapters.storage.store import open_store
 from cutouts.adapters.storage.stored_records import find_record
 from cutouts.adapters.storage.stored_tables import read_table
+from cutouts.core.calibration import AGAINST
 from cutouts.core.config import Site
 from cutouts.core.decisions import GateDecision, Outcome
 from cutouts.core.errors import CutoutsError, DamagedError
@@ -85,6 +86,11 @@ class SheetImage:
         """The reasons that are about this image alone, not about its delivery."""
         return tuple(reason for reason in self.reasons if reason not in decision.reasons)
 
+    def main_reason(self, decision: GateDecision) -> str | None:
+        """What speaks most against its mask, or else the last of its own reasons; None if it has none."""
+        own = self.own_reasons(decision)
+        return next((reason for reason in own if reason in AGAINST), own[-1] if own else None)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sheet:
@@ -118,9 +124,18 @@ class Sheet:
 
     def image(self, number: int, said: Mapping[Version, ImageReview] | None = None) -> SheetImage:
         """The image in that row, with what people `said`. Raises UnknownDecisionError if there is no such row."""
-        if not 0 <= number < self.outcomes.num_rows:
-            raise UnknownDecisionError(f"decision {self.decision.gate_id} has no image {number}")
+        self._require_rows([number])
         return self.images(np.array([number], np.int64), said)[0]
+
+    def names(self, numbers: Sequence[int]) -> list[str]:
+        """The ids of the images in these rows. Raises UnknownDecisionError if there is no such row."""
+        self._require_rows(numbers)
+        return [str(name) for name in self.outcomes.column("image_id").take(pa.array(numbers, pa.int64())).to_pylist()]
+
+    def _require_rows(self, numbers: Sequence[int]) -> None:
+        for number in numbers:
+            if not 0 <= number < self.outcomes.num_rows:
+                raise UnknownDecisionError(f"decision {self.decision.gate_id} has no image {number}")
 
 
 def open_sheet(site: Site, gate_id: str) -> Sheet:

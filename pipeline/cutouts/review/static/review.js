@@ -8,11 +8,19 @@
   let at = -1, from = -1, on = "check", loading = 0;
 
   // Marks are kept by the browser until they are sent: over pages, and if the window is closed.
-  // A mark is {row: {good, why, alone}}, `alone` if the gate objects to this image alone; `past` has the marks before each change, for undo.
+  // A mark is {row: {good, why, alone}}, `alone` if the gate objects to this image alone. For undo, `past` has what each change replaced, null if nothing.
   let { marks = {}, past = [] } = JSON.parse(localStorage.getItem(kept) || "{}");
-  const keep = () => localStorage.setItem(kept, JSON.stringify({ marks, past: past.slice(-50) }));
-  const change = made => { past.push(JSON.stringify(marks)); marks = { ...marks, ...made }; keep(); show(); };
-  const undo = () => { if (past.length) { marks = JSON.parse(past.pop()); keep(); show(); } };
+  past = past.filter(one => typeof one === "object");
+  const keep = () => {
+    for (past = past.slice(-50); ; past = past.slice(Math.ceil(past.length / 2))) {
+      try { return localStorage.setItem(kept, JSON.stringify({ marks, past })); } catch {
+        if (!past.length) return find("#problem").textContent = "The browser cannot keep so many marks: send these before you open another page.";
+      }
+    }
+  };
+  const apply = made => { for (const row of Object.keys(made)) if (made[row]) marks[row] = made[row]; else delete marks[row]; keep(); show(); };
+  const change = made => { past.push(Object.fromEntries(Object.keys(made).map(row => [row, marks[row] || null]))); apply(made); };
+  const undo = () => { if (past.length) apply(past.pop()); };
 
   const number = value => String(value).replace(/\B(?=(\d{3})+$)/g, "\u202f");
   const show = () => {
@@ -38,8 +46,21 @@
     if (!held) release.disabled = !given.length;
   };
 
+  let everything = null;  // the images of all pages, once they are selected: {alone: [row], others: [row]}
+  const select = chosen => {
+    everything = chosen;
+    find("#everything")?.setAttribute("aria-pressed", String(!!chosen));
+    tiles.forEach(tile => tile.classList.toggle("selected", !!chosen && "waits" in tile.dataset));
+  };
+  const selectEverything = async () => {
+    if (everything) return select(null);
+    const answer = await fetch(`${here}/waiting`);
+    if (answer.ok) select(await answer.json());
+  };
+
   const move = (to, extend = false) => {
     if (!tiles.length) return;
+    select(null);
     if (to >= tiles.length) return turn("next");
     if (to < 0) return turn("prev");
     if (!extend) from = to; else if (from < 0) from = Math.max(at, 0);
@@ -54,13 +75,18 @@
   const turn = rel => { const link = find(`a[rel=${rel}]`); if (link) location.href = `${link.href}#${rel === "prev" ? "last" : "first"}`; };
   const chosen = () => tiles.slice(Math.min(from, at), Math.max(from, at) + 1).filter(tile => "waits" in tile.dataset);
   const mark = (good, why = "") => {
+    if (everything) {
+      const { alone, others } = everything;
+      change(Object.fromEntries([...alone, ...others].map((row, index) => [row, { good, why, alone: index < alone.length }])));
+      return select(null);
+    }
     const meant = chosen(), last = Math.max(from, at);
     if (!meant.length) return;
     change(Object.fromEntries(meant.map(tile => [tile.dataset.row, { good, why, alone: "bad" in tile.dataset }])));
     move(last + 1 < tiles.length || find("a[rel=next]") ? last + 1 : last);
   };
   const reject = () => {
-    if (!chosen().length) return;
+    if (!everything && !chosen().length) return;
     reasons.returnValue = "-";
     find("[name=other]", reasons).value = "";
     reasons.showModal();
@@ -143,6 +169,7 @@
     else if (button.dataset.mark) button.dataset.mark === "good" ? mark(true) : reject();
     else if (button.dataset.reason) because(button.dataset.reason);
     else if (button.id === "undo") undo();
+    else if (button.id === "everything") selectEverything();
     else if (button.id === "undo-publication") { button.disabled = true; send(`${here}/undo`, {}).then(said => { location.href = said.url; }, error => { button.disabled = false; button.textContent = error.message; }); }
     else if ("close" in button.dataset) button.closest("dialog").close();
   });
@@ -161,8 +188,8 @@
     const key = event.key.toLowerCase();
     if (key === "j" || event.key === "ArrowRight") move(at + 1, event.shiftKey);
     else if (key === "k" || event.key === "ArrowLeft") move(Math.max(at, 0) - 1, event.shiftKey);
-    else if (key === "a" && decidable) { if (at < 0) move(0); mark(true); }
-    else if (key === "r" && decidable) { if (at < 0) move(0); reject(); }
+    else if (key === "a" && decidable) { if (at < 0 && !everything) move(0); mark(true); }
+    else if (key === "r" && decidable) { if (at < 0 && !everything) move(0); reject(); }
     else if (key === "u" && decidable) undo();
     else if (event.key === "Enter" && !viewer.open && at >= 0) open(at);
     else if (event.key === " " && at >= 0) { if (!viewer.open) open(at); full(); }
