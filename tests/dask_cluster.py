@@ -50,9 +50,10 @@ def scheduler_process(*arguments: str) -> Iterator[str]:
         yield f"tcp://127.0.0.1:{port}"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def standing_scheduler() -> Iterator[str]:
-    """The address of a scheduler with two workers of one thread each."""
+    """The address of a scheduler with two workers of one thread each. Idle, they take a tenth of a core, so they end
+    with the file's tests."""
     with (
         scheduler_process() as address,
         dask_process("worker", address, "--host", "127.0.0.1", "--no-dashboard", "--nthreads", "1", "--nworkers", "2"),

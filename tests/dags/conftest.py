@@ -26,7 +26,7 @@ def site(airflow_home: Path, tmp_path: Path, quick_suite: str, monkeypatch: pyte
     return here
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def cluster() -> Iterator[Cluster]:
     """A standing Dask scheduler with workers, which a test may stop for a while."""
     cluster = Cluster()
@@ -35,7 +35,7 @@ def cluster() -> Iterator[Cluster]:
     cluster.stop()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def airflow_service(tmp_path_factory: pytest.TempPathFactory, cluster: Cluster) -> Iterator[Service]:
-    """A running Airflow whose site works on that cluster."""
+    """A running Airflow whose site works on that cluster. It ends with its tests, because it is never idle."""
     yield from serve(tmp_path_factory.mktemp("standalone"), cluster.address)
