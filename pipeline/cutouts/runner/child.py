@@ -5,16 +5,16 @@ from __future__ import annotations
 import os
 import pickle
 import signal
+import socket
 import subprocess
 import sys
-from multiprocessing import Pipe
-from multiprocessing.connection import Connection
 
 import psutil
 from distributed.protocol.pickle import dumps
 
 from cutouts.core.errors import CutoutsError, ImageRejected, TransientError
 from cutouts.core.records import RejectionReason
+from cutouts.runner.channel import Channel
 from cutouts.runner.child_process import Reply, Task
 from cutouts.stages import deadline
 
@@ -55,7 +55,7 @@ class Child:
     """One process. Raises TransientError if it ends before it is ready, and the error of its trial."""
 
     def __init__(self, task: Task) -> None:
-        ours, theirs = Pipe()
+        ours, theirs = socket.socketpair()
         with theirs:
             self._process = subprocess.Popen(
                 [sys.executable, "-P", "-c", f"from cutouts.runner.child_process import main; main({theirs.fileno()})"],
@@ -65,31 +65,35 @@ class Child:
                 env={**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
             )
         self._watched = psutil.Process(self._process.pid)
-        self._connection: Connection = ours
+        self._channel = Channel(ours)
         self._most = task.memory_limit
         try:
-            self.ask(task).get()
+            self._asked(dumps(task)).get()  # a script's own functions, too
         except EndedError as end:
             raise TransientError(f"a process for single images ended before it received one: {end.words()}") from None
         except BaseException:
             self.close()
             raise
 
-    def ask(self, thing: object) -> Reply:
-        """Send something and wait for the answer. Raises EndedError if the process ends or uses too much memory."""
+    def ask(self, part: object) -> Reply:
+        """Send a part of the work and wait for the answer. Raises EndedError if the process ends or uses too much
+        memory."""
+        return self._asked(pickle.dumps(part))
+
+    def _asked(self, message: bytes) -> Reply:
         try:
-            self._connection.send_bytes(dumps(thing))
-            while not self._connection.poll(_LOOK_SECONDS):
+            self._channel.send(message)
+            while not self._channel.ready(_LOOK_SECONDS):
                 self._look_at_memory()
-            answer: Reply = pickle.loads(self._connection.recv_bytes())
+            answer: Reply = pickle.loads(self._channel.receive())
         except (EOFError, BrokenPipeError, ConnectionResetError):
-            self._connection.close()
+            self._channel.close()
             raise EndedError(self._process.wait(), None) from None
         return answer
 
     def close(self) -> None:
         """End the process."""
-        self._connection.close()
+        self._channel.close()
         self._process.kill()
         self._process.wait()
 

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import pickle
 import signal
+import socket
 from contextlib import suppress
 from dataclasses import dataclass
-from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
+from cutouts.runner.channel import Channel
 from cutouts.runner.work import Attempt, Work
 from cutouts.runner.worker_setup import become_worker, one_thread_per_chunk
 
@@ -39,16 +40,16 @@ class Reply:
         return self.value
 
 
-def serve(connection: Connection) -> None:
+def serve(channel: Channel) -> None:
     """Answer requests until the connection closes. Raises EOFError, or another error of the connection, when it
     does."""
-    task: Task = pickle.loads(connection.recv_bytes())
+    task: Task = pickle.loads(channel.receive())
     become_worker(task.memory_limit)
-    connection.send_bytes(_answer(Attempt(_trial, task.work)))
+    channel.send(_answer(Attempt(_trial, task.work)))
     while True:
-        part = pickle.loads(connection.recv_bytes())
+        part = pickle.loads(channel.receive())
         one_thread_per_chunk()
-        connection.send_bytes(_answer(Attempt(task.work, part)))
+        channel.send(_answer(Attempt(task.work, part)))
 
 
 def _trial(work: Work[Any, Any]) -> None:
@@ -80,4 +81,4 @@ def main(descriptor: int) -> None:
         signal.signal(number, signal.SIG_IGN)
     _first_to_go()
     with suppress(EOFError, BrokenPipeError, ConnectionResetError):
-        serve(Connection(descriptor))
+        serve(Channel(socket.socket(fileno=descriptor)))
