@@ -1,7 +1,7 @@
 """Asks a person about held and quarantined images, in Airflow's Required Actions, and carries out the answer.
 
-Which decisions wait is derived from the catalogue, so a delivery that a command held is asked about too. Each decision
-of the gate is asked about once.
+Which decisions wait is derived from the catalogue, so a delivery that a command held is asked about too. All decisions
+about the same content of a delivery are one question, which is asked once.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 REVIEW: Final = "delivery_review"
-"""The DAG that asks; one run per decision of the gate."""
+"""The DAG that asks; one run per question."""
 ASK: Final = "ask"
 """Its task that waits for the answer."""
 APPROVE, REJECT, LATER = "Approve", "Reject", "Not now"

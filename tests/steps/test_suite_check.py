@@ -66,6 +66,17 @@ def test_a_suite_that_decides_alike_is_said_to(past: Site, tmp_path: Path) -> No
     assert "0 differently" in result.output
 
 
+def test_why_a_delivery_would_be_held_is_said_once(past: Site, tmp_path: Path) -> None:
+    """Images that only wait because of that are counted and not listed."""
+    raw = json.loads(changed(tmp_path).read_text())
+    rows = {"type": "expect_table_row_count_to_be_between", "kwargs": {"min_value": 100}, "severity": "critical"}
+    raw["expectations"].append({**rows, "meta": {"frame": "delivery", "action": "hold", "words": "too few images"}})
+    (tmp_path / "held.json").write_text(json.dumps(raw))
+    told = call(past, "--suite", tmp_path / "held.json").stdout
+    assert "publish → hold; 2 more kept back, 0 fewer" in told
+    assert (told.count("too few images"), "+ 0.jpg" in told, " more\n" in told) == (1, False, False)
+
+
 def test_a_rule_that_judged_no_image_is_named(past: Site, tmp_path: Path) -> None:
     """A misspelt category is no error, but it is told before the suite goes live."""
     raw = json.loads(changed(tmp_path).read_text())

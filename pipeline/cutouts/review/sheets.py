@@ -56,7 +56,7 @@ class UnknownDecisionError(CutoutsError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SheetImage:
-    """One image of a decision. `number` is its row in the decision's table; `review` is a person's word about it.
+    """One image of a decision. `number` is its row in the decision's table; `review` is a person's decision about it.
 
     `replaced` says that this photograph is live, because another network cut it.
     """
@@ -87,7 +87,7 @@ class SheetImage:
         return tuple(reason for reason in self.reasons if reason not in decision.reasons)
 
     def main_reason(self, decision: GateDecision) -> str | None:
-        """What speaks most against its mask, or else the last of its own reasons; None if it has none."""
+        """The strongest reason against its mask, or else the last of its own reasons; None if it has none."""
         own = self.own_reasons(decision)
         return next((reason for reason in own if reason in AGAINST), own[-1] if own else None)
 
@@ -107,7 +107,7 @@ class Sheet:
         return np.asarray(self.order[shown[self.order]], np.int64)
 
     def bad_by_themselves(self) -> int:
-        """The number of waiting images that stay in quarantine unless a person releases them one by one."""
+        """How many waiting images stay in quarantine unless a person releases them one by one."""
         waits = self.outcomes.filter(pc.is_in(self.outcomes.column("outcome"), pa.array(_OUTCOMES[Show.WAITING])))
         shared = set(self.decision.reasons)
         return sum(bool(set(reasons) - shared) for reasons in waits.column("reasons").to_pylist())

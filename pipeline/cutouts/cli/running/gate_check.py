@@ -55,8 +55,14 @@ def _lines(change: Change) -> Iterator[str]:
     kept = f"{len(change.quarantined)} more kept back, {len(change.released)} fewer"
     yield f"{name}: {counted(change.images, 'image')}, {verdict}; {kept}"
     yield from (f"  {words}" for words in (*change.holds, *(f"warning: {words}" for words in change.warnings)))
-    for image, reasons in change.quarantined[:_SHOWN]:
+    alone = [(image, own) for image, reasons in change.quarantined if (own := _own(reasons, change.holds))]
+    for image, reasons in alone[:_SHOWN]:
         yield f"  + {shown(image)}: {shown('; '.join(reasons))}"
     yield from (f"  - {shown(image)}" for image in change.released[:_SHOWN])
-    if (hidden := len(change.quarantined[_SHOWN:]) + len(change.released[_SHOWN:])) > 0:
+    if (hidden := len(alone[_SHOWN:]) + len(change.released[_SHOWN:])) > 0:
         yield f"  and {hidden} more"
+
+
+def _own(reasons: tuple[str, ...], holds: tuple[str, ...]) -> tuple[str, ...]:
+    """The reasons that are about an image alone: a hold says once why all the others wait."""
+    return tuple(reason for reason in reasons if reason not in holds)
