@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from examples.calibration.tables import rendered_products, stamps, without_shops
+from examples.calibration.tables import rendered_products, stamps, without_shops, without_wrong_masks
 
 PRODUCTS = ("plain", "shaded", "busy")
 LICENSED = "default-licensed"
@@ -86,6 +86,7 @@ def _tables(place: Place) -> None:
         "stamps": partial(stamps, place.stamps),
         "models": partial(rendered_products, renders),
         "scenes": partial(without_shops, scenes),
+        **{f"products-{part}": partial(without_wrong_masks, _products(place, part)) for part in ("test", "train")},
     }
     for name, make in tables.items():
         file = place.work / f"{name}.parquet"
@@ -94,12 +95,16 @@ def _tables(place: Place) -> None:
             make(file)
 
 
+def _products(place: Place, part: str) -> Path:
+    return place.data / f"products/products-{part}.parquet"
+
+
 def _sets(place: Place) -> None:
     """The sets of images with known mattes."""
     data, scenes = place.data, ["--backgrounds", place.work / "scenes.parquet"]
     unseen = ["--backgrounds", data / "backgrounds/backgrounds-test.parquet"]
     for kind in (*PRODUCTS, "empty"):
-        test, train = (["--products", data / f"products/products-{part}.parquet"] for part in ("test", "train"))
+        test, train = (["--products", place.work / f"products-{part}.parquet"] for part in ("test", "train"))
         _composites(place.exam("products", kind), kind, [*test, *unseen])
         _composites(place.fitted("products", kind), kind, [*train, *scenes, "--limit", "100"])
     for source in ("stamps", "models"):

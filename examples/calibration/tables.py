@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ from numpy.typing import NDArray
 
 Pixels = NDArray[np.uint8]
 
+WRONG_MASKS = Path(__file__).with_name("wrong-masks.txt")
+"""Patterns of the names of products that are left out."""
 SHORTEST_STAMP = 150
 """A stamp whose longer side has fewer pixels is left out."""
 FEWEST_INSIDE = 3000
@@ -52,6 +55,16 @@ def without_shops(backgrounds: Path, file: Path) -> None:
     """Write the scenes that surely have no product: not those of shops, where people hold one."""
     scenes = pq.read_table(backgrounds)
     pq.write_table(scenes.filter(pc.invert(pc.starts_with(scenes.column("name"), "shop/"))), file)
+
+
+def without_wrong_masks(products: Path, file: Path) -> None:
+    """Write `products` without those whose known mask is wrong. Raises ValueError if there are none of these."""
+    patterns = [line for line in WRONG_MASKS.read_text(encoding="utf-8").splitlines() if not line.startswith("#")]
+    table = pq.read_table(products)
+    right = [not any(fnmatchcase(name, one) for one in patterns) for name in table.column("name").to_pylist()]
+    if all(right):
+        raise ValueError(f"{products} has none of the products of {WRONG_MASKS.name}: look at its masks and change it")
+    pq.write_table(table.filter(pa.array(right)), file)
 
 
 def _photographs(folder: Path) -> Iterator[tuple[Path, Pixels]]:
