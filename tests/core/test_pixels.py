@@ -17,5 +17,5 @@ def test_kept_halves_change_no_pixel(shape: tuple[int, int]) -> None:
     photograph = Photograph(rgb=rgb)
     for width, height in [*SIZES, *reversed(SIZES)]:
         np.testing.assert_array_equal(photograph.shrunk(width, height), shrink(rgb, width, height))
-    photograph.forget_halves()
+    photograph.forget_copies()
     np.testing.assert_array_equal(photograph.shrunk(9, 7), shrink(rgb, 9, 7))

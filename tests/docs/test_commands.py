@@ -39,6 +39,7 @@ SETS = (
     "bags/rendered",
 )
 FILES = (
+    *(file.name for file in (ROOT / "examples/calibration/masks").iterdir()),
     "rembg-env/bin/rembg",
     "shoe.jpg",
     "token.txt",

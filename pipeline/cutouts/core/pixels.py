@@ -30,7 +30,7 @@ class Photograph:
     rgb: Bytes
     alpha: Bytes | None = None
     notes: tuple[str, ...] = ()
-    _halves: dict[int, Bytes] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _copies: dict[tuple[int, int], Bytes] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property
     def size(self) -> tuple[int, int]:
@@ -38,22 +38,26 @@ class Photograph:
         return self.rgb.shape[1], self.rgb.shape[0]
 
     def shrunk(self, width: int, height: int) -> Bytes:
-        """`shrink` of `rgb`. The network's input, the matte and its measurements need the same halves, so they are kept
-        until `forget_halves`."""
-        image = self.rgb
-        while image.shape[1] >= 2 * width and image.shape[0] >= 2 * height:
-            image = self._half(image)
-        return shrink(image, width, height)
+        """`shrink` of `rgb`. The network's input, the matte and its measurements need the same copies, so these and the
+        halves they are made from are kept until `forget_copies`."""
+        copy = self._copies.get((width, height))
+        if copy is None:
+            image = self.rgb
+            while image.shape[1] >= 2 * width and image.shape[0] >= 2 * height:
+                image = self._half(image)
+            copy = self._copies[width, height] = shrink(image, width, height)
+        return copy
 
-    def forget_halves(self) -> None:
-        """Free what `shrunk` has kept (1 B per pixel)."""
-        self._halves.clear()
+    def forget_copies(self) -> None:
+        """Free what `shrunk` has kept (about 1 B per pixel)."""
+        self._copies.clear()
 
     def _half(self, image: Bytes) -> Bytes:
         """`image`, which is `rgb` or one of its halves, halved along both axes."""
-        half = self._halves.get(image.shape[1])
+        size = image.shape[1] // 2, image.shape[0] // 2
+        half = self._copies.get(size)
         if half is None:
-            half = self._halves[image.shape[1]] = _resize(image, image.shape[1] // 2, image.shape[0] // 2)
+            half = self._copies[size] = _resize(image, *size)
         return half
 
 

@@ -213,7 +213,7 @@ def finish(prepared: Prepared, saliency: Floats, objects: ObjectBatch, job: Job)
         measured = measure(saliency, prepared.seen, matte[prepared.area])  # while the caches of the processor have it
         pixels = cutout(photograph, matte)
         for one in (prepared.seen, photograph):
-            one.forget_halves()
+            one.forget_copies()
         mask_png, cutout_png = stored_png(matte), stored_png(pixels)
     digests = job.recipe.digests
     mask = Mask(

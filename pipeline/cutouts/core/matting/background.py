@@ -15,6 +15,8 @@ import numpy as np
 
 from cutouts.core.pixels import Doubles, Mask
 
+LONG_SIDE = 48
+"""Longest side of the copy that the background is estimated on (px)."""
 _SCALES = (0.25, 0.08, 0.03, 0.03)
 """The scale of residuals (colours in 0…1) in each iteration; larger residuals have little weight."""
 _RIDGE = 1e-3 * np.eye(10)

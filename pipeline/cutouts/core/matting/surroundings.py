@@ -11,11 +11,9 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from cutouts.core.matting.background import Background, estimated
+from cutouts.core.matting.background import LONG_SIDE, Background, estimated
 from cutouts.core.pixels import Bytes, Doubles, Mask, shrink, size_within
 
-LONG_SIDE = 48
-"""Longest side of the copy that is compared (px)."""
 _KNOWN = 0.6
 """The background counts as known if the field explains at least this share of it."""
 _HALF, _FAINT = 128, 13

@@ -24,8 +24,9 @@ FEWEST = 20
 
 
 def fit(masks: pa.Table) -> Calibration:
-    """The calibration for the networks of `masks`, a table `JUDGED_MASKS`. Raises ConfigError if there are too few good
-    or bad masks."""
+    """The calibration for the networks of `masks`, a table `JUDGED_MASKS` in any order. Raises ConfigError if there are
+    too few good or bad masks."""
+    masks = masks.sort_by([(name, "ascending") for name in ("images", "name", "network")])
     bad = flags(masks)
     require_enough(masks)
     share = _shares(masks)
