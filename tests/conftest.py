@@ -29,6 +29,14 @@ __all__ = [
 _MAY_BE_MISSING = ("PyTorch", "this machine has")
 """Skips that CI allows: the training has a separate environment, and a machine with a GPU cannot test its absence."""
 
+_QUICK = ("tests/core/", "tests/docs/", "tests/metrics/")
+"""Folders whose files take seconds. They come last, so that no worker is left with a long file at the end."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Quick tests come last; the order is the same otherwise."""
+    items.sort(key=lambda item: item.nodeid.startswith(_QUICK))
+
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """In CI a skipped test is a failure, because everything it needs should be installed."""
