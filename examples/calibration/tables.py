@@ -16,8 +16,7 @@ from numpy.typing import NDArray
 
 Pixels = NDArray[np.uint8]
 
-WRONG_MASKS = Path(__file__).with_name("wrong-masks.txt")
-"""Patterns of the names of products that are left out."""
+_WRONG = Path(__file__).with_name("wrong-masks.txt")
 SHORTEST_STAMP = 150
 """A stamp whose longer side has fewer pixels is left out."""
 FEWEST_INSIDE = 3000
@@ -57,13 +56,17 @@ def without_shops(backgrounds: Path, file: Path) -> None:
     pq.write_table(scenes.filter(pc.invert(pc.starts_with(scenes.column("name"), "shop/"))), file)
 
 
+def wrong_masks() -> list[str]:
+    """Patterns of the names of products whose known mask is wrong."""
+    return [line for line in _WRONG.read_text(encoding="utf-8").splitlines() if not line.startswith("#")]
+
+
 def without_wrong_masks(products: Path, file: Path) -> None:
     """Write `products` without those whose known mask is wrong. Raises ValueError if there are none of these."""
-    patterns = [line for line in WRONG_MASKS.read_text(encoding="utf-8").splitlines() if not line.startswith("#")]
-    table = pq.read_table(products)
-    right = [not any(fnmatchcase(name, one) for one in patterns) for name in table.column("name").to_pylist()]
+    table, wrong = pq.read_table(products), wrong_masks()
+    right = [not any(fnmatchcase(name, one) for one in wrong) for name in table.column("name").to_pylist()]
     if all(right):
-        raise ValueError(f"{products} has none of the products of {WRONG_MASKS.name}: look at its masks and change it")
+        raise ValueError(f"{products} has none of the products of {_WRONG.name}: look at its masks and change it")
     pq.write_table(table.filter(pa.array(right)), file)
 
 

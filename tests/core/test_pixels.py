@@ -11,7 +11,7 @@ SIZES = [(512, 512), (256, 256), (193, 256), (64, 3), (1, 1), (2000, 900)]
 
 
 @pytest.mark.parametrize("shape", [(751, 566), (600, 800), (40, 1200), (1200, 33), (1, 1)], ids=str)
-def test_kept_halves_change_no_pixel(shape: tuple[int, int]) -> None:
+def test_kept_copies_change_no_pixel(shape: tuple[int, int]) -> None:
     """A photograph that was shrunk to other sizes before gives what `shrink` gives, in any order, and forgets it."""
     rgb = np.random.default_rng(2).integers(0, 256, (*shape, 3), np.uint8)
     photograph = Photograph(rgb=rgb)

@@ -8,7 +8,7 @@ import pytest
 from cutouts.core.matting.plain_background import without_plain_background
 from cutouts.core.pixels import Bytes, Floats, Photograph
 
-RED, GREY, WHITE = (170, 40, 30), (205, 205, 200), (250, 250, 250)
+RED, GREY = (170, 40, 30), (205, 205, 200)
 HOLE = slice(28, 36), slice(28, 36)
 
 

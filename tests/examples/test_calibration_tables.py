@@ -13,7 +13,7 @@ import pytest
 
 from cutouts.core.pixels import Bytes
 from cutouts.evaluation.composites import Sources, composites
-from examples.calibration.tables import WRONG_MASKS, rendered_products, stamps, without_shops, without_wrong_masks
+from examples.calibration.tables import rendered_products, stamps, without_shops, without_wrong_masks, wrong_masks
 
 
 def _disc(size: int) -> Bytes:
@@ -82,8 +82,7 @@ def test_scenes_of_shops_are_left_out(tmp_path: Path) -> None:
 
 def test_products_whose_known_mask_is_wrong_are_left_out(tmp_path: Path) -> None:
     """A right mask would count as bad beside them. A table that has none of them is another one than was looked at."""
-    patterns = [line for line in WRONG_MASKS.read_text(encoding="utf-8").splitlines() if not line.startswith("#")]
-    wrong = [re.sub(r"\[(.).*?\]", r"\1", pattern).replace("*", "-red") for pattern in patterns]
+    wrong = [re.sub(r"\[(.).*?\]", r"\1", pattern).replace("*", "-red") for pattern in wrong_masks()]
     pq.write_table(pa.table({"name": ["shop/mug", *wrong]}), tmp_path / "all.parquet")
     without_wrong_masks(tmp_path / "all.parquet", tmp_path / "right.parquet")
     assert pq.read_table(tmp_path / "right.parquet").column("name").to_pylist() == ["shop/mug"]

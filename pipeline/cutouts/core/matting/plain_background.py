@@ -3,11 +3,6 @@
 A pixel that the network doubts and that has the colour of the background is background. This holds only if the
 background is known, and if colour tells the product from it: of a white product on white, pixels that the network is
 certain of have the colour of the background, too, and nothing is changed.
-
-IoU without → with it, and the share of the ground in closed holes that shows: on 51 composites of hand-cut photographs
-.9618 → .9648, .886 → .940; on 39 of 3D models .9490 → .9628, .893 → .934; on shaded ground the same to .002; on 148
-renders .7883 → .7888. No more of these products lose parts. Without the condition on the product's own colour, the IoU
-of renders falls.
 """
 
 from __future__ import annotations
