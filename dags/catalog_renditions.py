@@ -1,4 +1,4 @@
-"""### Renditions: pictures for shops and market places
+"""### Renditions: pictures for shops and marketplaces
 
 Runs once per partition of the asset `cutouts`, after a delivery was published, and renders what is missing or stale of
 it, without the network. By hand: trigger it without a key, for example after a rendition was added or changed, and it

@@ -22,9 +22,9 @@ SAID = pytest.StashKey[list[str]]()
 
 _PAGE = """# Faults
 
-`make faults` kills a run at random moments and damages random files of a site, then runs again and repairs. A round has
-failed unless every live cutout has the same bytes as on a site that nothing happened to, and `cutouts verify --whole`
-finds nothing. This page is written by `make faults`:
+`make faults` kills a run at random moments and damages random files of a site, then runs again and repairs. A round
+passes if afterwards every live cutout has the same bytes as on an undamaged site, and `cutouts verify --whole` finds
+nothing. `make faults` writes this page:
 
 | fault | place | rounds | recovered by the next run | after `cutouts verify --repair` | failed |
 |---|---|---|---|---|---|

@@ -16,7 +16,15 @@ from cutouts.adapters.storage.store import Store
 from cutouts.core.config import Site
 
 COMMAND = Path(sys.executable).parent / "cutouts"
-DAMAGES = ("deleted", "cut off", "bit flipped", "grown", "partly cleared", "renamed", "swapped with another")
+DAMAGES = (
+    "deleted",
+    "truncated",
+    "one bit flipped",
+    "extended",
+    "partly overwritten with zeros",
+    "renamed",
+    "swapped with another",
+)
 """What `damage` can do to a file."""
 
 
@@ -74,14 +82,14 @@ def damage(store: Store, name: str, how: str, rng: random.Random) -> None:
     match how:
         case "deleted":
             store.remove(name)
-        case "cut off":
+        case "truncated":
             store.write(name, data[: rng.randrange(len(data))])
-        case "bit flipped":
+        case "one bit flipped":
             place = rng.randrange(len(data))
             store.write(name, data[:place] + bytes([data[place] ^ (1 << rng.randrange(8))]) + data[place + 1 :])
-        case "grown":
+        case "extended":
             store.write(name, data + data[: rng.randrange(1, len(data))])
-        case "partly cleared":
+        case "partly overwritten with zeros":
             place, length = rng.randrange(len(data)), rng.choice([16, 512, 4096])
             store.write(name, data[:place] + bytes(len(data[place : place + length])) + data[place + length :])
         case "renamed":

@@ -37,4 +37,4 @@ def test_damage_to_any_file_is_repaired(
     site = tested.site
     store = Store(site.tables_url if folder == "tables" else site.objects_url)
     damage(store, rng.choice(store.names("", "")), how, rng)
-    settled(f"a file of {folder} {how}")
+    settled(f"one file in `{folder}`: {how}")

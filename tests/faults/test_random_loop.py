@@ -57,9 +57,9 @@ def test_a_site_ends_as_if_nothing_had_happened_again_and_again(
         counts.update([*faults, "rounds", _settled(tested, shoot)])
     request.config.stash[SAID].append(
         f"A site of {images} images ({place}) was disturbed for {minutes:g} minutes while photographs changed: "
-        f"{counts['killed']} times a run was killed, and {sum(counts[how] for how in DAMAGES)} files were damaged. "
-        f"{counts['rounds']} times, the next run or a repair ({counts['repair']} times) made it whole, and what was "
-        "live belonged to the photographs as they were, byte by byte."
+        f"runs killed {counts['killed']}, files damaged {sum(counts[how] for how in DAMAGES)}. "
+        f"In each of {counts['rounds']} rounds, the next run, or else a repair ({counts['repair']} rounds), recovered "
+        "the site, and every live cutout was that of the current photograph, byte by byte."
     )
 
 

@@ -33,7 +33,7 @@ def test_the_books_of_two_writers_are_exact_after_minutes(
         check_books(catalog, happened)
     overtaken = sum(not one.published and not one.withdrawn for one in happened)
     request.config.stash[SAID].append(
-        f"Two writers at once on PostgreSQL for {minutes:g} minutes, each killed every {KILLED_S:g} seconds on "
-        f"average: {len(happened)} publications, {overtaken} of them without effect because a later day was live. All "
-        "books were exact, also those of the catalogue that was rebuilt from the journal afterwards."
+        f"Two processes published at once on PostgreSQL for {minutes:g} minutes, each killed every {KILLED_S:g} "
+        f"seconds on average: {len(happened)} publications, {overtaken} of them without effect because a later day was "
+        "live. All counts and rows of the catalogue were right, also after it was rebuilt from the journal."
     )

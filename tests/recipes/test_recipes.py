@@ -11,7 +11,7 @@ from cutouts.recipes import known_renditions, renditions_named
 
 
 def test_the_shipped_renditions_are_valid() -> None:
-    """There is one for each market place, on white, and its name is in the file."""
+    """There is one for each marketplace, on white, and its name is in the file."""
     known = known_renditions()
     assert {"amazon-main", "google-main", "walmart-main", "ebay-main", "shopify"} <= set(known)
     assert all(known[name].ground == (255, 255, 255) for name in known if name.endswith("-main"))

@@ -21,14 +21,14 @@ _FILES = ("bench", "memory", "plan", "rembg", "scale")
 
 _INTRODUCTION = """# Performance
 
-`make bench` measures everything on this page again, and writes the page. Seconds depend on the machine; ratios were
-taken within one run. The figures are also in `docs/bench/*.json`, and
+`make bench` measures everything on this page again, and writes the page. Seconds depend on the machine. Ratios compare
+times of the same run. The figures are also in `docs/bench/*.json`, and
 `cutouts bench PHOTOS --compare docs/bench/bench.json` says what became slower since then."""
 
 _GPUS = """## GPUs
 
-Not measured. `make bench-gpu` measures images per second, layouts, and how busy the threads are, on a machine with
-NVIDIA GPUs."""
+`make bench` does not measure GPUs. `make bench-gpu` measures images per second, layouts, and how busy the threads are,
+on a machine with NVIDIA GPUs. [A cluster and GPUs](cluster.md#measure-it) has figures of one such machine."""
 
 
 def page(folder: Path) -> str:
@@ -50,7 +50,8 @@ def _parts(bench: Values) -> Iterator[str]:
     yield "## One image\n"
     yield (
         f"{bench['images']} images of {bench['megapixels']:.1f} MP on average (`{bench['source']}`), by"
-        f" `{bench['model']}`, on {_machine(bench['machine'])}. Each part was run alone, in turns with all of them.\n"
+        f" `{bench['model']}`, on {_machine(bench['machine'])}. Each part was measured alone, in turns with the"
+        " whole path.\n"
     )
     rows = [
         (
@@ -62,10 +63,10 @@ def _parts(bench: Values) -> Iterator[str]:
     ]
     yield from _table(("part", "ms per image", "share"), [*rows, ("whole path", f"{bench['whole_ms']:.1f}", "100%")])
     yield (
-        f"\n\\* cannot be avoided. The whole path takes {bench['ratio']:.2f} times as long as these parts, and"
-        f" {bench['ratio_with_runner']:.2f} times with the waiting of the runner. One image by `cutouts.Cutter`, from"
-        f" file to file, takes {bench['warm_ms']:.1f} ms if the network is open ({bench['warm_ratio']:.2f} times as"
-        f" long as these parts), and {bench['cut_seconds']:.2f} s by `cutouts cut` in a new process."
+        f"\n\\* Any program needs these parts. The whole path takes {bench['ratio']:.2f} times as long as they do, and"
+        f" {bench['ratio_with_runner']:.2f} times if the waiting of the runner is counted. `cutouts.Cutter` cuts one"
+        f" image from file to file in {bench['warm_ms']:.1f} ms if the network is loaded ({bench['warm_ratio']:.2f}"
+        f" times as long as these parts). `cutouts cut` in a new process takes {bench['cut_seconds']:.2f} s."
     )
     yield "\n![Parts, stages, layouts and memory](performance.svg)"
 
@@ -89,16 +90,17 @@ def _memory(bench: Values) -> Iterator[str]:
     yield (
         f"{run['images']:,} images of {bench['megapixels']:.2f} MP on average, on"
         f" {counted(run['workers'], 'worker')} with {run['threads']} threads in all: {run['peak_mb']:.0f} MB at the"
-        f" peak of all workers. Over the second half of the images, it changed by {run['growth_mb']:+.2f} MB per 1,000."
+        f" peak, of all workers together. Over the second half of the images, memory changed by {run['growth_mb']:+.2f}"
+        " MB per 1,000."
     )
 
 
 def _rembg(rembg: Values) -> Iterator[str]:
-    yield "## Beside rembg\n"
+    yield "## Compared with rembg\n"
     yield (
-        f"Whole commands in turns on {rembg['images']} photographs, from start to end, each with as many threads as it"
-        f" chooses: `cutouts cut FOLDER` and `rembg p`, on {_machine(rembg['machine'])}. Both write PNGs at full size,"
-        " and the last two use the same network file.\n"
+        f"`cutouts cut FOLDER` and `rembg p` were run in turns on {rembg['images']} photographs, on"
+        f" {_machine(rembg['machine'])}. Each time is that of the whole command, with as many threads as it chooses."
+        " Both write PNGs at full size, and the last two rows use the same network file.\n"
     )
     rows = [
         (one["name"], f"{min(one['seconds']):.1f} to {max(one['seconds']):.1f}", f"{one['written'] / 1e6:.1f}",
@@ -110,7 +112,7 @@ def _rembg(rembg: Values) -> Iterator[str]:
 
 def _steps(plan: Values) -> Iterator[str]:
     yield "## Plan, gate and publish\n"
-    yield f"On {plan['cores']} cores, each step in a process of its own, over ledgers that `cutouts bench plan` made.\n"
+    yield f"On {plan['cores']} cores, each step in a separate process, with ledgers that `cutouts bench plan` made.\n"
     rows = [
         (one["step"], f"{one['images']:,}", f"{one['parts']:,}", f"{one['seconds']:.1f}", f"{one['cpu_seconds']:.1f}",
          f"{one['peak_mb']:.0f}")
@@ -122,8 +124,8 @@ def _steps(plan: Values) -> Iterator[str]:
 def _loads(scale: Values) -> Iterator[str]:
     yield "## Many workers\n"
     yield (
-        "The real Dask scheduler and our runner, with workers that only sleep, all in one process. If the workers are"
-        " not busy all the time, they waited for the scheduler.\n"
+        "These are the real Dask scheduler and runner, with workers that only sleep, all in one process. *Busy* is the"
+        " share of the time in which the workers worked; in the rest, they waited for the scheduler.\n"
     )
     rows = [
         (one["workers"], f"{one['chunk_seconds']:.1f}", one["chunks"], f"{one['busy']:.0%}", f"{one['cpu_ms']:.1f}")
@@ -137,17 +139,19 @@ def _forecasts(scale: Values) -> Iterator[str]:
     yield "## Millions of images\n"
     tables = 1e6 * (costs["plan"] + costs["gate"] + costs["publish"])
     yield (
-        f"A forecast from the figures above for images that are all new, not a run: {costs['cut_ms']:.0f} ms per image"
-        f" on each of {costs['threads']} threads per worker, {costs['chunk_ms']:.1f} ms of the scheduler per chunk of"
-        f" 32 images, and {tables:.0f} µs and {1000 * costs['image_mb']:.1f} kB per image for plan, gate and publish in"
-        f" one process, on a machine with {costs['machine_mb'] / 1000:.0f} GB. All costs are taken to grow with the"
-        f" number of images. From {_most(costs):,} workers on, the scheduler would be the first limit.\n"
+        "These figures are computed from those above, not measured. All images are new. The costs are"
+        f" {costs['cut_ms']:.0f} ms per image on each of {costs['threads']} threads per worker,"
+        f" {costs['chunk_ms']:.1f} ms of the scheduler per chunk of 32 images, and {tables:.0f} µs and"
+        f" {1000 * costs['image_mb']:.1f} kB per image for plan, gate and publish in one process, on a machine with"
+        f" {costs['machine_mb'] / 1000:.0f} GB. All costs are assumed to grow with the number of images. From"
+        f" {_most(costs):,} workers on, the scheduler would be the first limit.\n"
     )
     yield (
-        f"If photographs and objects are on S3, an image takes {REQUESTS} requests, and {WRITES} of them write. From"
-        f" {Costs(**costs).s3_workers:,.0f} workers on, these are more than the {S3_WRITES:,} writes per second that S3"
-        " accepts for one prefix by its documentation. The names of objects begin with 256 different prefixes, so S3"
-        " can split them; until it has, it answers that it is busy, and the chunk is tried again.\n"
+        f"If photographs and objects are on S3, an image takes {REQUESTS} requests, and {WRITES} of them write. With"
+        f" {Costs(**costs).s3_workers:,.0f} workers or more, they write more than the {S3_WRITES:,} objects per second"
+        " that S3 accepts for one prefix according to its documentation. The names of objects begin with 256 different"
+        " prefixes, so S3 can divide the load. Until it has done so, it answers that it is busy, and the chunk is tried"
+        " again.\n"
     )
     rows = [
         (f"{one['images']:,}", one["workers"], f"{one['total_hours']:,.1f}", f"{one['memory_mb'] / 1000:,.1f}",

@@ -15,7 +15,7 @@ from cutouts.core.errors import StorageError
 _COMMANDS = {
     "run": ("running", "Cut out, judge and publish a folder or a manifest."),
     "cut": ("cutting", "Only cut out an image or a folder: no catalogue and no gate."),
-    "render": ("cutting", "Make pictures for shops and market places of photographs or cutouts."),
+    "render": ("cutting", "Make pictures for shops and marketplaces of photographs or cutouts."),
     "serve": ("cutting", "Cut single images over HTTP, as they come."),
     "manifest": ("running", "Make a manifest of a folder of images."),
     "plan": ("running", "Step 1: plan one delivery of a manifest."),
@@ -40,7 +40,7 @@ _COMMANDS = {
     "train": ("networks", "Train the shipped network, or continue a training."),
     "evaluate": ("measuring", "Measure mattes against known ones; compare two networks."),
     "composites": ("measuring", "Make test images whose mattes are known exactly."),
-    "check": ("measuring", "Check finished files against the rules of a market place."),
+    "check": ("measuring", "Check finished files against the rules of a marketplace."),
     "look": ("measuring", "Show cutouts of several networks side by side."),
     "bench": ("measuring", "Measure images per second, by stage, workers and batch size."),
 }

@@ -121,7 +121,7 @@ def _add_renditions(app: FastAPI, service: Service, model: str, renditions: Mapp
 
     kinds = [*dict.fromkeys(media_type(one) for one in renditions.values())]
 
-    @app.post("/v1/renditions/{name}", summary="A picture for a shop or a market place", **_described(*kinds))
+    @app.post("/v1/renditions/{name}", summary="A picture for a shop or a marketplace", **_described(*kinds))
     async def rendition(request: Request, name: str, box: Box = "") -> Response:
         """The file of one rendition. An image with transparent pixels is a cutout already, and is used as it is."""
         if name not in renditions:

@@ -1,4 +1,4 @@
-"""The rules of market places on files that were made to break them, one for each rule of each channel."""
+"""The rules of marketplaces on files that were made to break them, one for each rule of each channel."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`cutouts render`: photographs or cutouts in, pictures for shops and market places out."""
+"""`cutouts render`: photographs or cutouts in, pictures for shops and marketplaces out."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def render(
     config: str | None,
     **which: str | None,
 ) -> None:
-    """Make pictures of photographs or of cutouts, for example a white square JPEG for a market place.
+    """Make pictures of photographs or of cutouts, for example a white square JPEG for a marketplace.
 
     sub/a.jpg becomes OUT/NAME/sub/a.jpg for each rendition NAME. A photograph is cut out first; an image with
     transparent pixels, from this program or another, is used as it is. In a folder with photographs, cutouts of ours

@@ -1,1 +1,1 @@
-"""Channels: the rules of market places as dated data, and the figures of a finished file that they judge."""
+"""Channels: the rules of marketplaces as dated data, and the figures of a finished file that they judge."""

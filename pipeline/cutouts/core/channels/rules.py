@@ -1,4 +1,4 @@
-"""The rules of a channel, such as a market place: dated data, each with its source."""
+"""The rules of a channel, such as a marketplace: dated data, each with its source."""
 
 from __future__ import annotations
 

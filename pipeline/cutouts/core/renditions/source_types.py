@@ -16,7 +16,7 @@ COMPOSITE = "composite"
 def rendition_type(stated: str | None, *, on_picture: bool) -> str:
     """The type of a rendition of a photograph that states `stated`; `on_picture` if its ground is another picture.
 
-    A type that says that the photograph was generated or composed stays as it is: a market place asks for it.
+    A type that says that the photograph was generated or composed stays as it is: a marketplace asks for it.
     """
     if stated is not None and stated not in CAPTURED:
         return stated

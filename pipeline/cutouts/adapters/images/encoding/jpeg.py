@@ -14,7 +14,7 @@ _APP1, _APP2 = 0xE1, 0xE2
 _PART = 65_000
 """Bytes of a profile in one segment."""
 _DENSITY = struct.pack(">BHH", 1, 300, 300)
-"""300 dpi: the density that printers and some market places ask for. It changes no pixel."""
+"""300 dpi: the density that printers and some marketplaces ask for. It changes no pixel."""
 _TAGS = ((0x011A, 5, 50), (0x011B, 5, 58), (0x0128, 3, 2 << 16))
 """Horizontal and vertical density, as fractions at offset 50 and 58, and their unit, inches."""
 _EXIF = b"".join(

@@ -13,7 +13,7 @@ from cutouts.core.pixels import Bytes
 
 _SIGNATURE = 8
 _PER_METRE = 11811
-"""300 dpi: the density that printers and some market places ask for. It changes no pixel."""
+"""300 dpi: the density that printers and some marketplaces ask for. It changes no pixel."""
 
 
 def tagged_png(pixels: Bytes, *, small: bool, profile: bytes, xmp: bytes) -> bytes:
