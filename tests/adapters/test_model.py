@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -233,6 +234,27 @@ def test_the_default_network_matches_its_row() -> None:
     choice = choose("default", "cpu")
     assert open_network(choice) is open_network(choose("default", "cpu"))
     assert choice.row.path(choice.models).stat().st_size < 16_000_000
+
+
+@pytest.mark.parametrize("name", ["default", "default-int8", "default-licensed"])
+def test_more_threads_do_not_change_the_result(name: str) -> None:
+    """The saliency is the same to the bit, so a single image may use all cores."""
+    require_same_with_more_threads(choose(name, "cpu"))
+
+
+def test_more_threads_do_not_change_the_result_of_u2netp(u2netp_file: Path) -> None:
+    """This holds for public networks, too."""
+    require_same_with_more_threads(choose("u2netp", "cpu", models=str(u2netp_file.parent)))
+
+
+def require_same_with_more_threads(choice: ModelChoice) -> None:
+    """The network finds the same with 1, 2 and 5 threads."""
+    rgb = np.full((300, 400, 3), 235, np.uint8)
+    cv2.circle(rgb, (190, 160), 90, (180, 60, 40), -1, cv2.LINE_AA)
+    image = network_input(Photograph(rgb=rgb), recipe_of(choice.row).preprocessing)
+    one, *others = (Network(replace(choice, threads=count)).saliency([image])[0] for count in (1, 2, 5))
+    assert one.any()
+    assert all(np.array_equal(one, other) for other in others)
 
 
 def test_an_unknown_model_lists_the_known_ones() -> None:

@@ -15,13 +15,16 @@ from PIL import Image
 
 import cutouts
 from cutouts.adapters.images import decode
+from cutouts.adapters.model import ModelChoice, Network, open_network
+from cutouts.api import matting
 from cutouts.api.cutter import Made
-from cutouts.api.inputs import Input
+from cutouts.api.inputs import Input, of_file, only, read_file
 from cutouts.api.matting import matted
+from cutouts.core.config import Site
 from cutouts.core.errors import ConfigError, ModelError, OutputError, StorageError
 from cutouts.core.pixels import Bytes
 from cutouts.core.records import RejectionReason
-from cutouts.stages import Prepared, job_of
+from cutouts.stages import Prepared, cores, job_of
 from cutouts.stages.memory_budget import process_memory
 from tests.models_folder import site_with_picky
 from tests.photographs import blank, broken, product
@@ -261,6 +264,30 @@ def test_cutting_a_file_never_replaces_it(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="is an input"):
         cutouts.Cutter().cut_file(photograph, photograph)
     assert photograph.read_bytes() == before
+
+
+def test_a_single_image_has_all_cores_and_several_one_each(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The pixels are the same. A number of threads that the program gives is used as it is."""
+    opened = list[int]()
+
+    def opening(choice: ModelChoice) -> Network:
+        opened.append(choice.threads)
+        return open_network(choice)
+
+    monkeypatch.setattr(cores, "machine_cores", lambda: 3)
+    monkeypatch.setattr(matting, "open_network", opening)
+    photograph, job = product(tmp_path / "ball.jpg"), job_of(Site())
+    given = of_file(read_file(photograph, only(photograph, job.reading)), job)
+
+    def alone() -> Bytes:
+        return matted(given, job, lambda _, matte: matte)
+
+    first = alone()
+    beside = matted(given, job, lambda _, matte: (matte, alone()))
+    assert opened == [3, 3, 1]
+    matted(given, job, lambda *_: None, threads=2)
+    assert (opened[3:], len(first)) == ([2], 160)
+    assert all(np.array_equal(first, other) for other in beside)
 
 
 def test_threads_can_share_one_cutter(tmp_path: Path) -> None:

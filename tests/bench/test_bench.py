@@ -57,6 +57,12 @@ def test_the_parts_add_up_to_the_whole(report: BenchReport) -> None:
     assert report.ratio_with_runner >= report.ratio
 
 
+def test_a_single_image_is_compared_with_its_own_parts(report: BenchReport) -> None:
+    """They are timed on one core, and `Cutter` on all."""
+    assert report.lone.unavoidable_ms > 0
+    assert report.lone_ratio == report.lone.cutter_ms / report.lone.unavoidable_ms
+
+
 def test_the_parts_write_the_same_files_as_a_run(photographs: Path, tmp_path: Path) -> None:
     """The objects stored part by part match those of a run byte for byte, soft edges included."""
     images = [

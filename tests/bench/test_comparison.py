@@ -11,6 +11,7 @@ import pytest
 
 from cutouts.bench import BenchReport, PartTiming, Run
 from cutouts.bench.comparison import as_text, compare, read_bench
+from cutouts.bench.lone import Lone
 from cutouts.bench.machine import this_machine
 from cutouts.bench.records import UNAVOIDABLE
 from cutouts.bench.table import as_json
@@ -49,7 +50,7 @@ def report(slower: dict[str, float] | None = None, *, pace: float = 1.0, peak_mb
         threads=2,
         parts=tuple(PartTiming(name=name, ms=value, unavoidable=name in UNAVOIDABLE) for name, value in ms.items()),
         whole_ms=sum(ms.values()),
-        warm_ms=sum(ms.values()),
+        lone=Lone(unavoidable_ms=100, cutter_ms=sum(ms.values())),
         run=replace(RUN, seconds=RUN.seconds * pace, peak_mb=peak_mb),
         others=(),
         cut_seconds=0.9 * pace,

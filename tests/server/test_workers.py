@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections.abc import Iterator
 from concurrent.futures import CancelledError, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -26,12 +27,15 @@ _NOTHING = Measurements(**dict.fromkeys(Measurements.__slots__, 0.0))  # type: i
 
 
 def work_on(orders: Orders) -> Answers:
-    """One answer per order with the number of orders in its batch; an order can end the process or fail."""
+    """One answer per order with the number of orders in its batch, and whether it was lone; an order can end the
+    process, fail, or take long."""
     for order in orders:
         if order.image == b"kill":
             os.kill(os.getpid(), signal.SIGKILL)
         if order.image == b"fail":
             raise ModelError("the network fails on every image")
+        if order.image == b"slow":
+            time.sleep(0.5)
     return tuple(_answer(order, len(orders)) for order in orders)
 
 
@@ -110,6 +114,17 @@ def test_a_batch_waits_only_for_orders_that_are_on_their_way() -> None:
             assert _images(queue.take(4, 0.05)) == [b"slow"]
 
 
+def test_only_an_order_that_comes_alone_is_lone() -> None:
+    """An order is not lone while others wait, or another is in progress; what came before does not count."""
+    with _workers(batch=1, waiting=[b"one", b"two", b"three"], count=2) as (queue, _, tickets):
+        answers = [ticket.future.result(60) for ticket in tickets]
+        assert [_lone(answer) for answer in answers[:2]] == [False, False]
+        assert _lone(queue.put(_order(b"later")).future.result(60))
+        beside = [queue.put(_order(b"slow")), queue.put(_order(b"beside"))]
+        assert not _lone(beside[1].future.result(60))
+        assert beside[0].future.result(60)
+
+
 def test_the_wait_is_estimated_from_what_batches_took() -> None:
     """It grows with what waits. Nobody waits for an empty queue, and a few batches say nothing."""
     with _workers(batch=1, waiting=[b"one"] * 8) as (queue, workers, tickets):
@@ -123,12 +138,12 @@ def test_the_wait_is_estimated_from_what_batches_took() -> None:
 
 
 @contextmanager
-def _workers(*, batch: int, waiting: list[bytes]) -> Iterator[tuple[Queue, Workers, list[Ticket]]]:
-    """One worker; these orders wait when it begins."""
+def _workers(*, batch: int, waiting: list[bytes], count: int = 1) -> Iterator[tuple[Queue, Workers, list[Ticket]]]:
+    """These orders wait when the workers begin."""
     queue = Queue(8)
     tickets = [queue.put(_order(image)) for image in waiting]
     work = Work(function=work_on, parts=parts, trial=nothing, blamed=_blamed)
-    workers = Workers(work, queue, count=1, batch=batch, memory=1 << 33)
+    workers = Workers(work, queue, count=count, batch=batch, memory=1 << 33)
     try:
         yield queue, workers, tickets
     finally:
@@ -140,6 +155,11 @@ def _images(tickets: list[Ticket]) -> list[bytes]:
     return [ticket.order.image for ticket in tickets]
 
 
+def _lone(answer: Answer | Refusal) -> bool:
+    assert isinstance(answer, Answer)
+    return answer.found
+
+
 def _order(image: bytes) -> Order:
     return Order(image=image, product=Product.CUTOUT)
 
@@ -149,7 +169,7 @@ def _answer(order: Order, count: int) -> Answer:
         file=order.image,
         width_px=count,
         height_px=1,
-        found=True,
+        found=order.lone,
         notes=(),
         measured=_NOTHING,
         p_bad=None,

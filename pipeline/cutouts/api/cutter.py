@@ -77,8 +77,10 @@ class Cutter:
 
     `model`, `provider` and `crop` are as for `cut`. `site` has all other settings; by default they are read as the
     commands read them, from `cutouts.toml` and `CUTOUTS_*`. With `inside`, only files in that folder are read, even
-    through links; use it for folders that come from others. Raises ConfigError if settings are wrong, and ModelError if
-    the site does not know or does not allow the model.
+    through links; use it for folders that come from others. `threads` is how many threads the network uses for an
+    image, on a CPU; by default as many as there are cores (up to 8) while only one image is being cut, and one for each
+    if there are several. The results are the same. Raises ConfigError if settings are wrong, and ModelError if the site
+    does not know or does not allow the model.
     """
 
     def __init__(
@@ -89,7 +91,9 @@ class Cutter:
         crop: bool = False,
         site: Site | None = None,
         inside: str | os.PathLike[str] | None = None,
+        threads: int | None = None,
     ) -> None:
+        self._threads = threads
         self._anywhere = inside is None
         sources = [] if inside is None else [str(Path(inside).resolve())]
         self._job = job_of(site_with(site, model=model, provider=provider), crop=crop, sources=sources)
@@ -112,7 +116,7 @@ class Cutter:
                 made_of=self._made_of(given.sha256),
             )
 
-        return matted(given, self._job, made)
+        return matted(given, self._job, made, threads=self._threads)
 
     def cut_file(
         self,
@@ -142,7 +146,7 @@ class Cutter:
             write_png(png, np.ascontiguousarray(pixels[box]), told(made_of, mask=mask, notes=seen.notes))
             return FileResult(made=Made.CUT if matte.any() else Made.EMPTY, notes=seen.notes)
 
-        return matted(of_file(file, self._job), self._job, made)
+        return matted(of_file(file, self._job), self._job, made, threads=self._threads)
 
     def _reading(self, path: str | os.PathLike[str]) -> Reading:
         return only(path, self._job.reading) if self._anywhere else self._job.reading

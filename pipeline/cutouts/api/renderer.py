@@ -37,7 +37,7 @@ class _Stale:
 class Renderer:
     """Renders files with one set of renditions, from any number of threads.
 
-    `model`, `provider`, `site` and `inside` are as for `Cutter`. Raises its errors.
+    `model`, `provider`, `site`, `inside` and `threads` are as for `Cutter`. Raises its errors.
     """
 
     def __init__(
@@ -48,7 +48,9 @@ class Renderer:
         provider: str | None = None,
         site: Site | None = None,
         inside: str | os.PathLike[str] | None = None,
+        threads: int | None = None,
     ) -> None:
+        self._threads = threads
         self._renditions = tuple(renditions)
         self._anywhere = inside is None
         sources = [] if inside is None else [str(Path(inside).resolve())]
@@ -102,7 +104,8 @@ class Renderer:
         given = of_file(file, self._job)
         width, height = read_size(file.data) or (0, 0)
         more = rendering_memory(min(width * height, most), stale.renditions, most)
-        notes = matted(replace(given, needed=given.needed + more), self._job, make, alpha_is_matte=True)
+        given = replace(given, needed=given.needed + more)
+        notes = matted(given, self._job, make, threads=self._threads, alpha_is_matte=True)
         return FileResult(made=Made.RENDERED, notes=(*notes, *stale.notes))
 
 

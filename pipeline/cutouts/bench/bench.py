@@ -18,6 +18,7 @@ import numpy as np
 
 from cutouts.adapters.images import SUFFIXES
 from cutouts.adapters.storage.sources.folders import photographs
+from cutouts.bench.lone import measure_lone
 from cutouts.bench.machine import this_machine
 from cutouts.bench.records import PARTS, UNAVOIDABLE, BenchReport, PartTiming, Run
 from cutouts.bench.worker import Compared, Watched, compare_chunk, decodable, forget_peak, watch_chunk
@@ -62,6 +63,8 @@ def bench(
         place = partial(_placed, site, Path(folder))
         on_stage("one image by `cutouts cut`")
         cut_seconds = _cut_seconds(records[0], Path(folder))
+        on_stage("one image by `Cutter`")
+        lone = measure_lone(site, [Path(record.uri) for record in records[:COMPARED_IMAGES]])
         on_stage("part by part")
         threads, compared = _compare(place("compared"), cycled(site, records, min(images, COMPARED_IMAGES)))
         on_stage(f"the whole path, {counted(images, 'image')}")
@@ -78,7 +81,7 @@ def bench(
         threads=threads,
         parts=_parts(compared),
         whole_ms=1000 * sum(one.whole for one in compared) / sum(one.images for one in compared),
-        warm_ms=1000 * sum(one.warm for one in compared) / sum(one.images for one in compared),
+        lone=lone,
         run=run,
         others=others,
         cut_seconds=cut_seconds,
@@ -146,7 +149,7 @@ def _compare(site: Site, chunks: Chunks) -> tuple[int, list[Compared]]:
     with open_runner(site) as runner:
         threads = runner.describe().threads
         list(runner.map(partial(watch_chunk, job_of(site)), [chunks[0][:1]] * threads))
-        return threads, list(runner.map(partial(compare_chunk, job_of(site), site), chunks))
+        return threads, list(runner.map(partial(compare_chunk, job_of(site)), chunks))
 
 
 def _parts(compared: Sequence[Compared]) -> tuple[PartTiming, ...]:

@@ -72,7 +72,7 @@ def read_bench(path: Path) -> Earlier:
             times=_times(
                 parts={part["name"]: part["ms"] for part in values["parts"]},
                 whole_ms=values["whole_ms"],
-                warm_ms=values["warm_ms"],
+                cutter_ms=values["lone"]["cutter_ms"],
                 cut_seconds=values["cut_seconds"],
                 images_per_second=values["run"]["images_per_second"],
             ),
@@ -88,7 +88,7 @@ def compare(earlier: Earlier, report: BenchReport) -> Comparison:
     now = _times(
         parts={part.name: part.ms for part in report.parts},
         whole_ms=report.whole_ms,
-        warm_ms=report.warm_ms,
+        cutter_ms=report.lone.cutter_ms,
         cut_seconds=report.cut_seconds,
         images_per_second=report.run.images_per_second,
     )
@@ -124,13 +124,13 @@ def _require_same(earlier: Earlier, report: BenchReport) -> None:
 
 
 def _times(
-    *, parts: Mapping[str, float], whole_ms: float, warm_ms: float, cut_seconds: float, images_per_second: float
+    *, parts: Mapping[str, float], whole_ms: float, cutter_ms: float, cut_seconds: float, images_per_second: float
 ) -> dict[str, tuple[str, float]]:
     """Each time by name, with its unit; parts that are too short are left out."""
     return {
         **{name: ("ms", ms) for name, ms in parts.items() if ms >= LEAST_MS},
         "whole path": ("ms", whole_ms),
-        "one warm image": ("ms", warm_ms),
+        "one image by Cutter": ("ms", cutter_ms),
         "one image by `cutouts cut`": ("s", cut_seconds),
         "run, per image": ("ms", 1000 / images_per_second),
     }

@@ -13,6 +13,8 @@ from pathlib import Path
 
 from cutouts.adapters.code_version import code_version
 from cutouts.runner.gpus import gpu_models
+from cutouts.stages.cores import machine_cores
+from cutouts.stages.memory_budget import machine_memory
 
 _PACKAGES = ("onnxruntime", "onnxruntime-gpu", "opencv-python-headless", "numpy", "dask")
 
@@ -43,8 +45,8 @@ def this_machine() -> Machine:
     """The machine of this process."""
     return Machine(
         processor=next(_models(), platform.machine()),
-        cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
-        memory=os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
+        cores=machine_cores(),
+        memory=machine_memory(),
         system=f"{platform.system()} {platform.release()}",
         python=platform.python_version(),
         packages=dict(_versions()),

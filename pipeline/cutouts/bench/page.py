@@ -64,9 +64,14 @@ def _parts(bench: Values) -> Iterator[str]:
     yield from _table(("part", "ms per image", "share"), [*rows, ("whole path", f"{bench['whole_ms']:.1f}", "100%")])
     yield (
         f"\n\\* Any program needs these parts. The whole path takes {bench['ratio']:.2f} times as long as they do, and"
-        f" {bench['ratio_with_runner']:.2f} times if the waiting of the runner is counted. `cutouts.Cutter` cuts one"
-        f" image from file to file in {bench['warm_ms']:.1f} ms if the network is loaded ({bench['warm_ratio']:.2f}"
-        f" times as long as these parts). `cutouts cut` in a new process takes {bench['cut_seconds']:.2f} s."
+        f" {bench['ratio_with_runner']:.2f} times if the waiting of the runner is counted.\n"
+    )
+    lone = bench["lone"]
+    yield (
+        "If no other image is in progress, the network uses all cores: `cutouts.Cutter` then cuts one image from file"
+        f" to file in {lone['cutter_ms']:.1f} ms, {bench['lone_ratio']:.2f} times as long as decode, network and encode"
+        f" take on one core ({lone['unavoidable_ms']:.1f} ms). `cutouts cut` in a new process takes"
+        f" {bench['cut_seconds']:.2f} s."
     )
     yield "\n![Parts, stages, layouts and memory](performance.svg)"
 

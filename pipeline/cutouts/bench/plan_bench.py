@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -26,6 +25,7 @@ from cutouts.bench.worker import forget_peak, memory
 from cutouts.core.config import Site
 from cutouts.core.errors import CutoutsError
 from cutouts.stages import job_of
+from cutouts.stages.cores import machine_cores
 from cutouts.steps import gate, plan, publish
 from cutouts.steps.ledger import record
 
@@ -167,7 +167,7 @@ def as_text(measured: Sequence[StepCost]) -> str:
 def as_json(measured: Sequence[StepCost]) -> str:
     """The same as JSON for programs."""
     rows = [{name: value for name, value in asdict(one).items() if name != "key"} for one in measured]
-    return json.dumps({"cores": os.cpu_count(), "measured": rows}, indent=2)
+    return json.dumps({"cores": machine_cores(), "measured": rows}, indent=2)
 
 
 def _decided(site: Site, source: str, one: StepCost, words: str, until: str, where: Where) -> Iterator[StepCost]:

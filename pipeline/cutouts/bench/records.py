@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from cutouts.bench.lone import Lone
 from cutouts.bench.machine import Machine
 
 PARTS = ("read", "decode", "fit", "network", "matte", "cutout", "encode", "measure", "store")
@@ -62,7 +63,7 @@ class BenchReport:
     `model` its network.
 
     `left_out` images could not be decoded. `cut_seconds` is the time of `cutouts cut` for one image, from start to end,
-    and `warm_ms` that of one image from file to file, if the network is open already (ms).
+    and `lone` that of single images by a `Cutter`.
     """
 
     machine: Machine
@@ -74,7 +75,7 @@ class BenchReport:
     threads: int
     parts: tuple[PartTiming, ...]
     whole_ms: float
-    warm_ms: float
+    lone: Lone
     run: Run
     others: tuple[Run, ...]
     cut_seconds: float
@@ -90,9 +91,9 @@ class BenchReport:
         return self.whole_ms / self.unavoidable_ms
 
     @property
-    def warm_ratio(self) -> float:
-        """The ratio of one warm image to the unavoidable parts."""
-        return self.warm_ms / self.unavoidable_ms
+    def lone_ratio(self) -> float:
+        """The ratio of a single image on all cores to its unavoidable parts on one core."""
+        return self.lone.cutter_ms / self.lone.unavoidable_ms
 
     @property
     def ratio_with_runner(self) -> float:

@@ -14,16 +14,21 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from statistics import median
 
 import numpy as np
 
 from cutouts.bench.bench import growth
+from cutouts.bench.lone import unavoidable_ms
 from cutouts.bench.machine import Machine
-from cutouts.bench.records import UNAVOIDABLE
+from cutouts.core.config import Site
 from cutouts.core.errors import ConfigError
 from cutouts.core.text.counting import counted
+from cutouts.stages import job_of
 
 _MAIN = "from cutouts.cli import main; main()"
+_TIMED_IMAGES = 48
+"""The largest number of images whose unavoidable parts are timed."""
 _POINTS = 100
 """Points of the memory curve."""
 _SECONDS = 300.0
@@ -40,11 +45,10 @@ class Target:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exchanged:
-    """One request: its status, how long it took, and how long its unavoidable parts took in the worker (ms)."""
+    """One request: its status, and how long it took (ms)."""
 
     status: int
     ms: float
-    unavoidable_ms: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +61,6 @@ class Load:
     seconds: float
     p50_ms: float
     p99_ms: float
-    unavoidable_ms: float
 
     @property
     def images_per_second(self) -> float:
@@ -67,19 +70,16 @@ class Load:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServeReport:
-    """All loads on the same `images`. `curve` has points of finished requests and memory (MB) of the server with its
-    workers."""
+    """All loads on the same `images`. `unavoidable_ms` is the median time of decode, network and encode of one image on
+    one core, without a server. `curve` has points of finished requests and memory (MB) of the server with its workers.
+    """
 
     machine: Machine
     images: int
     workers: int
+    unavoidable_ms: float
     loads: tuple[Load, ...]
     curve: tuple[tuple[int, float], ...]
-
-    @property
-    def unavoidable_ms(self) -> float:
-        """Decode, network and encode of one image while nothing else is running: the median with the fewest clients."""
-        return min(self.loads, key=lambda load: load.clients).unavoidable_ms
 
     @property
     def growth_mb(self) -> float | None:
@@ -93,23 +93,39 @@ def measure_serve(
     *,
     clients: Sequence[int],
     requests: int,
-    token: str | None,
+    site: Site,
     machine: Machine,
     on_load: Callable[[str], None],
 ) -> ServeReport:
     """Start `cutouts serve` with these options, and send it `requests` requests for cutouts per number of clients.
+    `site` has the same settings.
 
     Images that it refuses are left out. Raises ConfigError if the server does not start, or refuses every image.
     """
-    with _running(options, token) as target:
+    with _running(options, site.serve_token) as target:
         files = _good(target, files)
+        unavoidable = _unavoidable_ms(site, files)
         workers = round(_metric(target, "cutouts_workers"))
         curve: list[tuple[int, float]] = []
         loads = []
         for count in clients:
             on_load(counted(count, "client"))
             loads.append(_measured(target, files, clients=count, requests=requests, curve=curve))
-    return ServeReport(machine=machine, images=len(files), workers=workers, loads=tuple(loads), curve=tuple(curve))
+    return ServeReport(
+        machine=machine,
+        images=len(files),
+        workers=workers,
+        unavoidable_ms=unavoidable,
+        loads=tuple(loads),
+        curve=tuple(curve),
+    )
+
+
+def _unavoidable_ms(site: Site, files: Sequence[bytes]) -> float:
+    """The median over the first images, while the server has nothing to do."""
+    job = job_of(site)
+    unavoidable_ms(job, files[0])
+    return median(unavoidable_ms(job, image) for image in files[:_TIMED_IMAGES])
 
 
 def _good(target: Target, files: Sequence[bytes]) -> list[bytes]:
@@ -125,8 +141,7 @@ def _good(target: Target, files: Sequence[bytes]) -> list[bytes]:
 def as_json(report: ServeReport) -> str:
     """Everything in the report, with computed values."""
     loads = [{**asdict(load), "images_per_second": load.images_per_second} for load in report.loads]
-    values = {"unavoidable_ms": report.unavoidable_ms, "growth_mb": report.growth_mb, "loads": loads}
-    return json.dumps({**asdict(report), **values}, indent=2)
+    return json.dumps({**asdict(report), "growth_mb": report.growth_mb, "loads": loads}, indent=2)
 
 
 def as_text(report: ServeReport) -> str:
@@ -135,7 +150,7 @@ def as_text(report: ServeReport) -> str:
     lines = [
         str(report.machine),
         f"{counted(report.images, 'image')}, {counted(report.workers, 'worker')}; decode + network + encode of one "
-        f"image take {alone:.0f} ms in a worker",
+        f"image take {alone:.0f} ms on one core",
         f"{'clients':>8}{'requests':>10}{'refused':>9}{'p50 ms':>9}{'p99 ms':>9}{'images/s':>10}{'p50 ratio':>11}"
         f"{'p99 ratio':>11}{'busy':>8}",
     ]
@@ -145,7 +160,8 @@ def as_text(report: ServeReport) -> str:
             f"{load.clients:>8}{load.requests:>10}{load.refused:>9}{load.p50_ms:>9.0f}{load.p99_ms:>9.0f}"
             f"{load.images_per_second:>10.2f}{load.p50_ms / alone:>11.2f}{load.p99_ms / alone:>11.2f}{busy:>8.0%}"
         )
-    lines.append("ratio: time / (decode + network + encode); busy: share of the workers' time that these three take")
+    told = "ratio: time / (decode + network + encode on one core); busy: share of the workers' time that these take"
+    lines.append(told)
     return "\n".join([*lines, _memory(report)])
 
 
@@ -170,7 +186,6 @@ def _measured(
         seconds=seconds,
         p50_ms=float(np.percentile(times, 50)),
         p99_ms=float(np.percentile(times, 99)),
-        unavoidable_ms=float(np.median([one.unavoidable_ms for one in good] or [float("nan")])),
     )
 
 
@@ -204,8 +219,7 @@ def _exchange(connection: http.client.HTTPConnection, target: Target, image: byt
     answer = connection.getresponse()
     answer.read()
     ms = 1000 * (time.perf_counter() - began)
-    parts = dict(re.findall(r"(\w+);dur=([\d.]+)", answer.getheader("Server-Timing", "")))
-    return Exchanged(status=answer.status, ms=ms, unavoidable_ms=sum(float(parts.get(name, 0)) for name in UNAVOIDABLE))
+    return Exchanged(status=answer.status, ms=ms)
 
 
 def _metric(target: Target, name: str) -> float:

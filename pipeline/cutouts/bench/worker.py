@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import tempfile
 import threading
 import time
 from collections import Counter
@@ -22,8 +21,6 @@ from cutouts.adapters.model import Network, open_network
 from cutouts.adapters.storage.object_batch import ObjectBatch
 from cutouts.adapters.storage.sources.reading import read_image
 from cutouts.adapters.storage.store import open_store
-from cutouts.api.cutter import Cutter
-from cutouts.core.config import Site
 from cutouts.core.errors import ImageRejected
 from cutouts.core.matting.cutout import cutout
 from cutouts.core.matting.matte import matte_from_saliency
@@ -54,13 +51,11 @@ class Watched:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Compared:
-    """A chunk that was cut part by part, then as a run does it, and then image by image as `cutouts cut` does it:
-    seconds of each part, and of each of the others."""
+    """A chunk that was cut part by part, and then as a run does it: seconds of each part, and of the whole."""
 
     images: int
     parts: dict[str, float]
     whole: float
-    warm: float
 
 
 def watch_chunk(job: Job, chunk: Sequence[ImageRecord]) -> Watched:
@@ -82,23 +77,11 @@ def watch_chunk(job: Job, chunk: Sequence[ImageRecord]) -> Watched:
     )
 
 
-def compare_chunk(job: Job, site: Site, chunk: Sequence[ImageRecord]) -> Compared:
-    """Cut the chunk part by part, as a run does it, and as `cutouts cut` does it. They take turns so that all run under
-    the same conditions."""
+def compare_chunk(job: Job, chunk: Sequence[ImageRecord]) -> Compared:
+    """Cut the chunk part by part, and as a run does it. They take turns so that both run under the same conditions."""
     with _new_objects(job) as fresh:
         parts = time_parts(fresh, chunk)
-    whole = watch_chunk(job, chunk).seconds
-    return Compared(images=len(chunk), parts=parts, whole=whole, warm=time_warm(site, chunk))
-
-
-def time_warm(site: Site, chunk: Sequence[ImageRecord]) -> float:
-    """Seconds for the images of a chunk one by one, by a `Cutter` whose network is open, from file to file."""
-    cutter = Cutter(site=site)
-    with tempfile.TemporaryDirectory(prefix="cutouts-bench-") as folder:
-        began = time.perf_counter()
-        for number, record in enumerate(chunk):
-            cutter.cut_file(record.uri, Path(folder) / f"{number}.png")
-        return time.perf_counter() - began
+    return Compared(images=len(chunk), parts=parts, whole=watch_chunk(job, chunk).seconds)
 
 
 @contextmanager

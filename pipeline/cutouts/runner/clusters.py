@@ -15,6 +15,7 @@ from cutouts.core.errors import ConfigError, TransientError
 from cutouts.core.text.display import command
 from cutouts.runner.gpus import visible_gpus
 from cutouts.runner.layout import Gpu, Layout, layout
+from cutouts.stages.cores import machine_cores
 
 if TYPE_CHECKING:
     from distributed import Client, Security
@@ -68,10 +69,9 @@ def cuda_cluster(site: Site) -> Iterator[Client]:
 
 
 def _layout(site: Site, gpus: Sequence[Gpu] = ()) -> Layout:
-    from dask.system import CPU_COUNT
     from distributed.system import MEMORY_LIMIT
 
-    chosen = layout(site, cores=CPU_COUNT, memory=MEMORY_LIMIT, gpus=gpus)
+    chosen = layout(site, cores=machine_cores(), memory=MEMORY_LIMIT, gpus=gpus)
     _log.info("layout: %s", chosen)
     return chosen
 

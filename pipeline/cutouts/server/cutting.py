@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -19,6 +18,7 @@ from cutouts.core.records import ImageRecord
 from cutouts.server.making import Decoded, ServerJob, make, timed
 from cutouts.server.orders import Answer, Order, Refusal
 from cutouts.stages import Job, infer
+from cutouts.stages.cores import for_lone_image, machine_cores
 from cutouts.stages.deadline import deadlines
 from cutouts.stages.image import BYTES_PER_PIXEL, fitted, needed_memory, require_box, require_sound
 from cutouts.stages.image_errors import one_image
@@ -45,7 +45,8 @@ def cut_orders(how: ServerJob, orders: Sequence[Order]) -> tuple[Answer | Refusa
     if len(orders) > 1 and together > memory.at_once:
         return tuple(answer for order in orders for answer in cut_orders(how, [order]))
     with memory.taken(together):
-        return tuple(_finished(how, _each(partial(_opened, how.job), orders, sizes)))
+        decoded = _each(partial(_opened, how.job), orders, sizes)
+        return tuple(_finished(how, decoded, lone=len(orders) == 1 and orders[0].lone))
 
 
 def _size(how: ServerJob, order: Order, memory: Memory) -> int:
@@ -74,9 +75,9 @@ def _decoded(order: Order, job: Job) -> Decoded:
     return Decoded(order=order, prepared=prepared, seconds=seconds)
 
 
-def _finished(how: ServerJob, decoded: Sequence[Decoded | Refusal]) -> Iterator[Answer | Refusal]:
+def _finished(how: ServerJob, decoded: Sequence[Decoded | Refusal], *, lone: bool) -> Iterator[Answer | Refusal]:
     """The answers in order: one for each image that was decoded, and the refusals of the others."""
-    network = open_network(how.job.choice)
+    network = open_network(for_lone_image(how.job.choice) if lone else how.job.choice)
     good = [one for one in decoded if isinstance(one, Decoded)]
     to_cut = [one for one in good if not one.is_cutout]
     size = network.largest_batch or max(1, len(to_cut))
@@ -126,5 +127,5 @@ def _each(function: Callable[[T, R], U], ones: Sequence[T], others: Sequence[R])
     """The function of each pair; several at a time if there are several."""
     if len(ones) < 2:
         return [function(one, other) for one, other in zip(ones, others, strict=True)]
-    with ThreadPoolExecutor(min(len(ones), os.cpu_count() or 1)) as pool:
+    with ThreadPoolExecutor(min(len(ones), machine_cores())) as pool:
         return list(pool.map(function, ones, others))

@@ -26,7 +26,8 @@ class Order:
     """One image file, and what is to be made of it.
 
     With `crop`, a cutout or matte contains only what was found. `rendition` is the name of a rendition, or "".
-    Only what is inside of the `box` is the product, if there is one.
+    Only what is inside of the `box` is the product, if there is one. A `lone` order began while no other was in
+    progress.
     """
 
     image: bytes
@@ -34,6 +35,7 @@ class Order:
     crop: bool = False
     rendition: str = ""
     box: ProductBox | None = None
+    lone: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import socket
 from collections.abc import Callable, Mapping
 from contextlib import closing
@@ -20,6 +19,7 @@ from cutouts.server.service import Service
 from cutouts.server.waiting import Queue
 from cutouts.server.workers import Workers, cutting
 from cutouts.stages import Job, job_of
+from cutouts.stages.cores import machine_cores
 from cutouts.stages.memory_budget import machine_memory
 from cutouts.stages.rendering import check_grounds
 
@@ -86,11 +86,7 @@ def limits_of(site: Site, pace: Pace) -> Limits:
 
 def _worker_count(site: Site) -> int:
     """One worker per core, or one for a GPU, unless the site says otherwise."""
-    return site.workers or (_cores() if site.provider == "cpu" else 1)
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return site.workers or (machine_cores() if site.provider == "cpu" else 1)
 
 
 def _job(site: Site) -> Job:

@@ -6,11 +6,14 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from statistics import median
 
+from cutouts.adapters.model import open_network
 from cutouts.core.errors import CutoutsError
 from cutouts.core.records import RejectionReason
 from cutouts.runner.child import Child, EndedError
@@ -20,6 +23,8 @@ from cutouts.server.cutting import cut_orders
 from cutouts.server.making import ServerJob
 from cutouts.server.orders import Answer, Order, Refusal
 from cutouts.server.waiting import Queue, Ticket
+from cutouts.stages import Job
+from cutouts.stages.cores import for_lone_image
 from cutouts.stages.isolation import try_out
 
 _log = logging.getLogger(__name__)
@@ -40,9 +45,15 @@ def cutting(how: ServerJob) -> Work[Orders, Answers]:
     return Work(
         function=partial(cut_orders, how),
         parts=lambda orders: [(order,) for order in orders],
-        trial=partial(try_out, how.job),
+        trial=partial(_try_out, how.job),
         blamed=lambda orders, error: tuple(Refusal.of(error) for _ in orders),
     )
+
+
+def _try_out(job: Job) -> None:
+    """Run the network, and open it also for lone images, so that the first of them does not wait for that."""
+    try_out(job)
+    open_network(for_lone_image(job.choice))
 
 
 class Workers:
@@ -57,6 +68,7 @@ class Workers:
         self._task = Task(work=work, memory_limit=memory // count)
         self._lock = threading.Lock()
         self.alive, self.ended, self.batches, self.images = 0, 0, 0, 0
+        self._at_work = 0
         self._seconds = deque[float](maxlen=_KNOWN)
         with ThreadPoolExecutor(count) as pool:
             children = list(pool.map(lambda _: self._child(), range(count)))
@@ -116,7 +128,9 @@ class Workers:
         began = time.monotonic()
         try:
             child = child or self._child()
-            answers: Answers = child.ask(tuple(ticket.order for ticket in tickets)).get()
+            with self._working() as lone:
+                orders = tuple(replace(ticket.order, lone=lone) for ticket in tickets)
+                answers: Answers = child.ask(orders).get()
         except EndedError as end:
             self._gone(end)
             return self._settle_again(tickets, end)
@@ -128,6 +142,18 @@ class Workers:
             ticket.future.set_result(answer)
         self._count(len(tickets), time.monotonic() - began)
         return child
+
+    @contextmanager
+    def _working(self) -> Iterator[bool]:
+        """Count a batch while it is in progress. Yields whether it is the only one, and nothing waits."""
+        with self._lock:
+            self._at_work += 1
+            lone = self._at_work == 1 and not len(self._queue)
+        try:
+            yield lone
+        finally:
+            with self._lock:
+                self._at_work -= 1
 
     def _settle_again(self, tickets: Sequence[Ticket], end: EndedError) -> Child | None:
         """Answer the tickets of a process that ended, one by one; a single one that took too long is blamed."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -45,6 +46,9 @@ def open_session(file: ModelFile, provider: Provider, *, threads: int, engines: 
         )
     _preload(ort, provider)
     options = session_options(threads, recorded=provider != "cpu")
+    if provider == "cpu":
+        _share_memory()
+        options.add_session_config_entry("session.use_env_allocators", "1")
     try:
         session = ort.InferenceSession(file.data, options, providers=_asked(provider, engines))
     except _load_errors() as error:
@@ -66,6 +70,16 @@ def _onnx_runtime() -> Any:
         raise ModelError(
             "ONNX Runtime is not installed: install cutouts with its extra cpu, or gpu for an NVIDIA GPU"
         ) from error
+
+
+@cache
+def _share_memory() -> None:
+    """Let all sessions of this process on a CPU allocate from the same memory: with the default network, a second one
+    needs 20 MB instead of 130 MB."""
+    import onnxruntime as ort
+
+    kind = ort.OrtAllocatorType.ORT_ARENA_ALLOCATOR
+    ort.create_and_register_allocator(ort.OrtMemoryInfo("Cpu", kind, 0, ort.OrtMemType.DEFAULT), None)
 
 
 def session_options(threads: int, *, recorded: bool) -> Any:

@@ -11,7 +11,7 @@ import cutouts
 from cutouts.adapters.images import SUFFIXES
 from cutouts.api.cutter import Cutter, FileResult
 from cutouts.cli.console.options import Sides, config_option, product_box
-from cutouts.cli.cutting.many_files import work_on
+from cutouts.cli.cutting.many_files import threads_each, work_on
 from cutouts.cli.cutting.targets import targets
 
 
@@ -57,7 +57,8 @@ def cut(
     if not where.pairs:
         about = [f"looked for {', '.join(sorted(SUFFIXES))}", *filter(None, [where.ignored]), *where.closed]
         raise click.ClickException(f"there are no images in {source}: {'; '.join(about)}")
-    cutter = Cutter(crop=crop, site=cutouts.load_site(config, **which), inside=source)
+    site = cutouts.load_site(config, **which)
+    cutter = Cutter(crop=crop, site=site, inside=source, threads=threads_each(where.pairs))
     work = [_Work(source=one, target=target, mask=mask, box=box, cutter=cutter) for one, target in where.pairs]
     work_on(work, "cut", threads, ignored=where.ignored, closed=where.closed)
 

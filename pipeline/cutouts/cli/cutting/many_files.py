@@ -19,6 +19,7 @@ from cutouts.cli.console.progress import Tally
 from cutouts.core.errors import ImageRejected, OutputError
 from cutouts.core.text.counting import counted
 from cutouts.runner.worker_setup import keep_freed_memory
+from cutouts.stages.cores import machine_cores
 
 _HARMLESS = ("note: ", "warning: ")
 """The beginnings of lines that do not change the exit status."""
@@ -35,6 +36,11 @@ class Work(Protocol):
         """Do the work. Raises ImageRejected or OutputError if it concerns this file alone."""
 
 
+def threads_each(files: Sequence[object]) -> int | None:
+    """The threads of the network for each of the files: one if there are several; otherwise `Cutter` chooses."""
+    return 1 if len(files) > 1 else None
+
+
 def work_on(work: Sequence[Work], name: str, threads: int | None, *, ignored: str, closed: Sequence[str]) -> None:
     """Do the work on every file, report what became of each, and end the command `name`.
 
@@ -44,7 +50,7 @@ def work_on(work: Sequence[Work], name: str, threads: int | None, *, ignored: st
     keep_freed_memory()
     problems = [f"not listed: {folder}" for folder in closed]
     with Tally(name, len(work)) as tally:
-        stopped = _work_all(work, threads or os.cpu_count() or 1, tally, problems)
+        stopped = _work_all(work, threads or machine_cores(), tally, problems)
     _report(tally, ignored, problems)
     _end(tally, len(work), stopped, problems)
 

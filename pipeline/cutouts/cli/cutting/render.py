@@ -14,7 +14,7 @@ from cutouts.adapters.terminal import say
 from cutouts.api.cutter import FileResult
 from cutouts.api.renderer import Renderer
 from cutouts.cli.console.options import config_option
-from cutouts.cli.cutting.many_files import work_on
+from cutouts.cli.cutting.many_files import threads_each, work_on
 from cutouts.cli.cutting.render_site import render_site
 from cutouts.cli.cutting.rendition_targets import rendition_targets
 from cutouts.core.config import Site
@@ -109,7 +109,8 @@ def _render_files(
     if not where.pairs:
         about = [f"looked for {', '.join(sorted(SUFFIXES))}", *filter(None, [where.ignored]), *where.closed]
         raise click.ClickException(f"there is nothing to render: {'; '.join(about)}")
-    renderers = {source: Renderer(renditions, site=site, inside=source) for source in sources}
+    each = threads_each(where.pairs)
+    renderers = {source: Renderer(renditions, site=site, inside=source, threads=each) for source in sources}
     work = [_Work(source=file, targets=targets, renderer=renderers[source]) for source, file, targets in where.pairs]
     work_on(work, "render", threads, ignored=where.ignored, closed=where.closed)
 

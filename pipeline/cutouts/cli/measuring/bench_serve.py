@@ -48,8 +48,8 @@ def serve(
 ) -> None:
     """Start `cutouts serve`, and send it the photographs in IMAGES (by default the demo's samples).
 
-    Reports p50, p99 and images per second by the number of clients, beside decode, network and encode of one image in
-    a worker; and the memory of the server with its workers. The clients run on the same machine. Writes the same to
+    Reports p50, p99 and images per second by the number of clients, beside decode, network and encode of one image on
+    one core; and the memory of the server with its workers. The clients run on the same machine. Writes the same to
     OUT/serve.json.
 
     \b
@@ -68,7 +68,7 @@ def serve(
         [word for name, value in given.items() if value is not None for word in (f"--{name}", str(value))],
         clients=clients,
         requests=requests,
-        token=load_site(config).serve_token,
+        site=load_site(config, **settings),
         machine=this_machine(),
         on_load=lambda words: say(f"… {words}", err=True),
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import uuid
 from collections.abc import Callable, Iterator
@@ -16,6 +15,7 @@ from cutouts.cli.console.options import cluster_options, site_options
 from cutouts.core.config import Site
 from cutouts.core.errors import CutoutsError
 from cutouts.core.text.counting import counted
+from cutouts.stages.cores import machine_cores
 
 _PACKAGES = (
     "cutouts", "apache-airflow", "dask", "distributed", "dask-cuda", "great-expectations", "numpy",
@@ -99,7 +99,7 @@ def _expectations() -> str:
 def _surroundings() -> Iterator[str]:
     from cutouts.adapters.model import available_providers
 
-    yield f"Python {sys.version.split()[0]}, {counted(os.cpu_count() or 1, 'core')}"
+    yield f"Python {sys.version.split()[0]}, {counted(machine_cores(), 'core')}"
     for provider, state in available_providers().items():
         yield f"provider {provider}: {state}"
     for package in _PACKAGES:
