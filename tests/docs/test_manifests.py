@@ -25,7 +25,7 @@ MIB, GIB = 2**20, 2**30
         ("columns of a file, nested ones included", f"{footers.MAX_COLUMNS:,}"),
         ("footer of a file", f"{footers.MAX_FOOTER // MIB} MiB"),
         (
-            "unpacked, a file's columns that are read",
+            "columns of a file that are read, unpacked",
             f"{footers.MAX_BYTES // GIB} GiB, and not more than {footers.MAX_RATIO:,} times the file's size "
             f"({footers.FREE_BYTES // MIB} MiB are always allowed)",
         ),
@@ -33,9 +33,9 @@ MIB, GIB = 2**20, 2**30
             "largest pages of a row group, all columns that are read together",
             f"{row_groups.MAX_PAGES // GIB} GiB",
         ),
-        ("text of one row, before it is known to be too long", f"{row_groups.TEXT_AT_ONCE // MIB} MiB"),
+        ("text of one row while it is read", f"{row_groups.TEXT_AT_ONCE // MIB} MiB"),
         (
-            "rows that are looked at together: of one day, or of all files with a column `date`",
+            "rows that are checked together: all rows of one day, or of all files with a column `date`",
             f"{manifest_rows.MAX_BYTES_OF_DAY // GIB} GiB",
         ),
     ],

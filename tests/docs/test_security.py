@@ -14,7 +14,7 @@ from cutouts.core.records import DeliveryKey, RejectionReason
 from cutouts.core.sources.locations import SCHEMES, Prefix
 from tests.docs.pages import ROOT, SECURITY, blocks, prose, rows, spans
 
-LIMITS = {row[0]: row[1] for row in rows(SECURITY, "## What one read may cost")}
+LIMITS = {row[0]: row[1] for row in rows(SECURITY, "## Limits of one read")}
 
 
 def test_the_documented_limits_match_the_code() -> None:
@@ -22,13 +22,13 @@ def test_the_documented_limits_match_the_code() -> None:
     defaults = {name: Site.model_fields[name].default for name in ("max_bytes", "read_seconds")}
     assert {
         "bytes": f"`max_bytes` ({defaults['max_bytes']} B)",
-        "time in all": f"`read_seconds` ({defaults['read_seconds']:g} s)",
+        "total time": f"`read_seconds` ({defaults['read_seconds']:g} s)",
         "time to connect": f"{web.CONNECT_SECONDS:g} s",
         "time without a byte": f"{web.IDLE_SECONDS:g} s",
     } == LIMITS
     assert f"at most {web.REDIRECTS} redirects" in prose(SECURITY)
     assert reading.TRIES == 3
-    assert "tried three times" in prose(SECURITY)
+    assert "tried up to three times" in prose(SECURITY)
 
 
 @pytest.mark.parametrize("row", rows(SECURITY, "the setting `allowed_sources`"), ids=lambda row: row[0])
@@ -59,7 +59,9 @@ def test_the_documented_reason_is_the_recorded_one() -> None:
 
 def test_what_a_found_settings_file_may_set_is_documented() -> None:
     """The three rows have exactly the settings that are accepted from such a file."""
-    freely, below, lower = (re.findall(r"`(\w+)`", row[1]) for row in rows(SECURITY, "unless it contains only these"))
+    freely, below, lower = (
+        re.findall(r"`(\w+)`", row[1]) for row in rows(SECURITY, "It may contain only the settings below")
+    )
     assert set(freely) == site_settings.HARMLESS | {"cluster"}
     assert set(below) == site_settings.PLACES
     assert set(lower) == site_settings.LIMITS
