@@ -26,7 +26,7 @@ from cutouts_airflow.retries import retrying
 @dag(
     schedule=None,
     params={
-        "model": Param(type="string", minLength=1, title="Network", description="A name of the model table."),
+        "model": Param(type="string", minLength=1, title="Network", description="A name in the model table."),
         "delivery": Param(None, type=["null", "string"], title="Delivery", description="A delivery id, or a key."),
         **selection(),
         "reason": Param("", type="string", title="Reason", description="A part of the gate's reason."),

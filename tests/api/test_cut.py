@@ -147,7 +147,7 @@ def test_a_pillow_image_without_a_fixed_range_is_refused() -> None:
 
 def test_any_other_object_is_a_type_error() -> None:
     """It is Python's own error for an argument of the wrong type."""
-    with pytest.raises(TypeError, match="expected a path, bytes, a NumPy array or an image of Pillow, not int"):
+    with pytest.raises(TypeError, match="expected a path, bytes, a NumPy array or a Pillow image, not int"):
         cutouts.cut(3)  # type: ignore[arg-type]
 
 

@@ -154,7 +154,7 @@ def test_an_interrupted_order_is_completed(site: Site, monkeypatch: pytest.Monke
 def test_meaningless_and_too_broad_orders_are_refused(site: Site) -> None:
     """It names an unknown id or an image without its delivery, or something is still running."""
     for selection, words in (
-        (Selection(product_id="unknown"), "nothing is known of product unknown"),
+        (Selection(product_id="unknown"), "the site has no data of product unknown"),
         (Selection(image_id="acme/own-acme.jpg"), "only unique within its delivery"),
     ):
         with pytest.raises(CutoutsError, match=words):

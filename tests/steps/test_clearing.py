@@ -116,7 +116,7 @@ def test_history_is_kept_as_long_as_the_setting_says(site: Site, refresh: Refres
     assert _objects(site) & old != old
     with Catalog.open(site.catalog_url) as catalog:
         assert catalog.counts().images == 2
-        with pytest.raises(CutoutsError, match="not kept any more: the history begins with 3"):
+        with pytest.raises(CutoutsError, match="no longer kept: the history begins with 3"):
             catalog.history.undo(3, ORDER)
     assert verify(site, whole=True).findings == ()
     decision, chunks = refresh(site, shoot)

@@ -78,7 +78,7 @@ def test_a_release_in_the_middle_of_another_one_publishes_it_and_says_who(site: 
     )
     with Catalog.open(site.catalog_url) as catalog:
         catalog.approve(word)
-    with pytest.raises(CutoutsError, match=r"^Ada released .*/shoot before: meant so\. What you said was not"):
+    with pytest.raises(CutoutsError, match=r"^Ada released .*/shoot before: meant so\. Your decision was not"):
         approve(site, held.gate_id, by="Bob", why="dark on purpose", but={"00.png": "blurred"})
     with Catalog.open(site.catalog_url) as catalog:
         (published,) = catalog.last_publications(9)

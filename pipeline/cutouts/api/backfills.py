@@ -89,8 +89,8 @@ def selection_of(site: Site, backfill_id: str) -> BackfillSelection:
     recipe = job_of(steps.site_of(site, selection)).recipe.digests
     if selection.backfill_id(recipe) != backfill_id:
         raise CutoutsError(
-            f"backfill {backfill_id} was begun under another recipe. Continue it with the same --model, or begin a new "
-            "one that selects the same"
+            f"backfill {backfill_id} was begun with another recipe. Continue it with the same --model, or begin a new "
+            "one with the same selection"
         )
     return selection
 

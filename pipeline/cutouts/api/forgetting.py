@@ -74,7 +74,7 @@ def forget(site: Site, selection: Selection, order: Order) -> ForgetReceipt:
         withdrawn = sum(one.withdrawn for one in catalog.history.withdraw_forgotten(selection, order))
         mine, others = _find(tables, catalog, selection)
         if not mine.keys:
-            raise CutoutsError(f"nothing is known of {selection.words}")
+            raise CutoutsError(f"the site has no data of {selection.words}")
         pictures, kept = catalog.renditions.pictures(mine.keys)
         gone = sorted((mine.objects | pictures) - others.objects - kept)
         objects.remove_all(gone)

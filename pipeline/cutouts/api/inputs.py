@@ -62,7 +62,7 @@ def opened(image: Image, job: Job, reading: Reading, box: ProductBox | None = No
         return _of_pixels(pixels, lambda most: of_array(image, max_pixels=most), job, record)
     if is_pillow(image):
         return _of_pixels(image.width * image.height, lambda most: of_pillow(image, max_pixels=most), job, record)
-    raise TypeError(f"expected a path, bytes, a NumPy array or an image of Pillow, not {type(image).__name__}")
+    raise TypeError(f"expected a path, bytes, a NumPy array or a Pillow image, not {type(image).__name__}")
 
 
 def read_file(path: Path, reading: Reading, box: ProductBox | None = None) -> SourceFile:

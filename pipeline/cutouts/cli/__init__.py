@@ -15,23 +15,23 @@ from cutouts.core.errors import StorageError
 _COMMANDS = {
     "run": ("running", "Cut out, judge and publish a folder or a manifest."),
     "cut": ("cutting", "Only cut out an image or a folder: no catalogue and no gate."),
-    "render": ("cutting", "Make pictures for shops and marketplaces of photographs or cutouts."),
-    "serve": ("cutting", "Cut single images over HTTP, as they come."),
-    "manifest": ("running", "Make a manifest of a folder of images."),
+    "render": ("cutting", "Make pictures for shops and marketplaces from photographs or cutouts."),
+    "serve": ("cutting", "Cut single images over HTTP, as they arrive."),
+    "manifest": ("running", "Make a manifest from a folder of images."),
     "plan": ("running", "Step 1: plan one delivery of a manifest."),
     "segment": ("running", "Step 2: cut the shards of a plan."),
     "gate": ("running", "Step 3: judge a delivery whose shards are cut; calibrate the gate."),
     "publish": ("running", "Step 4: publish what the gate let through; release or reject a held delivery."),
-    "backfill": ("running", "Work again on images of older deliveries, within a budget."),
+    "backfill": ("running", "Process older deliveries again, within a budget."),
     "upgrade": ("running", "Upgrade live images to another network, the most doubtful first."),
     "requeue": ("running", "Try quarantined images once more with another network."),
     "catalog": ("upkeep", "Show the history of the catalogue, export it, or roll it back."),
     "export": ("upkeep", "Write the feed of a sales channel: the pictures that it may show."),
     "withdraw": ("upkeep", "Take images out of the catalogue: by delivery, product or image."),
     "forget": ("upkeep", "Remove images for good, by delivery, product or image."),
-    "gc": ("upkeep", "Remove what nothing refers to any more."),
+    "gc": ("upkeep", "Remove files that nothing refers to any more."),
     "holds": ("upkeep", "List the deliveries that wait for a person."),
-    "status": ("upkeep", "Show what a site holds, what waits, and how far its work is."),
+    "status": ("upkeep", "Show what is live on a site, what waits, and how far its work is."),
     "explain": ("upkeep", "Show where an image in the catalogue comes from, or why it is not there."),
     "verify": ("upkeep", "Check that a site's data is intact, and repair it."),
     "models": ("networks", "List, download, add, check and convert networks."),
@@ -78,7 +78,7 @@ class _Lazy(click.Group):
 @click.version_option(package_name="cutouts")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error, for a bug report.")
 def cli(debug: bool) -> None:
-    """Take the backgrounds off product photographs.
+    """Remove the backgrounds of product photographs.
 
     \b
     One photograph:            cutouts cut shoe.jpg -o shoe.png

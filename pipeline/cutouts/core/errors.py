@@ -9,7 +9,7 @@ CutoutsError
 ├── StorageError       a store cannot be read or written
 │   ├── DamagedError       a file of the site is there, but its content is not what was written
 │   └── TransientError     trying again can help: time-outs, lost connections, workers that died
-├── BooksError         counts do not balance; nothing was written
+├── BooksError         counts do not add up; nothing was written
 ├── HeldError          the gate holds the delivery back; a person releases it
 ├── OvertakenError     something else was published after the gate had decided; nothing was written
 └── GateError          the gate could not judge: no rows, a dropped or broken expectation
@@ -102,7 +102,7 @@ class TransientError(StorageError):
 
 
 class BooksError(CutoutsError):
-    """Counts do not balance; nothing was written."""
+    """Counts do not add up; nothing was written."""
 
 
 class HeldError(CutoutsError):

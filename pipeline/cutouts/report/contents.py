@@ -30,7 +30,7 @@ class RunSummary:
 
     `images_per_second` counts the images that were processed in this run (not the skipped) over its wall clock;
     `model_batches` are the calls of the network. `withdrawn` images were live, and a full delivery does not have them
-    any more. Raises BooksError if the books do not balance.
+    any more. Raises BooksError if the counts do not add up.
     """
 
     images: int
@@ -46,7 +46,7 @@ class RunSummary:
     def __post_init__(self) -> None:
         outcomes = self.skipped + self.published + self.quarantined + self.held + self.rejected
         if self.images != outcomes:
-            raise BooksError(f"the books do not balance: {self.images} images, but {outcomes} outcomes")
+            raise BooksError(f"the counts do not add up: {self.images} images, but {outcomes} outcomes")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -41,7 +41,7 @@ def require_unsettled(tables: Store, catalog: Catalog, hold: Hold) -> None:
     if record is None or not (record.approved or record.rejected):
         return
     if not (catalog.approval_for(hold.judged) or catalog.rejection_for(hold.judged)):  # nobody settled it meanwhile
-        raise CutoutsError(f"{tables.url}/{name} says what was decided already: {_OLDER}. Nothing was changed")
+        raise CutoutsError(f"{tables.url}/{name} has a decision already: {_OLDER}. Nothing was changed")
 
 
 def require_own(tables: Store, due: Sequence[JournalledPublication]) -> None:

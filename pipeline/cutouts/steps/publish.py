@@ -183,7 +183,7 @@ def approve(
     done = publish(site, gate(site, hold.plan_id).gate_id)
     if (first.by, first.why) != (by, why) or not {(one.version, one.good) for one in reviews} <= said:
         raise CutoutsError(
-            f"{shown(first.by)} released {shown(first.delivery)} before: {shown(first.why)}. What you said was not "
+            f"{shown(first.by)} released {shown(first.delivery)} before: {shown(first.why)}. Your decision was not "
             "recorded"
         )
     return done

@@ -42,7 +42,7 @@ def segment(site: Site, shard: ShardKey, runner: Runner, on_chunk: Callable[[Chu
 
     A shard with a receipt is not cut again. Images without a sha256 or a confirmed ETag are read to check that they
     have not changed; if one has, the shard is cut again. Raises ConfigError if the recipe is no longer the plan's,
-    BooksError if the results do not balance.
+    BooksError if the counts do not add up.
     """
     tables = open_store(site.tables_url)
     receipt = find_record(tables, shard_file(shard, "receipt.json"), Receipt)
@@ -190,7 +190,7 @@ def _balance(shard: ShardKey, rows: pa.Table, results: Results) -> None:
     masks, metrics, rejections = (sorted(getattr(results, name).column("image_id").to_pylist()) for name in SCHEMAS)
     if sorted(masks + rejections) != wanted or masks != metrics:
         raise BooksError(
-            f"shard {shard} does not balance: {len(wanted)} images, {len(masks)} masks, "
+            f"the counts of shard {shard} do not add up: {len(wanted)} images, {len(masks)} masks, "
             f"{len(metrics)} metrics, {len(rejections)} rejections"
         )
 

@@ -287,12 +287,12 @@ def test_history_begins_with_the_upgrade(url: str) -> None:
     before = view(url)
     with Catalog.open(url) as catalog:
         assert (view(url), len(_then(catalog, 2))) == (before, 1)
-        with pytest.raises(CutoutsError, match="after publication 1 is not kept any more: the history begins with 2"):
+        with pytest.raises(CutoutsError, match="after publication 1 is no longer kept: the history begins with 2"):
             _then(catalog, 1)
         _publish(catalog, "ab", "third")
         catalog.history.undo(3, ORDER)
         assert view(url) == before
-        with pytest.raises(CutoutsError, match="not kept any more"):
+        with pytest.raises(CutoutsError, match="no longer kept"):
             catalog.history.go_back(0, ORDER)
 
 

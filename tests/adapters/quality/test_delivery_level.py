@@ -202,7 +202,7 @@ def test_a_suite_whose_rules_all_have_conditions_is_refused(load: Load) -> None:
                     category("shoe") if one["meta"]["frame"] == "images" else category(None)
                 )
 
-    with pytest.raises(GateError, match="passes what none of its conditions selects"):
+    with pytest.raises(GateError, match="lets through what none of its conditions selects"):
         judged(load(narrowed), {"p_bad": 0.99})
 
 
@@ -223,7 +223,7 @@ def test_a_rule_about_text_judges_no_numbers(load: Load, kind: str, kwargs: Raw)
         meta = {"frame": "images", "action": "quarantine", "words": "unwanted"}
         raw["expectations"] += [complete, {"type": kind, "kwargs": kwargs, "meta": meta}]
 
-    with pytest.raises(GateError, match="rules that cannot judge what their columns have"):
+    with pytest.raises(GateError, match="these rules do not fit the type of their columns"):
         judged(load(change), {"components": 9})
 
 

@@ -93,7 +93,7 @@ def test_masks_are_measured_once_and_fitted_or_checked_later(settings: Path, pho
 
 def test_a_file_without_masks_is_refused_by_name(settings: Path, photographs: tuple[Path, Path]) -> None:
     """A picture is not taken for measured masks, and a call without any input is refused."""
-    with pytest.raises(ConfigError, match=r"0\.png holds no masks"):
+    with pytest.raises(ConfigError, match=r"0\.png contains no masks"):
         call("--masks", photographs[0] / "0.png", "--config", settings)
 
 
@@ -107,7 +107,7 @@ def test_masks_without_a_measurement_are_refused(settings: Path, tmp_path: Path,
     masks = pa.Table.from_pylist([row | {"islands": None}], schema=JUDGED_MASKS)
     kept = tmp_path / "kept.parquet"
     pq.write_table(masks if how == "null" else masks.drop_columns("islands"), kept)
-    with pytest.raises(ConfigError, match="holds no masks") as caught:
+    with pytest.raises(ConfigError, match="contains no masks") as caught:
         call("--masks", kept, "--config", settings)
     assert "islands" in str(caught.value)
     with pytest.raises(ConfigError, match="nothing to calibrate on"):
@@ -125,6 +125,6 @@ def test_files_of_others_are_not_replaced(settings: Path, photographs: tuple[Pat
             == 0
         )
     for option, arguments in (("--keep", ("--masks", kept)), ("-o", ("--images", images, "--truth", truth))):
-        with pytest.raises(ConfigError, match=r"own\.txt is there already"):
+        with pytest.raises(ConfigError, match=r"own\.txt already exists"):
             call(*arguments, option, own, "--config", settings)
     assert own.read_text() == "mine"

@@ -81,6 +81,6 @@ def test_a_backfill_is_not_continued_under_another_recipe(settings: Path) -> Non
     backfill_id = done.stdout.partition(":")[0]
     refused = cutouts("backfill", "--resume", backfill_id, *site)
     assert (refused.returncode, _live(settings)) == (1, 2)
-    assert "under another recipe" in refused.stderr
+    assert "with another recipe" in refused.stderr
     assert cutouts("backfill", "--resume", backfill_id, "--model", "default-int8", *site).returncode == 0
     assert _live(settings) == 2 * IMAGES

@@ -106,7 +106,7 @@ def test_an_export_replaces_an_earlier_one(root: Path, tmp_path: Path, suffix: s
 @pytest.mark.parametrize("what", [("history",), ("history", "--json")])
 def test_the_history_of_an_unknown_delivery_is_an_error(root: Path, what: tuple[str, ...]) -> None:
     """A misspelt id is not an empty history; the message says what was asked for."""
-    with pytest.raises(CutoutsError, match="nothing was published of the delivery id acne"):
+    with pytest.raises(CutoutsError, match="nothing was published under the delivery id acne"):
         _catalog(root, *what, "--delivery", "acne")
 
 

@@ -61,7 +61,7 @@ class CatalogHistory:
             if len(found) > 1 and not everything:
                 raise CutoutsError(
                     f"{len(found)} deliveries changed after publication {target}: {', '.join(found)}. "
-                    "Go back with one of them (--delivery) or with all of them (--all)"
+                    "Roll back one of them (--delivery) or all of them (--all)"
                 )
             made = [orders.go_back(connection, one, target, order) for one in found]
         return tuple(one for one in made if one)

@@ -41,7 +41,7 @@ def _migrate(connection: sa.Connection) -> None:
     if revision is not None and revision not in known:
         raise StorageError(
             f"the catalogue at {connection.engine.url.render_as_string(hide_password=True)} has revision {revision}, "
-            f"this version of cutouts knows up to {REVISION}: a newer version made it, use that one"
+            f"but this version of cutouts supports only up to {REVISION}: upgrade cutouts"
         )
     config = Config(attributes={"connection": connection, "version_table": VERSION_TABLE})
     config.set_main_option("script_location", str(_FOLDER).replace("%", "%%"))

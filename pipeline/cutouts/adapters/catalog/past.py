@@ -80,7 +80,7 @@ def require_known(connection: sa.Connection, publication_id: int) -> None:
             sa.select(sa.func.min(publications.c.publication_id)).where(publications.c.restorable)
         )
         raise CutoutsError(
-            f"what was live after publication {publication_id} is not kept any more: the history begins with {oldest}"
+            f"what was live after publication {publication_id} is no longer kept: the history begins with {oldest}"
         )
 
 

@@ -177,7 +177,9 @@ def _require_held(connection: sa.Connection, word: Approval | HoldRejection, doi
         raise CutoutsError(f"gate {word.gate_id} held nothing: there is nothing to {doing}")
     delivery = DeliveryKey(date=held.delivery_date, delivery_id=held.delivery_id)
     if (delivery, held.judged) != (word.delivery, word.judged):
-        raise CutoutsError(f"gate {word.gate_id} held {delivery} as {held.judged}: name what you looked at")
+        raise CutoutsError(
+            f"gate {word.gate_id} held other content of {delivery}: name the decision that you looked at"
+        )
 
 
 def mark_announced(connection: sa.Connection, publication_ids: Collection[int], at: datetime) -> None:

@@ -80,7 +80,7 @@ def _shown(image: Image) -> Image:
         return image
     raise ImageRejected(
         RejectionReason.UNSUPPORTED,
-        f"an image of Pillow in the mode {image.mode}: convert it to L, RGB, RGBA or CMYK first",
+        f"a Pillow image in the mode {image.mode}: convert it to L, RGB, RGBA or CMYK first",
     )
 
 

@@ -105,7 +105,7 @@ def _require(suite: Suite, *actions: str, frames: Collection[str]) -> None:
         raise GateError(f"the suite {suite.name!r} passes everything: it has no critical rule with the action {known}")
     if all(rule.condition for rule in rules):
         what = f"it has no critical rule with the action {known} without a row_condition"
-        raise GateError(f"the suite {suite.name!r} passes what none of its conditions selects: {what}")
+        raise GateError(f"the suite {suite.name!r} lets through what none of its conditions selects: {what}")
 
 
 def _findings(

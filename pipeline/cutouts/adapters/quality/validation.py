@@ -70,7 +70,7 @@ def validate(rules: Sequence[Rule], table: pa.Table, result_format: str) -> tupl
     if not rules:
         return ()
     if misfits := [f"{rule.type}: {words}" for rule in rules for words in _misfits(rule, table.schema)]:
-        raise GateError("\n  - ".join(["rules that cannot judge what their columns have", *misfits]))
+        raise GateError("\n  - ".join(["these rules do not fit the type of their columns", *misfits]))
     gx = library()
     suite = gx.ExpectationSuite(name="rules", expectations=[rule.entry(number) for number, rule in enumerate(rules)])
     definition = _definition()

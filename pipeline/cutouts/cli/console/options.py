@@ -57,10 +57,10 @@ def cluster_options(command: F) -> F:
         click.option(
             "--provider",
             type=click.Choice(["cpu", "cuda", "tensorrt"]),
-            help="The one that is used; an error if it is not available.",
+            help="Where the network runs; an error if it is not available.",
         ),
         click.option("--batch", type=click.IntRange(1, 256), help="Images per model call."),
-        click.option("--model", help="A name of the model table."),
+        click.option("--model", help="A name in the model table."),
     ]
     for option in reversed(options):
         command = option(command)

@@ -19,13 +19,13 @@ from cutouts.cli.cutting.targets import targets
 @click.argument("source", type=click.Path(exists=True, path_type=Path), metavar="IMAGE|FOLDER")
 @click.option("-o", "--out", required=True, type=click.Path(path_type=Path), help="Folder, or one image's .png file.")
 @click.option("--mask", is_flag=True, help="Write the matte as a grey PNG instead of the cutout.")
-@click.option("--crop", is_flag=True, help="Crop to what was found.")
-@click.option("--box", callback=product_box, metavar="LEFT,TOP,RIGHT,BOTTOM", help="Where IMAGE has the product (px).")
-@click.option("--model", help="A name of the model table.  [default: the site's]")
+@click.option("--crop", is_flag=True, help="Crop to the product.")
+@click.option("--box", callback=product_box, metavar="LEFT,TOP,RIGHT,BOTTOM", help="Where the product is (px).")
+@click.option("--model", help="A name in the model table.  [default: the site's]")
 @click.option(
     "--provider",
     type=click.Choice(["cpu", "cuda", "tensorrt"]),
-    help="The one that is used; an error if it is not available.",
+    help="Where the network runs; an error if it is not available.",
 )
 @click.option("--threads", type=click.IntRange(1), help="Images at once.  [default: the cores]")
 @config_option
@@ -43,8 +43,8 @@ def cut(
 
     sub/a.jpg becomes OUT/sub/a.png, with 8 bits per channel and the size of the photograph. An existing output is made
     again only if its image, the recipe or your options changed. A file that this command did not make is never
-    replaced, and its outputs are never used as photographs. Bad images are listed at the end and the others are cut;
-    the exit status is then 1. Ctrl-C stops when the images in progress are done.
+    replaced, and its outputs are never used as photographs. Rejected images are listed at the end, and the others are
+    cut; the exit status is then 1. Ctrl-C stops when the images in progress are done.
 
     \b
     cutouts cut shoe.jpg -o shoe.png

@@ -31,18 +31,18 @@ _STALE_USAGE = "--all-stale renders what a site holds: it takes no FILE and no -
 @click.option("-r", "--rendition", "names", multiple=True, metavar="NAME", help="One of --list; may be repeated.")
 @click.option("-o", "--out", type=click.Path(path_type=Path), help="Folder, or the file of one picture.")
 @click.option("--recipes", type=click.Path(exists=True, dir_okay=False), help="A TOML file with your own renditions.")
-@click.option("--list", "show", is_flag=True, help="List the renditions and end.")
+@click.option("--list", "show", is_flag=True, help="List the renditions and stop.")
 @click.option(
     "--all-stale",
     is_flag=True,
-    help="Instead, render what is missing or stale of the site in --out, or of the settings.",
+    help="Instead, render what is missing or stale on a site: --out, or that of the settings.",
 )
 @click.option("--enlarge", is_flag=True, help="Enlarge products that are too small.")
-@click.option("--model", help="A name of the model table.  [default: the site's]")
+@click.option("--model", help="A name in the model table.  [default: the site's]")
 @click.option(
     "--provider",
     type=click.Choice(["cpu", "cuda", "tensorrt"]),
-    help="The one that is used; an error if it is not available.",
+    help="Where the network runs; an error if it is not available.",
 )
 @click.option("--threads", type=click.IntRange(1), help="Images at once.  [default: the cores]")
 @config_option
@@ -59,19 +59,19 @@ def render(
     config: str | None,
     **which: str | None,
 ) -> None:
-    """Make pictures of photographs or of cutouts, for example a white square JPEG for a marketplace.
+    """Make pictures from photographs or cutouts, for example a white square JPEG for a marketplace.
 
     sub/a.jpg becomes OUT/NAME/sub/a.jpg for each rendition NAME. A photograph is cut out first; an image with
-    transparent pixels, from this program or another, is used as it is. In a folder with photographs, cutouts of ours
-    are left out. An existing picture is made again only if its image or its rendition changed.
+    transparent pixels, from this program or another, is used as it is. If a folder contains photographs, cutouts that
+    this program made are left out. An existing picture is made again only if its image or its rendition changed.
 
     \b
     cutouts render shoe.jpg -r amazon-main -o pictures
     cutouts render photos -r amazon-main -r web-card -o pictures
     cutouts render --list
 
-    With --all-stale, the site's own renditions (`renditions` in its settings) are made of every live image that lacks
-    them, from stored cutouts and without the network, and are recorded in its catalogue.
+    With --all-stale, every live image of the site gets the renditions that the setting `renditions` names, if they are
+    missing or stale. They are made from stored cutouts, without the network, and recorded in the catalogue.
 
     \b
     cutouts render --all-stale --out result

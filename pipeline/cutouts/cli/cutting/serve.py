@@ -34,11 +34,11 @@ _LIBRARIES = ("fastapi", "uvicorn")
 @click.option("--batch", type=click.IntRange(1, 256), help="Images per model call.  [default: 1; 8 on a GPU]")
 @click.option("--queue", "serve_queue", type=click.IntRange(1), help="Images that may wait.  [default: 64]")
 @click.option("--seconds", "serve_seconds", type=click.IntRange(1), help="Time for one image.  [default: 30]")
-@click.option("--model", help="A name of the model table.  [default: the site's]")
+@click.option("--model", help="A name in the model table.  [default: the site's]")
 @click.option(
     "--provider",
     type=click.Choice(["cpu", "cuda", "tensorrt"]),
-    help="The one that is used; an error if it is not available.",
+    help="Where the network runs; an error if it is not available.",
 )
 @click.option("--recipes", type=click.Path(exists=True, dir_okay=False), help="A TOML file with your own renditions.")
 @config_option

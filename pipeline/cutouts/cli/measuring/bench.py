@@ -54,9 +54,9 @@ class _Bench(FirstWordCommand):
 @click.option(
     "--provider",
     type=click.Choice(["cpu", "cuda", "tensorrt"]),
-    help="The one that is used; an error if it is not available.",
+    help="Where the network runs; an error if it is not available.",
 )
-@click.option("--model", help="A name of the model table.")
+@click.option("--model", help="A name in the model table.")
 @click.option(
     "--compare",
     "earlier",
@@ -75,8 +75,9 @@ def bench(
 ) -> None:
     """Measure the whole path on a folder of IMAGES (by default the demo's samples).
 
-    Cuts every image as a run does and, in turns with that, part by part, so that both meet the same load. Reports
-    images per second beside the bare network, the parts, the stages, memory, start-up time and other layouts. Writes
+    Cuts every image as a run does and, in turns with this, part by part, so that both are measured under the same load.
+    Reports images per second of the whole path and of the network alone, the times of parts and stages, memory,
+    start-up time and other layouts. Writes
     the same to OUT/bench.json, and a plot to OUT/bench.svg.
 
     \b

@@ -46,7 +46,7 @@ def _told(one: NetworkAlone | LayoutRun) -> None:
 @click.option(
     "--provider",
     type=click.Choice(["cpu", "cuda", "tensorrt"]),
-    help="The one that is used; an error if it is not available.",
+    help="Where the network runs; an error if it is not available.",
 )
 @click.option(
     "--out", type=click.Path(path_type=Path), default=Path("bench"), show_default=True, help="The folder to write to."

@@ -28,11 +28,11 @@ from cutouts.samples import write_samples
 @click.option("--requests", type=click.IntRange(1), default=200, show_default=True, help="Requests for each of them.")
 @click.option("--workers", type=click.IntRange(1), help="Worker processes.  [default: the cores; 1 on a GPU]")
 @click.option("--batch", type=click.IntRange(1, 256), help="Images per model call.  [default: 1; 8 on a GPU]")
-@click.option("--model", help="A name of the model table.")
+@click.option("--model", help="A name in the model table.")
 @click.option(
     "--provider",
     type=click.Choice(["cpu", "cuda", "tensorrt"]),
-    help="The one that is used; an error if it is not available.",
+    help="Where the network runs; an error if it is not available.",
 )
 @click.option(
     "--out", type=click.Path(path_type=Path), default=Path("bench"), show_default=True, help="Where to write."

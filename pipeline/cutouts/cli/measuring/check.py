@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("files", nargs=-1, type=click.Path(exists=True, path_type=Path), metavar="FILE|FOLDER...")
 @click.option("--channel", metavar="NAME", help="One of --list.")
-@click.option("--list", "show", is_flag=True, help="List the channels and their rules, and end.")
+@click.option("--list", "show", is_flag=True, help="List the channels and their rules, and stop.")
 @click.option("--on", "day", type=click.DateTime(["%Y-%m-%d"]), help="Rules of this day.  [default: today]")
 @click.option("--white-tolerance", type=click.IntRange(0, 254), help="Levels below 255 that count as white.")
 @config_option
@@ -42,7 +42,7 @@ def check(
 ) -> None:
     """Check finished files against the rules of a channel: each FILE, or every picture in FOLDER.
 
-    A line for each broken rule says which one, the figure of the file, what is allowed, and the worst pixel. The exit
+    For each broken rule, a line says which one, the measured value, what is allowed, and the worst pixel. The exit
     status is 1 if a file breaks a rule, cannot be read, or is larger than the setting max_pixels allows to decode;
     warnings do not count.
 

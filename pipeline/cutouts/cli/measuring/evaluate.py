@@ -87,7 +87,7 @@ def evaluate(
     scenes without a product). Every --network processes every set. It is written as
 
     \b
-      NAME           a row of the model table, with the whole recipe: the matte that is published
+      NAME           a row of the model table, with refinement: the matte that is published
       NAME=FILE      one of our networks that is in no table: uint8 [n, h, w, 3] in, probability out
       NAME=FOLDER    mattes that another tool has made, under the names of the images
       …:bare         only the network: its raw probability, enlarged

@@ -169,7 +169,9 @@ def _require_replaceable(path: Path, read: Callable[[Path], object]) -> None:
         if path.exists():
             read(path)
     except (ConfigError, GateError) as error:
-        raise ConfigError(f"{path} is there already and is not of this command", ["name another file"]) from error
+        raise ConfigError(
+            f"{path} already exists and was not written by this command", ["name another file"]
+        ) from error
 
 
 def _parquet(masks: pa.Table) -> bytes:
@@ -190,4 +192,4 @@ def _read(path: Path) -> pa.Table:
             raise ValueError(f"{', '.join(missing)}: not measured on every mask")
         return masks
     except (pa.ArrowException, KeyError, OSError, ValueError) as error:
-        raise ConfigError(f"{path} holds no masks of `cutouts gate calibrate --keep`", [str(error)]) from error
+        raise ConfigError(f"{path} contains no masks of `cutouts gate calibrate --keep`", [str(error)]) from error

@@ -29,7 +29,7 @@ def models() -> None:
     cutouts models add studio.onnx --licence MIT --commercial
     cutouts models verify
 
-    Downloaded and added networks are in the site's models folder, which has a table of its own. A network is opened
+    Downloaded and added networks are in the site's models folder, which has its own table. A network is opened
     only if its digest matches its row.
     """
 
@@ -110,7 +110,7 @@ def card(name: str, config: str | None) -> None:
     row = find(name, site.models)
     written = row.card_path(site.models)
     if written is not None and not written.is_file():
-        raise ModelError(f"the model card of {name!r} is not at {written}; put it there, or take `card` out of its row")
+        raise ModelError(f"the model card of {name!r} is not at {written}; put it there, or remove `card` from its row")
     if written is not None:
         say(written.read_text(encoding="utf-8"), lines=True)
     say("\n".join(_card(row, site)), lines=True)

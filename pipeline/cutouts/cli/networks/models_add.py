@@ -100,9 +100,9 @@ _TYPES |= {name: click.Choice(choices) for name, choices in _CHOICES.items()}
 def add(file: Path, name: str | None, output: int, config: str | None, **given: Any) -> None:
     """Add the ONNX graph in FILE as a network of this site.
 
-    Input size and type, the number of outputs, whether the last step is a sigmoid and, for known families, the
-    normalisation are read from the graph. The rest is asked for, or given as options. Then the network is opened, run
-    once on a test image, and copied into the models folder, next to the table that its row is written to.
+    The command reads from the graph: input size and type, the number of outputs, whether the last step is a sigmoid
+    and, for known families, the normalisation. It asks for the rest, unless you give it as options. Then it opens the
+    network, runs it once on a test image, copies it into the models folder, and writes its row into the table there.
 
     \b
     cutouts models add studio.onnx --mean 0.5,0.5,0.5 --std 1,1,1 --licence MIT --commercial
@@ -168,7 +168,9 @@ def require_new(site: Site, name: str) -> None:
     """Raise an error if the table already has the name."""
     if name in {one.name for one in (*rows(), *own_rows(site.models))}:
         table = folder(site.models) / OWN_TABLE
-        raise click.ClickException(f"the model {name!r} already exists: give another --name, or take it out of {table}")
+        raise click.ClickException(
+            f"the model {name!r} already exists: choose another --name, or remove it from {table}"
+        )
 
 
 def _said(graph: Graph) -> dict[str, Any]:

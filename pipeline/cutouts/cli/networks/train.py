@@ -141,8 +141,8 @@ def train(
     """Train the shipped network on FOLDER/{duts,fashion,products,backgrounds,weights}.
 
     Call it again to continue where it stopped. Ctrl-C saves, and so does every third minute. At the end RUN contains
-    network.onnx, its twin network-int8.onnx, the curves and the log. --minutes may differ from call to call: the
-    learning rates are planned again each time, and always reach their end.
+    network.onnx, the same in int8 (network-int8.onnx), the training curves and the log. --minutes may differ from call
+    to call: each call plans the learning rates again for the whole time.
     """
     second = how.pop("second_look")
     _refuse_what_cannot_be(minutes, starts, export_only, how["only_presence"])
@@ -200,7 +200,7 @@ def _refuse_second_look(starts: tuple[Path, ...], minutes: float, how: Mapping[s
     if how["device"] != "cpu":
         raise click.UsageError(f"--second-look is trained on a CPU, not on --device {how['device']}")
     if how["shares"] != SHARES:
-        raise click.UsageError("--second-look has shares of its own: leave out --shares")
+        raise click.UsageError("--second-look has its own shares: leave out --shares")
 
 
 def _claim(run: Path, starts: tuple[Path, ...]) -> None:
@@ -227,7 +227,7 @@ def _refuse_other_folds(run: Path, left_out: tuple[Fold, ...]) -> None:
     if before != told and any(run.glob("checkpoint.*")):
         raise ConfigError(
             f"{run} was trained with other --leave-out options",
-            [f"then: {', '.join(before.split()) or 'nothing'}", f"now: {', '.join(told.split()) or 'nothing'}"],
+            [f"before: {', '.join(before.split()) or 'nothing'}", f"now: {', '.join(told.split()) or 'nothing'}"],
         )
     note.write_text(told, encoding="utf-8")
 

@@ -45,7 +45,7 @@ DAY = _Day()
 @click.option("--category", "categories", multiple=True, metavar="NAME", help="A category of the manifest.")
 @click.option("--product", "products", multiple=True, metavar="ID", help="A product id.")
 @click.option("--stale", is_flag=True, help="Only what is live and was made by another recipe than today's.")
-@click.option("--all", "everything", is_flag=True, help="Every delivery that was ever taken.")
+@click.option("--all", "everything", is_flag=True, help="Every known delivery.")
 @click.option("--newest-first", is_flag=True, help="Begin with the newest day.  [default: the oldest]")
 @click.option("--dry-run", is_flag=True, help="Say how many images, why, how long and how many bytes; do nothing.")
 @click.option("--images", type=click.IntRange(1), metavar="N", help="Stop for today after N images were cut.")
@@ -64,10 +64,10 @@ def backfill(
     cancel: str | None,
     **options: Any,
 ) -> None:
-    """Work again on images of older deliveries: what is not live, or was made by another recipe than today's.
+    """Process older deliveries again: images that are not live, or were made by another recipe than today's.
 
-    Only deliveries that were taken are known (Airflow, or `cutouts run` on the site). Killed, cancelled or out of
-    budget, the same command continues, and so does --resume. `cutouts status` shows how far it is.
+    It knows the deliveries that Airflow or `cutouts run` has processed on the site. If it was killed or cancelled, or
+    has used up its budget, the same command or --resume continues it. `cutouts status` shows how far it is.
 
     \b
     cutouts backfill --stale --dry-run
@@ -100,11 +100,11 @@ def _chosen(site: Site, given: BackfillSelection, resume: str | None, *, everyth
     nothing = given == BackfillSelection(newest_first=given.newest_first)
     if resume is not None:
         if not nothing or everything:
-            raise click.UsageError("--resume continues with the selection that the backfill has: give no other one")
+            raise click.UsageError("--resume continues with the backfill's own selection: leave out all others")
         return selection_of(site, resume)
     if nothing and not everything:
         raise click.UsageError(
-            "say what to go back to: --from, --to, --supplier, --category, --product, --stale or --all"
+            "select deliveries or images: --from, --to, --supplier, --category, --product, --stale or --all"
         )
     if not nothing and everything and given.stale:
         raise click.UsageError("--all and --stale contradict each other")

@@ -39,19 +39,19 @@ def _parquet(_: click.Context, parameter: click.Parameter, value: Path) -> Path:
 @click.option(
     "-o", "--out", required=True, type=click.Path(path_type=Path), callback=_parquet, help="The Parquet file to write."
 )
-@click.option("--full", is_flag=True, help="Say that each delivery is all that there is of it.")
+@click.option("--full", is_flag=True, help="State that each delivery is complete.")
 @config_option
 def manifest(folder: Path, out: Path, full: bool, config: str | None) -> None:
-    """Make a manifest of every image in FOLDER and below.
+    """Make a manifest from all images in FOLDER and below.
 
     image_id is the path relative to FOLDER, product_id is the same without the suffix, and delivery_id is the first
-    folder level, or else FOLDER's name. Each file is read once, for its sha256 and size. The manifest appears complete
-    or not at all.
+    folder in that path, or else FOLDER's name. Each file is read once, for its sha256 and size. The manifest is written
+    completely or not at all.
 
     A manifest may name images below its own folder. If FOLDER is elsewhere and the site does not allow it yet, the
     command prints the setting that allows it.
 
-    With --full, images that are live of a delivery and not in FOLDER are withdrawn when the manifest is published.
+    With --full, live images of a delivery that are not in FOLDER are withdrawn when the manifest is published.
 
     \b
     cutouts manifest photos -o manifests/today.parquet

@@ -14,10 +14,10 @@ from cutouts.core.text.counting import counted
 @click.command()
 @click.argument("manifest")
 @click.option("--delivery", required=True, type=DeliveryParam(), help="Which delivery of the manifest.")
-@click.option("--full", is_flag=True, help="Withdraw its live images that are not in MANIFEST any more.")
+@click.option("--full", is_flag=True, help="Withdraw its live images that MANIFEST no longer contains.")
 @site_options
 def plan(manifest: str, delivery: DeliveryKey, full: bool, root: str | None, config: str | None) -> None:
-    """Plan one delivery of MANIFEST: skip images that are already decided, and split the rest into shards.
+    """Plan one delivery of MANIFEST: skip images that are already known, and split the rest into shards.
 
     Prints one shard key per line, for `cutouts segment`, and the plan's id on stderr, for `cutouts gate`.
     """

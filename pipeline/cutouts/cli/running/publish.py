@@ -43,9 +43,9 @@ def publish(
     """Publish what the gate decided as GATE_ID, or settle a held delivery with --approve or --reject.
 
     If only one decision of a delivery is held, the delivery's id or key (YYYY-MM-DD/ID) is enough. When a delivery is
-    released, all its images are published except those that are bad by themselves. --except rejects single images, and
-    --also releases bad ones, also of a decision that held nothing. A rejected delivery is never published, and does not
-    wait again. The first of the two decisions counts. `cutouts holds` lists what waits.
+    released, all its images are published except the individually bad ones. --except rejects single images, and --also
+    publishes bad ones, even if their delivery was not held. A rejected delivery is never published, and is not held
+    again. The first decision counts. `cutouts holds` lists what waits.
     """
     if (but or also) and approve is None:
         raise click.UsageError("--except and --also need --approve GATE_ID")

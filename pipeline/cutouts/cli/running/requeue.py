@@ -30,10 +30,10 @@ _SELECTED = ("delivery", "everything", "first", "last", "suppliers", "categories
 @site_options
 @cluster_options
 def requeue(*, dry_run: bool, images: int | None, hours: float | None, **options: Any) -> None:
-    """Cut images in quarantine once more, by the network --model, and publish those that the gate lets through.
+    """Cut quarantined images once more with the network --model, and publish those that the gate lets through.
 
-    The same expectations judge them. An image that is quarantined again stays in quarantine, and is not tried with this
-    network again. Nothing that is live is replaced, unless by a newer photograph that the gate lets through. It is a
+    They are judged by the same expectations. An image that is quarantined again stays in quarantine, and is not tried
+    with this network again. A live image is replaced only by a newer photograph that the gate lets through. It is a
     backfill: `cutouts status` shows it, and the same command continues it.
 
     \b
@@ -50,7 +50,7 @@ def _chosen(options: dict[str, Any]) -> BackfillSelection:
     """The selection of the options, which are taken out of them."""
     model = options.pop("model")
     if model is None:
-        raise click.UsageError("say which network is to cut them: --model NEW")
+        raise click.UsageError("name the network that cuts them: --model NEW")
     given = {name: options.pop(name) for name in _SELECTED}
     try:
         return second_try(model=model, **given)

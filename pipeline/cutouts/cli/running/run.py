@@ -25,7 +25,7 @@ from cutouts.core.text.sentences import decision_sentence, remarks
 )
 @config_option
 @click.option("--fail-on-held", is_flag=True, help="Exit with status 3 if a delivery is held.")
-@click.option("--full", is_flag=True, help="Withdraw what is live of its deliveries and not in SOURCE any more.")
+@click.option("--full", is_flag=True, help="Withdraw live images of its deliveries that SOURCE no longer contains.")
 @cluster_options
 def run(source: str, out: Path | None, config: str | None, fail_on_held: bool, full: bool, **where: object) -> None:
     """Cut out, judge and publish SOURCE, a folder of images or a manifest.
@@ -33,7 +33,7 @@ def run(source: str, out: Path | None, config: str | None, fail_on_held: bool, f
     With --out, everything is written below that folder: report.html to look at, cutouts/ with a PNG per published
     image, images.parquet with the result of every image, summary.json, and catalog.sqlite. Without --out, the stores
     and the catalogue of the site's settings are used. The renditions that the settings name are made, too. If you run
-    it again, only new or changed images are cut. If it was killed, run it again.
+    it again, only new or changed images are cut, also after it was killed.
 
     \b
     cutouts run photos --out result

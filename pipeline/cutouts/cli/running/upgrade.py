@@ -26,9 +26,9 @@ F = TypeVar("F", bound=Callable[..., Any])
 def upgrade() -> None:
     """Upgrade live images to another network (--model NEW), selectively.
 
-    A canary comes first: random images are cut by the new network and compared with what is live. Then the images with
-    the most doubtful masks are cut, and published if the new mask is not worse. What is compared is the probability
-    that a mask is bad, as the gate computes it.
+    First, a random sample of live images (the canary) is cut by the new network and compared with the live masks. Then
+    the images with the most doubtful masks are cut, and published if the new mask is not worse. Masks are compared by
+    the probability that they are bad, as the gate computes it.
     """
 
 
@@ -48,7 +48,7 @@ def _upgrade_options(command: F) -> F:
 @upgrade.command()
 @_upgrade_options
 def plan(canary: int, **options: Any) -> None:
-    """Say which images would change, and what each choice of them buys. Only the canary is cut; nothing is published.
+    """Estimate what it brings to upgrade more or fewer images. Only the canary is cut; nothing is published.
 
     \b
     cutouts upgrade plan --model NEW
@@ -73,9 +73,10 @@ def plan(canary: int, **options: Any) -> None:
 @click.option("--hours", type=click.FloatRange(0, min_open=True), metavar="T", help="Stop for today after T hours.")
 @_upgrade_options
 def run(doubt: float, images: int | None, hours: float | None, canary: int, **options: Any) -> None:
-    """Upgrade, canary first. If the canary's new masks are worse than the live ones, nothing is published.
+    """Upgrade images. If the new masks of the canary are worse than the live ones, nothing is published.
 
-    It is a backfill, which `cutouts status` lists: killed or out of budget, the same command continues it.
+    It is a backfill, which `cutouts status` lists. If it was killed or has used up its budget, the same command
+    continues it.
 
     \b
     cutouts upgrade run --model NEW --doubt 0.2
@@ -96,7 +97,7 @@ def run(doubt: float, images: int | None, hours: float | None, canary: int, **op
 def _selected(options: dict[str, Any], *, doubt: float) -> tuple[BackfillSelection, cutouts.Site]:
     model = options.pop("model")
     if model is None:
-        raise click.UsageError("say which network to upgrade to: --model NEW")
+        raise click.UsageError("name the network to upgrade to: --model NEW")
     suppliers, categories = options.pop("suppliers"), options.pop("categories")
     selection = BackfillSelection(
         suppliers=suppliers, categories=categories, stale=True, model=model, doubt=doubt, not_worse=True

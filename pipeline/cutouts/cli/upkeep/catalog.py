@@ -51,8 +51,8 @@ class Moment(click.ParamType[int | datetime]):
 def catalog() -> None:
     """See what was published, what was live when and what changed; export it, or go back to it.
 
-    PUBLICATION is a number that `cutouts catalog history` lists. At a moment, that is live which was live after the
-    newest publication up to then.
+    PUBLICATION is a number that `cutouts catalog history` lists. A MOMENT is such a number, or a time, which stands for
+    the newest publication up to then.
     """
 
 
@@ -61,7 +61,7 @@ _as_json = click.option("--json", "as_json", is_flag=True, help="JSON, one objec
 
 @catalog.command()
 @click.option("--delivery", "delivery_id", metavar="ID", help="Only of this delivery id.")
-@click.option("--limit", type=click.IntRange(1), default=20, show_default=True, help="Publications at the most.")
+@click.option("--limit", type=click.IntRange(1), default=20, show_default=True, help="Maximum number of publications.")
 @_as_json
 @site_options
 def history(delivery_id: str | None, limit: int, as_json: bool, root: str | None, config: str | None) -> None:
@@ -69,7 +69,7 @@ def history(delivery_id: str | None, limit: int, as_json: bool, root: str | None
     with _opened(root, config) as opened:
         found = opened.history.publications(delivery_id=delivery_id, limit=limit)
     if delivery_id is not None and not found:
-        raise CutoutsError(f"nothing was published of the delivery id {shown(delivery_id)}")
+        raise CutoutsError(f"nothing was published under the delivery id {shown(delivery_id)}")
     if as_json:
         print_lines(_flat(one) for one in found)
         return
@@ -128,7 +128,7 @@ def rollback(
 ) -> None:
     """Take PUBLICATION back, or go back to what was live at a moment (--to).
 
-    The view is then exactly as it was. The rollback is a publication of its own, with --by and --because, and can be
+    The view is then exactly as it was. The rollback is a new publication, which records --by and --because, and can be
     taken back like any other. What was taken back is not published again when it is delivered again: it is
     quarantined, with the reason that you gave.
 
@@ -154,7 +154,7 @@ def rollback(
 @catalog.command()
 @site_options
 def rebuild(root: str | None, config: str | None) -> None:
-    """Rebuild a lost database from the journal among the site's tables.
+    """Rebuild a lost database from the journal in the site's tables.
 
     The database must be empty or missing: move what is left of a damaged one away first. Afterwards the view, the
     history and the decisions of people are as they were, with the same numbers. Nothing else may run on the site.
@@ -181,7 +181,8 @@ def export(
 ) -> None:
     """Export what is live, or was live at a moment, in the columns of the view `published_cutouts`.
 
-    As Parquet, CSV or JSON lines. The rows are of one moment, whatever is published meanwhile. An earlier export of the
+    As Parquet, CSV or JSON lines. All rows are from one moment, even if something is published meanwhile. An earlier
+    export of the
     same name is replaced, unless somebody changed it.
 
     \b

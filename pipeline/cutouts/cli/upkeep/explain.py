@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 def explain(image: str, delivery: str | None, suite: bool, as_json: bool, root: str | None, config: str | None) -> None:
     """Say where IMAGE comes from: an image id or a product id.
 
-    Its bytes, the recipe and network, the code, the plan and the shard that cut it, the gate's decision with its rules,
-    who released it and why, the publication, and the objects. For an image that is not live, name its delivery: each
-    decision about it is listed, the newest first.
+    Prints its bytes, the recipe and network, the code, the plan and the shard that cut it, the gate's decision with its
+    rules, who released it and why, the publication, and the objects. For an image that is not live, name its delivery:
+    each decision about it is listed, the newest first.
     """
     from pydantic import TypeAdapter
 

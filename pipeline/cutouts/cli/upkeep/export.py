@@ -37,7 +37,9 @@ _FORMATS = {"google": ("tsv", "xml"), None: ("csv", "parquet", "jsonl")}
 @click.option(
     "--main", multiple=True, metavar="PATTERN", help="Main pictures of products: image ids like '*front*', best first."
 )
-@click.option("--public-url", metavar="URL", help="Where objects are on the web.  [default: the site's public_url]")
+@click.option(
+    "--public-url", metavar="URL", help="The web address of the folder objects.  [default: the site's public_url]"
+)
 @site_options
 def export(
     channel: str | None,
@@ -49,10 +51,11 @@ def export(
     root: str | None,
     config: str | None,
 ) -> None:
-    """Write which pictures of live images a channel may show: a feed with their addresses.
+    """Write a feed: the pictures of live images that a channel may show, with their addresses.
 
-    Only pictures that break no rule of their channel are in it. `cutouts render --all-stale` makes them. A product that
-    the channel would not take is left out, and its reason is printed; the exit status is then 1. An earlier feed of the
+    It contains only pictures that break no rule of their channel. `cutouts render --all-stale` makes them. If the
+    channel would not accept a product, the product is left out and the reason is printed; the exit status is then 1. An
+    earlier feed of the
     same name is replaced.
 
     \b

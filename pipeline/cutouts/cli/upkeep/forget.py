@@ -17,9 +17,9 @@ from cutouts.core.text.counting import counted
 def forget(root: str | None, config: str | None, **chosen: str | None) -> None:
     """Remove images for good: from the catalogue and its history, objects, tables and reports.
 
-    An image needs --delivery and --image. What other images share stays. The receipt says who ordered it, why and how
-    much was removed, and not what. Photographs and manifests are not ours: remove them too, or the next run brings the
-    images back.
+    For a single image, give --delivery and --image. Files that other images also use are kept. The receipt says who
+    ordered it, why, and how much was removed, but not what. Your photographs and manifests are not touched: remove the
+    images from them too, or the next run brings them back.
 
     \b
     cutouts forget --delivery studio-a --by Ada --because "contract ended"

@@ -16,9 +16,9 @@ from cutouts.core.text.counting import counted
 def gc(dry_run: bool, root: str | None, config: str | None) -> None:
     """Remove objects that nothing refers to, and what is older than the site has to keep.
 
-    Kept is what is live, what the history keeps, what waits for a person, what a plan, a decision or the ledger names,
-    and what is younger than `grace_hours`. With `history_days`, older history goes first. Nothing is removed while
-    anything runs on the site: then the exit status is 75.
+    It keeps everything that is live, part of the history, waiting for a person, named by a plan, a decision or the
+    ledger, or younger than `grace_hours`. With `history_days`, it first removes older history. If anything runs on the
+    site, it removes nothing, and its exit status is 75.
     """
     from cutouts.steps.clearing import clear
 

@@ -16,7 +16,7 @@ from cutouts.steps.shell_commands import approve_command, reject_command
 def holds(root: str | None, config: str | None) -> None:
     """List the deliveries that the gate held and that wait for a person, the oldest first, each with its reasons.
 
-    Below each are the two commands that settle it: release it, or reject it for good.
+    Below each are two commands: one releases it, and one rejects it for good.
     """
     site = cutouts.load_site(config, root=root)
     waiting = cutouts.waiting_holds(site)

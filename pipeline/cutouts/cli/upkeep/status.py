@@ -18,7 +18,7 @@ from cutouts.core.text.sentences import publication_sentence
 @click.command()
 @site_options
 def status(root: str | None, config: str | None) -> None:
-    """Say what the site holds, which deliveries wait, what waits for a person, and how far each backfill is."""
+    """Show how much is live, which deliveries wait, what waits for a person, and how far each backfill is."""
     site = cutouts.load_site(config, root=root)
     for line in _lines(site, site_status(site)):
         say(line)

@@ -22,7 +22,8 @@ def verify(whole: bool, repair: bool, root: str | None, config: str | None) -> N
     Without --whole, it reads records, the footers of tables, and the end of each PNG: enough to find what is missing or
     truncated. With --repair, damaged tables are moved to tables/damaged/ and made again, now or by the next run, and
     masks and cutouts are made again from their photographs. A file that cannot be read is reported and left alone.
-    The exit status is 1 if a fault remains, 75 if these are only files that the store could not give at the moment.
+    The exit status is 1 if a fault remains, or 75 if the only faults are files that the store could not read at the
+    moment.
     """
     site = cutouts.load_site(config, root=root)
     found = cutouts.verify(site, whole=whole, repair=repair, tell=lambda one: say(one.words), progress=_tally)

@@ -16,11 +16,11 @@ from cutouts.steps.journal import journalled
 @order_options
 @site_options
 def withdraw(root: str | None, config: str | None, **chosen: str | None) -> None:
-    """Withdraw images that are live. Of several options, the images that all of them mean.
+    """Withdraw live images. With several options, only images that match all of them are withdrawn.
 
-    They leave the view in a publication of its own, with --by and --because, and can be brought back by taking it back
-    (`cutouts catalog rollback`). If the same photograph is delivered again, it is quarantined, with the reason that you
-    gave. Nothing is deleted: that is `cutouts forget`.
+    They leave the view in one publication per delivery, which records --by and --because. `cutouts catalog rollback`
+    brings them back. If the same photograph is delivered again, it is quarantined, with the reason that you gave.
+    Nothing is deleted; to delete images, use `cutouts forget`.
 
     \b
     cutouts withdraw --product 4711 --by Ada --because "not for sale any more"

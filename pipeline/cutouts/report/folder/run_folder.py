@@ -162,8 +162,8 @@ def _with_refused(judged: pa.Table, refusals: Refusals, source: RunSource) -> pa
     images = pa.concat_tables([judged, refusals.images(source)])
     if images.num_rows != refusals.of:
         raise BooksError(
-            f"the books do not balance: the manifest has {refusals.of} rows, but the outcomes are of {images.num_rows} "
-            "images. If the manifest was changed during the run, run again"
+            f"the counts do not add up: the manifest has {refusals.of} rows, but outcomes of "
+            f"{images.num_rows} images. If the manifest was changed during the run, run again"
         )
     return images
 

@@ -55,4 +55,6 @@ def _differences(site: Site, catalog: Catalog) -> tuple[Difference, ...]:
             found = catalog.differences(expected)
         if not found or catalog.moment() == before:
             return found
-    raise TransientError(f"{catalog.place} changed during each comparison with its journal: try again when less runs")
+    raise TransientError(
+        f"{catalog.place} changed during each comparison with its journal: try again when less is running"
+    )

@@ -111,7 +111,7 @@ def _cropped(samples: Samples, container: Container) -> Samples:
         return samples
     left, top, width, height = crop
     if left < 0 or top < 0 or left + width > samples.shape[1] or top + height > samples.shape[0]:
-        raise ImageRejected(RejectionReason.DAMAGED, "AVIF: its crop leaves the picture")
+        raise ImageRejected(RejectionReason.DAMAGED, "AVIF: its crop is outside of the picture")
     return np.ascontiguousarray(samples[top : top + height, left : left + width])
 
 

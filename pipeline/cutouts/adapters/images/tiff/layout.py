@@ -115,7 +115,7 @@ def _laid_out(page: Directory, notes: tuple[str, ...]) -> TiffFile:
     samples, tiled = page.number(SAMPLES, 1), TILE_WIDTH in page
     bits = page.numbers(BITS) or (1,)
     if len(set(bits)) > 1:
-        raise ImageRejected(RejectionReason.UNSUPPORTED, "TIFF with samples of different bits")
+        raise ImageRejected(RejectionReason.UNSUPPORTED, "TIFF with samples of different bit depths")
     rows = min(page.number(ROWS, height) or height, height)
     block = (page.number(TILE_WIDTH, 0), page.number(TILE_HEIGHT, 0)) if tiled else (width, rows)
     if min(width, height, samples, bits[0], *block) <= 0:
