@@ -1,14 +1,15 @@
-"""### Events that are due
+"""### Announce and hand over
 
-Runs when something is on record that others should have been told of. Most deliveries that are published never come
-here, because `catalog_refresh` and `historical_backfill` announce what they publish themselves.
+Runs when a record shows that something has to be announced or started. For most deliveries it does not run, because
+`catalog_refresh` and `historical_backfill` announce what they publish themselves.
 
-* **deliveries** adds waiting deliveries to the asset `manifest`, as many as may be in work at a time: each starts a run
-  of `catalog_refresh`. The others wait in the site's queue, not as runs, and follow as soon as a delivery has ended.
-* **unannounced** lists deliveries with publications that nobody was told of: a person released them with
+* **deliveries** adds waiting deliveries to the asset `manifest`, as many as may be in progress at a time: each starts a
+  run of `catalog_refresh`. The others wait in the site's queue, not as runs, and follow as soon as a delivery has
+  ended.
+* **unannounced** lists deliveries with publications that were not announced: a person released them with
   `cutouts publish --approve`, or a task was killed between publishing and announcing.
 * **publication**, one per delivery, adds its key to the asset `cutouts`, with the counts as the event's extra.
-* **undecided** lists decisions of the gate that wait for a person and were not asked about yet.
+* **undecided** lists decisions of the gate that wait for a person and about which nobody was asked yet.
 * **question**, one per decision, starts a run of `delivery_review`, which asks.
 """
 
@@ -32,7 +33,7 @@ from cutouts_airflow.retries import retrying
     tags=["cutouts"],
 )
 def announcements() -> None:
-    """Hand over waiting deliveries, announce publications that nobody was told of."""
+    """Hand over waiting deliveries, and announce publications that were not announced yet."""
 
     @task(outlets=[MANIFEST], on_success_callback=announcing.handed_over)
     def deliveries() -> None:

@@ -1,9 +1,9 @@
-"""### Backfills go on
+"""### Continue backfills
 
-Runs every evening at 20:00 UTC. Backfills whose budget of images or hours was used up continue then, each with the same
-budget again, as a run of `historical_backfill`. Pause this DAG to leave them where they are.
+Runs every evening at 20:00 UTC. It continues backfills whose budget of images or hours was used up, each with the same
+budget again, as a run of `historical_backfill`. To stop this, pause this DAG.
 
-* **paused** lists them.
+* **paused** lists these backfills.
 * **again**, one per backfill, triggers the run that continues it.
 """
 

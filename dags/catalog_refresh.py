@@ -1,17 +1,18 @@
 """### One delivery: photographs in, published cutouts out
 
-Runs once per partition of the asset `manifest`; the partition key `YYYY-MM-DD/delivery_id` is all that it gets.
-By hand: trigger it with that key, as the param `delivery` or as the partition key.
+Runs once per partition of the asset `manifest`. The partition key `YYYY-MM-DD/delivery_id` is its only input. To start
+it by hand, trigger it with that key, as the param `delivery` or as the partition key.
 
-* **plan** skips what is already decided under the same content and recipe, and splits the rest into shards.
-* **segment**, one per shard, cuts out on the site's Dask cluster.
+* **plan** skips images that are known with the same content and recipe, and splits the rest into shards.
+* **segment**, one per shard, cuts the images on the site's Dask cluster.
 * **gate** judges the whole delivery: publish, publish all but the quarantined, or hold.
 * **publish** changes the catalogue in one transaction, then adds the key to the asset `cutouts`, with the counts as the
-  event's extra; if nothing changed since the last event, there is none. A held delivery skips it: its log has the
-  command that releases the delivery. After that, clear the task, or wait: `announcements` notices.
+  event's extra; if nothing changed since the last event, there is none. If the delivery is held, the task is skipped,
+  and its log has the command that releases the delivery. After the release, clear the task, or wait until
+  `announcements` announces it.
 
-To run after it, schedule a DAG on `PartitionedAssetTimetable(assets=Asset("cutouts"))`; its partition key is the
-delivery's key.
+To run your own DAG after it, schedule it on `PartitionedAssetTimetable(assets=Asset("cutouts"))`; its partition key is
+the delivery's key.
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
 """### Renditions: pictures for shops and marketplaces
 
-Runs once per partition of the asset `cutouts`, after a delivery was published, and renders what is missing or stale of
-it, without the network. By hand: trigger it without a key, for example after a rendition was added or changed, and it
-renders what is stale of the whole catalogue; or with a delivery as the param `delivery`.
+Runs once per partition of the asset `cutouts`, after a delivery was published, and renders the delivery's missing or
+stale pictures, without the network. To start it by hand, for example after a rendition was added or changed, trigger it
+without a key: it then works on the whole catalogue. Or trigger it with a delivery as the param `delivery`.
 
-* **render** makes the renditions that the setting `renditions` names, on the site's Dask cluster. It fails if a picture
-  cannot be made, after all others are; clear it to try again. Without the setting it is skipped.
+* **render** makes the renditions that the setting `renditions` names, on the site's Dask cluster. If a picture cannot
+  be made, it makes all others, and then fails; clear it to try again. Without the setting it is skipped.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from cutouts_airflow.retries import retrying
     tags=["cutouts"],
 )
 def catalog_renditions() -> None:
-    """Render what is stale of a delivery, or of the whole catalogue."""
+    """Render the stale pictures of a delivery, or of the whole catalogue."""
 
     @task(priority_weight=order.RENDER)
     def render() -> None:

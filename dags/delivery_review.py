@@ -1,10 +1,10 @@
 """### A person decides about a delivery
 
-One run per decision of the gate that held a delivery, or that quarantined images; a decision about the same content is
-not asked about again. `announcements` starts it.
+One run per decision of the gate that held a delivery, or that quarantined images. For a later decision about the same
+content there is no new run. `announcements` starts it.
 
 * **ask** puts the question into Airflow's Required Actions, with reasons, counts and a link to the review page, and
-  tells the people that the Variable `cutouts_review` names. It waits without a worker.
+  sends it to the people that the Variable `cutouts_review` names. While it waits, it uses no worker.
 * **settle** carries out the answer in the name of the person, and adds the delivery's key to the asset `cutouts` if
   something was published. If nobody answered in time, nothing is published, and the delivery still waits on the review
   pages.

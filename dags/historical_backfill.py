@@ -1,17 +1,17 @@
 """### Older deliveries again
 
-One run is one backfill. Trigger it with what to go back to: days, suppliers, categories, products, or `stale` for
-everything that another recipe made. `dry_run` only logs how many images, why, how long and how many bytes. `images` and
-`hours` stop it for today; `backfill_tomorrow` continues it every evening, and so does a run with `resume`.
+One run is one backfill. Select what to process: days, suppliers, categories, products, or `stale` for everything that
+another recipe made. `dry_run` only logs how many images, why, how long and how many bytes. `images` and `hours` stop it
+for today; `backfill_tomorrow` continues it every evening, and so does a run with `resume`.
 
 * **chosen** lists the deliveries with work; its log has the reasons and counts.
 * **one_delivery**, a group per delivery: plan → segment → gate → publish, each named after the delivery. A delivery
-  that fails or is held stops none of the others; shards are cut out one after the other, in a pool of their own, and
-  every task waits behind those of `catalog_refresh`, so that tonight's refresh keeps its place on the cluster. The log
-  of `segment` says how far the backfill is, and how long it will take; so does `cutouts status`.
+  that fails or is held does not stop the others. Shards are cut one after the other, in a separate pool, and every task
+  waits for those of `catalog_refresh`, so that new deliveries come first. The log of `segment` and `cutouts status` say
+  how far the backfill is, and how long it will take.
 * **finish** records where the backfill stands.
 
-To stop it, mark the run as failed, or `cutouts backfill --cancel ID`; trigger it again to continue. Airflow's own
+To stop it, mark the run as failed, or call `cutouts backfill --cancel ID`. Trigger it again to continue. Airflow's own
 backfill (*Trigger* → *Backfill*) works too, one run per day.
 """
 

@@ -1,14 +1,14 @@
 """### Manifests in
 
-Runs every hour, and as soon as a manifest lands in the site's `manifests` store (a dataset has landed when its
+Runs every hour, and as soon as a manifest arrives in the site's `manifests` store (a dataset has arrived when its
 `_SUCCESS` is there, a single file when it was renamed into place).
 
-* **landed** lists what was not taken yet.
+* **landed** lists manifests that were not taken yet.
 * **take**, one per manifest, validates and records it. Each accepted delivery waits in a queue from then on, and
-  `announcements` hands it over to `catalog_refresh`. A manifest from which nothing can be taken fails here with every
-  problem, once; it is looked at again when it changes, or when you clear this task.
-* **report_refusals** fails the run if deliveries or manifests were refused, and names them; the others went on. What an
-  earlier run refused is only named in its log.
+  `announcements` hands it over to `catalog_refresh`. If nothing can be taken from a manifest, this task fails once and
+  lists every problem. The manifest is read again when it changes, or when you clear this task.
+* **report_refusals** fails the run if deliveries or manifests were refused, and names them; the others are processed.
+  What an earlier run refused is only named in its log.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from cutouts_airflow.retries import retrying
     tags=["cutouts"],
 )
 def manifest_intake() -> None:
-    """Take every manifest that landed, report what was refused."""
+    """Take every manifest that arrived, and report what was refused."""
 
     @task
     def landed() -> list[str]:

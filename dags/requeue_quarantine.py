@@ -1,9 +1,9 @@
 """### Quarantined images once more
 
-One run cuts images that are in quarantine once more, by another network, and publishes those that the gate lets
-through. Trigger it with the network, and with what to try: a delivery, days, suppliers, categories, products, a part of
-the gate's reason, or *All*. `dry_run` only logs how many images, why they are in quarantine, and by which network they
-would be cut. An image that is quarantined again stays in quarantine, and is not tried by the same network again.
+One run cuts quarantined images once more with another network, and publishes those that the gate lets through. Trigger
+it with the network, and with a selection: a delivery, days, suppliers, categories, products, a part of the gate's
+reason, or *All*. `dry_run` only logs how many images, why they are in quarantine, and which network would cut them. An
+image that is quarantined again stays in quarantine, and is not tried with the same network again.
 
 It is a backfill: its tasks are those of `historical_backfill`, in the same pool and with the same priority, and
 `backfill_tomorrow` continues it if `images` or `hours` stopped it.

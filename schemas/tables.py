@@ -161,7 +161,7 @@ DELIVERY = _table(
     _field("model", _TEXT, "the network of the image if the plan has several; null: the site's", null=True),
     version=4,
 )
-"""Every image of the delivery that one plan is about; a plan's books are kept against it."""
+"""Every image of the delivery that one plan is about; the counts of a plan are checked against it."""
 
 OUTCOMES = _table(
     "outcomes",

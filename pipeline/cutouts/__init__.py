@@ -1,4 +1,4 @@
-"""Takes the backgrounds off product photographs, at catalogue scale.
+"""Removes the backgrounds of product photographs, at catalogue scale.
 
     import cutouts
 

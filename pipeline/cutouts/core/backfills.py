@@ -31,7 +31,7 @@ class Why(StrEnum):
     QUARANTINED = "quarantined, to be tried with these settings"
     TRIED = "quarantined, and tried with these settings before"
     REFUSED = "quarantined, and rejected by a person"
-    LIVE = "quarantined, but live as another recipe cut it"
+    LIVE = "quarantined, but live with another recipe"
 
 
 WORK = (Why.MISSING, Why.CHANGED, Why.STALE, Why.QUARANTINED)

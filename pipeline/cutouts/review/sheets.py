@@ -56,9 +56,10 @@ class UnknownDecisionError(CutoutsError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SheetImage:
-    """One image of a decision. `number` is its row in the decision's table; `review` is a person's decision about it.
+    """One image of a decision.
 
-    `replaced` says that this photograph is live, because another network cut it.
+    `number` is its row in the decision's table, and `review` is a person's decision about it. `replaced` is true if its
+    photograph is live because another network cut it.
     """
 
     number: int
@@ -83,25 +84,25 @@ class SheetImage:
         return self.outcome in WAITING and not self.replaced
 
     def own_reasons(self, decision: GateDecision) -> tuple[str, ...]:
-        """The reasons that are about this image alone, not about its delivery."""
+        """The reasons that concern only this image, not its whole delivery."""
         return tuple(reason for reason in self.reasons if reason not in decision.reasons)
 
     def main_reason(self, decision: GateDecision) -> str | None:
-        """The strongest reason against its mask, or else the last of its own reasons; None if it has none."""
+        """The strongest reason why its mask is bad, or else the last of its own reasons; None if it has none."""
         own = self.own_reasons(decision)
         return next((reason for reason in own if reason in AGAINST), own[-1] if own else None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sheet:
-    """A decision, the table `OUTCOMES` of its images, and the rows of that table, the worst first."""
+    """A decision, the table `OUTCOMES` of its images, and the row numbers of that table, the worst image first."""
 
     decision: GateDecision
     outcomes: pa.Table
     order: NDArray[np.int64]
 
     def rows(self, show: Show) -> NDArray[np.int64]:
-        """The rows to show, the worst first."""
+        """The numbers of the rows to show, the worst image first."""
         wanted = pc.is_in(self.outcomes.column("outcome"), pa.array(_OUTCOMES[show]))
         shown = np.asarray(wanted.to_numpy(zero_copy_only=False), np.bool_)
         return np.asarray(self.order[shown[self.order]], np.int64)
@@ -118,7 +119,9 @@ class Sheet:
         said: Mapping[Version, ImageReview] | None = None,
         replaced: Collection[Version] = (),
     ) -> list[SheetImage]:
-        """The images in these rows, with what people `said` about them. Some versions are `replaced`."""
+        """The images in these rows, with what people `said` about them. `replaced` are versions whose photograph is
+        live
+        because another network cut it."""
         found = self.outcomes.take(pa.array(rows, pa.int64())).to_pylist()
         return [_image(int(number), row, said or {}, replaced) for number, row in zip(rows, found, strict=True)]
 

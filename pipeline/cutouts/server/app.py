@@ -32,9 +32,9 @@ _PIECE = 1 << 18
 """Answers are sent in pieces of this size (B), so that a slow reader is noticed."""
 
 Box = Annotated[
-    str, Query(description="Where the product is: LEFT,TOP,RIGHT,BOTTOM in px. Nothing outside of it is product.")
+    str, Query(description="The box around the product: LEFT,TOP,RIGHT,BOTTOM in px. Nothing outside of it is kept.")
 ]
-Crop = Annotated[bool, Query(description="Whether the PNG contains only what was found.")]
+Crop = Annotated[bool, Query(description="Crop the PNG to the product.")]
 
 
 class Measured(BaseModel):
@@ -44,11 +44,11 @@ class Measured(BaseModel):
     p_bad: float | None
     """The probability that a person would reject the mask; null if the network is not calibrated."""
     doubt: str | None
-    """What speaks most against a mask that is probably bad."""
+    """Why the mask is probably bad; null if it is not."""
     width_px: int
     height_px: int
     notes: tuple[str, ...]
-    """What is approximate about how the image was read."""
+    """What was only approximated when the image was read."""
     model: str
     measurements: dict[str, float]
 
@@ -69,7 +69,7 @@ def make_app(service: Service, access: Access, model: str, renditions: Mapping[s
     app = FastAPI(
         title="cutouts",
         version=cutouts.__version__,
-        description="Takes the backgrounds off product photographs, one at a time.",
+        description="Removes the backgrounds of product photographs, one at a time.",
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
@@ -95,7 +95,7 @@ def _add_pictures(app: FastAPI, service: Service, model: str) -> None:
         made = await service.answer(request.headers, request.receive, Product.MATTE, crop=crop, box=box)
         return _picture(*made, model, "image/png")
 
-    @app.post("/v1/measurements", summary="What can be said about the mask", **_described(model=Measured))
+    @app.post("/v1/measurements", summary="Measurements of the mask", **_described(model=Measured))
     async def measurements(request: Request, box: Box = "") -> Response:
         """The measurements that the gate judges, and the probability that a person would reject the mask."""
         answer, waited = await service.answer(request.headers, request.receive, Product.MEASUREMENTS, box=box)
@@ -114,9 +114,9 @@ def _add_pictures(app: FastAPI, service: Service, model: str) -> None:
 
 
 def _add_renditions(app: FastAPI, service: Service, model: str, renditions: Mapping[str, Rendition]) -> None:
-    @app.get("/v1/renditions", summary="The renditions that can be ordered")
+    @app.get("/v1/renditions", summary="The names of the renditions")
     async def listed() -> dict[str, str]:
-        """Their names, and what they are in words."""
+        """Each name, and what the rendition is, in words."""
         return {name: one.words for name, one in renditions.items()}
 
     kinds = [*dict.fromkeys(media_type(one) for one in renditions.values())]
