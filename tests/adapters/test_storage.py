@@ -10,7 +10,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from cutouts.adapters.storage.store import Store, write_file
+from cutouts.adapters.storage.atomic_files import write_file
+from cutouts.adapters.storage.store import Store
 from cutouts.adapters.storage.stored_tables import (
     read_row_group,
     read_table,

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from cutouts.adapters.images import encode_png
+from cutouts.adapters.storage.atomic_files import write_file
 from cutouts.adapters.storage.ownership import require_free
-from cutouts.adapters.storage.store import write_file
 from cutouts.core.advice import advice
 from cutouts.core.errors import OutputError, StorageError
 from cutouts.core.pixels import Bytes

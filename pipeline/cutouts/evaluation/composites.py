@@ -21,7 +21,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from cutouts.adapters.images import encode_png
-from cutouts.adapters.storage.store import write_file
+from cutouts.adapters.storage.atomic_files import write_file
 from cutouts.core.errors import ConfigError
 from cutouts.core.pixels import Bytes, Floats
 from cutouts.core.text.naming import safe_path

@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Any, BinaryIO
 from urllib.parse import quote, unquote_to_bytes
 
+from cutouts.adapters.storage.atomic_files import replacing, write_file
 from cutouts.adapters.storage.seal import SealedFile
-from cutouts.adapters.storage.store import replacing, write_file
 from cutouts.core.errors import OutputError
 from cutouts.core.file_mark import MARK_BYTES, has_mark_at_end, mark_of
 

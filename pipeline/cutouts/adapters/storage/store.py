@@ -9,77 +9,24 @@ import os
 import re
 import stat
 import tempfile
-import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 from urllib.parse import unquote
 
+from cutouts.adapters.storage.atomic_files import replacing
 from cutouts.adapters.storage.deleting import delete_remote
 from cutouts.adapters.storage.store_errors import helped_by_retry, is_missing_bucket, store_errors
 from cutouts.core.errors import DamagedError, StorageError, TransientError
 from cutouts.core.text.counting import counted
-from cutouts.core.text.naming import fitting
 
 SCHEME = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]*)://", re.IGNORECASE)
 """The beginning of a URL; anything else is a plain path."""
 _OBSTACLES = frozenset({errno.EISDIR, errno.ELOOP, errno.ENOTDIR, errno.ENXIO})
 """Errors if something else is in the place of a file."""
-
-
-def write_file(path: Path, data: bytes) -> None:
-    """Write a local file atomically: it is complete or missing, even if the process dies."""
-    with replacing(path) as stream:
-        stream.write(data)
-
-
-@contextmanager
-def replacing(path: Path, *, durable: bool = False) -> Iterator[BinaryIO]:
-    """A stream whose content replaces the file if the block ends without an error.
-
-    If `durable`, file and folder are synced to disk before this returns, so that a power cut loses neither.
-    """
-    _make_folder(path.parent, durable=durable)
-    part = _part(path)
-    try:
-        with part.open("wb") as stream:
-            yield stream
-            if durable:
-                stream.flush()
-                os.fsync(stream.fileno())
-        part.replace(path)
-        if durable:
-            _sync_folder(path.parent)
-    except OSError as error:
-        if error.filename != str(part):
-            raise
-        raise OSError(error.errno, error.strerror, str(path)) from error  # users know the file by this name
-    finally:
-        part.unlink(missing_ok=True)
-
-
-def _make_folder(folder: Path, *, durable: bool) -> None:
-    """Make a folder. If `durable`, the names of new folders are synced to disk too."""
-    new = [one for one in (folder, *folder.parents) if durable and not one.exists()]
-    folder.mkdir(parents=True, exist_ok=True)
-    for one in reversed(new):
-        _sync_folder(one.parent)
-
-
-def _part(path: Path) -> Path:
-    """A hidden path next to `path`, for its content while it is incomplete."""
-    return path.with_name(fitting(f".{path.name}", f".{os.getpid()}-{uuid.uuid4().hex[:8]}.part"))
-
-
-def _sync_folder(folder: Path) -> None:
-    place = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(place)
-    finally:
-        os.close(place)
 
 
 class Store:

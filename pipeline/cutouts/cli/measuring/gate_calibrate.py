@@ -12,8 +12,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from cutouts.adapters.site_settings import load_site
+from cutouts.adapters.storage.atomic_files import write_file
 from cutouts.adapters.storage.ownership import require_free, write_ours
-from cutouts.adapters.storage.store import write_file
 from cutouts.adapters.terminal import say
 from cutouts.cli.console.options import config_option
 from cutouts.cli.console.progress import Tally

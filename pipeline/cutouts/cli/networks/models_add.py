@@ -129,7 +129,7 @@ def placed(target: Path, row: ModelRow, data: Callable[[], bytes]) -> Iterator[N
 
     A file that exists and has the row's digest stays. Raises ModelError if another file exists.
     """
-    from cutouts.adapters.storage.store import write_file
+    from cutouts.adapters.storage.atomic_files import write_file
 
     if target.is_symlink() or target.exists():
         if not target.is_file() or contradiction(target, row):
@@ -147,7 +147,7 @@ def placed(target: Path, row: ModelRow, data: Callable[[], bytes]) -> Iterator[N
 def append_row(site: Site, row: ModelRow) -> None:
     """Write the row into the site's own table after opening the network. Raises ModelError if the row does not fit."""
     from cutouts.adapters.model import ModelChoice, Network
-    from cutouts.adapters.storage.store import write_file
+    from cutouts.adapters.storage.atomic_files import write_file
 
     require_new(site, row.name)
     Network(ModelChoice(row=row, models=site.models))
