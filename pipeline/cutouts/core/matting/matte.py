@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from cutouts.core.matting.plain_background import without_plain_background
+from cutouts.core.matting.plain_background import settled
 from cutouts.core.matting.refine import refined
 from cutouts.core.matting.specks import without_specks
 from cutouts.core.pixels import Bytes, Floats, Photograph
@@ -22,7 +22,7 @@ def matte_from_saliency(saliency: Floats, photograph: Photograph) -> Bytes:
     `saliency` is float32 h×w, the network's raw probability at model size, for the whole photograph. If the photograph
     has alpha, it multiplies the matte. The curve is `curve`, the same for every image.
     """
-    saliency = without_specks(without_plain_background(saliency, photograph), SURE_OUTSIDE)
+    saliency = without_specks(settled(saliency, photograph), SURE_OUTSIDE)
     enlarged = cv2.resize(alpha_bytes(curve(saliency)), photograph.size, interpolation=cv2.INTER_LINEAR)
     matte = np.asarray(enlarged, np.uint8)
     for pixels, values in refined(saliency, photograph):

@@ -1,8 +1,11 @@
-"""Settles the network's doubt by colour where a plain background shows: through a handle, a ring, between two legs.
+"""Settles the network's doubt by colour if the background is plain.
 
-A pixel that the network doubts and that has the colour of the background is background. This holds only if the
-background is known, and if colour tells the product from it: of a white product on white, pixels that the network is
-certain of have the colour of the background, too, and nothing is changed.
+A pixel that the network doubts and that has the colour of the background is background: it shows through a handle, a
+ring, between two legs. This holds only if colour tells the product from the background: of a white product on white,
+pixels that the network is certain of have the colour of the background, too, and no pixel is lowered.
+
+A doubted spot inside of the product is product if hardly any of it has the colour of the background: a highlight, a
+buckle.
 """
 
 from __future__ import annotations
@@ -11,9 +14,10 @@ from typing import TypeVar
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from cutouts.core.matting.background import LONG_SIDE, Background, estimated
-from cutouts.core.matting.pixel_lookup import Enlarged, blocks
+from cutouts.core.matting.pixel_lookup import Enlarged, Indices, blocks
 from cutouts.core.matting.refine import UNSURE
 from cutouts.core.pixels import Doubles, Floats, Mask, Photograph, size_within
 
@@ -28,17 +32,27 @@ DOUBTED, CERTAIN = 0.9, 0.97
 ALIKE, TOO_ALIKE = 0.05, 0.1
 """Share of the pixels that the network is certain of and that do not differ from the background: above the second one
 colour tells nothing."""
+SPOT, EQUAL_SHARE = 0.05, 0.125
+"""A doubted spot inside of the product is smaller than the first share of what the network is certain of, and less than
+the second share of it equals the background."""
 
 
-def without_plain_background(saliency: Floats, photograph: Photograph) -> Floats:
-    """`saliency`, float32 h×w in 0…1 for the whole photograph, lowered where it is doubted and background shows."""
+def settled(saliency: Floats, photograph: Photograph) -> Floats:
+    """`saliency`, float32 h×w in 0…1 for the whole photograph, with its doubt settled as far as the background is
+    known."""
     size = size_within(*photograph.size, LONG_SIDE)
     rgb, matte = photograph.shrunk(*size) / 255, cv2.resize(saliency, size, interpolation=cv2.INTER_AREA)
     background = estimated(rgb, matte.astype(np.float64))
-    trust = _ramp(background.known, KNOWN, WELL_KNOWN)
-    if trust:
-        trust *= 1 - _ramp(_alike(rgb, background, matte >= CERTAIN), ALIKE, TOO_ALIKE)
-    return _lowered(saliency, photograph, background, trust) if trust else saliency
+    known = float(_ramp(background.known, KNOWN, WELL_KNOWN))
+    pixels = np.flatnonzero((saliency > UNSURE) & (saliency < CERTAIN))
+    if not (known and pixels.size):
+        return saliency
+    difference = _difference(pixels, saliency.shape, photograph, background)
+    told_apart = float(1 - _ramp(_alike(rgb, background, matte >= CERTAIN), ALIKE, TOO_ALIKE))
+    result = saliency.copy()
+    _lower(result, pixels, difference, known * told_apart)
+    _raise(result, saliency, pixels, difference, known)
+    return result
 
 
 def _alike(rgb: Doubles, background: Background, certain: Mask) -> float:
@@ -47,17 +61,45 @@ def _alike(rgb: Doubles, background: Background, certain: Mask) -> float:
     return float((difference < DIFFERENT / 255).mean()) if difference.size else 1.0
 
 
-def _lowered(saliency: Floats, photograph: Photograph, background: Background, trust: float) -> Floats:
-    """`saliency`, lowered by `trust` (0…1) where it is doubted and does not differ from `background`."""
-    colours = photograph.shrunk(saliency.shape[1], saliency.shape[0]).reshape(-1, 3)
-    expected = Enlarged.to(saliency.shape, np.ascontiguousarray(255 * np.moveaxis(background.colour, 0, 2), np.float32))
-    lowered = saliency.copy()
-    values = lowered.reshape(-1)
-    for pixels in blocks(np.flatnonzero((saliency > UNSURE) & (saliency < CERTAIN))):
-        difference = _largest(colours.take(pixels, 0) - expected.at(pixels)[0])
-        equal, doubted = 1 - _ramp(difference, EQUAL, DIFFERENT), 1 - _ramp(values[pixels], DOUBTED, CERTAIN)
-        values[pixels] *= 1 - trust * equal * doubted
-    return lowered
+def _difference(pixels: Indices, shape: tuple[int, ...], photograph: Photograph, background: Background) -> Floats:
+    """How much each of the `pixels` of a plane of that shape differs from `background` (levels of 255)."""
+    colours = photograph.shrunk(shape[1], shape[0]).reshape(-1, 3)
+    expected = Enlarged.to(shape, np.ascontiguousarray(255 * np.moveaxis(background.colour, 0, 2), np.float32))
+    parts = [_largest(colours.take(block, 0) - expected.at(block)[0]) for block in blocks(pixels)]
+    return np.concatenate(parts)
+
+
+def _lower(saliency: Floats, pixels: Indices, difference: Floats, trust: float) -> None:
+    """Lower doubted pixels by `trust` (0…1) if they do not differ from the background."""
+    values = saliency.reshape(-1)
+    equal, doubted = 1 - _ramp(difference, EQUAL, DIFFERENT), 1 - _ramp(values[pixels], DOUBTED, CERTAIN)
+    values[pixels] *= 1 - trust * equal * doubted
+
+
+def _raise(saliency: Floats, said: Floats, pixels: Indices, difference: Floats, trust: float) -> None:
+    """Raise by `trust` (0…1) the doubted spots inside of the product in which no background shows; `said` is the
+    network's own saliency."""
+    certain = said >= CERTAIN
+    left, top, width, height = cv2.boundingRect(certain.view(np.uint8))
+    if not width:
+        return
+    part = slice(top, top + height), slice(left, left + width)
+    labels = np.zeros(said.shape, np.int32)
+    count, labels[part] = cv2.connectedComponents((~certain[part]).view(np.uint8))
+    spot, areas = labels.reshape(-1)[pixels], np.bincount(labels[part].reshape(-1), minlength=count)
+    raised = np.bincount(spot, minlength=count) == areas  # without any pixel that is certainly background
+    raised &= np.bincount(spot, difference <= DIFFERENT, count) < EQUAL_SHARE * areas
+    raised &= areas < SPOT * np.count_nonzero(certain)
+    raised[0] = False  # what is certainly product
+    raised[_at_frame(labels[part])] = False
+    inside = pixels[raised[spot]]
+    values = saliency.reshape(-1)
+    values[inside] += trust * (1 - values[inside])
+
+
+def _at_frame(labels: NDArray[np.int32]) -> NDArray[np.int32]:
+    """The labels of the regions that touch the frame."""
+    return np.unique(np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]]))
 
 
 def _largest(differences: Floats) -> Floats:
