@@ -113,7 +113,7 @@ def _waiting(here: Site) -> list[str]:
     settings = ReviewSettings.read()
     since = datetime.now(UTC) - timedelta(hours=settings.answer_hours)
     with Catalog.open(here.catalog_url) as catalog:
-        found = [hold.gate_id for hold in catalog.all_waiting_holds()]
+        found = [hold.gate_id for hold in catalog.holds.all_waiting()]
         recent = catalog.gates_since(since) if settings.quarantined else ()
     return [*found, *(gate_id for gate_id in recent if _facts(here, gate_id).quarantined)]
 

@@ -419,7 +419,7 @@ def test_an_answer_that_came_before_the_asking_process_ended_is_not_asked_for_ag
         waiting.result()
     assert (run.get_task_instance("ask").try_number, task_states(run)["settle"]) == (2, ["skipped"])
     with Catalog.open(site.catalog_url) as catalog:
-        assert catalog.all_waiting_holds() == ()
+        assert catalog.holds.all_waiting() == ()
 
 
 @contextmanager

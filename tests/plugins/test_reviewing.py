@@ -226,7 +226,7 @@ def test_somebody_who_decided_meanwhile_is_not_overruled(gate_id: str) -> None:
     _carry_out(site(), decision, approve=True, by="ada", why="fine")
     assert steps.unannounced(site(), delivery=decision.delivery) == ()
     with Catalog.open(site().catalog_url) as catalog:
-        rejection = catalog.rejection_for(decision.judged)
+        rejection = catalog.holds.rejection_for(decision.judged)
     assert rejection is not None
     assert rejection.by == "eve"
 

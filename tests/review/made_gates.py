@@ -66,7 +66,7 @@ def make_gate(site: Site, images: int, *, at: datetime, day: date, delivery_id: 
     write_table(tables, gate_file(decision.gate_id, "outcomes.parquet"), pa.Table.from_pylist(rows, OUTCOMES))
     write_record(tables, gate_file(decision.gate_id, "decision.json"), decision)
     with Catalog.open(site.catalog_url) as catalog:
-        catalog.record_hold(decision, at)
+        catalog.holds.record(decision, at)
     return MadeGate(decision=decision, image_ids=names)
 
 

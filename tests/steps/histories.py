@@ -116,9 +116,9 @@ def happenings(site: Site) -> Iterator[Callable[[Catalog], object]]:
     yield lambda catalog: publish_some(catalog, "xy", "first", OTHER)
     yield lambda catalog: publish_some(catalog, "bcd", "second", TUESDAY)
     yield lambda catalog: publish_some(catalog, "ab", "first", TUESDAY)  # a moves to Tuesday
-    yield lambda catalog: catalog.record_hold(held("a" * 32), NOON)
-    yield lambda catalog: catalog.record_hold(held("b" * 32, TUESDAY, judged="judged-2"), NOON)
-    yield lambda catalog: catalog.reject(rejection("b" * 32, TUESDAY, judged="judged-2"))
+    yield lambda catalog: catalog.holds.record(held("a" * 32), NOON)
+    yield lambda catalog: catalog.holds.record(held("b" * 32, TUESDAY, judged="judged-2"), NOON)
+    yield lambda catalog: catalog.holds.reject(rejection("b" * 32, TUESDAY, judged="judged-2"))
     yield lambda catalog: publish_some(catalog, "e", "held", approval=approval("a" * 32))
     yield lambda catalog: catalog.history.undo(catalog.version("acme"), ORDER)
     yield lambda _: mark_announced(site, [1, 2])

@@ -163,7 +163,7 @@ def test_a_bad_delivery_is_held_until_a_person_releases_it(site: Site, refresh: 
         publish(site, decision.gate_id)
     with Catalog.open(site.catalog_url) as catalog:
         assert catalog.published("dark").num_rows == 0
-        assert len(catalog.waiting_holds("dark")) == 1
+        assert len(catalog.holds.waiting("dark")) == 1
     released = approve(site, "dark", by="Ada", why="the light was meant")
     assert released.published == 4
     assert released.approval is not None

@@ -122,4 +122,4 @@ def test_wrong_names_are_refused_and_nothing_is_recorded(site: Site, held: GateD
         approve(site, held.gate_id, **WHO, but={"00.png": ""}, also=["00.png"])
     with Catalog.open(site.catalog_url) as catalog:
         assert catalog.reviews() == ()
-        assert [hold.gate_id for hold in catalog.all_waiting_holds()] == [held.gate_id]
+        assert [hold.gate_id for hold in catalog.holds.all_waiting()] == [held.gate_id]

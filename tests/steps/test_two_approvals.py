@@ -59,7 +59,7 @@ def test_one_of_two_processes_wins_and_the_other_says_who(
     assert winner in said[loser]
     assert reasons[winner] in said[loser]
     with Catalog.open(url) as opened:
-        word = opened.word_about(gate_id)
+        word = opened.holds.word_about(gate_id)
         (published,) = opened.last_publications(9)
     assert isinstance(word, Approval)
     assert (word.by, published.approval) == (winner, word)
@@ -77,7 +77,7 @@ def test_a_release_in_the_middle_of_another_one_publishes_it_and_says_who(site: 
         at=datetime.now(UTC),
     )
     with Catalog.open(site.catalog_url) as catalog:
-        catalog.approve(word)
+        catalog.holds.approve(word)
     with pytest.raises(CutoutsError, match=r"^Ada released .*/shoot before: meant so\. Your decision was not"):
         approve(site, held.gate_id, by="Bob", why="dark on purpose", but={"00.png": "blurred"})
     with Catalog.open(site.catalog_url) as catalog:
@@ -94,5 +94,5 @@ def test_a_killed_release_is_repeated(site: Site, held: GateDecision) -> None:
     at = datetime.now(UTC)
     word = Approval(judged=hold.judged, gate_id=hold.gate_id, delivery=hold.delivery, by="Ada", why="meant so", at=at)
     with Catalog.open(site.catalog_url) as catalog:
-        catalog.approve(word)
+        catalog.holds.approve(word)
     assert approve(site, held.gate_id, by="Ada", why="meant so").approval == word

@@ -30,7 +30,7 @@ class SiteStatus:
 def site_status(site: Site) -> SiteStatus:
     """What a site contains and what waits. This takes a few requests, whatever the size of the site."""
     with newest_catalog(site) as catalog:
-        counts, holds = catalog.counts(), catalog.all_waiting_holds()
+        counts, holds = catalog.counts(), catalog.holds.all_waiting()
         newest = next(iter(catalog.last_publications(1)), None)
     return SiteStatus(
         counts=counts,

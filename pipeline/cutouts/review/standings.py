@@ -138,7 +138,7 @@ def newest_decision(site: Site, delivery: DeliveryKey) -> str:
 def waiting(site: Site) -> list[Entry]:
     """Deliveries that ask a person for a decision: held ones, the oldest first."""
     with Catalog.open(site.catalog_url) as catalog:
-        holds = catalog.all_waiting_holds()
+        holds = catalog.holds.all_waiting()
     return [_of_hold(site, hold) for hold in holds]
 
 
@@ -157,10 +157,10 @@ def settled(site: Site, page: int) -> tuple[list[Entry], int]:
 
 
 def _held(catalog: Catalog, decision: GateDecision, publication: Publication | None) -> Standing:
-    holds = catalog.waiting_holds(decision.gate_id)
+    holds = catalog.holds.waiting(decision.gate_id)
     if holds:
         return Standing(state=State.HELD, at=holds[0].at, unseen=decision.held)
-    rejection = catalog.rejection_for(decision.judged)
+    rejection = catalog.holds.rejection_for(decision.judged)
     if rejection:
         return Standing(state=State.REJECTED, at=rejection.at, unseen=0, rejection=rejection)
     later = next(iter(_publications_after(catalog, decision)), publication)

@@ -167,7 +167,7 @@ def _decisions(
         if decision and row:
             publication = one if isinstance(one, Publication) else None
             held = isinstance(one, Hold)
-            rejection = catalog.rejection_for(decision.judged) if held else None
+            rejection = catalog.holds.rejection_for(decision.judged) if held else None
             yield _decision(records, objects, one.at, decision, row, publication=publication, rejection=rejection)
 
 

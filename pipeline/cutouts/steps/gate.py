@@ -64,7 +64,7 @@ def gate(site: Site, plan_id: str) -> GateDecision:
             keep_measured(tables, decision.gate_id, measured.doubts.judged())
         write_record(tables, gate_file(decision.gate_id, "decision.json"), decision)
         if decision.verdict is Verdict.HOLD:
-            catalog.record_hold(decision, datetime.now(UTC))
+            catalog.holds.record(decision, datetime.now(UTC))
     return decision
 
 
@@ -77,7 +77,7 @@ def _decided(
     standing = _standing(catalog, plan, images)
     judged = judged_digest(plan, results, suite, standing.leaving, measured.doubts, promise)
     judgement = with_withdrawals(judgement, leaving=len(standing.leaving), live=standing.live.num_rows)
-    approved = catalog.approval_for(judged) is not None
+    approved = catalog.holds.approval_for(judged) is not None
     published = _published(standing, results, plan)
     word = persons_word(catalog.reviews(plan.delivery.delivery_id), results.masks)
     decided = decide(

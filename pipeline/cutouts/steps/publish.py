@@ -61,10 +61,10 @@ def publish(site: Site, gate_id: str) -> Publication:
 
 def _released(site: Site, catalog: Catalog, decision: GateDecision) -> GateDecision:
     """The decision; a hold that a person has released since is judged again. Raises HeldError if nobody released it."""
-    if decision.verdict is Verdict.HOLD and catalog.approval_for(decision.judged) is not None:
+    if decision.verdict is Verdict.HOLD and catalog.holds.approval_for(decision.judged) is not None:
         decision = _judged_again(site, catalog, decision)
     if decision.verdict is Verdict.HOLD:
-        if rejected := catalog.rejection_for(decision.judged):
+        if rejected := catalog.holds.rejection_for(decision.judged):
             raise HeldError(
                 f"delivery {shown(decision.delivery)} was rejected by {shown(rejected.by)}: {shown(rejected.why)}. "
                 "Nothing of it is published. Deliver it again with other photographs"
@@ -85,7 +85,7 @@ def _publish(site: Site, catalog: Catalog, decision: GateDecision) -> Publicatio
         delivery=decision.delivery,
         at=datetime.now(UTC),
         against=decision.against,
-        approval=catalog.approval_for(decision.judged),
+        approval=catalog.holds.approval_for(decision.judged),
         withdraw=_withdrawn(site, catalog, decision) if decision.full else None,
         order=_released_by(site, catalog, decision),
     )
@@ -132,7 +132,7 @@ def waiting_hold(site: Site, named: str) -> Hold:
     the error lists them.
     """
     with newest_catalog(site) as catalog:
-        holds, word = catalog.waiting_holds(named), catalog.word_about(named)
+        holds, word = catalog.holds.waiting(named), catalog.holds.word_about(named)
     if len(holds) == 1:
         return holds[0]
     if not holds:
@@ -178,7 +178,7 @@ def approve(
     approval = Approval(judged=hold.judged, gate_id=hold.gate_id, delivery=hold.delivery, by=by, why=why, at=order.at)
     with journalled(site) as catalog:
         require_unsettled(open_store(site.tables_url), catalog, hold)
-        first = catalog.approve(approval, reviews)
+        first = catalog.holds.approve(approval, reviews)
         said = {(one.version, one.good) for one in catalog.reviews(hold.delivery.delivery_id)}
     done = publish(site, gate(site, hold.plan_id).gate_id)
     if (first.by, first.why) != (by, why) or not {(one.version, one.good) for one in reviews} <= said:
@@ -215,7 +215,7 @@ def reject(site: Site, named: str, *, by: str, why: str) -> HoldRejection:
     hold = waiting_hold(site, named)
     with journalled(site) as catalog:
         require_unsettled(open_store(site.tables_url), catalog, hold)
-        return catalog.reject(
+        return catalog.holds.reject(
             HoldRejection(
                 judged=hold.judged, gate_id=hold.gate_id, delivery=hold.delivery, by=by, why=why, at=datetime.now(UTC)
             )
@@ -225,7 +225,7 @@ def reject(site: Site, named: str, *, by: str, why: str) -> HoldRejection:
 def waiting_holds(site: Site) -> tuple[Hold, ...]:
     """Every decision that waits for a person, oldest first."""
     with newest_catalog(site) as catalog:
-        return catalog.all_waiting_holds()
+        return catalog.holds.all_waiting()
 
 
 def _entries(tables: Store, decision: GateDecision) -> Iterator[pa.RecordBatch]:

@@ -76,7 +76,7 @@ def check_suite(site: Site, suite: Path | None, *, promise: float | None = None,
 def _past(tables: Store, catalog: Catalog, last: int) -> Iterator[Publication | Hold]:
     """The newest decision about each delivery, and about the second try of each, of the `last` ones."""
     published = (one for one in catalog.last_publications(last) if one.kind is PublicationKind.PUBLISH)
-    every: list[Publication | Hold] = [*published, *catalog.all_waiting_holds()]
+    every: list[Publication | Hold] = [*published, *catalog.holds.all_waiting()]
     found = sorted(every, key=lambda one: one.at, reverse=True)
     newest = {(one.delivery, is_second_try(tables, one.plan_id)): one for one in reversed(found)}
     yield from sorted(newest.values(), key=lambda one: one.at, reverse=True)[:last]

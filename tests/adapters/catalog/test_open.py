@@ -96,9 +96,9 @@ def test_a_locked_database_is_worth_a_retry(tmp_path: Path) -> None:
         other = sqlite3.connect(path, isolation_level=None)
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(TransientError, match="locked"):
-            catalog.record_hold(held("gate"), NOON)
+            catalog.holds.record(held("gate"), NOON)
         other.close()
-        catalog.record_hold(held("gate"), NOON)
+        catalog.holds.record(held("gate"), NOON)
 
 
 def test_a_lost_connection_is_worth_a_retry(postgres_schema: str) -> None:

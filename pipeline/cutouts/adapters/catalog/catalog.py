@@ -1,4 +1,4 @@
-"""The catalogue: live images, their publications, and the deliveries that wait for a person."""
+"""The catalogue: live images and their publications; holds, history, renditions and journal are parts of it."""
 
 from __future__ import annotations
 
@@ -7,24 +7,22 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Self
 
 import pyarrow as pa
 import sqlalchemy as sa
 
 from cutouts.adapters.catalog import comparing, held, leases, live_images, publishing, reading, reviews, sql_tables
 from cutouts.adapters.catalog.catalog_history import CatalogHistory
+from cutouts.adapters.catalog.catalog_holds import CatalogHolds
 from cutouts.adapters.catalog.catalog_renditions import CatalogRenditions
 from cutouts.adapters.catalog.comparing import Difference
-from cutouts.adapters.catalog.engine import looking, open_engine, telling, writing
+from cutouts.adapters.catalog.engine import looking, open_engine, telling, writing, writing_delivery
 from cutouts.adapters.catalog.journal import CatalogJournal
 from cutouts.adapters.catalog.migrate import upgrade
-from cutouts.core.decisions import GateDecision, Verdict
 from cutouts.core.publications import Approval, CatalogEntry, Hold, HoldRejection, Order, Publication, TakenBack
 from cutouts.core.records import DeliveryKey, RecipeDigests
 from cutouts.core.reviews import ImageReview
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +92,11 @@ class Catalog:
     def journal(self) -> CatalogJournal:
         """What of this catalogue belongs in its journal, and how it is restored from one."""
         return CatalogJournal(self._engine)
+
+    @property
+    def holds(self) -> CatalogHolds:
+        """The deliveries that wait for a person, and what people decided about them."""
+        return CatalogHolds(self._engine)
 
     @property
     def renditions(self) -> CatalogRenditions:
@@ -176,7 +179,7 @@ class Catalog:
                 draft = {"gate_id": gate_id, "plan_id": plan_id, "at": at, "approval_gate_id": approving}
                 ordered = {"made_by": order.by, "because": order.because} if order else {}
                 publishing.take_over(connection, draft | ordered | {"is_full": withdraw is not None}, delivery)
-                return _found(reading.publication(connection, gate_id))
+                return reading.found(reading.publication(connection, gate_id))
 
     def publication_of(self, gate_id: str) -> Publication | None:
         """The publication of a gate decision, None if there is none."""
@@ -237,56 +240,9 @@ class Catalog:
         with telling(self._engine), self._engine.connect() as connection, writing(connection, "announcements"):
             publishing.mark_announced(connection, publication_ids, at)
 
-    def record_hold(self, decision: GateDecision, at: datetime) -> None:
-        """Record that the gate held a delivery. Recording the same gate again changes nothing.
-
-        Raises ValueError for another verdict. `at` is aware.
-        """
-        if decision.verdict is not Verdict.HOLD:
-            raise ValueError(f"gate {decision.gate_id} did not hold {decision.delivery}")
-        row = {
-            "gate_id": decision.gate_id,
-            "judged": decision.judged,
-            "plan_id": decision.plan_id,
-            "delivery_id": decision.delivery.delivery_id,
-            "delivery_date": decision.delivery.date,
-            "reasons": list(decision.reasons),
-            "at": at,
-        }
-        with self._writing(decision.delivery) as connection:
-            held = sa.select(sql_tables.holds.c.gate_id).where(sql_tables.holds.c.gate_id == decision.gate_id)
-            if connection.scalar(held) is None:
-                connection.execute(sa.insert(sql_tables.holds), row)
-
-    def waiting_holds(self, named: str) -> tuple[Hold, ...]:
-        """The waiting holds with that gate id, delivery id or delivery key, the oldest first.
-
-        If several have the same content, only the newest of them is returned.
-        """
-        with looking(self._engine) as connection:
-            return held.waiting_holds(connection, named)
-
-    def word_about(self, named: str) -> Approval | HoldRejection | None:
-        """What a person decided about the newest hold with that gate id, delivery id or delivery key; None if nobody
-        did."""
-        with looking(self._engine) as connection:
-            return held.word_about(connection, named)
-
-    def approve(self, approval: Approval, images: Collection[ImageReview] = ()) -> Approval:
-        """Record a person's approval of a hold and return the recorded one; of two approvals, the first counts.
-
-        What the person said about single `images` is recorded with it. If the hold was approved before, it is not.
-        Raises CutoutsError if that gate held nothing or another delivery, or if the hold was rejected.
-        """
-        with self._writing(approval.delivery) as connection:
-            if held.approval(connection, approval.gate_id) is None:
-                reviews.record(connection, images)
-            publishing.record_approval(connection, approval)
-            return _found(held.approval(connection, approval.gate_id))
-
     def review(self, delivery: DeliveryKey, images: Collection[ImageReview]) -> None:
         """Record what a person said about single images of a delivery. The newest word about an image counts."""
-        with self._writing(delivery) as connection:
+        with writing_delivery(self._engine, delivery) as connection:
             reviews.record(connection, images)
 
     def reviews(self, delivery_id: str | None = None) -> tuple[ImageReview, ...]:
@@ -294,34 +250,10 @@ class Catalog:
         with looking(self._engine) as connection:
             return reviews.newest(connection, delivery_id=delivery_id)
 
-    def all_waiting_holds(self) -> tuple[Hold, ...]:
-        """Every hold that waits for a person, the oldest first; only the newest of several with the same content."""
-        with looking(self._engine) as connection:
-            return held.all_waiting_holds(connection)
-
-    def reject(self, rejection: HoldRejection) -> HoldRejection:
-        """Record a person's rejection of a hold and return the recorded one; of two rejections, the first counts.
-
-        Raises CutoutsError if that gate held nothing or another delivery, or if the hold was approved.
-        """
-        with self._writing(rejection.delivery) as connection:
-            publishing.record_rejection(connection, rejection)
-            return _found(held.rejection_for(connection, rejection.judged))
-
     def settled(self, *, at_most: int, skip: int = 0) -> tuple[tuple[Publication | HoldRejection, ...], int]:
         """Publications of the gate and rejections of holds, the newest first, and the number of all of them."""
         with looking(self._engine) as connection:
             return reading.settled(connection, at_most, skip)
-
-    def rejection_for(self, judged: str) -> HoldRejection | None:
-        """The rejection of exactly that content, recipe and suite, None if there is none."""
-        with looking(self._engine) as connection:
-            return held.rejection_for(connection, judged)
-
-    def approval_for(self, judged: str) -> Approval | None:
-        """The first approval of exactly that content, recipe and suite (`GateDecision.judged`), None without any."""
-        with looking(self._engine) as connection:
-            return held.approval_for(connection, judged)
 
     def own_faults(self) -> tuple[str, ...]:
         """What the database finds wrong in its own file."""
@@ -350,17 +282,6 @@ class Catalog:
                 waiting=_count(connection, sql_tables.holds, held.waiting()),
             )
 
-    @contextmanager
-    def _writing(self, delivery: DeliveryKey) -> Iterator[sa.Connection]:
-        lock = f"delivery/{delivery.delivery_id}"
-        with telling(self._engine), self._engine.connect() as connection, writing(connection, lock):
-            yield connection
-
 
 def _count(connection: sa.Connection, table: sa.Table, *where: sa.ColumnElement[bool]) -> int:
-    return _found(connection.scalar(sa.select(sa.func.count()).select_from(table).where(*where)))
-
-
-def _found(value: T | None) -> T:
-    assert value is not None
-    return value
+    return reading.found(connection.scalar(sa.select(sa.func.count()).select_from(table).where(*where)))

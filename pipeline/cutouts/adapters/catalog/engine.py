@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy import exc
 
 from cutouts.core.errors import ConfigError, StorageError, TransientError
+from cutouts.core.records import DeliveryKey
 
 PATIENCE_S = 60.0
 """How long a SQLite writer waits for another one, unless the URL has `?timeout=SECONDS`."""
@@ -81,6 +82,13 @@ def writing(connection: sa.Connection, *locks: str) -> Iterator[None]:
             key = sa.func.hashtextextended(f"cutouts/{lock}", 0)
             connection.execute(sa.select(sa.func.pg_advisory_xact_lock(key)))
         yield
+
+
+@contextmanager
+def writing_delivery(engine: sa.Engine, delivery: DeliveryKey) -> Iterator[sa.Connection]:
+    """A connection in a transaction that excludes other writers of the same delivery id."""
+    with telling(engine), engine.connect() as connection, writing(connection, f"delivery/{delivery.delivery_id}"):
+        yield connection
 
 
 @contextmanager

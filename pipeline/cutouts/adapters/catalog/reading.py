@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
@@ -17,6 +17,8 @@ from cutouts.core.publications import (
     TakenBack,
 )
 from cutouts.core.records import DeliveryKey
+
+T = TypeVar("T")
 
 
 def overtaken(connection: sa.Connection, delivery: DeliveryKey, against: int, plan_id: str) -> bool:
@@ -180,3 +182,9 @@ def publication_of(connection: sa.Connection, row: sa.Row[Any]) -> Publication:
         back_to=row.back_to,
         undone_by=row.undone_by,
     )
+
+
+def found(value: T | None) -> T:
+    """The value of a row that must exist."""
+    assert value is not None
+    return value
