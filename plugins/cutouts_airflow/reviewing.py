@@ -199,14 +199,14 @@ def _counts(decision: GateDecision) -> str:
 
 
 def _body(decision: GateDecision, *, held: bool) -> list[str]:
-    approves = "publishes all images that are not bad by themselves" if held else "publishes the quarantined images too"
+    approves = "publishes all images that are not individually bad" if held else "publishes the quarantined images too"
     rejects = "rejects the delivery for good" if held else "keeps them back for good"
     return [
         _counts(decision),
         "",
         *(f"* {_plain(reason)}" for reason in decision.reasons),
         "",
-        f"[Look at the images, and publish all but some]({review_url(decision.gate_id)})",
+        f"[Look at the images, and publish only some of them]({review_url(decision.gate_id)})",
         "",
         f"**{APPROVE}** {approves}. **{REJECT}** {rejects}.",
         f"**{LATER}**, or no answer in time, publishes nothing: it still waits on the review pages.",

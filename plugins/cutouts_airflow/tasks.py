@@ -42,7 +42,7 @@ def take(manifest: str) -> None:
 
     accepted = [str(key) for key in intake.take(site(), manifest, waiting=True).accepted]
     if not accepted:
-        raise AirflowSkipException(f"{manifest} brings no delivery that could be accepted")
+        raise AirflowSkipException(f"{manifest} contains no delivery that can be accepted")
     log.info("Manifest %s: %d deliveries accepted: %s.", shown(manifest), len(accepted), shown(", ".join(accepted)))
 
 
@@ -55,7 +55,7 @@ def report_refusals(manifests: list[str] | None) -> None:
     from cutouts import intake
 
     if manifests is None:
-        raise ManifestError("manifests could not be looked for", ["see the task `landed`"])
+        raise ManifestError("the search for manifests failed", ["see the task `landed`"])
     here = site()
     refused = {one.manifest: one.problems for one in intake.refused(here)}
     if before := sorted(refused.keys() - set(manifests)):
@@ -67,7 +67,7 @@ def report_refusals(manifests: list[str] | None) -> None:
         if manifest not in left:  # only reads the record of a taken manifest
             problems += [f"{manifest}: {problem}" for problem in intake.take(here, manifest).refused]
     if problems:
-        raise ManifestError("not everything that landed could be accepted", problems)
+        raise ManifestError("not every manifest that arrived could be accepted", problems)
 
 
 @logged_without_secrets
@@ -83,7 +83,7 @@ def deliveries_on(when: date) -> list[str]:
         if PurePosixPath(manifest).name == f"date={when.isoformat()}":
             refused = intake.inspect(manifest).refused
             if refused:
-                raise ManifestError(f"the manifest {manifest} is not clean", [str(problem) for problem in refused])
+                raise ManifestError(f"the manifest {manifest} has problems", [str(problem) for problem in refused])
             intake.take(here, manifest)
     return [str(key) for key in intake.deliveries_on(here, when)]
 

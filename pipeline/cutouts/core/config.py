@@ -59,7 +59,7 @@ class Site(BaseModel):
     promise: float | None = Field(
         None, gt=0, lt=1, description="largest share of bad ones among what is published, like 0.01; none by default"
     )
-    renditions: tuple[str, ...] = Field((), description="names of the renditions that are made of every live image")
+    renditions: tuple[str, ...] = Field((), description="names of the renditions that are made from every live image")
     recipes: str | None = Field(None, description="TOML file with renditions of your own, beside the shipped ones")
     white_tolerance: int = Field(0, ge=0, le=254, description="levels below 255 that rules of channels accept as white")
     allowed_sources: tuple[str, ...] = Field(

@@ -88,7 +88,7 @@ def test_an_unreadable_image_is_reported_and_the_others_are_shown(tmp_path: Path
     network = f"red={red_is_product(tmp_path / 'red.onnx')}"
     result = call("look", images, "--network", network, "-o", tmp_path / "looks.html")
     assert result.exit_code == 1
-    assert "not asked: broken: " in result.output
+    assert "not cut: broken: " in result.output
     assert "1. good" in (tmp_path / "looks.html").read_text(encoding="utf-8")
 
 

@@ -51,7 +51,7 @@ def test_a_pulled_network_can_cut(
     with serving(FileServer(body=u2netp_file.read_bytes())) as server:
         monkeypatch.setenv("CUTOUTS_MIRROR", f"{server.url}/networks/")
         assert "u2netp: pulled and verified" in run("pull", "u2netp").output
-        assert "was here, verified" in run("pull", "u2netp", "default").output
+        assert "already here, verified" in run("pull", "u2netp", "default").output
     assert [path for path, _ in server.asked] == ["/networks/u2netp.onnx"]
     assert [path.name for path in models.iterdir()] == ["u2netp.onnx"]
     photograph = product(tmp_path / "ball.jpg", size=200)

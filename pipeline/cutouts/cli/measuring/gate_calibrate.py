@@ -146,7 +146,7 @@ def _learn(site: Site, check: Sequence[Path], target: Path, *, by_category: bool
         new = replace(new, checked=checked_masks(new, checked, by_category=by_category))
         say("\n" + as_markdown(new, checked), lines=True)
     elif old.checked:
-        say("the new calibration carries no promise: for one, name masks with --check", err=True)
+        say("the new calibration supports no promise; for one, name masks with --check", err=True)
     _require_replaceable(target, read_calibration)
     if not yes:
         say(f"nothing was written; to use the new calibration, call again with --yes ({target})", err=True)

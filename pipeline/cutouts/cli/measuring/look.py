@@ -60,7 +60,7 @@ def look(images: Path, networks: tuple[str, ...], out: Path, limit: int | None, 
             if isinstance(one, Look):
                 found.append(one)
             else:
-                say(f"not asked: {one.name}: {one.problem}", colour="red", err=True)
+                say(f"not cut: {one.name}: {one.problem}", colour="red", err=True)
     write_looks(out, found, f"{', '.join(opened)} on {images.name}")
     say(f"{out}: {tally.summary()}", err=True)
     if len(found) < count:

@@ -73,7 +73,7 @@ def pull(names: Sequence[str], mirror: str | None, config: str | None) -> None:
         target = row.path(site.models)
         with Transfer(row.name) as transfer:
             new = pull_file(row, target, mirror=site.mirror, tell=transfer.tell)
-        say(f"{row.name}: {'pulled and verified' if new else 'was here, verified'}: {target}")
+        say(f"{row.name}: {'pulled and verified' if new else 'already here, verified'}: {target}")
 
 
 @models.command()

@@ -57,7 +57,7 @@ def plan(canary: int, **options: Any) -> None:
     found = plan_upgrade(site, selection, canary=canary, progress=_tally)
     say(f"upgrade to {found.model}: {counted(found.stale, 'live image')} of other recipes")
     for problem in found.problems:
-        say(f"cannot be worked on: {problem}", colour="red", err=True)
+        say(f"skipped: {problem}", colour="red", err=True)
     if not found.stale:
         return
     say(found.canary.words)
