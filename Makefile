@@ -23,7 +23,7 @@ AUDIT ?=
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-gpu setup-train setup-render demo test faults bench bench-gpu check docs airflow sbom audit lock clean
 
-help: ## Say what can be made
+help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | column -t -s '|'
 
 setup: .venv/.cpu ## Install the project and its locked requirements into .venv (CPU)
@@ -56,7 +56,7 @@ setup-render: ## Blender as a module in .venv-render, for examples/render_models
 	$(BIN)/python $(COMPILED)
 	touch $@
 
-demo: setup ## Cut out sample photographs (or IMAGES=folder) with the real DAG; the report lies in demo/
+demo: setup ## Cut out sample photographs (or IMAGES=folder) with the real DAG; the report is in demo/
 	PYTHONPATH=plugins $(BIN)/python -m cutouts_airflow.demo --out "$(OUT)" $(if $(IMAGES),--images "$(IMAGES)")
 
 .venv-tools/.ready: requirements-tools.txt
@@ -64,14 +64,14 @@ demo: setup ## Cut out sample photographs (or IMAGES=folder) with the real DAG; 
 	.venv-tools/bin/python $(LOCKED) -r requirements-tools.txt
 	touch $@
 
-test: .venv/.dev .venv-tools/.ready ## Check style, types and floors, then run every test
+test: .venv/.dev .venv-tools/.ready ## Check style, types and imports, then run every test
 	$(MAKE) --no-print-directory check
 	$(BIN)/python -m pytest -q -n 3 --dist loadfile --no-loadscope-reorder
 
-faults: .venv/.dev ## Kill and damage sites of PICTURES images at random, ROUNDS times each and for MINUTES; two writers for MINUTES; writes docs/faults.md
+faults: .venv/.dev ## Kill runs and damage files of sites with PICTURES images at random, ROUNDS times each and for MINUTES; writes docs/faults.md
 	$(BIN)/python -m pytest -q -m faults tests/faults --rounds $(ROUNDS) --images $(PICTURES) --minutes $(MINUTES) --page docs/faults.md
 
-bench: setup ## Measure everything on docs/performance.md again: PHOTOS=folder REMBG=program; ROWS of a plan, MEMORY images (empty: not again)
+bench: setup ## Measure everything on docs/performance.md again: PHOTOS=folder REMBG=program; ROWS of a plan, MEMORY images (empty: skip this bench)
 	@test -x "$(REMBG)" -a -d "$(PHOTOS)" || { echo "usage: make bench PHOTOS=folder REMBG=program (see cutouts bench rembg --help)"; exit 2; }
 	rm -rf build/bench && mkdir -p docs/bench
 	$(BIN)/cutouts bench "$(PHOTOS)" --images 512 --out build/bench
@@ -91,7 +91,7 @@ bench-gpu: setup-gpu ## Measure layouts on this machine's GPUs, in single and ha
 	$(BIN)/cutouts bench layouts "$(PHOTOS)" --cluster cuda --provider cuda --images 2048 \
 		--models default,default-fp16 --workers auto,1,4,16 --batches 1,8,32 --out build/bench-gpu
 
-check: .venv/.dev ## Style, types, floors
+check: .venv/.dev ## Check style, types and imports
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -112,14 +112,14 @@ airflow: setup ## Start Airflow on this machine (SQLite, LocalExecutor), until c
 sbom: setup .venv-tools/.ready ## List what is installed in .venv, with licences: sbom.cdx.json (CycloneDX)
 	.venv-tools/bin/cyclonedx-py environment .venv --output-reproducible --no-validate --output-file sbom.cdx.json
 
-audit: .venv-tools/.ready ## Ask for known vulnerabilities of what is locked; says so if it cannot ask (AUDIT=--may-not-run)
+audit: .venv-tools/.ready ## Check the locked packages for known vulnerabilities; says so if the service does not answer (AUDIT=--may-not-run)
 	$(BIN)/python .ci/audit.py $(AUDIT) requirements-build.txt requirements-dev.txt requirements-gpu.txt requirements-train.txt requirements-tools.txt requirements-render.txt
 
 lock: EXPORT := uv export --quiet --frozen --no-header --no-emit-project
 lock: COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate
 # torch-2.13.0+cpu for Python 3.11 on x86-64, which PyTorch publishes on an index of its own
 lock: TORCH_CPU := 6746dbcbeb526eb61330b76b41ff1b4eb848951103a892eeb080dfa2b264667b
-lock: ## Write the requirements anew from pyproject.toml (needs uv)
+lock: ## Resolve the pinned requirements from pyproject.toml again (needs uv)
 	uv lock
 	$(EXPORT) --no-dev --extra airflow --extra cpu --extra serve --output-file requirements-cpu.txt
 	$(EXPORT) --no-dev --extra airflow --extra gpu --extra serve --output-file requirements-gpu.txt

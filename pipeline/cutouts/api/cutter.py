@@ -57,10 +57,11 @@ def cut(
     """Remove the background from one image.
 
     `image` is a path, the bytes of an image file (JPEG, PNG, WebP, AVIF, HEIC, TIFF, GIF or BMP), a NumPy array (uint8
-    or uint16; H×W grey, H×W×3 sRGB, or H×W×4 sRGB with straight alpha) or a Pillow image. `model` is a name of the
+    or uint16; H×W grey, H×W×3 sRGB, or H×W×4 sRGB with straight alpha) or a Pillow image. `model` is a name in the
     model table, and `provider` is "cpu", "cuda" or "tensorrt"; both default to the site's settings. With `crop`, the
-    result contains only what was found. `box` says which of several things is the product: left, top, right and bottom
-    in px of the upright photograph, right and bottom outside of it. Nothing outside of the box is product.
+    result is cropped to the product. `box` says which of several things is the product: left, top, right and bottom in
+    px of the upright photograph, where right and bottom are the first column and row outside of it. Nothing outside of
+    the box is kept.
 
     Raises ImageRejected if this image cannot be cut (`reason` and `detail` say why), ModelError if the network or the
     provider is not available, ConfigError if settings are wrong, ValueError if `box` is not a box, and TypeError if

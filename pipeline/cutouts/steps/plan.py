@@ -57,19 +57,15 @@ def plan(
     only: pa.Array | None = None,
     second_try_of: Sequence[str] = (),
 ) -> Plan:
-    """Plan one delivery of the manifest at `source`; images that were decided with the same content and recipe are
-    skipped.
+    """Plan one delivery of the manifest at `source`, without images that are known with the same content and recipe.
 
-    The delivery is full if `full` is set or its manifest says so: publishing it then withdraws the images that are live
-    under its id but not in it.
-
-    The plan is keyed by the delivery's rows, the recipe, the known contents, and how often the images to cut were
-    rejected before. Planning again returns the same plan, with the receipts of its finished shards. With `only`, the
-    plan covers these image ids alone, and withdraws nothing. If they are a second try, `second_try_of` names the
-    decisions that quarantined them, and the site's network cuts them even if the delivery asks for another.
+    With `full`, or if its manifest says so, publishing it withdraws the live images of its id that are not in it. With
+    `only`, the plan covers these image ids alone, and withdraws nothing; if they are a second try, `second_try_of`
+    names the decisions that quarantined them, and the site's network cuts them. The same rows, recipe, known contents
+    and numbers of earlier rejections give the same plan, with the receipts of its finished shards.
 
     Raises ManifestError if the delivery cannot be used, GateError if the gate is not calibrated for the site's network,
-    or its calibration cannot carry the site's promise.
+    or its calibration cannot support the site's promise.
     """
     tables = open_store(site.tables_url)
     rows = _wanted(site, tables, source, delivery, only)
