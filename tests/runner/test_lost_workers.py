@@ -84,7 +84,7 @@ def test_each_lost_worker_is_logged_in_one_sentence(local_runner: Runner, caplog
     assert len(good) == 79
     (said,) = [record.getMessage() for record in caplog.records if record.name.startswith("cutouts")]
     assert "a worker died or left (tcp://127.0.0.1:" in said
-    assert "images will be tried again, each image in a process of its own" in said
+    assert "images will be tried again, each image in a separate process" in said
 
 
 @pytest.mark.parametrize("how", ["hang", "hang with the lock"])

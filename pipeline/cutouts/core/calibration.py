@@ -24,7 +24,7 @@ TERMS: Mapping[str, tuple[float, str]] = {
     "thin": (1e-3, ""),
 }
 """What the probability is made of: the measurement, what is added before its logarithm is taken (0: it is taken as it
-is), and how a person reads that it speaks against the mask. Thin products excuse softness and accuse nothing."""
+is), and how a person reads that it speaks against the mask. A thin product lowers the probability, and has no words."""
 AGAINST = frozenset(words for _, words in TERMS.values() if words)
 """The sentences that speak against a mask."""
 FAVOURABLE = frozenset({"saliency_peak", "thin"})
@@ -108,7 +108,7 @@ def faults(calibration: Calibration) -> Iterator[str]:
         if not all(abs(value) <= _LARGEST for value in (one.mean, one.spread, one.weight)) or one.spread <= 0:
             yield f"{name}: mean, spread and weight are finite numbers, and the spread is above 0"
         elif one.weight * (-1 if name in FAVOURABLE else 1) < 0:
-            yield f"{name}: its weight has the wrong sign, so what speaks against a mask would excuse it"
+            yield f"{name}: its weight has the wrong sign, so it would make bad masks look good"
     if not abs(calibration.bias) <= _LARGEST:
         yield "the bias is a finite number"
     if not calibration.networks or not calibration.version:

@@ -81,7 +81,7 @@ class Site(BaseModel):
     )
     shard_bytes: int = Field(2_000_000_000, ge=1, description="maximum size of a shard, with the same exception (B)")
     max_shards: int = Field(300, ge=1, description="maximum number of shards of a plan")
-    history_days: int = Field(0, ge=0, description="days that `gc` keeps what is not live any more; 0: for ever (d)")
+    history_days: int = Field(0, ge=0, description="days that `gc` keeps what is no longer live; 0: for ever (d)")
     grace_hours: float = Field(24, ge=0, description="`gc` removes nothing that is younger (h)")
 
     public_url: str | None = Field(None, description="web address under which `objects` can be read, for feeds")

@@ -135,7 +135,7 @@ def intake_file(delivery: DeliveryKey) -> str:
 
 
 def waiting_file(delivery: DeliveryKey) -> str:
-    """A delivery that was taken and that nobody was told of yet; gone when somebody was."""
+    """A delivery that was taken and not handed over yet; removed when it is."""
     return f"{WAITING}/{delivery.slug}.json"
 
 

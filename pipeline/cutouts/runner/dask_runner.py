@@ -214,7 +214,7 @@ class _Flights(Generic[T, R]):
         if not isinstance(self._function, Work):
             return f"{chunks} will be tried again"
         images = sum(len(self._function.parts(item)) for item in items)
-        return f"{chunks} with {counted(images, 'image')} will be tried again, each image in a process of its own"
+        return f"{chunks} with {counted(images, 'image')} will be tried again, each image in a separate process"
 
     def _give_up_if_hopeless(self) -> None:
         problem = self._problem()

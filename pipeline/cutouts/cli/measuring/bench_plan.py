@@ -47,7 +47,7 @@ def plan(
     """Measure plan, gate and publish on ledgers made for it; no image is cut.
 
     First a delivery of known images over a ledger of many parts, one per earlier delivery: the first plan joins them.
-    Then one large delivery: nothing known, all known, 10 % changed. Each step runs in a process of its own. Writes
+    Then one large delivery: nothing known, all known, 10 % changed. Each step runs in a separate process. Writes
     seconds, memory at its peak and requests to S3 to OUT/plan.json. What it makes below --store stays there.
 
     \b

@@ -23,10 +23,10 @@ from cutouts.models.table import folder
     "program",
     type=click.Path(exists=True, dir_okay=False, resolve_path=True, path_type=Path),
     required=True,
-    help="The program `rembg`, in an environment of its own.",
+    help="The program `rembg`, installed in its own environment.",
 )
 @click.option("--network", default="u2netp", show_default=True, help="A network that both have; it must be pulled.")
-@click.option("--models", default="default,default-int8", show_default=True, help="Networks of ours to add.")
+@click.option("--models", default="default,default-int8", show_default=True, help="Networks of cutouts to add.")
 @click.option("--rounds", type=click.IntRange(1), default=3, show_default=True, help="How often each command runs.")
 @click.option(
     "--out", type=click.Path(path_type=Path), default=Path("bench"), show_default=True, help="Where to write."

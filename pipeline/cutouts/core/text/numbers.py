@@ -1,4 +1,4 @@
-"""Whole numbers and TOML files that people write: what is wrong with them is said in words of ours."""
+"""Whole numbers and TOML files that people write: errors say in our words what is wrong with them."""
 
 from __future__ import annotations
 
