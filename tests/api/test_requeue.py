@@ -8,6 +8,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from cutouts import intake
@@ -22,7 +23,8 @@ from cutouts.core.records import DeliveryKey
 from cutouts.review.pages import Reader, delivery_page
 from cutouts.review.sheets import open_sheet
 from cutouts.review.standings import newest_decision, standing_of
-from cutouts.steps import approve, gate, keep_back, plan, publish, read_decision
+from cutouts.runner import open_runner
+from cutouts.steps import approve, gate, keep_back, plan, publish, read_decision, segment, waiting_holds
 from cutouts.steps.explain import explain
 from cutouts.steps.reviews import waiting_images
 from cutouts.steps.suite_check import check_suite
@@ -124,6 +126,29 @@ def _told(site: Site, delivered: DeliveryKey, first: GateDecision, second: GateD
         assert "second try of 7 images, 2 published" in page
     with pytest.raises(CutoutsError, match=r"is called acme/00\.png"):
         approve(site, first.gate_id, by="Ada", why="looked at", also=["acme/00.png"])
+
+
+def test_a_delivery_that_is_held_still_waits_after_quarantined_images_were_tried_again(
+    site: Site, tmp_path: Path
+) -> None:
+    """A correction of the delivery is held. The images that its first version left in quarantine are tried again and
+    published, which decides nothing about the correction."""
+    delivered = take(site, tmp_path, DAY, product(0), *map(square, range(4)))
+    photograph(tmp_path / "other" / "acme", *map(nothing, range(5)))
+    table = asking_for_reddish(manifest_of(tmp_path / "other"))
+    names = pa.array([f"other-{number}" for number in range(5)])
+    table = table.set_column(table.schema.get_field_index("image_id"), table.schema.field("image_id"), names)
+    planned = plan(site, str(land(tmp_path / "corrected", str(DAY), DAY, table)), delivered)
+    with open_runner(site) as runner:
+        for shard in planned.shard_keys():
+            segment(site, shard, runner)
+    held = gate(site, planned.plan_id)
+    assert [one.gate_id for one in waiting_holds(site)] == [held.gate_id]
+    assert backfill(AGAIN, site=site).cut == 1
+    assert len(live(site)) == 5
+    assert [one.gate_id for one in waiting_holds(site)] == [held.gate_id]
+    done = approve(site, held.gate_id, by="Ada", why="looked at", also=["other-0"])
+    assert (done.published, len(live(site))) == (1, 6)
 
 
 def test_images_are_selected_by_reason_and_by_what_people_said(site: Site, tmp_path: Path) -> None:

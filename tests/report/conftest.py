@@ -157,5 +157,6 @@ def _decision(delivery_id: str, images: Sequence[Shown]) -> GateDecision:
         promise=None,
         warnings=(),
         several=(),
+        partial=False,
         **counts,
     )

@@ -19,6 +19,7 @@ from cutouts.core.errors import ManifestError
 from cutouts.core.publications import Order, Selection
 from cutouts.core.records import DeliveryKey
 from cutouts.intake import folder_manifest
+from cutouts.review.decisions import take_back
 from cutouts.steps import approve, gate, plan, publish
 from tests.photographs import product
 from tests.steps.conftest import refresh_manifest
@@ -150,3 +151,34 @@ def test_an_outdated_decision_withdraws_what_is_missing_now(site: Site, shoot: P
         catalog.history.withdraw(Selection(image_id="1.jpg"), order)
     done = publish(site, late.gate_id)
     assert (done.gate_id != late.gate_id, done.withdrawn, [*live(site, "shoot")]) == (True, 1, ["0.jpg"])
+
+
+@pytest.mark.parametrize("how", ["command", "page"])
+def test_a_withdrawal_that_was_rolled_back_is_not_repeated(site: Site, shoot: Path, tmp_path: Path, how: str) -> None:
+    """What a person brought back stays live if the same full delivery comes again, and is withdrawn by a later day.
+
+    The page that takes a publication back judges the delivery again at once.
+    """
+    site = site.allowing(str(shoot))
+    refresh_manifest(site, _manifest(tmp_path, shoot, None))
+    before = live(site, "shoot")
+    (shoot / "2.jpg").unlink()
+    manifest = _manifest(tmp_path, shoot, "full")
+    decision, _ = refresh_manifest(site, manifest)
+    assert [*live(site, "shoot")] == ["0.jpg", "1.jpg"]
+    order = Order(by="Eve", because="the file was cut off", at=datetime.now(UTC))
+    if how == "page":
+        take_back(site, decision.gate_id, by="Eve")
+    else:
+        with Catalog.open(site.catalog_url) as catalog:
+            catalog.history.undo(catalog.version("shoot"), order)
+    assert live(site, "shoot") == before
+    again, _ = refresh_manifest(site, manifest)
+    assert (again.withdrawn, live(site, "shoot")) == (0, before)
+    assert again.warnings[-1].startswith("1 image stays live, because a person brought it back")
+    later = decision.delivery.date + timedelta(days=1)
+    table, _ = folder_manifest(shoot)
+    table = table.append_column("scope", pa.repeat(pa.scalar("full"), table.num_rows))
+    write_table(open_store(str(tmp_path)), f"later/date={later}/part.parquet", table)
+    next_day, _ = refresh_manifest(site, str(tmp_path / "later"))
+    assert (next_day.withdrawn, [*live(site, "shoot")]) == (1, ["0.jpg", "1.jpg"])

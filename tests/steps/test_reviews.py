@@ -13,7 +13,7 @@ from cutouts.adapters.storage.store import open_store
 from cutouts.adapters.storage.stored_tables import read_table
 from cutouts.core.config import Site
 from cutouts.core.decisions import GateDecision, Verdict
-from cutouts.core.errors import CutoutsError
+from cutouts.core.errors import CutoutsError, OvertakenError
 from cutouts.core.publications import Order
 from cutouts.core.table_paths import gate_file
 from cutouts.steps import approve, gate, keep_back, read_decision, reviewed_images
@@ -123,3 +123,20 @@ def test_wrong_names_are_refused_and_nothing_is_recorded(site: Site, held: GateD
     with Catalog.open(site.catalog_url) as catalog:
         assert catalog.reviews() == ()
         assert [hold.gate_id for hold in catalog.holds.all_waiting()] == [held.gate_id]
+
+
+def test_a_release_on_an_old_page_does_not_bring_an_old_version_back(
+    site: Site, refresh: Refresh, partly: GateDecision, tmp_path: Path
+) -> None:
+    """If another version of the delivery was published meanwhile, a release from the older decision is refused, and
+    nothing is recorded. On the new decision it works."""
+    photograph(tmp_path / "shoot", product(7))
+    newer, _ = refresh(site, tmp_path / "shoot")
+    now = live(site, "shoot")
+    with pytest.raises(OvertakenError, match="another version of delivery"):
+        approve(site, partly.gate_id, **WHO, also=["04.png"])
+    assert live(site, "shoot") == now
+    with Catalog.open(site.catalog_url) as catalog:
+        assert catalog.reviews() == ()
+    approve(site, newer.gate_id, **WHO, also=["04.png"])
+    assert live(site, "shoot").items() >= now.items()

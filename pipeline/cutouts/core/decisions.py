@@ -82,7 +82,7 @@ class GateDecision:
     was judged, for which plan, against which version, and whether a person approved it. `suite` is the digest under
     which the text of the suite is kept; it is empty for decisions of an earlier release. `promise` is None if the site
     makes none. `warnings` are expectations that are not met and only reported. If its images were cut by several
-    networks, `several` has the recipe of each, and `recipe` that of the first.
+    networks, `several` has the recipe of each, and `recipe` that of the first. It is `partial` if its plan is.
     """
 
     gate_id: str
@@ -106,6 +106,7 @@ class GateDecision:
     promise: AppliedPromise | None = None
     warnings: tuple[str, ...] = ()
     several: tuple[RecipeDigests, ...] = ()
+    partial: bool = False
 
     @property
     def balances(self) -> bool:

@@ -95,8 +95,14 @@ def decide(
     )
 
 
-def with_withdrawals(judgement: Judgement, *, leaving: int, live: int) -> Judgement:
-    """The judgement of a full delivery that withdraws `leaving` of its `live` images: many hold it."""
+def with_withdrawals(judgement: Judgement, *, leaving: int, live: int, staying: int) -> Judgement:
+    """The judgement of a full delivery that withdraws `leaving` of its `live` images: many hold it. `staying` are those
+    that it leaves out too, but that a person brought back."""
+    if staying:
+        one = staying == 1
+        words = f"{counted(staying, 'image')} {'stays' if one else 'stay'} live, because a person brought "
+        words += f"{'it' if one else 'them'} back by undoing a full delivery of this day or a later one"
+        judgement = replace(judgement, warnings=(*judgement.warnings, words))
     if leaving < MANY_WITHDRAWN or leaving <= MANY_OF_LIVE * live:
         return judgement
     words = f"it would withdraw {leaving} of the {counted(live, 'live image')} of its delivery id"

@@ -37,6 +37,7 @@ class JournalledPublication:
     back_to: int | None
     undone_by: int | None
     restorable: bool
+    is_partial: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

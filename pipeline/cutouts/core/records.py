@@ -178,7 +178,8 @@ class Plan:
     for plans of an earlier release. `model` is the network that the delivery asks for, or empty; with `channels`, some
     of its images ask for certain renditions. `second_try_of` names the decisions of the gate that quarantined the
     images, if the plan is a second try of these by the network `model`. If rows ask for different networks, `several`
-    has each of them in the order of their shards, and `recipe` and `model` are those of the first.
+    has each of them in the order of their shards, and `recipe` and `model` are those of the first. A `partial` plan
+    leaves out images of its delivery, so what becomes of it says nothing about the others.
     """
 
     plan_id: str
@@ -196,6 +197,7 @@ class Plan:
     channels: bool = False
     second_try_of: tuple[str, ...] = ()
     several: tuple[PlannedNetwork, ...] = ()
+    partial: bool = False
 
     @property
     def networks(self) -> tuple[PlannedNetwork, ...]:

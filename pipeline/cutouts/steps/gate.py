@@ -76,7 +76,9 @@ def _decided(
     judgement, promise = judgement_by(site, tables, catalog, measured, suite_of(site))
     standing = _standing(catalog, plan, images)
     judged = judged_digest(plan, results, suite, standing.leaving, measured.doubts, promise)
-    judgement = with_withdrawals(judgement, leaving=len(standing.leaving), live=standing.live.num_rows)
+    judgement = with_withdrawals(
+        judgement, leaving=len(standing.leaving), live=standing.live.num_rows, staying=standing.staying
+    )
     approved = catalog.holds.approval_for(judged) is not None
     published = _published(standing, results, plan)
     word = persons_word(catalog.reviews(plan.delivery.delivery_id), results.masks)
@@ -103,8 +105,8 @@ def _decided(
 
 
 def missing(live: pa.Table, images: pa.Table, delivery: DeliveryKey) -> list[str]:
-    """The sorted ids of the images that a full delivery withdraws: in `live` (`PUBLISHED`), not in `images` and not
-    delivered on a later day."""
+    """The sorted ids of the images that a full delivery leaves out: in `live` (`PUBLISHED`), not in `images` and not
+    delivered on a later day. It withdraws them, except those that a person brought back (`Catalog.brought_back`)."""
     older = live.filter(pc.less_equal(live.column("delivery_date"), pa.scalar(delivery.date)))
     gone = pc.invert(pc.is_in(older.column("image_id"), value_set=images.column("image_id")))
     return sorted(older.filter(gone).column("image_id").to_pylist())
@@ -115,13 +117,15 @@ class _Standing:
     """The catalogue's facts about a delivery id at the time of the judgement.
 
     `live` has the columns of `PUBLISHED`. `replaced` is true if a later day was delivered in full. `leaving` are the
-    images that publishing the delivery would withdraw, and `taken_back` the versions that a person took back.
+    images that publishing the delivery would withdraw, `staying` those that it would withdraw if nobody had brought
+    them back, and `taken_back` the versions that a person took back.
     """
 
     version: int
     live: pa.Table
     replaced: bool
     leaving: tuple[str, ...]
+    staying: int
     taken_back: tuple[TakenBack, ...]
 
 
@@ -130,11 +134,14 @@ def _standing(catalog: Catalog, plan: Plan, images: pa.Table) -> _Standing:
     version = catalog.version(delivery.delivery_id)  # read first: publishing detects whatever is published after this
     live, full_since = catalog.published(delivery.delivery_id), catalog.full_since(delivery.delivery_id)
     replaced = full_since is not None and full_since > delivery.date
+    left_out = missing(live, images, delivery) if plan.full and not replaced else []
+    kept = catalog.brought_back(delivery) if left_out else set[str]()
     return _Standing(
         version=version,
         live=live,
         replaced=replaced,
-        leaving=tuple(missing(live, images, delivery)) if plan.full and not replaced else (),
+        leaving=tuple(one for one in left_out if one not in kept),
+        staying=len(kept.intersection(left_out)),
         taken_back=catalog.taken_back(delivery.delivery_id),
     )
 
@@ -196,6 +203,7 @@ def _decision(
         promise=promise,
         warnings=judgement.warnings,
         several=tuple(one.recipe for one in plan.several),
+        partial=plan.partial,
     )
     if not decision.balances:
         raise BooksError(f"gate {gate_id}: {plan.images} images, but its outcomes do not add up to that number")

@@ -68,7 +68,7 @@ def plan(
     or its calibration cannot support the site's promise.
     """
     tables = open_store(site.tables_url)
-    rows = _wanted(site, tables, source, delivery, only)
+    rows, partial = _wanted(site, tables, source, delivery, only)
     networks = (own_network(site),) if second_try_of else wished_networks(site, delivery, rows)
     for one in networks:
         _require_network(site, delivery, one)
@@ -79,7 +79,9 @@ def plan(
     work = [_Work.of(site, tables, one, rows, told, todo, share=len(networks)) for one in networks]
     full = only is None and (full or open_manifest(source, day=delivery.date).is_full(*astuple(delivery)))
     everything = cut(rows, shard_images=_SLICE, shard_bytes=2**62, max_shards=2**31)
-    made = _made(source, delivery, rows, everything, work, full=full, again=tuple(sorted(second_try_of)))
+    made = _made(
+        source, delivery, rows, everything, work, full=full, partial=partial, again=tuple(sorted(second_try_of))
+    )
     found = find_record(tables, plan_file(made.plan_id, "plan.json"), Plan)
     if found is None:
         for one in networks:
@@ -90,12 +92,18 @@ def plan(
     return found or made
 
 
-def _wanted(site: Site, tables: Store, source: str, delivery: DeliveryKey, only: pa.Array | None) -> pa.Table:
-    """The rows of the delivery, in the columns that a plan needs; with `only`, those of these image ids."""
+def _wanted(
+    site: Site, tables: Store, source: str, delivery: DeliveryKey, only: pa.Array | None
+) -> tuple[pa.Table, bool]:
+    """The rows of the delivery, in the columns that a plan needs, and whether these are some of them only. With `only`,
+    they are those of these image ids."""
     rows = read_delivery(tables, source, delivery)
     require_known_channels(site, delivery, rows)
     rows = rows.select([*SHARDS.names, "category", CHANNELS, MODEL])
-    return rows if only is None else rows.filter(pc.is_in(rows.column("image_id"), value_set=only))
+    if only is None:
+        return rows, False
+    some = rows.filter(pc.is_in(rows.column("image_id"), value_set=only))
+    return some, some.num_rows < rows.num_rows
 
 
 def _made(
@@ -106,6 +114,7 @@ def _made(
     work: Sequence[_Work],
     *,
     full: bool,
+    partial: bool,
     again: tuple[str, ...],
 ) -> Plan:
     """The plan's record, and in it the key; `again` are the decisions of which it is a second try."""
@@ -124,6 +133,7 @@ def _made(
         shards=sum(one.shards for one in planned),
         sources=sources,
         full=full,
+        partial=partial or bool(again),
         manifest=shown(source),
         code=code_version(),
         model=planned[0].model,

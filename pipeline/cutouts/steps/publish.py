@@ -88,6 +88,7 @@ def _publish(site: Site, catalog: Catalog, decision: GateDecision) -> Publicatio
         approval=catalog.holds.approval_for(decision.judged),
         withdraw=_withdrawn(site, catalog, decision) if decision.full else None,
         order=_released_by(site, catalog, decision),
+        partial=decision.partial,
     )
 
 
@@ -106,10 +107,12 @@ def _released_by(site: Site, catalog: Catalog, decision: GateDecision) -> Order 
 
 
 def _withdrawn(site: Site, catalog: Catalog, decision: GateDecision) -> list[str]:
-    """The ids of images that are live under the delivery's id but not in it. They are the judged ones, because
-    publishing compares the version."""
+    """The ids of images that are live under the delivery's id but not in it, and that nobody brought back. They are the
+    judged ones, because publishing compares the version."""
     outcomes = read_table(open_store(site.tables_url), gate_file(decision.gate_id, "outcomes.parquet"), ["image_id"])
-    return missing(catalog.published(decision.delivery.delivery_id), outcomes, decision.delivery)
+    left_out = missing(catalog.published(decision.delivery.delivery_id), outcomes, decision.delivery)
+    kept = catalog.brought_back(decision.delivery)
+    return [one for one in left_out if one not in kept]
 
 
 def _judged_again(site: Site, catalog: Catalog, decision: GateDecision) -> GateDecision:
@@ -164,13 +167,16 @@ def approve(
 
     Individually bad images stay in quarantine, except those in `also`, which the person releases one by one. The images
     in `but` (image id: reason, or "" for `why`) are rejected: they are quarantined for that reason. If `named` is the
-    id of a decision that held nothing, only its quarantined images in `also` are released. Raises the errors of
+    id of a decision that held nothing, only its quarantined images in `also` are released, unless that would replace
+    another version of the delivery that was published since: then OvertakenError is raised. Raises the errors of
     `waiting_hold`, and CutoutsError for images that do not wait for a person, or if somebody else released it before.
     """
     order = Order(by=by, because=why, at=datetime.now(UTC))
     if also and (decision := _not_held(site, named)):
         reviews = reviews_of(site, decision, good=also, bad=but or {}, order=order)
         with journalled(site) as catalog:
+            if catalog.overtaken(decision.delivery, against=decision.against, plan_id=decision.plan_id):
+                _judged_again(site, catalog, decision)
             catalog.review(decision.delivery, reviews)
         return publish(site, gate(site, decision.plan_id).gate_id)
     hold = waiting_hold(site, named)

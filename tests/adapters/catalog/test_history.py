@@ -227,6 +227,15 @@ def test_an_image_id_in_several_deliveries_is_withdrawn_from_the_named_one(catal
     assert one.delivery == OTHER
 
 
+def test_a_withdrawal_covers_older_photographs_whatever_was_published_last(catalog: Catalog) -> None:
+    """The day of a withdrawal is the newest day of its delivery id, although Monday's delivery was published late."""
+    _publish(catalog, "a", "second", TUESDAY)
+    _publish(catalog, "b", "first", MONDAY)
+    catalog.history.withdraw(Selection(image_id="a.jpg"), ORDER)
+    (one,) = catalog.taken_back("acme")
+    assert one.covers("first-a", RECIPE, MONDAY.date)
+
+
 def test_withdrawals_are_announced(catalog: Catalog) -> None:
     """A publication that only withdraws images is announced like any other."""
     _publish(catalog, "a", "first")
@@ -247,6 +256,15 @@ def test_a_full_delivery_supersedes_earlier_days(catalog: Catalog, url: str) -> 
     catalog.history.undo(2, ORDER, with_newer=True)
     assert catalog.full_since("acme") is None
     assert _publish(catalog, "ac", "late").published == 2
+
+
+def test_a_full_delivery_that_a_later_one_supersedes_withdraws_nothing(catalog: Catalog, url: str) -> None:
+    """Tuesday's full delivery kept the older version of an image, because the new one was quarantined."""
+    _publish(catalog, "ab", "first")
+    _publish(catalog, "b", "second", TUESDAY, withdraw=[])
+    late = _publish(catalog, "b", "third", MONDAY, withdraw=["a.jpg"])
+    assert (late.published, late.superseded, late.withdrawn) == (0, 1, 0)
+    assert contents(url) == {"a.jpg": "first-a", "b.jpg": "second-b"}
 
 
 def test_a_full_delivery_does_not_withdraw_what_a_later_day_delivered(catalog: Catalog, url: str) -> None:

@@ -113,6 +113,12 @@ class Catalog:
         with looking(self._engine) as connection:
             return live_images.live_contents(connection, delivery_id, image_ids)
 
+    def brought_back(self, delivery: DeliveryKey) -> set[str]:
+        """The ids of live images that a delivery of that id and day does not withdraw, because a person undid a full
+        delivery of that day or a later one, which brought them back."""
+        with looking(self._engine) as connection:
+            return live_images.brought_back(connection, delivery)
+
     def live(self) -> pa.Table:
         """All live images, in the columns of `LIVE`."""
         with looking(self._engine) as connection:
@@ -153,6 +159,7 @@ class Catalog:
         approval: Approval | None = None,
         withdraw: Iterable[str] | None = None,
         order: Order | None = None,
+        partial: bool = False,
     ) -> Publication:
         """Make the entries (or record batches with the columns of `ENTRIES`) live, atomically and once per gate.
 
@@ -160,6 +167,7 @@ class Catalog:
         entry that is already live without any difference is confirmed. An entry whose live row was delivered on a later
         day is superseded and has no effect. `at` is aware. A given `approval` (of this or an earlier gate for the same
         delivery) is recorded too, and an `order`: the person who released quarantined images, and why.
+        A `partial` publication is of some images of the delivery, and settles no hold of it.
         If `withdraw` is given, even if empty, the delivery is full: these images are withdrawn unless a later day
         delivered them, and deliveries of earlier days are superseded.
         Raises OvertakenError and changes nothing if `against` is given and differs from the current `version`. Raises
@@ -178,7 +186,8 @@ class Catalog:
                 approving = publishing.approving_gate(connection, gate_id, approval)
                 draft = {"gate_id": gate_id, "plan_id": plan_id, "at": at, "approval_gate_id": approving}
                 ordered = {"made_by": order.by, "because": order.because} if order else {}
-                publishing.take_over(connection, draft | ordered | {"is_full": withdraw is not None}, delivery)
+                kinds = {"is_full": withdraw is not None, "is_partial": partial}
+                publishing.take_over(connection, draft | ordered | kinds, delivery)
                 return reading.found(reading.publication(connection, gate_id))
 
     def publication_of(self, gate_id: str) -> Publication | None:

@@ -60,7 +60,8 @@ def waiting() -> sa.ColumnElement[bool]:
     """The condition for holds that are not rejected and not published by their gate or a later one of the delivery.
 
     An approved hold waits until it is published, so that it is found again if publishing it was interrupted. If a
-    person releases one of several held versions, those that were held after it still wait.
+    person releases one of several held versions, those that were held after it still wait. A publication of some images
+    that were cut again settles nothing.
     """
     released = holds.alias()
     older = (
@@ -79,6 +80,7 @@ def waiting() -> sa.ColumnElement[bool]:
         publications.c.delivery_date == holds.c.delivery_date,
         publications.c.at >= holds.c.at,
         by_the_gate(),
+        ~publications.c.is_partial,
         ~older,
     )
     settled = sa.exists().where(sa.or_(publications.c.gate_id == holds.c.gate_id, same)).correlate(holds)

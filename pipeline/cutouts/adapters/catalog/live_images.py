@@ -63,6 +63,14 @@ def live_contents(connection: sa.Connection, delivery_id: str, image_ids: Sequen
     return found
 
 
+def brought_back(connection: sa.Connection, delivery: DeliveryKey) -> set[str]:
+    """The ids of live images that a rollback brought back when it undid a full delivery of that day or a later one."""
+    undid = publications.c.undone_by == cutouts.c.since, publications.c.is_full
+    undone = sa.exists().where(*undid, publications.c.delivery_date >= delivery.date).correlate(cutouts)
+    chosen = sa.select(cutouts.c.image_id).where(cutouts.c.delivery_id == delivery.delivery_id, undone)
+    return {*connection.scalars(chosen)}
+
+
 def version(connection: sa.Connection, delivery_id: str) -> int:
     """The newest publication that changed the live images of the delivery id; 0 before the first."""
     changed = sa.or_(*(publications.c[name] > 0 for name in ("published", "moved", "withdrawn")))

@@ -225,13 +225,9 @@ def _publish(connection: sa.Connection, delivery_id: str, day: date, order: Orde
 
 
 def _newest_day(connection: sa.Connection, delivery_id: str) -> date:
-    """The day of the newest publication of a delivery id."""
-    day: date = connection.execute(
-        sa.select(publications.c.delivery_date)
-        .where(publications.c.delivery_id == delivery_id)
-        .order_by(publications.c.publication_id.desc())
-        .limit(1)
-    ).scalar_one()
+    """The newest day of which anything of a delivery id was published."""
+    newest = sa.select(sa.func.max(publications.c.delivery_date)).where(publications.c.delivery_id == delivery_id)
+    day: date = connection.execute(newest).scalar_one()
     return day
 
 

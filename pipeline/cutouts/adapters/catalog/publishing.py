@@ -108,7 +108,13 @@ def _leaving(delivery_id: str) -> sa.ColumnElement[bool]:
 
 
 def _drop_staying(connection: sa.Connection, delivery: DeliveryKey) -> int:
-    """Keep in `leaving` only images that are live and were not delivered on a later day. Returns how many."""
+    """Keep in `leaving` only images that are live and were not delivered on a later day. Returns how many.
+
+    If a later day was delivered in full, none leaves.
+    """
+    if _is_replaced(connection, delivery):
+        connection.execute(sa.delete(leaving))
+        return 0
     older = sa.exists().where(
         cutouts.c.delivery_id == delivery.delivery_id,
         cutouts.c.image_id == leaving.c.image_id,
@@ -255,11 +261,16 @@ def _live(delivery: DeliveryKey) -> sa.ColumnElement[bool]:
 
 
 def _drop_superseded(connection: sa.Connection, delivery: DeliveryKey) -> int:
-    full = full_since(connection, delivery.delivery_id)
-    if full is not None and full > delivery.date:  # a later full delivery supersedes all of it
+    if _is_replaced(connection, delivery):
         return connection.execute(sa.delete(staged)).rowcount
     newer = sa.exists().where(_live(delivery), cutouts.c.delivery_date > delivery.date)
     return connection.execute(sa.delete(staged).where(newer)).rowcount
+
+
+def _is_replaced(connection: sa.Connection, delivery: DeliveryKey) -> bool:
+    """Whether a full delivery of a later day supersedes all of a delivery."""
+    full = full_since(connection, delivery.delivery_id)
+    return full is not None and full > delivery.date
 
 
 def _unchanged(delivery: DeliveryKey) -> sa.Exists:

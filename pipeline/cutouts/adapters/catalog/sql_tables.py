@@ -6,7 +6,7 @@ import sqlalchemy as sa
 
 from cutouts.adapters.catalog.utc_moments import UtcDateTime
 
-REVISION = "0008"
+REVISION = "0009"
 """The newest revision of the schema, which is defined below."""
 
 metadata = sa.MetaData()
@@ -97,6 +97,7 @@ publications = sa.Table(
     sa.Column("back_to", sa.Integer, nullable=True),
     sa.Column("undone_by", sa.Integer, nullable=True),
     sa.Column("restorable", sa.Boolean, nullable=False, server_default=sa.true()),
+    sa.Column("is_partial", sa.Boolean, nullable=False, server_default=sa.false()),
     *_counters(),
     sa.Index("publications_delivery", "delivery_id", "delivery_date"),
     sa.Index(
@@ -112,6 +113,7 @@ publications = sa.Table(
 `announced_at` is null until the publication was announced; it stays null if nothing changed. `kind` is a
 `PublicationKind`. `back_to` is the publication whose state a rollback restored (0: the state before the first), and
 `undone_by` is the rollback that took a publication back. If `restorable`, the state after it can be rebuilt.
+An `is_partial` one is of some images of its delivery, which were cut again, and settles no hold.
 """
 
 cutouts = sa.Table(
