@@ -192,6 +192,18 @@ def test_a_suite_that_passes_everything_is_refused(load: Load) -> None:
         judged(load(softened), {"p_bad": 0.99})
 
 
+def test_a_suite_that_judges_drift_alone_is_refused(load: Load) -> None:
+    """A first delivery is compared with nothing, so all of it would be published."""
+
+    def softened(raw: Raw) -> None:
+        for one in raw["expectations"]:
+            if one["meta"]["action"] != "fail" and one["meta"]["frame"] != "drift":
+                one["severity"] = "warning"
+
+    with pytest.raises(GateError, match=r"passes everything: .* about more than drift"):
+        judged(load(softened), {"p_bad": 0.99})
+
+
 def test_a_suite_whose_rules_all_have_conditions_is_refused(load: Load) -> None:
     """A mask that none of the conditions selects would be published unseen."""
 

@@ -21,9 +21,9 @@ def _limits(**kwargs: object) -> Callable[[Raw], object]:
     )
 
 
-def _hold(kind: str, **kwargs: object) -> Callable[[Raw], object]:
+def _hold(kind: str, frame: str = "images", **kwargs: object) -> Callable[[Raw], object]:
     """A rule of another type that holds the delivery."""
-    meta = {"frame": "images", "action": "hold", "words": "held"}
+    meta = {"frame": frame, "action": "hold", "words": "held"}
     return lambda raw: raw["expectations"].append({"type": kind, "kwargs": {"column": "p_bad", **kwargs}, "meta": meta})
 
 
@@ -123,6 +123,22 @@ CHANGES: dict[str, tuple[Callable[[Raw], object], str]] = {
     "a mean below infinity": (_hold("expect_column_mean_to_be_between", max_value="inf"), "not 'inf'"),
     "a mean in percent": (_hold("expect_column_mean_to_be_between", max_value=30), "from 0 to 1"),
     "a row count without a limit": (_hold("expect_table_row_count_to_be_between"), "needs min_value or max_value"),
+    "a count that is never negative": (
+        _hold("expect_column_max_to_be_between", frame="counts", column="bad", min_value=0),
+        "bad is never below 0",
+    ),
+    "a deviation that is never negative": (
+        _hold("expect_column_stdev_to_be_between", min_value=0),
+        "never below 0, so every value meets it",
+    ),
+    "a sum that is never negative": (
+        _hold("expect_column_sum_to_be_between", min_value=0),
+        "the sum of p_bad is never",
+    ),
+    "a proportion of at most all": (
+        _hold("expect_column_proportion_of_unique_values_to_be_between", min_value=0, max_value=1),
+        "never below 0 or above 1",
+    ),
     "a quantile without a limit": (
         _hold(
             "expect_column_quantile_values_to_be_between",
