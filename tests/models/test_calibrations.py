@@ -40,7 +40,7 @@ def test_a_calibration_of_the_site_is_found_first(tmp_path: Path) -> None:
 def test_a_damaged_calibration_is_an_error_and_not_a_missing_one(tmp_path: Path) -> None:
     """The file is named, and no other calibration is used."""
     (tmp_path / f"mine{SUFFIX}").write_text("{}")
-    with pytest.raises(GateError, match=f"mine{SUFFIX} is not a calibration"):
+    with pytest.raises(GateError, match=rf"mine{SUFFIX} is not a calibration of the gate \(.*\): make it again"):
         find_calibration("0" * 16, str(tmp_path))
 
 

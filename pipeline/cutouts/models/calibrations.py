@@ -16,6 +16,7 @@ from cutouts.models.table import folder
 SHIPPED = "calibration.json"
 SUFFIX = ".calibration.json"
 """A site's own calibrations lie in its models folder, under names that end so."""
+_AGAIN = "make it again with `cutouts gate calibrate`"
 
 
 def find_calibration(matte_digest: str, models: str) -> Calibration | None:
@@ -33,12 +34,17 @@ def read_calibration(file: Traversable) -> Calibration:
     try:
         data = file.read_bytes()
         calibration = _KIND.validate_json(data, strict=True)
-    except (OSError, ValidationError) as error:
+    except OSError as error:
         raise GateError(f"{file} is not a calibration of the gate: {error}") from error
+    except ValidationError as error:
+        first, *_ = error.errors(include_url=False, include_input=False)
+        place = ".".join(map(str, first["loc"]))
+        what = f"{place}: {first['msg']}" if place else first["msg"]
+        raise GateError(f"{file} is not a calibration of the gate ({what}): {_AGAIN}") from error
     body, _, seal = data.rpartition(_SEAL)
     problems = [*faults(calibration)]
     if _NAME in data and seal != _ending(body):
-        problems.append("it was changed or damaged after it was written: make it again with `cutouts gate calibrate`")
+        problems.append(f"it was changed or damaged after it was written: {_AGAIN}")
     if problems:
         raise GateError("\n  - ".join([f"{file} is not a calibration of the gate", *problems]))
     return calibration
