@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Mapping
 from http import HTTPStatus
 
 from cutouts.core.errors import CutoutsError, ImageRejected, TransientError
 from cutouts.core.text.display import shown
 from cutouts.server.orders import Refusal
+
+_log = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -55,12 +58,16 @@ def of_refusal(refusal: Refusal) -> Problem:
 
 
 def of_error(error: CutoutsError) -> Problem:
-    """The problem that an error of ours means: about the image, or about this server."""
+    """The problem that an error of ours means: about the image, or about this server.
+
+    What is wrong with the server is told to its log, not to clients, because it may name files of this machine.
+    """
     if isinstance(error, ImageRejected):
         return of_refusal(Refusal.of(error))
     if isinstance(error, TransientError):
         return Problem(503, "try_again", str(error), headers={"Retry-After": "5"})
-    return Problem(500, "server_error", str(error))
+    _log.error("the server cannot cut: %s", error)
+    return Problem(500, "server_error", "the server cannot cut images at the moment; its log says why")
 
 
 def busy(detail: str, seconds: float) -> Problem:
