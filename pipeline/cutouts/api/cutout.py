@@ -26,11 +26,9 @@ class Cutout:
 
     `rgba` is uint8 H×W×4, sRGB with straight (not premultiplied) alpha. Pixels at soft edges have the product's own
     colour, and pixels with alpha 0 are 0. `matte` is uint8 H×W, 0…255, the alpha of `rgba`. H×W is the size of the
-    upright
-    photograph, or of the crop. `notes` say what was only approximated when the photograph was read. `source` is the
-    file
-    that was read, if there was one. `made_of` identifies what the cutout was made from: digests of the file, the
-    network and the method.
+    upright photograph, or of the crop. `notes` say what was only approximated when the photograph was read. `source` is
+    the file that was read, if there was one. `made_of` identifies what the cutout was made from: digests of the file,
+    the network and the method.
     """
 
     rgba: Bytes = field(repr=False)

@@ -17,6 +17,7 @@ from cutouts.adapters.catalog.catalog_history import CatalogHistory
 from cutouts.adapters.catalog.catalog_holds import CatalogHolds
 from cutouts.adapters.catalog.catalog_renditions import CatalogRenditions
 from cutouts.adapters.catalog.comparing import Difference
+from cutouts.adapters.catalog.deciding import approving_gate
 from cutouts.adapters.catalog.engine import looking, open_engine, telling, writing, writing_delivery
 from cutouts.adapters.catalog.journal import CatalogJournal
 from cutouts.adapters.catalog.migrate import upgrade
@@ -183,7 +184,7 @@ class Catalog:
                 if known is not None:
                     return known
                 publishing.require_version(connection, delivery, against)
-                approving = publishing.approving_gate(connection, gate_id, approval)
+                approving = approving_gate(connection, gate_id, approval)
                 draft = {"gate_id": gate_id, "plan_id": plan_id, "at": at, "approval_gate_id": approving}
                 ordered = {"made_by": order.by, "because": order.because} if order else {}
                 kinds = {"is_full": withdraw is not None, "is_partial": partial}

@@ -7,7 +7,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from cutouts.adapters.catalog import held, publishing, reviews
+from cutouts.adapters.catalog import deciding, held, reviews
 from cutouts.adapters.catalog.engine import looking, writing_delivery
 from cutouts.adapters.catalog.reading import found
 from cutouts.adapters.catalog.sql_tables import holds
@@ -71,7 +71,7 @@ class CatalogHolds:
         with writing_delivery(self._engine, approval.delivery) as connection:
             if held.approval(connection, approval.gate_id) is None:
                 reviews.record(connection, images)
-            publishing.record_approval(connection, approval)
+            deciding.record_approval(connection, approval)
             return found(held.approval(connection, approval.gate_id))
 
     def reject(self, rejection: HoldRejection) -> HoldRejection:
@@ -80,7 +80,7 @@ class CatalogHolds:
         Raises CutoutsError if that gate held nothing or another delivery, or if the hold was approved.
         """
         with writing_delivery(self._engine, rejection.delivery) as connection:
-            publishing.record_rejection(connection, rejection)
+            deciding.record_rejection(connection, rejection)
             return found(held.rejection_for(connection, rejection.judged))
 
     def approval_for(self, judged: str) -> Approval | None:

@@ -182,8 +182,7 @@ def export(
     """Export what is live, or was live at a moment, in the columns of the view `published_cutouts`.
 
     As Parquet, CSV or JSON lines. All rows are from one moment, even if something is published meanwhile. An earlier
-    export of the
-    same name is replaced, unless somebody changed it.
+    export of the same name is replaced, unless somebody changed it.
 
     \b
     cutouts catalog export -o live.parquet

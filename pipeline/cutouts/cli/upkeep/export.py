@@ -55,8 +55,7 @@ def export(
 
     It contains only pictures that break no rule of their channel. `cutouts render --all-stale` makes them. If the
     channel would not accept a product, the product is left out and the reason is printed; the exit status is then 1. An
-    earlier feed of the
-    same name is replaced.
+    earlier feed of the same name is replaced.
 
     \b
     cutouts export --channel google -o feed.tsv --public-url https://cdn.example.com/objects
