@@ -109,9 +109,16 @@ def test_no_size_is_read_if_none_is_stated(data: bytes) -> None:
     assert read_size(data) is None
 
 
+def test_the_first_picture_of_a_stereo_photograph_is_read() -> None:
+    """Some telephones and cameras write MPO files: JPEGs with further pictures behind the first."""
+    first, second = Image.fromarray(scene()), Image.fromarray(scene()[:, ::-1])
+    data = written(first, "MPO", quality=95, save_all=True, append_images=[second])
+    assert np.abs(decode(data, max_pixels=10**6).rgb.astype(int) - np.asarray(first)).mean() < 4
+
+
 def test_suffixes_are_lower_case_with_a_dot() -> None:
     """They can be compared with the suffix of a lower-cased path."""
-    assert {".jpg", ".jpeg", ".png", ".webp", ".avif", ".heic", ".tif", ".tiff"} <= SUFFIXES
+    assert {".jpg", ".jpeg", ".png", ".webp", ".avif", ".heic", ".tif", ".tiff", ".mpo"} <= SUFFIXES
     assert all(suffix.startswith(".") and suffix == suffix.lower() for suffix in SUFFIXES)
 
 

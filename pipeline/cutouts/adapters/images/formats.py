@@ -5,8 +5,8 @@ from __future__ import annotations
 from enum import StrEnum
 
 SUFFIXES: frozenset[str] = frozenset(
-    {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".apng", ".webp", ".avif", ".avifs", ".heic", ".heif", ".hif"}
-    | {".tif", ".tiff", ".gif", ".bmp", ".dib"}
+    {".jpg", ".jpeg", ".jpe", ".jfif", ".pjpeg", ".pjp", ".mpo", ".png", ".apng", ".webp", ".tif", ".tiff", ".gif"}
+    | {".bmp", ".dib", ".avif", ".avifs", ".heic", ".heics", ".heif", ".heifs", ".hif"}
 )
 """Suffixes of files that count as images, lower case, with the dot."""
 

@@ -18,6 +18,7 @@ from cutouts.adapters.quality.frames import counts_frame, delivery_frame
 from cutouts.adapters.quality.library import method
 from cutouts.adapters.quality.suite import Rule, Suite, bundled, load_suite
 from cutouts.adapters.quality.validation import NO_ROW, Check, validate
+from cutouts.adapters.quality.worst_masks import publishes_all
 from cutouts.core.drift import DRIFT
 from cutouts.core.errors import GateError
 from cutouts.core.gate import FailedExpectation, Judgement
@@ -50,10 +51,13 @@ def judge(
     `rejected` are the other images with their categories. An image is bad if it is rejected or fails a quarantine rule.
     The frame `delivery` has a row per image, `counts` one for the delivery and one per category, and `drift` is
     `cutouts.core.drift.DRIFT`. If all images were rejected, the frame `images` is not judged. Raises GateError if the
-    counts do not add up, if there is nothing to judge, if the suite can neither quarantine nor hold, if a rule with the
-    action `fail` is not met, or if a check crashed.
+    counts do not add up, if there is nothing to judge, if the suite can neither quarantine nor hold or would publish
+    masks that are all bad, if a rule with the action `fail` is not met, or if a check crashed.
     """
     _require(suite, "quarantine", "hold", frames=_OF_MASKS)
+    if publishes_all(suite, _broken):
+        what = "it would publish a delivery in which every mask is bad (p_bad 0.99 and more)"
+        raise GateError(f"the suite {suite.name!r} passes everything: {what}")
     if images < 1 or metrics.num_rows + len(rejected) != images:
         found = f"{metrics.num_rows} measured and {len(rejected)} rejected"
         raise GateError(f"a delivery of {counted(images, 'image')} cannot be judged: only {found} are given")

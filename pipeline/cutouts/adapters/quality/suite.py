@@ -28,10 +28,14 @@ _SEVERITIES = ("critical", "warning", "info")
 _BETWEEN_ROWS = frozenset({"unique", "increasing", "decreasing"})
 """The endings of the types of column expectations that compare rows with each other."""
 _ROW_COUNT = "expect_table_row_count_to_be_between"
+ROW_COUNTS = frozenset({_ROW_COUNT, "expect_table_row_count_to_equal"})
 _NOT_NULL = "expect_column_values_to_not_be_null"
 _NAMES = frozenset({"category", "image_id"})
 """Columns that a condition may name without a rule that they are complete: an image without a category is in none."""
 _DEFAULT_GROUP = re.compile(r"entry \d+")
+_OF_FILE = frozenset({"name", "expectations", "id", "meta", "notes"})
+_OF_ENTRY = frozenset({"type", "kwargs", "meta", "severity", "id", "description", "notes", "rendered_content"})
+"""The names that a suite and its entries may have: those that are read, and those that Great Expectations writes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,6 +118,7 @@ def load_suite(file: Traversable) -> Suite:
         raw = json.loads(
             file.read_text(encoding="utf-8"), object_pairs_hook=_once, parse_constant=_no_number, parse_int=_integer
         )
+        _require_known(raw)
         if wrong := [str(one["type"]) for one in raw["expectations"] if not isinstance(one["type"], str)]:
             raise ValueError(f"the type of an expectation is a text, not {wrong[0]}")
         if problems := [f"{one['type']}: {problem}" for one in raw["expectations"] for problem in unsafe(one)]:
@@ -133,6 +138,15 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise ValueError(f"{twice[0]!r} is given twice in one object")
     return dict(pairs)
+
+
+def _require_known(raw: Mapping[str, Any]) -> None:
+    """Raise ValueError if a suite or one of its entries has a name that is not read: what it says would be ignored."""
+    unread = [f"the suite has {name!r}" for name in raw if name not in _OF_FILE]
+    for place, entry in enumerate(raw["expectations"], start=1):
+        unread += [f"entry {place} has {name!r}" for name in entry if name not in _OF_ENTRY]
+    if unread:
+        raise ValueError(f"{'; '.join(unread)}: unknown, or in the wrong place")
 
 
 def _no_number(text: str) -> Any:

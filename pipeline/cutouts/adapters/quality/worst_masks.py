@@ -1,0 +1,86 @@
+"""Tries a suite on masks that are all bad. A suite that would publish all of them judges nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.types as kinds
+from numpy.typing import NDArray
+
+from cutouts.adapters.quality.frames import counts_frame, delivery_frame
+from cutouts.adapters.quality.suite import ROW_COUNTS, Rule, Suite
+from cutouts.adapters.quality.validation import Check, validate
+from cutouts.schemas.tables import METRICS
+
+_ROWS = 20
+_NEAR = 0.01
+"""How far the values of these masks are from the ends of their range: none is like another."""
+_MANY = 1_000
+"""What a count or a length is at its upper end."""
+_SCHEMA = METRICS.append(pa.field("p_bad", pa.float32())).append(pa.field("category", pa.string()))
+
+_Broken = Callable[[Sequence[Check]], Sequence[object]]
+
+
+def publishes_all(suite: Suite, broken: _Broken) -> bool:
+    """Whether `suite` would publish two deliveries whole in which every mask is certainly bad (`p_bad` from 0.99 to 1):
+    in the first all other measurements are at the lower end of their range, in the second at the upper end. `broken`
+    finds the hold rules among checks that are not met.
+
+    Rules about how many images there are, or about drift, say nothing about a mask and are left out, like rules that
+    only report.
+    """
+    return _found(_Tried(rules=repr(suite), suite=suite), broken)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Tried:
+    """A suite that is remembered by its rules, because to try one takes 60 ms of CPU."""
+
+    rules: str
+    suite: Suite = field(compare=False)
+
+
+@lru_cache(maxsize=64)
+def _found(tried: _Tried, broken: _Broken) -> bool:
+    rules = [rule for rule in tried.suite.rules if rule.binding and not _is_about_size(rule)]
+    return not any(_stopped(rules, masks, broken) for masks in _worst())
+
+
+def _is_about_size(rule: Rule) -> bool:
+    return rule.type in ROW_COUNTS or (rule.frame == "counts" and rule.column == "images")
+
+
+def _stopped(rules: Sequence[Rule], masks: pa.Table, broken: _Broken) -> bool:
+    """Whether the rules quarantine one of the masks, or hold the delivery although none is in quarantine."""
+    if not all(check.success for check in _checks(rules, "quarantine", "images", masks)):
+        return True
+    delivery = delivery_frame(masks, np.zeros(masks.num_rows, np.int64), {})
+    frames = {"images": masks, "delivery": delivery, "counts": counts_frame(delivery)}
+    return bool(broken([check for frame, rows in frames.items() for check in _checks(rules, "hold", frame, rows)]))
+
+
+def _checks(rules: Sequence[Rule], action: str, frame: str, rows: pa.Table) -> tuple[Check, ...]:
+    return validate([rule for rule in rules if (rule.action, rule.frame) == (action, frame)], rows, "SUMMARY")
+
+
+def _worst() -> Iterator[pa.Table]:
+    for low in (0.0, 1 - _NEAR):
+        shares = np.linspace(low, low + _NEAR, _ROWS)
+        columns = {column.name: _values(column, shares) for column in _SCHEMA}
+        columns["p_bad"] = pa.array(np.linspace(1 - _NEAR, 1, _ROWS), pa.float32())
+        yield pa.table(columns, schema=_SCHEMA)
+
+
+def _values(column: pa.Field, shares: NDArray[np.float64]) -> pa.Array:
+    if column.name == "category":
+        return pa.nulls(_ROWS, pa.string())
+    if kinds.is_floating(column.type):
+        return pa.array(shares, column.type)
+    if kinds.is_integer(column.type):
+        return pa.array(np.rint(shares * _MANY), column.type)
+    return pa.array([f"{column.name} {number}" for number in range(_ROWS)], column.type)
