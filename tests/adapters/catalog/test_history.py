@@ -22,6 +22,7 @@ from cutouts.adapters.catalog.migrate import _FOLDER, VERSION_TABLE
 from cutouts.core.errors import CutoutsError
 from cutouts.core.publications import Order, Publication, PublicationKind, Selection
 from cutouts.core.records import DeliveryKey
+from cutouts.core.reviews import ImageReview
 from tests.adapters.catalog.made import MONDAY, NOON, RECIPE, TUESDAY, entry
 from tests.adapters.catalog.reader import contents, view
 
@@ -193,6 +194,30 @@ def test_a_rolled_back_version_is_remembered_until_it_is_restored(catalog: Catal
     assert not known.covers("third-a", RECIPE, MONDAY.date)
     catalog.history.undo(3, ORDER)
     assert [one.sha256 for one in catalog.taken_back("acme")] == ["first-a"]
+
+
+def test_the_order_of_reviews_and_rollbacks_does_not_depend_on_clocks(catalog: Catalog) -> None:
+    """A machine whose clock is a day behind takes back what another released, and releases what another took back."""
+    review = ImageReview(
+        delivery_id="acme",
+        image_id="a.jpg",
+        sha256="second-a",
+        recipe=RECIPE,
+        good=True,
+        gate_id="gate",
+        by="Eve",
+        why="it is fine",
+        at=ORDER.at + timedelta(days=1),
+    )
+    _publish(catalog, "a", "first")
+    _publish(catalog, "a", "second")
+    catalog.review(MONDAY, [review])
+    catalog.history.undo(2, ORDER)
+    (taken,), (released,) = catalog.taken_back("acme"), catalog.reviews("acme")
+    assert (released.at, taken.at > released.at) == (review.at, True)
+    catalog.review(MONDAY, [replace(review, at=NOON)])
+    (again,) = catalog.reviews("acme")
+    assert again.at > taken.at
 
 
 def test_a_withdrawal_removes_images_and_can_be_undone(catalog: Catalog, url: str) -> None:

@@ -13,7 +13,9 @@ import sqlalchemy as sa
 from cutouts.adapters.catalog.past import live_then, require_known
 from cutouts.adapters.catalog.publishing import end_leaving
 from cutouts.adapters.catalog.reading import publication_of
+from cutouts.adapters.catalog.reviews import newest_review
 from cutouts.adapters.catalog.sql_tables import cutouts, leaving, past_cutouts, publications, returning, taken_back
+from cutouts.adapters.catalog.utc_moments import after
 from cutouts.core.errors import CutoutsError
 from cutouts.core.publications import Order, Publication, PublicationKind, Selection
 from cutouts.core.text.display import shown
@@ -205,6 +207,9 @@ def _mark_undone(connection: sa.Connection, delivery_id: str, publication_id: in
 
 
 def _publish(connection: sa.Connection, delivery_id: str, day: date, order: Order, changes: dict[str, Any]) -> int:
+    """Record the publication of an order. It is later than every review of the delivery, although another machine's
+    clock may have been ahead when that review was given: otherwise what the order takes back would count as released
+    since."""
     newest = connection.scalar(sa.select(sa.func.max(publications.c.publication_id))) or 0
     key = hashlib.sha256(json.dumps([changes, delivery_id, newest]).encode()).hexdigest()[:32]
     row = {
@@ -212,7 +217,7 @@ def _publish(connection: sa.Connection, delivery_id: str, day: date, order: Orde
         "plan_id": "",
         "delivery_id": delivery_id,
         "delivery_date": day,
-        "at": order.at,
+        "at": after(order.at, newest_review(connection, delivery_id)),
         "confirmed": 0,
         "superseded": 0,
         "made_by": order.by,

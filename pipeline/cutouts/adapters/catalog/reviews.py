@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
-from cutouts.adapters.catalog.sql_tables import image_reviews
+from cutouts.adapters.catalog.sql_tables import image_reviews, publications, taken_back
+from cutouts.adapters.catalog.utc_moments import after
 from cutouts.core.records import RecipeDigests
 from cutouts.core.reviews import ImageReview
 
@@ -15,10 +17,30 @@ _BATCH = 1_000
 
 
 def record(connection: sa.Connection, reviews: Iterable[ImageReview]) -> None:
-    """Add the reviews; earlier ones of the same images are kept, but no longer count."""
+    """Add the reviews; earlier ones of the same images are kept, but no longer count.
+
+    A review is later than every order that took images of its delivery back, although another machine's clock may
+    have been ahead when that order was given.
+    """
     rows = [row_of(one) for one in reviews]
+    taken = {one: newest_order(connection, one) for one in {row["delivery_id"] for row in rows}}
+    rows = [row | {"at": after(row["at"], taken[row["delivery_id"]])} for row in rows]
     for begin in range(0, len(rows), _BATCH):
         connection.execute(sa.insert(image_reviews), rows[begin : begin + _BATCH])
+
+
+def newest_order(connection: sa.Connection, delivery_id: str) -> datetime | None:
+    """When images of a delivery id were last taken back; None if none are."""
+    taken = publications.c.publication_id == taken_back.c.publication_id, taken_back.c.delivery_id == delivery_id
+    at: datetime | None = connection.scalar(sa.select(sa.func.max(publications.c.at)).where(*taken))
+    return at
+
+
+def newest_review(connection: sa.Connection, delivery_id: str) -> datetime | None:
+    """When images of a delivery id were last reviewed; None if they never were."""
+    its = image_reviews.c.delivery_id == delivery_id
+    at: datetime | None = connection.scalar(sa.select(sa.func.max(image_reviews.c.at)).where(its))
+    return at
 
 
 def newest(connection: sa.Connection, *, delivery_id: str | None) -> tuple[ImageReview, ...]:

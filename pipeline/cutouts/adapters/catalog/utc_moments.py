@@ -1,8 +1,8 @@
-"""The type of the catalogue's moments: UTC, on databases with and without time zones."""
+"""The moments of the catalogue: UTC, on databases with and without time zones, and in the order of what happened."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -31,3 +31,8 @@ class UtcDateTime(sa.types.TypeDecorator[datetime]):
             return None
         moment: datetime = value if value.tzinfo is not None else value.replace(tzinfo=UTC)
         return moment.astimezone(UTC)
+
+
+def after(moment: datetime, earlier: datetime | None) -> datetime:
+    """`moment`, or just after `earlier` if the clock that gave `moment` is behind the one that gave `earlier`."""
+    return moment if earlier is None else max(moment, earlier + timedelta(microseconds=1))
