@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -21,6 +23,7 @@ from cutouts.core.errors import CutoutsError, TransientError
 from cutouts.core.publications import Order, Selection
 from cutouts.core.records import RecipeDigests
 from cutouts.core.reviews import ImageReview
+from cutouts.steps.journal import journalled
 from cutouts.steps.lease import site_lease
 from cutouts.steps.verify import verify
 from tests.kept import Kept
@@ -162,6 +165,33 @@ def test_meaningless_and_too_broad_orders_are_refused(site: Site) -> None:
     with site_lease(site), pytest.raises(TransientError, match="something runs"):
         forget(site, Selection(delivery_id="acme"), ORDER)
     assert len(_live(site)) == 4
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda catalog: catalog.history.undo(catalog.version("acme"), ORDER),
+        lambda catalog: catalog.history.withdraw(Selection(delivery_id="acme"), ORDER),
+    ],
+    ids=["rollback", "withdrawal"],
+)
+def test_an_order_never_happens_in_the_middle_of_forgetting(site: Site, change: Callable[[Catalog], object]) -> None:
+    """A rollback there brought the image back for good, after its files were removed. So the later one waits for the
+    other, or is refused."""
+
+    def order() -> None:
+        with journalled(site) as catalog:
+            change(catalog)
+
+    with ThreadPoolExecutor(1) as pool:
+        with site_lease(site, alone=True):
+            waiting = pool.submit(order)
+            with pytest.raises(TimeoutError):
+                waiting.result(timeout=0.5)
+            assert len(_live(site)) == 4
+        waiting.result(timeout=60)
+    with journalled(site), pytest.raises(TransientError, match="something runs"):
+        forget(site, Selection(delivery_id="acme"), ORDER)
 
 
 def test_a_manifest_made_from_a_folder_is_cleared_too(photos: Path, tmp_path: Path) -> None:

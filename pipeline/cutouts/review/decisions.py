@@ -19,6 +19,7 @@ from cutouts.review.sheets import open_sheet
 from cutouts.review.standings import Standing, standing_of
 from cutouts.steps import approve, gate, keep_back, publish, reject
 from cutouts.steps.journal import journalled
+from cutouts.steps.lease import at_work
 
 Reason = Annotated[str, StringConstraints(strip_whitespace=True, max_length=500, pattern=r"^[^\x00-\x1f\x7f]*$")]
 
@@ -88,6 +89,7 @@ def _overtaken(decision: GateDecision, standing: Standing) -> str:
     return f"{who} {what} {shown(decision.delivery)} meanwhile. Nothing was changed: load the page again"
 
 
+@at_work
 def take_back(site: Site, gate_id: str, *, by: str) -> Settled:
     """Take back the publication of a decision, in the reviewer's name; its images wait in quarantine afterwards.
 

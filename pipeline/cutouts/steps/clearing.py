@@ -24,7 +24,7 @@ from cutouts.core.errors import StorageError
 from cutouts.core.renditions.rendition import SUFFIX
 from cutouts.core.table_paths import THUMBNAILS, gate_file, object_of, plan_file, records_first
 from cutouts.core.text.counting import counted
-from cutouts.steps.journal import journalled
+from cutouts.steps.journal import keep_journal, newest_catalog
 from cutouts.steps.lease import site_lease
 
 _NAMES = ("mask", "cutout")
@@ -60,8 +60,10 @@ def clear(site: Site, *, dry_run: bool = False, now: datetime | None = None) -> 
     with site_lease(site, alone=True):
         now = now or datetime.now(UTC)
         old = now - timedelta(days=site.history_days) if site.history_days else None
-        with Catalog.open(site.catalog_url) if dry_run else journalled(site) as catalog:
+        with Catalog.open(site.catalog_url) if dry_run else newest_catalog(site) as catalog:
             gone, kept = catalog.history.expired(old, dry_run=dry_run)
+        if not dry_run:
+            keep_journal(site)
         tables, objects = open_store(site.tables_url), open_store(site.objects_url)
         remove = _keep if dry_run else Store.remove_all
         left = tables.written()

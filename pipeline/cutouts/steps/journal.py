@@ -63,11 +63,13 @@ def journalled(site: Site) -> Iterator[Catalog]:
     """The opened catalogue, to change it. If the block ends without an error, what it changed is written to the
     journal.
 
-    Raises CutoutsError, before anything is changed, if the catalogue is older than its journal.
+    It holds a shared lease of the site, so that nothing is cleared, forgotten or rebuilt in between. Raises
+    CutoutsError, before anything is changed, if the catalogue is older than its journal.
     """
-    with newest_catalog(site) as catalog:
-        yield catalog
-    keep_journal(site)
+    with site_lease(site):
+        with newest_catalog(site) as catalog:
+            yield catalog
+        keep_journal(site)
 
 
 def keep_journal(site: Site) -> int:

@@ -154,6 +154,7 @@ def _settled_by(word: Approval | HoldRejection | None) -> str:
     return f": {shown(word.by)} {done} it: {shown(word.why)}"
 
 
+@at_work
 def approve(
     site: Site,
     named: str,
