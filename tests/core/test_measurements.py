@@ -198,7 +198,7 @@ def test_the_peak_is_the_percentile_whatever_the_values(levels: int, shape: tupl
 
 
 def test_a_part_that_the_matte_lacks_was_left_behind() -> None:
-    """Its share of the whole product, without its rim, if the background is plain. A shadow is no part of a product."""
+    """Its share of the whole product, without its rim, if the background is plain. A shadow is not part of it."""
     whole = boxes((100, 100, 300, 300))
     lacking = boxes((100, 100, 300, 250))
     photograph = shown(whole)

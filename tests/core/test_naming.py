@@ -60,7 +60,7 @@ def test_a_long_name_keeps_its_beginning_and_its_ending() -> None:
 
 
 def test_names_that_are_not_text_become_text_and_stay_distinct() -> None:
-    """A byte that is not UTF-8 is quoted, and the result is no other file's name."""
+    """A byte that is not UTF-8 is quoted, and the result is not another file's name."""
     raw = "caf\udce9.jpg"
     assert text_names([raw]) == {raw: "caf%E9.jpg"}
     names = text_names([raw, "caf%E9.jpg", "50%.jpg", f"{CJK}.jpg"])

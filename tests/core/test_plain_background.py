@@ -46,7 +46,7 @@ def spot(in_the_spot: float) -> Floats:
 @pytest.mark.parametrize("doubt", [0.2, 0.6, 0.89])
 @pytest.mark.parametrize("scale", [1, 3])
 def test_a_doubted_hole_that_shows_the_background_is_opened(doubt: float, scale: int) -> None:
-    """What the network half takes for product and what has the colour of the background is no product."""
+    """What the network half takes for product and what has the colour of the background is not product."""
     photograph = Photograph(rgb=ring().repeat(scale, 0).repeat(scale, 1))
     saliency = settled(seen(doubt), photograph)
     assert saliency[HOLE].max() < 0.05
@@ -91,7 +91,7 @@ def test_a_large_doubted_part_and_one_at_the_contour_stay() -> None:
 
 
 def test_a_hole_around_a_doubted_part_stays_a_hole() -> None:
-    """If the network is certain of background in it, a region inside of the product is no spot."""
+    """If the network is certain of background in it, a region inside of the product is not a spot."""
     saliency = seen(0.0)
     saliency[30:33, 30:33] = 0.6
     np.testing.assert_array_equal(settled(saliency, Photograph(rgb=ring(hole=(20, 20, 20)))), saliency)

@@ -57,7 +57,7 @@ def test_a_rim_does_not_join_two_parts() -> None:
 
 
 def test_a_hole_that_the_matte_covers_is_closed() -> None:
-    """A ring with two holes of 400 pixels: one is open, one half covered; the ground around the ring is no hole."""
+    """A ring with two holes of 400 pixels: one is open, one half covered; the ground around the ring is not a hole."""
     ring = SHOE - _box(25, 25, 45, 45) - _box(50, 50, 70, 70)
     assert opened_holes(ring, ring) == 1.0
     assert opened_holes(SHOE, ring) == 0.0

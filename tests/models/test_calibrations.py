@@ -54,7 +54,7 @@ def _checked(**lists: list[float]) -> Callable[[dict[str, Any]], object]:
 
 WRONG: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
     "an infinite weight": (_weight("matte_doubt", weight=float("inf")), "finite numbers"),
-    "a weight that is no number": (_weight("matte_doubt", weight=float("nan")), "finite numbers"),
+    "a weight that is not a number": (_weight("matte_doubt", weight=float("nan")), "finite numbers"),
     "a weight beyond all": (_weight("matte_doubt", weight=1e308), "finite numbers"),
     "an infinite mean": (_weight("thin", mean=float("-inf")), "finite numbers"),
     "no spread": (_weight("matte_doubt", spread=0.0), "the spread is above 0"),

@@ -106,7 +106,7 @@ def test_who_may_not_decide_sees_no_controls(site: Site, held: MadeGate) -> None
 
 @pytest.mark.parametrize("gate_id", ["f" * 32, "../../etc/passwd", "", "A" * 32])
 def test_an_unknown_decision_is_named(site: Site, gate_id: str) -> None:
-    """An id that is no digest never becomes a path."""
+    """An id that is not a digest never becomes a path."""
     with pytest.raises(UnknownDecisionError):
         open_sheet(site, gate_id)
     assert not Path(site.root).exists()

@@ -241,8 +241,8 @@ def _refuses(port: int) -> bool:
 
 
 def test_a_box_says_which_thing_is_the_product(server: Server, photograph: bytes, site_folder: Path) -> None:
-    """The answer is what `cutouts cut --box` writes; text that is no box is malformed, and one outside of the image is
-    a rejection."""
+    """The answer is what `cutouts cut --box` writes; text that is not a box is malformed, and a box outside of the
+    image is a rejection."""
     cut = cutouts.Cutter(site=cutouts.load_site(settings(site_folder))).cut(photograph, box=(0, 0, 60, 60))
     cut.save(site_folder / "boxed.png")
     reply = server.ask("POST", "/v1/cutout?box=0,0,60,60", photograph, JPEG)

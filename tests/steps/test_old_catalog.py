@@ -132,7 +132,7 @@ def _unchanged(site: Site, change: Callable[[], object]) -> None:
 def test_a_hold_that_was_settled_after_the_backup_is_not_settled_again(
     site: Site, refresh: Refresh, tmp_path: Path, word: Callable[..., object]
 ) -> None:
-    """A rejection is no publication: only the record of the hold knows of it."""
+    """A rejection is not a publication: only the record of the hold knows of it."""
     held, _ = refresh(site, photograph(tmp_path / "shoot", product(0), *map(nothing, range(5))))
     _copy(Path(site.root) / "catalog.sqlite", tmp_path / "backup.sqlite")
     reject(site, held.gate_id, by="Bob", why="all are dark")

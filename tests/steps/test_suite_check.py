@@ -78,7 +78,7 @@ def test_why_a_delivery_would_be_held_is_said_once(past: Site, tmp_path: Path) -
 
 
 def test_a_rule_that_judged_no_image_is_named(past: Site, tmp_path: Path) -> None:
-    """A misspelt category is no error, but it is told before the suite goes live."""
+    """A misspelt category is not an error, but it is told before the suite goes live."""
     raw = json.loads(changed(tmp_path).read_text())
     condition = {"type": "comparison", "column": {"name": "category"}, "operator": "==", "parameter": "sheos"}
     for one in raw["expectations"]:

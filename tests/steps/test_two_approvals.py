@@ -89,7 +89,7 @@ def test_a_release_in_the_middle_of_another_one_publishes_it_and_says_who(site: 
 
 
 def test_a_killed_release_is_repeated(site: Site, held: GateDecision) -> None:
-    """The same person, with the same reason: nothing is lost, so it is no error."""
+    """The same person, with the same reason: nothing is lost, so it is not an error."""
     hold = waiting_hold(site, held.gate_id)
     at = datetime.now(UTC)
     word = Approval(judged=hold.judged, gate_id=hold.gate_id, delivery=hold.delivery, by="Ada", why="meant so", at=at)

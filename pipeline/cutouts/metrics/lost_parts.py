@@ -60,7 +60,7 @@ def _share(excess: Floats, whole: Floats) -> float:
 
 
 def _largest(missing: Mask) -> int:
-    """The number of pixels in the largest 8-connected part of `missing` that is no rim."""
+    """The number of pixels in the largest 8-connected part of `missing` that is not a rim."""
     count, labels = cv2.connectedComponents(_without_rims(missing).view(np.uint8), connectivity=8)
     return int(np.bincount(labels.reshape(-1))[1:].max()) if count > 1 else 0
 

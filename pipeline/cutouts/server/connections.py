@@ -116,7 +116,7 @@ class _Connection(H11Protocol):
         super().connection_lost(exc)
 
     def send_400_response(self, msg: str) -> None:
-        """Refuse what is no request, has endless headers, or a body that is not what they say."""
+        """Refuse what is not a request, has endless headers, or a body that is not what they say."""
         answering = self.cycle is not None and not self.cycle.response_complete
         if answering and self.cycle.response_started:
             self.transport.close()

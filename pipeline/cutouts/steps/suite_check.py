@@ -58,7 +58,7 @@ def check_suite(site: Site, suite: Path | None, *, promise: float | None = None,
     a person, the newest first, each as a whole and as if nothing were live or released. No decision is changed.
 
     What is None is as the site has it. Raises GateError if the suite is not safe to use, ConfigError if both are
-    None or the promise is no share.
+    None or the promise is not a share.
     """
     if suite is None and promise is None:
         raise ConfigError("there is nothing to check", ["name another suite with --suite, or another --promise"])

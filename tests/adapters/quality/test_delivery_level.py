@@ -265,7 +265,7 @@ def test_the_reason_of_a_hold_counts_what_broke_its_rule(
 
 
 def test_a_rule_whose_condition_selects_nothing_says_so(load: Load) -> None:
-    """A delivery need not have every category, so this is no error, but it is not told as a success of 0 rows."""
+    """A delivery need not have every category, so this is not an error, but it is not told as a success of 0 rows."""
     own = load(lambda raw: entry(raw, "quarantine", "p_bad")["kwargs"].update(row_condition=category("shoe")))
     found = judged(own, {"p_bad": 0.99, "category": "vase"})
     assert [one.observed for one in found.outcomes if one.column == "p_bad" and one.action == "quarantine"] == [

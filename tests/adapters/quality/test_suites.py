@@ -214,7 +214,7 @@ CHANGES: dict[str, tuple[Callable[[Raw], object], str]] = {
         lambda raw: entry(raw, "hold", "bad_at_most")["meta"].update(group="entry 3"),
         "a group has a name, not 'entry 3'",
     ),
-    "meta among the arguments": (_limits(max_value=0.5, meta={}), "meta: it is no part of an expectation"),
+    "meta among the arguments": (_limits(max_value=0.5, meta={}), "meta: it is not part of an expectation"),
     "no expectations": (lambda raw: raw["expectations"].clear(), "no expectations"),
     "another file": (lambda raw: raw.pop("expectations"), "is not a suite"),
 }

@@ -56,7 +56,7 @@ def open_engine(url: str) -> sa.Engine:
 
 
 def _not_stopped(record: logging.LogRecord) -> bool:
-    """Whether it is no traceback of Ctrl-C, which the command tells in words."""
+    """Whether it is anything but the traceback of Ctrl-C, which the command tells in words."""
     return not (record.exc_info and isinstance(record.exc_info[1], KeyboardInterrupt))
 
 

@@ -61,7 +61,7 @@ def unsafe(entry: Mapping[str, Any]) -> Iterator[str]:
         elif name == CONDITION:
             yield from _condition(value, _DEEP)
         elif name in _NOT_OURS:
-            yield f"{name}: it is no part of an expectation"
+            yield f"{name}: it is not part of an expectation"
         elif not _is_data(value, _DEEP):
             yield f"{name}: only finite numbers, texts and lists of them are allowed, no $PARAMETER"
         elif name in ("regex", "regex_list"):

@@ -75,7 +75,7 @@ def calibrate(
 
     Take images that the network was not trained on, and several sets of them that are like the shop's own photographs:
     each set counts alike. A mask is bad if IoU < .90, boundary IoU < .70, more than 3 % of the product is missing, more
-    than 5 % of the matte is no product, or the scene has no product.
+    than 5 % of the matte is not product, or the scene has no product.
 
     Prints how well the probability tells bad masks from good ones, on the masks of --check if there are any, and what
     can be promised: promises need masks that were not fitted, so they need --check. The gate finds the result by itself

@@ -85,7 +85,7 @@ def _shown(rgb: Bytes, alpha: Bytes, part: Part) -> Bytes:
 def _soft(alpha: Bytes, rows: slice) -> Indices:
     """The pixels in these rows of `alpha` that are neither 0 nor 255, as flat indices of all its pixels."""
     soft = np.asarray(cv2.inRange(alpha[rows], 1, 254), np.uint8)
-    soft &= 1  # 255 is no Boolean
+    soft &= 1  # 255 is not a Boolean
     pixels = np.flatnonzero(soft.view(np.bool_))
     pixels += rows.start * alpha.shape[1]
     return pixels

@@ -71,7 +71,7 @@ def _unfounded(alpha: Bytes, rgb: Bytes) -> Floats:
 
 
 def _contour(alpha: Bytes) -> Floats:
-    """1 on the inner contour of the matte, 0 elsewhere. The frame of the picture is no contour."""
+    """1 on the inner contour of the matte, 0 elsewhere. The frame of the picture is not a contour."""
     inside = (alpha > 127).astype(np.uint8)
     eroded = cv2.erode(inside, np.ones((3, 3), np.uint8), borderType=cv2.BORDER_REPLICATE)
     return np.asarray(inside - eroded, np.float32)

@@ -58,7 +58,7 @@ def surroundings(alpha: Bytes, rgb: Bytes) -> Surroundings:
 
 
 def _left(background: Background, alpha: Bytes, product: Mask, shaded: Mask) -> Mask:
-    """What differs from the background, is no shadow, is not in the matte, and touches the product. Without the rim,
+    """What differs from the background, is not a shadow or in the matte, and touches the product. Without the rim,
     whose pixels are mixtures."""
     candidates = background.differs & ~shaded & (alpha < _FAINT)
     return _reached(candidates, product) & ~_grown(_grown(product))

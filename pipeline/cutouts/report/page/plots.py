@@ -29,7 +29,7 @@ _CROWDED = 200
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plot:
-    """One histogram: its title, what the metric is, the SVG, and the same in words for who does not see it."""
+    """One histogram: its title, what the metric is, the SVG, and the same in words for people who cannot see it."""
 
     title: str
     about: str

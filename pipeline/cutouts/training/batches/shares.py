@@ -32,7 +32,7 @@ SHARES = Shares()
 def parse_shares(text: str) -> Shares:
     """Shares from `name=share,…`, such as `empty=0.2,rendered=0.5`; the others keep their defaults.
 
-    Raises ValueError for an unknown name, for a value that is no number, and for what `Shares` refuses.
+    Raises ValueError for an unknown name, for a value that is not a number, and for what `Shares` refuses.
     """
     known = {field.name for field in fields(Shares)}
     given = {}
