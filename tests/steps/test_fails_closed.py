@@ -57,6 +57,18 @@ def rows(tables: Store, planned: Plan, name: str, places: list[int]) -> None:
     write_table(tables, file, read_table(tables, file).take(pa.array(places, pa.int64())))
 
 
+def test_a_suite_that_cannot_judge_is_refused_before_anything_is_cut(
+    site: Site, cut: Plan, quick_suite: str, tmp_path: Path
+) -> None:
+    """Nobody waits for hours of cutting to learn that a rule of the gate is misspelt."""
+    suite = Path(site.root) / "mine.json"
+    suite.write_text(Path(quick_suite).read_text().replace("expect_column_values_to_be_between", "expect_between"))
+    with pytest.raises(GateError, match="expect_between: unknown or not allowed"):
+        plan(site.model_copy(update={"mask_quality": str(suite)}), str(tmp_path / "manifest"), cut.delivery)
+    suite.write_text(Path(quick_suite).read_text())
+    assert plan(site.model_copy(update={"mask_quality": str(suite)}), str(tmp_path / "manifest"), cut.delivery) == cut
+
+
 @pytest.mark.parametrize("places", [[0], [0, 0], [0, 1, 1], []], ids=["one", "one twice", "one too many", "none"])
 @pytest.mark.parametrize("name", ["masks", "metrics"])
 def test_rows_that_differ_from_the_plan_are_an_error(site: Site, cut: Plan, name: str, places: list[int]) -> None:

@@ -77,6 +77,17 @@ def test_why_a_delivery_would_be_held_is_said_once(past: Site, tmp_path: Path) -
     assert (told.count("too few images"), "+ 0.jpg" in told, " more\n" in told) == (1, False, False)
 
 
+def test_a_suite_that_publishes_bad_masks_is_refused_once(past: Site, tmp_path: Path) -> None:
+    """That there is an image says nothing about its mask. No delivery is judged with such a suite."""
+    raw = json.loads(bundled("mask_quality").read_text(encoding="utf-8"))
+    rows = {"type": "expect_table_row_count_to_be_between", "kwargs": {"min_value": 1}}
+    kept = [one for one in raw["expectations"] if one["meta"]["action"] == "fail"]
+    raw["expectations"] = [*kept, {**rows, "meta": {"frame": "images", "action": "hold", "words": "no image"}}]
+    (tmp_path / "blind.json").write_text(json.dumps(raw))
+    with pytest.raises(GateError, match="it would publish a delivery in which every mask is bad"):
+        call(past, "--suite", tmp_path / "blind.json")
+
+
 def test_a_rule_that_judged_no_image_is_named(past: Site, tmp_path: Path) -> None:
     """A misspelt category is not an error, but it is told before the suite goes live."""
     raw = json.loads(changed(tmp_path).read_text())

@@ -36,7 +36,7 @@ from cutouts.steps.lease import at_work
 from cutouts.steps.ledger import join_parts, known_contents, times_rejected
 from cutouts.steps.networks import chosen
 from cutouts.steps.provenance import keep_recipe
-from cutouts.steps.verdicts import refusals_of, suite_of
+from cutouts.steps.verdicts import refusals_of, require_sound_suite, suite_of
 from cutouts.steps.wishes import WishedNetwork, own_network, require_known_channels, wished_networks, with_model
 
 _SLICE = 100_000
@@ -64,10 +64,11 @@ def plan(
     names the decisions that quarantined them, and the site's network cuts them. The same rows, recipe, known contents
     and numbers of earlier rejections give the same plan, with the receipts of its finished shards.
 
-    Raises ManifestError if the delivery cannot be used, GateError if the gate is not calibrated for the site's network,
-    or its calibration cannot support the site's promise.
+    Raises ManifestError if the delivery cannot be used, GateError if the site's suite cannot judge masks, or if the
+    gate is not calibrated for the site's network or cannot keep the site's promise.
     """
     tables = open_store(site.tables_url)
+    require_sound_suite(site, tables)
     rows, partial = _wanted(site, tables, source, delivery, only)
     networks = (own_network(site),) if second_try_of else wished_networks(site, delivery, rows)
     for one in networks:

@@ -2,8 +2,8 @@
 
 The digest covers the suite's bytes, every value of the rows, and the judging method. For an unchanged delivery the
 verdict is read from the store, and Great Expectations, which takes seconds to import, is not loaded. If a verdict is
-missing or damaged in the store, the rows are judged again. For the rows of a manifest, only the absence of problems is
-stored.
+missing or damaged in the store, the rows are judged again. For the rows of a manifest and for a suite alone, only the
+absence of problems is stored.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from cutouts.adapters.quality import NO_DRIFT, bundled, judge, load_suite, method, refusals
+from cutouts.adapters.quality import NO_DRIFT, bundled, judge, load_suite, method, refusals, require_judging
 from cutouts.adapters.storage.store import Store
 from cutouts.adapters.storage.stored_records import find_record, write_record
 from cutouts.core.config import Site
@@ -36,9 +36,29 @@ class _Clean:
     rows: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Sound:
+    """A suite that can judge masks."""
+
+    rules: int
+
+
 def suite_of(site: Site) -> Traversable:
     """The file of the suite that judges a site's masks."""
     return Path(site.mask_quality) if site.mask_quality else bundled("mask_quality")
+
+
+def require_sound_suite(site: Site, tables: Store) -> None:
+    """Raise GateError if the site's own suite cannot judge masks, before hours of work are spent on them."""
+    if not site.mask_quality:
+        return
+    suite = suite_of(site)
+    key = _digest(suite.read_bytes(), pa.table({}), ["the suite alone"])
+    if find_record(tables, verdict_file(key), _Sound):
+        return
+    loaded = load_suite(suite)
+    require_judging(loaded)
+    write_record(tables, verdict_file(key), _Sound(rules=len(loaded.rules)))
 
 
 def judgement_of(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pyarrow.parquet as pq
+import pytest
 from click.testing import CliRunner, Result
 
 from cutouts.adapters.catalog import Catalog
@@ -49,7 +50,7 @@ def test_each_step_prints_the_key_that_the_next_one_takes(tmp_path: Path) -> Non
     assert "1 published" in also.stdout
 
 
-def test_doctor_says_what_is_available_and_what_is_missing(tmp_path: Path) -> None:
+def test_doctor_says_what_is_available_and_what_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """All is well on a CPU; a requested GPU that does not exist is MISSING, with exit status 1."""
     well = cutouts("doctor", "--out", tmp_path / "site", "--cluster", "serial")
     assert well.exit_code == 0, well.output
@@ -58,6 +59,10 @@ def test_doctor_says_what_is_available_and_what_is_missing(tmp_path: Path) -> No
     ill = cutouts("doctor", "--out", tmp_path / "site", "--cluster", "serial", "--provider", "cuda")
     if "MISSING network" in ill.output:
         assert ill.exit_code == 1
+    (tmp_path / "mine.json").write_text("{}")
+    monkeypatch.setenv("CUTOUTS_MASK_QUALITY", str(tmp_path / "mine.json"))
+    own = cutouts("doctor", "--out", tmp_path / "site", "--cluster", "serial")
+    assert ("MISSING expectations: mine.json is not a suite" in own.output, own.exit_code) == (True, 1)
 
 
 def test_wrong_keys_are_explained(tmp_path: Path) -> None:

@@ -26,7 +26,18 @@ from cutouts.core.manifests.checks import DeliveryProblem
 from cutouts.core.text.counting import counted
 from cutouts.core.text.display import shown
 
-__all__ = ["NO_DRIFT", "NO_ROW", "Rule", "Suite", "bundled", "judge", "load_suite", "method", "refusals"]
+__all__ = [
+    "NO_DRIFT",
+    "NO_ROW",
+    "Rule",
+    "Suite",
+    "bundled",
+    "judge",
+    "load_suite",
+    "method",
+    "refusals",
+    "require_judging",
+]
 
 NO_DRIFT = DRIFT.empty_table()
 """The frame `drift` of a delivery that nothing is compared with."""
@@ -54,10 +65,7 @@ def judge(
     counts do not add up, if there is nothing to judge, if the suite can neither quarantine nor hold or would publish
     masks that are all bad, if a rule with the action `fail` is not met, or if a check crashed.
     """
-    _require(suite, "quarantine", "hold", frames=_OF_MASKS)
-    if publishes_all(suite, _broken):
-        what = "it would publish a delivery in which every mask is bad (p_bad 0.99 and more)"
-        raise GateError(f"the suite {suite.name!r} passes everything: {what}")
+    require_judging(suite)
     if images < 1 or metrics.num_rows + len(rejected) != images:
         found = f"{metrics.num_rows} measured and {len(rejected)} rejected"
         raise GateError(f"a delivery of {counted(images, 'image')} cannot be judged: only {found} are given")
@@ -75,6 +83,15 @@ def judge(
         holds=tuple(words for group, words in broken if group[0].rule.binding),
         warnings=(*reported, *(words for group, words in broken if not group[0].rule.binding)),
     )
+
+
+def require_judging(suite: Suite) -> None:
+    """Raise GateError if a suite for masks can neither quarantine nor hold, has rules for other frames, or would
+    publish masks that are all bad."""
+    _require(suite, "quarantine", "hold", frames=_OF_MASKS)
+    if publishes_all(suite, _broken):
+        what = "it would publish a delivery in which every mask is bad (p_bad 0.99 and more)"
+        raise GateError(f"the suite {suite.name!r} passes everything: {what}")
 
 
 def refusals(suite: Suite, delivery_id: str, rows: pa.Table) -> tuple[DeliveryProblem, ...]:

@@ -52,7 +52,7 @@ def _checks(site: Site) -> Iterator[tuple[str, Callable[[], str]]]:
     yield "tables", lambda: _store(site.tables_url)
     yield "catalogue", lambda: _catalogue(site)
     yield "cluster", lambda: _cluster(site)
-    yield "expectations", _expectations
+    yield "expectations", lambda: _expectations(site)
 
 
 def _network(site: Site) -> str:
@@ -89,10 +89,12 @@ def _cluster(site: Site) -> str:
     return str(probe(site))
 
 
-def _expectations() -> str:
-    from cutouts.adapters.quality import bundled, load_suite
+def _expectations(site: Site) -> str:
+    from cutouts.adapters.quality import load_suite, require_judging
+    from cutouts.steps.verdicts import suite_of
 
-    suite = load_suite(bundled("mask_quality"))
+    suite = load_suite(suite_of(site))
+    require_judging(suite)
     return f"{suite.name}, {counted(len(suite.rules), 'rule')}"
 
 
