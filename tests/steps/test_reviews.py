@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,8 @@ from cutouts.core.decisions import GateDecision, Verdict
 from cutouts.core.errors import CutoutsError, OvertakenError
 from cutouts.core.publications import Order
 from cutouts.core.table_paths import gate_file
-from cutouts.steps import approve, gate, keep_back, read_decision, reviewed_images
+from cutouts.steps import approve, gate, keep_back, publish, read_decision, reviewed_images
+from cutouts.steps.reviews import reviews_of
 from tests.deliveries import nothing, photograph, product
 from tests.steps.conftest import Refresh
 from tests.steps.test_returning import live
@@ -73,6 +75,21 @@ def test_a_quarantined_image_of_a_published_delivery_is_released_later(site: Sit
     done = approve(site, partly.gate_id, **WHO, also=["04.png"])
     assert (done.published, done.confirmed, done.by, done.because, done.approval) == (1, 4, "Ada", "looked at", None)
     assert len(live(site, "shoot")) == 5
+
+
+def test_a_word_in_the_middle_of_a_release_waits_for_its_end(site: Site, partly: GateDecision) -> None:
+    """Otherwise both people were told that their word counts, and the image stayed back, or live, whoever was last."""
+    order = Order(by="Bob", because="wanted", at=datetime.now(UTC))
+    with ThreadPoolExecutor(1) as pool, Catalog.open(site.catalog_url) as catalog:
+        with catalog.holds.turn(partly.delivery):
+            catalog.review(partly.delivery, reviews_of(site, partly, good=["04.png"], bad={}, order=order))
+            word = pool.submit(keep_back, site, partly.gate_id, {"04.png": "empty"}, **WHO)
+            with pytest.raises(TimeoutError):
+                word.result(timeout=0.5)
+            publish(site, gate(site, partly.plan_id).gate_id)
+        with pytest.raises(CutoutsError, match=r"is called 04\.png"):
+            word.result(timeout=60)
+    assert "04.png" in live(site, "shoot")
 
 
 def test_the_same_delivery_again_obeys_what_was_said(site: Site, refresh: Refresh, held: GateDecision) -> None:

@@ -4,6 +4,7 @@ release."""
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 
 import pyarrow as pa
@@ -17,6 +18,7 @@ from cutouts.core.config import Site
 from cutouts.core.decisions import GateDecision, Outcome, Verdict
 from cutouts.core.errors import CutoutsError, HeldError, OvertakenError
 from cutouts.core.publications import Approval, Hold, HoldRejection, Order, Publication
+from cutouts.core.records import DeliveryKey
 from cutouts.core.table_paths import gate_file
 from cutouts.core.text.display import shown
 from cutouts.steps.gate import gate, missing
@@ -174,21 +176,42 @@ def approve(
     """
     order = Order(by=by, because=why, at=datetime.now(UTC))
     if also and (decision := _not_held(site, named)):
-        reviews = reviews_of(site, decision, good=also, bad=but or {}, order=order)
-        with journalled(site) as catalog:
-            if catalog.overtaken(decision.delivery, against=decision.against, plan_id=decision.plan_id):
-                _judged_again(site, catalog, decision)
-            catalog.review(decision.delivery, reviews)
-        return publish(site, gate(site, decision.plan_id).gate_id)
+        with _turn(site, decision.delivery):
+            return _release_images(site, decision, also, but or {}, order)
     hold = waiting_hold(site, named)
-    reviews = reviews_of(site, read_decision(site, hold.gate_id), good=also, bad=but or {}, order=order)
-    approval = Approval(judged=hold.judged, gate_id=hold.gate_id, delivery=hold.delivery, by=by, why=why, at=order.at)
+    with _turn(site, hold.delivery):
+        return _release(site, hold, also, but or {}, order)
+
+
+def _release_images(
+    site: Site, decision: GateDecision, good: Collection[str], bad: Mapping[str, str], order: Order
+) -> Publication:
+    """Release quarantined images of a decision that held nothing."""
+    reviews = reviews_of(site, decision, good=good, bad=bad, order=order)
+    with journalled(site) as catalog:
+        if catalog.overtaken(decision.delivery, against=decision.against, plan_id=decision.plan_id):
+            _judged_again(site, catalog, decision)
+        catalog.review(decision.delivery, reviews)
+    return publish(site, gate(site, decision.plan_id).gate_id)
+
+
+def _release(site: Site, hold: Hold, good: Collection[str], bad: Mapping[str, str], order: Order) -> Publication:
+    """Release a hold. Raises CutoutsError if somebody else did before."""
+    reviews = reviews_of(site, read_decision(site, hold.gate_id), good=good, bad=bad, order=order)
+    approval = Approval(
+        judged=hold.judged,
+        gate_id=hold.gate_id,
+        delivery=hold.delivery,
+        by=order.by,
+        why=order.because,
+        at=order.at,
+    )
     with journalled(site) as catalog:
         require_unsettled(open_store(site.tables_url), catalog, hold)
         first = catalog.holds.approve(approval, reviews)
         said = {(one.version, one.good) for one in catalog.reviews(hold.delivery.delivery_id)}
     done = publish(site, gate(site, hold.plan_id).gate_id)
-    if (first.by, first.why) != (by, why) or not {(one.version, one.good) for one in reviews} <= said:
+    if (first.by, first.why) != (order.by, order.because) or not {(one.version, one.good) for one in reviews} <= said:
         raise CutoutsError(
             f"{shown(first.by)} released {shown(first.delivery)} before: {shown(first.why)}. Your decision was not "
             "recorded"
@@ -196,6 +219,14 @@ def approve(
     return done
 
 
+@contextmanager
+def _turn(site: Site, delivery: DeliveryKey) -> Iterator[None]:
+    """Decide about a delivery id while nobody else does: from the look at its images until they are published."""
+    with Catalog.open(site.catalog_url) as catalog, catalog.holds.turn(delivery):
+        yield
+
+
+@at_work
 def keep_back(site: Site, gate_id: str, images: Mapping[str, str], *, by: str, why: str) -> None:
     """Record that a person looked at quarantined images of a decision and rejects them (image id: reason, or "").
 
@@ -203,7 +234,7 @@ def keep_back(site: Site, gate_id: str, images: Mapping[str, str], *, by: str, w
     """
     decision = read_decision(site, gate_id)
     order = Order(by=by, because=why, at=datetime.now(UTC))
-    with journalled(site) as catalog:
+    with _turn(site, decision.delivery), journalled(site) as catalog:
         catalog.review(decision.delivery, reviews_of(site, decision, good=(), bad=images, order=order))
 
 

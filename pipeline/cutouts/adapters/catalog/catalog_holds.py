@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import hashlib
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 
 import sqlalchemy as sa
 
-from cutouts.adapters.catalog import deciding, held, reviews
+from cutouts.adapters.catalog import deciding, held, leases, reviews
 from cutouts.adapters.catalog.engine import looking, writing_delivery
 from cutouts.adapters.catalog.reading import found
 from cutouts.adapters.catalog.sql_tables import holds
 from cutouts.core.decisions import GateDecision, Verdict
 from cutouts.core.publications import Approval, Hold, HoldRejection
+from cutouts.core.records import DeliveryKey
 from cutouts.core.reviews import ImageReview
 
 
@@ -21,6 +24,15 @@ class CatalogHolds:
 
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
+
+    @contextmanager
+    def turn(self, delivery: DeliveryKey) -> Iterator[None]:
+        """Wait until nobody else decides about that delivery id, and keep others from it during the block.
+
+        Ids share sixteen locks, so now and then somebody who decides about another id waits, too.
+        """
+        with leases.turn(self._engine, f"decisions-{hashlib.sha256(delivery.delivery_id.encode()).hexdigest()[0]}"):
+            yield
 
     def record(self, decision: GateDecision, at: datetime) -> None:
         """Record that the gate held a delivery. Recording the same gate again changes nothing.
