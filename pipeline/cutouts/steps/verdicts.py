@@ -21,6 +21,7 @@ from cutouts.adapters.quality import NO_DRIFT, bundled, judge, load_suite, metho
 from cutouts.adapters.storage.store import Store
 from cutouts.adapters.storage.stored_records import find_record, write_record
 from cutouts.core.config import Site
+from cutouts.core.errors import GateError
 from cutouts.core.gate import Judgement
 from cutouts.core.manifests.checks import DeliveryProblem
 from cutouts.core.table_paths import verdict_file
@@ -44,8 +45,13 @@ class _Sound:
 
 
 def suite_of(site: Site) -> Traversable:
-    """The file of the suite that judges a site's masks."""
-    return Path(site.mask_quality) if site.mask_quality else bundled("mask_quality")
+    """The file of the suite that judges a site's masks. Raises GateError if the site's own is not a file."""
+    if not site.mask_quality:
+        return bundled("mask_quality")
+    file = Path(site.mask_quality)
+    if not file.is_file():
+        raise GateError(f"the suite {file} is not a file: set mask_quality to the path of your expectations")
+    return file
 
 
 def require_sound_suite(site: Site, tables: Store) -> None:

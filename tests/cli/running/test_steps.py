@@ -50,7 +50,7 @@ def test_each_step_prints_the_key_that_the_next_one_takes(tmp_path: Path) -> Non
     assert "1 published" in also.stdout
 
 
-def test_doctor_says_what_is_available_and_what_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_doctor_says_what_is_available_and_what_is_missing(tmp_path: Path) -> None:
     """All is well on a CPU; a requested GPU that does not exist is MISSING, with exit status 1."""
     well = cutouts("doctor", "--out", tmp_path / "site", "--cluster", "serial")
     assert well.exit_code == 0, well.output
@@ -59,10 +59,17 @@ def test_doctor_says_what_is_available_and_what_is_missing(tmp_path: Path, monke
     ill = cutouts("doctor", "--out", tmp_path / "site", "--cluster", "serial", "--provider", "cuda")
     if "MISSING network" in ill.output:
         assert ill.exit_code == 1
-    (tmp_path / "mine.json").write_text("{}")
+
+
+def test_doctor_reads_the_expectations_of_the_site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those that are missing or that the gate would refuse are MISSING, with the reason and exit status 1."""
     monkeypatch.setenv("CUTOUTS_MASK_QUALITY", str(tmp_path / "mine.json"))
-    own = cutouts("doctor", "--out", tmp_path / "site", "--cluster", "serial")
-    assert ("MISSING expectations: mine.json is not a suite" in own.output, own.exit_code) == (True, 1)
+    gone = cutouts("doctor", "--out", tmp_path / "site", "--cluster", "serial")
+    words = f"MISSING expectations: the suite {tmp_path}/mine.json is not a file"
+    assert (words in gone.output, gone.exit_code) == (True, 1)
+    (tmp_path / "mine.json").write_text("{}")
+    torn = cutouts("doctor", "--out", tmp_path / "site", "--cluster", "serial")
+    assert ("MISSING expectations: mine.json is not a suite" in torn.output, torn.exit_code) == (True, 1)
 
 
 def test_wrong_keys_are_explained(tmp_path: Path) -> None:
