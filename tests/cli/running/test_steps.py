@@ -72,6 +72,21 @@ def test_doctor_reads_the_expectations_of_the_site(tmp_path: Path, monkeypatch: 
     assert ("MISSING expectations: mine.json is not a suite" in torn.output, torn.exit_code) == (True, 1)
 
 
+def test_doctor_checks_what_the_site_promises_and_renders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A promise that the calibration cannot keep, and a rendition that does not exist, are found before a run."""
+    site = ("--out", tmp_path / "site", "--cluster", "serial")
+    monkeypatch.setenv("CUTOUTS_RENDITIONS", "web-card")
+    well = cutouts("doctor", *site).output
+    assert "calibration: " in well
+    assert "renditions: web-card" in well
+    monkeypatch.setenv("CUTOUTS_RENDITIONS", "web-crad")
+    monkeypatch.setenv("CUTOUTS_PROMISE", "0.0001")
+    ill = cutouts("doctor", *site)
+    assert ill.exit_code == 1
+    assert "MISSING calibration: promise = 0.0001 cannot be kept" in ill.output
+    assert "MISSING renditions: these renditions do not exist" in ill.output
+
+
 def test_wrong_keys_are_explained(tmp_path: Path) -> None:
     """A usage error says what was expected."""
     assert "YYYY-MM-DD" in cutouts("plan", "m.parquet", "--delivery", "shoes").output

@@ -28,7 +28,7 @@ _OPTIONAL = {"apache-airflow", "dask-cuda", "onnxruntime-gpu", "onnxruntime"}
 @site_options
 @cluster_options
 def doctor(root: str | None, config: str | None, **where: object) -> None:
-    """Try everything that a run needs: settings, network, provider, GPU, stores, catalogue, cluster.
+    """Try everything that a run needs: settings, network, provider, GPU, stores, catalogue, cluster, gate, renditions.
 
     The exit status is 1 if something that this site needs is missing.
     """
@@ -53,6 +53,9 @@ def _checks(site: Site) -> Iterator[tuple[str, Callable[[], str]]]:
     yield "catalogue", lambda: _catalogue(site)
     yield "cluster", lambda: _cluster(site)
     yield "expectations", lambda: _expectations(site)
+    yield "calibration", lambda: _calibration(site)
+    if site.renditions:
+        yield "renditions", lambda: _renditions(site)
 
 
 def _network(site: Site) -> str:
@@ -96,6 +99,23 @@ def _expectations(site: Site) -> str:
     suite = load_suite(suite_of(site))
     require_judging(suite)
     return f"{suite.name}, {counted(len(suite.rules), 'rule')}"
+
+
+def _calibration(site: Site) -> str:
+    from cutouts.models.calibrations import find_calibration
+    from cutouts.stages import job_of
+    from cutouts.steps.plan import require_judged
+
+    recipe = job_of(site).recipe.digests
+    require_judged(site, recipe)
+    known = find_calibration(recipe.matte_digest, site.models)
+    return "none, and the expectations do not need one" if known is None else f"{known.version} of {site.model}"
+
+
+def _renditions(site: Site) -> str:
+    from cutouts.steps.render import site_renditions
+
+    return ", ".join(one.name for one in site_renditions(site))
 
 
 def _surroundings() -> Iterator[str]:
