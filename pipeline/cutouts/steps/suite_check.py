@@ -8,7 +8,7 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 
 from cutouts.adapters.catalog import Catalog
-from cutouts.adapters.quality import NO_ROW, load_suite, require_judging
+from cutouts.adapters.quality import NO_ROW, load_suite
 from cutouts.adapters.storage.store import Store, open_store
 from cutouts.adapters.storage.stored_tables import read_table
 from cutouts.core.config import Site
@@ -22,7 +22,7 @@ from cutouts.steps.judging import Measured, judgement_by, measured_delivery
 from cutouts.steps.lease import at_work
 from cutouts.steps.reconciliation import read_results
 from cutouts.steps.stored_keys import decision_of, is_second_try, plan_of
-from cutouts.steps.verdicts import suite_of
+from cutouts.steps.verdicts import judging_suite, suite_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +67,7 @@ def check_suite(site: Site, suite: Path | None, *, promise: float | None = None,
     other = site.model_copy(
         update={"mask_quality": str(suite) if suite else site.mask_quality, "promise": promise or site.promise}
     )
-    require_judging(load_suite(suite_of(other)))
+    judging_suite(other)
     tables = open_store(site.tables_url)
     with Catalog.open(site.catalog_url) as catalog:
         return tuple(_change(tables, catalog, one, site, other) for one in _past(tables, catalog, last))

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from cutouts.adapters.quality import NO_DRIFT, bundled, judge, load_suite, method, refusals, require_judging
+from cutouts.adapters.quality import NO_DRIFT, Suite, bundled, judge, load_suite, method, refusals, require_judging
 from cutouts.adapters.storage.store import Store
 from cutouts.adapters.storage.stored_records import find_record, write_record
 from cutouts.core.config import Site
@@ -54,17 +54,20 @@ def suite_of(site: Site) -> Traversable:
     return file
 
 
+def judging_suite(site: Site) -> Suite:
+    """The suite that judges a site's masks. Raises GateError if it cannot."""
+    suite = load_suite(suite_of(site))
+    require_judging(suite)
+    return suite
+
+
 def require_sound_suite(site: Site, tables: Store) -> None:
     """Raise GateError if the site's own suite cannot judge masks, before hours of work are spent on them."""
     if not site.mask_quality:
         return
-    suite = suite_of(site)
-    key = _digest(suite.read_bytes(), pa.table({}), ["the suite alone"])
-    if find_record(tables, verdict_file(key), _Sound):
-        return
-    loaded = load_suite(suite)
-    require_judging(loaded)
-    write_record(tables, verdict_file(key), _Sound(rules=len(loaded.rules)))
+    key = _digest(suite_of(site).read_bytes(), pa.table({}), ["the suite alone"])
+    if not find_record(tables, verdict_file(key), _Sound):
+        write_record(tables, verdict_file(key), _Sound(rules=len(judging_suite(site).rules)))
 
 
 def judgement_of(

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from cutouts.adapters.quality.frames import counts_frame, delivery_frame
 from cutouts.adapters.quality.library import method
 from cutouts.adapters.quality.suite import Rule, Suite, bundled, load_suite
-from cutouts.adapters.quality.validation import NO_ROW, Check, validate
+from cutouts.adapters.quality.validation import NO_ROW, Check, broken_groups, validate
 from cutouts.adapters.quality.worst_masks import publishes_all
 from cutouts.core.drift import DRIFT
 from cutouts.core.errors import GateError
@@ -76,7 +76,7 @@ def judge(
     counts = counts_frame(delivery)
     checks += _check(suite.on("counts"), counts)
     checks += _check(suite.on("drift"), drift)
-    broken = [(group, f"{_words(group)} ({_observed(group, counts, drift)})") for group in _broken(checks)]
+    broken = [(group, f"{_words(group)} ({_observed(group, counts, drift)})") for group in broken_groups(checks)]
     return Judgement(
         outcomes=tuple(check.outcome() for check in checks),
         findings=findings,
@@ -89,7 +89,7 @@ def require_judging(suite: Suite) -> None:
     """Raise GateError if a suite for masks can neither quarantine nor hold, has rules for other frames, or would
     publish masks that are all bad."""
     _require(suite, "quarantine", "hold", frames=_OF_MASKS)
-    if publishes_all(suite, _broken):
+    if publishes_all(suite):
         what = "it would publish a delivery in which every mask is bad (p_bad 0.99 and more)"
         raise GateError(f"the suite {suite.name!r} passes everything: {what}")
 
@@ -150,15 +150,6 @@ def _findings(
         if not check.rule.binding
     )
     return tuple(findings), tuple(reported), bad
-
-
-def _broken(checks: Iterable[Check]) -> list[list[Check]]:
-    """Each group of hold rules in which no rule is met."""
-    groups: dict[str, list[Check]] = {}
-    for check in checks:
-        if check.rule.action == "hold":
-            groups.setdefault(check.rule.group, []).append(check)
-    return [group for group in groups.values() if not any(check.success for check in group)]
 
 
 def _words(group: Sequence[Check]) -> str:

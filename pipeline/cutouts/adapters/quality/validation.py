@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -88,6 +88,15 @@ def validate(rules: Sequence[Rule], table: pa.Table, result_format: str) -> tupl
         Check(rule=rule, success=bool(results[number].success), fields=results[number].result)
         for number, rule in enumerate(rules)
     )
+
+
+def broken_groups(checks: Iterable[Check]) -> list[list[Check]]:
+    """Each group of hold rules in which no rule is met."""
+    groups: dict[str, list[Check]] = {}
+    for check in checks:
+        if check.rule.action == "hold":
+            groups.setdefault(check.rule.group, []).append(check)
+    return [group for group in groups.values() if not any(check.success for check in group)]
 
 
 def _misfits(rule: Rule, schema: pa.Schema) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from cutouts.adapters.quality.frames import counts_frame, delivery_frame
 from cutouts.adapters.quality.suite import ROW_COUNTS, Rule, Suite
-from cutouts.adapters.quality.validation import Check, validate
+from cutouts.adapters.quality.validation import Check, broken_groups, validate
 from cutouts.schemas.tables import METRICS
 
 _ROWS = 20
@@ -23,18 +23,15 @@ _MANY = 1_000
 """What a count or a length is at its upper end."""
 _SCHEMA = METRICS.append(pa.field("p_bad", pa.float32())).append(pa.field("category", pa.string()))
 
-_Broken = Callable[[Sequence[Check]], Sequence[object]]
 
-
-def publishes_all(suite: Suite, broken: _Broken) -> bool:
+def publishes_all(suite: Suite) -> bool:
     """Whether `suite` would publish two deliveries whole in which every mask is certainly bad (`p_bad` from 0.99 to 1):
-    in the first all other measurements are at the lower end of their range, in the second at the upper end. `broken`
-    finds the hold rules among checks that are not met.
+    in the first all other measurements are at the lower end of their range, in the second at the upper end.
 
     Rules about how many images there are, or about drift, say nothing about a mask and are left out, like rules that
     only report.
     """
-    return _found(_Tried(rules=repr(suite), suite=suite), broken)
+    return _found(_Tried(rules=repr(suite), suite=suite))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,22 +43,24 @@ class _Tried:
 
 
 @lru_cache(maxsize=64)
-def _found(tried: _Tried, broken: _Broken) -> bool:
+def _found(tried: _Tried) -> bool:
     rules = [rule for rule in tried.suite.rules if rule.binding and not _is_about_size(rule)]
-    return not any(_stopped(rules, masks, broken) for masks in _worst())
+    return not any(_stopped(rules, masks) for masks in _worst())
 
 
 def _is_about_size(rule: Rule) -> bool:
     return rule.type in ROW_COUNTS or (rule.frame == "counts" and rule.column == "images")
 
 
-def _stopped(rules: Sequence[Rule], masks: pa.Table, broken: _Broken) -> bool:
+def _stopped(rules: Sequence[Rule], masks: pa.Table) -> bool:
     """Whether the rules quarantine one of the masks, or hold the delivery although none is in quarantine."""
     if not all(check.success for check in _checks(rules, "quarantine", "images", masks)):
         return True
     delivery = delivery_frame(masks, np.zeros(masks.num_rows, np.int64), {})
     frames = {"images": masks, "delivery": delivery, "counts": counts_frame(delivery)}
-    return bool(broken([check for frame, rows in frames.items() for check in _checks(rules, "hold", frame, rows)]))
+    return bool(
+        broken_groups([check for frame, rows in frames.items() for check in _checks(rules, "hold", frame, rows)])
+    )
 
 
 def _checks(rules: Sequence[Rule], action: str, frame: str, rows: pa.Table) -> tuple[Check, ...]:

@@ -93,11 +93,9 @@ def _cluster(site: Site) -> str:
 
 
 def _expectations(site: Site) -> str:
-    from cutouts.adapters.quality import load_suite, require_judging
-    from cutouts.steps.verdicts import suite_of
+    from cutouts.steps.verdicts import judging_suite
 
-    suite = load_suite(suite_of(site))
-    require_judging(suite)
+    suite = judging_suite(site)
     return f"{suite.name}, {counted(len(suite.rules), 'rule')}"
 
 
