@@ -215,6 +215,23 @@ CHANGES: dict[str, tuple[Callable[[Raw], object], str]] = {
         "a group has a name, not 'entry 3'",
     ),
     "meta among the arguments": (_limits(max_value=0.5, meta={}), "meta: it is not part of an expectation"),
+    "a second list of rules in capitals": (
+        lambda raw: raw.update(Expectations=raw["expectations"]),
+        "the suite has 'Expectations'",
+    ),
+    "parameters of the suite": (
+        lambda raw: raw.update(suite_parameters={"limit": 1}),
+        "the suite has 'suite_parameters'",
+    ),
+    "a name in capitals": (
+        lambda raw: raw["expectations"][3].update(Severity="warning"),
+        "entry 4 has 'Severity'",
+    ),
+    "a condition beside the arguments": (
+        lambda raw: raw["expectations"][0].update(row_condition={}),
+        "entry 1 has 'row_condition'",
+    ),
+    "a share beside the arguments": (lambda raw: raw["expectations"][1].update(mostly=0.9), "entry 2 has 'mostly'"),
     "no expectations": (lambda raw: raw["expectations"].clear(), "no expectations"),
     "another file": (lambda raw: raw.pop("expectations"), "is not a suite"),
 }
@@ -227,6 +244,16 @@ def test_a_suite_that_could_pass_by_accident_is_refused(
     """It is refused when it is read, and the message says where the problem is."""
     with pytest.raises(GateError, match=words):
         load(change)
+
+
+def test_what_great_expectations_writes_is_accepted(load: Load) -> None:
+    """Suites that were stored by the library have ids and notes."""
+
+    def stored(raw: Raw) -> None:
+        raw.update(id="6d2e", meta={"great_expectations_version": "1.24.0"}, notes=None)
+        raw["expectations"][0].update(id="71c0", description="rows", notes=None, rendered_content=[])
+
+    assert quality.load_suite(quality.bundled("mask_quality")).rules == load(stored).rules
 
 
 TEXTS = {

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from cutouts.adapters import quality
 from cutouts.core.errors import GateError
 from tests.adapters.quality.made import Load, Raw, judged
 
@@ -79,29 +78,3 @@ def test_a_suite_that_finds_bad_masks_by_one_measurement_judges(load: Load, rule
     """A site may decide by whatever it trusts."""
     judgement = judged(load(_only(*rules)), {}, {})
     assert (judgement.findings, judgement.holds) == ((), ())
-
-
-@pytest.mark.parametrize(
-    ("change", "words"),
-    [
-        (lambda raw: raw.update(Expectations=raw["expectations"]), "the suite has 'Expectations'"),
-        (lambda raw: raw.update(suite_parameters={"limit": 1}), "the suite has 'suite_parameters'"),
-        (lambda raw: raw["expectations"][3].update(Severity="warning"), "entry 4 has 'Severity'"),
-        (lambda raw: raw["expectations"][0].update(row_condition={}), "entry 1 has 'row_condition'"),
-        (lambda raw: raw["expectations"][1].update(mostly=0.9), "entry 2 has 'mostly'"),
-    ],
-)
-def test_what_is_not_read_is_named(load: Load, change: Any, words: str) -> None:
-    """A misspelt or misplaced setting is not ignored."""
-    with pytest.raises(GateError, match=words):
-        load(change)
-
-
-def test_what_great_expectations_writes_is_accepted(load: Load) -> None:
-    """Suites that were stored by the library have ids and notes."""
-
-    def stored(raw: Raw) -> None:
-        raw.update(id="6d2e", meta={"great_expectations_version": "1.24.0"}, notes=None)
-        raw["expectations"][0].update(id="71c0", description="rows", notes=None, rendered_content=[])
-
-    assert quality.load_suite(quality.bundled("mask_quality")).rules == load(stored).rules
