@@ -5,12 +5,18 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cutouts.core.matting.plain_background import settled
+from cutouts.core.matting.plain_background import settled as whole
+from cutouts.core.matting.plain_background import settled_by_rules
 from cutouts.core.pixels import Bytes, Floats, Photograph
 
 RED, GREY = (170, 40, 30), (205, 205, 200)
 HOLE = slice(28, 36), slice(28, 36)
 SPOT = slice(30, 33), slice(30, 33)
+
+
+def settled(saliency: Floats, photograph: Photograph) -> Floats:
+    """The saliency as the rules settle it, without the edge network."""
+    return settled_by_rules(saliency, photograph)[0]
 
 
 def ring(product: tuple[int, int, int] = RED, hole: tuple[int, int, int] = GREY) -> Bytes:
@@ -106,7 +112,7 @@ def test_on_a_busy_background_nothing_changes() -> None:
     """If the background is not known, colour says nothing."""
     scene = np.random.default_rng(1).integers(0, 256, (8, 8, 3)).astype(np.uint8).repeat(8, 0).repeat(8, 1)
     scene[16:48, 16:48] = ring()[16:48, 16:48]
-    np.testing.assert_array_equal(settled(seen(0.6), Photograph(rgb=scene)), seen(0.6))
+    np.testing.assert_array_equal(whole(seen(0.6), Photograph(rgb=scene)), seen(0.6))
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 400), (400, 1), (64, 64), (33, 97)])
@@ -114,7 +120,21 @@ def test_on_a_busy_background_nothing_changes() -> None:
 def test_any_photograph_and_any_saliency_gives_a_probability(size: tuple[int, int], probability: float) -> None:
     """One pixel, one line, empty, full: values stay in 0…1."""
     saliency = np.full((32, 48), probability, np.float32)
-    result = settled(saliency, Photograph(rgb=np.full((*size, 3), 255, np.uint8)))
+    result = whole(saliency, Photograph(rgb=np.full((*size, 3), 255, np.uint8)))
+    assert result.dtype == np.float32
+    assert (result <= 1).all()
+    assert (result >= 0).all()
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 40), (40, 1), (3, 7), (17, 60)])
+@pytest.mark.parametrize("grey", [0, 128, 255])
+def test_any_doubt_beside_certainty_gives_a_probability(size: tuple[int, int], grey: int) -> None:
+    """The edges of planes that are smaller than what the edge network sees around a pixel are corrected, too."""
+    rng = np.random.default_rng(7)
+    saliency = rng.choice(np.array([0, 0.2, 0.5, 0.98, 1], np.float32), size)
+    saliency[0, 0] = 1
+    result = whole(saliency, Photograph(rgb=np.full((2 * size[0], 3 * size[1], 3), grey, np.uint8)))
+    assert result.shape == size
     assert result.dtype == np.float32
     assert (result <= 1).all()
     assert (result >= 0).all()

@@ -80,10 +80,12 @@ def test_airflow_comes_only_with_its_extra() -> None:
 
 
 def test_examples_need_only_the_base() -> None:
-    """A copied example needs no extra except ONNX Runtime; only the one that renders has an environment of its own."""
-    rendering = "examples/render_models"
-    files = [str(file.relative_to(ROOT)) for file in (ROOT / "examples").rglob("*.py") if rendering not in str(file)]
-    assert distributions(*files) <= BASE
+    """A copied example needs no extra except ONNX Runtime; those that render and train have environments of their
+    own."""
+    rendering, training = "examples/render_models", "examples/edge_network"
+    files = [str(file.relative_to(ROOT)) for file in (ROOT / "examples").rglob("*.py")]
+    assert distributions(*(file for file in files if not file.startswith((rendering, training)))) <= BASE
+    assert distributions(training) - BASE == {"torch"}
     locked = (ROOT / "requirements-render.txt").read_text(encoding="utf-8")
     pinned = {line.partition("==")[0] for line in locked.splitlines() if "==" in line}
     assert distributions(rendering) - {"mathutils"} <= pinned  # mathutils is part of bpy

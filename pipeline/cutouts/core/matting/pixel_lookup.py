@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from cutouts.core.pixels import Floats, Mask
+from cutouts.core.pixels import Bytes, Floats, Mask
 
 Indices: TypeAlias = NDArray[np.intp]
 """Flat indices of pixels of the source, row by row."""
@@ -46,6 +46,12 @@ class Enlarged:
         x = pixels - y * self.columns.size
         where = self.columns.take(x)[None], self.rows.take(y)[None]
         return [_values(plane, *where) for plane in self.planes]
+
+
+def around(mask: Bytes, margin: int) -> Part:
+    """The rectangle of the pixels of `mask` that are not 0, and `margin` more pixels on each side."""
+    left, top, width, height = cv2.boundingRect(mask)
+    return slice(max(0, top - margin), top + height + margin), slice(max(0, left - margin), left + width + margin)
 
 
 def blocks(pixels: Indices) -> Iterator[Indices]:

@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cutouts.core.matting.background import LONG_SIDE, Background, estimated
-from cutouts.core.matting.pixel_lookup import Enlarged, Indices, blocks
+from cutouts.core.matting.edge_network import MARGIN, changes, features, shipped, sites
+from cutouts.core.matting.pixel_lookup import Enlarged, Indices, Part, around, blocks
 from cutouts.core.matting.refine import UNSURE
 from cutouts.core.pixels import Doubles, Floats, Mask, Photograph, size_within
 
@@ -39,20 +40,44 @@ the second share of it equals the background."""
 
 def settled(saliency: Floats, photograph: Photograph) -> Floats:
     """`saliency`, float32 h×w in 0…1 for the whole photograph, with its doubt settled as far as the background is
-    known."""
+    known, and then its edges corrected by the edge network, if the network is certain of any product."""
+    ruled, trust, background = settled_by_rules(saliency, photograph)
+    if not trust or saliency.max() < CERTAIN:
+        return ruled
+    where = sites(ruled, saliency)
+    part = around(where.view(np.uint8), MARGIN)
+    seen = edge_features(photograph, ruled, saliency, background, trust, part)
+    ruled[where] += np.float32(trust) * changes(shipped(), seen, where[part])
+    return np.asarray(np.clip(ruled, 0, 1, out=ruled), np.float32)
+
+
+def settled_by_rules(saliency: Floats, photograph: Photograph) -> tuple[Floats, float, Background]:
+    """A copy of `saliency` that is settled by colour alone, how far the background is trusted (0…1), and the
+    background. If it is not trusted, or if nothing is doubted, `saliency` itself and 0."""
     size = size_within(*photograph.size, LONG_SIDE)
     rgb, matte = photograph.shrunk(*size) / 255, cv2.resize(saliency, size, interpolation=cv2.INTER_AREA)
     background = estimated(rgb, matte.astype(np.float64))
     known = float(_ramp(background.known, KNOWN, WELL_KNOWN))
     pixels = np.flatnonzero((saliency > UNSURE) & (saliency < CERTAIN))
     if not (known and pixels.size):
-        return saliency
+        return saliency, 0.0, background
     difference = _difference(pixels, saliency.shape, photograph, background)
     told_apart = float(1 - _ramp(_alike(rgb, background, matte >= CERTAIN), ALIKE, TOO_ALIKE))
     result = saliency.copy()
     _lower(result, pixels, difference, known * told_apart)
     _raise(result, saliency, pixels, difference, known)
-    return result
+    return result, known, background
+
+
+def edge_features(
+    photograph: Photograph, ruled: Floats, saliency: Floats, background: Background, trust: float, part: Part
+) -> Floats:
+    """What the edge network sees in `part` of the plane, float32 h×w×9; see `edge_network.features`."""
+    height, width = saliency.shape
+    field = np.ascontiguousarray(np.moveaxis(background.colour, 0, 2), np.float32)
+    field = np.asarray(cv2.resize(field, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
+    rgb = photograph.shrunk(width, height)
+    return features(rgb[part], ruled[part], saliency[part], field[part], trust)
 
 
 def _alike(rgb: Doubles, background: Background, certain: Mask) -> float:
