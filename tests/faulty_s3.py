@@ -100,8 +100,10 @@ def _body(handler: BaseHTTPRequestHandler) -> bytes:
 
 @pytest.fixture
 def proxy(s3_server: str, bucket: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultyS3]:
-    """A store that lets requests fail."""
+    """A store that lets requests fail. Only s3fs repeats them: botocore beneath it would wait seconds between its own
+    attempts, for each of those."""
     assert bucket
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
     with faulty(s3_server) as one:
         monkeypatch.setenv("AWS_ENDPOINT_URL", one.url)
         s3fs.S3FileSystem.clear_instance_cache()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from threading import Thread
 from uuid import uuid4
@@ -11,15 +12,12 @@ from moto.moto_server.werkzeug_app import MotoRequestHandler, create_backend_app
 from werkzeug.serving import make_server
 
 
-class _Quiet(MotoRequestHandler):
-    def log_request(self, *_: object) -> None: ...
-
-
 @pytest.fixture(scope="session")
 def s3_server() -> Iterator[str]:
     """The URL of the server."""
-    # `ThreadedMotoServer` asks for each request which of all of Amazon's services it is for, and logs it.
-    server = make_server("127.0.0.1", 0, create_backend_app("s3"), threaded=True, request_handler=_Quiet)
+    # `ThreadedMotoServer` asks for each request which of all of Amazon's services it is for, and its log is long.
+    logging.getLogger("werkzeug").setLevel(logging.WARNING)
+    server = make_server("127.0.0.1", 0, create_backend_app("s3"), threaded=True, request_handler=MotoRequestHandler)
     thread = Thread(target=server.serve_forever, daemon=True)
     thread.start()
     yield f"http://127.0.0.1:{server.port}"

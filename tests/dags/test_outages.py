@@ -30,10 +30,8 @@ WRITES = {
 
 @pytest.fixture
 def there(site: Site, bucket: str, proxy: FaultyS3, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
-    """A site in a store that may fail, to which a delivery of two photographs has come. Its client asks less often than
-    usual, to save time."""
+    """A site in a store that may fail, to which a delivery of two photographs has come."""
     assert proxy.url
-    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
     one = site.model_copy(update={"tables": f"{bucket}/tables", "objects": f"{bucket}/objects"})
     monkeypatch.setenv("CUTOUTS_TABLES", one.tables_url)
     monkeypatch.setenv("CUTOUTS_OBJECTS", one.objects_url)
