@@ -16,7 +16,6 @@ from importlib.resources import files
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from cutouts.core.matting.pixel_lookup import Indices
 from cutouts.core.pixels import Bytes, Floats, Mask
@@ -28,8 +27,10 @@ RINGS, DILATIONS = (1, 4, 8), (1, 2)
 MARGIN = max(RINGS)
 _DOUBTED = 0.06
 """Saliency at least this far from 0 and 1 is a site, and so is the contour at one half."""
-_BLOCK = 2048
+_BLOCK = 1024
 """Sites computed at a time: their inputs fit into the cache."""
+_ROWS = 64
+"""Rows of a matrix product: for so few, BLAS starts no threads, which would wait for each other more than they work."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,21 +89,23 @@ def changes(network: EdgeNetwork, seen: Floats, where: Mask) -> Floats:
 
     A change of 1 makes an empty pixel opaque.
     """
+    if not where.any():
+        return np.zeros(0, np.float32)
     padded = np.pad(seen, ((MARGIN, MARGIN), (MARGIN, MARGIN), (0, 0)))
     width = padded.shape[1]
     rows, columns = np.nonzero(where)
     pixels = (rows + MARGIN) * width + columns + MARGIN
+    count = pixels.size
+    pixels = np.concatenate([pixels, np.repeat(pixels[:1], -count % _ROWS)])  # the first again, until the rows are full
     hidden = _layer(network.first, padded.reshape(-1, CHANNELS), pixels, _neighbours(width, *RINGS))
-    number = np.full(padded.shape[0] * width, pixels.size, np.int32)  # of a site; all other pixels share one
-    number[pixels] = np.arange(pixels.size, dtype=np.int32)
+    number = np.full(padded.shape[0] * width, pixels.size)  # of a site; all other pixels share one
+    number[pixels] = np.arange(pixels.size)
     for layer, distance in zip(network.body, DILATIONS, strict=True):
         hidden = _layer(layer, hidden, pixels, _neighbours(width, distance), number)
-    return np.asarray((hidden[:-1] @ network.head.kernel + network.head.bias)[:, 0], np.float32)
+    return np.asarray(_product(hidden[:-1], network.head)[:count, 0], np.float32)
 
 
-def _layer(
-    layer: Layer, rows: Floats, pixels: Indices, neighbours: Indices, number: NDArray[np.int32] | None = None
-) -> Floats:
+def _layer(layer: Layer, rows: Floats, pixels: Indices, neighbours: Indices, number: Indices | None = None) -> Floats:
     """The layer's output at each pixel, and a row of zeros, float32 (n + 1)×outputs.
 
     Each pixel's input is that of its `neighbours`, whose rows are `number`, or their own indices.
@@ -111,10 +114,16 @@ def _layer(
     for part in _blocks(pixels.size):
         near = pixels[part, None] + neighbours
         where = near if number is None else number.take(near)
-        value = rows.take(where.reshape(-1), 0).reshape(len(near), -1) @ layer.kernel
-        value += layer.bias
-        np.maximum(value, 0, out=output[part])
+        inputs = rows.take(where.reshape(-1), 0).reshape(len(near), -1)
+        np.maximum(_product(inputs, layer), 0, out=output[part])
     return output
+
+
+def _product(rows: Floats, layer: Layer) -> Floats:
+    """`rows`, float32 n×inputs with n a multiple of `_ROWS`, times the kernel, plus the bias: float32 n×outputs."""
+    result: Floats = (rows.reshape(-1, _ROWS, rows.shape[1]) @ layer.kernel).reshape(len(rows), -1)
+    result += layer.bias
+    return result
 
 
 def _blocks(size: int) -> Iterator[slice]:
