@@ -24,15 +24,13 @@ SIZES = (512, 768, 1024)
 """Sides of the drawn images (px)."""
 WRONG = 0.7
 """Images whose saliency has a smaller IoU are not used: no edge says what is missing there."""
-PLANES = 11
-"""Planes of a tile: the nine features, the true matte, and the sites."""
 
 _WHOLE = slice(None), slice(None)
 Tiles = npt.NDArray[np.float16]
 
 
 def drawn(datasets: Datasets, networks: Sequence[Base], seed: int) -> Iterator[Tiles]:
-    """Tiles of one image after the other, for ever: float16 (n, 11, 96, 96)."""
+    """Tiles of one image after the other, for ever: float16 (n, 11, 96, 96), of features, true matte and sites."""
     step = 0
     while True:
         rng, step = np.random.default_rng([seed, step, 2]), step + 1

@@ -18,6 +18,7 @@ import cv2
 import numpy as np
 
 from cutouts.core.matting.pixel_lookup import Indices
+from cutouts.core.matting.refine import unsure
 from cutouts.core.pixels import Bytes, Floats, Mask
 
 CHANNELS = 9
@@ -25,8 +26,6 @@ CHANNELS = 9
 RINGS, DILATIONS = (1, 4, 8), (1, 2)
 """Distance (px) of the eight neighbours that the first layer sees, and of those that each further layer sees."""
 MARGIN = max(RINGS)
-_DOUBTED = 0.06
-"""Saliency at least this far from 0 and 1 is a site, and so is the contour at one half."""
 _BLOCK = 1024
 """Sites computed at a time: their inputs fit into the cache."""
 _ROWS = 64
@@ -54,16 +53,13 @@ class EdgeNetwork:
 def shipped() -> EdgeNetwork:
     """The network that this package contains."""
     with (files("cutouts.core.matting") / "edge_network.npz").open("rb") as file, np.load(file) as arrays:
-        layers = [
-            Layer(kernel=arrays[f"kernel{at}"].astype(np.float32), bias=arrays[f"bias{at}"].astype(np.float32))
-            for at in range(2 + len(DILATIONS))
-        ]
+        layers = [Layer(kernel=arrays[f"kernel{at}"], bias=arrays[f"bias{at}"]) for at in range(2 + len(DILATIONS))]
     return EdgeNetwork(first=layers[0], body=tuple(layers[1:-1]), head=layers[-1])
 
 
 def sites(settled: Floats, saliency: Floats) -> Mask:
-    """The pixels near an edge, or near what was doubted: bool h×w. Both are float32 h×w in 0…1."""
-    near = _doubted(saliency) | _doubted(settled)
+    """The pixels near the contour at one half, or near what is unsure: bool h×w. Both are float32 h×w in 0…1."""
+    near = unsure(saliency) | unsure(settled)
     inside = (settled > 0.5).view(np.uint8)
     contour = cv2.morphologyEx(inside, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8))
     return np.asarray(cv2.dilate(near.view(np.uint8) | contour, np.ones((3, 3), np.uint8)), np.uint8).view(np.bool_)
@@ -85,10 +81,8 @@ def features(rgb: Bytes, settled: Floats, saliency: Floats, background: Floats, 
 
 
 def changes(network: EdgeNetwork, seen: Floats, where: Mask) -> Floats:
-    """By how much the matte changes at each pixel of `where` (bool h×w), float32 n, row by row; `seen` are `features`.
-
-    A change of 1 makes an empty pixel opaque.
-    """
+    """By how much the saliency changes at each pixel of `where` (bool h×w), float32 n, row by row; `seen` are
+    `features`."""
     if not where.any():
         return np.zeros(0, np.float32)
     padded = np.pad(seen, ((MARGIN, MARGIN), (MARGIN, MARGIN), (0, 0)))
@@ -135,7 +129,3 @@ def _neighbours(width: int, *distances: int) -> Indices:
     """The flat offsets of a pixel and its eight neighbours at each distance, row by row, in planes that wide."""
     steps = [(y * far, x * far) for far in distances for y in (-1, 0, 1) for x in (-1, 0, 1)]
     return np.array([y * width + x for y, x in steps], np.intp)
-
-
-def _doubted(saliency: Floats) -> Mask:
-    return (saliency > _DOUBTED) & (saliency < 1 - _DOUBTED)

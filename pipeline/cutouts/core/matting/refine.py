@@ -21,7 +21,7 @@ import cv2
 import numpy as np
 
 from cutouts.core.matting.pixel_lookup import Enlarged, Indices, around, blocks, enlarged_pixels
-from cutouts.core.pixels import Bytes, Floats, Photograph
+from cutouts.core.pixels import Bytes, Floats, Mask, Photograph
 
 Planes: TypeAlias = Sequence[Floats]
 
@@ -44,22 +44,23 @@ def refined(saliency: Floats, photograph: Photograph) -> Iterator[tuple[Indices,
     Pixels are flat indices; `saliency` is float32 h×w in 0…1. Values may be slightly outside 0…1 if a colour is outside
     those that a window contains; the curve clips them. All other pixels keep the enlarged saliency.
     """
-    unsure = _unsure(saliency)
-    if not unsure.any():
+    doubted = unsure(saliency).view(np.uint8)
+    if not doubted.any():
         return
-    near = np.asarray(cv2.dilate(unsure, np.ones((3, 3), np.uint8)), np.uint8)
+    near = np.asarray(cv2.dilate(doubted, np.ones((3, 3), np.uint8)), np.uint8)
     lines = Enlarged.to(photograph.rgb.shape, _lines(near, saliency, photograph))
     flat = photograph.rgb.reshape(-1, 3)
     for block in blocks(enlarged_pixels(near.view(np.bool_), *photograph.size)):
         colour = cv2.cvtColor(flat.take(block, 0)[None], cv2.COLOR_RGB2RGBA)[0]  # its 255 stands for the 1 beside d
         (line,) = lines.at(block)
         line *= colour.astype(np.float32)
-        yield block, np.asarray(cv2.transform(line[None], _FROM_BYTES), np.float32).reshape(-1)  # BLAS has more threads
+        # not by BLAS, which would start threads for it
+        yield block, np.asarray(cv2.transform(line[None], _FROM_BYTES), np.float32).reshape(-1)
 
 
-def _unsure(saliency: Floats) -> Bytes:
-    """1 where the network is not certain, else 0; uint8 h×w."""
-    return ((saliency > UNSURE) & (saliency < 1 - UNSURE)).astype(np.uint8)
+def unsure(saliency: Floats) -> Mask:
+    """Where the network is not certain, bool h×w."""
+    return (saliency > UNSURE) & (saliency < 1 - UNSURE)
 
 
 def _lines(near: Bytes, saliency: Floats, photograph: Photograph) -> Floats:
