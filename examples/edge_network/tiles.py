@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from cutouts.core.matting.edge_network import sites
-from cutouts.core.matting.plain_background import edge_features, settled_by_rules
+from cutouts.core.matting.edge_network import features, sites
+from cutouts.core.matting.plain_background import plain_background, settled_by_rules
 from cutouts.core.pixels import Bytes, Floats, Photograph
 from cutouts.training.batches.sampler import grounded
 from cutouts.training.batches.schedule import Phase
@@ -25,7 +25,6 @@ SIZES = (512, 768, 1024)
 WRONG = 0.7
 """Images whose saliency has a smaller IoU are not used: no edge says what is missing there."""
 
-_WHOLE = slice(None), slice(None)
 Tiles = npt.NDArray[np.float16]
 
 
@@ -52,11 +51,13 @@ def _tiles(rng: np.random.Generator, rgba: Bytes, network: Base) -> Tiles | None
     if _overlap(truth, saliency) < WRONG:
         return None
     saliency = _mistaken(rng, saliency)
-    ruled, trust, background = settled_by_rules(saliency, photograph)
-    if not trust:
+    background, rgb = plain_background(saliency, photograph), photograph.shrunk(side, side)
+    if not background.trust:
         return None
+    difference = background.difference(rgb)
+    ruled = settled_by_rules(saliency, difference, background)
     where = sites(ruled, saliency)
-    seen = edge_features(photograph, ruled, saliency, background, trust, _WHOLE)
+    seen = features(rgb, ruled, saliency, difference, background.trust)
     planes = np.concatenate([np.moveaxis(seen, 2, 0), truth[None], where[None]]).astype(np.float16)
     rows, columns = np.nonzero(where[: side - SIDE, : side - SIDE])
     middle = rng.integers(len(rows), size=OF_EACH) if len(rows) else ()

@@ -18,7 +18,7 @@ from cutouts.core.matting.edge_network import (
     sites,
 )
 from cutouts.core.matting.matte import curve
-from cutouts.core.matting.plain_background import settled, settled_by_rules
+from cutouts.core.matting.plain_background import plain_background, settled, settled_by_rules
 from cutouts.core.pixels import Floats, Mask, Photograph
 
 Kernels = list[tuple[Floats, int]]
@@ -89,7 +89,8 @@ def test_differences_are_signed_square_roots_multiplied_by_the_trust() -> None:
     """So small differences from the background are seen, too."""
     rgb = np.full((1, 1, 3), (255, 0, 51), np.uint8)
     background = np.full((1, 1, 3), (0.75, 0.25, 0.2), np.float32)
-    seen = features(rgb, np.full((1, 1), 0.4, np.float32), np.full((1, 1), 0.3, np.float32), background, 0.5)
+    difference = np.asarray(rgb / np.float32(255) - background, np.float32)
+    seen = features(rgb, np.full((1, 1), 0.4, np.float32), np.full((1, 1), 0.3, np.float32), difference, 0.5)
     np.testing.assert_allclose(seen[0, 0], [0.5, -0.5, -0.3, 0.4, 0.3, 0.25, -0.25, 0, 0.5], atol=2e-4)
 
 
@@ -104,5 +105,7 @@ def test_edges_come_nearer_to_the_truth(colour: tuple[int, int, int], ground: tu
     noisy = rgb + np.random.default_rng(2).normal(0, 1.5, rgb.shape)
     photograph = Photograph(rgb=np.rint(noisy).clip(0, 255).astype(np.uint8))
     saliency = np.asarray(cv2.GaussianBlur(np.roll(truth, 2, 1), (0, 0), 1.2), np.float32)
-    before, after = settled_by_rules(saliency, photograph)[0], settled(saliency, photograph)
+    background = plain_background(saliency, photograph)
+    before = settled_by_rules(saliency, background.difference(photograph.rgb), background)
+    after = settled(saliency, photograph)
     assert np.abs(curve(after.copy()) - truth).sum() < 0.9 * np.abs(curve(before.copy()) - truth).sum()

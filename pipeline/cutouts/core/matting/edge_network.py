@@ -65,15 +65,14 @@ def sites(settled: Floats, saliency: Floats) -> Mask:
     return np.asarray(cv2.dilate(near.view(np.uint8) | contour, np.ones((3, 3), np.uint8)), np.uint8).view(np.bool_)
 
 
-def features(rgb: Bytes, settled: Floats, saliency: Floats, background: Floats, trust: float) -> Floats:
+def features(rgb: Bytes, settled: Floats, saliency: Floats, difference: Floats, trust: float) -> Floats:
     """What the network sees at each pixel, float32 h×w×9.
 
-    `rgb` is uint8 h×w×3, and `background`, float32 h×w×3, is in 0…1. Differences are signed square roots, because small
-    ones count, multiplied by `trust`, 0…1.
+    `rgb` is uint8 h×w×3; `difference`, float32 h×w×3, is that from the background, −1…1. It sees signed square roots of
+    it, because small ones count, multiplied by `trust`, 0…1.
     """
     colour = cv2.multiply(rgb, np.ones(4), scale=1 / 255, dtype=cv2.CV_32F)
-    difference = cv2.subtract(colour, background)
-    root = cv2.sqrt(cv2.absdiff(colour, background))
+    root = cv2.sqrt(cv2.absdiff(difference, 0))
     root *= np.float32(trust)
     np.copysign(root, difference, out=root)
     known = np.full(settled.shape, trust, np.float32)

@@ -5,11 +5,12 @@ ring, between two legs. This holds only if colour tells the product from the bac
 pixels that the network is certain of have the colour of the background, too, and no pixel is lowered.
 
 A doubted spot inside of the product is product if hardly any of it has the colour of the background: a highlight, a
-buckle.
+buckle. And holes that the network filled are opened (`open_holes`).
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TypeVar
 
 import cv2
@@ -18,9 +19,10 @@ from numpy.typing import NDArray
 
 from cutouts.core.matting.background import LONG_SIDE, Background, estimated
 from cutouts.core.matting.edge_network import MARGIN, changes, features, shipped, sites
-from cutouts.core.matting.pixel_lookup import Enlarged, Indices, Part, around, blocks
-from cutouts.core.matting.refine import UNSURE
-from cutouts.core.pixels import Doubles, Floats, Mask, Photograph, size_within
+from cutouts.core.matting.holes import open_holes
+from cutouts.core.matting.pixel_lookup import Indices, around
+from cutouts.core.matting.refine import UNSURE, unsure
+from cutouts.core.pixels import Bytes, Doubles, Floats, Mask, Photograph, size_within
 
 Number = TypeVar("Number", float, Floats)
 
@@ -40,58 +42,71 @@ the second share of it equals the background."""
 
 def settled(saliency: Floats, photograph: Photograph) -> Floats:
     """`saliency`, float32 h×w in 0…1 for the whole photograph, with its doubt settled as far as the background is
-    known, and then its edges corrected by the edge network, if the network is certain of any product."""
-    ruled, trust, background = settled_by_rules(saliency, photograph)
-    if not trust or saliency.max() < CERTAIN:
+    known, and then its edges corrected by the edge network, if the network is certain of any product.
+
+    If nothing is doubted, or the background is not plain, this is `saliency` itself.
+    """
+    background = plain_background(saliency, photograph)
+    if not (background.trust and unsure(saliency).any()):
+        return saliency
+    rgb = photograph.shrunk(saliency.shape[1], saliency.shape[0])
+    difference = background.difference(rgb)
+    ruled = settled_by_rules(saliency, difference, background)
+    if saliency.max() < CERTAIN:
         return ruled
     where = sites(ruled, saliency)
     part = around(where.view(np.uint8), MARGIN)
-    seen = edge_features(photograph, ruled, saliency, background, trust, part)
-    ruled[where] += np.float32(trust) * changes(shipped(), seen, where[part])
+    seen = features(rgb[part], ruled[part], saliency[part], difference[part], background.trust)
+    ruled[where] += np.float32(background.trust) * changes(shipped(), seen, where[part])
     return np.asarray(np.clip(ruled, 0, 1, out=ruled), np.float32)
 
 
-def settled_by_rules(saliency: Floats, photograph: Photograph) -> tuple[Floats, float, Background]:
-    """A copy of `saliency` that is settled by colour alone, how far the background is trusted (0…1), and the
-    background. If it is not trusted, or if nothing is doubted, `saliency` itself and 0."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlainBackground:
+    """`colour`: the background's, float64 3×h×w in 0…1. `trust`: how far it is plain, 0…1. `told_apart`: how far colour
+    tells the product from it, 0…1."""
+
+    colour: Doubles
+    trust: float
+    told_apart: float
+
+    def difference(self, rgb: Bytes) -> Floats:
+        """`rgb`, uint8 h×w×3 of the whole photograph, minus the background, float32 h×w×3, −1…1."""
+        field = np.ascontiguousarray(np.moveaxis(self.colour, 0, 2), np.float32)
+        field = np.asarray(cv2.resize(field, rgb.shape[1::-1], interpolation=cv2.INTER_LINEAR), np.float32)
+        return np.asarray(cv2.addWeighted(rgb, 1 / 255, field, -1, 0, dtype=cv2.CV_32F), np.float32)
+
+
+def plain_background(saliency: Floats, photograph: Photograph) -> PlainBackground:
+    """The background of the photograph, where `saliency`, float32 h×w in 0…1, shows no product."""
     size = size_within(*photograph.size, LONG_SIDE)
     rgb, matte = photograph.shrunk(*size) / 255, cv2.resize(saliency, size, interpolation=cv2.INTER_AREA)
     background = estimated(rgb, matte.astype(np.float64))
-    known = float(_ramp(background.known, KNOWN, WELL_KNOWN))
-    pixels = np.flatnonzero((saliency > UNSURE) & (saliency < CERTAIN))
-    if not (known and pixels.size):
-        return saliency, 0.0, background
-    difference = _difference(pixels, saliency.shape, photograph, background)
-    told_apart = float(1 - _ramp(_alike(rgb, background, matte >= CERTAIN), ALIKE, TOO_ALIKE))
+    alike = _alike(rgb, background, matte >= CERTAIN)
+    return PlainBackground(
+        colour=background.colour,
+        trust=float(_ramp(background.known, KNOWN, WELL_KNOWN)),
+        told_apart=float(1 - _ramp(alike, ALIKE, TOO_ALIKE)),
+    )
+
+
+def settled_by_rules(saliency: Floats, difference: Floats, background: PlainBackground) -> Floats:
+    """A copy of `saliency`, float32 h×w in 0…1, that is settled by colour alone; `difference`, h×w×3, is that from the
+    background."""
+    levels = 255 * _largest(difference)
     result = saliency.copy()
-    _lower(result, pixels, difference, known * told_apart)
-    _raise(result, saliency, pixels, difference, known)
-    return result, known, background
-
-
-def edge_features(
-    photograph: Photograph, ruled: Floats, saliency: Floats, background: Background, trust: float, part: Part
-) -> Floats:
-    """What the edge network sees in `part` of the plane, float32 h×w×9; see `edge_network.features`."""
-    height, width = saliency.shape
-    field = np.ascontiguousarray(np.moveaxis(background.colour, 0, 2), np.float32)
-    field = np.asarray(cv2.resize(field, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
-    rgb = photograph.shrunk(width, height)
-    return features(rgb[part], ruled[part], saliency[part], field[part], trust)
+    pixels = np.flatnonzero((saliency > UNSURE) & (saliency < CERTAIN))
+    doubted = levels.reshape(-1)[pixels]
+    _lower(result, pixels, doubted, background.trust * background.told_apart)
+    _raise(result, saliency, pixels, doubted, background.trust)
+    open_holes(result, saliency, levels, background.trust)
+    return result
 
 
 def _alike(rgb: Doubles, background: Background, certain: Mask) -> float:
     """The share of the `certain` pixels that may be background by their colour; 1 if no pixel is certain."""
     difference = np.abs(rgb[certain].T - background.colour[:, certain]).max(axis=0)
     return float((difference < DIFFERENT / 255).mean()) if difference.size else 1.0
-
-
-def _difference(pixels: Indices, shape: tuple[int, ...], photograph: Photograph, background: Background) -> Floats:
-    """How much each of the `pixels` of a plane of that shape differs from `background` (levels of 255)."""
-    colours = photograph.shrunk(shape[1], shape[0]).reshape(-1, 3)
-    expected = Enlarged.to(shape, np.ascontiguousarray(255 * np.moveaxis(background.colour, 0, 2), np.float32))
-    parts = [_largest(colours.take(block, 0) - expected.at(block)[0]) for block in blocks(pixels)]
-    return np.concatenate(parts)
 
 
 def _lower(saliency: Floats, pixels: Indices, difference: Floats, trust: float) -> None:
@@ -127,10 +142,10 @@ def _at_frame(labels: NDArray[np.int32]) -> NDArray[np.int32]:
     return np.unique(np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]]))
 
 
-def _largest(differences: Floats) -> Floats:
-    """The largest absolute value of each pixel's channels, n×3."""
-    red, green, blue = np.abs(differences.T)
-    return np.asarray(np.maximum(np.maximum(red, green), blue), np.float32)
+def _largest(difference: Floats) -> Floats:
+    """The largest absolute value of each pixel's channels, h×w of h×w×3."""
+    red, green, blue = cv2.split(cv2.absdiff(difference, 0))
+    return np.asarray(cv2.max(cv2.max(red, green), blue), np.float32)
 
 
 def _ramp(values: Number, low: float, high: float) -> Number:
