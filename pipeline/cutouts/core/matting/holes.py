@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from cutouts.core.matting.pixel_lookup import Part
+from cutouts.core.matting.pixel_lookup import widened
 from cutouts.core.pixels import Floats, Mask
 
 EQUAL, CLEAR = 4.0, 24.0
@@ -38,7 +37,7 @@ def open_holes(saliency: Floats, said: Floats, levels: Floats, trust: float) -> 
     large = boxes[:, cv2.CC_STAT_AREA] >= SMALLEST
     large[0] = False  # what does not equal the background
     for label in np.flatnonzero(large):
-        part = _beside(boxes[label])
+        part = widened(boxes[label, : cv2.CC_STAT_AREA].tolist(), _NEAR)
         hole = labels[part] == label
         if said[part][hole].mean() <= LESS_CERTAIN and _differs_around(hole, product[part], levels[part]):
             _open(saliency[part], hole, trust)
@@ -54,12 +53,6 @@ def _open(saliency: Floats, hole: Mask, trust: float) -> None:
     rim = _grown(hole, 1) & ~hole
     saliency[hole] *= np.float32(1 - trust)
     saliency[rim] = np.minimum(saliency[rim], np.float32(1 - 0.5 * trust))
-
-
-def _beside(box: NDArray[np.int32]) -> Part:
-    """The rectangle of a region, and what is near to it."""
-    left, top, width, height = box[:4]
-    return slice(max(0, top - _NEAR), top + height + _NEAR), slice(max(0, left - _NEAR), left + width + _NEAR)
 
 
 def _grown(mask: Mask, by: int) -> Mask:

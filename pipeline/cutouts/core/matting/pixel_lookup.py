@@ -3,7 +3,7 @@ it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -50,7 +50,12 @@ class Enlarged:
 
 def around(mask: Bytes, margin: int) -> Part:
     """The rectangle of the pixels of `mask` that are not 0, and `margin` more pixels on each side."""
-    left, top, width, height = cv2.boundingRect(mask)
+    return widened(cv2.boundingRect(mask), margin)
+
+
+def widened(box: Sequence[int], margin: int) -> Part:
+    """The rectangle `box` (left, top, width, height), and `margin` more pixels on each side."""
+    left, top, width, height = box
     return slice(max(0, top - margin), top + height + margin), slice(max(0, left - margin), left + width + margin)
 
 
