@@ -47,6 +47,15 @@ def test_pictures_with_endless_numbers_have_an_order() -> None:
     assert [feed.items[0].image_link[-1], *(url[-1] for url in feed.items[0].additional)] == ["7", "8", "9"]
 
 
+@pytest.mark.parametrize("character", ["\ufffe", "\ud800", "\x1b", "\x7f", "\u200b", "\ue000"])
+def test_an_id_with_an_invisible_character_is_left_out(character: str) -> None:
+    """XML forbids some of them, so one product would cost the whole feed. The reason names the character."""
+    feed = google_feed([picture(f"shoe{character}", "a"), picture("shoe 👟", "b")])
+    assert [item.id for item in feed.items] == ["shoe 👟"]
+    assert f"its id has the character U+{ord(character):04X}" in feed.left_out[0]
+    ElementTree.fromstring(google_xml(feed.items, "https://shop.example"))
+
+
 def test_both_formats_say_the_same() -> None:
     """A reader of tab-separated text and one of XML find the same items, with any characters in an id."""
     names = ['12" plate', "a&b <c>", "schön"]

@@ -6,6 +6,7 @@ Formats and limits are those of support.google.com/merchants/answer/6324405 (id)
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from xml.sax.saxutils import escape
@@ -79,6 +80,12 @@ def _lines(items: Sequence[GoogleItem], link: str) -> Iterator[str]:
     yield "</channel></rss>\n"
 
 
+def _is_invalid(character: str) -> bool:
+    """Whether it is a control, format or private character, a surrogate, or U+FFFE or U+FFFF. XML forbids some of
+    them, so one would make the whole feed unreadable."""
+    return unicodedata.category(character) in ("Cc", "Cf", "Co", "Cs") or character in "\ufffe\uffff"
+
+
 def _quoted(value: str) -> str:
     """A field of tab-separated text; quotation marks inside it are doubled."""
     return '"' + value.replace('"', '""') + '"' if '"' in value else value
@@ -90,6 +97,8 @@ def _problem(product: str, its: Sequence[FeedPicture], taken: Mapping[str, str])
         return f"its id has {len(product)} characters, {ID_LENGTH} are allowed"
     if product != " ".join(product.split()):
         return "its id has white space that Google would remove"
+    if invisible := next(filter(_is_invalid, product), None):
+        return f"its id has the character U+{ord(invisible):04X}, which Google does not accept"
     if product.casefold() in taken:
         return f"its id differs from {taken[product.casefold()]} only in upper and lower case"
     longest = max(len(picture.url) for picture in its)
