@@ -32,6 +32,7 @@ class RejectionReason(StrEnum):
     TRUNCATED = "truncated"
     DAMAGED = "damaged"
     TOO_LARGE = "too_large"
+    PICTURE_TOO_LARGE = "picture_too_large"
     TOO_SMALL = "too_small"
     CHANGED = "changed"
     BOX_OUTSIDE = "box_outside"
@@ -56,6 +57,7 @@ _REJECTION_WORDS = {
     RejectionReason.TRUNCATED: "the image is truncated",
     RejectionReason.DAMAGED: "the image is damaged",
     RejectionReason.TOO_LARGE: "the image is too large",
+    RejectionReason.PICTURE_TOO_LARGE: "the picture that was asked for would be too large",
     RejectionReason.TOO_SMALL: "the image is too small",
     RejectionReason.CHANGED: "the file does not match the manifest",
     RejectionReason.BOX_OUTSIDE: "the box of the product is not inside the image",

@@ -139,7 +139,9 @@ def _check_frame(subject: Subject, rendition: Rendition, max_pixels: int) -> Non
     placement = place(box, rendition)
     if placement.width_px * placement.height_px > max_pixels:
         size = f"{placement.width_px}×{placement.height_px} px"
-        raise ImageRejected(RejectionReason.TOO_LARGE, f"{rendition.name} has {size}, {max_pixels} px are allowed")
+        raise ImageRejected(
+            RejectionReason.PICTURE_TOO_LARGE, f"{rendition.name} has {size}, {max_pixels} px are allowed"
+        )
 
 
 def _ground(rendition: Rendition, max_pixels: int) -> Bytes | None:

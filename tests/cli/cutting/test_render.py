@@ -130,6 +130,7 @@ def test_a_rendition_that_cannot_be_made_does_not_prevent_the_others(tmp_path: P
     chosen = [part for name in tables for part in ("-r", name)]
     result = render(tmp_path / "ball.png", "--recipes", recipes, *chosen, "-o", tmp_path / "out")
     assert result.exit_code == 1
+    assert "the picture that was asked for would be too large" in result.output
     assert "at most 90 B are allowed" in result.output
     assert "tighter has" in result.output
     assert {path.parent.name for path in (tmp_path / "out").glob("*/*")} == {"first", "last"}

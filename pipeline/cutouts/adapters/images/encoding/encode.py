@@ -110,7 +110,7 @@ def _too_large(rendition: Rendition, size: int, how: str) -> ImageRejected:
     detail = (
         f"{rendition.name} has {size:,} B {how}, but at most {rendition.max_bytes:,} B are allowed: make it smaller"
     )
-    return ImageRejected(RejectionReason.TOO_LARGE, detail)
+    return ImageRejected(RejectionReason.PICTURE_TOO_LARGE, detail)
 
 
 _CALLS: dict[FileFormat, Callable[[Bytes, int, Tags], bytes]] = {
