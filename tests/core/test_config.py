@@ -25,6 +25,27 @@ def test_a_batch_that_no_chunk_can_fill_is_an_error() -> None:
     assert parse_site({"batch": 33}, {"CUTOUTS_CHUNK": "33"}).batch == 33
 
 
+def test_a_file_states_values_with_their_type_and_the_environment_as_text() -> None:
+    """A number in quotation marks, or 1 for true, is a mistake in a file. A variable has only text."""
+    settings = {"workers": "4", "threads": 1.0, "retry_rejected": 1, "batch": True, "promise": "0.01", "root": 3}
+    with pytest.raises(ConfigError) as caught:
+        parse_site(settings, {})
+    kinds = (
+        "text in quotation marks",
+        "a whole number",
+        "a whole number",
+        "a whole number",
+        "a number",
+        "true or false",
+    )
+    names = ("root", "workers", "threads", "batch", "promise", "retry_rejected")
+    assert caught.value.problems == tuple(f"{name}: expected {kind}" for name, kind in zip(names, kinds, strict=True))
+    site = parse_site(
+        {}, {f"CUTOUTS_{name.upper()}": str(value) for name, value in settings.items() if name != "batch"}
+    )
+    assert (site.workers, site.retry_rejected, site.promise, site.root) == (4, True, 0.01, "3")
+
+
 def test_every_problem_is_reported_at_once() -> None:
     """Unknown keys, in the file or the environment, are refused together with wrong values."""
     with pytest.raises(ConfigError) as caught:

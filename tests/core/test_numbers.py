@@ -31,7 +31,7 @@ def test_anything_else_is_none(text: str) -> None:
 def test_every_broken_toml_file_is_the_same_error(text: str, words: str) -> None:
     """What a reader of settings, recipes and models catches, without Python's words about its own settings."""
     with pytest.raises(tomllib.TOMLDecodeError, match=words):
-        toml_tables(text)
+        toml_tables(text.encode())
 
 
 @pytest.mark.parametrize("text", [f"1,1,{_ENDLESS},9", "1,1,9", "1,1,9,9,", "1,1,,9", "1,1,٣,9"])

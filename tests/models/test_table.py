@@ -108,11 +108,22 @@ def test_an_invalid_row_is_refused(tmp_path: Path, changes: dict[str, object], w
     assert str(tmp_path / OWN_TABLE) in str(error.value)
 
 
+def test_a_value_of_another_type_is_refused(tmp_path: Path) -> None:
+    """Text for a number or for true is a slip of the pen."""
+    row = with_row("", ModelRow.model_validate(FIELDS))
+    for right, wrong in (("width_px = 512", 'width_px = "512"'), ("commercial = true", 'commercial = "yes"')):
+        assert right in row
+        (tmp_path / OWN_TABLE).write_text(row.replace(right, wrong), encoding="utf-8")
+        with pytest.raises(ModelError, match=rf"models\.0\.{right.partition(' ')[0]}: expected "):
+            own_rows(str(tmp_path))
+
+
 def test_a_table_that_is_not_toml_is_an_error(tmp_path: Path) -> None:
-    """The error names the file."""
-    (tmp_path / OWN_TABLE).write_text("[[models]\n", encoding="utf-8")
-    with pytest.raises(ModelError, match=OWN_TABLE):
-        find("default", str(tmp_path))
+    """The error names the file, also if it has no rows but something else."""
+    for text in ("[[models]\n", "models = 3\n", "[[model]]\nname = 'mine'\n"):
+        (tmp_path / OWN_TABLE).write_text(text, encoding="utf-8")
+        with pytest.raises(ModelError, match=OWN_TABLE):
+            find("default", str(tmp_path))
 
 
 def test_non_commercial_weights_need_the_site_s_permission() -> None:

@@ -22,7 +22,7 @@ def tls(folder: Path) -> list[str]:
 def site(address: str, folder: Path) -> Site:
     """A site on that cluster."""
     files = {"tls_ca_file": CA, "tls_cert": CERTIFICATE, "tls_key": KEY}
-    return Site(cluster=address, **{name: str(folder / file) for name, file in files.items()})
+    return Site.model_validate({"cluster": address} | {name: str(folder / file) for name, file in files.items()})
 
 
 def test_a_certificate_is_required_to_connect(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -72,8 +72,8 @@ def _read(file: Path) -> dict[str, object]:
     if not file.is_file():
         return {}
     try:
-        return toml_tables(file.read_text(encoding="utf-8"))
-    except (OSError, TOMLDecodeError, UnicodeDecodeError) as error:
+        return toml_tables(file.read_bytes())
+    except (OSError, TOMLDecodeError) as error:
         raise ConfigError("the settings cannot be read", [f"{file}: {error}"]) from error
 
 

@@ -9,14 +9,18 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from ipaddress import ip_address
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 from urllib.parse import quote, urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, field_validator, model_validator
 
 from cutouts.core.errors import ConfigError
 from cutouts.core.sources.locations import OBJECT_SCHEMES, Location, Reading, parse_prefixes
 from cutouts.core.text.display import redacted
+from cutouts.core.text.wrong_values import wrong_value
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
 
 ENV_PREFIX = "CUTOUTS_"
 
@@ -32,7 +36,7 @@ Provider = Literal["cpu", "cuda", "tensorrt"]
 class Site(BaseModel):
     """Each field is a key of `cutouts.toml` and, in capitals after `CUTOUTS_`, an environment variable."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     root: str = Field("cutouts-site", description="folder or URL that contains all stores that are not named below")
     objects: str | None = Field(None, description="folder or URL of the mattes and cutouts; by default ROOT/objects")
@@ -59,11 +63,14 @@ class Site(BaseModel):
     promise: float | None = Field(
         None, gt=0, lt=1, description="largest share of bad ones among what is published, like 0.01; none by default"
     )
-    renditions: tuple[str, ...] = Field((), description="names of the renditions that are made from every live image")
+    renditions: tuple[str, ...] = Field(
+        (), strict=False, description="names of the renditions that are made from every live image"
+    )
     recipes: str | None = Field(None, description="TOML file with renditions of your own, beside the shipped ones")
     white_tolerance: int = Field(0, ge=0, le=254, description="levels below 255 that rules of channels accept as white")
     allowed_sources: tuple[str, ...] = Field(
         ("https://",),
+        strict=False,
         description="prefixes of paths and URLs that photographs may be read from; https:// alone: every public host. "
         "Always allowed are the manifest's own folder, a folder named on the command line, and the buckets of "
         "the site's stores",
@@ -208,7 +215,7 @@ def parse_site(settings: Mapping[str, object], environment: Mapping[str, str]) -
     Raises ConfigError with one line per unknown key or wrong value.
     """
     from_environment = {
-        name.removeprefix(ENV_PREFIX).lower(): value
+        (setting := name.removeprefix(ENV_PREFIX).lower()): _typed(setting, value)
         for name, value in environment.items()
         if name.startswith(ENV_PREFIX)
     }
@@ -217,7 +224,7 @@ def parse_site(settings: Mapping[str, object], environment: Mapping[str, str]) -
     except ValidationError as error:
         raise ConfigError(
             "the site's settings are wrong (cutouts.toml or CUTOUTS_*)",
-            [_problem(item["loc"], item["type"], item["msg"]) for item in error.errors()],
+            [_problem(item) for item in error.errors()],
         ) from None
 
 
@@ -229,11 +236,20 @@ def _is_loopback(address: str) -> bool:
         return False
 
 
-def _problem(location: tuple[int | str, ...], kind: str, message: str) -> str:
-    message = message.removeprefix("Value error, ")
-    if not location:
+def _typed(setting: str, text: str) -> object:
+    """What the text of a variable means for its setting; the text itself if it is not of its type."""
+    try:
+        field = Site.model_fields[setting]
+        return TypeAdapter[object](field.annotation or str).validate_strings(text)
+    except (KeyError, ValidationError):
+        return text
+
+
+def _problem(error: ErrorDetails) -> str:
+    message = wrong_value(error)
+    if not error["loc"]:
         return message
-    key = ".".join(str(part) for part in location)
-    if kind == "extra_forbidden":
+    key = ".".join(str(part) for part in error["loc"])
+    if error["type"] == "extra_forbidden":
         return f"{key}: unknown setting; known are {', '.join(Site.model_fields)}"
     return f"{key}: {message}"

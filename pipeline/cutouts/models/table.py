@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from cutouts.core.errors import ModelError
 from cutouts.core.text.numbers import toml_tables
+from cutouts.core.text.wrong_values import wrong_value
 
 OWN_TABLE = "table.toml"
 """The site's own rows, in its models folder beside the files that they describe."""
@@ -24,7 +25,7 @@ Activation = Literal["probability", "logit"]
 class ModelRow(BaseModel):
     """One network. A wrong input size silently halves quality, so each field is checked against the graph at load."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
     file: str = Field(description="file name beside the table or in the models folder, or an absolute path")
@@ -36,8 +37,12 @@ class ModelRow(BaseModel):
     height_px: int = Field(gt=0, description="height of the network's input")
     resize: Literal["stretch", "letterbox"]
     layout: Layout = Field(description="what the graph takes")
-    mean: tuple[float, float, float] | None = Field(None, description="per channel, of 0…1; none if in the graph")
-    std: tuple[float, float, float] | None = Field(None, description="per channel, of 0…1; none if in the graph")
+    mean: tuple[float, float, float] | None = Field(
+        None, strict=False, description="per channel, of 0…1; none if in the graph"
+    )
+    std: tuple[float, float, float] | None = Field(
+        None, strict=False, description="per channel, of 0…1; none if in the graph"
+    )
     divide_by: Literal["255", "own maximum"] = Field("255", description="the divisor of float input, applied first")
     colour_space: Literal["rgb", "bgr", "hsv", "lab"] = Field(
         "rgb",
@@ -89,6 +94,14 @@ class ModelRow(BaseModel):
         return _located(self.card, models) if self.card else None
 
 
+class _Table(BaseModel):
+    """A file of rows."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    models: tuple[ModelRow, ...] = Field((), strict=False)
+
+
 def _located(file: str, models: str) -> Path:
     """`file` if it is absolute, else beside the shipped table if it is there, else in the folder `models`."""
     if Path(file).is_absolute():
@@ -105,8 +118,8 @@ def folder(models: str) -> Path:
 @cache
 def rows() -> tuple[ModelRow, ...]:
     """The shipped rows, in their order. Raises ModelError with every problem of a malformed row."""
-    text = (files("cutouts.models") / "table.toml").read_text(encoding="utf-8")
-    return _parsed(text, "pipeline/cutouts/models/table.toml")
+    data = (files("cutouts.models") / "table.toml").read_bytes()
+    return _parsed(data, "pipeline/cutouts/models/table.toml")
 
 
 def own_rows(models: str) -> tuple[ModelRow, ...]:
@@ -114,7 +127,7 @@ def own_rows(models: str) -> tuple[ModelRow, ...]:
     path = folder(models) / OWN_TABLE
     if not path.is_file():
         return ()
-    own = _parsed(path.read_text(encoding="utf-8"), str(path))
+    own = _parsed(path.read_bytes(), str(path))
     names = [row.name for row in (*rows(), *own)]
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise ModelError(f"{path} is wrong: these names are already taken: {', '.join(twice)}")
@@ -144,11 +157,11 @@ def permit(row: ModelRow, *, allow_noncommercial: bool) -> None:
         )
 
 
-def _parsed(text: str, where: str) -> tuple[ModelRow, ...]:
+def _parsed(data: bytes, where: str) -> tuple[ModelRow, ...]:
     try:
-        return tuple(ModelRow.model_validate(row) for row in toml_tables(text).get("models", []))
+        return _Table.model_validate(toml_tables(data)).models
     except ValidationError as error:
-        problems = (f"{'.'.join(map(str, one['loc']))}: {one['msg']}".lstrip(": ") for one in error.errors())
+        problems = (f"{'.'.join(map(str, one['loc']))}: {wrong_value(one)}" for one in error.errors())
         raise ModelError(f"{where} is wrong: {'; '.join(problems)}") from error
     except TOMLDecodeError as error:
         raise ModelError(f"{where} is wrong: {error}") from error

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from importlib.resources import files
 from pathlib import Path
 from tomllib import TOMLDecodeError
 
@@ -38,10 +39,24 @@ def renditions_named(names: Sequence[str], own: str | Path | None = None) -> tup
 
 def _read(file: Path) -> dict[str, Rendition]:
     try:
-        tables = toml_tables(file.read_text(encoding="utf-8"))
-    except (OSError, TOMLDecodeError, UnicodeDecodeError) as error:
+        tables = toml_tables(file.read_bytes())
+    except (OSError, TOMLDecodeError) as error:
         raise ConfigError("the renditions cannot be read", [f"{file}: {error}"]) from error
-    return parse_renditions({name: _with_ground(table, file.parent) for name, table in tables.items()}, str(file))
+    found = parse_renditions({name: _with_ground(table, file.parent) for name, table in tables.items()}, str(file))
+    _require_rules(found.values(), file)
+    return found
+
+
+def _require_rules(renditions: Iterable[Rendition], file: Path) -> None:
+    """Raise ConfigError with each rendition that must keep rules which do not exist."""
+    known = sorted(one.name.removesuffix(".toml") for one in (files("cutouts.schemas") / "rules").iterdir())
+    problems = [
+        f"{one.name}.rules: {shown(one.rules)} is unknown; known are {', '.join(known)}"
+        for one in renditions
+        if one.rules is not None and one.rules not in known
+    ]
+    if problems:
+        raise ConfigError(f"the renditions in {file} are wrong", problems)
 
 
 def _with_ground(table: object, folder: Path) -> object:

@@ -18,6 +18,7 @@ from cutouts.core.decisions import Outcome
 from cutouts.core.pixels import Doubles
 from cutouts.core.records import RecipeDigests
 from cutouts.core.text.counting import counted
+from cutouts.core.text.numbers import text_of
 from cutouts.report.page.plots import suite_thresholds
 from cutouts.report.page.ranking import MEASURES
 from cutouts.review.sheets import Sheet, UnknownDecisionError, open_sheet
@@ -62,7 +63,7 @@ def _drawn(site: Site, gate_id: str, accepted: tuple[str, ...]) -> tuple[Histogr
     good = _values(tables, _published(sheet))
     others = [open_sheet(site, one) for one in accepted]
     before = _joined([_values(tables, _published(one)) for one in others])
-    limits = suite_thresholds(suite_text(tables, sheet.decision.suite) or suite_of(site).read_text("utf-8"))
+    limits = suite_thresholds(suite_text(tables, sheet.decision.suite) or text_of(suite_of(site).read_bytes()))
     return tuple(
         _histogram(name, before[name], good[name], kept_back[name], limits.get(name, ()))
         for name in ("p_bad", *MEASURES)

@@ -3,7 +3,6 @@ site's promise lets through."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.resources.abc import Traversable
@@ -108,7 +107,7 @@ def promise_limits(
 
 def require_calibrated(calibration: Calibration | None, suite: Traversable, network: str) -> None:
     """Raise GateError if the suite uses `p_bad` and the network is not calibrated, before hours of work are spent."""
-    if calibration is None and json.dumps("p_bad") in suite.read_text(encoding="utf-8"):
+    if calibration is None and b'"p_bad"' in suite.read_bytes():
         raise GateError(_uncalibrated(network, "set mask_quality to expectations without p_bad"))
 
 

@@ -11,6 +11,7 @@ from cutouts.adapters.storage.stored_records import find_record, write_record
 from cutouts.core.recipe import Recipe
 from cutouts.core.records import RecipeDigests
 from cutouts.core.table_paths import recipe_file, suite_file
+from cutouts.core.text.numbers import text_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +46,7 @@ def keep_suite(tables: Store, text: bytes) -> str:
     """Store the text of a suite. Returns its digest, 32 hexadecimal characters."""
     digest = hashlib.sha256(text).hexdigest()[:32]
     if find_record(tables, suite_file(digest), KeptSuite) is None:
-        write_record(tables, suite_file(digest), KeptSuite(text=text.decode()))
+        write_record(tables, suite_file(digest), KeptSuite(text=text_of(text)))
     return digest
 
 

@@ -259,10 +259,12 @@ def test_what_great_expectations_writes_is_accepted(load: Load) -> None:
 TEXTS = {
     "an empty file": ("", "Expecting value"),
     "a document of YAML": ("---\n", "Expecting value"),
-    "nothing": ("null", "is not a suite"),
-    "a list": ("[]", "is not a suite"),
-    "an object without rules": ('{"name": "empty", "expectations": {}}', "no expectations"),
-    "an empty rule": ('{"name": "empty", "expectations": [{}]}', "is not a suite"),
+    "nothing": ("null", "expected an object with a `name`"),
+    "a list": ("[]", "expected an object with a `name`"),
+    "an object without rules": ('{"name": "empty", "expectations": {}}', "a list of `expectations`"),
+    "an empty rule": ('{"name": "empty", "expectations": [{}]}', "entry 1: expected an object with a `type`"),
+    "a rule that is not a table": ('{"name": "x", "expectations": [null]}', "entry 1: expected an object"),
+    "zeros": ("\0\0", "not text in UTF-8"),
     "a second list of rules": ('{"name": "twice", "expectations": [1], "expectations": []}', "'expectations' is given"),
     "a number beyond all": (
         '{"name": "n", "expectations": [{"type": "t", "meta": {}, "kwargs": {"max_value": 1e999}}]}',
@@ -277,6 +279,16 @@ def test_a_file_that_holds_no_rules_is_refused(tmp_path: Path, text: str, words:
     file = tmp_path / "suite.json"
     file.write_text(text, encoding="utf-8")
     with pytest.raises(GateError, match=words):
+        quality.load_suite(file)
+
+
+def test_a_suite_that_a_windows_editor_saved_is_read(tmp_path: Path) -> None:
+    """Its byte order mark changes nothing; UTF-16 is refused in our words."""
+    text, file = quality.bundled("mask_quality").read_text(encoding="utf-8"), tmp_path / "suite.json"
+    file.write_text(text, encoding="utf-8-sig")
+    assert quality.load_suite(file).rules == quality.load_suite(quality.bundled("mask_quality")).rules
+    file.write_text(text, encoding="utf-16")
+    with pytest.raises(GateError, match="not text in UTF-8: save it with this encoding"):
         quality.load_suite(file)
 
 

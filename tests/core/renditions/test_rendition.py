@@ -32,6 +32,27 @@ def test_every_problem_of_every_table_is_listed_at_once() -> None:
         assert words in text
 
 
+def test_a_value_of_another_type_is_refused() -> None:
+    """Numbers in quotation marks, whole numbers with a point, and true for a number are slips of the pen."""
+    wrong = {
+        "width_px": "1600",
+        "quality": 90.0,
+        "fill": True,
+        "enlarge": "yes",
+        "ground": [255, 255, 255],
+        "shadow": 1,
+    }
+    with pytest.raises(ConfigError) as error:
+        one(**wrong)
+    text = str(error.value)
+    for words in (
+        *("it.width_px: expected a whole number", "it.quality: expected a whole number", "it.fill: expected a number"),
+        *("it.enlarge: expected true or false", "it.shadow: expected 'none', 'kept' or 'contact'"),
+        "it.ground: [255, 255, 255] is not a ground",
+    ):
+        assert words in text
+
+
 def test_a_margin_is_another_way_to_say_fill() -> None:
     """A tenth of the frame on both sides leaves eight tenths."""
     assert one(margin=0.1).fill_share == pytest.approx(0.8)

@@ -34,7 +34,7 @@ class Violation:
 def channels() -> dict[str, Channel]:
     """The shipped channels by name."""
     found = [
-        parse_channel(toml_tables(file.read_text(encoding="utf-8")), file.name)
+        parse_channel(toml_tables(file.read_bytes()), file.name)
         for file in (files("cutouts.schemas") / "rules").iterdir()
         if file.name.endswith(".toml")
     ]

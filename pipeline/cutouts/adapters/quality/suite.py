@@ -15,6 +15,7 @@ from cutouts.adapters.quality.library import library
 from cutouts.adapters.quality.limits import SHARES, toothless
 from cutouts.adapters.quality.safety import CONDITION, TYPES, comparisons, is_number, unsafe
 from cutouts.core.errors import GateError
+from cutouts.core.text.numbers import text_of
 
 ACTIONS = {
     "images": ("fail", "quarantine", "hold"),
@@ -36,6 +37,8 @@ _DEFAULT_GROUP = re.compile(r"entry \d+")
 _OF_FILE = frozenset({"name", "expectations", "id", "meta", "notes"})
 _OF_ENTRY = frozenset({"type", "kwargs", "meta", "severity", "id", "description", "notes", "rendered_content"})
 """The names that a suite and its entries may have: those that are read, and those that Great Expectations writes."""
+_NEEDED = frozenset({"type", "kwargs", "meta"})
+"""The names that an entry must have."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,7 +119,7 @@ def load_suite(file: Traversable) -> Suite:
     """
     try:
         raw = json.loads(
-            file.read_text(encoding="utf-8"), object_pairs_hook=_once, parse_constant=_no_number, parse_int=_integer
+            text_of(file.read_bytes()), object_pairs_hook=_once, parse_constant=_no_number, parse_int=_integer
         )
         _require_known(raw)
         if wrong := [str(one["type"]) for one in raw["expectations"] if not isinstance(one["type"], str)]:
@@ -140,8 +143,14 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return dict(pairs)
 
 
-def _require_known(raw: Mapping[str, Any]) -> None:
-    """Raise ValueError if a suite or one of its entries has a name that is not read: what it says would be ignored."""
+def _require_known(raw: Any) -> None:
+    """Raise ValueError if a suite or one of its entries lacks a name, or has one that is not read and so ignored."""
+    has = raw if isinstance(raw, dict) else {}
+    if not isinstance(has.get("name"), str) or not isinstance(has.get("expectations"), list):
+        raise ValueError("expected an object with a `name` and a list of `expectations`")
+    for place, entry in enumerate(raw["expectations"], start=1):
+        if not isinstance(entry, dict) or not entry.keys() >= _NEEDED:
+            raise ValueError(f"entry {place}: expected an object with a `type`, `kwargs` and `meta`")
     unread = [f"the suite has {name!r}" for name in raw if name not in _OF_FILE]
     for place, entry in enumerate(raw["expectations"], start=1):
         unread += [f"entry {place} has {name!r}" for name in entry if name not in _OF_ENTRY]

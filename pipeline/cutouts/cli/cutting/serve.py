@@ -13,6 +13,7 @@ from cutouts.adapters.terminal import say
 from cutouts.cli.console.options import config_option
 from cutouts.core.errors import ConfigError
 from cutouts.core.text.counting import counted
+from cutouts.core.text.numbers import text_of
 from cutouts.recipes import known_renditions
 
 if TYPE_CHECKING:
@@ -58,10 +59,17 @@ def serve(token_file: Path | None, config: str | None, **settings: object) -> No
     from cutouts.server.serving import serve as run
 
     if token_file is not None:
-        settings["serve_token"] = token_file.read_text(encoding="utf-8").strip()
+        settings["serve_token"] = _token(token_file)
     site = load_site(config, **settings)
     run(site, on_ready=_tell, renditions=known_renditions(site.recipes))
     say("stopped", err=True)
+
+
+def _token(file: Path) -> str:
+    try:
+        return text_of(file.read_bytes()).strip()
+    except ValueError as error:
+        raise ConfigError("the token cannot be read", [f"{file}: {error}"]) from None
 
 
 def _require_extra() -> None:

@@ -16,6 +16,7 @@ from cutouts.adapters.terminal import say
 from cutouts.cli.console.options import config_option
 from cutouts.core.config import Site
 from cutouts.core.errors import ModelError
+from cutouts.core.text.numbers import text_of
 from cutouts.models import (
     OWN_TABLE,
     ModelFile,
@@ -152,7 +153,7 @@ def append_row(site: Site, row: ModelRow) -> None:
     require_new(site, row.name)
     Network(ModelChoice(row=row, models=site.models))
     table = (folder(site.models) / OWN_TABLE).resolve()
-    text = table.read_text(encoding="utf-8") if table.is_file() else ""
+    text = text_of(table.read_bytes()) if table.is_file() else ""
     write_file(table, with_row(text, row).encode())
 
 

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from cutouts.core.channels.figures import FileFigures
 from cutouts.core.errors import ConfigError
+from cutouts.core.text.wrong_values import wrong_value
 
 _FIGURES = frozenset(one.name for one in fields(FileFigures)) - {"name", "places"}
 OFF_WHITE = frozenset({"off_white", "off_white_near"})
@@ -27,14 +28,14 @@ class ChannelRule(BaseModel):
     judged. A file that breaks a `critical` rule is not published.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     name: str = Field(pattern=r"[a-z0-9-]{1,64}")
     words: str
     figure: str
     min: float | None = None
     max: float | None = None
-    one_of: tuple[str, ...] | None = None
+    one_of: tuple[str, ...] | None = Field(None, strict=False)
     only_format: str | None = None
     severity: Literal["critical", "warning"] = "critical"
     source: str
@@ -59,12 +60,12 @@ class ChannelRule(BaseModel):
 class Channel(BaseModel):
     """The rules of one channel; `reviewed` says when they were compared with their sources, and what was found."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     channel: str = Field(pattern=r"[a-z0-9-]{1,64}")
     about: str
     reviewed: str = ""
-    rules: tuple[ChannelRule, ...] = Field(min_length=1)
+    rules: tuple[ChannelRule, ...] = Field(min_length=1, strict=False)
 
     def on(self, day: Day, *, white_tolerance: int = 0) -> Channel:
         """The channel with the rules in force on a day; grounds `white_tolerance` levels below 255 count as white."""
@@ -87,8 +88,5 @@ def parse_channel(table: Mapping[str, object], place: str) -> Channel:
     try:
         return Channel.model_validate(table)
     except ValidationError as error:
-        problems = [
-            f"{'.'.join(str(part) for part in item['loc'])}: {item['msg'].removeprefix('Value error, ')}"
-            for item in error.errors()
-        ]
+        problems = [f"{'.'.join(str(part) for part in item['loc'])}: {wrong_value(item)}" for item in error.errors()]
         raise ConfigError(f"the rules in {place} are wrong", problems) from None

@@ -6,12 +6,16 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from cutouts.core.errors import ConfigError
 from cutouts.core.text.display import shown
+from cutouts.core.text.wrong_values import wrong_value
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
 
 RENDITION_METHOD = "rendition-1"
 """Version of the code that draws and encodes renditions. Whoever changes its results raises it."""
@@ -45,7 +49,7 @@ class Rendition(BaseModel):
     (1 − fill) / 2.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     name: str = Field(description="lower-case letters, digits and hyphens; also the name of its folder")
     frame: Literal["product", "photograph"] = Field(
@@ -125,13 +129,13 @@ class Rendition(BaseModel):
     @field_validator("ground", mode="before")
     @classmethod
     def _colour(cls, value: object) -> object:
-        if not isinstance(value, str):
+        if value is None or isinstance(value, tuple):
             return value
         if value == "transparent":
             return None
-        if value in _COLOURS:
+        if isinstance(value, str) and value in _COLOURS:
             return _COLOURS[value]
-        if re.fullmatch(r"#[0-9a-fA-F]{6}", value):
+        if isinstance(value, str) and re.fullmatch(r"#[0-9a-fA-F]{6}", value):
             return tuple(bytes.fromhex(value[1:]))
         raise ValueError(
             f'{value!r} is not a ground: expected transparent, {", ".join(_COLOURS)}, or a colour like "#f4f4f4"'
@@ -229,17 +233,15 @@ def parse_renditions(tables: Mapping[str, object], place: str) -> dict[str, Rend
         try:
             found[name] = Rendition.model_validate({**table, "name": name})
         except ValidationError as error:
-            problems += [
-                line for item in error.errors() for line in _lines(name, item["loc"], item["type"], item["msg"])
-            ]
+            problems += [line for item in error.errors() for line in _lines(name, item)]
     if problems:
         raise ConfigError(f"the renditions in {place} are wrong", problems)
     return found
 
 
-def _lines(name: str, location: tuple[int | str, ...], kind: str, message: str) -> list[str]:
-    key = ".".join([name, *(str(part) for part in location[:1])])
-    if kind == "extra_forbidden":
+def _lines(name: str, error: ErrorDetails) -> list[str]:
+    key = ".".join([name, *(str(part) for part in error["loc"][:1])])
+    if error["type"] == "extra_forbidden":
         known = ", ".join(one for one in Rendition.model_fields if one != "name")
         return [f"{key}: unknown setting; known are {known}"]
-    return [f"{key}: {line}" for line in message.removeprefix("Value error, ").splitlines()]
+    return [f"{key}: {line}" for line in wrong_value(error).splitlines()]

@@ -27,6 +27,7 @@ from cutouts.core.sources.locations import Reading
 from cutouts.core.table_paths import gate_file, plan_file
 from cutouts.core.text.display import HIDDEN, redacted, stored_uri, stored_uris
 from cutouts.core.text.naming import one_name_each, safe_path
+from cutouts.core.text.numbers import text_of
 from cutouts.intake import rows_of
 from cutouts.report.contents import NO_DELIVERY, Refusal, RenditionRow, Report, RunSummary, TruthRow
 from cutouts.report.folder.links import write_links
@@ -146,7 +147,7 @@ def write_folder(
         refused=refusals.refused if refusals else (),
         truth=tuple(truth),
         renditions=tuple(renditions),
-        thresholds=suite_thresholds(suite_of(site).read_text("utf-8")),
+        thresholds=suite_thresholds(text_of(suite_of(site).read_bytes())),
     )
     reading = site.reading(*source.allowed)
     place = _places(source, images, decisions)
