@@ -20,7 +20,8 @@ bug, and a plain ValueError.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from cutouts.core.records import RejectionReason
 from cutouts.core.text.display import printable, redacted, shown
@@ -39,6 +40,15 @@ class CutoutsError(Exception):
         shown = (printable(redacted(one), lines=self._lines) if isinstance(one, str) else one for one in words)
         super().__init__(*shown)
 
+    def __reduce__(self) -> tuple[Callable[..., CutoutsError], tuple[object, ...], dict[str, Any]]:
+        """Copied and sent to other processes as it is, whatever its class is made with."""
+        return _again, (type(self), *self.args), vars(self)
+
+
+def _again(kind: type[CutoutsError], *words: object) -> CutoutsError:
+    """An error with these words, without a call of its class."""
+    return kind.__new__(kind, *words)
+
 
 class _ListedError(CutoutsError):
     """Has every problem found, one line each."""
@@ -49,9 +59,6 @@ class _ListedError(CutoutsError):
         self.title = shown(title)
         self.problems = tuple(shown(problem) for problem in problems)
         super().__init__("\n".join([self.title, *(f"  - {problem}" for problem in self.problems)]))
-
-    def __reduce__(self) -> tuple[type[_ListedError], tuple[str, tuple[str, ...]]]:
-        return type(self), (self.title, self.problems)
 
 
 class ConfigError(_ListedError):
@@ -92,9 +99,6 @@ class DamagedError(StorageError):
         super().__init__(
             f"{place} is damaged: {why}. Repair it with `cutouts verify --repair`, or put it back from a backup"
         )
-
-    def __reduce__(self) -> tuple[type[DamagedError], tuple[str, str]]:
-        return type(self), (self.place, self.why)
 
 
 class TransientError(StorageError):
