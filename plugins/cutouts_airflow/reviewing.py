@@ -144,9 +144,7 @@ def _facts(here: Site, gate_id: str) -> _Facts:
 
 def is_settled_with(here: Site, gate_id: str, other: str) -> bool:
     """Whether the decision `other` is about the same delivery as `gate_id`, about which a person has just decided, and
-    does not wait any more."""
-    if other == gate_id:
-        return True
+    does not wait any more: there may be quarantined images that nobody looked at yet."""
     try:
         return _facts(here, other).delivery == _facts(here, gate_id).delivery and not _state(here, other)[1]
     except CutoutsError:
@@ -243,11 +241,12 @@ def settle(gate_id: str, answer: Mapping[str, Any]) -> str:
 
 
 def _carry_out(here: Site, decision: GateDecision, *, approve: bool, by: str, why: str) -> None:
+    """Release or reject a held delivery, or those of its quarantined images about which nobody decided yet."""
     from cutouts import steps
-    from cutouts.steps.reviews import waiting_images
+    from cutouts.review.standings import unseen_images
 
     gate_id, held = decision.gate_id, _is_held(decision)
-    quarantined = [] if held else waiting_images(here, decision).column("image_id").to_pylist()
+    quarantined = [] if held else unseen_images(here, decision)
     try:
         if approve:
             done = steps.approve(here, gate_id, by=by, why=why, also=quarantined)

@@ -339,6 +339,30 @@ def test_a_held_delivery_is_a_required_action(
     assert (publication.by, publication.because) == ("ada", "fine" if chosen == "page" else "meant so")
 
 
+def test_what_a_person_rejected_on_the_page_is_not_published_by_an_answer_about_the_others(
+    pages: Pages, site: Site, tmp_path: Path
+) -> None:
+    """The question stays open as long as nobody looked at some of the quarantined images, and is about these."""
+    partly = _judged(site, tmp_path, "partly", product(0), nothing(0), nothing(1))
+    steps.publish(site, partly)
+    ada = {"authorization": f"Bearer {pages.token('ada')}"}
+
+    def answer() -> bool:
+        run_id = until(lambda: _runs_about(partly), seconds=120)[-1].run_id
+        url = f"{pages.url}/api/v2/dags/delivery_review/dagRuns/{run_id}/taskInstances/ask/-1/hitlDetails"
+        until(lambda: _found(httpx.get(url, headers=ada, timeout=60)), seconds=120)
+        assert _decide(pages, partly, "ada", RELEASE | {"bad": {"1": "torn"}}).status_code == 200
+        answered = bool(httpx.get(url, headers=ada, timeout=60).json()["response_received"])
+        httpx.patch(url, json={"chosen_options": ["Approve"]}, headers=ada, timeout=60)
+        return answered
+
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(_or_give_up, answer, partly)
+        dag_bag()["delivery_review"].test(run_conf={"gate": partly})
+        assert not waiting.result()
+    assert _live(site) == {"partly/00.png", "partly/02.png"}
+
+
 def test_an_answer_after_a_release_is_not_announced_again(site: Site, held: str) -> None:
     """Somebody released the delivery by command, and that was announced: the answer does nothing."""
     from cutouts_airflow.reviewing import _carry_out

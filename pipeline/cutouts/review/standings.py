@@ -108,6 +108,12 @@ def standing_of(site: Site, sheet: Sheet) -> tuple[Standing, dict[Version, Image
     return standing, said
 
 
+def unseen_images(site: Site, decision: GateDecision) -> list[str]:
+    """The ids of the quarantined images of a decision that wait and that no person said anything about."""
+    with Catalog.open(site.catalog_url) as catalog:
+        return sorted(version[0] for version in _unseen(site, catalog, decision))
+
+
 def decisions_about(site: Site, delivery: DeliveryKey) -> tuple[DecisionOn, ...]:
     """The decisions about a delivery that held it or published, the newest first, whose tables are there."""
     with Catalog.open(site.catalog_url) as catalog:
@@ -194,10 +200,14 @@ def _versions(sheet: Sheet) -> frozenset[Version]:
     return frozenset(versions(sheet.outcomes.take(pa.array(np.sort(sheet.rows(Show.WAITING))))))
 
 
-def _unseen(site: Site, catalog: Catalog, decision: GateDecision) -> int:
-    """The number of quarantined images that wait and that no person said anything about."""
+def _unseen(site: Site, catalog: Catalog, decision: GateDecision) -> frozenset[Version]:
+    """The quarantined images that wait and that no person said anything about."""
+    return _waiting_versions(site, decision) - _said(catalog, decision).keys()
+
+
+def _count_unseen(site: Site, catalog: Catalog, decision: GateDecision) -> int:
     try:
-        return len(_waiting_versions(site, decision) - _said(catalog, decision).keys())
+        return len(_unseen(site, catalog, decision))
     except DamagedError:  # the list must show the others
         return decision.quarantined
 
@@ -224,9 +234,7 @@ def _of_rejection(site: Site, one: HoldRejection) -> Entry:
 
 def _of_publication(site: Site, catalog: Catalog, one: Publication) -> Entry:
     decision = _decision(site, one.gate_id)
-    unseen = 0
-    if decision and decision.quarantined:
-        unseen = _unseen(site, catalog, decision)
+    unseen = _count_unseen(site, catalog, decision) if decision else 0
     state = State.TAKEN_BACK if one.undone_by else State.QUARANTINED if unseen else State.PUBLISHED
     return Entry(
         gate_id=one.gate_id,
