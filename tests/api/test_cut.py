@@ -84,13 +84,13 @@ def test_a_pillow_image_is_rotated_as_its_exif_says(tmp_path: Path) -> None:
     assert np.array_equal(cutout.rgba, cutouts.cut(tmp_path / "turned.png").rgba)
 
 
-@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "YCbCr", "HSV", "I;16"])
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "YCbCr", "HSV", "I;16", "I;16B"])
 def test_every_pillow_mode_with_a_fixed_range_is_accepted(tmp_path: Path, mode: str) -> None:
     """The cutout has the image's own size, and existing alpha is kept."""
     with Image.open(product(tmp_path / "ball.png")) as image:
-        if mode == "I;16":
-            given = Image.fromarray(np.asarray(image.convert("L")).astype(np.uint16) * 257)
-            assert given.mode == mode
+        if mode.startswith("I;16"):
+            grey = np.asarray(image.convert("L")).astype(">u2" if mode == "I;16B" else "<u2") * 257
+            given = Image.frombytes(mode, image.size, grey.tobytes())
         else:
             given = image.convert(mode)
     if mode == "RGBA":
@@ -98,6 +98,18 @@ def test_every_pillow_mode_with_a_fixed_range_is_accepted(tmp_path: Path, mode: 
     cutout = cutouts.cut(given)
     assert cutout.rgba.shape == (160, 160, 4)
     assert cutout.found == (mode != "RGBA")
+
+
+def test_a_transparent_value_of_16_bit_grey_is_transparent_and_nothing_else_is(tmp_path: Path) -> None:
+    """As in the file that Pillow opened."""
+    with Image.open(product(tmp_path / "ball.png")) as image:
+        grey = np.asarray(image.convert("L")).astype(np.uint16) * 257
+    Image.fromarray(grey).save(tmp_path / "grey.png", transparency=int(grey[0, 0]))
+    with Image.open(tmp_path / "grey.png") as image:
+        assert image.info["transparency"] == grey[0, 0]
+        cutout = cutouts.cut(image)
+    assert cutout.found
+    assert np.array_equal(cutout.rgba, cutouts.cut(tmp_path / "grey.png").rgba)
 
 
 def test_the_profile_of_a_pillow_image_is_applied(tmp_path: Path) -> None:
@@ -116,9 +128,11 @@ def test_the_profile_of_a_pillow_image_is_applied(tmp_path: Path) -> None:
 
 
 def test_a_16_bit_array_is_scaled_to_8_bit(tmp_path: Path) -> None:
-    """Alpha in a fourth plane multiplies the matte."""
+    """In either byte order. Alpha in a fourth plane multiplies the matte."""
     eight = pixels(product(tmp_path / "ball.png"))
-    assert np.array_equal(cutouts.cut(eight.astype(np.uint16) * 257).rgba, cutouts.cut(eight).rgba)
+    for order in ("<u2", ">u2"):
+        sixteen = (eight.astype(np.uint16) * 257).astype(order)
+        assert np.array_equal(cutouts.cut(sixteen).rgba, cutouts.cut(eight).rgba)
     hidden = np.dstack([eight, np.zeros(eight.shape[:2], np.uint8)])
     assert not cutouts.cut(hidden).found
 
@@ -143,6 +157,21 @@ def test_a_pillow_image_without_a_fixed_range_is_refused() -> None:
     """The level of white in a float image is unknown."""
     with pytest.raises(cutouts.ImageRejected, match="mode F: convert it to L, RGB"):
         cutouts.cut(Image.new("F", (64, 64)))
+
+
+def test_arguments_may_come_from_an_array(tmp_path: Path) -> None:
+    """A box and a truth value of NumPy are those of Python."""
+    photograph = product(tmp_path / "ball.png")
+    box = np.array([20, 20, 120, 140])
+    cutout = cutouts.cut(photograph, box=tuple(box), crop=np.bool_(box.any()))  # type: ignore[arg-type]
+    assert np.array_equal(cutout.rgba, cutouts.cut(photograph, box=(20, 20, 120, 140), crop=True).rgba)
+
+
+@pytest.mark.parametrize("box", [(0, 0, 9), (0, 0, 9, 9, 9), (0.5, 0, 9, 9), (9, 9, 0, 0), "0,0,9,9"])
+def test_a_wrong_box_is_an_error_of_the_call_and_not_of_the_image(tmp_path: Path, box: Any) -> None:
+    """The message says what was given."""
+    with pytest.raises(ValueError, match="is not a box: "):
+        cutouts.cut(product(tmp_path / "ball.png"), box=box)
 
 
 def test_any_other_object_is_a_type_error() -> None:

@@ -97,7 +97,7 @@ class Cutter:
         self._threads = threads
         self._anywhere = inside is None
         sources = [] if inside is None else [str(Path(inside).resolve())]
-        self._job = job_of(site_with(site, model=model, provider=provider), crop=crop, sources=sources)
+        self._job = job_of(site_with(site, model=model, provider=provider), crop=bool(crop), sources=sources)
 
     def cut(self, image: Image, *, box: tuple[int, int, int, int] | None = None) -> Cutout:
         """Remove the background from one image. Arguments and errors are those of `cutouts.cut`.
@@ -158,7 +158,7 @@ class Cutter:
 
 def _product_box(box: tuple[int, int, int, int] | None) -> ProductBox | None:
     """The box of these sides. Raises ValueError."""
-    return None if box is None else ProductBox(left=box[0], top=box[1], right=box[2], bottom=box[3])
+    return None if box is None else ProductBox.of(box)
 
 
 def site_with(site: Site | None, **given: object) -> Site:

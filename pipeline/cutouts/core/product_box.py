@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import index
 
 from cutouts.core.text.display import shown
 from cutouts.core.text.numbers import whole_number
@@ -30,13 +32,22 @@ class ProductBox:
         return f"{self.left},{self.top},{self.right},{self.bottom}"
 
     @classmethod
+    def of(cls, sides: Sequence[int]) -> ProductBox:
+        """The box with these sides: left, top, right, bottom. Raises ValueError that says what was expected."""
+        try:
+            left, top, right, bottom = map(index, sides)
+        except (TypeError, ValueError):
+            told = "a box has four whole numbers: left, top, right and bottom in px"
+            raise ValueError(f"{shown(repr(sides))} is not a box: {told}") from None
+        return cls(left=left, top=top, right=right, bottom=bottom)
+
+    @classmethod
     def parse(cls, text: str) -> ProductBox:
         """Parse `LEFT,TOP,RIGHT,BOTTOM`. Raises ValueError that says what was expected."""
         sides = [side for part in text.split(",") if (side := whole_number(part.strip())) is not None]
         if len(sides) != 4 or text.count(",") != 3:
             raise ValueError(f"{shown(text)} is not a box: expected LEFT,TOP,RIGHT,BOTTOM in px")
-        left, top, right, bottom = sides
-        return cls(left=left, top=top, right=right, bottom=bottom)
+        return cls.of(sides)
 
     def is_inside(self, size: tuple[int, int]) -> bool:
         """Whether a photograph of this width and height contains the whole box."""

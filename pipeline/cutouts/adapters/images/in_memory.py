@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 _ORIENTATION = 0x0112
 """The EXIF tag for the orientation of a picture."""
 _SPACES = {1: Space.GREY, 3: Space.RGB, 4: Space.RGB}
-_AS_STORED = {"L": Space.GREY, "I;16": Space.GREY, "RGB": Space.RGB, "CMYK": Space.CMYK}
+_AS_STORED = {"L": Space.GREY, "I;16": Space.GREY, "I;16B": Space.GREY, "RGB": Space.RGB, "CMYK": Space.CMYK}
 """Pillow modes whose pixels are used unchanged."""
-_WITH_ALPHA = frozenset({"LA", "La", "PA", "RGBA", "RGBa"})
+_WITH_ALPHA = frozenset({"LA", "PA", "RGBA", "RGBa"})
 _WITHOUT_ALPHA = frozenset({"1", "P", "RGBX", "YCbCr", "HSV"})
 
 
@@ -41,7 +41,11 @@ def of_array(pixels: NDArray[Any], *, max_pixels: int) -> Photograph:
     Raises ImageRejected for any other type or shape, and if it is too large or too small.
     """
     planes = pixels[..., None] if pixels.ndim == 2 else pixels
-    if pixels.dtype not in (np.uint8, np.uint16) or planes.ndim != 3 or planes.shape[2] not in _SPACES:
+    if (
+        pixels.dtype.newbyteorder("=") not in (np.uint8, np.uint16)
+        or planes.ndim != 3
+        or planes.shape[2] not in _SPACES
+    ):
         raise ImageRejected(
             RejectionReason.UNSUPPORTED,
             f"an array of {pixels.dtype} with the shape {pixels.shape}: expected uint8 or uint16, and H×W (grey), "
@@ -54,24 +58,34 @@ def of_array(pixels: NDArray[Any], *, max_pixels: int) -> Photograph:
 def of_pillow(image: Image, *, max_pixels: int) -> Photograph:
     """The photograph in a Pillow image, with its colour profile and EXIF orientation applied.
 
-    Raises ImageRejected for modes without a fixed range (`I`, `F`), and if it is too large or too small.
+    Raises ImageRejected for modes without a fixed range (`I`, `F`) and for `LAB`, and if it is too large or too small.
     """
     check_size(image.size, max_pixels=max_pixels)
-    shown = _shown(image)
-    alpha = shown.mode == "RGBA"
-    pixels = np.asarray(shown)
+    planes, space = _planes(image)
     return photograph_of(
         _raster(
-            pixels if pixels.ndim == 3 else pixels[..., None],
-            Space.RGB if alpha else _AS_STORED[shown.mode],
+            planes,
+            space,
             profile=image.info.get("icc_profile") or b"",
             orientation=_orientation(image),
         )
     )
 
 
+def _planes(image: Image) -> tuple[NDArray[Any], Space]:
+    """Its pixels, H×W×C, and what they mean."""
+    if image.mode.startswith("I;16") and "transparency" in image.info:
+        grey = np.asarray(image)  # Pillow would convert all that is brighter than 255 of 65535 to white
+        alpha = np.where(grey == image.info["transparency"], 0, 65535).astype(grey.dtype)
+        return np.dstack([grey, grey, grey, alpha]), Space.RGB
+    shown = _shown(image)
+    pixels = np.asarray(shown)
+    space = Space.RGB if shown.mode == "RGBA" else _AS_STORED[shown.mode]
+    return (pixels if pixels.ndim == 3 else pixels[..., None]), space
+
+
 def _shown(image: Image) -> Image:
-    """The image in one of the modes in `_AS_STORED`, or in RGBA."""
+    """The image in one of the modes in `_AS_STORED`, or in RGBA. Raises ImageRejected for any other mode."""
     if image.mode in _WITH_ALPHA or "transparency" in image.info:
         return image.convert("RGBA")
     if image.mode in _WITHOUT_ALPHA:
