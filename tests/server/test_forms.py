@@ -39,7 +39,8 @@ def test_a_boundary_can_be_quoted(kind: str) -> None:
         (b'--x\r\nContent-Disposition: form-data; name="image"\r\n\r\nDATA\r\n--x--', "no file"),
         (b"--x\r\nno headers at all\r\n--x--", "no headers"),
         (b"--x\r\n" + b"a" * 10_000 + b"\r\n\r\n\r\n--x--", "too long"),
-        (20 * b"--x\r\na: b\r\n\r\n\r\n" + b"--x--", "more than 16 parts"),
+        (16 * b"--x\r\na: b\r\n\r\n\r\n" + b"--x--", "no file"),
+        (17 * b"--x\r\na: b\r\n\r\n\r\n" + b"--x--", "more than 16 parts"),
         (2 * b"--x\r\nContent-Disposition: form-data; name=image; filename=a\r\n\r\n\r\n" + b"--x--", "more than one"),
     ],
 )

@@ -160,6 +160,25 @@ def test_wrong_paths_methods_and_queries_are_told(small_server: Server, photogra
     assert small_server.ask("POST", "/v1/cutout?crop=maybe", photograph, JPEG | AUTH).json()["code"] == "malformed"
 
 
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        ("/v1/cutout?Crop=true", "Crop: this path takes only crop and box"),
+        (
+            "/v1/renditions/amazon-main?crop=true&size=9",
+            "crop: this path takes only box; size: this path takes only box",
+        ),
+        ("/v1/matte?crop=true&crop=false", "crop: it is there 2 times"),
+    ],
+)
+def test_what_an_order_asks_for_is_never_ignored(
+    small_server: Server, photograph: bytes, path: str, words: str
+) -> None:
+    """A parameter that the path does not know is refused, and so is one that says two things."""
+    reply = small_server.ask("POST", path, photograph, JPEG | AUTH)
+    assert (reply.status, reply.json()["code"], reply.json()["detail"]) == (400, "malformed", words)
+
+
 def test_no_request_is_hidden_in_the_body_of_another(small_server: Server) -> None:
     """Headers that say twice where a body ends are refused, and nothing after them is read as a request."""
     length = {"Content-Length": "4", "Transfer-Encoding": "chunked"}

@@ -210,6 +210,23 @@ def test_the_openapi_description_names_every_path(server: Server) -> None:
     assert {"200", "400", "401", "408", "413", "415", "422", "429", "504"} <= set(post["responses"])
 
 
+@pytest.mark.parametrize("path", ["/", "/healthz", "/readyz", "/metrics", "/openapi.json", "/v1/renditions"])
+def test_head_has_the_headers_of_get(server: Server, path: str) -> None:
+    """Monitors and load balancers ask so. There is no body."""
+    told, whole = server.ask("HEAD", path), server.ask("GET", path)
+    assert (told.status, told.body, told.headers["content-type"]) == (200, b"", whole.headers["content-type"])
+    assert server.ask("HEAD", "/v1/cutout").status == 405
+
+
+def test_only_answers_about_images_are_timed(server: Server, photograph: bytes) -> None:
+    """The list of the renditions is not one of them."""
+    before = server.metric("cutouts_answer_seconds_count")
+    assert server.ask("GET", "/v1/renditions").status == 200
+    assert server.metric("cutouts_answer_seconds_count") == before
+    assert server.ask("POST", "/v1/matte", photograph, JPEG).status == 200
+    assert server.metric("cutouts_answer_seconds_count") == before + 1
+
+
 @pytest.mark.parametrize("host", ["0.0.0.0", "::"])
 def test_a_server_that_others_can_reach_needs_a_token(host: str) -> None:
     """It does not start without one, and says what to do."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Annotated, Any
 
 import psutil
-from fastapi import FastAPI, Query, Request
+from fastapi import Depends, FastAPI, Query, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, PlainTextResponse, Response
 from pydantic import BaseModel
@@ -73,6 +74,7 @@ def make_app(service: Service, access: Access, model: str, renditions: Mapping[s
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        dependencies=[Depends(_require_known)],
     )
     _add_pictures(app, service, model)
     _add_renditions(app, service, model, renditions)
@@ -80,6 +82,19 @@ def make_app(service: Service, access: Access, model: str, renditions: Mapping[s
     _add_upkeep(app, service, counts)
     _add_problems(app, counts)
     return Guard(app, access, counts)
+
+
+async def _require_known(request: Request) -> None:
+    """Raise a Problem (400) if an order has a parameter that its path does not know, or one twice: it would be ignored,
+    and the client would get something else than it asked for."""
+    if request.method != "POST":
+        return
+    known = [one.alias for one in request.scope["route"].dependant.query_params]
+    given = Counter(name for name, _ in request.query_params.multi_items())
+    wrong = [f"{name}: this path takes only {' and '.join(known)}" for name in given if name not in known]
+    wrong += [f"{name}: it is there {count} times" for name, count in given.items() if name in known and count > 1]
+    if wrong:
+        raise Problem(400, "malformed", "; ".join(wrong))
 
 
 def _add_pictures(app: FastAPI, service: Service, model: str) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from email.message import Message
 from email.parser import BytesHeaderParser
+from itertools import count
 
 _PARTS = 16
 """The largest number of parts."""
@@ -38,10 +39,12 @@ def _parts(data: bytes, delimiter: bytes) -> Iterator[tuple[bytes, int, int]]:
     at = 0 if data.startswith(delimiter) else data.find(b"\r\n" + delimiter) + 2
     if at == 1:
         raise ValueError("the form cannot be read: its boundary is not in it")
-    for _ in range(_PARTS):
+    for part in count(1):
         at += len(delimiter)
         if data.startswith(b"--", at):
             return
+        if part > _PARTS:
+            raise ValueError(f"the form cannot be read: it has more than {_PARTS} parts")
         head = data.find(b"\r\n", at, at + _HEAD_BYTES)
         start = data.find(b"\r\n\r\n", head, head + _HEAD_BYTES) + 4 if head >= 0 else 3
         if start == 3:
@@ -51,7 +54,6 @@ def _parts(data: bytes, delimiter: bytes) -> Iterator[tuple[bytes, int, int]]:
             raise ValueError("the form cannot be read: it breaks off")
         yield data[head + 2 : start], start, max(start, end)
         at = end + 2
-    raise ValueError(f"the form cannot be read: it has more than {_PARTS} parts")
 
 
 def _is_file(head: bytes, field: str) -> bool:

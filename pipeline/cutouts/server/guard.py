@@ -31,14 +31,17 @@ class Guard:
         self._app, self._access, self._counts = app, access, counts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request."""
+        """Answer one request; HEAD like GET, of which uvicorn sends only the headers."""
+        if scope["method"] == "HEAD":
+            scope = {**scope, "method": "GET"}
         exchange = _Exchange(scope, receive, send)
         began = time.perf_counter()
         try:
             await self._answer(scope, exchange)
         finally:
             path = getattr(scope.get("route"), "path", "other")
-            self._counts.answered(path, exchange.status, time.perf_counter() - began)
+            took = time.perf_counter() - began if scope["method"] == "POST" else None
+            self._counts.answered(path, exchange.status, took)
 
     async def _answer(self, scope: Scope, exchange: _Exchange) -> None:
         try:

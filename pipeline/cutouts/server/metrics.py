@@ -23,10 +23,10 @@ class Counts:
     in_buckets: list[int] = field(default_factory=lambda: [0] * (len(BUCKETS) + 1))
     seconds: float = 0.0
 
-    def answered(self, path: str, status: int, seconds: float) -> None:
-        """Count a request; its time counts if it got a picture or measurements."""
+    def answered(self, path: str, status: int, seconds: float | None) -> None:
+        """Count a request. Its time, None if no image was sent, counts if it got a picture or measurements."""
         self.requests[path, status] += 1
-        if status == 200 and path.startswith("/v1/"):
+        if status == 200 and seconds is not None:
             self.in_buckets[bisect.bisect_left(BUCKETS, seconds)] += 1
             self.seconds += seconds
 
@@ -44,7 +44,9 @@ class Counts:
 
     def _histogram(self) -> Iterator[str]:
         name = "cutouts_answer_seconds"
-        yield from _head(name, "histogram", "From the request's headers to the end of an answer with status 200.")
+        yield from _head(
+            name, "histogram", "From the headers of a request with an image to the end of an answer with status 200."
+        )
         total = 0
         for end, count in zip([*map(str, BUCKETS), "+Inf"], self.in_buckets, strict=True):
             total += count
