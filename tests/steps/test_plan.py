@@ -126,10 +126,32 @@ def test_a_delivery_is_refused_with_the_rows_of_each_problem(site: Site, tmp_pat
     )
 
 
-def test_a_missing_delivery_is_an_error(site: Site, tmp_path: Path) -> None:
-    """It is of another day or has another name."""
-    (tmp_path / "set" / "date=2026-01-05").mkdir(parents=True)
-    pq.write_table(table("x"), tmp_path / "set" / "date=2026-01-05" / "part-0.parquet")
-    for key in ("2026-01-06/d", "2026-01-05/e"):
-        with pytest.raises(ManifestError, match=f"delivery {key} is not in the manifest"):
-            read_delivery(open_store(site.tables_url), str(tmp_path / "set"), DeliveryKey.parse(key))
+def test_a_missing_delivery_is_an_error_that_names_those_of_the_manifest(site: Site, tmp_path: Path) -> None:
+    """It is of another day or has another name. Those that share its id or its day come first."""
+    tables, source = open_store(site.tables_url), str(tmp_path / "set")
+    for day, delivery in (("2026-01-04", "c"), ("2026-01-05", "d"), ("2026-01-06", "e")):
+        folder = tmp_path / "set" / f"date={day}"
+        folder.mkdir(parents=True)
+        rows = table("x").set_column(table("x").column_names.index("delivery_id"), "delivery_id", pa.array([delivery]))
+        pq.write_table(rows, folder / "part-0.parquet")
+    for key, others in (
+        ("2026-01-06/d", "2026-01-05/d, 2026-01-06/e, 2026-01-04/c"),
+        ("2026-01-05/e", "2026-01-06/e, 2026-01-05/d, 2026-01-04/c"),
+    ):
+        with pytest.raises(ManifestError, match=f"delivery {key} is not in the manifest") as caught:
+            read_delivery(tables, source, DeliveryKey.parse(key))
+        assert caught.value.problems == (f"it has {others}",)
+
+
+def test_a_missing_delivery_of_a_manifest_without_any_is_explained(site: Site, tmp_path: Path) -> None:
+    """It has no rows, or rows that belong to no delivery."""
+    tables, source = open_store(site.tables_url), str(tmp_path / "m.parquet")
+    blank = table("x").set_column(table("x").column_names.index("delivery_id"), "delivery_id", pa.array([" "]))
+    for rows, problem in (
+        (table("x").slice(1), "the manifest has no rows"),
+        (blank, "none of its rows states a day and a delivery"),
+    ):
+        pq.write_table(rows, source)
+        with pytest.raises(ManifestError) as caught:
+            read_delivery(tables, source, DeliveryKey.parse("2026-01-06/d"))
+        assert caught.value.problems == (problem,)

@@ -22,13 +22,13 @@ from cutouts.adapters.storage.stored_records import find_record, write_record
 from cutouts.adapters.storage.stored_tables import write_row_groups
 from cutouts.core.config import Site
 from cutouts.core.errors import GateError, ManifestError
-from cutouts.core.manifests.checks import EMPTY, check_content, placed
+from cutouts.core.manifests.checks import EMPTY, check_content, placed, without_blanks
 from cutouts.core.manifests.sharding import Shards, cut
 from cutouts.core.manifests.wishes import BOX, CHANNELS, MODEL, stated_contents
 from cutouts.core.records import DeliveryKey, Plan, PlannedNetwork, RecipeDigests
 from cutouts.core.sources.locations import CHAINED
 from cutouts.core.table_paths import plan_file
-from cutouts.core.text.display import shown, stored_uris
+from cutouts.core.text.display import printable, shown, stored_uris
 from cutouts.models.calibrations import find_calibration
 from cutouts.schemas.tables import DELIVERY, MANIFEST, SHARDS
 from cutouts.steps.doubts import promise_limits, require_calibrated
@@ -45,6 +45,8 @@ _IDENTITY = ["image_id", "product_id", "uri", "sha256", "etag", "bytes", "conten
 """The columns that a plan's key is made of."""
 _OPTIONAL = ["category", *BOX, CHANNELS, MODEL]
 """The columns that count too if any of their values is stated."""
+_NAMED = 10
+"""A manifest without the asked delivery names at most this many others."""
 
 
 @at_work
@@ -242,13 +244,29 @@ def read_delivery(tables: Store, source: str, delivery: DeliveryKey) -> pa.Table
     manifest = open_manifest(source, day=delivery.date)
     rows = manifest.read(delivery.date, delivery_id=delivery.delivery_id)
     if rows.num_rows == 0:
-        raise ManifestError(f"delivery {delivery} is not in the manifest {source}", [EMPTY])
+        raise ManifestError(f"delivery {delivery} is not in the manifest {source}", [_instead_of(delivery, source)])
     pa.default_memory_pool().release_unused()
     table = rows.select(MANIFEST.names)
     bad = check_content(rows) or [placed(one, rows) for one in refusals_of(tables, delivery.delivery_id, table)]
     if bad:
         raise ManifestError(f"delivery {delivery} cannot be used", [problem.words for problem in bad])
     return _absolute(table, manifest.base)
+
+
+def _instead_of(delivery: DeliveryKey, source: str) -> str:
+    """What a manifest has instead of a delivery that it lacks; first those with the same id or day."""
+    manifest = open_manifest(source)
+    found = [
+        (day.isoformat(), delivery_id)
+        for day, rows in manifest.by_day(["delivery_id"])
+        if day
+        for delivery_id in pc.unique(without_blanks(rows.column("delivery_id"))).drop_null().to_pylist()
+    ]
+    if not found:
+        return "none of its rows states a day and a delivery" if manifest.rows else EMPTY
+    found.sort(key=lambda key: (key[1] != delivery.delivery_id, key[0] != delivery.date.isoformat(), key))
+    more = ", …" if len(found) > _NAMED else ""
+    return f"it has {', '.join(printable('/'.join(key)) for key in found[:_NAMED])}{more}"
 
 
 def _absolute(rows: pa.Table, base: str) -> pa.Table:
