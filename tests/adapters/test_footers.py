@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from pyarrow.parquet import encryption
 
 from cutouts.adapters.storage.manifests import footers, row_groups
 from cutouts.adapters.storage.manifests.footers import MAX_COLUMNS, check_unpacked, read_footer
@@ -57,6 +58,18 @@ def unpacked(data: bytes) -> Iterator[pa.RecordBatch]:
             size += batch.nbytes
             check_unpacked(footer, size)
             yield batch
+
+
+class PlainKeys(encryption.KmsClient):  # type: ignore[misc]  # PyArrow has no types
+    """Keeps keys as they are: what a file is encrypted with does not matter here."""
+
+    def wrap_key(self, key_bytes: bytes, _: str) -> str:
+        """The key, as text."""
+        return key_bytes.hex()
+
+    def unwrap_key(self, wrapped_key: str, _: str) -> bytes:
+        """The key again."""
+        return bytes.fromhex(wrapped_key)
 
 
 def varint(number: int) -> bytes:
@@ -199,6 +212,19 @@ def test_files_that_are_not_parquet_are_refused_with_a_message(data: bytes, word
     """Each kind of wrong file has its own message."""
     with pytest.raises(ParquetError, match=words):
         read_footer(io.BytesIO(data), len(data))
+
+
+def test_a_file_with_an_encrypted_column_says_so() -> None:
+    """Its footer can be read, and so can its other columns."""
+    settings = encryption.EncryptionConfiguration(footer_key="f", column_keys={"c": ["uri"]}, plaintext_footer=True)
+    factory = encryption.CryptoFactory(lambda _: PlainKeys())
+    keys = factory.file_encryption_properties(encryption.KmsConnectionConfig(), settings)
+    data = packed(table(), encryption_properties=keys)
+    footer = read_footer(io.BytesIO(data), len(data))
+    with pytest.raises(ParquetError, match="the column uri is encrypted"):
+        next(batches(io.BytesIO(data), footer, 0, COLUMNS))
+    others = [name for name in COLUMNS if name != "uri"]
+    assert next(batches(io.BytesIO(data), footer, 0, others)).num_rows == 300
 
 
 def test_a_file_with_flipped_bits_never_crashes_the_process() -> None:

@@ -162,6 +162,20 @@ def test_a_folder_with_an_invalid_day_is_refused(tmp_path: Path, folder: str, wo
     assert problem.startswith(f"{folder}/part.parquet: {words}")
 
 
+@pytest.mark.parametrize("key", ["delivery_id=d", "scope=full", "category=shoes"])
+def test_a_column_that_only_a_folder_states_is_refused(tmp_path: Path, key: str) -> None:
+    """Spark and Hive move the columns of partitions into folder names, and their values must not be lost."""
+    name = key.partition("=")[0]
+    lacking = [column for column in images("a").column_names if column != name]
+    part = write(tmp_path / "date=2026-01-05" / key / "part.parquet", images("a").select(lacking))
+    assert problems(tmp_path)[-1] == (
+        f"date=2026-01-05/{key}/part.parquet: its folder {name}=… states this column, and is not read: "
+        "write the column into the file"
+    )
+    write(part, with_column(images("a"), name, pa.array(["d"])))
+    assert ids(open_manifest(str(tmp_path)), FIFTH) == ["a"]
+
+
 def test_files_with_and_without_a_day_are_refused_together(tmp_path: Path) -> None:
     """Their delivery day is unknown, unless a file has no rows."""
     write(tmp_path / "date=2026-01-05" / "part.parquet", images("a"))

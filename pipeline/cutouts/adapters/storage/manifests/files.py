@@ -55,6 +55,7 @@ class FoundFile:
 
     `name` is its path in the manifest, as printable text; it is empty if the manifest is that file.
     `states_day` is whether it is in a folder `date=…`; `day` is None if there is no such folder or if it means null.
+    `keys` are the names of all such folders that contain it: `date` of `date=…`, `category` of `category=…`.
     `problems` say in words why the file cannot be a part.
     """
 
@@ -63,6 +64,7 @@ class FoundFile:
     size: int
     states_day: bool = False
     day: date | None = None
+    keys: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
 
 
@@ -134,7 +136,15 @@ def _found(place: ManifestLocation, path: str, name: str, size: int, problem: st
         if day is None:
             problems.append(f"its folder names no day: {DATE}={value} instead of {DATE}=YYYY-MM-DD")
     shown = name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-    return FoundFile(path=path, name=shown, size=size, states_day=bool(stated), day=day, problems=tuple(problems))
+    return FoundFile(
+        path=path,
+        name=shown,
+        size=size,
+        states_day=bool(stated),
+        day=day,
+        keys=tuple(key for key, _ in keys),
+        problems=tuple(problems),
+    )
 
 
 def _below(place: ManifestLocation) -> Iterator[tuple[str, tuple[int, str]]]:

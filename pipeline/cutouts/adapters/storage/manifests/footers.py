@@ -47,7 +47,7 @@ class Chunk:
     """One column of a row group: where its pages are, and its least and greatest value if they are stated.
 
     `kind` is Parquet's number of the type; `values` is a count; `unpacked` is in bytes; the pages are in the bytes
-    `begin` to `end` of the file.
+    `begin` to `end` of the file. The pages of an `encrypted` column cannot be read.
     """
 
     name: str
@@ -58,6 +58,7 @@ class Chunk:
     end: int
     least: bytes | None
     greatest: bytes | None
+    encrypted: bool = False
 
     def may_hold(self, value: bytes) -> bool:
         """Whether a text can be in it according to its statistics. PyArrow also compares UTF-8 byte by byte."""
@@ -177,11 +178,14 @@ def _row_group(told: Value, names: Sequence[str]) -> RowGroup:
         raise ParquetError(f"damaged: {len(columns)} columns in a row group, {len(names)} in the file")
     pairs = zip(names, columns, strict=True)
     return RowGroup(
-        rows=number_of(told, 3), chunks={name: _chunk(name, struct_of(one, 3)) for name, one in pairs if name}
+        rows=number_of(told, 3),
+        chunks={
+            name: _chunk(name, struct_of(one, 3), encrypted=bool(struct_of(one, 8))) for name, one in pairs if name
+        },
     )
 
 
-def _chunk(name: str, told: Fields) -> Chunk:
+def _chunk(name: str, told: Fields, *, encrypted: bool) -> Chunk:
     kind, values, unpacked, packed, begin = (number_of(told, field) for field in (1, 5, 6, 7, 9))
     if min(kind, values, unpacked, packed, begin) < 0:
         raise ParquetError(f"damaged: the sizes of {name} are invalid")
@@ -198,4 +202,5 @@ def _chunk(name: str, told: Fields) -> Chunk:
         end=begin + packed,
         least=least if isinstance(least, bytes) else None,
         greatest=greatest if isinstance(greatest, bytes) else None,
+        encrypted=encrypted,
     )

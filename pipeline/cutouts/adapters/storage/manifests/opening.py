@@ -77,7 +77,15 @@ def _footers(url: str, place: ManifestLocation, found: Sequence[FoundFile]) -> l
 
 def _structure(found: Sequence[FoundFile], footers: Sequence[Footer]) -> Iterator[str]:
     for one, footer in zip(found, footers, strict=True):
-        yield from (of_file(one.name, problem) for problem in check_structure(footer.schema, rows=footer.rows))
+        problems = (*check_structure(footer.schema, rows=footer.rows), *_only_in_folders(one, footer))
+        yield from (of_file(one.name, problem) for problem in problems)
+
+
+def _only_in_folders(one: FoundFile, footer: Footer) -> Iterator[str]:
+    """Columns that only the names of folders state. If they were ignored silently, their values would be lost."""
+    for key in one.keys:
+        if key in {*MANIFEST.names, SCOPE}.difference(footer.schema.names):
+            yield f"its folder {key}=… states this column, and is not read: write the column into the file"
 
 
 def _without_day(found: Sequence[FoundFile], footers: Sequence[Footer]) -> Iterator[str]:

@@ -91,7 +91,10 @@ def _is_dictionary_alone(pages: Sequence[_Page]) -> bool:
 
 
 def _pages(stream: BinaryIO, chunk: Chunk, rows: int) -> Iterator[_Page]:
-    """The headers of a column's pages, in the order in which they are read. Raises ParquetError if they are damaged."""
+    """The headers of a column's pages, in the order in which they are read. Raises ParquetError if they are damaged or
+    encrypted."""
+    if chunk.encrypted:
+        raise ParquetError(f"the column {chunk.name} is encrypted")
     if chunk.values != rows:
         raise ParquetError(f"damaged: {chunk.values:,} values of {chunk.name} in {rows:,} rows")
     at, left = chunk.begin, rows
