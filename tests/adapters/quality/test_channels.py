@@ -296,6 +296,23 @@ def test_lines_on_several_sides_are_lines(width: int, sides: int) -> None:
     assert "line_sides" in figures.places
 
 
+@pytest.mark.parametrize("form", ["PNG", "JPEG"])
+@pytest.mark.parametrize("away", [1, 8, 16])
+def test_a_frame_with_ground_around_it_is_found(away: int, form: str) -> None:
+    """It is not the outline of a product that fills the picture, however pale it is."""
+    for level in (0, 235):
+        image = good("amazon")
+        cv2.rectangle(image, (away, away), (999 - away, 999 - away), (level,) * 3, 2)
+        assert measured(saved(image, form)).line_sides == 4
+
+
+def test_a_rectangular_product_that_fills_its_picture_has_no_frame() -> None:
+    """The narrow white ground around a book is not a line."""
+    image = np.full((1000, 1000, 3), 255, np.uint8)
+    image[15:985, 15:985] = 70
+    assert measured(saved(image, "PNG")).line_sides == 0
+
+
 def test_the_tolerance_of_white_is_a_setting() -> None:
     """By default 254 is refused; with a tolerance of 1 it passes."""
     figures = [measured(saved(off_white(good("amazon"))))]
@@ -316,6 +333,13 @@ def test_rules_have_days() -> None:
     assert "smallest-size" not in {one.rule for one in violations(before, figures)[0]}
     assert "smallest-size" in {one.rule for one in violations(after, figures)[0]}
     assert before.digest != after.digest
+
+
+def test_a_changed_measurement_is_like_a_changed_rule(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is live is checked again by it."""
+    before = channel_named("google").digest
+    monkeypatch.setattr("cutouts.core.channels.rules.FIGURES_METHOD", "figures of tomorrow")
+    assert channel_named("google").digest != before
 
 
 def test_white_inside_a_product_is_not_its_ground() -> None:

@@ -11,7 +11,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from cutouts.core.channels.figures import FileFigures
+from cutouts.core.channels.figures import FIGURES_METHOD, FileFigures
 from cutouts.core.errors import ConfigError
 from cutouts.core.text.wrong_values import wrong_value
 
@@ -78,8 +78,9 @@ class Channel(BaseModel):
 
     @property
     def digest(self) -> str:
-        """Identifies the rules, 16 hexadecimal characters: a file has to be checked again when it changes."""
-        told = self.model_dump(mode="json", include={"rules"})
+        """Identifies the rules and how files are measured, 16 hexadecimal characters: a file has to be checked again when
+        it changes."""
+        told = [FIGURES_METHOD, self.model_dump(mode="json", include={"rules"})]
         return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:16]
 
 
