@@ -78,8 +78,10 @@ class Channel(BaseModel):
 
     @property
     def digest(self) -> str:
-        """Identifies the rules and how files are measured, 16 hexadecimal characters: a file has to be checked again when
-        it changes."""
+        """Identifies the rules and how files are measured: a file has to be checked again when it changes.
+
+        16 hexadecimal characters.
+        """
         told = [FIGURES_METHOD, self.model_dump(mode="json", include={"rules"})]
         return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:16]
 
