@@ -101,8 +101,14 @@ def strip(length: int) -> bytes:
     return saved(np.full((8, length, 3), 255, np.uint8), "PNG")
 
 
+def animated(image: Bytes, form: str = "GIF") -> bytes:
+    """A file of two frames."""
+    return saved(image, form, save_all=True, append_images=[Image.fromarray(255 - image)])
+
+
 BREAKERS: dict[str, Callable[[Bytes], FileFigures]] = {
     "format": lambda image: measured(cv2.imencode(".avif", image[:64, :64])[1].tobytes(), "a.avif"),
+    "animated": lambda image: measured(animated(image), "a.gif"),
     "suffix_matches": lambda image: measured(saved(image[:64, :64]), "a.png"),
     "longest_px": lambda image: measured(saved(image[::8, ::8])),
     "shortest_px": lambda image: measured(saved(image[::16, ::16])),
@@ -311,6 +317,24 @@ def test_a_rectangular_product_that_fills_its_picture_has_no_frame() -> None:
     image = np.full((1000, 1000, 3), 255, np.uint8)
     image[15:985, 15:985] = 70
     assert measured(saved(image, "PNG")).line_sides == 0
+
+
+@pytest.mark.parametrize("form", ["GIF", "PNG", "WEBP"])
+def test_every_kind_of_animation_is_found(form: str) -> None:
+    """A still file of the same format is none, and the preview in a camera's JPEG does not move."""
+    image = product(64, 64)
+    assert measured(animated(image, form)).animated == "yes"
+    assert measured(saved(image, form)).animated == "no"
+    assert measured(animated(image, "MPO")).animated == "no"
+
+
+def test_alpha_without_transparent_ground_does_not_hide_the_ground() -> None:
+    """One pixel that is not quite opaque changes nothing; where the ground is transparent, alpha says what it is."""
+    image, alpha = with_ground(good("aboutyou"), 200, 200, 200), np.full(good("aboutyou").shape[:2], 255, np.uint8)
+    alpha[700, 700] = 254
+    figures = measured(saved(np.dstack([image, alpha]), "PNG"), "a.png")
+    assert (figures.off_white, figures.line_sides, round(figures.fill, 2)) == (55, 0, 0.88)
+    assert measured(saved(rgba(good("aboutyou")), "PNG"), "a.png").off_white == 0
 
 
 def test_the_tolerance_of_white_is_a_setting() -> None:

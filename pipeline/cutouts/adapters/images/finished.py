@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from io import BytesIO
 from pathlib import PurePosixPath
 
@@ -31,7 +31,7 @@ def figures_of(data: bytes, name: str, *, max_pixels: int) -> FileFigures:
     measured = measure_picture(picture.rgb, picture.alpha)
     width, height = picture.size
     form, suffix = sniff(data), PurePosixPath(name).suffix.lower()
-    mode, profile, dpi = _header(data)
+    header = _header(data)
     return FileFigures(
         name=name,
         width_px=width,
@@ -45,22 +45,34 @@ def figures_of(data: bytes, name: str, *, max_pixels: int) -> FileFigures:
         format=form.value if form else "unknown",
         suffix=suffix,
         suffix_matches="yes" if form and suffix in _SUFFIXES[form] else "no",
-        colours=_COLOURS.get(mode, "rgb"),
-        bits=_bits(data, form, mode),
-        profile=profile,
-        dpi=dpi,
+        colours=_COLOURS.get(header.mode, "rgb"),
+        bits=_bits(data, form, header.mode),
+        profile=header.profile,
+        animated="yes" if header.animated else "no",
+        dpi=header.dpi,
         **{one.name: getattr(measured, one.name) for one in fields(PictureFigures)},
     )
 
 
-def _header(data: bytes) -> tuple[str, str, float]:
-    """Pillow's mode, the profile (sRGB, none, or its description), and the density in dpi; 0 if none is stated."""
+@dataclass(frozen=True, slots=True)
+class _Header:
+    """Pillow's mode, the profile (sRGB, none, or its description), whether there are several frames, and the density
+    in dpi; 0 if none is stated."""
+
+    mode: str = "RGB"
+    profile: str = "unknown"
+    animated: bool = False
+    dpi: float = 0.0
+
+
+def _header(data: bytes) -> _Header:
     try:
         with Image.open(BytesIO(data)) as image:
             dpi = image.info.get("dpi", (0.0, 0.0))
-            return image.mode, _profile(image), float(min(dpi))
+            frames = image.format != "MPO" and getattr(image, "is_animated", False)  # of cameras: a JPEG with a preview
+            return _Header(image.mode, _profile(image), frames, float(min(dpi)))
     except OSError:  # HEIC needs a plugin
-        return "RGB", "unknown", 0.0
+        return _Header()
 
 
 def _bits(data: bytes, form: Format | None, mode: str) -> int:

@@ -46,7 +46,7 @@ class FileFigures:
     `fill` is the longest share of the frame's side that the product's bounding box takes, `fill_area` the product's
     share of the area. `off_white` is the largest distance of the ground from 255, in the band along the border and
     everywhere else beyond the ringing of a JPEG; `off_white_near` is that within 8 px of the product, up to its soft
-    edge; 0 if the picture has alpha. `cut_sides` and `line_sides` count the sides of the frame that cut the
+    edge; 0 if the ground is transparent. `cut_sides` and `line_sides` count the sides of the frame that cut the
     product, or show a line. `sharpness` is the variance of the Laplacian in the product. `source_cut_sides` counts the
     sides of the photograph that cut the product; 0 for a file whose photograph is not known.
     """
@@ -66,6 +66,7 @@ class FileFigures:
     colours: str
     bits: int
     profile: str
+    animated: str
     dpi: float
     transparent: float
     fill: float
@@ -97,6 +98,8 @@ class PictureFigures:
 def measure_picture(rgb: Bytes, alpha: Bytes | None) -> PictureFigures:
     """Measure a decoded picture, uint8 H×W×3; `alpha`, uint8 H×W, is None if it is opaque. It is looked at on white."""
     seen = rgb if alpha is None else _on_white(rgb, alpha)
+    share = 0.0 if alpha is None else float((alpha < 255).mean())
+    alpha = None if alpha is None or not _has_clear_ground(alpha) else alpha
     product = np.asarray(_not_ground(seen) if alpha is None else alpha >= _VISIBLE, np.bool_)
     far = _far(product)
     off, worst = _off_white(seen, far)
@@ -109,7 +112,7 @@ def measure_picture(rgb: Bytes, alpha: Bytes | None) -> PictureFigures:
     if touched is not None:
         places |= dict.fromkeys(("cut_sides", "line_sides"), touched)
     return PictureFigures(
-        transparent=0.0 if alpha is None else float((alpha < 255).mean()),
+        transparent=share,
         fill=_fill(product),
         fill_area=float(product.mean()),
         off_white=off,
@@ -133,6 +136,12 @@ def source_cut_sides(alpha: Bytes) -> int:
 def _on_white(rgb: Bytes, alpha: Bytes) -> Bytes:
     share = alpha[..., None].astype(np.uint16)
     return ((rgb * share + 255 * (255 - share) + 127) // 255).astype(np.uint8)
+
+
+def _has_clear_ground(alpha: Bytes) -> bool:
+    """Whether at least 1 % of the border is transparent. Otherwise alpha does not say what is ground."""
+    border = np.concatenate([alpha[0], alpha[-1], alpha[:, 0], alpha[:, -1]])
+    return bool((border < _VISIBLE).mean() >= _CUT)
 
 
 def _not_ground(seen: Bytes) -> Mask:
