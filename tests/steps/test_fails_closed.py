@@ -57,13 +57,23 @@ def rows(tables: Store, planned: Plan, name: str, places: list[int]) -> None:
     write_table(tables, file, read_table(tables, file).take(pa.array(places, pa.int64())))
 
 
+@pytest.mark.parametrize(
+    ("right", "wrong", "words"),
+    [
+        ("expect_column_values_to_be_between", "expect_between", "expect_between: unknown or not allowed"),
+        ('"column": "image_id"', '"column": "imageid"', "the frame images has no column imageid"),
+        ("bad_at_most", "bad_at_mots", "the frame counts has no column bad_at_mots"),
+        ("distance_at_least", "distance_at_lest", "the frame drift has no column distance_at_lest"),
+        ('"name": "measurement"', '"name": "measurment"', "the frame drift has no column measurment"),
+    ],
+)
 def test_a_suite_that_cannot_judge_is_refused_before_anything_is_cut(
-    site: Site, cut: Plan, quick_suite: str, tmp_path: Path
+    site: Site, cut: Plan, quick_suite: str, tmp_path: Path, right: str, wrong: str, words: str
 ) -> None:
-    """Nobody waits for hours of cutting to learn that a rule of the gate is misspelt."""
+    """Nobody waits for hours of cutting to learn that a rule of the gate is misspelt, whatever it judges."""
     suite = Path(site.root) / "mine.json"
-    suite.write_text(Path(quick_suite).read_text().replace("expect_column_values_to_be_between", "expect_between"))
-    with pytest.raises(GateError, match="expect_between: unknown or not allowed"):
+    suite.write_text(Path(quick_suite).read_text().replace(right, wrong))
+    with pytest.raises(GateError, match=words):
         plan(site.model_copy(update={"mask_quality": str(suite)}), str(tmp_path / "manifest"), cut.delivery)
     suite.write_text(Path(quick_suite).read_text())
     assert plan(site.model_copy(update={"mask_quality": str(suite)}), str(tmp_path / "manifest"), cut.delivery) == cut

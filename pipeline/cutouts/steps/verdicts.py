@@ -17,7 +17,17 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from cutouts.adapters.quality import NO_DRIFT, Suite, bundled, judge, load_suite, method, refusals, require_judging
+from cutouts.adapters.quality import (
+    NO_DRIFT,
+    Suite,
+    bundled,
+    judge,
+    load_suite,
+    method,
+    refusals,
+    require_judging,
+    try_every_rule,
+)
 from cutouts.adapters.storage.store import Store
 from cutouts.adapters.storage.stored_records import find_record, write_record
 from cutouts.core.config import Site
@@ -55,9 +65,10 @@ def suite_of(site: Site) -> Traversable:
 
 
 def judging_suite(site: Site) -> Suite:
-    """The suite that judges a site's masks. Raises GateError if it cannot."""
+    """The suite that judges a site's masks. Raises GateError if it cannot, or if one of its rules cannot be applied."""
     suite = load_suite(suite_of(site))
     require_judging(suite)
+    try_every_rule(suite)
     return suite
 
 

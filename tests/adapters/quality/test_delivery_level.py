@@ -154,7 +154,7 @@ def test_an_expectation_that_raises_is_an_error_and_not_a_verdict(load: Load, kw
         full = {"max_value": 0.5, **kwargs}
         raw["expectations"].append({"type": "expect_column_values_to_be_between", "kwargs": full, "meta": meta})
 
-    with pytest.raises(GateError, match=r"checks crashed|needs an expect_column_values_to_not_be_null"):
+    with pytest.raises(GateError, match=r"these rules do not fit|needs an expect_column_values_to_not_be_null"):
         judged(load(broken), {"category": "shoe"}, drift=drifted({}))
 
 
@@ -235,7 +235,7 @@ def test_a_rule_about_text_judges_no_numbers(load: Load, kind: str, kwargs: Raw)
         meta = {"frame": "images", "action": "quarantine", "words": "unwanted"}
         raw["expectations"] += [complete, {"type": kind, "kwargs": kwargs, "meta": meta}]
 
-    with pytest.raises(GateError, match="these rules do not fit the type of their columns"):
+    with pytest.raises(GateError, match="these rules do not fit the columns"):
         judged(load(change), {"components": 9})
 
 

@@ -264,6 +264,14 @@ TEXTS = {
     "an object without rules": ('{"name": "empty", "expectations": {}}', "a list of `expectations`"),
     "an empty rule": ('{"name": "empty", "expectations": [{}]}', "entry 1: expected an object with a `type`"),
     "a rule that is not a table": ('{"name": "x", "expectations": [null]}', "entry 1: expected an object"),
+    "a rule whose words are not in a table": (
+        '{"name": "n", "expectations": [{"type": "t", "kwargs": {}, "meta": "too small"}]}',
+        "entry 1: `meta` is not an object",
+    ),
+    "a rule without words": (
+        '{"name": "n", "expectations": [{"type": "t", "kwargs": {}, "meta": {"words": " "}}]}',
+        "entry 1: its `words` are empty",
+    ),
     "zeros": ("\0\0", "not text in UTF-8"),
     "a second list of rules": ('{"name": "twice", "expectations": [1], "expectations": []}', "'expectations' is given"),
     "a number beyond all": (

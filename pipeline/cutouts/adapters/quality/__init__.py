@@ -18,7 +18,7 @@ from cutouts.adapters.quality.frames import counts_frame, delivery_frame
 from cutouts.adapters.quality.library import method
 from cutouts.adapters.quality.suite import Rule, Suite, bundled, load_suite
 from cutouts.adapters.quality.validation import NO_ROW, Check, broken_groups, validate
-from cutouts.adapters.quality.worst_masks import publishes_all
+from cutouts.adapters.quality.worst_masks import publishes_all, try_every_rule
 from cutouts.core.drift import DRIFT
 from cutouts.core.errors import GateError
 from cutouts.core.gate import FailedExpectation, Judgement
@@ -37,6 +37,7 @@ __all__ = [
     "method",
     "refusals",
     "require_judging",
+    "try_every_rule",
 ]
 
 NO_DRIFT = DRIFT.empty_table()

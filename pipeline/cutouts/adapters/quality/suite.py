@@ -151,6 +151,8 @@ def _require_known(raw: Any) -> None:
     for place, entry in enumerate(raw["expectations"], start=1):
         if not isinstance(entry, dict) or not entry.keys() >= _NEEDED:
             raise ValueError(f"entry {place}: expected an object with a `type`, `kwargs` and `meta`")
+        if wrong := [name for name in ("kwargs", "meta") if not isinstance(entry[name], dict)]:
+            raise ValueError(f"entry {place}: `{wrong[0]}` is not an object")
     unread = [f"the suite has {name!r}" for name in raw if name not in _OF_FILE]
     for place, entry in enumerate(raw["expectations"], start=1):
         unread += [f"entry {place} has {name!r}" for name in entry if name not in _OF_ENTRY]
@@ -178,6 +180,8 @@ def _rule(entry: Mapping[str, Any], place: int) -> Rule:
         raise ValueError(
             f"entry {place}: meta has no `words`, or they use a name that is not in kwargs: {error}"
         ) from error
+    if not words.strip():
+        raise ValueError(f"entry {place}: its `words` are empty, but they are the reason that people read")
     return Rule(
         type=entry["type"],
         kwargs=kwargs,

@@ -58,6 +58,8 @@ class Check:
         if "unexpected_count" in self.fields:
             return f"{self.fields['unexpected_count']} of {self.fields['element_count']} rows fail"
         value = self.fields["observed_value"]
+        if value is None:
+            return "not known"
         return f"{value:.4g}" if isinstance(value, float | np.floating) else str(value)
 
 
@@ -65,12 +67,12 @@ def validate(rules: Sequence[Rule], table: pa.Table, result_format: str) -> tupl
     """The result of each rule on `table`, in the order of the rules.
 
     `result_format` is `SUMMARY`, or `COMPLETE` to get the numbers of all failing rows (`unexpected_index_list`).
-    Raises GateError if a check crashed or was dropped, or if a condition compares text with numbers.
+    Raises GateError if a check crashed or was dropped, if a column is missing, or if text is compared with numbers.
     """
     if not rules:
         return ()
     if misfits := [f"{rule.type}: {words}" for rule in rules for words in _misfits(rule, table.schema)]:
-        raise GateError("\n  - ".join(["these rules do not fit the type of their columns", *misfits]))
+        raise GateError("\n  - ".join(["these rules do not fit the columns of what they judge", *misfits]))
     gx = library()
     suite = gx.ExpectationSuite(name="rules", expectations=[rule.entry(number) for number, rule in enumerate(rules)])
     definition = _definition()
@@ -100,8 +102,11 @@ def broken_groups(checks: Iterable[Check]) -> list[list[Check]]:
 
 
 def _misfits(rule: Rule, schema: pa.Schema) -> Iterator[str]:
-    """Where it takes text for numbers or numbers for text. pandas would compare them, and nothing would be judged."""
+    """The columns that are missing, and where it takes text for numbers or numbers for text: pandas would compare them,
+    and nothing would be judged."""
     kinds_of = {one.name: one.type for one in schema}
+    asked = rule.columns | {column for column, _ in comparisons(rule.condition)}
+    yield from (f"the frame {rule.frame} has no column {column}" for column in sorted(asked - kinds_of.keys()))
     for column, value in comparisons(rule.condition):
         if column in kinds_of and not _fits(value, kinds_of[column]):
             yield f"row_condition compares {column}, which is {_called(kinds_of[column])}, with {value!r}"

@@ -1,4 +1,5 @@
-"""Tries a suite on masks that are all bad. A suite that would publish all of them judges nothing."""
+"""Tries a suite on made-up masks that are all bad: whether each of its rules can be applied, and whether it would
+publish all of them."""
 
 from __future__ import annotations
 
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 from cutouts.adapters.quality.frames import counts_frame, delivery_frame
 from cutouts.adapters.quality.suite import ROW_COUNTS, Rule, Suite
 from cutouts.adapters.quality.validation import Check, broken_groups, validate
+from cutouts.core.drift import drift, measured
 from cutouts.schemas.tables import METRICS
 
 _ROWS = 20
@@ -22,6 +24,17 @@ _NEAR = 0.01
 _MANY = 1_000
 """What a count or a length is at its upper end."""
 _SCHEMA = METRICS.append(pa.field("p_bad", pa.float32())).append(pa.field("category", pa.string()))
+
+
+def try_every_rule(suite: Suite) -> None:
+    """Apply each rule to a frame with the columns and types of the real one, whether it is met or not.
+
+    Raises GateError if that is not possible, for example because a column is misspelt.
+    """
+    low, high = _worst()
+    frames = _frames(low) | {"drift": drift(measured(low).samples, measured(high).samples)}
+    for frame, rows in frames.items():
+        validate(suite.on(frame), rows, "SUMMARY")
 
 
 def publishes_all(suite: Suite) -> bool:
@@ -56,11 +69,14 @@ def _stopped(rules: Sequence[Rule], masks: pa.Table) -> bool:
     """Whether the rules quarantine one of the masks, or hold the delivery although none is in quarantine."""
     if not all(check.success for check in _checks(rules, "quarantine", "images", masks)):
         return True
+    frames = _frames(masks).items()
+    return bool(broken_groups([check for frame, rows in frames for check in _checks(rules, "hold", frame, rows)]))
+
+
+def _frames(masks: pa.Table) -> dict[str, pa.Table]:
+    """What rules judge of a delivery of these masks, none of which is in quarantine."""
     delivery = delivery_frame(masks, np.zeros(masks.num_rows, np.int64), {})
-    frames = {"images": masks, "delivery": delivery, "counts": counts_frame(delivery)}
-    return bool(
-        broken_groups([check for frame, rows in frames.items() for check in _checks(rules, "hold", frame, rows)])
-    )
+    return {"images": masks, "delivery": delivery, "counts": counts_frame(delivery)}
 
 
 def _checks(rules: Sequence[Rule], action: str, frame: str, rows: pa.Table) -> tuple[Check, ...]:
