@@ -22,6 +22,7 @@ from cutouts.core.records import RejectionReason
 from cutouts.core.renditions.drawing import Subject
 from cutouts.core.renditions.rendition import Rendition
 from cutouts.stages import job_of
+from cutouts.stages.image_errors import one_image
 from cutouts.stages.records import SourceFile
 from cutouts.stages.rendering import Original, mark_text, rendered, rendering_memory
 
@@ -92,7 +93,8 @@ class Renderer:
             notes, failed = list(photograph.notes), list[ImageRejected]()
             for rendition in stale.renditions:
                 try:
-                    (one,) = rendered(original, [rendition])
+                    with one_image():
+                        (one,) = rendered(original, [rendition])
                 except ImageRejected as error:
                     failed.append(error)
                 else:

@@ -22,6 +22,8 @@ from cutouts.core.renditions.source_types import rendition_type
 _BYTES_PER_PIXEL = 40
 """Memory for each pixel of a finished picture (B): light in single precision, levels, and the encoder's planes."""
 _WHITE = (255, 255, 255)
+_LONGEST_WEBP = 16383
+"""The longest side that a WebP can have (px)."""
 _LIGHT_BYTES = 16
 """Memory for each pixel of the photograph that is shrunk along one axis only (B), at most."""
 
@@ -132,16 +134,19 @@ def _subject(original: Original, rendition: Rendition) -> tuple[Subject, bytes]:
 
 
 def _check_frame(subject: Subject, rendition: Rendition, max_pixels: int) -> None:
-    """Raise ImageRejected if the picture would have more pixels than the site allows."""
+    """Raise ImageRejected if the picture would have more pixels than the site or its format allows."""
     box = product_box(subject.alpha)
     if box is None:
         return
     placement = place(box, rendition)
-    if placement.width_px * placement.height_px > max_pixels:
-        size = f"{placement.width_px}×{placement.height_px} px"
+    told = f"{rendition.name} has {placement.width_px}×{placement.height_px} px"
+    if rendition.suffix == ".webp" and max(placement.width_px, placement.height_px) > _LONGEST_WEBP:
         raise ImageRejected(
-            RejectionReason.PICTURE_TOO_LARGE, f"{rendition.name} has {size}, {max_pixels} px are allowed"
+            RejectionReason.PICTURE_TOO_LARGE,
+            f"{told}, and WebP allows {_LONGEST_WEBP} px per side: use another format",
         )
+    if placement.width_px * placement.height_px > max_pixels:
+        raise ImageRejected(RejectionReason.PICTURE_TOO_LARGE, f"{told}, {max_pixels} px are allowed")
 
 
 def _ground(rendition: Rendition, max_pixels: int) -> Bytes | None:

@@ -123,6 +123,8 @@ def test_a_rendition_that_cannot_be_made_does_not_prevent_the_others(tmp_path: P
     """Those before and after it are written; the message names each that fails, and its size and limit."""
     recipes = tmp_path / "limits.toml"
     tables = {"first": 'format = "webp"', "tight": "max_bytes = 90", "tighter": "max_bytes = 80", "last": ""}
+    tables["long"] = 'format = "webp"\nwidth_px = 16384\nheight_px = 16'
+    tables |= {"longest": 'format = "webp"\nwidth_px = 16383\nheight_px = 16', "after": ""}
     recipes.write_text("".join(f"[{name}]\n{table}\n" for name, table in tables.items()))
     rgba = np.full((80, 80, 4), 255, np.uint8)
     rgba[:20, :, 3] = 0
@@ -133,7 +135,8 @@ def test_a_rendition_that_cannot_be_made_does_not_prevent_the_others(tmp_path: P
     assert "the picture that was asked for would be too large" in result.output
     assert "at most 90 B are allowed" in result.output
     assert "tighter has" in result.output
-    assert {path.parent.name for path in (tmp_path / "out").glob("*/*")} == {"first", "last"}
+    assert "long has 16384×16 px, and WebP allows 16383 px per side: use another format" in result.output
+    assert {path.parent.name for path in (tmp_path / "out").glob("*/*")} == {"first", "last", "longest", "after"}
 
 
 def test_positions_leave_and_generated_pictures_say_so(tmp_path: Path, own: Path) -> None:
