@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 
 from cutouts.core.channels.figures import SAME_GROUND
@@ -71,10 +72,11 @@ def draw(subject: Subject, rendition: Rendition, ground_image: Bytes | None = No
     return Picture(pixels=pixels, placement=placement, notes=(*placement.notes, *notes))
 
 
-def composed(rgba: Bytes, colour: Colour) -> Bytes:
-    """`rgba` on a plain ground, uint8 H×W×3, as browsers compose it; α = 255 and α = 0 give exactly the two colours."""
+def composed(rgba: Bytes, ground: Colour | Bytes) -> Bytes:
+    """`rgba` on a colour or on a picture of its size, uint8 H×W×3, as browsers compose it; α = 255 and α = 0 give
+    exactly the two colours."""
     alpha = rgba[..., 3:].astype(np.uint32)
-    mixed = rgba[..., :3] * alpha + np.array(colour, np.uint32) * (255 - alpha)
+    mixed = rgba[..., :3] * alpha + np.asarray(ground, np.uint32) * (255 - alpha)
     return ((mixed + 127) // 255).astype(np.uint8)
 
 
@@ -121,13 +123,27 @@ def _with_shadow(rgba: Bytes, shadow: Floats) -> Bytes:
 
 
 def _on_colour(part: Bytes, placement: Placement, shadow: Floats | None, colour: Colour) -> Bytes:
-    """The cutout composed at its own size, as its matte was made, and then shrunk in linear light."""
+    """The cutout composed at its own size, as its matte was made, and then shrunk in linear light.
+
+    It is composed on the ground with its shadow. Darkened afterwards, a soft pixel would keep light of the bright
+    ground, and a pale rim would separate the product from its shadow.
+    """
     target = placement.target
     pixels = np.full((placement.height_px, placement.width_px, 3), colour, np.uint8)
-    whole = composed(part, colour)
-    same = (part.shape[1], part.shape[0]) == (target.width, target.height)
-    pixels[target.area] = whole if same else to_levels(resized_light(whole, target.width, target.height))
-    return pixels if shadow is None else _darkened(pixels, part, placement, shadow)
+    if shadow is None:
+        pixels[target.area] = _shrunk(composed(part, colour), target)
+        return pixels
+    pixels = to_levels(to_light(pixels) * (1 - shadow)[..., None])
+    ground = pixels[target.area]
+    behind = np.asarray(cv2.resize(ground, (part.shape[1], part.shape[0]), interpolation=cv2.INTER_LINEAR), np.uint8)
+    alpha = resized_alpha(np.ascontiguousarray(part[..., 3]), target.width, target.height)
+    pixels[target.area] = np.where((alpha > 0)[..., None], _shrunk(composed(part, behind), target), ground)
+    return pixels
+
+
+def _shrunk(whole: Bytes, target: Box) -> Bytes:
+    same = (whole.shape[1], whole.shape[0]) == (target.width, target.height)
+    return whole if same else to_levels(resized_light(whole, target.width, target.height))
 
 
 def _without_faint(pixels: Bytes, part: Bytes, placement: Placement) -> Bytes:
@@ -138,15 +154,6 @@ def _without_faint(pixels: Bytes, part: Bytes, placement: Placement) -> Bytes:
     faint = (inside.min(axis=2) >= 255 - SAME_GROUND) & (alpha < 1)
     pixels[target.area] = np.where(faint[..., None], np.uint8(255), inside)
     return pixels
-
-
-def _darkened(pixels: Bytes, part: Bytes, placement: Placement, shadow: Floats) -> Bytes:
-    """`pixels` with the shadow on the share of each pixel that shows the ground."""
-    seen = np.ones((placement.height_px, placement.width_px), np.float32)
-    target = placement.target
-    seen[target.area] -= resized_alpha(np.ascontiguousarray(part[..., 3]), target.width, target.height)
-    share = shadow * np.clip(seen, 0, 1)
-    return np.where((share > 0)[..., None], to_levels(to_light(pixels) * (1 - share)[..., None]), pixels)
 
 
 def _on_picture(part: Bytes, placement: Placement, shadow: Floats | None, image: Bytes) -> Bytes:

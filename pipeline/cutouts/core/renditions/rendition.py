@@ -215,6 +215,8 @@ class Rendition(BaseModel):
             del told["exact_white"]
         if self.shadow == "contact":  # it was drawn otherwise before: only these pictures are stale
             told["shadow"] = "contact below each column"
+        if self.shadow != "none" and self.ground is not None:  # a pale rim was beside the shadow before
+            told["ground"] = [*self.ground, "with its shadow first"]
         image = None if self.ground_image is None else hashlib.sha256(self.ground_image).hexdigest()
         text = json.dumps([RENDITION_METHOD, told, image], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
