@@ -183,7 +183,7 @@ def test_a_full_disk_and_a_wrong_name_need_a_person(tmp_path: Path) -> None:
         with Store(str(tmp_path))._errors("full"), (tmp_path / "full").open("wb") as stream:
             stream.write(b"1" * 100_000)
 
-    with pytest.raises(StorageError, match="No space left") as full:
+    with pytest.raises(StorageError, match="full: No space left on device; free some space and run it again") as full:
         fill()
     assert not isinstance(full.value, TransientError)
     for name in ("x" * 300, "file/below"):

@@ -14,6 +14,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from cutouts.adapters.catalog import Catalog, CatalogCounts
+from cutouts.adapters.catalog.engine import open_engine, telling
 from cutouts.adapters.catalog.migrate import _FOLDER, VERSION_TABLE
 from cutouts.adapters.catalog.sql_tables import REVISION, metadata
 from cutouts.core.config import Site
@@ -73,6 +74,21 @@ def test_sqlite_creates_its_folder_and_allows_concurrent_readers(tmp_path: Path)
     with Catalog.open(f"sqlite:///{tmp_path}/a/b/catalog.sqlite") as catalog, catalog._engine.connect() as connection:
         assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
         assert connection.exec_driver_sql("PRAGMA foreign_keys").scalar() == 1
+
+
+def test_an_error_of_sqlite_says_what_to_do(tmp_path: Path) -> None:
+    """SQLite itself says neither that a file is needed beside the database, nor what a full disk means for the work."""
+    (tmp_path / "catalog.sqlite").mkdir()
+    with pytest.raises(StorageError, match=r"unable to open database file; .* its folder must be writable"):
+        Catalog.open(f"sqlite:///{tmp_path}/catalog.sqlite")
+    engine = open_engine(f"sqlite:///{tmp_path}/full.sqlite")
+    sa.event.listen(engine, "connect", lambda driver, _: driver.execute("PRAGMA max_page_count = 1"))
+    full = "database or disk is full; free some space and run it again"
+    with pytest.raises(StorageError, match=full), telling(engine), engine.begin() as connection:
+        connection.exec_driver_sql("CREATE TABLE t AS SELECT zeroblob(100000)")
+    (tmp_path / "file").touch()
+    with pytest.raises(StorageError, match="cannot be made: Not a directory; correct that and run it again"):
+        open_engine(f"sqlite:///{tmp_path}/file/below/catalog.sqlite")
 
 
 def test_a_site_may_be_in_a_folder_of_any_name(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 import sqlalchemy as sa
 from sqlalchemy import exc
 
+from cutouts.core.advice import advice
 from cutouts.core.errors import ConfigError, StorageError, TransientError
 from cutouts.core.records import DeliveryKey
 
@@ -33,6 +34,14 @@ _WRONG_VALUES = (ValueError, TypeError, ArithmeticError)
 """Errors of drivers, of Arrow and of our records for bytes that are not a text, JSON, a date or a kind of publication.
 """
 _REBUILD = "Put it back from a backup, or rebuild it from its journal: `cutouts catalog rebuild`"
+
+_ADVICE = {
+    sqlite3.SQLITE_FULL: "free some space and run it again: finished work is kept",
+    sqlite3.SQLITE_IOERR: "the disk may be full: free some space or check the disk, then run it again",
+    sqlite3.SQLITE_CANTOPEN: "SQLite writes beside its file even to read it, so its folder must be writable",
+    sqlite3.SQLITE_READONLY: "the file and its folder must be writable",
+}
+"""What a person can do about an error of SQLite, which does not say what the system said."""
 
 _REFUSED = re.compile(r"FATAL:")
 """In the message if a server refuses a connection (wrong password, unknown database, no access), without a SQLSTATE."""
@@ -100,7 +109,8 @@ def telling(engine: sa.Engine) -> Iterator[None]:
         place = engine.url.render_as_string(hide_password=True)
         cause = error.orig if isinstance(error, exc.DBAPIError) else error
         kind = TransientError if _helped_by_retry(error) else StorageError
-        words = f"the catalogue at {place}: {cause}"
+        what = _ADVICE.get(_sqlite_code(cause), "")
+        words = f"the catalogue at {place}: {cause}" + (f"; {what}" if what else "")
         raise kind(f"{words}. {_REBUILD}" if _is_damage(cause) else words) from error
 
 
@@ -117,9 +127,14 @@ def _sound(engine: sa.Engine) -> Iterator[None]:
 
 def _is_damage(cause: object) -> bool:
     if isinstance(cause, sqlite3.Error):
-        code = getattr(cause, "sqlite_errorcode", 0) & 0xFF
-        return code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB) or bool(_NOT_THERE.search(str(cause)))
+        damaged = _sqlite_code(cause) in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+        return damaged or bool(_NOT_THERE.search(str(cause)))
     return str(getattr(cause, "sqlstate", None) or "").startswith(_CORRUPT)
+
+
+def _sqlite_code(error: object) -> int:
+    """The primary result code of an error of SQLite, or 0 (SQLITE_OK)."""
+    return getattr(error, "sqlite_errorcode", sqlite3.SQLITE_OK) & 0xFF
 
 
 def _parse(url: str) -> sa.URL:
@@ -141,7 +156,8 @@ def _make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise StorageError(f"the catalogue's folder {folder} cannot be made: {error}") from error
+        words = f"{error.strerror}; {advice(error)}"
+        raise StorageError(f"the catalogue's folder {folder} cannot be made: {words}") from error
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
@@ -161,7 +177,7 @@ def _writes_ahead(connection: sqlite3.Connection) -> bool:
     try:
         connection.execute("PRAGMA journal_mode = WAL")
     except sqlite3.OperationalError as error:
-        if error.sqlite_errorcode & 0xFF not in _BUSY:
+        if _sqlite_code(error) not in _BUSY:
             raise
         return False
     return True
@@ -177,7 +193,7 @@ def _helped_by_retry(error: exc.SQLAlchemyError) -> bool:
     if not isinstance(error, exc.DBAPIError):
         return isinstance(error, exc.TimeoutError)
     if isinstance(error.orig, sqlite3.Error):
-        return getattr(error.orig, "sqlite_errorcode", 0) & 0xFF in _BUSY
+        return _sqlite_code(error.orig) in _BUSY
     state: str | None = getattr(error.orig, "sqlstate", None)
     if state is None:
         refused = _REFUSED.search(str(error.orig)) and not _NOT_READY.search(str(error.orig))

@@ -20,6 +20,7 @@ from urllib.parse import unquote
 from cutouts.adapters.storage.atomic_files import replacing
 from cutouts.adapters.storage.deleting import delete_remote
 from cutouts.adapters.storage.store_errors import helped_by_retry, is_missing_bucket, store_errors
+from cutouts.core.advice import advice
 from cutouts.core.errors import DamagedError, StorageError, TransientError
 from cutouts.core.text.counting import counted
 
@@ -203,8 +204,12 @@ class Store:
                 raise
             if not missing and isinstance(error, OSError) and error.errno in _OBSTACLES:
                 raise DamagedError(f"{self.url}/{name}", f"it is not a file ({error.strerror})") from error
-            kind = TransientError if helped_by_retry(error) else StorageError
-            raise kind(f"{self.url}/{name}: {type(error).__name__}: {error}") from error
+            told = f"{self.url}/{name}: {type(error).__name__}: {error}"
+            if helped_by_retry(error):
+                raise TransientError(told) from error
+            if self._local and isinstance(error, OSError) and error.errno:
+                told = f"{self.url}/{name}: {error.strerror}; {advice(error)}"
+            raise StorageError(told) from error
 
     def _require_file(self, name: str) -> None:
         """Raise an OSError for a folder, pipe or device in the place of a local file: opening a pipe would wait."""
