@@ -97,6 +97,20 @@ def test_an_unusable_folder_is_an_error(tmp_path: Path) -> None:
     assert [path.name for path in (tmp_path / "full").iterdir()] == ["a.jpg"]
 
 
+@pytest.mark.parametrize("out", ["s3://bucket/result", "file:///srv/result", "notes.txt", "notes.txt/result"])
+def test_results_need_a_folder_of_this_machine(
+    shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, out: str
+) -> None:
+    """A URL would become a folder named `s3:`, and everybody would look for the results in the bucket."""
+    (tmp_path / "notes.txt").touch()
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(OutputError):
+        cutouts.run(shop, out)
+    with pytest.raises(OutputError):
+        cutouts.Cutter().cut_file(next(shop.rglob("*.jpg")), f"{out}/a.png")
+    assert [one.name for one in tmp_path.iterdir() if one != shop] == ["notes.txt"]
+
+
 def test_a_run_on_a_site_makes_the_renditions_of_its_deliveries(tmp_path: Path) -> None:
     """Of what it published, and not of other deliveries, whose pictures wait for `cutouts render --all-stale`."""
     for name in ("first", "second"):

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import errno
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from cutouts.adapters.images import encode_png
-from cutouts.adapters.storage.atomic_files import write_file
+from cutouts.adapters.storage.atomic_files import explained, write_file
 from cutouts.adapters.storage.ownership import require_free
-from cutouts.core.advice import advice
-from cutouts.core.errors import OutputError, StorageError
+from cutouts.core.errors import OutputError
 from cutouts.core.pixels import Bytes
 from cutouts.core.png_mark import marked
 from cutouts.core.records import RecipeDigests
-
-_OF_ONE_FILE = frozenset({errno.ENAMETOOLONG, errno.EISDIR, errno.ENOTDIR, errno.EEXIST, errno.ELOOP, errno.EILSEQ})
-"""Errors of the system about this one name; any other error would affect every image."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -80,10 +75,5 @@ def write_png(target: Path, pixels: Bytes, text: str) -> None:
 def write_whole(target: Path, data: bytes) -> None:
     """Write a file, complete or not at all. Raises OutputError if the system refuses the name, otherwise
     StorageError."""
-    try:
+    with explained(target):
         write_file(target, data)
-    except OSError as error:
-        words = os.strerror(error.errno) if error.errno else str(error)
-        if error.errno in _OF_ONE_FILE:
-            raise OutputError(f"{target}: {words}") from error
-        raise StorageError(f"{target} cannot be written: {words}; {advice(error)}") from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import uuid
 from collections.abc import Iterator
@@ -9,7 +10,25 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+from cutouts.core.advice import advice
+from cutouts.core.errors import OutputError, StorageError
 from cutouts.core.text.naming import fitting
+
+_OF_ONE_FILE = frozenset({errno.ENAMETOOLONG, errno.EISDIR, errno.ENOTDIR, errno.EEXIST, errno.ELOOP, errno.EILSEQ})
+"""Errors of the system about this one name; any other error would affect every file."""
+
+
+@contextmanager
+def explained(target: Path) -> Iterator[None]:
+    """Raise an error of the system in the block, which writes `target`, as OutputError if the system refuses the name,
+    otherwise as StorageError."""
+    try:
+        yield
+    except OSError as error:
+        words = os.strerror(error.errno) if error.errno else str(error)
+        if error.errno in _OF_ONE_FILE:
+            raise OutputError(f"{target}: {words}") from error
+        raise StorageError(f"{target} cannot be written: {words}; {advice(error)}") from error
 
 
 def write_file(path: Path, data: bytes) -> None:

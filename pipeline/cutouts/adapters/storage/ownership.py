@@ -19,10 +19,11 @@ from pathlib import Path
 from typing import Any, BinaryIO
 from urllib.parse import quote, unquote_to_bytes
 
-from cutouts.adapters.storage.atomic_files import replacing, write_file
+from cutouts.adapters.storage.atomic_files import explained, replacing, write_file
 from cutouts.adapters.storage.seal import SealedFile
 from cutouts.core.errors import OutputError
 from cutouts.core.file_mark import MARK_BYTES, has_mark_at_end, mark_of
+from cutouts.core.sources.locations import SCHEMES
 
 MARKER = ".cutouts"
 """The name of the file that lists the files which cutouts writes into its folder."""
@@ -68,10 +69,12 @@ def is_ours(file: Path, table: str = "") -> bool:
 
 
 def claim(folder: Path, names: Iterable[str]) -> None:
-    """Make the folder if it is missing, and mark `names` in it as ours. Raises OutputError if one is not ours.
+    """Make the folder if it is missing, and mark `names` in it as ours. Raises OutputError if one is not ours, or if
+    the folder is a URL or a file, and StorageError if it cannot be written.
 
     The marker is written before anything else, so that a run can be repeated if it was killed at any moment.
     """
+    require_no_url(folder)
     marker, names = _Marker.of(folder), tuple(names)
     taken = [name for name in names if os.path.lexists(folder / name) and not marker.proves(folder / name)]
     if taken:
@@ -183,13 +186,27 @@ def _write_marker(folder: Path, marker: _Marker, digests: Mapping[str, frozenset
         raise OutputError(
             f"{folder / MARKER} is not a valid marker of cutouts: name another folder, or move the file away",
         )
-    folder.mkdir(parents=True, exist_ok=True)
     lines = [
         f"{digest} {quote(os.fsencode(name))}\n"
         for name, known in sorted(digests.items())
         for digest in sorted(known) or [_NO_DIGEST]
     ]
-    write_file(folder / MARKER, "".join([_HEAD, _bound_to(folder), *lines]).encode("ascii"))
+    with explained(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        write_file(folder / MARKER, "".join([_HEAD, _bound_to(folder), *lines]).encode("ascii"))
+
+
+def require_no_url(output: Path) -> None:
+    """Raise OutputError if the path is a URL, which would become a folder named `s3:` here."""
+    if (url := _url(output)) is not None:
+        raise OutputError(f"{url} is a URL: name a folder or file of this machine; stores are settings of a site")
+
+
+def _url(path: Path) -> str | None:
+    """The URL that this path was made of; None if it was none. A folder that has such a name has an absolute path."""
+    first, *rest = path.parts or ("",)
+    is_scheme = first.lower() in [f"{scheme}:" for scheme in SCHEMES]
+    return f"{first}//{'/'.join(rest)}" if is_scheme else None
 
 
 def require_free(outputs: Iterable[Path], inputs: Sequence[Path] = (), *, table: str = "") -> None:
@@ -202,6 +219,8 @@ def require_free(outputs: Iterable[Path], inputs: Sequence[Path] = (), *, table:
     for output in outputs:
         if (source := places.same(output)) is not None:
             problems.append(f"{output} is {source}, which is an input" if source != output else f"{output} is an input")
+        elif (url := _url(output)) is not None:
+            problems.append(f"{url} is a URL, and not a file of this machine")
         elif (kind := _kind(output)) is not None:
             problems.append(f"{output} is a {kind}")
         elif os.path.lexists(output) and not is_ours(output, table):

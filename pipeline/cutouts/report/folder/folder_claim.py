@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from cutouts.adapters.images import SUFFIXES
 from cutouts.adapters.storage.manifests.files import is_part
-from cutouts.adapters.storage.ownership import claim, is_ours, is_within, owned
+from cutouts.adapters.storage.ownership import claim, is_ours, is_within, owned, require_no_url
 from cutouts.adapters.storage.store import open_store
 from cutouts.adapters.storage.stored_tables import write_table
 from cutouts.core.errors import OutputError
@@ -28,9 +28,10 @@ _KEPT = ("objects", "tables", "catalog.sqlite")
 def claim_folder(out: Path, source: str, *, more: Sequence[str] = ()) -> None:
     """Make `out` the folder of runs, for `REPLACED` and the names `more`, if `source` allows that.
 
-    Raises OutputError before anything is written if `out` is the source, if it is a folder of photographs or manifests,
-    or if it contains files under those names that are not ours.
+    Raises OutputError before anything is written if `out` is a URL, a file, the source, a folder of photographs or
+    manifests, or if it contains files under those names that are not ours.
     """
+    require_no_url(out)
     place = Path(source)
     if place.exists():
         _require_apart(out.resolve(), place.resolve())
