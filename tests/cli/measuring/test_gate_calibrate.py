@@ -76,6 +76,25 @@ def test_a_calibrated_network_is_accepted_by_a_run(settings: Path, photographs: 
     assert plan(site, str(manifest), delivery).todo == 60
 
 
+def test_images_that_cannot_be_used_are_named(settings: Path, photographs: tuple[Path, Path]) -> None:
+    """With the reason, so that nobody searches why so few masks were found: of many, the first ones."""
+    images, truth = photographs
+    labels = np.eye(64, dtype=np.uint8)
+    picture(truth / "0.png", labels)
+    picture(truth / "1.png", np.full((32, 64), 255, np.uint8))
+    (truth / "2.png").rename(truth / "2_mask.png")
+    said = call("--images", images, "--truth", truth, "--config", settings).output
+    assert "not used: pictures: 0: its truth cannot be used: its values are 0 and 1" in said
+    assert "not used: pictures: 1: its truth does not fit: it has 64×32 px, the image 64×64" in said
+    assert "not used: pictures: 2: it has no truth" in said
+    assert "pictures: truths without an image: 1" in said
+    assert "fitted on 57 masks" in said
+    for number in range(3, 60):
+        picture(truth / f"{number}.png", labels)
+    with pytest.raises(ConfigError, match="0 bad and 0 good masks"):
+        call("--images", images, "--truth", truth, "--config", settings)
+
+
 def test_masks_are_measured_once_and_fitted_or_checked_later(settings: Path, photographs: tuple[Path, Path]) -> None:
     """--keep only measures, and --masks and --check need no images."""
     images, truth = photographs

@@ -20,13 +20,14 @@ from cutouts.cli.console.progress import Tally
 from cutouts.core.calibration import TERMS
 from cutouts.core.config import Site
 from cutouts.core.errors import ConfigError, GateError
+from cutouts.core.text.counting import counted
 from cutouts.evaluation.calibration.check import as_markdown
 from cutouts.evaluation.calibration.checked import checked_masks
 from cutouts.evaluation.calibration.fit import fit
 from cutouts.evaluation.calibration.from_reviews import learned, reviewed_masks, side_by_side
 from cutouts.evaluation.calibration.judged_masks import judged_masks
 from cutouts.evaluation.calibration.reliability_plot import reliability_svg
-from cutouts.evaluation.image_sets import open_sets
+from cutouts.evaluation.image_sets import Case, Lost, open_sets
 from cutouts.models import folder
 from cutouts.models.calibrations import SUFFIX, calibration_json, read_calibration
 from cutouts.schemas.tables import JUDGED_MASKS
@@ -35,6 +36,8 @@ _PATH = click.Path(exists=True, path_type=Path)
 _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 _NEW = click.Path(dir_okay=False, path_type=Path)
+_NAMED = 20
+"""Images that cannot be used are named up to this number."""
 
 _EXAMPLES = """
 \b
@@ -158,9 +161,24 @@ def _learn(site: Site, check: Sequence[Path], target: Path, *, by_category: bool
 def _measured(
     site: Site, images: Sequence[Path], truth: Sequence[Path], networks: Sequence[str], limit: int | None
 ) -> pa.Table:
-    sets = open_sets(images, truth, limit=limit)
+    """The masks of the networks on the sets. Says which images cannot be used, and why."""
+    sets, lost = open_sets(images, truth, limit=limit), list[str]()
     with Tally("masks", sum(one.count for one in sets)) as tally:
-        return judged_masks(site, sets, networks, on_image=tally.add)
+
+        def seen(name: str, case: Case | Lost) -> None:
+            tally.add("failed" if isinstance(case, Lost) else "measured")
+            if isinstance(case, Lost):
+                lost.append(f"not used: {name}: {case.name}: {case.problem}")
+
+        found = judged_masks(site, sets, networks, on_case=seen)
+    for one in sets:
+        if one.unused:
+            say(f"warning: {one.name}: truths without an image: {one.unused}", colour="yellow", err=True)
+    for words in lost[:_NAMED]:
+        say(words, colour="red", err=True)
+    if len(lost) > _NAMED:
+        say(f"not used: {counted(len(lost) - _NAMED, 'more image')}", colour="red", err=True)
+    return found
 
 
 def _require_replaceable(path: Path, read: Callable[[Path], object]) -> None:

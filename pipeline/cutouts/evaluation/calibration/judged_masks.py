@@ -31,14 +31,15 @@ class _Opened:
 
 
 def judged_masks(
-    site: Site, sets: Sequence[ImageSet], networks: Sequence[str], *, on_image: Callable[[str], None] = lambda _: None
+    site: Site, sets: Sequence[ImageSet], networks: Sequence[str], *, on_case: Callable[[str, Case | Lost], None]
 ) -> pa.Table:
-    """`JUDGED_MASKS` of every network on every usable image. `on_image` is called with "measured" or "failed".
+    """`JUDGED_MASKS` of every network on every usable image. `on_case` is called with the name of each image's set and
+    the image, once it is measured or known to be unusable.
 
     Raises ModelError if a network is not in the table.
     """
     opened = [_open(site, name) for name in networks]
-    rows = list(_rows(sets, opened, on_image))
+    rows = list(_rows(sets, opened, on_case))
     return pa.Table.from_pylist(rows, schema=JUDGED_MASKS)
 
 
@@ -48,15 +49,13 @@ def _open(site: Site, name: str) -> _Opened:
 
 
 def _rows(
-    sets: Iterable[ImageSet], opened: Sequence[_Opened], on_image: Callable[[str], None]
+    sets: Iterable[ImageSet], opened: Sequence[_Opened], on_case: Callable[[str, Case | Lost], None]
 ) -> Iterator[dict[str, object]]:
     for images, case in ((one.name, case) for one in sets for case in one.cases()):
-        if isinstance(case, Lost):
-            on_image("failed")
-            continue
-        for one in opened:
-            yield {"images": images, **_row(one, case)}
-        on_image("measured")
+        if isinstance(case, Case):
+            for one in opened:
+                yield {"images": images, **_row(one, case)}
+        on_case(images, case)
 
 
 def _row(one: _Opened, case: Case) -> dict[str, object]:
