@@ -218,7 +218,7 @@ async def decide(gate_id: str, request: Request, user: GetUserDep) -> Response:
     by = str(user.get_name())
     done = await _in_thread(lambda here: decisions.settle(here, gate_id, wanted, by=by))
     log.info("%s decided about gate %s: %s", shown(by), gate_id, done.words)
-    answered = APPROVE if wanted.action == "release" else REJECT
+    answered = APPROVE if done.released else REJECT
     await run_in_threadpool(lambda: answer_question(gate_id, answered, wanted.why, user))
     return JSONResponse({"words": done.words, "url": f"{_prefix()}/gate/{done.gate_id}"}, headers=_HEADERS)
 

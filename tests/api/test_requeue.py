@@ -117,7 +117,7 @@ def _told(site: Site, delivered: DeliveryKey, first: GateDecision, second: GateD
     standing, _ = standing_of(site, open_sheet(site, first.gate_id))
     assert (standing.unseen, waiting_images(site, second).num_rows) == (5, 5)
     page = delivery_page(site, Reader(name="Ada", prefix="/cutouts", token="t"), first.gate_id)
-    assert page.count("live, cut by another network") == 2
+    assert page.count("live by another decision") == 2
     assert newest_decision(site, delivered) == first.gate_id  # the whole delivery, not the second try of a part
     for one in (first, second):
         page = delivery_page(site, Reader(name="Ada", prefix="/cutouts"), one.gate_id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from html.parser import HTMLParser
@@ -9,11 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from cutouts import steps
+from cutouts import intake, steps
 from cutouts.core.config import Site
+from cutouts.core.records import DeliveryKey
 from cutouts.review import pages
 from cutouts.review.pages import POLICY, Reader
 from cutouts.review.sheets import PAGE, Show, UnknownDecisionError, open_sheet
+from cutouts.runner import open_runner
+from tests.deliveries import land, manifest_of, nothing, photograph
 from tests.review.made_gates import HOSTILE, MadeGate, make_gate
 
 ADA = Reader(name=f"Ada {HOSTILE}", prefix="/cutouts", token="0123")
@@ -102,6 +106,35 @@ def test_who_may_not_decide_sees_no_controls(site: Site, held: MadeGate) -> None
     assert 'data-token="0123"' in hers
     assert 'id="decide"' not in his
     assert "0123" not in his
+
+
+def test_without_javascript_the_page_says_what_decides(site: Site, held: MadeGate) -> None:
+    """Its buttons are disabled until the script enables them: a click on *Publish* that does nothing looks like one."""
+    page = pages.delivery_page(site, ADA, held.decision.gate_id)
+    assert "To decide here, turn on JavaScript" in page
+    assert len(re.findall(r'name="action" value="(?:release|reject)" disabled', page)) == 2
+
+
+def test_a_page_says_what_is_live_now(site: Site, tmp_path: Path) -> None:
+    """Nothing is, until a person releases the only image. The page of the first decision then names this person, and
+    has nothing more to decide."""
+    photographs = photograph(tmp_path / "studio" / "dim", nothing(0))
+    manifest = land(tmp_path, "any", date(2026, 11, 2), manifest_of(photographs.parent))
+    intake.take(site, str(manifest))
+    key = DeliveryKey(date=date(2026, 11, 2), delivery_id="dim")
+    planned = steps.plan(site, intake.source_of(site, key), key)
+    with open_runner(site) as runner:
+        for shard in planned.shard_keys():
+            steps.segment(site, shard, runner)
+    gate_id = steps.gate(site, planned.plan_id).gate_id
+    steps.publish(site, gate_id)
+    steps.keep_back(site, gate_id, {"dim/00.png": "too dark"}, by="eve", why="fine")
+    assert "Nothing is published: 1 image is quarantined." in pages.delivery_page(site, ADA, gate_id)
+    assert '<span class="said">nothing published</span>' in pages.deliveries_page(site, ADA)
+    steps.approve(site, gate_id, by="ada", why="meant so", also=["dim/00.png"])
+    page = pages.delivery_page(site, ADA, gate_id)
+    assert "approved by ada: meant so" in page
+    assert 'id="decide"' not in page
 
 
 @pytest.mark.parametrize("gate_id", ["f" * 32, "../../etc/passwd", "", "A" * 32])

@@ -45,10 +45,11 @@ class ReviewRequest(BaseModel):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settled:
-    """What a decision did, in words, and the decision of the gate to show next."""
+    """What a decision did, in words, the decision of the gate to show next, and whether it released anything."""
 
     words: str
     gate_id: str
+    released: bool = False
 
 
 def parse_request(body: bytes) -> ReviewRequest:
@@ -75,10 +76,10 @@ def settle(site: Site, gate_id: str, request: ReviewRequest, *, by: str) -> Sett
         return Settled(words=f"{word.delivery} is rejected. Nothing of it is published.", gate_id=gate_id)
     if request.action == "keep" or not (held or good):
         keep_back(site, gate_id, bad, by=by, why=request.why)
-        return Settled(words=f"{counted(len(bad), 'image')} stay in quarantine.", gate_id=gate_id)
+        return Settled(words=f"{counted(len(bad), 'image')} kept in quarantine.", gate_id=gate_id)
     done = approve(site, gate_id, by=by, why=request.why, but=bad, also=good)
     words = f"{counted(done.published, 'image')} of {done.delivery} published (publication {done.publication_id})."
-    return Settled(words=words, gate_id=done.gate_id)
+    return Settled(words=words, gate_id=done.gate_id, released=True)
 
 
 def _overtaken(decision: GateDecision, standing: Standing) -> str:

@@ -74,6 +74,7 @@ def delivery_page(site: Site, reader: Reader, gate_id: str, *, show: Show | None
     sheet = open_sheet(site, gate_id)
     standing, said = standing_of(site, sheet)
     counts = {one: len(sheet.rows(one)) for one in Show}
+    left = counts[Show.WAITING] - len(standing.replaced)
     chosen = show or (Show.WAITING if counts[Show.WAITING] else Show.ALL)
     rows = sheet.rows(chosen)
     pages = max(1, -(-len(rows) // PAGE))
@@ -85,7 +86,8 @@ def delivery_page(site: Site, reader: Reader, gate_id: str, *, show: Show | None
         counts=_counts(sheet.decision),
         standing=standing,
         decisions=decisions_about(site, sheet.decision.delivery),
-        decidable=bool(reader.token) and _is_decidable(sheet, standing.state.waits),
+        left=left,
+        decidable=bool(reader.token) and (standing.state.waits or bool(sheet.decision.quarantined and left)),
         show=chosen,
         shows=counts,
         images=sheet.images(rows[page * PAGE : (page + 1) * PAGE], said, standing.replaced),
@@ -132,10 +134,6 @@ def static_file(name: str) -> bytes:
     if name != "review.css":
         return own
     return resources.files("cutouts.report").joinpath("templates/style.css").read_bytes() + own
-
-
-def _is_decidable(sheet: Sheet, waits: bool) -> bool:
-    return waits or bool(sheet.decision.quarantined)
 
 
 def _lineage(site: Site, sheet: Sheet, image_id: str) -> Explanation | None:

@@ -42,8 +42,7 @@
     const published = held ? waiting - badAlone + released - taken : released;
     find("#tally").textContent = `${number(good.length)} approved and ${number(bad.length)} rejected by you: ${number(published)} of ${number(waiting)} would be published, ${number(waiting - published)} kept back`;
     find("#undo").disabled = !past.length;
-    const release = find('[name=action][value=release]');
-    if (!held) release.disabled = !given.length;
+    if (!held) find("[name=action][value=release]").disabled = !given.length;
   };
 
   let everything = null;  // the images of all pages, once they are selected: {alone: [row], others: [row]}
@@ -205,6 +204,7 @@
       const why = find("[name=other]", reasons).value.trim();
       if (why) because(why); else find("[name=other]", reasons).focus();
     });
+    all("#decide [name=action]").forEach(button => { button.disabled = false; });
     find("#decide").addEventListener("submit", event => {
       event.preventDefault();
       decide(event.submitter?.value || "release", event.target.why.value.trim());
