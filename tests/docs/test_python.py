@@ -53,7 +53,7 @@ def test_the_errors_that_it_lists_exist() -> None:
     names = [row[0].strip("`") for row in rows(PAGE, "## Errors")]
     assert "ImageRejected" in names
     for name in names:
-        assert name == "TypeError" or issubclass(getattr(errors, name), cutouts.CutoutsError)
+        assert name in ("TypeError", "ValueError") or issubclass(getattr(errors, name), cutouts.CutoutsError)
 
 
 def test_the_attributes_that_it_lists_exist() -> None:
