@@ -21,6 +21,8 @@ FOLDERS = (
     "photos",
     *(f"pictures/{name}" for name, one in known_renditions().items() if one.rules),
     "data/photos",
+    "data/site",
+    "result",
     "mattes",
     "data/models3d",
     "data/renders",
@@ -94,7 +96,8 @@ def test_every_documented_call_is_valid(
         (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / file).touch()
     command, words = _called(call)
-    command.make_context(call[0], words, parent=CONTEXT)
+    here = [word.removeprefix("/") for word in words]
+    command.make_context(call[0], here, parent=CONTEXT)
 
 
 @pytest.mark.parametrize(("page", "call"), MENTIONS, ids=_named)

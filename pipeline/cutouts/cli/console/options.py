@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
 import click
@@ -11,7 +12,7 @@ import click
 from cutouts.core.product_box import ProductBox
 from cutouts.core.publications import Order, Selection
 from cutouts.core.records import DeliveryKey
-from cutouts.core.text.display import shown
+from cutouts.core.text.display import printable, shown
 from cutouts.core.text.numbers import whole_number
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -42,9 +43,25 @@ def config_option(command: F) -> F:
     return click.option("--config", metavar="FILE", help=about)(command)
 
 
+def existing_root(_: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+    """The root of a site, if it is a URL or a folder that exists. A mistyped name must not look like an empty site."""
+    if value is not None and "://" not in value and not Path(value).is_dir():
+        raise click.BadParameter(f"there is no folder {printable(value)}", param=parameter)
+    return value
+
+
 def site_options(command: F) -> F:
-    """The options of every command that works on a site."""
-    root = click.option("--out", "root", metavar="DIR", help="The site's root.  [default: the site's]")
+    """The options of every command that works on a site which exists."""
+    return _site_options(command, callback=existing_root)
+
+
+def new_site_options(command: F) -> F:
+    """The options of commands that may be the first ones of a site."""
+    return _site_options(command)
+
+
+def _site_options(command: F, **options: Any) -> F:
+    root = click.option("--out", "root", metavar="DIR", help="The site's root.  [default: the site's]", **options)
     return root(config_option(command))
 
 

@@ -19,6 +19,7 @@ from cutouts.cli.cutting.render_site import render_site
 from cutouts.cli.cutting.rendition_targets import rendition_targets
 from cutouts.core.config import Site
 from cutouts.core.renditions.rendition import Rendition
+from cutouts.core.text.display import printable
 from cutouts.recipes import known_renditions, renditions_named
 from cutouts.stages.rendering import check_grounds
 
@@ -81,6 +82,8 @@ def render(
     elif all_stale:
         if sources or enlarge:
             raise click.UsageError(_STALE_USAGE)
+        if out and not out.is_dir():
+            raise click.UsageError(f"there is no folder {printable(str(out))}")
         settings = {"root": str(out) if out else None, "renditions": names or None, "recipes": recipes}
         render_site(cutouts.load_site(config, **settings, **which))
     elif sources and names and out:

@@ -6,7 +6,7 @@ import click
 
 import cutouts
 from cutouts.adapters.terminal import say
-from cutouts.cli.console.options import DeliveryParam, site_options
+from cutouts.cli.console.options import DeliveryParam, new_site_options
 from cutouts.core.records import DeliveryKey
 from cutouts.core.text.counting import counted
 
@@ -15,7 +15,7 @@ from cutouts.core.text.counting import counted
 @click.argument("manifest")
 @click.option("--delivery", required=True, type=DeliveryParam(), help="Which delivery of the manifest.")
 @click.option("--full", is_flag=True, help="Withdraw its live images that MANIFEST no longer contains.")
-@site_options
+@new_site_options
 def plan(manifest: str, delivery: DeliveryKey, full: bool, root: str | None, config: str | None) -> None:
     """Plan one delivery of MANIFEST: skip images that are already known, and split the rest into shards.
 

@@ -11,7 +11,7 @@ import click
 
 from cutouts.adapters.site_settings import load_site
 from cutouts.adapters.terminal import say
-from cutouts.cli.console.options import cluster_options, site_options
+from cutouts.cli.console.options import cluster_options, new_site_options
 from cutouts.core.config import Site
 from cutouts.core.errors import CutoutsError
 from cutouts.core.text.counting import counted
@@ -25,7 +25,7 @@ _OPTIONAL = {"apache-airflow", "dask-cuda", "onnxruntime-gpu", "onnxruntime"}
 
 
 @click.command()
-@site_options
+@new_site_options
 @cluster_options
 def doctor(root: str | None, config: str | None, **where: object) -> None:
     """Try everything that a run needs: settings, network, provider, GPU, stores, catalogue, cluster, gate, renditions.
