@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
@@ -30,8 +31,6 @@ _THREADS = 4
 """Files that are read at once; reading and hashing release the GIL."""
 _MOST_PX = (1 << 31) - 1
 """The largest side that a manifest can state; headers may state larger ones."""
-_LAST_SECOND = datetime.max.replace(tzinfo=UTC).timestamp() - 1
-"""The latest timestamp (s) that can be converted to a date; file systems allow later ones."""
 
 
 def folder_manifest(
@@ -125,5 +124,7 @@ def _version(file: Path) -> str | None:
 
 
 def _newest(files: Sequence[Path]) -> date:
+    """The day when the newest file was written, but not a day to come: that would count as later than all deliveries
+    until then, so none of their images would be published."""
     written = max((file.stat().st_mtime for file in files if file.exists()), default=0.0)
-    return datetime.fromtimestamp(min(max(written, 0.0), _LAST_SECOND), UTC).date()
+    return datetime.fromtimestamp(min(max(written, 0.0), time.time()), UTC).date()

@@ -39,6 +39,13 @@ def _live(settings: Path) -> int:
         return catalog.counts().images
 
 
+def test_days_in_the_wrong_order_are_a_mistake_of_the_caller(settings: Path) -> None:
+    """They are not reported as a bug."""
+    done = cutouts("backfill", "--from", DAYS[1], "--to", DAYS[0], "--config", settings)
+    assert done.returncode == 2
+    assert f"the first day, {DAYS[1]}, is after the last one, {DAYS[0]}" in done.stderr.replace("\n", " ")
+
+
 def test_a_dry_run_says_what_the_backfill_then_does(settings: Path) -> None:
     """It selects by day, and the next dry run finds nothing to do and knows the speed."""
     site = ("--config", settings)

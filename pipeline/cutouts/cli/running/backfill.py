@@ -73,7 +73,7 @@ def backfill(
     cutouts backfill --stale --dry-run
     cutouts backfill --from 2026-01-01 --to 2026-03-31 --supplier "acme*" --images 20000
     """
-    given = BackfillSelection(**{name: options.pop(name) for name in _SELECTED})
+    given = _given({name: options.pop(name) for name in _SELECTED})
     site = cutouts.load_site(options.pop("config"), **options)
     if cancel:
         say(cancel_backfill(site, cancel).words)
@@ -94,6 +94,13 @@ def carry_out(site: cutouts.Site, chosen: BackfillSelection, budget: BackfillBud
     with told_on_stderr("cutouts.runner"):
         state = work_through(chosen, site=site, budget=budget, progress=_tally)
     _say_state(state)
+
+
+def _given(selected: dict[str, Any]) -> BackfillSelection:
+    try:
+        return BackfillSelection(**selected)
+    except ValueError as error:
+        raise click.UsageError(f"{error} (see --help)") from None
 
 
 def _chosen(site: Site, given: BackfillSelection, resume: str | None, *, everything: bool) -> BackfillSelection:
