@@ -11,11 +11,12 @@ from typing import TypeVar
 from cutouts.adapters.model import ModelChoice, open_network
 from cutouts.api.inputs import Input
 from cutouts.core.errors import ImageRejected
-from cutouts.core.pixels import Bytes, Floats, Photograph
+from cutouts.core.matting.looks import Look
+from cutouts.core.pixels import Bytes, Photograph
 from cutouts.core.records import RejectionReason
 from cutouts.stages import Job, Prepared, infer
 from cutouts.stages.cores import for_lone_image
-from cutouts.stages.image import matte_of, require_sound
+from cutouts.stages.image import prepared_matte, require_sound
 from cutouts.stages.image_errors import one_image
 from cutouts.stages.memory_budget import process_memory
 
@@ -82,24 +83,24 @@ def _made(
     if alpha_is_matte and photograph.alpha is not None:
         matte = photograph.alpha
     else:
-        saliency = _saliency(prepared, job, threads, alone=alone)
+        look = _look(prepared, job, threads, alone=alone)
         with one_image():
-            matte = matte_of(prepared, saliency)
+            matte = prepared_matte(prepared, look)
     with one_image():
         return make(photograph, matte)
 
 
-def _saliency(prepared: Prepared, job: Job, threads: int | None, *, alone: bool) -> Floats:
-    """The network's output. If the network fails on every image, this raises ModelError instead of rejecting the
+def _look(prepared: Prepared, job: Job, threads: int | None, *, alone: bool) -> Look:
+    """What the network says. If the network fails on every image, this raises ModelError instead of rejecting the
     image."""
     network = open_network(_choice(job, threads))
     try:
-        (saliency,) = infer(network, [prepared], job.recipe)
+        (look,) = infer(network, [prepared], job.recipe)
     except ImageRejected as error:
         if alone or error.reason is not RejectionReason.NEEDS_MEMORY:
-            require_sound(job.choice, network, prepared.pixels)
+            require_sound(job.choice, network, prepared.view.pixels)
         raise
-    return saliency
+    return look
 
 
 def _choice(job: Job, threads: int | None) -> ModelChoice:

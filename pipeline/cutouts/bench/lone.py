@@ -14,8 +14,8 @@ from cutouts.adapters.model import open_network
 from cutouts.api.cutter import Cutter
 from cutouts.core.config import Site
 from cutouts.core.matting.cutout import cutout
-from cutouts.core.matting.matte import matte_from_saliency
-from cutouts.core.matting.preprocess import crop_saliency, network_input
+from cutouts.core.matting.looks import look_closer, look_once, view_of, whole
+from cutouts.core.matting.matte import matte_of
 from cutouts.stages import Job, job_of
 
 
@@ -45,16 +45,16 @@ def measure_lone(site: Site, files: Sequence[Path]) -> Lone:
 
 def unavoidable_ms(job: Job, data: bytes) -> float:
     """The time for decode, network and encode of one image on one core (ms). Raises ImageRejected."""
-    how = job.recipe.preprocessing
+    how, network = job.recipe.preprocessing, open_network(job.choice)
     began = time.perf_counter()
     photograph = decode(data, max_pixels=job.max_pixels)
     decoded = time.perf_counter()
-    pixels, network = network_input(photograph, how), open_network(job.choice)
+    views = [view_of(photograph, whole(photograph), how)]
     fitted = time.perf_counter()
-    (saliency,) = network.saliency([pixels])
+    first = look_once(network.saliency, views, how)
     found = time.perf_counter()
-    matte = matte_from_saliency(crop_saliency(saliency, *photograph.size, how), photograph)
-    rgba = cutout(photograph, matte)
+    (look,) = look_closer(network.saliency, first, how)
+    rgba = cutout(photograph, matte_of(look, photograph))
     made = time.perf_counter()
     encode_png(rgba)
     return 1000 * (decoded - began + found - fitted + time.perf_counter() - made)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from cutouts.bench.lone import Lone
 from cutouts.bench.machine import Machine
 
-PARTS = ("read", "decode", "fit", "network", "matte", "cutout", "encode", "measure", "store")
+PARTS = ("read", "decode", "fit", "network", "closer look", "matte", "cutout", "encode", "measure", "store")
 """The parts of the path: read and hash, decode, make the network's input, run the network, matte, cutout, encode two
 PNGs, measure, and write."""
 UNAVOIDABLE = ("decode", "network", "encode")

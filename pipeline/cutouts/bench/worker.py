@@ -10,7 +10,6 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -22,11 +21,12 @@ from cutouts.adapters.storage.object_batch import ObjectBatch
 from cutouts.adapters.storage.sources.reading import read_image
 from cutouts.adapters.storage.store import open_store
 from cutouts.core.errors import ImageRejected
+from cutouts.core.mask_metrics import Measurements
 from cutouts.core.matting.cutout import cutout
-from cutouts.core.matting.matte import matte_from_saliency
+from cutouts.core.matting.looks import Look, look_closer, look_once, view_of, whole
+from cutouts.core.matting.matte import matte_of
 from cutouts.core.matting.measurements import measure
-from cutouts.core.matting.preprocess import Preprocessing, crop_saliency, network_input
-from cutouts.core.pixels import Floats, Photograph
+from cutouts.core.pixels import Bytes
 from cutouts.core.records import ImageRecord
 from cutouts.core.sources.locations import Reading
 from cutouts.stages import Job, cut_chunk, stored_png
@@ -144,18 +144,18 @@ def _time_batch(clock: _Clock, job: Job, network: Network, objects: ObjectBatch,
     how = job.recipe.preprocessing
     files = clock.each("read", lambda record: _read(record, job.reading), batch)
     photographs = clock.each("decode", lambda data: decode(data, max_pixels=job.max_pixels), files)
-    inputs = clock.each("fit", lambda photograph: network_input(photograph, how), photographs)
-    (maps,) = clock.each("network", network.saliency, [inputs])
-    maps = clock.each("matte", partial(_crop, how), maps, photographs)
-    mattes = clock.each("matte", matte_from_saliency, maps, photographs)
-    clock.each("measure", measure, maps, photographs, mattes)
+    views = clock.each("fit", lambda photograph: view_of(photograph, whole(photograph), how), photographs)
+    (first,) = clock.each("network", lambda seen: look_once(network.saliency, seen, how), [views])
+    (looks,) = clock.each("closer look", lambda seen: look_closer(network.saliency, seen, how), [first])
+    mattes = clock.each("matte", matte_of, looks, photographs)
+    clock.each("measure", _measured, looks, mattes)
     cutouts = clock.each("cutout", cutout, photographs, mattes)
     pngs = clock.each("encode", stored_png, [*mattes, *cutouts])
     clock.each("store", lambda png: objects.put(png, ".png"), pngs)
 
 
-def _crop(how: Preprocessing, saliency: Floats, photograph: Photograph) -> Floats:
-    return crop_saliency(saliency, *photograph.size, how)
+def _measured(look: Look, matte: Bytes) -> Measurements:
+    return measure(look.saliency, look.seen, matte[look.area])
 
 
 def _read(record: ImageRecord, reading: Reading) -> bytes:

@@ -11,8 +11,8 @@ from cutouts.core.text.numbers import whole_number
 
 BOXED = "-box-"
 """Stands between the digest of a photograph and the box in the name of a content."""
-_MARGIN = 0.15
-"""Share of the box's longer side that the network sees around it, so that it sees that the product ends there."""
+MARGIN = 0.15
+"""Share of the longer side of a box that the network sees around it, so that it sees that the product ends there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +55,7 @@ class ProductBox:
 
     def seen(self, size: tuple[int, int]) -> ProductBox:
         """What the network looks at in a photograph of this size: the box and a margin."""
-        margin = round(_MARGIN * max(self.right - self.left, self.bottom - self.top))
+        margin = round(MARGIN * max(self.right - self.left, self.bottom - self.top))
         return ProductBox(
             left=max(0, self.left - margin),
             top=max(0, self.top - margin),

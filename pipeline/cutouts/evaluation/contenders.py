@@ -21,8 +21,9 @@ from cutouts.adapters.model.providers import open_session
 from cutouts.adapters.storage.sources.reading import read_image
 from cutouts.core.config import Site
 from cutouts.core.errors import ImageRejected, ModelError
-from cutouts.core.matting.matte import matte_from_saliency
-from cutouts.core.matting.preprocess import Preprocessing, crop_saliency, network_input
+from cutouts.core.matting.looks import Look, look_at, look_once, view_of, whole
+from cutouts.core.matting.matte import matte_of
+from cutouts.core.matting.preprocess import Preprocessing
 from cutouts.core.pixels import Bytes, Floats, Photograph
 from cutouts.evaluation.contender_specs import How, Spec
 from cutouts.evaluation.image_sets import TEST_IMAGES, Lost, Question, by_stem, misfit, read_plane
@@ -69,17 +70,17 @@ class Ours:
 
     def __call__(self, asked: Question) -> Answer:
         """The matte of the photograph, or the raw probability at its size."""
-        pixels = network_input(asked.photograph, self._how)
+        photograph = asked.photograph
+        views = [view_of(photograph, whole(photograph), self._how)]
         began = time.thread_time()
-        (said,) = self._network.saliency([pixels])
+        (look,) = (look_once if self._bare else look_at)(self._network.saliency, views, self._how)
         seconds = time.thread_time() - began
-        saliency = crop_saliency(said, *asked.photograph.size, self._how)
-        return Answer(matte=self._matte(saliency, asked.photograph), seconds=seconds)
+        return Answer(matte=self._matte(look, photograph), seconds=seconds)
 
-    def _matte(self, saliency: Floats, photograph: Photograph) -> Floats:
+    def _matte(self, look: Look, photograph: Photograph) -> Floats:
         if self._bare:
-            return np.asarray(cv2.resize(saliency, photograph.size, interpolation=cv2.INTER_LINEAR), np.float32)
-        return matte_from_saliency(saliency, photograph).astype(np.float32) / np.float32(255)
+            return np.asarray(cv2.resize(look.saliency, photograph.size, interpolation=cv2.INTER_LINEAR), np.float32)
+        return matte_of(look, photograph).astype(np.float32) / np.float32(255)
 
 
 class UntabledNetwork:

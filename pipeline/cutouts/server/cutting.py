@@ -12,7 +12,7 @@ from typing import TypeVar
 from cutouts.adapters.images import decode
 from cutouts.adapters.model import Network, open_network
 from cutouts.core.errors import ImageRejected
-from cutouts.core.pixels import Floats
+from cutouts.core.matting.looks import Look
 from cutouts.core.product_box import content_of
 from cutouts.core.records import ImageRecord
 from cutouts.server.making import Decoded, ServerJob, make, timed
@@ -82,37 +82,37 @@ def _finished(how: ServerJob, decoded: Sequence[Decoded | Refusal], *, lone: boo
     to_cut = [one for one in good if not one.is_cutout]
     size = network.largest_batch or max(1, len(to_cut))
     batches = (to_cut[at : at + size] for at in range(0, len(to_cut), size))
-    found = iter([one for batch in batches for one in _saliency(how.job, network, batch)])
-    maps = [None if one.is_cutout else next(found) for one in good]
-    answers = iter(_each(partial(_answer, how), good, maps))
+    found = iter([one for batch in batches for one in _looks(how.job, network, batch)])
+    looks = [None if one.is_cutout else next(found) for one in good]
+    answers = iter(_each(partial(_answer, how), good, looks))
     for one in decoded:
         yield one if isinstance(one, Refusal) else next(answers)
 
 
-def _saliency(job: Job, network: Network, batch: Sequence[Decoded]) -> list[Floats | Refusal]:
-    """The network's output for each image from one call. If that fails, from one call per image, so that only the image
-    that fails is refused."""
+def _looks(job: Job, network: Network, batch: Sequence[Decoded]) -> list[Look | Refusal]:
+    """What the network says about each image, of all at once. If that fails, of one after the other, so that only the
+    image that fails is refused."""
     began = time.perf_counter()
     try:
-        maps = infer(network, [one.prepared for one in batch], job.recipe)
+        looks = infer(network, [one.prepared for one in batch], job.recipe)
     except ImageRejected as error:
         if len(batch) > 1:
-            return [found for one in batch for found in _saliency(job, network, [one])]
-        require_sound(job.choice, network, batch[0].prepared.pixels)
+            return [found for one in batch for found in _looks(job, network, [one])]
+        require_sound(job.choice, network, batch[0].prepared.view.pixels)
         return [Refusal.of(error)]
     for one in batch:
         one.seconds["network"] = time.perf_counter() - began
-    return [*maps]
+    return [*looks]
 
 
-def _answer(how: ServerJob, one: Decoded, saliency: Floats | Refusal | None) -> Answer | Refusal:
-    return saliency if isinstance(saliency, Refusal) else _tried(partial(_made, how, one, saliency))
+def _answer(how: ServerJob, one: Decoded, look: Look | Refusal | None) -> Answer | Refusal:
+    return look if isinstance(look, Refusal) else _tried(partial(_made, how, one, look))
 
 
-def _made(how: ServerJob, one: Decoded, saliency: Floats | None) -> Answer:
+def _made(how: ServerJob, one: Decoded, look: Look | None) -> Answer:
     """The answer within the time for one image. Raises ImageRejected."""
     with one_image(), deadlines.within(how.job.image_seconds):
-        return make(how, one, saliency)
+        return make(how, one, look)
 
 
 def _tried(call: Callable[[], T]) -> T | Refusal:

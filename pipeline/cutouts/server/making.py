@@ -17,14 +17,15 @@ from cutouts.api.renderer import subject_of
 from cutouts.core.calibration import TERMS, Calibration
 from cutouts.core.mask_metrics import Measurements
 from cutouts.core.matting.cutout import cutout, found_box
+from cutouts.core.matting.looks import Look
 from cutouts.core.matting.measurements import measure
-from cutouts.core.pixels import Bytes, Floats, Photograph
+from cutouts.core.pixels import Bytes, Photograph
 from cutouts.core.png_mark import marked
 from cutouts.core.renditions.rendition import Rendition
 from cutouts.models.calibrations import find_calibration
 from cutouts.server.orders import Answer, Order, Product
 from cutouts.stages import Job, Prepared
-from cutouts.stages.image import matte_of
+from cutouts.stages.image import prepared_matte
 from cutouts.stages.rendering import Original, rendered
 
 _LIKELY = 0.5
@@ -53,15 +54,15 @@ class Decoded:
         return self.order.product is Product.RENDITION and self.prepared.photograph.alpha is not None
 
 
-def make(how: ServerJob, one: Decoded, saliency: Floats | None) -> Answer:
-    """Make what was ordered; `saliency` is None for an image that is a cutout already. Raises ImageRejected."""
-    if saliency is None:
+def make(how: ServerJob, one: Decoded, look: Look | None) -> Answer:
+    """Make what was ordered; `look` is None for an image that is a cutout already. Raises ImageRejected."""
+    if look is None:
         matte = np.asarray(one.prepared.photograph.alpha, np.uint8)
         return _answer(how, one, matte, _file(how, one, matte), None)
     with timed(one.seconds, "matte"):
-        matte = matte_of(one.prepared, saliency)
+        matte = prepared_matte(one.prepared, look)
     # the file and the measurements do not need each other
-    measuring = _beside().submit(measure, saliency, one.prepared.seen, matte[one.prepared.area])
+    measuring = _beside().submit(measure, look.saliency, look.seen, matte[look.area])
     try:
         file = _file(how, one, matte)
     finally:

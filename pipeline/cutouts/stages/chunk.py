@@ -12,7 +12,7 @@ from cutouts.adapters.storage.object_batch import ObjectBatch
 from cutouts.adapters.storage.store import open_store
 from cutouts.core.errors import ImageRejected
 from cutouts.core.mask_metrics import MaskMetrics
-from cutouts.core.pixels import Floats
+from cutouts.core.matting.looks import Look
 from cutouts.core.records import ImageRecord, Mask, Rejection, RejectionReason
 from cutouts.core.sources.locations import Reading
 from cutouts.stages.image import decoded, finish, infer, read, rejected_content, require_sound, room_for
@@ -91,8 +91,8 @@ class _Work:
     def flush(self) -> None:
         """Infer and finish the prepared images, and release their memory."""
         batch, self._batch = self._batch, []
-        for one, saliency in self._inferred(batch):
-            self._finish(one, saliency)
+        for one, look in self._inferred(batch):
+            self._finish(one, look)
         batch.clear()
         self._memory.give_back(self._held)
         self._held = 0
@@ -135,27 +135,27 @@ class _Work:
         self._held += self._memory.counted(size)
         return True
 
-    def _inferred(self, batch: Sequence[Prepared]) -> list[tuple[Prepared, Floats]]:
-        """The saliency of each image from one model call; if that fails, from one call per image, so that only the
-        failing image is rejected."""
+    def _inferred(self, batch: Sequence[Prepared]) -> list[tuple[Prepared, Look]]:
+        """What the network says about each image, of all at once; if that fails, of one after the other, so that only
+        the failing image is rejected."""
         if not batch:
             return []
         try:
             with self._watches["infer"]:
-                maps = infer(self._network, batch, self._job.recipe)
+                looks = infer(self._network, batch, self._job.recipe)
         except ImageRejected as error:
             if len(batch) > 1:
                 return [pair for one in batch for pair in self._inferred([one])]
             if self._alone or error.reason is not RejectionReason.NEEDS_MEMORY:
-                require_sound(self._job.choice, self._network, batch[0].pixels)
+                require_sound(self._job.choice, self._network, batch[0].view.pixels)
             self._reject(batch[0].record, error, "infer", batch[0].sha256)
             return []
-        self._batches += 1
-        return list(zip(batch, maps, strict=True))
+        self._batches += max(one.calls for one in looks)
+        return list(zip(batch, looks, strict=True))
 
-    def _finish(self, one: Prepared, saliency: Floats) -> None:
+    def _finish(self, one: Prepared, look: Look) -> None:
         """Store the results of one image."""
-        made = self._tried("finish", one.record, one.sha256, lambda: finish(one, saliency, self._objects, self._job))
+        made = self._tried("finish", one.record, one.sha256, lambda: finish(one, look, self._objects, self._job))
         if made is not None:
             self._finished.append(made)
 

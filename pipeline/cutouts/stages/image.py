@@ -15,9 +15,9 @@ from cutouts.adapters.storage.sources.reading import find_image
 from cutouts.core.errors import ImageRejected, ModelError, TransientError
 from cutouts.core.mask_metrics import MaskMetrics, Measurements
 from cutouts.core.matting.cutout import cutout
-from cutouts.core.matting.matte import matte_from_saliency
+from cutouts.core.matting.looks import Look, look_at, view_of, whole
+from cutouts.core.matting.matte import matte_of
 from cutouts.core.matting.measurements import measure
-from cutouts.core.matting.preprocess import crop_saliency, network_input
 from cutouts.core.pixels import Bytes, Floats, Photograph
 from cutouts.core.png_mark import marked
 from cutouts.core.product_box import ProductBox, content_of
@@ -34,7 +34,7 @@ _BASE_BYTES = 64_000_000
 """The memory that an image needs independent of its size (B): the network's planes, and blocks of pixels in
 progress."""
 BYTES_PER_PIXEL = 14
-"""Bytes per pixel of the photograph, its matte and cutout, and their PNGs: 10 to 13 B were measured at 16 to 100 MP."""
+"""Bytes per pixel of the photograph, its matte and cutout, and their PNGs: 10 to 14 B were measured at 16 to 100 MP."""
 
 
 class IdentifiedRejection(ImageRejected):
@@ -145,31 +145,18 @@ def require_box(box: ProductBox | None, photograph: Photograph) -> None:
 def fitted(record: ImageRecord, photograph: Photograph, job: Job, *, sha256: str = "") -> Prepared:
     """A decoded photograph, or what its box shows of it, fitted for the network; `sha256` is its content, if it comes
     from a file."""
-    seen = _seen(record.box, photograph)
-    pixels = network_input(seen, job.recipe.preprocessing)
-    return Prepared(record=record, sha256=sha256, photograph=photograph, seen=seen, pixels=pixels)
+    area = whole(photograph) if record.box is None else record.box.seen(photograph.size).area
+    view = view_of(photograph, area, job.recipe.preprocessing)
+    return Prepared(record=record, sha256=sha256, photograph=photograph, view=view)
 
 
-def _seen(box: ProductBox | None, photograph: Photograph) -> Photograph:
-    """What the network sees of a photograph: all, or the box with a margin."""
-    if box is None:
-        return photograph
-    area, alpha = box.seen(photograph.size).area, photograph.alpha
-    part = None if alpha is None else np.ascontiguousarray(alpha[area])
-    return Photograph(rgb=np.ascontiguousarray(photograph.rgb[area]), alpha=part)
+def infer(network: Network, prepared: Sequence[Prepared], recipe: Recipe) -> list[Look]:
+    """What the network says about each photograph: one model call, and another one if any product is small.
 
-
-def infer(network: Network, prepared: Sequence[Prepared], recipe: Recipe) -> list[Floats]:
-    """One model call: the raw probability of each photograph, float32 h×w of the part that it fills.
-
-    Raises ImageRejected if the call fails; for a batch, the error does not tell which image caused it.
+    Raises ImageRejected if a call fails; for a batch, the error does not tell which image caused it.
     """
     with one_image():
-        maps = network.saliency([one.pixels for one in prepared])
-        return [
-            crop_saliency(saliency, *one.seen.size, recipe.preprocessing)
-            for saliency, one in zip(maps, prepared, strict=True)
-        ]
+        return look_at(network.saliency, [one.view for one in prepared], recipe.preprocessing)
 
 
 def require_sound(choice: ModelChoice, network: Network, pixels: Bytes | Floats) -> None:
@@ -190,29 +177,27 @@ def stored_png(pixels: Bytes) -> bytes:
     return marked(encode_png(pixels), "mask" if pixels.ndim == 2 else "cutout")
 
 
-def matte_of(prepared: Prepared, saliency: Floats) -> Bytes:
+def prepared_matte(prepared: Prepared, look: Look) -> Bytes:
     """The matte of the whole photograph, uint8 H×W. What is outside of its box, if it has one, is not the product."""
-    matte, box = matte_from_saliency(saliency, prepared.seen), prepared.record.box
+    matte, box = matte_of(look, prepared.photograph), prepared.record.box
     if box is None:
         return matte
-    seen, (width, height) = box.seen(prepared.photograph.size), prepared.photograph.size
-    inside = slice(box.top - seen.top, box.bottom - seen.top), slice(box.left - seen.left, box.right - seen.left)
-    whole = np.zeros((height, width), np.uint8)
-    whole[box.area] = matte[inside]
-    return whole
+    result = np.zeros_like(matte)
+    result[box.area] = matte[box.area]
+    return result
 
 
-def finish(prepared: Prepared, saliency: Floats, objects: ObjectBatch, job: Job) -> tuple[Mask, MaskMetrics]:
+def finish(prepared: Prepared, look: Look, objects: ObjectBatch, job: Job) -> tuple[Mask, MaskMetrics]:
     """Make the matte at source size and the cutout, put both into `objects`, and measure the matte.
 
     Raises ImageRejected if the image cannot be cut out, StorageError if its files cannot be stored.
     """
     photograph, record = prepared.photograph, prepared.record
     with one_image(), deadlines.within(job.image_seconds):
-        matte = matte_of(prepared, saliency)
-        measured = measure(saliency, prepared.seen, matte[prepared.area])  # while the caches of the processor have it
+        matte = prepared_matte(prepared, look)
+        measured = measure(look.saliency, look.seen, matte[look.area])  # while the caches of the processor have it
         pixels = cutout(photograph, matte)
-        for one in (prepared.seen, photograph):
+        for one in (look.seen, photograph):
             one.forget_copies()
         mask_png, cutout_png = stored_png(matte), stored_png(pixels)
     digests = job.recipe.digests

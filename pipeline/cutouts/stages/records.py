@@ -9,7 +9,8 @@ from cutouts.adapters.model import ModelChoice, choose, recipe_of
 from cutouts.core.config import Site
 from cutouts.core.errors import ImageRejected
 from cutouts.core.mask_metrics import MaskMetrics
-from cutouts.core.pixels import Bytes, Floats, Photograph
+from cutouts.core.matting.looks import View
+from cutouts.core.pixels import Photograph
 from cutouts.core.recipe import Recipe
 from cutouts.core.records import ImageRecord, Mask, Rejection
 from cutouts.core.sources.locations import Reading
@@ -59,20 +60,13 @@ class SourceFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prepared:
-    """A photograph ready for the network: `sha256` is its content, `seen` what the network sees of it (all, or the box
-    with a margin), and `pixels` that as `network_input` gives it."""
+    """A photograph ready for the network: `sha256` is its content, and `view` what the network sees of it (all, or the
+    box with a margin)."""
 
     record: ImageRecord
     sha256: str
     photograph: Photograph
-    seen: Photograph
-    pixels: Bytes | Floats
-
-    @property
-    def area(self) -> tuple[slice, slice]:
-        """The rows and columns of the photograph that the network sees."""
-        box = self.record.box
-        return (slice(None), slice(None)) if box is None else box.seen(self.photograph.size).area
+    view: View
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

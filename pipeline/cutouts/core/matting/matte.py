@@ -5,6 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from cutouts.core.matting.looks import Look
 from cutouts.core.matting.plain_background import settled
 from cutouts.core.matting.refine import refined
 from cutouts.core.matting.specks import without_specks
@@ -14,6 +15,16 @@ SURE_OUTSIDE = 0.1
 """Pixels up to this probability are certainly outside: matte exactly 0."""
 SURE_INSIDE = 0.9
 """Pixels from this probability on are certainly inside: matte exactly 1."""
+
+
+def matte_of(look: Look, photograph: Photograph) -> Bytes:
+    """The matte of the whole photograph, uint8 H×W, 0…255; 0 outside of what the network saw of it."""
+    matte = matte_from_saliency(look.saliency, look.seen)
+    if look.seen is photograph:
+        return matte
+    result = np.zeros(photograph.rgb.shape[:2], np.uint8)
+    result[look.area] = matte
+    return result
 
 
 def matte_from_saliency(saliency: Floats, photograph: Photograph) -> Bytes:
