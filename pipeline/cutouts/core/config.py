@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from ipaddress import ip_address
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 from urllib.parse import quote, urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, field_validator, model_validator
@@ -17,10 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError,
 from cutouts.core.errors import ConfigError
 from cutouts.core.sources.locations import OBJECT_SCHEMES, Location, Reading, parse_prefixes
 from cutouts.core.text.display import redacted
-from cutouts.core.text.wrong_values import wrong_value
-
-if TYPE_CHECKING:
-    from pydantic_core import ErrorDetails
+from cutouts.core.text.wrong_values import WrongValue, wrong_value
 
 ENV_PREFIX = "CUTOUTS_"
 
@@ -245,7 +242,7 @@ def _typed(setting: str, text: str) -> object:
         return text
 
 
-def _problem(error: ErrorDetails) -> str:
+def _problem(error: WrongValue) -> str:
     message = wrong_value(error)
     if not error["loc"]:
         return message

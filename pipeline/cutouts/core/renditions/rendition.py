@@ -6,16 +6,13 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from cutouts.core.errors import ConfigError
 from cutouts.core.text.display import shown
-from cutouts.core.text.wrong_values import wrong_value
-
-if TYPE_CHECKING:
-    from pydantic_core import ErrorDetails
+from cutouts.core.text.wrong_values import WrongValue, wrong_value
 
 RENDITION_METHOD = "rendition-1"
 """Version of the code that draws and encodes renditions. Whoever changes its results raises it."""
@@ -241,7 +238,7 @@ def parse_renditions(tables: Mapping[str, object], place: str) -> dict[str, Rend
     return found
 
 
-def _lines(name: str, error: ErrorDetails) -> list[str]:
+def _lines(name: str, error: WrongValue) -> list[str]:
     key = ".".join([name, *(str(part) for part in error["loc"][:1])])
     if error["type"] == "extra_forbidden":
         known = ", ".join(one for one in Rendition.model_fields if one != "name")

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from pydantic_core import ErrorDetails
+from typing import TypedDict
 
 _KINDS = {
     "int_type": "a whole number",
@@ -24,7 +21,15 @@ _PREFIXES = {
 }
 
 
-def wrong_value(error: ErrorDetails) -> str:
+class WrongValue(TypedDict):
+    """What is used of an error of pydantic: its kind, where the value is, and pydantic's words."""
+
+    type: str
+    loc: tuple[int | str, ...]
+    msg: str
+
+
+def wrong_value(error: WrongValue) -> str:
     """What was expected. It does not contain the value, which may be a secret."""
     if error["type"] in _KINDS:
         return f"expected {_KINDS[error['type']]}"
