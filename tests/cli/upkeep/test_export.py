@@ -92,6 +92,7 @@ def test_a_product_that_google_would_not_take_is_named(root: Path) -> None:
         catalog.renditions.record([_made("x" * 51, "google-main")], NOON)
     done = CliRunner().invoke(cli, _arguments(root, ["--channel", "google", "--public-url", CDN]))
     assert done.exit_code == 1
+    assert done.stderr.startswith("1 picture\n"), "only what is in the feed is counted"
     assert "left out: product" in done.stderr
     assert "characters, 50 are allowed" in done.stderr
 

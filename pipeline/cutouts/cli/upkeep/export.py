@@ -15,7 +15,7 @@ from cutouts.adapters.terminal import say
 from cutouts.cli.console.exit_status import Status
 from cutouts.cli.console.options import site_options
 from cutouts.core.errors import ConfigError, OutputError
-from cutouts.core.feeds.google import google_feed, google_tsv, google_xml
+from cutouts.core.feeds.google import GoogleFeed, google_feed, google_tsv, google_xml
 from cutouts.core.feeds.pictures import FeedPicture, public_address, require_public
 from cutouts.core.feeds.table import PICTURES, pictures_table
 from cutouts.core.text.counting import counted
@@ -71,10 +71,11 @@ def export(
     if channel is None:
         base = None if site.public_url is None else require_public(site.public_url)
         _write_table(out, kind, rows, base)
-        left_out: tuple[str, ...] = ()
+        pictures, left_out = len(rows), tuple[str, ...]()
     else:
-        left_out = _write_google(out, kind, rows, _address(site.public_url), main)
-    say(f"{counted(len(rows), 'picture')}{f' in {out}' if out else ''}", err=True)
+        feed = _write_google(out, kind, rows, _address(site.public_url), main)
+        pictures, left_out = feed.pictures, feed.left_out
+    say(f"{counted(pictures, 'picture')}{f' in {out}' if out else ''}", err=True)
     for words in left_out:
         say(f"left out: {words}", colour="yellow", err=True)
     if left_out:
@@ -97,8 +98,7 @@ def _address(public_url: str | None) -> str:
     return require_public(public_url)
 
 
-def _write_google(out: Path | None, kind: str, rows: Rows, base: str, main: Sequence[str]) -> tuple[str, ...]:
-    """Write the feed, and return what was left out."""
+def _write_google(out: Path | None, kind: str, rows: Rows, base: str, main: Sequence[str]) -> GoogleFeed:
     pictures = [
         FeedPicture(
             product_id=str(row["product_id"]),
@@ -110,7 +110,7 @@ def _write_google(out: Path | None, kind: str, rows: Rows, base: str, main: Sequ
     ]
     feed = google_feed(pictures, main)
     _write(out, google_tsv(feed.items) if kind == "tsv" else google_xml(feed.items, base))
-    return feed.left_out
+    return feed
 
 
 def _write_table(out: Path | None, kind: str, rows: Rows, base: str | None) -> None:

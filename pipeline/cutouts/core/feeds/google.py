@@ -39,6 +39,11 @@ class GoogleFeed:
     items: tuple[GoogleItem, ...]
     left_out: tuple[str, ...]
 
+    @property
+    def pictures(self) -> int:
+        """The number of its pictures."""
+        return sum(1 + len(item.additional) for item in self.items)
+
 
 def google_feed(pictures: Iterable[FeedPicture], main: Sequence[str] = ()) -> GoogleFeed:
     """The feed of these pictures. The first picture of a product is its main one; `main` are patterns of image ids that
