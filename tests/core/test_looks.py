@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from cutouts.core.matting.looks import Look, look_at, view_of, whole
+from cutouts.core.matting.looks import Look, look_at, view_of
 from cutouts.core.matting.matte import matte_of
 from cutouts.core.matting.pixel_lookup import Part
 from cutouts.core.matting.preprocess import Preprocessing
@@ -52,7 +52,7 @@ def _photograph(*products: Part, side: int = 640) -> Photograph:
 
 
 def _look(network: RedFinder, photograph: Photograph) -> Look:
-    (look,) = look_at(network, [view_of(photograph, whole(photograph), HOW)], HOW)
+    (look,) = look_at(network, [view_of(photograph, HOW)], HOW)
     return look
 
 
@@ -127,7 +127,7 @@ def test_photographs_of_a_batch_share_both_calls() -> None:
     """The second call has those with small products."""
     small, large, other = _photograph(SMALL), _photograph(LARGE), _photograph((slice(400, 450), slice(40, 90)))
     network = RedFinder()
-    looks = look_at(network, [view_of(one, whole(one), HOW) for one in (small, large, other)], HOW)
+    looks = look_at(network, [view_of(one, HOW) for one in (small, large, other)], HOW)
     assert [len(inputs) for inputs in network.seen] == [3, 2]
     assert [one.calls for one in looks] == [2, 1, 2]
 
@@ -135,7 +135,7 @@ def test_photographs_of_a_batch_share_both_calls() -> None:
 def test_a_closer_look_at_a_part_is_a_part_of_the_photograph() -> None:
     """As if a manifest states a large box: its matte is at the right place."""
     photograph, box = _photograph(SMALL), (slice(90, 600), slice(200, 640))
-    (look,) = look_at(RedFinder(), [view_of(photograph, box, HOW)], HOW)
+    (look,) = look_at(RedFinder(), [view_of(photograph, HOW, box)], HOW)
     assert look.calls == 2
     np.testing.assert_array_equal(look.seen.rgb, photograph.rgb[look.area])
     matte = matte_of(look, photograph)

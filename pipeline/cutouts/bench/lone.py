@@ -14,7 +14,7 @@ from cutouts.adapters.model import open_network
 from cutouts.api.cutter import Cutter
 from cutouts.core.config import Site
 from cutouts.core.matting.cutout import cutout
-from cutouts.core.matting.looks import look_closer, look_once, view_of, whole
+from cutouts.core.matting.looks import look_closer, look_once, view_of
 from cutouts.core.matting.matte import matte_of
 from cutouts.stages import Job, job_of
 
@@ -49,9 +49,9 @@ def unavoidable_ms(job: Job, data: bytes) -> float:
     began = time.perf_counter()
     photograph = decode(data, max_pixels=job.max_pixels)
     decoded = time.perf_counter()
-    views = [view_of(photograph, whole(photograph), how)]
+    view = view_of(photograph, how)
     fitted = time.perf_counter()
-    first = look_once(network.saliency, views, how)
+    first = look_once(network.saliency, [view], how)
     found = time.perf_counter()
     (look,) = look_closer(network.saliency, first, how)
     rgba = cutout(photograph, matte_of(look, photograph))

@@ -8,8 +8,8 @@ from cutouts.bench.lone import Lone
 from cutouts.bench.machine import Machine
 
 PARTS = ("read", "decode", "fit", "network", "closer look", "matte", "cutout", "encode", "measure", "store")
-"""The parts of the path: read and hash, decode, make the network's input, run the network, matte, cutout, encode two
-PNGs, measure, and write."""
+"""The parts of the path: read and hash, decode, make the network's input, run the network, look closer at
+small products, matte, cutout, encode two PNGs, measure, and write."""
 UNAVOIDABLE = ("decode", "network", "encode")
 """The parts that no implementation of the path can avoid."""
 AIM = 1.2

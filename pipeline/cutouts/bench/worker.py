@@ -21,12 +21,10 @@ from cutouts.adapters.storage.object_batch import ObjectBatch
 from cutouts.adapters.storage.sources.reading import read_image
 from cutouts.adapters.storage.store import open_store
 from cutouts.core.errors import ImageRejected
-from cutouts.core.mask_metrics import Measurements
 from cutouts.core.matting.cutout import cutout
-from cutouts.core.matting.looks import Look, look_closer, look_once, view_of, whole
+from cutouts.core.matting.looks import look_closer, look_once, view_of
 from cutouts.core.matting.matte import matte_of
-from cutouts.core.matting.measurements import measure
-from cutouts.core.pixels import Bytes
+from cutouts.core.matting.measurements import measure_look
 from cutouts.core.records import ImageRecord
 from cutouts.core.sources.locations import Reading
 from cutouts.stages import Job, cut_chunk, stored_png
@@ -144,18 +142,14 @@ def _time_batch(clock: _Clock, job: Job, network: Network, objects: ObjectBatch,
     how = job.recipe.preprocessing
     files = clock.each("read", lambda record: _read(record, job.reading), batch)
     photographs = clock.each("decode", lambda data: decode(data, max_pixels=job.max_pixels), files)
-    views = clock.each("fit", lambda photograph: view_of(photograph, whole(photograph), how), photographs)
+    views = clock.each("fit", lambda photograph: view_of(photograph, how), photographs)
     (first,) = clock.each("network", lambda seen: look_once(network.saliency, seen, how), [views])
     (looks,) = clock.each("closer look", lambda seen: look_closer(network.saliency, seen, how), [first])
     mattes = clock.each("matte", matte_of, looks, photographs)
-    clock.each("measure", _measured, looks, mattes)
+    clock.each("measure", measure_look, looks, mattes)
     cutouts = clock.each("cutout", cutout, photographs, mattes)
     pngs = clock.each("encode", stored_png, [*mattes, *cutouts])
     clock.each("store", lambda png: objects.put(png, ".png"), pngs)
-
-
-def _measured(look: Look, matte: Bytes) -> Measurements:
-    return measure(look.saliency, look.seen, matte[look.area])
 
 
 def _read(record: ImageRecord, reading: Reading) -> bytes:

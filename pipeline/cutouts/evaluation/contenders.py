@@ -21,7 +21,7 @@ from cutouts.adapters.model.providers import open_session
 from cutouts.adapters.storage.sources.reading import read_image
 from cutouts.core.config import Site
 from cutouts.core.errors import ImageRejected, ModelError
-from cutouts.core.matting.looks import Look, look_at, look_once, view_of, whole
+from cutouts.core.matting.looks import Look, look_at, look_once, view_of
 from cutouts.core.matting.matte import matte_of
 from cutouts.core.matting.preprocess import Preprocessing
 from cutouts.core.pixels import Bytes, Floats, Photograph
@@ -71,9 +71,9 @@ class Ours:
     def __call__(self, asked: Question) -> Answer:
         """The matte of the photograph, or the raw probability at its size."""
         photograph = asked.photograph
-        views = [view_of(photograph, whole(photograph), self._how)]
+        view = view_of(photograph, self._how)
         began = time.thread_time()
-        (look,) = (look_once if self._bare else look_at)(self._network.saliency, views, self._how)
+        (look,) = (look_once if self._bare else look_at)(self._network.saliency, [view], self._how)
         seconds = time.thread_time() - began
         return Answer(matte=self._matte(look, photograph), seconds=seconds)
 

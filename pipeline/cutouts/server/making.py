@@ -18,7 +18,7 @@ from cutouts.core.calibration import TERMS, Calibration
 from cutouts.core.mask_metrics import Measurements
 from cutouts.core.matting.cutout import cutout, found_box
 from cutouts.core.matting.looks import Look
-from cutouts.core.matting.measurements import measure
+from cutouts.core.matting.measurements import measure_look
 from cutouts.core.pixels import Bytes, Photograph
 from cutouts.core.png_mark import marked
 from cutouts.core.renditions.rendition import Rendition
@@ -62,7 +62,7 @@ def make(how: ServerJob, one: Decoded, look: Look | None) -> Answer:
     with timed(one.seconds, "matte"):
         matte = prepared_matte(one.prepared, look)
     # the file and the measurements do not need each other
-    measuring = _beside().submit(measure, look.saliency, look.seen, matte[look.area])
+    measuring = _beside().submit(measure_look, look, matte)
     try:
         file = _file(how, one, matte)
     finally:

@@ -15,9 +15,9 @@ from cutouts.adapters.storage.sources.reading import find_image
 from cutouts.core.errors import ImageRejected, ModelError, TransientError
 from cutouts.core.mask_metrics import MaskMetrics, Measurements
 from cutouts.core.matting.cutout import cutout
-from cutouts.core.matting.looks import Look, look_at, view_of, whole
+from cutouts.core.matting.looks import Look, look_at, view_of
 from cutouts.core.matting.matte import matte_of
-from cutouts.core.matting.measurements import measure
+from cutouts.core.matting.measurements import measure_look
 from cutouts.core.pixels import Bytes, Floats, Photograph
 from cutouts.core.png_mark import marked
 from cutouts.core.product_box import ProductBox, content_of
@@ -145,8 +145,8 @@ def require_box(box: ProductBox | None, photograph: Photograph) -> None:
 def fitted(record: ImageRecord, photograph: Photograph, job: Job, *, sha256: str = "") -> Prepared:
     """A decoded photograph, or what its box shows of it, fitted for the network; `sha256` is its content, if it comes
     from a file."""
-    area = whole(photograph) if record.box is None else record.box.seen(photograph.size).area
-    view = view_of(photograph, area, job.recipe.preprocessing)
+    area = None if record.box is None else record.box.seen(photograph.size).area
+    view = view_of(photograph, job.recipe.preprocessing, area)
     return Prepared(record=record, sha256=sha256, photograph=photograph, view=view)
 
 
@@ -195,7 +195,7 @@ def finish(prepared: Prepared, look: Look, objects: ObjectBatch, job: Job) -> tu
     photograph, record = prepared.photograph, prepared.record
     with one_image(), deadlines.within(job.image_seconds):
         matte = prepared_matte(prepared, look)
-        measured = measure(look.saliency, look.seen, matte[look.area])  # while the caches of the processor have it
+        measured = measure_look(look, matte)  # while the caches of the processor have it
         pixels = cutout(photograph, matte)
         for one in (look.seen, photograph):
             one.forget_copies()

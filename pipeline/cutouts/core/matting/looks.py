@@ -56,16 +56,12 @@ class Look:
     calls: int = 1
 
 
-def view_of(photograph: Photograph, area: Part, how: Preprocessing) -> View:
-    """A view of a part of a photograph; `area` has no steps, and its ends are inside of the photograph."""
-    seen = photograph if _shape(area) == photograph.rgb.shape[:2] else _part(photograph, area)
-    return View(seen=seen, area=area, pixels=network_input(seen, how))
-
-
-def whole(photograph: Photograph) -> Part:
-    """The rows and columns of the whole photograph."""
+def view_of(photograph: Photograph, how: Preprocessing, area: Part | None = None) -> View:
+    """A view of the photograph, or of a part of it; `area` has no steps, and its ends are inside of the photograph."""
     height, width = photograph.rgb.shape[:2]
-    return slice(0, height), slice(0, width)
+    area = area or (slice(0, height), slice(0, width))
+    seen = photograph if _shape(area) == (height, width) else _part(photograph, area)
+    return View(seen=seen, area=area, pixels=network_input(seen, how))
 
 
 def look_at(network: Network, views: Sequence[View], how: Preprocessing) -> list[Look]:
@@ -84,10 +80,10 @@ def look_once(network: Network, views: Sequence[View], how: Preprocessing) -> li
 
 def look_closer(network: Network, first: Sequence[Look], how: Preprocessing) -> list[Look]:
     """The first looks, or closer ones at small products, which are made with one model call."""
-    small = {at: part for at, one in enumerate(first) if (part := closer_part(one, how)) is not None}
+    small = {at: part for at, one in enumerate(first) if (part := _closer_part(one, how)) is not None}
     if not small:
         return [*first]
-    closer = look_once(network, [view_of(first[at].seen, part, how) for at, part in small.items()], how)
+    closer = look_once(network, [view_of(first[at].seen, how, part) for at, part in small.items()], how)
     looks = [*first]
     for at, one in zip(small, closer, strict=True):
         used = _inside(one, first[at]) if _found_whole(one, first[at]) else first[at]
@@ -95,7 +91,7 @@ def look_closer(network: Network, first: Sequence[Look], how: Preprocessing) -> 
     return looks
 
 
-def closer_part(first: Look, how: Preprocessing) -> Part | None:
+def _closer_part(first: Look, how: Preprocessing) -> Part | None:
     """The rows and columns of what was seen that are worth a closer look; None if no product was found, or if it is not
     small."""
     found = _around(first.saliency >= FOUND, first.seen, how)

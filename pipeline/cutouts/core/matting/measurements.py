@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from cutouts.core.mask_metrics import Measurements
 from cutouts.core.matting.doubt import doubt, worst_doubt
+from cutouts.core.matting.looks import Look
 from cutouts.core.matting.surroundings import surroundings
 from cutouts.core.pixels import Bytes, Floats, Mask, Photograph, shrink, size_within
 
@@ -52,6 +53,11 @@ _GROUP = 32
 """Values per group, when the highest of many values are searched."""
 _HALF, _FAINT, _HAZE, _SOLID = 128, 26, 13, 242
 """As 8-bit values: one half, a tenth, and the limits (5 %, 95 %) between which the inside counts as soft."""
+
+
+def measure_look(look: Look, matte: Bytes) -> Measurements:
+    """Measure what the network saw of `matte`, uint8 H×W of the whole photograph."""
+    return measure(look.saliency, look.seen, matte[look.area])
 
 
 def measure(saliency: Floats, photograph: Photograph, matte: Bytes) -> Measurements:

@@ -11,9 +11,9 @@ import pyarrow as pa
 from cutouts.adapters.model import Network, open_network
 from cutouts.core.calibration import is_bad
 from cutouts.core.config import Site
-from cutouts.core.matting.looks import look_at, view_of, whole
+from cutouts.core.matting.looks import look_at, view_of
 from cutouts.core.matting.matte import matte_of
-from cutouts.core.matting.measurements import measure
+from cutouts.core.matting.measurements import measure_look
 from cutouts.evaluation.image_sets import Case, ImageSet, Lost
 from cutouts.metrics.lost_parts import lost_area, taken_along_area
 from cutouts.metrics.overlap import boundary_iou, intersection_over_union
@@ -60,10 +60,10 @@ def _rows(
 
 def _row(one: _Opened, case: Case) -> dict[str, object]:
     recipe, photograph = one.job.recipe, case.photograph
-    views = [view_of(photograph, whole(photograph), recipe.preprocessing)]
-    (look,) = look_at(one.network.saliency, views, recipe.preprocessing)
+    view = view_of(photograph, recipe.preprocessing)
+    (look,) = look_at(one.network.saliency, [view], recipe.preprocessing)
     saliency, matte = look.saliency, matte_of(look, photograph)
-    measured = measure(saliency, look.seen, matte[look.area])
+    measured = measure_look(look, matte)
     plane = matte.astype(np.float32) / np.float32(255)
     bad = is_bad(
         iou=intersection_over_union(plane, case.truth),
