@@ -13,7 +13,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from cutouts.adapters.storage.ownership import MARKER, claim, is_ours, is_within, mark, owned, require_free, write_ours
+from cutouts.adapters.storage.ownership import MARKER, claim, is_ours, mark, owned, require_free, write_ours
+from cutouts.adapters.storage.places import is_within
 from cutouts.adapters.storage.sources.folders import photographs
 from cutouts.adapters.storage.store import open_store
 from cutouts.adapters.storage.stored_tables import write_table

@@ -7,7 +7,8 @@ import tomllib
 import pytest
 
 from cutouts.core.product_box import ProductBox
-from cutouts.core.text.numbers import toml_tables, whole_number
+from cutouts.core.text.files import toml_tables
+from cutouts.core.text.numbers import whole_number
 
 _ENDLESS = "9" * 5_000
 """More digits than Python converts."""

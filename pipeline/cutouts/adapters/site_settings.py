@@ -15,7 +15,7 @@ from tomllib import TOMLDecodeError
 from cutouts.core.config import ENV_PREFIX, LOCAL_CLUSTERS, Site, parse_site
 from cutouts.core.errors import ConfigError
 from cutouts.core.text.display import command, shown
-from cutouts.core.text.numbers import toml_tables
+from cutouts.core.text.files import toml_tables
 
 FILE = "cutouts.toml"
 HOME_FILE = f"~/.cutouts/{FILE}"

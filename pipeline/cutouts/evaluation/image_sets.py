@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -63,6 +63,13 @@ class ImageSet:
     count: int
     cases: Callable[[], Iterator[Case | Lost]]
     unused: int = 0
+
+
+def unused_truths(sets: Iterable[ImageSet]) -> Iterator[str]:
+    """A line for each set that has truths without an image."""
+    for one in sets:
+        if one.unused:
+            yield f"{one.name}: truths without an image: {one.unused}"
 
 
 def open_sets(images: Sequence[Path], truths: Sequence[Path], *, limit: int | None = None) -> list[ImageSet]:

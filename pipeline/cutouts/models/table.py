@@ -11,7 +11,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from cutouts.core.errors import ModelError
-from cutouts.core.text.numbers import toml_tables
+from cutouts.core.text.files import toml_tables
 from cutouts.core.text.wrong_values import wrong_value
 
 OWN_TABLE = "table.toml"

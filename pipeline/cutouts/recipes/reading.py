@@ -10,7 +10,7 @@ from tomllib import TOMLDecodeError
 from cutouts.core.errors import ConfigError
 from cutouts.core.renditions.rendition import Rendition, parse_renditions
 from cutouts.core.text.display import shown
-from cutouts.core.text.numbers import toml_tables
+from cutouts.core.text.files import toml_tables
 
 _LARGEST_GROUND = 64 << 20
 """Largest file of a picture for a ground (B)."""

@@ -18,7 +18,7 @@ from cutouts.core.decisions import Outcome
 from cutouts.core.pixels import Doubles
 from cutouts.core.records import RecipeDigests
 from cutouts.core.text.counting import counted
-from cutouts.core.text.numbers import text_of
+from cutouts.core.text.files import text_of
 from cutouts.report.page.plots import suite_thresholds
 from cutouts.report.page.ranking import MEASURES
 from cutouts.review.sheets import Sheet, UnknownDecisionError, open_sheet

@@ -11,7 +11,7 @@ from cutouts.adapters.storage.stored_records import find_record, write_record
 from cutouts.core.recipe import Recipe
 from cutouts.core.records import RecipeDigests
 from cutouts.core.table_paths import recipe_file, suite_file
-from cutouts.core.text.numbers import text_of
+from cutouts.core.text.files import text_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

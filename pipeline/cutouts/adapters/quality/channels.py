@@ -16,7 +16,7 @@ from cutouts.core.channels.figures import FileFigures
 from cutouts.core.channels.rules import Channel, ChannelRule, parse_channel
 from cutouts.core.errors import ConfigError
 from cutouts.core.text.display import shown
-from cutouts.core.text.numbers import toml_tables
+from cutouts.core.text.files import toml_tables
 
 _NUMBERS = frozenset({"int", "float"})
 

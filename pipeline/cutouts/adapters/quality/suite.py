@@ -15,7 +15,7 @@ from cutouts.adapters.quality.library import library
 from cutouts.adapters.quality.limits import SHARES, toothless
 from cutouts.adapters.quality.safety import CONDITION, TYPES, comparisons, is_number, unsafe
 from cutouts.core.errors import GateError
-from cutouts.core.text.numbers import text_of
+from cutouts.core.text.files import text_of
 
 ACTIONS = {
     "images": ("fail", "quarantine", "hold"),

@@ -20,6 +20,7 @@ from typing import Any, BinaryIO
 from urllib.parse import quote, unquote_to_bytes
 
 from cutouts.adapters.storage.atomic_files import explained, replacing, write_file
+from cutouts.adapters.storage.places import Places
 from cutouts.adapters.storage.seal import SealedFile
 from cutouts.core.errors import OutputError
 from cutouts.core.file_mark import MARK_BYTES, has_mark_at_end, mark_of
@@ -229,30 +230,6 @@ def require_free(outputs: Iterable[Path], inputs: Sequence[Path] = (), *, table:
         raise OutputError(f"nothing was written: {_listed(problems, '; ')}; name another output, or move it away")
 
 
-@dataclass(frozen=True, slots=True)
-class Places:
-    """Files and folders by their identity on disk (device and inode), not by their path."""
-
-    by_identity: dict[tuple[int, int], Path]
-
-    @classmethod
-    def of(cls, paths: Iterable[Path]) -> Places:
-        """Those of `paths` that exist."""
-        return cls({identity: path for path in paths if (identity := _identity(path)) is not None})
-
-    def same(self, path: Path) -> Path | None:
-        """The one of them that `path` is or links to; None if it is none of them."""
-        identity = _identity(path)
-        return None if identity is None else self.by_identity.get(identity)
-
-
-def is_within(path: Path, folder: Path) -> bool:
-    """Whether a path, which need not exist, is the folder or is below it, under any name of the folder."""
-    places = Places.of([folder])
-    whole = path.resolve()
-    return any(places.same(one) is not None for one in (whole, *whole.parents))
-
-
 def _kind(path: Path) -> str | None:
     """The word link or folder if the path is one. None for anything else, and for a name that the system rejects."""
     try:
@@ -260,14 +237,6 @@ def _kind(path: Path) -> str | None:
     except OSError:
         return None
     return "link" if stat.S_ISLNK(status) else "folder" if stat.S_ISDIR(status) else None
-
-
-def _identity(path: Path) -> tuple[int, int] | None:
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_dev, found.st_ino
 
 
 def _beginning(file: Path, size: int) -> bytes:

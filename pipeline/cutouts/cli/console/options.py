@@ -43,16 +43,16 @@ def config_option(command: F) -> F:
     return click.option("--config", metavar="FILE", help=about)(command)
 
 
-def existing_root(_: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+def existing_root(root: str | None) -> str | None:
     """The root of a site, if it is a URL or a folder that exists. A mistyped name must not look like an empty site."""
-    if value is not None and "://" not in value and not Path(value).is_dir():
-        raise click.BadParameter(f"there is no folder {printable(value)}", param=parameter)
-    return value
+    if root is not None and "://" not in root and not Path(root).is_dir():
+        raise click.BadParameter(f"there is no folder {printable(root)}")
+    return root
 
 
 def site_options(command: F) -> F:
     """The options of every command that works on a site which exists."""
-    return _site_options(command, callback=existing_root)
+    return _site_options(command, callback=lambda _, __, root: existing_root(root))
 
 
 def new_site_options(command: F) -> F:

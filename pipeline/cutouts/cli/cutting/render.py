@@ -13,13 +13,12 @@ from cutouts.adapters.images import SUFFIXES
 from cutouts.adapters.terminal import say
 from cutouts.api.cutter import FileResult
 from cutouts.api.renderer import Renderer
-from cutouts.cli.console.options import config_option
+from cutouts.cli.console.options import config_option, existing_root
 from cutouts.cli.cutting.many_files import threads_each, work_on
 from cutouts.cli.cutting.render_site import render_site
 from cutouts.cli.cutting.rendition_targets import rendition_targets
 from cutouts.core.config import Site
 from cutouts.core.renditions.rendition import Rendition
-from cutouts.core.text.display import printable
 from cutouts.recipes import known_renditions, renditions_named
 from cutouts.stages.rendering import check_grounds
 
@@ -82,9 +81,8 @@ def render(
     elif all_stale:
         if sources or enlarge:
             raise click.UsageError(_STALE_USAGE)
-        if out and not out.is_dir():
-            raise click.UsageError(f"there is no folder {printable(str(out))}")
-        settings = {"root": str(out) if out else None, "renditions": names or None, "recipes": recipes}
+        root = existing_root(str(out) if out else None)
+        settings = {"root": root, "renditions": names or None, "recipes": recipes}
         render_site(cutouts.load_site(config, **settings, **which))
     elif sources and names and out:
         renditions = _chosen(names, recipes, enlarge=enlarge)

@@ -13,7 +13,7 @@ from cutouts.adapters.terminal import say
 from cutouts.cli.console.options import config_option
 from cutouts.core.errors import ConfigError
 from cutouts.core.text.counting import counted
-from cutouts.core.text.numbers import text_of
+from cutouts.core.text.files import text_of
 from cutouts.recipes import known_renditions
 
 if TYPE_CHECKING:

@@ -8,7 +8,8 @@ from pathlib import Path
 import click
 
 from cutouts.adapters.images import SUFFIXES
-from cutouts.adapters.storage.ownership import Places, is_within, mark, require_free
+from cutouts.adapters.storage.ownership import mark, require_free
+from cutouts.adapters.storage.places import Places, is_within
 from cutouts.adapters.storage.sources.folders import photographs
 from cutouts.core.errors import OutputError
 from cutouts.core.text.naming import fitting, png_names

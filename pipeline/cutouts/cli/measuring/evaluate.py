@@ -14,7 +14,7 @@ from cutouts.cli.console.options import config_option
 from cutouts.cli.console.progress import Tally
 from cutouts.evaluation.contender_specs import contenders
 from cutouts.evaluation.contenders import Contender, open_contender
-from cutouts.evaluation.image_sets import ImageSet, open_sets
+from cutouts.evaluation.image_sets import ImageSet, open_sets, unused_truths
 from cutouts.evaluation.measure import Evaluation
 from cutouts.evaluation.measure import evaluate as measure
 from cutouts.evaluation.per_image import SUFFIXES, write_rows
@@ -130,9 +130,8 @@ def _write(out: Path, rows: Path, text: str, evaluation: Evaluation, sheet: Wors
 
 def _report(sets: list[ImageSet], evaluation: Evaluation) -> None:
     """Report everything that could not be measured; the exit status is then 1."""
-    for one in sets:
-        if one.unused:
-            say(f"warning: {one.name}: truths without an image: {one.unused}", colour="yellow", err=True)
+    for words in unused_truths(sets):
+        say(f"warning: {words}", colour="yellow", err=True)
     for lost in evaluation.failed:
         by = f" by {lost.network}" if lost.network else ""
         say(f"not measured{by}: {lost.images}: {lost.name}: {lost.problem}", colour="red", err=True)

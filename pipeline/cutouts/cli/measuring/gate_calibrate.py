@@ -27,7 +27,7 @@ from cutouts.evaluation.calibration.fit import fit
 from cutouts.evaluation.calibration.from_reviews import learned, reviewed_masks, side_by_side
 from cutouts.evaluation.calibration.judged_masks import judged_masks
 from cutouts.evaluation.calibration.reliability_plot import reliability_svg
-from cutouts.evaluation.image_sets import Case, Lost, open_sets
+from cutouts.evaluation.image_sets import Case, Lost, open_sets, unused_truths
 from cutouts.models import folder
 from cutouts.models.calibrations import SUFFIX, calibration_json, read_calibration
 from cutouts.schemas.tables import JUDGED_MASKS
@@ -171,9 +171,8 @@ def _measured(
                 lost.append(f"not used: {name}: {case.name}: {case.problem}")
 
         found = judged_masks(site, sets, networks, on_case=seen)
-    for one in sets:
-        if one.unused:
-            say(f"warning: {one.name}: truths without an image: {one.unused}", colour="yellow", err=True)
+    for words in unused_truths(sets):
+        say(f"warning: {words}", colour="yellow", err=True)
     for words in lost[:_NAMED]:
         say(words, colour="red", err=True)
     if len(lost) > _NAMED:

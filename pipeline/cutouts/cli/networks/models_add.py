@@ -16,7 +16,7 @@ from cutouts.adapters.terminal import say
 from cutouts.cli.console.options import config_option
 from cutouts.core.config import Site
 from cutouts.core.errors import ModelError
-from cutouts.core.text.numbers import text_of
+from cutouts.core.text.files import text_of
 from cutouts.models import (
     OWN_TABLE,
     ModelFile,

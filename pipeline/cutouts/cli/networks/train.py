@@ -12,7 +12,8 @@ from typing import Any, TypeVar
 
 import click
 
-from cutouts.adapters.storage.ownership import Places, claim
+from cutouts.adapters.storage.ownership import claim
+from cutouts.adapters.storage.places import Places
 from cutouts.adapters.terminal import say
 from cutouts.core.errors import ConfigError, OutputError
 from cutouts.training.batches import schedule

@@ -12,7 +12,8 @@ import pyarrow as pa
 
 from cutouts.adapters.images import SUFFIXES
 from cutouts.adapters.storage.manifests.files import is_part
-from cutouts.adapters.storage.ownership import claim, is_ours, is_within, owned, require_no_url
+from cutouts.adapters.storage.ownership import claim, is_ours, owned, require_no_url
+from cutouts.adapters.storage.places import is_within
 from cutouts.adapters.storage.store import open_store
 from cutouts.adapters.storage.stored_tables import write_table
 from cutouts.core.errors import OutputError

@@ -26,8 +26,8 @@ from cutouts.core.records import DeliveryKey, Plan, Receipt
 from cutouts.core.sources.locations import Reading
 from cutouts.core.table_paths import gate_file, plan_file
 from cutouts.core.text.display import HIDDEN, redacted, stored_uri, stored_uris
+from cutouts.core.text.files import text_of
 from cutouts.core.text.naming import one_name_each, safe_path
-from cutouts.core.text.numbers import text_of
 from cutouts.intake import rows_of
 from cutouts.report.contents import NO_DELIVERY, Refusal, RenditionRow, Report, RunSummary, TruthRow
 from cutouts.report.folder.links import write_links

@@ -6,7 +6,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from cutouts.adapters.storage.ownership import MARKER, Places, mark, owned
+from cutouts.adapters.storage.ownership import MARKER, mark, owned
+from cutouts.adapters.storage.places import Places
 from cutouts.core.text.counting import counted
 
 
