@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -147,25 +146,16 @@ def test_results_that_were_lost_with_their_worker_are_made_again(local_runner: R
 
 def test_killed_workers_cost_no_image(local_runner: Runner) -> None:
     """Workers are killed one after the other, and no image is rejected, lost or counted twice."""
-    over, killed = threading.Event(), list[psutil.Process]()
-
-    def kill() -> None:
-        while not over.wait(0.1) and len(killed) < 2:
-            if len(started := _workers()) > 1:
-                killed.append(started[0])
-                started[0].kill()
-
     results = local_runner.map(deadly({}), CHUNKS * 8)
-    first = next(results)
-    killer = threading.Thread(target=kill)
-    killer.start()
-    try:
-        good, blamed = books(results)
-    finally:
-        over.set()
-        killer.join()
-    assert killed
-    assert (sorted([*first, *good]), blamed) == (sorted([*range(80)] * 8), {})
+    before, killed = list[int](), set[psutil.Process]()
+    while len(killed) < 2:
+        before += next(results)
+        _until(lambda: not killed.issuperset(_workers()))
+        process = ({*_workers()} - killed).pop()
+        process.kill()
+        killed.add(process)
+    good, blamed = books(results)
+    assert (sorted(before + good), blamed) == (sorted([*range(80)] * 8), {})
 
 
 def test_a_lost_cluster_rejects_no_image(monkeypatch: pytest.MonkeyPatch) -> None:
