@@ -10,6 +10,7 @@ from functools import lru_cache
 import numpy as np
 
 from cutouts.adapters.images import decode, decode_native
+from cutouts.adapters.images.colour import from_srgb
 from cutouts.adapters.images.encoding import encode, source_type_of
 from cutouts.core.errors import ConfigError, ImageRejected
 from cutouts.core.pixels import Bytes
@@ -65,7 +66,7 @@ def rendered(original: Original, renditions: Sequence[Rendition]) -> Iterator[Re
     for rendition in renditions:
         subject, profile = _subject(original, rendition)
         _check_frame(subject, rendition, original.max_pixels)
-        picture = draw(subject, rendition, _ground(rendition, original.max_pixels))
+        picture = draw(subject, *_on_ground(rendition, profile, original.max_pixels))
         if picture is None:
             raise ImageRejected(RejectionReason.FAILED, "nothing was found in it")
         kind = None  # of a photograph that cannot be read, nobody knows it
@@ -147,6 +148,18 @@ def _check_frame(subject: Subject, rendition: Rendition, max_pixels: int) -> Non
         )
     if placement.width_px * placement.height_px > max_pixels:
         raise ImageRejected(RejectionReason.PICTURE_TOO_LARGE, f"{told}, {max_pixels} px are allowed")
+
+
+def _on_ground(rendition: Rendition, profile: bytes, max_pixels: int) -> tuple[Rendition, Bytes | None]:
+    """The rendition and the picture that covers its ground, if it has one, both in the colours of `profile`; empty for
+    sRGB."""
+    picture = _ground(rendition, max_pixels)
+    if not profile:
+        return rendition, picture
+    if rendition.ground is not None:
+        red, green, blue = from_srgb(np.array([[rendition.ground]], np.uint8), profile)[0, 0].tolist()
+        rendition = rendition.model_copy(update={"ground": (red, green, blue)})
+    return rendition, None if picture is None else from_srgb(picture, profile)
 
 
 def _ground(rendition: Rendition, max_pixels: int) -> Bytes | None:

@@ -61,8 +61,8 @@ def decode(data: bytes, *, max_pixels: int) -> Photograph:
 def decode_native(data: bytes, *, max_pixels: int) -> tuple[Photograph, bytes]:
     """The picture in the colours of its own ICC profile, and the profile; empty if the picture is sRGB.
 
-    Only pictures with 8-bit RGB and a profile have colours of their own here. All others are converted to sRGB. Raises
-    the errors of `decode`.
+    Only pictures with 8-bit RGB and a usable profile have colours of their own here. All others are converted to sRGB.
+    Raises the errors of `decode`.
     """
     return _decoded(data, max_pixels, _native)
 
@@ -124,6 +124,10 @@ def _without_size(data: bytes, form: Format) -> ImageRejected:
 def _native(raster: Raster) -> tuple[Photograph, bytes]:
     profile = raster.colours.profile
     if raster.space is not Space.RGB or raster.samples.dtype != np.uint8 or raster.colours.hdr or not profile:
+        return photograph_of(raster), b""
+    from cutouts.adapters.images.colour import is_usable
+
+    if not is_usable(profile):
         return photograph_of(raster), b""
     return photograph_of(replace(raster, colours=SRGB)), profile
 

@@ -214,6 +214,8 @@ class Rendition(BaseModel):
             told["shadow"] = "contact below each column"
         if self.shadow != "none" and self.ground is not None:  # a pale rim was beside the shadow before
             told["ground"] = [*self.ground, "with its shadow first"]
+        if self.profile == "photograph":  # the ground was not converted to it before, and a broken one was kept
+            told["profile"] = "the photograph's, with its ground"
         image = None if self.ground_image is None else hashlib.sha256(self.ground_image).hexdigest()
         text = json.dumps([RENDITION_METHOD, told, image], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -62,6 +62,19 @@ def to_srgb(samples: Samples, space: Space, colours: Colours) -> tuple[Bytes, tu
     return np.array(_apply(managed.transform, source)), notes
 
 
+def from_srgb(pixels: Bytes, profile: bytes) -> Bytes:
+    """`pixels`, sRGB, uint8 H×W×3, in the colours of a usable profile. White stays white."""
+    transform = _to_profile(profile)
+    assert transform is not None
+    white = (pixels == 255).all(axis=2, keepdims=True)
+    return np.where(white, np.uint8(255), np.array(_apply(transform, Image.fromarray(pixels))))
+
+
+def is_usable(profile: bytes) -> bool:
+    """Whether a profile is one of RGB that is not broken, so that pixels may keep it."""
+    return _to_profile(profile) is not None
+
+
 def _unmanaged(pixels: Bytes, space: Space, notes: tuple[str, ...]) -> tuple[Bytes, tuple[str, ...]]:
     if space is not Space.CMYK:
         return _three(pixels), notes
@@ -82,6 +95,16 @@ def _apply(transform: ImageCms.ImageCmsTransform, image: Image.Image) -> Image.I
 
 
 @lru_cache(maxsize=8)
+def _to_profile(profile: bytes) -> ImageCms.ImageCmsTransform | None:
+    """The transform from sRGB to a profile; None if that is broken or not one of RGB."""
+    try:
+        target = ImageCms.ImageCmsProfile(BytesIO(profile))
+        return _transform(_srgb(), target, "RGB") if target.profile.xcolor_space.strip() == "RGB" else None
+    except (OSError, ImageCms.PyCMSError, ValueError):
+        return None
+
+
+@lru_cache(maxsize=8)
 def _management(profile: bytes, mode: str) -> _Management:
     """How to apply a profile, cached by its bytes. Threads may share a transform (lcms2 copies its cache per call)."""
     if not profile:
@@ -93,7 +116,7 @@ def _management(profile: bytes, mode: str) -> _Management:
         if wanted != mode and (wanted, mode) != ("RGB", "L"):
             words = f"its colour profile is for {_SPACES.get(space, 'other colours')} and its pixels are not"
             return _Management(mode=mode, problem=f"{words}: treated as sRGB")
-        transform = _build(source, wanted)
+        transform = _transform(source, _srgb(), wanted)
     except (OSError, ImageCms.PyCMSError, ValueError):
         return _Management(mode=mode, problem="its colour profile is broken: treated as sRGB")
     if wanted in ("RGB", "L") and _furthest(transform, _probe(wanted)) <= _SAME:
@@ -101,10 +124,16 @@ def _management(profile: bytes, mode: str) -> _Management:
     return _Management(mode=wanted, transform=transform, shaper=_agreeing(profile, transform, wanted))
 
 
-def _build(source: ImageCms.ImageCmsProfile, mode: str) -> ImageCms.ImageCmsTransform:
-    target = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
+def _transform(
+    source: ImageCms.ImageCmsProfile, target: ImageCms.ImageCmsProfile, mode: str
+) -> ImageCms.ImageCmsTransform:
+    """From pixels of `mode` to RGB."""
     relative = ImageCms.Intent.RELATIVE_COLORIMETRIC
     return ImageCms.buildTransform(source, target, mode, "RGB", relative, ImageCms.Flags.NONE)
+
+
+def _srgb() -> ImageCms.ImageCmsProfile:
+    return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
 
 
 def _furthest(transform: ImageCms.ImageCmsTransform, probe: Bytes, expected: Bytes | None = None) -> int:
