@@ -17,14 +17,22 @@ from cutouts.api.inputs import of_file, only, read_file
 from cutouts.api.matting import matted
 from cutouts.core.config import Site
 from cutouts.core.errors import ImageRejected
-from cutouts.core.pixels import Bytes, Photograph
+from cutouts.core.pixels import VISIBLE, Bytes, Photograph
 from cutouts.core.records import RejectionReason
 from cutouts.core.renditions.drawing import Subject
+from cutouts.core.renditions.placing import product_box
 from cutouts.core.renditions.rendition import Rendition
 from cutouts.stages import job_of
 from cutouts.stages.image_errors import one_image
 from cutouts.stages.records import SourceFile
 from cutouts.stages.rendering import Original, mark_text, rendered, rendering_memory
+
+_FILLED = 0.995
+"""If the visible pixels of a cutout fill this share of their bounding box, they are a rectangle."""
+_RECTANGLE = (
+    "it has transparent pixels, so it was not cut out, and what is visible is a rectangle: "
+    "if that is a photograph, save it without transparency"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +98,7 @@ class Renderer:
         def make(photograph: Photograph, matte: Bytes) -> tuple[str, ...]:
             subject = subject_of(photograph, matte)
             original = Original(subject=subject, data=file.data, made_of=made_of, max_pixels=most)
-            notes, failed = list(photograph.notes), list[ImageRejected]()
+            notes, failed = list(notes_of(photograph, matte)), list[ImageRejected]()
             for rendition in stale.renditions:
                 try:
                     with one_image():
@@ -125,6 +133,15 @@ def subject_of(photograph: Photograph, matte: Bytes) -> Subject:
     if matte is photograph.alpha:
         return Subject(rgba=np.dstack([photograph.rgb, matte]))
     return Subject.of(photograph, matte)
+
+
+def notes_of(photograph: Photograph, matte: Bytes) -> tuple[str, ...]:
+    """What a person should know about how an image was read, and that it may not be the cutout that it was taken
+    for."""
+    box = product_box(matte) if matte is photograph.alpha else None
+    if box is None or (matte[box.area] >= VISIBLE).mean() < _FILLED:
+        return photograph.notes
+    return (*photograph.notes, _RECTANGLE)
 
 
 def _require_source(picture: Path) -> None:

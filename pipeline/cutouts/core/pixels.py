@@ -17,6 +17,8 @@ Mask: TypeAlias = NDArray[np.bool_]
 """bool; H×W unless said."""
 Doubles: TypeAlias = NDArray[np.float64]
 """float64; sums, curves and coordinates."""
+VISIBLE = 8
+"""Alpha (of 255) from which a pixel is visible. Nobody sees fainter ones, or misses as little."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +38,11 @@ class Photograph:
     def size(self) -> tuple[int, int]:
         """Width and height in px."""
         return self.rgb.shape[1], self.rgb.shape[0]
+
+    @property
+    def is_cutout(self) -> bool:
+        """Whether it is a cutout already: some of it is transparent, so that a person sees it."""
+        return self.alpha is not None and bool((self.alpha <= 255 - VISIBLE).any())
 
     def shrunk(self, width: int, height: int) -> Bytes:
         """`shrink` of `rgb`. The network's input, the matte and its measurements need the same copies, so these and the

@@ -13,7 +13,7 @@ import numpy as np
 
 from cutouts.adapters.images import encode_png
 from cutouts.api.cutout import origin, told
-from cutouts.api.renderer import subject_of
+from cutouts.api.renderer import notes_of, subject_of
 from cutouts.core.calibration import TERMS, Calibration
 from cutouts.core.mask_metrics import Measurements
 from cutouts.core.matting.cutout import cutout, found_box
@@ -51,7 +51,7 @@ class Decoded:
     @property
     def is_cutout(self) -> bool:
         """Whether a rendition is ordered of an image that is a cutout already: its alpha is the matte."""
-        return self.order.product is Product.RENDITION and self.prepared.photograph.alpha is not None
+        return self.order.product is Product.RENDITION and self.prepared.photograph.is_cutout
 
 
 def make(how: ServerJob, one: Decoded, look: Look | None) -> Answer:
@@ -102,7 +102,7 @@ def _answer(how: ServerJob, one: Decoded, matte: Bytes, file: _File, measured: M
         width_px=photograph.size[0],
         height_px=photograph.size[1],
         found=bool(matte.any()),
-        notes=(*photograph.notes, *file.notes),
+        notes=(*notes_of(photograph, matte), *file.notes),
         measured=measured,
         p_bad=p_bad,
         doubt=doubt,

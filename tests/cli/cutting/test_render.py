@@ -91,6 +91,30 @@ def test_a_cutout_is_rendered_without_a_network(tmp_path: Path, own: Path) -> No
     assert np.abs(middle.astype(int) - (30, 200, 10)).max() < 6
 
 
+def test_a_photograph_whose_alpha_is_nearly_opaque_is_cut_out(tmp_path: Path, own: Path) -> None:
+    """Some programs write an alpha of 254: nobody sees that it is transparent, so it is no cutout."""
+    photograph = np.asarray(Image.open(product(tmp_path / "ball.jpg", size=200)))
+    Image.fromarray(np.dstack([photograph, np.full((200, 200), 254, np.uint8)])).save(tmp_path / "faint.png")
+    target = tmp_path / "faint.jpg"
+    assert render(tmp_path / "faint.png", "--recipes", own, "-r", "square", "-o", target).exit_code == 0
+    with Image.open(target) as image:
+        assert (np.asarray(image)[:5] == 255).all()
+
+
+def test_a_cutout_that_may_be_a_photograph_is_noted(tmp_path: Path, own: Path) -> None:
+    """What is visible of it is a rectangle, for example a photograph with rounded corners or on a clear canvas."""
+    rgba = np.zeros((80, 80, 4), np.uint8)
+    rgba[20:60, 10:70] = (10, 200, 30, 255)
+    cv2.imwrite(str(tmp_path / "canvas.png"), rgba)
+    rgba[20:40, 10:30] = 0
+    cv2.imwrite(str(tmp_path / "corner.png"), rgba)
+    told = [
+        render(tmp_path / name, "--recipes", own, "-r", "square", "-o", tmp_path / "out").output
+        for name in ("canvas.png", "corner.png")
+    ]
+    assert ["what is visible is a rectangle" in one for one in told] == [True, False]
+
+
 def test_a_cutout_of_ours_becomes_the_same_picture_as_its_photograph(tmp_path: Path, own: Path) -> None:
     """Cut first and rendered later, the pixels are equal."""
     source = product(tmp_path / "in" / "ball.jpg", size=200)

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from scipy import ndimage
 
-from cutouts.core.pixels import Bytes, Mask
+from cutouts.core.pixels import VISIBLE, Bytes, Mask
 
 Pixel: TypeAlias = tuple[int, int]
 """Column and row."""
@@ -23,8 +23,6 @@ SAME_GROUND = 3
 _HALF, _CUT = 128, 0.01
 _PALE = 200
 """A separate part that is nowhere darker than this level is not a part of the product."""
-_VISIBLE = 8
-"""Alpha from which a pixel of a transparent picture shows the product."""
 _RINGING = 9
 """Ground this near to the product (px) is judged by a figure of its own: blocks of a JPEG that show an edge ring."""
 _SOFT = 1
@@ -100,7 +98,7 @@ def measure_picture(rgb: Bytes, alpha: Bytes | None) -> PictureFigures:
     seen = rgb if alpha is None else _on_white(rgb, alpha)
     share = 0.0 if alpha is None else float((alpha < 255).mean())
     alpha = None if alpha is None or not _has_clear_ground(alpha) else alpha
-    product = np.asarray(_not_ground(seen) if alpha is None else alpha >= _VISIBLE, np.bool_)
+    product = np.asarray(_not_ground(seen) if alpha is None else alpha >= VISIBLE, np.bool_)
     far = _far(product)
     off, worst = _off_white(seen, far)
     near, nearest = _off_white(seen, _near(product, far)) if alpha is None else (0.0, (0, 0))
@@ -141,7 +139,7 @@ def _on_white(rgb: Bytes, alpha: Bytes) -> Bytes:
 def _has_clear_ground(alpha: Bytes) -> bool:
     """Whether at least 1 % of the border is transparent. Otherwise alpha does not say what is ground."""
     border = np.concatenate([alpha[0], alpha[-1], alpha[:, 0], alpha[:, -1]])
-    return bool((border < _VISIBLE).mean() >= _CUT)
+    return bool((border < VISIBLE).mean() >= _CUT)
 
 
 def _not_ground(seen: Bytes) -> Mask:

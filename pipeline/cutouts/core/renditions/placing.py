@@ -7,11 +7,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from cutouts.core.pixels import Bytes
+from cutouts.core.pixels import VISIBLE, Bytes
 from cutouts.core.renditions.rendition import Rendition
-
-VISIBLE = 8
-"""Alpha (of 255) from which a pixel belongs to the product's bounding box. Fainter ones cannot be seen."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
