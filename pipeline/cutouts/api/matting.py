@@ -8,8 +8,6 @@ from dataclasses import replace
 from functools import partial
 from typing import TypeVar
 
-import numpy as np
-
 from cutouts.adapters.model import ModelChoice, open_network
 from cutouts.api.inputs import Input
 from cutouts.core.errors import ImageRejected
@@ -36,7 +34,7 @@ def matted(
     """The result of `make` for the photograph and its matte, while the memory for them is reserved.
 
     If memory runs out nevertheless, it is tried once more with all memory that images may use. With `alpha_is_matte`,
-    the alpha of an image that is a cutout already is the matte, and no network is called. `threads` are those of
+    an image with alpha is a cutout already: its alpha is the matte, and no network is called. `threads` are those of
     the network; None means all cores while no other image is in progress in this process, and one otherwise.
     """
     memory = process_memory.sized(job.max_memory)
@@ -82,8 +80,8 @@ def _made(
 ) -> T:
     prepared = given.decode()
     photograph = prepared.photograph
-    if alpha_is_matte and photograph.is_cutout:
-        matte = np.asarray(photograph.alpha, np.uint8)
+    if alpha_is_matte and photograph.alpha is not None:
+        matte = photograph.alpha
     else:
         look = _look(prepared, job, threads, alone=alone)
         with one_image():

@@ -25,8 +25,8 @@ VISIBLE = 8
 class Photograph:
     """A decoded source: upright, converted to sRGB, 8 bit.
 
-    `rgb` is uint8 H×W×3. `alpha` is uint8 H×W if the source had alpha that is not opaque everywhere, else None. `notes`
-    say what a person should know about how it was read. Its pixels must not be changed.
+    `rgb` is uint8 H×W×3. `alpha` is uint8 H×W if the source had alpha that is visibly transparent somewhere, else None.
+    `notes` say what a person should know about how it was read. Its pixels must not be changed.
     """
 
     rgb: Bytes
@@ -38,11 +38,6 @@ class Photograph:
     def size(self) -> tuple[int, int]:
         """Width and height in px."""
         return self.rgb.shape[1], self.rgb.shape[0]
-
-    @property
-    def is_cutout(self) -> bool:
-        """Whether it is a cutout already: some of it is transparent, so that a person sees it."""
-        return self.alpha is not None and bool((self.alpha <= 255 - VISIBLE).any())
 
     def shrunk(self, width: int, height: int) -> Bytes:
         """`shrink` of `rgb`. The network's input, the matte and its measurements need the same copies, so these and the

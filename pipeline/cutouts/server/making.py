@@ -51,7 +51,7 @@ class Decoded:
     @property
     def is_cutout(self) -> bool:
         """Whether a rendition is ordered of an image that is a cutout already: its alpha is the matte."""
-        return self.order.product is Product.RENDITION and self.prepared.photograph.is_cutout
+        return self.order.product is Product.RENDITION and self.prepared.photograph.alpha is not None
 
 
 def make(how: ServerJob, one: Decoded, look: Look | None) -> Answer:

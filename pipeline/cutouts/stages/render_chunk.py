@@ -180,7 +180,7 @@ def _original(job: RenderJob, image: LiveCutout, wanted: Sequence[Rendition], so
 
 
 def _alpha(cut: Photograph) -> Bytes:
-    """The alpha of a cutout, which is left out when it is decoded if it is opaque everywhere."""
+    """The alpha of a cutout, which is left out when it is decoded if nobody sees that it is transparent."""
     return cut.alpha if cut.alpha is not None else np.full(cut.rgb.shape[:2], 255, np.uint8)
 
 

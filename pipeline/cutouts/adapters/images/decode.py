@@ -17,7 +17,7 @@ from cutouts.adapters.images.formats import Format, describe, sniff, unsupported
 from cutouts.adapters.images.limits import check_bytes, check_size
 from cutouts.adapters.images.raster import SRGB, Colours, Raster, Space
 from cutouts.core.errors import ImageRejected
-from cutouts.core.pixels import Bytes, Photograph
+from cutouts.core.pixels import VISIBLE, Bytes, Photograph
 from cutouts.core.records import RejectionReason
 
 T = TypeVar("T")
@@ -50,7 +50,7 @@ def decode(data: bytes, *, max_pixels: int) -> Photograph:
     """The picture in `data`, whose format is recognised by its content: JPEG, PNG, WebP, AVIF, HEIC, TIFF, GIF or BMP.
 
     It is oriented according to its EXIF (or container), converted to sRGB and, if it has 16 bit, scaled to 8. Straight
-    alpha is kept unless it is opaque everywhere. If there are several frames or pages, the first is used. `notes` list
+    alpha is kept unless nobody sees that it is transparent. If there are several frames or pages, the first is used. `notes` list
     approximations.
     Raises ImageRejected if `data` is empty, not an image, unsupported, too large (more than `max_pixels`, or too much
     memory to decode), too small, cut off or damaged. The only other error is MemoryError. Thread-safe.
@@ -133,10 +133,10 @@ def _native(raster: Raster) -> tuple[Photograph, bytes]:
 
 
 def photograph_of(raster: Raster) -> Photograph:
-    """The picture in sRGB, 8 bit and upright. Alpha is left out if it is opaque everywhere."""
+    """The picture in sRGB, 8 bit and upright. Alpha is left out if nobody sees that it is transparent."""
     rgb, notes = _managed(raster)
     alpha = raster.alpha
-    if alpha is not None and (alpha == 255).all():
+    if alpha is not None and (alpha > 255 - VISIBLE).all():
         alpha = None
     return Photograph(
         rgb=_own(orient(rgb, raster.orientation)),
