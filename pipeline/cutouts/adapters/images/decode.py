@@ -50,8 +50,8 @@ def decode(data: bytes, *, max_pixels: int) -> Photograph:
     """The picture in `data`, whose format is recognised by its content: JPEG, PNG, WebP, AVIF, HEIC, TIFF, GIF or BMP.
 
     It is oriented according to its EXIF (or container), converted to sRGB and, if it has 16 bit, scaled to 8. Straight
-    alpha is kept unless nobody sees that it is transparent. If there are several frames or pages, the first is used. `notes` list
-    approximations.
+    alpha is kept unless nobody sees that it is transparent. If there are several frames or pages, the first is used.
+    `notes` list approximations.
     Raises ImageRejected if `data` is empty, not an image, unsupported, too large (more than `max_pixels`, or too much
     memory to decode), too small, cut off or damaged. The only other error is MemoryError. Thread-safe.
     """
