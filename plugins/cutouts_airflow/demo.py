@@ -29,7 +29,7 @@ from cutouts.core.text.counting import counted
 from cutouts.intake import folder_manifest, take
 from cutouts.metrics import boundary_iou, intersection_over_union, mean_absolute_error
 from cutouts.report.contents import TruthRow
-from cutouts.report.folder.folder_claim import claim_folder, write_manifest
+from cutouts.report.folder.folder_claim import claim_folder, only_run, write_manifest
 from cutouts.report.folder.run_folder import RunSource, RunWork, write_folder
 from cutouts.samples import write_samples
 from cutouts.steps import read_decision
@@ -48,6 +48,7 @@ def demo(out: Path, images: Path | None) -> None:
     root = out.resolve()
     folder = (images or root / _PHOTOGRAPHS).resolve()
     claim_folder(out, str(folder), more=() if images else (_PHOTOGRAPHS, f"{_PHOTOGRAPHS}-truth"))
+    click.get_current_context().with_resource(only_run(out))
     site = load_site(settings_file(), root=str(root)).allowing(str(folder))
     truth = None if images else write_samples(folder)
     say(f"photographs: {folder}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import cv2
@@ -123,6 +124,26 @@ def test_a_changed_file_is_no_longer_ours(tmp_path: Path, name: str, how: str) -
         file.write_bytes({"changed": data[:-1] + b"!", "appended": data + b"mine", "replaced": MINE}[how])
     with pytest.raises(OutputError, match=rf"holds {name}, .*or was changed since"):
         claim(tmp_path, names)
+
+
+def test_several_processes_write_their_files_into_one_folder(tmp_path: Path) -> None:
+    """The marker remembers the files of all of them, and what they wrote last; the lock is gone afterwards."""
+    code = (
+        "import sys; from pathlib import Path; from cutouts.adapters.storage.ownership import write_ours\n"
+        "sys.stdin.read()\n"
+        "for number in range(100):\n"
+        "    for name in [sys.argv[1], 'both.csv']: write_ours(Path(name), f'{sys.argv[1]} {number}'.encode())"
+    )
+    names = ["a.csv", "b.csv", "c.csv"]
+    several = [
+        subprocess.Popen([sys.executable, "-c", code, name], stdin=subprocess.PIPE, cwd=tmp_path) for name in names
+    ]
+    for process in several:
+        assert process.stdin is not None
+        process.stdin.close()
+    assert [process.wait(60) for process in several] == [0, 0, 0]
+    assert [name for name in [*names, "both.csv"] if not is_ours(tmp_path / name)] == []
+    assert {path.name for path in tmp_path.iterdir()} == {MARKER, "both.csv", *names}
 
 
 def test_a_file_that_a_killed_run_was_about_to_replace_is_still_ours(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import pytest
 import cutouts
 from cutouts.adapters.catalog import Catalog
 from cutouts.api.site_runs import run_on_site
-from cutouts.core.errors import ManifestError, OutputError
+from cutouts.core.errors import ManifestError, OutputError, TransientError
 from tests.photographs import blank, broken, product
 
 SERIAL = cutouts.Site(cluster="serial")
@@ -68,6 +68,23 @@ def test_a_second_run_does_only_what_is_new(shop: Path, tmp_path: Path) -> None:
     product(shop / "new.jpg", seed=9)
     summary = cutouts.run(str(shop), str(tmp_path / "out"), site=SERIAL)
     assert (summary.images, summary.skipped, summary.published, summary.model_batches) == (7, 4, 1, 1)
+
+
+def test_a_run_into_a_folder_of_another_run_is_refused_until_that_has_ended(shop: Path, tmp_path: Path) -> None:
+    """Both would write the same report. The first one is not disturbed, and afterwards the second one continues."""
+    refused: list[TransientError] = []
+
+    class Second(Watcher):
+        def add(self, fate: str, images: int = 1) -> None:
+            super().add(fate, images)
+            with pytest.raises(TransientError, match="another run writes to") as caught:
+                cutouts.run(shop, tmp_path / "out", site=SERIAL)
+            refused.append(caught.value)
+
+    summary = cutouts.run(shop, tmp_path / "out", site=SERIAL, progress=Second())
+    assert refused
+    assert summary.published == len(list(summary.cutouts.glob("*.png"))) == 4
+    assert cutouts.run(shop, tmp_path / "out", site=SERIAL).skipped == 4
 
 
 def test_progress_covers_every_image(shop: Path, tmp_path: Path) -> None:

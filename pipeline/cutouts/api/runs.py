@@ -20,7 +20,7 @@ from cutouts.core.progress import Counter, Progress, unwatched
 from cutouts.core.records import Plan
 from cutouts.intake import Intake, folder_manifest, inspect, rows_of
 from cutouts.report.contents import Refusal, RunSummary
-from cutouts.report.folder.folder_claim import claim_folder, holds_manifest, write_manifest
+from cutouts.report.folder.folder_claim import claim_folder, holds_manifest, only_run, write_manifest
 from cutouts.report.folder.run_folder import Refusals, RunSource, RunWork, write_folder
 from cutouts.runner import Runner, open_runner
 from cutouts.stages import ChunkResult
@@ -66,13 +66,14 @@ def run(
 
     An image that cannot be cut is counted as rejected. Raises ManifestError if the source cannot be used, OutputError
     if `out` contains something else, ConfigError if settings are wrong, ModelError if the network is not available,
-    StorageError if something cannot be read or written, and BooksError if the counts do not add up.
+    StorageError if something cannot be read or written, TransientError if another run into `out` is in progress, and
+    BooksError if the counts do not add up.
     """
     folder = Path(out)
     here = {"root": str(folder.resolve()), "objects": None, "tables": None, "catalog": None}
     site = (site or load_site()).model_copy(update=here)
     claim_folder(folder, os.fspath(source))
-    with site_lease(site):
+    with only_run(folder), site_lease(site):
         return _run(site, os.fspath(source), folder, progress, full=full)
 
 

@@ -1,8 +1,9 @@
-"""Local files that are replaced atomically: each is complete or missing, even if the process dies."""
+"""Local files that are replaced atomically (complete or missing, even if the process dies), and locks beside them."""
 
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import uuid
 from collections.abc import Iterator
@@ -60,6 +61,37 @@ def replacing(path: Path, *, durable: bool = False) -> Iterator[BinaryIO]:
         raise OSError(error.errno, error.strerror, str(path)) from error  # users know the file by this name
     finally:
         part.unlink(missing_ok=True)
+
+
+@contextmanager
+def locked(path: Path, *, wait: bool = True) -> Iterator[None]:
+    """Keep every other process and thread out of blocks with this path, during this one.
+
+    The file `path` exists meanwhile. If the process is killed, the file remains, but locks nobody out. Raises
+    BlockingIOError, without `wait`, if somebody is in such a block, and OSError if the file cannot be locked.
+    """
+    file = _lock(path, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+    try:
+        yield
+    finally:
+        path.unlink(missing_ok=True)
+        os.close(file)
+
+
+def _lock(path: Path, how: int) -> int:
+    """Open and lock the file. Whoever had it before may have removed it meanwhile; then a new one is locked."""
+    while True:
+        file = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        try:
+            fcntl.flock(file, how)
+            if os.path.samestat(os.fstat(file), path.stat()):
+                return file
+        except FileNotFoundError:
+            pass
+        except BaseException:
+            os.close(file)
+            raise
+        os.close(file)
 
 
 def _make_folder(folder: Path, *, durable: bool) -> None:

@@ -13,13 +13,13 @@ import io
 import os
 import stat
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 from urllib.parse import quote, unquote_to_bytes
 
-from cutouts.adapters.storage.atomic_files import explained, replacing, write_file
+from cutouts.adapters.storage.atomic_files import explained, locked, replacing, write_file
 from cutouts.adapters.storage.places import Places
 from cutouts.adapters.storage.seal import SealedFile
 from cutouts.core.errors import OutputError
@@ -76,7 +76,14 @@ def claim(folder: Path, names: Iterable[str]) -> None:
     The marker is written before anything else, so that a run can be repeated if it was killed at any moment.
     """
     require_no_url(folder)
-    marker, names = _Marker.of(folder), tuple(names)
+    with explained(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        with _marking(folder):
+            _claim(folder, tuple(names))
+
+
+def _claim(folder: Path, names: Sequence[str]) -> None:
+    marker = _Marker.of(folder)
     taken = [name for name in names if os.path.lexists(folder / name) and not marker.proves(folder / name)]
     if taken:
         copied = f" ({MARKER} there is another folder's)" if marker.elsewhere else ""
@@ -100,10 +107,16 @@ def write_ours(file: Path, data: bytes) -> None:
 @contextmanager
 def writing_ours(file: Path) -> Iterator[io.RawIOBase]:
     """A stream for `write_ours`: its content replaces the file if the block ends without an error."""
-    with replacing(file) as stream:
+    with ExitStack() as stack, replacing(file) as stream:
         digesting = _Digesting(stream)
         yield digesting
+        stack.enter_context(_marking(file.parent))  # until the file is replaced
         _remember(file, digesting.digest.hexdigest())
+
+
+def _marking(folder: Path) -> AbstractContextManager[None]:
+    """Only one at a time, of all processes, changes the marker of a folder: it adds to what the others wrote."""
+    return locked(folder / f"{MARKER}.lock")
 
 
 class _Digesting(io.RawIOBase):
@@ -193,7 +206,6 @@ def _write_marker(folder: Path, marker: _Marker, digests: Mapping[str, frozenset
         for digest in sorted(known) or [_NO_DIGEST]
     ]
     with explained(folder):
-        folder.mkdir(parents=True, exist_ok=True)
         write_file(folder / MARKER, "".join([_HEAD, _bound_to(folder), *lines]).encode("ascii"))
 
 

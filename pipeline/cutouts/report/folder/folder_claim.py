@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from datetime import date
 from pathlib import Path
 
 import pyarrow as pa
 
 from cutouts.adapters.images import SUFFIXES
+from cutouts.adapters.storage.atomic_files import locked
 from cutouts.adapters.storage.manifests.files import is_part
-from cutouts.adapters.storage.ownership import claim, is_ours, owned, require_no_url
+from cutouts.adapters.storage.ownership import MARKER, claim, is_ours, owned, require_no_url
 from cutouts.adapters.storage.places import is_within
 from cutouts.adapters.storage.store import open_store
 from cutouts.adapters.storage.stored_tables import write_table
-from cutouts.core.errors import OutputError
+from cutouts.core.errors import OutputError, TransientError
 from cutouts.report.folder.links import FOLDER
 
 MANIFEST_FOLDER = "manifest"
@@ -44,6 +45,17 @@ def claim_folder(out: Path, source: str, *, more: Sequence[str] = ()) -> None:
         _require_no_source(out)
     added = [name for name in _KEPT if not os.path.lexists(out / name)]
     claim(out.resolve(), (*REPLACED, *more, *added))
+
+
+@contextmanager
+def only_run(out: Path) -> Iterator[None]:
+    """Keep other runs out of the folder during the block: each of them writes the same files. Raises TransientError if
+    one is in progress."""
+    try:
+        with locked(out / f"{MARKER}.run", wait=False):
+            yield
+    except BlockingIOError as error:
+        raise TransientError(f"another run writes to {out}: run again when it has ended") from error
 
 
 def write_manifest(out: Path, table: pa.Table, day: date) -> Path:
