@@ -20,6 +20,9 @@ MEMORY ?= 10000
 TORCH ?= cuda
 AUDIT ?=
 
+# A value as one word for the shell, whatever it contains: make would replace a $, and the shell too
+quoted = '$(subst ','\'',$(value $(1)))'
+
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-gpu setup-train setup-render demo test faults bench bench-gpu check docs airflow sbom audit lock clean
 
@@ -57,7 +60,7 @@ setup-render: ## Blender as a module in .venv-render, for examples/render_models
 	touch $@
 
 demo: setup ## Cut out sample photographs (or IMAGES=folder) with the real DAG; the report is in demo/
-	PYTHONPATH=plugins $(BIN)/python -m cutouts_airflow.demo --out "$(OUT)" $(if $(IMAGES),--images "$(IMAGES)")
+	PYTHONPATH=plugins $(BIN)/python -m cutouts_airflow.demo --out $(call quoted,OUT) $(if $(IMAGES),--images $(call quoted,IMAGES))
 
 .venv-tools/.ready: requirements-tools.txt
 	$(PYTHON) -m venv .venv-tools
@@ -72,23 +75,23 @@ faults: .venv/.dev ## Kill runs and damage files of sites with PICTURES images a
 	$(BIN)/python -m pytest -q -m faults tests/faults --rounds $(ROUNDS) --images $(PICTURES) --minutes $(MINUTES) --page docs/faults.md
 
 bench: setup ## Measure everything on docs/performance.md again: PHOTOS=folder REMBG=program; ROWS of a plan, MEMORY images (empty: skip this bench)
-	@test -x "$(REMBG)" -a -d "$(PHOTOS)" || { echo "usage: make bench PHOTOS=folder REMBG=program (see cutouts bench rembg --help)"; exit 2; }
+	@test -x $(call quoted,REMBG) -a -d $(call quoted,PHOTOS) || { echo "usage: make bench PHOTOS=folder REMBG=program (see cutouts bench rembg --help)"; exit 2; }
 	rm -rf build/bench && mkdir -p docs/bench
-	$(BIN)/cutouts bench "$(PHOTOS)" --images 512 --out build/bench
+	$(BIN)/cutouts bench $(call quoted,PHOTOS) --images 512 --out build/bench
 	$(BIN)/cutouts bench plan --parts 1,100 --rows $(ROWS) --out build/bench
-	$(BIN)/cutouts bench rembg "$(PHOTOS)" --rembg "$(REMBG)" --out build/bench
+	$(BIN)/cutouts bench rembg $(call quoted,PHOTOS) --rembg $(call quoted,REMBG) --out build/bench
 	$(BIN)/cutouts bench scale --out build/bench
-	$(if $(MEMORY),$(BIN)/cutouts bench "$(PHOTOS)" --images $(MEMORY) --workers "" --batches "" --out build/bench/memory)
+	$(if $(MEMORY),$(BIN)/cutouts bench $(call quoted,PHOTOS) --images $(MEMORY) --workers "" --batches "" --out build/bench/memory)
 	$(if $(MEMORY),cp build/bench/memory/bench.json docs/bench/memory.json)
 	cp build/bench/*.json docs/bench && cp build/bench/bench.svg docs/performance.svg
 	$(BIN)/python -m cutouts.bench.page docs/bench docs/performance.md
 
 bench-gpu: export CUTOUTS_MODELS := $(CURDIR)/build/bench-gpu-models
 bench-gpu: setup-gpu ## Measure layouts on this machine's GPUs, in single and half precision: PHOTOS=folder; writes build/bench-gpu
-	@test -d "$(PHOTOS)" || { echo "usage: make bench-gpu PHOTOS=folder"; exit 2; }
+	@test -d $(call quoted,PHOTOS) || { echo "usage: make bench-gpu PHOTOS=folder"; exit 2; }
 	rm -rf "$(CUTOUTS_MODELS)"
 	$(BIN)/cutouts models convert default --fp16
-	$(BIN)/cutouts bench layouts "$(PHOTOS)" --cluster cuda --provider cuda --images 2048 \
+	$(BIN)/cutouts bench layouts $(call quoted,PHOTOS) --cluster cuda --provider cuda --images 2048 \
 		--models default,default-fp16 --workers auto,1,4,16 --batches 1,8,32 --out build/bench-gpu
 
 check: .venv/.dev ## Check style, types and imports

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 import os
+import time
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -95,6 +96,15 @@ def test_a_manifest_without_days_is_dated_by_its_newest_file(tmp_path: Path) -> 
     manifest = open_manifest(str(dated))
     assert manifest.days() == (FIFTH, SIXTH)
     assert ids(manifest, SIXTH) == ["b"]
+
+
+def test_a_manifest_of_a_wrong_clock_is_not_dated_in_the_future(tmp_path: Path) -> None:
+    """A day to come would count as later than every delivery until then."""
+    path = write(tmp_path / "m.parquet", images("a"))
+    before, later = datetime.now(UTC).date(), time.time() + 5 * 365 * 86_400
+    os.utime(path, (later, later))
+    (day,) = open_manifest(str(path)).days()
+    assert before <= day <= datetime.now(UTC).date()
 
 
 @pytest.mark.parametrize(

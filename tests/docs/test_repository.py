@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import shlex
+import subprocess
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -31,6 +33,14 @@ def test_hooks_run_the_tools_of_make_check() -> None:
     recipe = MAKEFILE.split("\ncheck:", 1)[1].split("\n\n", 1)[0]
     checks = re.findall(r"^\t\$\(BIN\)/(.+?)(?: \.)?$", recipe, re.MULTILINE)
     assert sorted(entries) == sorted(f".venv/bin/{check.replace(' . ', ' ')}" for check in checks)
+
+
+@pytest.mark.parametrize("folder", ["a$b", "Ada's $(shoes)", "(new"])
+def test_make_takes_a_folder_with_any_name(folder: str) -> None:
+    """Neither make nor the shell replaces anything in it."""
+    planned = ["make", "--dry-run", "--assume-old=setup", "demo", f"IMAGES={folder}"]
+    done = subprocess.run(planned, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert shlex.split(done.stdout.splitlines()[-1])[-2:] == ["--images", folder]
 
 
 @pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda path: path.name)

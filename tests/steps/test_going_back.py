@@ -12,8 +12,10 @@ from cutouts.adapters.storage.store import open_store
 from cutouts.adapters.storage.stored_tables import read_table
 from cutouts.core.config import Site
 from cutouts.core.decisions import GateDecision, Verdict
+from cutouts.core.errors import OvertakenError
 from cutouts.core.publications import Order, Selection
 from cutouts.core.table_paths import gate_file
+from cutouts.review.decisions import take_back
 from cutouts.steps import publish
 from tests.photographs import product
 from tests.steps.conftest import Refresh
@@ -80,6 +82,17 @@ def test_an_undone_rollback_lets_the_delivery_through(site: Site, refresh: Refre
     _undo(site)
     _undo(site)
     assert refresh(site, shoot)[0].skipped == 2
+
+
+def test_undoing_on_a_page_that_is_out_of_date_changes_nothing(site: Site, refresh: Refresh, shoot: Path) -> None:
+    """Somebody undid the same publication before: the page says so in words for a browser, without options."""
+    first, _ = refresh(site, shoot)
+    take_back(site, first.gate_id, by="Ada")
+    with pytest.raises(OvertakenError, match="it was taken back before, or something newer") as told:
+        take_back(site, first.gate_id, by="Eve")
+    assert "--" not in str(told.value)
+    with Catalog.open(site.catalog_url) as catalog:
+        assert catalog.version("shoot") == 2
 
 
 def _undo(site: Site) -> None:

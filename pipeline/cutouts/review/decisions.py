@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 
 from cutouts.core.config import Site
 from cutouts.core.decisions import GateDecision, Verdict
-from cutouts.core.errors import CutoutsError
+from cutouts.core.errors import CutoutsError, OvertakenError
 from cutouts.core.publications import Order
 from cutouts.core.text.counting import counted
 from cutouts.core.text.display import shown
@@ -94,7 +94,7 @@ def _overtaken(decision: GateDecision, standing: Standing) -> str:
 def take_back(site: Site, gate_id: str, *, by: str) -> Settled:
     """Take back the publication of a decision, in the reviewer's name; its images wait in quarantine afterwards.
 
-    Raises CutoutsError if something newer was published, or if the decision published nothing.
+    Raises OvertakenError if something newer was published, and CutoutsError if the decision published nothing.
     """
     decision = open_sheet(site, gate_id).decision
     with journalled(site) as catalog:
@@ -102,7 +102,13 @@ def take_back(site: Site, gate_id: str, *, by: str) -> Settled:
         if publication is None:
             raise CutoutsError(f"decision {gate_id} published nothing")
         order = Order(by=by, because="undone on the review page", at=datetime.now(UTC))
-        catalog.history.undo(publication.publication_id, order)
+        try:
+            catalog.history.undo(publication.publication_id, order)
+        except OvertakenError as error:
+            raise OvertakenError(
+                f"{shown(decision.delivery)} was changed after publication {publication.publication_id}: it was taken "
+                "back before, or something newer was published. Nothing was changed: load the page again"
+            ) from error
     again = _judged_again(site, decision)
     return Settled(words=f"Publication {publication.publication_id} is taken back.", gate_id=again.gate_id)
 

@@ -61,6 +61,12 @@ def test_doctor_says_what_is_available_and_what_is_missing(tmp_path: Path) -> No
         assert ill.exit_code == 1
 
 
+def test_doctor_names_a_problem_once(tmp_path: Path) -> None:
+    """A network that does not exist has no calibration either."""
+    ill = cutouts("doctor", "--out", tmp_path / "site", "--cluster", "serial", "--model", "nosuch")
+    assert (ill.output.count("MISSING"), ill.exit_code) == (1, 1), ill.output
+
+
 def test_doctor_reads_the_expectations_of_the_site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Those that are missing or that the gate would refuse are MISSING, with the reason and exit status 1."""
     monkeypatch.setenv("CUTOUTS_MASK_QUALITY", str(tmp_path / "mine.json"))

@@ -69,7 +69,7 @@ class CatalogHistory:
     def undo(self, publication_id: int, order: Order, *, with_newer: bool = False) -> Publication | None:
         """Restore the state of a publication's delivery id before it. None if nothing changes.
 
-        Raises CutoutsError if newer publications changed the same delivery id. `with_newer` takes them back too.
+        Raises OvertakenError if newer publications changed the same delivery id. `with_newer` takes them back too.
         """
 
         def its(connection: sa.Connection) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ from cutouts.adapters.catalog.reading import publication_of
 from cutouts.adapters.catalog.reviews import newest_review
 from cutouts.adapters.catalog.sql_tables import cutouts, leaving, past_cutouts, publications, returning, taken_back
 from cutouts.adapters.catalog.utc_moments import after
-from cutouts.core.errors import CutoutsError
+from cutouts.core.errors import CutoutsError, OvertakenError
 from cutouts.core.publications import Order, Publication, PublicationKind, Selection
 from cutouts.core.text.display import shown
 
@@ -36,8 +36,8 @@ def deliveries_since(connection: sa.Connection, publication_id: int, delivery_id
 def undo_target(connection: sa.Connection, publication_id: int, *, with_newer: bool) -> tuple[str, int]:
     """The delivery id of a publication to take back, and the publication before it, whose state it returns to.
 
-    Raises CutoutsError if there is no such publication, or if newer ones changed the same delivery id and `with_newer`
-    does not take them back too.
+    Raises CutoutsError if there is no such publication, and OvertakenError if newer ones changed the same delivery id
+    and `with_newer` does not take them back too.
     """
     row = connection.execute(
         sa.select(publications).where(publications.c.publication_id == publication_id)
@@ -54,7 +54,7 @@ def undo_target(connection: sa.Connection, publication_id: int, *, with_newer: b
         .order_by(publications.c.publication_id)
     ).all()
     if newer and not with_newer:
-        raise CutoutsError(
+        raise OvertakenError(
             f"newer publications changed delivery {shown(row.delivery_id)} after {publication_id}: "
             f"{', '.join(map(str, newer))}. Take them back too (--with-newer), or go back to one of them (--to)"
         )

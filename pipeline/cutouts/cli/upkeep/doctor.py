@@ -33,16 +33,17 @@ def doctor(root: str | None, config: str | None, **where: object) -> None:
     The exit status is 1 if something that this site needs is missing.
     """
     site = load_site(config, root=root, **where)
-    failed = 0
+    problems = set[str]()  # one problem may fail several checks
     for name, check in _checks(site):
         try:
             say(f"{name}: {check()}", label="ok", colour="green")
         except CutoutsError as error:
-            failed += 1
-            say(f"{name}: {error}", label="MISSING", colour="red", lines=True)
+            if str(error) not in problems:
+                say(f"{name}: {error}", label="MISSING", colour="red", lines=True)
+            problems.add(str(error))
     for line in _surroundings():
         say(f"     {line}")
-    if failed:
+    if problems:
         raise click.exceptions.Exit(1)
 
 

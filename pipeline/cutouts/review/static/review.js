@@ -49,6 +49,7 @@
   const select = chosen => {
     everything = chosen;
     find("#everything")?.setAttribute("aria-pressed", String(!!chosen));
+    find("#of-everything")?.toggleAttribute("hidden", !chosen);
     tiles.forEach(tile => tile.classList.toggle("selected", !!chosen && "waits" in tile.dataset));
   };
   const selectEverything = async () => {

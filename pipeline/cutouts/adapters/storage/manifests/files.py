@@ -109,13 +109,15 @@ def find_parts(place: ManifestLocation) -> list[FoundFile]:
 
 
 def written(fs: Any, path: str) -> date:
-    """The day, in UTC, on which a file was written. Raises ValueError if its store does not report it."""
+    """The day, in UTC, on which a file was written, but not a day to come: that would count as later than all
+    deliveries until then. Raises ValueError if its store does not report it."""
     try:
         moment: datetime = fs.modified(path)
     except NotImplementedError:
         words = f"it states no day, and its store does not say when it was written: add a column {DATE}"
         raise ValueError(words) from None
-    return (moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)).date()
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return min(moment.astimezone(UTC), datetime.now(UTC)).date()
 
 
 def is_local(fs: Any) -> bool:
