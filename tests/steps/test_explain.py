@@ -78,7 +78,7 @@ def test_an_unpublished_image_is_explained_with_its_delivery(site: Site, refresh
     assert told.made is None
     with pytest.raises(CutoutsError, match="--delivery"):
         explain(site, "1.jpg")
-    with pytest.raises(CutoutsError, match="no decision about delivery shoot has it"):
+    with pytest.raises(CutoutsError, match=r"no decision about delivery shoot has an image of that id$"):
         explain(site, "2.jpg", delivery="shoot")
 
 

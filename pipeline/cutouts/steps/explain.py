@@ -126,11 +126,12 @@ def explain(site: Site, named: str, *, delivery: DeliveryKey | str | None = None
             )
     known = tuple(one for one in found if one.live or one.decisions or one.damage)
     if not known:
-        raise CutoutsError(
-            f"no image or product {shown(named)} is live"
-            + (f", and no decision about delivery {shown(delivery_id)} has it" if delivery_id else "")
-            + ". If it was held, quarantined or rejected, name its delivery with --delivery"
+        elsewhere = (
+            f", and no decision about delivery {shown(delivery_id)} has an image of that id"
+            if delivery_id
+            else ". If it was held, quarantined or rejected, name its delivery with --delivery"
         )
+        raise CutoutsError(f"no image or product {shown(named)} is live{elsewhere}")
     return known
 
 

@@ -44,10 +44,13 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_run_leaves_everything_in_its_folder(shop: Path, tmp_path: Path) -> None:
-    """It has counts, a row per image, links and a report; on request the exit status tells of a held delivery."""
+    """It has counts, a row per image, links and a report; on request the exit status tells of a held delivery. The
+    terminal says why it is held, and how to look at it."""
     out = tmp_path / "out"
     done = run(shop, out, "--fail-on-held")
     assert done.returncode == 3, done.stderr
+    assert "studio-b: 5 images, 5 held; verdict: hold.\n  more than 30% of images like these may be bad" in done.stdout
+    assert f"held deliveries wait for a person: see `cutouts holds --out {out}`" in done.stderr
     summary = json.loads((out / "summary.json").read_text())
     counts = {name: summary[name] for name in ("images", "published", "held", "rejected", "quarantined", "skipped")}
     assert counts == {"images": 11, "published": 5, "held": 5, "rejected": 1, "quarantined": 0, "skipped": 0}

@@ -14,7 +14,7 @@ from cutouts.cli.console.options import cluster_options, config_option
 from cutouts.cli.console.progress import Tally, told_on_stderr
 from cutouts.core.decisions import Outcome
 from cutouts.core.text.counting import counted
-from cutouts.core.text.display import shown
+from cutouts.core.text.display import command, shown
 from cutouts.core.text.sentences import decision_sentence, remarks
 
 
@@ -52,6 +52,10 @@ def run(source: str, out: Path | None, config: str | None, fail_on_held: bool, f
     else:
         held = done.held
         _say(done)
+    if held:
+        say(
+            f"held deliveries wait for a person: see `cutouts holds{f' --out {command(out)}' if out else ''}`", err=True
+        )
     if done.refused or done.unlisted:
         raise click.exceptions.Exit(Status.FAILED)
     if fail_on_held and held:
@@ -63,12 +67,7 @@ def _tally(doing: str, total: int) -> Tally:
 
 
 def _say_site(site: cutouts.Site, done: SiteRun) -> None:
-    _say_passed_over(done)
-    for decision in done.decisions:
-        say(decision_sentence(decision))
-        for reason in remarks(decision):
-            say(f"  {reason}")
-    _say_refused(done)
+    _say_deliveries(done)
     say(f"{counted(done.images, 'image')}: " + ", ".join(f"{done.count(outcome)} {outcome}" for outcome in Outcome))
     speed = done.cut / max(done.wall_seconds, 1e-3)
     say(f"{counted(done.model_batches, 'model batch', 'model batches')}, {speed:.1f} images/s")
@@ -76,28 +75,27 @@ def _say_site(site: cutouts.Site, done: SiteRun) -> None:
         say(f"{row.name}: {row.published} published, {row.refused} break a rule, {row.failed} failed")
         for problem in row.problems:
             say(f"  {problem}")
-    if done.count(Outcome.HELD):
-        say("held deliveries wait for a person: see `cutouts holds`", err=True)
     say(f"site: {site.objects_url}, {shown(site.catalog_url)}")
 
 
-def _say_passed_over(done: SiteRun | cutouts.Summary) -> None:
+def _say_deliveries(done: SiteRun | cutouts.Summary) -> None:
+    """What was skipped, and what became of each delivery, with the reasons."""
     if done.ignored:
         say(done.ignored, err=True)
     for place in done.unlisted:
         say(f"not listed: {place}", colour="red", err=True)
-
-
-def _say_refused(done: SiteRun | cutouts.Summary) -> None:
+    for decision in done.decisions:
+        say(decision_sentence(decision))
+        for reason in remarks(decision):
+            say(f"  {reason}")
     for refusal in done.refused:
         say(f"refused: delivery {refusal.delivery}: {refusal.words}", colour="red", err=True)
 
 
 def _say(summary: cutouts.Summary) -> None:
-    _say_passed_over(summary)
+    _say_deliveries(summary)
     gone = f"; {summary.withdrawn} withdrawn" if summary.withdrawn else ""
     say(f"{counted(summary.images, 'image')}: " + ", ".join(f"{getattr(summary, o)} {o}" for o in Outcome) + gone)
     say(f"{counted(summary.model_batches, 'model batch', 'model batches')}, {summary.images_per_second:.1f} images/s")
-    _say_refused(summary)
     say(f"report:  {summary.report}")
     say(f"cutouts: {summary.cutouts}")

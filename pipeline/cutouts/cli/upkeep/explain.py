@@ -93,7 +93,7 @@ def _decision_lines(one: ImageDecision, *, suite: bool) -> Iterator[str]:
     yield from _plan_lines(one)
     yield f"  gate         {one.gate.gate_id}, {_moment(one.at)}, delivery {one.gate.delivery}: {one.gate.verdict}"
     for rule in one.gate.expectations:
-        yield f"               {'met' if rule.success else 'not met'}: {rule.words} ({rule.action}; {rule.observed})"
+        yield f"               {'met' if rule.success else 'not met'}: {rule.action} if {rule.words} ({rule.observed})"
     if one.gate.suite:
         yield f"               suite {one.gate.suite}"
     if suite and one.suite:
