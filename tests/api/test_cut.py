@@ -208,6 +208,8 @@ def test_a_name_that_looks_like_a_url_is_a_path(tmp_path: Path, monkeypatch: pyt
     photograph = product(tmp_path / "https:" / "example.org" / "a.jpg")
     assert cutouts.cut("https://example.org/a.jpg").found
     assert cutouts.cut(os.path.relpath(photograph)).found
+    with pytest.raises(cutouts.ImageRejected, match=r"https://example\.org/b\.jpg is a URL, and none is fetched"):
+        cutouts.cut("https://example.org/b.jpg")
 
 
 def test_a_link_is_followed_unless_it_leaves_the_allowed_folder(tmp_path: Path) -> None:

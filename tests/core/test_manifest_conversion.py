@@ -186,7 +186,8 @@ def test_blank_text_counts_as_null() -> None:
 def test_a_number_that_does_not_fit_is_a_fault_of_its_row(name: str, column: pa.Array, kept: list[Any]) -> None:
     """Nothing is truncated silently, and the rows beside it are unchanged."""
     table = with_column(name, column)
-    assert faults(table) == [[f"{name} does not fit {MANIFEST.field(name).type}"], [], []]
+    problem = "does not fit" if name == "taken_at" else "is not a whole number that fits"
+    assert faults(table) == [[f"{name} {problem} {MANIFEST.field(name).type}"], [], []]
     assert conform(table)[0].column(name).to_pylist() == kept
 
 
@@ -214,7 +215,7 @@ def test_every_fault_of_a_row_is_reported() -> None:
     table = table.set_column(MANIFEST.get_field_index("uri"), "uri", pa.array(["x" * (MAX_TEXT["uri"] + 1)]))
     table = table.set_column(MANIFEST.get_field_index("bytes"), "bytes", pa.array([2**63], pa.uint64()))
     assert faults(table) == [
-        ["image_id is not valid UTF-8", "uri is longer than 16384 bytes", "bytes does not fit int64"]
+        ["image_id is not valid UTF-8", "uri is longer than 16384 bytes", "bytes is not a whole number that fits int64"]
     ]
 
 

@@ -13,10 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cutouts.adapters.images import is_pillow, of_array, of_pillow
+from cutouts.core.errors import ImageRejected
 from cutouts.core.pixels import Photograph
 from cutouts.core.product_box import ProductBox, content_of
-from cutouts.core.records import ImageRecord
-from cutouts.core.sources.locations import Prefix, Reading
+from cutouts.core.records import ImageRecord, RejectionReason
+from cutouts.core.sources.locations import Prefix, Reading, url_of
 from cutouts.stages import Job, Prepared
 from cutouts.stages.image import decoded, finishing_memory, fitted, needed_memory, read, require_box
 from cutouts.stages.image_errors import one_image
@@ -66,7 +67,9 @@ def opened(image: Image, job: Job, reading: Reading, box: ProductBox | None = No
 
 
 def read_file(path: Path, reading: Reading, box: ProductBox | None = None) -> SourceFile:
-    """The file at a path. Raises ImageRejected."""
+    """The file at a path. Raises ImageRejected, also for a URL: none is fetched."""
+    if (url := url_of(path)) is not None and not path.exists():
+        raise ImageRejected(RejectionReason.MISSING, f"{url} is a URL, and none is fetched: pass a path or bytes")
     record = ImageRecord(image_id=path.name, product_id=path.stem, delivery_id=path.parent.name, uri=str(path))
     return read(record.boxed(box), reading)
 

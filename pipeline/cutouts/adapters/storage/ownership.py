@@ -24,7 +24,7 @@ from cutouts.adapters.storage.places import Places
 from cutouts.adapters.storage.seal import SealedFile
 from cutouts.core.errors import OutputError
 from cutouts.core.file_mark import MARK_BYTES, has_mark_at_end, mark_of
-from cutouts.core.sources.locations import SCHEMES
+from cutouts.core.sources.locations import url_of
 
 MARKER = ".cutouts"
 """The name of the file that lists the files which cutouts writes into its folder."""
@@ -211,15 +211,8 @@ def _write_marker(folder: Path, marker: _Marker, digests: Mapping[str, frozenset
 
 def require_no_url(output: Path) -> None:
     """Raise OutputError if the path is a URL, which would become a folder named `s3:` here."""
-    if (url := _url(output)) is not None:
+    if (url := url_of(output)) is not None:
         raise OutputError(f"{url} is a URL: name a folder or file of this machine; stores are settings of a site")
-
-
-def _url(path: Path) -> str | None:
-    """The URL that this path was made of; None if it was none. A folder that has such a name has an absolute path."""
-    first, *rest = path.parts or ("",)
-    is_scheme = first.lower() in [f"{scheme}:" for scheme in SCHEMES]
-    return f"{first}//{'/'.join(rest)}" if is_scheme else None
 
 
 def require_free(outputs: Iterable[Path], inputs: Sequence[Path] = (), *, table: str = "") -> None:
@@ -232,7 +225,7 @@ def require_free(outputs: Iterable[Path], inputs: Sequence[Path] = (), *, table:
     for output in outputs:
         if (source := places.same(output)) is not None:
             problems.append(f"{output} is {source}, which is an input" if source != output else f"{output} is an input")
-        elif (url := _url(output)) is not None:
+        elif (url := url_of(output)) is not None:
             problems.append(f"{url} is a URL, and not a file of this machine")
         elif (kind := _kind(output)) is not None:
             problems.append(f"{output} is a {kind}")

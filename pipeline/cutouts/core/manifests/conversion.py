@@ -24,11 +24,17 @@ from cutouts.schemas.tables import MANIFEST
 MAX_TEXT = {name: 1_024 for name in MANIFEST.names if MANIFEST.field(name).type == pa.string()} | {"uri": 16_384}
 """Maximum size of a value by column (B): what a database indexes, and what web servers accept as a URL."""
 
+
+def _misfit(expected: pa.DataType) -> str:
+    """What is wrong with a number or a time that a column of this type cannot hold without a loss."""
+    return f"is not a whole number that fits {expected}" if kinds.is_integer(expected) else f"does not fit {expected}"
+
+
 _NOT_UTF8, _TOO_LONG, _CONTROL = "is not valid UTF-8", "is longer than {limit} bytes", "has control characters"
 FAULTS = tuple(
     f"{field.name} {words.format(limit=MAX_TEXT.get(field.name))}"
     for field in MANIFEST
-    for words in ((_NOT_UTF8, _TOO_LONG, _CONTROL) if field.name in MAX_TEXT else (f"does not fit {field.type}",))
+    for words in ((_NOT_UTF8, _TOO_LONG, _CONTROL) if field.name in MAX_TEXT else (_misfit(field.type),))
 )
 """What can be wrong with one value: the bits of a row's faults, in this order."""
 
@@ -198,7 +204,7 @@ def _number(array: pa.Array, expected: pa.DataType) -> Found:
     except pa.ArrowInvalid:
         flags = _misfits(array, expected)
     mended = pc.if_else(pa.array(flags), pa.scalar(None, array.type), array)
-    return pc.cast(mended, options=options), [(f"does not fit {expected}", flags)]
+    return pc.cast(mended, options=options), [(_misfit(expected), flags)]
 
 
 def _misfits(array: pa.Array, expected: pa.DataType) -> Flags:

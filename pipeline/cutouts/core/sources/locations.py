@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
+from pathlib import PurePath
 from urllib.parse import quote, unquote, unquote_to_bytes
 
 OBJECT_SCHEMES = ("s3", "gs", "abfs")
@@ -249,3 +250,10 @@ def _has_dots(place: Location) -> bool:
         return False
     path = unquote(place.path.partition("?")[0]).replace("\\", "/")
     return not {".", ".."}.isdisjoint(path.split("/"))
+
+
+def url_of(path: PurePath) -> str | None:
+    """The URL that this path was made of; None if it was none. A folder that has such a name has an absolute path."""
+    first, *rest = path.parts or ("",)
+    is_scheme = first.lower() in [f"{scheme}:" for scheme in SCHEMES]
+    return f"{first}//{'/'.join(rest)}" if is_scheme else None
