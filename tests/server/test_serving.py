@@ -270,3 +270,19 @@ def test_a_box_says_which_thing_is_the_product(server: Server, photograph: bytes
     assert (wrong.status, wrong.json()["code"]) == (400, "malformed")
     outside = server.ask("POST", "/v1/matte?box=0,0,60,60000", photograph, JPEG)
     assert (outside.status, outside.json()["code"]) == (422, "box_outside")
+
+
+def test_nothing_outside_of_a_box_is_kept_of_a_cutout(server: Server) -> None:
+    """Of two things in it, its rendition shows the one in the box."""
+    rgba = np.zeros((100, 200, 4), np.uint8)
+    rgba[20:80, 20:80] = (200, 0, 0, 255)
+    rgba[20:80, 120:180] = (0, 0, 200, 255)
+    stream = BytesIO()
+    Image.fromarray(rgba).save(stream, "PNG")
+    reply = server.ask(
+        "POST", "/v1/renditions/transparent?box=0,0,100,100", stream.getvalue(), {"Content-Type": "image/png"}
+    )
+    pixels = np.asarray(Image.open(BytesIO(reply.body)))
+    visible = pixels[..., 3] > 0
+    assert np.count_nonzero(visible) == 60 * 60
+    assert (pixels[visible][:, :3] == (200, 0, 0)).all()

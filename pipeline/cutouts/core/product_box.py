@@ -6,6 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from operator import index
 
+import numpy as np
+
+from cutouts.core.pixels import Bytes
 from cutouts.core.text.display import shown
 from cutouts.core.text.numbers import whole_number
 
@@ -67,6 +70,12 @@ class ProductBox:
     def area(self) -> tuple[slice, slice]:
         """Its rows and columns."""
         return slice(self.top, self.bottom), slice(self.left, self.right)
+
+    def only(self, matte: Bytes) -> Bytes:
+        """`matte`, uint8 H×W, without what is outside of the box."""
+        result = np.zeros_like(matte)
+        result[self.area] = matte[self.area]
+        return result
 
 
 def content_of(sha256: str, box: ProductBox | None) -> str:

@@ -6,6 +6,7 @@ import hashlib
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 from typing import TypeVar
 
@@ -13,6 +14,7 @@ from cutouts.adapters.images import decode
 from cutouts.adapters.model import Network, open_network
 from cutouts.core.errors import ImageRejected
 from cutouts.core.matting.looks import Look
+from cutouts.core.pixels import Photograph
 from cutouts.core.product_box import content_of
 from cutouts.core.records import ImageRecord
 from cutouts.server.making import Decoded, ServerJob, make, timed
@@ -70,9 +72,17 @@ def _decoded(order: Order, job: Job) -> Decoded:
             photograph = decode(order.image, max_pixels=job.max_pixels)
         with timed(seconds, "fit"):
             require_box(order.box, photograph)
+            photograph = _boxed(photograph, order)
             content = content_of(hashlib.sha256(order.image).hexdigest(), order.box)
             prepared = fitted(_UNNAMED.boxed(order.box), photograph, job, sha256=content)
     return Decoded(order=order, prepared=prepared, seconds=seconds)
+
+
+def _boxed(photograph: Photograph, order: Order) -> Photograph:
+    """A cutout whose rendition is ordered has nothing outside of the order's box, if there is one."""
+    if order.box is None or photograph.alpha is None or not order.rendition:
+        return photograph
+    return replace(photograph, alpha=order.box.only(photograph.alpha))
 
 
 def _finished(how: ServerJob, decoded: Sequence[Decoded | Refusal], *, lone: bool) -> Iterator[Answer | Refusal]:

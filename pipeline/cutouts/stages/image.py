@@ -180,11 +180,7 @@ def stored_png(pixels: Bytes) -> bytes:
 def prepared_matte(prepared: Prepared, look: Look) -> Bytes:
     """The matte of the whole photograph, uint8 H×W. What is outside of its box, if it has one, is not the product."""
     matte, box = matte_of(look, prepared.photograph), prepared.record.box
-    if box is None:
-        return matte
-    result = np.zeros_like(matte)
-    result[box.area] = matte[box.area]
-    return result
+    return matte if box is None else box.only(matte)
 
 
 def finish(prepared: Prepared, look: Look, objects: ObjectBatch, job: Job) -> tuple[Mask, MaskMetrics]:
