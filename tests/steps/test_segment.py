@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import logging
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
 
 from cutouts.core.config import Site
+from cutouts.core.errors import StorageError
 from cutouts.core.records import Plan
 from cutouts.intake import folder_manifest, inspect
 from cutouts.runner import open_runner
@@ -35,6 +37,14 @@ def test_a_finished_shard_needs_no_cluster(site: Site, tmp_path: Path) -> None:
         receipt = segment(site, shard, runner)
     with open_runner(site.model_copy(update={"cluster": NOWHERE})) as runner:
         assert segment(site, shard, runner) == receipt
+
+
+def test_a_shard_that_its_plan_does_not_have_is_no_damage(site: Site, tmp_path: Path) -> None:
+    """The error says how many shards the plan has. No file is called damaged, and nothing needs repair."""
+    product(tmp_path / "shoot" / "a.jpg")
+    (shard,) = planned(site, tmp_path / "shoot").shard_keys()
+    with open_runner(site) as runner, pytest.raises(StorageError, match=r"no shard .*/00009: its plan has 1 shard, "):
+        segment(site, replace(shard, index=9), runner)
 
 
 def test_segment_logs_its_progress(

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date as Day  # noqa: N812 -- a field is called date, and its type must not be mistaken for it
 from datetime import datetime
 from enum import StrEnum
+from typing import Self
 from urllib.parse import quote
 
 from cutouts.core.product_box import ProductBox, content_of
@@ -22,51 +23,34 @@ MAX_KEY = 250
 
 
 class RejectionReason(StrEnum):
-    """Why an image could not be processed."""
+    """Why an image could not be processed; `words` say it to a person."""
 
-    MISSING = "missing"
-    UNREADABLE = "unreadable"
-    EMPTY = "empty"
-    NOT_AN_IMAGE = "not_an_image"
-    UNSUPPORTED = "unsupported"
-    TRUNCATED = "truncated"
-    DAMAGED = "damaged"
-    TOO_LARGE = "too_large"
-    PICTURE_TOO_LARGE = "picture_too_large"
-    TOO_SMALL = "too_small"
-    CHANGED = "changed"
-    BOX_OUTSIDE = "box_outside"
-    NEEDS_MEMORY = "needs_memory"
-    TOO_SLOW = "too_slow"
-    CRASHED = "crashed"
-    FAILED = "failed"
-    NOT_ALLOWED = "not_allowed"
+    words: str
 
-    @property
-    def words(self) -> str:
-        """The reason as text for a person."""
-        return _REJECTION_WORDS[self]
+    def __new__(cls, value: str, words: str) -> Self:
+        """A member whose value is its name in tables."""
+        reason = str.__new__(cls, value)
+        reason._value_ = value
+        reason.words = words
+        return reason
 
-
-_REJECTION_WORDS = {
-    RejectionReason.MISSING: "the file is not there",
-    RejectionReason.UNREADABLE: "the file cannot be read",
-    RejectionReason.EMPTY: "the file is empty",
-    RejectionReason.NOT_AN_IMAGE: "the file is not an image",
-    RejectionReason.UNSUPPORTED: "the image format is not supported",
-    RejectionReason.TRUNCATED: "the image is truncated",
-    RejectionReason.DAMAGED: "the image is damaged",
-    RejectionReason.TOO_LARGE: "the image is too large",
-    RejectionReason.PICTURE_TOO_LARGE: "the picture that was asked for would be too large",
-    RejectionReason.TOO_SMALL: "the image is too small",
-    RejectionReason.CHANGED: "the file does not match the manifest",
-    RejectionReason.BOX_OUTSIDE: "the box of the product is not inside the image",
-    RejectionReason.NEEDS_MEMORY: "the image needs too much memory",
-    RejectionReason.TOO_SLOW: "the image took too long",
-    RejectionReason.CRASHED: "the image crashed the worker",
-    RejectionReason.FAILED: "the image could not be processed",
-    RejectionReason.NOT_ALLOWED: "the site does not allow this source",
-}
+    MISSING = "missing", "the file is not there"
+    UNREADABLE = "unreadable", "the file cannot be read"
+    EMPTY = "empty", "the file is empty"
+    NOT_AN_IMAGE = "not_an_image", "the file is not an image"
+    UNSUPPORTED = "unsupported", "the image format is not supported"
+    TRUNCATED = "truncated", "the image is truncated"
+    DAMAGED = "damaged", "the image is damaged"
+    TOO_LARGE = "too_large", "the image is too large"
+    PICTURE_TOO_LARGE = "picture_too_large", "the picture that was asked for would be too large"
+    TOO_SMALL = "too_small", "the image is too small"
+    CHANGED = "changed", "the file does not match the manifest"
+    BOX_OUTSIDE = "box_outside", "the box of the product is not inside the image"
+    NEEDS_MEMORY = "needs_memory", "the image needs too much memory"
+    TOO_SLOW = "too_slow", "the image took too long"
+    CRASHED = "crashed", "the image crashed the worker"
+    FAILED = "failed", "the image could not be processed"
+    NOT_ALLOWED = "not_allowed", "the site does not allow this source"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)

@@ -233,7 +233,9 @@ def reopen_delivery(site: Site, backfill_id: str, work: DeliveryWork) -> None:
 
 def _receipts(tables: Store, plan_id: str, recipe: RecipeDigests) -> Iterator[Receipt]:
     found = find_record(tables, plan_file(plan_id, "plan.json"), Plan)
-    for shard in found.shard_keys() if found else ():
-        same = found is not None and found.network_of(shard.index).recipe == recipe
+    if found is None:
+        return
+    for shard in found.shard_keys():
+        same = found.network_of(shard.index).recipe == recipe
         if same and (receipt := find_record(tables, shard_file(shard, "receipt.json"), Receipt)):
             yield receipt

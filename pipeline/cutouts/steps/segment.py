@@ -26,7 +26,7 @@ from cutouts.steps.lease import at_work
 from cutouts.steps.ledger import SCHEMAS, Results, concat, knows_any, nothing, recall
 from cutouts.steps.same_content import cut_once, look_alike
 from cutouts.steps.shard_progress import Progress, tell_done, tell_done_before
-from cutouts.steps.stored_keys import plan_of
+from cutouts.steps.stored_keys import plan_of_shard
 from cutouts.steps.wishes import with_model
 
 _log = logging.getLogger(__name__)
@@ -47,7 +47,7 @@ def segment(site: Site, shard: ShardKey, runner: Runner, on_chunk: Callable[[Chu
     tables = open_store(site.tables_url)
     receipt = find_record(tables, shard_file(shard, "receipt.json"), Receipt)
     began = time.perf_counter()
-    plan = plan_of(tables, shard.plan_id)
+    plan = plan_of_shard(tables, shard)
     rows = read_row_group(tables, plan_file(shard.plan_id, "shards.parquet"), shard.index)
     if receipt and not _changed(site, tables, plan, shard, rows, runner):
         tell_done_before(receipt)

@@ -1,4 +1,4 @@
-"""Plans and decisions of earlier steps by their keys, which people may type."""
+"""Plans, their shards and decisions of earlier steps by their keys, which people may type."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from cutouts.adapters.storage.store import Store
 from cutouts.adapters.storage.stored_records import find_record, read_record
 from cutouts.core.decisions import GateDecision
 from cutouts.core.errors import StorageError
-from cutouts.core.records import Plan
+from cutouts.core.records import Plan, ShardKey
 from cutouts.core.table_paths import gate_file, plan_file
+from cutouts.core.text.counting import counted
 
 _WHERE = "--out or --config names the site that it is in"
 
@@ -20,6 +21,15 @@ def plan_of(tables: Store, plan_id: str) -> Plan:
         raise StorageError(
             f"there is no plan {plan_id} in {tables.url}: `cutouts plan` prints its id, and {_WHERE}"
         ) from error
+
+
+def plan_of_shard(tables: Store, shard: ShardKey) -> Plan:
+    """The plan that a shard belongs to. Raises StorageError if there is none, or if it has no such shard."""
+    plan = plan_of(tables, shard.plan_id)
+    if shard.index not in range(plan.shards):
+        has = counted(plan.shards, "shard")
+        raise StorageError(f"there is no shard {shard}: its plan has {has}, whose keys `cutouts plan` prints")
+    return plan
 
 
 def is_second_try(tables: Store, plan_id: str) -> bool:
