@@ -83,13 +83,13 @@ class Renderer:
         return self._rendered(file, made_of, stale, targets)
 
     def _stale(self, made_of: str, targets: Mapping[str, Path]) -> _Stale:
-        renditions, notes = list[Rendition](), list[str]()
+        renditions, notes = list[Rendition](), dict[str, None]()
         for rendition in self._renditions:
             before, _, said = (mark(targets[rendition.name]) or "").partition("\n")
             if before != mark_text(made_of, rendition):
                 renditions.append(rendition)
             elif said:
-                notes.append(said)
+                notes |= dict.fromkeys(said.split("; "))
         return _Stale(renditions=tuple(renditions), notes=tuple(notes))
 
     def _rendered(self, file: SourceFile, made_of: str, stale: _Stale, targets: Mapping[str, Path]) -> FileResult:
@@ -97,8 +97,9 @@ class Renderer:
 
         def make(photograph: Photograph, matte: Bytes) -> tuple[str, ...]:
             subject = subject_of(photograph, matte)
-            original = Original(subject=subject, data=file.data, made_of=made_of, max_pixels=most)
-            notes, failed = list(notes_of(photograph, matte)), list[ImageRejected]()
+            told = notes_of(photograph, matte)
+            original = Original(subject=subject, data=file.data, made_of=made_of, max_pixels=most, notes=told)
+            notes, failed = list(told), list[ImageRejected]()
             for rendition in stale.renditions:
                 try:
                     with one_image():
@@ -116,7 +117,7 @@ class Renderer:
         more = rendering_memory(min(width * height, most), stale.renditions, most)
         given = replace(given, needed=given.needed + more)
         notes = matted(given, self._job, make, threads=self._threads, alpha_is_matte=True)
-        return FileResult(made=Made.RENDERED, notes=(*notes, *stale.notes))
+        return FileResult(made=Made.RENDERED, notes=tuple(dict.fromkeys([*notes, *stale.notes])))
 
 
 def _require_all(failed: Sequence[ImageRejected]) -> None:

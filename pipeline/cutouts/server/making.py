@@ -128,6 +128,7 @@ def _rendition(how: ServerJob, one: Decoded, matte: Bytes, made_of: str) -> _Fil
             data=one.order.image,
             made_of=made_of,
             max_pixels=how.job.max_pixels,
+            notes=notes_of(one.prepared.photograph, matte),
         )
         (made,) = rendered(original, [how.renditions[one.order.rendition]])
     return _File(data=made.data, notes=made.notes)

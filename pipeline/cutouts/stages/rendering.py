@@ -32,12 +32,13 @@ _LIGHT_BYTES = 16
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Original:
     """What renditions are made of: the cutout, the bytes of its photograph's file (None if they cannot be read any
-    more), and a text for the mark of what is written."""
+    more), and for the mark of what is written a text, and what is to be said about the image."""
 
     subject: Subject
     data: bytes | None
     made_of: str
     max_pixels: int
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +73,7 @@ def rendered(original: Original, renditions: Sequence[Rendition]) -> Iterator[Re
         kind = None  # of a photograph that cannot be read, nobody knows it
         if original.data is not None:
             kind = rendition_type(stated, on_picture=rendition.ground_image is not None)
-        yield _file(picture, rendition, profile=profile, kind=kind, text=mark_text(original.made_of, rendition))
+        yield _file(original, picture, rendition, profile=profile, kind=kind)
 
 
 def check_grounds(renditions: Sequence[Rendition], max_pixels: int) -> None:
@@ -109,9 +110,15 @@ def _frame_pixels(rendition: Rendition, pixels: int) -> int:
     return rendition.max_side_px**2 if rendition.max_side_px else 2 * pixels
 
 
-def _file(picture: Picture, rendition: Rendition, *, profile: bytes, kind: str | None, text: str) -> Rendered:
-    told = "\n".join([text, *filter(None, ["; ".join(picture.notes)])])
-    file = encode(picture.pixels, rendition, profile=profile, source_type=kind, text=told)
+def _file(original: Original, picture: Picture, rendition: Rendition, *, profile: bytes, kind: str | None) -> Rendered:
+    file = encode(
+        picture.pixels,
+        rendition,
+        profile=profile,
+        source_type=kind,
+        text=mark_text(original.made_of, rendition),
+        notes=[*original.notes, *(f"{rendition.name}: {note}" for note in picture.notes)],
+    )
     return Rendered(
         rendition=rendition,
         data=file.data,

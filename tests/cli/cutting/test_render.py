@@ -117,6 +117,24 @@ def test_a_cutout_that_may_be_a_photograph_is_noted(tmp_path: Path, own: Path) -
     assert ["what is visible is a rectangle" in one for one in told] == [True, False]
 
 
+def test_notes_are_told_again_about_pictures_that_are_up_to_date(tmp_path: Path) -> None:
+    """What was said about the image, and about the quality of a picture, is in the mark of the file."""
+    rgba = np.zeros((80, 80, 4), np.uint8)
+    rgba[20:60, 10:70] = np.random.default_rng(1).integers(0, 256, (40, 60, 4), np.uint8)
+    rgba[20:60, 10:70, 3] = 255
+    cv2.imwrite(str(tmp_path / "canvas.png"), rgba)
+    tables = '[little]\nmax_bytes = 2600\nformat = "jpeg"\nground = "white"\n[square]\naspect = "1:1"\n'
+    (tmp_path / "own.toml").write_text(tables, encoding="utf-8")
+    names = ("--recipes", tmp_path / "own.toml", "-r", "little", "-r", "square")
+    first, second = (
+        render(tmp_path / "canvas.png", *names, "-o", tmp_path / "out").output.splitlines() for _ in range(2)
+    )
+    assert "up to date" in second[0]
+    assert first[1:] == second[1:]
+    assert "what is visible is a rectangle" in second[1]
+    assert "little: its quality is only" in second[1]
+
+
 def test_a_cutout_of_ours_becomes_the_same_picture_as_its_photograph(tmp_path: Path, own: Path) -> None:
     """Cut first and rendered later, the pixels are equal."""
     source = product(tmp_path / "in" / "ball.jpg", size=200)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -47,8 +47,9 @@ def encode(
     profile: bytes = b"",
     source_type: str | None = None,
     text: str = "rendition",
+    notes: Sequence[str] = (),
 ) -> Encoded:
-    """The file of a rendition: `pixels` are uint8 H×W×3 or H×W×4 (straight alpha); `text` is its mark.
+    """The file of a rendition: `pixels` are uint8 H×W×3 or H×W×4 (straight alpha); `text` is its mark, with `notes`.
 
     `profile` is the ICC profile of the pixels if it is not sRGB. Raises ImageRejected if the file cannot have at most
     `max_bytes`.
@@ -58,7 +59,8 @@ def encode(
     call = _CALLS[rendition.format]
 
     def made(quality: int) -> bytes:
-        return marked(call(np.ascontiguousarray(pixels), quality, tags), text)
+        told = "; ".join([*notes, *(f"{rendition.name}: {note}" for note in _notes(rendition, quality))])
+        return marked(call(np.ascontiguousarray(pixels), quality, tags), f"{text}\n{told}" if told else text)
 
     if rendition.format in LOSSLESS:
         return _lossless(made, rendition)
@@ -85,8 +87,14 @@ def _lossy(made: Callable[[int], bytes], rendition: Rendition) -> Encoded:
     if found is None:
         raise _too_large(rendition, len(made(rendition.min_quality)), f"at quality {rendition.min_quality}")
     quality, data = found
-    notes = (f"its quality is only {quality}, because it may have at most {limit:,} B",) if quality < _POOR else ()
-    return Encoded(data=data, quality=quality, notes=notes)
+    return Encoded(data=data, quality=quality, notes=_notes(rendition, quality))
+
+
+def _notes(rendition: Rendition, quality: int) -> tuple[str, ...]:
+    """What is to be said about a quality that is lower than asked for; nothing about lossless files."""
+    if rendition.format in LOSSLESS or quality >= min(_POOR, rendition.quality):
+        return ()
+    return (f"its quality is only {quality}, because it may have at most {rendition.max_bytes:,} B",)
 
 
 def _highest(made: Callable[[int], bytes], lowest: int, highest: int, limit: int) -> tuple[int, bytes] | None:
