@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import ClassVar
 
@@ -14,7 +13,7 @@ from cutouts.cli.console.exit_status import Status
 from cutouts.cli.console.first_words import FirstWordCommand
 from cutouts.cli.console.options import site_options
 from cutouts.core.decisions import Verdict
-from cutouts.core.text.sentences import remarks
+from cutouts.core.text.sentences import decision_sentence, remarks
 
 
 class _Gate(FirstWordCommand):
@@ -35,8 +34,7 @@ def gate(plan_id: str, root: str | None, config: str | None) -> None:
     cutouts gate calibrate --help        (fit the probability that a mask is bad)
     """
     decision = cutouts.gate(cutouts.load_site(config, root=root), plan_id)
-    counts = {name: getattr(decision, name) for name in ("published", "quarantined", "held", "rejected", "skipped")}
-    say(f"{decision.delivery}: {decision.verdict}; {json.dumps(counts)}", err=True)
+    say(decision_sentence(decision), err=True)
     for reason in remarks(decision):
         say(f"  {reason}", err=True)
     say(decision.gate_id)
