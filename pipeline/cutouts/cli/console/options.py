@@ -65,19 +65,26 @@ def _site_options(command: F, **options: Any) -> F:
     return root(config_option(command))
 
 
+def network_options(command: F) -> F:
+    """The options that say which network cuts, and where it runs."""
+    model = click.option("--model", help="A name in the model table.  [default: the site's]")
+    return model(provider_option(command))
+
+
+def provider_option(command: F) -> F:
+    """The option that says where the network runs."""
+    about = "Where the network runs; an error if it is not available."
+    return click.option("--provider", type=click.Choice(["cpu", "cuda", "tensorrt"]), help=about)(command)
+
+
 def cluster_options(command: F) -> F:
     """The options that say where work runs."""
     options = [
         click.option("--cluster", help="serial, local, cuda, tcp://HOST:PORT or tls://HOST:PORT."),
         click.option("--workers", type=click.IntRange(1), help="Worker processes of a local cluster."),
         click.option("--threads", type=click.IntRange(1), help="Threads per worker."),
-        click.option(
-            "--provider",
-            type=click.Choice(["cpu", "cuda", "tensorrt"]),
-            help="Where the network runs; an error if it is not available.",
-        ),
+        network_options,
         click.option("--batch", type=click.IntRange(1, 256), help="Images per model call."),
-        click.option("--model", help="A name in the model table."),
     ]
     for option in reversed(options):
         command = option(command)

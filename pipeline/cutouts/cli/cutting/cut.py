@@ -10,7 +10,7 @@ import click
 import cutouts
 from cutouts.adapters.images import SUFFIXES
 from cutouts.api.cutter import Cutter, FileResult
-from cutouts.cli.console.options import Sides, config_option, product_box
+from cutouts.cli.console.options import Sides, config_option, network_options, product_box
 from cutouts.cli.cutting.many_files import threads_each, work_on
 from cutouts.cli.cutting.targets import targets
 
@@ -21,12 +21,7 @@ from cutouts.cli.cutting.targets import targets
 @click.option("--mask", is_flag=True, help="Write the matte as a grey PNG instead of the cutout.")
 @click.option("--crop", is_flag=True, help="Crop to the product.")
 @click.option("--box", callback=product_box, metavar="LEFT,TOP,RIGHT,BOTTOM", help="Where the product is (px).")
-@click.option("--model", help="A name in the model table.  [default: the site's]")
-@click.option(
-    "--provider",
-    type=click.Choice(["cpu", "cuda", "tensorrt"]),
-    help="Where the network runs; an error if it is not available.",
-)
+@network_options
 @click.option("--threads", type=click.IntRange(1), help="Images at once.  [default: the cores]")
 @config_option
 def cut(

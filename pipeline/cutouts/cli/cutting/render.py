@@ -13,7 +13,7 @@ from cutouts.adapters.images import SUFFIXES
 from cutouts.adapters.terminal import say
 from cutouts.api.cutter import FileResult
 from cutouts.api.renderer import Renderer
-from cutouts.cli.console.options import config_option, existing_root
+from cutouts.cli.console.options import config_option, existing_root, network_options
 from cutouts.cli.cutting.many_files import threads_each, work_on
 from cutouts.cli.cutting.render_site import render_site
 from cutouts.cli.cutting.rendition_targets import rendition_targets
@@ -38,12 +38,7 @@ _STALE_USAGE = "--all-stale renders what a site holds: it takes no FILE and no -
     help="Instead, render what is missing or stale on a site: --out, or that of the settings.",
 )
 @click.option("--enlarge", is_flag=True, help="Enlarge products that are too small.")
-@click.option("--model", help="A name in the model table.  [default: the site's]")
-@click.option(
-    "--provider",
-    type=click.Choice(["cpu", "cuda", "tensorrt"]),
-    help="Where the network runs; an error if it is not available.",
-)
+@network_options
 @click.option("--threads", type=click.IntRange(1), help="Images at once.  [default: the cores]")
 @config_option
 def render(

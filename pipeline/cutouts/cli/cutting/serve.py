@@ -10,7 +10,7 @@ import click
 
 from cutouts.adapters.site_settings import load_site
 from cutouts.adapters.terminal import say
-from cutouts.cli.console.options import config_option
+from cutouts.cli.console.options import config_option, network_options
 from cutouts.core.errors import ConfigError
 from cutouts.core.text.counting import counted
 from cutouts.core.text.files import text_of
@@ -35,12 +35,7 @@ _LIBRARIES = ("fastapi", "uvicorn")
 @click.option("--batch", type=click.IntRange(1, 256), help="Images per model call.  [default: 1; 8 on a GPU]")
 @click.option("--queue", "serve_queue", type=click.IntRange(1), help="Images that may wait.  [default: 64]")
 @click.option("--seconds", "serve_seconds", type=click.IntRange(1), help="Time for one image.  [default: 30]")
-@click.option("--model", help="A name in the model table.  [default: the site's]")
-@click.option(
-    "--provider",
-    type=click.Choice(["cpu", "cuda", "tensorrt"]),
-    help="Where the network runs; an error if it is not available.",
-)
+@network_options
 @click.option("--recipes", type=click.Path(exists=True, dir_okay=False), help="A TOML file with your own renditions.")
 @config_option
 def serve(token_file: Path | None, config: str | None, **settings: object) -> None:

@@ -18,7 +18,7 @@ from cutouts.bench.plot import draw
 from cutouts.bench.records import BenchReport
 from cutouts.bench.table import as_json, as_text
 from cutouts.cli.console.first_words import FirstWordCommand
-from cutouts.cli.console.options import config_option, counts
+from cutouts.cli.console.options import config_option, counts, network_options
 from cutouts.samples import write_samples
 
 
@@ -51,12 +51,7 @@ class _Bench(FirstWordCommand):
 )
 @click.option("--batches", callback=counts, default="1,4", show_default=True, help="Batch sizes to try.")
 @click.option("--cluster", help="serial, local, cuda, tcp://HOST:PORT or tls://HOST:PORT.")
-@click.option(
-    "--provider",
-    type=click.Choice(["cpu", "cuda", "tensorrt"]),
-    help="Where the network runs; an error if it is not available.",
-)
-@click.option("--model", help="A name in the model table.")
+@network_options
 @click.option(
     "--compare",
     "earlier",
