@@ -7,7 +7,8 @@ import os
 import signal
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
+from multiprocessing.resource_tracker import ensure_running
 from typing import TYPE_CHECKING, Any
 
 from cutouts.core.config import Site
@@ -85,15 +86,29 @@ def _processes(chosen: Layout) -> Iterator[Client]:
     import dask
     from distributed import Client, Scheduler, SpecCluster
 
-    with dask.config.set(_SETTINGS), _environment_kept(), _plain_main():
-        with _start_errors():
+    with dask.config.set(_SETTINGS), _environment_kept(), _plain_main(), ExitStack() as opened:
+        with _start_errors(), _starting_without_ctrl_c():
             cluster = SpecCluster(
                 workers={number: _worker(chosen, number) for number in range(chosen.workers)},
                 scheduler={"cls": Scheduler, "options": {**_LOCAL, **_SCHEDULER}},
                 silence_logs=logging.ERROR,
             )
-        with _closing(cluster), _closing(Client(cluster, set_as_default=False)) as client:
-            yield client
+            opened.enter_context(_closing(cluster))
+        yield opened.enter_context(_closing(Client(cluster, set_as_default=False)))
+
+
+@contextmanager
+def _starting_without_ctrl_c() -> Iterator[None]:
+    """Block Ctrl-C in threads that start in the block, and in all processes that these start. It comes after the block.
+
+    A worker ignores Ctrl-C by its preload, but only once its imports are done: before, it would print a traceback.
+    """
+    ensure_running()  # it unblocks Ctrl-C when it starts the tracker (Python 3.11), in the thread of the first worker
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _worker(chosen: Layout, number: int) -> dict[str, Any]:

@@ -239,6 +239,29 @@ def test_ctrl_c_stops_a_run_and_keeps_its_shards(photos: Path, tmp_path: Path) -
     assert "Traceback" not in told
 
 
+def test_ctrl_c_while_workers_start_is_no_traceback(photos: Path, tmp_path: Path) -> None:
+    """Each worker is a process of the terminal too, and imports for seconds before it can ignore Ctrl-C."""
+    out = tmp_path / "out"
+    command = [*HEEDING, CUTOUTS, "run", str(photos), "--out", str(out), "--workers", "2"]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    while len(workers := spawned_by(process.pid)) < 2:
+        assert process.poll() is None
+        time.sleep(0.02)
+    for wait in (0.3, 0.1, 0.1):
+        time.sleep(wait)
+        os.killpg(process.pid, signal.SIGINT)
+    told = process.communicate(timeout=120)[1]
+    assert ("Traceback" in told, process.returncode) == (False, Status.STOPPED), told
+    assert not [worker for worker in workers if Path("/proc", worker).exists()]
+
+
+def spawned_by(parent: int) -> list[str]:
+    """The ids of the Python processes that a process has spawned to work for it."""
+    children = Path(f"/proc/{parent}/task").glob("*/children")
+    ids = [child for one in children for child in one.read_text().split()]
+    return [child for child in ids if b"spawn_main" in Path("/proc", child, "cmdline").read_bytes()]
+
+
 def test_a_stopped_command_says_how_many_images_it_processed(capsys: pytest.CaptureFixture[str]) -> None:
     """`evaluate`, `look`, `manifest` and `composites` keep none of them; an error has its own message."""
     tally = Tally("look", 20)
