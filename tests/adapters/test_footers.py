@@ -199,7 +199,8 @@ def test_too_many_columns_are_refused() -> None:
     [
         (b"", "the file is empty"),
         (b"PAR1", "it has 4 bytes"),
-        (b"PAR1" + bytes(20), "not a Parquet file"),
+        (b"PAR1" + bytes(20), "not written to its end"),
+        (b"\xff\xd8\xff\xe0" + bytes(20), "not a Parquet file: name .* a folder of photographs"),
         (b"PAR1" + bytes(20) + b"PARE", "encrypted"),
         (b"PAR1" + bytes(20) + struct.pack("<I", 2**31) + b"PAR1", "the footer is longer than the file"),
         (b"PAR1" + bytes(20) + struct.pack("<I", 8) + b"PAR1", "damaged"),

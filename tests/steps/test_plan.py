@@ -101,7 +101,7 @@ def test_a_signed_address_reaches_the_worker_unchanged(site: Site, tmp_path: Pat
     """It is in the plan's tables; the address that people see has no signature."""
     pq.write_table(table(ABSOLUTE[-1]), tmp_path / "m.parquet")
     (delivery,) = inspect(str(tmp_path / "m.parquet")).accepted
-    planned = plan(site, str(tmp_path / "m.parquet"), delivery)
+    planned = plan(site, tmp_path / "m.parquet", delivery)
     tables = open_store(site.tables_url)
     shards, known = (
         read_table(tables, plan_file(planned.plan_id, f"{name}.parquet")) for name in ("shards", "delivery")

@@ -220,7 +220,7 @@ def parse_site(settings: Mapping[str, object], environment: Mapping[str, str]) -
         return Site.model_validate({**settings, **from_environment})
     except ValidationError as error:
         raise ConfigError(
-            "the site's settings are wrong (cutouts.toml or CUTOUTS_*)",
+            "the site's settings are wrong (cutouts.toml, CUTOUTS_* or an argument)",
             [_problem(item) for item in error.errors()],
         ) from None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import astuple, dataclass
 from functools import partial
@@ -52,7 +53,7 @@ _NAMED = 10
 @at_work
 def plan(
     site: Site,
-    source: str,
+    source: str | os.PathLike[str],
     delivery: DeliveryKey,
     *,
     full: bool = False,
@@ -69,7 +70,7 @@ def plan(
     Raises ManifestError if the delivery cannot be used, GateError if the site's suite cannot judge masks, or if the
     gate is not calibrated for the site's network or cannot keep the site's promise.
     """
-    tables = open_store(site.tables_url)
+    source, tables = os.fspath(source), open_store(site.tables_url)
     require_sound_suite(site, tables)
     rows, partial = _wanted(site, tables, source, delivery, only)
     networks = (own_network(site),) if second_try_of else wished_networks(site, delivery, rows)

@@ -40,6 +40,7 @@ FREE_BYTES = 256 * 2**20
 """Any file may unpack to this many bytes, even if it is small."""
 
 _MAGIC = b"PAR1"
+_NO_PARQUET = "not a Parquet file: name a manifest in that format, or a folder of photographs"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,7 +144,9 @@ def _footer_bytes(stream: BinaryIO, size: int) -> bytes:
     if magic == b"PARE":
         raise ParquetError("the file is encrypted")
     if magic != _MAGIC:
-        raise ParquetError("not a Parquet file, or not written to its end")
+        stream.seek(0)
+        begun = stream.read(len(_MAGIC)) == _MAGIC
+        raise ParquetError("it was not written to its end" if begun else _NO_PARQUET)
     if length > size - 12:
         raise ParquetError("damaged: the footer is longer than the file")
     limit(length, MAX_FOOTER, "bytes of footer")
