@@ -165,6 +165,18 @@ def shaded_scene(size: int = 320) -> tuple[Photograph, Bytes]:
     return Photograph(rgb=photograph), matte
 
 
+@pytest.mark.parametrize("shade", [20, 250])
+@pytest.mark.parametrize("ground", ["grey", "transparent"])
+def test_an_enlarged_product_has_no_rim(shade: int, ground: str) -> None:
+    """Nothing beside its edge is darker or brighter than both the product and the ground."""
+    rgba = np.zeros((60, 60, 4), np.uint8)
+    cv2.circle(rgba, (30, 30), 20, (shade, shade, shade, 255), -1)
+    pixels = drawn(Subject(rgba=rgba), aspect="1:1", max_side_px=600, fill=0.8, enlarge=True, ground=ground).pixels
+    levels = pixels[..., 0] if pixels.shape[2] == 3 else pixels[pixels[..., 3] > 0][:, 0]
+    low, high = sorted([shade, 128 if ground == "grey" else shade])
+    assert (low, high) == (levels.min(), levels.max())
+
+
 def test_the_shadow_of_the_photograph_is_kept_without_its_ground() -> None:
     """On white the shadow is where it was, the uneven light of the sheet is gone, and the border is white."""
     photograph, matte = shaded_scene()

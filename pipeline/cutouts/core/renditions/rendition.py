@@ -210,6 +210,8 @@ class Rendition(BaseModel):
             told["exact_white"] = "with density"
         else:  # pictures that were made before it existed are not stale
             del told["exact_white"]
+        if self.enlarge:  # a rim was around the product before
+            told["enlarge"] = "without a rim"
         if self.shadow == "contact":  # it was drawn otherwise before: only these pictures are stale
             told["shadow"] = "contact below each column"
         if self.shadow != "none" and self.ground is not None:  # a pale rim was beside the shadow before
