@@ -235,6 +235,22 @@ def test_a_reviewer_decides_about_more_images_than_fit_on_a_page(
     assert "0 approved and 1\u202f500 rejected" in tally.inner_text()
 
 
+def test_marks_of_two_tabs_are_sent_together(pages: Pages, site: Site, open_as: Callable[[str], Page]) -> None:
+    """A tab shows what was marked in the other one, and does not overwrite it."""
+    made = make_gate(site, 150, at=datetime(2026, 11, 28, tzinfo=UTC), day=date(2026, 11, 28))
+    first = open_as("ada")
+    second = first.context.new_page()
+    for number, page in enumerate((first, second)):
+        page.route("**/picture/**", lambda route: route.fulfill(body=b"", content_type="image/webp"))
+        page.goto(f"{pages.url}/cutouts/gate/{made.decision.gate_id}?page={number}")
+    for page in (first, second):
+        page.keyboard.press("r")
+        page.keyboard.press("1")
+    first.get_by_text("0 approved and 2 rejected by you").wait_for()
+    first.keyboard.press("a")
+    second.get_by_text("1 approved and 2 rejected by you").wait_for()
+
+
 def _page_token(client: httpx.Client, gate_id: str) -> str:
     return client.get(f"/gate/{gate_id}").text.partition('data-token="')[2].partition('"')[0]
 

@@ -9,8 +9,12 @@
 
   // Marks are kept by the browser until they are sent: over pages, and if the window is closed.
   // A mark is {row: {good, why, alone}}, `alone` if the gate objects to this image alone. For undo, `past` has what each change replaced, null if nothing.
-  let { marks = {}, past = [] } = JSON.parse(localStorage.getItem(kept) || "{}");
-  past = past.filter(one => typeof one === "object");
+  let marks, past;
+  const read = () => {
+    ({ marks = {}, past = [] } = JSON.parse(localStorage.getItem(kept) || "{}"));
+    past = past.filter(one => typeof one === "object");
+  };
+  read();
   const keep = () => {
     for (past = past.slice(-50); ; past = past.slice(Math.ceil(past.length / 2))) {
       try { return localStorage.setItem(kept, JSON.stringify({ marks, past })); } catch {
@@ -211,6 +215,9 @@
       decide(event.submitter?.value || "release", event.target.why.value.trim());
     });
   }
+  // What another tab marked meanwhile, or another page before the browser's Back, is not overwritten, and is sent.
+  addEventListener("storage", event => { if (event.key === kept) { read(); show(); } });
+  addEventListener("pageshow", event => { if (event.persisted) { read(); show(); } });
   if (location.hash === "#last") move(tiles.length - 1); else if (location.hash === "#first") move(0);
   show();
   fetch(`${here}/histograms`).then(answer => answer.ok ? answer.text() : "").then(html => { find("#histograms").innerHTML = html; });
