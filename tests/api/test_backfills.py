@@ -50,6 +50,15 @@ def live(site: Site) -> set[tuple[str, str]]:
         return {(row["delivery_id"], row["image_id"]) for row in catalog.live().to_pylist()}
 
 
+def test_a_survey_of_a_site_without_known_deliveries_says_which_are_known(site: Site, take: Take) -> None:
+    """Nothing to do would look like a site that is up to date."""
+    known = "  only those that Airflow or `cutouts run` has processed are known here"
+    everything = BackfillSelection()
+    assert known in survey(site, everything).words(everything)
+    take("acme", MARCH, 1)
+    assert known not in survey(site, everything).words(everything)
+
+
 def test_a_survey_counts_the_work_and_does_nothing(site: Site, take: Take) -> None:
     """It says how many images and why; the speed is unknown until something was cut."""
     take("acme", MARCH, 3)

@@ -207,6 +207,7 @@ class Survey:
         return (
             f"backfill {self.backfill_id}: {selection.words}",
             f"{counted(len(self.deliveries), 'delivery', 'deliveries')} looked at, {work} with work",
+            *(() if self.deliveries else ("  only those that Airflow or `cutouts run` has processed are known here",)),
             *(f"  {counted(self.count(why), 'image')} {why}" for why in Why if self.count(why)),
             *(
                 f"    {counted(count, 'image')}: {shown(reason)}"

@@ -129,7 +129,7 @@ def explain(site: Site, named: str, *, delivery: DeliveryKey | str | None = None
         elsewhere = (
             f", and no decision about delivery {shown(delivery_id)} has an image of that id"
             if delivery_id
-            else ". If it was held, quarantined or rejected, name its delivery with --delivery"
+            else ". For an image that is not, name its delivery with --delivery"
         )
         raise CutoutsError(f"no image or product {shown(named)} is live{elsewhere}")
     return known
