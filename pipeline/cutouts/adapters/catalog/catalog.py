@@ -196,15 +196,13 @@ class Catalog:
         with looking(self._engine) as connection:
             return reading.publication(connection, gate_id)
 
-    def live_images(
-        self, named: str, *, delivery_id: str | None = None, at_most: int = 100
-    ) -> tuple[tuple[CatalogEntry, int], ...]:
+    def live_images(self, named: str, *, delivery_id: str | None = None) -> tuple[tuple[CatalogEntry, int], ...]:
         """The live images with that image id or product id (of one delivery id, if given), and their publication ids.
 
-        The newest days of delivery come first, at most `at_most` images.
+        The newest days of delivery come first, at most 100 images.
         """
         with looking(self._engine) as connection:
-            return live_images.live_images(connection, named, delivery_id, at_most)
+            return live_images.live_images(connection, named, delivery_id, at_most=100)
 
     def deliveries_not_made_by(self, recipe: RecipeDigests) -> tuple[DeliveryKey, ...]:
         """The deliveries with live images from another recipe, the oldest first."""

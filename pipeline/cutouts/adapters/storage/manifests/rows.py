@@ -116,14 +116,9 @@ class Manifest:
         for day in days:
             yield day, pa.concat_tables([*tables.pop(day), self._read(day, columns, None, dated=False)])
 
-    def read(
-        self, day: date | None, *, columns: Sequence[str] = MANIFEST.names, delivery_id: str | None = None
-    ) -> pa.Table:
-        """`columns` of the conformed rows of one day (and one delivery, if given), then `FAULT`, `ROW` and `PART`.
-
-        Every column of the manifest is checked for faults, even those not in `columns`.
-        """
-        return self._read(day, columns, delivery_id, dated=True)
+    def read(self, day: date | None, *, delivery_id: str | None = None) -> pa.Table:
+        """The conformed rows of one day (and one delivery, if given), with the columns `FAULT`, `ROW` and `PART`."""
+        return self._read(day, MANIFEST.names, delivery_id, dated=True)
 
     def is_full(self, day: date, delivery_id: str) -> bool:
         """Whether the rows of a delivery state that they are the whole delivery. Rows without a scope do not.
