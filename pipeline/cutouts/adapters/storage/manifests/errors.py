@@ -34,6 +34,8 @@ def _words(error: BaseException) -> str:
         return "it is not there"
     if isinstance(error, MemoryError):
         return "it needs more memory than is available"
+    if "support range requests" in str(error):  # fsspec's advice is about its own parameters
+        return "its web server does not support range requests: download the manifest, and name the file"
     words = next(iter(str(error).splitlines()), "") or type(error).__name__
     return f"damaged, or of a type that cannot be read: {words}" if isinstance(error, pa.ArrowException) else words
 
