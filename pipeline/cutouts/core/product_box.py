@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from operator import index
+from typing import TYPE_CHECKING
 
-import numpy as np
-
-from cutouts.core.pixels import Bytes
 from cutouts.core.text.display import shown
 from cutouts.core.text.numbers import whole_number
+
+if TYPE_CHECKING:  # every command reads this file, and `cutouts --help` must not wait for OpenCV
+    from cutouts.core.pixels import Bytes
 
 BOXED = "-box-"
 """Stands between the digest of a photograph and the box in the name of a content."""
@@ -73,7 +74,8 @@ class ProductBox:
 
     def only(self, matte: Bytes) -> Bytes:
         """`matte`, uint8 H×W, without what is outside of the box."""
-        result = np.zeros_like(matte)
+        result = matte.copy()
+        result.fill(0)
         result[self.area] = matte[self.area]
         return result
 
