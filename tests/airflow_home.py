@@ -181,8 +181,9 @@ LOG_PORTS = ("AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT", "AIRFLOW__LOGGING__TRIG
 """One log server uses both ports."""
 
 
-def serve(folder: Path, cluster: str) -> Iterator[Service]:
-    """`airflow standalone` with this project's DAGs and the tests', for a site below `folder` that uses `cluster`.
+def serve(folder: Path, cluster: str, suite: str) -> Iterator[Service]:
+    """`airflow standalone` with this project's DAGs and the tests', for a site below `folder` that uses `cluster`
+    and the gate's `suite`.
 
     Photographs may be in the folders of all tests, which are beside `folder`.
     """
@@ -195,7 +196,7 @@ def serve(folder: Path, cluster: str) -> Iterator[Service]:
         "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "120",  # no file changes, and each takes a process
         **dict.fromkeys(LOG_PORTS, str(free_port())),
         "AIRFLOW_VAR_CUTOUTS": json.dumps(
-            {"root": str(root), "shard_images": 2, "allowed_sources": [str(folder.parent)]}
+            {"root": str(root), "shard_images": 2, "allowed_sources": [str(folder.parent)], "mask_quality": suite}
         ),
         "AIRFLOW_CONN_CUTOUTS_DASK": json.dumps(dask),
     }

@@ -36,6 +36,6 @@ def cluster() -> Iterator[Cluster]:
 
 
 @pytest.fixture(scope="module")
-def airflow_service(tmp_path_factory: pytest.TempPathFactory, cluster: Cluster) -> Iterator[Service]:
+def airflow_service(tmp_path_factory: pytest.TempPathFactory, cluster: Cluster, quick_suite: str) -> Iterator[Service]:
     """A running Airflow whose site works on that cluster. It ends with its tests, because it is never idle."""
-    yield from serve(tmp_path_factory.mktemp("standalone"), cluster.address)
+    yield from serve(tmp_path_factory.mktemp("standalone"), cluster.address, quick_suite)
