@@ -153,3 +153,37 @@ def test_what_was_transparent_stays_transparent() -> None:
     matte = matte_of(look, photograph)
     assert not matte[:130].any()
     assert matte[150, 350] == 255
+
+
+class Farsighted(RedFinder):
+    """Finds nothing that fills less than a tenth of what it sees."""
+
+    def found(self, red: Floats) -> Floats:
+        """The red, if there is enough of it."""
+        return red if red.mean() > 0.1 else np.zeros_like(red)
+
+
+def test_a_small_product_that_the_first_look_denies_on_plain_ground_is_looked_at() -> None:
+    """What differs from a plain background is worth a closer look."""
+    photograph = _photograph(SMALL)
+    look = _look(Farsighted(), photograph)
+    assert look.calls == 2
+    matte = matte_of(look, photograph)
+    assert matte[130, 350] == 255
+    assert matte.mean() == pytest.approx(photograph.rgb[..., 0].mean(), rel=0.02)
+
+
+def test_a_plain_background_with_nothing_on_it_is_looked_at_once() -> None:
+    """A shade that is not clearly different is nothing."""
+    rgb = np.full((640, 640, 3), 240, np.uint8)
+    rgb[SMALL] = 225
+    network = Farsighted()
+    assert _look(network, Photograph(rgb=rgb)).calls == len(network.seen) == 1
+
+
+def test_a_product_that_is_denied_in_a_busy_scene_stays_denied() -> None:
+    """Nothing tells it from the scene."""
+    noise = np.random.default_rng(7).integers(0, 255, (640, 640, 3)).astype(np.uint8)
+    noise[..., 0] = 0
+    noise[SMALL] = 255, 0, 0
+    assert _look(Farsighted(), Photograph(rgb=noise)).calls == 1

@@ -10,7 +10,7 @@ from functools import cache
 from cutouts.core.matting.preprocess import Preprocessing
 from cutouts.core.records import RecipeDigests
 
-MATTE_METHOD = "matte-8"
+MATTE_METHOD = "matte-9"
 """Version of the code that makes a matte from saliency. Whoever changes its results raises it."""
 MEASURE_METHOD = "measure-2"
 """Version of the code that measures a matte. Raised likewise, because a calibration of the gate depends on it."""

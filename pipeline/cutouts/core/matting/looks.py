@@ -2,7 +2,8 @@
 
 The network sees every photograph in one small size, so a product that fills little of a large photograph has few pixels
 in it. If the first look finds a small product, the network looks once more, only at the part of the photograph around
-it. What it sees is never enlarged: enlarged pixels are blurred, and mattes of blurred products were worse than before.
+it. It does so as well if it found nothing, but something small differs from a plain background. What it sees is never
+enlarged: enlarged pixels are blurred, and mattes of blurred products were worse than before.
 
 The first look stays if the closer one finds nothing, or something that goes on where the part ends.
 
@@ -21,6 +22,7 @@ import cv2
 import numpy as np
 
 from cutouts.core.matting.pixel_lookup import Part
+from cutouts.core.matting.plain_background import unlike_background
 from cutouts.core.matting.preprocess import Preprocessing, crop_saliency, network_input
 from cutouts.core.matting.specks import without_specks
 from cutouts.core.pixels import Bytes, Floats, Mask, Photograph
@@ -92,13 +94,19 @@ def look_closer(network: Network, first: Sequence[Look], how: Preprocessing) -> 
 
 
 def _closer_part(first: Look, how: Preprocessing) -> Part | None:
-    """The rows and columns of what was seen that are worth a closer look; None if no product was found, or if it is not
-    small."""
-    found = _around(first.saliency >= FOUND, first.seen, how)
-    if found is None or not _is_small(found, first.seen):
+    """The rows and columns of what was seen that are worth a closer look: around a small product, or, if none was
+    found, around what differs from a plain background. None if there is no such part, or if it is not small."""
+    if first.saliency.max() < FOUND:
+        return _small_part(unlike_background(first.seen), first.seen, how)
+    if _small_part(first.saliency >= FOUND, first.seen, how) is None:
         return None  # what is visible is not smaller
-    visible = _around(without_specks(first.saliency, VISIBLE) > VISIBLE, first.seen, how)
-    return visible if visible is not None and _is_small(visible, first.seen) else None
+    return _small_part(without_specks(first.saliency, VISIBLE) > VISIBLE, first.seen, how)
+
+
+def _small_part(product: Mask, seen: Photograph, how: Preprocessing) -> Part | None:
+    """The part of `seen` around `product`, bool h×w; None if there is no product, or if the part is not small."""
+    part = _around(product, seen, how)
+    return part if part is not None and _is_small(part, seen) else None
 
 
 def _around(product: Mask, seen: Photograph, how: Preprocessing) -> Part | None:

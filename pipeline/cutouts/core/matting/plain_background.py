@@ -30,6 +30,8 @@ KNOWN, WELL_KNOWN = 0.85, 0.95
 """Share of the background that the estimate explains: below the first nothing changes, from the second on all."""
 EQUAL, DIFFERENT = 2.5, 5.0
 """Levels of 255, in the channel that differs most: up to the first a colour equals the background's."""
+UNLIKE = 24.0
+"""Levels of 255, in the channel that differs most: above it, something that is not the background is there."""
 DOUBTED, CERTAIN = 0.9, 0.97
 """Probability of a product: the network doubts all below the first, and is certain from the second on."""
 ALIKE, TOO_ALIKE = 0.05, 0.1
@@ -88,6 +90,14 @@ def plain_background(saliency: Floats, photograph: Photograph) -> PlainBackgroun
         trust=float(_ramp(background.known, KNOWN, WELL_KNOWN)),
         told_apart=float(1 - _ramp(alike, ALIKE, TOO_ALIKE)),
     )
+
+
+def unlike_background(photograph: Photograph) -> Mask:
+    """The pixels of a small copy, bool h×w, that differ clearly from a plain background; none if it is not plain."""
+    rgb = photograph.shrunk(*size_within(*photograph.size, LONG_SIDE)) / 255
+    background = estimated(rgb, np.zeros(rgb.shape[:2]))
+    difference = np.abs(rgb - np.moveaxis(background.colour, 0, 2)).max(axis=2)
+    return np.asarray((difference > UNLIKE / 255) & (background.known >= KNOWN))
 
 
 def settled_by_rules(saliency: Floats, difference: Floats, background: PlainBackground) -> Floats:
