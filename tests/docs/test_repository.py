@@ -38,7 +38,7 @@ def test_hooks_run_the_tools_of_make_check() -> None:
 @pytest.mark.parametrize("folder", ["a$b", "Ada's $(shoes)", "(new"])
 def test_make_takes_a_folder_with_any_name(folder: str) -> None:
     """Neither make nor the shell replaces anything in it."""
-    planned = ["make", "--dry-run", "--assume-old=setup", "demo", f"IMAGES={folder}"]
+    planned = ["make", "--no-print-directory", "--dry-run", "--assume-old=setup", "demo", f"IMAGES={folder}"]
     done = subprocess.run(planned, cwd=ROOT, capture_output=True, text=True, check=True)
     assert shlex.split(done.stdout.splitlines()[-1])[-2:] == ["--images", folder]
 
