@@ -94,10 +94,9 @@ def plain_background(saliency: Floats, photograph: Photograph) -> PlainBackgroun
 
 def unlike_background(photograph: Photograph) -> Mask:
     """The pixels of a small copy, bool h×w, that differ clearly from a plain background; none if it is not plain."""
-    rgb = photograph.shrunk(*size_within(*photograph.size, LONG_SIDE)) / 255
-    background = estimated(rgb, np.zeros(rgb.shape[:2]))
-    difference = np.abs(rgb - np.moveaxis(background.colour, 0, 2)).max(axis=2)
-    return np.asarray((difference > UNLIKE / 255) & (background.known >= KNOWN))
+    rgb = photograph.shrunk(*size_within(*photograph.size, LONG_SIDE))
+    background = plain_background(np.zeros(rgb.shape[:2], np.float32), photograph)
+    return np.asarray((255 * _largest(background.difference(rgb)) > UNLIKE) & (background.trust > 0))
 
 
 def settled_by_rules(saliency: Floats, difference: Floats, background: PlainBackground) -> Floats:
