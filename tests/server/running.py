@@ -72,6 +72,10 @@ class Server:
         """A connection that only the test writes to."""
         return socket.create_connection(("127.0.0.1", self.port), timeout=_PATIENCE)
 
+    def clients(self) -> list[tuple[str, int]]:
+        """Who is connected: the addresses and ports at the other ends of its connections."""
+        return [tuple(one.raddr) for one in psutil.Process(self.process.pid).net_connections("tcp4") if one.raddr]
+
     def workers(self) -> list[psutil.Process]:
         """Its worker processes."""
         return [*psutil.Process(self.process.pid).children()]
