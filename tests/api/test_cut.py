@@ -321,6 +321,13 @@ def test_a_single_image_has_all_cores_and_several_one_each(tmp_path: Path, monke
     assert all(np.array_equal(first, other) for other in beside)
 
 
+@pytest.mark.parametrize("threads", [0, -1, 2.0, "2"])
+def test_a_number_of_threads_is_a_whole_number_from_1(threads: Any) -> None:
+    """A wrong one is refused before any image."""
+    with pytest.raises(ValueError, match=r"threads: expected a whole number from 1, or None, not "):
+        cutouts.Cutter(threads=threads)
+
+
 def test_threads_can_share_one_cutter(tmp_path: Path) -> None:
     """Eight threads with one network give the same result as one thread."""
     photographs = [product(tmp_path / f"{seed}.jpg", seed=seed) for seed in range(8)]

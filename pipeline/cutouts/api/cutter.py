@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
+from operator import index
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,11 +17,13 @@ from cutouts.adapters.storage.ownership import mark, require_free
 from cutouts.api.cutout import Cutout, origin, require_png, told, write_png
 from cutouts.api.inputs import of_file, only, opened, read_file
 from cutouts.api.matting import matted
+from cutouts.core.arguments import require_type
 from cutouts.core.config import Site, parse_site
 from cutouts.core.matting.cutout import cutout, found_box
 from cutouts.core.pixels import Bytes, Photograph
 from cutouts.core.product_box import ProductBox
 from cutouts.core.sources.locations import Reading
+from cutouts.core.text.display import shown
 from cutouts.stages import job_of
 
 if TYPE_CHECKING:
@@ -80,8 +84,8 @@ class Cutter:
     commands read them, from `cutouts.toml` and `CUTOUTS_*`. With `inside`, only files in that folder are read, even
     through links; use it for folders that come from others. `threads` is how many threads the network uses for an
     image, on a CPU; by default as many as there are cores (up to 8) while only one image is being cut, and one for each
-    if there are several. The results are the same. Raises ConfigError if settings are wrong, and ModelError if the site
-    does not know or does not allow the model.
+    if there are several. The results are the same. Raises ConfigError if settings are wrong, ModelError if the site
+    does not know or does not allow the model, and ValueError if `threads` is not a whole number from 1.
     """
 
     def __init__(
@@ -94,7 +98,7 @@ class Cutter:
         inside: str | os.PathLike[str] | None = None,
         threads: int | None = None,
     ) -> None:
-        self._threads = threads
+        self._threads = None if threads is None else _thread_count(threads)
         self._anywhere = inside is None
         sources = [] if inside is None else [str(Path(inside).resolve())]
         self._job = job_of(site_with(site, model=model, provider=provider), crop=bool(crop), sources=sources)
@@ -161,9 +165,18 @@ def _product_box(box: tuple[int, int, int, int] | None) -> ProductBox | None:
     return None if box is None else ProductBox.of(box)
 
 
+def _thread_count(threads: int) -> int:
+    """The number of threads. Raises ValueError unless it is a whole number from 1."""
+    with suppress(TypeError):
+        if index(threads) >= 1:
+            return index(threads)
+    raise ValueError(f"threads: expected a whole number from 1, or None, not {shown(repr(threads))}")
+
+
 def site_with(site: Site | None, **given: object) -> Site:
     """The site with the given settings changed. Raises ConfigError."""
     if site is None:
         return load_site(None, **given)
+    require_type("site", site, Site)
     told = {name: value for name, value in given.items() if value is not None}
     return parse_site({**site.model_dump(), **told}, {}) if told else site

@@ -13,6 +13,7 @@ from cutouts.adapters.images import SUFFIXES
 from cutouts.adapters.site_settings import load_site
 from cutouts.adapters.storage.sources.folders import photographs
 from cutouts.api.made_renditions import make_renditions, require_renditions
+from cutouts.core.arguments import require_type
 from cutouts.core.config import Site
 from cutouts.core.decisions import GateDecision, Verdict
 from cutouts.core.errors import ManifestError
@@ -71,7 +72,9 @@ def run(
     """
     folder = Path(out)
     here = {"root": str(folder.resolve()), "objects": None, "tables": None, "catalog": None}
-    site = (site or load_site()).model_copy(update=here)
+    site = load_site() if site is None else site
+    require_type("site", site, Site)
+    site = site.model_copy(update=here)
     claim_folder(folder, os.fspath(source))
     with only_run(folder), site_lease(site):
         return _run(site, os.fspath(source), folder, progress, full=full)

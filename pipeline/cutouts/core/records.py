@@ -12,9 +12,11 @@ from dataclasses import dataclass, field, replace
 from datetime import date as Day  # noqa: N812 -- a field is called date, and its type must not be mistaken for it
 from datetime import datetime
 from enum import StrEnum
+from operator import index as whole
 from typing import Self
 from urllib.parse import quote
 
+from cutouts.core.arguments import require_type
 from cutouts.core.product_box import ProductBox, content_of
 from cutouts.core.text.numbers import whole_number
 
@@ -55,12 +57,19 @@ class RejectionReason(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
 class DeliveryKey:
-    """Names a delivery by the day it was delivered and its id; as text `YYYY-MM-DD/delivery_id`."""
+    """Names a delivery by the day it was delivered and its id; as text `YYYY-MM-DD/delivery_id`.
+
+    A wrong value is a ValueError, and one of another type a TypeError: also a `datetime`, which is more than a day.
+    """
 
     date: Day
     delivery_id: str
 
     def __post_init__(self) -> None:
+        require_type("date", self.date, Day)
+        require_type("delivery_id", self.delivery_id, str)
+        if isinstance(self.date, datetime):
+            raise TypeError(f"date: expected a day, not {self.date}; its .date() is one")
         if not self.delivery_id.strip():
             raise ValueError("a delivery_id must not be empty")
         if len(str(self)) > MAX_KEY:
@@ -72,6 +81,7 @@ class DeliveryKey:
     @classmethod
     def parse(cls, text: str) -> DeliveryKey:
         """Parse `YYYY-MM-DD/delivery_id`. Raises ValueError that says what was expected."""
+        require_type("text", text, str)
         day, slash, delivery_id = text.partition("/")
         try:
             if slash and len(day) == len("YYYY-MM-DD"):  # ISO 8601 has shorter forms, and by week
@@ -211,12 +221,17 @@ class ShardKey:
     plan_id: str
     index: int
 
+    def __post_init__(self) -> None:
+        require_type("plan_id", self.plan_id, str)
+        whole(self.index)  # raises TypeError
+
     def __str__(self) -> str:
         return f"{self.plan_id}/{self.index:05d}"
 
     @classmethod
     def parse(cls, text: str) -> ShardKey:
         """Parse `plan_id/index`. Raises ValueError that says what was expected."""
+        require_type("text", text, str)
         plan_id, slash, index = text.partition("/")
         number = whole_number(index)
         if not (slash and plan_id and number is not None):

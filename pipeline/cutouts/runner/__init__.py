@@ -9,6 +9,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
+from cutouts.core.arguments import require_type
 from cutouts.core.config import Site
 from cutouts.runner.work import LazyRunner, Place, Runner, SerialRunner, Work
 
@@ -24,6 +25,7 @@ def open_runner(site: Site) -> Iterator[Runner]:
     first use raises ConfigError if something that the site needs is missing (a GPU, certificates, matching versions),
     and TransientError if a scheduler or its workers do not answer.
     """
+    require_type("site", site, Site)
     with ExitStack() as stack:
         yield SerialRunner() if site.cluster == "serial" else LazyRunner(lambda: stack.enter_context(_cluster(site)))
 

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 
 from cutouts.core.errors import ImageRejected, TransientError
 from cutouts.runner.worker_setup import keep_freed_memory
@@ -56,6 +56,7 @@ class Work(Generic[T, R]):
         return self.function(item)
 
 
+@runtime_checkable
 class Runner(Protocol):
     """Maps a function over items somewhere."""
 

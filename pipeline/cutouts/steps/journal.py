@@ -19,6 +19,7 @@ from cutouts.adapters.catalog import Catalog, CatalogJournal, Due, DuePublicatio
 from cutouts.adapters.storage.store import Store, open_store
 from cutouts.adapters.storage.stored_records import read_record, write_record
 from cutouts.adapters.storage.stored_tables import in_parallel, row_groups, write_row_groups
+from cutouts.core.arguments import require_type
 from cutouts.core.config import Site
 from cutouts.core.errors import CutoutsError, DamagedError
 from cutouts.core.journal import JournalledHold, JournalledPublication, JournalledReviews
@@ -53,6 +54,7 @@ class Rebuilt:
 @contextmanager
 def newest_catalog(site: Site) -> Iterator[Catalog]:
     """The opened catalogue, to show what it has. Raises CutoutsError if it is older than its journal."""
+    require_type("site", site, Site)
     with Catalog.open(site.catalog_url) as catalog:
         require_newest(open_store(site.tables_url), catalog)
         yield catalog

@@ -8,6 +8,7 @@ from functools import wraps
 from typing import Concatenate, ParamSpec, TypeVar
 
 from cutouts.adapters.catalog import Catalog
+from cutouts.core.arguments import require_type
 from cutouts.core.config import Site
 from cutouts.core.errors import ConfigError
 
@@ -18,10 +19,11 @@ R = TypeVar("R")
 @contextmanager
 def site_lease(site: Site, *, alone: bool = False) -> Iterator[None]:
     """Hold the site's lease, shared or `alone`, during the block. If `alone`, raises TransientError if others work
-    there.
+    there, TypeError if `site` is not a site.
 
     A shared lease waits for one that is alone. A site without a catalogue is never cleared, so it needs no lease.
     """
+    require_type("site", site, Site)
     try:
         url = site.catalog_url
     except ConfigError:

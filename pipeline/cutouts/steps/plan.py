@@ -21,6 +21,7 @@ from cutouts.adapters.storage.manifests.opening import open_manifest
 from cutouts.adapters.storage.store import Store, open_store
 from cutouts.adapters.storage.stored_records import find_record, write_record
 from cutouts.adapters.storage.stored_tables import write_row_groups
+from cutouts.core.arguments import require_type
 from cutouts.core.config import Site
 from cutouts.core.errors import GateError, ManifestError
 from cutouts.core.manifests.checks import EMPTY, check_content, placed, without_blanks
@@ -70,6 +71,7 @@ def plan(
     Raises ManifestError if the delivery cannot be used, GateError if the site's suite cannot judge masks, or if the
     gate is not calibrated for the site's network or cannot keep the site's promise.
     """
+    require_type("delivery", delivery, DeliveryKey)
     source, tables = os.fspath(source), open_store(site.tables_url)
     require_sound_suite(site, tables)
     rows, partial = _wanted(site, tables, source, delivery, only)

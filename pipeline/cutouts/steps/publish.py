@@ -14,6 +14,7 @@ from cutouts.adapters.catalog import ENTRIES, Catalog
 from cutouts.adapters.storage.store import Store, open_store
 from cutouts.adapters.storage.stored_records import find_record
 from cutouts.adapters.storage.stored_tables import read_table
+from cutouts.core.arguments import require_type
 from cutouts.core.config import Site
 from cutouts.core.decisions import GateDecision, Outcome, Verdict
 from cutouts.core.errors import CutoutsError, HeldError, OvertakenError
@@ -37,6 +38,7 @@ _VERSION = ("image_id", "sha256", *RECIPE, "outcome")
 
 def read_decision(site: Site, gate_id: str) -> GateDecision:
     """The gate's decision with that id. Raises StorageError if there is none."""
+    require_type("site", site, Site)
     return decision_of(open_store(site.tables_url), gate_id)
 
 
@@ -130,12 +132,13 @@ def _judged_again(site: Site, catalog: Catalog, decision: GateDecision) -> GateD
     return again
 
 
-def waiting_hold(site: Site, named: str) -> Hold:
+def waiting_hold(site: Site, named: str | DeliveryKey) -> Hold:
     """The one decision that waits for a person under that gate id, delivery id or delivery key.
 
     Raises CutoutsError if there is none, HeldError if there are several: a person must say which one was looked at, and
     the error lists them.
     """
+    named = str(named)
     with newest_catalog(site) as catalog:
         holds, word = catalog.holds.waiting(named), catalog.holds.word_about(named)
     if len(holds) == 1:
@@ -159,7 +162,7 @@ def _settled_by(word: Approval | HoldRejection | None) -> str:
 @at_work
 def approve(
     site: Site,
-    named: str,
+    named: str | DeliveryKey,
     *,
     by: str,
     why: str,
@@ -238,13 +241,13 @@ def keep_back(site: Site, gate_id: str, images: Mapping[str, str], *, by: str, w
         catalog.review(decision.delivery, reviews_of(site, decision, good=(), bad=images, order=order))
 
 
-def _not_held(site: Site, named: str) -> GateDecision | None:
+def _not_held(site: Site, named: str | DeliveryKey) -> GateDecision | None:
     """The decision with that id if it held nothing; None if it is held or is not the id of a decision."""
-    decision = find_record(open_store(site.tables_url), gate_file(named, "decision.json"), GateDecision)
+    decision = find_record(open_store(site.tables_url), gate_file(str(named), "decision.json"), GateDecision)
     return decision if decision and decision.verdict is not Verdict.HOLD else None
 
 
-def reject(site: Site, named: str, *, by: str, why: str) -> HoldRejection:
+def reject(site: Site, named: str | DeliveryKey, *, by: str, why: str) -> HoldRejection:
     """Reject the hold that `waiting_hold` finds, in the name of a person: it is never published. Raises the errors of
     `waiting_hold`.
 

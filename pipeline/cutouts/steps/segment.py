@@ -14,6 +14,7 @@ from cutouts.adapters.code_version import code_version
 from cutouts.adapters.storage.store import Store, open_store
 from cutouts.adapters.storage.stored_records import find_record, write_record
 from cutouts.adapters.storage.stored_tables import read_row_group, read_table, records_of, table_of, write_table
+from cutouts.core.arguments import require_type
 from cutouts.core.config import Site
 from cutouts.core.errors import BooksError, ConfigError
 from cutouts.core.records import ImageRecord, Plan, PlannedNetwork, Receipt, RecipeDigests, ShardKey
@@ -44,6 +45,8 @@ def segment(site: Site, shard: ShardKey, runner: Runner, on_chunk: Callable[[Chu
     have not changed; if one has, the shard is cut again. Raises ConfigError if the recipe is no longer the plan's,
     BooksError if the counts do not add up.
     """
+    require_type("shard", shard, ShardKey)
+    require_type("runner", runner, Runner)
     tables = open_store(site.tables_url)
     receipt = find_record(tables, shard_file(shard, "receipt.json"), Receipt)
     began = time.perf_counter()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from cutouts.adapters.storage.store import Store
 from cutouts.adapters.storage.stored_records import find_record, read_record
+from cutouts.core.arguments import require_type
 from cutouts.core.decisions import GateDecision
 from cutouts.core.errors import StorageError
 from cutouts.core.records import Plan, ShardKey
@@ -15,6 +16,7 @@ _WHERE = "--out or --config names the site that it is in"
 
 def plan_of(tables: Store, plan_id: str) -> Plan:
     """The plan with that id. Raises StorageError if there is none, DamagedError if it is damaged."""
+    require_type("plan_id", plan_id, str)
     try:
         return read_record(tables, plan_file(plan_id, "plan.json"), Plan)
     except FileNotFoundError as error:
@@ -40,6 +42,7 @@ def is_second_try(tables: Store, plan_id: str) -> bool:
 
 def decision_of(tables: Store, gate_id: str) -> GateDecision:
     """The gate's decision with that id. Raises StorageError if there is none, DamagedError if it is damaged."""
+    require_type("gate_id", gate_id, str)
     try:
         return read_record(tables, gate_file(gate_id, "decision.json"), GateDecision)
     except FileNotFoundError as error:
