@@ -52,11 +52,17 @@ def live(site: Site) -> set[tuple[str, str]]:
 
 def test_a_survey_of_a_site_without_known_deliveries_says_which_are_known(site: Site, take: Take) -> None:
     """Nothing to do would look like a site that is up to date."""
-    known = "  only those that Airflow or `cutouts run` has processed are known here"
+    known = "  only deliveries that Airflow or `cutouts run` has processed are known here"
     everything = BackfillSelection()
     assert known in survey(site, everything).words(everything)
     take("acme", MARCH, 1)
     assert known not in survey(site, everything).words(everything)
+
+
+def test_a_backfill_that_finds_no_work_says_where_it_looked(site: Site) -> None:
+    """A site whose steps were called one by one has deliveries, but a backfill does not know them."""
+    said = backfill(BackfillSelection(), site=site).words
+    assert "nothing to do in deliveries that Airflow or `cutouts run` has processed" in said
 
 
 def test_a_survey_counts_the_work_and_does_nothing(site: Site, take: Take) -> None:

@@ -37,6 +37,8 @@ class Why(StrEnum):
 WORK = (Why.MISSING, Why.CHANGED, Why.STALE, Why.QUARANTINED)
 """What a backfill works on; of `stale` and `quarantined` ones only that."""
 
+_KNOWN = "deliveries that Airflow or `cutouts run` has processed"
+"""A site whose steps were called one by one has none of these."""
 _UPGRADE = frozenset({"model", "doubt", "not_worse"})
 _SECOND_TRY = frozenset({"quarantined", "reason", "refused_too"})
 
@@ -207,7 +209,7 @@ class Survey:
         return (
             f"backfill {self.backfill_id}: {selection.words}",
             f"{counted(len(self.deliveries), 'delivery', 'deliveries')} looked at, {work} with work",
-            *(() if self.deliveries else ("  only those that Airflow or `cutouts run` has processed are known here",)),
+            *(() if self.deliveries else (f"  only {_KNOWN} are known here",)),
             *(f"  {counted(self.count(why), 'image')} {why}" for why in Why if self.count(why)),
             *(
                 f"    {counted(count, 'image')}: {shown(reason)}"
@@ -283,6 +285,8 @@ class BackfillState:
     @property
     def words(self) -> str:
         """One line."""
+        if self.phase is BackfillPhase.DONE and not (self.deliveries or self.failed):
+            return f"{self.backfill_id}: nothing to do in {_KNOWN} ({self.selection.words})"
         left = self.left
         images, deliveries = counted(self.images, "image"), counted(self.deliveries, "delivery", "deliveries")
         return (
