@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from cutouts.core.matting.matte import matte_from_saliency
-from cutouts.core.matting.specks import without_specks
-from cutouts.core.pixels import Floats, Photograph
+from cutouts.core.matting.specks import without_dust, without_specks
+from cutouts.core.pixels import Bytes, Floats, Photograph
 
 
 def with_a_product() -> Floats:
@@ -63,3 +63,24 @@ def test_a_constant_plane_has_no_specks(value: float) -> None:
     """It is all empty or all product."""
     plane = np.full((40, 30), value, np.float32)
     np.testing.assert_array_equal(without_specks(plane, 0.1), plane)
+
+
+def cutout_alpha(level: int) -> Bytes:
+    """The alpha of another program's cutout: a product of 80×80 at one level, with a soft edge."""
+    alpha = np.zeros((200, 200), np.uint8)
+    alpha[58:142, 58:142] = 9
+    alpha[60:140, 60:140] = level
+    return alpha
+
+
+def test_dust_is_removed_and_a_soft_edge_stays() -> None:
+    """Faint pixels that belong to something visible are part of it."""
+    dusty = cutout_alpha(255)
+    dusty[3, 4:6] = 9
+    np.testing.assert_array_equal(without_dust(dusty), cutout_alpha(255))
+
+
+@pytest.mark.parametrize("level", [20, 60])
+def test_a_faint_cutout_stays_as_it_is(level: int) -> None:
+    """Thin glass is faint everywhere, or nearly so."""
+    np.testing.assert_array_equal(without_dust(cutout_alpha(level)), cutout_alpha(level))

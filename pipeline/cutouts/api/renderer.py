@@ -17,6 +17,7 @@ from cutouts.api.inputs import of_file, only, read_file
 from cutouts.api.matting import matted
 from cutouts.core.config import Site
 from cutouts.core.errors import ImageRejected
+from cutouts.core.matting.specks import without_dust
 from cutouts.core.pixels import VISIBLE, Bytes, Photograph
 from cutouts.core.records import RejectionReason
 from cutouts.core.renditions.drawing import Subject
@@ -130,9 +131,10 @@ def _require_all(failed: Sequence[ImageRejected]) -> None:
 
 
 def subject_of(photograph: Photograph, matte: Bytes) -> Subject:
-    """A cutout as it is, if the photograph's alpha is the matte; otherwise the product cut out of the photograph."""
+    """A cutout without its dust, if the photograph's alpha is the matte; otherwise the product cut out of the
+    photograph."""
     if matte is photograph.alpha:
-        return Subject(rgba=np.dstack([photograph.rgb, matte]))
+        return Subject(rgba=np.dstack([photograph.rgb, without_dust(matte)]))
     return Subject.of(photograph, matte)
 
 

@@ -91,6 +91,19 @@ def test_a_cutout_is_rendered_without_a_network(tmp_path: Path, own: Path) -> No
     assert np.abs(middle.astype(int) - (30, 200, 10)).max() < 6
 
 
+def test_dust_in_the_cutout_of_another_program_does_not_move_the_product(tmp_path: Path, own: Path) -> None:
+    """Two hardly visible pixels in a corner change nothing."""
+    rgba = np.zeros((80, 80, 4), np.uint8)
+    rgba[20:60, 30:50] = (10, 200, 30, 255)
+    cv2.imwrite(str(tmp_path / "clean.png"), rgba)
+    rgba[2, 3:5] = (10, 200, 30, 9)
+    cv2.imwrite(str(tmp_path / "dusty.png"), rgba)
+    for name in ("clean.png", "dusty.png"):
+        assert render(tmp_path / name, "--recipes", own, "-r", "square", "-o", tmp_path / "out").exit_code == 0
+    clean, dusty = (np.asarray(Image.open(tmp_path / "out" / "square" / name)) for name in ("clean.jpg", "dusty.jpg"))
+    assert np.array_equal(clean, dusty)
+
+
 def test_a_photograph_whose_alpha_is_nearly_opaque_is_cut_out(tmp_path: Path, own: Path) -> None:
     """Some programs write an alpha of 254: nobody sees that it is transparent, so it is no cutout."""
     photograph = np.asarray(Image.open(product(tmp_path / "in" / "opaque.jpg", size=200)))

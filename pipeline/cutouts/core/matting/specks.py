@@ -1,5 +1,5 @@
 """Removes specks: small parts of the scene that the network kept far from the product, such as a joint between tiles or
-a leaf.
+a leaf. From cutouts of other programs, it removes dust that is hardly visible.
 
 The gate cannot see them, but a shop's customer can. Only parts that nobody would miss are removed: a part is a speck if
 it is far from the rest and has a negligible share of the whole, and if all specks together have a small share. So every
@@ -22,6 +22,8 @@ SPECK = 0.001
 """Share of the whole visible area; a part below it may be a speck."""
 SPECKS = 0.01
 """Share of the whole area that all specks together may have. If they have more, they are kept."""
+_CLEAR = 32
+"""Alpha (of 255) that some pixel of a part must have; a part that is fainter everywhere is dust."""
 
 
 def without_specks(saliency: Floats, outside: float) -> Floats:
@@ -38,6 +40,20 @@ def without_specks(saliency: Floats, outside: float) -> Floats:
     if not specks.any() or areas[specks].sum() > SPECKS * areas.sum():
         return saliency
     return np.where(specks[labels], np.float32(0), saliency)
+
+
+def without_dust(alpha: Bytes) -> Bytes:
+    """`alpha`, uint8 H×W, without separate parts that are hardly visible everywhere; they would count as product.
+
+    A cutout that is faint as a whole stays as it is.
+    """
+    seen, clear = (alpha > 0).astype(np.uint8), alpha >= _CLEAR
+    if not clear.any() or not _has_parts(seen):
+        return alpha
+    count, labels = cv2.connectedComponents(seen)
+    parts = np.zeros(count, np.bool_)
+    parts[labels[clear]] = True
+    return np.where(parts[labels], alpha, np.uint8(0))
 
 
 def _has_parts(mask: Bytes) -> bool:
