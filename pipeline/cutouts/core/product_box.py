@@ -74,8 +74,9 @@ class ProductBox:
 
     def only(self, matte: Bytes) -> Bytes:
         """`matte`, uint8 H×W, without what is outside of the box."""
-        result = matte.copy()
-        result.fill(0)
+        import numpy as np
+
+        result = np.zeros_like(matte)
         result[self.area] = matte[self.area]
         return result
 

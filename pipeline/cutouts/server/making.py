@@ -87,10 +87,10 @@ def timed(seconds: dict[str, float], part: str) -> Iterator[None]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _File:
-    """A finished file, and what is to be said about how it was made."""
+    """A finished file, and what is to be said about how the image was read and the file made."""
 
+    notes: tuple[str, ...]
     data: bytes = b""
-    notes: tuple[str, ...] = ()
 
 
 def _answer(how: ServerJob, one: Decoded, matte: Bytes, file: _File, measured: Measurements | None) -> Answer:
@@ -102,7 +102,7 @@ def _answer(how: ServerJob, one: Decoded, matte: Bytes, file: _File, measured: M
         width_px=photograph.size[0],
         height_px=photograph.size[1],
         found=bool(matte.any()),
-        notes=(*notes_of(photograph, matte), *file.notes),
+        notes=file.notes,
         measured=measured,
         p_bad=p_bad,
         doubt=doubt,
@@ -111,13 +111,13 @@ def _answer(how: ServerJob, one: Decoded, matte: Bytes, file: _File, measured: M
 
 
 def _file(how: ServerJob, one: Decoded, matte: Bytes) -> _File:
-    made_of = origin(one.prepared.sha256, how.job.recipe.digests)
+    made_of, notes = origin(one.prepared.sha256, how.job.recipe.digests), one.prepared.photograph.notes
     match one.order.product:
         case Product.RENDITION:
             return _rendition(how, one, matte, made_of)
         case Product.MEASUREMENTS:
-            return _File()
-    return _File(data=_png(one, matte, made_of))
+            return _File(notes=notes)
+    return _File(data=_png(one, matte, made_of), notes=notes)
 
 
 def _rendition(how: ServerJob, one: Decoded, matte: Bytes, made_of: str) -> _File:
@@ -131,7 +131,7 @@ def _rendition(how: ServerJob, one: Decoded, matte: Bytes, made_of: str) -> _Fil
             notes=notes_of(one.prepared.photograph, matte),
         )
         (made,) = rendered(original, [how.renditions[one.order.rendition]])
-    return _File(data=made.data, notes=made.notes)
+    return _File(data=made.data, notes=(*original.notes, *made.notes))
 
 
 def _png(one: Decoded, matte: Bytes, made_of: str) -> bytes:

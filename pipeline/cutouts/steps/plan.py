@@ -7,7 +7,6 @@ import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import astuple, dataclass
-from functools import partial
 from itertools import chain
 from typing import Self
 
@@ -232,7 +231,10 @@ def known_content(
     content, etag = stated_contents(rows)
     columns = {"sha256": content, "etag": etag, "bytes": rows.column("bytes"), "uri": stored_uris(rows.column("uri"))}
     told = pa.table(columns)
-    known = partial(known_contents, tables, retry_rejected=site.retry_rejected)
+
+    def known(recipe: RecipeDigests, some: pa.Table) -> pa.ChunkedArray:
+        return known_contents(tables, recipe, some, retry_rejected=site.retry_rejected)
+
     flags = [one.rows for one in networks if one.rows is not None]
     if not flags:
         return told, known(networks[0].recipe.digests, told)

@@ -61,10 +61,11 @@ def test_doctor_says_what_is_available_and_what_is_missing(tmp_path: Path) -> No
         assert ill.exit_code == 1
 
 
-def test_doctor_names_a_problem_once(tmp_path: Path) -> None:
+def test_doctor_explains_a_problem_once_and_names_every_check_that_it_fails(tmp_path: Path) -> None:
     """A network that does not exist has no calibration either."""
     ill = cutouts("doctor", "--out", tmp_path / "site", "--cluster", "serial", "--model", "nosuch")
-    assert (ill.output.count("MISSING"), ill.exit_code) == (1, 1), ill.output
+    assert (ill.output.count("unknown model 'nosuch'"), ill.exit_code) == (1, 1), ill.output
+    assert "MISSING calibration: the same problem as with the network" in ill.output
 
 
 def test_doctor_reads_the_expectations_of_the_site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

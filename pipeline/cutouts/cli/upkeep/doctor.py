@@ -33,14 +33,14 @@ def doctor(root: str | None, config: str | None, **where: object) -> None:
     The exit status is 1 if something that this site needs is missing.
     """
     site = load_site(config, root=root, **where)
-    problems = set[str]()  # one problem may fail several checks
+    problems = dict[str, str]()  # one problem may fail several checks: the first of them
     for name, check in _checks(site):
         try:
             say(f"{name}: {check()}", label="ok", colour="green")
         except CutoutsError as error:
-            if str(error) not in problems:
-                say(f"{name}: {error}", label="MISSING", colour="red", lines=True)
-            problems.add(str(error))
+            first = problems.setdefault(str(error), name)
+            why = error if first == name else f"the same problem as with the {first}"
+            say(f"{name}: {why}", label="MISSING", colour="red", lines=True)
     for line in _surroundings():
         say(f"     {line}")
     if problems:
