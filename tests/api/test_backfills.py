@@ -16,7 +16,7 @@ from cutouts.api.backfills import backfill, survey
 from cutouts.core.backfills import BackfillBudget, BackfillPhase, BackfillSelection, Why
 from cutouts.core.config import Site
 from cutouts.steps.backfill import backfills, cancel_backfill
-from tests.deliveries import land, manifest_of, photograph, product
+from tests.deliveries import land, manifest_of, nothing, photograph, product
 
 MARCH, APRIL = date(2025, 3, 4), date(2025, 4, 5)
 Take = Callable[[str, date, int], None]
@@ -63,6 +63,15 @@ def test_a_backfill_that_finds_no_work_says_where_it_looked(site: Site) -> None:
     """A site whose steps were called one by one has deliveries, but a backfill does not know them."""
     said = backfill(BackfillSelection(), site=site).words
     assert "nothing to do in deliveries that Airflow or `cutouts run` has processed" in said
+
+
+def test_a_backfill_says_which_deliveries_the_gate_held(site: Site, tmp_path: Path) -> None:
+    """Everything was cut, but nothing of it is live before a person releases it."""
+    photograph(tmp_path / "acme" / "acme", product(0), *map(nothing, range(5)))
+    intake.take(site, str(land(tmp_path / "archive", "acme", MARCH, manifest_of(tmp_path / "acme"))))
+    state = backfill(BackfillSelection(), site=site)
+    assert (state.phase, state.held, live(site)) == (BackfillPhase.DONE, (f"{MARCH}/acme",), set())
+    assert "1 of 1 delivery done, 1 held, see `cutouts holds`" in state.words
 
 
 def test_a_survey_counts_the_work_and_does_nothing(site: Site, take: Take) -> None:

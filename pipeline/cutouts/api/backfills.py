@@ -167,8 +167,8 @@ class _Run:
                 self._segment(shard, open_once(), heard)
             if planned and self._selection.not_worse:
                 planned = self._not_worse(planned)
-            if planned:
-                _judge(self._site, planned)
+            if planned and not _published(self._site, planned):
+                self._keep(held=(*self.state.held, str(work.delivery)))
         except TransientError:
             raise
         except CutoutsError as error:
@@ -216,8 +216,11 @@ class _Run:
         self.state = steps.keep_backfill(self._site, replace(self.state, seconds=seconds, **changes))
 
 
-def _judge(site: Site, planned: Plan) -> None:
+def _published(site: Site, planned: Plan) -> bool:
+    """Judge and publish a plan. Returns False if the gate holds it."""
     decision = gate(site, planned.plan_id)
-    if decision.verdict is not Verdict.HOLD:
-        publish(site, decision.gate_id)
-        require_live_objects(site, decision.gate_id)
+    if decision.verdict is Verdict.HOLD:
+        return False
+    publish(site, decision.gate_id)
+    require_live_objects(site, decision.gate_id)
+    return True

@@ -260,7 +260,10 @@ class BackfillPhase(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BackfillState:
-    """How far a backfill is; `cut` of `images` that were to be cut, in `seconds` of work, over all of its runs."""
+    """How far a backfill is; `cut` of `images` that were to be cut, in `seconds` of work, over all of its runs.
+
+    `held` are the deliveries that the gate held in the newest run: nothing of them was published.
+    """
 
     backfill_id: str
     selection: BackfillSelection
@@ -272,6 +275,7 @@ class BackfillState:
     deliveries: int = 0
     deliveries_done: int = 0
     failed: tuple[str, ...] = ()
+    held: tuple[str, ...] = ()
     seconds: float = 0.0
     budget: BackfillBudget = NO_LIMIT
 
@@ -292,6 +296,7 @@ class BackfillState:
         return (
             f"{self.backfill_id}: {self.phase}, {self.cut} of {images} cut, {self.deliveries_done} of {deliveries} done"
             + (f", {len(self.failed)} failed" if self.failed else "")
+            + (f", {len(self.held)} held, see `cutouts holds`" if self.held else "")
             + (f", {left} of work left" if left and self.phase is not BackfillPhase.DONE else "")
             + f" ({self.selection.words})"
         )
