@@ -11,7 +11,7 @@ from typing import ClassVar
 from airflow.plugins_manager import AirflowPlugin
 
 from cutouts_airflow.hosts import middlewares
-from cutouts_airflow.review_links import EXTERNAL_VIEWS, FASTAPI_APPS, ReviewLink
+from cutouts_airflow.review_links import FASTAPI_APPS, ReviewLink, external_views
 from cutouts_airflow.timetable import BackfillDays
 
 
@@ -21,6 +21,6 @@ class CutoutsPlugin(AirflowPlugin):
     name = "cutouts"
     timetables: ClassVar = [BackfillDays]
     fastapi_apps: ClassVar = FASTAPI_APPS
-    external_views: ClassVar = EXTERNAL_VIEWS
+    external_views: ClassVar = external_views()
     operator_extra_links: ClassVar = [ReviewLink()]
     fastapi_root_middlewares: ClassVar = middlewares()

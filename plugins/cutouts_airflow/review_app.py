@@ -13,7 +13,7 @@ from collections.abc import Callable
 from hashlib import sha256
 from http import HTTPStatus
 from typing import Annotated, Any
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import urlsplit
 
 from airflow.api_fastapi.app import get_auth_manager
 from airflow.api_fastapi.auth.managers.base_auth_manager import BaseUser
@@ -37,7 +37,7 @@ from cutouts.review.standings import newest_decision
 from cutouts_airflow.airflow_site import site
 from cutouts_airflow.announcing import REFRESH
 from cutouts_airflow.answering import answer_question
-from cutouts_airflow.review_links import PREFIX
+from cutouts_airflow.review_links import PREFIX, base_url, pages_path
 from cutouts_airflow.reviewing import APPROVE, REJECT
 
 log = logging.getLogger(__name__)
@@ -55,17 +55,7 @@ _HEADERS = {
 }
 
 app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
-"""Mounted at `PREFIX`. Without a schema: it would be public."""
-
-
-def _prefix() -> str:
-    """Where the pages are, as the browser sees it: below the path of Airflow's own address."""
-    return f"{_base().path.rstrip('/')}{PREFIX}"
-
-
-def _base() -> SplitResult:
-    """Airflow's own address, as a person configured it."""
-    return urlsplit(str(conf.get("api", "base_url", fallback="")))
+"""Mounted below Airflow's own address. Without a schema: it would be public."""
 
 
 def _token(user: BaseUser) -> str:
@@ -84,7 +74,7 @@ def _may_decide(user: BaseUser) -> bool:
 
 def _reader(user: GetUserDep) -> pages.Reader:
     token = _token(user) if _may_decide(user) else None
-    return pages.Reader(name=str(user.get_name()), prefix=_prefix(), token=token)
+    return pages.Reader(name=str(user.get_name()), prefix=pages_path(), token=token)
 
 
 Reader = Annotated[pages.Reader, Depends(_reader)]
@@ -93,7 +83,7 @@ Reader = Annotated[pages.Reader, Depends(_reader)]
 def _from_our_page(request: Request, user: GetUserDep) -> None:
     """Refuse a request that no page of ours sent: wrong origin, wrong or missing token."""
     origin = request.headers.get("origin")
-    ours = {request.headers.get("host", ""), _base().netloc} - {""}
+    ours = {request.headers.get("host", ""), urlsplit(base_url()).netloc} - {""}
     elsewhere = request.headers.get("sec-fetch-site", "same-origin") != "same-origin"
     if elsewhere or (origin is not None and _netloc(origin) not in ours):
         raise HTTPException(HTTPStatus.FORBIDDEN, "a page of another site may not decide")
@@ -136,9 +126,11 @@ async def _no_page(request: Request, error: Exception) -> Response:  # noqa: ARG
 
 @app.exception_handler(HTTPException)
 async def _refused(request: Request, error: HTTPException) -> Response:
-    """To the log-in if a person opens a page without one; otherwise what is wrong."""
+    """To the log-in, and back, if a person opens a page without one; otherwise what is wrong."""
     if error.status_code == HTTPStatus.UNAUTHORIZED and _is_page(request):
-        return RedirectResponse(get_auth_manager().get_url_login(next_url=f"{_prefix()}/"), HTTPStatus.SEE_OTHER)
+        query = f"?{request.url.query}" if request.url.query else ""
+        wanted = f"{pages_path()}{request.url.path.rpartition(PREFIX)[2]}{query}"
+        return RedirectResponse(get_auth_manager().get_url_login(next_url=wanted), HTTPStatus.SEE_OTHER)
     return _problem(request, HTTPStatus(error.status_code).phrase, ValueError(error.detail), error.status_code)
 
 
@@ -150,7 +142,7 @@ def _problem(request: Request, title: str, error: Exception, status: int) -> Res
     """What is wrong, without secrets: as a page, or to a script."""
     words = shown(str(error))
     if _is_page(request):
-        return _html(pages.error_page(pages.Reader(name="", prefix=_prefix()), title, words), status)
+        return _html(pages.error_page(pages.Reader(name="", prefix=pages_path()), title, words), status)
     return JSONResponse({"problem": words}, status, _HEADERS)
 
 
@@ -220,7 +212,7 @@ async def decide(gate_id: str, request: Request, user: GetUserDep) -> Response:
     log.info("%s decided about gate %s: %s", shown(by), gate_id, done.words)
     answered = APPROVE if done.released else REJECT
     await run_in_threadpool(lambda: answer_question(gate_id, answered, wanted.why, user))
-    return JSONResponse({"words": done.words, "url": f"{_prefix()}/gate/{done.gate_id}"}, headers=_HEADERS)
+    return JSONResponse({"words": done.words, "url": f"{pages_path()}/gate/{done.gate_id}"}, headers=_HEADERS)
 
 
 @app.post("/gate/{gate_id}/undo", dependencies=_DECIDING)
@@ -229,13 +221,13 @@ async def undo(gate_id: str, user: GetUserDep) -> Response:
     by = str(user.get_name())
     done = await _in_thread(lambda here: decisions.take_back(here, gate_id, by=by))
     log.info("%s took back gate %s: %s", shown(by), gate_id, done.words)
-    return JSONResponse({"words": done.words, "url": f"{_prefix()}/gate/{done.gate_id}"}, headers=_HEADERS)
+    return JSONResponse({"words": done.words, "url": f"{pages_path()}/gate/{done.gate_id}"}, headers=_HEADERS)
 
 
 @app.get("/delivery", dependencies=[_MAY_LOOK])
 def of_delivery(key: str) -> Response:
     """The newest decision about a delivery."""
-    return RedirectResponse(f"{_prefix()}/gate/{newest_decision(site(), _key(key))}")
+    return RedirectResponse(f"{pages_path()}/gate/{newest_decision(site(), _key(key))}")
 
 
 @app.get("/run", dependencies=[_MAY_LOOK])
@@ -243,9 +235,9 @@ def of_run(dag_id: str, run_id: str, reader: Reader) -> Response:
     """The delivery of a run of Airflow; the list of deliveries if the run is about none or several."""
     key = _delivery_of_run(dag_id, run_id)
     if key is None:
-        return RedirectResponse(f"{_prefix()}/")
+        return RedirectResponse(f"{pages_path()}/")
     try:
-        return RedirectResponse(f"{_prefix()}/gate/{newest_decision(site(), key)}")
+        return RedirectResponse(f"{pages_path()}/gate/{newest_decision(site(), key)}")
     except UnknownDecisionError as error:
         return _html(pages.error_page(reader, str(key), str(error)))
 

@@ -6,12 +6,23 @@ Every process of Airflow imports this, so the pages themselves are imported when
 from __future__ import annotations
 
 from typing import Any, Final
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 from airflow.sdk import BaseOperatorLink
+from airflow.sdk.configuration import conf
 
 PREFIX: Final = "/cutouts"
 """Where the review pages are, below Airflow's own address."""
+
+
+def base_url() -> str:
+    """Airflow's own address, as a person configured it, without a slash at its end; empty if there is none."""
+    return str(conf.get("api", "base_url", fallback="")).rstrip("/")
+
+
+def pages_path() -> str:
+    """Where the review pages are, as the browser sees it: below the path of Airflow's own address."""
+    return f"{urlsplit(base_url()).path}{PREFIX}"
 
 
 class LazyApp:
@@ -34,21 +45,24 @@ FASTAPI_APPS: Final[list[dict[str, Any]]] = [
     {"app": LazyApp("cutouts_airflow.review_app.app"), "url_prefix": PREFIX, "name": "cutouts review"}
 ]
 
-EXTERNAL_VIEWS: Final[list[dict[str, Any]]] = [
-    {
-        "name": "Review",
-        "href": f"{PREFIX}/",
-        "destination": "nav",
-        "nav_top_level": True,
-        "url_route": "cutouts_review",
-    },
-    {
-        "name": "Review",
-        "href": f"{PREFIX}/run?dag_id={{DAG_ID}}&run_id={{RUN_ID}}",
-        "destination": "dag_run",
-        "url_route": "cutouts_review_run",
-    },
-]
+
+def external_views() -> list[dict[str, Any]]:
+    """The entry in the navigation, and the tab of a run."""
+    return [
+        {
+            "name": "Review",
+            "href": f"{pages_path()}/",
+            "destination": "nav",
+            "nav_top_level": True,
+            "url_route": "cutouts_review",
+        },
+        {
+            "name": "Review",
+            "href": f"{pages_path()}/run?dag_id={{DAG_ID}}&run_id={{RUN_ID}}",
+            "destination": "dag_run",
+            "url_route": "cutouts_review_run",
+        },
+    ]
 
 
 class ReviewLink(BaseOperatorLink):
@@ -59,7 +73,7 @@ class ReviewLink(BaseOperatorLink):
     def get_link(self, operator: Any, *, ti_key: Any) -> str:  # noqa: ARG002 -- Airflow's signature
         """The address of the review page of the task's run."""
         query = urlencode({"dag_id": ti_key.dag_id, "run_id": ti_key.run_id})
-        return f"{PREFIX}/run?{query}"
+        return f"{pages_path()}/run?{query}"
 
 
 def linked(*tasks: Any) -> None:

@@ -16,7 +16,6 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
 
 from airflow.sdk import Variable
-from airflow.sdk.configuration import conf
 from airflow.sdk.exceptions import AirflowSkipException
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -25,7 +24,7 @@ from cutouts.core.text.counting import counted
 from cutouts.core.text.display import shown
 from cutouts_airflow.airflow_site import site
 from cutouts_airflow.redacting import logged_without_secrets
-from cutouts_airflow.review_links import PREFIX
+from cutouts_airflow.review_links import PREFIX, base_url
 
 if TYPE_CHECKING:
     from cutouts.core.config import Site
@@ -218,7 +217,7 @@ def _plain(text: str) -> str:
 
 def review_url(gate_id: str) -> str:
     """The address of the review page of a decision."""
-    return f"{str(conf.get('api', 'base_url', fallback='')).rstrip('/')}{PREFIX}/gate/{gate_id}"
+    return f"{base_url()}{PREFIX}/gate/{gate_id}"
 
 
 @logged_without_secrets

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import parse_qs, urlsplit
 from uuid import uuid4
 
 import httpx
@@ -384,6 +385,8 @@ def test_an_answer_after_a_release_is_not_announced_again(site: Site, held: str)
     from cutouts_airflow.reviewing import _carry_out
 
     decision = steps.read_decision(site, held)
+        wanted = nobody.get(f"/gate/{held}?page=2", headers={"accept": "text/html"}).headers["location"]
+        assert parse_qs(urlsplit(wanted).query)["next"] == [f"/cutouts/gate/{held}?page=2"]
     done = steps.approve(site, held, by="eve", why="fine")
     steps.mark_announced(site, [done.publication_id])
     _carry_out(site, decision, approve=True, by="ada", why="fine")
