@@ -14,7 +14,9 @@ from typing import Any, TypeVar
 from urllib.parse import parse_qs, urlsplit
 from uuid import uuid4
 
+import cv2
 import httpx
+import numpy as np
 import pytest
 import uvicorn
 from playwright.sync_api import Browser, Page
@@ -33,7 +35,7 @@ from tests.deliveries import land, manifest_of, nothing, photograph, product
 from tests.review.made_gates import make_gate
 
 T = TypeVar("T")
-USERS = {"ada": "user", "vera": "viewer"}
+USERS = {"ada": "user", "bob": "user", "vera": "viewer"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -252,6 +254,109 @@ def test_marks_of_two_tabs_are_sent_together(pages: Pages, site: Site, open_as: 
     second.get_by_text("1 approved and 2 rejected by you").wait_for()
 
 
+def test_two_reviewers_do_not_undo_each_others_decisions(
+    pages: Pages, site: Site, tmp_path: Path, open_as: Callable[[str], Page]
+) -> None:
+    """Marks of images that somebody decided about meanwhile are refused, then gone; the others can still be sent."""
+    partly = _judged(site, tmp_path, "partly", product(0), *map(nothing, range(3)))
+    steps.publish(site, partly)
+    page = open_as("ada")
+    page.goto(f"{pages.url}/cutouts/gate/{partly}")
+    marked = [tile.get_attribute("data-row") for tile in page.locator(".tile").all()[:2]]
+    page.keyboard.press("a")
+    page.keyboard.press("r")
+    page.keyboard.press("1")
+    bob = _decide(pages, partly, "bob", RELEASE | {"good": [int(str(marked[0]))]})
+    refused = _decide(pages, partly, "ada", RELEASE | {"good": [int(str(marked[0]))]})
+    assert (bob.status_code, refused.status_code) == (200, 409)
+    assert "1 image that you marked no longer waits" in refused.json()["problem"]
+    page.reload()
+    page.get_by_text("1 of the images that you marked does not wait any more").wait_for()
+    assert "0 approved and 1 rejected by you" in page.locator("#tally").inner_text()
+    page.get_by_role("button", name="Save").click()
+    page.locator(".why").get_by_text("rejected by ada: part of the product is missing").wait_for()
+    with Catalog.open(site.catalog_url) as catalog:
+        assert sorted((one.by, one.good) for one in catalog.reviews()) == [("ada", False), ("bob", True)]
+
+
+def test_marks_of_a_settled_delivery_are_not_shown(
+    pages: Pages, site: Site, held: str, open_as: Callable[[str], Page]
+) -> None:
+    """They were not sent, so nothing was rejected by this person. Nor does anybody see the marks of another person."""
+    page, address = open_as("ada"), f"{pages.url}/cutouts/gate/{held}"
+    page.goto(address)
+    page.keyboard.press("a")
+    page.context.add_cookies([{"name": "_token", "value": pages.token("bob"), "url": pages.url}])
+    page.reload()
+    assert "0 approved and 0 rejected by you" in page.locator("#tally").inner_text()
+    assert _decide(pages, held, "bob", {"action": "reject", "why": "torn"}).status_code == 200
+    page.context.add_cookies([{"name": "_token", "value": pages.token("ada"), "url": pages.url}])
+    page.reload()
+    assert page.locator(".lead").inner_text() == "Rejected by bob: torn"
+    assert page.locator(".tile[data-mark]").count() == 0
+
+
+def test_an_open_image_shows_nothing_of_the_one_before(
+    pages: Pages, site: Site, open_as: Callable[[str], Page]
+) -> None:
+    """Neither its pictures nor its lineage, however long those of the next one take, or if they never come."""
+    made = make_gate(site, 60, at=datetime(2026, 11, 26, tzinfo=UTC), day=date(2026, 11, 26))
+    page, dot = open_as("ada"), cv2.imencode(".png", np.zeros((9, 9, 3), np.uint8))[1].tobytes()
+    page.route("**/picture/**", lambda route: route.fulfill(body=dot, content_type="image/png"))
+    page.goto(f"{pages.url}/cutouts/gate/{made.decision.gate_id}#last")
+    page.keyboard.press("k")
+    page.keyboard.press("Enter")
+    page.locator("#about").get_by_text(
+        f"/nowhere/{page.locator('.tile').nth(46).get_attribute('data-name')}"
+    ).wait_for()
+    assert page.locator("#view-before").is_visible()
+    page.route("**/picture/*/before", lambda _: None)  # it does not come
+    page.route("**/image/*", lambda _: None)
+    page.keyboard.press("j")
+    assert (page.locator("#view-before").is_visible(), page.locator("#about").inner_text()) == (False, "Loading…")
+    assert "48 of 48 on this page · 23\u202f% probability" in page.locator("#viewer-why").inner_text()
+    page.unroute("**/image/*")
+    page.route("**/picture/**", lambda route: route.fulfill(body=b"", content_type="image/png"))
+    page.keyboard.press("a")
+    page.wait_for_url("**page=1#first-open")
+    page.locator("#about").get_by_text("Photograph", exact=True).wait_for()
+    missing = page.locator("#view-stage").evaluate("stage => getComputedStyle(stage, '::after').content")
+    assert missing == '"picture not available"'
+    page.keyboard.press("2")
+    assert not page.locator("#edges-cut").is_visible()
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_the_selected_image_is_not_behind_the_bar(
+    pages: Pages, site: Site, open_as: Callable[[str], Page], width: int
+) -> None:
+    """The bar at the bottom of a wide or narrow window covers no image that a key selects."""
+    made = make_gate(site, 60, at=datetime(2026, 11, 26, tzinfo=UTC), day=date(2026, 11, 26))
+    page = open_as("ada")
+    page.set_viewport_size({"width": width, "height": 900})
+    page.route("**/picture/**", lambda route: route.fulfill(body=b"", content_type="image/webp"))
+    page.goto(f"{pages.url}/cutouts/gate/{made.decision.gate_id}")
+    for _ in range(13):
+        page.keyboard.press("j")
+        tile, bar = page.locator(".tile.current").bounding_box(), page.locator("#decide").bounding_box()
+        assert tile
+        assert bar
+        assert tile["y"] + tile["height"] <= bar["y"]
+
+
+@pytest.mark.parametrize(("theme", "dark"), [("dark", True), ("light", False), ("system", False), (None, False)])
+def test_the_pages_are_dark_if_airflow_is(
+    pages: Pages, site: Site, open_as: Callable[[str], Page], theme: str | None, dark: bool
+) -> None:
+    """Airflow keeps its theme in the browser; the system of this browser prefers light."""
+    page = open_as("ada")
+    page.goto(f"{pages.url}/cutouts/")
+    page.evaluate("theme => theme && localStorage.setItem('theme', theme)", theme)
+    page.reload()
+    background = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert background == ("rgb(18, 20, 23)" if dark else "rgb(246, 245, 241)")
+
+
 def _page_token(client: httpx.Client, gate_id: str) -> str:
     return client.get(f"/gate/{gate_id}").text.partition('data-token="')[2].partition('"')[0]
 
@@ -280,6 +385,8 @@ def test_only_who_may_trigger_the_dag_decides_and_only_from_our_pages(pages: Pag
         assert {nobody.get(path).status_code for path in paths} == {401}
         sent_on = nobody.get("/", headers={"accept": "text/html"})
         assert (sent_on.status_code, "/auth/login" in sent_on.headers["location"]) == (303, True)
+        wanted = nobody.get(f"/gate/{held}?page=2", headers={"accept": "text/html"}).headers["location"]
+        assert parse_qs(urlsplit(wanted).query)["next"] == [f"/cutouts/gate/{held}?page=2"]
         assert nobody.post(f"/gate/{held}/decide", json=RELEASE).status_code == 401
         assert nobody.get("/openapi.json").status_code == nobody.get("/docs").status_code == 404
         assert {vera.get(path).status_code for path in paths[:4]} == {200}
@@ -385,8 +492,6 @@ def test_an_answer_after_a_release_is_not_announced_again(site: Site, held: str)
     from cutouts_airflow.reviewing import _carry_out
 
     decision = steps.read_decision(site, held)
-        wanted = nobody.get(f"/gate/{held}?page=2", headers={"accept": "text/html"}).headers["location"]
-        assert parse_qs(urlsplit(wanted).query)["next"] == [f"/cutouts/gate/{held}?page=2"]
     done = steps.approve(site, held, by="eve", why="fine")
     steps.mark_announced(site, [done.publication_id])
     _carry_out(site, decision, approve=True, by="ada", why="fine")

@@ -71,6 +71,12 @@ def settle(site: Site, gate_id: str, request: ReviewRequest, *, by: str) -> Sett
     standing, _ = standing_of(site, sheet)
     if held and not standing.state.waits:
         raise CutoutsError(_overtaken(decision, standing))
+    marked = sheet.images([*request.good, *map(_row, request.bad)], replaced=standing.replaced)
+    if gone := [one.image_id for one in marked if not one.waits]:
+        raise CutoutsError(
+            f"{counted(len(gone), 'image')} that you marked no longer {'waits' if len(gone) == 1 else 'wait'}, like "
+            f"{shown(gone[0])}: somebody decided meanwhile. Nothing was changed: load the page again"
+        )
     if request.action == "reject":
         word = reject(site, gate_id, by=by, why=request.why)
         return Settled(words=f"{word.delivery} is rejected. Nothing of it is published.", gate_id=gate_id)

@@ -37,7 +37,8 @@ POLICY = (
 )
 """The content security policy of every page: nothing inline, nothing from elsewhere."""
 
-STATIC = {"review.css": "text/css; charset=utf-8", "review.js": "text/javascript; charset=utf-8"}
+_SCRIPT = "text/javascript; charset=utf-8"
+STATIC = {"review.css": "text/css; charset=utf-8", "review.js": _SCRIPT, "theme.js": _SCRIPT}
 """The files that the pages load, with their types."""
 
 _OUTCOMES = (Outcome.PUBLISHED, Outcome.SKIPPED, Outcome.QUARANTINED, Outcome.HELD, Outcome.REJECTED)

@@ -115,13 +115,12 @@ class Sheet:
 
     def images(
         self,
-        rows: NDArray[np.int64],
+        rows: NDArray[np.int64] | Sequence[int],
         said: Mapping[Version, ImageReview] | None = None,
         replaced: Collection[Version] = (),
     ) -> list[SheetImage]:
         """The images in these rows, with what people `said` about them. `replaced` are versions whose photograph is
-        live
-        because another network cut it."""
+        live by another decision."""
         found = self.outcomes.take(pa.array(rows, pa.int64())).to_pylist()
         return [_image(int(number), row, said or {}, replaced) for number, row in zip(rows, found, strict=True)]
 

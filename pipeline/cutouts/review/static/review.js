@@ -2,10 +2,21 @@
 (() => {
   const find = (selector, within = document) => within.querySelector(selector);
   const all = (selector, within = document) => [...within.querySelectorAll(selector)];
-  const { prefix, gate, token, decidable, held, waiting, bad: badAlone } = find("#review").dataset;
+  const { prefix, gate, token, by, decidable, held, waiting, bad: badAlone } = find("#review").dataset;
   const here = `${prefix}/gate/${gate}`, tiles = all(".tile"), viewer = find("#viewer"), reasons = find("#reasons");
-  const kept = `cutouts.review.${gate}`, backgrounds = ["check", "white", "black", "grey"];
+  const kept = `cutouts.review.${gate}.${by}`, backgrounds = ["check", "white", "black", "grey"];
   let at = -1, from = -1, on = "check", loading = 0;
+
+  // Ask the server, or send it something. Raises an error with words for a person.
+  const ask = async (path, sent) => {
+    const how = sent && { method: "POST", headers: { "Content-Type": "application/json", "X-Cutouts-Token": token }, body: JSON.stringify(sent) };
+    const answer = await fetch(`${here}${path}`, how).catch(() => { throw new Error("The server does not answer. Try again: your marks are kept."); });
+    if (answer.ok) return answer;
+    if (answer.status === 401) throw new Error("You are not logged in any more. Log in in another tab, then try again: your marks are kept.");
+    const said = await answer.json().catch(() => ({}));
+    throw new Error(said.problem || `the server answered ${answer.status}`);
+  };
+  const complain = error => { if (decidable) find("#problem").textContent = error.message; };
 
   // Marks are kept by the browser until they are sent: over pages, and if the window is closed.
   // A mark is {row: {good, why, alone}}, `alone` if the gate objects to this image alone. For undo, `past` has what each change replaced, null if nothing.
@@ -13,18 +24,28 @@
   const read = () => {
     ({ marks = {}, past = [] } = JSON.parse(localStorage.getItem(kept) || "{}"));
     past = past.filter(one => typeof one === "object");
+    if (!decidable) marks = {};  // somebody decided: nothing of this was sent
   };
   read();
   const keep = () => {
     for (past = past.slice(-50); ; past = past.slice(Math.ceil(past.length / 2))) {
       try { return localStorage.setItem(kept, JSON.stringify({ marks, past })); } catch {
-        if (!past.length) return find("#problem").textContent = "The browser cannot keep so many marks: send these before you open another page.";
+        if (!past.length) return complain(new Error("The browser cannot keep so many marks: send these before you open another page."));
       }
     }
   };
   const apply = made => { for (const row of Object.keys(made)) if (made[row]) marks[row] = made[row]; else delete marks[row]; keep(); show(); };
   const change = made => { past.push(Object.fromEntries(Object.keys(made).map(row => [row, marks[row] || null]))); apply(made); };
   const undo = () => { if (past.length) apply(past.pop()); };
+  const forgetDecided = async () => {
+    if (!decidable || !Object.keys(marks).length) return;
+    const { alone, others } = await (await ask("/waiting")).json(), wait = new Set([...alone, ...others].map(String));
+    const gone = Object.keys(marks).filter(row => !wait.has(row));
+    if (!gone.length) return;
+    past = [];
+    apply(Object.fromEntries(gone.map(row => [row, null])));
+    complain(new Error(`${number(gone.length)} of the images that you marked ${gone.length === 1 ? "does" : "do"} not wait any more: somebody decided about ${gone.length === 1 ? "it" : "them"} meanwhile.`));
+  };
 
   const number = value => String(value).replace(/\B(?=(\d{3})+$)/g, "\u202f");
   const show = () => {
@@ -35,8 +56,9 @@
       find(".why", tile).textContent = mark && !mark.good ? mark.why : tile.dataset.own;
       find(".open", tile).setAttribute("aria-label", `${tile.dataset.name}: ${mark ? `${mark.good ? "approved" : "rejected"} by you, ` : ""}open`);
     }
-    if (!decidable) return;
     const shown = at < 0 ? {} : tiles[at].dataset;
+    if (at >= 0) find("#viewer-why").textContent = [`${at + 1} of ${tiles.length} on this page`, find(".p-bad", tiles[at]) && `${find(".p-bad", tiles[at]).textContent} probability that it is bad`, find(".why", tiles[at]).textContent].filter(Boolean).join(" · ");
+    if (!decidable) return;
     all("[data-mark]", viewer).forEach(button => {
       button.setAttribute("aria-pressed", String(button.dataset.mark === shown.mark));
       button.disabled = !("waits" in shown);
@@ -58,8 +80,7 @@
   };
   const selectEverything = async () => {
     if (everything) return select(null);
-    const answer = await fetch(`${here}/waiting`);
-    if (answer.ok) select(await answer.json());
+    await ask("/waiting").then(answer => answer.json()).then(select, complain);
   };
 
   const move = (to, extend = false) => {
@@ -73,10 +94,13 @@
       tile.classList.toggle("current", index === at);
       tile.classList.toggle("selected", from !== at && index >= Math.min(from, at) && index <= Math.max(from, at));
     });
-    tiles[at].scrollIntoView({ block: "nearest" });
+    tiles[at].scrollIntoView({ block: "nearest", behavior: "instant" });  // a held key must not wait for it
     if (viewer.open) open(at); else find(".open", tiles[at]).focus({ preventScroll: true });
   };
-  const turn = rel => { const link = find(`a[rel=${rel}]`); if (link) location.href = `${link.href}#${rel === "prev" ? "last" : "first"}`; };
+  const turn = rel => {
+    const link = find(`a[rel=${rel}]`), look = !viewer.open ? "" : viewer.classList.contains("full") ? "-full" : "-open";
+    if (link) location.href = `${link.href}#${rel === "prev" ? "last" : "first"}${look}`;
+  };
   const chosen = () => tiles.slice(Math.min(from, at), Math.max(from, at) + 1).filter(tile => "waits" in tile.dataset);
   const mark = (good, why = "") => {
     if (everything) {
@@ -90,8 +114,10 @@
     move(last + 1 < tiles.length || find("a[rel=next]") ? last + 1 : last);
   };
   const reject = () => {
-    if (!everything && !chosen().length) return;
+    const many = everything ? everything.alone.length + everything.others.length : chosen().length;
+    if (!many) return;
     reasons.returnValue = "-";
+    find("#reasons-title").textContent = many === 1 ? "Why reject this image?" : `Why reject these ${number(many)} images?`;
     find("[name=other]", reasons).value = "";
     reasons.showModal();
   };
@@ -99,32 +125,38 @@
   const because = why => { reasons.close(); mark(false, why); };
 
   const picture = (row, kind) => `${here}/picture/${row}/${kind}`;
-  const load = (image, source) => { image.classList.remove("gone"); image.src = source; };
+  // Until a picture has arrived, the browser still has the one before: it must not be taken for this image.
+  const load = (image, source) => {
+    image.classList.toggle("gone", !source);
+    image.classList.toggle("loading", !!source);
+    if (source) image.src = source; else image.removeAttribute("src");
+  };
   const open = async index => {
     const tile = tiles[index], row = tile.dataset.row, mine = ++loading;
     find("#viewer-name").textContent = tile.dataset.name;
     show();
     for (const [id, kind] of [["view-before", "before"], ["view-cut", "cutout"], ["over-before", "doubt"], ["over-cut", "doubt"], ["edges-before", "edges-before"], ["edges-cut", "edges"]])
-      tile.dataset.cut ? load(find(`#${id}`), picture(row, kind)) : find(`#${id}`).classList.add("gone");
+      load(find(`#${id}`), tile.dataset.cut && picture(row, kind));
     paint();
-    if (!viewer.open) viewer.showModal();
-    const answer = await fetch(`${here}/image/${row}`);
-    if (mine === loading && answer.ok) find("#about").innerHTML = await answer.text();
+    if (!viewer.open) {
+      viewer.showModal();
+      find("#viewer-name").focus();
+    }
+    const about = find("#about");
+    about.textContent = "Loading…";
+    try {
+      const text = await (await ask(`/image/${row}`)).text();
+      if (mine === loading) about.innerHTML = text;
+    } catch (error) { if (mine === loading) about.textContent = error.message; }
   };
   const paint = () => {
-    find("#view-stage").className = `stage on-${on}`;
-    find("#edges-cut").className = `on-${on}`;
+    for (const one of [find("#view-stage"), find("#edges-cut")]) backgrounds.forEach(name => one.classList.toggle(`on-${name}`, name === on));
     all("[data-on]").forEach(button => button.setAttribute("aria-pressed", String(button.dataset.on === on)));
   };
-  const full = () => viewer.classList.toggle("full");
+  const full = () => { viewer.classList.toggle("full"); viewer.scrollTop = 0; };
   const doubt = () => find("[data-doubt]").setAttribute("aria-pressed", String(!viewer.classList.toggle("no-doubt")));
 
-  const send = async (path, body) => {
-    const answer = await fetch(path, { method: "POST", headers: { "Content-Type": "application/json", "X-Cutouts-Token": token }, body: JSON.stringify(body) });
-    const said = await answer.json().catch(() => ({ problem: `the server answered ${answer.status}` }));
-    if (!answer.ok) throw new Error(said.problem);
-    return said;
-  };
+  const send = async (path, body) => (await ask(path, body)).json();
   const decide = async (action, why) => {
     const rows = Object.keys(marks), bad = {}, good = [];
     for (const row of rows) if (marks[row].good) good.push(Number(row)); else bad[row] = marks[row].why;
@@ -133,13 +165,13 @@
     find("#problem").textContent = "";
     find("#tally").textContent = "Working…";
     try {
-      const said = await send(`${here}/decide`, { action, why, good: action === "reject" ? [] : good, bad: action === "reject" ? {} : bad });
+      const said = await send("/decide", { action, why, good: action === "reject" ? [] : good, bad: action === "reject" ? {} : bad });
       localStorage.removeItem(kept);
       location.href = said.url;
     } catch (error) {
       buttons.forEach(button => { button.disabled = false; });
       show();
-      find("#problem").textContent = error.message;
+      complain(error);
     }
   };
   const another = async button => {
@@ -147,18 +179,23 @@
     button.disabled = true;
     find("figcaption", figure).textContent = `cutting with ${button.dataset.network}…`;
     figure.hidden = false;
-    const answer = await fetch(`${here}/image/${row}/other`, { method: "POST", headers: { "Content-Type": "application/json", "X-Cutouts-Token": token }, body: JSON.stringify({ network: button.dataset.network }) });
+    try {
+      const image = new Image();
+      image.src = URL.createObjectURL(await (await ask(`/image/${row}/other`, { network: button.dataset.network })).blob());
+      image.alt = `cut by ${button.dataset.network}`;
+      box.className = `stage on-${on}`;
+      box.replaceChildren(image);
+      find("figcaption", figure).textContent = `by ${button.dataset.network}`;
+    } catch (error) { find("figcaption", figure).textContent = error.message; }
     button.disabled = false;
-    if (!answer.ok) { find("figcaption", figure).textContent = (await answer.json()).problem; return; }
-    const image = new Image();
-    image.alt = `cut by ${button.dataset.network}`;
-    image.src = URL.createObjectURL(await answer.blob());
-    box.className = `stage on-${on}`;
-    box.replaceChildren(image);
-    find("figcaption", figure).textContent = `by ${button.dataset.network}`;
   };
 
-  document.addEventListener("error", event => event.target.tagName === "IMG" && event.target.classList.add("gone"), true);
+  const arrived = event => {
+    if (event.target.tagName !== "IMG") return;
+    event.target.classList.remove("loading");
+    event.target.classList.toggle("gone", event.type === "error");
+  };
+  for (const type of ["load", "error"]) document.addEventListener(type, arrived, true);
   document.addEventListener("click", event => {
     const button = event.target.closest("button"), tile = event.target.closest(".tile");
     if (tile) {
@@ -174,7 +211,7 @@
     else if (button.dataset.reason) because(button.dataset.reason);
     else if (button.id === "undo") undo();
     else if (button.id === "everything") selectEverything();
-    else if (button.id === "undo-publication") { button.disabled = true; send(`${here}/undo`, {}).then(said => { location.href = said.url; }, error => { button.disabled = false; button.textContent = error.message; }); }
+    else if (button.id === "undo-publication") { button.disabled = true; send("/undo", {}).then(said => { location.href = said.url; }, error => { button.disabled = false; button.textContent = error.message; }); }
     else if ("close" in button.dataset) button.closest("dialog").close();
   });
   document.addEventListener("keydown", event => {
@@ -210,6 +247,8 @@
       if (why) because(why); else find("[name=other]", reasons).focus();
     });
     all("#decide [name=action]").forEach(button => { button.disabled = false; });
+    // What is selected or has the focus is not behind the bar at the bottom.
+    new ResizeObserver(() => { document.documentElement.style.scrollPaddingBottom = `${find("#decide").offsetHeight + 24}px`; }).observe(find("#decide"));
     find("#decide").addEventListener("submit", event => {
       event.preventDefault();
       decide(event.submitter?.value || "release", event.target.why.value.trim());
@@ -217,8 +256,14 @@
   }
   // What another tab marked meanwhile, or another page before the browser's Back, is not overwritten, and is sent.
   addEventListener("storage", event => { if (event.key === kept) { read(); show(); } });
-  addEventListener("pageshow", event => { if (event.persisted) { read(); show(); } });
-  if (location.hash === "#last") move(tiles.length - 1); else if (location.hash === "#first") move(0);
+  addEventListener("pageshow", event => { if (event.persisted) { read(); show(); forgetDecided().catch(complain); } });
+  const [, edge, look] = location.hash.match(/^#(first|last)(-open|-full)?$/) || [];
+  if (edge && tiles.length) {
+    move(edge === "last" ? tiles.length - 1 : 0);
+    if (look) open(at);
+    if (look === "-full") full();
+  }
   show();
-  fetch(`${here}/histograms`).then(answer => answer.ok ? answer.text() : "").then(html => { find("#histograms").innerHTML = html; });
+  forgetDecided().catch(complain);
+  ask("/histograms").then(answer => answer.text()).then(html => { find("#histograms").innerHTML = html; }, error => { find("#histograms").textContent = error.message; });
 })();
