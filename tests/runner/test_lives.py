@@ -23,7 +23,7 @@ from cutouts.core.config import Site
 from cutouts.core.errors import TransientError
 from cutouts.runner import clusters, dask_runner, dask_scheduler, open_runner
 from tests.dask_cluster import ROOT, dask_process, free_port
-from tests.runner.items import die, nap
+from tests.runner.items import die, die_once, nap
 
 pytestmark = pytest.mark.filterwarnings("ignore::distributed.versions.VersionMismatchWarning")
 
@@ -76,6 +76,15 @@ def test_a_chunk_that_kills_every_worker_is_given_up() -> None:
         list(runner.map(die, [1]))
 
 
+def test_a_worker_that_starts_slowly_is_waited_for(tmp_path: Path) -> None:
+    """Dask would give up a worker that is away for a while, and a busy machine needs longer to start one again."""
+    with (
+        dask.config.set({"distributed.deploy.lost-worker-timeout": "10 ms"}),
+        open_runner(Site(cluster="local", workers=1, threads=1)) as runner,
+    ):
+        assert sorted(runner.map(partial(die_once, str(tmp_path / "died")), range(8))) == [*range(8)]
+
+
 def test_a_cluster_that_closes_too_late_does_not_fail_the_work() -> None:
     """On a busy machine Dask gives up: its workers are killed, and the results stay."""
     worker = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
@@ -93,8 +102,6 @@ def test_a_lost_scheduler_ends_the_run_with_an_error(
     how: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The run does not hang, the error is worth a retry, and no traceback of Dask is logged."""
-    monkeypatch.setattr(dask_runner, "PATIENCE_SECONDS", 0.5)
-    monkeypatch.setattr(dask_scheduler, "ANSWER_SECONDS", 2.0)
     port = str(free_port())
     address = f"tcp://127.0.0.1:{port}"
     arguments = ("scheduler", "--host", "127.0.0.1", "--port", port, "--no-dashboard")
@@ -108,6 +115,8 @@ def test_a_lost_scheduler_ends_the_run_with_an_error(
         stack.callback(process.kill)
         results = runner.map(partial(nap, 0.2), range(1000))
         next(results)
+        monkeypatch.setattr(dask_runner, "PATIENCE_SECONDS", 0.5)
+        monkeypatch.setattr(dask_scheduler, "ANSWER_SECONDS", 2.0)
         process.send_signal(signal.SIGSTOP if how == "frozen" else signal.SIGKILL)
         if how == "ended and started again":
             process.wait()

@@ -44,6 +44,9 @@ _SETTINGS = {
         "MALLOC_ARENA_MAX": "1",  # `keep_freed_memory` comes too late for threads that exist already
         "DASK_LOGGING__DISTRIBUTED": "critical",
     },
+    # A nanny always starts its worker again, but by default the cluster ends a nanny whose worker is away for 15 s. A
+    # busy machine may need longer, and would have no worker left.
+    "distributed.deploy.lost-worker-timeout": "1 day",
     **_CALM,
 }
 
