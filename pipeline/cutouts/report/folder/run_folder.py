@@ -32,7 +32,7 @@ from cutouts.intake import rows_of
 from cutouts.report.contents import NO_DELIVERY, Refusal, RenditionRow, Report, RunSummary, TruthRow
 from cutouts.report.folder.links import write_links
 from cutouts.report.folder.summary import write_summary
-from cutouts.report.page.plots import suite_thresholds
+from cutouts.report.page.histograms import suite_thresholds
 from cutouts.report.page.ranking import IDENTITY
 from cutouts.report.page.report_page import write_report
 from cutouts.schemas.tables import IMAGES, METRICS

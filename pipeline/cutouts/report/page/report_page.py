@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.compute as pc
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from cutouts.adapters.storage.ownership import write_ours
+from cutouts.core.decisions import Outcome
 from cutouts.report.contents import Report
 from cutouts.report.html.content_security import sealed
 from cutouts.report.html.number_format import clock, number, share
+from cutouts.report.page.histograms import SHOWN, Histogram, Values, finite, histogram
 from cutouts.report.page.image_cards import make_cards
 from cutouts.report.page.lists import noted_rows, rejected_rows, returned_rows, verdicts, why
-from cutouts.report.page.plots import draw
 from cutouts.report.page.ranking import choose, with_metrics, worst_first
 
 LISTED = 20_000
@@ -50,13 +53,21 @@ def render(report: Report, *, folder: Path, read: Callable[[str], bytes]) -> str
             worst=cards[: len(sheet.worst)],
             sample=cards[len(sheet.worst) :],
             left_out=sheet.left_out,
-            plots=draw(measured, report.thresholds),
+            plots=_histograms(measured, report.thresholds),
             truth=sorted(report.truth, key=lambda row: row.intersection_over_union),
             **_listed("kept_back", kept_back),
             **_listed("rejected", rejected),
             **_listed("noted", noted_rows(images)),
         )
     )
+
+
+def _histograms(measured: pa.Table, limits: Mapping[str, tuple[float, ...]]) -> list[Histogram]:
+    """One for each measurement that any image has; `measured` is from `ranking.with_metrics`."""
+    kept_back = pc.is_in(measured["outcome"], pa.array([Outcome.QUARANTINED, Outcome.HELD]))
+    bad, good = measured.filter(kept_back), measured.filter(pc.invert(kept_back))
+    values = {name: Values(good=finite(good[name]), kept_back=finite(bad[name])) for name in SHOWN}
+    return [histogram(name, one, limits.get(name, ())) for name, one in values.items() if one.measured]
 
 
 def _listed(name: str, rows: Sequence[object]) -> dict[str, object]:
