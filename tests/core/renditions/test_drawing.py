@@ -188,6 +188,19 @@ def test_the_shadow_of_the_photograph_is_kept_without_its_ground() -> None:
     assert (kept[[0, -1]] == 255).all()
 
 
+@pytest.mark.parametrize("tilt", [0, 0.02])
+def test_the_edge_between_floor_and_wall_is_no_shadow(tilt: float) -> None:
+    """A dark band from side to side, behind the product, is left out, also if the camera was tilted a little."""
+    photograph, matte = shaded_scene()
+    y, x = np.mgrid[:320, :320] / 320
+    edge = y - 0.45 - tilt * (x - 0.5)
+    band = (1 - 0.3 * np.exp(-((edge / 0.03) ** 2)))[..., None]
+    rgb = np.where(matte[..., None] > 0, photograph.rgb, (photograph.rgb * band).astype(np.uint8))
+    kept = drawn(Subject.of(Photograph(rgb=rgb), matte), frame="photograph", ground="white", shadow="kept").pixels
+    assert kept[198, 232].max() < 225
+    assert kept[110:170, 50:90].min() >= 250
+
+
 def test_a_kept_shadow_darkens_a_transparent_picture_as_it_darkens_white() -> None:
     """Composed on white, the transparent picture with its shadow equals the white one, also on the soft edge: no pale
     rim is between the product and its shadow."""

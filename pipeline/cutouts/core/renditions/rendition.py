@@ -214,6 +214,8 @@ class Rendition(BaseModel):
             told["enlarge"] = "without a rim"
         if self.shadow == "contact":  # it was drawn otherwise before: only these pictures are stale
             told["shadow"] = "contact below each column"
+        if self.shadow == "kept":  # it had a grey band at the edge between floor and wall before
+            told["shadow"] = "kept without a band"
         if self.shadow != "none" and self.ground is not None:  # a pale rim was beside the shadow before
             told["ground"] = [*self.ground, "with its shadow first"]
         if self.profile == "photograph":  # the ground was not converted to it before, and a broken one was kept

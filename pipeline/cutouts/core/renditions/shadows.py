@@ -26,6 +26,8 @@ _REACH = 0.5
 """How far a shadow may reach from the product, as a share of the product's longer side."""
 _BORDER = 0.05
 """The shadow fades to nothing over this share of the sides, so it never ends at the frame with a line."""
+_TILT = 0.03
+"""How far the two ends of the edge between floor and wall may differ in height, as a share of the photograph's."""
 _GAP = 0.02
 """A shadow of the product begins this near to it, as a share of the longest side of the copy."""
 _CONTACT_WIDTH, _CONTACT_HEIGHT = 0.02, 0.008
@@ -38,7 +40,7 @@ def kept_shadow(photograph: Photograph, matte: Bytes, placement: Placement) -> F
     """The shadow that the photograph shows beside its product, H×W of the frame; None if its ground is not plain.
 
     A smooth surface is fitted to the light of the ground. What is darker than the surface and begins at the product is
-    shadow. Below the product, the values beside it are spread.
+    shadow, except a band from side to side. Below the product, the values beside it are spread.
     """
     scale = min(1.0, _LONG_SIDE / max(matte.shape))
     width, height = (max(1, round(scale * side)) for side in photograph.size)
@@ -49,6 +51,7 @@ def kept_shadow(photograph: Photograph, matte: Bytes, placement: Placement) -> F
     if clean is None:
         return None
     density = np.clip((1 - light / clean - _DARKER) / (1 - _DARKER), 0, 1).astype(np.float32)
+    density = _without_band(density, ground)
     density = np.asarray(cv2.morphologyEx(_below(density, ground), cv2.MORPH_OPEN, _disc(_THIN)), np.float32)
     density = _below(np.where(_own(density, ground, product), density, np.float32(0)), ground)
     density = np.asarray(cv2.GaussianBlur(density, (0, 0), 2.0) * _fade(width, height) * _near(product), np.float32)
@@ -96,6 +99,15 @@ def _fitted(light: Floats, ground: Mask) -> Floats | None:
             return None
     brighter = np.maximum(light[ground] / surface[ground] - 1, 0)
     return surface if float(np.sqrt(np.mean(np.square(brighter)))) < _UNEVEN else None
+
+
+def _without_band(density: Floats, ground: Mask) -> Floats:
+    """`density` without what is as dark at both ends of its row: there, floor and wall meet."""
+    width = max(1, round(_BORDER * density.shape[1]))
+    ends = [(density[:, side] * ground[:, side]).mean(axis=1) for side in (slice(width), slice(-width, None))]
+    rows = np.ones((2 * round(_TILT * density.shape[0]) + 1, 1), np.uint8)
+    left, right = (cv2.dilate(end[:, None], rows) for end in ends)
+    return np.asarray(np.maximum(density - np.minimum(left, right), 0), np.float32)
 
 
 def _own(density: Floats, ground: Mask, product: Floats) -> Mask:
