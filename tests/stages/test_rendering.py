@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from io import BytesIO
 from typing import Any
 
@@ -20,9 +21,12 @@ _GROUND = (32, 96, 192)
 _PRODUCT = (240, 30, 40)
 
 
-def of_photograph(profile: bytes, **settings: Any) -> Image.Image:
-    """The picture of a plain product, 20 px wide on 40, in the colours of its photograph, which has this profile."""
-    data = written(np.full((40, 40, 3), _PRODUCT, np.uint8), "PNG", icc_profile=profile)
+_PLAIN = np.full((40, 40, 3), _PRODUCT, np.uint8)
+
+
+def of_photograph(profile: bytes, pixels: Bytes = _PLAIN, **settings: Any) -> Image.Image:
+    """The picture of a product, 20 px wide on 40, in the colours of its photograph, which has this profile."""
+    data = written(pixels, "PNG", icc_profile=profile)
     alpha = np.zeros((40, 40), np.uint8)
     alpha[10:30, 10:30] = 255
     subject = Subject.of(decode(data, max_pixels=10_000), alpha)
@@ -55,6 +59,16 @@ def test_a_white_ground_is_white_in_every_profile(profile: bytes) -> None:
     """It is stored as exactly 255."""
     pixels = np.asarray(of_photograph(profile, format="png", ground=(255, 255, 255)))
     assert (pixels[:9] == 255).all()
+
+
+@pytest.mark.parametrize("gamma", [1.0, 1.8, 2.2])
+def test_a_picture_is_shrunk_along_the_curve_of_its_profile(gamma: float) -> None:
+    """Stripes of black and white become the grey of half their light."""
+    curve = b"curv\0\0\0\0" + struct.pack(">IH", 1, round(gamma * 256)) + b"\0\0"
+    stripes = np.zeros((40, 40, 3), np.uint8)
+    stripes[:, ::2] = 255
+    image = of_photograph(display_p3(curve), stripes, format="png", ground=(255, 255, 255), max_side_px=20)
+    assert np.asarray(image)[10, 10].tolist() == pytest.approx([255 * 0.5 ** (1 / gamma)] * 3, abs=1)
 
 
 @pytest.mark.parametrize("profile", [b"no profile" * 20, display_p3()[:300], grey_gamma(2.2)])

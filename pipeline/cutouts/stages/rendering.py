@@ -10,12 +10,13 @@ from functools import lru_cache
 import numpy as np
 
 from cutouts.adapters.images import decode, decode_native
-from cutouts.adapters.images.colour import from_srgb
+from cutouts.adapters.images.colour import from_srgb, light_of
 from cutouts.adapters.images.encoding import encode, source_type_of
 from cutouts.core.errors import ConfigError, ImageRejected
 from cutouts.core.pixels import Bytes
 from cutouts.core.records import RejectionReason
 from cutouts.core.renditions.drawing import Picture, Subject, composed, draw
+from cutouts.core.renditions.light import SRGB, Curve
 from cutouts.core.renditions.placing import place, product_box
 from cutouts.core.renditions.rendition import Rendition
 from cutouts.core.renditions.source_types import rendition_type
@@ -136,9 +137,11 @@ def _subject(original: Original, rendition: Rendition) -> tuple[Subject, bytes]:
     photograph, profile = decode_native(original.data, max_pixels=original.max_pixels)
     if not profile:
         return original.subject, b""
+    light = light_of(profile)
+    curve = SRGB if light is None else Curve.of(light)
     if original.subject.photograph is None:
-        return original.subject.recoloured(photograph.rgb), profile
-    return Subject.of(photograph, original.subject.alpha), profile
+        return original.subject.recoloured(photograph.rgb, curve), profile
+    return Subject.of(photograph, original.subject.alpha, curve), profile
 
 
 def _check_frame(subject: Subject, rendition: Rendition, max_pixels: int) -> None:

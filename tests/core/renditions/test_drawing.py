@@ -8,7 +8,7 @@ import pytest
 
 from cutouts.core.pixels import Bytes, Photograph
 from cutouts.core.renditions.drawing import Picture, Subject, composed, draw
-from cutouts.core.renditions.light import resized_light, straight, to_levels, to_light
+from cutouts.core.renditions.light import Curve, resized_light, straight, to_levels, to_light
 from cutouts.core.renditions.rendition import parse_renditions
 
 IMAGE: Bytes = np.random.default_rng(2).integers(0, 256, (100, 200, 3), dtype=np.uint8)
@@ -241,3 +241,12 @@ def test_edges_have_the_products_own_colours(ground: tuple[int, int, int]) -> No
         return float(np.linalg.norm(first - second, axis=2)[soft].mean())
 
     assert difference(cut.pixels) < difference(composed(np.dstack([photograph, alpha]), ground)) / 3
+
+
+def test_levels_come_back_from_the_light_of_their_curve() -> None:
+    """Also black and white, if the curve is flat there."""
+    light = np.clip((np.arange(256) - 3) / 248, 0, 1).astype(np.float32) ** np.float32(1.8)
+    curve, levels = Curve.of(light), np.arange(256, dtype=np.uint8)
+    back = to_levels(to_light(levels, curve), curve)
+    assert back[[0, 255]].tolist() == [0, 255]
+    assert np.array_equal(back[10:250], levels[10:250])

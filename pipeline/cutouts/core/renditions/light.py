@@ -1,22 +1,44 @@
 """Resizes in linear light, with premultiplied alpha, and gives straight alpha back.
 
-The mean of two sRGB values is darker than the light of two pixels together, so thin bright parts would fade when a
+The mean of two stored values is darker than the light of two pixels together, so thin bright parts would fade when a
 picture is shrunk. And the colour of a transparent pixel must not count, so colours are weighted by their alpha.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Self
 
 import cv2
 import numpy as np
 
-from cutouts.core.pixels import Bytes, Floats
+from cutouts.core.pixels import Bytes, Doubles, Floats
 
 _STRIP = 256
 """Rows that are converted to linear light at a time, so that memory does not grow with the photograph."""
 _STEPS = 65535
 """Linear light is rounded to this many steps before it is looked up: at least 20 per level of sRGB."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Curve:
+    """The tone curve of a colour space: `light`, float32 256, is the linear light of each level, 0…1, and `levels`,
+    uint8 65536, the nearest level of each step of linear light."""
+
+    light: Floats
+    levels: Bytes
+
+    @classmethod
+    def of(cls, light: Floats) -> Self:
+        """The curve with this linear light of each level, which does not fall. Black stays 0, and white 255."""
+        levels = np.interp(_steps(), *np.unique(light, return_index=True)).round().astype(np.uint8)
+        levels[-1] = 255
+        return cls(light=light, levels=levels)
+
+
+def _steps() -> Doubles:
+    return np.arange(_STEPS + 1) / _STEPS
 
 
 def _decoded() -> Floats:
@@ -27,47 +49,49 @@ def _decoded() -> Floats:
 
 def _encoded() -> Bytes:
     """The nearest level of sRGB of each step of linear light."""
-    light = np.arange(_STEPS + 1) / _STEPS
+    light = _steps()
     stored = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
     return np.asarray((255 * stored).round(), np.uint8)
 
 
-_LIGHT, _LEVEL = _decoded(), _encoded()
+SRGB = Curve(light=_decoded(), levels=_encoded())
 
 
-def to_light(pixels: Bytes) -> Floats:
-    """sRGB levels as linear light, 0…1, float32 of the same shape."""
-    return np.asarray(_LIGHT[pixels], np.float32)
+def to_light(pixels: Bytes, curve: Curve = SRGB) -> Floats:
+    """Levels as linear light, 0…1, float32 of the same shape."""
+    return np.asarray(curve.light[pixels], np.float32)
 
 
-def to_levels(light: Floats) -> Bytes:
-    """Linear light, clipped to 0…1, as the nearest levels of sRGB."""
-    return np.asarray(_LEVEL[(np.clip(light, 0, 1) * np.float32(_STEPS) + np.float32(0.5)).astype(np.uint16)], np.uint8)
+def to_levels(light: Floats, curve: Curve = SRGB) -> Bytes:
+    """Linear light, clipped to 0…1, as the nearest levels."""
+    return np.asarray(
+        curve.levels[(np.clip(light, 0, 1) * np.float32(_STEPS) + np.float32(0.5)).astype(np.uint16)], np.uint8
+    )
 
 
-def premultiplied(rgba: Bytes) -> Floats:
-    """Straight sRGB with alpha as linear light multiplied by alpha, and alpha: float32 H×W×4, 0…1."""
+def premultiplied(rgba: Bytes, curve: Curve = SRGB) -> Floats:
+    """Straight colours with alpha as linear light multiplied by alpha, and alpha: float32 H×W×4, 0…1."""
     alpha = rgba[..., 3:].astype(np.float32) / np.float32(255)
-    return np.concatenate([to_light(rgba[..., :3]) * alpha, alpha], axis=2)
+    return np.concatenate([to_light(rgba[..., :3], curve) * alpha, alpha], axis=2)
 
 
-def straight(light: Floats) -> Bytes:
-    """Premultiplied linear light as straight sRGB with alpha, uint8 H×W×4. Under alpha 0 the colour is 0."""
+def straight(light: Floats, curve: Curve = SRGB) -> Bytes:
+    """Premultiplied linear light as straight colours with alpha, uint8 H×W×4. Under alpha 0 the colour is 0."""
     alpha = np.clip(light[..., 3:], 0, 1)
     levels = (alpha * np.float32(255)).round().astype(np.uint8)
-    colour = to_levels(np.asarray(light[..., :3] / np.maximum(alpha, np.float32(1e-6)), np.float32))
+    colour = to_levels(np.asarray(light[..., :3] / np.maximum(alpha, np.float32(1e-6)), np.float32), curve)
     return np.concatenate([np.where(levels > 0, colour, np.uint8(0)), levels], axis=2)
 
 
-def resized_light(pixels: Bytes, width: int, height: int) -> Floats:
+def resized_light(pixels: Bytes, width: int, height: int, curve: Curve = SRGB) -> Floats:
     """`pixels`, uint8 H×W×3 or H×W×4 with straight alpha, at `width`×`height` px: (premultiplied) linear light.
 
     Each target pixel is the mean of the area that it covers; what is enlarged is interpolated with cubics that do not
     overshoot.
     """
-    convert: Callable[[Bytes], Floats] = premultiplied if pixels.shape[2] == 4 else to_light
+    convert: Callable[[Bytes, Curve], Floats] = premultiplied if pixels.shape[2] == 4 else to_light
     strips = [pixels[top : top + _STRIP] for top in range(0, pixels.shape[0], _STRIP)]
-    rows = [_across(convert(strip), width) for strip in strips]
+    rows = [_across(convert(strip, curve), width) for strip in strips]
     return _down(np.concatenate(rows) if len(rows) > 1 else rows[0], height)
 
 

@@ -218,8 +218,8 @@ class Rendition(BaseModel):
             told["shadow"] = "kept without a band"
         if self.shadow != "none" and self.ground is not None:  # a pale rim was beside the shadow before
             told["ground"] = [*self.ground, "with its shadow first"]
-        if self.profile == "photograph":  # the ground was not converted to it before, and a broken one was kept
-            told["profile"] = "the photograph's, with its ground"
+        if self.profile == "photograph":  # it was shrunk by sRGB's curve before, and the ground was not converted to it
+            told["profile"] = "the photograph's, with its ground and its curve"
         image = None if self.ground_image is None else hashlib.sha256(self.ground_image).hexdigest()
         text = json.dumps([RENDITION_METHOD, told, image], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]

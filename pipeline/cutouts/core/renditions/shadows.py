@@ -7,7 +7,7 @@ import numpy as np
 
 from cutouts.core.matting.colour_fill import spread
 from cutouts.core.pixels import Bytes, Floats, Mask, Photograph, shrink
-from cutouts.core.renditions.light import resized_alpha, to_light
+from cutouts.core.renditions.light import SRGB, Curve, resized_alpha, to_light
 from cutouts.core.renditions.placing import Placement
 
 _LONG_SIDE = 512
@@ -36,7 +36,7 @@ _STANDS = 0.05
 """What is this near to the lowest point of the product stands on the ground, as a share of its height."""
 
 
-def kept_shadow(photograph: Photograph, matte: Bytes, placement: Placement) -> Floats | None:
+def kept_shadow(photograph: Photograph, matte: Bytes, placement: Placement, curve: Curve = SRGB) -> Floats | None:
     """The shadow that the photograph shows beside its product, H×W of the frame; None if its ground is not plain.
 
     A smooth surface is fitted to the light of the ground. What is darker than the surface and begins at the product is
@@ -44,7 +44,7 @@ def kept_shadow(photograph: Photograph, matte: Bytes, placement: Placement) -> F
     """
     scale = min(1.0, _LONG_SIDE / max(matte.shape))
     width, height = (max(1, round(scale * side)) for side in photograph.size)
-    light = to_light(shrink(photograph.rgb, width, height)) @ np.array([0.2126, 0.7152, 0.0722], np.float32)
+    light = to_light(shrink(photograph.rgb, width, height), curve) @ np.array([0.2126, 0.7152, 0.0722], np.float32)
     product = resized_alpha(matte, width, height)
     ground = np.asarray(cv2.dilate((product > 0).astype(np.uint8), _disc(2)) == 0, np.bool_)
     clean = _fitted(light, ground)

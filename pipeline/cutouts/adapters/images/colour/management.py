@@ -17,7 +17,7 @@ from PIL import Image, ImageCms
 from cutouts.adapters.images.colour import hdr, lab
 from cutouts.adapters.images.colour.matrix_profiles import Shaper, parse
 from cutouts.adapters.images.raster import Colours, Samples, Space, eight_bit
-from cutouts.core.pixels import Bytes
+from cutouts.core.pixels import Bytes, Floats
 
 _MODES = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK"}
 """Pillow's mode for each supported colour space of a profile."""
@@ -68,6 +68,12 @@ def from_srgb(pixels: Bytes, profile: bytes) -> Bytes:
     assert transform is not None
     white = (pixels == 255).all(axis=2, keepdims=True)
     return np.where(white, np.uint8(255), np.array(_apply(transform, Image.fromarray(pixels))))
+
+
+def light_of(profile: bytes) -> Floats | None:
+    """The linear light of each level, 0…1, float32 256; None if the profile is sRGB's, or not made of curves."""
+    shaper = _management(profile, "RGB").shaper
+    return None if shaper is None else shaper.light
 
 
 def is_usable(profile: bytes) -> bool:

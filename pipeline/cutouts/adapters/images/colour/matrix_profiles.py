@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cutouts.adapters.images.raster import Samples
-from cutouts.core.pixels import Bytes
+from cutouts.core.pixels import Bytes, Floats
 
 _PARAMETERS = {0: 1, 1: 3, 2: 4, 3: 5, 4: 7}
 _SRGB = np.array(
@@ -30,6 +30,13 @@ class Shaper:
 
     profile: bytes
     matrix: NDArray[np.float64]
+
+    @property
+    def light(self) -> Floats:
+        """The linear light of each level, 0…1, float32 256: the mean of its three curves, usually the same."""
+        curves = _curves(self.profile, 256)
+        assert curves is not None
+        return np.asarray(curves.mean(axis=1), np.float32)
 
     def apply(self, rgb: Samples) -> Bytes:
         """`rgb`, uint8 or uint16 H×W×3, converted to sRGB, uint8 H×W×3."""
@@ -56,13 +63,17 @@ def parse(profile: bytes) -> Shaper | None:
 @lru_cache(maxsize=8)
 def _linear(profile: bytes, levels: int) -> NDArray[np.uint16] | None:
     """Linear light by stored value, uint16 1×levels×3; None for curves of an unknown kind."""
+    curves = _curves(profile, levels)
+    return None if curves is None else (curves[None] * 65535).round().astype(np.uint16)
+
+
+def _curves(profile: bytes, levels: int) -> NDArray[np.float64] | None:
+    """Linear light by stored value, 0…1, levels×3; None for curves of an unknown kind."""
     tags = _tags(profile)
     with np.errstate(all="ignore"):  # a damaged curve disagrees with lcms2 and is not used
         curves = [_curve(tags[name], levels) for name in (b"rTRC", b"gTRC", b"bTRC")]
     light = [np.clip(np.nan_to_num(curve), 0, 1) for curve in curves if curve is not None]
-    if len(light) < 3:
-        return None
-    return (np.stack(light, axis=-1)[None] * 65535).round().astype(np.uint16)
+    return np.stack(light, axis=-1) if len(light) == 3 else None
 
 
 def _tags(profile: bytes) -> dict[bytes, bytes]:
