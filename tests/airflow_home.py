@@ -193,7 +193,7 @@ def serve(folder: Path, cluster: str, suite: str) -> Iterator[Service]:
     environment = outside | service_environment(folder / "home", host="127.0.0.1", port=free_port())
     environment |= {
         "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": BUNDLES,
-        "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "120",  # no file changes, and each takes a process
+        "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "900",  # no file changes, and each takes a process
         **dict.fromkeys(LOG_PORTS, str(free_port())),
         "AIRFLOW_VAR_CUTOUTS": json.dumps(
             {"root": str(root), "shard_images": 2, "allowed_sources": [str(folder.parent)], "mask_quality": suite}

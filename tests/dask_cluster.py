@@ -13,6 +13,13 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
+_CALM = {
+    "DASK_LOGGING__DISTRIBUTED": "error",
+    "DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED": "False",
+    "DASK_DISTRIBUTED__ADMIN__SYSTEM_MONITOR__INTERVAL": "10s",
+    "DASK_DISTRIBUTED__ADMIN__TICK__INTERVAL": "500ms",
+}
+"""Settings of Dask's processes, which otherwise take a tenth of a core while they are idle."""
 
 
 def free_port() -> int:
@@ -27,7 +34,7 @@ def dask_process(*arguments: str, **environment: str) -> Iterator[subprocess.Pop
     """`dask ARGUMENTS` beside this interpreter, ended with the block; it can import the tests."""
     process = subprocess.Popen(
         [str(Path(sys.executable).with_name("dask")), *arguments],
-        env={**os.environ, "PYTHONPATH": str(ROOT), "DASK_LOGGING__DISTRIBUTED": "error", **environment},
+        env={**os.environ, "PYTHONPATH": str(ROOT), **_CALM, **environment},
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     )
@@ -52,8 +59,7 @@ def scheduler_process(*arguments: str) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def standing_scheduler() -> Iterator[str]:
-    """The address of a scheduler with two workers of one thread each. Idle, they take a tenth of a core, so they end
-    with the file's tests."""
+    """The address of a scheduler with two workers of one thread each, which end with the file's tests."""
     with (
         scheduler_process() as address,
         dask_process("worker", address, "--host", "127.0.0.1", "--no-dashboard", "--nthreads", "1", "--nworkers", "2"),

@@ -13,6 +13,7 @@ from typing import Any
 import httpx
 import psutil
 import pyarrow as pa
+import pytest
 import sqlalchemy as sa
 
 from cutouts import intake
@@ -36,36 +37,36 @@ def _studio(folder: Path, **deliveries: list[Bytes]) -> pa.Table:
     return manifest_of(folder)
 
 
-def test_a_landed_manifest_is_published_and_announced_by_delivery(airflow_service: Service, tmp_path: Path) -> None:
-    """Nobody triggers anything: intake, one refresh per delivery, rows, and the event for another team's DAG."""
-    table = _studio(
-        tmp_path / "studio", shoes=[product(0), product(1)], bags=[product(2)], empty=[*map(nothing, range(5))]
-    )
+@pytest.fixture(scope="module")
+def landed(airflow_service: Service, tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
+    """The refreshes of two deliveries of a manifest that only arrived: one is published, and one is held."""
+    folder = tmp_path_factory.mktemp("landed")
+    table = _studio(folder, **{"shoes": [product(0), product(1)], "it's dim": [*map(nothing, range(5)), product(6)]})
     land(airflow_service.root / "manifests", "tonight", DAY, table)
-
-    keys = {f"2026-05-06/{name}" for name in ("shoes", "bags", "empty")}
-    runs = {key: airflow_service.ended("catalog_refresh", partition_key=key) for key in sorted(keys)}
-    assert {run["state"] for run in runs.values()} == {"success"}
-    assert _published(airflow_service) == {"shoes shoes/00.png", "shoes shoes/01.png", "bags bags/00.png"}
-
-    for name in ("shoes", "bags"):
-        told = airflow_service.ended("price_feed", partition_key=f"2026-05-06/{name}")
-        assert told["state"] == "success"
-    held = runs["2026-05-06/empty"]["dag_run_id"]
-    assert airflow_service.task_states("catalog_refresh", held)["publish"] == "skipped"
-    assert "is held" in airflow_service.log("catalog_refresh", held, "publish")
-    assert airflow_service.announced("cutouts") == keys - {"2026-05-06/empty"}
-    assert not airflow_service.runs("price_feed", partition_key="2026-05-06/empty")
+    names = ("shoes", "it's dim")
+    return {name: airflow_service.ended("catalog_refresh", partition_key=f"{DAY}/{name}") for name in names}
 
 
-def test_a_release_by_the_logged_command_is_announced(airflow_service: Service, tmp_path: Path) -> None:
-    """It is announced once by itself; the skipped task, cleared, succeeds and announces nothing."""
-    table = _studio(tmp_path / "studio", **{"it's dim": [*map(nothing, range(5)), product(6)]})
-    land(airflow_service.root / "manifests", "dim", date(2026, 5, 8), table)
-    key = "2026-05-08/it's dim"
-    run_id = airflow_service.ended("catalog_refresh", partition_key=key)["dag_run_id"]
+def test_a_landed_manifest_is_published_and_announced_by_delivery(
+    airflow_service: Service, landed: dict[str, dict[str, Any]]
+) -> None:
+    """Nobody triggers anything: intake, one refresh per delivery, rows, and the event for another team's DAG."""
+    assert {run["state"] for run in landed.values()} == {"success"}
+    assert {"shoes shoes/00.png", "shoes shoes/01.png"} <= _published(airflow_service)
+    assert airflow_service.ended("price_feed", partition_key=f"{DAY}/shoes")["state"] == "success"
+    assert f"{DAY}/shoes" in airflow_service.announced("cutouts")
+
+
+def test_a_held_delivery_is_announced_once_it_is_released_by_the_logged_command(
+    airflow_service: Service, landed: dict[str, dict[str, Any]], tmp_path: Path
+) -> None:
+    """Its task is skipped before that; cleared, it succeeds and announces nothing again."""
+    key, run_id = f"{DAY}/it's dim", landed["it's dim"]["dag_run_id"]
     assert airflow_service.task_states("catalog_refresh", run_id)["publish"] == "skipped"
+    assert key not in airflow_service.announced("cutouts")
+    assert not airflow_service.runs("price_feed", partition_key=key)
     lines = airflow_service.log("catalog_refresh", run_id, "publish").splitlines()
+    assert any("is held" in line for line in lines)
     (command,) = (line.strip() for line in lines if "--approve" in line)
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     subprocess.run(command, shell=True, check=True, cwd=tmp_path, env={**os.environ, "PATH": path})
@@ -79,24 +80,23 @@ def test_a_release_by_the_logged_command_is_announced(airflow_service: Service, 
 
 
 def test_a_delivery_is_refreshed_by_hand_through_the_api(airflow_service: Service, tmp_path: Path) -> None:
-    """It is named by partition key or by parameter, and both events have its key."""
-    table = _studio(tmp_path / "studio", hats=[product(3)], caps=[product(4)])
+    """It is named by a parameter, and the event has its partition key."""
+    table = _studio(tmp_path / "studio", caps=[product(4)])
     site = Site(root=str(airflow_service.root))
     intake.take(site, str(land(tmp_path, "by-hand", date(2026, 5, 7), table)))
 
-    by_key = airflow_service.trigger("catalog_refresh", partition_key="2026-05-07/hats")
-    by_param = airflow_service.trigger("catalog_refresh", conf={"delivery": "2026-05-07/caps"})
-    for run_id in (by_key, by_param):
-        assert airflow_service.ended("catalog_refresh", dag_run_id=run_id)["state"] == "success"
-    assert {"hats hats/00.png", "caps caps/00.png"} <= _published(airflow_service)
-    assert {"2026-05-07/hats", "2026-05-07/caps"} <= airflow_service.announced("cutouts")
+    run_id = airflow_service.trigger("catalog_refresh", conf={"delivery": "2026-05-07/caps"})
+    assert airflow_service.ended("catalog_refresh", dag_run_id=run_id)["state"] == "success"
+    assert "caps caps/00.png" in _published(airflow_service)
+    assert "2026-05-07/caps" in airflow_service.announced("cutouts")
     assert airflow_service.ended("price_feed", partition_key="2026-05-07/caps")["state"] == "success"
 
 
 def test_a_cluster_that_is_away_for_a_while_costs_only_time(
     airflow_service: Service, cluster: Cluster, tmp_path: Path
 ) -> None:
-    """Its scheduler stops and `segment` fails and waits; another one starts there, and the run succeeds."""
+    """Its scheduler stops and `segment` fails and waits; another one starts there, and the run, which was started by
+    partition key, succeeds."""
     table = _studio(tmp_path / "studio", scarves=[product(7)])
     intake.take(Site(root=str(airflow_service.root)), str(land(tmp_path, "away", date(2026, 5, 9), table)))
     with cluster.away():
@@ -105,6 +105,7 @@ def test_a_cluster_that_is_away_for_a_while_costs_only_time(
     assert airflow_service.ended("catalog_refresh", dag_run_id=run_id)["state"] == "success"
     assert "no Dask scheduler answers" in airflow_service.log("catalog_refresh", run_id, "segment", map_index=0)
     assert "scarves scarves/00.png" in _published(airflow_service)
+    assert "2026-05-09/scarves" in airflow_service.announced("cutouts")
 
 
 def test_a_backfill_runs_its_days_and_cuts_only_new_images(airflow_service: Service, tmp_path: Path) -> None:
