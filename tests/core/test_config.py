@@ -25,6 +25,19 @@ def test_a_batch_that_no_chunk_can_fill_is_an_error() -> None:
     assert parse_site({"batch": 33}, {"CUTOUTS_CHUNK": "33"}).batch == 33
 
 
+def test_wrong_settings_are_listed_below_the_places_that_they_may_come_from() -> None:
+    """One line for each, whether it was unknown or has a wrong value."""
+    with pytest.raises(ConfigError) as caught:
+        parse_site({"worker": 2, "chunk": 0}, {"CUTOUTS_BATCH": "many"})
+    first, *problems = str(caught.value).splitlines()
+    assert first == "the site's settings are wrong (cutouts.toml, CUTOUTS_* or an argument)"
+    assert sorted(one.partition(";")[0] for one in problems) == [
+        "  - batch: expected a whole number",
+        "  - chunk: expected greater than or equal to 1",
+        "  - worker: unknown setting",
+    ]
+
+
 def test_a_file_states_values_with_their_type_and_the_environment_as_text() -> None:
     """A number in quotation marks, or 1 for true, is a mistake in a file. A variable has only text."""
     settings = {"workers": "4", "threads": 1.0, "retry_rejected": 1, "batch": True, "promise": "0.01", "root": 3}

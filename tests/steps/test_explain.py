@@ -14,6 +14,7 @@ from cutouts.adapters.code_version import code_version
 from cutouts.adapters.storage.store import Store
 from cutouts.core.config import Site
 from cutouts.core.errors import CutoutsError
+from cutouts.core.publications import Order, Selection
 from cutouts.steps import approve, reject, waiting_holds
 from cutouts.steps.explain import explain
 from cutouts.steps.verify import verify
@@ -63,6 +64,21 @@ def test_an_image_that_is_live_for_years_is_explained(site: Site, refresh: Refre
     assert before.published is not None
     (asked,) = explain(site, "0.jpg", delivery=decision.delivery)
     assert [one.gate.gate_id for one in asked.decisions] == [decision.gate_id]
+
+
+def test_a_withdrawn_image_is_explained_by_who_withdrew_it_and_why(
+    site: Site, refresh: Refresh, tmp_path: Path
+) -> None:
+    """The order, after the decision that had published the image."""
+    product(tmp_path / "shoot" / "0.jpg")
+    refresh(site, tmp_path / "shoot")
+    with Catalog.open(site.catalog_url) as catalog:
+        catalog.history.withdraw(Selection(image_id="0.jpg"), Order(by="Ada", because="sold out", at=NOON))
+    (found,) = explain(site, "0.jpg", delivery="shoot")
+    assert found.live is None
+    told = cutouts("explain", "0.jpg", "--delivery", "shoot", "--out", site.root).stdout
+    assert told.startswith("image 0.jpg of delivery shoot: not live: withdrawn by Ada (publication 2): sold out\n")
+    assert "outcome      published" in told
 
 
 def test_an_unpublished_image_is_explained_with_its_delivery(site: Site, refresh: Refresh, tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from cutouts.adapters.storage.stored_tables import read_row_group, read_table
 from cutouts.core.config import Site
 from cutouts.core.decisions import GateDecision
 from cutouts.core.errors import CutoutsError, DamagedError
-from cutouts.core.publications import CatalogEntry, Hold, HoldRejection, Publication
+from cutouts.core.publications import CatalogEntry, Hold, HoldRejection, Publication, TakenBack
 from cutouts.core.records import DeliveryKey, Plan, Receipt, RecipeDigests, ShardKey
 from cutouts.core.table_paths import gate_file, plan_file, recipe_file, shard_file, suite_file
 from cutouts.core.text.display import shown
@@ -78,13 +78,15 @@ class ImageDecision:
 class Explanation:
     """An image of a delivery id: its live entry, and the gate's decisions about it, newest first.
 
-    `damage` names the files that should say more and are damaged, with what to do.
+    `taken_back` is the last order of a person that took it back, if it is not live since. `damage` names the files that
+    should say more and are damaged, with what to do.
     """
 
     image_id: str
     delivery_id: str
     live: CatalogEntry | None
     publication_id: int | None
+    taken_back: TakenBack | None
     decisions: tuple[ImageDecision, ...]
     damage: tuple[str, ...]
 
@@ -120,6 +122,7 @@ def explain(site: Site, named: str, *, delivery: DeliveryKey | str | None = None
                     delivery_id=of,
                     live=entry,
                     publication_id=number,
+                    taken_back=None if entry else _taken_back(catalog, of, image_id),
                     decisions=decisions,
                     damage=tuple(records.damage),
                 )
@@ -133,6 +136,11 @@ def explain(site: Site, named: str, *, delivery: DeliveryKey | str | None = None
         )
         raise CutoutsError(f"no image or product {shown(named)} is live{elsewhere}")
     return known
+
+
+def _taken_back(catalog: Catalog, delivery_id: str, image_id: str) -> TakenBack | None:
+    """The last order that took the image back; None if there is none."""
+    return next((one for one in reversed(catalog.taken_back(delivery_id)) if one.image_id == image_id), None)
 
 
 class _Records:

@@ -33,6 +33,7 @@ def test_each_step_prints_the_key_that_the_next_one_takes(tmp_path: Path) -> Non
     assert "5 cut" in cutouts("segment", *shards, *site, "--cluster", "serial").stdout or len(shards) == 1
     judged = cutouts("gate", shards[0].partition("/")[0], *site)
     assert judged.exit_code == 3
+    assert judged.stderr.startswith(f"Delivery {key}: 10 images, 10 held; verdict: hold.\n  more than 30% of images")
     gate_id = judged.stdout.split()[-1]
     from cutouts.core.errors import CutoutsError
 

@@ -70,6 +70,8 @@ def _lines(one: Explanation, day: date | None, *, suite: bool) -> Iterator[str]:
     """What is live and the decision that published it; if a `day` was named, the decisions of that day instead."""
     live = one.live
     about = f"product {live.product_id}, live since publication {one.publication_id}" if live else "not live"
+    if one.taken_back:
+        about += f": {one.taken_back.words}"
     yield f"image {one.image_id} of delivery {live.delivery if live else one.delivery_id}: {about}"
     if live and one.published is None:
         yield f"  bytes        sha256 {live.sha256}"
