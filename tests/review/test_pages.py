@@ -12,12 +12,15 @@ import pytest
 
 from cutouts import intake, steps
 from cutouts.core.config import Site
+from cutouts.core.errors import CutoutsError, HeldError
+from cutouts.core.pixels import Bytes
 from cutouts.core.records import DeliveryKey
 from cutouts.review import pages
+from cutouts.review.decisions import parse_request, settle
 from cutouts.review.pages import POLICY, Reader
 from cutouts.review.sheets import PAGE, Show, UnknownDecisionError, open_sheet
 from cutouts.runner import open_runner
-from tests.deliveries import land, manifest_of, nothing, photograph
+from tests.deliveries import land, manifest_of, nothing, photograph, product
 from tests.review.made_gates import HOSTILE, MadeGate, make_gate
 
 ADA = Reader(name=f"Ada {HOSTILE}", prefix="/cutouts", token="0123")
@@ -118,15 +121,7 @@ def test_without_javascript_the_page_says_what_decides(site: Site, held: MadeGat
 def test_a_page_says_what_is_live_now(site: Site, tmp_path: Path) -> None:
     """Nothing is, until a person releases the only image. The page of the first decision then names this person, and
     has nothing more to decide."""
-    photographs = photograph(tmp_path / "studio" / "dim", nothing(0))
-    manifest = land(tmp_path, "any", date(2026, 11, 2), manifest_of(photographs.parent))
-    intake.take(site, str(manifest))
-    key = DeliveryKey(date=date(2026, 11, 2), delivery_id="dim")
-    planned = steps.plan(site, intake.source_of(site, key), key)
-    with open_runner(site) as runner:
-        for shard in planned.shard_keys():
-            steps.segment(site, shard, runner)
-    gate_id = steps.gate(site, planned.plan_id).gate_id
+    gate_id = _judged(site, tmp_path, nothing(0))
     steps.publish(site, gate_id)
     steps.keep_back(site, gate_id, {"dim/00.png": "too dark"}, by="eve", why="fine")
     assert "Nothing is published: 1 image is quarantined." in pages.delivery_page(site, ADA, gate_id)
@@ -135,6 +130,42 @@ def test_a_page_says_what_is_live_now(site: Site, tmp_path: Path) -> None:
     page = pages.delivery_page(site, ADA, gate_id)
     assert "approved by ada: meant so" in page
     assert 'id="decide"' not in page
+
+
+def test_a_held_version_that_was_replaced_says_so(site: Site, tmp_path: Path) -> None:
+    """While it waits, its page leads to the newer version, and the list tells both apart. Once a newer one is
+    published, nobody can release the older one. A version that was released names its person whatever comes later."""
+    first, second = (
+        _judged(site, tmp_path / name, *map(product, range(5)), *(nothing(light + number) for number in range(5)))
+        for name, light in (("first", 0), ("second", 10))
+    )
+    for gate_id in (first, second):
+        with pytest.raises(HeldError):
+            steps.publish(site, gate_id)
+    assert f'There is <a href="/cutouts/gate/{second}">a newer version</a>' in pages.delivery_page(site, ADA, first)
+    assert pages.deliveries_page(site, ADA).count("and so does a newer version of it") == 1
+    steps.approve(site, first, by="eve", why="fine")
+    assert "a newer version" not in pages.delivery_page(site, ADA, second)
+    third = _judged(site, tmp_path / "third", *map(product, range(5)))
+    steps.publish(site, third)
+    released, replaced = (pages.delivery_page(site, ADA, gate_id) for gate_id in (first, second))
+    assert "Released by eve: fine." in released
+    assert f'before <a href="/cutouts/gate/{third}">a newer one</a> was published' in replaced
+    with pytest.raises(CutoutsError, match="a newer version of 2026-11-02/dim was published meanwhile"):
+        settle(site, second, parse_request(b'{"action": "release", "why": "fine"}'), by="ada")
+
+
+def _judged(site: Site, folder: Path, *pictures: Bytes) -> str:
+    """The decision about a delivery `dim` of these pictures."""
+    photograph(folder / "studio" / "dim", *pictures)
+    manifest = land(folder, "any", date(2026, 11, 2), manifest_of(folder / "studio"))
+    intake.take(site, str(manifest))
+    key = DeliveryKey(date=date(2026, 11, 2), delivery_id="dim")
+    planned = steps.plan(site, intake.source_of(site, key), key)
+    with open_runner(site) as runner:
+        for shard in planned.shard_keys():
+            steps.segment(site, shard, runner)
+    return steps.gate(site, planned.plan_id).gate_id
 
 
 @pytest.mark.parametrize("gate_id", ["f" * 32, "../../etc/passwd", "", "A" * 32])

@@ -16,7 +16,7 @@ from cutouts.core.text.counting import counted
 from cutouts.core.text.display import shown
 from cutouts.core.text.numbers import whole_number
 from cutouts.review.sheets import open_sheet
-from cutouts.review.standings import Standing, standing_of
+from cutouts.review.standings import Standing, State, standing_of
 from cutouts.steps import approve, gate, keep_back, publish, reject
 from cutouts.steps.journal import journalled
 from cutouts.steps.lease import at_work
@@ -89,7 +89,9 @@ def settle(site: Site, gate_id: str, request: ReviewRequest, *, by: str) -> Sett
 
 
 def _overtaken(decision: GateDecision, standing: Standing) -> str:
-    """That somebody decided about a held delivery before."""
+    """That somebody decided about a held delivery before, or that it was replaced."""
+    if standing.state is State.REPLACED:
+        return f"a newer version of {shown(decision.delivery)} was published meanwhile. Nothing was changed"
     first = standing.rejection or standing.publication
     who = shown((first.by if first else None) or "somebody")
     what = "rejected" if standing.rejection else "released"

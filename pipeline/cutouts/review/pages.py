@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -19,7 +20,7 @@ from cutouts.report.html.number_format import number, share
 from cutouts.report.page.lists import why
 from cutouts.review.histograms import histograms
 from cutouts.review.sheets import PAGE, Sheet, Show, open_sheet
-from cutouts.review.standings import ENTRIES, decisions_about, settled, standing_of, waiting
+from cutouts.review.standings import ENTRIES, DecisionOn, decisions_about, settled, standing_of, waiting
 from cutouts.steps.explain import Explanation, explain
 
 REASONS = (
@@ -76,6 +77,7 @@ def delivery_page(site: Site, reader: Reader, gate_id: str, *, show: Show | None
     standing, said = standing_of(site, sheet)
     counts = {one: len(sheet.rows(one)) for one in Show}
     left = counts[Show.WAITING] - len(standing.replaced)
+    about = decisions_about(site, sheet.decision.delivery)
     chosen = show or (Show.WAITING if counts[Show.WAITING] else Show.ALL)
     rows = sheet.rows(chosen)
     pages = max(1, -(-len(rows) // PAGE))
@@ -86,7 +88,8 @@ def delivery_page(site: Site, reader: Reader, gate_id: str, *, show: Show | None
         decision=sheet.decision,
         counts=_counts(sheet.decision),
         standing=standing,
-        decisions=decisions_about(site, sheet.decision.delivery),
+        decisions=about,
+        newer=_newer(about, sheet.decision),
         left=left,
         decidable=bool(reader.token) and (standing.state.waits or bool(sheet.decision.quarantined and left)),
         show=chosen,
@@ -135,6 +138,16 @@ def static_file(name: str) -> bytes:
     if name != "review.css":
         return own
     return resources.files("cutouts.report").joinpath("templates/style.css").read_bytes() + own
+
+
+def _newer(decisions: Sequence[DecisionOn], decision: GateDecision) -> DecisionOn | None:
+    """The newest decision about the newest version of the whole delivery; None if that decision is about this version.
+
+    A version that is released is judged again, so what counts is when it was judged first.
+    """
+    mine = [one for one in decisions if not one.second_try]
+    newest = [*dict.fromkeys(one.decision.judged for one in reversed(mine))][-1:]
+    return next((one for one in mine if [one.decision.judged] == newest != [decision.judged]), None)
 
 
 def _lineage(site: Site, sheet: Sheet, image_id: str) -> Explanation | None:

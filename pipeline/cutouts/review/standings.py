@@ -37,6 +37,8 @@ class State(StrEnum):
     PUBLISHED = "published"
     REJECTED = "rejected"
     TAKEN_BACK = "taken back"
+    REPLACED = "replaced"
+    """Held, until a newer version of the delivery was published; nobody decided about this one."""
 
     @property
     def waits(self) -> bool:
@@ -65,7 +67,8 @@ class Standing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """A decision in a list. `decision` is None if its tables were removed."""
+    """A decision in a list. `decision` is None if its tables were removed. `outdated` says that a newer version of the
+    held delivery waits, too."""
 
     gate_id: str
     delivery: DeliveryKey
@@ -75,6 +78,7 @@ class Entry:
     by: str | None = None
     why: str | None = None
     unseen: int = 0
+    outdated: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,7 +149,8 @@ def waiting(site: Site) -> list[Entry]:
     """Deliveries that ask a person for a decision: held ones, the oldest first."""
     with Catalog.open(site.catalog_url) as catalog:
         holds = catalog.holds.all_waiting()
-    return [_of_hold(site, hold) for hold in holds]
+    newest = {hold.delivery: hold.gate_id for hold in holds}
+    return [_of_hold(site, hold, outdated=hold.gate_id != newest[hold.delivery]) for hold in holds]
 
 
 def settled(site: Site, page: int) -> tuple[list[Entry], int]:
@@ -169,14 +174,22 @@ def _held(catalog: Catalog, decision: GateDecision, publication: Publication | N
     rejection = catalog.holds.rejection_for(decision.judged)
     if rejection:
         return Standing(state=State.REJECTED, at=rejection.at, unseen=0, rejection=rejection)
-    later = next(iter(_publications_after(catalog, decision)), publication)
+    released = catalog.holds.approval_for(decision.judged) or publication
+    later = next(
+        (one for one in _publications_after(catalog, decision) if not released or _released(one, decision)), publication
+    )
     return Standing(
-        state=State.PUBLISHED,
+        state=State.PUBLISHED if released else State.REPLACED,
         at=later.at if later else None,
         unseen=0,
         publication=later,
         next_gate=later.gate_id if later else None,
     )
+
+
+def _released(publication: Publication, decision: GateDecision) -> bool:
+    """Whether it published what a person released when they approved the content of that decision."""
+    return publication.approval is not None and publication.approval.judged == decision.judged
 
 
 def _publications_after(catalog: Catalog, decision: GateDecision) -> Iterator[Publication]:
@@ -212,11 +225,16 @@ def _count_unseen(site: Site, catalog: Catalog, decision: GateDecision) -> int:
         return decision.quarantined
 
 
-def _of_hold(site: Site, hold: Hold) -> Entry:
+def _of_hold(site: Site, hold: Hold, *, outdated: bool) -> Entry:
     decision = _decision(site, hold.gate_id)
-    unseen = decision.held if decision else 0
     return Entry(
-        gate_id=hold.gate_id, delivery=hold.delivery, state=State.HELD, at=hold.at, decision=decision, unseen=unseen
+        gate_id=hold.gate_id,
+        delivery=hold.delivery,
+        state=State.HELD,
+        at=hold.at,
+        decision=decision,
+        unseen=decision.held if decision else 0,
+        outdated=outdated,
     )
 
 
