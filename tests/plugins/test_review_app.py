@@ -344,6 +344,29 @@ def test_the_selected_image_is_not_behind_the_bar(
         assert tile["y"] + tile["height"] <= bar["y"]
 
 
+def test_the_image_that_has_the_focus_is_the_one_that_keys_mean(
+    pages: Pages, site: Site, open_as: Callable[[str], Page]
+) -> None:
+    """After `Tab` as after `J`; a click with shift still selects a range, and a closed image leaves the last one."""
+    made = make_gate(site, 60, at=datetime(2026, 11, 26, tzinfo=UTC), day=date(2026, 11, 26))
+    page = open_as("ada")
+    page.route("**/picture/**", lambda route: route.fulfill(body=b"", content_type="image/webp"))
+    page.goto(f"{pages.url}/cutouts/gate/{made.decision.gate_id}")
+    names = [str(tile.get_attribute("data-name")) for tile in page.locator(".tile").all()]
+    page.keyboard.press("j")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    assert page.locator("#viewer-name").inner_text() == names[1]
+    page.keyboard.press("j")
+    page.keyboard.press("Escape")
+    page.wait_for_function("name => document.querySelector('.current')?.dataset.name === name", arg=names[2])
+    page.keyboard.press("a")
+    page.locator(".tile .name").nth(5).click()
+    page.locator(".tile .open").nth(8).click(modifiers=["Shift"])
+    page.keyboard.press("a")
+    assert "5 approved and 0 rejected by you" in page.locator("#tally").inner_text()
+
+
 @pytest.mark.parametrize(("theme", "dark"), [("dark", True), ("light", False), ("system", False), (None, False)])
 def test_the_pages_are_dark_if_airflow_is(
     pages: Pages, site: Site, open_as: Callable[[str], Page], theme: str | None, dark: bool

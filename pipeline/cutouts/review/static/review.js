@@ -5,7 +5,7 @@
   const { prefix, gate, token, by, decidable, held, waiting, bad: badAlone } = find("#review").dataset;
   const here = `${prefix}/gate/${gate}`, tiles = all(".tile"), viewer = find("#viewer"), reasons = find("#reasons");
   const kept = `cutouts.review.${gate}.${by}`, backgrounds = ["check", "white", "black", "grey"];
-  let at = -1, from = -1, on = "check", loading = 0;
+  let at = -1, from = -1, on = "check", loading = 0, looking = false;
 
   // Ask the server, or send it something. Raises an error with words for a person.
   const ask = async (path, sent) => {
@@ -139,6 +139,7 @@
       load(find(`#${id}`), tile.dataset.cut && picture(row, kind));
     paint();
     if (!viewer.open) {
+      looking = true;
       viewer.showModal();
       find("#viewer-name").focus();
     }
@@ -239,7 +240,16 @@
     else return;
     event.preventDefault();
   });
-  viewer.addEventListener("close", () => { viewer.classList.remove("full"); if (at >= 0) find(".open", tiles[at]).focus(); });
+  viewer.addEventListener("close", () => {
+    viewer.classList.remove("full");
+    if (at >= 0) find(".open", tiles[at]).focus();
+    looking = false;
+  });
+  // What has the focus is selected, if the keyboard moved it; a dialog that closes gives it back to where it was opened.
+  document.addEventListener("focusin", event => {
+    const index = tiles.indexOf(event.target.closest(".tile"));
+    if (index >= 0 && index !== at && !looking && event.target.matches(":focus-visible")) move(index);
+  });
   if (reasons) {
     find("form", reasons).addEventListener("submit", event => {
       event.preventDefault();
