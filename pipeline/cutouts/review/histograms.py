@@ -20,6 +20,7 @@ from cutouts.report.page.histograms import SHOWN, Histogram, Values, finite, his
 from cutouts.report.page.ranking import MEASURES
 from cutouts.review.sheets import Sheet, UnknownDecisionError, open_sheet
 from cutouts.schemas.tables import METRICS
+from cutouts.steps.comparison import is_accepted
 from cutouts.steps.ledger import recall
 from cutouts.steps.networks import RECIPE, cut_by
 from cutouts.steps.provenance import suite_text
@@ -55,17 +56,17 @@ def _drawn(site: Site, gate_id: str, accepted: tuple[str, ...]) -> tuple[Histogr
 
 
 def _accepted(site: Site, sheet: Sheet) -> list[str]:
-    """The decisions of the newest publications, whose tables are there."""
+    """The decisions of the newest publications of other deliveries, whose tables are there."""
     with Catalog.open(site.catalog_url) as catalog:
-        found = [one.gate_id for one in catalog.last_publications(2 * _ACCEPTED_DELIVERIES)]
+        found = [one for one in catalog.last_publications(4 * _ACCEPTED_DELIVERIES) if is_accepted(one)]
     accepted: list[str] = []
-    for gate_id in found:
-        if gate_id != sheet.decision.gate_id and len(accepted) < _ACCEPTED_DELIVERIES:
+    for one in found:
+        if one.delivery != sheet.decision.delivery and len(accepted) < _ACCEPTED_DELIVERIES:
             try:
-                open_sheet(site, gate_id)
-            except UnknownDecisionError:  # rolled back, or its tables were removed
+                open_sheet(site, one.gate_id)
+            except UnknownDecisionError:  # its tables were removed
                 continue
-            accepted.append(gate_id)
+            accepted.append(one.gate_id)
     return accepted
 
 

@@ -49,11 +49,12 @@ def _samples(
     tables: Store, decisions: Iterable[Publication | Hold], delivery: DeliveryKey, before: datetime | None
 ) -> Iterator[MeasuredSample]:
     earlier = (one for one in decisions if before is None or one.at < before)
-    gates = dict.fromkeys(one.gate_id for one in earlier if _is_accepted(one) and one.delivery != delivery)
+    gates = dict.fromkeys(one.gate_id for one in earlier if is_accepted(one) and one.delivery != delivery)
     for gate_id in [*gates][:_LAST]:
         if kept := find_record(tables, gate_file(gate_id, _FILE), MeasuredDelivery):
             yield from kept.samples
 
 
-def _is_accepted(one: Publication | Hold) -> bool:
+def is_accepted(one: Publication | Hold) -> bool:
+    """Whether a decision is one that others are compared with: the gate published, and nobody took it back."""
     return isinstance(one, Publication) and one.kind is PublicationKind.PUBLISH and one.undone_by is None
