@@ -9,13 +9,12 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import httpx
 import pytest
@@ -23,11 +22,7 @@ import pytest
 from cutouts_airflow.home import PROJECT, home_environment, service_environment
 from cutouts_airflow.standalone import standalone
 from tests.dask_cluster import free_port
-
-T = TypeVar("T")
-
-PATIENCE = 120.0
-"""Seconds for one answer, because two busy cores serve everything here."""
+from tests.waiting import PATIENCE, until
 
 TEST_DAGS = PROJECT / "tests" / "dags" / "bundle"
 """DAGs of other teams and of these tests; parsed beside the project's own."""
@@ -130,7 +125,7 @@ class Service:
 
     def ended(self, dag_id: str, **where: str) -> dict[str, Any]:
         """The first matching run, once it has ended."""
-        return until(lambda: next((r for r in self.runs(dag_id, **where) if r["state"] in _ENDED), None))
+        return until(lambda: [r for r in self.runs(dag_id, **where) if r["state"] in _ENDED])[0]
 
     def task_states(self, dag_id: str, run_id: str) -> dict[str, str]:
         """The state of each task of a run; for a mapped task, the state of its last instance."""
@@ -156,7 +151,7 @@ class Service:
             got = httpx.get(f"{self.url}/api/v2/assets/events", params=query, timeout=PATIENCE)
             return [] if got.status_code == 500 else [got.json()["asset_events"]]
 
-        return until(answer, seconds=60)[0]
+        return until(answer)[0]
 
     def clear(self, dag_id: str, run_id: str, task_id: str) -> None:
         """Repeat one task of a run and nothing else, as a person would."""
@@ -166,15 +161,6 @@ class Service:
 
 
 _ENDED = ("success", "failed")
-
-
-def until(question: Callable[[], T | None], *, seconds: float = 600) -> T:
-    """The first true answer; fails after so many seconds."""
-    end = time.monotonic() + seconds
-    while not (answer := question()):
-        assert time.monotonic() < end, "nothing happened in time"
-        time.sleep(1)
-    return answer
 
 
 LOG_PORTS = ("AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT", "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT")

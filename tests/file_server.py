@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+from tests.waiting import PATIENCE
+
 
 @dataclass(slots=True, kw_only=True)
 class FileServer:
@@ -76,7 +78,7 @@ def _answer(request: BaseHTTPRequestHandler, server: FileServer) -> None:
     request.wfile.write(data[: server.hangs_after if cut is None else cut])
     if server.hangs_after is not None:
         request.wfile.flush()
-        server.over.wait(60)
+        server.over.wait(PATIENCE)
 
 
 def _part(request: BaseHTTPRequestHandler, server: FileServer) -> tuple[int, int]:

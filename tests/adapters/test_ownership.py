@@ -22,6 +22,7 @@ from cutouts.adapters.storage.stored_tables import write_table
 from cutouts.core.errors import OutputError
 from cutouts.core.png_mark import MARK_BYTES, mark_of, marked
 from cutouts.schemas.tables import EVALUATION, MANIFEST
+from tests.waiting import PATIENCE
 
 MINE = b"mine"
 SUFFIXES = frozenset({".jpg", ".png"})
@@ -141,7 +142,7 @@ def test_several_processes_write_their_files_into_one_folder(tmp_path: Path) -> 
     for process in several:
         assert process.stdin is not None
         process.stdin.close()
-    assert [process.wait(60) for process in several] == [0, 0, 0]
+    assert [process.wait(PATIENCE) for process in several] == [0, 0, 0]
     assert [name for name in [*names, "both.csv"] if not is_ours(tmp_path / name)] == []
     assert {path.name for path in tmp_path.iterdir()} == {MARKER, "both.csv", *names}
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import fcntl
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -14,6 +13,7 @@ from cutouts.adapters import weights
 from cutouts.core.errors import ModelError, StorageError, TransientError
 from cutouts.models import ModelRow, find
 from tests.file_server import FileServer, serving
+from tests.waiting import until
 
 HALF = 2_000_000
 
@@ -116,9 +116,7 @@ def test_a_killed_pull_is_resumed(row: ModelRow, target: Path, body: bytes) -> N
     """After SIGKILL no file has the network's name, and the next pull requests the rest alone."""
     with serving(FileServer(body=body, hangs_after=HALF)) as server:
         process = subprocess.Popen([sys.executable, "-c", _PULL, str(target), server.url])
-        while not any(path.stat().st_size for path in target.parent.glob(".*.part")):
-            assert process.poll() is None
-            time.sleep(0.02)
+        until(lambda: any(path.stat().st_size for path in target.parent.glob(".*.part")), process=process)
         process.kill()
         process.wait()
     assert not target.exists()

@@ -28,6 +28,7 @@ from cutouts.steps.lease import site_lease
 from cutouts.steps.verify import verify
 from tests.kept import Kept
 from tests.photographs import product
+from tests.waiting import PATIENCE
 
 ORDER = Order(by="Ada", because="asked by letter", at=datetime(2026, 11, 27, tzinfo=UTC))
 
@@ -189,7 +190,7 @@ def test_an_order_never_happens_in_the_middle_of_forgetting(site: Site, change: 
             with pytest.raises(TimeoutError):
                 waiting.result(timeout=0.5)
             assert len(_live(site)) == 4
-        waiting.result(timeout=60)
+        waiting.result(timeout=PATIENCE)
     with journalled(site), pytest.raises(TransientError, match="something runs"):
         forget(site, Selection(delivery_id="acme"), ORDER)
 

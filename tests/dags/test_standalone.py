@@ -19,9 +19,10 @@ import sqlalchemy as sa
 from cutouts import intake
 from cutouts.core.config import Site
 from cutouts.core.pixels import Bytes
-from tests.airflow_home import Service, until
+from tests.airflow_home import Service
 from tests.dask_cluster import Cluster
 from tests.deliveries import land, manifest_of, nothing, photograph, product
+from tests.waiting import PATIENCE, until
 
 DAY = date(2026, 5, 6)
 
@@ -161,7 +162,7 @@ def test_it_answers_only_its_own_pages(airflow_service: Service) -> None:
 
     def status(path: str = "api/v2/version", method: str = "GET", **headers: str) -> int:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
-        return httpx.request(method, f"{airflow_service.url}/{path}", headers=named, timeout=60).status_code
+        return httpx.request(method, f"{airflow_service.url}/{path}", headers=named, timeout=PATIENCE).status_code
 
     assert status() == status(host=f"localhost:{port}") == 200
     assert status(origin=airflow_service.url, sec_fetch_site="same-origin") == 200

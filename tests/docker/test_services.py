@@ -7,7 +7,6 @@ import re
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -21,6 +20,7 @@ from cutouts.runner.certificates import CA, CERTIFICATE, KEY, make_certificates
 from cutouts_airflow.standalone import PARTS, START_SECONDS
 from tests.dask_cluster import dask_process, free_port
 from tests.docker.files import ROOT, compose, environment, recipe, values
+from tests.waiting import until
 
 SERVICES = tuple(compose()["services"])
 
@@ -164,7 +164,7 @@ def test_scheduler_and_worker_start_and_become_healthy(tmp_path: Path) -> None:
     checks = [_check(name, places) for name in ("scheduler", "worker")]
     assert [_status(check) for check in checks] == [1, 1]
     with dask_process(*scheduler[1:]), dask_process(*worker[1:]):
-        _until_well(checks)
+        until(lambda: not any(map(_status, checks)))
 
 
 def test_airflow_is_healthy_only_if_every_part_is() -> None:
@@ -193,13 +193,6 @@ def _check(name: str, places: dict[str, str]) -> list[str]:
 def _status(check: list[str]) -> int:
     path = {"PYTHONPATH": str(ROOT / "plugins"), "PATH": str(Path(sys.executable).parent)}
     return subprocess.run(check, env=path, cwd=ROOT, capture_output=True, check=False).returncode
-
-
-def _until_well(checks: list[list[str]]) -> None:
-    end = time.monotonic() + 90
-    while any(_status(check) for check in checks):
-        assert time.monotonic() < end, "not well in time"
-        time.sleep(0.5)
 
 
 @contextmanager

@@ -14,6 +14,7 @@ import pytest
 from cutouts.core.decisions import Outcome
 from cutouts.schemas.tables import IMAGES
 from examples.list_held import NOT_PUBLISHED
+from tests.waiting import PATIENCE
 
 SCRIPT = Path(__file__).resolve().parents[2] / "examples" / "list_held.py"
 
@@ -35,7 +36,7 @@ def _image(number: int, outcome: Outcome, *reasons: str) -> dict[str, object]:
 
 def _run(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, str(SCRIPT), *arguments], capture_output=True, text=True, check=False, timeout=120
+        [sys.executable, str(SCRIPT), *arguments], capture_output=True, text=True, check=False, timeout=PATIENCE
     )
 
 

@@ -29,10 +29,11 @@ from cutouts.core.config import Site
 from cutouts.core.pixels import Bytes
 from cutouts.core.records import DeliveryKey
 from cutouts.runner import open_runner
-from tests.airflow_home import dag_bag, events, task_states, until
+from tests.airflow_home import dag_bag, events, task_states
 from tests.dask_cluster import free_port
 from tests.deliveries import land, manifest_of, nothing, photograph, product
 from tests.review.made_gates import make_gate
+from tests.waiting import PATIENCE, until
 
 T = TypeVar("T")
 USERS = {"ada": "user", "bob": "user", "vera": "viewer"}
@@ -46,14 +47,14 @@ class Pages:
 
     def token(self, user: str) -> str:
         """The user's log-in, as the form would give it."""
-        answer = httpx.post(f"{self.url}/auth/token", json={"username": user, "password": user}, timeout=60)
+        answer = httpx.post(f"{self.url}/auth/token", json={"username": user, "password": user}, timeout=PATIENCE)
         return str(answer.json()["access_token"])
 
     def client(self, user: str | None = None, **headers: str) -> httpx.Client:
         """A client that has logged in as that user, or not at all."""
         cookies = {"_token": self.token(user)} if user else {}
         named = {name.replace("_", "-"): value for name, value in headers.items()}
-        return httpx.Client(base_url=f"{self.url}/cutouts", cookies=cookies, headers=named, timeout=60)
+        return httpx.Client(base_url=f"{self.url}/cutouts", cookies=cookies, headers=named, timeout=PATIENCE)
 
 
 @pytest.fixture(scope="module")
@@ -75,9 +76,7 @@ def pages(airflow_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
         server = uvicorn.Server(uvicorn.Config(create_app(apps="core"), port=port, log_level="error"))
         thread = threading.Thread(target=server.run, daemon=True)
         thread.start()
-        while not server.started:
-            assert thread.is_alive()
-            thread.join(0.05)
+        until(lambda: server.started)
         yield Pages(url=f"http://127.0.0.1:{port}")
         server.should_exit = True
         thread.join()
@@ -458,16 +457,16 @@ def test_a_held_delivery_is_a_required_action(
     ada = {"authorization": f"Bearer {pages.token('ada')}"}
 
     def answer() -> dict[str, Any]:
-        run_id = until(lambda: _runs_about(held), seconds=120)[-1].run_id
+        run_id = until(lambda: _runs_about(held))[-1].run_id
         url = f"{pages.url}{path.format(run_id)}"
-        asked = until(lambda: _found(httpx.get(url, headers=ada, timeout=60)), seconds=120)
+        asked = until(lambda: _found(httpx.get(url, headers=ada, timeout=PATIENCE)))
         if chosen == "page":
             assert _decide(pages, held, "ada", RELEASE).status_code == 200
         else:
             body = {"chosen_options": [chosen], "params_input": {"why": "meant so"}}
             viewer = {"authorization": f"Bearer {pages.token('vera')}"}
-            assert httpx.patch(url, json=body, headers=viewer, timeout=60).status_code == 403
-            assert httpx.patch(url, json=body, headers=ada, timeout=60).status_code == 200
+            assert httpx.patch(url, json=body, headers=viewer, timeout=PATIENCE).status_code == 403
+            assert httpx.patch(url, json=body, headers=ada, timeout=PATIENCE).status_code == 200
         return asked
 
     with ThreadPoolExecutor(1) as pool:
@@ -495,12 +494,12 @@ def test_what_a_person_rejected_on_the_page_is_not_published_by_an_answer_about_
     ada = {"authorization": f"Bearer {pages.token('ada')}"}
 
     def answer() -> bool:
-        run_id = until(lambda: _runs_about(partly), seconds=120)[-1].run_id
+        run_id = until(lambda: _runs_about(partly))[-1].run_id
         url = f"{pages.url}/api/v2/dags/delivery_review/dagRuns/{run_id}/taskInstances/ask/-1/hitlDetails"
-        until(lambda: _found(httpx.get(url, headers=ada, timeout=60)), seconds=120)
+        until(lambda: _found(httpx.get(url, headers=ada, timeout=PATIENCE)))
         assert _decide(pages, partly, "ada", RELEASE | {"bad": {"1": "torn"}}).status_code == 200
-        answered = bool(httpx.get(url, headers=ada, timeout=60).json()["response_received"])
-        httpx.patch(url, json={"chosen_options": ["Approve"]}, headers=ada, timeout=60)
+        answered = bool(httpx.get(url, headers=ada, timeout=PATIENCE).json()["response_received"])
+        httpx.patch(url, json={"chosen_options": ["Approve"]}, headers=ada, timeout=PATIENCE)
         return answered
 
     with ThreadPoolExecutor(1) as pool:
@@ -574,15 +573,15 @@ def test_an_answer_that_came_before_the_asking_process_ended_is_not_asked_for_ag
     ada = {"authorization": f"Bearer {pages.token('ada')}"}
 
     def answer() -> None:
-        run = until(lambda: _runs_about(held), seconds=120)[-1]
-        until(lambda: run.get_task_instance("ask").state == "awaiting_input" or None, seconds=120)
+        run = until(lambda: _runs_about(held))[-1]
+        until(lambda: run.get_task_instance("ask").state == "awaiting_input")
         run.get_task_instance("ask").set_state("running")  # its process has not ended
         body = {"chosen_options": ["Reject"], "params_input": {"why": "torn"}}
-        assert httpx.patch(f"{pages.url}{path.format(run.run_id)}", json=body, headers=ada, timeout=60).is_success
+        assert httpx.patch(f"{pages.url}{path.format(run.run_id)}", json=body, headers=ada, timeout=PATIENCE).is_success
         with _ask_task(run.run_id) as task:
             task.prepare_db_for_next_try(object_session(task))
             task.state, task.next_method, task.next_kwargs = None, None, None
-        until(lambda: _resumed(run.run_id) or None, seconds=120)
+        until(lambda: _resumed(run.run_id))
 
     with ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(_or_give_up, answer, held)

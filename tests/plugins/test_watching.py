@@ -14,6 +14,7 @@ import pytest
 from cutouts import intake
 from cutouts.core.config import Site
 from tests.deliveries import land, manifest_of, photograph, product
+from tests.waiting import PATIENCE
 
 T = TypeVar("T")
 
@@ -38,9 +39,9 @@ def test_each_new_manifest_is_announced_once(tmp_path: Path, monkeypatch: pytest
 
     async def announced() -> list[list[str]]:
         events = LandedTrigger(poll_seconds=0.05).run()
-        one = await asyncio.wait_for(anext(events), 60)
+        one = await asyncio.wait_for(anext(events), PATIENCE)
         land(manifests, "second", date(2026, 3, 6), table)
-        two = await asyncio.wait_for(anext(events), 60)
+        two = await asyncio.wait_for(anext(events), PATIENCE)
         return [one.payload["manifests"], two.payload["manifests"]]
 
     one, two = _run(announced())
@@ -62,6 +63,6 @@ def test_the_trigger_waits_for_an_unreachable_store(tmp_path: Path, monkeypatch:
         await asyncio.sleep(0.5)
         assert not waiting.done()
         monkeypatch.setenv("AIRFLOW_VAR_CUTOUTS", f'{{"root": "{tmp_path}/site"}}')
-        return list((await asyncio.wait_for(waiting, 60)).payload["manifests"])
+        return list((await asyncio.wait_for(waiting, PATIENCE)).payload["manifests"])
 
     assert len(_run(first_event())) == 1

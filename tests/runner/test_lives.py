@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
@@ -24,6 +23,7 @@ from cutouts.core.errors import TransientError
 from cutouts.runner import clusters, dask_runner, dask_scheduler, open_runner
 from tests.dask_cluster import ROOT, dask_process, free_port
 from tests.runner.items import die, die_once, nap
+from tests.waiting import PATIENCE, until
 
 pytestmark = pytest.mark.filterwarnings("ignore::distributed.versions.VersionMismatchWarning")
 
@@ -35,7 +35,7 @@ def test_stopping_early_leaves_nothing_running(standing_scheduler: str) -> None:
         next(results)
         assert tasks() > 0
         results.close()  # type: ignore[attr-defined]  # it is a generator: this is what a `break` ends in
-        _until(lambda: tasks() == 0)
+        until(lambda: tasks() == 0)
 
 
 def test_a_caller_that_is_killed_leaves_nothing_on_the_scheduler(standing_scheduler: str, tmp_path: Path) -> None:
@@ -45,7 +45,7 @@ def test_a_caller_that_is_killed_leaves_nothing_on_the_scheduler(standing_schedu
         assert tasks() > 0
         os.kill(caller.pid, signal.SIGKILL)
         caller.communicate()
-        _until(lambda: tasks() == 0)
+        until(lambda: tasks() == 0)
 
 
 @pytest.mark.parametrize("how", [None, signal.SIGINT, signal.SIGKILL])
@@ -56,14 +56,13 @@ def test_no_process_outlives_its_run(how: signal.Signals | None, tmp_path: Path)
     assert len(started) >= 2
     if how is not None:
         (os.killpg if how is signal.SIGINT else os.kill)(caller.pid, how)
-    out, err = caller.communicate(timeout=60)
+    out, err = caller.communicate(timeout=PATIENCE)
     if how is signal.SIGINT:
         assert "KeyboardInterrupt" in err
     else:  # Dask may log that a busy machine did not close in time
         assert "Traceback" not in err or "did not close in time" in err, err
     assert len(out.split()) == 4 or how is not None
-    _, alive = psutil.wait_procs(started, timeout=10)
-    assert not [process for process in alive if process.status() != psutil.STATUS_ZOMBIE]
+    until(lambda: not any(map(_runs, started)))
 
 
 def test_a_chunk_that_kills_every_worker_is_given_up() -> None:
@@ -87,14 +86,14 @@ def test_a_worker_that_starts_slowly_is_waited_for(tmp_path: Path) -> None:
 
 def test_a_cluster_that_closes_too_late_does_not_fail_the_work() -> None:
     """On a busy machine Dask gives up: its workers are killed, and the results stay."""
-    worker = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    worker = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(6000)"])
 
     def close() -> None:
         raise TimeoutError
 
     with clusters._closing(SimpleNamespace(close=close, workers={0: worker})):
         pass
-    assert worker.wait(timeout=10) == -signal.SIGKILL
+    assert worker.wait(timeout=PATIENCE) == -signal.SIGKILL
 
 
 @pytest.mark.parametrize("how", ["ended", "ended and started again", "frozen"])
@@ -158,6 +157,13 @@ def _start(folder: Path, **values: object) -> subprocess.Popen[str]:
     return process
 
 
+def _runs(process: psutil.Process) -> bool:
+    try:
+        return bool(process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
+
+
 @contextmanager
 def _tasks(address: str) -> Iterator[Callable[[], int]]:
     """Asks the scheduler at `address` for its number of tasks."""
@@ -167,10 +173,3 @@ def _tasks(address: str) -> Iterator[Callable[[], int]]:
 
     with Client(address, set_as_default=False) as client:
         yield lambda: int(client.run_on_scheduler(count))
-
-
-def _until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come true in time"
-        time.sleep(0.05)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from cutouts.core.errors import TransientError
 from cutouts.runner import Runner, Work, dask_runner, open_runner
 from tests.dask_cluster import dask_process, scheduler_process
 from tests.runner.items import blame, crowd, fill, hopeless, nothing, singly, work
+from tests.waiting import until
 
 pytestmark = pytest.mark.filterwarnings("ignore::distributed.versions.VersionMismatchWarning")
 
@@ -207,7 +208,7 @@ def test_no_single_image_process_outlives_the_run() -> None:
     """Processes that were started for parts end with the run."""
     with open_runner(Site(cluster="local", workers=1, threads=2)) as runner:
         assert books(runner.map(deadly({3: "exit"}), CHUNKS[:4]))[1].keys() == {3}
-        _until(lambda: not _children())
+        until(lambda: not _children())
     assert _children() == []
 
 
@@ -230,10 +231,3 @@ def _runs(process: psutil.Process, what: str) -> bool:
         return what in " ".join(process.cmdline())
     except psutil.Error:
         return False
-
-
-def _until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come true in time"
-        time.sleep(0.05)

@@ -10,8 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,10 +19,9 @@ from typing import Any
 import psutil
 
 from tests.dask_cluster import ROOT
+from tests.waiting import PATIENCE
 
 JPEG = {"Content-Type": "image/jpeg"}
-_PATIENCE = 120.0
-"""How long a loaded machine may take before a test fails (s)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +51,7 @@ class Server:
 
     def ask(self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None) -> Reply:
         """One request on a connection of its own."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=_PATIENCE)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
         try:
             connection.request(method, path, body, dict(headers or {}))
             answer = connection.getresponse()
@@ -70,7 +68,7 @@ class Server:
 
     def connect(self) -> socket.socket:
         """A connection that only the test writes to."""
-        return socket.create_connection(("127.0.0.1", self.port), timeout=_PATIENCE)
+        return socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE)
 
     def clients(self) -> list[tuple[str, int]]:
         """Who is connected: the addresses and ports at the other ends of its connections."""
@@ -119,18 +117,10 @@ def command(*arguments: str) -> tuple[str, ...]:
     return ("-c", "from cutouts.cli import main; main()", "serve", "--port", "0", *arguments)
 
 
-def until(condition: Callable[[], bool]) -> None:
-    """Wait until something is true; fail if it is not after a long time."""
-    end = time.monotonic() + _PATIENCE
-    while not condition():
-        assert time.monotonic() < end, "it did not become true"
-        time.sleep(0.02)
-
-
 def end(server: Server, how: signal.Signals = signal.SIGTERM) -> tuple[int, str]:
     """Send a signal, and wait for the end: the exit status and what was written to stderr."""
     server.process.send_signal(how)
-    _, told = server.process.communicate(timeout=_PATIENCE)
+    _, told = server.process.communicate(timeout=PATIENCE)
     return server.process.returncode, told
 
 

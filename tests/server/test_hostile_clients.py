@@ -13,7 +13,8 @@ from functools import partial
 import pytest
 
 from tests.server.conftest import TOKEN
-from tests.server.running import JPEG, Server, until
+from tests.server.running import JPEG, Server
+from tests.waiting import until
 
 AUTH = {"Authorization": f"Bearer {TOKEN}"}
 

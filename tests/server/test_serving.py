@@ -25,7 +25,8 @@ from tests.deliveries import product as ball
 from tests.file_server import FileServer
 from tests.file_server import serving as files
 from tests.photographs import blank, broken
-from tests.server.running import JPEG, Server, command, serving, settings, until
+from tests.server.running import JPEG, Server, command, serving, settings
+from tests.waiting import PATIENCE, until
 
 
 def test_a_client_gets_the_png_that_the_command_writes(server: Server, photograph: bytes, site_folder: Path) -> None:
@@ -193,7 +194,7 @@ def test_sigterm_finishes_what_is_in_progress(site_folder: Path, photograph: byt
             until(lambda: _refuses(server.port))
             assert not reply.done()
         assert (reply.result().status, reply.result().headers["connection"]) == (200, "close")
-        status, told = server.process.wait(60), server.process.stderr
+        status, told = server.process.wait(PATIENCE), server.process.stderr
         assert status == 0
         assert told is not None
         assert "stopped" in told.read()
@@ -251,7 +252,7 @@ def _form(data: bytes) -> tuple[bytes, dict[str, str]]:
 
 def _refuses(port: int) -> bool:
     try:
-        socket.create_connection(("127.0.0.1", port), timeout=5).close()
+        socket.create_connection(("127.0.0.1", port), timeout=PATIENCE).close()
     except OSError:
         return True
     return False

@@ -8,13 +8,14 @@ import sys
 import time
 
 from cutouts.stages.deadline import deadlines
+from tests.waiting import PATIENCE
 
 START = "import ctypes, threading, time; from cutouts.stages.deadline import deadlines; deadlines.arm()\n"
 
 
 def status(script: str) -> int:
     """The exit status of a process that may be ended."""
-    return subprocess.run([sys.executable, "-c", START + script], check=False, timeout=60).returncode
+    return subprocess.run([sys.executable, "-c", START + script], check=False, timeout=PATIENCE).returncode
 
 
 def test_a_call_that_holds_the_interpreter_lock_is_ended() -> None:
@@ -37,7 +38,11 @@ time.sleep(5)
 """
     for last, ended in ((600, -signal.SIGALRM), (0.1, 0)):
         run = subprocess.run(
-            [sys.executable, "-c", START + script.format(last)], check=False, timeout=60, capture_output=True, text=True
+            [sys.executable, "-c", START + script.format(last)],
+            check=False,
+            timeout=PATIENCE,
+            capture_output=True,
+            text=True,
         )
         assert (run.stdout, run.returncode) == ("still here\n", ended), run.stderr
 

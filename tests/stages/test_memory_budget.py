@@ -7,7 +7,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -22,6 +21,7 @@ from cutouts.core.records import ImageRecord
 from cutouts.stages import Job, cut_chunk, job_of, memory_budget
 from cutouts.stages.memory_budget import Memory, ProcessMemory, machine_memory
 from tests.photographs import product
+from tests.waiting import PATIENCE, until
 
 
 def test_an_image_that_needs_more_than_is_free_waits() -> None:
@@ -65,12 +65,17 @@ def test_a_request_for_all_memory_waits_for_the_others_and_keeps_them_out() -> N
             said.append("all")
             assert not memory.try_take(1)
 
+    def kept_out() -> bool:
+        if taken := memory.try_take(1):
+            memory.give_back(1)
+        return not taken
+
     waiting = threading.Thread(target=everything)
     waiting.start()
-    _until(lambda: not memory.try_take(1))
+    until(kept_out)
     assert said == []
     memory.give_back(10)
-    waiting.join(10)
+    waiting.join(PATIENCE)
     assert said == ["all"]
     assert memory.try_take(100)
 
@@ -164,10 +169,3 @@ def _job(folder: Path, max_memory: int) -> Job:
 
 def _record(path: Path) -> ImageRecord:
     return ImageRecord(image_id=path.name, product_id=path.stem, delivery_id="spring", uri=str(path))
-
-
-def _until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come true in time"
-        time.sleep(0.005)

@@ -22,6 +22,7 @@ from cutouts.steps.reviews import reviews_of
 from tests.deliveries import nothing, photograph, product
 from tests.steps.conftest import Refresh
 from tests.steps.test_returning import live
+from tests.waiting import PATIENCE
 
 WHO: dict[str, Any] = {"by": "Ada", "why": "looked at"}
 
@@ -88,7 +89,7 @@ def test_a_word_in_the_middle_of_a_release_waits_for_its_end(site: Site, partly:
                 word.result(timeout=0.5)
             publish(site, gate(site, partly.plan_id).gate_id)
         with pytest.raises(CutoutsError, match=r"is called 04\.png"):
-            word.result(timeout=60)
+            word.result(timeout=PATIENCE)
     assert "04.png" in live(site, "shoot")
 
 

@@ -19,6 +19,7 @@ from cutouts.cli.console.progress import Tally
 from cutouts.core.errors import ConfigError, ImageRejected, StorageError, TransientError
 from cutouts.core.records import RejectionReason
 from tests.photographs import product
+from tests.waiting import PATIENCE, until
 
 CUTOUTS = str(Path(sys.executable).parent / "cutouts")
 HEEDING = ("env", "--default-signal=INT")
@@ -119,16 +120,12 @@ def stopped(
         text=True,
         start_new_session=True,
     )
-    deadline = time.monotonic() + 120
-    while not when():
-        assert process.poll() is None
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    until(when, process=process)
     began = time.monotonic()
     for _ in range(times):
         os.killpg(process.pid, sign)
         time.sleep(0.1)
-    told = process.communicate(timeout=120)[1]
+    told = process.communicate(timeout=PATIENCE)[1]
     return process.returncode, told, time.monotonic() - began
 
 
@@ -183,7 +180,7 @@ def test_ctrl_c_while_a_command_ends_does_not_change_its_status(when: str) -> No
     assert process.stdout is not None
     assert process.stdout.readline() == "leaving\n"
     process.send_signal(signal.SIGINT)
-    assert process.communicate(timeout=60) == ("", "Stopped.\n")
+    assert process.communicate(timeout=PATIENCE) == ("", "Stopped.\n")
     assert process.returncode == Status.STOPPED
 
 
@@ -198,7 +195,7 @@ class Dropping:
 
 def work():
     Dropping()
-    time.sleep(60)
+    time.sleep(6000)
     print("went on")
 
 ended(work)
@@ -213,7 +210,7 @@ def test_a_signal_that_python_drops_still_ends_the_command(name: str, status: St
         [*HEEDING, sys.executable, "-c", code],
         capture_output=True,
         text=True,
-        timeout=50,
+        timeout=PATIENCE,
         check=False,
     )
     assert (done.returncode, done.stdout) == (status, "")
@@ -244,13 +241,12 @@ def test_ctrl_c_while_workers_start_is_no_traceback(photos: Path, tmp_path: Path
     out = tmp_path / "out"
     command = [*HEEDING, CUTOUTS, "run", str(photos), "--out", str(out), "--workers", "2"]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
-    while len(workers := spawned_by(process.pid)) < 2:
-        assert process.poll() is None
-        time.sleep(0.02)
+    until(lambda: len(spawned_by(process.pid)) >= 2, process=process)
+    workers = spawned_by(process.pid)
     for wait in (0.3, 0.1, 0.1):
         time.sleep(wait)
         os.killpg(process.pid, signal.SIGINT)
-    told = process.communicate(timeout=120)[1]
+    told = process.communicate(timeout=PATIENCE)[1]
     assert ("Traceback" in told, process.returncode) == (False, Status.STOPPED), told
     assert not [worker for worker in workers if Path("/proc", worker).exists()]
 

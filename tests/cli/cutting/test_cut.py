@@ -21,6 +21,7 @@ from cutouts.core.pixels import Bytes
 from cutouts.stages.memory_budget import process_memory
 from tests.models_folder import site_with_picky
 from tests.photographs import blank, broken, product
+from tests.waiting import until
 
 
 def cut(*arguments: object) -> Result:
@@ -273,8 +274,7 @@ def test_a_kill_leaves_no_partial_file(tmp_path: Path) -> None:
         product(tmp_path / "in" / f"{seed}.jpg", seed=seed, size=300)
     command = [str(Path(sys.executable).parent / "cutouts"), "cut", str(tmp_path / "in"), "-o", str(tmp_path / "out")]
     process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
-    while not list((tmp_path / "out").glob("*.png")):
-        assert process.poll() is None
+    until(lambda: list((tmp_path / "out").glob("*.png")), process=process)
     process.kill()
     process.wait()
     for path in (tmp_path / "out").glob("*.png"):

@@ -19,6 +19,7 @@ from cutouts.models import OWN_TABLE, own_rows
 from tests.models_command import LICENCE, run
 from tests.photographs import product
 from tests.tiny_networks import seven, tiny
+from tests.waiting import PATIENCE
 
 pytestmark = pytest.mark.usefixtures("models")
 
@@ -136,7 +137,7 @@ def test_missing_options_are_asked_for_on_a_terminal(tmp_path: Path, models: Pat
     assert (row.activation, row.licence, row.commercial, row.about) == ("logit", "MIT", True, "a test")
 
 
-def converse(arguments: list[str], answers: list[tuple[str, str]], seconds: float = 60) -> str:
+def converse(arguments: list[str], answers: list[tuple[str, str]], seconds: float = PATIENCE) -> str:
     """What `cutouts` shows on a terminal, where each question that contains a key gets its answer."""
     master, slave = pty.openpty()
     command = [str(Path(sys.executable).parent / "cutouts"), *arguments]
@@ -156,5 +157,5 @@ def converse(arguments: list[str], answers: list[tuple[str, str]], seconds: floa
             os.write(master, f"{waiting.pop(0)[1]}\n".encode())
             unread = ""
     os.close(master)
-    assert process.wait(timeout=10) == 0, shown
+    assert process.wait(timeout=PATIENCE) == 0, shown
     return shown

@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -16,6 +15,7 @@ import pytest
 from cutouts.schemas.tables import IMAGES
 from tests.command import Done, cutouts
 from tests.photographs import blank, broken, product
+from tests.waiting import until
 
 CUTOUTS = str(Path(sys.executable).parent / "cutouts")
 QUICK = {"CUTOUTS_SHARD_IMAGES": "4", "CUTOUTS_CLUSTER": "serial"}
@@ -95,11 +95,7 @@ def test_a_killed_run_continues_where_it_was(tmp_path: Path) -> None:
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     )
-    deadline = time.monotonic() + 120
-    while len(list(out.glob("tables/shards/*/*/receipt.json"))) < 2:
-        assert process.poll() is None
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
+    until(lambda: len(list(out.glob("tables/shards/*/*/receipt.json"))) >= 2, process=process)
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
     finished = len(list(out.glob("tables/shards/*/*/receipt.json")))
