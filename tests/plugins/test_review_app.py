@@ -27,6 +27,7 @@ from cutouts import intake, steps
 from cutouts.adapters.catalog import Catalog
 from cutouts.core.config import Site
 from cutouts.core.pixels import Bytes
+from cutouts.core.publications import Draft
 from cutouts.core.records import DeliveryKey
 from cutouts.runner import open_runner
 from tests.airflow_home import dag_bag, events, task_states
@@ -531,11 +532,13 @@ def test_every_recent_publication_with_quarantined_images_is_asked_about(site: S
         for number in range(60):
             catalog.publish(
                 [],
-                gate_id=f"{number:032x}",
-                plan_id="plan",
-                delivery=DeliveryKey(date=date(2026, 11, 3), delivery_id=f"later-{number}"),
-                at=datetime.now(UTC),
-                against=0,
+                Draft(
+                    gate_id=f"{number:032x}",
+                    plan_id="plan",
+                    delivery=DeliveryKey(date=date(2026, 11, 3), delivery_id=f"later-{number}"),
+                    at=datetime.now(UTC),
+                    against=0,
+                ),
             )
     assert _waiting(site) == [first.gate_id]
     steps.approve(site, first.gate_id, by="eve", why="fine", also=["partly/01.png"])

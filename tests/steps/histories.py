@@ -14,7 +14,7 @@ from cutouts.adapters.catalog import Catalog
 from cutouts.adapters.catalog.engine import open_engine
 from cutouts.adapters.catalog.sql_tables import metadata
 from cutouts.core.config import Site
-from cutouts.core.publications import Order, Selection
+from cutouts.core.publications import Draft, Order, Selection
 from cutouts.core.records import DeliveryKey
 from cutouts.core.reviews import ImageReview
 from cutouts.steps.announce import mark_announced
@@ -84,11 +84,13 @@ def publish_some(catalog: Catalog, names: str, content: str, delivery: DeliveryK
     number = len(catalog.history.publications())
     done = catalog.publish(
         [entry(name, delivery, content=content) for name in names],
-        gate_id=f"{number:032x}",
-        plan_id="plan",
-        delivery=delivery,
-        at=NOON + timedelta(minutes=number),
-        **how,
+        Draft(
+            gate_id=f"{number:032x}",
+            plan_id="plan",
+            delivery=delivery,
+            at=NOON + timedelta(minutes=number),
+            **how,
+        ),
     )
     return done.publication_id
 
@@ -122,7 +124,7 @@ def happenings(site: Site) -> Iterator[Callable[[Catalog], object]]:
     yield lambda catalog: publish_some(catalog, "e", "held", approval=approval("a" * 32))
     yield lambda catalog: catalog.history.undo(catalog.version("acme"), ORDER)
     yield lambda _: mark_announced(site, [1, 2])
-    yield lambda catalog: publish_some(catalog, "ab", "third", TUESDAY, withdraw=["c.jpg"])
+    yield lambda catalog: publish_some(catalog, "ab", "third", TUESDAY, withdraw=("c.jpg",))
     yield lambda catalog: catalog.history.withdraw(Selection(product_id="x"), ORDER)
     yield lambda catalog: publish_some(catalog, "abd", "third", WEDNESDAY)  # a and b move, d is replaced
     yield _reviews

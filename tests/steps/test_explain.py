@@ -14,7 +14,7 @@ from cutouts.adapters.code_version import code_version
 from cutouts.adapters.storage.store import Store
 from cutouts.core.config import Site
 from cutouts.core.errors import CutoutsError
-from cutouts.core.publications import Order, Selection
+from cutouts.core.publications import Draft, Order, Selection
 from cutouts.steps import approve, reject, waiting_holds
 from cutouts.steps.explain import explain
 from cutouts.steps.verify import verify
@@ -58,7 +58,7 @@ def test_an_image_that_is_live_for_years_is_explained(site: Site, refresh: Refre
         for number in range(50):
             day = replace(decision.delivery, date=decision.delivery.date + timedelta(days=number + 1))
             catalog.publish(
-                [entry(f"later-{number}", day)], gate_id=f"gate-{number}", plan_id="plan", delivery=day, at=NOON
+                [entry(f"later-{number}", day)], Draft(gate_id=f"gate-{number}", plan_id="plan", delivery=day, at=NOON)
             )
     assert explain(site, "0.jpg") == (before,)
     assert before.published is not None

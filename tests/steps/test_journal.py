@@ -11,6 +11,7 @@ from cutouts.adapters.catalog import Catalog
 from cutouts.adapters.storage.store import Store, open_store
 from cutouts.core.config import Site
 from cutouts.core.errors import CutoutsError, DamagedError, TransientError
+from cutouts.core.publications import Draft
 from cutouts.steps.clearing import clear
 from cutouts.steps.journal import keep_journal, rebuild
 from cutouts.steps.lease import site_lease
@@ -147,7 +148,7 @@ def test_a_catalogue_that_is_older_than_its_journal_is_refused(site: Site) -> No
     keep_journal(site)
     old = site.model_copy(update={"catalog": f"sqlite:///{site.root}/old.sqlite"})
     with Catalog.open(url_of(old)) as catalog:
-        catalog.publish([entry("z", OTHER)], gate_id="e" * 32, plan_id="plan", delivery=OTHER, at=NOON)
+        catalog.publish([entry("z", OTHER)], Draft(gate_id="e" * 32, plan_id="plan", delivery=OTHER, at=NOON))
     with pytest.raises(CutoutsError, match=r"the catalogue is older than its journal.*`cutouts catalog rebuild`"):
         keep_journal(old)
     for repair in (False, True):

@@ -22,7 +22,7 @@ from cutouts.bench.plan_bench import in_this_process, measure_images
 from cutouts.bench.scale import REQUESTS, WRITES
 from cutouts.core.config import Site
 from cutouts.core.errors import StorageError
-from cutouts.core.publications import Order, Selection
+from cutouts.core.publications import Draft, Order, Selection
 from cutouts.core.records import ImageRecord
 from cutouts.core.table_paths import thumbnail_folder
 from cutouts.stages import cut_chunk, job_of
@@ -124,10 +124,12 @@ def test_a_first_journal_needs_one_listing_and_two_files_per_publication(there: 
         for number in range(40):
             catalog.publish(
                 [entry("a", TUESDAY, content=f"{number}")],
-                gate_id=f"{number:032x}",
-                plan_id="plan",
-                delivery=TUESDAY,
-                at=NOON + timedelta(minutes=number),
+                Draft(
+                    gate_id=f"{number:032x}",
+                    plan_id="plan",
+                    delivery=TUESDAY,
+                    at=NOON + timedelta(minutes=number),
+                ),
             )
         tables = open_store(there.tables_url)
         sent = _sent(tables, lambda: keep_journal(there))

@@ -1,6 +1,7 @@
 """The frozen records of the catalogue.
 
-GateDecision → CatalogEntry, Publication, or Hold → Approval → Publication or HoldRejection; Publication → Announcement.
+GateDecision → CatalogEntry, Draft → Publication, or Hold → Approval → Publication or HoldRejection; Publication →
+Announcement.
 """
 
 from __future__ import annotations
@@ -109,6 +110,28 @@ class Selection:
     def words(self) -> str:
         """The selection in words."""
         return ", ".join(f"{name.removesuffix('_id')} {shown(value)}" for name, value in self.given.items())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """A publication that has not been made yet; `at` is aware.
+
+    It is made only if the delivery id is still in the version `against`; None accepts any. If `withdraw` is given, even
+    if empty, the delivery is full: these images are withdrawn unless a later day delivered them, and deliveries of
+    earlier days are superseded. The `approval` is of this or an earlier gate for the same delivery, the `order` of the
+    person who released quarantined images. If it is `partial`, it is of some images of the delivery, and settles no
+    hold of it.
+    """
+
+    gate_id: str
+    plan_id: str
+    delivery: DeliveryKey
+    at: datetime
+    against: int | None = None
+    approval: Approval | None = None
+    withdraw: tuple[str, ...] | None = None
+    order: Order | None = None
+    partial: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,7 +18,7 @@ from cutouts.core.arguments import require_type
 from cutouts.core.config import Site
 from cutouts.core.decisions import GateDecision, Outcome, Verdict
 from cutouts.core.errors import CutoutsError, HeldError, OvertakenError
-from cutouts.core.publications import Approval, Hold, HoldRejection, Order, Publication
+from cutouts.core.publications import Approval, Draft, Hold, HoldRejection, Order, Publication
 from cutouts.core.records import DeliveryKey
 from cutouts.core.table_paths import gate_file
 from cutouts.core.text.display import shown
@@ -82,8 +82,7 @@ def _released(site: Site, catalog: Catalog, decision: GateDecision) -> GateDecis
 
 
 def _publish(site: Site, catalog: Catalog, decision: GateDecision) -> Publication:
-    return catalog.publish(
-        _entries(open_store(site.tables_url), decision),
+    draft = Draft(
         gate_id=decision.gate_id,
         plan_id=decision.plan_id,
         delivery=decision.delivery,
@@ -94,6 +93,7 @@ def _publish(site: Site, catalog: Catalog, decision: GateDecision) -> Publicatio
         order=_released_by(site, catalog, decision),
         partial=decision.partial,
     )
+    return catalog.publish(_entries(open_store(site.tables_url), decision), draft)
 
 
 def _released_by(site: Site, catalog: Catalog, decision: GateDecision) -> Order | None:
@@ -110,13 +110,13 @@ def _released_by(site: Site, catalog: Catalog, decision: GateDecision) -> Order 
     return Order(by=newest.by, because=newest.why, at=newest.at)
 
 
-def _withdrawn(site: Site, catalog: Catalog, decision: GateDecision) -> list[str]:
+def _withdrawn(site: Site, catalog: Catalog, decision: GateDecision) -> tuple[str, ...]:
     """The ids of images that are live under the delivery's id but not in it, and that nobody brought back. They are the
     judged ones, because publishing compares the version."""
     outcomes = read_table(open_store(site.tables_url), gate_file(decision.gate_id, "outcomes.parquet"), ["image_id"])
     left_out = missing(catalog.published(decision.delivery.delivery_id), outcomes, decision.delivery)
     kept = catalog.brought_back(decision.delivery)
-    return [one for one in left_out if one not in kept]
+    return tuple(one for one in left_out if one not in kept)
 
 
 def _judged_again(site: Site, catalog: Catalog, decision: GateDecision) -> GateDecision:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import sqlalchemy as sa
 
 from cutouts.adapters.catalog import Catalog
-from cutouts.core.publications import CatalogEntry
+from cutouts.core.publications import CatalogEntry, Draft
 from tests.adapters.catalog.made import MONDAY, NOON, entry
 
 
@@ -36,7 +36,7 @@ def main(url: str, moment: str, images: int) -> None:
         if moment == "written":
             sa.event.listen(catalog._engine, "after_cursor_execute", _die_once_written)
         entries = _entries(images, images - 1 if moment == "reading" else images)
-        catalog.publish(entries, gate_id="gate", plan_id="plan", delivery=MONDAY, at=NOON)
+        catalog.publish(entries, Draft(gate_id="gate", plan_id="plan", delivery=MONDAY, at=NOON))
 
 
 if __name__ == "__main__":

@@ -11,20 +11,21 @@ from alembic.config import Config
 from cutouts.adapters.catalog import Catalog
 from cutouts.adapters.catalog.engine import open_engine, writing
 from cutouts.adapters.catalog.migrate import _FOLDER, VERSION_TABLE
+from cutouts.core.publications import Draft
 from tests.adapters.catalog.made import MONDAY, NOON, TUESDAY, entry
 
 
 def test_a_publication_that_changes_nothing_is_not_announced(catalog: Catalog) -> None:
     """The first publication makes an image live, and the second one changes nothing."""
-    first = catalog.publish([entry("a")], gate_id="first", plan_id="plan", delivery=MONDAY, at=NOON)
-    catalog.publish([entry("a")], gate_id="second", plan_id="plan", delivery=MONDAY, at=NOON)
+    first = catalog.publish([entry("a")], Draft(gate_id="first", plan_id="plan", delivery=MONDAY, at=NOON))
+    catalog.publish([entry("a")], Draft(gate_id="second", plan_id="plan", delivery=MONDAY, at=NOON))
     assert catalog.unannounced() == (first,)
 
 
 def test_an_announced_publication_is_not_announced_again(catalog: Catalog) -> None:
     """The first time is kept, however often it is recorded."""
-    first = catalog.publish([entry("a")], gate_id="first", plan_id="plan", delivery=MONDAY, at=NOON)
-    second = catalog.publish([entry("b")], gate_id="second", plan_id="plan", delivery=MONDAY, at=NOON)
+    first = catalog.publish([entry("a")], Draft(gate_id="first", plan_id="plan", delivery=MONDAY, at=NOON))
+    second = catalog.publish([entry("b")], Draft(gate_id="second", plan_id="plan", delivery=MONDAY, at=NOON))
     catalog.mark_announced([first.publication_id], NOON)
     catalog.mark_announced([first.publication_id], NOON + timedelta(days=1))
     assert catalog.unannounced() == (second,)
@@ -35,9 +36,11 @@ def test_an_announced_publication_is_not_announced_again(catalog: Catalog) -> No
 
 def test_unannounced_publications_are_found_by_delivery_and_age(catalog: Catalog) -> None:
     """A process that has just published gets some time to announce it itself."""
-    old = catalog.publish([entry("a")], gate_id="old", plan_id="plan", delivery=MONDAY, at=NOON)
+    old = catalog.publish([entry("a")], Draft(gate_id="old", plan_id="plan", delivery=MONDAY, at=NOON))
     late = NOON + timedelta(minutes=1)
-    new = catalog.publish([entry("a", TUESDAY, content="new")], gate_id="new", plan_id="p", delivery=TUESDAY, at=late)
+    new = catalog.publish(
+        [entry("a", TUESDAY, content="new")], Draft(gate_id="new", plan_id="p", delivery=TUESDAY, at=late)
+    )
     assert catalog.unannounced(before=late) == (old,)
     assert catalog.unannounced(delivery=TUESDAY) == (new,)
     assert catalog.unannounced() == (old, new)

@@ -20,7 +20,7 @@ from cutouts.adapters.catalog import Catalog
 from cutouts.adapters.catalog.engine import open_engine, writing
 from cutouts.adapters.catalog.migrate import _FOLDER, VERSION_TABLE
 from cutouts.core.errors import CutoutsError
-from cutouts.core.publications import Order, Publication, PublicationKind, Selection
+from cutouts.core.publications import Draft, Order, Publication, PublicationKind, Selection
 from cutouts.core.records import DeliveryKey
 from cutouts.core.reviews import ImageReview
 from tests.adapters.catalog.made import MONDAY, NOON, RECIPE, TUESDAY, entry
@@ -34,11 +34,13 @@ OTHER = DeliveryKey(date=MONDAY.date, delivery_id="other")
 def _publish(catalog: Catalog, names: str, content: str, delivery: DeliveryKey = MONDAY, **how: Any) -> Publication:
     return catalog.publish(
         [entry(name, delivery, content=content) for name in names],
-        gate_id=f"{delivery} {names} {content} {len(catalog.history.publications())}",
-        plan_id="plan",
-        delivery=delivery,
-        at=NOON,
-        **how,
+        Draft(
+            gate_id=f"{delivery} {names} {content} {len(catalog.history.publications())}",
+            plan_id="plan",
+            delivery=delivery,
+            at=NOON,
+            **how,
+        ),
     )
 
 
@@ -77,7 +79,7 @@ def test_a_point_in_time_selects_what_was_live_then(catalog: Catalog) -> None:
     """The newest publication made up to that time counts."""
     for hours, content in enumerate(("first", "second")):
         at = NOON + timedelta(hours=hours)
-        catalog.publish([entry("a", content=content)], gate_id=content, plan_id="p", delivery=MONDAY, at=at)
+        catalog.publish([entry("a", content=content)], Draft(gate_id=content, plan_id="p", delivery=MONDAY, at=at))
     for minutes, sha256 in ((-1, None), (0, "first-a"), (59, "first-a"), (60, "second-a")):
         with catalog.history.as_of(NOON + timedelta(minutes=minutes)) as batches:
             rows = [row for batch in batches for row in batch.to_pylist()]
@@ -87,9 +89,9 @@ def test_a_point_in_time_selects_what_was_live_then(catalog: Catalog) -> None:
 def test_a_difference_names_every_image_that_changed(catalog: Catalog) -> None:
     """Images that were added, replaced or withdrawn are listed, but not those that came and went between."""
     _publish(catalog, "abc", "first")
-    _publish(catalog, "bde", "second", withdraw=["c.jpg"])
+    _publish(catalog, "bde", "second", withdraw=("c.jpg",))
     _publish(catalog, "f", "second")
-    _publish(catalog, "bd", "second", TUESDAY, withdraw=["f.jpg"])
+    _publish(catalog, "bd", "second", TUESDAY, withdraw=("f.jpg",))
     changes = {one.image_id: one for one in catalog.history.changes(1, 4)}
     assert {name: one.what for name, one in changes.items()} == {
         "b.jpg": "replaced",
@@ -272,7 +274,7 @@ def test_withdrawals_are_announced(catalog: Catalog) -> None:
 def test_a_full_delivery_supersedes_earlier_days(catalog: Catalog, url: str) -> None:
     """Images that are missing from it are withdrawn, and an older day published later does not bring them back."""
     _publish(catalog, "ab", "first")
-    full = _publish(catalog, "b", "second", TUESDAY, withdraw=["a.jpg"])
+    full = _publish(catalog, "b", "second", TUESDAY, withdraw=("a.jpg",))
     assert (full.published, full.withdrawn) == (1, 1)
     late = _publish(catalog, "ac", "late")
     assert (late.published, late.superseded) == (0, 2)
@@ -286,8 +288,8 @@ def test_a_full_delivery_supersedes_earlier_days(catalog: Catalog, url: str) -> 
 def test_a_full_delivery_that_a_later_one_supersedes_withdraws_nothing(catalog: Catalog, url: str) -> None:
     """Tuesday's full delivery kept the older version of an image, because the new one was quarantined."""
     _publish(catalog, "ab", "first")
-    _publish(catalog, "b", "second", TUESDAY, withdraw=[])
-    late = _publish(catalog, "b", "third", MONDAY, withdraw=["a.jpg"])
+    _publish(catalog, "b", "second", TUESDAY, withdraw=())
+    late = _publish(catalog, "b", "third", MONDAY, withdraw=("a.jpg",))
     assert (late.published, late.superseded, late.withdrawn) == (0, 1, 0)
     assert contents(url) == {"a.jpg": "first-a", "b.jpg": "second-b"}
 
@@ -295,7 +297,7 @@ def test_a_full_delivery_that_a_later_one_supersedes_withdraws_nothing(catalog: 
 def test_a_full_delivery_does_not_withdraw_what_a_later_day_delivered(catalog: Catalog, url: str) -> None:
     """Monday's full delivery is published after Tuesday's."""
     _publish(catalog, "a", "second", TUESDAY)
-    full = _publish(catalog, "b", "first", MONDAY, withdraw=["a.jpg"])
+    full = _publish(catalog, "b", "first", MONDAY, withdraw=("a.jpg",))
     assert (full.published, full.withdrawn) == (1, 0)
     assert contents(url) == {"a.jpg": "second-a", "b.jpg": "first-b"}
 

@@ -10,6 +10,7 @@ import pytest
 from cutouts.adapters.catalog import Catalog
 from cutouts.core.decisions import Verdict
 from cutouts.core.errors import CutoutsError
+from cutouts.core.publications import Draft
 from tests.adapters.catalog.made import MONDAY, NOON, TUESDAY, approval, entry, held, hold_of, rejection
 
 
@@ -49,7 +50,9 @@ def test_a_version_that_was_held_later_still_waits_if_an_older_one_is_released(c
         catalog.holds.approve(replace(approval(gate_id, judged=judged), at=at))
         assert hold_of(second).gate_id in {hold.gate_id for hold in catalog.holds.waiting("acme")}
         released = catalog.holds.approval_for(judged)
-        catalog.publish([], gate_id=f"{gate_id} released", plan_id="plan", delivery=MONDAY, at=at, approval=released)
+        catalog.publish(
+            [], Draft(gate_id=f"{gate_id} released", plan_id="plan", delivery=MONDAY, at=at, approval=released)
+        )
     assert catalog.holds.waiting("acme") == ()
 
 
@@ -60,7 +63,7 @@ def test_a_held_version_is_settled_if_a_version_that_was_released_before_returns
     catalog.holds.record(held("second", judged="judged-2"), NOON + timedelta(hours=2))
     released = catalog.holds.approval_for("judged-1")
     at = NOON + timedelta(hours=3)
-    catalog.publish([], gate_id="again", plan_id="plan", delivery=MONDAY, at=at, approval=released)
+    catalog.publish([], Draft(gate_id="again", plan_id="plan", delivery=MONDAY, at=at, approval=released))
     assert catalog.holds.waiting("acme") == ()
 
 
@@ -70,7 +73,7 @@ def test_a_hold_and_its_approval_are_both_recorded(catalog: Catalog) -> None:
     assert catalog.holds.approval_for("judged-1") is None
     catalog.holds.approve(approval("gate"))
     assert catalog.holds.approval_for("judged-1") == approval("gate")
-    done = catalog.publish([entry("a")], gate_id="gate", plan_id="plan", delivery=MONDAY, at=NOON)
+    done = catalog.publish([entry("a")], Draft(gate_id="gate", plan_id="plan", delivery=MONDAY, at=NOON))
     assert done.approval == approval("gate")
     assert catalog.holds.waiting("acme") == ()
     counts = catalog.counts()
@@ -96,10 +99,10 @@ def test_an_approved_hold_waits_until_it_is_published(catalog: Catalog) -> None:
 
 def test_a_hold_is_settled_by_a_later_publication_of_its_delivery(catalog: Catalog) -> None:
     """A replaced version is no longer offered for approval; an earlier publication settles nothing."""
-    catalog.publish([], gate_id="before", plan_id="plan", delivery=MONDAY, at=NOON - timedelta(hours=1))
+    catalog.publish([], Draft(gate_id="before", plan_id="plan", delivery=MONDAY, at=NOON - timedelta(hours=1)))
     catalog.holds.record(held("gate"), NOON)
     assert catalog.counts().waiting == 1
-    catalog.publish([], gate_id="fixed", plan_id="plan", delivery=MONDAY, at=NOON + timedelta(hours=1))
+    catalog.publish([], Draft(gate_id="fixed", plan_id="plan", delivery=MONDAY, at=NOON + timedelta(hours=1)))
     assert catalog.holds.waiting("acme") == ()
 
 
@@ -107,7 +110,7 @@ def test_a_held_delivery_is_not_published(catalog: Catalog) -> None:
     """The database refuses to publish it without a person's release."""
     catalog.holds.record(held("gate"), NOON)
     with pytest.raises(CutoutsError, match="--approve"):
-        catalog.publish([entry("a")], gate_id="gate", plan_id="plan", delivery=MONDAY, at=NOON)
+        catalog.publish([entry("a")], Draft(gate_id="gate", plan_id="plan", delivery=MONDAY, at=NOON))
     assert catalog.counts().images == 0
 
 
@@ -115,7 +118,7 @@ def test_a_later_gate_publishes_with_the_approval_of_the_held_one(catalog: Catal
     """The decision that takes the approval into account has its own gate id, and its approval is recorded with it."""
     catalog.holds.record(held("held"), NOON)
     released = approval("held")
-    done = catalog.publish([], gate_id="new", plan_id="plan", delivery=MONDAY, at=NOON, approval=released)
+    done = catalog.publish([], Draft(gate_id="new", plan_id="plan", delivery=MONDAY, at=NOON, approval=released))
     assert done.approval == released
     assert catalog.holds.approval_for("judged-1") == released
 
@@ -125,7 +128,7 @@ def test_an_approval_of_something_else_does_not_release_a_hold(catalog: Catalog)
     catalog.holds.record(held("old"), NOON)
     catalog.holds.record(held("new", judged="judged-2"), NOON)
     with pytest.raises(CutoutsError, match="is held"):
-        catalog.publish([], gate_id="new", plan_id="p", delivery=MONDAY, at=NOON, approval=approval("old"))
+        catalog.publish([], Draft(gate_id="new", plan_id="p", delivery=MONDAY, at=NOON, approval=approval("old")))
     assert catalog.holds.approval_for("judged-1") is None
 
 

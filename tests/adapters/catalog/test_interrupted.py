@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from cutouts.adapters.catalog import Catalog
 from cutouts.adapters.catalog.engine import open_engine
-from cutouts.core.publications import Publication
+from cutouts.core.publications import Draft, Publication
 from tests.adapters.catalog.made import MONDAY, NOON, TUESDAY, entry
 from tests.adapters.catalog.reader import contents, view
 
@@ -24,7 +24,7 @@ IMAGES = 6_000
 
 def test_a_reader_sees_either_the_old_state_or_the_new_one(catalog: Catalog, url: str) -> None:
     """While a publication has written its rows but not committed, others read the previous state."""
-    catalog.publish([entry("a"), entry("b")], gate_id="1", plan_id="plan", delivery=MONDAY, at=NOON)
+    catalog.publish([entry("a"), entry("b")], Draft(gate_id="1", plan_id="plan", delivery=MONDAY, at=NOON))
     seen: list[dict[str, str]] = []
 
     def look(*event: object) -> None:
@@ -33,7 +33,7 @@ def test_a_reader_sees_either_the_old_state_or_the_new_one(catalog: Catalog, url
 
     sa.event.listen(catalog._engine, "after_cursor_execute", look)
     new = [entry(name, TUESDAY, content="second") for name in "abc"]
-    catalog.publish(new, gate_id="2", plan_id="plan", delivery=TUESDAY, at=NOON)
+    catalog.publish(new, Draft(gate_id="2", plan_id="plan", delivery=TUESDAY, at=NOON))
     assert seen == [{"a.jpg": "first-a", "b.jpg": "first-b"}]
     assert contents(url) == {"a.jpg": "second-a", "b.jpg": "second-b", "c.jpg": "second-c"}
 
@@ -48,7 +48,7 @@ def test_a_killed_publication_leaves_nothing_and_a_rerun_publishes_everything(ur
         assert view(url) == []
         assert catalog.publication_of("gate") is None
         entries = [entry(f"{number:05d}") for number in range(IMAGES)]
-        done = catalog.publish(entries, gate_id="gate", plan_id="plan", delivery=MONDAY, at=NOON)
+        done = catalog.publish(entries, Draft(gate_id="gate", plan_id="plan", delivery=MONDAY, at=NOON))
         assert (done.published, catalog.counts().images) == (IMAGES, IMAGES)
 
 
@@ -60,7 +60,7 @@ def test_two_concurrent_callers_publish_a_gate_once(url: str, catalog: Catalog) 
     def publish() -> None:
         with Catalog.open(url) as mine:
             together.wait()
-            done.append(mine.publish([entry("a")], gate_id="gate", plan_id="plan", delivery=MONDAY, at=NOON))
+            done.append(mine.publish([entry("a")], Draft(gate_id="gate", plan_id="plan", delivery=MONDAY, at=NOON)))
 
     _at_once(publish, publish)
     assert len(done) == 2
@@ -78,7 +78,7 @@ def test_deliveries_that_share_articles_can_be_published_concurrently(url: str, 
         with Catalog.open(url) as mine:
             together.wait()
             entries = [entry(name, delivery) for name in names[::order]]
-            mine.publish(entries, gate_id=delivery_id, plan_id="plan", delivery=delivery, at=NOON)
+            mine.publish(entries, Draft(gate_id=delivery_id, plan_id="plan", delivery=delivery, at=NOON))
 
     _at_once(lambda: publish("forth", 1), lambda: publish("back", -1))
     counts = catalog.counts()

@@ -19,6 +19,7 @@ from cutouts.adapters.catalog.migrate import _FOLDER, VERSION_TABLE
 from cutouts.adapters.catalog.sql_tables import REVISION, metadata
 from cutouts.core.config import Site
 from cutouts.core.errors import ConfigError, StorageError, TransientError
+from cutouts.core.publications import Draft
 from tests.adapters.catalog.made import MONDAY, NOON, entry, held
 
 EMPTY = CatalogCounts(products=0, images=0, publications=0, holds=0, approvals=0, waiting=0)
@@ -28,7 +29,7 @@ def test_an_empty_database_becomes_a_catalogue(url: str) -> None:
     """The first process to open it creates the tables, and the next one finds them with their rows."""
     with Catalog.open(url) as catalog:
         assert catalog.counts() == EMPTY
-        catalog.publish([entry("a")], gate_id="gate", plan_id="plan", delivery=MONDAY, at=NOON)
+        catalog.publish([entry("a")], Draft(gate_id="gate", plan_id="plan", delivery=MONDAY, at=NOON))
     with Catalog.open(url) as catalog:
         assert catalog.counts().images == 1
 
@@ -130,8 +131,8 @@ def test_a_lost_connection_is_worth_a_retry(postgres_schema: str) -> None:
 
         sa.event.listen(catalog._engine, "before_cursor_execute", cut)
         with pytest.raises(TransientError, match="terminat"):
-            catalog.publish([entry("a")], gate_id="gate", plan_id="plan", delivery=MONDAY, at=NOON)
-        done = catalog.publish([entry("a")], gate_id="gate", plan_id="plan", delivery=MONDAY, at=NOON)
+            catalog.publish([entry("a")], Draft(gate_id="gate", plan_id="plan", delivery=MONDAY, at=NOON))
+        done = catalog.publish([entry("a")], Draft(gate_id="gate", plan_id="plan", delivery=MONDAY, at=NOON))
         assert done.published == 1
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from cutouts.adapters.catalog import ENTRIES, PUBLISHED, Catalog
 from cutouts.core.errors import OvertakenError, StorageError
-from cutouts.core.publications import CatalogEntry, Publication
+from cutouts.core.publications import CatalogEntry, Draft, Publication
 from cutouts.core.records import DeliveryKey, RecipeDigests
 from tests.adapters.catalog.made import MONDAY, NOON, RECIPE, TUESDAY, entry, publication
 from tests.adapters.catalog.reader import contents, view
@@ -20,7 +20,7 @@ from tests.adapters.catalog.reader import contents, view
 def _publish(
     catalog: Catalog, entries: list[CatalogEntry], delivery: DeliveryKey = MONDAY, gate_id: str = "gate"
 ) -> Publication:
-    return catalog.publish(entries, gate_id=gate_id, plan_id="plan", delivery=delivery, at=NOON)
+    return catalog.publish(entries, Draft(gate_id=gate_id, plan_id="plan", delivery=delivery, at=NOON))
 
 
 def _batch(entries: list[CatalogEntry]) -> pa.RecordBatch:
@@ -165,7 +165,7 @@ def test_ids_in_any_script_are_kept(catalog: Catalog, url: str) -> None:
 def test_times_with_a_zone_are_kept(catalog: Catalog) -> None:
     """A time given in another zone comes back as the same time in UTC."""
     at = datetime(2026, 11, 17, 1, 30, tzinfo=timezone(timedelta(hours=2)))
-    catalog.publish([], gate_id="gate", plan_id="plan", delivery=MONDAY, at=at)
+    catalog.publish([], Draft(gate_id="gate", plan_id="plan", delivery=MONDAY, at=at))
     found = catalog.publication_of("gate")
     assert found is not None
     assert (found.at, found.at.tzinfo) == (at, UTC)
@@ -175,7 +175,7 @@ def test_record_batches_of_twenty_thousand_images_are_published(catalog: Catalog
     """Columns are passed batch by batch as they come from Parquet, and four images share an article."""
     entries = [replace(entry(f"{number:05d}"), product_id=f"{number // 4}") for number in range(20_000)]
     batches: Iterator[pa.RecordBatch] = (_batch(entries[at : at + 3_000]) for at in range(0, 20_000, 3_000))
-    done = catalog.publish(batches, gate_id="gate", plan_id="plan", delivery=MONDAY, at=NOON)
+    done = catalog.publish(batches, Draft(gate_id="gate", plan_id="plan", delivery=MONDAY, at=NOON))
     counts = catalog.counts()
     assert (done.published, counts.images, counts.products) == (20_000, 20_000, 5_000)
     assert sorted(catalog.published("acme")["image_id"].to_pylist()) == [one.image_id for one in entries]
@@ -201,7 +201,7 @@ def test_a_decision_is_published_only_over_the_state_it_was_made_against(catalog
     _publish(catalog, [entry("a")])
     with pytest.raises(OvertakenError, match="publication 1"):
         catalog.publish(
-            [entry("a", content="late")], gate_id="late", plan_id="p", delivery=MONDAY, at=NOON, against=before
+            [entry("a", content="late")], Draft(gate_id="late", plan_id="p", delivery=MONDAY, at=NOON, against=before)
         )
     assert (contents(url), catalog.counts().publications) == ({"a.jpg": "first-a"}, 1)
 

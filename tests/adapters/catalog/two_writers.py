@@ -25,7 +25,7 @@ from typing import Any
 from cutouts.adapters.catalog import Catalog
 from cutouts.core.config import Site
 from cutouts.core.errors import CutoutsError, OvertakenError
-from cutouts.core.publications import Order, Publication, Selection
+from cutouts.core.publications import Draft, Order, Publication, Selection
 from cutouts.core.records import DeliveryKey
 from cutouts.steps.journal import keep_journal
 from tests.adapters.catalog.made import entry
@@ -47,7 +47,7 @@ class Happened:
     delivery_id: str
     day: str
     delivered: dict[str, str]
-    withdrawn_images: list[str] | None
+    withdrawn_images: tuple[str, ...] | None
     ordered: bool
     published: int = 0
     superseded: int = 0
@@ -188,7 +188,7 @@ def _publish(catalog: Catalog, delivery: DeliveryKey, rng: random.Random, mark: 
     while True:
         against = catalog.version(delivery.delivery_id)
         live = catalog.published(delivery.delivery_id).column("image_id").to_pylist()
-        withdraw = sorted({*live} - {one.image_id for one in entries}) if full else None
+        withdraw = tuple(sorted({*live} - {one.image_id for one in entries})) if full else None
         begun = Happened(
             number=0,
             mark=mark,
@@ -202,12 +202,14 @@ def _publish(catalog: Catalog, delivery: DeliveryKey, rng: random.Random, mark: 
         try:
             done = catalog.publish(
                 entries,
-                gate_id=f"{mark}-{against}",
-                plan_id=mark,
-                delivery=delivery,
-                at=datetime.now(UTC),
-                against=against,
-                withdraw=withdraw,
+                Draft(
+                    gate_id=f"{mark}-{against}",
+                    plan_id=mark,
+                    delivery=delivery,
+                    at=datetime.now(UTC),
+                    against=against,
+                    withdraw=withdraw,
+                ),
             )
         except OvertakenError:
             continue
@@ -222,7 +224,7 @@ def _withdraw(catalog: Catalog, delivery_id: str, image: str, mark: str) -> Iter
         delivery_id=delivery_id,
         day=FIRST.isoformat(),
         delivered={},
-        withdrawn_images=[f"{image}.jpg"],
+        withdrawn_images=(f"{image}.jpg",),
         ordered=True,
     )
     yield begun

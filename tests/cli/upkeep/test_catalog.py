@@ -14,6 +14,7 @@ from click.testing import CliRunner, Result
 from cutouts.adapters.catalog import VIEW, Catalog
 from cutouts.cli import cli
 from cutouts.core.errors import CutoutsError, OutputError
+from cutouts.core.publications import Draft
 from tests.adapters.catalog.made import MONDAY, NOON, TUESDAY, entry
 
 
@@ -22,8 +23,8 @@ def root(tmp_path: Path) -> Path:
     """A site with two publications: a and b, then b again and c."""
     with Catalog.open(f"sqlite:///{tmp_path}/site/catalog.sqlite") as catalog:
         first, second = [entry("a"), entry("b")], [entry(name, TUESDAY, content="second") for name in "bc"]
-        catalog.publish(first, gate_id="1", plan_id="p", delivery=MONDAY, at=NOON)
-        catalog.publish(second, gate_id="2", plan_id="p", delivery=TUESDAY, at=NOON)
+        catalog.publish(first, Draft(gate_id="1", plan_id="p", delivery=MONDAY, at=NOON))
+        catalog.publish(second, Draft(gate_id="2", plan_id="p", delivery=TUESDAY, at=NOON))
     return tmp_path / "site"
 
 

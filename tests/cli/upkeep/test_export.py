@@ -15,6 +15,7 @@ from cutouts.adapters.catalog import Catalog
 from cutouts.cli import cli
 from cutouts.core.errors import ConfigError, OutputError
 from cutouts.core.feeds.table import PICTURES
+from cutouts.core.publications import Draft
 from cutouts.core.renditions.records import RenditionEntry
 from tests.adapters.catalog.made import MONDAY, NOON, TUESDAY, entry
 
@@ -25,7 +26,7 @@ CDN = "https://cdn.example/objects"
 def root(tmp_path: Path) -> Path:
     """A site with the images a, b and c. Pictures of a are good, one of b breaks a rule, and c has none."""
     with Catalog.open(f"sqlite:///{tmp_path}/site/catalog.sqlite") as catalog:
-        catalog.publish([entry(name) for name in "abc"], gate_id="1", plan_id="p", delivery=MONDAY, at=NOON)
+        catalog.publish([entry(name) for name in "abc"], Draft(gate_id="1", plan_id="p", delivery=MONDAY, at=NOON))
         made = [_made("a", "google-main"), _made("a", "web-card"), _made("b", "google-main", "the ground is not white")]
         catalog.renditions.record(made, NOON)
     return tmp_path / "site"
@@ -55,7 +56,7 @@ def test_a_withdrawn_or_replaced_image_leaves_the_feed(root: Path) -> None:
     """As soon as another version of it is live, its old picture is not shown."""
     with Catalog.open(f"sqlite:///{root}/catalog.sqlite") as catalog:
         again = [entry("a", TUESDAY, content="second")]
-        catalog.publish(again, gate_id="2", plan_id="p", delivery=TUESDAY, at=NOON)
+        catalog.publish(again, Draft(gate_id="2", plan_id="p", delivery=TUESDAY, at=NOON))
     assert _export(root, "--channel", "google", "--public-url", CDN).stdout.splitlines()[1:] == []
 
 
@@ -88,7 +89,7 @@ def test_an_earlier_feed_is_replaced_and_no_other_file(root: Path, tmp_path: Pat
 def test_a_product_that_google_would_not_take_is_named(root: Path) -> None:
     """It is left out, and the exit status says that something is missing."""
     with Catalog.open(f"sqlite:///{root}/catalog.sqlite") as catalog:
-        catalog.publish([entry("x" * 51, TUESDAY)], gate_id="3", plan_id="p", delivery=TUESDAY, at=NOON)
+        catalog.publish([entry("x" * 51, TUESDAY)], Draft(gate_id="3", plan_id="p", delivery=TUESDAY, at=NOON))
         catalog.renditions.record([_made("x" * 51, "google-main")], NOON)
     done = CliRunner().invoke(cli, _arguments(root, ["--channel", "google", "--public-url", CDN]))
     assert done.exit_code == 1

@@ -21,7 +21,7 @@ from cutouts.adapters.catalog.deciding import approving_gate
 from cutouts.adapters.catalog.engine import looking, open_engine, telling, writing, writing_delivery
 from cutouts.adapters.catalog.journal import CatalogJournal
 from cutouts.adapters.catalog.migrate import upgrade
-from cutouts.core.publications import Approval, CatalogEntry, Hold, HoldRejection, Order, Publication, TakenBack
+from cutouts.core.publications import CatalogEntry, Draft, Hold, HoldRejection, Publication, TakenBack
 from cutouts.core.records import DeliveryKey, RecipeDigests
 from cutouts.core.reviews import ImageReview
 
@@ -148,48 +148,26 @@ class Catalog:
         with looking(self._engine) as connection:
             return reading.taken_back_of(connection, delivery_id)
 
-    def publish(  # noqa: PLR0913 -- one publication in one transaction: its keys, who ordered it, and its entries
-        self,
-        entries: Iterable[CatalogEntry] | Iterable[pa.RecordBatch],
-        *,
-        gate_id: str,
-        plan_id: str,
-        delivery: DeliveryKey,
-        at: datetime,
-        against: int | None = None,
-        approval: Approval | None = None,
-        withdraw: Iterable[str] | None = None,
-        order: Order | None = None,
-        partial: bool = False,
-    ) -> Publication:
+    def publish(self, entries: Iterable[CatalogEntry] | Iterable[pa.RecordBatch], draft: Draft) -> Publication:
         """Make the entries (or record batches with the columns of `ENTRIES`) live, atomically and once per gate.
 
         Calling this again for the same gate changes nothing, reads no entries and returns the recorded publication. An
         entry that is already live without any difference is confirmed. An entry whose live row was delivered on a later
-        day is superseded and has no effect. `at` is aware. A given `approval` (of this or an earlier gate for the same
-        delivery) is recorded too, and an `order`: the person who released quarantined images, and why.
-        A `partial` publication is of some images of the delivery, and settles no hold of it.
-        If `withdraw` is given, even if empty, the delivery is full: these images are withdrawn unless a later day
-        delivered them, and deliveries of earlier days are superseded.
-        Raises OvertakenError and changes nothing if `against` is given and differs from the current `version`. Raises
+        day is superseded and has no effect.
+        Raises OvertakenError and changes nothing if the delivery id is not in the draft's version any more. Raises
         CutoutsError if the gate held the delivery and nobody approved it, ValueError for an entry of another delivery.
         """
-        known = self.publication_of(gate_id)
-        if known is not None:
+        if known := self.publication_of(draft.gate_id):
             return known
         with telling(self._engine), self._engine.connect() as connection:
-            publishing.stage(connection, entries, delivery, withdraw or ())
-            with writing(connection, f"delivery/{delivery.delivery_id}"):
-                known = reading.publication(connection, gate_id)
-                if known is not None:
+            publishing.stage(connection, entries, draft.delivery, draft.withdraw or ())
+            with writing(connection, f"delivery/{draft.delivery.delivery_id}"):
+                if known := reading.publication(connection, draft.gate_id):
                     return known
-                publishing.require_version(connection, delivery, against)
-                approving = approving_gate(connection, gate_id, approval)
-                draft = {"gate_id": gate_id, "plan_id": plan_id, "at": at, "approval_gate_id": approving}
-                ordered = {"made_by": order.by, "because": order.because} if order else {}
-                kinds = {"is_full": withdraw is not None, "is_partial": partial}
-                publishing.take_over(connection, draft | ordered | kinds, delivery)
-                return reading.found(reading.publication(connection, gate_id))
+                publishing.require_version(connection, draft.delivery, draft.against)
+                approving = approving_gate(connection, draft.gate_id, draft.approval)
+                publishing.take_over(connection, draft, approving)
+                return reading.found(reading.publication(connection, draft.gate_id))
 
     def publication_of(self, gate_id: str) -> Publication | None:
         """The publication of a gate decision, None if there is none."""

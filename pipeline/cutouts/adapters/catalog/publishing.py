@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator
 from datetime import date, datetime
 from itertools import islice
 from typing import Any
@@ -23,7 +23,7 @@ from cutouts.adapters.catalog.sql_tables import (
     staged,
 )
 from cutouts.core.errors import OvertakenError
-from cutouts.core.publications import CatalogEntry
+from cutouts.core.publications import CatalogEntry, Draft
 from cutouts.core.records import DeliveryKey
 
 ENTRIES = pa.schema(
@@ -63,24 +63,31 @@ def stage(
             connection.execute(sa.insert(leaving), batch)
 
 
-def take_over(connection: sa.Connection, draft: Mapping[str, Any], delivery: DeliveryKey) -> None:
-    """Make the staged entries live as one publication; `draft` has its columns that are not counted here.
+def take_over(connection: sa.Connection, draft: Draft, approving: str | None) -> None:
+    """Make the staged entries live as one publication; `approving` is the gate whose approved hold permits it.
 
     Replaced and withdrawn versions are kept in `past_cutouts`. The caller's transaction must hold the lock of the
     delivery id.
     """
+    delivery, order = draft.delivery, draft.order
     _see_products(connection, delivery.date)
-    superseded = _drop_superseded(connection, delivery)
-    moved, confirmed = _move_day(connection, delivery), _drop_unchanged(connection, delivery)
-    published = connection.scalar(sa.select(sa.func.count()).select_from(staged))
-    withdrawn = _drop_staying(connection, delivery)
-    counts = {"published": published, "confirmed": confirmed, "superseded": superseded, "moved": moved}
     row = {
-        **draft,
+        "gate_id": draft.gate_id,
+        "plan_id": draft.plan_id,
         "delivery_id": delivery.delivery_id,
         "delivery_date": delivery.date,
-        **counts,
-        "withdrawn": withdrawn,
+        "at": draft.at,
+        "approval_gate_id": approving,
+        "made_by": order and order.by,
+        "because": order and order.because,
+        "is_full": draft.withdraw is not None,
+        "is_partial": draft.partial,
+        # These count what they change, so their order matters
+        "superseded": _drop_superseded(connection, delivery),
+        "moved": _move_day(connection, delivery),
+        "confirmed": _drop_unchanged(connection, delivery),
+        "published": connection.scalar(sa.select(sa.func.count()).select_from(staged)),
+        "withdrawn": _drop_staying(connection, delivery),
     }
     inserted = connection.execute(sa.insert(publications).values(row).returning(publications.c.publication_id))
     publication_id = inserted.scalar_one()
