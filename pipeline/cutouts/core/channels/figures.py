@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TypeAlias
 
 import cv2
@@ -38,15 +38,33 @@ _SHARP_SIDE = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FileFigures:
-    """The figures of one file. Sizes in px and B, shares 0…1; `places` has the worst pixel of a figure, if it has one.
+class PictureFigures:
+    """The figures that are measured on pixels. Shares are 0…1; `places` has the worst pixel of a figure, if it has one.
 
     `fill` is the longest share of the frame's side that the product's bounding box takes, `fill_area` the product's
     share of the area. `off_white` is the largest distance of the ground from 255, in the band along the border and
     everywhere else beyond the ringing of a JPEG; `off_white_near` is that within 8 px of the product, up to its soft
     edge; 0 if the ground is transparent. `cut_sides` and `line_sides` count the sides of the frame that cut the
-    product, or show a line. `sharpness` is the variance of the Laplacian in the product. `source_cut_sides` counts the
-    sides of the photograph that cut the product; 0 for a file whose photograph is not known.
+    product, or show a line. `sharpness` is the variance of the Laplacian in the product.
+    """
+
+    transparent: float
+    fill: float
+    fill_area: float
+    off_white: float
+    off_white_near: float
+    cut_sides: int
+    line_sides: int
+    sharpness: float
+    places: Mapping[str, Pixel]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileFigures(PictureFigures):
+    """The figures of one file: of its pixels, and what else a marketplace limits. Sizes are in px and B.
+
+    `source_cut_sides` counts the sides of the photograph that cut the product; 0 for a file whose photograph is not
+    known.
     """
 
     name: str
@@ -66,31 +84,7 @@ class FileFigures:
     profile: str
     animated: str
     dpi: float
-    transparent: float
-    fill: float
-    fill_area: float
-    off_white: float
-    off_white_near: float
-    cut_sides: int
-    line_sides: int
-    sharpness: float
     source_cut_sides: int = 0
-    places: Mapping[str, Pixel] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PictureFigures:
-    """The figures of `FileFigures` that are measured on pixels."""
-
-    transparent: float
-    fill: float
-    fill_area: float
-    off_white: float
-    off_white_near: float
-    cut_sides: int
-    line_sides: int
-    sharpness: float
-    places: Mapping[str, Pixel]
 
 
 def measure_picture(rgb: Bytes, alpha: Bytes | None) -> PictureFigures:
