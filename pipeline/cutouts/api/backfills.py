@@ -34,7 +34,7 @@ from cutouts.stages import ChunkResult, job_of
 from cutouts.steps import backfill as steps
 from cutouts.steps import gate, publish, segment
 from cutouts.steps.backfill_rows import live_of
-from cutouts.steps.plan import require_judged
+from cutouts.steps.calibrated import require_judged
 from cutouts.steps.upgrade import compared, without_worse
 from cutouts.steps.verify import require_live_objects
 

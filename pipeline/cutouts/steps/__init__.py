@@ -4,8 +4,9 @@ The last file that a step writes is its receipt. A step that finds its receipt r
 """
 
 from cutouts.steps.announce import facts_of, mark_announced, unannounced
+from cutouts.steps.delivery_rows import read_delivery
 from cutouts.steps.gate import gate
-from cutouts.steps.plan import plan, read_delivery
+from cutouts.steps.plan import plan
 from cutouts.steps.publish import approve, keep_back, publish, read_decision, reject, waiting_hold, waiting_holds
 from cutouts.steps.reconciliation import read_results
 from cutouts.steps.reviews import reviewed_images

@@ -17,9 +17,10 @@ from cutouts.core.config import Site
 from cutouts.core.manifests.wishes import stated_contents
 from cutouts.core.records import DeliveryKey
 from cutouts.schemas.tables import MANIFEST
+from cutouts.steps.delivery_rows import read_delivery
 from cutouts.steps.live_doubts import live_doubts
 from cutouts.steps.networks import made_by
-from cutouts.steps.plan import known_content, read_delivery
+from cutouts.steps.plan import known_content
 from cutouts.steps.quarantine import Quarantined, quarantined_images, why_of, with_reason
 from cutouts.steps.wishes import WishedNetwork, own_network, wished_networks
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib.resources.abc import Traversable
 
 import numpy as np
 import pyarrow as pa
@@ -15,9 +14,8 @@ from cutouts.core.calibration import Calibration, terms
 from cutouts.core.decisions import AppliedPromise, PromiseLimit
 from cutouts.core.errors import GateError
 from cutouts.core.gate import Judgement
-from cutouts.core.promise import joined_promises, kept_promise, limits
+from cutouts.core.promise import joined_promises, kept_promise
 from cutouts.core.text.counting import counted
-from cutouts.core.text.display import command
 
 _ROUNDING = 1e-3
 _LIKELY = 0.5
@@ -91,32 +89,6 @@ def categories_of(images: pa.Table, some: Collection[str]) -> dict[str, str | No
     """The category of `some` images of a delivery, by image id."""
     its = images.filter(pc.is_in(images.column("image_id"), value_set=pa.array(some, pa.string())))
     return dict(zip(its.column("image_id").to_pylist(), its.column("category").to_pylist(), strict=True))
-
-
-def promise_limits(
-    share: float | None, calibration: Calibration | None, matte_digest: str, network: str
-) -> tuple[PromiseLimit, ...]:
-    """What may be published under the promise `share`; empty if there is none. Raises GateError if the calibration
-    cannot carry the promise."""
-    if share is None:
-        return ()
-    if calibration is None:
-        raise GateError(_uncalibrated(network, f"set no promise (it is {share:g})"))
-    return limits([one for one in calibration.checked if one.matte_digest == matte_digest], share)
-
-
-def require_calibrated(calibration: Calibration | None, suite: Traversable, network: str) -> None:
-    """Raise GateError if the suite uses `p_bad` and the network is not calibrated, before hours of work are spent."""
-    if calibration is None and b'"p_bad"' in suite.read_bytes():
-        raise GateError(_uncalibrated(network, "set mask_quality to expectations without p_bad"))
-
-
-def _uncalibrated(network: str, otherwise: str) -> str:
-    how = command("cutouts", "gate", "calibrate", "--network", network, "--images", "FOLDER", "--truth", "FOLDER")
-    return (
-        f"the gate is not calibrated for the network {network!r}. Calibrate it with images whose mattes are known: "
-        f"{how}; or {otherwise}"
-    )
 
 
 def p_bad_of(metrics: pa.Table, calibrations: Mapping[str, Calibration | None]) -> pa.Array:

@@ -17,8 +17,9 @@ from cutouts.core.config import Site
 from cutouts.core.decisions import AppliedPromise, PromiseLimit
 from cutouts.core.gate import Judgement, of_second_try
 from cutouts.core.records import Plan, RecipeDigests, Rejection
+from cutouts.steps.calibrated import promise_limits
 from cutouts.steps.comparison import drift_of
-from cutouts.steps.doubts import Doubts, categories_of, promise_limits
+from cutouts.steps.doubts import Doubts, categories_of
 from cutouts.steps.ledger import Results
 from cutouts.steps.networks import calibrations_of
 from cutouts.steps.verdicts import judgement_of

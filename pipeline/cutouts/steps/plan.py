@@ -23,21 +23,19 @@ from cutouts.adapters.storage.stored_tables import write_row_groups
 from cutouts.core.arguments import require_type
 from cutouts.core.config import Site
 from cutouts.core.errors import GateError, ManifestError
-from cutouts.core.manifests.checks import EMPTY, check_content, placed, without_blanks
 from cutouts.core.manifests.sharding import Shards, cut
 from cutouts.core.manifests.wishes import BOX, CHANNELS, MODEL, stated_contents
 from cutouts.core.records import DeliveryKey, Plan, PlannedNetwork, RecipeDigests
-from cutouts.core.sources.locations import CHAINED
 from cutouts.core.table_paths import plan_file
-from cutouts.core.text.display import printable, shown, stored_uris
-from cutouts.models.calibrations import find_calibration
-from cutouts.schemas.tables import DELIVERY, MANIFEST, SHARDS
-from cutouts.steps.doubts import promise_limits, require_calibrated
+from cutouts.core.text.display import shown, stored_uris
+from cutouts.schemas.tables import DELIVERY, SHARDS
+from cutouts.steps.calibrated import require_judged
+from cutouts.steps.delivery_rows import read_delivery
 from cutouts.steps.lease import at_work
 from cutouts.steps.ledger import join_parts, known_contents, times_rejected
 from cutouts.steps.networks import chosen
 from cutouts.steps.provenance import keep_recipe
-from cutouts.steps.verdicts import refusals_of, require_sound_suite, suite_of
+from cutouts.steps.verdicts import require_sound_suite
 from cutouts.steps.wishes import WishedNetwork, own_network, require_known_channels, wished_networks, with_model
 
 _SLICE = 100_000
@@ -46,8 +44,6 @@ _IDENTITY = ["image_id", "product_id", "uri", "sha256", "etag", "bytes", "conten
 """The columns that a plan's key is made of."""
 _OPTIONAL = ["category", *BOX, CHANNELS, MODEL]
 """The columns that count too if any of their values is stated."""
-_NAMED = 10
-"""A manifest without the asked delivery names at most this many others."""
 
 
 @at_work
@@ -148,13 +144,6 @@ def _made(
     )
 
 
-def require_judged(site: Site, recipe: RecipeDigests) -> None:
-    """Raise GateError if the gate cannot judge masks of the site's network, or cannot keep the site's promise."""
-    calibration = find_calibration(recipe.matte_digest, site.models)
-    require_calibrated(calibration, suite_of(site), site.model)
-    promise_limits(site.promise, calibration, recipe.matte_digest, site.model)
-
-
 def _require_network(site: Site, delivery: DeliveryKey, network: WishedNetwork) -> None:
     """`require_judged` of a network of the delivery; ManifestError if only its rows ask for it."""
     try:
@@ -241,48 +230,6 @@ def known_content(
     found = [known(one.recipe.digests, told.filter(pa.array(its))) for one, its in zip(networks, flags, strict=True)]
     order = np.argsort(np.concatenate([np.flatnonzero(its) for its in flags]))
     return told, pa.chunked_array([chunk for one in found for chunk in one.chunks], pa.string()).take(pa.array(order))
-
-
-def read_delivery(tables: Store, source: str, delivery: DeliveryKey) -> pa.Table:
-    """The checked rows of one delivery as it is now, with absolute URIs. Raises ManifestError with a list of every
-    problem."""
-    manifest = open_manifest(source, day=delivery.date)
-    rows = manifest.read(delivery.date, delivery_id=delivery.delivery_id)
-    if rows.num_rows == 0:
-        raise ManifestError(f"delivery {delivery} is not in the manifest {source}", [_instead_of(delivery, source)])
-    pa.default_memory_pool().release_unused()
-    table = rows.select(MANIFEST.names)
-    bad = check_content(rows) or [placed(one, rows) for one in refusals_of(tables, delivery.delivery_id, table)]
-    if bad:
-        raise ManifestError(f"delivery {delivery} cannot be used", [problem.words for problem in bad])
-    return _absolute(table, manifest.base)
-
-
-def _instead_of(delivery: DeliveryKey, source: str) -> str:
-    """What a manifest has instead of a delivery that it lacks; first those with the same id or day."""
-    manifest = open_manifest(source)
-    found = [
-        (day.isoformat(), delivery_id)
-        for day, rows in manifest.by_day(["delivery_id"])
-        if day
-        for delivery_id in pc.unique(without_blanks(rows.column("delivery_id"))).drop_null().to_pylist()
-    ]
-    if not found:
-        return "none of its rows states a day and a delivery" if manifest.rows else EMPTY
-    found.sort(key=lambda key: (key[1] != delivery.delivery_id, key[0] != delivery.date.isoformat(), key))
-    more = ", …" if len(found) > _NAMED else ""
-    return f"it has {', '.join(printable('/'.join(key)) for key in found[:_NAMED])}{more}"
-
-
-def _absolute(rows: pa.Table, base: str) -> pa.Table:
-    """Make relative URIs absolute: they start at `base`. A URI without a scheme that is not chained is a path."""
-    uri = rows.column("uri")
-    relative = pc.invert(pc.match_substring_regex(uri, rf"^(/|(?i:[a-z][a-z0-9+.-]*)://)|{CHAINED}"))
-    if not pc.any(relative).as_py():
-        return rows
-    name = pc.replace_substring_regex(uri, r"^(\./+)+", "")
-    absolute = pc.if_else(relative, pc.binary_join_element_wise(base, name, ""), uri)
-    return rows.set_column(rows.schema.get_field_index("uri"), "uri", absolute)
 
 
 def _delivery_table(rows: pa.Table) -> pa.Table:

@@ -103,7 +103,7 @@ def _expectations(site: Site) -> str:
 def _calibration(site: Site) -> str:
     from cutouts.models.calibrations import find_calibration
     from cutouts.stages import job_of
-    from cutouts.steps.plan import require_judged
+    from cutouts.steps.calibrated import require_judged
 
     recipe = job_of(site).recipe.digests
     require_judged(site, recipe)
