@@ -77,10 +77,22 @@ def provider_option(command: F) -> F:
     return click.option("--provider", type=click.Choice(["cpu", "cuda", "tensorrt"]), help=about)(command)
 
 
+def cluster_option(command: F) -> F:
+    """The option that says which machines work."""
+    return click.option("--cluster", help="serial, local, cuda, tcp://HOST:PORT or tls://HOST:PORT.")(command)
+
+
+def bench_option(command: F) -> F:
+    """The option that says where a bench writes."""
+    folder = click.Path(path_type=Path)
+    about = "The folder to write to."
+    return click.option("--out", type=folder, default=Path("bench"), show_default=True, help=about)(command)
+
+
 def cluster_options(command: F) -> F:
     """The options that say where work runs."""
     options = [
-        click.option("--cluster", help="serial, local, cuda, tcp://HOST:PORT or tls://HOST:PORT."),
+        cluster_option,
         click.option("--workers", type=click.IntRange(1), help="Worker processes of a local cluster."),
         click.option("--threads", type=click.IntRange(1), help="Threads per worker."),
         network_options,

@@ -18,7 +18,7 @@ from cutouts.bench.plot import draw
 from cutouts.bench.records import BenchReport
 from cutouts.bench.table import as_json, as_text
 from cutouts.cli.console.first_words import FirstWordCommand
-from cutouts.cli.console.options import config_option, counts, network_options
+from cutouts.cli.console.options import bench_option, cluster_option, config_option, counts, network_options
 from cutouts.samples import write_samples
 
 
@@ -32,9 +32,7 @@ class _Bench(FirstWordCommand):
 @click.argument(
     "source", required=False, type=click.Path(exists=True, file_okay=False, path_type=Path), metavar="[IMAGES]"
 )
-@click.option(
-    "--out", type=click.Path(path_type=Path), default=Path("bench"), show_default=True, help="The folder to write to."
-)
+@bench_option
 @click.option(
     "--images",
     type=click.IntRange(1),
@@ -50,7 +48,7 @@ class _Bench(FirstWordCommand):
     help="Worker counts to try, with one thread each.",
 )
 @click.option("--batches", callback=counts, default="1,4", show_default=True, help="Batch sizes to try.")
-@click.option("--cluster", help="serial, local, cuda, tcp://HOST:PORT or tls://HOST:PORT.")
+@cluster_option
 @network_options
 @click.option(
     "--compare",

@@ -12,7 +12,7 @@ from cutouts.adapters.storage.ownership import claim, write_ours
 from cutouts.adapters.terminal import say
 from cutouts.bench.layouts import LayoutRun, as_json, as_text, run_layouts
 from cutouts.bench.network_alone import NetworkAlone
-from cutouts.cli.console.options import config_option, counts, provider_option
+from cutouts.cli.console.options import bench_option, cluster_option, config_option, counts, provider_option
 from cutouts.cli.console.progress import told_on_stderr
 
 
@@ -42,11 +42,9 @@ def _told(one: NetworkAlone | LayoutRun) -> None:
     help="Numbers of worker processes; auto: as many as a run chooses by itself.",
 )
 @click.option("--batches", callback=counts, default="1,8", show_default=True, help="Images per model call.")
-@click.option("--cluster", help="serial, local, cuda, tcp://HOST:PORT or tls://HOST:PORT.")
+@cluster_option
 @provider_option
-@click.option(
-    "--out", type=click.Path(path_type=Path), default=Path("bench"), show_default=True, help="The folder to write to."
-)
+@bench_option
 @config_option
 def layouts(
     source: Path,

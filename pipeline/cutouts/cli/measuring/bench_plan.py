@@ -12,7 +12,7 @@ from cutouts.adapters.site_settings import load_site
 from cutouts.adapters.storage.ownership import claim, write_ours
 from cutouts.adapters.terminal import say
 from cutouts.bench.plan_bench import STEPS, StepCost, as_json, as_text, measure_images, measure_parts
-from cutouts.cli.console.options import config_option, counts
+from cutouts.cli.console.options import bench_option, config_option, counts
 from cutouts.core.config import Site
 
 
@@ -30,9 +30,7 @@ from cutouts.core.config import Site
 )
 @click.option("--store", metavar="URL", help="Where the ledgers are made.  [default: a temporary folder]")
 @click.option("--catalog", metavar="URL", help="An empty database.  [default: SQLite in a temporary folder]")
-@click.option(
-    "--out", type=click.Path(path_type=Path), default=Path("bench"), show_default=True, help="Where to write."
-)
+@bench_option
 @config_option
 def plan(
     parts: tuple[int, ...],

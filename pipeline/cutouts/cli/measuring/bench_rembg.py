@@ -12,7 +12,7 @@ from cutouts.adapters.storage.ownership import claim, write_ours
 from cutouts.adapters.terminal import say
 from cutouts.bench.machine import this_machine
 from cutouts.bench.rembg_bench import as_json, as_text, commands, race
-from cutouts.cli.console.options import config_option
+from cutouts.cli.console.options import bench_option, config_option
 from cutouts.models.table import folder
 
 
@@ -28,9 +28,7 @@ from cutouts.models.table import folder
 @click.option("--network", default="u2netp", show_default=True, help="A network that both have; it must be pulled.")
 @click.option("--models", default="default,default-int8", show_default=True, help="Networks of cutouts to add.")
 @click.option("--rounds", type=click.IntRange(1), default=3, show_default=True, help="How often each command runs.")
-@click.option(
-    "--out", type=click.Path(path_type=Path), default=Path("bench"), show_default=True, help="Where to write."
-)
+@bench_option
 @config_option
 def rembg(source: Path, program: Path, network: str, models: str, rounds: int, out: Path, config: str | None) -> None:
     """Time `cutouts cut` and rembg's folder mode on IMAGES, as whole commands in turns.

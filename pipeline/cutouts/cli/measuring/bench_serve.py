@@ -13,7 +13,7 @@ from cutouts.adapters.storage.sources.folders import photographs
 from cutouts.adapters.terminal import say
 from cutouts.bench.machine import this_machine
 from cutouts.bench.serve_bench import as_json, as_text, measure_serve
-from cutouts.cli.console.options import config_option, counts, network_options
+from cutouts.cli.console.options import bench_option, config_option, counts, network_options
 from cutouts.core.errors import ConfigError
 from cutouts.samples import write_samples
 
@@ -29,9 +29,7 @@ from cutouts.samples import write_samples
 @click.option("--workers", type=click.IntRange(1), help="Worker processes.  [default: the cores; 1 on a GPU]")
 @click.option("--batch", type=click.IntRange(1, 256), help="Images per model call.  [default: 1; 8 on a GPU]")
 @network_options
-@click.option(
-    "--out", type=click.Path(path_type=Path), default=Path("bench"), show_default=True, help="Where to write."
-)
+@bench_option
 @config_option
 def serve(
     source: Path | None,
