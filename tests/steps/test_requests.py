@@ -18,7 +18,7 @@ from cutouts.adapters.storage.request_count import counted_requests
 from cutouts.adapters.storage.store import Store, open_store
 from cutouts.api.forgetting import forget
 from cutouts.bench.made_ledgers import manifest, results
-from cutouts.bench.plan_bench import in_this_process, measure_images
+from cutouts.bench.plan_bench import PlanBench, in_this_process
 from cutouts.bench.scale import REQUESTS, WRITES
 from cutouts.core.config import Site
 from cutouts.core.errors import StorageError
@@ -86,8 +86,8 @@ def test_gc_deletes_a_thousand_objects_per_request(there: Site) -> None:
 
 def test_a_supplier_is_forgotten_with_few_requests(there: Site, tmp_path: Path) -> None:
     """300 images with an object and a thumbnail each; nothing of them is left."""
-    for _ in measure_images(there, tmp_path, images=300, tell=lambda _: None, where=in_this_process):
-        pass
+    bench = PlanBench(site=there, scratch=tmp_path, tell=lambda _: None, where=in_this_process)
+    assert [*bench.measure_images(300)]
     objects, tables = open_store(there.objects_url), open_store(there.tables_url)
     _put_many(objects, results(np.arange(300), job_of(there).recipe.digests).masks.column("cutout").to_pylist())
     contents = manifest(np.arange(300)).column("sha256").to_pylist()

@@ -13,7 +13,6 @@ from typing import TypeAlias
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
 from cutouts.adapters.catalog import Catalog
 from cutouts.adapters.quality.library import library
@@ -24,13 +23,11 @@ from cutouts.bench.made_ledgers import DELIVERY, manifest, results, write_parts
 from cutouts.bench.worker import forget_peak, memory
 from cutouts.core.config import Site
 from cutouts.core.errors import CutoutsError
+from cutouts.core.records import RecipeDigests
 from cutouts.stages import job_of
 from cutouts.stages.cores import machine_cores
 from cutouts.steps import gate, plan, publish
 from cutouts.steps.ledger import record
-
-_PLAN = 1
-"""The number of the plan id under which the large synthetic ledger is recorded."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,11 +49,11 @@ class StepCost:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """A step on a site, called with the texts in `about`; it returns the key of its result."""
+    """A step on a site, called with the key (or the manifest) that it is about; it returns the key of its result."""
 
-    function: Callable[..., str]
+    function: Callable[[Site, str], str]
     site: Site
-    about: tuple[str, ...]
+    about: str
 
 
 def in_new_process(one: StepCost, step: Step) -> StepCost:
@@ -71,7 +68,7 @@ def in_this_process(one: StepCost, step: Step) -> StepCost:
     library()
     forget_peak()
     began, cpu = time.perf_counter(), time.process_time()
-    key = step.function(step.site, *step.about)
+    key = step.function(step.site, step.about)
     return replace(
         one,
         seconds=time.perf_counter() - began,
@@ -87,70 +84,87 @@ STEPS = ("plan", "gate", "publish")
 """The steps of a delivery, each of which needs those before it."""
 
 
-def measure_parts(
-    site: Site,
-    scratch: Path,
-    *,
-    parts: int,
-    per_part: int,
-    images: int,
-    tell: Callable[[str], None],
-    until: str = STEPS[-1],
-    where: Where = in_new_process,
-) -> Iterator[StepCost]:
-    """Measure a delivery of known images from random parts of a ledger with `parts` parts: its first plan, a later
-    plan, and its gate unless `until` is the plan."""
-    tables = open_store(site.tables_url)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanBench:
+    """Measures the steps of deliveries on a site that is made for this, without cutting an image.
 
-    def told(done: int) -> None:
-        if done % 1_000 == 0 or done == parts:
-            tell(f"{done} of {parts} parts of the ledger made")
+    Manifests are made below `scratch`, and `tell` hears of the progress. `until` is the last of the `STEPS` that is
+    measured; `where` measures each.
+    """
 
-    write_parts(tables, job_of(site).recipe.digests, parts=parts, images=per_part, tell=told)
-    known = np.sort(np.random.default_rng(1).permutation(parts * per_part)[:images])
-    source = _manifest(scratch, manifest(known))
-    one = StepCost(step="", images=len(known), parts=parts, catalog=_database(site))
-    for step in ("first plan, which joins", "plan"):
-        made = where(replace(one, step=step), Step(function=_plan, site=site, about=(source,)))
+    site: Site
+    scratch: Path
+    tell: Callable[[str], None]
+    until: str = STEPS[-1]
+    where: Where = in_new_process
+
+    def measure_parts(self, parts: int, *, per_part: int, images: int) -> Iterator[StepCost]:
+        """Measure a delivery of known images from random parts of a ledger with `parts` parts: its first plan, a later
+        plan, and its gate unless `until` is the plan."""
+
+        def told(done: int) -> None:
+            if done % 1_000 == 0 or done == parts:
+                self.tell(f"{done} of {parts} parts of the ledger made")
+
+        write_parts(self._tables, self._recipe, parts=parts, images=per_part, tell=told)
+        known = np.sort(np.random.default_rng(1).permutation(parts * per_part)[:images])
+        source = self._manifest(manifest(known))
+        one = StepCost(step="first plan, which joins", images=len(known), parts=parts, catalog=self._database)
+        yield self._measured("plan", source, one)
+        made = self._measured("plan", source, replace(one, step="plan"))
         yield made
-    if until != "plan":
-        yield where(replace(one, step="gate"), Step(function=_gate, site=site, about=(made.key,)))
+        if self.until != "plan":
+            yield self._measured("gate", made.key, replace(one, step="gate"))
 
+    def measure_images(self, images: int) -> Iterator[StepCost]:
+        """Measure a delivery of `images` images: planned with nothing known; planned, judged and published (or only
+        `until` one of these) with everything known; and the same again with 10 % changed. Raises CutoutsError if the
+        site's catalogue is not empty."""
+        _require_empty(self.site)
+        numbers, changed = np.arange(images), images // 10
+        one = StepCost(step="plan, nothing known", images=images, parts=0, catalog=self._database)
+        source = self._manifest(manifest(numbers))
+        yield self._measured("plan", source, one)
+        self.tell(f"a ledger of {images} images is made")
+        record(self._tables, self._recipe, f"{1:032x}", results(numbers, self._recipe))
+        yield from self._decided(source, "all known", replace(one, parts=1))
+        record(self._tables, self._recipe, f"{2:032x}", results(numbers[:changed], self._recipe, changed=True))
+        source = self._manifest(manifest(numbers, changed=changed))
+        yield from self._decided(source, "10 % changed", replace(one, parts=2))
 
-def measure_images(
-    site: Site,
-    scratch: Path,
-    *,
-    images: int,
-    tell: Callable[[str], None],
-    until: str = STEPS[-1],
-    where: Where = in_new_process,
-) -> Iterator[StepCost]:
-    """Measure a delivery of `images` images: planned with nothing known; planned, judged and published (or only `until`
-    one of these `STEPS`) with everything known; and the same again with 10 % changed. Raises CutoutsError if the site's
-    catalogue is not empty."""
-    _require_empty(site)
-    tables, recipe = open_store(site.tables_url), job_of(site).recipe.digests
-    one, numbers = StepCost(step="", images=images, parts=1, catalog=_database(site)), np.arange(images)
-    source = _manifest(scratch, manifest(numbers))
-    yield where(replace(one, step="plan, nothing known", parts=0), Step(function=_plan, site=site, about=(source,)))
-    tell(f"a ledger of {images} images is made")
-    _record(tables, site, numbers)
-    yield from _decided(site, source, one, "all known", until, where)
-    changed = images // 10
-    record(tables, recipe, f"{_PLAN + 1:032x}", results(numbers[:changed], recipe, changed=True))
-    source = _manifest(scratch, manifest(numbers, changed=changed))
-    yield from _decided(site, source, replace(one, parts=2), "10 % changed", until, where)
+    def _decided(self, source: str, words: str, one: StepCost) -> Iterator[StepCost]:
+        """The steps of a delivery, each about the result of the one before it."""
+        key = source
+        for step in STEPS[: STEPS.index(self.until) + 1]:
+            done = self._measured(step, key, replace(one, step=f"{step}, {words}"))
+            key = done.key
+            yield done
+
+    def _measured(self, step: str, about: str, one: StepCost) -> StepCost:
+        return self.where(one, Step(function=_FUNCTIONS[step], site=self.site, about=about))
+
+    def _manifest(self, rows: pa.Table) -> str:
+        name = f"manifest-{rows.num_rows}-{time.monotonic_ns()}"
+        write_table(open_store(str(self.scratch)), f"{name}/date={DELIVERY.date}/part-0.parquet", rows)
+        return str(self.scratch / name)
+
+    @property
+    def _tables(self) -> Store:
+        return open_store(self.site.tables_url)
+
+    @property
+    def _recipe(self) -> RecipeDigests:
+        return job_of(self.site).recipe.digests
+
+    @property
+    def _database(self) -> str:
+        return self.site.catalog_url.partition(":")[0].partition("+")[0]
 
 
 def _require_empty(site: Site) -> None:
     with Catalog.open(site.catalog_url) as catalog:
         if catalog.counts().publications:
             raise CutoutsError("the catalogue of this bench is not empty: name an empty database (--catalog)")
-
-
-def _database(site: Site) -> str:
-    return site.catalog_url.partition(":")[0].partition("+")[0]
 
 
 def as_text(measured: Sequence[StepCost]) -> str:
@@ -168,25 +182,6 @@ def as_json(measured: Sequence[StepCost]) -> str:
     """The same as JSON for programs."""
     rows = [{name: value for name, value in asdict(one).items() if name != "key"} for one in measured]
     return json.dumps({"cores": machine_cores(), "measured": rows}, indent=2)
-
-
-def _decided(site: Site, source: str, one: StepCost, words: str, until: str, where: Where) -> Iterator[StepCost]:
-    key = source
-    for step in STEPS[: STEPS.index(until) + 1]:
-        done = where(replace(one, step=f"{step}, {words}"), Step(function=_FUNCTIONS[step], site=site, about=(key,)))
-        key = done.key
-        yield done
-
-
-def _record(tables: Store, site: Site, numbers: NDArray[np.int64]) -> None:
-    recipe = job_of(site).recipe.digests
-    record(tables, recipe, f"{_PLAN:032x}", results(numbers, recipe))
-
-
-def _manifest(scratch: Path, rows: pa.Table) -> str:
-    name = f"manifest-{rows.num_rows}-{time.monotonic_ns()}"
-    write_table(open_store(str(scratch)), f"{name}/date={DELIVERY.date}/part-0.parquet", rows)
-    return str(scratch / name)
 
 
 def _plan(site: Site, source: str) -> str:

@@ -11,7 +11,7 @@ import click
 from cutouts.adapters.site_settings import load_site
 from cutouts.adapters.storage.ownership import claim, write_ours
 from cutouts.adapters.terminal import say
-from cutouts.bench.plan_bench import STEPS, StepCost, as_json, as_text, measure_images, measure_parts
+from cutouts.bench.plan_bench import STEPS, PlanBench, StepCost, as_json, as_text
 from cutouts.cli.console.options import bench_option, config_option, counts
 from cutouts.core.config import Site
 
@@ -59,14 +59,16 @@ def plan(
     claim(out, ("plan.json",))
     measured: list[StepCost] = []
     with tempfile.TemporaryDirectory(prefix="cutouts-bench-") as folder:
-        scratch = Path(folder)
+
+        def bench(name: str) -> PlanBench:
+            site = _site(config, Path(folder), store, catalog, name)
+            return PlanBench(site=site, scratch=Path(folder), tell=_told, until=until)
+
         for count in parts:
-            site = _site(config, scratch, store, catalog, f"parts-{count}")
-            for one in measure_parts(site, scratch, parts=count, tell=_told, until=until, **delivery):
+            for one in bench(f"parts-{count}").measure_parts(count, **delivery):
                 _add(measured, one)
         for count in rows:
-            site = _site(config, scratch, store, catalog, f"rows-{count}")
-            for one in measure_images(site, scratch, images=count, tell=_told, until=until):
+            for one in bench(f"rows-{count}").measure_images(count):
                 _add(measured, one)
     write_ours(out / "plan.json", as_json(measured).encode())
     say(as_text(measured), lines=True)
