@@ -29,8 +29,9 @@ from cutouts.core.text.counting import counted
 from cutouts.intake import folder_manifest, take
 from cutouts.metrics import boundary_iou, intersection_over_union, mean_absolute_error
 from cutouts.report.contents import TruthRow
+from cutouts.report.folder.finished_run import FinishedRun, RunSource, RunWork
 from cutouts.report.folder.folder_claim import claim_folder, only_run, write_manifest
-from cutouts.report.folder.run_folder import RunSource, RunWork, write_folder
+from cutouts.report.folder.run_folder import write_folder
 from cutouts.samples import write_samples
 from cutouts.steps import read_decision
 from cutouts_airflow.home import settings_file
@@ -56,9 +57,10 @@ def demo(out: Path, images: Path | None) -> None:
     say(f"running the DAG catalog_refresh for {', '.join(deliveries)} …")
     gates = run_refresh(site, deliveries)
     tables = open_store(site.tables_url)
-    decisions = [read_decision(site, gate) for gate in gates.values()]
-    rows = [*_against_truth(root, truth, decisions)] if truth else []
-    summary = write_folder(site, root, source, decisions, _work(tables, decisions), truth=rows)
+    decisions = tuple(read_decision(site, gate) for gate in gates.values())
+    rows = tuple(_against_truth(root, truth, decisions)) if truth else ()
+    done = FinishedRun(source=source, decisions=decisions, work=_work(tables, decisions), truth=rows)
+    summary = write_folder(site, root, done)
     for row in rows:
         say(
             f"  {row.image_id:<28} IoU {row.intersection_over_union:.3f}  boundary IoU {row.boundary_iou:.3f}  "

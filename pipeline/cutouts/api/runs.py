@@ -21,8 +21,9 @@ from cutouts.core.progress import Counter, Progress, unwatched
 from cutouts.core.records import Plan
 from cutouts.intake import Intake, folder_manifest, inspect, rows_of
 from cutouts.report.contents import Refusal, RunSummary
+from cutouts.report.folder.finished_run import FinishedRun, Refusals, RunSource, RunWork
 from cutouts.report.folder.folder_claim import claim_folder, holds_manifest, only_run, write_manifest
-from cutouts.report.folder.run_folder import Refusals, RunSource, RunWork, write_folder
+from cutouts.report.folder.run_folder import write_folder
 from cutouts.runner import Runner, open_runner
 from cutouts.stages import ChunkResult
 from cutouts.steps import gate, plan, publish, segment
@@ -90,10 +91,11 @@ def _run(site: Site, source: str, folder: Path, progress: Progress, *, full: boo
     made = make_renditions(site)
     rows = rows_of(origin.manifest, {one.group for one in refused})
     refusals = Refusals(refused=tuple(refused), rows=rows, of=intake.rows)
-    counts = write_folder(site, folder, origin, decisions, work, refusals=refusals, renditions=made)
+    done = FinishedRun(source=origin, decisions=tuple(decisions), work=work, refusals=refusals, renditions=made)
+    counts = write_folder(site, folder, done)
     return Summary(
         **asdict(counts),
-        decisions=tuple(decisions),
+        decisions=done.decisions,
         refused=tuple(refused),
         unlisted=unlisted,
         ignored=ignored,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cutouts.adapters.model import choose
-from cutouts.adapters.storage.manifests.files import allowed_by
 from cutouts.adapters.storage.sources.reading import read_image
 from cutouts.adapters.storage.store import open_store
 from cutouts.adapters.storage.stored_records import read_record
@@ -21,140 +19,54 @@ from cutouts.adapters.storage.stored_tables import read_table, write_table
 from cutouts.core.config import Site
 from cutouts.core.decisions import GateDecision, Outcome, Verdict
 from cutouts.core.errors import BooksError
-from cutouts.core.manifests.checks import Group
-from cutouts.core.records import DeliveryKey, Plan, Receipt
+from cutouts.core.records import DeliveryKey, Plan
 from cutouts.core.sources.locations import Reading
 from cutouts.core.table_paths import gate_file, plan_file
-from cutouts.core.text.display import HIDDEN, redacted, stored_uri, stored_uris
+from cutouts.core.text.display import HIDDEN, redacted, stored_uris
 from cutouts.core.text.files import text_of
 from cutouts.core.text.naming import one_name_each, safe_path
 from cutouts.intake import rows_of
-from cutouts.report.contents import NO_DELIVERY, Refusal, RenditionRow, Report, RunSummary, TruthRow
+from cutouts.report.contents import Report, RunSummary
+from cutouts.report.folder.finished_run import FinishedRun, Refusals, RunSource
 from cutouts.report.folder.links import write_links
 from cutouts.report.folder.summary import write_summary
 from cutouts.report.page.histograms import suite_thresholds
 from cutouts.report.page.ranking import IDENTITY
 from cutouts.report.page.report_page import write_report
 from cutouts.schemas.tables import IMAGES, METRICS
-from cutouts.stages import ChunkResult
 from cutouts.steps import read_results
 from cutouts.steps.verdicts import suite_of
 from cutouts.steps.verify import require_sound
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunSource:
-    """The source of a run: a manifest, and the folder that it was made from, if there was one."""
-
-    manifest: str
-    folder: Path | None
-
-    def names_of(self, images: pa.Table) -> pa.ChunkedArray:
-        """The names of images (`image_id`, stored `uri`) for a person: their path in the folder, or the URI."""
-        return images.column("image_id" if self.folder else "uri")
-
-    @property
-    def allowed(self) -> tuple[str, ...]:
-        """Where the photographs may be read from, besides the places that the site allows."""
-        return (str(self.folder),) if self.folder else allowed_by(self.manifest)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunWork:
-    """The work that a run did. Seconds by stage are summed over workers; `wall_seconds` is clock time."""
-
-    images: int = 0
-    model_batches: int = 0
-    prepare_seconds: float = 0.0
-    infer_seconds: float = 0.0
-    finish_seconds: float = 0.0
-    wall_seconds: float = 0.0
-
-    @classmethod
-    def of(cls, done: ChunkResult | Receipt) -> RunWork:
-        """The work of a chunk or a shard, without clock time, which the caller measures."""
-        return cls(
-            images=done.images,
-            model_batches=done.model_batches,
-            prepare_seconds=done.prepare_seconds,
-            infer_seconds=done.infer_seconds,
-            finish_seconds=done.finish_seconds,
-            wall_seconds=done.wall_seconds if isinstance(done, Receipt) else 0.0,
-        )
-
-    def __add__(self, other: RunWork) -> RunWork:
-        return RunWork(**{name: getattr(self, name) + getattr(other, name) for name in RunWork.__slots__})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Refusals:
-    """Deliveries that the check of the manifest refused, and their rows (`date`, `image_id`, `delivery_id`, `uri`).
-
-    `of` is the number of all rows of the manifest, good and bad.
-    """
-
-    refused: tuple[Refusal, ...]
-    rows: pa.Table
-    of: int
-
-    def images(self, source: RunSource) -> pa.Table:
-        """Their rows as `IMAGES`: rejected, with the problem of their delivery."""
-        why: dict[Group, list[str]] = {}
-        for one in self.refused:
-            why.setdefault(one.group, []).append(f"its delivery was refused: {one.problem}")
-        rows = [
-            {
-                "image_id": row["image_id"] or "",
-                "delivery_id": row["delivery_id"] or NO_DELIVERY,
-                "date": row["date"],
-                "source": (row["image_id"] if source.folder else stored_uri(row["uri"] or "")) or "",
-                "outcome": str(Outcome.REJECTED),
-                "reasons": why[row["date"], row["delivery_id"]],
-                "notes": [],
-            }
-            for row in self.rows.to_pylist()
-        ]
-        return pa.Table.from_pylist(rows, schema=IMAGES)
-
-
-def write_folder(
-    site: Site,
-    out: Path,
-    source: RunSource,
-    decisions: Sequence[GateDecision],
-    work: RunWork,
-    *,
-    refusals: Refusals | None = None,
-    truth: Sequence[TruthRow] = (),
-    renditions: Sequence[RenditionRow] = (),
-) -> RunSummary:
+def write_folder(site: Site, out: Path, run: FinishedRun) -> RunSummary:
     """Write everything that a run shows to `out`, and return its counts. Raises BooksError if they do not balance."""
-    images, metrics, uris = _gathered(site, source, decisions)
-    images = images if refusals is None else _with_refused(images, refusals, source)
-    summary = _summary(images, decisions, work)
+    images, metrics, uris = _gathered(site, run)
+    images = images if run.refusals is None else _with_refused(images, run.refusals, run.source)
+    summary = _summary(images, run)
     write_table(open_store(str(out.resolve())), "images.parquet", images)
     write_summary(out / "summary.json", summary)
+    work = run.work
     report = Report(
-        source=redacted(str(source.folder or source.manifest)),
+        source=redacted(str(run.source.folder or run.source.manifest)),
         made_at=datetime.now(UTC),
         summary=summary,
-        decisions=tuple(decisions),
+        decisions=run.decisions,
         images=images,
         metrics=metrics,
         wall_seconds=work.wall_seconds,
         seconds={"prepare": work.prepare_seconds, "infer": work.infer_seconds, "finish": work.finish_seconds},
-        about=_about(site, decisions),
-        refused=refusals.refused if refusals else (),
-        truth=tuple(truth),
-        renditions=tuple(renditions),
+        about=_about(site, run.decisions),
+        refused=run.refusals.refused if run.refusals else (),
+        truth=run.truth,
+        renditions=run.renditions,
         thresholds=suite_thresholds(text_of(suite_of(site).read_bytes())),
     )
-    reading = site.reading(*source.allowed)
-    place = _places(source, images, decisions)
+    reading = site.reading(*run.source.allowed)
+    place = _places(run, images)
     write_report(out / "report.html", report, read=lambda name: _read(out, place(uris.get(name, name)), reading))
-    _link(
-        out, images.filter(pc.is_in(images.column("outcome"), pa.array(_PUBLISHED))), folder=source.folder is not None
-    )
+    published = images.filter(pc.is_in(images.column("outcome"), pa.array(_PUBLISHED)))
+    _link(out, published, folder=run.source.folder is not None)
     return summary
 
 
@@ -174,11 +86,9 @@ _OBJECTS = "objects"
 _PUBLISHED = [str(Outcome.PUBLISHED), str(Outcome.SKIPPED)]
 
 
-def _gathered(
-    site: Site, source: RunSource, decisions: Sequence[GateDecision]
-) -> tuple[pa.Table, pa.Table, dict[str, str]]:
+def _gathered(site: Site, run: FinishedRun) -> tuple[pa.Table, pa.Table, dict[str, str]]:
     """`IMAGES` of all decisions, their metrics with the columns `date` and `delivery_id`, and `source` by URI."""
-    parts = [_of_decision(site, source, decision) for decision in decisions]
+    parts = [_of_decision(site, run.source, decision) for decision in run.decisions]
     if not parts:
         return IMAGES.empty_table(), _of_delivery(METRICS.empty_table(), None), {}
     images, metrics, uris = zip(*parts, strict=True)
@@ -224,14 +134,15 @@ def _below(names: pa.ChunkedArray) -> pa.ChunkedArray:
     return pc.binary_join_element_wise(_OBJECTS, names, "/")
 
 
-def _summary(images: pa.Table, decisions: Sequence[GateDecision], work: RunWork) -> RunSummary:
+def _summary(images: pa.Table, run: FinishedRun) -> RunSummary:
+    work = run.work
     counts = Counter(images.column("outcome").to_pylist())
     return RunSummary(
         images=images.num_rows,
         **{str(outcome): counts[str(outcome)] for outcome in Outcome},
         model_batches=work.model_batches,
         images_per_second=round(work.images / work.wall_seconds, 3) if work.images else 0.0,
-        withdrawn=sum(one.withdrawn for one in decisions if one.verdict is not Verdict.HOLD),
+        withdrawn=sum(one.withdrawn for one in run.decisions if one.verdict is not Verdict.HOLD),
     )
 
 
@@ -255,12 +166,12 @@ def _network_words(site: Site, name: str) -> str:
     return f"{row.name}, {row.width_px}×{row.height_px} px, {row.digest[:12]}…"
 
 
-def _places(source: RunSource, images: pa.Table, decisions: Sequence[GateDecision]) -> Callable[[str], str]:
+def _places(run: FinishedRun, images: pa.Table) -> Callable[[str], str]:
     """Returns the full URI for one from a table. If its secrets were removed, they are read from the manifest again."""
     if not pc.any(pc.match_substring(images.column("source"), HIDDEN)).as_py():
         return lambda name: name
-    groups = {(one.delivery.date, one.delivery.delivery_id) for one in decisions}
-    full = rows_of(source.manifest, groups).column("uri")
+    groups = {(one.delivery.date, one.delivery.delivery_id) for one in run.decisions}
+    full = rows_of(run.source.manifest, groups).column("uri")
     names = stored_uris(full)
 
     def place(name: str) -> str:
