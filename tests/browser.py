@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect, sync_playwright
@@ -41,13 +42,21 @@ def browser() -> Iterator[Browser]:
         opened.close()
 
 
+def new_page(browser: Browser, **how: Any) -> Page:
+    """A page of its own, which waits patiently."""
+    page = browser.new_page(**how)
+    page.set_default_timeout(1000 * PATIENCE)
+    return page
+
+
 @pytest.fixture
 def open_page(browser: Browser) -> Iterator[Callable[..., Opened]]:
     """Open a local file: `open_page(path, width=1280, dark=False)`; closed after the test."""
     pages: list[Page] = []
 
     def open_file(path: Path, *, width: int = 1280, dark: bool = False) -> Opened:
-        page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme="dark" if dark else "light")
+        size, scheme = {"width": width, "height": 900}, "dark" if dark else "light"
+        page = new_page(browser, viewport=size, color_scheme=scheme)
         pages.append(page)
         opened = Opened(page=page)
         _watch(opened, path.as_uri())

@@ -120,6 +120,7 @@ def open_as(browser: Browser, pages: Pages) -> Iterator[Callable[[str], Page]]:
 
     def opened(user: str) -> Page:
         context = browser.new_context(viewport={"width": 1280, "height": 900})
+        context.set_default_timeout(1000 * PATIENCE)
         contexts.append(context)
         context.add_cookies([{"name": "_token", "value": pages.token(user), "url": pages.url}])
         page = context.new_page()

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser import Opened
+from tests.browser import Opened, new_page
 from tests.photographs import broken, product
 from tests.server.conftest import TOKEN
 from tests.server.running import Server
@@ -25,7 +25,7 @@ bytes => {
 @pytest.fixture
 def opened(browser: Browser, server: Server) -> Iterator[Opened]:
     """The page of a server without a token."""
-    page = browser.new_page()
+    page = new_page(browser)
     seen = _watched(page)
     page.goto(f"{server.url}/")
     yield seen
@@ -88,7 +88,7 @@ def test_the_interface_is_described(opened: Opened) -> None:
 
 def test_with_a_token_the_page_asks_for_it(browser: Browser, small_server: Server, site_folder: Path) -> None:
     """Without it the server refuses, and with it the picture is shown."""
-    page = browser.new_page()
+    page = new_page(browser)
     page.goto(f"{small_server.url}/")
     page.set_input_files("#file", site_folder / "ball.jpg")
     expect(page.locator("#said")).to_contain_text("this server asks for a token")
