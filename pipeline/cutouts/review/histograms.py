@@ -14,7 +14,6 @@ from cutouts.adapters.storage.store import Store, open_store
 from cutouts.core.config import Site
 from cutouts.core.decisions import Outcome
 from cutouts.core.pixels import Doubles
-from cutouts.core.records import RecipeDigests
 from cutouts.core.text.files import text_of
 from cutouts.report.page.histograms import SHOWN, Histogram, Values, finite, histogram, suite_thresholds
 from cutouts.report.page.ranking import MEASURES
@@ -22,7 +21,7 @@ from cutouts.review.sheets import Sheet, UnknownDecisionError, open_sheet
 from cutouts.schemas.tables import METRICS
 from cutouts.steps.comparison import is_accepted
 from cutouts.steps.ledger import recall
-from cutouts.steps.networks import RECIPE, cut_by
+from cutouts.steps.networks import cut_by, recipes_in
 from cutouts.steps.provenance import suite_text
 from cutouts.steps.reviews import WAITING
 from cutouts.steps.verdicts import suite_of
@@ -80,8 +79,7 @@ def _values(tables: Store, outcomes: pa.Table) -> Measured:
     if outcomes.num_rows > _IMAGES:
         outcomes = outcomes.take(pa.array(np.linspace(0, outcomes.num_rows - 1, _IMAGES).astype(np.int64)))
     found = [METRICS.empty_table()]
-    for row in outcomes.select(RECIPE).group_by([*RECIPE]).aggregate([]).to_pylist():
-        recipe = RecipeDigests(**row)
+    for recipe in recipes_in(outcomes):
         asked = cut_by(outcomes, recipe).select(["image_id", "uri", "sha256"])
         found.append(recall(tables, recipe, asked.rename_columns(["image_id", "uri", "content"])).metrics)
     metrics = pa.concat_tables(found)

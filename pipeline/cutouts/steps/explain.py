@@ -24,12 +24,12 @@ from cutouts.core.records import DeliveryKey, Plan, Receipt, RecipeDigests, Shar
 from cutouts.core.table_paths import gate_file, plan_file, recipe_file, shard_file, suite_file
 from cutouts.core.text.display import shown
 from cutouts.steps.journal import newest_catalog
+from cutouts.steps.networks import RECIPE
 from cutouts.steps.provenance import KeptRecipe, KeptSuite
 
 R = TypeVar("R")
 
-_RECIPE = ("matte_digest", "render_digest")
-_OUTCOME = ("image_id", "uri", "sha256", *_RECIPE, "outcome", "reasons", "mask", "cutout", "notes")
+_OUTCOME = ("image_id", "uri", "sha256", *RECIPE, "outcome", "reasons", "mask", "cutout", "notes")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,19 +12,17 @@ from cutouts.core.records import RecipeDigests
 from cutouts.models.calibrations import find_calibration
 from cutouts.steps.doubts import p_bad_of
 from cutouts.steps.ledger import recall
+from cutouts.steps.networks import cut_by, made_by, recipes_in
 
 UNKNOWN = 1.0
 """The doubt about a mask whose measurements are gone, or whose network is not calibrated: it may be bad."""
-
-_RECIPE = ("matte_digest", "render_digest")
 
 
 def live_doubts(site: Site, live: pa.Table) -> np.ndarray:
     """The doubt about each live image, float64 (n,); `live` has the columns of `PUBLISHED`."""
     found = np.full(live.num_rows, UNKNOWN)
-    for recipe in live.select(_RECIPE).group_by([*_RECIPE]).aggregate([]).to_pylist():
-        same = pc.and_(*(pc.equal(live.column(name), recipe[name]) for name in _RECIPE)).to_numpy()
-        found[same] = _of_recipe(site, RecipeDigests(**recipe), live.filter(pa.array(same)))
+    for recipe in recipes_in(live):
+        found[made_by(live, recipe).to_numpy()] = _of_recipe(site, recipe, cut_by(live, recipe))
     return found
 
 

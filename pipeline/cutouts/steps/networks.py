@@ -56,6 +56,11 @@ def cut_by(rows: pa.Table, recipe: RecipeDigests) -> pa.Table:
     return rows.filter(made_by(rows, recipe))
 
 
+def recipes_in(rows: pa.Table) -> list[RecipeDigests]:
+    """The recipes that made the rows of a table with the columns of `RECIPE`."""
+    return [RecipeDigests(**one) for one in rows.select(RECIPE).group_by([*RECIPE]).aggregate([]).to_pylist()]
+
+
 def results_by(results: Results, recipe: RecipeDigests) -> Results:
     """The results that this recipe made."""
     return Results(**{name: cut_by(getattr(results, name), recipe) for name in SCHEMAS})

@@ -19,6 +19,7 @@ from cutouts.core.records import ImageRecord, Plan, RecipeDigests
 from cutouts.core.table_paths import plan_file
 from cutouts.runner import Runner
 from cutouts.stages import job_of
+from cutouts.steps.networks import cut_by, recipes_in
 from cutouts.steps.provenance import kept_recipe
 from cutouts.steps.segment import cut_all
 from cutouts.steps.verify.findings import Fault, FaultKind, Finding, Outages, fault_of
@@ -85,14 +86,11 @@ def make_again(
 
 def _by_network(site: Site, tables: Store, masks: pa.Table) -> Iterator[tuple[Site, pa.Table]]:
     """The masks of each recipe that the site still has, with the site as it is with that recipe's network."""
-    for matte, render in {
-        *zip(*(masks.column(name).to_pylist() for name in ("matte_digest", "render_digest")), strict=True)
-    }:
-        digests = RecipeDigests(matte_digest=matte, render_digest=render)
+    for digests in recipes_in(masks):
         kept = kept_recipe(tables, digests)
         for its in (site, *([with_model(site, kept.model)] if kept else [])):
             if _gives(its, digests):
-                yield its, masks.filter((pc.field("matte_digest") == matte) & (pc.field("render_digest") == render))
+                yield its, cut_by(masks, digests)
                 break
 
 
