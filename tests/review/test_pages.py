@@ -16,7 +16,7 @@ from cutouts.core.errors import CutoutsError, HeldError
 from cutouts.core.pixels import Bytes
 from cutouts.core.records import DeliveryKey
 from cutouts.review import pages
-from cutouts.review.decisions import parse_request, settle
+from cutouts.review.decisions import parse_request, settle, take_back
 from cutouts.review.pages import POLICY, Reader
 from cutouts.review.sheets import PAGE, Show, UnknownDecisionError, open_sheet
 from cutouts.runner import open_runner
@@ -153,6 +153,16 @@ def test_a_held_version_that_was_replaced_says_so(site: Site, tmp_path: Path) ->
     assert f'before <a href="/cutouts/gate/{third}">a newer one</a> was published' in replaced
     with pytest.raises(CutoutsError, match="a newer version of 2026-11-02/dim was published meanwhile"):
         settle(site, second, parse_request(b'{"action": "release", "why": "fine"}'), by="ada")
+
+
+def test_a_release_that_was_taken_back_does_not_look_like_one(site: Site, tmp_path: Path) -> None:
+    """The page of the held decision says who released it, and that nothing of that is left."""
+    held = _judged(site, tmp_path, product(0), *map(nothing, range(5)))
+    with pytest.raises(HeldError):
+        steps.publish(site, held)
+    done = steps.approve(site, held, by="eve", why="fine")
+    take_back(site, done.gate_id, by="eve")
+    assert "Released by eve: fine. It was taken back since." in pages.delivery_page(site, ADA, held)
 
 
 def _judged(site: Site, folder: Path, *pictures: Bytes) -> str:

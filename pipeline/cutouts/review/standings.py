@@ -175,9 +175,8 @@ def _held(catalog: Catalog, decision: GateDecision, publication: Publication | N
     if rejection:
         return Standing(state=State.REJECTED, at=rejection.at, unseen=0, rejection=rejection)
     released = catalog.holds.approval_for(decision.judged) or publication
-    later = next(
-        (one for one in _publications_after(catalog, decision) if not released or _released(one, decision)), publication
-    )
+    found = [one for one in _publications(catalog, decision) if not released or _released(one, decision)]
+    later = found[-1 if released else 0] if found else publication
     return Standing(
         state=State.PUBLISHED if released else State.REPLACED,
         at=later.at if later else None,
@@ -188,13 +187,13 @@ def _held(catalog: Catalog, decision: GateDecision, publication: Publication | N
 
 
 def _released(publication: Publication, decision: GateDecision) -> bool:
-    """Whether it published what a person released when they approved the content of that decision."""
+    """Whether it published content that a person had approved as that of the decision; the first one released it."""
     return publication.approval is not None and publication.approval.judged == decision.judged
 
 
-def _publications_after(catalog: Catalog, decision: GateDecision) -> Iterator[Publication]:
+def _publications(catalog: Catalog, decision: GateDecision) -> Iterator[Publication]:
     """The publications of the delivery of a hold, the newest first."""
-    for one in catalog.decisions_on(decision.delivery.delivery_id):
+    for one in catalog.decisions_on(decision.delivery.delivery_id, at_most=200):
         if isinstance(one, Publication) and one.delivery == decision.delivery:
             yield one
 
