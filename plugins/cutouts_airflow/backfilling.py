@@ -152,7 +152,7 @@ def segment(backfill: str, shards: Iterable[str]) -> None:
     """
     from cutouts import steps
     from cutouts.runner import open_runner
-    from cutouts.steps.backfill import note_work
+    from cutouts.steps.backfill_progress import note_work
 
     here = site()
     with open_runner(here) as runner:
@@ -169,7 +169,7 @@ def segment(backfill: str, shards: Iterable[str]) -> None:
 
 
 def _require_time(here: Site, backfill: str) -> None:
-    from cutouts.steps.backfill import is_cancelled
+    from cutouts.steps.backfill_progress import is_cancelled
 
     if is_cancelled(here, backfill):
         raise AirflowSkipException(f"backfill {backfill} was cancelled")
@@ -182,7 +182,7 @@ def _require_time(here: Site, backfill: str) -> None:
 @logged_without_secrets
 def publish(delivery: str, backfill: str, whole: bool, gate_id: str) -> str:
     """Publish like any delivery, and record that the backfill has finished it, even if it is held."""
-    from cutouts.steps.backfill import finish_delivery
+    from cutouts.steps.backfill_progress import finish_delivery
 
     try:
         return tasks.publish(gate_id)
@@ -194,7 +194,7 @@ def publish(delivery: str, backfill: str, whole: bool, gate_id: str) -> str:
 @logged_without_secrets
 def finish(work: list[Work] | None) -> None:
     """Record the state of the backfill. Raises CutoutsError if a delivery failed, so that the run fails."""
-    from cutouts.steps.backfill import end_run
+    from cutouts.steps.backfill_progress import end_run
 
     context = get_current_context()
     states = context["ti"].get_task_states(dag_id=context["ti"].dag_id, run_ids=[context["ti"].run_id])
@@ -209,13 +209,13 @@ def finish(work: list[Work] | None) -> None:
 @logged_without_secrets
 def paused() -> list[dict[str, str]]:
     """The `conf` of a run for each backfill whose budget was used up, except upgrades, which are continued by hand."""
-    from cutouts.steps.backfill import backfills
+    from cutouts.steps.backfill_progress import backfills
 
     waiting = (one for one in backfills(site()) if one.phase is BackfillPhase.PAUSED)
     return [{"resume": one.backfill_id} for one in waiting if not one.selection.not_worse]
 
 
 def _state(here: Site, backfill: str) -> BackfillState:
-    from cutouts.steps.backfill import require_backfill
+    from cutouts.steps.backfill_progress import require_backfill
 
     return require_backfill(here, backfill)

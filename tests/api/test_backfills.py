@@ -15,7 +15,7 @@ from cutouts.adapters.catalog import Catalog
 from cutouts.api.backfills import backfill, survey
 from cutouts.core.backfills import BackfillBudget, BackfillPhase, BackfillSelection, Why
 from cutouts.core.config import Site
-from cutouts.steps.backfill import backfills, cancel_backfill
+from cutouts.steps.backfill_progress import backfills, cancel_backfill
 from tests.deliveries import land, manifest_of, nothing, photograph, product
 
 MARCH, APRIL = date(2025, 3, 4), date(2025, 4, 5)

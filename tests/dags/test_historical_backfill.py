@@ -11,7 +11,7 @@ from cutouts import intake
 from cutouts.adapters.catalog import Catalog
 from cutouts.core.backfills import BackfillPhase
 from cutouts.core.config import Site
-from cutouts.steps.backfill import backfills, cancel_backfill
+from cutouts.steps.backfill_progress import backfills, cancel_backfill
 from cutouts_airflow import order
 from tests.airflow_home import announced, dag_bag, task_states
 from tests.deliveries import land, manifest_of, nothing, photograph, product

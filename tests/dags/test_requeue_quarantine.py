@@ -13,7 +13,7 @@ from cutouts.adapters.catalog import Catalog
 from cutouts.api.backfills import backfill
 from cutouts.core.backfills import BackfillPhase, BackfillSelection
 from cutouts.core.config import Site
-from cutouts.steps.backfill import backfills
+from cutouts.steps.backfill_progress import backfills
 from cutouts_airflow import order
 from tests.airflow_home import announced, dag_bag, task_states
 from tests.deliveries import land, manifest_of, photograph, product

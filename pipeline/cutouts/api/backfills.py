@@ -32,6 +32,7 @@ from cutouts.intake import deliveries_between, source_of
 from cutouts.runner import Runner, open_runner
 from cutouts.stages import ChunkResult, job_of
 from cutouts.steps import backfill as steps
+from cutouts.steps import backfill_progress as records
 from cutouts.steps import gate, publish, segment
 from cutouts.steps.backfill_rows import live_of
 from cutouts.steps.calibrated import require_judged
@@ -78,14 +79,14 @@ def backfill(
     with ExitStack() as stack, progress("cutting", _limited(found.todo, budget)) as heard:
         open_once = cache(lambda: stack.enter_context(open_runner(site)))
         if all(run.do(work, open_once, heard) for work in open_work(site, state, found) if not work.problem):
-            return steps.keep_backfill(site, replace(run.state, phase=BackfillPhase.DONE))
+            return records.keep_backfill(site, replace(run.state, phase=BackfillPhase.DONE))
     return run.state
 
 
 def selection_of(site: Site, backfill_id: str) -> BackfillSelection:
     """What a backfill selects, to continue it. Raises CutoutsError if there is none with that id, or if it was begun
     under another recipe than the site's, because then it would be another backfill."""
-    selection = steps.require_backfill(site, backfill_id).selection
+    selection = records.require_backfill(site, backfill_id).selection
     recipe = job_of(steps.site_of(site, selection)).recipe.digests
     if selection.backfill_id(recipe) != backfill_id:
         raise CutoutsError(
@@ -102,14 +103,14 @@ def _limited(todo: int, budget: BackfillBudget) -> int:
 def open_work(site: Site, state: BackfillState, found: Survey) -> list[DeliveryWork]:
     """The deliveries of a survey that a backfill has not finished, including those that cannot be used."""
     work = [one for one in found.deliveries if one.images or one.problem]
-    return [one for one in work if not steps.is_finished(site, state.selection, state.backfill_id, one)]
+    return [one for one in work if not records.is_finished(site, state.selection, state.backfill_id, one)]
 
 
 def begin(site: Site, selection: BackfillSelection, found: Survey, budget: BackfillBudget) -> BackfillState:
     """Write and return the record of this backfill, continued or new. The remaining work is counted again each time."""
-    steps.uncancel(site, found.backfill_id)
+    records.uncancel(site, found.backfill_id)
     now = datetime.now(UTC)
-    before = steps.find_backfill(site, found.backfill_id)
+    before = records.find_backfill(site, found.backfill_id)
     cut = before.cut if before and before.phase is not BackfillPhase.DONE else 0
     done, left = _done_and_left(site, selection, found)
     state = BackfillState(
@@ -126,16 +127,16 @@ def begin(site: Site, selection: BackfillSelection, found: Survey, budget: Backf
         seconds=before.seconds if before and cut else 0.0,
         budget=budget,
     )
-    return steps.keep_backfill(site, state)
+    return records.keep_backfill(site, state)
 
 
 def _done_and_left(site: Site, selection: BackfillSelection, found: Survey) -> tuple[int, int]:
     """How many deliveries this backfill has finished, over all of its runs, and how many are left."""
     work = [one for one in found.deliveries if one.images]
-    left = [one for one in work if not steps.is_finished(site, selection, found.backfill_id, one)]
+    left = [one for one in work if not records.is_finished(site, selection, found.backfill_id, one)]
     for one in left:
-        steps.reopen_delivery(site, found.backfill_id, one)
-    return steps.finished_deliveries(site, found.backfill_id), len(left)
+        records.reopen_delivery(site, found.backfill_id, one)
+    return records.finished_deliveries(site, found.backfill_id), len(left)
 
 
 class _Run:
@@ -176,7 +177,7 @@ class _Run:
             return True
         if cut < work.todo:
             return not self._must_stop(work.todo)
-        steps.finish_delivery(self._site, self.state.backfill_id, work)
+        records.finish_delivery(self._site, self.state.backfill_id, work)
         self._keep(deliveries_done=self.state.deliveries_done + 1)
         return True
 
@@ -203,7 +204,7 @@ class _Run:
         """Whether the backfill was cancelled, or the budget is used up with images left to cut; the new phase is
         recorded."""
         hours = (time.monotonic() - self._began) / 3600
-        if steps.is_cancelled(self._site, self.state.backfill_id):
+        if records.is_cancelled(self._site, self.state.backfill_id):
             self._keep(phase=BackfillPhase.CANCELLED)
         elif todo and (self._room() == 0 or (self._budget.hours is not None and hours >= self._budget.hours)):
             self._keep(phase=BackfillPhase.PAUSED)
@@ -213,7 +214,7 @@ class _Run:
         now = time.monotonic()
         seconds = self.state.seconds + now - self._told
         self._told = now
-        self.state = steps.keep_backfill(self._site, replace(self.state, seconds=seconds, **changes))
+        self.state = records.keep_backfill(self._site, replace(self.state, seconds=seconds, **changes))
 
 
 def _published(site: Site, planned: Plan) -> bool:

@@ -9,7 +9,7 @@ from cutouts.core.backfills import BackfillState
 from cutouts.core.config import Site
 from cutouts.core.publications import Hold, Publication
 from cutouts.intake import waiting
-from cutouts.steps.backfill import backfills
+from cutouts.steps.backfill_progress import backfills
 from cutouts.steps.journal import newest_catalog
 
 

@@ -16,7 +16,7 @@ from cutouts.cli.console.options import cluster_options, site_options
 from cutouts.cli.console.progress import Tally, told_on_stderr
 from cutouts.core.backfills import BackfillBudget, BackfillPhase, BackfillSelection, BackfillState
 from cutouts.core.config import Site
-from cutouts.steps.backfill import cancel_backfill
+from cutouts.steps.backfill_progress import cancel_backfill
 
 _CHOICES = ("--from", "--to", "--supplier", "--category", "--product", "--stale", "--all")
 _SELECTED = ("first", "last", "suppliers", "categories", "products", "stale", "newest_first")
