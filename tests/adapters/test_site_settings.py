@@ -125,6 +125,17 @@ def test_the_environment_wins_over_the_working_folder_and_that_over_the_home(
     assert (site.batch, site.chunk, site.threads, site.workers) == (1, 2, 3, 4)
 
 
+def test_a_tilde_is_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a shell, also in a file and in lists: a folder named `~` in the working folder is never meant."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    file = tmp_path / "site.toml"
+    file.write_text('root = "~/site"\nallowed_sources = ["~/photos", "/srv/~/x"]\n', encoding="utf-8")
+    monkeypatch.setenv("CUTOUTS_MASK_QUALITY", "~/own.json")
+    site = load_site(str(file))
+    assert (site.root, site.mask_quality) == (str(tmp_path / "site"), str(tmp_path / "own.json"))
+    assert site.allowed_sources == (str(tmp_path / "photos"), "/srv/~/x")
+
+
 def test_no_code_from_the_working_folder_is_run(tmp_path: Path) -> None:
     """Our own processes also ignore modules and library settings that came with the photographs."""
     product(tmp_path / "photos" / "a.jpg")
