@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from cutouts.adapters.storage.atomic_files import write_file
-from cutouts.adapters.storage.store import Store
+from cutouts.adapters.storage.store import Store, open_store
 from cutouts.adapters.storage.stored_tables import (
     read_row_group,
     read_table,
@@ -142,6 +142,16 @@ def test_a_pickled_store_can_still_be_read(store: Store) -> None:
 
     store.write("a", b"1")
     assert pickle.loads(pickle.dumps(store)).read("a") == b"1"
+
+
+def test_a_relative_path_begins_in_the_present_working_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A program that changes the folder does not go on writing to the folder before."""
+    for name in ("first", "second"):
+        (tmp_path / name).mkdir()
+        monkeypatch.chdir(tmp_path / name)
+        open_store("result").write("which", name.encode())
+    assert [(tmp_path / name / "result" / "which").read_text() for name in ("first", "second")] == ["first", "second"]
+    assert open_store("result") is open_store("result")
 
 
 def test_an_unusable_store_is_an_error(bucket: str) -> None:

@@ -231,9 +231,15 @@ def _written(about: Mapping[str, Any]) -> datetime:
     return datetime.fromtimestamp(float(told), UTC)
 
 
-@lru_cache(maxsize=16)
 def open_store(url: str) -> Store:
-    """The store at that URL, opened once per process."""
+    """The store at that URL, opened once per process. A relative path begins in the present working folder."""
+    relative = SCHEME.match(url) is None and not Path(url).is_absolute()
+    return _opened(url, Path.cwd() if relative else None)
+
+
+@lru_cache(maxsize=16)
+def _opened(url: str, folder: Path | None) -> Store:  # noqa: ARG001 -- it is a part of the key
+    """`folder` is where a relative path begins."""
     return Store(url)
 
 
