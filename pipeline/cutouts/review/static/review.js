@@ -257,8 +257,11 @@
       if (why) because(why); else find("[name=other]", reasons).focus();
     });
     all("#decide [name=action]").forEach(button => { button.disabled = false; });
-    // What is selected or has the focus is not behind the bar at the bottom.
-    new ResizeObserver(() => { document.documentElement.style.scrollPaddingBottom = `${find("#decide").offsetHeight + 24}px`; }).observe(find("#decide"));
+    // What is selected or has the focus is not behind the bar at the bottom, also if its words become longer.
+    new ResizeObserver(() => {
+      document.documentElement.style.scrollPaddingBottom = `${find("#decide").offsetHeight + 24}px`;
+      if (at >= 0) tiles[at].scrollIntoView({ block: "nearest", behavior: "instant" });
+    }).observe(find("#decide"));
     find("#decide").addEventListener("submit", event => {
       event.preventDefault();
       decide(event.submitter?.value || "release", event.target.why.value.trim());
