@@ -15,7 +15,8 @@ from cutouts.core.config import Site
 from cutouts.core.decisions import Outcome
 from cutouts.core.pixels import Doubles
 from cutouts.core.text.files import text_of
-from cutouts.report.page.histograms import SHOWN, Histogram, Values, finite, histogram, suite_thresholds
+from cutouts.report.page import histograms as page
+from cutouts.report.page.histograms import SHOWN, Histogram, Values, finite, suite_thresholds
 from cutouts.report.page.ranking import MEASURES
 from cutouts.review.sheets import Sheet, UnknownDecisionError, open_sheet
 from cutouts.schemas.tables import METRICS
@@ -51,7 +52,7 @@ def _drawn(site: Site, gate_id: str, accepted: tuple[str, ...]) -> tuple[Histogr
     before = _joined([_values(tables, _published(one)) for one in others])
     limits = suite_thresholds(suite_text(tables, sheet.decision.suite) or text_of(suite_of(site).read_bytes()))
     values = {name: Values(good=good[name], kept_back=kept_back[name], accepted=before[name]) for name in SHOWN}
-    return tuple(histogram(name, one, limits.get(name, ())) for name, one in values.items() if one.measured)
+    return page.histograms(values, limits)
 
 
 def _accepted(site: Site, sheet: Sheet) -> list[str]:

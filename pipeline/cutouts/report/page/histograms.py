@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -84,6 +84,11 @@ def finite(column: pa.ChunkedArray) -> Doubles:
     """The values of a column of numbers that are neither null nor NaN nor infinite: float64, shape (n,)."""
     values = column.cast(pa.float64()).to_numpy(zero_copy_only=False)
     return np.asarray(values[np.isfinite(values)], np.float64)
+
+
+def histograms(measured: Mapping[str, Values], limits: Mapping[str, Sequence[float]]) -> tuple[Histogram, ...]:
+    """The histogram of each measurement that an image has, with its limits."""
+    return tuple(histogram(name, one, limits.get(name, ())) for name, one in measured.items() if one.measured)
 
 
 def histogram(name: str, values: Values, limits: Sequence[float]) -> Histogram:

@@ -16,7 +16,7 @@ from cutouts.core.decisions import Outcome
 from cutouts.report.contents import Report
 from cutouts.report.html.content_security import sealed
 from cutouts.report.html.number_format import clock, number, share
-from cutouts.report.page.histograms import SHOWN, Histogram, Values, finite, histogram
+from cutouts.report.page.histograms import SHOWN, Histogram, Values, finite, histograms
 from cutouts.report.page.image_cards import make_cards
 from cutouts.report.page.lists import noted_rows, rejected_rows, returned_rows, verdicts, why
 from cutouts.report.page.ranking import choose, with_metrics, worst_first
@@ -62,12 +62,12 @@ def render(report: Report, *, folder: Path, read: Callable[[str], bytes]) -> str
     )
 
 
-def _histograms(measured: pa.Table, limits: Mapping[str, tuple[float, ...]]) -> list[Histogram]:
+def _histograms(measured: pa.Table, limits: Mapping[str, tuple[float, ...]]) -> tuple[Histogram, ...]:
     """One for each measurement that any image has; `measured` is from `ranking.with_metrics`."""
     kept_back = pc.is_in(measured["outcome"], pa.array([Outcome.QUARANTINED, Outcome.HELD]))
     bad, good = measured.filter(kept_back), measured.filter(pc.invert(kept_back))
     values = {name: Values(good=finite(good[name]), kept_back=finite(bad[name])) for name in SHOWN}
-    return [histogram(name, one, limits.get(name, ())) for name, one in values.items() if one.measured]
+    return histograms(values, limits)
 
 
 def _listed(name: str, rows: Sequence[object]) -> dict[str, object]:
