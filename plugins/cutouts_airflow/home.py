@@ -11,6 +11,7 @@ import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from urllib.parse import urlsplit
 
 PROJECT = Path(__file__).resolve().parents[2]
 """The folder that contains dags/ and plugins/."""
@@ -65,16 +66,18 @@ def service_environment(home: Path, *, host: str, port: int, dags: Path = PROJEC
     """The environment of a running Airflow at that address; logs are served on the next port of the loopback interface.
 
     On the loopback interface, everybody is an administrator, and only Airflow's own pages may access it
-    (`cutouts_airflow.hosts`); elsewhere Airflow asks for a password, which it prints.
+    (`cutouts_airflow.hosts`); elsewhere Airflow asks for a password, which it prints. If `AIRFLOW__API__BASE_URL` is
+    set and has a path, Airflow serves everything below this path, and tasks call it there too.
     """
     alone = host in LOOPBACK
     here = f"http://{'127.0.0.1' if host == '0.0.0.0' else host}:{port}"
+    path = urlsplit(os.environ.get("AIRFLOW__API__BASE_URL", "")).path.rstrip("/")
     return home_environment(home, dags=dags) | {
         "AIRFLOW__API__HOST": host,
         "AIRFLOW__API__PORT": str(port),
         "AIRFLOW__API__BASE_URL": here,
         "AIRFLOW__API__WORKERS": "1",
-        "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{here}/execution/",
+        "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{here}{path}/execution/",
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": str(alone),
         "AIRFLOW__CORE__HOSTNAME_CALLABLE": "cutouts_airflow.home.hostname",
         "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(port + 1),

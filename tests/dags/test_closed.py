@@ -97,6 +97,18 @@ def test_any_host_name_is_accepted_if_a_password_is_required(tmp_path: Path) -> 
     assert alone[HOSTS]
 
 
+def test_tasks_call_airflow_below_the_path_of_its_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Behind a proxy, Airflow serves everything below this path. Tasks call it on this machine, not through the
+    proxy."""
+    name = "AIRFLOW__CORE__EXECUTION_API_SERVER_URL"
+    for address, expected in {
+        "https://shop.example/airflow/": "http://127.0.0.1:8080/airflow/execution/",
+        "https://shop.example": "http://127.0.0.1:8080/execution/",
+    }.items():
+        monkeypatch.setenv("AIRFLOW__API__BASE_URL", address)
+        assert service_environment(tmp_path, host="127.0.0.1", port=8080)[name] == expected
+
+
 def test_an_airflow_that_accepts_any_host_name_is_stopped() -> None:
     """If the plugin was not loaded, the server does not check the name, and this is detected."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), SimpleHTTPRequestHandler)
