@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -85,6 +86,19 @@ def test_the_edge_is_shown_at_four_times_its_size(site: Site, image: SheetImage)
     small = edges[::4, ::4]
     assert np.array_equal(np.repeat(np.repeat(small, 4, 0), 4, 1), edges)
     assert {0, 255} <= {*np.unique(small[..., 3]).tolist()}
+
+
+def test_an_empty_mask_has_no_edge_to_show(site: Site, image: SheetImage) -> None:
+    """The page then shows no edge, instead of the top left corner. The other pictures are there."""
+    store, shape = open_store(site.objects_url), _decoded(picture(site, image, Picture.CUTOUT)).shape
+    empty = cv2.imencode(".png", np.zeros(shape, np.uint8))[1].tobytes()
+    store.write("empty.png", empty)
+    image = replace(image, cutout="empty.png")
+    for kind in (Picture.EDGES, Picture.EDGES_BEFORE):
+        with pytest.raises(NoPictureError, match="its mask has no edge"):
+            picture(site, image, kind)
+    assert picture(site, image, Picture.BEFORE)
+    assert picture(site, image, Picture.CUTOUT)
 
 
 def test_a_photograph_that_may_not_be_read_is_not_shown(site: Site, image: SheetImage) -> None:

@@ -80,7 +80,7 @@ def picture(site: Site, image: SheetImage, kind: Picture) -> bytes:
         else:
             made = _large(site, image, needs_photograph=kind in _OF_PHOTOGRAPH)
         if kind not in made:
-            raise NoPictureError(f"the photograph of {image.image_id} cannot be read")
+            raise NoPictureError(f"the photograph of {image.image_id} cannot be read, or its mask has no edge")
         for name, data in made.items():
             write_checked(tables, _file(image, name), data)
     return made[kind]
@@ -99,7 +99,8 @@ def _thumbnail(site: Site, image: SheetImage) -> bytes:
 
 
 def _large(site: Site, image: SheetImage, *, needs_photograph: bool) -> dict[Picture, bytes]:
-    """All large pictures, or none if one that needs the photograph is wanted and the photograph cannot be read."""
+    """All large pictures, those of the edge only if there is one; or none if one that needs the photograph is wanted
+    and the photograph cannot be read."""
     rgb = _photograph(site, image)
     if rgb is None and needs_photograph:
         return {}
@@ -112,11 +113,13 @@ def _large(site: Site, image: SheetImage, *, needs_photograph: bool) -> dict[Pic
     made = {
         Picture.CUTOUT: webp(shrunk_cutout(rgba, LARGE)),
         Picture.DOUBT: webp(_drawn(doubt)),
-        Picture.EDGES: webp(_windows(rgba, places), _LOSSLESS),
     }
+    if places:
+        made[Picture.EDGES] = webp(_windows(rgba, places), _LOSSLESS)
     if rgb is not None:
         made[Picture.BEFORE] = webp(shrunk(rgb, LARGE))
-        made[Picture.EDGES_BEFORE] = webp(_windows(rgb, places), _LOSSLESS)
+        if places:
+            made[Picture.EDGES_BEFORE] = webp(_windows(rgb, places), _LOSSLESS)
     return made
 
 
@@ -167,11 +170,12 @@ def _drawn(doubt: Floats) -> Bytes:
 
 
 def _places(doubt: Floats, alpha: Bytes) -> list[tuple[int, int]]:
-    """The windows to show at 400 %, as corners in the original."""
+    """The windows to show at 400 %, as corners in the original; none if the mask has no edge, for example if it is
+    empty."""
     scale = alpha.shape[1] / doubt.shape[1]
     side = max(8, round(_WINDOW / scale))
     small = doubtful_places(doubt, shrunk(alpha, LARGE), side=side, at_most=_WINDOWS)
-    return [(round(x * scale), round(y * scale)) for x, y in small] or [(0, 0)]
+    return [(round(x * scale), round(y * scale)) for x, y in small]
 
 
 def _windows(picture: Bytes, places: list[tuple[int, int]]) -> Bytes:
