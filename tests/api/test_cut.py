@@ -180,6 +180,28 @@ def test_any_other_object_is_a_type_error() -> None:
         cutouts.cut(3)  # type: ignore[arg-type]
 
 
+def test_an_open_file_is_a_type_error_that_says_what_to_pass() -> None:
+    """Its bytes can be cut; where it was already read to, and who closes it, are not our business."""
+    with pytest.raises(TypeError, match=r"not BytesIO; pass the bytes that its read\(\) returns"):
+        cutouts.cut(io.BytesIO(b""))  # type: ignore[arg-type]
+
+
+def test_a_tilde_is_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in the settings, wherever a path is passed. No folder with the name `~` is made."""
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    product(tmp_path / "home" / "photos" / "ball.png")
+    cutouts.cut("~/photos/ball.png").save("~/ball.png")
+    cutouts.Cutter(inside="~/photos").cut_file("~/photos/ball.png", "~/pngs/ball.png")
+    assert cutouts.run("~/photos", "~/result", site=cutouts.Site(cluster="serial")).images == 1
+    assert sorted(one.name for one in (tmp_path / "home").iterdir()) == ["ball.png", "photos", "pngs", "result"]
+    assert [*(tmp_path / "here").iterdir()] == []
+    assert cutouts.Site(root="~/site", allowed_sources=("~/photos",)) == cutouts.Site(
+        root=str(tmp_path / "home" / "site"), allowed_sources=(str(tmp_path / "home" / "photos"),)
+    )
+
+
 @pytest.mark.parametrize(
     ("data", "reason"), [(b"", RejectionReason.EMPTY), (b"Dear customer,", RejectionReason.NOT_AN_IMAGE)]
 )
@@ -321,10 +343,10 @@ def test_a_single_image_has_all_cores_and_several_one_each(tmp_path: Path, monke
     assert all(np.array_equal(first, other) for other in beside)
 
 
-@pytest.mark.parametrize("threads", [0, -1, 2.0, "2"])
-def test_a_number_of_threads_is_a_whole_number_from_1(threads: Any) -> None:
+@pytest.mark.parametrize("threads", [0, -1, 2.0, "2", 100_000])
+def test_a_number_of_threads_is_a_whole_number_that_a_machine_can_start(threads: Any) -> None:
     """A wrong one is refused before any image."""
-    with pytest.raises(ValueError, match=r"threads: expected a whole number from 1, or None, not "):
+    with pytest.raises(ValueError, match=r"threads: expected a whole number from 1 to 1024, or None, not "):
         cutouts.Cutter(threads=threads)
 
 

@@ -136,7 +136,7 @@ def test_sources_are_listed_in_the_file_and_in_the_environment() -> None:
     assert parse_site({}, {"CUTOUTS_ALLOWED_SOURCES": ""}).allowed_sources == ()
 
 
-@pytest.mark.parametrize("text", ["photos", "~/photos", "ftp://h", "https://,b", "[1]", '["a"', "https://user:pw@h/"])
+@pytest.mark.parametrize("text", ["photos", "ftp://h", "https://,b", "[1]", '["a"', "https://user:pw@h/"])
 def test_a_source_that_is_not_a_prefix_is_refused(text: str) -> None:
     """The message has what was expected."""
     with pytest.raises(ConfigError, match="allowed_sources"):

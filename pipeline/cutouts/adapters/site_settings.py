@@ -11,14 +11,12 @@ import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from tomllib import TOMLDecodeError
-from typing import Any, TypeVar
 
 from cutouts.core.config import ENV_PREFIX, LOCAL_CLUSTERS, Site, parse_site
 from cutouts.core.errors import ConfigError
+from cutouts.core.home_folder import below_home
 from cutouts.core.text.display import command, shown
 from cutouts.core.text.files import toml_tables
-
-T = TypeVar("T")
 
 FILE = "cutouts.toml"
 HOME_FILE = f"~/.cutouts/{FILE}"
@@ -48,7 +46,7 @@ def load_site(path: str | None = None, **overrides: object) -> Site:
     named = path or surroundings.pop(CONFIG_VARIABLE, None)
     surroundings.pop(CONFIG_VARIABLE, None)
     file = _named(Path(named)) if named else _found(Path(FILE))
-    site = parse_site(_expanded({**_read(Path(HOME_FILE).expanduser()), **file}), _expanded(surroundings))
+    site = parse_site({**_read(Path(below_home(HOME_FILE))), **file}, surroundings)
     given = {name: value for name, value in overrides.items() if value is not None}
     return parse_site({**site.model_dump(), **given}, {}) if given else site
 
@@ -78,17 +76,6 @@ def _read(file: Path) -> dict[str, object]:
         return toml_tables(file.read_bytes())
     except (OSError, TOMLDecodeError) as error:
         raise ConfigError("the settings cannot be read", [f"{file}: {error}"]) from error
-
-
-def _expanded(settings: Mapping[str, T]) -> dict[str, T]:
-    """The same, where `~/` at the beginning of a value, or of one in a list, is the user's home folder."""
-    return {name: _below_home(value) for name, value in settings.items()}
-
-
-def _below_home(value: Any) -> Any:
-    if isinstance(value, list):
-        return [_below_home(one) for one in value]
-    return str(Path(value).expanduser()) if isinstance(value, str) and value.startswith("~/") else value
 
 
 def _overreach(settings: Mapping[str, object]) -> Iterator[str]:

@@ -10,6 +10,7 @@ from cutouts.adapters.images import encode_png
 from cutouts.adapters.storage.atomic_files import explained, write_file
 from cutouts.adapters.storage.ownership import require_free
 from cutouts.core.errors import OutputError
+from cutouts.core.home_folder import below_home
 from cutouts.core.pixels import Bytes
 from cutouts.core.png_mark import marked
 from cutouts.core.records import RecipeDigests
@@ -44,7 +45,7 @@ class Cutout:
         the suffix is not .png, or if `path` is the photograph or any other file, and StorageError if the file cannot be
         written.
         """
-        target = Path(path)
+        target = Path(below_home(path))
         require_png(target)
         require_free([target], [self.source] if self.source else [])
         write_png(target, self.matte if mask else self.rgba, told(self.made_of, mask=mask, notes=self.notes))

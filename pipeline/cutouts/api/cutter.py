@@ -18,7 +18,8 @@ from cutouts.api.cutout import Cutout, origin, require_png, told, write_png
 from cutouts.api.inputs import of_file, only, opened, read_file
 from cutouts.api.matting import matted
 from cutouts.core.arguments import require_type
-from cutouts.core.config import Site, parse_site
+from cutouts.core.config import MOST_THREADS, Site, parse_site
+from cutouts.core.home_folder import below_home
 from cutouts.core.matting.cutout import cutout, found_box
 from cutouts.core.pixels import Bytes, Photograph
 from cutouts.core.product_box import ProductBox
@@ -85,7 +86,8 @@ class Cutter:
     through links; use it for folders that come from others. `threads` is how many threads the network uses for an
     image, on a CPU; by default as many as there are cores (up to 8) while only one image is being cut, and one for each
     if there are several. The results are the same. Raises ConfigError if settings are wrong, ModelError if the site
-    does not know or does not allow the model, and ValueError if `threads` is not a whole number from 1.
+    does not know or does not allow the model, and ValueError if `threads` is not a whole number from 1 to
+    `MOST_THREADS`.
     """
 
     def __init__(
@@ -100,7 +102,7 @@ class Cutter:
     ) -> None:
         self._threads = None if threads is None else _thread_count(threads)
         self._anywhere = inside is None
-        sources = [] if inside is None else [str(Path(inside).resolve())]
+        sources = [] if inside is None else [str(Path(below_home(inside)).resolve())]
         self._job = job_of(site_with(site, model=model, provider=provider), crop=bool(crop), sources=sources)
 
     def cut(self, image: Image, *, box: tuple[int, int, int, int] | None = None) -> Cutout:
@@ -108,8 +110,8 @@ class Cutter:
 
         Also raises StorageError if the machine has run out of something that every image needs.
         """
-        source = Path(image) if isinstance(image, str | os.PathLike) else None
-        given = opened(image, self._job, self._reading(source or ""), _product_box(box))
+        source = Path(below_home(image)) if isinstance(image, str | os.PathLike) else None
+        given = opened(source or image, self._job, self._reading(source or ""), _product_box(box))
 
         def made(photograph: Photograph, matte: Bytes) -> Cutout:
             box = found_box(matte) if self._job.recipe.crop else (slice(None), slice(None))
@@ -136,7 +138,7 @@ class Cutter:
         If `target` was made from the same bytes by the same network and method, it is left alone: the photograph is
         read and hashed, but not decoded. Raises the errors of `Cutter.cut` and `Cutout.save`.
         """
-        photograph, png = Path(source), Path(target)
+        photograph, png = Path(below_home(source)), Path(below_home(target))
         require_png(png)
         require_free([png], [photograph])
         file = read_file(photograph, self._reading(photograph), _product_box(box))
@@ -166,11 +168,11 @@ def _product_box(box: tuple[int, int, int, int] | None) -> ProductBox | None:
 
 
 def _thread_count(threads: int) -> int:
-    """The number of threads. Raises ValueError unless it is a whole number from 1."""
+    """The number of threads. Raises ValueError unless it is a whole number from 1 to `MOST_THREADS`."""
     with suppress(TypeError):
-        if index(threads) >= 1:
+        if 1 <= index(threads) <= MOST_THREADS:
             return index(threads)
-    raise ValueError(f"threads: expected a whole number from 1, or None, not {shown(repr(threads))}")
+    raise ValueError(f"threads: expected a whole number from 1 to {MOST_THREADS}, or None, not {shown(repr(threads))}")
 
 
 def site_with(site: Site | None, **given: object) -> Site:

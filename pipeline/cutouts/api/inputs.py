@@ -63,7 +63,8 @@ def opened(image: Image, job: Job, reading: Reading, box: ProductBox | None = No
         return _of_pixels(pixels, lambda most: of_array(image, max_pixels=most), job, record)
     if is_pillow(image):
         return _of_pixels(image.width * image.height, lambda most: of_pillow(image, max_pixels=most), job, record)
-    raise TypeError(f"expected a path, bytes, a NumPy array or a Pillow image, not {type(image).__name__}")
+    hint = "; pass the bytes that its read() returns" if hasattr(image, "read") else ""
+    raise TypeError(f"expected a path, bytes, a NumPy array or a Pillow image, not {type(image).__name__}{hint}")
 
 
 def read_file(path: Path, reading: Reading, box: ProductBox | None = None) -> SourceFile:

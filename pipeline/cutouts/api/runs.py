@@ -17,6 +17,7 @@ from cutouts.core.arguments import require_type
 from cutouts.core.config import Site
 from cutouts.core.decisions import GateDecision, Verdict
 from cutouts.core.errors import ManifestError
+from cutouts.core.home_folder import below_home
 from cutouts.core.progress import Counter, Progress, unwatched
 from cutouts.core.records import Plan
 from cutouts.intake import Intake, folder_manifest, inspect, rows_of
@@ -71,14 +72,14 @@ def run(
     StorageError if something cannot be read or written, TransientError if another run into `out` is in progress, and
     BooksError if the counts do not add up.
     """
-    folder = Path(out)
+    source, folder = below_home(source), Path(below_home(out))
     here = {"root": str(folder.resolve()), "objects": None, "tables": None, "catalog": None}
     site = load_site() if site is None else site
     require_type("site", site, Site)
     site = site.model_copy(update=here)
-    claim_folder(folder, os.fspath(source))
+    claim_folder(folder, source)
     with only_run(folder), site_lease(site):
-        return _run(site, os.fspath(source), folder, progress, full=full)
+        return _run(site, source, folder, progress, full=full)
 
 
 def _run(site: Site, source: str, folder: Path, progress: Progress, *, full: bool) -> Summary:

@@ -19,6 +19,7 @@ from cutouts.api.made_renditions import make_renditions
 from cutouts.api.runs import plan_all, refresh_all
 from cutouts.core.config import Site
 from cutouts.core.decisions import GateDecision, Outcome
+from cutouts.core.home_folder import below_home
 from cutouts.core.progress import Progress, unwatched
 from cutouts.core.table_paths import folder_manifest_file
 from cutouts.intake import folder_manifest, take
@@ -71,8 +72,8 @@ def run_on_site(
     except OutputError; DamagedError, after everything is published, if an object of these deliveries is missing or
     truncated (in large ones, a random sample is checked).
     """
-    site = site or load_site()
-    manifest, ignored, unlisted = _manifest(site, os.fspath(source), progress)
+    site, source = site or load_site(), below_home(source)
+    manifest, ignored, unlisted = _manifest(site, source, progress)
     if Path(source).is_dir():
         site = site.allowing(str(Path(source).resolve()))
     with site_lease(site):

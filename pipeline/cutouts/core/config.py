@@ -15,6 +15,7 @@ from urllib.parse import quote, urlsplit
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, field_validator, model_validator
 
 from cutouts.core.errors import ConfigError
+from cutouts.core.home_folder import below_home
 from cutouts.core.sources.locations import OBJECT_SCHEMES, Location, Reading, parse_prefixes
 from cutouts.core.text.display import redacted
 from cutouts.core.text.wrong_values import WrongValue, wrong_value
@@ -26,6 +27,9 @@ LOCAL_CLUSTERS = ("serial", "local", "cuda")
 
 _TOKEN_LENGTH = 16
 """The smallest length of a token."""
+
+MOST_THREADS = 1024
+"""The most threads of a worker or of a network. More are a mistake: a hundred thousand never start."""
 
 Provider = Literal["cpu", "cuda", "tensorrt"]
 
@@ -46,7 +50,9 @@ class Site(BaseModel):
     tls_cert: str | None = Field(None, description="our certificate for a tls:// scheduler")
     tls_key: str | None = Field(None, description="our key for a tls:// scheduler")
     workers: int = Field(0, ge=0, description="worker processes on this machine; 0: chosen by cores, GPUs and memory")
-    threads: int = Field(0, ge=0, description="threads per worker on this machine; 0: chosen by the number of cores")
+    threads: int = Field(
+        0, ge=0, le=MOST_THREADS, description="threads per worker on this machine; 0: chosen by the number of cores"
+    )
     provider: Provider = Field("cpu", description="cpu, cuda or tensorrt; an error if it is not available")
     batch: int = Field(0, ge=0, le=256, description="images per model call, at most `chunk`; 0: 1 on a CPU, 8 on a GPU")
     chunk: int = Field(32, ge=1, le=256, description="images that a worker processes at a time")
@@ -154,6 +160,14 @@ class Site(BaseModel):
         return (
             json.loads(value) if value.startswith("[") else [one for part in value.split(",") if (one := part.strip())]
         )
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _below_home(cls, value: object) -> object:
+        """In text, and in each text of a list, `~/` at the beginning is the user's home folder."""
+        if isinstance(value, list | tuple):
+            return [below_home(one) if isinstance(one, str) else one for one in value]
+        return below_home(value) if isinstance(value, str) else value
 
     @field_validator("allowed_sources")
     @classmethod
