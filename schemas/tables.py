@@ -177,7 +177,7 @@ OUTCOMES = _table(
     _field("cutout", _TEXT, "object name", null=True),
     _field("width_px", pa.int32(), "of the oriented source, the matte and the cutout", unit="px", null=True),
     _field("height_px", pa.int32(), "of the oriented source, the matte and the cutout", unit="px", null=True),
-    _field("p_bad", _SHARE, "probability that the mask is bad; null if rejected or not calibrated", null=True),
+    _field("p_bad", _SHARE, "probability that a person would reject the mask", null=True),
     _field("calibration", _TEXT, "version of the calibration that p_bad is from", null=True),
     _field("notes", pa.list_(_TEXT), "notes for a person on how it was read"),
     version=2,
@@ -194,7 +194,7 @@ IMAGES = _table(
     _field("reasons", pa.list_(_TEXT), "why"),
     _field("cutout", _TEXT, "path relative to the output folder", null=True),
     _field("mask", _TEXT, "path relative to the output folder", null=True),
-    _field("p_bad", _SHARE, "probability that the mask is bad; null if rejected or not calibrated", null=True),
+    _field("p_bad", _SHARE, "probability that a person would reject the mask", null=True),
     _field("notes", pa.list_(_TEXT), "notes for a person on how it was read"),
     version=2,
 )
