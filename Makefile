@@ -23,6 +23,9 @@ AUDIT ?=
 # A value as one word for the shell, whatever it contains: make would replace a $, and the shell too
 quoted = '$(subst ','\'',$(value $(1)))'
 
+# With it, every process would compile the project again, and pytest all tests.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-gpu setup-train setup-render demo test faults bench bench-gpu check docs airflow sbom audit lock clean
 
