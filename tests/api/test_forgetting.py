@@ -203,3 +203,27 @@ def test_a_manifest_made_from_a_folder_is_cleared_too(photos: Path, tmp_path: Pa
     forget(site, Selection(product_id="acme/own-acme"), ORDER)
     left = [name for name in _traces(site, "own-acme") if not name.startswith("catalog.sqlite")]
     assert left == []
+
+
+def test_what_killed_processes_left_is_removed_too(site: Site) -> None:
+    """An incomplete file has a picture or rows of some image, but nothing refers to it. Other hidden files stay."""
+    root, part = Path(site.root), "12345-0a1b2c3d.part"
+    left = [
+        root / "objects" / "ab" / f".{'ab' * 32}.png.{part}",
+        root / "objects" / ".repair" / "ab" / f"{'ab' * 32}.png",
+        root / "tables" / "journal" / "publications" / "0000000001" / f".changes.parquet.{part}",
+        root / "tables" / "thumbnails" / ("ab" * 32) / f".thumbnail.webp.{part}",
+        root / "manifest" / f".part-0.parquet.{part}",
+        root / f".report.html.{part}",
+    ]
+    foreign = root / "tables" / ".gitignore"
+    for file in (*left, foreign):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(b"of own-acme")
+    (link,) = (root / "cutouts").rglob("twin-bolt*")
+    half = link.with_name(".own-acme.png.part")
+    half.symlink_to(link.readlink())
+    forget(site, Selection(product_id="acme/own-acme"), ORDER)
+    assert [file for file in (*left, half) if file.is_symlink() or file.exists()] == []
+    assert foreign.exists()
+    assert link.exists()

@@ -63,13 +63,16 @@ def test_only_old_orphans_are_removed(site: Site, refresh: Refresh, shoot: Path)
     store.put_object(b"of a killed run", ".png")
     (Path(site.objects_url) / "ab").mkdir(exist_ok=True)
     (Path(site.objects_url) / "ab" / ".abc.png.1-2.part").write_bytes(b"half")
+    table = Path(site.tables_url) / "plans" / ".plan.json.1-0a1b2c3d.part"
+    table.write_bytes(b"half")
     assert clear(site) == Cleared()
     said = clear(site, dry_run=True, now=_later(2))
-    assert (said.objects, said.unfinished, said.bytes) == (1, 1, 19)
+    assert (said.objects, said.unfinished, said.bytes) == (1, 2, 23)
     assert len(_objects(site)) == len(kept) + 1
     assert clear(site, now=_later(2)) == said
     assert _objects(site) == kept
     assert len([path for path in Path(site.objects_url).rglob("*") if path.is_file()]) == len(kept)
+    assert not table.exists()
     assert clear(site, now=_later(2)) == Cleared()
     assert verify(site, whole=True).findings == ()
 

@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cutouts.adapters.catalog import Catalog
+from cutouts.adapters.storage.atomic_files import is_part
 from cutouts.adapters.storage.store import Store, open_store
 from cutouts.adapters.storage.stored_records import write_record
 from cutouts.adapters.storage.stored_tables import filter_table, in_parallel, read_each, read_table
@@ -33,8 +34,8 @@ from cutouts.api.forgotten_tables import (
 from cutouts.core.config import Site
 from cutouts.core.errors import CutoutsError
 from cutouts.core.publications import Order, Selection
-from cutouts.core.table_paths import THUMBNAILS, forgotten_file, thumbnail_folder
-from cutouts.report.folder.links import own_links
+from cutouts.core.table_paths import STAGING, THUMBNAILS, forgotten_file, thumbnail_folder
+from cutouts.report.folder.links import is_unfinished, own_links
 from cutouts.steps.journal import drop_forgotten, keep_journal
 from cutouts.steps.journal_age import require_newest
 from cutouts.steps.lease import site_lease
@@ -81,7 +82,7 @@ def forget(site: Site, selection: Selection, order: Order) -> ForgetReceipt:
         only = {thumbnail_folder(content) for content in mine.contents - others.contents}
         tables.remove_all([name for name in tables.names(THUMBNAILS, ".webp") if name.rpartition("/")[0] in only])
         rows = from_ledger(tables, mine, others) + from_plans(tables, mine) + from_manifests(tables, selection)
-        files = from_records(tables, selection) + _from_report(site, mine)
+        files = from_records(tables, selection) + _from_report(site, mine) + _unfinished(tables, objects)
         receipt_id = uuid.uuid4().hex
         history = catalog.history.purge(selection, f"forgotten-{receipt_id}", mine.keys)
         _clear_journal(site)
@@ -134,6 +135,15 @@ def _find(tables: Store, catalog: Catalog, selection: Selection) -> tuple[Found,
     return mine, others
 
 
+def _unfinished(tables: Store, objects: Store) -> int:
+    """Remove what killed processes left. It may be of any image, and nobody works on it any more. Returns the number of
+    files."""
+    left = [(tables, tables.unfinished()), (objects, objects.unfinished()), (objects, [*objects.written(STAGING)])]
+    for store, names in left:
+        store.remove_all(names)
+    return sum(len(names) for _, names in left)
+
+
 def _from_report(site: Site, mine: Found) -> int:
     """Remove a run's page, which shows pictures, and the images from its tables, manifests and links. Returns the
     number of files that were changed or removed."""
@@ -150,12 +160,15 @@ def _from_report(site: Site, mine: Found) -> int:
     prefixes = tuple(_link_names(read_table(store, "images.parquet"), keep))
     listed = ("images.parquet", *store.names("manifest", ".parquet"))
     changed = [name for name in listed if filter_table(store, name, keep)]
-    links = list(own_links(root))
-    gone = [
+    links = [
         link
-        for link in links
-        if not link.exists() or link.relative_to(root / "cutouts").as_posix().startswith(prefixes)
+        for link in own_links(root)
+        if not link.exists()
+        or is_unfinished(link)
+        or link.relative_to(root / "cutouts").as_posix().startswith(prefixes)
     ]
+    parts = [file for folder in (root, root / "manifest") for file in folder.glob(".*") if is_part(file.name)]
+    gone = [*links, *parts]
     for file in (*gone, root / "report.html"):
         file.unlink(missing_ok=True)
     return len(changed) + len(gone) + 1

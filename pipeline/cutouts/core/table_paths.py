@@ -13,6 +13,9 @@ WAITING = "intake/waiting"
 THUMBNAILS = "thumbnails"
 """The folder of small pictures for the review pages, one folder per photograph. They can be made again."""
 
+STAGING = ".repair"
+"""The folder beside the objects in which they are made again before they replace the broken ones."""
+
 BACKFILLS = "backfills"
 """The folder of backfills, one folder each."""
 

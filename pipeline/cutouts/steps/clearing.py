@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cutouts.adapters.catalog import Catalog, References
+from cutouts.adapters.storage.atomic_files import is_part
 from cutouts.adapters.storage.store import Store, open_store
 from cutouts.adapters.storage.stored_records import find_record
 from cutouts.adapters.storage.stored_tables import filter_table, in_parallel, read_each, read_table
@@ -85,10 +86,11 @@ def clear(site: Site, *, dry_run: bool = False, now: datetime | None = None) -> 
         halves = [name for name in orphans if _is_hidden(name)]
         freed = _removed(objects, orphans, [*orphans], remove)
         pictures = [*_old_pictures(left, named, young)]
-        freed += _removed(tables, left, pictures, remove)
+        parts = [name for name, (_, written) in left.items() if written < young and is_part(name)]
+        freed += _removed(tables, left, [*pictures, *parts], remove)
         done = replace(done, tables=done.tables + len(pictures))
-        unfinished = len(halves)
-        return replace(done, objects=len(orphans) - unfinished, unfinished=unfinished, bytes=done.bytes + freed)
+        done = replace(done, objects=len(orphans) - len(halves), unfinished=len(halves) + len(parts))
+        return replace(done, bytes=done.bytes + freed)
 
 
 def _require_decisions(tables: Store, files: Files, waiting: Collection[str]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import re
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ from cutouts.core.text.naming import fitting
 
 _OF_ONE_FILE = frozenset({errno.ENAMETOOLONG, errno.EISDIR, errno.ENOTDIR, errno.EEXIST, errno.ELOOP, errno.EILSEQ})
 """Errors of the system about this one name; any other error would affect every file."""
+_PART = re.compile(r"(.*/)?\.[^/]*\.[0-9]+-[0-9a-f]{8}\.part")
 
 
 @contextmanager
@@ -76,6 +78,11 @@ def locked(path: Path, *, wait: bool = True) -> Iterator[None]:
     finally:
         path.unlink(missing_ok=True)
         os.close(file)
+
+
+def is_part(name: str) -> bool:
+    """Whether a path is the incomplete content of another file. It remains if its writer is killed."""
+    return _PART.fullmatch(name) is not None
 
 
 def _lock(path: Path, how: int) -> int:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
-from cutouts.adapters.storage.atomic_files import replacing
+from cutouts.adapters.storage.atomic_files import is_part, replacing
 from cutouts.adapters.storage.deleting import delete_remote
 from cutouts.adapters.storage.store_errors import helped_by_retry, is_missing_bucket, store_errors
 from cutouts.core.advice import advice
@@ -138,6 +138,10 @@ class Store:
     def written(self, folder: str = "") -> dict[str, tuple[int, datetime]]:
         """Every file below `folder`, even hidden or unfinished, with its size in B and when it was written (UTC)."""
         return dict(sorted(self.each_written(folder)))
+
+    def unfinished(self) -> list[str]:
+        """The files that killed writers left. An object store shows no such files."""
+        return [name for name, _ in self.each_written() if is_part(name)] if self._local else []
 
     def each_written(self, folder: str = "") -> Iterator[tuple[str, tuple[int, datetime]]]:
         """The same, file by file and in no order. On a local disk, few of them are in memory at a time."""

@@ -16,7 +16,7 @@ from cutouts.core.errors import DamagedError, ModelError, StorageError, Transien
 from cutouts.core.product_box import box_of, photograph_of
 from cutouts.core.progress import Counter, unwatched
 from cutouts.core.records import ImageRecord, Plan, RecipeDigests
-from cutouts.core.table_paths import plan_file
+from cutouts.core.table_paths import STAGING, plan_file
 from cutouts.runner import Runner
 from cutouts.stages import job_of
 from cutouts.steps.networks import cut_by, recipes_in
@@ -28,8 +28,6 @@ from cutouts.steps.wishes import with_model
 
 _PNG_END = b"\x00\x00\x00\x00IEND\xaeB`\x82"
 """The last chunk of every PNG; a truncated file lacks it (PNG specification, section 11.2.5)."""
-_STAGING = ".repair"
-"""The folder beside the objects in which they are made again before they replace the broken ones."""
 
 
 def broken_objects(objects: Store, names: Sequence[str], heard: Counter, *, whole: bool) -> dict[str, Fault]:
@@ -105,7 +103,7 @@ def _cut_again(
     site: Site, sources: Sequence[str], rows: pa.Table, broken: Collection[str], runner: Runner
 ) -> dict[str, str | None]:
     """Cut the images of these rows and replace the broken objects among the results. Returns the fates of these."""
-    objects, staging = open_store(site.objects_url), open_store(f"{site.objects_url}/{_STAGING}")
+    objects, staging = open_store(site.objects_url), open_store(f"{site.objects_url}/{STAGING}")
     job = replace(job_of(site, sources=sources), objects_url=staging.url)
     fates: dict[str, str | None] = {}
     for result in cut_all(site, job, _records(rows), runner):
