@@ -55,18 +55,20 @@ def test_images_with_findings_are_quarantined_with_every_reason_and_the_rest_is_
 
 
 def test_rejected_images_do_not_stop_the_others() -> None:
-    """They are listed with their reason; the verdict is about the images that could be cut out."""
-    decision = decided(rejections={"a": "the file is empty"})
+    """They are listed with their reason, and counted by reason; the verdict is about the images that could be cut."""
+    unread = {name: f"the file cannot be read: {name}" for name in "bc"}
+    decision = decided(rejections={"a": "the file is empty", **unread})
     assert decision.verdict is Verdict.PUBLISH
-    assert of(decision, "a") == (Outcome.REJECTED, ("the file is empty",))
-    assert decision.count(Outcome.PUBLISHED) == 4
+    assert of(decision, "b") == (Outcome.REJECTED, ("the file cannot be read: b",))
+    assert decision.count(Outcome.PUBLISHED) == 2
+    assert decision.reasons == ("1 image: the file is empty", "2 images: the file cannot be read")
 
 
 def test_a_held_delivery_publishes_nothing() -> None:
     """Good images are held for the delivery's reason, bad ones for their own too, and rejected ones stay rejected."""
     decision = decided(findings=(SOFT,), holds=(HOLD,), rejections={"a": "the file is empty"})
     assert decision.verdict is Verdict.HOLD
-    assert decision.reasons == (HOLD, f"1 image: {SOFT.words}")
+    assert decision.reasons == (HOLD, f"1 image: {SOFT.words}", "1 image: the file is empty")
     assert of(decision, "a") == (Outcome.REJECTED, ("the file is empty",))
     assert of(decision, "b") == (Outcome.HELD, (HOLD,))
     assert of(decision, "c") == (Outcome.HELD, (HOLD, SOFT.words))

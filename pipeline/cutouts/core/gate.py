@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from cutouts.core.decisions import ExpectationOutcome, Outcome, Verdict
@@ -89,7 +89,10 @@ def decide(
     verdict = Verdict.PUBLISH_ALL_BUT_QUARANTINED if counts[Outcome.QUARANTINED] else Verdict.PUBLISH
     return Decision(
         verdict=Verdict.HOLD if holds else verdict,
-        reasons=_reasons(judgement, taken_back or {}, approved=approved, let_through=let_through),
+        reasons=(
+            *_reasons(judgement, taken_back or {}, approved=approved, let_through=let_through),
+            *_rejected(reasons[0] for outcome, reasons in decided if outcome is Outcome.REJECTED),
+        ),
         outcomes=tuple(outcome for outcome, _ in decided),
         image_reasons=tuple(reasons for _, reasons in decided),
     )
@@ -171,6 +174,12 @@ def _reasons(
     )
     undone = (f"{counted(count, 'image')}: {words}" for words, count in Counter(taken_back.values()).items())
     return (*judgement.holds, *released, *findings, *undone)
+
+
+def _rejected(words: Iterable[str]) -> Iterator[str]:
+    """How many images were rejected for each reason, without the details of single images."""
+    for reason, count in Counter(one.partition(": ")[0] for one in words).items():
+        yield f"{counted(count, 'image')}: {reason}"
 
 
 def _check_books(image_ids: Sequence[str], findings: Sequence[FailedExpectation], rejections: Collection[str]) -> None:

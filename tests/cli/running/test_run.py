@@ -43,6 +43,17 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def test_a_held_delivery_of_which_every_image_is_rejected_is_told(tmp_path: Path) -> None:
+    """None of its images is held, but the delivery waits for a person. The terminal counts the reasons of images."""
+    for number in range(5):
+        broken(tmp_path / "in" / "studio" / f"{number}.jpg")
+    done = run(tmp_path / "in", tmp_path / "out", "--fail-on-held")
+    assert done.returncode == 3, done.stderr
+    assert "studio: 5 images, 5 rejected; verdict: hold." in done.stdout
+    assert "\n  5 images: the " in done.stdout
+    assert "held deliveries wait for a person" in done.stderr
+
+
 def test_a_run_leaves_everything_in_its_folder(shop: Path, tmp_path: Path) -> None:
     """It has counts, a row per image, links and a report; on request the exit status tells of a held delivery. The
     terminal says why it is held, and how to look at it."""

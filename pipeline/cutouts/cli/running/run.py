@@ -12,7 +12,7 @@ from cutouts.api.site_runs import SiteRun, run_on_site
 from cutouts.cli.console.exit_status import Status
 from cutouts.cli.console.options import cluster_options, config_option
 from cutouts.cli.console.progress import Tally, told_on_stderr
-from cutouts.core.decisions import Outcome
+from cutouts.core.decisions import Outcome, Verdict
 from cutouts.core.text.counting import counted
 from cutouts.core.text.display import command, shown
 from cutouts.core.text.sentences import decision_sentence, remarks
@@ -47,11 +47,10 @@ def run(source: str, out: Path | None, config: str | None, fail_on_held: bool, f
         else:
             done = cutouts.run(source, out, site=site, progress=_tally, full=full)
     if isinstance(done, SiteRun):
-        held = done.count(Outcome.HELD)
         _say_site(site, done)
     else:
-        held = done.held
         _say(done)
+    held = any(one.verdict is Verdict.HOLD for one in done.decisions)  # even if all images of a delivery are rejected
     if held:
         say(
             f"held deliveries wait for a person: see `cutouts holds{f' --out {command(out)}' if out else ''}`", err=True
