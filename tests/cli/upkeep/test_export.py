@@ -44,6 +44,14 @@ def test_only_pictures_that_pass_are_in_a_feed(root: Path, tmp_path: Path) -> No
     assert f"<g:image_link>{CDN}/a-google-main.jpg</g:image_link>" in xml
 
 
+def test_an_empty_feed_says_what_is_missing(root: Path, tmp_path: Path) -> None:
+    """Usually the rendition was never made. The file is written: what was in it may no longer be shown."""
+    done = _export(root, "-r", "web-detail", "-o", tmp_path / "none.csv")
+    assert "0 pictures in " in done.stderr
+    assert "no live image has a web-detail that may be shown: name it in the setting `renditions`" in done.stderr
+    assert (tmp_path / "none.csv").is_file()
+
+
 def test_the_main_pictures_of_a_feed_are_named_by_patterns(root: Path) -> None:
     """If no picture matches, the order of the names decides; a plain table has no main pictures."""
     done = _export(root, "--channel", "google", "--public-url", CDN, "--main", "*front*")

@@ -76,10 +76,16 @@ def export(
         feed = _write_google(out, kind, rows, _address(site.public_url), main)
         pictures, left_out = feed.pictures, feed.left_out
     say(f"{counted(pictures, 'picture')}{f' in {out}' if out else ''}", err=True)
+    if not rows:
+        named = " or ".join(wanted) or "rendition"
+        say(f"no live image has a {named} that may be shown: {_MAKE}", colour="yellow", err=True)
     for words in left_out:
         say(f"left out: {words}", colour="yellow", err=True)
     if left_out:
         raise click.exceptions.Exit(Status.FAILED)
+
+
+_MAKE = "name it in the setting `renditions`, then run `cutouts render --all-stale`"
 
 
 def _kind(channel: str | None, out: Path | None, kind: str | None) -> str:
