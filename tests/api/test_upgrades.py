@@ -17,11 +17,12 @@ from cutouts.api.upgrades import plan_upgrade, upgrade
 from cutouts.cli import cli
 from cutouts.core.backfills import BackfillBudget, BackfillPhase, BackfillSelection
 from cutouts.core.config import Site
-from cutouts.core.errors import CutoutsError
+from cutouts.core.errors import CutoutsError, GateError
 from cutouts.core.upgrades import Canary, choices
 from cutouts.steps import upgrade as step
 from cutouts.steps.live_doubts import live_doubts
 from tests.deliveries import land, manifest_of, photograph, product
+from tests.reddish import site_with_reddish
 
 DAY = date(2025, 3, 4)
 TO_INT8 = BackfillSelection(stale=True, model="default-int8", not_worse=True)
@@ -85,10 +86,12 @@ def _said_by_the_command(site: Site, tmp_path: Path) -> None:
     assert CliRunner().invoke(cli, ["upgrade", "plan", *where]).exit_code == 2
 
 
-def test_a_worse_network_replaces_nothing(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The canary stops it; and if the canary happened to miss it, each image is compared by itself."""
+@pytest.mark.parametrize("doubt", [0.9, None], ids=["worse", "not calibrated for its rows"])
+def test_a_worse_network_replaces_nothing(site: Site, monkeypatch: pytest.MonkeyPatch, doubt: float | None) -> None:
+    """The canary stops it; and if the canary happened to miss it, each image is compared by itself. A mask whose doubt
+    is not known counts as bad."""
     before = _live(site)
-    _with_doubts(monkeypatch, 0.9)
+    _with_doubts(monkeypatch, doubt)
     with pytest.raises(CutoutsError, match=r"canary: 2 images, 0 better, 2 worse"):
         upgrade(site, TO_INT8, canary=2)
     assert _live(site) == before
@@ -118,7 +121,18 @@ def test_only_doubtful_images_are_upgraded_within_the_budget(site: Site, monkeyp
     assert {name for name in now if now[name] == old[name]} == before
 
 
-def _with_doubts(monkeypatch: pytest.MonkeyPatch, doubt: float, *, but: Mapping[str, float] | None = None) -> None:
+def test_a_network_for_which_the_gate_is_not_calibrated_cannot_be_compared(tmp_path: Path) -> None:
+    """This is refused at once, even if the suite needs no calibration."""
+    site = site_with_reddish(tmp_path)
+    with pytest.raises(
+        GateError, match=r"cutouts gate calibrate --network reddish (.|\n)*backfill --stale --model reddi"
+    ):
+        plan_upgrade(site, BackfillSelection(stale=True, model="reddish", not_worse=True))
+
+
+def _with_doubts(
+    monkeypatch: pytest.MonkeyPatch, doubt: float | None, *, but: Mapping[str, float] | None = None
+) -> None:
     """Give the masks of the new network this doubt, `but` some, whatever its calibration says."""
 
     def said(metrics: pa.Table, _: object) -> pa.Array:

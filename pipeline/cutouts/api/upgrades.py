@@ -25,6 +25,7 @@ from cutouts.stages import ChunkResult, job_of
 from cutouts.steps import plan, segment
 from cutouts.steps.backfill import site_of, stale_images
 from cutouts.steps.backfill_rows import live_of
+from cutouts.steps.calibrated import require_comparable
 from cutouts.steps.upgrade import compared, find_canary, keep_canary
 
 CANARY = 64
@@ -43,16 +44,17 @@ def plan_upgrade(
     kept in the ledger, and nothing is published. The canary is recorded, so that another call cuts nothing.
     Raises GateError if the gate is not calibrated for the network.
     """
-    selection = replace(selection, doubt=0.0)
+    selection, here = replace(selection, doubt=0.0), site_of(site, selection)
+    recipe = job_of(here).recipe.digests
+    require_comparable(here, recipe)
     found = survey(site, selection, progress)
-    here = site_of(site, selection)
     with_work = [one.delivery for one in found.deliveries if one.reasons.get(Why.STALE)]
     live_images = live_of(here)
     images = {
         key: stale_images(here, selection, key, source_of, live_images)
         for key in sorted(with_work, key=lambda one: one.delivery_id)
     }
-    upgrade_id = selection.backfill_id(job_of(here).recipe.digests)
+    upgrade_id = selection.backfill_id(recipe)
     seen = find_canary(here, upgrade_id)
     if seen is None and images:
         seen = _cut_canary(here, images, canary, progress)

@@ -22,6 +22,14 @@ def require_judged(site: Site, recipe: RecipeDigests) -> None:
     promise_limits(site.promise, calibration, recipe.matte_digest, site.model)
 
 
+def require_comparable(site: Site, recipe: RecipeDigests) -> None:
+    """Raise GateError if masks of the site's network cannot be compared with others by their probability of being bad,
+    whatever the suite needs."""
+    if find_calibration(recipe.matte_digest, site.models) is None:
+        without = command("cutouts", "backfill", "--stale", "--model", site.model)
+        raise GateError(_uncalibrated(site.model, f"upgrade without comparing masks: {without}"))
+
+
 def promise_limits(
     share: float | None, calibration: Calibration | None, matte_digest: str, network: str
 ) -> tuple[PromiseLimit, ...]:

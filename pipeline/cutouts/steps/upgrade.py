@@ -16,7 +16,7 @@ from cutouts.core.upgrades import Canary
 from cutouts.steps.backfill import SourceOf
 from cutouts.steps.doubts import p_bad_of
 from cutouts.steps.lease import at_work
-from cutouts.steps.live_doubts import live_doubts
+from cutouts.steps.live_doubts import UNKNOWN, live_doubts
 from cutouts.steps.networks import calibrations_of
 from cutouts.steps.plan import plan
 from cutouts.steps.reconciliation import reconciled
@@ -32,7 +32,7 @@ def compared(site: Site, planned: Plan) -> pa.Table:
     tables = open_store(site.tables_url)
     images = read_table(tables, plan_file(planned.plan_id, "delivery.parquet"))
     metrics = reconciled(tables, planned, images).metrics
-    after = p_bad_of(metrics, calibrations_of(site, planned))
+    after = pc.fill_null(p_bad_of(metrics, calibrations_of(site, planned)), UNKNOWN)
     with Catalog.open(site.catalog_url) as catalog:
         live = catalog.published(planned.delivery.delivery_id)
     at = pc.index_in(live.column("image_id"), value_set=metrics.column("image_id"))
