@@ -247,10 +247,11 @@ def test_marks_of_two_tabs_are_sent_together(pages: Pages, site: Site, open_as: 
     for number, page in enumerate((first, second)):
         page.route("**/picture/**", lambda route: route.fulfill(body=b"", content_type="image/webp"))
         page.goto(f"{pages.url}/cutouts/gate/{made.decision.gate_id}?page={number}")
-    for page in (first, second):
+    for page, marked in ((first, 1), (second, 2)):
         page.keyboard.press("r")
         page.keyboard.press("1")
-    first.get_by_text("0 approved and 2 rejected by you").wait_for()
+        for told in (first, second):  # the browser tells the other tab a moment later
+            told.get_by_text(f"0 approved and {marked} rejected by you").wait_for()
     first.keyboard.press("a")
     second.get_by_text("1 approved and 2 rejected by you").wait_for()
 
