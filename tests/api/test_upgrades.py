@@ -124,9 +124,8 @@ def test_only_doubtful_images_are_upgraded_within_the_budget(site: Site, monkeyp
 def test_a_network_for_which_the_gate_is_not_calibrated_cannot_be_compared(tmp_path: Path) -> None:
     """This is refused at once, even if the suite needs no calibration."""
     site = site_with_reddish(tmp_path)
-    with pytest.raises(
-        GateError, match=r"cutouts gate calibrate --network reddish (.|\n)*backfill --stale --model reddi"
-    ):
+    how = r"cutouts gate calibrate --network reddish (.|\n)*cutouts backfill --stale --model reddish"
+    with pytest.raises(GateError, match=how):
         plan_upgrade(site, BackfillSelection(stale=True, model="reddish", not_worse=True))
 
 
