@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+import os
 import re
 import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -49,11 +51,16 @@ _NOT_READY = re.compile(r"starting up|shutting down|accepting connections|recove
 
 
 def open_engine(url: str) -> sa.Engine:
-    """An engine for a SQLite file or a PostgreSQL database. Raises ConfigError for any other URL.
+    """The engine of this process for a SQLite file or a PostgreSQL database. Raises ConfigError for any other URL.
 
     Connections are not pooled: a step opens few, and closing them leaves nothing of temporary tables or forks behind.
     """
-    place = _parse(url)
+    return _engine(_parse(url))
+
+
+@lru_cache(maxsize=16)
+def _engine(place: sa.URL) -> sa.Engine:
+    """Kept, because each engine compiles every statement anew."""
     logging.getLogger("sqlalchemy.pool.impl.NullPool").addFilter(_not_stopped)
     if place.get_backend_name() == "postgresql":
         return sa.create_engine(place.set(drivername="postgresql+psycopg"), poolclass=sa.NullPool)
@@ -147,8 +154,10 @@ def _parse(url: str) -> sa.URL:
         raise ConfigError("the catalogue's URL is wrong", [f"catalog: {backend}: use sqlite or postgresql"])
     if backend == "sqlite" and place.database in (None, "", ":memory:"):
         raise ConfigError("the catalogue's URL is wrong", ["catalog: SQLite needs a file: sqlite:///PATH"])
-    if backend == "sqlite" and place.database:
-        _make_folder(Path(place.database).parent)
+    if backend == "sqlite" and place.database and not place.database.startswith("file:"):
+        file = os.path.abspath(place.database)  # now, because a program may change its working folder
+        _make_folder(Path(file).parent)
+        return place.set(database=file)
     return place
 
 

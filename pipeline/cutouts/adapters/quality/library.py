@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import sys
 import threading
 from collections.abc import Callable
 from functools import cache
 from importlib.metadata import version
 from importlib.resources import files
+from importlib.util import LazyLoader, find_spec, module_from_spec
 from typing import Any
 
 
 @cache
 def library() -> Any:
     """The module. Its import takes seconds, and then it logs 200 lines about its own functions at level INFO."""
+    _load_when_used("scipy", "stats")  # a third of these seconds, and only two rules of distributions use it
     log = logging.getLogger("great_expectations")
     if log.level == logging.NOTSET:
         log.setLevel(logging.WARNING)
@@ -25,6 +28,18 @@ def library() -> Any:
     expectation = great_expectations.expectations.Expectation
     expectation.configuration = property(_remembering(expectation.configuration.fget))
     return great_expectations
+
+
+def _load_when_used(package: str, name: str) -> None:
+    """Let `from package import name` give a module that is loaded once an attribute of it is used."""
+    whole = f"{package}.{name}"
+    found = find_spec(whole)
+    if whole in sys.modules or found is None or found.loader is None:
+        return
+    loader = found.loader = LazyLoader(found.loader)
+    module = sys.modules[whole] = module_from_spec(found)
+    loader.exec_module(module)
+    setattr(sys.modules[package], name, module)
 
 
 def _remembering(configuration: Callable[[Any], Any]) -> Callable[[Any], Any]:
