@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import re
 import sqlite3
 import time
@@ -155,9 +154,9 @@ def _parse(url: str) -> sa.URL:
     if backend == "sqlite" and place.database in (None, "", ":memory:"):
         raise ConfigError("the catalogue's URL is wrong", ["catalog: SQLite needs a file: sqlite:///PATH"])
     if backend == "sqlite" and place.database and not place.database.startswith("file:"):
-        file = os.path.abspath(place.database)  # now, because a program may change its working folder
-        _make_folder(Path(file).parent)
-        return place.set(database=file)
+        file = Path(place.database).absolute()  # now, because a program may change its working folder
+        _make_folder(file.parent)
+        return place.set(database=str(file))
     return place
 
 
