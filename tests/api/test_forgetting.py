@@ -221,7 +221,7 @@ def test_what_killed_processes_left_is_removed_too(site: Site) -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(b"of own-acme")
     (link,) = (root / "cutouts").rglob("twin-bolt*")
-    half = link.with_name(".own-acme.png.part")
+    half = link.with_name(f".own-acme.png.{part}")
     half.symlink_to(link.readlink())
     forget(site, Selection(product_id="acme/own-acme"), ORDER)
     assert [file for file in (*left, half) if file.is_symlink() or file.exists()] == []

@@ -62,7 +62,7 @@ def test_only_old_orphans_are_removed(site: Site, refresh: Refresh, shoot: Path)
     store = open_store(site.objects_url)
     store.put_object(b"of a killed run", ".png")
     (Path(site.objects_url) / "ab").mkdir(exist_ok=True)
-    (Path(site.objects_url) / "ab" / ".abc.png.1-2.part").write_bytes(b"half")
+    (Path(site.objects_url) / "ab" / ".abc.png.1-0a1b2c3d.part").write_bytes(b"half")
     table = Path(site.tables_url) / "plans" / ".plan.json.1-0a1b2c3d.part"
     table.write_bytes(b"half")
     assert clear(site) == Cleared()

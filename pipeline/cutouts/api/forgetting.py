@@ -34,8 +34,8 @@ from cutouts.api.forgotten_tables import (
 from cutouts.core.config import Site
 from cutouts.core.errors import CutoutsError
 from cutouts.core.publications import Order, Selection
-from cutouts.core.table_paths import STAGING, THUMBNAILS, forgotten_file, thumbnail_folder
-from cutouts.report.folder.links import is_unfinished, own_links
+from cutouts.core.table_paths import THUMBNAILS, forgotten_file, thumbnail_folder
+from cutouts.report.folder.links import own_links
 from cutouts.steps.journal import drop_forgotten, keep_journal
 from cutouts.steps.journal_age import require_newest
 from cutouts.steps.lease import site_lease
@@ -138,7 +138,7 @@ def _find(tables: Store, catalog: Catalog, selection: Selection) -> tuple[Found,
 def _unfinished(tables: Store, objects: Store) -> int:
     """Remove what killed processes left. It may be of any image, and nobody works on it any more. Returns the number of
     files."""
-    left = [(tables, tables.unfinished()), (objects, objects.unfinished()), (objects, [*objects.written(STAGING)])]
+    left = [(tables, tables.unfinished()), (objects, objects.unfinished())]
     for store, names in left:
         store.remove_all(names)
     return sum(len(names) for _, names in left)
@@ -163,9 +163,7 @@ def _from_report(site: Site, mine: Found) -> int:
     links = [
         link
         for link in own_links(root)
-        if not link.exists()
-        or is_unfinished(link)
-        or link.relative_to(root / "cutouts").as_posix().startswith(prefixes)
+        if not link.exists() or is_part(link.name) or link.relative_to(root / "cutouts").as_posix().startswith(prefixes)
     ]
     parts = [file for folder in (root, root / "manifest") for file in folder.glob(".*") if is_part(file.name)]
     gone = [*links, *parts]

@@ -16,7 +16,7 @@ from datetime import date
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cutouts.adapters.storage.manifests.files import is_part
+from cutouts.adapters.storage.manifests.files import is_manifest_file
 from cutouts.adapters.storage.manifests.opening import open_manifest
 from cutouts.adapters.storage.store import Store, open_store
 from cutouts.adapters.storage.stored_records import find_record, read_record, write_record
@@ -188,7 +188,7 @@ def _landed(store: Store) -> Iterator[str]:
         folder, _, last = name.rpartition("/")
         if last == _LANDED:
             yield f"{store.url}/{folder}".rstrip("/")
-        elif not folder and is_part(name):
+        elif not folder and is_manifest_file(name):
             yield f"{store.url}/{name}"
 
 

@@ -15,8 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cutouts.adapters.catalog import Catalog, References
-from cutouts.adapters.storage.atomic_files import is_part
-from cutouts.adapters.storage.store import Store, open_store
+from cutouts.adapters.storage.store import Store, is_unfinished, open_store
 from cutouts.adapters.storage.stored_records import find_record
 from cutouts.adapters.storage.stored_tables import filter_table, in_parallel, read_each, read_table
 from cutouts.core.config import Site
@@ -83,10 +82,10 @@ def clear(site: Site, *, dry_run: bool = False, now: datetime | None = None) -> 
         _add_named(named, tables, left, rows, without=done_with)
         young = now - timedelta(hours=site.grace_hours)
         orphans = dict(_orphans(objects.each_written(), named, young))
-        halves = [name for name in orphans if _is_hidden(name)]
+        halves = [name for name in orphans if is_unfinished(name)]
         freed = _removed(objects, orphans, [*orphans], remove)
         pictures = [*_old_pictures(left, named, young)]
-        parts = [name for name, (_, written) in left.items() if written < young and is_part(name)]
+        parts = [name for name, (_, written) in left.items() if written < young and is_unfinished(name)]
         freed += _removed(tables, left, [*pictures, *parts], remove)
         done = replace(done, tables=done.tables + len(pictures))
         done = replace(done, objects=len(orphans) - len(halves), unfinished=len(halves) + len(parts))
@@ -218,7 +217,7 @@ def _orphans(
     """Objects that nothing refers to, and unfinished files of killed writers, if they are older than the grace
     period."""
     for name, (size, written) in stored:
-        if written < young and (_is_hidden(name) or (name.endswith(_PICTURES) and name not in named)):
+        if written < young and (is_unfinished(name) or (name.endswith(_PICTURES) and name not in named)):
             yield name, (size, written)
 
 
@@ -227,7 +226,3 @@ def _old_pictures(files: Files, named: _Named, young: datetime) -> Iterator[str]
     pictures = [name for name, (_, written) in files.items() if name.startswith(f"{THUMBNAILS}/") and written < young]
     gone = {object_of(name) for name in pictures}.difference(map(object_of, named))
     yield from (name for name in pictures if object_of(name) in gone)
-
-
-def _is_hidden(name: str) -> bool:
-    return any(part.startswith(".") for part in name.split("/"))

@@ -47,7 +47,7 @@ def replacing(path: Path, *, durable: bool = False) -> Iterator[BinaryIO]:
     If `durable`, file and folder are synced to disk before this returns, so that a power cut loses neither.
     """
     _make_folder(path.parent, durable=durable)
-    part = _part(path)
+    part = part_path(path)
     try:
         with part.open("wb") as stream:
             yield stream
@@ -80,8 +80,13 @@ def locked(path: Path, *, wait: bool = True) -> Iterator[None]:
         os.close(file)
 
 
+def part_path(path: Path) -> Path:
+    """A new hidden path next to `path`, for its content while it is incomplete."""
+    return path.with_name(fitting(f".{path.name}", f".{os.getpid()}-{uuid.uuid4().hex[:8]}.part"))
+
+
 def is_part(name: str) -> bool:
-    """Whether a path is the incomplete content of another file. It remains if its writer is killed."""
+    """Whether a path is a `part_path`. It remains if its writer is killed."""
     return _PART.fullmatch(name) is not None
 
 
@@ -107,11 +112,6 @@ def _make_folder(folder: Path, *, durable: bool) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for one in reversed(new):
         _sync_folder(one.parent)
-
-
-def _part(path: Path) -> Path:
-    """A hidden path next to `path`, for its content while it is incomplete."""
-    return path.with_name(fitting(f".{path.name}", f".{os.getpid()}-{uuid.uuid4().hex[:8]}.part"))
 
 
 def _sync_folder(folder: Path) -> None:

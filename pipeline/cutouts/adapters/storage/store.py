@@ -22,6 +22,7 @@ from cutouts.adapters.storage.deleting import delete_remote
 from cutouts.adapters.storage.store_errors import helped_by_retry, is_missing_bucket, store_errors
 from cutouts.core.advice import advice
 from cutouts.core.errors import DamagedError, StorageError, TransientError
+from cutouts.core.table_paths import STAGING
 from cutouts.core.text.counting import counted
 
 SCHEME = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]*)://", re.IGNORECASE)
@@ -140,8 +141,8 @@ class Store:
         return dict(sorted(self.each_written(folder)))
 
     def unfinished(self) -> list[str]:
-        """The files that killed writers left. An object store shows no such files."""
-        return [name for name, _ in self.each_written() if is_part(name)] if self._local else []
+        """The files that killed processes left. An object store shows no incomplete files, only those of a repair."""
+        return [name for name, _ in self.each_written("" if self._local else STAGING) if is_unfinished(name)]
 
     def each_written(self, folder: str = "") -> Iterator[tuple[str, tuple[int, datetime]]]:
         """The same, file by file and in no order. On a local disk, few of them are in memory at a time."""
@@ -233,6 +234,11 @@ def _written(about: Mapping[str, Any]) -> datetime:
     if told is None:
         raise StorageError(f"{about.get('name')}: its store does not say when it was written")
     return datetime.fromtimestamp(float(told), UTC)
+
+
+def is_unfinished(name: str) -> bool:
+    """Whether a file of a store is there only while a process works: an incomplete file, or what a repair makes."""
+    return is_part(name) or name.startswith(f"{STAGING}/")
 
 
 def open_store(url: str) -> Store:

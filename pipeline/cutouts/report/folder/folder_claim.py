@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from cutouts.adapters.images import SUFFIXES
 from cutouts.adapters.storage.atomic_files import locked
-from cutouts.adapters.storage.manifests.files import is_part
+from cutouts.adapters.storage.manifests.files import is_manifest_file
 from cutouts.adapters.storage.ownership import MARKER, claim, is_ours, owned, require_no_url
 from cutouts.adapters.storage.places import is_within
 from cutouts.adapters.storage.store import open_store
@@ -110,13 +110,15 @@ def holds_manifest(folder: Path) -> bool:
     A manifest may have other folders `KEY=VALUE` above its days.
     """
     return any(
-        is_part(one.name) or one.name.lower().startswith("date=") or ("=" in one.name and any(_parts_below(one)))
+        is_manifest_file(one.name)
+        or one.name.lower().startswith("date=")
+        or ("=" in one.name and any(_parts_below(one)))
         for one in folder.iterdir()
     )
 
 
 def _parts_below(folder: Path) -> Iterator[Path]:
-    return (path for path in folder.rglob("*") if is_part(path.relative_to(folder).as_posix()))
+    return (path for path in folder.rglob("*") if is_manifest_file(path.relative_to(folder).as_posix()))
 
 
 def _require_no_source(out: Path) -> None:

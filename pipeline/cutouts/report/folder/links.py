@@ -7,14 +7,13 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from cutouts.adapters.storage.atomic_files import part_path
 from cutouts.core.errors import StorageError
 from cutouts.core.text.counting import counted
-from cutouts.core.text.naming import fitting
 
 FOLDER = "cutouts"
 _TARGET = re.compile(r"objects/([0-9a-f]{2})/\1[0-9a-f]{62}\.png")
 """The targets of our own links, relative to the folder of the run: objects, named by their content."""
-_PART = ".part"
 _NAMED = 5
 """At most this many names are listed if links could not be made."""
 
@@ -47,11 +46,6 @@ def own_links(out: Path) -> Iterator[Path]:
         yield from (link for name in (*folders, *files) if _is_own(out, link := Path(parent, name)))
 
 
-def is_unfinished(link: Path) -> bool:
-    """Whether one of our links is left of a killed run."""
-    return link.name.startswith(".") and link.suffix == _PART
-
-
 def _is_own(out: Path, link: Path) -> bool:
     """Whether it is a link that only a run into `out` makes."""
     if not link.is_symlink():
@@ -77,9 +71,7 @@ def _point(out: Path, link: Path, target: str) -> bool:
         return True
     if not _made(out / FOLDER, link.parent):
         return False
-    part = link.with_name(fitting(f".{link.name}", _PART))
-    if _is_own(out, part):
-        part.unlink()
+    part = part_path(link)
     part.symlink_to(target)
     part.replace(link)
     return True

@@ -152,11 +152,11 @@ def _found(place: ManifestLocation, path: str, name: str, size: int, problem: st
 def _below(place: ManifestLocation) -> Iterator[tuple[str, tuple[int, str]]]:
     if is_local(place.fs):
         for path in _walk(place.path):
-            if is_part(path[len(place.path) + 1 :]):
+            if is_manifest_file(path[len(place.path) + 1 :]):
                 yield path, _size(place.fs, path)
     else:
         for path, info in place.fs.find(place.path, detail=True).items():
-            if is_part(path[len(place.path) + 1 :]):
+            if is_manifest_file(path[len(place.path) + 1 :]):
                 yield path, (info["size"] or 0, "")
 
 
@@ -184,7 +184,7 @@ def _size(fs: Any, path: str) -> tuple[int, str]:
     return found.st_size, "" if stat.S_ISREG(found.st_mode) else "not a regular file"
 
 
-def is_part(name: str) -> bool:
+def is_manifest_file(name: str) -> bool:
     """Whether a path in the manifest is a part: a Parquet file that is not hidden or unfinished."""
     return name.lower().endswith(".parquet") and not any(part.startswith((".", "_")) for part in name.split("/"))
 
