@@ -65,10 +65,16 @@ def standalone(environment: Mapping[str, str], *, log: Path | None = None) -> It
         processes: list[subprocess.Popen[bytes]] = []
         stack.callback(_stop, processes)
         processes += (subprocess.Popen(one, start_new_session=True, **how) for one in _commands(environment))
-        _wait_healthy(processes, url, log)
+        api = api_address(environment)
+        _wait_healthy(processes, api, log)
         if environment.get(HOSTS):
-            _require_closed(url)
+            _require_closed(api)
         yield url
+
+
+def api_address(environment: Mapping[str, str]) -> str:
+    """Where tasks on this machine reach the API server. The base URL may be that of a proxy, which need not run."""
+    return environment["AIRFLOW__CORE__EXECUTION_API_SERVER_URL"].rstrip("/").removesuffix("/execution")
 
 
 def _require_closed(url: str) -> None:
@@ -180,7 +186,7 @@ def _run(home: Path, environment: Mapping[str, str]) -> int:
         with standalone(environment) as url:
             sys.stdout.write(WELCOME.format(url=url, home=home))
             sys.stdout.flush()
-            return _watch(url)
+            return _watch(api_address(environment))
     except KeyboardInterrupt:
         return 0
     except AirflowDidNotStart as error:

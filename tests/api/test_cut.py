@@ -197,6 +197,10 @@ def test_a_tilde_is_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert cutouts.run("~/photos", "~/result", site=cutouts.Site(cluster="serial")).images == 1
     assert sorted(one.name for one in (tmp_path / "home").iterdir()) == ["ball.png", "photos", "pngs", "result"]
     assert [*(tmp_path / "here").iterdir()] == []
+    (tmp_path / "home" / "site.toml").write_text('root = "~/result"\ncluster = "serial"')
+    day = next((tmp_path / "home" / "result" / "manifest").iterdir()).name.removeprefix("date=")
+    delivery = cutouts.DeliveryKey.parse(f"{day}/photos")
+    assert cutouts.plan(cutouts.load_site("~/site.toml"), "~/result/manifest", delivery).known == 1
     assert cutouts.Site(root="~/site", allowed_sources=("~/photos",)) == cutouts.Site(
         root=str(tmp_path / "home" / "site"), allowed_sources=(str(tmp_path / "home" / "photos"),)
     )

@@ -98,15 +98,16 @@ def test_any_host_name_is_accepted_if_a_password_is_required(tmp_path: Path) -> 
 
 
 def test_tasks_call_airflow_below_the_path_of_its_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Behind a proxy, Airflow serves everything below this path. Tasks call it on this machine, not through the
-    proxy."""
+    """Behind a proxy, Airflow serves everything below this path. Tasks and `make airflow` call it on this machine, not
+    through the proxy, which need not run."""
     name = "AIRFLOW__CORE__EXECUTION_API_SERVER_URL"
     for address, expected in {
         "https://shop.example/airflow/": "http://127.0.0.1:8080/airflow/execution/",
         "https://shop.example": "http://127.0.0.1:8080/execution/",
     }.items():
         monkeypatch.setenv("AIRFLOW__API__BASE_URL", address)
-        assert service_environment(tmp_path, host="127.0.0.1", port=8080)[name] == expected
+        environment = service_environment(tmp_path, host="127.0.0.1", port=8080)
+        assert environment[name] == f"{standalone.api_address(environment)}/execution/" == expected
 
 
 def test_an_airflow_that_accepts_any_host_name_is_stopped() -> None:

@@ -36,7 +36,7 @@ LIMITS = frozenset({"image_seconds", "max_pixels", "max_bytes", "read_seconds"})
 """Limits that such a file may lower, but not raise above the default."""
 
 
-def load_site(path: str | None = None, **overrides: object) -> Site:
+def load_site(path: str | os.PathLike[str] | None = None, **overrides: object) -> Site:
     """The site from files, then environment, then `overrides`; overrides that are None are ignored.
 
     Raises ConfigError with every problem, also if a named file does not exist, or if the file in the working folder has
@@ -45,7 +45,7 @@ def load_site(path: str | None = None, **overrides: object) -> Site:
     surroundings = dict(os.environ)
     named = path or surroundings.pop(CONFIG_VARIABLE, None)
     surroundings.pop(CONFIG_VARIABLE, None)
-    file = _named(Path(named)) if named else _found(Path(FILE))
+    file = _named(Path(below_home(named))) if named else _found(Path(FILE))
     site = parse_site({**_read(Path(below_home(HOME_FILE))), **file}, surroundings)
     given = {name: value for name, value in overrides.items() if value is not None}
     return parse_site({**site.model_dump(), **given}, {}) if given else site

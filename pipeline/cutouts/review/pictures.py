@@ -42,6 +42,8 @@ _EMPTY = 0.005
 _FADED = 110
 """The alpha of the photograph that is shown instead."""
 _LOSSLESS = 101
+_NO_EDGE = b""
+"""What is kept in place of a picture of the edge if the mask has no edge."""
 
 _MAKING = Lock()
 """One picture is made at a time: they are large, and the server has other things to do."""
@@ -69,20 +71,31 @@ def picture(site: Site, image: SheetImage, kind: Picture) -> bytes:
     """A picture of the image, as WebP. Raises NoPictureError if it is not available."""
     if image.sha256 is None or image.cutout is None:
         raise NoPictureError(f"{image.image_id} was not cut out")
-    tables = open_store(site.tables_url)
-    if kept := find_checked(tables, _file(image, kind)):
-        return kept
-    with _MAKING:
-        if kept := find_checked(tables, _file(image, kind)):  # another request made it meanwhile
-            return kept
-        if kind is Picture.THUMBNAIL:
-            made: dict[Picture, bytes] = {kind: _thumbnail(site, image)}
-        else:
-            made = _large(site, image, needs_photograph=kind in _OF_PHOTOGRAPH)
-        if kind not in made:
-            raise NoPictureError(f"the photograph of {image.image_id} cannot be read, or its mask has no edge")
-        for name, data in made.items():
-            write_checked(tables, _file(image, name), data)
+    found = _kept(site, image, kind)
+    if found is None:
+        with _MAKING:
+            found = _kept(site, image, kind)  # another request may have made it meanwhile
+            if found is None:
+                found = _made(site, image, kind)
+    if found == _NO_EDGE:
+        raise NoPictureError(f"the mask of {image.image_id} has no edge")
+    return found
+
+
+def _kept(site: Site, image: SheetImage, kind: Picture) -> bytes | None:
+    return find_checked(open_store(site.tables_url), _file(image, kind))
+
+
+def _made(site: Site, image: SheetImage, kind: Picture) -> bytes:
+    """Make the picture and those that are made with it, and keep them."""
+    if kind is Picture.THUMBNAIL:
+        made: dict[Picture, bytes] = {kind: _thumbnail(site, image)}
+    else:
+        made = _large(site, image, needs_photograph=kind in _OF_PHOTOGRAPH)
+    for name, data in made.items():
+        write_checked(open_store(site.tables_url), _file(image, name), data)
+    if kind not in made:
+        raise NoPictureError(f"the photograph of {image.image_id} cannot be read")
     return made[kind]
 
 
@@ -99,8 +112,7 @@ def _thumbnail(site: Site, image: SheetImage) -> bytes:
 
 
 def _large(site: Site, image: SheetImage, *, needs_photograph: bool) -> dict[Picture, bytes]:
-    """All large pictures, those of the edge only if there is one; or none if one that needs the photograph is wanted
-    and the photograph cannot be read."""
+    """All large pictures; or none if one that needs the photograph is wanted and the photograph cannot be read."""
     rgb = _photograph(site, image)
     if rgb is None and needs_photograph:
         return {}
@@ -113,13 +125,11 @@ def _large(site: Site, image: SheetImage, *, needs_photograph: bool) -> dict[Pic
     made = {
         Picture.CUTOUT: webp(shrunk_cutout(rgba, LARGE)),
         Picture.DOUBT: webp(_drawn(doubt)),
+        Picture.EDGES: _windows(rgba, places),
     }
-    if places:
-        made[Picture.EDGES] = webp(_windows(rgba, places), _LOSSLESS)
     if rgb is not None:
         made[Picture.BEFORE] = webp(shrunk(rgb, LARGE))
-        if places:
-            made[Picture.EDGES_BEFORE] = webp(_windows(rgb, places), _LOSSLESS)
+        made[Picture.EDGES_BEFORE] = _windows(rgb, places)
     return made
 
 
@@ -178,12 +188,14 @@ def _places(doubt: Floats, alpha: Bytes) -> list[tuple[int, int]]:
     return [(round(x * scale), round(y * scale)) for x, y in small]
 
 
-def _windows(picture: Bytes, places: list[tuple[int, int]]) -> Bytes:
-    """The windows beside each other, each enlarged to 400 %, uint8 h×w×C."""
+def _windows(picture: Bytes, places: list[tuple[int, int]]) -> bytes:
+    """The windows beside each other, each enlarged to 400 %, as lossless WebP; `_NO_EDGE` if there are none."""
+    if not places:
+        return _NO_EDGE
     tiles = []
     for x, y in places:
         window = picture[y : y + _WINDOW, x : x + _WINDOW]
         tile = np.zeros((_WINDOW, _WINDOW, picture.shape[2]), np.uint8)
         tile[: window.shape[0], : window.shape[1]] = window
         tiles.append(cv2.resize(tile, None, fx=_ZOOM, fy=_ZOOM, interpolation=cv2.INTER_NEAREST))
-    return np.ascontiguousarray(np.hstack(tiles))
+    return webp(np.ascontiguousarray(np.hstack(tiles)), _LOSSLESS)

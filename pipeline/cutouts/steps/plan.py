@@ -23,6 +23,7 @@ from cutouts.adapters.storage.stored_tables import write_row_groups
 from cutouts.core.arguments import require_type
 from cutouts.core.config import Site
 from cutouts.core.errors import GateError, ManifestError
+from cutouts.core.home_folder import below_home
 from cutouts.core.manifests.sharding import Shards, cut
 from cutouts.core.manifests.wishes import BOX, CHANNELS, MODEL, stated_contents
 from cutouts.core.records import DeliveryKey, Plan, PlannedNetwork, RecipeDigests
@@ -67,7 +68,7 @@ def plan(
     gate is not calibrated for the site's network or cannot keep the site's promise.
     """
     require_type("delivery", delivery, DeliveryKey)
-    source, tables = os.fspath(source), open_store(site.tables_url)
+    source, tables = below_home(source), open_store(site.tables_url)
     require_sound_suite(site, tables)
     rows, partial = _wanted(site, tables, source, delivery, only)
     networks = (own_network(site),) if second_try_of else wished_networks(site, delivery, rows)

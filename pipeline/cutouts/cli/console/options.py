@@ -37,6 +37,23 @@ def product_box(_: click.Context, parameter: click.Parameter, value: str | None)
     return None if box is None else (box.left, box.top, box.right, box.bottom)
 
 
+def one_argument(name: str, metavar: str, kind: click.ParamType[Any]) -> Callable[[F], F]:
+    """The argument of commands that work on one file or folder. If several are given, as by `*.jpg`, it says what to
+    do."""
+
+    def only(_: click.Context, __: click.Parameter, given: tuple[Any, ...]) -> Any:
+        if len(given) > 1:
+            raise click.UsageError(
+                f"one {metavar} at a time, not {len(given)}: name the folder that contains them, or run the command "
+                "for each"
+            )
+        if given[0] == "":  # as of a variable that is not set; as a path, it is the working folder
+            raise click.UsageError(f"{metavar} is empty")
+        return given[0]
+
+    return click.argument(name, nargs=-1, required=True, type=kind, metavar=metavar, callback=only)
+
+
 def config_option(command: F) -> F:
     """The option that names the settings file."""
     about = "Settings.  [default: cutouts.toml, if it is there]"

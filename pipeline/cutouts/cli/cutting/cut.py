@@ -10,13 +10,13 @@ import click
 import cutouts
 from cutouts.adapters.images import SUFFIXES
 from cutouts.api.cutter import Cutter, FileResult
-from cutouts.cli.console.options import Sides, config_option, network_options, product_box
+from cutouts.cli.console.options import Sides, config_option, network_options, one_argument, product_box
 from cutouts.cli.cutting.many_files import threads_each, work_on
 from cutouts.cli.cutting.targets import targets
 
 
 @click.command()
-@click.argument("source", type=click.Path(exists=True, path_type=Path), metavar="IMAGE|FOLDER")
+@one_argument("source", "IMAGE|FOLDER", click.Path(exists=True, path_type=Path))
 @click.option("-o", "--out", required=True, type=click.Path(path_type=Path), help="Folder, or one image's .png file.")
 @click.option("--mask", is_flag=True, help="Write the matte as a grey PNG instead of the cutout.")
 @click.option("--crop", is_flag=True, help="Crop to the product.")

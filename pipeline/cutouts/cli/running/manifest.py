@@ -18,7 +18,7 @@ from cutouts.adapters.storage.store import open_store
 from cutouts.adapters.storage.stored_tables import write_table
 from cutouts.adapters.terminal import say
 from cutouts.cli.console.exit_status import Status
-from cutouts.cli.console.options import config_option
+from cutouts.cli.console.options import config_option, one_argument
 from cutouts.cli.console.progress import Tally
 from cutouts.core.config import ENV_PREFIX, Site
 from cutouts.core.errors import ManifestError
@@ -35,7 +35,7 @@ def _parquet(_: click.Context, parameter: click.Parameter, value: Path) -> Path:
 
 
 @click.command()
-@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@one_argument("folder", "FOLDER", click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option(
     "-o", "--out", required=True, type=click.Path(path_type=Path), callback=_parquet, help="The Parquet file to write."
 )

@@ -10,7 +10,7 @@ import cutouts
 from cutouts.adapters.terminal import say
 from cutouts.api.site_runs import SiteRun, run_on_site
 from cutouts.cli.console.exit_status import Status
-from cutouts.cli.console.options import cluster_options, config_option
+from cutouts.cli.console.options import cluster_options, config_option, one_argument
 from cutouts.cli.console.progress import Tally, told_on_stderr
 from cutouts.core.decisions import Outcome, Verdict
 from cutouts.core.text.counting import counted
@@ -19,7 +19,7 @@ from cutouts.core.text.sentences import decision_sentence, remarks
 
 
 @click.command()
-@click.argument("source", type=click.Path(path_type=str), metavar="SOURCE")
+@one_argument("source", "SOURCE", click.Path(path_type=str))
 @click.option(
     "--out", type=click.Path(file_okay=False, path_type=Path), help="Keep all of it in this folder, with a report."
 )
