@@ -11,14 +11,9 @@ from typing import Any
 from airflow.sdk import get_current_context
 from airflow.sdk.exceptions import AirflowSkipException
 
-from cutouts.core.backfills import (
-    BackfillBudget,
-    BackfillPhase,
-    BackfillSelection,
-    BackfillState,
-    DeliveryWork,
-    second_try,
-)
+from cutouts.core.backfills.selection import BackfillSelection, second_try
+from cutouts.core.backfills.state import BackfillBudget, BackfillPhase, BackfillState
+from cutouts.core.backfills.survey import DeliveryWork
 from cutouts.core.config import Site
 from cutouts.core.errors import CutoutsError
 from cutouts.core.records import DeliveryKey, ShardKey

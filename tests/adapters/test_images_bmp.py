@@ -12,7 +12,7 @@ import pytest
 from cutouts.adapters.images import decode, read_size
 from cutouts.core.errors import ImageRejected
 from cutouts.core.pixels import Bytes, Photograph
-from cutouts.core.records import RejectionReason
+from cutouts.core.rejection_reasons import RejectionReason
 from tests.adapters.pictures import display_p3, scene, written
 
 HEADERS = [40, 52, 56, 64, 108, 124]

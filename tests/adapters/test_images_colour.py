@@ -13,7 +13,7 @@ from PIL import Image, ImageCms
 from cutouts.adapters.images import decode
 from cutouts.core.errors import ImageRejected
 from cutouts.core.pixels import Bytes, Photograph
-from cutouts.core.records import RejectionReason
+from cutouts.core.rejection_reasons import RejectionReason
 from tests.adapters.pictures import CURVES, cmyk, display_p3, grey_gamma, scene, srgb, written
 
 

@@ -15,7 +15,7 @@ from PIL import Image
 from cutouts.adapters.images import decode
 from cutouts.core.errors import ImageRejected
 from cutouts.core.pixels import Bytes, Photograph
-from cutouts.core.records import RejectionReason
+from cutouts.core.rejection_reasons import RejectionReason
 from tests.adapters.pictures import exif, scene, written
 
 BROKEN = (RejectionReason.DAMAGED, RejectionReason.TRUNCATED)

@@ -13,7 +13,7 @@ from cutouts.adapters.images import decode, decode_bytes, isobmff, read_size
 from cutouts.adapters.images.isobmff import av1_damage, coded_sizes, hevc_damage
 from cutouts.core.errors import ImageRejected
 from cutouts.core.pixels import Photograph
-from cutouts.core.records import RejectionReason
+from cutouts.core.rejection_reasons import RejectionReason
 from tests.adapters.pictures import scene, written
 
 FORMS: dict[str, dict[str, Any]] = {

@@ -11,7 +11,7 @@ import pytest
 
 from cutouts.adapters.images import decode, decode_bytes
 from cutouts.core.errors import ImageRejected
-from cutouts.core.records import RejectionReason
+from cutouts.core.rejection_reasons import RejectionReason
 from tests.adapters.pictures import scene, written
 
 ROOT = Path(__file__).parents[2]

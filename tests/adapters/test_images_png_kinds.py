@@ -12,7 +12,7 @@ import pytest
 from cutouts.adapters.images import decode
 from cutouts.core.errors import ImageRejected
 from cutouts.core.pixels import Bytes, Photograph
-from cutouts.core.records import RejectionReason
+from cutouts.core.rejection_reasons import RejectionReason
 from tests.adapters.pictures import display_p3, scene, srgb, written
 from tests.adapters.png_writer import CHANNELS, Samples, chunk, png
 

@@ -16,7 +16,7 @@ from PIL import Image
 from cutouts.adapters.images import decode, read_size
 from cutouts.core.errors import ImageRejected
 from cutouts.core.pixels import Bytes, Photograph
-from cutouts.core.records import RejectionReason
+from cutouts.core.rejection_reasons import RejectionReason
 from tests.adapters.pictures import scene
 from tests.adapters.pictures import written as saved
 

@@ -10,7 +10,7 @@ import pytest
 from cutouts.adapters.storage.sources.reading import read_image
 from cutouts.adapters.storage.store import Store
 from cutouts.core.errors import ImageRejected
-from cutouts.core.records import RejectionReason
+from cutouts.core.rejection_reasons import RejectionReason
 from cutouts.core.sources.locations import Reading, parse_prefixes
 from tests.raw_server import Connection, RawServer, answering
 

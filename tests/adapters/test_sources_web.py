@@ -22,7 +22,7 @@ from cutouts.adapters.storage.sources.async_calls import Deadline
 from cutouts.adapters.storage.sources.reading import read_image
 from cutouts.adapters.storage.sources.web import read_web
 from cutouts.core.errors import ImageRejected
-from cutouts.core.records import RejectionReason
+from cutouts.core.rejection_reasons import RejectionReason
 from cutouts.core.sources.locations import Location, Reading, parse_prefixes
 from tests.file_server import FileServer, serving
 from tests.raw_server import Connection, answering

@@ -13,7 +13,9 @@ import pytest
 from cutouts import intake
 from cutouts.adapters.catalog import Catalog
 from cutouts.api.backfills import backfill, survey
-from cutouts.core.backfills import BackfillBudget, BackfillPhase, BackfillSelection, Why
+from cutouts.core.backfills.selection import BackfillSelection
+from cutouts.core.backfills.state import BackfillBudget, BackfillPhase
+from cutouts.core.backfills.survey import Why
 from cutouts.core.config import Site
 from cutouts.steps.backfill_progress import backfills, cancel_backfill
 from tests.deliveries import land, manifest_of, nothing, photograph, product

@@ -23,7 +23,7 @@ from cutouts.api.matting import matted
 from cutouts.core.config import Site
 from cutouts.core.errors import ConfigError, ModelError, OutputError, StorageError
 from cutouts.core.pixels import Bytes
-from cutouts.core.records import RejectionReason
+from cutouts.core.rejection_reasons import RejectionReason
 from cutouts.stages import Prepared, cores, job_of
 from cutouts.stages.memory_budget import process_memory
 from tests.models_folder import site_with_picky

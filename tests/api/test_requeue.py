@@ -14,7 +14,9 @@ import pytest
 from cutouts import intake
 from cutouts.adapters.catalog import Catalog
 from cutouts.api.backfills import backfill, survey
-from cutouts.core.backfills import BackfillPhase, BackfillSelection, Why
+from cutouts.core.backfills.selection import BackfillSelection
+from cutouts.core.backfills.state import BackfillPhase
+from cutouts.core.backfills.survey import Why
 from cutouts.core.config import Site
 from cutouts.core.decisions import GateDecision
 from cutouts.core.errors import CutoutsError, GateError

@@ -15,7 +15,8 @@ from cutouts.adapters.catalog import Catalog
 from cutouts.api.backfills import backfill
 from cutouts.api.upgrades import plan_upgrade, upgrade
 from cutouts.cli import cli
-from cutouts.core.backfills import BackfillBudget, BackfillPhase, BackfillSelection
+from cutouts.core.backfills.selection import BackfillSelection
+from cutouts.core.backfills.state import BackfillBudget, BackfillPhase
 from cutouts.core.config import Site
 from cutouts.core.errors import CutoutsError, GateError
 from cutouts.core.upgrades import Canary, choices

@@ -9,7 +9,8 @@ import pyarrow as pa
 import pytest
 
 from cutouts.core.errors import ConfigError, ImageRejected, StorageError
-from cutouts.core.records import ImageRecord, RejectionReason
+from cutouts.core.records import ImageRecord
+from cutouts.core.rejection_reasons import RejectionReason
 from cutouts.core.text.display import command, printable, redacted, shown, stored_uri, stored_uris
 
 SECRET = "s3cr3t"

@@ -8,7 +8,7 @@ import pickle
 import pytest
 
 from cutouts.core.errors import ConfigError, CutoutsError, DamagedError, ImageRejected, StorageError
-from cutouts.core.records import RejectionReason
+from cutouts.core.rejection_reasons import RejectionReason
 from cutouts.stages.image import IdentifiedRejection
 
 _TRUNCATED = ImageRejected(RejectionReason.TRUNCATED, "its pixels end too early", retryable=True)

@@ -9,7 +9,7 @@ from typing import Any
 
 from cutouts import intake
 from cutouts.adapters.catalog import Catalog
-from cutouts.core.backfills import BackfillPhase
+from cutouts.core.backfills.state import BackfillPhase
 from cutouts.core.config import Site
 from cutouts.steps.backfill_progress import backfills, cancel_backfill
 from cutouts_airflow import order

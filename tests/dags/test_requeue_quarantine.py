@@ -11,7 +11,8 @@ import pytest
 from cutouts import intake
 from cutouts.adapters.catalog import Catalog
 from cutouts.api.backfills import backfill
-from cutouts.core.backfills import BackfillPhase, BackfillSelection
+from cutouts.core.backfills.selection import BackfillSelection
+from cutouts.core.backfills.state import BackfillPhase
 from cutouts.core.config import Site
 from cutouts.steps.backfill_progress import backfills
 from cutouts_airflow import order

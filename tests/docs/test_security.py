@@ -10,7 +10,8 @@ from cutouts.adapters import site_settings
 from cutouts.adapters.storage.sources import reading, web
 from cutouts.core import table_paths
 from cutouts.core.config import ENV_PREFIX, Site, parse_site
-from cutouts.core.records import DeliveryKey, RejectionReason
+from cutouts.core.records import DeliveryKey
+from cutouts.core.rejection_reasons import RejectionReason
 from cutouts.core.sources.locations import SCHEMES, Prefix
 from tests.docs.pages import ROOT, SECURITY, blocks, prose, rows, spans
 

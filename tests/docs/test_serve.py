@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cutouts.core.config import Site
-from cutouts.core.records import RejectionReason
+from cutouts.core.rejection_reasons import RejectionReason
 from cutouts.server import limits
 from cutouts.server.app import STATUSES
 from tests.docs.pages import SERVE, prose, rows

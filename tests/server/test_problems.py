@@ -7,7 +7,7 @@ import logging
 import pytest
 
 from cutouts.core.errors import ImageRejected, ModelError, TransientError
-from cutouts.core.records import RejectionReason
+from cutouts.core.rejection_reasons import RejectionReason
 from cutouts.server.problems import of_error
 
 

@@ -14,7 +14,7 @@ import pytest
 from cutouts.core.config import Site
 from cutouts.core.errors import ConfigError, ModelError, TransientError
 from cutouts.core.mask_metrics import Measurements
-from cutouts.core.records import RejectionReason
+from cutouts.core.rejection_reasons import RejectionReason
 from cutouts.core.renditions.rendition import parse_renditions
 from cutouts.runner.work import Work
 from cutouts.server.orders import Answer, Order, Product, Refusal

@@ -16,7 +16,8 @@ import pytest
 from cutouts.adapters.model import ModelChoice, recipe_of
 from cutouts.core.config import Site
 from cutouts.core.errors import ImageRejected, ModelError, StorageError, TransientError
-from cutouts.core.records import ImageRecord, RejectionReason
+from cutouts.core.records import ImageRecord
+from cutouts.core.rejection_reasons import RejectionReason
 from cutouts.stages import Job, cut_chunk, job_of
 from cutouts.stages.image_errors import one_image
 from tests.models_folder import picky_row

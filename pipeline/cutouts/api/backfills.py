@@ -14,15 +14,9 @@ from typing import Any
 import pyarrow as pa
 
 from cutouts.adapters.site_settings import load_site
-from cutouts.core.backfills import (
-    NO_LIMIT,
-    BackfillBudget,
-    BackfillPhase,
-    BackfillSelection,
-    BackfillState,
-    DeliveryWork,
-    Survey,
-)
+from cutouts.core.backfills.selection import BackfillSelection
+from cutouts.core.backfills.state import NO_LIMIT, BackfillBudget, BackfillPhase, BackfillState
+from cutouts.core.backfills.survey import DeliveryWork, Survey
 from cutouts.core.config import Site
 from cutouts.core.decisions import Verdict
 from cutouts.core.errors import CutoutsError, TransientError

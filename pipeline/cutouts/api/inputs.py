@@ -16,7 +16,8 @@ from cutouts.adapters.images import is_pillow, of_array, of_pillow
 from cutouts.core.errors import ImageRejected
 from cutouts.core.pixels import Photograph
 from cutouts.core.product_box import ProductBox, content_of
-from cutouts.core.records import ImageRecord, RejectionReason
+from cutouts.core.records import ImageRecord
+from cutouts.core.rejection_reasons import RejectionReason
 from cutouts.core.sources.locations import Prefix, Reading, url_of
 from cutouts.stages import Job, Prepared
 from cutouts.stages.image import decoded, finishing_memory, fitted, needed_memory, read, require_box

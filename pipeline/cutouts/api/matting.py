@@ -13,7 +13,7 @@ from cutouts.api.inputs import Input
 from cutouts.core.errors import ImageRejected
 from cutouts.core.matting.looks import Look
 from cutouts.core.pixels import Bytes, Photograph
-from cutouts.core.records import RejectionReason
+from cutouts.core.rejection_reasons import RejectionReason
 from cutouts.stages import Job, Prepared, infer
 from cutouts.stages.cores import for_lone_image
 from cutouts.stages.image import prepared_matte, require_sound

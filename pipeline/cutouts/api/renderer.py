@@ -19,7 +19,7 @@ from cutouts.core.config import Site
 from cutouts.core.errors import ImageRejected
 from cutouts.core.matting.specks import without_dust
 from cutouts.core.pixels import VISIBLE, Bytes, Photograph
-from cutouts.core.records import RejectionReason
+from cutouts.core.rejection_reasons import RejectionReason
 from cutouts.core.renditions.drawing import Subject
 from cutouts.core.renditions.placing import product_box
 from cutouts.core.renditions.rendition import Rendition

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from cutouts.adapters.catalog import CatalogCounts
-from cutouts.core.backfills import BackfillState
+from cutouts.core.backfills.state import BackfillState
 from cutouts.core.config import Site
 from cutouts.core.publications import Hold, Publication
 from cutouts.intake import waiting

@@ -13,7 +13,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cutouts.api.backfills import backfill, survey
-from cutouts.core.backfills import NO_LIMIT, BackfillBudget, BackfillSelection, BackfillState, Why
+from cutouts.core.backfills.selection import BackfillSelection
+from cutouts.core.backfills.state import NO_LIMIT, BackfillBudget, BackfillState
+from cutouts.core.backfills.survey import Why
 from cutouts.core.config import Site
 from cutouts.core.errors import CutoutsError
 from cutouts.core.progress import Counter, Progress, unwatched

@@ -13,7 +13,7 @@ import psutil
 from distributed.protocol.pickle import dumps
 
 from cutouts.core.errors import CutoutsError, ImageRejected, TransientError
-from cutouts.core.records import RejectionReason
+from cutouts.core.rejection_reasons import RejectionReason
 from cutouts.runner.channel import Channel
 from cutouts.runner.child_process import Reply, Task
 from cutouts.stages import deadline

@@ -7,7 +7,7 @@ from typing import Any, Generic, TypeVar
 
 import psutil
 
-from cutouts.core.records import RejectionReason
+from cutouts.core.rejection_reasons import RejectionReason
 from cutouts.runner.child import Child, EndedError
 from cutouts.runner.child_process import Task
 from cutouts.runner.work import Work

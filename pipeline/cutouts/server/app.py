@@ -18,7 +18,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 import cutouts
 from cutouts.core.errors import CutoutsError
-from cutouts.core.records import RejectionReason
+from cutouts.core.rejection_reasons import RejectionReason
 from cutouts.core.renditions.rendition import Rendition
 from cutouts.server.access import Access
 from cutouts.server.guard import Guard, answer_of

@@ -9,7 +9,7 @@ from enum import StrEnum
 from cutouts.core.errors import ImageRejected
 from cutouts.core.mask_metrics import Measurements
 from cutouts.core.product_box import ProductBox
-from cutouts.core.records import RejectionReason
+from cutouts.core.rejection_reasons import RejectionReason
 
 
 class Product(StrEnum):

@@ -19,7 +19,7 @@ from cutouts.adapters.storage.sources.reading import read_image
 from cutouts.adapters.storage.sources.rejections import not_allowed
 from cutouts.core.errors import CutoutsError, ImageRejected
 from cutouts.core.product_box import ProductBox
-from cutouts.core.records import RejectionReason
+from cutouts.core.rejection_reasons import RejectionReason
 from cutouts.core.sources.locations import Location, Reading
 from cutouts.server.limits import Held, Limits
 from cutouts.server.orders import Answer, Order, Product, Refusal

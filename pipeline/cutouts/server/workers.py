@@ -15,7 +15,7 @@ from statistics import median
 
 from cutouts.adapters.model import open_network
 from cutouts.core.errors import CutoutsError
-from cutouts.core.records import RejectionReason
+from cutouts.core.rejection_reasons import RejectionReason
 from cutouts.runner.child import Child, EndedError
 from cutouts.runner.child_process import Task
 from cutouts.runner.work import Work

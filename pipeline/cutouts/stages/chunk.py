@@ -13,7 +13,8 @@ from cutouts.adapters.storage.store import open_store
 from cutouts.core.errors import ImageRejected
 from cutouts.core.mask_metrics import MaskMetrics
 from cutouts.core.matting.looks import Look
-from cutouts.core.records import ImageRecord, Mask, Rejection, RejectionReason
+from cutouts.core.records import ImageRecord, Mask, Rejection
+from cutouts.core.rejection_reasons import RejectionReason
 from cutouts.core.sources.locations import Reading
 from cutouts.stages.image import decoded, finish, infer, read, rejected_content, require_sound, room_for
 from cutouts.stages.memory_budget import process_memory

@@ -22,7 +22,8 @@ from cutouts.core.pixels import Bytes, Floats, Photograph
 from cutouts.core.png_mark import marked
 from cutouts.core.product_box import ProductBox, content_of
 from cutouts.core.recipe import Recipe
-from cutouts.core.records import ImageRecord, Mask, RejectionReason
+from cutouts.core.records import ImageRecord, Mask
+from cutouts.core.rejection_reasons import RejectionReason
 from cutouts.core.sources.locations import FetchedFile, Location, Reading, same_etag
 from cutouts.core.text.display import stored_uri
 from cutouts.stages.deadline import deadlines

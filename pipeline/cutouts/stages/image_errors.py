@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import cv2
 
 from cutouts.core.errors import CutoutsError, ImageRejected, StorageError
-from cutouts.core.records import RejectionReason
+from cutouts.core.rejection_reasons import RejectionReason
 
 _EXHAUSTED = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EMFILE, errno.ENFILE})
 """System errors of an exhausted machine (disk space, open files); they would affect every image."""

@@ -14,7 +14,8 @@ from cutouts.core.channels.figures import FileFigures, source_cut_sides
 from cutouts.core.errors import ImageRejected
 from cutouts.core.pixels import Bytes, Photograph
 from cutouts.core.product_box import photograph_of
-from cutouts.core.records import ImageRecord, RejectionReason
+from cutouts.core.records import ImageRecord
+from cutouts.core.rejection_reasons import RejectionReason
 from cutouts.core.renditions.drawing import Subject
 from cutouts.core.renditions.records import LiveCutout, RenditionEntry, RenditionFailure
 from cutouts.core.renditions.rendition import Rendition

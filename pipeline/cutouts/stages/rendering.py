@@ -14,7 +14,7 @@ from cutouts.adapters.images.colour import from_srgb, light_of
 from cutouts.adapters.images.encoding import encode, source_type_of
 from cutouts.core.errors import ConfigError, ImageRejected
 from cutouts.core.pixels import Bytes
-from cutouts.core.records import RejectionReason
+from cutouts.core.rejection_reasons import RejectionReason
 from cutouts.core.renditions.drawing import Picture, Subject, composed, draw
 from cutouts.core.renditions.light import SRGB, Curve
 from cutouts.core.renditions.placing import place, product_box

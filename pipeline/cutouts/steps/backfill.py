@@ -11,7 +11,8 @@ import pyarrow.compute as pc
 from cutouts.adapters.catalog import Catalog
 from cutouts.adapters.storage.store import Store, open_store
 from cutouts.adapters.storage.stored_records import find_record
-from cutouts.core.backfills import BackfillSelection, DeliveryWork, Survey, Why
+from cutouts.core.backfills.selection import BackfillSelection
+from cutouts.core.backfills.survey import DeliveryWork, Survey, Why
 from cutouts.core.config import Site
 from cutouts.core.errors import CutoutsError, TransientError
 from cutouts.core.records import DeliveryKey, Plan, Receipt, RecipeDigests

@@ -7,7 +7,9 @@ from datetime import UTC, datetime
 
 from cutouts.adapters.storage.store import open_store
 from cutouts.adapters.storage.stored_records import find_record, write_record
-from cutouts.core.backfills import BackfillPhase, BackfillSelection, BackfillState, DeliveryWork
+from cutouts.core.backfills.selection import BackfillSelection
+from cutouts.core.backfills.state import BackfillPhase, BackfillState
+from cutouts.core.backfills.survey import DeliveryWork
 from cutouts.core.config import Site
 from cutouts.core.errors import CutoutsError
 from cutouts.core.table_paths import BACKFILLS, backfill_file, backfilled_file

@@ -12,7 +12,8 @@ import pyarrow.compute as pc
 
 from cutouts.adapters.catalog import Catalog
 from cutouts.adapters.storage.store import open_store
-from cutouts.core.backfills import WORK, BackfillSelection, Why
+from cutouts.core.backfills.selection import BackfillSelection
+from cutouts.core.backfills.survey import WORK, Why
 from cutouts.core.config import Site
 from cutouts.core.manifests.wishes import stated_contents
 from cutouts.core.records import DeliveryKey

@@ -15,7 +15,8 @@ from cutouts.adapters.catalog import Catalog
 from cutouts.adapters.storage.store import Store, open_store
 from cutouts.adapters.storage.stored_records import find_record
 from cutouts.adapters.storage.stored_tables import read_table
-from cutouts.core.backfills import BackfillSelection, Why
+from cutouts.core.backfills.selection import BackfillSelection
+from cutouts.core.backfills.survey import Why
 from cutouts.core.config import Site
 from cutouts.core.decisions import GateDecision, Outcome
 from cutouts.core.records import DeliveryKey, RecipeDigests

@@ -17,7 +17,7 @@ import pytest
 from cutouts.cli.console.exit_status import Status, status_of, words_of
 from cutouts.cli.console.progress import Tally
 from cutouts.core.errors import ConfigError, ImageRejected, StorageError, TransientError
-from cutouts.core.records import RejectionReason
+from cutouts.core.rejection_reasons import RejectionReason
 from tests.photographs import product
 from tests.waiting import PATIENCE, until
 

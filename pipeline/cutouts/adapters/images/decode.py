@@ -18,7 +18,7 @@ from cutouts.adapters.images.limits import check_bytes, check_size
 from cutouts.adapters.images.raster import SRGB, Colours, Raster, Space
 from cutouts.core.errors import ImageRejected
 from cutouts.core.pixels import VISIBLE, Bytes, Photograph
-from cutouts.core.records import RejectionReason
+from cutouts.core.rejection_reasons import RejectionReason
 
 T = TypeVar("T")
 

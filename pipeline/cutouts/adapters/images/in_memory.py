@@ -13,7 +13,7 @@ from cutouts.adapters.images.limits import check_size
 from cutouts.adapters.images.raster import Colours, Raster, Samples, Space, eight_bit
 from cutouts.core.errors import ImageRejected
 from cutouts.core.pixels import Photograph
-from cutouts.core.records import RejectionReason
+from cutouts.core.rejection_reasons import RejectionReason
 
 if TYPE_CHECKING:
     from PIL.Image import Image

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cutouts.core.errors import ImageRejected
-from cutouts.core.records import RejectionReason
+from cutouts.core.rejection_reasons import RejectionReason
 
 SMALLEST = 8
 """Sides shorter than this (px) cannot show a product."""

@@ -17,7 +17,7 @@ from cutouts.adapters.images import exif
 from cutouts.adapters.images.raster import Colours, Raster, Space
 from cutouts.core.errors import ImageRejected
 from cutouts.core.pixels import Bytes
-from cutouts.core.records import RejectionReason
+from cutouts.core.rejection_reasons import RejectionReason
 
 _LAST = 8
 """Bytes that are removed for this check; encoders add less padding than this."""

@@ -17,7 +17,7 @@ from cutouts.cli.console.exit_status import Status
 from cutouts.cli.console.options import config_option
 from cutouts.core.channels.figures import FileFigures
 from cutouts.core.errors import ImageRejected
-from cutouts.core.records import RejectionReason
+from cutouts.core.rejection_reasons import RejectionReason
 from cutouts.core.text.counting import counted
 
 if TYPE_CHECKING:

@@ -14,7 +14,8 @@ from cutouts.api.backfills import selection_of, survey
 from cutouts.cli.console.exit_status import Status
 from cutouts.cli.console.options import cluster_options, site_options
 from cutouts.cli.console.progress import Tally, told_on_stderr
-from cutouts.core.backfills import BackfillBudget, BackfillPhase, BackfillSelection, BackfillState
+from cutouts.core.backfills.selection import BackfillSelection
+from cutouts.core.backfills.state import BackfillBudget, BackfillPhase, BackfillState
 from cutouts.core.config import Site
 from cutouts.steps.backfill_progress import cancel_backfill
 

@@ -9,7 +9,8 @@ import click
 import cutouts
 from cutouts.cli.console.options import cluster_options, site_options
 from cutouts.cli.running.backfill import DAY, carry_out
-from cutouts.core.backfills import BackfillBudget, BackfillSelection, second_try
+from cutouts.core.backfills.selection import BackfillSelection, second_try
+from cutouts.core.backfills.state import BackfillBudget
 
 _SELECTED = ("delivery", "everything", "first", "last", "suppliers", "categories", "products", "reason", "refused_too")
 

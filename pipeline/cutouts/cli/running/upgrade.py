@@ -15,7 +15,8 @@ from cutouts.api.upgrades import upgrade as upgrade_images
 from cutouts.cli.console.exit_status import Status
 from cutouts.cli.console.options import cluster_options, site_options
 from cutouts.cli.console.progress import Tally
-from cutouts.core.backfills import BackfillBudget, BackfillPhase, BackfillSelection
+from cutouts.core.backfills.selection import BackfillSelection
+from cutouts.core.backfills.state import BackfillBudget, BackfillPhase
 from cutouts.core.text.counting import counted
 from cutouts.core.upgrades import Canary, UpgradeChoice
 

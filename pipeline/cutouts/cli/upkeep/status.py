@@ -8,7 +8,7 @@ import cutouts
 from cutouts.adapters.terminal import say
 from cutouts.api.site_status import SiteStatus, site_status
 from cutouts.cli.console.options import site_options
-from cutouts.core.backfills import BackfillPhase
+from cutouts.core.backfills.state import BackfillPhase
 from cutouts.core.config import Site
 from cutouts.core.text.counting import counted
 from cutouts.core.text.display import shown

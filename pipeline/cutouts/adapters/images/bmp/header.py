@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from cutouts.adapters.images.colour import colours_of_gamma
 from cutouts.adapters.images.raster import SRGB, Colours
 from cutouts.core.errors import ImageRejected
-from cutouts.core.records import RejectionReason
+from cutouts.core.rejection_reasons import RejectionReason
 
 _FILE_HEADER = 14
 RGB, RLE8, RLE4, FIELDS, ALPHA_FIELDS = 0, 1, 2, 3, 6

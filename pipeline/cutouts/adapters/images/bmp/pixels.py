@@ -9,7 +9,7 @@ from cutouts.adapters.images.bmp.run_lengths import unpacked
 from cutouts.adapters.images.raster import Raster, Space
 from cutouts.core.errors import ImageRejected
 from cutouts.core.pixels import Bytes
-from cutouts.core.records import RejectionReason
+from cutouts.core.rejection_reasons import RejectionReason
 
 _BEYOND = "some of its pixels are not in its palette: shown as black"
 _SKIPPED = "some of its pixels are not in the file: shown in the first colour of its palette"

@@ -7,7 +7,7 @@ import numpy as np
 from cutouts.adapters.images.bmp.header import RLE4, BmpHeader
 from cutouts.core.errors import ImageRejected
 from cutouts.core.pixels import Bytes
-from cutouts.core.records import RejectionReason
+from cutouts.core.rejection_reasons import RejectionReason
 
 _END_OF_LINE, _END, _MOVE = 0, 1, 2
 _MOST_BYTES = 32 << 20

@@ -12,7 +12,7 @@ from cutouts.adapters.images.encoding.source_type import packet
 from cutouts.core.errors import ImageRejected
 from cutouts.core.file_mark import marked
 from cutouts.core.pixels import Bytes
-from cutouts.core.records import RejectionReason
+from cutouts.core.rejection_reasons import RejectionReason
 from cutouts.core.renditions.rendition import LOSSLESS, FileFormat, Rendition
 
 _POOR = 50

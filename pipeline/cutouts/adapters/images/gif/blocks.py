@@ -12,7 +12,7 @@ from cutouts.adapters.images.limits import check_size
 from cutouts.adapters.images.raster import Raster, Space
 from cutouts.core.errors import ImageRejected
 from cutouts.core.pixels import Bytes
-from cutouts.core.records import RejectionReason
+from cutouts.core.rejection_reasons import RejectionReason
 
 _IMAGE, _EXTENSION, _TRAILER, _CONTROL = 0x2C, 0x21, 0x3B, 0xF9
 _MOST_BLOCKS = 4_000_000

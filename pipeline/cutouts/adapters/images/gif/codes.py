@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cutouts.core.errors import ImageRejected
-from cutouts.core.records import RejectionReason
+from cutouts.core.rejection_reasons import RejectionReason
 
 _LARGEST_CODE = 12
 _MOST_BYTES = 16 << 20

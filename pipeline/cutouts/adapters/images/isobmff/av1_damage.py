@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from cutouts.core.errors import ImageRejected
-from cutouts.core.records import RejectionReason
+from cutouts.core.rejection_reasons import RejectionReason
 
 UNCHECKED = "its pixels could not be checked for damage (OpenCV was built without AVIF)"
 

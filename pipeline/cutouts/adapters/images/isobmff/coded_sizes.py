@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from cutouts.adapters.images.isobmff.items import Container, Item
 from cutouts.adapters.images.limits import SMALLEST, check_size
 from cutouts.core.errors import ImageRejected
-from cutouts.core.records import RejectionReason
+from cutouts.core.rejection_reasons import RejectionReason
 
 _SEQUENCE = 33
 """Type of the HEVC unit that states the size."""

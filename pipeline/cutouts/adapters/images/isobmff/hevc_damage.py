@@ -12,7 +12,7 @@ from pathlib import Path
 from cutouts.adapters.images.isobmff.coded_sizes import parameter_sets
 from cutouts.adapters.images.isobmff.items import Container, Item
 from cutouts.core.errors import ImageRejected
-from cutouts.core.records import RejectionReason
+from cutouts.core.rejection_reasons import RejectionReason
 
 UNCHECKED = "its pixels could not be checked for damage (libde265 was not found)"
 

@@ -19,7 +19,7 @@ from cutouts.adapters.images.limits import check_size
 from cutouts.adapters.images.raster import Colours, Raster, Samples, Space
 from cutouts.core.errors import ImageRejected
 from cutouts.core.pixels import Bytes
-from cutouts.core.records import RejectionReason
+from cutouts.core.rejection_reasons import RejectionReason
 
 _ZEROS = 256
 _NEEDED = frozenset({b"ftyp", b"meta", b"mdat", b"moov", b"moof"})

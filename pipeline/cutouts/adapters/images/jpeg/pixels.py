@@ -17,7 +17,7 @@ from cutouts.adapters.images.jpeg.markers import END_OF_IMAGE, JpegHeader, entro
 from cutouts.adapters.images.raster import Colours, Raster, Space
 from cutouts.core.errors import ImageRejected
 from cutouts.core.pixels import Bytes
-from cutouts.core.records import RejectionReason
+from cutouts.core.rejection_reasons import RejectionReason
 
 _SPACES = {1: Space.GREY, 3: Space.RGB, 4: Space.CMYK}
 _NAMES = {Space.GREY: "GRAY", Space.RGB: "RGB", Space.CMYK: "CMYK"}

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from cutouts.adapters.images.jpeg.markers import END_OF_IMAGE, START_OF_SCAN, JpegHeader, segments
 from cutouts.core.errors import ImageRejected
-from cutouts.core.records import RejectionReason
+from cutouts.core.rejection_reasons import RejectionReason
 
 MOST_SCANS = 100
 """Ordinary progressive files have about ten scans, optimised ones a few more."""

@@ -10,7 +10,7 @@ from typing import TypeAlias
 from isal import isal_zlib
 
 from cutouts.core.errors import ImageRejected
-from cutouts.core.records import RejectionReason
+from cutouts.core.rejection_reasons import RejectionReason
 
 Chunk: TypeAlias = tuple[bytes, int, int]
 """Name, start and end of the body."""

@@ -10,7 +10,7 @@ from cutouts.adapters.images.inflate import BrokenStreamError, inflated
 from cutouts.adapters.images.png.chunks import PngFile
 from cutouts.adapters.images.raster import SRGB, Colours
 from cutouts.core.errors import ImageRejected
-from cutouts.core.records import RejectionReason
+from cutouts.core.rejection_reasons import RejectionReason
 
 LARGEST_PROFILE = 16 << 20
 """Size limit in B. The largest profiles in use, for printing presses, have 4 MB."""

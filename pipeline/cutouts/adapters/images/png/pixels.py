@@ -16,7 +16,7 @@ from cutouts.adapters.images.png.colours import colours_of
 from cutouts.adapters.images.raster import Raster, Samples, Space, eight_bit, spread_bits
 from cutouts.core.errors import ImageRejected
 from cutouts.core.pixels import Bytes
-from cutouts.core.records import RejectionReason
+from cutouts.core.rejection_reasons import RejectionReason
 
 _MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 _STORED = 65535

@@ -10,7 +10,7 @@ from cutouts.adapters.images.inflate import BrokenStreamError, inflated
 from cutouts.adapters.images.tiff import libtiff
 from cutouts.adapters.images.tiff.layout import FILL_ORDER, TiffFile
 from cutouts.core.errors import ImageRejected
-from cutouts.core.records import RejectionReason
+from cutouts.core.rejection_reasons import RejectionReason
 
 NONE, LZW, JPEG, DEFLATE, OLD_DEFLATE, PACKBITS, LZMA, ZSTD, WEBP = 1, 5, 7, 8, 32946, 32773, 34925, 50000, 50001
 FAX = frozenset({2, 3, 4})

@@ -10,7 +10,7 @@ from cutouts.adapters.images.tiff import libtiff
 from cutouts.adapters.images.tiff.blocks import FAX, JPEG, WEBP, Block
 from cutouts.adapters.images.tiff.layout import COMPRESSION, FILL_ORDER, TiffFile
 from cutouts.core.errors import ImageRejected
-from cutouts.core.records import RejectionReason
+from cutouts.core.rejection_reasons import RejectionReason
 
 CODED = FAX | {JPEG, WEBP}
 _TABLES, _T4_OPTIONS, _T6_OPTIONS = 347, 292, 293

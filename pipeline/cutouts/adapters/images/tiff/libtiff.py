@@ -16,7 +16,7 @@ import PIL
 from PIL.TiffImagePlugin import TiffImageFile
 
 from cutouts.core.errors import ImageRejected
-from cutouts.core.records import RejectionReason
+from cutouts.core.rejection_reasons import RejectionReason
 
 _HEADER = 8
 

@@ -12,7 +12,7 @@ from cutouts.adapters.images.tiff.directory import ORIENTATION
 from cutouts.adapters.images.tiff.layout import EXTRA, INK_SET, TiffFile
 from cutouts.core.errors import ImageRejected
 from cutouts.core.pixels import Bytes
-from cutouts.core.records import RejectionReason
+from cutouts.core.rejection_reasons import RejectionReason
 
 WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, PALETTE, CMYK, YCC, CIE_LAB, ICC_LAB = 0, 1, 2, 3, 5, 6, 8, 9
 _SPACES = {

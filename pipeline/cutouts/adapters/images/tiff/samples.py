@@ -8,7 +8,7 @@ from cutouts.adapters.images.raster import Samples
 from cutouts.adapters.images.tiff.layout import FORMAT, TiffFile
 from cutouts.core.errors import ImageRejected
 from cutouts.core.pixels import Bytes
-from cutouts.core.records import RejectionReason
+from cutouts.core.rejection_reasons import RejectionReason
 
 _FORMATS = {2: "signed", 3: "floating point", 5: "complex", 6: "complex"}
 _WHOLE = {8: "u1", 16: "u2", 32: "u4"}

@@ -7,7 +7,7 @@ applies at the next run.
 from __future__ import annotations
 
 from cutouts.core.errors import ImageRejected
-from cutouts.core.records import RejectionReason
+from cutouts.core.rejection_reasons import RejectionReason
 from cutouts.core.sources.locations import Reading
 
 
