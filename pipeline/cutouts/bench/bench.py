@@ -56,14 +56,13 @@ def bench(
     """Measure this site's path on the images below `source`, repeated up to `images`: in its own layout, with each
     number of `workers` with one thread each, and with each of `batches` in its own layout. The site's stores are not
     changed. Raises ConfigError if no image can be decoded."""
-    site, machine = site.allowing(str(source.resolve())), this_machine()
+    site = site.allowing(str(source.resolve()))
     on_stage("looking at the images")
     records, pixels, left_out = decodable_below(site, source)
     with tempfile.TemporaryDirectory(prefix="cutouts-bench-") as folder:
         place = partial(_placed, site, Path(folder))
-        on_stage("one image by `cutouts cut`")
+        on_stage("one image by `cutouts cut`, and by `Cutter`")
         cut_seconds = _cut_seconds(records[0], Path(folder))
-        on_stage("one image by `Cutter`")
         lone = measure_lone(site, [Path(record.uri) for record in records[:COMPARED_IMAGES]])
         on_stage("part by part")
         threads, compared = _compare(place("compared"), cycled(site, records, min(images, COMPARED_IMAGES)))
@@ -72,7 +71,7 @@ def bench(
         some = partial(cycled, records=records, images=min(images, OTHER_IMAGES))
         others = tuple(_run_others(_layouts(site, workers, batches), Path(folder), some, on_stage))
     return BenchReport(
-        machine=machine,
+        machine=this_machine(),
         model=site.model,
         source=source.name,
         images=len(records),

@@ -77,13 +77,10 @@ def render(
         if sources or enlarge:
             raise click.UsageError(_STALE_USAGE)
         root = existing_root(str(out) if out else None)
-        settings = {"root": root, "renditions": names or None, "recipes": recipes}
-        render_site(cutouts.load_site(config, **settings, **which))
+        render_site(cutouts.load_site(config, root=root, renditions=names or None, recipes=recipes, **which))
     elif sources and names and out:
         renditions = _chosen(names, recipes, enlarge=enlarge)
-        site = cutouts.load_site(config, **which)
-        check_grounds(renditions, site.max_pixels)
-        _render_files(site, sources, out, renditions, threads)
+        _render_files(cutouts.load_site(config, **which), sources, out, renditions, threads)
     else:
         raise click.UsageError(_USAGE)
 
@@ -101,6 +98,7 @@ def _list(recipes: str | None) -> None:
 def _render_files(
     site: Site, sources: Sequence[Path], out: Path, renditions: Sequence[Rendition], threads: int | None
 ) -> None:
+    check_grounds(renditions, site.max_pixels)
     where = rendition_targets(sources, out, renditions)
     if not where.pairs:
         about = [f"looked for {', '.join(sorted(SUFFIXES))}", *filter(None, [where.ignored]), *where.closed]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -40,7 +40,7 @@ def plan(
     catalog: str | None,
     out: Path,
     config: str | None,
-    **delivery: Any,
+    **delivery: int,
 ) -> None:
     """Measure plan, gate and publish on ledgers made for it; no image is cut.
 
@@ -57,19 +57,16 @@ def plan(
     if catalog and len(rows) > 1:
         raise click.UsageError("--catalog names one empty database: give one number for --rows")
     claim(out, ("plan.json",))
-    measured: list[StepCost] = []
+    measured = []
     with tempfile.TemporaryDirectory(prefix="cutouts-bench-") as folder:
 
         def bench(name: str) -> PlanBench:
             site = _site(config, Path(folder), store, catalog, name)
             return PlanBench(site=site, scratch=Path(folder), tell=_told, until=until)
 
-        for count in parts:
-            for one in bench(f"parts-{count}").measure_parts(count, **delivery):
-                _add(measured, one)
-        for count in rows:
-            for one in bench(f"rows-{count}").measure_images(count):
-                _add(measured, one)
+        for one in _steps(bench, parts, rows, delivery):
+            measured.append(one)
+            _told(as_text([one]).splitlines()[-1].strip())
     write_ours(out / "plan.json", as_json(measured).encode())
     say(as_text(measured), lines=True)
     say(f"written: {out / 'plan.json'}")
@@ -81,9 +78,14 @@ def _site(config: str | None, scratch: Path, store: str | None, catalog: str | N
     return load_site(config).model_copy(update=where | {"objects": None, "manifests": None})
 
 
-def _add(measured: list[StepCost], one: StepCost) -> None:
-    measured.append(one)
-    _told(as_text([one]).splitlines()[-1].strip())
+def _steps(
+    bench: Callable[[str], PlanBench], parts: Sequence[int], rows: Sequence[int], delivery: Mapping[str, int]
+) -> Iterator[StepCost]:
+    """Measure one step after the other."""
+    for count in parts:
+        yield from bench(f"parts-{count}").measure_parts(count, **delivery)
+    for count in rows:
+        yield from bench(f"rows-{count}").measure_images(count)
 
 
 def _told(words: str) -> None:

@@ -69,23 +69,24 @@ def export(
     with newest_catalog(site) as catalog:
         rows = [row for row in catalog.renditions.published() if not wanted or row["rendition"] in wanted]
     if channel is None:
-        base = None if site.public_url is None else require_public(site.public_url)
-        _write_table(out, kind, rows, base)
+        _write_table(out, kind, rows, site.public_url)
         pictures, left_out = len(rows), tuple[str, ...]()
     else:
         feed = _write_google(out, kind, rows, _address(site.public_url), main)
         pictures, left_out = feed.pictures, feed.left_out
     say(f"{counted(pictures, 'picture')}{f' in {out}' if out else ''}", err=True)
     if not rows:
-        named = " or ".join(wanted) or "rendition"
-        say(f"no live image has a {named} that may be shown: {_MAKE}", colour="yellow", err=True)
+        _say_what_is_missing(wanted)
     for words in left_out:
         say(f"left out: {words}", colour="yellow", err=True)
     if left_out:
         raise click.exceptions.Exit(Status.FAILED)
 
 
-_MAKE = "name it in the setting `renditions`, then run `cutouts render --all-stale`"
+def _say_what_is_missing(wanted: Sequence[str]) -> None:
+    named = " or ".join(wanted) or "rendition"
+    how = "name it in the setting `renditions`, then run `cutouts render --all-stale`"
+    say(f"no live image has a {named} that may be shown: {how}", colour="yellow", err=True)
 
 
 def _kind(channel: str | None, out: Path | None, kind: str | None) -> str:
@@ -119,8 +120,8 @@ def _write_google(out: Path | None, kind: str, rows: Rows, base: str, main: Sequ
     return feed
 
 
-def _write_table(out: Path | None, kind: str, rows: Rows, base: str | None) -> None:
-    table = pictures_table(rows, base)
+def _write_table(out: Path | None, kind: str, rows: Rows, public_url: str | None) -> None:
+    table = pictures_table(rows, None if public_url is None else require_public(public_url))
     if kind == "parquet" and out is not None:
         export_table(out, kind, table.to_batches(), PICTURES)
     else:
