@@ -6,8 +6,8 @@ history, tables that are older than this limit and not needed by any of these ar
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import chain
 
@@ -65,31 +65,29 @@ def clear(site: Site, *, dry_run: bool = False, now: datetime | None = None) -> 
         if not dry_run:
             keep_journal(site)
         tables, objects = open_store(site.tables_url), open_store(site.objects_url)
-        remove = _keep if dry_run else Store.remove_all
-        left = tables.written()
-        _require_decisions(tables, left, kept.waiting_gates)
-        done = Cleared(history=gone)
-        rows: dict[str, pa.Table] = {}
-        if old:
-            drop = [*_unneeded(tables, left, kept, old)]
-            done = replace(done, tables=len(drop), bytes=_removed(tables, left, drop, remove))
-            left = {name: about for name, about in left.items() if name not in {*drop}}
-            contents = kept.contents | _planned(tables, left, kept.waiting_plans, old)
-            rows = dict(_shortened(tables, left, contents, old, dry_run=dry_run))
-            done = replace(done, ledger=sum(table.num_rows for table in rows.values()))
-        done_with = kept.gates - kept.waiting_gates if old else frozenset[str]()
+        files = tables.written()
+        _require_decisions(tables, files, kept.waiting_gates)
+        expired = frozenset(_unneeded(tables, files, kept, old) if old else ())
+        freed = _removed(tables, files, sorted(expired), dry_run=dry_run)
+        files = {name: about for name, about in files.items() if name not in expired}
+        dropped = dict(_shortened(tables, files, kept, old, dry_run=dry_run)) if old else {}
         named = _Named(kept.objects)
-        _add_named(named, tables, left, rows, without=done_with)
+        _add_named(named, tables, files, dropped, without=kept.gates - kept.waiting_gates if old else ())
         young = now - timedelta(hours=site.grace_hours)
         orphans = dict(_orphans(objects.each_written(), named, young))
-        halves = [name for name in orphans if is_unfinished(name)]
-        freed = _removed(objects, orphans, [*orphans], remove)
-        pictures = [*_old_pictures(left, named, young)]
-        parts = [name for name, (_, written) in left.items() if written < young and is_unfinished(name)]
-        freed += _removed(tables, left, [*pictures, *parts], remove)
-        done = replace(done, tables=done.tables + len(pictures))
-        done = replace(done, objects=len(orphans) - len(halves), unfinished=len(halves) + len(parts))
-        return replace(done, bytes=done.bytes + freed)
+        freed += _removed(objects, orphans, [*orphans], dry_run=dry_run)
+        pictures = [*_old_pictures(files, named, young)]
+        parts = [name for name, (_, written) in files.items() if written < young and is_unfinished(name)]
+        freed += _removed(tables, files, [*pictures, *parts], dry_run=dry_run)
+    unfinished = sum(map(is_unfinished, orphans))
+    return Cleared(
+        history=gone,
+        ledger=sum(table.num_rows for table in dropped.values()),
+        tables=len(expired) + len(pictures),
+        objects=len(orphans) - unfinished,
+        unfinished=unfinished + len(parts),
+        bytes=freed,
+    )
 
 
 def _require_decisions(tables: Store, files: Files, waiting: Collection[str]) -> None:
@@ -101,14 +99,11 @@ def _require_decisions(tables: Store, files: Files, waiting: Collection[str]) ->
         )
 
 
-def _keep(_store: Store, _names: Sequence[str]) -> None:
-    """Stands in for `Store.remove_all` in a dry run, and removes nothing."""
-
-
-def _removed(store: Store, files: Files, names: Sequence[str], remove: Callable[[Store, Sequence[str]], None]) -> int:
-    """Remove the files. Returns their size."""
-    for some in records_first(names):
-        remove(store, some)
+def _removed(store: Store, files: Files, names: Sequence[str], *, dry_run: bool) -> int:
+    """Remove the files, unless it is a `dry_run`. Returns their size (B)."""
+    if not dry_run:
+        for some in records_first(names):
+            store.remove_all(some)
     return sum(files[name][0] for name in names)
 
 
@@ -148,10 +143,10 @@ def _planned(tables: Store, files: Files, waiting: Collection[str], old: datetim
 
 
 def _shortened(
-    tables: Store, files: Files, contents: Collection[str], old: datetime, *, dry_run: bool
+    tables: Store, files: Files, kept: References, old: datetime, *, dry_run: bool
 ) -> Iterator[tuple[str, pa.Table]]:
     """Each file of the ledger that loses rows, with these rows: the file is old, and nobody needs their photographs."""
-    wanted = pa.array(sorted(contents), pa.string())
+    wanted = pa.array(sorted(kept.contents | _planned(tables, files, kept.waiting_plans, old)), pa.string())
     for name, (_, written) in files.items():
         if name.startswith("ledger/") and name.endswith(".parquet") and written < old:
             table = read_table(tables, name)
