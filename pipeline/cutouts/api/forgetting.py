@@ -17,9 +17,10 @@ import pyarrow.compute as pc
 
 from cutouts.adapters.catalog import Catalog
 from cutouts.adapters.storage.atomic_files import is_part
+from cutouts.adapters.storage.parallel import in_parallel
 from cutouts.adapters.storage.store import Store, open_store
 from cutouts.adapters.storage.stored_records import write_record
-from cutouts.adapters.storage.stored_tables import filter_table, in_parallel, read_each, read_table
+from cutouts.adapters.storage.stored_tables import filter_table, read_each, read_table
 from cutouts.api.forgotten_tables import (
     OBJECTS,
     Found,

@@ -10,9 +10,10 @@ from typing import TypeVar
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from cutouts.adapters.storage.parallel import in_parallel
 from cutouts.adapters.storage.store import Store
 from cutouts.adapters.storage.stored_records import find_record, read_record, write_record
-from cutouts.adapters.storage.stored_tables import change_table, filter_table, in_parallel, read_each, read_table
+from cutouts.adapters.storage.stored_tables import change_table, filter_table, read_each, read_table
 from cutouts.core.decisions import GateDecision, Outcome
 from cutouts.core.publications import Selection
 from cutouts.core.records import DeliveryKey, Plan, Receipt

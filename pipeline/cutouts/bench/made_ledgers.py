@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 
 import numpy as np
@@ -11,13 +10,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from cutouts.adapters.storage.parallel import in_parallel
 from cutouts.adapters.storage.store import Store
 from cutouts.core.records import DeliveryKey, RecipeDigests
 from cutouts.schemas.tables import MANIFEST, MASKS, METRICS, REJECTIONS
 from cutouts.steps.ledger import Results, record
 
 DELIVERY = DeliveryKey(date=date(2026, 1, 5), delivery_id="bench")
-_THREADS = 8
 _MEASURED = {
     "saliency_peak": 0.99,
     "saliency_mean": 0.4,
@@ -95,9 +94,8 @@ def write_parts(
         numbers = np.arange(part * images, (part + 1) * images)
         record(tables, recipe, f"{part:032x}", results(numbers, recipe))
 
-    with ThreadPoolExecutor(_THREADS) as pool:
-        for done, _ in enumerate(pool.map(write, range(parts)), start=1):
-            tell(done)
+    for done, _ in enumerate(in_parallel(write, range(parts)), start=1):
+        tell(done)
 
 
 _CHANGED = 1 << 40

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import date
 
@@ -18,6 +17,7 @@ import pyarrow.compute as pc
 
 from cutouts.adapters.storage.manifests.files import is_manifest_file
 from cutouts.adapters.storage.manifests.opening import open_manifest
+from cutouts.adapters.storage.parallel import in_parallel
 from cutouts.adapters.storage.store import Store, open_store
 from cutouts.adapters.storage.stored_records import find_record, read_record, write_record
 from cutouts.core.config import Site
@@ -36,7 +36,6 @@ from cutouts.core.table_paths import intake_file, refused_file, taken_file
 from cutouts.intake.queue import enter
 
 _LANDED = "_SUCCESS"
-_THREADS = 8
 _REFUSED = pa.schema(
     [("date", pa.date32()), ("image_id", pa.string()), ("delivery_id", pa.string()), ("uri", pa.string())]
 )
@@ -163,8 +162,7 @@ def deliveries_between(site: Site, first: date | None, last: date | None) -> tup
     tables = open_store(site.tables_url)
     start, end = (first or date.min).isoformat(), (last or date.max).isoformat()
     names = [name for name in tables.names("intake/deliveries", ".json") if start <= name.split("/")[2] <= end]
-    with ThreadPoolExecutor(_THREADS) as pool:
-        return tuple(sorted(pool.map(lambda name: read_record(tables, name, _Origin).delivery, names)))
+    return tuple(sorted(in_parallel(lambda name: read_record(tables, name, _Origin).delivery, names)))
 
 
 def _rows_on(day: date | None, rows: pa.Table, groups: Collection[Group]) -> pa.Table:

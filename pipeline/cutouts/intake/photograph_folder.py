@@ -6,7 +6,6 @@ import hashlib
 import os
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
 from pathlib import Path, PurePosixPath
 from urllib.parse import quote
@@ -14,6 +13,7 @@ from urllib.parse import quote
 import pyarrow as pa
 
 from cutouts.adapters.images import SUFFIXES, is_image, read_size
+from cutouts.adapters.storage.parallel import in_parallel
 from cutouts.adapters.storage.sources.folders import photographs
 from cutouts.adapters.storage.sources.local_files import version_of
 from cutouts.adapters.storage.sources.reading import read_image
@@ -56,15 +56,13 @@ def folder_manifest(
     names = text_names([file.relative_to(root).as_posix() for file in files])
     (delivery,) = text_names([root.name or "folder"]).values()
     reading = (site or Site()).reading(str(root))
-    with ThreadPoolExecutor(_THREADS) as pool:
-        made = pool.map(lambda file: _record(file, names[file.relative_to(root).as_posix()], delivery, reading), files)
-        records = [_told(record, on_image) for record in made]
+    records = []
+    for record in in_parallel(
+        lambda file: _record(file, names[file.relative_to(root).as_posix()], delivery, reading), files, threads=_THREADS
+    ):
+        records.append(record)
+        on_image()
     return table_of(records, MANIFEST), _newest(files)
-
-
-def _told(record: ImageRecord, on_image: Callable[[], None]) -> ImageRecord:
-    on_image()
-    return record
 
 
 def _record(file: Path, name: str, delivery: str, reading: Reading) -> ImageRecord:

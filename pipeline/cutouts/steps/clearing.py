@@ -15,9 +15,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cutouts.adapters.catalog import Catalog, References
+from cutouts.adapters.storage.parallel import in_parallel
 from cutouts.adapters.storage.store import Store, is_unfinished, open_store
 from cutouts.adapters.storage.stored_records import find_record
-from cutouts.adapters.storage.stored_tables import filter_table, in_parallel, read_each, read_table
+from cutouts.adapters.storage.stored_tables import filter_table, read_each, read_table
 from cutouts.core.config import Site
 from cutouts.core.decisions import GateDecision
 from cutouts.core.errors import StorageError

@@ -7,7 +7,6 @@ loses nothing: the next step writes it. From the journal, a lost database can be
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -16,9 +15,10 @@ from typing import TypeVar
 import pyarrow as pa
 
 from cutouts.adapters.catalog import Catalog, CatalogJournal, Due, DuePublication, Journal, JournalKeys
+from cutouts.adapters.storage.parallel import in_parallel
 from cutouts.adapters.storage.store import Store, open_store
 from cutouts.adapters.storage.stored_records import read_record, write_record
-from cutouts.adapters.storage.stored_tables import in_parallel, row_groups, write_row_groups
+from cutouts.adapters.storage.stored_tables import row_groups, write_row_groups
 from cutouts.core.arguments import require_type
 from cutouts.core.config import Site
 from cutouts.core.errors import CutoutsError, DamagedError
@@ -192,8 +192,7 @@ def _journal(tables: Store) -> Journal:
 
 
 def _records(tables: Store, names: Sequence[str], kind: type[R]) -> list[R]:
-    with ThreadPoolExecutor(_THREADS) as pool:
-        return [*pool.map(partial(read_record, tables, kind=kind), names)]
+    return [*in_parallel(partial(read_record, tables, kind=kind), names, threads=_THREADS)]
 
 
 def _require_whole(tables: Store, published: Sequence[JournalledPublication]) -> None:

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 
 from cutouts.adapters.catalog import Catalog, CatalogJournal
+from cutouts.adapters.storage.parallel import in_parallel
 from cutouts.adapters.storage.store import Store
 from cutouts.adapters.storage.stored_records import find_record
-from cutouts.adapters.storage.stored_tables import in_parallel
 from cutouts.core.errors import CutoutsError
 from cutouts.core.journal import JournalledHold, JournalledPublication
 from cutouts.core.publications import Hold

@@ -5,14 +5,14 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from itertools import groupby
 from typing import Any
 
+from cutouts.adapters.storage.parallel import in_parallel
+
 _AT_ONCE = 1_000
 """Most objects that S3 deletes in one request."""
-_THREADS = 8
 _BUSY = frozenset({"InternalError", "OperationAborted", "RequestTimeout", "ServiceUnavailable", "SlowDown"})
 """S3's codes for objects that may be deleted by another try."""
 
@@ -24,8 +24,7 @@ def delete_remote(fs: Any, paths: Sequence[str]) -> None:
     deleted. Raises OSError if a file is still there: EBUSY if another try can help.
     """
     if not hasattr(fs, "call_s3"):
-        with ThreadPoolExecutor(_THREADS) as pool:
-            list(pool.map(lambda path: _delete_one(fs, path), paths))
+        list(in_parallel(lambda path: _delete_one(fs, path), paths))
         return
     for bucket, keys in _by_bucket(fs, paths):
         for begin in range(0, len(keys), _AT_ONCE):

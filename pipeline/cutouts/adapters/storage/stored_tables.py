@@ -6,9 +6,7 @@ damaged, or it is the content of another file.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Any, TypeVar
@@ -20,6 +18,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from pydantic import TypeAdapter
 
+from cutouts.adapters.storage.parallel import in_parallel
 from cutouts.adapters.storage.seal import SealedFile, sealing
 from cutouts.adapters.storage.store import Store
 from cutouts.adapters.storage.stored_records import damaged, stated_name
@@ -137,18 +136,6 @@ def read_pieces(store: Store, names: Sequence[str], columns: Sequence[str]) -> I
                     yield file.read(columns, groups)
 
 
-def in_parallel(function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
-    """The results for the items, in their order. Only a few are computed before they are asked for."""
-    with ThreadPoolExecutor(_THREADS) as pool:
-        waiting: deque[Future[R]] = deque()
-        for item in items:
-            waiting.append(pool.submit(function, item))
-            if len(waiting) > _THREADS:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
-
-
 def read_matching(store: Store, names: Sequence[str], schema: pa.Schema, key: str, values: pa.Array) -> pa.Table:
     """The rows of Parquet files whose `key` is one of `values`. From other row groups, only that column is read."""
     keys = [table.column(key) for table in read_each(store, names, [key])]
@@ -181,7 +168,6 @@ def check_table(store: Store, name: str, *, whole: bool) -> None:
             file.read(groups=[index])
 
 
-_THREADS = 8
 _ROWS = 500_000
 """Rows that are collected before they are filtered."""
 _NAME = "cutouts.name"

@@ -16,9 +16,10 @@ from dataclasses import dataclass, field
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from cutouts.adapters.storage.parallel import in_parallel
 from cutouts.adapters.storage.store import Store
 from cutouts.adapters.storage.stored_records import find_record, read_record, write_record
-from cutouts.adapters.storage.stored_tables import check_table, in_parallel, read_table, row_groups, write_row_groups
+from cutouts.adapters.storage.stored_tables import check_table, read_table, row_groups, write_row_groups
 from cutouts.core.errors import DamagedError
 from cutouts.core.records import RecipeDigests
 from cutouts.core.table_paths import joined_file, joined_folder, ledger_folder, part_file

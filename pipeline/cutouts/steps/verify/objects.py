@@ -9,8 +9,8 @@ from functools import partial
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from cutouts.adapters.storage.parallel import in_parallel
 from cutouts.adapters.storage.store import Store, object_name, open_store
-from cutouts.adapters.storage.stored_tables import in_parallel
 from cutouts.core.config import Site
 from cutouts.core.errors import DamagedError, ModelError, StorageError, TransientError
 from cutouts.core.product_box import box_of, photograph_of

@@ -4,10 +4,10 @@ others."""
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TypeVar
 
+from cutouts.adapters.storage.parallel import in_parallel
 from cutouts.adapters.storage.store import Store
 from cutouts.adapters.storage.stored_records import check_record, find_record
 from cutouts.adapters.storage.stored_tables import check_table
@@ -115,12 +115,11 @@ def damage(
         return [finding for name in one.files if (finding := _damage(tables, name, whole=whole))]
 
     outages = Outages()
-    with ThreadPoolExecutor(_THREADS) as pool:
-        for one, found in zip(sets, pool.map(look, sets), strict=True):
-            heard.add("checked", len(one.files))
-            if found:
-                outages.note(found[-1])
-                yield one, max(found, key=lambda finding: finding.kind is not FaultKind.DAMAGED)
+    for one, found in zip(sets, in_parallel(look, sets, threads=_THREADS), strict=True):
+        heard.add("checked", len(one.files))
+        if found:
+            outages.note(found[-1])
+            yield one, max(found, key=lambda finding: finding.kind is not FaultKind.DAMAGED)
 
 
 def part_of(one: TableSet) -> str:

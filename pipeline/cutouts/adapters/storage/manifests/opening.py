@@ -6,7 +6,6 @@ Each file (a *part*) is checked and converted to the manifest's columns separate
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 
 from cutouts.adapters.storage.manifests.errors import of_file, reading, unreadable, unusable
@@ -19,15 +18,13 @@ from cutouts.adapters.storage.manifests.footers import (
 )
 from cutouts.adapters.storage.manifests.rows import Manifest, ManifestFile
 from cutouts.adapters.storage.manifests.thrift import ParquetError
+from cutouts.adapters.storage.parallel import in_parallel
 from cutouts.core.errors import ManifestError
 from cutouts.core.manifests.structure import DATE, SCOPE, check_structure
 from cutouts.schemas.tables import MANIFEST
 
 MAX_FILES = 10_000
 """Most files of one manifest."""
-
-_THREADS = 8
-"""Footers that are read at the same time, because most of the time is spent waiting for a store."""
 
 
 def open_manifest(url: str, *, day: date | None = None) -> Manifest:
@@ -67,8 +64,7 @@ def _footers(url: str, place: ManifestLocation, found: Sequence[FoundFile]) -> l
         except ManifestError as error:
             return error
 
-    with ThreadPoolExecutor(_THREADS) as pool:
-        results = list(pool.map(read, found))
+    results = list(in_parallel(read, found))
     problems = [problem for one in results if isinstance(one, ManifestError) for problem in one.problems]
     if problems:
         raise unreadable(url, problems)
