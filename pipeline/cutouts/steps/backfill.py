@@ -22,6 +22,7 @@ from cutouts.steps.backfill_rows import LiveOf, live_of, selected_rows, wanted_b
 from cutouts.steps.live_doubts import live_doubts
 from cutouts.steps.plan import plan
 from cutouts.steps.quarantine import reasons_of
+from cutouts.steps.wishes import with_model
 
 SourceOf = Callable[[Site, DeliveryKey], str]
 """Returns the manifest that a delivery was taken from."""
@@ -92,7 +93,7 @@ def plan_part(
 
 def site_of(site: Site, selection: BackfillSelection) -> Site:
     """The site, with the network of the selection if it is an upgrade or a second try."""
-    return site.model_copy(update={"model": selection.model}) if selection.model else site
+    return with_model(site, selection.model or "")
 
 
 def stale_images(

@@ -55,12 +55,9 @@ def publish(site: Site, gate_id: str) -> Publication:
         while True:
             decision = _released(site, catalog, decision)
             try:
-                done = _publish(site, catalog, decision)
+                return _publish(site, catalog, decision)
             except OvertakenError:
                 decision = _judged_again(site, catalog, decision)
-            else:
-                break
-    return done
 
 
 def _released(site: Site, catalog: Catalog, decision: GateDecision) -> GateDecision:

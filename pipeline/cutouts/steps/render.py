@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
-from typing import TypeVar
 
 import pyarrow.compute as pc
 
@@ -36,11 +36,10 @@ from cutouts.stages.render_chunk import (
     single_images,
 )
 from cutouts.stages.rendering import check_grounds
+from cutouts.steps.chunks import chunks
 from cutouts.steps.journal import newest_catalog
 from cutouts.steps.lease import at_work
 from cutouts.steps.wished_renditions import renditions_wished
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,7 +180,7 @@ def _check_again(
         return
     job = _job(site, (), ())
     work = Work(function=partial(measure_chunk, job), parts=single_entries, trial=nothing_to_try, blamed=not_measured)
-    yield from runner.map(work, _chunks(site, runner, due))
+    yield from runner.map(work, chunks(site, runner, due))
 
 
 def site_renditions(site: Site) -> tuple[Rendition, ...]:
@@ -202,7 +201,7 @@ def _work(
     images, sources = _with_places(tables, stale)
     job = _job(site, renditions, sources)
     work = Work(function=partial(render_chunk, job), parts=single_images, trial=nothing_to_try, blamed=failed)
-    yield from runner.map(work, _chunks(site, runner, images))
+    yield from runner.map(work, chunks(site, runner, images))
 
 
 def _job(site: Site, renditions: Sequence[Rendition], sources: Sequence[str]) -> RenderJob:
@@ -216,28 +215,20 @@ def _job(site: Site, renditions: Sequence[Rendition], sources: Sequence[str]) ->
     )
 
 
-def _chunks(site: Site, runner: Runner, items: Sequence[T]) -> list[tuple[T, ...]]:
-    """The items in chunks of the site's size, or smaller, so that every thread has work."""
-    size = max(1, min(site.chunk, len(items) // (4 * max(1, runner.describe().threads))))
-    return [tuple(items[start : start + size]) for start in range(0, len(items), size)]
-
-
 def _with_places(tables: Store, stale: Sequence[LiveCutout]) -> tuple[list[LiveCutout], tuple[str, ...]]:
     """The images with the addresses of their photographs, and the folders that their plans allowed to read.
 
-    An image whose plan is gone has no address any more.
+    An image whose plan is gone or damaged has no address any more.
     """
     found, sources = list[LiveCutout](), dict[str, None]()
     for plan_id in dict.fromkeys(image.plan_id for image in stale):
         images = [image for image in stale if image.plan_id == plan_id]
         places: dict[str, str] = {}
-        try:
-            plan = find_record(tables, plan_file(plan_id, "plan.json"), Plan)
-            if plan is not None:
-                sources |= dict.fromkeys(plan.sources)
+        plan = find_record(tables, plan_file(plan_id, "plan.json"), Plan)
+        if plan is not None:
+            sources |= dict.fromkeys(plan.sources)
+            with suppress(DamagedError):
                 places = _places(tables, plan_id, [image.image_id for image in images])
-        except DamagedError:
-            places = {}
         found += [replace(image, uri=places.get(image.image_id)) for image in images]
     return found, tuple(sources)
 

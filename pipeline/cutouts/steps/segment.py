@@ -23,6 +23,7 @@ from cutouts.core.text.display import stored_uri
 from cutouts.runner import Runner, Work
 from cutouts.stages import ChunkResult, Identity, Job, cut_chunk, identify_chunk, job_of
 from cutouts.stages.isolation import images_of, nothing_to_try, rejected, try_out, unidentified
+from cutouts.steps.chunks import chunks
 from cutouts.steps.lease import at_work
 from cutouts.steps.ledger import SCHEMAS, Results, concat, knows_any, nothing, recall
 from cutouts.steps.same_content import cut_once, look_alike
@@ -81,15 +82,11 @@ def segment(site: Site, shard: ShardKey, runner: Runner, on_chunk: Callable[[Chu
 
 def cut_all(site: Site, job: Job, records: Sequence[ImageRecord], runner: Runner) -> Iterator[ChunkResult]:
     """The results of all records, one chunk at a time as they finish."""
-    if records:
-        chunks = _chunked(records, _chunk_size(len(records), site, runner))
-        yield from runner.map(_cutting(job), chunks)
-
-
-def _cutting(job: Job) -> Work[tuple[ImageRecord, ...], ChunkResult]:
-    return Work(
+    cutting = Work(
         function=partial(cut_chunk, job), parts=images_of, trial=partial(try_out, job), blamed=partial(rejected, job)
     )
+    if records:
+        yield from runner.map(cutting, chunks(site, runner, records))
 
 
 def _job(site: Site, plan: Plan, network: PlannedNetwork) -> Job:
@@ -162,23 +159,13 @@ def _identified(site: Site, plan: Plan, records: Sequence[ImageRecord], runner: 
         trial=nothing_to_try,
         blamed=unidentified,
     )
-    found = [one for part in runner.map(identify, [*_chunked(records, site.chunk)]) for one in part]
+    found = [one for part in runner.map(identify, chunks(site, runner, records)) for one in part]
     return {one.image_id: one for one in found}
 
 
 def _without(records: Sequence[ImageRecord], reused: Results) -> list[ImageRecord]:
     ids = {*reused.masks.column("image_id").to_pylist(), *reused.rejections.column("image_id").to_pylist()}
     return [record for record in records if record.image_id not in ids]
-
-
-def _chunk_size(images: int, site: Site, runner: Runner) -> int:
-    """Images per chunk: the site's setting, or fewer, so that a small shard still keeps every thread busy."""
-    return max(1, min(site.chunk, images // (4 * max(1, runner.describe().threads))))
-
-
-def _chunked(records: Sequence[ImageRecord], size: int) -> Iterator[tuple[ImageRecord, ...]]:
-    for start in range(0, len(records), size):
-        yield tuple(records[start : start + size])
 
 
 def _tables(done: Sequence[ChunkResult]) -> Results:

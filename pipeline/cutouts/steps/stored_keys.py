@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 from cutouts.adapters.storage.store import Store
 from cutouts.adapters.storage.stored_records import find_record, read_record
 from cutouts.core.arguments import require_type
@@ -11,18 +13,13 @@ from cutouts.core.records import Plan, ShardKey
 from cutouts.core.table_paths import gate_file, plan_file
 from cutouts.core.text.counting import counted
 
-_WHERE = "--out or --config names the site that it is in"
+R = TypeVar("R")
 
 
 def plan_of(tables: Store, plan_id: str) -> Plan:
     """The plan with that id. Raises StorageError if there is none, DamagedError if it is damaged."""
     require_type("plan_id", plan_id, str)
-    try:
-        return read_record(tables, plan_file(plan_id, "plan.json"), Plan)
-    except FileNotFoundError as error:
-        raise StorageError(
-            f"there is no plan {plan_id} in {tables.url}: `cutouts plan` prints its id, and {_WHERE}"
-        ) from error
+    return _stored(tables, plan_file(plan_id, "plan.json"), Plan, f"plan {plan_id}", "cutouts plan")
 
 
 def plan_of_shard(tables: Store, shard: ShardKey) -> Plan:
@@ -43,9 +40,14 @@ def is_second_try(tables: Store, plan_id: str) -> bool:
 def decision_of(tables: Store, gate_id: str) -> GateDecision:
     """The gate's decision with that id. Raises StorageError if there is none, DamagedError if it is damaged."""
     require_type("gate_id", gate_id, str)
+    return _stored(tables, gate_file(gate_id, "decision.json"), GateDecision, f"decision {gate_id}", "cutouts gate")
+
+
+def _stored(tables: Store, name: str, kind: type[R], what: str, command: str) -> R:
     try:
-        return read_record(tables, gate_file(gate_id, "decision.json"), GateDecision)
+        return read_record(tables, name, kind)
     except FileNotFoundError as error:
         raise StorageError(
-            f"there is no decision {gate_id} in {tables.url}: `cutouts gate` prints its id, and {_WHERE}"
+            f"there is no {what} in {tables.url}: `{command}` prints its id, and --out or --config names the site that "
+            "it is in"
         ) from error
