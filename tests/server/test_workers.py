@@ -39,11 +39,6 @@ def work_on(orders: Orders) -> Answers:
     return tuple(_answer(order, len(orders)) for order in orders)
 
 
-def parts(orders: Orders) -> list[Orders]:
-    """Single orders."""
-    return [(order,) for order in orders]
-
-
 def test_only_the_image_that_ends_its_process_is_blamed() -> None:
     """The others of its batch are cut, and so is what comes later."""
     with _workers(batch=3, waiting=[b"one", b"kill", b"two"]) as (queue, workers, tickets):
@@ -67,7 +62,7 @@ def test_an_error_of_the_server_reaches_the_client() -> None:
 
 def test_a_server_without_a_working_installation_does_not_start() -> None:
     """The error comes from the trial, before anyone is served."""
-    work = Work(function=work_on, parts=parts, trial=hopeless, blamed=_blamed)
+    work = Work(function=work_on, trial=hopeless, blamed=_blamed)
     with pytest.raises(TransientError, match="ended before it received one"):
         Workers(work, Queue(1), count=1, batch=1, memory=1 << 33)
 
@@ -142,7 +137,7 @@ def _workers(*, batch: int, waiting: list[bytes], count: int = 1) -> Iterator[tu
     """These orders wait when the workers begin."""
     queue = Queue(8)
     tickets = [queue.put(_order(image)) for image in waiting]
-    work = Work(function=work_on, parts=parts, trial=nothing, blamed=_blamed)
+    work = Work(function=work_on, trial=nothing, blamed=_blamed)
     workers = Workers(work, queue, count=count, batch=batch, memory=1 << 33)
     try:
         yield queue, workers, tickets

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
 from cutouts.adapters.storage.ownership import write_ours
 from cutouts.core.pixels import Bytes, Floats
@@ -17,6 +16,7 @@ from cutouts.evaluation.summary import SHOWN
 from cutouts.metrics import ERRORS
 from cutouts.report.html.content_security import sealed
 from cutouts.report.html.pictures import data_uri, shrunk
+from cutouts.report.html.templates import templates
 
 SIDE = 360
 """Longest side of a picture (px)."""
@@ -135,12 +135,5 @@ def _error(photograph: Bytes, matte: Floats, truth: Floats) -> Bytes:
 
 def write_page(path: Path, template: str, **facts: object) -> None:
     """Write a page in the report's style, complete or not at all."""
-    environment = Environment(
-        loader=ChoiceLoader([PackageLoader("cutouts.evaluation"), PackageLoader("cutouts.report")]),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    page = environment.get_template(template).render(facts)
+    page = templates("cutouts.evaluation").get_template(template).render(facts)
     write_ours(path, sealed(page).encode("utf-8", "replace"))

@@ -9,7 +9,7 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
-from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment
 from markupsafe import Markup
 
 from cutouts.core.config import Site
@@ -17,6 +17,7 @@ from cutouts.core.decisions import GateDecision, Outcome
 from cutouts.core.errors import CutoutsError
 from cutouts.core.text.display import shown
 from cutouts.report.html.number_format import number, share
+from cutouts.report.html.templates import templates
 from cutouts.report.page.lists import why
 from cutouts.review.histograms import histograms
 from cutouts.review.sheets import PAGE, Sheet, Show, open_sheet
@@ -178,13 +179,6 @@ def _version() -> str:
 
 @cache
 def _environment() -> Environment:
-    environment = Environment(
-        loader=ChoiceLoader([PackageLoader("cutouts.review"), PackageLoader("cutouts.report")]),
-        autoescape=True,
-        undefined=StrictUndefined,
-        finalize=_plain,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = templates("cutouts.review", finalize=_plain)
     environment.filters.update(number=number, share=share)
     return environment

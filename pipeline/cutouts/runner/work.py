@@ -37,19 +37,24 @@ class Place:
         return f"{self.cluster}: workers {self.workers}, threads {self.threads} in all"
 
 
+def one_by_one(chunk: Any) -> list[Any]:
+    """A chunk as chunks of one image each."""
+    return [(image,) for image in chunk]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Work(Generic[T, R]):
     """A function of an item, and how to continue with an item that ended its process.
 
-    The item is then split into `parts`, which are items too and are processed in a separate process. If a part ends
-    that process too, its result is what `blamed` returns. A new process first runs `trial`: no part is to blame for a
-    failure there.
+    The item, usually a chunk, is then split into `parts`, which are items too and are processed in a separate process.
+    If a part ends that process too, its result is what `blamed` returns. A new process first runs `trial`: no part is
+    to blame for a failure there.
     """
 
     function: Callable[[T], R]
-    parts: Callable[[T], Sequence[T]]
     trial: Callable[[], object]
     blamed: Callable[[T, ImageRejected], R]
+    parts: Callable[[T], Sequence[T]] = one_by_one
 
     def __call__(self, item: T) -> R:
         """The function's result for an item."""

@@ -44,7 +44,6 @@ def cutting(how: ServerJob) -> Work[Orders, Answers]:
     """The work of the server's workers."""
     return Work(
         function=partial(cut_orders, how),
-        parts=lambda orders: [(order,) for order in orders],
         trial=partial(_try_out, how.job),
         blamed=lambda orders, error: tuple(Refusal.of(error) for _ in orders),
     )

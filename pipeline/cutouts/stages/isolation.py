@@ -1,5 +1,4 @@
-"""What a runner needs to continue with a chunk that ended its process: its single images, a trial without images, and a
-verdict."""
+"""What a runner needs to continue with a chunk that ended its process: a trial without images, and a verdict."""
 
 from __future__ import annotations
 
@@ -14,11 +13,6 @@ from cutouts.core.pixels import Photograph
 from cutouts.core.records import ImageRecord
 from cutouts.stages.image import read, require_sound
 from cutouts.stages.records import ChunkResult, Identity, Job, rejection
-
-
-def images_of(chunk: Sequence[ImageRecord]) -> list[tuple[ImageRecord, ...]]:
-    """A chunk as chunks of one image each."""
-    return [(record,) for record in chunk]
 
 
 def try_out(job: Job) -> None:

@@ -76,49 +76,22 @@ def measure_chunk(job: RenderJob, chunk: Sequence[RenditionEntry]) -> RenderResu
                 cut = decode(_stored(store, entry.cutout), max_pixels=job.max_pixels)
                 figures[entry.picture] = _figures(store.read(entry.picture), entry.picture, _alpha(cut), job)
         except ImageRejected as error:
-            failures.append(
-                RenditionFailure(
-                    delivery_id=entry.delivery_id,
-                    image_id=entry.image_id,
-                    renditions=(entry.rendition,),
-                    words=f"not checked: {error}",
-                )
-            )
+            failures += not_measured([entry], error).failures
     return RenderResult(entries=tuple(chunk), figures=figures, failures=tuple(failures))
-
-
-def single_entries(chunk: Sequence[RenditionEntry]) -> list[tuple[RenditionEntry, ...]]:
-    """A chunk as chunks of one picture each."""
-    return [(entry,) for entry in chunk]
 
 
 def not_measured(chunk: Sequence[RenditionEntry], error: ImageRejected) -> RenderResult:
     """The pictures of a chunk as failures."""
-    return RenderResult(
-        failures=tuple(
-            RenditionFailure(
-                delivery_id=entry.delivery_id,
-                image_id=entry.image_id,
-                renditions=(entry.rendition,),
-                words=f"not checked: {error}",
-            )
-            for entry in chunk
-        )
-    )
+    return RenderResult(failures=tuple(_failure(one, (one.rendition,), f"not checked: {error}") for one in chunk))
 
 
 def _figures(data: bytes, name: str, alpha: Bytes, job: RenderJob) -> FileFigures:
     return replace(figures_of(data, name, max_pixels=job.max_pixels), source_cut_sides=source_cut_sides(alpha))
 
 
-def single_images(chunk: Sequence[LiveCutout]) -> list[tuple[LiveCutout, ...]]:
-    """A chunk as chunks of one image each."""
-    return [(image,) for image in chunk]
-
-
 def failed(chunk: Sequence[LiveCutout], error: ImageRejected) -> RenderResult:
     """The images of a chunk as failures."""
-    return RenderResult(failures=tuple(_failure(image, image.renditions, error) for image in chunk))
+    return RenderResult(failures=tuple(_failure(image, image.renditions, str(error)) for image in chunk))
 
 
 def _one(job: RenderJob, store: Store, image: LiveCutout) -> RenderResult:
@@ -131,7 +104,7 @@ def _one(job: RenderJob, store: Store, image: LiveCutout) -> RenderResult:
         with process_memory.sized(job.max_memory).taken(needed):
             return _rendered(job, store, image, wanted, _Sources(png=png, photograph=photograph, problem=problem))
     except ImageRejected as error:
-        return RenderResult(failures=(_failure(image, image.renditions, error),))
+        return RenderResult(failures=(_failure(image, image.renditions, str(error)),))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,7 +134,7 @@ def _rendered(
                     figures[name] = _figures(made.data, name, original.subject.alpha, job)
             entries.append(_entry(image, made, store.put_object(made.data, rendition.suffix), sources.problem))
         except ImageRejected as error:
-            failures.append(_failure(image, (rendition.name,), error))
+            failures.append(_failure(image, (rendition.name,), str(error)))
     return RenderResult(entries=tuple(entries), figures=figures, failures=tuple(failures))
 
 
@@ -232,7 +205,5 @@ def _entry(image: LiveCutout, made: Rendered, picture: str, problem: str) -> Ren
     )
 
 
-def _failure(image: LiveCutout, renditions: tuple[str, ...], error: ImageRejected) -> RenditionFailure:
-    return RenditionFailure(
-        delivery_id=image.delivery_id, image_id=image.image_id, renditions=renditions, words=str(error)
-    )
+def _failure(image: LiveCutout | RenditionEntry, renditions: tuple[str, ...], words: str) -> RenditionFailure:
+    return RenditionFailure(delivery_id=image.delivery_id, image_id=image.image_id, renditions=renditions, words=words)

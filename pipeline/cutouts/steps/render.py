@@ -32,8 +32,6 @@ from cutouts.stages.render_chunk import (
     measure_chunk,
     not_measured,
     render_chunk,
-    single_entries,
-    single_images,
 )
 from cutouts.stages.rendering import check_grounds
 from cutouts.steps.chunks import chunks
@@ -179,7 +177,7 @@ def _check_again(
     if not due:
         return
     job = _job(site, (), ())
-    work = Work(function=partial(measure_chunk, job), parts=single_entries, trial=nothing_to_try, blamed=not_measured)
+    work = Work(function=partial(measure_chunk, job), trial=nothing_to_try, blamed=not_measured)
     yield from runner.map(work, chunks(site, runner, due))
 
 
@@ -200,7 +198,7 @@ def _work(
     tables = open_store(site.tables_url)
     images, sources = _with_places(tables, stale)
     job = _job(site, renditions, sources)
-    work = Work(function=partial(render_chunk, job), parts=single_images, trial=nothing_to_try, blamed=failed)
+    work = Work(function=partial(render_chunk, job), trial=nothing_to_try, blamed=failed)
     yield from runner.map(work, chunks(site, runner, images))
 
 

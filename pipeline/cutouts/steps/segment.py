@@ -22,7 +22,7 @@ from cutouts.core.table_paths import plan_file, shard_file
 from cutouts.core.text.display import stored_uri
 from cutouts.runner import Runner, Work
 from cutouts.stages import ChunkResult, Identity, Job, cut_chunk, identify_chunk, job_of
-from cutouts.stages.isolation import images_of, nothing_to_try, rejected, try_out, unidentified
+from cutouts.stages.isolation import nothing_to_try, rejected, try_out, unidentified
 from cutouts.steps.chunks import chunks
 from cutouts.steps.lease import at_work
 from cutouts.steps.ledger import SCHEMAS, Results, concat, knows_any, nothing, recall
@@ -82,9 +82,7 @@ def segment(site: Site, shard: ShardKey, runner: Runner, on_chunk: Callable[[Chu
 
 def cut_all(site: Site, job: Job, records: Sequence[ImageRecord], runner: Runner) -> Iterator[ChunkResult]:
     """The results of all records, one chunk at a time as they finish."""
-    cutting = Work(
-        function=partial(cut_chunk, job), parts=images_of, trial=partial(try_out, job), blamed=partial(rejected, job)
-    )
+    cutting = Work(function=partial(cut_chunk, job), trial=partial(try_out, job), blamed=partial(rejected, job))
     if records:
         yield from runner.map(cutting, chunks(site, runner, records))
 
@@ -154,10 +152,7 @@ def _unnamed(rows: pa.Table) -> tuple[ImageRecord, ...]:
 def _identified(site: Site, plan: Plan, records: Sequence[ImageRecord], runner: Runner) -> dict[str, Identity]:
     """What each image's bytes are, by image id; without a sha256 if it cannot be read, or does not match its row."""
     identify = Work(
-        function=partial(identify_chunk, site.reading(*plan.sources)),
-        parts=images_of,
-        trial=nothing_to_try,
-        blamed=unidentified,
+        function=partial(identify_chunk, site.reading(*plan.sources)), trial=nothing_to_try, blamed=unidentified
     )
     found = [one for part in runner.map(identify, chunks(site, runner, records)) for one in part]
     return {one.image_id: one for one in found}

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment
 from markupsafe import Markup
 
 from cutouts.adapters.storage.ownership import write_ours
@@ -16,6 +16,7 @@ from cutouts.core.decisions import Outcome
 from cutouts.report.contents import Report
 from cutouts.report.html.content_security import sealed
 from cutouts.report.html.number_format import clock, number, share
+from cutouts.report.html.templates import templates
 from cutouts.report.page.histograms import SHOWN, Histogram, Values, finite, histograms
 from cutouts.report.page.image_cards import make_cards
 from cutouts.report.page.lists import noted_rows, rejected_rows, returned_rows, verdicts, why
@@ -76,12 +77,6 @@ def _listed(name: str, rows: Sequence[object]) -> dict[str, object]:
 
 @cache
 def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("cutouts.report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = templates("cutouts.report")
     environment.filters.update(number=number, share=share, clock=clock, svg=Markup)
     return environment
