@@ -19,7 +19,7 @@ def cut_ids(
     table: pa.Table, *, shard_images: int = 10, shard_bytes: int = 10**9, max_shards: int = 100
 ) -> list[list[str]]:
     """The image_ids of each shard."""
-    shards = sharding.cut(table, shard_images=shard_images, shard_bytes=shard_bytes, max_shards=max_shards)
+    shards = sharding.shards_of(table, shard_images=shard_images, shard_bytes=shard_bytes, max_shards=max_shards)
     cut = [shard.column("image_id").to_pylist() for shard in shards.tables(table)]
     assert len(cut) == shards.count
     return cut
@@ -81,7 +81,7 @@ def test_a_limit_below_one_is_refused(limit: str) -> None:
     """No shard could hold anything."""
     limits = {"shard_images": 1, "shard_bytes": 1, "max_shards": 1} | {limit: 0}
     with pytest.raises(ValueError, match="at least 1"):
-        sharding.cut(images([1]), together=False, **limits)
+        sharding.shards_of(images([1]), together=False, **limits)
 
 
 def test_rows_are_copied_in_blocks_without_losing_any(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -98,7 +98,7 @@ def test_omitted_rows_are_in_no_shard() -> None:
     table = images([30, 30, 30, 30, 30]).take(pa.array([4, 3, 2, 1, 0]))
     wanted = pa.chunked_array([[True, False], [True, False, True]])
     limits = {"shard_images": 10, "shard_bytes": 60, "max_shards": 9}
-    shards = sharding.cut(table, where=wanted, together=False, **limits)
+    shards = sharding.shards_of(table, where=wanted, together=False, **limits)
     assert [part.column("image_id").to_pylist() for part in shards.tables(table)] == [
         ["0000.jpg", "0002.jpg"],
         ["0004.jpg"],

@@ -18,7 +18,7 @@ from cutouts.core.records import DeliveryKey
 from cutouts.review import pages
 from cutouts.review.decisions import parse_request, settle, take_back
 from cutouts.review.pages import POLICY, Reader
-from cutouts.review.sheets import PAGE, Show, UnknownDecisionError, open_sheet
+from cutouts.review.sheets import IMAGES_PER_PAGE, Show, UnknownDecisionError, open_sheet
 from cutouts.runner import open_runner
 from tests.deliveries import land, manifest_of, nothing, photograph, product
 from tests.review.made_gates import HOSTILE, MadeGate, make_gate
@@ -47,7 +47,7 @@ def test_the_worst_images_come_first_and_a_page_is_bounded(site: Site, held: Mad
     first = pages.delivery_page(site, ADA, held.decision.gate_id)
     tiles = [tag for tag in _Tags(first).named("li") if "data-row" in tag]
     assert [tag["data-row"] for tag in tiles[:3]] == ["1990", "1980", "1970"]
-    assert len(tiles) == PAGE
+    assert len(tiles) == IMAGES_PER_PAGE
     assert len(first) < 150_000
     last = pages.delivery_page(site, ADA, held.decision.gate_id, show=Show.ALL, page=10**9)
     assert [tag["data-row"] for tag in _Tags(last).named("li") if "data-row" in tag][-1] == "1"

@@ -20,8 +20,8 @@ from cutouts.report.html.number_format import number, share
 from cutouts.report.html.templates import templates
 from cutouts.report.page.lists import why
 from cutouts.review.histograms import histograms
-from cutouts.review.sheets import PAGE, Sheet, Show, open_sheet
-from cutouts.review.standings import ENTRIES, DecisionOn, decisions_about, settled, standing_of, waiting
+from cutouts.review.sheets import IMAGES_PER_PAGE, Sheet, Show, open_sheet
+from cutouts.review.standings import ENTRIES_PER_PAGE, DecisionOn, decisions_about, settled, standing_of, waiting
 from cutouts.steps.explain import Explanation, explain
 
 REASONS = (
@@ -68,7 +68,7 @@ def deliveries_page(site: Site, reader: Reader, page: int = 0) -> str:
         entries=entries,
         counts=_counts,
         page=page,
-        pages=max(1, -(-total // ENTRIES)),
+        pages=max(1, -(-total // ENTRIES_PER_PAGE)),
     )
 
 
@@ -81,7 +81,7 @@ def delivery_page(site: Site, reader: Reader, gate_id: str, *, show: Show | None
     about = decisions_about(site, sheet.decision.delivery)
     chosen = show or (Show.WAITING if counts[Show.WAITING] else Show.ALL)
     rows = sheet.rows(chosen)
-    pages = max(1, -(-len(rows) // PAGE))
+    pages = max(1, -(-len(rows) // IMAGES_PER_PAGE))
     page = min(page, pages - 1)
     return _render(
         "delivery.html",
@@ -95,7 +95,7 @@ def delivery_page(site: Site, reader: Reader, gate_id: str, *, show: Show | None
         decidable=bool(reader.token) and (standing.state.waits or bool(sheet.decision.quarantined and left)),
         show=chosen,
         shows=counts,
-        images=sheet.images(rows[page * PAGE : (page + 1) * PAGE], said, standing.replaced),
+        images=sheet.images(rows[page * IMAGES_PER_PAGE : (page + 1) * IMAGES_PER_PAGE], said, standing.replaced),
         bad=sheet.bad_by_themselves(),
         page=page,
         pages=pages,

@@ -26,7 +26,7 @@ from cutouts.core.table_paths import gate_file
 from cutouts.report.page.ranking import worst_first
 from cutouts.steps.reviews import WAITING
 
-PAGE = 48
+IMAGES_PER_PAGE = 48
 """Images on one page."""
 
 Version = tuple[str, str, RecipeDigests]

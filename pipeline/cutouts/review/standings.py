@@ -25,7 +25,7 @@ from cutouts.steps.networks import versions
 from cutouts.steps.reviews import waiting_images
 from cutouts.steps.stored_keys import is_second_try
 
-ENTRIES = 25
+ENTRIES_PER_PAGE = 25
 """Decisions on one page of the list."""
 
 
@@ -159,7 +159,7 @@ def settled(site: Site, page: int) -> tuple[list[Entry], int]:
     If images of a delivery are quarantined and nobody looked at them, its state says so.
     """
     with Catalog.open(site.catalog_url) as catalog:
-        found, total = catalog.settled(at_most=ENTRIES, skip=ENTRIES * page)
+        found, total = catalog.settled(at_most=ENTRIES_PER_PAGE, skip=ENTRIES_PER_PAGE * page)
         entries = [
             _of_rejection(site, one) if isinstance(one, HoldRejection) else _of_publication(site, catalog, one)
             for one in found

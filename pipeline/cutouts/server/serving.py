@@ -30,7 +30,7 @@ _HELD_IMAGES = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class RunningServer:
     """Where a server listens, and with how many workers it cuts."""
 
     host: str
@@ -47,7 +47,7 @@ class Place:
 def serve(
     site: Site,
     *,
-    on_ready: Callable[[Place], object],
+    on_ready: Callable[[RunningServer], object],
     renditions: Mapping[str, Rendition] | None = None,
     pace: Pace | None = None,
 ) -> None:
@@ -71,7 +71,7 @@ def serve(
         try:
             service = Service(queue, workers, limits, _reading(site))
             host, port = listener.getsockname()[:2]
-            on_ready(Place(host=host, port=port, workers=count, model=site.model))
+            on_ready(RunningServer(host=host, port=port, workers=count, model=site.model))
             run(make_app(service, Access(token=site.serve_token), site.model, how.renditions), listener, limits)
         finally:
             queue.close()

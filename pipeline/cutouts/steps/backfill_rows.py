@@ -21,7 +21,7 @@ from cutouts.schemas.tables import MANIFEST
 from cutouts.steps.delivery_rows import read_delivery
 from cutouts.steps.live_doubts import live_doubts
 from cutouts.steps.networks import made_by
-from cutouts.steps.plan import known_content
+from cutouts.steps.plan import decided_content
 from cutouts.steps.quarantine import Quarantined, quarantined_images, why_of, with_reason
 from cutouts.steps.wishes import WishedNetwork, own_network, wished_networks
 
@@ -109,7 +109,7 @@ def _selected(selection: BackfillSelection, rows: pa.Table) -> pa.Table:
 
 def _known(site: Site, networks: Sequence[WishedNetwork], rows: pa.Table) -> np.ndarray:
     """Whether the ledger knows the content of each row under the recipe of its network."""
-    _, content = known_content(site, open_store(site.tables_url), networks, rows)
+    _, content = decided_content(site, open_store(site.tables_url), networks, rows)
     return np.asarray(content.is_valid().to_numpy(), np.bool_)
 
 

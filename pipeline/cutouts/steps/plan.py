@@ -24,7 +24,7 @@ from cutouts.core.arguments import require_type
 from cutouts.core.config import Site
 from cutouts.core.errors import GateError, ManifestError
 from cutouts.core.home_folder import below_home
-from cutouts.core.manifests.sharding import Shards, cut
+from cutouts.core.manifests.sharding import Shards, shards_of
 from cutouts.core.manifests.wishes import BOX, CHANNELS, MODEL, stated_contents
 from cutouts.core.records import DeliveryKey, Plan, PlannedNetwork, RecipeDigests
 from cutouts.core.table_paths import plan_file
@@ -75,12 +75,12 @@ def plan(
     for one in networks:
         _require_network(site, delivery, one)
         join_parts(tables, one.recipe.digests)
-    told, content = known_content(site, tables, networks, rows)
+    told, content = decided_content(site, tables, networks, rows)
     rows = _with_networks(rows, networks).append_column("content", content)
     todo = pc.is_null(content)
     work = [_Work.of(site, tables, one, rows, told, todo, share=len(networks)) for one in networks]
     full = only is None and (full or open_manifest(source, day=delivery.date).is_full(*astuple(delivery)))
-    everything = cut(rows, shard_images=_SLICE, shard_bytes=2**62, max_shards=2**31)
+    everything = shards_of(rows, shard_images=_SLICE, shard_bytes=2**62, max_shards=2**31)
     made = _made(
         source, delivery, rows, everything, work, full=full, partial=partial, again=tuple(sorted(second_try_of))
     )
@@ -188,7 +188,7 @@ class _Work:
         limits = {"shard_images": site.shard_images, "shard_bytes": site.shard_bytes, "max_shards": most}
         return cls(
             network=network,
-            shards=cut(rows, where=mine, together=True, **limits),
+            shards=shards_of(rows, where=mine, together=True, **limits),
             tried=times_rejected(tables, network.recipe.digests, told.select(["uri"]).filter(mine)),
         )
 
@@ -213,7 +213,7 @@ def _write(tables: Store, made: Plan, images: Iterable[pa.Table], shards: Iterab
     write_record(tables, plan_file(made.plan_id, "plan.json"), made)
 
 
-def known_content(
+def decided_content(
     site: Site, tables: Store, networks: Sequence[WishedNetwork], rows: pa.Table
 ) -> tuple[pa.Table, pa.ChunkedArray]:
     """`sha256`, `etag`, `bytes` and the stored `uri` of rows of a manifest, and the content of each image that its

@@ -27,7 +27,7 @@ from cutouts.steps.chunks import chunks
 from cutouts.steps.lease import at_work
 from cutouts.steps.ledger import SCHEMAS, Results, concat, knows_any, nothing, recall
 from cutouts.steps.same_content import cut_once, look_alike
-from cutouts.steps.shard_progress import Progress, tell_done, tell_done_before
+from cutouts.steps.shard_progress import ShardProgress, tell_done, tell_done_before
 from cutouts.steps.stored_keys import plan_of_shard
 from cutouts.steps.wishes import with_model
 
@@ -64,7 +64,7 @@ def segment(site: Site, shard: ShardKey, runner: Runner, on_chunk: Callable[[Chu
     records = _without(records_of(rows, ImageRecord), reused)
     done: list[ChunkResult] = []
     shared: list[ChunkResult] = []
-    with Progress(shard, len(records)) as progress:
+    with ShardProgress(shard, len(records)) as progress:
         for result, again in cut_once(records, identities, lambda some: cut_all(site, job, some, runner)):
             progress.add(result)
             on_chunk(result)

@@ -16,7 +16,7 @@ EVERY_SECONDS = 10.0
 """How often progress is logged, even if nothing was finished in between (s)."""
 
 
-class Progress:
+class ShardProgress:
     """Logs one line every ten seconds inside its `with` block."""
 
     def __init__(self, shard: ShardKey, images: int) -> None:
@@ -26,7 +26,7 @@ class Progress:
         self._over = threading.Event()
         self._ticker = threading.Thread(target=self._tick, name="progress", daemon=True)
 
-    def __enter__(self) -> Progress:
+    def __enter__(self) -> ShardProgress:
         _log.info("%s: %d images to cut", self._name, self._images)
         self._ticker.start()
         return self

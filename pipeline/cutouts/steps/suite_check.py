@@ -26,7 +26,7 @@ from cutouts.steps.verdicts import judging_suite, suite_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
+class SuiteChange:
     """What another suite says of a past delivery of `images` images, compared with today's suite.
 
     `quarantined` are the images that only the other one quarantines or holds, each with its reasons, `released` those
@@ -53,7 +53,9 @@ class Change:
 
 
 @at_work
-def check_suite(site: Site, suite: Path | None, *, promise: float | None = None, last: int = 20) -> tuple[Change, ...]:
+def check_suite(
+    site: Site, suite: Path | None, *, promise: float | None = None, last: int = 20
+) -> tuple[SuiteChange, ...]:
     """What another `suite` or `promise` would have decided about the `last` deliveries that were published or wait for
     a person, the newest first, each as a whole and as if nothing were live or released. No decision is changed.
 
@@ -82,7 +84,7 @@ def _past(tables: Store, catalog: Catalog, last: int) -> Iterator[Publication | 
     yield from sorted(newest.values(), key=lambda one: one.at, reverse=True)[:last]
 
 
-def _change(tables: Store, catalog: Catalog, past: Publication | Hold, site: Site, other: Site) -> Change:
+def _change(tables: Store, catalog: Catalog, past: Publication | Hold, site: Site, other: Site) -> SuiteChange:
     try:
         decision = decision_of(tables, past.gate_id)
         plan = plan_of(tables, decision.plan_id)
@@ -91,15 +93,15 @@ def _change(tables: Store, catalog: Catalog, past: Publication | Hold, site: Sit
         measured = measured_delivery(site, plan, images, results)
         now, _ = judgement_by(site, tables, catalog, measured, suite_of(site), before=past.at)
     except CutoutsError as error:
-        return Change(delivery=past.delivery, images=0, problem=f"it cannot be compared: {error}")
+        return SuiteChange(delivery=past.delivery, images=0, problem=f"it cannot be compared: {error}")
     try:
         otherwise = measured_delivery(other, plan, images, results)
         then, _ = judgement_by(other, tables, catalog, otherwise, suite_of(other), before=past.at)
     except GateError as error:
-        return Change(delivery=past.delivery, images=plan.images, problem=str(error))
+        return SuiteChange(delivery=past.delivery, images=plan.images, problem=str(error))
     before, after = (_decided(measured, one) for one in (now, then))
     kept_before, kept_after = _kept_back(measured, before), _kept_back(measured, after)
-    return Change(
+    return SuiteChange(
         delivery=past.delivery,
         images=plan.images,
         before=before.verdict,

@@ -226,23 +226,6 @@ published_renditions = sa.table(
     sa.column("rendered_at", UtcDateTime),
 )
 
-VIEW = "published_cutouts"
-"""The view that consumers read."""
-
-published_cutouts = sa.table(
-    VIEW,
-    sa.column("image_id", sa.Text),
-    sa.column("product_id", sa.Text),
-    sa.column("delivery_id", sa.Text),
-    sa.column("cutout", sa.Text),
-    sa.column("mask", sa.Text),
-    sa.column("sha256", sa.Text),
-    sa.column("matte_digest", sa.Text),
-    sa.column("render_digest", sa.Text),
-    sa.column("publication_id", sa.Integer),
-    sa.column("published_at", UtcDateTime),
-)
-
 staged = sa.Table(
     "staged_cutouts",
     sa.MetaData(),

@@ -17,7 +17,7 @@ from cutouts.core.text.files import text_of
 from cutouts.recipes import known_renditions
 
 if TYPE_CHECKING:
-    from cutouts.server.serving import Place
+    from cutouts.server.serving import RunningServer
 
 _LIBRARIES = ("fastapi", "uvicorn")
 """The libraries of the extra `serve`."""
@@ -74,6 +74,6 @@ def _require_extra() -> None:
         raise ConfigError("the server is not installed", [f"{', '.join(missing)}: pip install 'cutouts[serve]'"])
 
 
-def _tell(place: Place) -> None:
+def _tell(place: RunningServer) -> None:
     workers = counted(place.workers, "worker")
     say(f"listening on {place.url} (model {place.model}, {workers}); Ctrl-C stops", err=True)

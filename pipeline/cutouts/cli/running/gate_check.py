@@ -12,7 +12,7 @@ from cutouts.adapters.terminal import say
 from cutouts.cli.console.options import site_options
 from cutouts.core.text.counting import counted
 from cutouts.core.text.display import shown
-from cutouts.steps.suite_check import Change, check_suite
+from cutouts.steps.suite_check import SuiteChange, check_suite
 
 _SHOWN = 10
 
@@ -43,7 +43,7 @@ def check(suite: Path | None, promise: float | None, last: int, root: str | None
     say(f"{counted(len(changes), 'delivery', 'deliveries')} judged again, {different} differently", err=True)
 
 
-def _lines(change: Change) -> Iterator[str]:
+def _lines(change: SuiteChange) -> Iterator[str]:
     name = shown(change.delivery)
     if change.problem:
         yield f"{name}: {change.problem}"

@@ -60,7 +60,7 @@ class Shards:
                 begin = last
 
 
-def cut(
+def shards_of(
     table: pa.Table,
     *,
     shard_images: int,

@@ -36,7 +36,7 @@ from cutouts.report.page.report_page import write_report
 from cutouts.schemas.tables import IMAGES, METRICS
 from cutouts.steps import read_results
 from cutouts.steps.verdicts import suite_of
-from cutouts.steps.verify import require_sound
+from cutouts.steps.verify import require_sound_objects
 
 
 def write_folder(site: Site, out: Path, run: FinishedRun) -> RunSummary:
@@ -195,7 +195,7 @@ def _link(out: Path, published: pa.Table, *, folder: bool) -> None:
     wanted = {key: row["source"] if folder else _path_of_ids(row) for key, row in zip(keys, rows, strict=True)}
     names = one_name_each(wanted)
     write_links(out, {names[key]: row["cutout"] for key, row in zip(keys, rows, strict=True)})
-    require_sound(open_store(str(out)), sorted({row["cutout"] for row in rows}))
+    require_sound_objects(open_store(str(out)), sorted({row["cutout"] for row in rows}))
 
 
 def _path_of_ids(row: dict[str, Any]) -> str:

@@ -6,7 +6,7 @@ from sound data.
 
 from cutouts.steps.verify.findings import Finding
 from cutouts.steps.verify.live_objects import require_live_objects
-from cutouts.steps.verify.objects import require_sound
+from cutouts.steps.verify.objects import require_sound_objects
 from cutouts.steps.verify.verification import Verification, verify
 
-__all__ = ["Finding", "Verification", "require_live_objects", "require_sound", "verify"]
+__all__ = ["Finding", "Verification", "require_live_objects", "require_sound_objects", "verify"]

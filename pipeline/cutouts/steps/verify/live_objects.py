@@ -12,7 +12,7 @@ from cutouts.adapters.storage.stored_tables import read_table
 from cutouts.core.config import Site
 from cutouts.core.decisions import Outcome
 from cutouts.core.table_paths import gate_file
-from cutouts.steps.verify.objects import require_sound
+from cutouts.steps.verify.objects import require_sound_objects
 
 SAMPLE = 2_000
 """The largest number of objects that are checked per delivery: about 2 s on S3, whatever the delivery's size."""
@@ -30,4 +30,6 @@ def require_live_objects(site: Site, gate_id: str) -> None:
     live = outcomes.filter(pc.is_in(outcomes.column("outcome"), value_set=pa.array(_LIVE)))
     at = random.Random().sample(range(2 * live.num_rows), min(SAMPLE, 2 * live.num_rows))
     both = pa.chunked_array([chunk for name in _OBJECTS for chunk in live.column(name).chunks], pa.string())
-    require_sound(open_store(site.objects_url), pc.unique(both.take(pa.array(at, pa.int64()))).drop_null().to_pylist())
+    require_sound_objects(
+        open_store(site.objects_url), pc.unique(both.take(pa.array(at, pa.int64()))).drop_null().to_pylist()
+    )

@@ -47,7 +47,7 @@ def broken_objects(objects: Store, names: Sequence[str], heard: Counter, *, whol
     return faults
 
 
-def require_sound(objects: Store, names: Sequence[str]) -> None:
+def require_sound_objects(objects: Store, names: Sequence[str]) -> None:
     """Raise DamagedError if one of these objects is missing or truncated, TransientError or StorageError if one cannot
     be read."""
     with unwatched("objects", len(names)) as heard:
