@@ -24,7 +24,7 @@ from cutouts.core.progress import Counter, Progress, unwatched
 from cutouts.core.records import Plan, ShardKey
 from cutouts.intake import deliveries_between, source_of
 from cutouts.runner import Runner, open_runner
-from cutouts.stages import ChunkResult, job_of
+from cutouts.stages import job_of
 from cutouts.steps import backfill as steps
 from cutouts.steps import backfill_progress as records
 from cutouts.steps import gate, publish, segment
@@ -176,11 +176,7 @@ class _Run:
         return True
 
     def _segment(self, shard: ShardKey, runner: Runner, heard: Counter) -> None:
-        def hear(result: ChunkResult) -> None:
-            heard.add("cut", len(result.masks))
-            heard.add("rejected", len(result.rejections))
-
-        receipt = segment(self._site, shard, runner, hear)
+        receipt = segment(self._site, shard, runner, lambda result: result.count_in(heard))
         self._cut += receipt.images
         self._keep(cut=self.state.cut + receipt.images)
 

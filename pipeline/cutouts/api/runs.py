@@ -161,8 +161,7 @@ def _cut(site: Site, planned: Plan, runner: Runner, heard: Counter) -> RunWork:
     def hear(result: ChunkResult) -> None:
         nonlocal work
         work += RunWork.of(result)
-        heard.add("cut", len(result.masks))
-        heard.add("rejected", len(result.rejections))
+        result.count_in(heard)
 
     for shard in planned.shard_keys():
         segment(site, shard, runner, hear)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import cache
@@ -18,12 +17,12 @@ from cutouts.core.backfills.state import NO_LIMIT, BackfillBudget, BackfillState
 from cutouts.core.backfills.survey import Why
 from cutouts.core.config import Site
 from cutouts.core.errors import CutoutsError
-from cutouts.core.progress import Counter, Progress, unwatched
+from cutouts.core.progress import Progress, unwatched
 from cutouts.core.records import DeliveryKey
 from cutouts.core.upgrades import Canary, Upgraded, UpgradeSurvey, choices
 from cutouts.intake import source_of
 from cutouts.runner import open_runner
-from cutouts.stages import ChunkResult, job_of
+from cutouts.stages import job_of
 from cutouts.steps import plan, segment
 from cutouts.steps.backfill import site_of, stale_images
 from cutouts.steps.backfill_rows import live_of
@@ -117,20 +116,12 @@ def _cut_canary(site: Site, images: Images, count: int, progress: Progress) -> C
         for delivery, ids in chosen.items():
             planned = plan(site, source_of(site, delivery), delivery, only=pa.array(ids, pa.string()))
             for shard in planned.shard_keys():
-                receipt = segment(site, shard, open_once(), _hearing(heard))
+                receipt = segment(site, shard, open_once(), lambda result: result.count_in(heard))
                 cut, seconds = cut + receipt.cut, seconds + receipt.wall_seconds
             found = compared(site, planned)
             before += found.column("before").to_pylist()
             after += found.column("after").to_pylist()
     return Canary(before=tuple(before), after=tuple(after), cut=cut, seconds=seconds)
-
-
-def _hearing(heard: Counter) -> Callable[[ChunkResult], None]:
-    def hear(result: ChunkResult) -> None:
-        heard.add("cut", len(result.masks))
-        heard.add("rejected", len(result.rejections))
-
-    return hear
 
 
 def _sample(images: Images, count: int) -> dict[DeliveryKey, list[str]]:

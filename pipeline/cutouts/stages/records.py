@@ -11,6 +11,7 @@ from cutouts.core.errors import ImageRejected
 from cutouts.core.mask_metrics import MaskMetrics
 from cutouts.core.matting.looks import View
 from cutouts.core.pixels import Photograph
+from cutouts.core.progress import Counter
 from cutouts.core.recipe import Recipe
 from cutouts.core.records import ImageRecord, Mask, Rejection
 from cutouts.core.sources.locations import Reading
@@ -47,6 +48,11 @@ class ChunkResult:
     def images(self) -> int:
         """The number of images in this result."""
         return len(self.masks) + len(self.rejections)
+
+    def count_in(self, heard: Counter) -> None:
+        """Count its images on a display of progress."""
+        heard.add("cut", len(self.masks))
+        heard.add("rejected", len(self.rejections))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -120,6 +120,14 @@ def cluster_options(command: F) -> F:
     return command
 
 
+def budget_options(command: F) -> F:
+    """The options that say when a backfill stops for today."""
+    hours = click.FloatRange(0, min_open=True)
+    command = click.option("--hours", type=hours, metavar="T", help="Stop for today after T hours.")(command)
+    about = "Stop for today after N images were cut."
+    return click.option("--images", type=click.IntRange(1), metavar="N", help=about)(command)
+
+
 class DeliveryParam(click.ParamType[DeliveryKey]):
     """`YYYY-MM-DD/delivery_id`."""
 

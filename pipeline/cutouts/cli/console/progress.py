@@ -91,6 +91,11 @@ class Tally:
         return f"{self._counts.total() / max(time.monotonic() - self._began, 1e-3):.1f}/s"
 
 
+def tally_of_run(doing: str, total: int) -> Tally:
+    """The tally of a phase of a run, for `cutouts.core.progress.Progress`. What was cut is kept if it is stopped."""
+    return Tally(doing, total, again="finished shards are kept, run it again" if doing.startswith("cutting") else "")
+
+
 class Transfer:
     """Shows the progress of a download on stderr."""
 

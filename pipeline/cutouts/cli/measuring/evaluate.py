@@ -10,6 +10,7 @@ import click
 from cutouts.adapters.site_settings import load_site
 from cutouts.adapters.storage.ownership import require_free, write_ours
 from cutouts.adapters.terminal import say
+from cutouts.cli.console.exit_status import Status
 from cutouts.cli.console.options import config_option
 from cutouts.cli.console.progress import Tally
 from cutouts.evaluation.contender_specs import contenders
@@ -136,4 +137,4 @@ def _report(sets: list[ImageSet], evaluation: Evaluation) -> None:
         by = f" by {lost.network}" if lost.network else ""
         say(f"not measured{by}: {lost.images}: {lost.name}: {lost.problem}", colour="red", err=True)
     if evaluation.failed:
-        raise click.exceptions.Exit(1)
+        raise click.exceptions.Exit(Status.FAILED)

@@ -9,6 +9,7 @@ import click
 from cutouts.adapters.site_settings import load_site
 from cutouts.adapters.storage.ownership import require_free
 from cutouts.adapters.terminal import say
+from cutouts.cli.console.exit_status import Status
 from cutouts.cli.console.options import config_option
 from cutouts.cli.console.progress import Tally
 from cutouts.evaluation.contender_specs import contenders
@@ -64,4 +65,4 @@ def look(images: Path, networks: tuple[str, ...], out: Path, limit: int | None, 
     write_looks(out, found, f"{', '.join(opened)} on {images.name}")
     say(f"{out}: {tally.summary()}", err=True)
     if len(found) < count:
-        raise click.exceptions.Exit(1)
+        raise click.exceptions.Exit(Status.FAILED)

@@ -11,6 +11,8 @@ import click
 
 from cutouts.adapters.site_settings import load_site
 from cutouts.adapters.terminal import say
+from cutouts.cli.console.columns import in_columns
+from cutouts.cli.console.exit_status import Status
 from cutouts.cli.console.options import config_option
 from cutouts.cli.console.progress import Transfer
 from cutouts.cli.networks.models_add import add, append_row, placed, require_new, require_nothing
@@ -48,7 +50,7 @@ def list_(as_json: bool, config: str | None) -> None:
         say(json.dumps([_described(row, site) for row in table], indent=2), lines=True)
         return
     head = ("NAME", "INPUT", "SIZE", "STATE", "COMMERCIAL", "OPENED", "LICENCE")
-    for line in _columns([head, *(_line(row, site) for row in table)]):
+    for line in in_columns([head, *(_line(row, site) for row in table)]):
         say(line)
 
 
@@ -98,7 +100,7 @@ def verify(names: Sequence[str], provider: str | None, config: str | None) -> No
     if away:
         say(f"     not pulled: {', '.join(away)}")
     if failed:
-        raise click.exceptions.Exit(1)
+        raise click.exceptions.Exit(Status.FAILED)
 
 
 @models.command()
@@ -209,12 +211,6 @@ def _line(row: ModelRow, site: Site) -> tuple[str, ...]:
 
 def _described(row: ModelRow, site: Site) -> dict[str, object]:
     return {**row.model_dump(), "state": _state(row, site), "path": str(row.path(site.models))}
-
-
-def _columns(lines: Sequence[tuple[str, ...]]) -> Iterator[str]:
-    widths = [max(len(cell) for cell in column) for column in zip(*lines, strict=True)]
-    for line in lines:
-        yield "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
 
 
 def _size(size: int | None) -> str:

@@ -12,8 +12,8 @@ from cutouts.adapters.terminal import say
 from cutouts.api.backfills import backfill as work_through
 from cutouts.api.backfills import selection_of, survey
 from cutouts.cli.console.exit_status import Status
-from cutouts.cli.console.options import cluster_options, site_options
-from cutouts.cli.console.progress import Tally, told_on_stderr
+from cutouts.cli.console.options import budget_options, cluster_options, site_options
+from cutouts.cli.console.progress import tally_of_run, told_on_stderr
 from cutouts.core.backfills.selection import BackfillSelection
 from cutouts.core.backfills.state import BackfillBudget, BackfillPhase, BackfillState
 from cutouts.core.config import Site
@@ -49,8 +49,7 @@ DAY = _Day()
 @click.option("--all", "everything", is_flag=True, help="Every known delivery.")
 @click.option("--newest-first", is_flag=True, help="Begin with the newest day.  [default: the oldest]")
 @click.option("--dry-run", is_flag=True, help="Say how many images, why, how long and how many bytes; do nothing.")
-@click.option("--images", type=click.IntRange(1), metavar="N", help="Stop for today after N images were cut.")
-@click.option("--hours", type=click.FloatRange(0, min_open=True), metavar="T", help="Stop for today after T hours.")
+@budget_options
 @click.option("--resume", metavar="BACKFILL_ID", help="Continue this backfill.")
 @click.option("--cancel", metavar="BACKFILL_ID", help="Stop this backfill, wherever it runs.")
 @site_options
@@ -89,11 +88,11 @@ def carry_out(site: cutouts.Site, chosen: BackfillSelection, budget: BackfillBud
     Ends with an exit status if a delivery failed.
     """
     if dry_run:
-        for line in survey(site, chosen, _tally).words(chosen):
+        for line in survey(site, chosen, tally_of_run).words(chosen):
             say(line)
         return
     with told_on_stderr("cutouts.runner"):
-        state = work_through(chosen, site=site, budget=budget, progress=_tally)
+        state = work_through(chosen, site=site, budget=budget, progress=tally_of_run)
     _say_state(state)
 
 
@@ -117,10 +116,6 @@ def _chosen(site: Site, given: BackfillSelection, resume: str | None, *, everyth
     if not nothing and everything and given.stale:
         raise click.UsageError("--all and --stale contradict each other")
     return given
-
-
-def _tally(doing: str, total: int) -> Tally:
-    return Tally(doing, total, again="finished shards are kept, run it again" if doing == "cutting" else "")
 
 
 def _say_state(state: BackfillState) -> None:

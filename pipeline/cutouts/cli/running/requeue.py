@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 import cutouts
-from cutouts.cli.console.options import cluster_options, site_options
+from cutouts.cli.console.options import budget_options, cluster_options, site_options
 from cutouts.cli.running.backfill import DAY, carry_out
 from cutouts.core.backfills.selection import BackfillSelection, second_try
 from cutouts.core.backfills.state import BackfillBudget
@@ -26,8 +26,7 @@ _SELECTED = ("delivery", "everything", "first", "last", "suppliers", "categories
 @click.option("--all", "everything", is_flag=True, help="Every quarantined image of every delivery.")
 @click.option("--refused-too", is_flag=True, help="Also images that a person rejected.")
 @click.option("--dry-run", is_flag=True, help="Say how many images, why, and by which network; do nothing.")
-@click.option("--images", type=click.IntRange(1), metavar="N", help="Stop for today after N images were cut.")
-@click.option("--hours", type=click.FloatRange(0, min_open=True), metavar="T", help="Stop for today after T hours.")
+@budget_options
 @site_options
 @cluster_options
 def requeue(*, dry_run: bool, images: int | None, hours: float | None, **options: Any) -> None:

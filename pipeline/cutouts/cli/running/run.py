@@ -11,7 +11,7 @@ from cutouts.adapters.terminal import say
 from cutouts.api.site_runs import SiteRun, run_on_site
 from cutouts.cli.console.exit_status import Status
 from cutouts.cli.console.options import cluster_options, config_option, one_argument
-from cutouts.cli.console.progress import Tally, told_on_stderr
+from cutouts.cli.console.progress import tally_of_run, told_on_stderr
 from cutouts.core.decisions import Outcome, Verdict
 from cutouts.core.text.counting import counted
 from cutouts.core.text.display import command, shown
@@ -43,9 +43,9 @@ def run(source: str, out: Path | None, config: str | None, fail_on_held: bool, f
     done: SiteRun | cutouts.Summary
     with told_on_stderr("cutouts.runner"):
         if out is None:
-            done = run_on_site(source, site=site, progress=_tally, full=full)
+            done = run_on_site(source, site=site, progress=tally_of_run, full=full)
         else:
-            done = cutouts.run(source, out, site=site, progress=_tally, full=full)
+            done = cutouts.run(source, out, site=site, progress=tally_of_run, full=full)
     if isinstance(done, SiteRun):
         _say_site(site, done)
     else:
@@ -59,10 +59,6 @@ def run(source: str, out: Path | None, config: str | None, fail_on_held: bool, f
         raise click.exceptions.Exit(Status.FAILED)
     if fail_on_held and held:
         raise click.exceptions.Exit(Status.HELD)
-
-
-def _tally(doing: str, total: int) -> Tally:
-    return Tally(doing, total, again="finished shards are kept, run it again" if doing == "cutting" else "")
 
 
 def _say_site(site: cutouts.Site, done: SiteRun) -> None:

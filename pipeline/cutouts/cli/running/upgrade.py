@@ -13,8 +13,8 @@ from cutouts.adapters.terminal import say
 from cutouts.api.upgrades import CANARY, plan_upgrade
 from cutouts.api.upgrades import upgrade as upgrade_images
 from cutouts.cli.console.exit_status import Status
-from cutouts.cli.console.options import cluster_options, site_options
-from cutouts.cli.console.progress import Tally
+from cutouts.cli.console.options import budget_options, cluster_options, site_options
+from cutouts.cli.console.progress import tally_of_run
 from cutouts.core.backfills.selection import BackfillSelection
 from cutouts.core.backfills.state import BackfillBudget, BackfillPhase
 from cutouts.core.text.counting import counted
@@ -55,7 +55,7 @@ def plan(canary: int, **options: Any) -> None:
     cutouts upgrade plan --model NEW
     """
     selection, site = _selected(options, doubt=0.0)
-    found = plan_upgrade(site, selection, canary=canary, progress=_tally)
+    found = plan_upgrade(site, selection, canary=canary, progress=tally_of_run)
     say(f"upgrade to {found.model}: {counted(found.stale, 'live image')} of other recipes")
     for problem in found.problems:
         say(f"skipped: {problem}", colour="red", err=True)
@@ -70,8 +70,7 @@ def plan(canary: int, **options: Any) -> None:
 
 @upgrade.command()
 @click.option("--doubt", type=click.FloatRange(0, 1), default=0.0, help="Only masks with at least this doubt.")
-@click.option("--images", type=click.IntRange(1), metavar="N", help="Stop for today after N images were cut.")
-@click.option("--hours", type=click.FloatRange(0, min_open=True), metavar="T", help="Stop for today after T hours.")
+@budget_options
 @_upgrade_options
 def run(doubt: float, images: int | None, hours: float | None, canary: int, **options: Any) -> None:
     """Upgrade images. If the new masks of the canary are worse than the live ones, nothing is published.
@@ -84,7 +83,7 @@ def run(doubt: float, images: int | None, hours: float | None, canary: int, **op
     """
     selection, site = _selected(options, doubt=doubt)
     budget = BackfillBudget(images=images, hours=hours)
-    state, done = upgrade_images(site, selection, canary=canary, budget=budget, progress=_tally)
+    state, done = upgrade_images(site, selection, canary=canary, budget=budget, progress=tally_of_run)
     say(state.words)
     say(done.words)
     for problem in state.failed:
@@ -111,7 +110,3 @@ def _line(choice: UpgradeChoice, canary: Canary) -> str:
     each = canary.seconds_per_image
     time = "unknown" if each is None else str(timedelta(seconds=round(choice.images * each)))
     return f"{choice.doubt:10.3f}  {choice.images:8}  {100 * choice.share:17.0f} %  {gain:>13}  {time}"
-
-
-def _tally(doing: str, total: int) -> Tally:
-    return Tally(doing, total, again="finished shards are kept, run it again" if doing.startswith("cutting") else "")

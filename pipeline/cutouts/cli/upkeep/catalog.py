@@ -15,6 +15,7 @@ from cutouts.adapters.catalog import VIEW, Catalog, Change
 from cutouts.adapters.site_settings import load_site
 from cutouts.adapters.storage.exports import FORMATS, export_table, print_lines, print_table
 from cutouts.adapters.terminal import say
+from cutouts.cli.console.columns import in_columns
 from cutouts.cli.console.options import order_now, order_options, site_options
 from cutouts.core.errors import CutoutsError
 from cutouts.core.publications import Publication
@@ -234,6 +235,5 @@ def _cell(value: Any) -> str:
 
 
 def _say_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    widths = [max(len(row[number]) for row in (head, *rows)) for number in range(len(head))]
-    for row in (head, *rows):
-        say("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    for line in in_columns([head, *rows]):
+        say(line)

@@ -11,6 +11,7 @@ import click
 
 from cutouts.adapters.site_settings import load_site
 from cutouts.adapters.terminal import say
+from cutouts.cli.console.exit_status import Status
 from cutouts.cli.console.options import cluster_options, new_site_options
 from cutouts.core.config import Site
 from cutouts.core.errors import CutoutsError
@@ -44,7 +45,7 @@ def doctor(root: str | None, config: str | None, **where: object) -> None:
     for line in _surroundings():
         say(f"     {line}")
     if problems:
-        raise click.exceptions.Exit(1)
+        raise click.exceptions.Exit(Status.FAILED)
 
 
 def _checks(site: Site) -> Iterator[tuple[str, Callable[[], str]]]:
