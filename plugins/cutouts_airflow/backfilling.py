@@ -4,6 +4,7 @@ run."""
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -18,7 +19,6 @@ from cutouts.core.config import Site
 from cutouts.core.errors import CutoutsError
 from cutouts.core.records import DeliveryKey, ShardKey
 from cutouts.core.text.display import shown
-from cutouts.core.text.sentences import plan_sentence
 from cutouts_airflow import lineage, tasks
 from cutouts_airflow.airflow_site import site
 from cutouts_airflow.order import DELIVERIES_A_RUN
@@ -127,16 +127,13 @@ def plan(delivery: str, backfill: str, images: int) -> list[str]:
     from cutouts import intake
     from cutouts.steps import backfill as steps
 
-    key, selection = DeliveryKey.parse(delivery), _state(site(), backfill).selection
-    here = steps.site_of(site(), selection)
+    here, key = site(), DeliveryKey.parse(delivery)
+    selection = _state(here, backfill).selection
+    here = steps.site_of(here, selection)
     planned = steps.plan_part(here, selection, key, intake.source_of, at_most=images)
     if planned is None:
         raise AirflowSkipException(f"nothing of delivery {shown(delivery)} has to be done any more")
-    lineage.reads(intake.source_of(here, key))
-    lineage.writes(here.tables_url)
-    log.info("%s", plan_sentence(planned))
-    get_current_context()["ti"].xcom_push("plan_id", planned.plan_id)
-    return [str(shard) for shard in planned.shard_keys()]
+    return tasks.shards_of(here, intake.source_of(here, key), planned)
 
 
 @logged_without_secrets
@@ -153,10 +150,9 @@ def segment(backfill: str, shards: Iterable[str]) -> None:
     with open_runner(here) as runner:
         for shard in shards:
             _require_time(here, backfill)
-            began = datetime.now(UTC)
+            began = time.monotonic()
             receipt = steps.segment(here, ShardKey.parse(shard), runner)
-            seconds = (datetime.now(UTC) - began).total_seconds()
-            state = note_work(here, backfill, cut=receipt.images, seconds=seconds)
+            state = note_work(here, backfill, cut=receipt.images, seconds=time.monotonic() - began)
             get_current_context()["ti"].xcom_push("progress", state.words)
             log.info("Backfill %s.", shown(state.words))
     lineage.reads(here.tables_url)

@@ -13,8 +13,9 @@ from pathlib import PurePosixPath
 from airflow.sdk import get_current_context
 from airflow.sdk.exceptions import AirflowSkipException
 
+from cutouts.core.config import Site
 from cutouts.core.errors import HeldError, ManifestError, StorageError
-from cutouts.core.records import DeliveryKey, ShardKey
+from cutouts.core.records import DeliveryKey, Plan, ShardKey
 from cutouts.core.text.display import shown
 from cutouts.core.text.sentences import decision_sentence, plan_sentence, publication_sentence, remarks
 from cutouts_airflow import lineage
@@ -122,7 +123,11 @@ def plan(delivery_key: str) -> list[str]:
 
     here, key = site(), DeliveryKey.parse(delivery_key)
     source = intake.source_of(here, key)
-    planned = steps.plan(here, source, key)
+    return shards_of(here, source, steps.plan(here, source, key))
+
+
+def shards_of(here: Site, source: str, planned: Plan) -> list[str]:
+    """The keys of a new plan's shards. Logs the plan, and pushes its id to XCom `plan_id`."""
     lineage.reads(source)
     lineage.writes(here.tables_url)
     log.info("%s", plan_sentence(planned))
