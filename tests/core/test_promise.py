@@ -6,10 +6,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from cutouts.core.confidence import upper_bound
+from cutouts.core.confidence import CONFIDENCE, upper_bound
 from cutouts.core.errors import GateError
 from cutouts.core.gate import Judgement
-from cutouts.core.promise import CONFIDENCE, CheckedMasks, kept_promise, largest_limit, limits, smallest_promise
+from cutouts.core.promise import CheckedMasks, kept_promise, largest_limit, limits, smallest_promise
 
 NOTHING = Judgement(outcomes=(), findings=(), holds=())
 

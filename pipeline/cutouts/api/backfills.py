@@ -155,25 +155,34 @@ class _Run:
             return False
         try:
             planned = steps.plan_part(self._site, self._selection, work.delivery, source_of, at_most=self._room())
-            cut = planned.todo if planned else work.todo
-            for shard in planned.shard_keys() if planned else ():
-                if self._must_stop(work.todo):
-                    return False
-                self._segment(shard, open_once(), heard)
-            if planned and self._selection.not_worse:
-                planned = self._not_worse(planned)
-            if planned and not _published(self._site, planned):
-                self._keep(held=(*self.state.held, str(work.delivery)))
+            if planned and not self._segment_all(planned, work.todo, open_once, heard):
+                return False
+            if planned:
+                self._publish(planned)
         except TransientError:
             raise
         except CutoutsError as error:
             self._keep(failed=(*self.state.failed, f"{work.delivery}: {error}"))
             return True
-        if cut < work.todo:
+        if planned and planned.todo < work.todo:
             return not self._must_stop(work.todo)
         records.finish_delivery(self._site, self.state.backfill_id, work)
         self._keep(deliveries_done=self.state.deliveries_done + 1)
         return True
+
+    def _segment_all(self, planned: Plan, todo: int, open_once: Callable[[], Runner], heard: Counter) -> bool:
+        """Cut the shards of a plan. Returns False if the backfill must stop before one of them."""
+        for shard in planned.shard_keys():
+            if self._must_stop(todo):
+                return False
+            self._segment(shard, open_once(), heard)
+        return True
+
+    def _publish(self, planned: Plan) -> None:
+        """Judge and publish a plan; of an upgrade, only the images whose new mask is not worse."""
+        chosen = self._not_worse(planned) if self._selection.not_worse else planned
+        if chosen and not _published(self._site, chosen):
+            self._keep(held=(*self.state.held, str(planned.delivery)))
 
     def _segment(self, shard: ShardKey, runner: Runner, heard: Counter) -> None:
         receipt = segment(self._site, shard, runner, lambda result: result.count_in(heard))

@@ -6,6 +6,8 @@ import math
 
 import numpy as np
 
+CONFIDENCE = 0.95
+"""The confidence of every bound that the gate judges and promises by."""
 _STEPS = 60
 """Bisections of 0…1: more than float64 can tell apart."""
 

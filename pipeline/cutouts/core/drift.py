@@ -10,11 +10,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from cutouts.core.confidence import CONFIDENCE
 from cutouts.core.pixels import Doubles
 
 MEASUREMENTS = ("p_bad", "coverage", "saliency_doubt", "edge_alignment", "fringe", "frame_contact")
 """What is compared."""
-CONFIDENCE = 0.95
 _TERMS = 100
 
 DRIFT = pa.schema([

@@ -14,7 +14,7 @@ if TYPE_CHECKING:  # every command reads this file, and `cutouts --help` must no
     from cutouts.core.pixels import Bytes
 
 BOXED = "-box-"
-"""Stands between the digest of a photograph and the box in the name of a content."""
+"""The separator between the digest of a photograph and its box in the name of a content."""
 MARGIN = 0.15
 """Share of the longer side of a box that the network sees around it, so that it sees that the product ends there."""
 

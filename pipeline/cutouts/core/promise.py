@@ -18,14 +18,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cutouts.core.confidence import at_most, fewest, upper_bound
+from cutouts.core.confidence import CONFIDENCE, at_most, fewest, upper_bound
 from cutouts.core.decisions import AppliedPromise, ExpectationOutcome, PromiseLimit
 from cutouts.core.errors import GateError
 from cutouts.core.gate import FailedExpectation, Judgement
 from cutouts.core.pixels import Doubles, Mask
 from cutouts.core.text.counting import counted
-
-CONFIDENCE = 0.95
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

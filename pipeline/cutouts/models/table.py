@@ -86,11 +86,11 @@ class ModelRow(BaseModel):
         return self.sha256 or f"md5:{self.md5}"
 
     def path(self, models: str) -> Path:
-        """Where the network's file lies: beside the shipped table, or else in the folder `models`."""
+        """Where the network's file is: beside the shipped table, or else in the folder `models`."""
         return _located(self.file, models)
 
     def card_path(self, models: str) -> Path | None:
-        """Where its model card lies, beside the shipped table or in the folder `models`; None for a row without one."""
+        """Where its model card is: beside the shipped table or in the folder `models`; None for a row without one."""
         return _located(self.card, models) if self.card else None
 
 

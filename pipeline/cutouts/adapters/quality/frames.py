@@ -9,9 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from cutouts.core.confidence import upper_bound
-
-CONFIDENCE = 0.95
+from cutouts.core.confidence import CONFIDENCE, upper_bound
 
 _COUNTS = pa.schema([
     pa.field("category", pa.string()),

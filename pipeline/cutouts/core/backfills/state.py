@@ -22,7 +22,7 @@ NO_LIMIT = BackfillBudget()
 
 
 class BackfillPhase(StrEnum):
-    """Where a backfill stands."""
+    """The phase that a backfill is in."""
 
     RUNNING = "running"
     PAUSED = "paused: its budget is used up"
