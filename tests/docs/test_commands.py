@@ -84,17 +84,24 @@ def _named(case: object) -> str:
     return " ".join(case) if isinstance(case, list) else getattr(case, "name", "")
 
 
+@pytest.fixture(scope="module")
+def named_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the files and folders that the pages name."""
+    here = tmp_path_factory.mktemp("named")
+    for folder in (*FOLDERS, *(f"sets/{name}" for name in SETS)):
+        (here / folder).mkdir(parents=True, exist_ok=True)
+    for file in FILES:
+        (here / file).parent.mkdir(parents=True, exist_ok=True)
+        (here / file).touch()
+    return here
+
+
 @pytest.mark.parametrize(("page", "call"), CALLS, ids=_named)
 def test_every_documented_call_is_valid(
-    page: Path, call: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    page: Path, call: list[str], named_files: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The parser accepts command, options and arguments, and the named files exist."""
-    monkeypatch.chdir(tmp_path)
-    for folder in (*FOLDERS, *(f"sets/{name}" for name in SETS)):
-        (tmp_path / folder).mkdir(parents=True, exist_ok=True)
-    for file in FILES:
-        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / file).touch()
+    monkeypatch.chdir(named_files)
     command, words = _called(call)
     here = [word.removeprefix("/") for word in words]
     command.make_context(call[0], here, parent=CONTEXT)

@@ -18,6 +18,12 @@ class Outcome(StrEnum):
     SKIPPED = "skipped"
 
 
+LIVE = (Outcome.PUBLISHED, Outcome.SKIPPED)
+"""The outcomes of the images that are live once the decision is published."""
+KEPT_BACK = (Outcome.QUARANTINED, Outcome.HELD)
+"""The outcomes of the images that wait for a person, who can release or reject them."""
+
+
 class Verdict(StrEnum):
     """The gate's verdict on a delivery as a whole."""
 

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from cutouts.adapters.catalog import Catalog
 from cutouts.adapters.storage.store import Store, open_store
 from cutouts.core.config import Site
-from cutouts.core.decisions import Outcome
+from cutouts.core.decisions import KEPT_BACK, LIVE
 from cutouts.core.pixels import Doubles
 from cutouts.core.text.files import text_of
 from cutouts.report.page import histograms as page
@@ -24,7 +24,6 @@ from cutouts.steps.comparison import is_accepted
 from cutouts.steps.ledger import recall
 from cutouts.steps.networks import cut_by, recipes_in
 from cutouts.steps.provenance import suite_text
-from cutouts.steps.reviews import WAITING
 from cutouts.steps.verdicts import suite_of
 
 _ACCEPTED_DELIVERIES, _IMAGES = 5, 2_000
@@ -45,7 +44,7 @@ def histograms(site: Site, gate_id: str) -> tuple[Histogram, ...]:
 @lru_cache(maxsize=32)
 def _drawn(site: Site, gate_id: str, accepted: tuple[str, ...]) -> tuple[Histogram, ...]:
     sheet, tables = open_sheet(site, gate_id), open_store(site.tables_url)
-    waits = pc.is_in(sheet.outcomes.column("outcome"), pa.array([*map(str, WAITING)]))
+    waits = pc.is_in(sheet.outcomes.column("outcome"), pa.array(KEPT_BACK))
     kept_back = _values(tables, sheet.outcomes.filter(waits))
     good = _values(tables, _published(sheet))
     others = [open_sheet(site, one) for one in accepted]
@@ -71,8 +70,7 @@ def _accepted(site: Site, sheet: Sheet) -> list[str]:
 
 
 def _published(sheet: Sheet) -> pa.Table:
-    live = pa.array([str(Outcome.PUBLISHED), str(Outcome.SKIPPED)])
-    return sheet.outcomes.filter(pc.is_in(sheet.outcomes.column("outcome"), live))
+    return sheet.outcomes.filter(pc.is_in(sheet.outcomes.column("outcome"), pa.array(LIVE)))
 
 
 def _values(tables: Store, outcomes: pa.Table) -> Measured:

@@ -13,12 +13,12 @@ from jinja2 import Environment
 from markupsafe import Markup
 
 from cutouts.core.config import Site
-from cutouts.core.decisions import GateDecision, Outcome
+from cutouts.core.decisions import GateDecision
 from cutouts.core.errors import CutoutsError
 from cutouts.core.text.display import shown
 from cutouts.report.html.number_format import number, share
 from cutouts.report.html.templates import templates
-from cutouts.report.page.lists import why
+from cutouts.report.page.lists import counts_shown, why
 from cutouts.review.histograms import histograms
 from cutouts.review.sheets import IMAGES_PER_PAGE, Sheet, Show, open_sheet
 from cutouts.review.standings import ENTRIES_PER_PAGE, DecisionOn, decisions_about, settled, standing_of, waiting
@@ -43,8 +43,6 @@ _SCRIPT = "text/javascript; charset=utf-8"
 STATIC = {"review.css": "text/css; charset=utf-8", "review.js": _SCRIPT, "theme.js": _SCRIPT}
 """The files that the pages load, with their types."""
 
-_OUTCOMES = (Outcome.PUBLISHED, Outcome.SKIPPED, Outcome.QUARANTINED, Outcome.HELD, Outcome.REJECTED)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reader:
@@ -66,7 +64,7 @@ def deliveries_page(site: Site, reader: Reader, page: int = 0) -> str:
         reader,
         waiting=waiting(site) if page == 0 else [],
         entries=entries,
-        counts=_counts,
+        counts=counts_shown,
         page=page,
         pages=max(1, -(-total // ENTRIES_PER_PAGE)),
     )
@@ -87,7 +85,7 @@ def delivery_page(site: Site, reader: Reader, gate_id: str, *, show: Show | None
         "delivery.html",
         reader,
         decision=sheet.decision,
-        counts=_counts(sheet.decision),
+        counts=counts_shown(sheet.decision),
         standing=standing,
         decisions=about,
         newer=_newer(about, sheet.decision),
@@ -156,10 +154,6 @@ def _lineage(site: Site, sheet: Sheet, image_id: str) -> Explanation | None:
         return explain(site, image_id, delivery=sheet.decision.delivery)[0]
     except CutoutsError:  # the decision is not in the catalogue (any more)
         return None
-
-
-def _counts(decision: GateDecision) -> list[tuple[str, int]]:
-    return [(str(outcome), int(getattr(decision, str(outcome)))) for outcome in _OUTCOMES]
 
 
 def _render(template: str, reader: Reader, **values: Any) -> str:

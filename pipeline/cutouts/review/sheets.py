@@ -18,13 +18,12 @@ from cutouts.adapters.storage.stored_records import find_record
 from cutouts.adapters.storage.stored_tables import read_table
 from cutouts.core.calibration import AGAINST
 from cutouts.core.config import Site
-from cutouts.core.decisions import GateDecision, Outcome
+from cutouts.core.decisions import KEPT_BACK, LIVE, GateDecision, Outcome
 from cutouts.core.errors import CutoutsError, DamagedError
 from cutouts.core.records import RecipeDigests
 from cutouts.core.reviews import ImageReview
 from cutouts.core.table_paths import gate_file
 from cutouts.report.page.ranking import worst_first
-from cutouts.steps.reviews import WAITING
 
 IMAGES_PER_PAGE = 48
 """Images on one page."""
@@ -43,10 +42,10 @@ class Show(StrEnum):
 
 
 _OUTCOMES = {
-    Show.WAITING: tuple(map(str, WAITING)),
-    Show.ALL: tuple(map(str, Outcome)),
-    Show.PUBLISHED: (str(Outcome.PUBLISHED), str(Outcome.SKIPPED)),
-    Show.REJECTED: (str(Outcome.REJECTED),),
+    Show.WAITING: KEPT_BACK,
+    Show.ALL: tuple(Outcome),
+    Show.PUBLISHED: LIVE,
+    Show.REJECTED: (Outcome.REJECTED,),
 }
 
 
@@ -81,7 +80,7 @@ class SheetImage:
     @property
     def waits(self) -> bool:
         """Whether a person can release or reject it."""
-        return self.outcome in WAITING and not self.replaced
+        return self.outcome in KEPT_BACK and not self.replaced
 
     def own_reasons(self, decision: GateDecision) -> tuple[str, ...]:
         """The reasons that concern only this image, not its whole delivery."""
@@ -178,5 +177,5 @@ def _image(
         width_px=row["width_px"] or 1,
         height_px=row["height_px"] or 1,
         review=said.get(version),
-        replaced=row["outcome"] in WAITING and version in replaced,
+        replaced=row["outcome"] in KEPT_BACK and version in replaced,
     )

@@ -15,7 +15,7 @@ from cutouts.adapters.storage.store import Store, open_store
 from cutouts.adapters.storage.stored_records import write_record
 from cutouts.adapters.storage.stored_tables import read_table, write_table
 from cutouts.core.config import Site
-from cutouts.core.decisions import AppliedPromise, GateDecision, Outcome, Verdict
+from cutouts.core.decisions import KEPT_BACK, AppliedPromise, GateDecision, Outcome, Verdict
 from cutouts.core.errors import BooksError
 from cutouts.core.gate import (
     ALREADY_PUBLISHED,
@@ -238,11 +238,10 @@ def _outcomes(plan: Plan, images: pa.Table, results: Results, decided: Decision,
 def _reasons(images: pa.Table, decided: Decision, doubts: Doubts) -> Iterator[tuple[str, ...]]:
     """The reasons of each image, with what speaks against its mask if it is held or quarantined."""
     against = doubts.reasons()
-    kept_back = {Outcome.QUARANTINED, Outcome.HELD}
     for name, outcome, reasons in zip(
         images.column("image_id").to_pylist(), decided.outcomes, decided.image_reasons, strict=True
     ):
-        yield (*reasons, *against[name]) if outcome in kept_back and name in against else reasons
+        yield (*reasons, *against[name]) if outcome in KEPT_BACK and name in against else reasons
 
 
 def _repeated(values: Iterable[Hashable], kind: pa.DataType) -> pa.Array:

@@ -16,7 +16,7 @@ from cutouts.adapters.storage.stored_records import find_record
 from cutouts.adapters.storage.stored_tables import read_table
 from cutouts.core.arguments import require_type
 from cutouts.core.config import Site
-from cutouts.core.decisions import GateDecision, Outcome, Verdict
+from cutouts.core.decisions import LIVE, GateDecision, Outcome, Verdict
 from cutouts.core.errors import CutoutsError, HeldError, OvertakenError
 from cutouts.core.publications import Approval, Draft, Hold, HoldRejection, Order, Publication
 from cutouts.core.records import DeliveryKey
@@ -270,5 +270,5 @@ def _entries(tables: Store, decision: GateDecision) -> Iterator[pa.RecordBatch]:
     """The rows that should be live: published images, and skipped ones, so that the catalogue knows they were delivered
     again."""
     outcomes = read_table(tables, gate_file(decision.gate_id, "outcomes.parquet"), [*ENTRIES.names, "outcome"])
-    live = pc.is_in(outcomes.column("outcome"), pa.array([str(Outcome.PUBLISHED), str(Outcome.SKIPPED)]))
+    live = pc.is_in(outcomes.column("outcome"), pa.array(LIVE))
     yield from outcomes.filter(live).to_batches(max_chunksize=_ROWS)

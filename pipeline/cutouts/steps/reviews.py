@@ -14,7 +14,7 @@ from cutouts.adapters.catalog import Catalog
 from cutouts.adapters.storage.store import Store, open_store
 from cutouts.adapters.storage.stored_tables import read_table
 from cutouts.core.config import Site
-from cutouts.core.decisions import GateDecision, Outcome, Verdict
+from cutouts.core.decisions import KEPT_BACK, GateDecision, Verdict
 from cutouts.core.errors import CutoutsError
 from cutouts.core.publications import Order, TakenBack
 from cutouts.core.records import RecipeDigests
@@ -24,9 +24,6 @@ from cutouts.core.text.display import shown
 from cutouts.schemas.tables import METRICS
 from cutouts.steps.ledger import recall
 from cutouts.steps.networks import RECIPE, versions
-
-WAITING = (Outcome.HELD, Outcome.QUARANTINED)
-"""The outcomes of images that a person can release or reject."""
 
 REVIEWED = pa.schema(
     [
@@ -128,7 +125,7 @@ def waiting_images(site: Site, decision: GateDecision) -> pa.Table:
     """
     columns = ["image_id", "sha256", *RECIPE, "outcome"]
     outcomes = read_table(open_store(site.tables_url), gate_file(decision.gate_id, "outcomes.parquet"), columns)
-    found = outcomes.filter(pc.is_in(outcomes.column("outcome"), pa.array([*map(str, WAITING)])))
+    found = outcomes.filter(pc.is_in(outcomes.column("outcome"), pa.array(KEPT_BACK)))
     if decision.verdict is Verdict.HOLD or not found.num_rows:
         return found
     names = found.column("image_id").to_pylist()

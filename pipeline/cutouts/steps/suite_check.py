@@ -12,7 +12,7 @@ from cutouts.adapters.quality import NO_ROW, load_suite
 from cutouts.adapters.storage.store import Store, open_store
 from cutouts.adapters.storage.stored_tables import read_table
 from cutouts.core.config import Site
-from cutouts.core.decisions import Outcome, Verdict
+from cutouts.core.decisions import KEPT_BACK, Verdict
 from cutouts.core.errors import ConfigError, CutoutsError, GateError
 from cutouts.core.gate import Decision, Judgement, decide
 from cutouts.core.publications import Hold, Publication, PublicationKind
@@ -128,4 +128,4 @@ def _kept_back(measured: Measured, decision: Decision) -> dict[str, tuple[str, .
     """The reasons of each quarantined or held image, by id."""
     ids = measured.images.column("image_id").to_pylist()
     rows = zip(ids, decision.outcomes, decision.image_reasons, strict=True)
-    return {name: why for name, outcome, why in rows if outcome in (Outcome.QUARANTINED, Outcome.HELD)}
+    return {name: why for name, outcome, why in rows if outcome in KEPT_BACK}

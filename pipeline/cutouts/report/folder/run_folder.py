@@ -17,7 +17,7 @@ from cutouts.adapters.storage.store import open_store
 from cutouts.adapters.storage.stored_records import read_record
 from cutouts.adapters.storage.stored_tables import read_table, write_table
 from cutouts.core.config import Site
-from cutouts.core.decisions import GateDecision, Outcome, Verdict
+from cutouts.core.decisions import LIVE, GateDecision, Outcome, Verdict
 from cutouts.core.errors import BooksError
 from cutouts.core.records import DeliveryKey, Plan
 from cutouts.core.sources.locations import Reading
@@ -65,7 +65,7 @@ def write_folder(site: Site, out: Path, run: FinishedRun) -> RunSummary:
     reading = site.reading(*run.source.allowed)
     place = _places(run, images)
     write_report(out / "report.html", report, read=lambda name: _read(out, place(uris.get(name, name)), reading))
-    published = images.filter(pc.is_in(images.column("outcome"), pa.array(_PUBLISHED)))
+    published = images.filter(pc.is_in(images.column("outcome"), pa.array(LIVE)))
     _link(out, published, folder=run.source.folder is not None)
     return summary
 
@@ -83,7 +83,6 @@ def _with_refused(judged: pa.Table, refusals: Refusals, source: RunSource) -> pa
 
 _OBJECTS = "objects"
 """Where mattes and cutouts are below a run's folder."""
-_PUBLISHED = [str(Outcome.PUBLISHED), str(Outcome.SKIPPED)]
 
 
 def _gathered(site: Site, run: FinishedRun) -> tuple[pa.Table, pa.Table, dict[str, str]]:
@@ -103,7 +102,7 @@ def _of_decision(
     plan = read_record(tables, plan_file(decision.plan_id, "plan.json"), Plan)
     known = read_table(tables, plan_file(decision.plan_id, "delivery.parquet"))
     metrics = read_results(tables, plan, known).metrics
-    public = pc.is_in(outcomes.column("outcome"), pa.array(_PUBLISHED))
+    public = pc.is_in(outcomes.column("outcome"), pa.array(LIVE))
     names = source.names_of(outcomes)
     columns = {
         "image_id": outcomes.column("image_id"),

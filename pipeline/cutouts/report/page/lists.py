@@ -11,12 +11,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from cutouts.core.decisions import GateDecision, Outcome, Verdict
+from cutouts.core.decisions import KEPT_BACK, LIVE, GateDecision, Outcome, Verdict
 from cutouts.core.text.sentences import promise_sentence
 from cutouts.report.contents import key_in_words
 
-_SHOWN = (Outcome.PUBLISHED, Outcome.SKIPPED, Outcome.QUARANTINED, Outcome.HELD, Outcome.REJECTED)
-_KEPT_BACK = (Outcome.QUARANTINED, Outcome.HELD)
+_SHOWN = (*LIVE, *KEPT_BACK, Outcome.REJECTED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,8 +49,13 @@ def _view(decision: GateDecision) -> VerdictView:
         decision=decision,
         held=decision.verdict is Verdict.HOLD,
         promise="".join(promise_sentence(decision)),
-        counts=tuple((outcome.value, int(getattr(decision, outcome.value))) for outcome in _SHOWN),
+        counts=counts_shown(decision),
     )
+
+
+def counts_shown(decision: GateDecision) -> tuple[tuple[str, int], ...]:
+    """The images by outcome, in the order in which they are shown."""
+    return tuple((outcome.value, int(getattr(decision, outcome.value))) for outcome in _SHOWN)
 
 
 def why(images: pa.Table) -> list[tuple[str, str, int]]:
@@ -59,7 +63,7 @@ def why(images: pa.Table) -> list[tuple[str, str, int]]:
 
     Of a rejection only what stands before the colon, which is the same for all of its kind.
     """
-    back = images.filter(pc.is_in(images["outcome"], pa.array([*_KEPT_BACK, Outcome.REJECTED])))
+    back = images.filter(pc.is_in(images["outcome"], pa.array([*KEPT_BACK, Outcome.REJECTED])))
     counts: Counter[tuple[str, str]] = Counter()
     for outcome, reasons in zip(back["outcome"].to_pylist(), back["reasons"].to_pylist(), strict=True):
         kinds = (reason.split(": ")[0] if outcome == Outcome.REJECTED else reason for reason in reasons or ())
@@ -70,7 +74,7 @@ def why(images: pa.Table) -> list[tuple[str, str, int]]:
 def returned_rows(images: pa.Table, order: NDArray[np.int64]) -> list[Row]:
     """Every quarantined and held image, the worst first."""
     ranked = images.take(pa.array(order))
-    return _rows(ranked.filter(pc.is_in(ranked["outcome"], pa.array(_KEPT_BACK))))
+    return _rows(ranked.filter(pc.is_in(ranked["outcome"], pa.array(KEPT_BACK))))
 
 
 def rejected_rows(images: pa.Table) -> list[Row]:

@@ -12,7 +12,7 @@ from jinja2 import Environment
 from markupsafe import Markup
 
 from cutouts.adapters.storage.ownership import write_ours
-from cutouts.core.decisions import Outcome
+from cutouts.core.decisions import KEPT_BACK
 from cutouts.report.contents import Report
 from cutouts.report.html.content_security import sealed
 from cutouts.report.html.number_format import clock, number, share
@@ -65,7 +65,7 @@ def render(report: Report, *, folder: Path, read: Callable[[str], bytes]) -> str
 
 def _histograms(measured: pa.Table, limits: Mapping[str, tuple[float, ...]]) -> tuple[Histogram, ...]:
     """One for each measurement that any image has; `measured` is from `ranking.with_metrics`."""
-    kept_back = pc.is_in(measured["outcome"], pa.array([Outcome.QUARANTINED, Outcome.HELD]))
+    kept_back = pc.is_in(measured["outcome"], pa.array(KEPT_BACK))
     bad, good = measured.filter(kept_back), measured.filter(pc.invert(kept_back))
     values = {name: Values(good=finite(good[name]), kept_back=finite(bad[name])) for name in SHOWN}
     return histograms(values, limits)

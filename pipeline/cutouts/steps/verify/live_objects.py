@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from cutouts.adapters.storage.store import open_store
 from cutouts.adapters.storage.stored_tables import read_table
 from cutouts.core.config import Site
-from cutouts.core.decisions import Outcome
+from cutouts.core.decisions import LIVE
 from cutouts.core.table_paths import gate_file
 from cutouts.steps.verify.objects import require_sound_objects
 
@@ -18,7 +18,6 @@ SAMPLE = 2_000
 """The largest number of objects that are checked per delivery: about 2 s on S3, whatever the delivery's size."""
 
 _OBJECTS = ("mask", "cutout")
-_LIVE = (str(Outcome.PUBLISHED), str(Outcome.SKIPPED))
 
 
 def require_live_objects(site: Site, gate_id: str) -> None:
@@ -27,7 +26,7 @@ def require_live_objects(site: Site, gate_id: str) -> None:
     Of a large delivery, a random sample of `SAMPLE` objects is checked, another one each time.
     """
     outcomes = read_table(open_store(site.tables_url), gate_file(gate_id, "outcomes.parquet"), ["outcome", *_OBJECTS])
-    live = outcomes.filter(pc.is_in(outcomes.column("outcome"), value_set=pa.array(_LIVE)))
+    live = outcomes.filter(pc.is_in(outcomes.column("outcome"), value_set=pa.array(LIVE)))
     at = random.Random().sample(range(2 * live.num_rows), min(SAMPLE, 2 * live.num_rows))
     both = pa.chunked_array([chunk for name in _OBJECTS for chunk in live.column(name).chunks], pa.string())
     require_sound_objects(
