@@ -150,3 +150,14 @@ def test_a_file_that_is_not_an_object_is_left_alone(site: Site, refresh: Refresh
     os.utime(note, (0, 0))
     clear(site, now=_later(2))
     assert note.read_text() == "mine"
+
+
+def test_files_of_other_programs_among_the_tables_are_left_alone(site: Site, refresh: Refresh, shoot: Path) -> None:
+    """A file browser leaves them in each folder that it shows. With one beside the tables' folders, nothing was cleared
+    any more."""
+    refresh(site, shoot)
+    foreign = [Path(site.tables_url) / folder / ".DS_Store" for folder in ("", "plans", "ledger")]
+    for file in foreign:
+        file.touch()
+    clear(site.model_copy(update={"history_days": 30}), now=_later(31))
+    assert [file for file in foreign if not file.exists()] == []

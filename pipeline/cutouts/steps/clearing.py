@@ -6,6 +6,7 @@ history, tables that are older than this limit and not needed by any of these ar
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -31,7 +32,8 @@ from cutouts.steps.lease import site_lease
 _NAMES = ("mask", "cutout")
 _PICTURES = tuple(sorted({".png", *SUFFIX.values()}))
 """The suffixes of objects: mattes, cutouts and renditions."""
-_KEYED = ("plans", "shards", "gates")
+_KEYED = re.compile(r"(plans|shards|gates)/([^/]+)/")
+_NAMES_OBJECTS = re.compile(r"(ledger/masks/.+|ledger/.+/masks|shards/.+/masks|gates/.+/outcomes)\.parquet")
 _AT_ONCE = 50_000
 """Rows whose names are read at a time."""
 
@@ -112,11 +114,10 @@ def _unneeded(tables: Store, files: Files, kept: References, old: datetime) -> I
     """Files of plans, shards, decisions and verdicts that were written before `old` and that nothing kept depends
     on."""
     yield from (name for name, (_, written) in files.items() if name.startswith("verdicts/") and written < old)
-    sets: dict[tuple[str, str], list[str]] = {}
+    sets: dict[tuple[str, ...], list[str]] = {}
     for name in files:
-        kind, key, *_ = name.split("/")
-        if kind in _KEYED:
-            sets.setdefault((kind, key), []).append(name)
+        if found := _KEYED.match(name):
+            sets.setdefault(found.groups(), []).append(name)
     young = {one for one, names in sets.items() if max(files[name][1] for name in names) >= old}
     gates = kept.gates | {key for kind, key in young if kind == "gates"}
     working = kept.waiting_plans | {key for kind, key in young if kind != "gates"}
@@ -185,7 +186,7 @@ def _add_named(
     Decisions of the gates in `without`, which were published long ago, are ignored too.
     """
     ignored = {gate_file(gate_id, "outcomes.parquet") for gate_id in without}
-    names = [name for name in files if _names_objects(name) and name not in ignored]
+    names = [name for name in files if _NAMES_OBJECTS.fullmatch(name) and name not in ignored]
     columns = [*_NAMES, "sha256"] if dropped else _NAMES
     for name, table in zip(names, read_each(tables, names, columns), strict=True):
         gone = dropped[name].column("sha256").combine_chunks() if name in dropped else pa.array([], pa.string())
@@ -198,13 +199,6 @@ def _add_named(
 def _texts(column: pa.ChunkedArray) -> list[str]:
     found: list[str] = pc.unique(column).drop_null().to_pylist()
     return found
-
-
-def _names_objects(name: str) -> bool:
-    kind, *_, last = name.split("/")
-    if kind == "ledger":
-        return last.endswith(".parquet") and (last == "masks.parquet" or name.startswith("ledger/masks/"))
-    return (kind, last) in (("shards", "masks.parquet"), ("gates", "outcomes.parquet"))
 
 
 def _orphans(
