@@ -15,6 +15,7 @@ import pytest
 
 from cutouts.adapters.catalog import Catalog
 from cutouts.adapters.storage.store import open_store
+from cutouts.api import forgetting
 from cutouts.api.forgetting import forget
 from cutouts.api.runs import run
 from cutouts.api.site_runs import run_on_site
@@ -155,6 +156,28 @@ def test_an_interrupted_order_is_completed(site: Site, monkeypatch: pytest.Monke
         assert pc.count(known.column("image_id")).as_py() == 0
 
 
+@pytest.mark.parametrize("step", ["from_ledger", "from_results", "drop_unnamed", "from_plans"])
+def test_nothing_is_published_without_its_files_after_an_interruption(
+    site: Site, photos: Path, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    """The photograph comes again before the order is repeated: the run brings the image back, with its files. Then the
+    order still removes it."""
+
+    def stop(*_: object) -> int:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(forgetting, step, stop)
+        with pytest.raises(KeyboardInterrupt):
+            forget(site, Selection(delivery_id="acme", image_id="acme/own-acme.jpg"), ORDER)
+    run(photos, site.root, site=site)
+    assert "acme/own-acme.jpg" in _live(site)
+    assert verify(site, whole=True).findings == ()
+    forget(site, Selection(delivery_id="acme", image_id="acme/own-acme.jpg"), ORDER)
+    assert "acme/own-acme.jpg" not in _live(site)
+    assert verify(site, whole=True).findings == ()
+
+
 def test_meaningless_and_too_broad_orders_are_refused(site: Site) -> None:
     """It names an unknown id or an image without its delivery, or something is still running."""
     for selection, words in (
@@ -206,9 +229,11 @@ def test_a_manifest_made_from_a_folder_is_cleared_too(photos: Path, tmp_path: Pa
 
 
 def test_what_killed_processes_left_is_removed_too(site: Site) -> None:
-    """An incomplete file has a picture or rows of some image, but nothing refers to it. Other hidden files stay."""
+    """A complete or incomplete file has a picture or rows of some image, but nothing refers to it. Other hidden files
+    stay."""
     root, part = Path(site.root), "12345-0a1b2c3d.part"
     left = [
+        root / "objects" / "cd" / f"{'cd' * 32}.png",
         root / "objects" / "ab" / f".{'ab' * 32}.png.{part}",
         root / "objects" / ".repair" / "ab" / f"{'ab' * 32}.png",
         root / "tables" / "journal" / "publications" / "0000000001" / f".changes.parquet.{part}",

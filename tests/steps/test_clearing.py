@@ -10,9 +10,10 @@ import pytest
 
 from cutouts.adapters.catalog import Catalog
 from cutouts.adapters.storage.store import open_store
+from cutouts.api.forgetting import forget
 from cutouts.core.config import Site
 from cutouts.core.errors import CutoutsError, StorageError, TransientError
-from cutouts.core.publications import Order
+from cutouts.core.publications import Order, Selection
 from cutouts.core.table_paths import THUMBNAILS, thumbnail_file
 from cutouts.review.pictures import Picture, picture
 from cutouts.review.sheets import open_sheet
@@ -51,6 +52,18 @@ def test_nothing_is_removed_if_the_tables_are_missing(site: Site, refresh: Refre
     with pytest.raises(StorageError, match="1 decision of the catalogue still waits for a person"):
         clear(site, now=_later(2))
     assert _objects(site) == kept != set()
+
+
+def test_the_site_is_cleared_after_its_only_decision_was_forgotten(
+    site: Site, refresh: Refresh, tmp_path: Path
+) -> None:
+    """Its tables have no decision then, but a receipt. It was taken for a folder that is not mounted."""
+    for seed in range(5):
+        blank(tmp_path / "held" / f"{seed}.jpg", seed=seed)
+    decision, _ = refresh(site, tmp_path / "held")
+    forget(site, Selection(delivery_id=decision.delivery.delivery_id), ORDER)
+    clear(site, now=_later(2))
+    assert _objects(site) == set()
 
 
 def test_only_old_orphans_are_removed(site: Site, refresh: Refresh, shoot: Path) -> None:

@@ -1,7 +1,8 @@
 """The right to be forgotten: removes images from catalogue, history, objects, tables and reports, and keeps a receipt.
 
-Objects are removed before the rows that name them, and the catalogue's history last. So if forgetting is killed at any
-moment, the same call finds the rest and completes it.
+Rows are removed before the objects that they name, so nothing ever refers to an object that is gone, whoever works on
+the site after forgetting was killed. The rows of plans, which say what to forget, are removed last, so that the same
+call finds the rest and completes it.
 """
 
 from __future__ import annotations
@@ -20,14 +21,14 @@ from cutouts.adapters.storage.atomic_files import is_part
 from cutouts.adapters.storage.parallel import in_parallel
 from cutouts.adapters.storage.store import Store, open_store
 from cutouts.adapters.storage.stored_records import write_record
-from cutouts.adapters.storage.stored_tables import filter_table, read_each, read_table
+from cutouts.adapters.storage.stored_tables import filter_table, read_table
 from cutouts.api.forgotten_tables import (
-    OBJECTS,
     Found,
     from_ledger,
     from_manifests,
     from_plans,
     from_records,
+    from_results,
     meant,
     rows_of_plans,
     texts,
@@ -37,6 +38,7 @@ from cutouts.core.errors import CutoutsError
 from cutouts.core.publications import Order, Selection
 from cutouts.core.table_paths import THUMBNAILS, forgotten_file, thumbnail_folder
 from cutouts.report.folder.links import own_links
+from cutouts.steps.clearing import drop_unnamed, require_decisions
 from cutouts.steps.journal import drop_forgotten, keep_journal
 from cutouts.steps.journal_age import require_newest
 from cutouts.steps.lease import site_lease
@@ -77,16 +79,16 @@ def forget(site: Site, selection: Selection, order: Order) -> ForgetReceipt:
         mine, others = _find(tables, catalog, selection)
         if not mine.keys:
             raise CutoutsError(f"the site has no data of {selection.words}")
-        pictures, kept = catalog.renditions.pictures(mine.keys)
-        gone = sorted((mine.objects | pictures) - others.objects - kept)
-        objects.remove_all(gone)
+        require_decisions(tables, catalog)
         only = {thumbnail_folder(content) for content in mine.contents - others.contents}
         tables.remove_all([name for name in tables.names(THUMBNAILS, ".webp") if name.rpartition("/")[0] in only])
-        rows = from_ledger(tables, mine, others) + from_plans(tables, mine) + from_manifests(tables, selection)
-        files = from_records(tables, selection) + _from_report(site, mine) + _unfinished(tables, objects)
+        rows = from_ledger(tables, mine, others) + from_results(tables, mine) + from_manifests(tables, selection)
+        files = from_records(tables, selection) + _from_report(site, mine) + _unfinished(tables)
         receipt_id = uuid.uuid4().hex
         history = catalog.history.purge(selection, f"forgotten-{receipt_id}", mine.keys)
         _clear_journal(site)
+        gone = drop_unnamed(tables, objects, catalog)
+        rows += from_plans(tables, mine)
         receipt = ForgetReceipt(
             receipt_id=receipt_id,
             kind=", ".join(name.removesuffix("_id") for name in selection.given),
@@ -96,7 +98,7 @@ def forget(site: Site, selection: Selection, order: Order) -> ForgetReceipt:
             withdrawn=withdrawn,
             history=history,
             table_rows=rows,
-            objects=len(gone),
+            objects=gone,
             files=files,
         )
         write_record(tables, forgotten_file(receipt_id), receipt)
@@ -126,23 +128,15 @@ def _find(tables: Store, catalog: Catalog, selection: Selection) -> tuple[Found,
         chosen = pc.is_in(table.column("image_id"), value_set=texts(mine.by_plan.get(plan_id, ())))
         mine.add(plan_id, table.filter(chosen))
         others.add(plan_id, table.filter(pc.invert(chosen)))
-    only = texts(mine.contents - others.contents)
-    ledger = tables.names("ledger", ".parquet")
-    masks = [name for name in ledger if name.startswith("ledger/masks/") or name.endswith("/masks.parquet")]
-    for table in read_each(tables, masks, ["sha256", *OBJECTS]):
-        chosen = pc.is_in(table.column("sha256"), value_set=only)
-        mine.add_objects(table.filter(chosen))
-        others.add_objects(table.filter(pc.invert(chosen)))
     return mine, others
 
 
-def _unfinished(tables: Store, objects: Store) -> int:
-    """Remove what killed processes left. It may be of any image, and nobody works on it any more. Returns the number of
-    files."""
-    left = [(tables, tables.unfinished()), (objects, objects.unfinished())]
-    for store, names in left:
-        store.remove_all(names)
-    return sum(len(names) for _, names in left)
+def _unfinished(tables: Store) -> int:
+    """Remove what killed processes left. It may be about any image, and nobody works on it any more. Returns the number
+    of files."""
+    left = tables.unfinished()
+    tables.remove_all(left)
+    return len(left)
 
 
 def _from_report(site: Site, mine: Found) -> int:

@@ -21,18 +21,16 @@ from cutouts.core.table_paths import gate_file, intake_file, plan_file, records_
 from cutouts.intake import Intake
 
 R = TypeVar("R")
-OBJECTS = ("mask", "cutout")
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What the tables and the catalogue know about images: ids by plan, (delivery id, image id) keys, contents and
-    objects. `named` has an image id and URI for each content."""
+    """What the tables and the catalogue know about images: ids by plan, (delivery id, image id) keys, and contents.
+    `named` has an image id and URI for each content."""
 
     by_plan: dict[str, set[str]] = field(default_factory=dict)
     keys: set[tuple[str, str]] = field(default_factory=set)
     contents: set[str] = field(default_factory=set)
-    objects: set[str] = field(default_factory=set)
     named: dict[str, tuple[str, str]] = field(default_factory=dict)
 
     def add(self, plan_id: str | None, rows: pa.Table) -> None:
@@ -50,13 +48,6 @@ class Found:
                 if "uri" in columns:
                     places = zip(contents, zip(ids, rows.column("uri").to_pylist(), strict=True), strict=True)
                     self.named.update((content, place) for content, place in places if content)
-        self.add_objects(rows)
-
-    def add_objects(self, rows: pa.Table) -> None:
-        """Add the objects that the rows name."""
-        for name in OBJECTS:
-            if name in rows.column_names:
-                self.objects.update(filter(None, rows.column(name).to_pylist()))
 
 
 def rows_of_plans(tables: Store) -> list[tuple[str, str]]:
@@ -109,16 +100,15 @@ def _renamed(rows: pa.Table, shared: Collection[str], named: Mapping[str, tuple[
     return rows
 
 
+def from_results(tables: Store, mine: Found) -> int:
+    """Remove the images from shards and decisions, and correct their counts. Returns the number of removed rows."""
+    return sum(in_parallel(partial(_from_results, tables), _files_of_plans(tables, mine)))
+
+
 def from_plans(tables: Store, mine: Found) -> int:
-    """Remove the images from shards, decisions and plans, and correct the counts; empty plans are removed completely.
-    Returns the number of removed rows."""
-    files: dict[str, list[str]] = {plan_id: [] for plan_id in mine.by_plan}
-    for name in (*tables.names("shards", ""), *tables.names("plans", "")):
-        files.get(name.split("/")[1], []).append(name)
-    plan_of = {name.split("/")[1]: plan_id for plan_id, name in rows_of_plans(tables) if name.startswith("gates/")}
-    for name in tables.names("gates", ""):
-        files.get(plan_of.get(name.split("/")[1], ""), []).append(name)
-    work = [_PlanFiles(plan_id=plan_id, ids=ids, names=tuple(files[plan_id])) for plan_id, ids in mine.by_plan.items()]
+    """Remove the images from plans, and correct their counts; empty plans are removed completely, with their shards and
+    decisions. Returns the number of removed rows."""
+    work = _files_of_plans(tables, mine)
     gone = sum(in_parallel(partial(_from_plan, tables), work))
     empty = [
         name
@@ -129,6 +119,16 @@ def from_plans(tables: Store, mine: Found) -> int:
     for some in records_first(empty):
         tables.remove_all(some)
     return gone
+
+
+def _files_of_plans(tables: Store, mine: Found) -> list[_PlanFiles]:
+    files: dict[str, list[str]] = {plan_id: [] for plan_id in mine.by_plan}
+    for name in (*tables.names("shards", ""), *tables.names("plans", "")):
+        files.get(name.split("/")[1], []).append(name)
+    plan_of = {name.split("/")[1]: plan_id for plan_id, name in rows_of_plans(tables) if name.startswith("gates/")}
+    for name in tables.names("gates", ""):
+        files.get(plan_of.get(name.split("/")[1], ""), []).append(name)
+    return [_PlanFiles(plan_id=plan_id, ids=ids, names=tuple(files[plan_id])) for plan_id, ids in mine.by_plan.items()]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,18 +144,23 @@ class _PlanFiles:
         return [name for name in self.names if name.endswith(ends)]
 
 
-def _from_plan(tables: Store, plan: _PlanFiles) -> int:
-    """Remove the images from the tables of one plan, and correct its records. Returns the number of removed rows."""
-    named_last = plan.ending("/shards.parquet", "/delivery.parquet")  # what says which images to forget
-    others = [name for name in plan.ending(".parquet") if name not in named_last]
-    gone = sum(filter_table(tables, name, _without(plan.ids)) for name in (*others, *named_last))
-    for name in plan.ending("/receipt.json"):
-        _correct(tables, name, Receipt, partial(_receipt, tables, name))
+def _from_results(tables: Store, plan: _PlanFiles) -> int:
+    for name in plan.ending(
+        "/receipt.json"
+    ):  # before the rows: a shard that lacks images is cut anew if they come again
+        _correct(tables, name, Receipt, partial(_receipt, tables, name, plan.ids))
+    results = [name for name in plan.ending(".parquet") if not name.startswith("plans/")]
+    gone = sum(filter_table(tables, name, _without(plan.ids)) for name in results)
     for name in plan.ending("/decision.json"):
         _correct(tables, name, GateDecision, partial(_decision, tables))
-    for name in plan.ending("/plan.json"):
-        _correct(tables, name, Plan, partial(_plan, tables))
     return gone
+
+
+def _from_plan(tables: Store, plan: _PlanFiles) -> int:
+    for name in plan.ending("/plan.json"):  # before its rows: a plan that lacks images is made anew if they come again
+        _correct(tables, name, Plan, partial(_plan, tables, plan.ids))
+    rows = plan.ending("/shards.parquet", "/delivery.parquet")
+    return sum(filter_table(tables, name, _without(plan.ids)) for name in rows)
 
 
 def _is_empty(tables: Store, plan: _PlanFiles) -> bool:
@@ -174,11 +179,10 @@ def _correct(tables: Store, name: str, kind: type[R], change: Callable[[R], R]) 
         write_record(tables, name, corrected)
 
 
-def _receipt(tables: Store, name: str, receipt: Receipt) -> Receipt:
+def _receipt(tables: Store, name: str, ids: Collection[str], receipt: Receipt) -> Receipt:
     folder = name.rpartition("/")[0]
-    masks, rejections = (
-        read_table(tables, f"{folder}/{table}.parquet", ["image_id"]).num_rows for table in ("masks", "rejections")
-    )
+    found = (read_table(tables, f"{folder}/{table}.parquet", ["image_id"]) for table in ("masks", "rejections"))
+    masks, rejections = (table.filter(_without(ids)(table)).num_rows for table in found)
     reused = min(receipt.reused, masks)
     return replace(receipt, images=masks + rejections, reused=reused, cut=masks - reused, rejected=rejections)
 
@@ -189,8 +193,9 @@ def _decision(tables: Store, decision: GateDecision) -> GateDecision:
     return replace(decision, images=len(found), **{str(one): found.count(str(one)) for one in Outcome})
 
 
-def _plan(tables: Store, plan: Plan) -> Plan:
-    states = read_table(tables, plan_file(plan.plan_id, "delivery.parquet"), ["state"]).column("state").to_pylist()
+def _plan(tables: Store, ids: Collection[str], plan: Plan) -> Plan:
+    images = read_table(tables, plan_file(plan.plan_id, "delivery.parquet"), ["image_id", "state"])
+    states = images.filter(_without(ids)(images)).column("state").to_pylist()
     known = states.count("known")
     return replace(plan, images=len(states), known=known, todo=len(states) - known)
 

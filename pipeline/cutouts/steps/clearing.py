@@ -93,9 +93,31 @@ def clear(site: Site, *, dry_run: bool = False, now: datetime | None = None) -> 
     )
 
 
-def _require_decisions(tables: Store, files: Files, waiting: Collection[str]) -> None:
-    """Raise StorageError if the tables cannot be the site's: an empty folder refers to no object."""
-    if waiting and not any(name.startswith("gates/") for name in files):
+def drop_unnamed(tables: Store, objects: Store, catalog: Catalog) -> int:
+    """Remove every object that nothing refers to, and every unfinished one, whatever their age. Returns their number.
+
+    The caller holds the site's lease alone, and has called `require_decisions`.
+    """
+    _, kept = catalog.history.expired(None, dry_run=False)
+    named = _Named(kept.objects)
+    _add_named(named, tables, tables.written(), {}, without=())
+    orphans = [name for name, _ in _orphans(objects.each_written(), named, datetime.max.replace(tzinfo=UTC))]
+    objects.remove_all(orphans)
+    return len(orphans)
+
+
+def require_decisions(tables: Store, catalog: Catalog) -> None:
+    """Raise StorageError if the tables cannot be the site's."""
+    _, kept = catalog.history.expired(None, dry_run=True)
+    _require_decisions(tables, tables.names("", ".json"), kept.waiting_gates)
+
+
+def _require_decisions(tables: Store, files: Iterable[str], waiting: Collection[str]) -> None:
+    """Raise StorageError if the tables cannot be the site's: an empty folder refers to no object.
+
+    If all decisions were forgotten, there is a receipt.
+    """
+    if waiting and not any(name.startswith(("gates/", "forgotten/")) for name in files):
         raise StorageError(
             f"{tables.url} has no decision of the gate, but {counted(len(waiting), 'decision')} of the catalogue "
             "still waits for a person. Nothing was removed. Check that this is the site's folder and that it is mounted"

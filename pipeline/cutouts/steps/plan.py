@@ -85,13 +85,14 @@ def plan(
         source, delivery, rows, everything, work, full=full, partial=partial, again=tuple(sorted(second_try_of))
     )
     found = find_record(tables, plan_file(made.plan_id, "plan.json"), Plan)
-    if found is None:
-        for one in networks:
-            keep_recipe(tables, one.model or site.model, one.recipe)
-        stored = rows.set_column(rows.schema.get_field_index("uri"), "uri", told.column("uri"))
-        shards = chain.from_iterable(one.shards.tables(rows) for one in work)
-        _write(tables, made, everything.tables(stored), shards)
-    return found or made
+    if found and found.images == made.images:  # else some were forgotten, and are delivered again
+        return found
+    for one in networks:
+        keep_recipe(tables, one.model or site.model, one.recipe)
+    stored = rows.set_column(rows.schema.get_field_index("uri"), "uri", told.column("uri"))
+    shards = chain.from_iterable(one.shards.tables(rows) for one in work)
+    _write(tables, made, everything.tables(stored), shards)
+    return made
 
 
 def _wanted(
