@@ -76,6 +76,16 @@ def test_a_backfill_says_which_deliveries_the_gate_held(site: Site, tmp_path: Pa
     assert "1 of 1 delivery done, 1 held, see `cutouts holds`" in state.words
 
 
+def test_a_photograph_of_two_deliveries_is_cut_once_and_both_are_done(site: Site, tmp_path: Path) -> None:
+    """The second delivery needs less than the survey counted. It was not counted as done, nor its images as cut."""
+    for name, day in (("acme", MARCH), ("other", APRIL)):
+        photograph(tmp_path / name / name, product(0), product(len(name)))
+        intake.take(site, str(land(tmp_path / "archive", name, day, manifest_of(tmp_path / name))))
+    state = backfill(BackfillSelection(), site=site)
+    assert (state.cut, state.images, state.deliveries_done, state.deliveries) == (3, 3, 2, 2)
+    assert len(live(site)) == 4
+
+
 def test_a_survey_counts_the_work_and_does_nothing(site: Site, take: Take) -> None:
     """It says how many images and why; the speed is unknown until something was cut."""
     take("acme", MARCH, 3)

@@ -153,8 +153,9 @@ class _Run:
         """Process one delivery. Returns False if the backfill must stop now."""
         if self._must_stop(work.todo):
             return False
+        room = self._room()
         try:
-            planned = steps.plan_part(self._site, self._selection, work.delivery, source_of, at_most=self._room())
+            planned = steps.plan_part(self._site, self._selection, work.delivery, source_of, at_most=room)
             if planned and not self._segment_all(planned, work.todo, open_once, heard):
                 return False
             if planned:
@@ -164,10 +165,13 @@ class _Run:
         except CutoutsError as error:
             self._keep(failed=(*self.state.failed, f"{work.delivery}: {error}"))
             return True
-        if planned and planned.todo < work.todo:
+        if room is not None and room < work.todo:
             return not self._must_stop(work.todo)
         records.finish_delivery(self._site, self.state.backfill_id, work)
-        self._keep(deliveries_done=self.state.deliveries_done + 1)
+        copies = (
+            work.todo - planned.todo if planned else 0
+        )  # of photographs that were cut for other deliveries meanwhile
+        self._keep(deliveries_done=self.state.deliveries_done + 1, images=self.state.images - copies)
         return True
 
     def _segment_all(self, planned: Plan, todo: int, open_once: Callable[[], Runner], heard: Counter) -> bool:
