@@ -18,7 +18,7 @@ from cutouts.evaluation.composites import Kind, Sources, composites, write_compo
 from cutouts.evaluation.contender_specs import parse
 from cutouts.evaluation.contenders import Answer, open_contender
 from cutouts.evaluation.image_sets import Case, open_sets
-from cutouts.evaluation.measure import Evaluation, Measured, evaluate
+from cutouts.evaluation.measure import Evaluation, MeasuredImage, evaluate
 from cutouts.evaluation.summary import TAKEN_SHARE
 from cutouts.samples import write_samples
 from tests.real_weights import DATA
@@ -52,7 +52,7 @@ def _evaluate(folder: Path, kinds: tuple[Kind, ...], images: int | None, contend
     return evaluate(open_sets([folder / kind for kind in kinds], []), networks)
 
 
-def _mean(rows: list[Measured], value: Callable[[Measured], float]) -> float:
+def _mean(rows: list[MeasuredImage], value: Callable[[MeasuredImage], float]) -> float:
     assert rows
     return float(np.mean([value(row) for row in rows]))
 

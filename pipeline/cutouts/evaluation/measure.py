@@ -18,7 +18,7 @@ from cutouts.metrics import THRESHOLD, Curves, Scores, judge, opened_holes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Measured:
+class MeasuredImage:
     """The result of one contender on one image of a set.
 
     `mean` is the mean of its matte and `area` the share of pixels at one half or more, both 0..1. `seconds` is its
@@ -63,7 +63,7 @@ class Seen:
 
     images: str
     case: Case
-    answers: tuple[tuple[Measured, Floats], ...]
+    answers: tuple[tuple[MeasuredImage, Floats], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,11 +72,11 @@ class Evaluation:
 
     sets: tuple[str, ...]
     networks: tuple[str, ...]
-    measured: tuple[Measured, ...]
+    measured: tuple[MeasuredImage, ...]
     failed: tuple[Failed, ...]
     curves: Mapping[tuple[str, str], MeanCurves]
 
-    def of(self, images: str, network: str) -> list[Measured]:
+    def of(self, images: str, network: str) -> list[MeasuredImage]:
         """The results of one contender on one set."""
         return [one for one in self.measured if (one.images, one.network) == (images, network)]
 
@@ -93,7 +93,7 @@ def evaluate(
 
     An image that cannot be used only adds one `Failed`.
     """
-    measured: list[Measured] = []
+    measured: list[MeasuredImage] = []
     failed: list[Failed] = []
     totals = {(one.name, network): _Total() for one in sets for network in networks}
     for images, item in ((one.name, item) for one in sets for item in one.cases()):
@@ -119,7 +119,7 @@ def evaluate(
 
 def _answers(
     images: str, case: Case, networks: Mapping[str, Contender], failed: list[Failed]
-) -> Iterator[tuple[Measured, Curves, Floats]]:
+) -> Iterator[tuple[MeasuredImage, Curves, Floats]]:
     """The result, curves and matte of each contender for a case; contenders without a matte are added to `failed`."""
     for network, contender in networks.items():
         answer = contender(case)
@@ -127,7 +127,7 @@ def _answers(
             failed.append(Failed(images=images, network=network, name=case.name, problem=answer.problem))
             continue
         scores, line = judge(answer.matte, case.truth)
-        measured = Measured(
+        measured = MeasuredImage(
             images=images,
             network=network,
             name=case.name,

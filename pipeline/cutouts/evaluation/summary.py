@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 
 from cutouts.core.pixels import Doubles
-from cutouts.evaluation.measure import Evaluation, MeanCurves, Measured
+from cutouts.evaluation.measure import Evaluation, MeanCurves, MeasuredImage
 from cutouts.evaluation.paired_tests import Paired, paired
 from cutouts.metrics import ERRORS, METRICS, f_measure
 
@@ -24,7 +24,7 @@ NONE = "–"
 
 _NO_PRODUCT = ("mae", "sad", "mse")
 """The metrics that can be compared if there is no product."""
-_Of = Callable[[Sequence[Measured], MeanCurves], str]
+_Of = Callable[[Sequence[MeasuredImage], MeanCurves], str]
 
 
 def as_text(evaluation: Evaluation, comparisons: Sequence[tuple[str, Sequence[Paired]]], pair: Sequence[str]) -> str:
@@ -106,7 +106,7 @@ def comparisons(evaluation: Evaluation, pair: Sequence[str]) -> list[tuple[str, 
     return found
 
 
-def _values(rows: Sequence[Measured], metrics: Sequence[str]) -> Doubles:
+def _values(rows: Sequence[MeasuredImage], metrics: Sequence[str]) -> Doubles:
     """The values of the metrics, float64 (rows, metrics)."""
     return np.array([[getattr(row.scores, metric) for metric in metrics] for row in rows], np.float64)
 
@@ -144,7 +144,7 @@ def _cell(evaluation: Evaluation, images: str, network: str) -> str:
     return " / ".join([*shown, f"{_max_f(curves):.3f}", f"{_score(rows, 's_measure'):.3f}", _losing(rows)])
 
 
-def _has_no_product(rows: Sequence[Measured]) -> bool:
+def _has_no_product(rows: Sequence[MeasuredImage]) -> bool:
     return bool(rows) and all(row.empty for row in rows)
 
 
@@ -154,23 +154,23 @@ def _milliseconds(evaluation: Evaluation, network: str) -> float | None:
     return 1000 * float(np.median(seconds)) if seconds else None
 
 
-def _mean(rows: Sequence[Measured], value: Callable[[Measured], float]) -> float:
+def _mean(rows: Sequence[MeasuredImage], value: Callable[[MeasuredImage], float]) -> float:
     return float(np.mean([value(row) for row in rows]))
 
 
-def _score(rows: Sequence[Measured], metric: str) -> float:
+def _score(rows: Sequence[MeasuredImage], metric: str) -> float:
     return _mean(rows, lambda row: float(getattr(row.scores, metric)))
 
 
-def _taken(rows: Sequence[Measured]) -> str:
+def _taken(rows: Sequence[MeasuredImage]) -> str:
     return f"{sum(row.area >= TAKEN_SHARE for row in rows)} of {len(rows)}"
 
 
-def _missed(rows: Sequence[Measured]) -> str:
+def _missed(rows: Sequence[MeasuredImage]) -> str:
     return f"{sum(row.scores.iou < MISSED_IOU for row in rows)} of {len(rows)}"
 
 
-def _losing(rows: Sequence[Measured]) -> str:
+def _losing(rows: Sequence[MeasuredImage]) -> str:
     count = sum(row.scores.lost > LOST_SHARE for row in rows)
     return f"{count} of {len(rows)} ({count / len(rows):.1%})"
 
@@ -186,13 +186,13 @@ def _of(metric: str) -> _Of:
     return lambda rows, _: f"{factor * _score(rows, metric):.{digits}f}"
 
 
-def _opened(rows: Sequence[Measured], _: MeanCurves) -> str:
+def _opened(rows: Sequence[MeasuredImage], _: MeanCurves) -> str:
     """The mean over the products with a hole, and their number."""
     shares = [row.opened for row in rows if row.opened is not None]
     return f"{100 * float(np.mean(shares)):.1f} (of {len(shares)})" if shares else NONE
 
 
-def _time(rows: Sequence[Measured], _: MeanCurves) -> str:
+def _time(rows: Sequence[MeasuredImage], _: MeanCurves) -> str:
     seconds = [row.seconds for row in rows if row.seconds is not None]
     return f"{1000 * float(np.median(seconds)):.1f}" if seconds else NONE
 

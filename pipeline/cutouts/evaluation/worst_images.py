@@ -11,7 +11,7 @@ import numpy as np
 
 from cutouts.adapters.storage.ownership import write_ours
 from cutouts.core.pixels import Bytes, Floats
-from cutouts.evaluation.measure import Measured, Seen
+from cutouts.evaluation.measure import MeasuredImage, Seen
 from cutouts.evaluation.summary import SHOWN
 from cutouts.metrics import ERRORS
 from cutouts.report.html.content_security import sealed
@@ -77,7 +77,7 @@ class WorstImages:
         write_page(path, "sheet.html", cards=cards, about=about, columns=columns, **facts)
 
 
-def _badness(measured: Measured, metric: str) -> float:
+def _badness(measured: MeasuredImage, metric: str) -> float:
     value = float(getattr(measured.scores, metric))
     return value if metric in ERRORS else -value
 
@@ -102,7 +102,7 @@ def _card(seen: Seen) -> WorstImage:
     )
 
 
-def _told(measured: Measured) -> str:
+def _told(measured: MeasuredImage) -> str:
     scores = measured.scores
     shown = f"MAE {scores.mae:.4f}, IoU {scores.iou:.3f}, boundary IoU {scores.boundary_iou:.3f}, F1 {scores.f1:.3f}"
     return f"{shown}, missing {scores.lost:.1%}, taken along {scores.taken_along:.1%}"

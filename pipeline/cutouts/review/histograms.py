@@ -29,7 +29,7 @@ from cutouts.steps.verdicts import suite_of
 _ACCEPTED_DELIVERIES, _IMAGES = 5, 2_000
 """So many accepted deliveries are compared with, and of each delivery at most so many images."""
 
-Measured = dict[str, Doubles]
+_Measures = dict[str, Doubles]
 """The finite values of each measurement."""
 
 
@@ -73,7 +73,7 @@ def _published(sheet: Sheet) -> pa.Table:
     return sheet.outcomes.filter(pc.is_in(sheet.outcomes.column("outcome"), pa.array(LIVE)))
 
 
-def _values(tables: Store, outcomes: pa.Table) -> Measured:
+def _values(tables: Store, outcomes: pa.Table) -> _Measures:
     """The finite values of each measurement, of evenly chosen images."""
     if outcomes.num_rows > _IMAGES:
         outcomes = outcomes.take(pa.array(np.linspace(0, outcomes.num_rows - 1, _IMAGES).astype(np.int64)))
@@ -86,5 +86,5 @@ def _values(tables: Store, outcomes: pa.Table) -> Measured:
     return {"p_bad": finite(outcomes.column("p_bad")), **values}
 
 
-def _joined(parts: Sequence[Measured]) -> Measured:
+def _joined(parts: Sequence[_Measures]) -> _Measures:
     return {name: np.concatenate([np.zeros(0), *(part[name] for part in parts)]) for name in SHOWN}

@@ -33,7 +33,7 @@ from cutouts.steps.comparison import keep_measured
 from cutouts.steps.doubts import Doubts
 from cutouts.steps.gate_keys import JUDGED, gate_key, judged_digest
 from cutouts.steps.journal import journalled
-from cutouts.steps.judging import Measured, judgement_by, measured_delivery
+from cutouts.steps.judging import MeasuredDelivery, judgement_by, measured_delivery
 from cutouts.steps.lease import at_work
 from cutouts.steps.ledger import Results
 from cutouts.steps.networks import RECIPE, recipes_of, versions
@@ -69,7 +69,7 @@ def gate(site: Site, plan_id: str) -> GateDecision:
 
 
 def _decided(
-    site: Site, tables: Store, catalog: Catalog, measured: Measured, results: Results
+    site: Site, tables: Store, catalog: Catalog, measured: MeasuredDelivery, results: Results
 ) -> tuple[GateDecision, Decision]:
     """The decision about a delivery, and the outcome of each of its images."""
     plan, images, suite = measured.plan, measured.images, suite_of(site).read_bytes()

@@ -26,7 +26,7 @@ from cutouts.steps.verdicts import judgement_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Measured:
+class MeasuredDelivery:
     """A planned delivery with what was measured on it; `rejections` has the reasons of the rejected images by id, and
     `limits` those of the site's promise by matte digest."""
 
@@ -37,10 +37,10 @@ class Measured:
     limits: Mapping[str, tuple[PromiseLimit, ...]]
 
 
-def measured_delivery(site: Site, plan: Plan, images: pa.Table, results: Results) -> Measured:
+def measured_delivery(site: Site, plan: Plan, images: pa.Table, results: Results) -> MeasuredDelivery:
     """The delivery with its doubts. Raises GateError if the calibration cannot carry the site's promise."""
     calibrations = calibrations_of(site, plan)
-    return Measured(
+    return MeasuredDelivery(
         plan=plan,
         images=images,
         doubts=Doubts(metrics=results.metrics, calibrations=calibrations, categories=images),
@@ -65,7 +65,7 @@ def judgement_by(
     site: Site,
     tables: Store,
     catalog: Catalog,
-    measured: Measured,
+    measured: MeasuredDelivery,
     suite: Traversable,
     *,
     before: datetime | None = None,

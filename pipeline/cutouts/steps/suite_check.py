@@ -18,7 +18,7 @@ from cutouts.core.gate import Decision, Judgement, decide
 from cutouts.core.publications import Hold, Publication, PublicationKind
 from cutouts.core.records import DeliveryKey
 from cutouts.core.table_paths import plan_file
-from cutouts.steps.judging import Measured, judgement_by, measured_delivery
+from cutouts.steps.judging import MeasuredDelivery, judgement_by, measured_delivery
 from cutouts.steps.lease import at_work
 from cutouts.steps.reconciliation import read_results
 from cutouts.steps.stored_keys import decision_of, is_second_try, plan_of
@@ -119,12 +119,12 @@ def _idle(suite: Traversable, judgement: Judgement) -> tuple[str, ...]:
     return tuple(one.words for one in load_suite(suite).on("images") if one.condition and one.words in unseen)
 
 
-def _decided(measured: Measured, judgement: Judgement) -> Decision:
+def _decided(measured: MeasuredDelivery, judgement: Judgement) -> Decision:
     ids = measured.images.column("image_id").to_pylist()
     return decide(ids, judgement, rejections=measured.rejections, published={})
 
 
-def _kept_back(measured: Measured, decision: Decision) -> dict[str, tuple[str, ...]]:
+def _kept_back(measured: MeasuredDelivery, decision: Decision) -> dict[str, tuple[str, ...]]:
     """The reasons of each quarantined or held image, by id."""
     ids = measured.images.column("image_id").to_pylist()
     rows = zip(ids, decision.outcomes, decision.image_reasons, strict=True)
