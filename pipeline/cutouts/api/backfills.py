@@ -168,9 +168,8 @@ class _Run:
         if room is not None and room < work.todo:
             return not self._must_stop(work.todo)
         records.finish_delivery(self._site, self.state.backfill_id, work)
-        copies = (
-            work.todo - planned.todo if planned else 0
-        )  # of photographs that were cut for other deliveries meanwhile
+        # The rest are copies of photographs that were cut for other deliveries meanwhile.
+        copies = work.todo - planned.todo if planned else 0
         self._keep(deliveries_done=self.state.deliveries_done + 1, images=self.state.images - copies)
         return True
 

@@ -145,9 +145,8 @@ class _PlanFiles:
 
 
 def _from_results(tables: Store, plan: _PlanFiles) -> int:
-    for name in plan.ending(
-        "/receipt.json"
-    ):  # before the rows: a shard that lacks images is cut anew if they come again
+    # Before the rows: a shard that lacks images is cut anew if they come again.
+    for name in plan.ending("/receipt.json"):
         _correct(tables, name, Receipt, partial(_receipt, tables, name, plan.ids))
     results = [name for name in plan.ending(".parquet") if not name.startswith("plans/")]
     gone = sum(filter_table(tables, name, _without(plan.ids)) for name in results)
@@ -157,7 +156,8 @@ def _from_results(tables: Store, plan: _PlanFiles) -> int:
 
 
 def _from_plan(tables: Store, plan: _PlanFiles) -> int:
-    for name in plan.ending("/plan.json"):  # before its rows: a plan that lacks images is made anew if they come again
+    # Before its rows: a plan that lacks images is made anew if they come again.
+    for name in plan.ending("/plan.json"):
         _correct(tables, name, Plan, partial(_plan, tables, plan.ids))
     rows = plan.ending("/shards.parquet", "/delivery.parquet")
     return sum(filter_table(tables, name, _without(plan.ids)) for name in rows)

@@ -40,9 +40,8 @@ def require_unsettled(tables: Store, catalog: Catalog, hold: Hold) -> None:
     record = find_record(tables, name, JournalledHold)
     if record is None or not (record.approved or record.rejected):
         return
-    if not (
-        catalog.holds.approval_for(hold.judged) or catalog.holds.rejection_for(hold.judged)
-    ):  # nobody settled it meanwhile
+    settled = catalog.holds.approval_for(hold.judged) or catalog.holds.rejection_for(hold.judged)
+    if not settled:
         raise CutoutsError(f"{tables.url}/{name} has a decision already: {_OLDER}. Nothing was changed")
 
 
