@@ -115,11 +115,6 @@ def fill(keep: bool, item: int) -> int:
     return item
 
 
-def singly(chunk: tuple[int, ...]) -> list[tuple[int, ...]]:
-    """The parts of a chunk."""
-    return [(number,) for number in chunk]
-
-
 def nothing() -> None:
     """A trial that every process passes."""
 

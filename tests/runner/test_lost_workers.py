@@ -16,7 +16,7 @@ from cutouts.core.config import Site
 from cutouts.core.errors import TransientError
 from cutouts.runner import Runner, Work, dask_runner, open_runner
 from tests.dask_cluster import dask_process, scheduler_process
-from tests.runner.items import blame, crowd, fill, hopeless, nothing, singly, work
+from tests.runner.items import blame, crowd, fill, hopeless, nothing, work
 from tests.waiting import until
 
 pytestmark = pytest.mark.filterwarnings("ignore::distributed.versions.VersionMismatchWarning")
@@ -26,7 +26,7 @@ CHUNKS = [tuple(range(start, start + 4)) for start in range(0, 80, 4)]
 
 def deadly(bad: dict[int, str]) -> Work[tuple[int, ...], Any]:
     """Work in which some numbers end their process."""
-    return Work(function=partial(work, bad), parts=singly, trial=nothing, blamed=blame)
+    return Work(function=partial(work, bad), trial=nothing, blamed=blame)
 
 
 def books(results: Iterator[Any]) -> tuple[list[int], dict[int, tuple[str, str]]]:
@@ -112,7 +112,7 @@ def test_a_process_that_grows_too_large_is_ended() -> None:
 
 def test_chunks_that_fail_only_together_are_not_rejected(tmp_path: Path) -> None:
     """Four chunks that end their worker together are all fine one by one."""
-    together = Work(function=partial(crowd, str(tmp_path)), parts=singly, trial=nothing, blamed=blame)
+    together = Work(function=partial(crowd, str(tmp_path)), trial=nothing, blamed=blame)
     with open_runner(Site(cluster="local", workers=1, threads=4)) as runner:
         good, blamed = books(runner.map(together, [(number,) for number in range(4)]))
     assert (good, blamed) == ([0, 1, 2, 3], {})
@@ -126,7 +126,7 @@ def test_an_error_in_a_separate_process_is_raised_unchanged(local_runner: Runner
 
 def test_a_process_that_ends_before_its_first_image_rejects_none(local_runner: Runner) -> None:
     """Otherwise a network or library that crashes by itself would reject a whole delivery."""
-    broken = Work(function=partial(work, {0: "exit"}), parts=singly, trial=hopeless, blamed=blame)
+    broken = Work(function=partial(work, {0: "exit"}), trial=hopeless, blamed=blame)
     with pytest.raises(TransientError, match="ended before it received one: its process ended with status 5"):
         books(local_runner.map(broken, CHUNKS[:1]))
 

@@ -21,7 +21,7 @@ from cutouts.core.errors import TransientError
 from cutouts.core.text.counting import counted
 from cutouts.runner.dask_scheduler import LostError, NotYetError, Scheduler
 from cutouts.runner.isolated import Isolated
-from cutouts.runner.work import Attempt, Place, Work
+from cutouts.runner.work import Attempt, Place, Work, one_by_one
 from cutouts.runner.worker_setup import become_worker, one_thread_per_chunk
 from cutouts.stages.memory_budget import machine_memory, process_memory
 
@@ -213,7 +213,7 @@ class _Flights(Generic[T, R]):
         chunks = f"its {len(items)} chunks" if len(items) > 1 else "its chunk"
         if not isinstance(self._function, Work):
             return f"{chunks} will be tried again"
-        images = sum(len(self._function.parts(item)) for item in items)
+        images = sum(len(one_by_one(item)) for item in items)
         return f"{chunks} with {counted(images, 'image')} will be tried again, each image in a separate process"
 
     def _give_up_if_hopeless(self) -> None:

@@ -10,7 +10,7 @@ import psutil
 from cutouts.core.rejection_reasons import RejectionReason
 from cutouts.runner.child import Child, EndedError
 from cutouts.runner.child_process import Task
-from cutouts.runner.work import Work
+from cutouts.runner.work import Work, one_by_one
 from cutouts.stages.memory_budget import Memory
 
 T = TypeVar("T")
@@ -37,7 +37,7 @@ class Isolated(Generic[T, R]):
         B."""
         left = max(memory_limit // 2, int(_SHARE * memory_limit) - psutil.Process().memory_info().rss)
         with _one_at_a_time, _Children(self.work, left) as children:
-            return [self._result(part, children, memory) for part in self.work.parts(self.item)]
+            return [self._result(part, children, memory) for part in one_by_one(self.item)]
 
     def _result(self, part: T, children: _Children, memory: Memory) -> R:
         try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
@@ -38,7 +38,7 @@ class Place:
 
 
 def one_by_one(chunk: Any) -> list[Any]:
-    """A chunk as chunks of one image each."""
+    """A chunk as parts of one image each."""
     return [(image,) for image in chunk]
 
 
@@ -46,15 +46,14 @@ def one_by_one(chunk: Any) -> list[Any]:
 class Work(Generic[T, R]):
     """A function of an item, and how to continue with an item that ended its process.
 
-    The item, usually a chunk, is then split into `parts`, which are items too and are processed in a separate process.
-    If a part ends that process too, its result is what `blamed` returns. A new process first runs `trial`: no part is
-    to blame for a failure there.
+    The item is a chunk. It is then split into parts of one image each, which are processed in a separate process. If a
+    part ends that process too, its result is what `blamed` returns. A new process first runs `trial`: no part is to
+    blame for a failure there.
     """
 
     function: Callable[[T], R]
     trial: Callable[[], object]
     blamed: Callable[[T, ImageRejected], R]
-    parts: Callable[[T], Sequence[T]] = one_by_one
 
     def __call__(self, item: T) -> R:
         """The function's result for an item."""

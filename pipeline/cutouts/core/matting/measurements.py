@@ -37,11 +37,9 @@ BESIDE = 6
 """What is nearer to the contour than this is beside it (px of the copy; 2.3 % of its side)."""
 SMOOTH = 2.0
 """The standard deviation of the smoothing that `roughness` compares with (px of the copy, .8 % of its side)."""
-THIN = 3
-"""What is nearer to the contour than this is close to it (px of the copy; 1.2 % of its side)."""
 _CLOSE = np.zeros((7, 7), np.uint8)
-"""The pixels that are nearer than `THIN`: steps along an axis count 0.955 px and diagonal ones 1.3693 px, as in
-`cv2.distanceTransform` (Borgefors 1986), which takes five times as long."""
+"""The pixels that are nearer to the contour than 3 px of the copy (1.2 % of its side): steps along an axis count 0.955
+px and diagonal ones 1.3693 px, as in `cv2.distanceTransform` (Borgefors 1986), which takes five times as long."""
 _CLOSE[1:-1, 1:-1] = _CLOSE[3, :] = _CLOSE[:, 3] = 1
 RIM = 1
 """Width of the rim that `fringe` compares with the inside beside it (px of the copy, 0.4 % of its side)."""
