@@ -133,7 +133,7 @@ def plan(delivery: str, backfill: str, images: int) -> list[str]:
     planned = steps.plan_part(here, selection, key, intake.source_of, at_most=images)
     if planned is None:
         raise AirflowSkipException(f"nothing of delivery {shown(delivery)} has to be done any more")
-    return tasks.shards_of(here, intake.source_of(here, key), planned)
+    return tasks.planned_shards(here, intake.source_of(here, key), planned)
 
 
 @logged_without_secrets

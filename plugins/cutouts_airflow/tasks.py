@@ -123,10 +123,11 @@ def plan(delivery_key: str) -> list[str]:
 
     here, key = site(), DeliveryKey.parse(delivery_key)
     source = intake.source_of(here, key)
-    return shards_of(here, source, steps.plan(here, source, key))
+    return planned_shards(here, source, steps.plan(here, source, key))
 
 
-def shards_of(here: Site, source: str, planned: Plan) -> list[str]:
+@logged_without_secrets
+def planned_shards(here: Site, source: str, planned: Plan) -> list[str]:
     """The keys of a new plan's shards. Logs the plan, and pushes its id to XCom `plan_id`."""
     lineage.reads(source)
     lineage.writes(here.tables_url)
