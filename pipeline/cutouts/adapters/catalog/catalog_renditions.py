@@ -104,15 +104,6 @@ class CatalogRenditions:
                 its = (renditions.c[name] == getattr(one, name) for name in _KEY)
                 connection.execute(sa.delete(renditions).where(*its))
 
-    def pictures(self, images: Collection[tuple[str, str]]) -> tuple[frozenset[str], frozenset[str]]:
-        """The objects of the renditions of these images (delivery id, image id), and those of all others."""
-        with looking(self._engine) as connection:
-            rows = connection.execute(sa.select(renditions.c.delivery_id, renditions.c.image_id, renditions.c.picture))
-            mine, others = set[str](), set[str]()
-            for row in rows:
-                (mine if (row.delivery_id, row.image_id) in images else others).add(row.picture)
-        return frozenset(mine), frozenset(others)
-
     def keep_only(self, names: Collection[str]) -> int:
         """Delete the rows of all other renditions, which the site does not make any more, and return their number."""
         with telling(self._engine), self._engine.connect() as connection, writing(connection, "renditions"):

@@ -33,8 +33,8 @@ def library() -> Any:
 def _load_when_used(package: str, name: str) -> None:
     """Let `from package import name` give a module that is loaded once an attribute of it is used."""
     whole = f"{package}.{name}"
-    found = find_spec(whole)
-    if whole in sys.modules or found is None or found.loader is None:
+    found = None if whole in sys.modules else find_spec(whole)
+    if found is None or found.loader is None:
         return
     loader = found.loader = LazyLoader(found.loader)
     module = sys.modules[whole] = module_from_spec(found)

@@ -141,8 +141,8 @@ class Store:
         return dict(sorted(self.each_written(folder)))
 
     def unfinished(self) -> list[str]:
-        """The files that killed processes left. An object store shows no incomplete files, only those of a repair."""
-        return [name for name, _ in self.each_written("" if self._local else STAGING) if is_unfinished(name)]
+        """The incomplete files that killed processes left. An object store shows no such files."""
+        return [name for name, _ in self.each_written() if is_part(name)] if self._local else []
 
     def each_written(self, folder: str = "") -> Iterator[tuple[str, tuple[int, datetime]]]:
         """The same, file by file and in no order. On a local disk, few of them are in memory at a time."""
